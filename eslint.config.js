@@ -1,0 +1,84 @@
+import tseslint from 'typescript-eslint';
+import importX from 'eslint-plugin-import-x';
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
+
+/**
+ * Imports point down (docs/architecture.md). Each layer names the folders it may not reach.
+ * composition → edges → http, strategies → state → wechat, crypto → options, error.
+ */
+const edges = ['oauth', 'webhook', 'account', 'admin'];
+const shared = ['http', 'strategies'];
+const state = ['logins', 'identity-providers', 'users', 'sessions', 'roles', 'audit'];
+const pure = ['wechat', 'crypto'];
+const src = (folders) => folders.map((folder) => `./src/${folder}`);
+const layers = [
+  { target: src(shared), from: [...src(edges), './src/iam.module.ts', './src/index.ts'] },
+  { target: src(state), from: [...src([...edges, ...shared]), './src/iam.module.ts', './src/index.ts'] },
+  { target: src(pure), from: [...src([...edges, ...shared, ...state]), './src/iam.module.ts', './src/index.ts'] },
+  {
+    target: ['./src/iam.options.ts', './src/iam.error.ts'],
+    from: [...src([...edges, ...shared, ...state]), './src/iam.module.ts', './src/index.ts'],
+  },
+  { target: src(edges), from: ['./src/iam.module.ts', './src/index.ts'] },
+  { target: ['./src/users'], from: src(['logins', 'sessions']) },
+  { target: ['./src'], from: ['./emulator', './example', './bench', './test', './cli'] },
+  { target: ['./migrations'], from: ['./src', './emulator', './example', './bench', './test', './cli'] },
+  { target: ['./emulator'], from: ['./src', './migrations', './example', './bench', './test', './cli'] },
+  { target: ['./test/emulator'], from: ['./src'] },
+];
+
+export default tseslint.config(
+  { ignores: ['dist', 'node_modules', 'test/hosts/apps', 'example/public/vendor', 'coverage'] },
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
+    plugins: { 'import-x': importX },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver()] },
+    rules: {
+      'import-x/no-restricted-paths': ['error', { zones: layers }],
+      'import-x/no-default-export': 'error',
+      'import-x/no-cycle': 'error',
+      '@typescript-eslint/consistent-type-imports': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-assertions': 'off',
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/require-await': 'off',
+      'max-lines': ['error', { max: 200, skipBlankLines: true, skipComments: true }],
+      'max-params': ['error', 5],
+      'no-console': 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='process'][property.name='env']",
+          message: 'process.env belongs to ormconfig.ts, example/, bench/, cli/ and test support.',
+        },
+      ],
+    },
+  },
+  {
+    files: ['src/wechat/**/*.ts', 'src/crypto/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['@nestjs/*', 'typeorm'], message: 'wechat/ and crypto/ know no Nest and no TypeORM.' }] },
+      ],
+    },
+  },
+  {
+    files: ['example/**/*.ts', 'bench/**/*.ts', 'cli/**/*.ts', 'test/**/*.ts', 'ormconfig.ts'],
+    rules: { 'no-restricted-syntax': 'off', 'no-console': 'off', 'import-x/no-default-export': 'off' },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/unbound-method': 'off',
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  { files: ['test/types/**/*.ts'], rules: { '@typescript-eslint/no-unused-vars': 'off' } },
+);
