@@ -1,0 +1,97 @@
+import type { IamErrorCode } from './iam.error.js';
+
+/** The fixed text a person may read for a code: it names no host, no secret and no answer of WeChat. */
+export interface IamErrorText {
+  readonly en: string;
+  readonly zh: string;
+}
+
+/** A code without a text does not compile. */
+export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
+  invalid_request: { en: 'The request is not valid.', zh: '请求无效。' },
+  payload_too_large: { en: 'The request is too large.', zh: '请求内容过大。' },
+  not_found: { en: 'There is nothing here.', zh: '未找到所请求的内容。' },
+  rate_limited: { en: 'Too many requests. Wait a moment and try again.', zh: '请求过于频繁，请稍后再试。' },
+  origin_forbidden: { en: 'This site may not make this request.', zh: '不允许从该网站发起此请求。' },
+
+  client_unknown: { en: 'The application is not registered here.', zh: '该应用未在此注册。' },
+  redirect_uri_mismatch: { en: 'The return address is not registered.', zh: '回调地址未登记。' },
+  invalid_client: { en: 'The application could not be authenticated.', zh: '应用身份验证失败。' },
+  invalid_grant: { en: 'The code or token is no longer valid.', zh: '授权码或令牌已失效。' },
+  unauthorized_client: { en: 'The application may not do this.', zh: '该应用无权执行此操作。' },
+  unsupported_grant_type: { en: 'This grant type is not supported.', zh: '不支持的授权类型。' },
+  unsupported_response_type: {
+    en: 'Only the response type "code" is supported.',
+    zh: '仅支持 code 响应类型。',
+  },
+  invalid_scope: { en: 'The requested scope is not valid.', zh: '请求的权限范围无效。' },
+
+  authentication_required: { en: 'Sign in first.', zh: '请先登录。' },
+  invalid_token: { en: 'The session is no longer valid. Sign in again.', zh: '登录已失效，请重新登录。' },
+  insufficient_permissions: { en: 'You are not allowed to do this.', zh: '您没有执行此操作的权限。' },
+
+  state_mismatch: {
+    en: 'This sign-in was not started in this browser. Start again.',
+    zh: '此次登录并非由当前浏览器发起，请重新登录。',
+  },
+  state_expired: { en: 'The sign-in took too long. Start again.', zh: '登录已超时，请重新登录。' },
+  code_already_used: {
+    en: 'This sign-in was already used. Start again.',
+    zh: '此次登录已被使用，请重新登录。',
+  },
+  login_interrupted: { en: 'The sign-in was interrupted. Start again.', zh: '登录被中断，请重新登录。' },
+  access_denied: { en: 'The sign-in was declined in WeChat.', zh: '您已在微信中拒绝授权。' },
+  snapshot_user: {
+    en: 'WeChat opened this page in preview mode. Tap "使用完整服务" at the bottom and sign in again.',
+    zh: '当前页面处于快照模式，请点击页面底部的“使用完整服务”后重新登录。',
+  },
+  browser_unsupported: { en: 'Open this page in WeChat.', zh: '请在微信中打开此页面。' },
+  method_unavailable: { en: 'This way of signing in is not available.', zh: '该登录方式不可用。' },
+  follow_required: { en: 'Follow the official account first.', zh: '请先关注公众号。' },
+  interaction_required: { en: 'One more step is needed to sign in.', zh: '还需完成一个步骤才能登录。' },
+
+  sign_up_refused: { en: 'New accounts are not accepted here.', zh: '此处不接受新用户注册。' },
+  user_disabled: { en: 'This account is disabled.', zh: '该账号已被停用。' },
+  binding_required: { en: 'Connect WeChat to your existing account.', zh: '请将微信绑定到您已有的账号。' },
+  binding_token_invalid: { en: 'The connection has expired. Sign in again.', zh: '绑定已过期，请重新登录。' },
+  identity_conflict: {
+    en: 'This WeChat account already belongs to another user.',
+    zh: '该微信账号已绑定其他用户。',
+  },
+
+  provider_not_found: { en: 'This sign-in does not exist.', zh: '该登录入口不存在。' },
+  provider_disabled: { en: 'This sign-in is switched off.', zh: '该登录入口已停用。' },
+  provider_misconfigured: { en: 'This sign-in is not set up correctly.', zh: '该登录入口配置有误。' },
+  wechat_open_not_configured: {
+    en: 'Signing in by WeChat QR code is not set up here.',
+    zh: '此处尚未配置微信扫码登录。',
+  },
+  wechat_mp_not_configured: {
+    en: 'Signing in inside WeChat is not set up here.',
+    zh: '此处尚未配置微信内登录。',
+  },
+
+  wechat_unavailable: { en: 'WeChat is not answering. Try again.', zh: '微信暂时没有响应，请稍后再试。' },
+  wechat_answer_invalid: { en: 'WeChat gave an unexpected answer. Try again.', zh: '微信返回异常，请重试。' },
+  wechat_code_invalid: { en: 'The sign-in has expired. Start again.', zh: '登录凭证已失效，请重新登录。' },
+  wechat_credentials_rejected: {
+    en: 'WeChat does not accept this site. Tell its operator.',
+    zh: '微信拒绝了本站的凭证，请联系网站管理员。',
+  },
+  wechat_ip_not_allowed: {
+    en: 'WeChat does not accept this server. Tell its operator.',
+    zh: '微信未允许本服务器的访问，请联系网站管理员。',
+  },
+  wechat_quota_exceeded: {
+    en: 'WeChat is limiting this site. Try later.',
+    zh: '微信调用已达上限，请稍后再试。',
+  },
+  wechat_permission_missing: {
+    en: 'WeChat does not allow this site to do that. Tell its operator.',
+    zh: '本站缺少所需的微信权限，请联系网站管理员。',
+  },
+  wechat_user_restricted: { en: 'WeChat has restricted this account.', zh: '该微信账号已被微信限制。' },
+
+  database_unavailable: { en: 'The service is busy. Try again.', zh: '服务繁忙，请稍后再试。' },
+  internal_error: { en: 'Something went wrong. Try again.', zh: '出现错误，请重试。' },
+};

@@ -1,0 +1,95 @@
+/** How a code is answered: the HTTP status, and `error` on OAuth endpoints and redirects. */
+export interface IamErrorEntry {
+  readonly status: number;
+  /** The RFC 6749 / 6750 / 8628 code where there is one, else a code of ours that front-ends act on. */
+  readonly oauth: string;
+}
+
+/** Every failure a caller can see. Codes are stable; the safe texts per code are in `iam.error-texts.ts`. */
+export const errorCatalogue = {
+  // The request
+  invalid_request: { status: 400, oauth: 'invalid_request' },
+  payload_too_large: { status: 413, oauth: 'invalid_request' },
+  not_found: { status: 404, oauth: 'invalid_request' },
+  rate_limited: { status: 429, oauth: 'slow_down' },
+  origin_forbidden: { status: 403, oauth: 'access_denied' },
+
+  // The client application
+  client_unknown: { status: 400, oauth: 'invalid_client' },
+  redirect_uri_mismatch: { status: 400, oauth: 'invalid_request' },
+  invalid_client: { status: 401, oauth: 'invalid_client' },
+  invalid_grant: { status: 400, oauth: 'invalid_grant' },
+  unauthorized_client: { status: 400, oauth: 'unauthorized_client' },
+  unsupported_grant_type: { status: 400, oauth: 'unsupported_grant_type' },
+  unsupported_response_type: { status: 400, oauth: 'unsupported_response_type' },
+  invalid_scope: { status: 400, oauth: 'invalid_scope' },
+
+  // The caller's session
+  authentication_required: { status: 401, oauth: 'invalid_token' },
+  invalid_token: { status: 401, oauth: 'invalid_token' },
+  insufficient_permissions: { status: 403, oauth: 'insufficient_scope' },
+
+  // The sign-in attempt
+  state_mismatch: { status: 400, oauth: 'invalid_request' },
+  state_expired: { status: 400, oauth: 'invalid_request' },
+  code_already_used: { status: 400, oauth: 'invalid_grant' },
+  login_interrupted: { status: 503, oauth: 'temporarily_unavailable' },
+  access_denied: { status: 403, oauth: 'access_denied' },
+  snapshot_user: { status: 403, oauth: 'snapshot_user' },
+  browser_unsupported: { status: 400, oauth: 'browser_unsupported' },
+  method_unavailable: { status: 400, oauth: 'method_unavailable' },
+  follow_required: { status: 403, oauth: 'follow_required' },
+  interaction_required: { status: 400, oauth: 'interaction_required' },
+
+  // The person
+  sign_up_refused: { status: 403, oauth: 'access_denied' },
+  user_disabled: { status: 403, oauth: 'access_denied' },
+  binding_required: { status: 400, oauth: 'binding_required' },
+  binding_token_invalid: { status: 400, oauth: 'invalid_request' },
+  identity_conflict: { status: 409, oauth: 'identity_conflict' },
+
+  // The identity provider row
+  provider_not_found: { status: 404, oauth: 'provider_not_found' },
+  provider_disabled: { status: 403, oauth: 'provider_disabled' },
+  provider_misconfigured: { status: 500, oauth: 'server_error' },
+  wechat_open_not_configured: { status: 400, oauth: 'wechat_open_not_configured' },
+  wechat_mp_not_configured: { status: 400, oauth: 'wechat_mp_not_configured' },
+
+  // WeChat's answers
+  wechat_unavailable: { status: 503, oauth: 'temporarily_unavailable' },
+  wechat_answer_invalid: { status: 502, oauth: 'server_error' },
+  wechat_code_invalid: { status: 400, oauth: 'invalid_grant' },
+  wechat_credentials_rejected: { status: 502, oauth: 'server_error' },
+  wechat_ip_not_allowed: { status: 502, oauth: 'server_error' },
+  wechat_quota_exceeded: { status: 503, oauth: 'temporarily_unavailable' },
+  wechat_permission_missing: { status: 502, oauth: 'server_error' },
+  wechat_user_restricted: { status: 403, oauth: 'access_denied' },
+
+  // Our own
+  database_unavailable: { status: 503, oauth: 'temporarily_unavailable' },
+  internal_error: { status: 500, oauth: 'server_error' },
+} as const satisfies Record<string, IamErrorEntry>;
+
+/** The stable code of a failure, as in problem+json's `code`. */
+export type IamErrorCode = keyof typeof errorCatalogue;
+
+/** What else an error may carry. `retryAfterSeconds` becomes the `Retry-After` header. */
+export interface IamErrorOptions {
+  readonly cause?: unknown;
+  readonly retryAfterSeconds?: number;
+}
+
+/** A failure a caller can see. `detail` and `cause` are for the operator's log and never reach the caller. */
+export class IamError extends Error {
+  readonly code: IamErrorCode;
+  readonly detail: string;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: IamErrorCode, detail: string, options: IamErrorOptions = {}) {
+    super(`${code}: ${detail}`, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'IamError';
+    this.code = code;
+    this.detail = detail;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
