@@ -1,0 +1,89 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { KeyRing } from './key-ring.js';
+
+const prefix = 'sealed:v1:';
+const form = /^sealed:v1:([0-9a-f]{8}):([A-Za-z0-9_-]+)$/;
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** Why a sealed text did not open. Tampering and a wrong context are the same failure to AES-GCM. */
+export type SealErrorReason = 'malformed' | 'unknown_key' | 'not_authentic';
+
+/** A sealed text that does not open; it carries the key's id, never a key or a text. */
+export class SealError extends Error {
+  constructor(
+    readonly reason: SealErrorReason,
+    readonly keyId: string | null,
+  ) {
+    super(`sealed text does not open: ${reason}${keyId === null ? '' : ` (key ${keyId})`}`);
+    this.name = 'SealError';
+  }
+}
+
+/** True for text in the sealed form, whichever key sealed it. */
+export function isSealed(text: string): boolean {
+  return form.test(text);
+}
+
+/** The id of the key that sealed the text. */
+export function sealedWith(text: string): string {
+  return parse(text).keyId;
+}
+
+/**
+ * AES-256-GCM with a random 96-bit nonce. The context (table, row and column, say) is authenticated with the text, so a
+ * sealed text moved elsewhere does not open there.
+ */
+export class Sealer {
+  readonly #keys: ReadonlyMap<string, Buffer>;
+  readonly #sealing: readonly [id: string, key: Buffer];
+
+  constructor(ring: KeyRing, purpose: string) {
+    this.#keys = ring.derive(`seal/${purpose}`);
+    const [first] = this.#keys;
+    if (first === undefined) throw new TypeError('keys: at least one key is required');
+    this.#sealing = first;
+  }
+
+  seal(clear: string, context: string): string {
+    const [keyId, key] = this.#sealing;
+    const nonce = randomBytes(nonceBytes);
+    const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(associated(keyId, context));
+    const box = Buffer.concat([nonce, cipher.update(clear, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+    return `${prefix}${keyId}:${box.toString('base64url')}`;
+  }
+
+  open(sealed: string, context: string): string {
+    const { keyId, box } = parse(sealed);
+    const key = this.#keys.get(keyId);
+    if (key === undefined) throw new SealError('unknown_key', keyId);
+    const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, nonceBytes), {
+      authTagLength: tagBytes,
+    })
+      .setAAD(associated(keyId, context))
+      .setAuthTag(box.subarray(-tagBytes));
+    try {
+      const clear = decipher.update(box.subarray(nonceBytes, -tagBytes));
+      return Buffer.concat([clear, decipher.final()]).toString('utf8');
+    } catch {
+      throw new SealError('not_authentic', keyId);
+    }
+  }
+
+  /** True when the text was sealed by a key that is no longer the first. */
+  needsReseal(sealed: string): boolean {
+    return sealedWith(sealed) !== this.#sealing[0];
+  }
+}
+
+function parse(sealed: string): { readonly keyId: string; readonly box: Buffer } {
+  const [, keyId, encoded] = form.exec(sealed) ?? [];
+  if (keyId === undefined || encoded === undefined) throw new SealError('malformed', null);
+  const box = Buffer.from(encoded, 'base64url');
+  if (box.length < nonceBytes + tagBytes) throw new SealError('malformed', keyId);
+  return { keyId, box };
+}
+
+function associated(keyId: string, context: string): Buffer {
+  return Buffer.from(`${prefix}${keyId}:${context}`, 'utf8');
+}
