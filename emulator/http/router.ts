@@ -1,0 +1,49 @@
+import type { Incoming, Responder } from './exchange.js';
+
+/** One line of the route table: `:name` stands for one path segment, a trailing `*` for the rest. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | '*';
+  readonly path: string;
+  readonly respond: Responder;
+}
+
+/** A route that fits, with the named parts of the path. */
+export interface RouteMatch {
+  readonly respond: Responder;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** The first route in the table that fits. */
+export function findRoute(
+  routes: readonly Route[],
+  { method, path }: Pick<Incoming, 'method' | 'path'>,
+): RouteMatch | undefined {
+  for (const route of routes) {
+    const params = matchPath(route.path, path);
+    const methodFits = route.method === '*' || route.method === (method === 'HEAD' ? 'GET' : method);
+    if (params && methodFits) return { respond: route.respond, params };
+  }
+  return undefined;
+}
+
+function matchPath(pattern: string, path: string): Record<string, string> | undefined {
+  if (pattern.endsWith('*')) return path.startsWith(pattern.slice(0, -1)) ? {} : undefined;
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  if (wanted.length !== given.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, part] of wanted.entries()) {
+    const value = given[index] ?? '';
+    if (part.startsWith(':')) params[part.slice(1)] = decode(value);
+    else if (part !== value) return undefined;
+  }
+  return params;
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

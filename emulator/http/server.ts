@@ -1,0 +1,132 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallLog } from '../calls.js';
+import type { EmulatorClock } from '../clock.js';
+import type { Fault, FaultBook } from '../faults.js';
+import type { Answer, Incoming } from './exchange.js';
+import { findRoute, type Route } from './router.js';
+import { patched, replacement, replacesAnswer } from './spoil.js';
+import { transmit } from './transmit.js';
+
+/** What the server needs besides its routes. */
+export interface ServerParts {
+  readonly routes: readonly Route[];
+  readonly faults: FaultBook;
+  readonly calls: CallLog;
+  readonly clock: EmulatorClock;
+  /** WeChat's error body in the style of the path that was asked. */
+  readonly asError: (path: string, errcode: number, errmsg?: string) => Answer;
+}
+
+const largestBody = 4 * 1024 * 1024;
+const ownPaths = /^\/(?:_emulator|phone)(?:\/|$)/;
+const nowhere: Answer = { status: 404, headers: { 'content-type': 'text/plain' }, body: 'Not Found' };
+
+/** Node's own server with a route table: no framework, because it must be able to answer badly on purpose. */
+export class EmulatorServer {
+  readonly #server: Server;
+  readonly #stopping = new AbortController();
+
+  constructor(private readonly parts: ServerParts) {
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+  }
+
+  /** Listens and returns the port. */
+  async start(port: number, host: string): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject).listen(port, host, resolve);
+    });
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the emulator has no port');
+    return address.port;
+  }
+
+  /** Cuts every connection and stops listening. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    response.on('error', () => undefined);
+    try {
+      const incoming = await this.#read(request, gone.signal);
+      const fault = ownPaths.test(incoming.path) ? undefined : this.parts.faults.take(incoming.path);
+      const answer = await this.#answer(incoming, fault ?? {});
+      if (!gone.signal.aborted) await transmit(response, answer, fault ?? {}, incoming.signal);
+    } catch (error) {
+      if (!response.headersSent && !gone.signal.aborted) this.#crash(response, error);
+    }
+  }
+
+  async #read(request: IncomingMessage, gone: AbortSignal): Promise<Incoming> {
+    const [path = '/', ...rest] = (request.url ?? '/').split('?');
+    const rawQuery = rest.join('?');
+    const incoming = {
+      method: request.method ?? 'GET',
+      path,
+      rawQuery,
+      query: new URLSearchParams(rawQuery),
+      headers: request.headers,
+      body: await readBody(request),
+      remoteAddress: request.socket.remoteAddress ?? '',
+      params: {},
+      signal: AbortSignal.any([gone, this.#stopping.signal]),
+    };
+    if (!ownPaths.test(path)) this.#record(incoming);
+    return incoming;
+  }
+
+  #record({ method, path, query, headers, body }: Incoming): void {
+    this.parts.calls.record({
+      method,
+      path,
+      query: Object.fromEntries(query),
+      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
+      body: body.toString('utf8'),
+      at: new Date(this.parts.clock.now()),
+    });
+  }
+
+  async #answer(incoming: Incoming, fault: Fault): Promise<Answer> {
+    const replaces = replacesAnswer(fault);
+    if (!fault.afterConsuming) await pause(fault.delay, incoming.signal);
+    const untouched = (replaces && !fault.afterConsuming) || incoming.signal.aborted;
+    const real = untouched ? undefined : await this.#respond(incoming);
+    if (fault.afterConsuming) await pause(fault.delay, incoming.signal);
+    if (real && !replaces) return patched(real, fault);
+    return replacement(fault, (errcode, errmsg) => this.parts.asError(incoming.path, errcode, errmsg));
+  }
+
+  async #respond(incoming: Incoming): Promise<Answer> {
+    const match = findRoute(this.parts.routes, incoming);
+    return match ? match.respond({ ...incoming, params: match.params }) : nowhere;
+  }
+
+  #crash(response: ServerResponse, error: unknown): void {
+    response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' });
+    response.end(
+      `The emulator failed: ${error instanceof Error ? (error.stack ?? error.message) : 'unknown'}`,
+    );
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    const bytes = Buffer.from(chunk as Uint8Array);
+    size += bytes.length;
+    if (size <= largestBody) chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function pause(milliseconds: number | undefined, signal: AbortSignal): Promise<void> {
+  if (milliseconds !== undefined) await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,15 @@
+export { WechatEmulator, type EmulatorEndpoints, type EmulatorOptions } from './emulator.js';
+export { OpenPlatformAccount } from './apps/open-platform-account.js';
+export { MiniProgram, MobileApp, OfficialAccount, WebsiteApp } from './apps/apps.js';
+export { PlatformApp } from './apps/platform-app.js';
+export type { AppOptions, OfficialAccountOptions, WebsiteAppOptions } from './apps/app-options.js';
+export type { MessageMode, ServerSettings } from './world/app-state.js';
+export { Person, type OpenOptions } from './person.js';
+export type { ScanResult } from './scan-result.js';
+export { QrScreen, type QrScreenState } from './qr-screen.js';
+export type { WebPage } from './web-view/web-view.js';
+export type { WechatClient } from './web-view/user-agents.js';
+export type { Fault } from './faults.js';
+export type { Call } from './calls.js';
+export { EmulatorClock } from './clock.js';
+export type { EmulatorRules } from './rules.js';

@@ -1,0 +1,176 @@
+import { isLoopback } from '../http/loopback.js';
+import { chatHeader, fullServiceHeader, personHeader } from '../pages/phone-identity.js';
+import type { PersonId } from '../world/identities.js';
+import { CookieJar } from './cookie-jar.js';
+import { fetchOnce, type Fetched } from './http-fetch.js';
+import { userAgents, type WechatClient } from './user-agents.js';
+
+/** Where a page is opened from and how. */
+export interface NavigationOptions {
+  /** Which of WeChat's clients it is; Android unless said otherwise. */
+  readonly client?: WechatClient;
+  /** The appid of the Official Account in whose chat the link was tapped. */
+  readonly fromChat?: string;
+  /** The reader pressed 使用完整服务 on a snapshot page. */
+  readonly fullService?: boolean;
+  /** WeChat's callback arrives twice at once: from the same phone, or from a stranger without cookies (protocol I.1). */
+  readonly duplicateCallback?: 'same-phone' | 'stranger';
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What a page load ended with. */
+export interface WebPage {
+  readonly url: string;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The addresses that led here, oldest first; the last one is `url`'s. */
+  readonly redirects: readonly string[];
+  /** The answer to the second arrival of a duplicated callback. */
+  readonly duplicate?: {
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+  };
+}
+
+interface Step {
+  readonly url: URL;
+  readonly method: string;
+  readonly body?: string | undefined;
+  readonly initiator?: URL | undefined;
+}
+
+const mostRedirects = 20;
+
+/** A web view inside somebody's WeChat: its User-Agent, a cookie jar of its own, a browser's manners with redirects. */
+export class WebView {
+  readonly cookies: CookieJar;
+
+  constructor(
+    private readonly person: PersonId,
+    private readonly isOwn: (url: URL) => boolean,
+    now: () => number,
+  ) {
+    this.cookies = new CookieJar(now);
+  }
+
+  /** Opens an address as if it had been typed or tapped. */
+  async open(url: string, options: NavigationOptions = {}): Promise<WebPage> {
+    return this.#follow({ url: new URL(url), method: 'GET' }, options);
+  }
+
+  /** Submits a form from a page; without one, from a page of the same site. */
+  async post(
+    url: string,
+    fields: Readonly<Record<string, string>>,
+    options: NavigationOptions & { readonly from?: string } = {},
+  ): Promise<WebPage> {
+    const body = new URLSearchParams(fields).toString();
+    return this.#follow(
+      { url: new URL(url), method: 'POST', body, initiator: new URL(options.from ?? url) },
+      options,
+    );
+  }
+
+  async #follow(first: Step, options: NavigationOptions): Promise<WebPage> {
+    const redirects: string[] = [];
+    let step = first;
+    let duplicate: Fetched | undefined;
+    for (;;) {
+      const [fetched, second] = await this.#fetch(step, options, isCallback(step, redirects, this.isOwn));
+      duplicate ??= second;
+      const location = fetched.headers['location'];
+      if (fetched.status < 300 || fetched.status >= 400 || location === undefined) {
+        return toPage(step.url, fetched, redirects, duplicate);
+      }
+      if (redirects.length >= mostRedirects) throw new Error(`too many redirects from ${first.url.href}`);
+      step = redirected(step, fetched.status, new URL(location, step.url));
+      redirects.push(step.url.href);
+    }
+  }
+
+  async #fetch(
+    step: Step,
+    options: NavigationOptions,
+    callback: boolean,
+  ): Promise<readonly [Fetched, Fetched | undefined]> {
+    const own = this.#send(step, this.headersFor(step, options));
+    if (!callback || options.duplicateCallback === undefined) return [await own, undefined];
+    const headers =
+      options.duplicateCallback === 'stranger'
+        ? { 'user-agent': 'Mozilla/5.0' }
+        : this.headersFor(step, options);
+    return Promise.all([own, this.#send(step, headers)]);
+  }
+
+  async #send({ url, method, body }: Step, headers: Record<string, string>): Promise<Fetched> {
+    const fetched = await fetchOnce(url, { method, headers, body });
+    this.cookies.store(fetched.setCookies, url);
+    return fetched;
+  }
+
+  /** The headers this phone sends with a navigation. Only the emulator itself is told whose phone it is. */
+  headersFor({ url, method, body, initiator }: Step, options: NavigationOptions): Record<string, string> {
+    const crossSite = initiator !== undefined && siteOf(initiator) !== siteOf(url);
+    const cookie = this.cookies.header({ url, crossSite, safeNavigation: method === 'GET' });
+    return {
+      'user-agent': userAgents[options.client ?? 'android'],
+      accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+      'accept-language': 'zh-CN,zh;q=0.9',
+      'sec-fetch-site': relation(initiator, url),
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+      ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+      ...(body === undefined || initiator === undefined ? {} : { origin: initiator.origin }),
+      ...(cookie === '' ? {} : { cookie }),
+      ...options.headers,
+      ...(this.isOwn(url) ? this.#identity(options) : {}),
+    };
+  }
+
+  #identity({ fromChat, fullService }: NavigationOptions): Record<string, string> {
+    return {
+      [personHeader]: encodeURIComponent(this.person),
+      ...(fromChat === undefined ? {} : { [chatHeader]: fromChat }),
+      ...(fullService ? { [fullServiceHeader]: '1' } : {}),
+    };
+  }
+}
+
+/** WeChat's redirect to the app is what gets duplicated: the first step from its own host to another. */
+function isCallback(step: Step, redirects: readonly string[], isOwn: (url: URL) => boolean): boolean {
+  return redirects.at(-1) === step.url.href && !isOwn(step.url) && step.url.searchParams.has('code');
+}
+
+function redirected(step: Step, status: number, url: URL): Step {
+  const keeps = status === 307 || status === 308;
+  const initiator = step.initiator ?? step.url;
+  return keeps ? { ...step, url, initiator } : { url, method: 'GET', initiator };
+}
+
+function toPage(url: URL, fetched: Fetched, redirects: readonly string[], duplicate?: Fetched): WebPage {
+  const { status, headers } = fetched;
+  return {
+    url: url.href,
+    status,
+    headers,
+    body: fetched.body.toString('utf8'),
+    redirects,
+    ...(duplicate ? { duplicate: { ...duplicate, body: duplicate.body.toString('utf8') } } : {}),
+  };
+}
+
+/** Pages of one site share SameSite cookies; ports do not matter. */
+function siteOf({ hostname }: URL): string {
+  return isLoopback(hostname) || /^[\d.]+$|^\[/.test(hostname)
+    ? hostname
+    : hostname.split('.').slice(-2).join('.');
+}
+
+/** What a browser says in `Sec-Fetch-Site`. */
+function relation(initiator: URL | undefined, url: URL): string {
+  if (initiator === undefined) return 'none';
+  if (initiator.origin === url.origin) return 'same-origin';
+  return siteOf(initiator) === siteOf(url) ? 'same-site' : 'cross-site';
+}

@@ -1,0 +1,98 @@
+import type { EmulatorClock } from '../clock.js';
+import type { PersonId } from './identities.js';
+import { randomText, type Randomness } from './randomness.js';
+
+/** Where a QR sign-in on a PC stands (protocol A.4). */
+export type QrLoginStatus = 'waiting' | 'scanned' | 'confirmed' | 'denied' | 'expired';
+
+/** One QR code on one PC's screen. */
+export interface QrLogin {
+  readonly uuid: string;
+  readonly appid: string;
+  readonly redirectUri: string;
+  readonly state: string | undefined;
+  readonly scope: string;
+  readonly expiresAt: number;
+  status: QrLoginStatus;
+  person?: PersonId;
+  code?: string;
+}
+
+const lifetime = 5 * 60_000;
+const keptAfterExpiry = 60 * 60_000;
+
+/** The QR codes of `/connect/qrconnect`: waiting → scanned → confirmed or denied; all expire. */
+export class QrLogins {
+  readonly #logins = new Map<string, QrLogin>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  constructor(
+    private readonly clock: EmulatorClock,
+    private readonly randomness: Randomness,
+  ) {
+    clock.onJump(() => [...this.#waiting.keys()].forEach((uuid) => this.#wake(uuid)));
+  }
+
+  show(request: Pick<QrLogin, 'appid' | 'redirectUri' | 'state' | 'scope'>): QrLogin {
+    this.#forgetOld();
+    const uuid = randomText(this.randomness, 16);
+    const login: QrLogin = { ...request, uuid, expiresAt: this.clock.now() + lifetime, status: 'waiting' };
+    this.#logins.set(uuid, login);
+    return login;
+  }
+
+  find(uuid: string): QrLogin | undefined {
+    const login = this.#logins.get(uuid);
+    if (login && login.status !== 'confirmed' && login.expiresAt <= this.clock.now())
+      login.status = 'expired';
+    return login;
+  }
+
+  /** Codes somebody could scan now. */
+  pending(): readonly QrLogin[] {
+    return [...this.#logins.keys()].flatMap((uuid) => {
+      const login = this.find(uuid);
+      return login && (login.status === 'waiting' || login.status === 'scanned') ? [login] : [];
+    });
+  }
+
+  /** The phone has read the code; a later phone takes it over, and a refused one may be tried again. */
+  scan(login: QrLogin, person: PersonId): void {
+    login.status = 'scanned';
+    login.person = person;
+    this.#wake(login.uuid);
+  }
+
+  confirm(login: QrLogin, code: string): void {
+    login.status = 'confirmed';
+    login.code = code;
+    this.#wake(login.uuid);
+  }
+
+  deny(login: QrLogin): void {
+    login.status = 'denied';
+    this.#wake(login.uuid);
+  }
+
+  /** Calls back once when the code's state may have changed; returns the way to stop waiting. */
+  onChange(uuid: string, listener: () => void): () => void {
+    const listeners = this.#waiting.get(uuid) ?? new Set();
+    this.#waiting.set(uuid, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#waiting.delete(uuid);
+    };
+  }
+
+  #wake(uuid: string): void {
+    for (const listener of [...(this.#waiting.get(uuid) ?? [])]) listener();
+  }
+
+  #forgetOld(): void {
+    const limit = this.clock.now() - keptAfterExpiry;
+    for (const [uuid, login] of this.#logins) {
+      if (login.expiresAt > limit) return;
+      this.#logins.delete(uuid);
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import type { EmulatorClock } from '../clock.js';
+import type { EmulatorRules } from '../rules.js';
+import { AppRegistry } from './app-registry.js';
+import type { AppState } from './app-state.js';
+import { AuthorizationCodes } from './authorization-codes.js';
+import { Consents } from './consents.js';
+import { Followers } from './followers.js';
+import { Grants } from './grants.js';
+import { Identities, type PersonId } from './identities.js';
+import { People } from './people.js';
+import { QrLogins } from './qr-logins.js';
+import type { Randomness } from './randomness.js';
+import { SnsTokens } from './sns-tokens.js';
+
+/** What a world is made of besides its inhabitants. */
+export interface WorldLaws {
+  readonly clock: EmulatorClock;
+  readonly randomness: Randomness;
+  readonly rules: EmulatorRules;
+  /** Openids, unionids, appids and secrets follow from it. */
+  readonly seed: string;
+}
+
+/** The state of the WeChat platform. It knows no HTTP: pages, APIs and pushes ask it and tell it. */
+export class World {
+  readonly clock: EmulatorClock;
+  readonly randomness: Randomness;
+  readonly rules: EmulatorRules;
+  readonly identities: Identities;
+  readonly apps = new AppRegistry();
+  readonly people = new People();
+  readonly followers = new Followers();
+  readonly grants = new Grants();
+  readonly codes: AuthorizationCodes;
+  readonly snsTokens: SnsTokens;
+  readonly qrLogins: QrLogins;
+  readonly consents: Consents;
+
+  constructor({ clock, randomness, rules, seed }: WorldLaws) {
+    this.clock = clock;
+    this.randomness = randomness;
+    this.rules = rules;
+    this.identities = new Identities(seed);
+    this.codes = new AuthorizationCodes(clock, randomness);
+    this.snsTokens = new SnsTokens(clock, randomness);
+    this.qrLogins = new QrLogins(clock, randomness);
+    this.consents = new Consents(clock, randomness);
+  }
+
+  openid(person: PersonId, app: AppState, snapshot = false): string {
+    const { identities } = this;
+    return snapshot ? identities.virtualOpenid(person, app.appid) : identities.openid(person, app.appid);
+  }
+
+  /** Nobody has a unionid in an app that is bound to no Open Platform account. */
+  unionid(person: PersonId, app: AppState, snapshot = false): string | undefined {
+    if (app.accountId === undefined) return undefined;
+    const { identities } = this;
+    return snapshot
+      ? identities.virtualUnionid(person, app.accountId)
+      : identities.unionid(person, app.accountId);
+  }
+}
