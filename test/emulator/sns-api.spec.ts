@@ -4,6 +4,7 @@ import {
   codeIn,
   exchange,
   qrconnectUrl,
+  textLike,
   useStage,
   type Stage,
 } from './support/stage.js';
