@@ -1,0 +1,80 @@
+import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Everything that is not the public internet (IANA special-purpose registries), loopback included. */
+const special = new BlockList();
+const specialSubnets: readonly (readonly [string, number])[] = [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 3],
+  ['::', 96],
+  ['::ffff:0:0:0', 96],
+  ['64:ff9b:1::', 48],
+  ['100::', 64],
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+  ['fc00::', 7],
+  ['fe80::', 9],
+  ['ff00::', 8],
+];
+for (const [network, prefix] of specialSubnets) {
+  special.addSubnet(network, prefix, family(network));
+  // The same network as a NAT64 gateway shows it (RFC 6052).
+  if (isIP(network) === 4) special.addSubnet(`64:ff9b::${network}`, 96 + prefix, 'ipv6');
+}
+
+function family(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
+}
+
+/** True for an address of this machine, also as an IPv4-mapped IPv6 address. */
+export function isLoopback(address: string): boolean {
+  return loopback.check(address, family(address));
+}
+
+/** True for an address of the public internet: not private, link-local, metadata, loopback, multicast or reserved. */
+export function isPublic(address: string): boolean {
+  return isIP(address) !== 0 && !special.check(address, family(address));
+}
+
+/** A name resolved to an address that outgoing calls may not reach. */
+export class AddressRefused extends Error {
+  readonly code = 'ADDRESS_REFUSED';
+
+  constructor(hostname: string) {
+    super(`${hostname} resolves to an address that is not public`);
+    this.name = 'AddressRefused';
+  }
+}
+
+/**
+ * A DNS lookup for the socket itself, so that the address which was checked is the one connected to, whatever the name
+ * resolves to a moment later (DNS rebinding).
+ */
+export function guardedLookup(allowLoopback: boolean): LookupFunction {
+  const allowed = ({ address }: LookupAddress) => isPublic(address) || (allowLoopback && isLoopback(address));
+  return (hostname, options, callback) => {
+    dnsLookup(hostname, { ...options, all: true }, (error, addresses) => {
+      const [first] = error === null ? addresses : [];
+      if (error !== null) callback(error, []);
+      else if (first === undefined || !addresses.every(allowed)) callback(new AddressRefused(hostname), []);
+      else if (options.all === true) callback(null, addresses);
+      else callback(null, first.address, first.family);
+    });
+  };
+}

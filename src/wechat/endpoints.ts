@@ -1,0 +1,72 @@
+import { isIP } from 'node:net';
+import { isLoopback, isPublic } from './address-guard.js';
+
+/** The three hosts of WeChat, as base URLs without a trailing slash. */
+export interface WechatEndpoints {
+  /** Server calls: `/sns/*` and `/cgi-bin/*`. */
+  readonly api: string;
+  /** The pages a browser is sent to: `/connect/*`. */
+  readonly open: string;
+  /** QR code images: `/cgi-bin/showqrcode`. */
+  readonly mp: string;
+}
+
+/** WeChat itself. */
+export const wechatEndpoints: WechatEndpoints = {
+  api: 'https://api.weixin.qq.com',
+  open: 'https://open.weixin.qq.com',
+  mp: 'https://mp.weixin.qq.com',
+};
+
+/** `allowLoopback` lets a URL name this machine, also over http, for the emulator and for tests; nothing else. */
+export interface EndpointRules {
+  readonly allowLoopback: boolean;
+}
+
+/** Completes and checks the configured hosts; a wrong one is a `TypeError` that names the option. */
+export function resolveWechatEndpoints(
+  input: Partial<WechatEndpoints> | undefined,
+  rules: EndpointRules,
+): WechatEndpoints {
+  return Object.freeze({
+    api: resolveEndpoint('api', input?.api, rules),
+    open: resolveEndpoint('open', input?.open, rules),
+    mp: resolveEndpoint('mp', input?.mp, rules),
+  });
+}
+
+function resolveEndpoint(
+  name: keyof WechatEndpoints,
+  input: string | undefined,
+  rules: EndpointRules,
+): string {
+  if (input === undefined) return wechatEndpoints[name];
+  const problem = problemOf(input, rules);
+  if (problem !== null) throw new TypeError(`wechat.endpoints.${name}: ${problem}`);
+  const url = new URL(input);
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+function problemOf(input: unknown, { allowLoopback }: EndpointRules): string | null {
+  if (typeof input !== 'string' || !URL.canParse(input)) return 'expected an absolute URL';
+  const url = new URL(input);
+  if (url.username !== '' || url.password !== '') return 'a URL with credentials is not allowed';
+  if (url.search !== '' || url.hash !== '') return 'a URL with a query or a fragment is not allowed';
+  if (isLocal(url.hostname)) {
+    if (!allowLoopback) return 'a loopback address is allowed only with allowLoopback';
+    return /^https?:$/.test(url.protocol) ? null : 'expected http or https';
+  }
+  if (url.protocol !== 'https:') return 'expected https';
+  const address = bareHost(url.hostname);
+  return isIP(address) === 0 || isPublic(address) ? null : 'a private or reserved address is not allowed';
+}
+
+function isLocal(hostname: string): boolean {
+  const host = bareHost(hostname);
+  return isIP(host) === 0 ? /^(.+\.)?localhost\.?$/.test(host) : isLoopback(host);
+}
+
+/** The WHATWG parser has already turned decimal, octal and hexadecimal forms into dotted ones. */
+function bareHost(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}

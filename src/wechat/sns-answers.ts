@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+/** Ids are opaque printable ASCII; WeChat's are 28 characters long, but no document promises a length. */
+const openid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
+const unionid = z.string().regex(/^[\x21-\x7e]{1,64}$/);
+const token = z.string().regex(/^[\x21-\x7e]{1,2048}$/);
+
+/** Anything but a clear "no" is a snapshot: its ids are virtual and must never become a user. */
+const snapshot = z
+  .unknown()
+  .optional()
+  .transform((flag) => flag !== undefined && flag !== null && flag !== 0 && flag !== '0' && flag !== false);
+
+/** `/sns/oauth2/access_token` and `/sns/oauth2/refresh_token`. */
+export const grantAnswer = z.object({
+  openid,
+  unionid: unionid.optional(),
+  access_token: token,
+  refresh_token: token,
+  expires_in: z.number().int().positive(),
+  scope: z.string().max(1024).default(''),
+  is_snapshotuser: snapshot,
+});
+
+export type GrantAnswer = z.output<typeof grantAnswer>;
+
+const userinfoAnswer = z.object({
+  openid,
+  unionid: unionid.optional(),
+  nickname: z.unknown().optional(),
+  headimgurl: z.unknown().optional(),
+});
+
+/**
+ * `/sns/userinfo` about the person of the grant and nobody else. Nickname and avatar are texts to clean, not to trust,
+ * and never make a sign-in fail.
+ */
+export function userinfoAnswerOf(grant: { readonly openid: string; readonly unionid: string | null }) {
+  return userinfoAnswer
+    .refine((answer) => answer.openid === grant.openid, { path: ['openid'] })
+    .refine(({ unionid }) => grant.unionid === null || unionid === undefined || unionid === grant.unionid, {
+      path: ['unionid'],
+    });
+}
+
+/** `/sns/jscode2session`. */
+export const sessionAnswer = z.object({ openid, unionid: unionid.optional(), session_key: token });
+
+/** An answer whose only news is that there is no errcode. */
+export const plainAnswer = z.object({});

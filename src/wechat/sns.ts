@@ -1,0 +1,121 @@
+import { Secret } from '../crypto/secret.js';
+import { cleanAvatarUrl, cleanNickname } from './profile-text.js';
+import {
+  type GrantAnswer,
+  grantAnswer,
+  plainAnswer,
+  sessionAnswer,
+  userinfoAnswerOf,
+} from './sns-answers.js';
+import type { WechatApp } from './wechat-app.js';
+import { WechatError } from './wechat-error.js';
+import type { WechatHttp } from './wechat-http.js';
+
+/** What a code was exchanged for: who the person is to this app, and the right to ask for the profile. */
+export interface WechatGrant {
+  readonly openid: string;
+  /** Absent unless the app is bound to an Open Platform account, and then still with `snsapi_base`. */
+  readonly unionid: string | null;
+  readonly accessToken: Secret;
+  readonly refreshToken: Secret;
+  /** Seconds. */
+  readonly expiresIn: number;
+  readonly scopes: readonly string[];
+  /** WeChat's preview mode: all ids are virtual and nobody may be signed in with them. */
+  readonly snapshotUser: boolean;
+}
+
+/** A person as WeChat describes them; nickname and avatar are clean, or null. */
+export interface WechatProfile {
+  readonly openid: string;
+  readonly unionid: string | null;
+  readonly nickname: string | null;
+  readonly avatarUrl: string | null;
+}
+
+/** What a mini program's code was exchanged for. The session key never leaves the server. */
+export interface MiniProgramSession {
+  readonly openid: string;
+  readonly unionid: string | null;
+  readonly sessionKey: Secret;
+}
+
+/** The language of the profile's place names. */
+export type WechatLanguage = 'zh_CN' | 'zh_TW' | 'en';
+
+/** The calls on a person's behalf. An exchange is never sent twice: it may have consumed the code. */
+export class WechatSns {
+  constructor(private readonly http: WechatHttp) {}
+
+  async exchangeCode(app: WechatApp, code: string): Promise<WechatGrant> {
+    const path = '/sns/oauth2/access_token';
+    const query = { ...credentialsOf(app), code: checkedCode(path, code), grant_type: 'authorization_code' };
+    return toGrant(await this.http.call({ path, query }, grantAnswer));
+  }
+
+  async refresh(app: WechatApp, refreshToken: Secret): Promise<WechatGrant> {
+    const query = { appid: app.appid, grant_type: 'refresh_token', refresh_token: refreshToken.reveal() };
+    return toGrant(await this.http.call({ path: '/sns/oauth2/refresh_token', query }, grantAnswer));
+  }
+
+  /** Resolves when the access token is still valid. */
+  async validate(grant: Pick<WechatGrant, 'openid' | 'accessToken'>): Promise<void> {
+    const query = { access_token: grant.accessToken.reveal(), openid: grant.openid };
+    await this.http.call({ path: '/sns/auth', query, repeatable: true }, plainAnswer);
+  }
+
+  /** The profile of the grant's person; an answer about anybody else is refused. */
+  async userinfo(
+    grant: Pick<WechatGrant, 'openid' | 'unionid' | 'accessToken'>,
+    lang: WechatLanguage = 'zh_CN',
+  ): Promise<WechatProfile> {
+    const query = { access_token: grant.accessToken.reveal(), openid: grant.openid, lang };
+    const answer = await this.http.call(
+      { path: '/sns/userinfo', query, repeatable: true },
+      userinfoAnswerOf(grant),
+    );
+    return {
+      openid: answer.openid,
+      unionid: answer.unionid ?? grant.unionid,
+      nickname: cleanNickname(answer.nickname),
+      avatarUrl: cleanAvatarUrl(answer.headimgurl),
+    };
+  }
+
+  async jscode2session(app: WechatApp, code: string): Promise<MiniProgramSession> {
+    const path = '/sns/jscode2session';
+    const query = {
+      ...credentialsOf(app),
+      js_code: checkedCode(path, code),
+      grant_type: 'authorization_code',
+    };
+    const answer = await this.http.call({ path, query }, sessionAnswer);
+    return {
+      openid: answer.openid,
+      unionid: answer.unionid ?? null,
+      sessionKey: new Secret(answer.session_key),
+    };
+  }
+}
+
+function credentialsOf(app: WechatApp): { readonly appid: string; readonly secret: string } {
+  return { appid: app.appid, secret: app.secret.reveal() };
+}
+
+/** What cannot be a code is not worth a call. */
+function checkedCode(endpoint: string, code: string): string {
+  if (/^[\x21-\x7e]{1,512}$/.test(code)) return code;
+  throw new WechatError('wechat_code_invalid', 'not a code', { endpoint, action: 'relogin' });
+}
+
+function toGrant(answer: GrantAnswer): WechatGrant {
+  return {
+    openid: answer.openid,
+    unionid: answer.unionid ?? null,
+    accessToken: new Secret(answer.access_token),
+    refreshToken: new Secret(answer.refresh_token),
+    expiresIn: answer.expires_in,
+    scopes: answer.scope.split(',').filter((scope) => scope !== ''),
+    snapshotUser: answer.is_snapshotuser,
+  };
+}

@@ -1,0 +1,57 @@
+import { IamError, type IamErrorCode } from '../iam.error.js';
+import { type ErrcodeAction, meaningOf } from './errcodes.js';
+
+/** What is known about a failed call. Nothing here is a secret: no query, no body, no errmsg. */
+export interface WechatFailure {
+  /** The path called, e.g. `/sns/userinfo`. */
+  readonly endpoint: string;
+  readonly action: ErrcodeAction;
+  readonly errcode?: number | undefined;
+  /** WeChat's id of the request, with which its support can find it. */
+  readonly rid?: string | undefined;
+}
+
+/** A call to WeChat that failed, with what to do about it. */
+export class WechatError extends IamError {
+  readonly endpoint: string;
+  readonly action: ErrcodeAction;
+  readonly errcode: number | undefined;
+  readonly rid: string | undefined;
+
+  constructor(code: IamErrorCode, reason: string, failure: WechatFailure) {
+    const wait = failure.errcode === minuteQuota ? { retryAfterSeconds: 60 } : {};
+    super(
+      code,
+      `${failure.endpoint}: ${reason}${failure.rid === undefined ? '' : ` (rid ${failure.rid})`}`,
+      wait,
+    );
+    this.name = 'WechatError';
+    this.endpoint = failure.endpoint;
+    this.action = failure.action;
+    this.errcode = failure.errcode;
+    this.rid = failure.rid;
+  }
+}
+
+const minuteQuota = 45011;
+const ridForm = /\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})\b/;
+const refusedAddressForm = /\binvalid ip ([0-9a-f.:]{3,45})\b/;
+
+/** WeChat did not answer, or its answer could not be read: whether it acted on the request is unknown. */
+export function unavailable(endpoint: string, reason: string): WechatError {
+  return new WechatError('wechat_unavailable', reason, { endpoint, action: 'retry' });
+}
+
+/** WeChat answered, but not as documented. */
+export function invalidAnswer(endpoint: string, reason: string): WechatError {
+  return new WechatError('wechat_answer_invalid', reason, { endpoint, action: 'fail' });
+}
+
+/** The error for an `errcode` other than 0. Of `errmsg` only the rid and a refused address are kept. */
+export function errcodeError(endpoint: string, errcode: number, errmsg: unknown): WechatError {
+  const { code, action, note } = meaningOf(errcode, endpoint);
+  const message = typeof errmsg === 'string' ? errmsg : '';
+  const address = refusedAddressForm.exec(message)?.[1];
+  const reason = `errcode ${errcode}, ${note}${address === undefined ? '' : `: ${address}`}`;
+  return new WechatError(code, reason, { endpoint, action, errcode, rid: ridForm.exec(message)?.[1] });
+}

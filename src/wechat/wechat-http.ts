@@ -1,0 +1,157 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import type { z } from 'zod';
+import { IamError, type IamErrorCode } from '../iam.error.js';
+import { guardedLookup } from './address-guard.js';
+import { acceptAnswer, parseAnswer } from './answer.js';
+import { resolveWechatEndpoints, type WechatEndpoints } from './endpoints.js';
+import { invalidAnswer, unavailable, WechatError } from './wechat-error.js';
+
+/** One attempt at a call, for metrics. `outcome` is `ok` or the code of the error; nothing here is a secret. */
+export interface WechatCallReport {
+  readonly endpoint: string;
+  readonly outcome: 'ok' | IamErrorCode;
+  readonly errcode: number | undefined;
+  readonly durationMs: number;
+}
+
+/** How calls to WeChat are made. */
+export interface WechatHttpOptions {
+  readonly endpoints?: Partial<WechatEndpoints> | undefined;
+  /** Lets the endpoints be this machine, over http too: for the emulator and tests. @default false */
+  readonly allowLoopback?: boolean | undefined;
+  /** Milliseconds for a call from the first byte sent to the last byte read, retries included. @default 5000 */
+  readonly timeoutMs?: number | undefined;
+  /** Bytes of an answer that are read at most; a profile with a 1 MB nickname still fits. @default 2 MiB */
+  readonly maxBytes?: number | undefined;
+  /** Called after every attempt; it must not throw. */
+  readonly onCall?: ((report: WechatCallReport) => void) | undefined;
+}
+
+/** A call to the `api` host. The query and body hold secrets and appear in no error. */
+export interface WechatCall {
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Makes it a POST with this JSON. */
+  readonly body?: unknown;
+  /** True only for reads: such a call is sent once more when WeChat is busy or does not answer. */
+  readonly repeatable?: boolean;
+}
+
+/** Calls WeChat: https to public addresses only, no redirects, one deadline and a size limit per call. */
+export class WechatHttp {
+  readonly endpoints: WechatEndpoints;
+  private readonly agent: Agent;
+  private readonly timeoutMs: number;
+  private readonly maxBytes: number;
+  private readonly onCall: (report: WechatCallReport) => void;
+
+  constructor(options: WechatHttpOptions = {}) {
+    const allowLoopback = options.allowLoopback ?? false;
+    this.endpoints = resolveWechatEndpoints(options.endpoints, { allowLoopback });
+    this.timeoutMs = options.timeoutMs ?? 5000;
+    this.maxBytes = options.maxBytes ?? 2 * 1024 * 1024;
+    this.onCall = options.onCall ?? (() => undefined);
+    this.agent = new Agent({ connect: { lookup: guardedLookup(allowLoopback) } });
+  }
+
+  /** Makes the call and returns what the schema lets through; every failure is a `WechatError`. */
+  async call<T>(call: WechatCall, schema: z.ZodType<T>): Promise<T> {
+    const endsAt = performance.now() + this.timeoutMs;
+    try {
+      return await this.attempt(call, schema, endsAt);
+    } catch (error) {
+      const pauseMs = randomInt(50, 200);
+      const hopeless = performance.now() + pauseMs >= endsAt;
+      if (call.repeatable !== true || !isPassing(error) || hopeless) throw error;
+      await pause(pauseMs);
+      return await this.attempt(call, schema, endsAt);
+    }
+  }
+
+  /** Ends when the calls under way have ended; later calls fail. */
+  async close(): Promise<void> {
+    await this.agent.close();
+  }
+
+  private async attempt<T>(call: WechatCall, schema: z.ZodType<T>, endsAt: number): Promise<T> {
+    const startedAt = performance.now();
+    const report = (outcome: WechatCallReport['outcome'], errcode?: number) => {
+      this.onCall({ endpoint: call.path, outcome, errcode, durationMs: performance.now() - startedAt });
+    };
+    try {
+      const answer = acceptAnswer(call.path, await this.send(call, endsAt - startedAt), schema);
+      report('ok');
+      return answer;
+    } catch (error) {
+      report(
+        error instanceof IamError ? error.code : 'internal_error',
+        error instanceof WechatError ? error.errcode : undefined,
+      );
+      throw error;
+    }
+  }
+
+  private async send(call: WechatCall, milliseconds: number): Promise<Record<string, unknown>> {
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), milliseconds);
+    try {
+      const { status, body } = await this.exchange(call, deadline.signal);
+      if (status < 200 || status > 299) throw gatewayError(call.path, status);
+      return parseAnswer(call.path, body);
+    } catch (error) {
+      if (error instanceof WechatError) throw error;
+      // The cause is left out on purpose: an HTTP client's error may carry the URL or the bytes of the answer.
+      throw unavailable(
+        call.path,
+        deadline.signal.aborted ? 'no answer in time' : `network: ${errorCode(error)}`,
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async exchange(
+    call: WechatCall,
+    signal: AbortSignal,
+  ): Promise<{ status: number; body: Uint8Array }> {
+    const query = new URLSearchParams(call.query);
+    const response = await request(`${this.endpoints.api}${call.path}?${query.toString()}`, {
+      dispatcher: this.agent,
+      signal,
+      method: call.body === undefined ? 'GET' : 'POST',
+      headers: { accept: 'application/json', 'content-type': 'application/json' },
+      body: call.body === undefined ? null : JSON.stringify(call.body),
+    });
+    return { status: response.statusCode, body: await this.readBody(call.path, response.body) };
+  }
+
+  private async readBody(endpoint: string, body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of body) {
+      bytes += chunk.byteLength;
+      if (bytes > this.maxBytes) throw invalidAnswer(endpoint, `the answer is over ${this.maxBytes} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  }
+}
+
+/** WeChat itself always answers 200; another status comes from a gateway before it. */
+function gatewayError(endpoint: string, status: number): WechatError {
+  const reason = `HTTP status ${status}`;
+  if (status !== 429) return unavailable(endpoint, reason);
+  return new WechatError('wechat_quota_exceeded', reason, { endpoint, action: 'rate' });
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof WechatError && error.code === 'wechat_unavailable';
+}
+
+/** The code of a network failure (`ECONNREFUSED`, `CERT_HAS_EXPIRED`), never its message. */
+function errorCode(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : 'failure';
+}
