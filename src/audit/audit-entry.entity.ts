@@ -1,0 +1,38 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** A row of `iam.audit_log`: append-only (a trigger refuses UPDATE and DELETE), written in the transaction it records. */
+@Entity({ schema: 'iam', name: 'audit_log' })
+@Index('audit_log_user_id_idx', ['userId', 'id'])
+export class AuditEntryEntity {
+  @PrimaryColumn({ type: 'uuid' })
+  id!: string;
+
+  @Column({ type: 'timestamptz', default: () => 'now()' })
+  at!: Date;
+
+  /** What happened, e.g. `login.succeeded`. */
+  @Column({ type: 'text' })
+  action!: string;
+
+  /** Whom it concerns; no foreign key, because the log outlives the user. */
+  @Column({ type: 'uuid', name: 'user_id', nullable: true })
+  userId!: string | null;
+
+  @Column({ type: 'uuid', name: 'session_id', nullable: true })
+  sessionId!: string | null;
+
+  @Column({ type: 'text', name: 'client_id', nullable: true })
+  clientId!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  provider!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  ip!: string | null;
+
+  @Column({ type: 'text', name: 'user_agent', nullable: true })
+  userAgent!: string | null;
+
+  @Column({ type: 'jsonb', default: () => "'{}'" })
+  detail!: Record<string, unknown>;
+}

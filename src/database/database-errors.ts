@@ -1,0 +1,30 @@
+/** SQLSTATE classes and socket errors that mean "PostgreSQL is not reachable now", not "the statement is wrong". */
+const unavailable = /^(08...|53...|57P0[123]|58...|25006|ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND)$/;
+
+/** SQLSTATE of an error thrown by `pg`, also when TypeORM wrapped it. */
+export function sqlState(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  if ('driverError' in error) return sqlState(error.driverError);
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The statement lost a race that a fresh transaction may win: serialization failure or deadlock. */
+export function isTransient(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === '40001' || state === '40P01';
+}
+
+/** A unique constraint decided a race. */
+export function isUniqueViolation(error: unknown): boolean {
+  return sqlState(error) === '23505';
+}
+
+/** PostgreSQL is down, restarting, read-only or out of connections. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined && unavailable.test(state)) return true;
+  return (
+    error instanceof Error &&
+    /Connection terminated|timeout exceeded when trying to connect|not connected/i.test(error.message)
+  );
+}

@@ -1,0 +1,24 @@
+import { AuditEntryEntity } from './audit/audit-entry.entity.js';
+import { IdentityProviderEntity } from './identity-providers/identity-provider.entity.js';
+import { LoginEntity } from './logins/login.entity.js';
+import { RoleEntity } from './roles/role.entity.js';
+import { UserRoleEntity } from './roles/user-role.entity.js';
+import { SessionEntity } from './sessions/session.entity.js';
+import { SigningKeyEntity } from './sessions/signing-key.entity.js';
+import { IdentityEntity } from './users/identity.entity.js';
+import { UnionEntity } from './users/union.entity.js';
+import { UserEntity } from './users/user.entity.js';
+
+/** Every entity of the `iam` schema, for a host that does not use `autoLoadEntities`. */
+export const iamEntities = [
+  IdentityProviderEntity,
+  UserEntity,
+  UnionEntity,
+  IdentityEntity,
+  LoginEntity,
+  SessionEntity,
+  SigningKeyEntity,
+  RoleEntity,
+  UserRoleEntity,
+  AuditEntryEntity,
+];

@@ -1,0 +1,96 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  Unique,
+} from 'typeorm';
+import { UserEntity } from '../users/user.entity.js';
+
+/**
+ * `pending`: claimed, WeChat is being asked. `authenticated`: a one-time code may be redeemed. `binding`: a binding
+ * token may be redeemed. `consumed`, `denied`, `failed`, `expired` are final.
+ */
+export type LoginStatus =
+  'pending' | 'authenticated' | 'binding' | 'consumed' | 'denied' | 'failed' | 'expired';
+
+/** A row of `iam.logins`: one claimed callback (a redirect sign-in stores nothing before that). */
+@Entity({ schema: 'iam', name: 'logins' })
+@Unique('logins_state_hash_key', ['stateHash'])
+@Unique('logins_wechat_code_hash_key', ['wechatCodeHash'])
+export class LoginEntity {
+  @PrimaryColumn({ type: 'uuid' })
+  id!: string;
+
+  /** SHA-256 of `state`: claiming it twice violates the constraint. */
+  @Column({ type: 'text', name: 'state_hash', nullable: true })
+  stateHash!: string | null;
+
+  /** SHA-256 of appid and WeChat's code: a code seen before is refused, whatever state brings it. */
+  @Column({ type: 'text', name: 'wechat_code_hash', nullable: true })
+  wechatCodeHash!: string | null;
+
+  @Column({ type: 'text' })
+  status!: LoginStatus;
+
+  /** Our error code when `denied` or `failed`. */
+  @Column({ type: 'text', nullable: true })
+  error!: string | null;
+
+  @Column({ type: 'text' })
+  provider!: string;
+
+  @Column({ type: 'text' })
+  method!: string;
+
+  @Column({ type: 'text' })
+  appid!: string;
+
+  @Column({ type: 'text', nullable: true })
+  openid!: string | null;
+
+  @Column({ type: 'text', name: 'client_id' })
+  clientId!: string;
+
+  @Column({ type: 'text', name: 'redirect_uri', nullable: true })
+  redirectUri!: string | null;
+
+  @Column({ type: 'text', name: 'code_challenge', nullable: true })
+  codeChallenge!: string | null;
+
+  @Index('logins_user_id_idx')
+  @Column({ type: 'uuid', name: 'user_id', nullable: true })
+  userId!: string | null;
+
+  @ManyToOne(() => UserEntity)
+  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'logins_user_id_fkey' })
+  user?: UserEntity | null;
+
+  @Column({ type: 'boolean', name: 'is_new_user', default: false })
+  isNewUser!: boolean;
+
+  /** What WeChat proved, kept until a person without user is bound to one. */
+  @Column({ type: 'jsonb', nullable: true })
+  subject!: Record<string, unknown> | null;
+
+  @Column({ type: 'text', nullable: true })
+  ip!: string | null;
+
+  @Column({ type: 'text', name: 'user_agent', nullable: true })
+  userAgent!: string | null;
+
+  @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+
+  /** When the code or binding token stops working. */
+  @Column({ type: 'timestamptz', name: 'redeem_before', nullable: true })
+  redeemBefore!: Date | null;
+
+  /** When the row may be removed. */
+  @Index('logins_expires_at_idx')
+  @Column({ type: 'timestamptz', name: 'expires_at' })
+  expiresAt!: Date;
+}

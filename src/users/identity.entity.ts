@@ -1,0 +1,54 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  Unique,
+} from 'typeorm';
+import { UserEntity } from './user.entity.js';
+
+/** A row of `iam.identities`: one proven WeChat subject. `(appid, openid)` belongs to one user, by constraint. */
+@Entity({ schema: 'iam', name: 'identities' })
+@Unique('identities_appid_openid_key', ['appid', 'openid'])
+@Index('identities_union_idx', ['unionScope', 'unionid'])
+export class IdentityEntity {
+  @PrimaryColumn({ type: 'uuid' })
+  id!: string;
+
+  @Index('identities_user_id_idx')
+  @Column({ type: 'uuid', name: 'user_id' })
+  userId!: string;
+
+  @ManyToOne(() => UserEntity)
+  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'identities_user_id_fkey' })
+  user?: UserEntity;
+
+  /** Slug of the provider row through which it was first seen. */
+  @Column({ type: 'text' })
+  provider!: string;
+
+  @Column({ type: 'text', name: 'app_kind' })
+  appKind!: string;
+
+  @Column({ type: 'text' })
+  appid!: string;
+
+  @Column({ type: 'text' })
+  openid!: string;
+
+  @Column({ type: 'text', name: 'union_scope' })
+  unionScope!: string;
+
+  @Column({ type: 'text', nullable: true })
+  unionid!: string | null;
+
+  /** When nickname and avatar were last read from WeChat. */
+  @Column({ type: 'timestamptz', name: 'profile_read_at', nullable: true })
+  profileReadAt!: Date | null;
+
+  @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+}

@@ -1,0 +1,50 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  Unique,
+  UpdateDateColumn,
+} from 'typeorm';
+
+/** `active` may sign in; `disabled` was shut out by an administrator; `merged` lives on in `merged_into`. */
+export type UserStatus = 'active' | 'disabled' | 'merged';
+
+/** A row of `iam.users`: a person, whatever ways they sign in by. */
+@Entity({ schema: 'iam', name: 'users' })
+@Unique('users_external_id_key', ['externalId'])
+export class UserEntity {
+  /** UUID version 7, so ids sort by creation. */
+  @PrimaryColumn({ type: 'uuid' })
+  id!: string;
+
+  /** The id under which the host knows this user. */
+  @Column({ type: 'text', name: 'external_id', nullable: true })
+  externalId!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  nickname!: string | null;
+
+  @Column({ type: 'text', name: 'avatar_url', nullable: true })
+  avatarUrl!: string | null;
+
+  @Column({ type: 'text', default: 'active' })
+  status!: UserStatus;
+
+  @Index('users_merged_into_idx')
+  @Column({ type: 'uuid', name: 'merged_into', nullable: true })
+  mergedInto!: string | null;
+
+  @ManyToOne(() => UserEntity)
+  @JoinColumn({ name: 'merged_into', foreignKeyConstraintName: 'users_merged_into_fkey' })
+  mergedIntoUser?: UserEntity | null;
+
+  @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+
+  @UpdateDateColumn({ type: 'timestamptz', name: 'updated_at', default: () => 'now()' })
+  updatedAt!: Date;
+}
