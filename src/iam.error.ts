@@ -73,10 +73,11 @@ export const errorCatalogue = {
 /** The stable code of a failure, as in problem+json's `code`. */
 export type IamErrorCode = keyof typeof errorCatalogue;
 
-/** What else an error may carry. `retryAfterSeconds` becomes the `Retry-After` header. */
+/** What else an error may carry. `retryAfterSeconds` becomes the `Retry-After` header; `members` join the public body. */
 export interface IamErrorOptions {
   readonly cause?: unknown;
   readonly retryAfterSeconds?: number;
+  readonly members?: Readonly<Record<string, string | number>>;
 }
 
 /** A failure a caller can see. `detail` and `cause` are for the operator's log and never reach the caller. */
@@ -84,6 +85,7 @@ export class IamError extends Error {
   readonly code: IamErrorCode;
   readonly detail: string;
   readonly retryAfterSeconds: number | undefined;
+  readonly members: Readonly<Record<string, string | number>>;
 
   constructor(code: IamErrorCode, detail: string, options: IamErrorOptions = {}) {
     super(`${code}: ${detail}`, 'cause' in options ? { cause: options.cause } : undefined);
@@ -91,5 +93,6 @@ export class IamError extends Error {
     this.code = code;
     this.detail = detail;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.members = options.members ?? {};
   }
 }

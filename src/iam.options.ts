@@ -1,0 +1,103 @@
+import type { Type } from '@nestjs/common';
+import type { IamHooks } from './iam.hooks.js';
+
+/** A front-end (OAuth public client) that may sign people in. */
+export interface IamClient {
+  /** `client_id` on every OAuth endpoint. */
+  readonly id: string;
+  /** Where a sign-in may return; compared character by character (RFC 9700 §2.1). */
+  readonly redirectUris: readonly string[];
+}
+
+/** Where WeChat is, and how long a call to it may take. */
+export interface IamWechatOptions {
+  /**
+   * The three hosts of WeChat, e.g. a regional host or the emulator's `endpoints`.
+   * @default https://api.weixin.qq.com, https://open.weixin.qq.com, https://mp.weixin.qq.com
+   */
+  readonly endpoints?: { readonly api?: string; readonly open?: string; readonly mp?: string };
+  /**
+   * Total time of one call, in milliseconds.
+   * @default 5000
+   */
+  readonly timeout?: number;
+  /**
+   * Admits plain-http and loopback endpoints, which only an emulator needs.
+   * @default true when `publicUrl` is itself on a loopback host, else false
+   */
+  readonly allowLoopback?: boolean;
+}
+
+/** Lifetimes of what a sign-in issues, in seconds. */
+export interface IamTokenOptions {
+  /**
+   * Life of an access token; also the longest time a revoked one keeps working.
+   * @default 900
+   */
+  readonly accessToken?: number;
+  /**
+   * A session not refreshed for this long ends.
+   * @default 2592000 (30 days)
+   */
+  readonly idle?: number;
+  /**
+   * A session ends this long after sign-in, however active.
+   * @default 7776000 (90 days)
+   */
+  readonly absolute?: number;
+  /**
+   * How long the parent of the current refresh token still answers with the same successor (lost answers, two tabs).
+   * @default 10
+   */
+  readonly refreshGrace?: number;
+  /**
+   * `aud` of access tokens.
+   * @default publicUrl
+   */
+  readonly audience?: string;
+}
+
+/** What `IamModule.forRoot` takes and an async factory returns. */
+export interface IamOptions {
+  /** Issuer and base of callback URLs, e.g. `https://app.example.com`. Never taken from a request (RFC 9700 §4.1). */
+  readonly publicUrl: string;
+  /** 32-byte keys in base64 that seal secrets at rest and cookies: the first seals, every one opens. */
+  readonly keys: readonly string[];
+  /** The front-ends that may sign people in. */
+  readonly clients: readonly IamClient[];
+  /** Where WeChat is. */
+  readonly wechat?: IamWechatOptions;
+  /** Lifetimes of tokens and sessions. */
+  readonly tokens?: IamTokenOptions;
+  /**
+   * A profile read from WeChat less than this many seconds ago is not read again.
+   * @default 86400
+   */
+  readonly profileFreshness?: number;
+  /**
+   * How long a person may take between the start of a sign-in and WeChat's callback, in seconds (at most 600).
+   * @default 600
+   */
+  readonly loginLifetime?: number;
+  /** A host class that takes part in sign-up, sign-in and merging; a provider of the host, or made by the module. */
+  readonly hooks?: Type<IamHooks>;
+}
+
+/** What must be known before providers exist, so it stands beside an async factory. */
+export interface IamStaticOptions {
+  /**
+   * Path of every endpoint.
+   * @default iam
+   */
+  readonly path?: string;
+  /**
+   * Puts `IamGuard` on every route of the host; `@Public()` opens one.
+   * @default false
+   */
+  readonly globalGuard?: boolean;
+  /**
+   * Name of the host's TypeORM connection.
+   * @default TypeORM's default connection
+   */
+  readonly dataSource?: string;
+}

@@ -1,0 +1,36 @@
+import type { Type } from '@nestjs/common';
+import type { KeyRing } from './crypto/key-ring.js';
+import type { IamHooks } from './iam.hooks.js';
+import type { IamClient } from './iam.options.js';
+import type { WechatEndpoints } from './wechat/endpoints.js';
+
+/** `IamOptions` with every default filled in, checked once at start-up; what the code reads. Times are in seconds. */
+export interface ResolvedIamOptions {
+  readonly publicUrl: string;
+  readonly isHttps: boolean;
+  readonly path: string;
+  readonly keyRing: KeyRing;
+  readonly clients: ReadonlyMap<string, IamClient>;
+  /** `timeout` is in milliseconds. */
+  readonly wechat: {
+    readonly endpoints: WechatEndpoints;
+    readonly timeout: number;
+    readonly allowLoopback: boolean;
+  };
+  readonly tokens: {
+    readonly accessToken: number;
+    readonly idle: number;
+    readonly absolute: number;
+    readonly refreshGrace: number;
+    readonly audience: string;
+  };
+  readonly profileFreshness: number;
+  readonly loginLifetime: number;
+  readonly hooks: Type<IamHooks> | undefined;
+}
+
+/** Injection token of `ResolvedIamOptions`. */
+export const IAM_OPTIONS = Symbol('IAM_OPTIONS');
+
+/** Injection token of the host's TypeORM DataSource that holds the `iam` schema. */
+export const IAM_DATA_SOURCE = Symbol('IAM_DATA_SOURCE');
