@@ -1,0 +1,38 @@
+import type { Secret } from '../crypto/secret.js';
+import type { WechatApp } from '../wechat/wechat-app.js';
+
+/** What happens to a person not seen before: a user is made, an account of the host is connected, or nothing. */
+export type SignUpPolicy = 'auto' | 'bind' | 'off';
+
+/** How the Official Account's server configuration delivers messages. */
+export interface MpServer {
+  readonly mode: 'safe' | 'compatible' | 'plain';
+  /** The current Token first; the previous one keeps working while it is being changed. */
+  readonly tokens: readonly Secret[];
+  /** The current EncodingAESKey first. */
+  readonly encodingAesKeys: readonly Secret[];
+}
+
+/** An `iam.identity_providers` row as the code reads it: secrets opened, defaults filled in. */
+export interface IdentityProvider {
+  readonly id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly signUp: SignUpPolicy;
+  /** Open Platform website app; null when the pair is not complete. */
+  readonly open: WechatApp | null;
+  /** Official Account; null when the pair is not complete. */
+  readonly mp: WechatApp | null;
+  readonly mini: WechatApp | null;
+  readonly mobile: WechatApp | null;
+  readonly mpScope: 'snsapi_userinfo' | 'snsapi_base';
+  readonly mpServer: MpServer;
+  readonly qr: {
+    readonly enabled: boolean;
+    readonly loginWith: 'mp' | 'open';
+    readonly confirmation: 'tap' | 'number' | 'none';
+  };
+  /** Rows with the same value share unionids. */
+  readonly unionScope: string;
+}
