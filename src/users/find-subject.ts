@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import type { Subject } from './subject.js';
+
+const holder = z.object({
+  identity_id: z.string().nullable(),
+  identity_user_id: z.string().nullable(),
+  /** The identity already carries exactly this unionid of this scope. */
+  identity_has_union: z.boolean(),
+  profile_is_fresh: z.boolean(),
+  union_user_id: z.string().nullable(),
+  /** The identity's owner, else the union's. */
+  status: z.enum(['active', 'disabled', 'merged']).nullable(),
+});
+
+/** Who owns a subject now: by `(appid, openid)`, by unionid, by both or by neither. */
+export type SubjectHolder = z.infer<typeof holder>;
+
+const sql = `
+  SELECT i.id AS identity_id, i.user_id AS identity_user_id,
+         COALESCE(i.union_scope = $3 AND i.unionid = $4, false) AS identity_has_union,
+         COALESCE(i.profile_read_at > now() - make_interval(secs => $5), false) AS profile_is_fresh,
+         n.user_id AS union_user_id, u.status
+  FROM (VALUES (1)) AS one
+  LEFT JOIN iam.identities i ON i.appid = $1 AND i.openid = $2
+  LEFT JOIN iam.unions n ON n.union_scope = $3 AND n.unionid = $4
+  LEFT JOIN iam.users u ON u.id = COALESCE(i.user_id, n.user_id)`;
+
+/** One round trip. `freshness` is the age in seconds up to which a stored profile is not read again. */
+export async function findSubject(
+  executor: SqlExecutor,
+  subject: Pick<Subject, 'appid' | 'openid' | 'unionScope' | 'unionid'>,
+  freshness: number,
+): Promise<SubjectHolder> {
+  const row = await queryRow(executor, holder, sql, [
+    subject.appid,
+    subject.openid,
+    subject.unionScope,
+    subject.unionid,
+    freshness,
+  ]);
+  if (row === null) throw new Error('a VALUES row is always there');
+  return row;
+}

@@ -1,0 +1,70 @@
+import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { recordAudit } from '../audit/record-audit.js';
+import { queryRows } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { LostRace } from './write-subject.js';
+
+/** What else moves or ends when two users become one; runs in the merge's transaction and may prevent it by throwing. */
+export interface UserMergeStep {
+  onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void>;
+}
+
+const locked = z.object({ id: z.string(), status: z.string(), external_id: z.string().nullable() });
+
+/**
+ * Merges two active users into the older. Both rows are locked in id order, so merges of the same pair queue.
+ * @returns the id of the user that stays
+ */
+export async function mergeUsers(
+  manager: EntityManager,
+  pair: readonly [string, string],
+  steps: readonly UserMergeStep[],
+): Promise<string> {
+  const [older, younger] = await lockPair(manager, pair);
+  await moveOwnRows(manager, younger.id, older.id);
+  for (const step of steps) await step.onMerge(younger.id, older.id, manager);
+  await manager.query(
+    `WITH gone AS (
+       UPDATE iam.users SET status = 'merged', merged_into = $2, external_id = NULL, updated_at = now() WHERE id = $1
+     ) UPDATE iam.users SET merged_into = $2 WHERE merged_into = $1`,
+    [younger.id, older.id],
+  );
+  if (older.external_id === null && younger.external_id !== null) {
+    await manager.query('UPDATE iam.users SET external_id = $2 WHERE id = $1', [
+      older.id,
+      younger.external_id,
+    ]);
+  }
+  await recordAudit(manager, {
+    action: 'user.merged',
+    userId: older.id,
+    detail: {
+      from: younger.id,
+      to: older.id,
+      fromExternalId: younger.external_id,
+      toExternalId: older.external_id,
+    },
+  });
+  return older.id;
+}
+
+async function lockPair(manager: EntityManager, pair: readonly [string, string]) {
+  const [first, second] = await queryRows(
+    manager,
+    locked,
+    'SELECT id, status, external_id FROM iam.users WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE',
+    [pair],
+  );
+  if (first === undefined || second === undefined) throw new LostRace();
+  if (first.status === 'merged' || second.status === 'merged') throw new LostRace();
+  const disabled = [first, second].find(({ status }) => status === 'disabled');
+  if (disabled !== undefined)
+    throw new IamError('user_disabled', `user ${disabled.id} is disabled and is not merged`);
+  return [first, second] as const;
+}
+
+async function moveOwnRows(manager: EntityManager, from: string, to: string): Promise<void> {
+  await manager.query('UPDATE iam.unions SET user_id = $2 WHERE user_id = $1', [from, to]);
+  await manager.query('UPDATE iam.identities SET user_id = $2 WHERE user_id = $1', [from, to]);
+}

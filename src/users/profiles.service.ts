@@ -1,0 +1,46 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { queryRow } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+
+const identity = z.object({
+  provider: z.string(),
+  kind: z.string(),
+  appid: z.string(),
+  linked_at: z.string(),
+});
+const profile = z.object({
+  id: z.string(),
+  external_id: z.string().nullable(),
+  nickname: z.string().nullable(),
+  avatar_url: z.string().nullable(),
+  created_at: z.date().transform((at) => at.toISOString()),
+  identities: z.array(identity),
+});
+
+/** What a user sees of themself: no openid, no unionid. */
+export type Profile = z.infer<typeof profile>;
+
+const sql = `
+  SELECT u.id, u.external_id, u.nickname, u.avatar_url, u.created_at,
+         COALESCE((
+           SELECT jsonb_agg(jsonb_build_object('provider', i.provider, 'kind', i.app_kind, 'appid', i.appid, 'linked_at', i.created_at)
+                            ORDER BY i.id)
+           FROM iam.identities i WHERE i.user_id = u.id), '[]') AS identities
+  FROM iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id)
+  WHERE asked.id = $1 AND u.status = 'active'`;
+
+/** Profiles of users, as `/me` shows them. */
+@Injectable()
+export class Profiles {
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** The profile of a user, or of the one they were merged into. @throws IamError `user_disabled` */
+  async get(userId: string): Promise<Profile> {
+    const row = await queryRow(this.dataSource, profile, sql, [userId]);
+    if (row === null) throw new IamError('user_disabled', `user ${userId} is not active`);
+    return row;
+  }
+}

@@ -1,0 +1,199 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { recordAudit } from '../audit/record-audit.js';
+import { isUniqueViolation } from '../database/database-errors.js';
+import { inTransaction } from '../database/in-transaction.js';
+import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { HookRunner } from '../hooks/hook-runner.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { findSubject, type SubjectHolder } from './find-subject.js';
+import { mergeUsers, type UserMergeStep } from './merge-users.js';
+import type { Subject } from './subject.js';
+import { USER_MERGE_STEPS } from './user-merge-steps.js';
+import { createUserOf, linkSubject, LostRace, type NewUser } from './write-subject.js';
+
+/** Whom a subject is. `bind` means: proven by WeChat, but the row wants an account of the host connected first. */
+export type Resolution =
+  { readonly kind: 'user'; readonly userId: string; readonly isNewUser: boolean } | { readonly kind: 'bind' };
+
+/** What resolution needs to know besides the subject. */
+export interface ResolveOptions {
+  readonly signUp: 'auto' | 'bind' | 'off';
+  /** The result of an earlier `find` of the same subject, which saves the first look. */
+  readonly holder?: SubjectHolder;
+  /** Runs in the transaction that makes the change, or by itself when nothing had to change. */
+  readonly record: (executor: SqlExecutor, resolution: Resolution) => Promise<void>;
+}
+
+const RACES = 5;
+
+/** People: which user a proven WeChat subject is, decided by the unique constraints of `identities` and `unions`. */
+@Injectable()
+export class Users {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(USER_MERGE_STEPS) private readonly mergeSteps: readonly UserMergeStep[],
+    private readonly hooks: HookRunner,
+  ) {}
+
+  /** Who holds this subject now; one round trip. */
+  find(subject: Pick<Subject, 'appid' | 'openid' | 'unionScope' | 'unionid'>): Promise<SubjectHolder> {
+    return findSubject(this.dataSource, subject, this.options.profileFreshness);
+  }
+
+  /**
+   * The user of a subject: created, joined by unionid or merged as design section 5 says.
+   * @throws IamError `user_disabled` or `sign_up_refused`
+   */
+  async resolve(subject: Subject, options: ResolveOptions): Promise<Resolution> {
+    let holder = options.holder ?? (await this.find(subject));
+    for (let race = 1; ; race += 1) {
+      try {
+        return await this.resolveHeld(subject, holder, options);
+      } catch (error) {
+        if (!(error instanceof LostRace) || race === RACES) throw error;
+        holder = await this.find(subject);
+      }
+    }
+  }
+
+  /** Makes a subject belong to a user who was proven in another way. @throws IamError `identity_conflict` */
+  async link(manager: EntityManager, subject: Subject, userId: string): Promise<void> {
+    try {
+      await linkSubject(manager, subject, userId);
+    } catch (cause) {
+      if (cause instanceof LostRace)
+        throw new IamError('identity_conflict', `${subject.appid} identity has another owner`, { cause });
+      throw cause;
+    }
+    await recordAudit(manager, {
+      action: 'identity.linked',
+      userId,
+      provider: subject.provider,
+      detail: { appid: subject.appid, openid: subject.openid, unionid: subject.unionid },
+    });
+  }
+
+  private async resolveHeld(
+    subject: Subject,
+    holder: SubjectHolder,
+    options: ResolveOptions,
+  ): Promise<Resolution> {
+    const owner = holder.identity_user_id ?? holder.union_user_id;
+    if (owner === null) return this.signUp(subject, options);
+    if (holder.status === 'merged') throw new LostRace();
+    if (holder.status === 'disabled') throw new IamError('user_disabled', `user ${owner} is disabled`);
+    if (isSettled(subject, holder)) return this.recorded(this.dataSource, options, owner);
+    return inTransaction(this.dataSource, async (manager) =>
+      this.settle(manager, subject, holder, { ...options, owner }),
+    );
+  }
+
+  /** Adds the missing link, refreshes the profile, and merges when identity and unionid name two users. */
+  private async settle(
+    manager: EntityManager,
+    subject: Subject,
+    holder: SubjectHolder,
+    options: ResolveOptions & { owner: string },
+  ): Promise<Resolution> {
+    const { identity_user_id: byIdentity, union_user_id: byUnion } = holder;
+    if (byIdentity === null || byUnion === null || byIdentity === byUnion) {
+      await linkSubject(manager, subject, options.owner);
+      return this.recorded(manager, options, options.owner);
+    }
+    if (await ownsAnotherUnionid(manager, byIdentity, subject))
+      return this.refuseMerge(manager, subject, options);
+    const survivor = await mergeUsers(manager, [byIdentity, byUnion], this.mergeSteps);
+    await linkSubject(manager, subject, survivor);
+    return this.recorded(manager, options, survivor);
+  }
+
+  /** Two people by WeChat's own word stay two users; the identity decides who signs in. */
+  private async refuseMerge(
+    manager: EntityManager,
+    subject: Subject,
+    options: ResolveOptions & { owner: string },
+  ): Promise<Resolution> {
+    await recordAudit(manager, {
+      action: 'user.merge_refused',
+      userId: options.owner,
+      provider: subject.provider,
+      detail: { appid: subject.appid, openid: subject.openid, unionid: subject.unionid },
+    });
+    return this.recorded(manager, options, options.owner);
+  }
+
+  private async signUp(subject: Subject, options: ResolveOptions): Promise<Resolution> {
+    if (options.signUp === 'off')
+      throw new IamError('sign_up_refused', `sign-up is off for "${subject.provider}"`);
+    if (options.signUp === 'bind') {
+      await options.record(this.dataSource, { kind: 'bind' });
+      return { kind: 'bind' };
+    }
+    const start = await this.startOf(subject);
+    return inTransaction(this.dataSource, async (manager) => {
+      const userId = await createUserOf(manager, subject, start).catch(translateTakenExternalId);
+      const resolution: Resolution = { kind: 'user', userId, isNewUser: true };
+      await options.record(manager, resolution);
+      return resolution;
+    });
+  }
+
+  private async startOf(subject: Subject): Promise<NewUser> {
+    const decision = await this.hooks.beforeSignUp({
+      provider: subject.provider,
+      appid: subject.appid,
+      openid: subject.openid,
+      unionid: subject.unionid,
+      nickname: subject.profile?.nickname ?? null,
+      avatarUrl: subject.profile?.avatarUrl ?? null,
+    });
+    if (decision?.refuse === true) throw new IamError('sign_up_refused', 'the host refused this sign-up');
+    return {
+      externalId: decision?.externalId ?? null,
+      nickname: decision?.nickname ?? subject.profile?.nickname ?? null,
+      avatarUrl: subject.profile?.avatarUrl ?? null,
+    };
+  }
+
+  private async recorded(
+    executor: SqlExecutor,
+    options: ResolveOptions,
+    userId: string,
+  ): Promise<Resolution> {
+    const resolution: Resolution = { kind: 'user', userId, isNewUser: false };
+    await options.record(executor, resolution);
+    return resolution;
+  }
+}
+
+/** Nothing to write: the identity is known, carries the unionid shown, and no new profile was read. */
+function isSettled(subject: Subject, holder: SubjectHolder): boolean {
+  const unionIsKnown =
+    subject.unionid === null ||
+    (holder.identity_has_union && holder.union_user_id === holder.identity_user_id);
+  return holder.identity_user_id !== null && unionIsKnown && subject.profile === null;
+}
+
+function translateTakenExternalId(cause: unknown): never {
+  if (isUniqueViolation(cause))
+    throw new IamError('identity_conflict', 'the external id belongs to another user', { cause });
+  throw cause;
+}
+
+async function ownsAnotherUnionid(
+  manager: EntityManager,
+  userId: string,
+  subject: Subject,
+): Promise<boolean> {
+  const other = await queryRow(
+    manager,
+    z.object({ exists: z.boolean() }),
+    'SELECT EXISTS (SELECT 1 FROM iam.unions WHERE user_id = $1 AND union_scope = $2 AND unionid <> $3) AS exists',
+    [userId, subject.unionScope, subject.unionid],
+  );
+  return other?.exists === true;
+}

@@ -1,0 +1,96 @@
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import type { Subject } from './subject.js';
+
+/** Another transaction won a unique constraint: start over and find its result. */
+export class LostRace extends Error {
+  constructor() {
+    super('another sign-in of this person was first');
+    this.name = 'LostRace';
+  }
+}
+
+/** How a new user starts. */
+export interface NewUser {
+  readonly externalId: string | null;
+  readonly nickname: string | null;
+  readonly avatarUrl: string | null;
+}
+
+const written = z.object({ identities: z.number(), unions: z.number() });
+
+const profileReadAt = `CASE WHEN $9 THEN now() END`;
+
+/** One statement, unions before identities, so that racing sign-ins queue at the same constraint in the same order. */
+const createSql = `
+  WITH new_user AS (
+    INSERT INTO iam.users (id, external_id, nickname, avatar_url) VALUES ($1, $10, $11, $12)
+  ), new_union AS (
+    INSERT INTO iam.unions (union_scope, unionid, user_id) SELECT $6, $7::text, $1 WHERE $7::text IS NOT NULL
+    ON CONFLICT DO NOTHING RETURNING 1
+  ), new_identity AS (
+    INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
+    VALUES ($2, $1, $3, $8, $4, $5, $6, $7, ${profileReadAt})
+    ON CONFLICT DO NOTHING RETURNING 1
+  )
+  SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT count(*) FROM new_identity)::int AS identities`;
+
+/** Creates a user with its first identity. @throws LostRace when the subject has an owner by now */
+export async function createUserOf(executor: SqlExecutor, subject: Subject, user: NewUser): Promise<string> {
+  const userId = uuidv7();
+  const row = await queryRow(executor, written, createSql, [
+    userId,
+    ...subjectParameters(subject),
+    user.externalId,
+    user.nickname,
+    user.avatarUrl,
+  ]);
+  if (row?.identities !== 1 || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
+  return userId;
+}
+
+const linkSql = `
+  WITH new_union AS (
+    INSERT INTO iam.unions (union_scope, unionid, user_id) SELECT $6, $7::text, $1 WHERE $7::text IS NOT NULL
+    ON CONFLICT (union_scope, unionid) DO UPDATE SET user_id = unions.user_id WHERE unions.user_id = EXCLUDED.user_id
+    RETURNING 1
+  ), new_identity AS (
+    INSERT INTO iam.identities AS i (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
+    VALUES ($2, $1, $3, $8, $4, $5, $6, $7, ${profileReadAt})
+    ON CONFLICT (appid, openid) DO UPDATE SET
+      union_scope = CASE WHEN EXCLUDED.unionid IS NULL THEN i.union_scope ELSE EXCLUDED.union_scope END,
+      unionid = COALESCE(EXCLUDED.unionid, i.unionid),
+      profile_read_at = COALESCE(EXCLUDED.profile_read_at, i.profile_read_at)
+    WHERE i.user_id = EXCLUDED.user_id
+    RETURNING 1
+  ), profile AS (
+    UPDATE iam.users SET nickname = COALESCE($10, nickname), avatar_url = COALESCE($11, avatar_url), updated_at = now()
+    WHERE id = $1 AND $9 AND (nickname, avatar_url) IS DISTINCT FROM (COALESCE($10, nickname), COALESCE($11, avatar_url))
+  )
+  SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT count(*) FROM new_identity)::int AS identities`;
+
+/** Makes a subject and its unionid belong to a user and refreshes the profile. @throws LostRace when one belongs to another */
+export async function linkSubject(executor: SqlExecutor, subject: Subject, userId: string): Promise<void> {
+  const row = await queryRow(executor, written, linkSql, [
+    userId,
+    ...subjectParameters(subject),
+    subject.profile?.nickname ?? null,
+    subject.profile?.avatarUrl ?? null,
+  ]);
+  if (row?.identities !== 1 || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
+}
+
+/** Parameters $2 to $9 of both statements. */
+function subjectParameters(subject: Subject): unknown[] {
+  return [
+    uuidv7(),
+    subject.provider,
+    subject.appid,
+    subject.openid,
+    subject.unionScope,
+    subject.unionid,
+    subject.appKind,
+    subject.profile !== null,
+  ];
+}
