@@ -1,0 +1,63 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { queryRow } from '../database/query-rows.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+
+const INTERVAL_MS = 60_000;
+const BATCH = 500;
+
+/** `SKIP LOCKED`: replicas that clean at once share the work instead of waiting for each other. */
+const batches = [
+  `DELETE FROM iam.logins WHERE id IN
+     (SELECT id FROM iam.logins WHERE expires_at < now() ORDER BY expires_at LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+  `DELETE FROM iam.sessions WHERE id IN
+     (SELECT id FROM iam.sessions WHERE expires_at < now() ORDER BY expires_at LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+];
+
+const counted = z.object({ removed: z.number() });
+
+/** Removes expired rows in small batches, on whichever replica gets there. */
+@Injectable()
+export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(Cleanup.name);
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(
+      () => {
+        this.running = this.removeExpired().catch((error: unknown) =>
+          this.logger.warn(`clean-up failed: ${String(error)}`),
+        );
+      },
+      INTERVAL_MS * (0.8 + Math.random() * 0.4),
+    );
+    this.timer.unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearInterval(this.timer);
+    await this.running;
+  }
+
+  /** Removes every expired row, a batch at a time. */
+  async removeExpired(): Promise<void> {
+    for (const batch of batches) {
+      while ((await this.remove(batch)) === BATCH);
+    }
+  }
+
+  private async remove(batch: string): Promise<number> {
+    const sql = `WITH gone AS (${batch} RETURNING 1) SELECT count(*)::int AS removed FROM gone`;
+    return (await queryRow(this.dataSource, counted, sql, []))?.removed ?? 0;
+  }
+}

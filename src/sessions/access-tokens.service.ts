@@ -1,0 +1,86 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { errors, jwtVerify, SignJWT } from 'jose';
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { Clock } from '../clock.js';
+import { IamError } from '../iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { SigningKeys } from './signing-keys.service.js';
+
+const SKEW_SECONDS = 60;
+
+/** What an access token says about its bearer. */
+export interface AccessTokenClaims {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly clientId: string;
+  readonly roles: readonly string[];
+}
+
+const seconds = z.number().int().nonnegative();
+const payloadSchema = z.object({
+  sub: z.string().min(1),
+  sid: z.string().min(1),
+  client_id: z.string().min(1),
+  jti: z.string().min(1),
+  iat: seconds,
+  exp: seconds,
+  roles: z.array(z.string()),
+});
+
+/** Access tokens: JWTs in the profile of RFC 9068 (`typ: at+jwt`), ES256, verified without a query. */
+@Injectable()
+export class AccessTokens {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly keys: SigningKeys,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Signs a token that lives `tokens.accessToken` seconds. */
+  async issue(claims: AccessTokenClaims): Promise<string> {
+    const key = await this.keys.current();
+    const now = Math.floor(this.clock.now() / 1000);
+    return new SignJWT({ client_id: claims.clientId, sid: claims.sessionId, roles: [...claims.roles] })
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: key.kid })
+      .setIssuer(this.options.publicUrl)
+      .setAudience(this.options.tokens.audience)
+      .setSubject(claims.userId)
+      .setIssuedAt(now)
+      .setExpirationTime(now + this.options.tokens.accessToken)
+      .setJti(randomUUID())
+      .sign(key.privateKey);
+  }
+
+  /** @throws IamError `invalid_token` for anything but a live token of ours */
+  async verify(token: string): Promise<AccessTokenClaims> {
+    try {
+      const { payload } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
+        algorithms: ['ES256'],
+        typ: 'at+jwt',
+        issuer: this.options.publicUrl,
+        audience: this.options.tokens.audience,
+        requiredClaims: ['sub', 'sid', 'client_id', 'jti', 'iat', 'exp', 'aud', 'iss'],
+        maxTokenAge: this.options.tokens.accessToken,
+        clockTolerance: SKEW_SECONDS,
+        currentDate: new Date(this.clock.now()),
+      });
+      const { sub, sid, client_id, roles } = payloadSchema.parse(payload);
+      return { userId: sub, sessionId: sid, clientId: client_id, roles };
+    } catch (cause) {
+      if (!isRefusal(cause)) throw cause;
+      throw new IamError('invalid_token', 'the access token does not verify', { cause });
+    }
+  }
+
+  private async publicKey(kid: string | undefined) {
+    const key = kid === undefined ? null : await this.keys.find(kid);
+    if (key === null) throw new errors.JWKSNoMatchingKey();
+    return key.publicKey;
+  }
+}
+
+/** The token is at fault, not our database or keys. */
+function isRefusal(cause: unknown): boolean {
+  return cause instanceof errors.JOSEError || cause instanceof z.ZodError || cause instanceof TypeError;
+}

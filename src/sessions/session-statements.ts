@@ -1,0 +1,56 @@
+import { auditInsertSql } from '../audit/record-audit.js';
+
+const rolesOf = (relation: string) =>
+  `ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = ${relation}.user_id ORDER BY r.role) AS roles`;
+
+const live = 's.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()';
+
+/** $1 session, $2 generation of the token, $3 client, $4 idle lifetime in seconds. No row: the token is not the live one. */
+export const rotateSql = `
+  WITH rotated AS (
+    UPDATE iam.sessions s
+    SET generation = s.generation + 1, rotated_at = now(), grace_uses = 0,
+        idle_expires_at = LEAST(now() + make_interval(secs => $4), s.expires_at)
+    FROM iam.users u
+    WHERE s.id = $1 AND s.generation = $2 AND s.client_id = $3 AND ${live}
+      AND u.id = s.user_id AND u.status = 'active'
+    RETURNING s.user_id, s.client_id
+  )
+  SELECT user_id, client_id, ${rolesOf('rotated')} FROM rotated`;
+
+/**
+ * $1 session, $2 generation of the token, $3 client, $4 grace in seconds, $5 most uses of the grace, $6… audit entry.
+ * Under a lock on the session: the direct parent within the grace is answered again, an older token ends the session.
+ */
+export const settleReuseSql = `
+  WITH locked AS (
+    SELECT s.id, s.user_id, s.client_id, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status
+    FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
+    WHERE s.id = $1 AND s.client_id = $3 AND ${live}
+    FOR UPDATE OF s
+  ), verdict AS (
+    SELECT locked.*, CASE
+      WHEN user_status <> 'active' THEN 'dead'
+      WHEN generation = $2 + 1 AND rotated_at > now() - make_interval(secs => $4) AND grace_uses < $5 THEN 'grace'
+      WHEN generation > $2 THEN 'reuse'
+      ELSE 'dead' END AS verdict
+    FROM locked
+  ), graced AS (
+    UPDATE iam.sessions s SET grace_uses = s.grace_uses + 1 FROM verdict v WHERE v.verdict = 'grace' AND s.id = v.id
+  ), ended AS (
+    UPDATE iam.sessions s SET ended_at = now(), end_reason = 'refresh_reused'
+    FROM verdict v WHERE v.verdict = 'reuse' AND s.id = v.id
+    RETURNING s.user_id
+  ), audited AS (
+    ${auditInsertSql(6, { from: 'ended', userId: 'ended.user_id' })}
+  )
+  SELECT user_id, client_id, generation, verdict, ${rolesOf('verdict')} FROM verdict`;
+
+/** $1 session, $2 client, $3 reason, $4… audit entry, written only when the session was live. */
+export const endSql = `
+  WITH ended AS (
+    UPDATE iam.sessions SET ended_at = now(), end_reason = $3
+    WHERE id = $1 AND client_id = $2 AND ended_at IS NULL
+    RETURNING user_id
+  )
+  ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id' })}`;

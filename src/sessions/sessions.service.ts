@@ -1,0 +1,120 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
+import { Mac } from '../crypto/mac.js';
+import { queryRow } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
+import { endSql, rotateSql, settleReuseSql } from './session-statements.js';
+
+/** A session just after its refresh token rotated. */
+export interface RefreshedSession {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly clientId: string;
+  readonly roles: readonly string[];
+  readonly refreshToken: string;
+}
+
+/** Past this many answers to the same parent token the grace is being abused. */
+const GRACE_USES = 100;
+
+const rotated = z.object({ user_id: z.string(), client_id: z.string(), roles: z.array(z.string()) });
+const settled = rotated.extend({ generation: z.number(), verdict: z.enum(['grace', 'reuse', 'dead']) });
+
+/** Sessions: one row each, whose refresh token rotates in place (RFC 9700 §4.14.2). */
+@Injectable()
+export class Sessions {
+  private readonly mac: Mac;
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+  ) {
+    this.mac = new Mac(options.keyRing, 'refresh-token');
+  }
+
+  /** The first refresh token of a new session. */
+  firstRefreshToken(sessionId: string): string {
+    return mintRefreshToken(this.mac, { sessionId, generation: 0 });
+  }
+
+  /**
+   * Rotates a refresh token: one round trip, or two when it is not the live one.
+   * @throws IamError `invalid_grant`; a spent token outside the grace also ends the session
+   */
+  async refresh(text: string, clientId: string, origin: RequestOrigin): Promise<RefreshedSession> {
+    const token = readRefreshToken(this.mac, text);
+    if (token === null) throw new IamError('invalid_grant', 'not a refresh token of ours');
+    const row = await queryRow(this.dataSource, rotated, rotateSql, [
+      token.sessionId,
+      token.generation,
+      clientId,
+      this.options.tokens.idle,
+    ]);
+    return row === null ? this.settleReuse(token, clientId, origin) : this.successor(token, row);
+  }
+
+  /** The session a refresh token belongs to, whether or not the token is still the live one; null for a foreign text. */
+  findSessionId(refreshToken: string): string | null {
+    return readRefreshToken(this.mac, refreshToken)?.sessionId ?? null;
+  }
+
+  /** Ends a session of this client; ending it twice, or one that never was, is no error (RFC 7009 §2.2). */
+  async revoke(sessionId: string, clientId: string, origin: RequestOrigin): Promise<void> {
+    await this.dataSource.query(endSql, [
+      sessionId,
+      clientId,
+      'revoked',
+      ...auditParameters({ action: 'session.revoked', sessionId, clientId, origin }),
+    ]);
+  }
+
+  /** Ends every live session of a user. */
+  async endAll(manager: EntityManager, userId: string, reason: string): Promise<void> {
+    await manager.query(
+      'UPDATE iam.sessions SET ended_at = now(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL',
+      [userId, reason],
+    );
+  }
+
+  /** A merge ends the sessions of the user that goes; see `UserMergeStep`. */
+  async onMerge(fromUserId: string, _toUserId: string, manager: EntityManager): Promise<void> {
+    await this.endAll(manager, fromUserId, 'merged');
+  }
+
+  private async settleReuse(
+    token: RefreshToken,
+    clientId: string,
+    origin: RequestOrigin,
+  ): Promise<RefreshedSession> {
+    const { sessionId } = token;
+    const row = await queryRow(this.dataSource, settled, settleReuseSql, [
+      sessionId,
+      token.generation,
+      clientId,
+      this.options.tokens.refreshGrace,
+      GRACE_USES,
+      ...auditParameters({
+        action: 'session.refresh_reused',
+        sessionId,
+        clientId,
+        origin,
+        detail: { generation: token.generation },
+      }),
+    ]);
+    if (row?.verdict === 'grace') return this.successor(token, row);
+    throw new IamError(
+      'invalid_grant',
+      row?.verdict === 'reuse' ? 'refresh token reused: session ended' : 'the session is over',
+    );
+  }
+
+  private successor(token: RefreshToken, row: z.infer<typeof rotated>): RefreshedSession {
+    const { sessionId, generation } = token;
+    const refreshToken = mintRefreshToken(this.mac, { sessionId, generation: generation + 1 });
+    return { sessionId, userId: row.user_id, clientId: row.client_id, roles: row.roles, refreshToken };
+  }
+}
