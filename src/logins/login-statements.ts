@@ -1,0 +1,95 @@
+import { auditInsertSql } from '../audit/record-audit.js';
+
+/** Rows stay this long after they were made: longer than any cookie, code or binding token of theirs. */
+const KEEP = `interval '1 day'`;
+
+/**
+ * Claims a state: $1 id, $2 state hash, $3 hash of WeChat's code, $4 status, $5 error, $6 provider, $7 method, $8 appid,
+ * $9 client, $10 redirect_uri, $11 code_challenge, $12 ip, $13 user agent. No row: state or code was claimed before.
+ */
+export const claimSql = `
+  INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, error, provider, method, appid, client_id, redirect_uri,
+                          code_challenge, ip, user_agent, expires_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + ${KEEP})
+  ON CONFLICT DO NOTHING
+  RETURNING id`;
+
+/** $1 state hash. */
+export const outcomeSql = 'SELECT id, status, error FROM iam.logins WHERE state_hash = $1';
+
+/** $1 id, $2 user, $3 openid, $4 new user, $5 subject to bind, $6 life of the code in seconds, $7… audit entry. */
+export const authenticateSql = `
+  WITH login AS (
+    UPDATE iam.logins
+    SET status = 'authenticated', user_id = $2, openid = $3, is_new_user = $4, subject = $5,
+        redeem_before = now() + make_interval(secs => $6)
+    WHERE id = $1 AND status = 'pending'
+    RETURNING user_id
+  ), audited AS (
+    ${auditInsertSql(7, { from: 'login', userId: 'login.user_id' })}
+  )
+  SELECT user_id FROM login`;
+
+/** $1 id, $2 status, $3 error, $4… audit entry. */
+export const finishSql = `
+  WITH login AS (
+    UPDATE iam.logins SET status = $2, error = $3 WHERE id = $1 AND status = 'pending' RETURNING id
+  )
+  ${auditInsertSql(4, { from: 'login' })}`;
+
+/** $1 id. */
+export const redeemableSql = `
+  SELECT l.status, l.client_id, l.redirect_uri, l.code_challenge, l.user_id, u.status AS user_status,
+         COALESCE(l.redeem_before > now(), false) AS is_live
+  FROM iam.logins l LEFT JOIN iam.users u ON u.id = l.user_id
+  WHERE l.id = $1`;
+
+/**
+ * Consumes a login and begins its session in one statement, with the user's row locked against a merge or a ban:
+ * $1 login, $2 session, $3 idle and $4 absolute lifetime in seconds, $5 ip, $6 user agent, $7… audit entry.
+ */
+export const beginSessionSql = `
+  WITH consumed AS (
+    UPDATE iam.logins SET status = 'consumed'
+    WHERE id = $1 AND status = 'authenticated' AND redeem_before > now()
+    RETURNING *
+  ), owner AS (
+    SELECT u.id FROM iam.users u JOIN consumed c ON c.user_id = u.id WHERE u.status = 'active' FOR SHARE OF u
+  ), session AS (
+    INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, ip, user_agent,
+                              idle_expires_at, expires_at)
+    SELECT $2, owner.id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, $5, $6,
+           now() + make_interval(secs => LEAST($3, $4)), now() + make_interval(secs => $4)
+    FROM consumed c, owner
+    RETURNING id, user_id
+  ), audited AS (
+    ${auditInsertSql(7, { from: 'session', userId: 'session.user_id', sessionId: 'session.id' })}
+  )
+  SELECT session.user_id, c.client_id, c.provider, c.is_new_user,
+         ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = session.user_id ORDER BY r.role) AS roles
+  FROM session, consumed c`;
+
+/** A code used twice ends the session of its first use (RFC 6749 §4.1.2): $1 login, $2… audit entry. */
+export const endReusedSql = `
+  WITH ended AS (
+    UPDATE iam.sessions SET ended_at = now(), end_reason = 'code_reused'
+    WHERE login_id = $1 AND ended_at IS NULL
+    RETURNING id, user_id
+  )
+  ${auditInsertSql(2, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}`;
+
+/** $1 id, $2 life of the binding token in seconds. */
+export const startBindingSql = `
+  WITH login AS (
+    UPDATE iam.logins SET status = 'binding', redeem_before = now() + make_interval(secs => $2)
+    WHERE id = $1 AND status = 'authenticated' AND user_id IS NULL AND redeem_before > now()
+    RETURNING id
+  ) SELECT id FROM login`;
+
+/** $1 id, $2 user. */
+export const bindSql = `
+  WITH login AS (
+    UPDATE iam.logins SET status = 'consumed', user_id = $2
+    WHERE id = $1 AND status = 'binding' AND redeem_before > now()
+    RETURNING subject
+  ) SELECT subject FROM login`;

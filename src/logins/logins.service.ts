@@ -1,0 +1,169 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { auditParameters, type AuditEntry, type RequestOrigin } from '../audit/record-audit.js';
+import { sha256 } from '../crypto/hash.js';
+import { Mac } from '../crypto/mac.js';
+import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import type { Subject } from '../users/subject.js';
+import type { Resolution } from '../users/users.service.js';
+import { authenticateSql, claimSql, finishSql, outcomeSql } from './login-statements.js';
+import { mintLoginToken } from './login-token.js';
+import type { Attempt } from './sealed-attempt.js';
+
+/** How a claimed callback ended: a one-time code for the client, or an error it may see. */
+export type LoginOutcome =
+  { readonly kind: 'code'; readonly code: string } | { readonly kind: 'error'; readonly code: IamErrorCode };
+
+/** A callback that may now ask WeChat, or why it may not. */
+export type Claim =
+  | { readonly kind: 'claimed'; readonly loginId: string }
+  | { readonly kind: 'claimed_before' }
+  | { readonly kind: 'code_seen_before' };
+
+const CODE_SECONDS = 60;
+/** Longer than two calls to WeChat may take; then the claimant is taken for dead. */
+const PATIENCE_MS = 15_000;
+const TICK_MS = 100;
+
+const idRow = z.object({ id: z.string() });
+const outcomeRow = z.object({ id: z.string(), status: z.string(), error: z.string().nullable() });
+
+/** Sign-in attempts from their callback on: claimed once, finished once (design section 5). */
+@Injectable()
+export class Logins {
+  private readonly codes: Mac;
+
+  constructor(
+    @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+  ) {
+    this.codes = new Mac(options.keyRing, 'login-code');
+  }
+
+  /** Claims the attempt's state and WeChat's code with one insert; the database decides between simultaneous callbacks. */
+  async claim(attempt: Attempt, wechatCode: string, origin: RequestOrigin): Promise<Claim> {
+    const codeHash = sha256(`${attempt.appid}:${wechatCode}`);
+    const loginId = await this.insert(attempt, { codeHash, status: 'pending', error: null }, origin);
+    if (loginId !== null) return { kind: 'claimed', loginId };
+    const earlier = await this.findOutcome(attempt.state);
+    return { kind: earlier === null ? 'code_seen_before' : 'claimed_before' };
+  }
+
+  /** Claims the state of an attempt that ends without asking WeChat; false when it was claimed before. */
+  async refuse(attempt: Attempt, error: IamErrorCode, origin: RequestOrigin): Promise<boolean> {
+    const status = error === 'access_denied' ? 'denied' : 'failed';
+    const loginId = await this.insert(attempt, { codeHash: null, status: 'pending', error: null }, origin);
+    if (loginId !== null) await this.finish(loginId, status, error, auditOf(attempt, origin, error));
+    return loginId !== null;
+  }
+
+  /** Stores whom WeChat proved; `executor` is the transaction that resolved them. */
+  async authenticate(
+    executor: SqlExecutor,
+    loginId: string,
+    proof: { subject: Subject; resolution: Resolution; attempt: Attempt; origin: RequestOrigin },
+  ): Promise<void> {
+    const { subject, resolution, attempt, origin } = proof;
+    const isUser = resolution.kind === 'user';
+    await executor.query(authenticateSql, [
+      loginId,
+      isUser ? resolution.userId : null,
+      subject.openid,
+      isUser && resolution.isNewUser,
+      isUser ? null : JSON.stringify(subject),
+      CODE_SECONDS,
+      ...auditParameters({
+        ...auditOf(attempt, origin),
+        action: isUser && resolution.isNewUser ? 'user.signed_up' : 'login.authenticated',
+      }),
+    ]);
+  }
+
+  /** Ends a claimed login that WeChat or we refused. */
+  async fail(loginId: string, error: IamErrorCode, attempt: Attempt, origin: RequestOrigin): Promise<void> {
+    const status = error === 'access_denied' ? 'denied' : 'failed';
+    await this.finish(loginId, status, error, auditOf(attempt, origin, error));
+  }
+
+  /** The code of an authenticated login; always the same one. */
+  codeOf(loginId: string): LoginOutcome {
+    return { kind: 'code', code: mintLoginToken(this.codes, loginId) };
+  }
+
+  /** Waits for another callback of the same attempt, on whatever replica, and gives its outcome. */
+  async awaitOutcome(state: string): Promise<LoginOutcome> {
+    for (let waited = 0; waited < PATIENCE_MS; waited += TICK_MS) {
+      const outcome = await this.findOutcome(state);
+      if (outcome !== null && outcome !== 'pending') return outcome;
+      await delay(TICK_MS);
+    }
+    return { kind: 'error', code: 'login_interrupted' };
+  }
+
+  /** See `UserMergeStep`: what waits to be redeemed belongs to the user that stays. */
+  async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
+    await manager.query('UPDATE iam.logins SET user_id = $2 WHERE user_id = $1', [fromUserId, toUserId]);
+  }
+
+  private async insert(
+    attempt: Attempt,
+    claim: { codeHash: string | null; status: string; error: string | null },
+    origin: RequestOrigin,
+  ): Promise<string | null> {
+    const row = await queryRow(this.dataSource, idRow, claimSql, [
+      uuidv7(),
+      sha256(attempt.state),
+      claim.codeHash,
+      claim.status,
+      claim.error,
+      attempt.provider,
+      attempt.method,
+      attempt.appid,
+      attempt.clientId,
+      attempt.redirectUri,
+      attempt.codeChallenge,
+      origin.ip,
+      origin.userAgent,
+    ]);
+    return row?.id ?? null;
+  }
+
+  private async finish(
+    loginId: string,
+    status: string,
+    error: IamErrorCode,
+    entry: AuditEntry,
+  ): Promise<void> {
+    await this.dataSource.query(finishSql, [loginId, status, error, ...auditParameters(entry)]);
+  }
+
+  private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {
+    const row = await queryRow(this.dataSource, outcomeRow, outcomeSql, [sha256(state)]);
+    if (row === null) return null;
+    if (row.status === 'pending') return 'pending';
+    return row.error === null ? this.codeOf(row.id) : { kind: 'error', code: toErrorCode(row.error) };
+  }
+}
+
+function auditOf(attempt: Attempt, origin: RequestOrigin, error?: IamErrorCode): AuditEntry {
+  return {
+    action: error === undefined ? 'login.authenticated' : 'login.failed',
+    clientId: attempt.clientId,
+    provider: attempt.provider,
+    origin,
+    detail: { method: attempt.method, appid: attempt.appid, ...(error !== undefined && { error }) },
+  };
+}
+
+function toErrorCode(text: string): IamErrorCode {
+  return isErrorCode(text) ? text : 'internal_error';
+}
+
+function isErrorCode(text: string): text is IamErrorCode {
+  return text in errorCatalogue;
+}

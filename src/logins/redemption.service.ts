@@ -1,0 +1,158 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
+import { constantTimeEqual } from '../crypto/constant-time.js';
+import { Mac } from '../crypto/mac.js';
+import { pkceChallenge } from '../crypto/pkce.js';
+import { queryRow } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { subjectSchema, type Subject } from '../users/subject.js';
+import {
+  beginSessionSql,
+  bindSql,
+  endReusedSql,
+  redeemableSql,
+  startBindingSql,
+} from './login-statements.js';
+import { mintLoginToken, readLoginToken } from './login-token.js';
+
+/** What a client brings to `/token` for a code. */
+export interface CodeRedemption {
+  readonly code: string;
+  readonly clientId: string;
+  readonly redirectUri: string | undefined;
+  readonly codeVerifier: string;
+}
+
+/** A session that has just begun. */
+export interface BegunSession {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly clientId: string;
+  readonly provider: string;
+  readonly isNewUser: boolean;
+  readonly roles: readonly string[];
+}
+
+const BINDING_SECONDS = 600;
+
+const redeemable = z.object({
+  status: z.string(),
+  client_id: z.string(),
+  redirect_uri: z.string().nullable(),
+  code_challenge: z.string().nullable(),
+  user_id: z.string().nullable(),
+  user_status: z.string().nullable(),
+  is_live: z.boolean(),
+});
+const begun = z.object({
+  user_id: z.string(),
+  client_id: z.string(),
+  provider: z.string(),
+  is_new_user: z.boolean(),
+  roles: z.array(z.string()),
+});
+
+/** Turns an authenticated login into a session, once. */
+@Injectable()
+export class Redemption {
+  private readonly codes: Mac;
+  private readonly bindings: Mac;
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+  ) {
+    this.codes = new Mac(options.keyRing, 'login-code');
+    this.bindings = new Mac(options.keyRing, 'binding-token');
+  }
+
+  /**
+   * Redeems a one-time code; two round trips.
+   * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
+   */
+  async redeemCode(redemption: CodeRedemption, origin: RequestOrigin): Promise<BegunSession> {
+    const loginId = readLoginToken(this.codes, redemption.code);
+    if (loginId === null) throw new IamError('invalid_grant', 'not a code of ours');
+    const login = await queryRow(this.dataSource, redeemable, redeemableSql, [loginId]);
+    if (login === null) throw new IamError('invalid_grant', 'the code is too old');
+    checkPossession(login, redemption);
+    if (login.status === 'consumed' || login.status === 'binding')
+      await this.endReused(loginId, redemption.clientId, origin);
+    if (login.status !== 'authenticated' || !login.is_live)
+      throw new IamError('invalid_grant', 'the code was used or has expired');
+    if (login.user_id === null) return this.requireBinding(loginId);
+    if (login.user_status !== 'active')
+      throw new IamError('user_disabled', `user ${login.user_id} is ${login.user_status ?? 'gone'}`);
+    return this.beginSession(loginId, redemption.clientId, origin);
+  }
+
+  /** Redeems a binding token in the transaction that links its subject to a user. @throws IamError `binding_token_invalid` */
+  async redeemBinding(manager: EntityManager, bindingToken: string, userId: string): Promise<Subject> {
+    const loginId = readLoginToken(this.bindings, bindingToken);
+    if (loginId === null) throw new IamError('binding_token_invalid', 'not a binding token of ours');
+    const row = await queryRow(manager, z.object({ subject: subjectSchema }), bindSql, [loginId, userId]);
+    if (row === null)
+      throw new IamError('binding_token_invalid', 'the binding token was used or has expired');
+    return row.subject;
+  }
+
+  private async beginSession(
+    loginId: string,
+    clientId: string,
+    origin: RequestOrigin,
+  ): Promise<BegunSession> {
+    const sessionId = uuidv7();
+    const row = await queryRow(this.dataSource, begun, beginSessionSql, [
+      loginId,
+      sessionId,
+      this.options.tokens.idle,
+      this.options.tokens.absolute,
+      origin.ip,
+      origin.userAgent,
+      ...auditParameters({ action: 'session.started', clientId, origin }),
+    ]);
+    if (row === null) throw new IamError('invalid_grant', 'another request redeemed the code first');
+    return {
+      sessionId,
+      userId: row.user_id,
+      clientId: row.client_id,
+      provider: row.provider,
+      isNewUser: row.is_new_user,
+      roles: row.roles,
+    };
+  }
+
+  private async requireBinding(loginId: string): Promise<never> {
+    const row = await queryRow(this.dataSource, z.object({ id: z.string() }), startBindingSql, [
+      loginId,
+      BINDING_SECONDS,
+    ]);
+    if (row === null) throw new IamError('invalid_grant', 'another request redeemed the code first');
+    throw new IamError('binding_required', 'this person has yet to be connected to an account of the host', {
+      members: { binding_token: mintLoginToken(this.bindings, loginId), expires_in: BINDING_SECONDS },
+    });
+  }
+
+  private async endReused(loginId: string, clientId: string, origin: RequestOrigin): Promise<void> {
+    await this.dataSource.query(endReusedSql, [
+      loginId,
+      ...auditParameters({ action: 'session.code_reused', clientId, origin }),
+    ]);
+  }
+}
+
+/** Client, redirect_uri and PKCE, before the row's status says anything (RFC 7636 §4.6, RFC 9700 §4.5). */
+function checkPossession(login: z.infer<typeof redeemable>, redemption: CodeRedemption): void {
+  if (login.client_id !== redemption.clientId)
+    throw new IamError('invalid_grant', 'the code belongs to another client');
+  if (redemption.redirectUri !== undefined && redemption.redirectUri !== login.redirect_uri) {
+    throw new IamError('invalid_grant', 'redirect_uri differs from the authorization request');
+  }
+  if (!constantTimeEqual(login.code_challenge ?? '', pkceChallenge(redemption.codeVerifier))) {
+    throw new IamError('invalid_grant', 'code_verifier does not match');
+  }
+}
