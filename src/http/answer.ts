@@ -1,0 +1,47 @@
+/** What an edge answers, independent of Express and Fastify; `AnswerInterceptor` writes it. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Serialized `Set-Cookie` values. */
+  readonly cookies: readonly string[];
+  readonly body: string | null;
+}
+
+/** On every answer: nothing is cached, sniffed or told to the next site (RFC 6749 §5.1, RFC 9700 §4.2). */
+export const securityHeaders: Readonly<Record<string, string>> = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+};
+
+/** `body` as JSON. */
+export function json(body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Answer {
+  const type = { 'Content-Type': 'application/json; charset=utf-8' };
+  return {
+    status,
+    headers: { ...securityHeaders, ...type, ...headers },
+    cookies: [],
+    body: JSON.stringify(body),
+  };
+}
+
+/** No content. */
+export function empty(status: number, headers: Readonly<Record<string, string>> = {}): Answer {
+  return { status, headers: { ...securityHeaders, ...headers }, cookies: [], body: null };
+}
+
+/** A redirect that turns any method into GET (RFC 9700 §4.12). */
+export function redirect(location: string, status: 302 | 303, cookies: readonly string[] = []): Answer {
+  return { status, headers: { ...securityHeaders, Location: location }, cookies, body: null };
+}
+
+/** True for what the interceptor writes itself; anything else a handler returns is left to Nest. */
+export function isAnswer(value: unknown): value is Answer {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'cookies' in value &&
+    'headers' in value &&
+    'status' in value
+  );
+}

@@ -1,0 +1,59 @@
+import { errorCatalogue, type IamError } from '../iam.error.js';
+import { errorTexts } from '../iam.error-texts.js';
+import { json, type Answer } from './answer.js';
+import { errorPage } from './error-page.js';
+import type { IamRequest } from './iam-request.js';
+import type { Language } from './language.js';
+
+/** RFC 9457 with our stable `code` and a text that is safe to show. */
+export function problemBody(error: IamError, language: Language): Record<string, string | number> {
+  const { status } = errorCatalogue[error.code];
+  return {
+    type: 'about:blank',
+    title: errorTexts[error.code][language],
+    status,
+    code: error.code,
+    ...error.members,
+  };
+}
+
+/** `problemBody` as an answer; the correlation id leads to the log, which alone has the details. */
+export function problem(error: IamError, language: Language, correlationId: string): Answer {
+  return json(
+    { ...problemBody(error, language), correlation_id: correlationId },
+    errorCatalogue[error.code].status,
+    {
+      'Content-Type': 'application/problem+json; charset=utf-8',
+      ...errorHeaders(error),
+    },
+  );
+}
+
+/** The body of RFC 6749 §5.2: 400 for what the client did, 401 for the client itself, the catalogue's status above that. */
+export function oauthError(error: IamError, language: Language): Answer {
+  const { status, oauth } = errorCatalogue[error.code];
+  const body = { error: oauth, error_description: errorTexts[error.code][language], ...error.members };
+  const kept = status >= 500 || [401, 413, 429].includes(status);
+  return json(body, kept ? status : 400, errorHeaders(error));
+}
+
+/** For a navigation a small page, for a script problem+json. */
+export function pageOrProblem(error: IamError, request: IamRequest, correlationId: string): Answer {
+  return request.wantsPage
+    ? errorPage(error.code, request.language, correlationId)
+    : problem(error, request.language, correlationId);
+}
+
+/** `Retry-After` and `WWW-Authenticate`, where the error calls for them. */
+export function errorHeaders(error: IamError): Record<string, string> {
+  const { status } = errorCatalogue[error.code];
+  return {
+    ...(error.retryAfterSeconds !== undefined && { 'Retry-After': String(error.retryAfterSeconds) }),
+    ...(status === 401 && { 'WWW-Authenticate': challenge(error) }),
+  };
+}
+
+/** RFC 6750 §3: no error code when the request carried no token at all. */
+function challenge(error: IamError): string {
+  return error.code === 'invalid_token' ? 'Bearer error="invalid_token"' : 'Bearer';
+}

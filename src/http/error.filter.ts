@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, Logger } from '@nestjs/common';
+import { errorCatalogue, type IamError } from '../iam.error.js';
+import type { Answer } from './answer.js';
+import { AnswerWriter } from './answer-writer.js';
+import { oauthError, pageOrProblem } from './error-answers.js';
+import { readRequest, type IamRequest } from './iam-request.js';
+import { toIamError } from './to-iam-error.js';
+
+/** Answers everything thrown in our controllers, and logs it once under the correlation id that the answer carries. */
+@Injectable()
+abstract class ErrorFilter implements ExceptionFilter {
+  private readonly logger = new Logger('IamErrors');
+
+  constructor(private readonly writer: AnswerWriter) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const error = toIamError(thrown);
+    const correlationId = randomUUID();
+    this.log(error, correlationId);
+    const response: unknown = http.getResponse();
+    if (!this.writer.isSent(response))
+      this.writer.write(response, this.answer(error, readRequest(http.getRequest()), correlationId));
+  }
+
+  protected abstract answer(error: IamError, request: IamRequest, correlationId: string): Answer;
+
+  private log(error: IamError, correlationId: string): void {
+    const line = `${correlationId} ${error.message}`;
+    if (errorCatalogue[error.code].status < 500) this.logger.warn(line);
+    else this.logger.error(line, error.cause instanceof Error ? error.cause.stack : error.stack);
+  }
+}
+
+/** RFC 9457, or a page for a navigation. */
+@Catch()
+@Injectable()
+export class ProblemFilter extends ErrorFilter {
+  protected answer(error: IamError, request: IamRequest, correlationId: string): Answer {
+    return pageOrProblem(error, request, correlationId);
+  }
+}
+
+/** RFC 6749 §5.2, on `/token` and `/revoke`. */
+@Catch()
+@Injectable()
+export class OAuthErrorFilter extends ErrorFilter {
+  protected answer(error: IamError, request: IamRequest): Answer {
+    return oauthError(error, request.language);
+  }
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { securityHeaders, type Answer } from './answer.js';
+import type { Language } from './language.js';
+
+/** Text safe in HTML content and in double-quoted attributes. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** What a page of ours consists of; `body` is HTML whose every foreign text is escaped. */
+export interface Page {
+  readonly status: number;
+  readonly language: Language;
+  readonly title: string;
+  readonly body: string;
+  readonly style: string;
+}
+
+/** A page that no site can frame and that loads nothing from anywhere. */
+export function page({ status, language, title, body, style }: Page): Answer {
+  const hash = createHash('sha256').update(style).digest('base64');
+  const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+  const html = `<!doctype html>
+<html lang="${language === 'zh' ? 'zh-CN' : 'en'}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+${body}
+</body>
+</html>
+`;
+  return {
+    status,
+    headers: {
+      ...securityHeaders,
+      'Content-Type': 'text/html; charset=utf-8',
+      'Content-Security-Policy': policy,
+      'X-Frame-Options': 'DENY',
+      Vary: 'Accept, Accept-Language',
+    },
+    cookies: [],
+    body: html,
+  };
+}

@@ -1,0 +1,56 @@
+import { type CanActivate, type ExecutionContext, HttpException, Injectable } from '@nestjs/common';
+import { HttpAdapterHost, Reflector } from '@nestjs/core';
+import { AccessTokens } from '../sessions/access-tokens.service.js';
+import { errorCatalogue, IamError } from '../iam.error.js';
+import { setAuthenticatedUser } from './authenticated-user.js';
+import { errorHeaders, problemBody } from './error-answers.js';
+import { readRequest, type IamRequest } from './iam-request.js';
+import { IS_PUBLIC } from './public.decorator.js';
+import { toIamError } from './to-iam-error.js';
+
+/** Admits bearers of a valid access token (RFC 6750 §2.1): no query, no call. */
+@Injectable()
+export class IamGuard implements CanActivate {
+  constructor(
+    private readonly tokens: AccessTokens,
+    private readonly reflector: Reflector,
+    private readonly adapterHost: HttpAdapterHost,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (context.getType() !== 'http') return true;
+    if (
+      this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, [
+        context.getHandler(),
+        context.getClass(),
+      ]) === true
+    ) {
+      return true;
+    }
+    const http = context.switchToHttp();
+    const request = readRequest(http.getRequest());
+    try {
+      const claims = await this.tokens.verify(bearerToken(request));
+      const { userId: id, sessionId, clientId, roles } = claims;
+      setAuthenticatedUser(http.getRequest<object>(), { id, sessionId, clientId, roles });
+      return true;
+    } catch (thrown) {
+      throw this.refusal(toIamError(thrown), request, http.getResponse());
+    }
+  }
+
+  /** An HttpException, because on the host's routes the host's own filters answer. */
+  private refusal(error: IamError, request: IamRequest, response: unknown): HttpException {
+    const { httpAdapter } = this.adapterHost;
+    for (const [name, value] of Object.entries(errorHeaders(error)))
+      httpAdapter.setHeader(response, name, value);
+    const { status } = errorCatalogue[error.code];
+    return new HttpException(problemBody(error, request.language), status, { cause: error });
+  }
+}
+
+function bearerToken(request: IamRequest): string {
+  const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(request.authorization ?? '') ?? [];
+  if (token === undefined) throw new IamError('authentication_required', 'no bearer token');
+  return token;
+}
