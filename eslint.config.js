@@ -8,15 +8,25 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
  */
 const edges = ['oauth', 'webhook', 'account', 'admin'];
 const shared = ['http', 'strategies'];
-const state = ['logins', 'identity-providers', 'users', 'sessions', 'roles', 'audit'];
-const pure = ['wechat', 'crypto'];
+const state = ['logins', 'identity-providers', 'users', 'sessions', 'roles', 'audit', 'hooks', 'cleanup'];
+const pure = ['wechat', 'crypto', 'database'];
 const src = (folders) => folders.map((folder) => `./src/${folder}`);
 const layers = [
   { target: src(shared), from: [...src(edges), './src/iam.module.ts', './src/index.ts'] },
   { target: src(state), from: [...src([...edges, ...shared]), './src/iam.module.ts', './src/index.ts'] },
-  { target: src(pure), from: [...src([...edges, ...shared, ...state]), './src/iam.module.ts', './src/index.ts'] },
   {
-    target: ['./src/iam.options.ts', './src/iam.error.ts'],
+    target: src(pure),
+    from: [...src([...edges, ...shared, ...state]), './src/iam.module.ts', './src/index.ts'],
+  },
+  {
+    target: src([
+      'iam.options.ts',
+      'iam.resolved-options.ts',
+      'iam.hooks.ts',
+      'iam.error.ts',
+      'iam.error-texts.ts',
+      'clock.ts',
+    ]),
     from: [...src([...edges, ...shared, ...state]), './src/iam.module.ts', './src/index.ts'],
   },
   { target: src(edges), from: ['./src/iam.module.ts', './src/index.ts'] },
@@ -48,13 +58,17 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/require-await': 'off',
       'max-lines': ['error', { max: 200, skipBlankLines: true, skipComments: true }],
-      'max-params': ['error', 5],
       'no-console': 'error',
       'no-restricted-syntax': [
         'error',
         {
           selector: "MemberExpression[object.name='process'][property.name='env']",
           message: 'process.env belongs to ormconfig.ts, example/, bench/, cli/ and test support.',
+        },
+        {
+          selector:
+            ":matches(FunctionDeclaration, ArrowFunctionExpression, MethodDefinition[kind!='constructor'] > FunctionExpression)[params.length>4]",
+          message: 'More than four parameters: take one options object. (Constructors take what DI injects.)',
         },
       ],
     },
@@ -64,7 +78,11 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ group: ['@nestjs/*', 'typeorm'], message: 'wechat/ and crypto/ know no Nest and no TypeORM.' }] },
+        {
+          patterns: [
+            { group: ['@nestjs/*', 'typeorm'], message: 'wechat/ and crypto/ know no Nest and no TypeORM.' },
+          ],
+        },
       ],
     },
   },
@@ -80,5 +98,7 @@ export default tseslint.config(
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
     },
   },
+  // QueryRunner.connection is the one name that TypeORM 0.3 and 1 share.
+  { files: ['migrations/**/*.ts'], rules: { '@typescript-eslint/no-deprecated': 'off' } },
   { files: ['test/types/**/*.ts'], rules: { '@typescript-eslint/no-unused-vars': 'off' } },
 );

@@ -1,0 +1,138 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, IsNull, type EntityManager } from 'typeorm';
+import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { recordAudit } from '../audit/record-audit.js';
+import { isUniqueViolation } from '../database/database-errors.js';
+import { inTransaction } from '../database/in-transaction.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { Redemption } from '../logins/redemption.service.js';
+import { Sessions } from '../sessions/sessions.service.js';
+import { IdentityEntity } from '../users/identity.entity.js';
+import { UserEntity, type UserStatus } from '../users/user.entity.js';
+import { Users } from '../users/users.service.js';
+
+/** A user as the host sees them. */
+export interface IamUser {
+  readonly id: string;
+  /** The id under which the host knows this user. */
+  readonly externalId: string | null;
+  readonly nickname: string | null;
+  readonly avatarUrl: string | null;
+  readonly status: UserStatus;
+  readonly createdAt: Date;
+}
+
+/** How a host creates a user of its own. */
+export interface NewIamUser {
+  readonly externalId?: string;
+  readonly nickname?: string;
+}
+
+/** The host's own code reaches users here: find, create, bind, and the `external_id` that ties them to its rows. */
+@Injectable()
+export class IamUsers {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly users: Users,
+    private readonly redemption: Redemption,
+    private readonly sessions: Sessions,
+  ) {}
+
+  /** The user with this id, or the one they were merged into. */
+  async find(id: string): Promise<IamUser | null> {
+    if (!isUuid(id)) return null;
+    const user = await this.rows().findOneBy({ id });
+    const survivor = user?.mergedInto == null ? user : await this.rows().findOneBy({ id: user.mergedInto });
+    return survivor === null ? null : toUser(survivor);
+  }
+
+  /** The user whom the host knows by this id. */
+  async findByExternalId(externalId: string): Promise<IamUser | null> {
+    const user = await this.rows().findOneBy({ externalId });
+    return user === null ? null : toUser(user);
+  }
+
+  /** The user of a WeChat identity. */
+  async findByIdentity(appid: string, openid: string): Promise<IamUser | null> {
+    const identity = await this.dataSource.getRepository(IdentityEntity).findOneBy({ appid, openid });
+    return identity === null ? null : this.find(identity.userId);
+  }
+
+  /** Creates a user without any WeChat identity. @throws IamError `identity_conflict` when the external id is taken */
+  async create(user: NewIamUser): Promise<IamUser> {
+    return inTransaction(this.dataSource, (manager) => this.insert(manager, user));
+  }
+
+  /** Sets the id under which the host knows a user. @throws IamError `not_found` or `identity_conflict` */
+  async setExternalId(id: string, externalId: string): Promise<void> {
+    const change = await this.rows()
+      .update({ id, mergedInto: IsNull() }, { externalId })
+      .catch(translateTaken);
+    if (change.affected !== 1) throw new IamError('not_found', `no user ${id}`);
+  }
+
+  /**
+   * Connects the WeChat identity behind a `binding_token` to a user whom the host has recognised in its own way, given
+   * by our id or by the host's (which creates the user if need be). What was signed in as that user before ends.
+   * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found` or `user_disabled`
+   */
+  async bind(
+    bindingToken: string,
+    user: { readonly id: string } | { readonly externalId: string },
+  ): Promise<IamUser> {
+    return inTransaction(this.dataSource, async (manager) => {
+      const target =
+        'id' in user
+          ? await this.getActive(manager, user.id)
+          : await this.findOrInsert(manager, user.externalId);
+      const subject = await this.redemption.redeemBinding(manager, bindingToken, target.id);
+      await this.sessions.endAll(manager, target.id, 'identity_bound');
+      await this.users.link(manager, subject, target.id);
+      return target;
+    });
+  }
+
+  private async findOrInsert(manager: EntityManager, externalId: string): Promise<IamUser> {
+    const existing = await manager.getRepository(UserEntity).findOneBy({ externalId });
+    return existing === null ? this.insert(manager, { externalId }) : this.getActive(manager, existing.id);
+  }
+
+  private async getActive(manager: EntityManager, id: string): Promise<IamUser> {
+    const row = isUuid(id)
+      ? await manager
+          .getRepository(UserEntity)
+          .findOne({ where: { id }, lock: { mode: 'pessimistic_write' } })
+      : null;
+    if (row === null) throw new IamError('not_found', `no user ${id}`);
+    if (row.status !== 'active') throw new IamError('user_disabled', `user ${id} is ${row.status}`);
+    return toUser(row);
+  }
+
+  private async insert(manager: EntityManager, user: NewIamUser): Promise<IamUser> {
+    const rows = manager.getRepository(UserEntity);
+    const created = rows.create({
+      id: uuidv7(),
+      externalId: user.externalId ?? null,
+      nickname: user.nickname ?? null,
+      status: 'active',
+    });
+    const saved = await rows.save(created).catch(translateTaken);
+    await recordAudit(manager, { action: 'user.created', userId: saved.id });
+    return toUser(saved);
+  }
+
+  private rows() {
+    return this.dataSource.getRepository(UserEntity);
+  }
+}
+
+function translateTaken(cause: unknown): never {
+  if (isUniqueViolation(cause))
+    throw new IamError('identity_conflict', 'the external id belongs to another user', { cause });
+  throw cause;
+}
+
+function toUser({ id, externalId, nickname, avatarUrl, status, createdAt }: UserEntity): IamUser {
+  return { id, externalId, nickname, avatarUrl, status, createdAt };
+}

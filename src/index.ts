@@ -1,0 +1,20 @@
+export { iamMigrations } from '../migrations/index.js';
+export { IamUsers, type IamUser, type NewIamUser } from './account/iam-users.service.js';
+export type { AuthenticatedUser } from './http/authenticated-user.js';
+export { CurrentUser } from './http/current-user.decorator.js';
+export { IamGuard } from './http/iam.guard.js';
+export { Public } from './http/public.decorator.js';
+export { iamEntities } from './iam.entities.js';
+export { errorCatalogue, IamError, type IamErrorCode } from './iam.error.js';
+export type { IamHooks, SignIn, SignUp, SignUpDecision } from './iam.hooks.js';
+export { IamModule, type IamAsyncOptions, type IamOptionsFactory } from './iam.module.js';
+export type {
+  IamClient,
+  IamOptions,
+  IamStaticOptions,
+  IamTokenOptions,
+  IamWechatOptions,
+} from './iam.options.js';
+export type { IdentityProviderInput } from './identity-providers/identity-provider.input.js';
+export { IdentityProviders } from './identity-providers/identity-providers.service.js';
+export { AccessTokens, type AccessTokenClaims } from './sessions/access-tokens.service.js';

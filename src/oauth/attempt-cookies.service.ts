@@ -1,0 +1,64 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { serialize } from 'cookie';
+import { Sealer } from '../crypto/sealer.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { attemptId, openAttempt, sealAttempt, type Attempt } from '../logins/sealed-attempt.js';
+
+type Cookies = Readonly<Record<string, string | undefined>>;
+
+/** More sign-ins side by side than tabs anybody opens; older ones are dropped, or the header outgrows the server's limit. */
+const MAX_ATTEMPTS = 5;
+/** After the callback, long enough for WeChat's second request or a reload to get the same answer. */
+const AFTERLIFE_SECONDS = 60;
+
+/** One sealed cookie per sign-in attempt; on https with the `__Host-` prefix, which a sibling domain cannot set. */
+@Injectable()
+export class AttemptCookies {
+  private readonly sealer: Sealer;
+  private readonly prefix: string;
+
+  constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {
+    this.sealer = new Sealer(options.keyRing, 'login-attempt');
+    this.prefix = options.isHttps ? '__Host-iam-login-' : 'iam-login-';
+  }
+
+  /** `Set-Cookie` values that carry an attempt and drop the oldest of too many. */
+  start(attempt: Attempt, present: Cookies): string[] {
+    const sealed = `${attempt.startedAt}.${sealAttempt(this.sealer, attempt)}`;
+    const kept = this.write(this.nameOf(attempt.state), sealed, this.options.loginLifetime);
+    return [kept, ...this.surplus(present).map((name) => this.write(name, '', 0))];
+  }
+
+  /** The attempt of a state, if this browser started it. */
+  find(state: string, present: Cookies): Attempt | null {
+    const value = present[this.nameOf(state)];
+    const sealed = value?.slice(value.indexOf('.') + 1);
+    return sealed === undefined ? null : openAttempt(this.sealer, sealed, state);
+  }
+
+  /** `Set-Cookie` values once the attempt has its outcome. */
+  finish(state: string, present: Cookies): string[] {
+    const name = this.nameOf(state);
+    return [this.write(name, present[name] ?? '', AFTERLIFE_SECONDS)];
+  }
+
+  private surplus(present: Cookies): string[] {
+    const startedAt = (name: string) => Number.parseInt(present[name] ?? '0', 10) || 0;
+    const names = Object.keys(present).filter((name) => name.startsWith(this.prefix));
+    return names.sort((left, right) => startedAt(right) - startedAt(left)).slice(MAX_ATTEMPTS - 1);
+  }
+
+  private nameOf(state: string): string {
+    return `${this.prefix}${attemptId(state)}`;
+  }
+
+  private write(name: string, value: string, maxAge: number): string {
+    return serialize(name, value, {
+      httpOnly: true,
+      secure: this.options.isHttps,
+      sameSite: 'lax',
+      path: '/',
+      maxAge,
+    });
+  }
+}

@@ -1,0 +1,93 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Clock } from '../clock.js';
+import { randomAlphanumeric } from '../crypto/random.js';
+import { json, redirect, type Answer } from '../http/answer.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { toIamError } from '../http/to-iam-error.js';
+import { IamError } from '../iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { chooseMethod } from '../identity-providers/method-choice.js';
+import type { Attempt } from '../logins/sealed-attempt.js';
+import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { wxLoginParameters } from '../wechat/authorize-url.js';
+import { AttemptCookies } from './attempt-cookies.service.js';
+import { parseAuthorizeRequest, type AuthorizeRequest } from './authorize-request.js';
+import { returnError } from './client-redirect.js';
+import { Clients } from './clients.service.js';
+
+interface Redirect {
+  readonly clientId: string;
+  readonly redirectUri: string;
+}
+
+/** `GET /authorize`: seals what the callback will need into a cookie and sends the browser to WeChat. Stores nothing. */
+@Injectable()
+export class Authorize {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly clients: Clients,
+    private readonly providers: IdentityProviders,
+    private readonly strategies: WechatStrategies,
+    private readonly cookies: AttemptCookies,
+    private readonly urls: IamUrls,
+    private readonly clock: Clock,
+  ) {}
+
+  async start(request: IamRequest): Promise<Answer> {
+    const { query } = request;
+    const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
+    try {
+      return await this.begin(request, back, parseAuthorizeRequest(query));
+    } catch (thrown) {
+      if (query['display'] === 'widget') throw thrown;
+      const clientState = typeof query['state'] === 'string' ? query['state'] : undefined;
+      const to = { redirectUri: back.redirectUri, clientState, issuer: this.options.publicUrl };
+      return returnError(to, toIamError(thrown).code, request.language);
+    }
+  }
+
+  private async begin(request: IamRequest, back: Redirect, asked: AuthorizeRequest): Promise<Answer> {
+    const provider = await this.providers.getEnabled(asked.provider);
+    const method = asked.display === 'widget' && asked.method === 'auto' ? 'open' : asked.method;
+    const chosen = chooseMethod(provider, request.browser, method);
+    if (typeof chosen !== 'string')
+      throw new IamError(chosen.problem, `provider "${provider.slug}", method ${asked.method}`);
+    if (chosen === 'follow') throw new IamError('method_unavailable', 'follow is not available');
+    const attempt = this.attempt(provider, chosen, back, asked);
+    const cookies = this.cookies.start(attempt, request.cookies);
+    if (asked.display === 'widget') return { ...this.widget(attempt, chosen), cookies };
+    return redirect(await this.strategies.authorizeUrl(provider, attempt), 302, cookies);
+  }
+
+  private attempt(
+    provider: IdentityProvider,
+    method: 'open' | 'mp',
+    back: Redirect,
+    asked: AuthorizeRequest,
+  ): Attempt {
+    const app = provider[method];
+    if (app === null) throw new IamError('provider_misconfigured', `no ${method} pair`);
+    return {
+      state: randomAlphanumeric(43),
+      provider: provider.slug,
+      method,
+      appid: app.appid,
+      clientId: back.clientId,
+      redirectUri: back.redirectUri,
+      ...(asked.state !== undefined && { clientState: asked.state }),
+      codeChallenge: asked.code_challenge,
+      startedAt: this.clock.now(),
+    };
+  }
+
+  /** What a page hands to `new WxLogin({…})`. */
+  private widget(attempt: Attempt, method: 'open' | 'mp'): Answer {
+    if (method !== 'open')
+      throw new IamError('method_unavailable', 'the embedded QR code is the Open Platform’s');
+    const { appid, state, provider } = attempt;
+    return json(wxLoginParameters({ appid, state, redirectUri: this.urls.callback(provider) }));
+  }
+}

@@ -1,0 +1,131 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Clock } from '../clock.js';
+import type { Answer } from '../http/answer.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { toIamError } from '../http/to-iam-error.js';
+import { IamError } from '../iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { Logins, type LoginOutcome } from '../logins/logins.service.js';
+import type { Attempt } from '../logins/sealed-attempt.js';
+import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { Users } from '../users/users.service.js';
+import { AttemptCookies } from './attempt-cookies.service.js';
+import { returnCode, returnError } from './client-redirect.js';
+
+const stateForm = /^[A-Za-z0-9]{32,64}$/;
+
+/** `GET /callback/{provider}`: where WeChat returns. Without the browser's own cookie for the state, nothing happens. */
+@Injectable()
+export class Callback {
+  private readonly logger = new Logger(Callback.name);
+  /** Callbacks being answered by this process: WeChat and impatient people send the same one twice. */
+  private readonly running = new Map<string, Promise<LoginOutcome>>();
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly providers: IdentityProviders,
+    private readonly strategies: WechatStrategies,
+    private readonly cookies: AttemptCookies,
+    private readonly logins: Logins,
+    private readonly users: Users,
+    private readonly clock: Clock,
+  ) {}
+
+  async answer(slug: string, request: IamRequest): Promise<Answer> {
+    const attempt = this.openAttempt(slug, request);
+    const outcome = await this.single(attempt, request);
+    const to = {
+      redirectUri: attempt.redirectUri,
+      clientState: attempt.clientState,
+      issuer: this.options.publicUrl,
+    };
+    const cookies = this.cookies.finish(attempt.state, request.cookies);
+    if (outcome.kind === 'code') return returnCode(to, outcome.code, cookies);
+    return returnError(to, outcome.code, request.language, cookies);
+  }
+
+  /** State, cookie and path must tell of the same attempt (RFC 9700 §4.4, §4.7). */
+  private openAttempt(slug: string, { query, cookies }: IamRequest): Attempt {
+    const { state } = query;
+    if (typeof state !== 'string' || !stateForm.test(state))
+      throw new IamError('state_mismatch', 'state is not of our form');
+    const attempt = this.cookies.find(state, cookies);
+    if (attempt === null) throw new IamError('state_mismatch', 'this browser has no attempt with that state');
+    if (attempt.provider !== slug)
+      throw new IamError('state_mismatch', 'the attempt was started at another provider');
+    return attempt;
+  }
+
+  private single(attempt: Attempt, request: IamRequest): Promise<LoginOutcome> {
+    const running = this.running.get(attempt.state);
+    if (running !== undefined) return running;
+    const started = this.finish(attempt, request).finally(() => this.running.delete(attempt.state));
+    this.running.set(attempt.state, started);
+    return started;
+  }
+
+  private async finish(attempt: Attempt, request: IamRequest): Promise<LoginOutcome> {
+    try {
+      return await this.claimAndSignIn(attempt, request);
+    } catch (thrown) {
+      const error = toIamError(thrown);
+      this.logger.error(
+        `callback of "${attempt.provider}" failed: ${error.message}`,
+        error.cause ?? error.stack,
+      );
+      return { kind: 'error', code: error.code };
+    }
+  }
+
+  private async claimAndSignIn(attempt: Attempt, request: IamRequest): Promise<LoginOutcome> {
+    if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
+      return { kind: 'error', code: 'state_expired' };
+    const { code } = request.query;
+    if (typeof code !== 'string' || code === '') return this.refuse(attempt, 'access_denied', request);
+    const provider = await this.providers.getEnabled(attempt.provider);
+    const claim = await this.logins.claim(attempt, code, request.origin);
+    switch (claim.kind) {
+      case 'claimed':
+        return this.signIn(claim.loginId, provider, attempt, request);
+      case 'claimed_before':
+        return this.logins.awaitOutcome(attempt.state);
+      case 'code_seen_before':
+        return this.refuse(attempt, 'code_already_used', request);
+    }
+  }
+
+  private async refuse(
+    attempt: Attempt,
+    error: 'access_denied' | 'code_already_used',
+    request: IamRequest,
+  ): Promise<LoginOutcome> {
+    const isFirst = await this.logins.refuse(attempt, error, request.origin);
+    return isFirst ? { kind: 'error', code: error } : this.logins.awaitOutcome(attempt.state);
+  }
+
+  /** Asks WeChat once, then resolves; whatever fails is the outcome of this login for good. */
+  private async signIn(
+    loginId: string,
+    provider: IdentityProvider,
+    attempt: Attempt,
+    { query, origin }: IamRequest,
+  ): Promise<LoginOutcome> {
+    try {
+      const { subject, holder } = await this.strategies.exchange(provider, attempt, query);
+      await this.users.resolve(subject, {
+        signUp: provider.signUp,
+        holder,
+        record: (executor, resolution) =>
+          this.logins.authenticate(executor, loginId, { subject, resolution, attempt, origin }),
+      });
+      return this.logins.codeOf(loginId);
+    } catch (thrown) {
+      const error = toIamError(thrown);
+      this.logger.warn(`sign-in at "${provider.slug}" failed: ${error.message}`);
+      await this.logins.fail(loginId, error.code, attempt, origin);
+      return { kind: 'error', code: error.code };
+    }
+  }
+}

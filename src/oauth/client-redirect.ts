@@ -1,0 +1,40 @@
+import { redirect, type Answer } from '../http/answer.js';
+import type { Language } from '../http/language.js';
+import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
+import { errorTexts } from '../iam.error-texts.js';
+
+/** Where a browser returns with its answer. */
+export interface ClientReturn {
+  readonly redirectUri: string;
+  readonly clientState: string | undefined;
+  readonly issuer: string;
+}
+
+/** RFC 6749 §4.1.2 with `iss` of RFC 9207. */
+export function returnCode(to: ClientReturn, code: string, cookies: readonly string[]): Answer {
+  return redirect(withParameters(to, { code }), 303, cookies);
+}
+
+/** RFC 6749 §4.1.2.1. */
+export function returnError(
+  to: ClientReturn,
+  code: IamErrorCode,
+  language: Language,
+  cookies: readonly string[] = [],
+): Answer {
+  const parameters = { error: errorCatalogue[code].oauth, error_description: errorTexts[code][language] };
+  return redirect(withParameters(to, parameters), 303, cookies);
+}
+
+/** Appends to the query and leaves the registered URI as it was written. */
+function withParameters(
+  { redirectUri, clientState, issuer }: ClientReturn,
+  parameters: Record<string, string>,
+): string {
+  const added = new URLSearchParams({
+    ...parameters,
+    ...(clientState !== undefined && { state: clientState }),
+    iss: issuer,
+  });
+  return `${redirectUri}${redirectUri.includes('?') ? '&' : '?'}${added.toString()}`;
+}

@@ -1,0 +1,33 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { IamError } from '../iam.error.js';
+import type { IamClient } from '../iam.options.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+
+/** The registered front-ends. */
+@Injectable()
+export class Clients {
+  constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {}
+
+  /** @throws IamError `invalid_client` (RFC 6749 §5.2) */
+  authenticate(clientId: string): IamClient {
+    const client = this.options.clients.get(clientId);
+    if (client === undefined) throw new IamError('invalid_client', `no client "${clientId.slice(0, 64)}"`);
+    return client;
+  }
+
+  /**
+   * The client and the address a browser may be sent back to: an exact match of a registered one (RFC 9700 §2.1).
+   * @throws IamError `client_unknown` or `redirect_uri_mismatch`, which must not redirect
+   */
+  checkRedirect(
+    clientId: unknown,
+    redirectUri: unknown,
+  ): { readonly clientId: string; readonly redirectUri: string } {
+    const client = typeof clientId === 'string' ? this.options.clients.get(clientId) : undefined;
+    if (client === undefined) throw new IamError('client_unknown', 'no client with this client_id');
+    if (typeof redirectUri !== 'string' || !client.redirectUris.includes(redirectUri)) {
+      throw new IamError('redirect_uri_mismatch', `not a redirect URI of client "${client.id}"`);
+    }
+    return { clientId: client.id, redirectUri };
+  }
+}

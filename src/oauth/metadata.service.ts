@@ -1,0 +1,56 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { json, type Answer } from '../http/answer.js';
+import { AnswerWriter } from '../http/answer-writer.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { SigningKeys } from '../sessions/signing-keys.service.js';
+import { grantTypes } from './token-request.js';
+
+const ROOT_PATH = '/.well-known/oauth-authorization-server';
+
+/** Authorization server metadata (RFC 8414) and public keys (RFC 7517). */
+@Injectable()
+export class Metadata implements OnModuleInit {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly urls: IamUrls,
+    private readonly keys: SigningKeys,
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly writer: AnswerWriter,
+  ) {}
+
+  /**
+   * The RFC's own path is at the root, outside any global prefix, so it is put on the adapter itself; a route of the
+   * host for that path comes first and wins. There is no adapter in an application without HTTP.
+   */
+  onModuleInit(): void {
+    const { httpAdapter } = this.adapterHost as { httpAdapter?: HttpAdapterHost['httpAdapter'] };
+    httpAdapter?.get(ROOT_PATH, (_request: unknown, response: unknown) =>
+      this.writer.write(response, this.serverMetadata()),
+    );
+  }
+
+  /** RFC 8414 §2, with RFC 9207's `iss` parameter. */
+  serverMetadata(): Answer {
+    return json({
+      issuer: this.options.publicUrl,
+      authorization_endpoint: this.urls.endpoint('authorize'),
+      token_endpoint: this.urls.endpoint('token'),
+      revocation_endpoint: this.urls.endpoint('revoke'),
+      jwks_uri: this.urls.endpoint('jwks'),
+      response_types_supported: ['code'],
+      response_modes_supported: ['query'],
+      grant_types_supported: grantTypes,
+      code_challenge_methods_supported: ['S256'],
+      token_endpoint_auth_methods_supported: ['none'],
+      revocation_endpoint_auth_methods_supported: ['none'],
+      authorization_response_iss_parameter_supported: true,
+      ui_locales_supported: ['zh-CN', 'en'],
+    });
+  }
+
+  async jwks(): Promise<Answer> {
+    return json({ keys: await this.keys.publicJwks() });
+  }
+}

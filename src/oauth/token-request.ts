@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { isPkceVerifier } from '../crypto/pkce.js';
+import { parseInput } from '../http/parse-input.js';
+import { IamError } from '../iam.error.js';
+
+const client_id = z.string().min(1).max(128);
+
+const authorizationCode = z.object({
+  grant_type: z.literal('authorization_code'),
+  client_id,
+  code: z.string().min(1).max(512),
+  redirect_uri: z.string().max(2048).optional(),
+  code_verifier: z
+    .string()
+    .refine(isPkceVerifier, { error: '43 to 128 unreserved characters (RFC 7636 §4.1)' }),
+});
+
+const refreshToken = z.object({
+  grant_type: z.literal('refresh_token'),
+  client_id,
+  refresh_token: z.string().min(1).max(512),
+});
+
+const grantType = z.object({ grant_type: z.string().min(1) });
+const known = z.discriminatedUnion('grant_type', [authorizationCode, refreshToken]);
+
+/** A `/token` request of a grant that we have. */
+export type TokenRequest = z.infer<typeof known>;
+
+/** The grants, as the metadata names them. */
+export const grantTypes: readonly string[] = known.options.map((option) => option.shape.grant_type.value);
+
+/** @throws IamError `invalid_request` or `unsupported_grant_type` (RFC 6749 §5.2) */
+export function parseTokenRequest(body: unknown): TokenRequest {
+  const { grant_type } = parseInput(grantType, body);
+  if (!grantTypes.includes(grant_type)) throw new IamError('unsupported_grant_type', 'not a grant of ours');
+  return parseInput(known, body);
+}

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { type DynamicModule, type INestApplication, Logger, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { WechatEmulator } from '../../emulator/index.js';
+import {
+  iamMigrations,
+  IamModule,
+  IdentityProviders,
+  type IamOptions,
+  type IamStaticOptions,
+  type IdentityProviderInput,
+} from '../../src/index.js';
+import { createDatabase, type TestDatabase } from './database.js';
+import { freePort } from './free-port.js';
+
+/** The redirect URI of the client `web` in tests: on the host itself, which answers 404 there. */
+export const redirectUri = (base: string): string => `${base}/signed-in`;
+
+/** A sealing key that every replica of a test shares. */
+export const testKey = (): string => randomBytes(32).toString('base64');
+
+/** What a test changes of the ordinary host. */
+export interface IamAppOptions extends IamStaticOptions {
+  readonly databaseUrl: string;
+  readonly endpoints: { api: string; open: string; mp: string };
+  readonly key?: string;
+  readonly options?: Partial<IamOptions>;
+  readonly imports?: (DynamicModule | Type)[];
+  /** Prepares the application before it listens, e.g. a global prefix. */
+  readonly prepare?: (app: INestApplication) => void;
+  readonly create?: (module: DynamicModule) => Promise<INestApplication>;
+}
+
+/** A running host application with the module in it. */
+export interface IamApp {
+  readonly app: INestApplication;
+  readonly url: string;
+  readonly dataSource: DataSource;
+  close(): Promise<void>;
+}
+
+@Module({})
+class HostModule {}
+
+/** Starts a host on a free port of 127.0.0.1. */
+export async function startIamApp({
+  databaseUrl,
+  endpoints,
+  key,
+  options,
+  ...rest
+}: IamAppOptions): Promise<IamApp> {
+  const port = await freePort();
+  const url = `http://localhost:${port}`;
+  const { path, globalGuard, imports = [], create = createOnExpress } = rest;
+  const app = await create({
+    module: HostModule,
+    imports: [
+      TypeOrmModule.forRoot({
+        type: 'postgres',
+        url: databaseUrl,
+        autoLoadEntities: true,
+        migrations: [...iamMigrations],
+        migrationsRun: true,
+        retryAttempts: 3,
+        retryDelay: 200,
+      }),
+      IamModule.forRoot({
+        publicUrl: url,
+        keys: [key ?? testKey()],
+        clients: [{ id: 'web', redirectUris: [redirectUri(url)] }],
+        wechat: { endpoints },
+        ...(path !== undefined && { path }),
+        ...(globalGuard !== undefined && { globalGuard }),
+        ...options,
+      }),
+      ...imports,
+    ],
+  });
+  rest.prepare?.(app);
+  await app.listen(port, '127.0.0.1');
+  return { app, url, dataSource: app.get<DataSource>(getDataSourceToken()), close: () => app.close() };
+}
+
+async function createOnExpress(module: DynamicModule): Promise<INestApplication> {
+  return NestFactory.create(module, { logger: false });
+}
+
+/** Emulator, database and application with one provider row `wechat` whose two apps share an Open Platform account. */
+export interface World extends IamApp {
+  readonly wechat: WechatEmulator;
+  readonly database: TestDatabase;
+  readonly site: ReturnType<ReturnType<WechatEmulator['openPlatformAccount']>['websiteApp']>;
+  readonly oa: ReturnType<ReturnType<WechatEmulator['openPlatformAccount']>['officialAccount']>;
+  readonly key: string;
+  saveProvider(row: Partial<IdentityProviderInput>): Promise<void>;
+}
+
+/** Starts a `World`; `close` ends everything. */
+export async function startWorld(
+  settings: Partial<IamAppOptions> & { provider?: Partial<IdentityProviderInput> } = {},
+): Promise<World> {
+  Logger.overrideLogger(false);
+  const wechat = await WechatEmulator.start();
+  const database = await createDatabase();
+  const key = settings.key ?? testKey();
+  const account = wechat.openPlatformAccount();
+  const site = account.websiteApp({ callbackDomain: 'localhost' });
+  const oa = account.officialAccount({ oauthDomain: 'localhost' });
+  const iam = await startIamApp({ ...settings, databaseUrl: database.url, endpoints: wechat.endpoints, key });
+  const saveProvider = (row: Partial<IdentityProviderInput>) =>
+    iam.app.get(IdentityProviders).save({ slug: 'wechat', ...row });
+  await saveProvider({
+    name: '微信',
+    open_app_id: site.appid,
+    open_app_secret: site.secret,
+    mp_app_id: oa.appid,
+    mp_app_secret: oa.secret,
+    ...settings.provider,
+  });
+  const close = async () => {
+    await iam.close();
+    await wechat.stop();
+    await database.drop();
+  };
+  return { ...iam, wechat, database, site, oa, key, saveProvider, close };
+}
