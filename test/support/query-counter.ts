@@ -1,0 +1,37 @@
+import pg from 'pg';
+
+/** What has gone to PostgreSQL through the `pg` driver, in order, transaction statements included; each entry is one round trip. */
+export interface QueryCounter {
+  /** The number of statements so far, to be given to `since`. */
+  mark(): number;
+  /** The texts of the statements sent after the mark. */
+  since(mark: number): readonly string[];
+  /** Ends the counting. */
+  stop(): void;
+}
+
+const textOf = (query: unknown): string => {
+  if (typeof query === 'string') return query;
+  return typeof query === 'object' && query !== null && 'text' in query ? String(query.text) : '';
+};
+
+/** Counts every statement of this process, or only those to the database that `url` names. */
+export function countQueries(url?: string): QueryCounter {
+  const database = url === undefined ? undefined : new URL(url).pathname.slice(1);
+  const texts: string[] = [];
+  const original: unknown = Reflect.get(pg.Client.prototype, 'query');
+  if (typeof original !== 'function') throw new TypeError('pg.Client has no query method');
+  const counting = function (this: pg.Client, ...args: unknown[]): unknown {
+    if (database === undefined || this.database === database) texts.push(textOf(args[0]));
+    return Reflect.apply(original, this, args);
+  };
+  Reflect.set(pg.Client.prototype, 'query', counting);
+  return {
+    mark: () => texts.length,
+    since: (mark) => texts.slice(mark),
+    stop: () => {
+      if (Reflect.get(pg.Client.prototype, 'query') === counting)
+        Reflect.set(pg.Client.prototype, 'query', original);
+    },
+  };
+}
