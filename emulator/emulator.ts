@@ -1,24 +1,22 @@
-import type { AppOptions, OfficialAccountOptions } from './apps/app-options.js';
 import { ApiAnswers } from './api/api-answers.js';
-import { snsRoutes } from './api/sns-api.js';
-import { unknownPathRoutes } from './api/unknown-path.js';
+import { apiRoutes } from './api/api-routes.js';
+import type { AppOptions, OfficialAccountOptions } from './apps/app-options.js';
 import type { MiniProgram, OfficialAccount } from './apps/apps.js';
 import { OpenPlatformAccount } from './apps/open-platform-account.js';
 import { AppDesk } from './apps/register-app.js';
 import { CallLog, type Call } from './calls.js';
 import { EmulatorClock } from './clock.js';
 import { FaultBook, type Fault } from './faults.js';
-import { isLoopback } from './http/loopback.js';
 import { EmulatorServer } from './http/server.js';
 import { authorizeRoutes } from './pages/authorize-page.js';
 import { identityRoutes } from './pages/phone-identity.js';
 import { qrconnectRoutes } from './pages/qrconnect-routes.js';
-import { Person } from './person.js';
-import type { Platform } from './platform.js';
+import type { Person } from './person.js';
+import { Platform } from './platform.js';
+import { Population, type PersonOptions } from './population.js';
 import { QrScreen } from './qr-screen.js';
 import { defaultRules, type EmulatorRules } from './rules.js';
 import { systemRandomness, type Randomness } from './world/randomness.js';
-import { World } from './world/world.js';
 
 /** How an emulator starts. */
 export interface EmulatorOptions {
@@ -41,58 +39,48 @@ export interface EmulatorEndpoints {
 
 /** The WeChat platform on one port of this machine. */
 export class WechatEmulator {
-  readonly clock: EmulatorClock;
+  /** The time that every expiry goes by. */
+  readonly clock = new EmulatorClock();
+  /** WeChat's disputed and rarer behaviours; change them at any moment. */
   readonly rules: EmulatorRules;
-  readonly #world: World;
+  readonly #platform: Platform;
+  readonly #population: Population;
   readonly #server: EmulatorServer;
   readonly #faults = new FaultBook();
   readonly #calls = new CallLog();
-  readonly #people = new Map<string, Person>();
-  #origin = '';
-  #port = 0;
+  readonly #stopping = new AbortController();
 
   private constructor(options: EmulatorOptions) {
-    const randomness = options.randomness ?? systemRandomness;
-    this.clock = new EmulatorClock();
+    const { randomness = systemRandomness } = options;
+    const { seed = randomness.bytes(16).toString('hex') } = options;
     this.rules = { ...defaultRules(), ...options.rules };
-    const seed = options.seed ?? randomness.bytes(16).toString('hex');
-    this.#world = new World({ clock: this.clock, rules: this.rules, randomness, seed });
-    const answers = new ApiAnswers(this.clock, randomness);
-    this.#server = new EmulatorServer({
-      routes: [
-        ...snsRoutes(this.#world, answers),
-        ...qrconnectRoutes(this.#world, () => this.#origin),
-        ...authorizeRoutes(this.#world),
-        ...identityRoutes(),
-        ...unknownPathRoutes(answers),
-      ],
-      faults: this.#faults,
-      calls: this.#calls,
-      clock: this.clock,
-      asError: (path, errcode, errmsg) => answers.errorAt(path, errcode, errmsg),
-    });
+    const laws = { clock: this.clock, rules: this.rules, randomness, seed };
+    this.#platform = new Platform(laws, this.#stopping.signal);
+    this.#population = new Population(this.#platform);
+    this.#server = this.#build(new ApiAnswers(this.clock, randomness));
   }
 
   /** Starts a platform with nobody on it. */
   static async start(options: EmulatorOptions = {}): Promise<WechatEmulator> {
     const emulator = new WechatEmulator(options);
-    const host = options.host ?? '127.0.0.1';
-    emulator.#port = await emulator.#server.start(options.port ?? 0, host);
-    const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-    emulator.#origin = `http://${name.includes(':') ? `[${name}]` : name}:${emulator.#port}`;
+    const { host = '127.0.0.1', port = 0 } = options;
+    emulator.#platform.settle(host, await emulator.#server.start(port, host));
     return emulator;
   }
 
+  /** Cuts all connections, gives up all deliveries, frees the port. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     await this.#server.stop();
   }
 
   get endpoints(): EmulatorEndpoints {
-    return { api: this.#origin, open: this.#origin, mp: this.#origin };
+    const { origin } = this.#platform;
+    return { api: origin, open: origin, mp: origin };
   }
 
   openPlatformAccount(): OpenPlatformAccount {
-    return new OpenPlatformAccount(this.#platform, this.#world.apps.openAccount());
+    return new OpenPlatformAccount(this.#platform, this.#platform.world.apps.openAccount());
   }
 
   /** An Official Account that is bound to no Open Platform account: its people have no unionid. */
@@ -105,12 +93,13 @@ export class WechatEmulator {
     return new AppDesk(this.#platform).miniProgram(options);
   }
 
-  /** Somebody new. With an `id` their openids are the same in every run with the same seed. */
-  person(options: { readonly nickname: string; readonly avatar?: string; readonly id?: string }): Person {
-    const { nickname, avatar = '', id } = options;
-    const person = new Person(this.#platform, this.#world.people.add({ nickname, avatar, id }));
-    this.#people.set(person.id, person);
-    return person;
+  /** Somebody new, with a phone. */
+  person(options: PersonOptions): Person {
+    return this.#population.add(options);
+  }
+
+  people(): readonly Person[] {
+    return this.#population.all();
   }
 
   /** Opens WeChat's QR page on a PC, without a browser. */
@@ -141,11 +130,19 @@ export class WechatEmulator {
     this.#calls.clear();
   }
 
-  get #platform(): Platform {
-    const port = String(this.#port);
-    const origin = this.#origin;
-    const isOwn = (url: URL): boolean =>
-      url.origin === origin || (isLoopback(url.hostname) && url.port === port);
-    return { world: this.#world, origin, isOwn };
+  #build(answers: ApiAnswers): EmulatorServer {
+    const platform = this.#platform;
+    return new EmulatorServer({
+      routes: [
+        ...apiRoutes(platform.world, answers),
+        ...qrconnectRoutes(platform.world, () => platform.origin),
+        ...authorizeRoutes(platform.world),
+        ...identityRoutes(),
+      ],
+      faults: this.#faults,
+      calls: this.#calls,
+      clock: this.clock,
+      asError: (path, errcode, errmsg) => answers.errorAt(path, errcode, errmsg),
+    });
   }
 }

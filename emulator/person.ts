@@ -1,35 +1,27 @@
-import type { OfficialAccount } from './apps/apps.js';
+import type { MiniProgram, MobileApp, OfficialAccount } from './apps/apps.js';
 import type { OpenPlatformAccount } from './apps/open-platform-account.js';
 import type { PlatformApp } from './apps/platform-app.js';
+import { Phone, type OpenOptions } from './phone.js';
 import type { Platform } from './platform.js';
-import { WebView, type NavigationOptions, type WebPage } from './web-view/web-view.js';
-import type { PersonState } from './world/people.js';
+import type { Delivery } from './push/delivery.js';
 import type { ScanResult } from './scan-result.js';
+import type { WebPage } from './web-view/web-view.js';
+import type { ChatMessage } from './world/chats.js';
+import type { PersonState } from './world/people.js';
 
-/** How a link is opened: with the Official Account itself in place of its appid. */
-export interface OpenOptions extends Omit<NavigationOptions, 'fromChat'> {
-  /** The Official Account in whose chat the link was tapped. */
-  readonly from?: PlatformApp;
-}
-
-interface Question {
-  readonly action: string;
-  readonly ticket: string;
-  readonly page: string;
-}
+const fiveMinutes = 300;
+const tenMinutes = 600;
 
 /** Somebody with WeChat on a phone. */
 export class Person {
-  /** The cookies and the User-Agent of WeChat on this phone. */
-  readonly webView: WebView;
-  #question: Question | undefined;
-  #lastOpened: string | undefined;
+  /** What the phone shows: the web view with its cookies, the QR scanner. */
+  readonly phone: Phone;
 
   constructor(
     private readonly platform: Platform,
-    readonly state: PersonState,
+    private readonly state: PersonState,
   ) {
-    this.webView = new WebView(state.id, platform.isOwn, () => platform.world.clock.now());
+    this.phone = new Phone(platform, state.id);
   }
 
   get id(): string {
@@ -40,6 +32,15 @@ export class Person {
     return this.state.nickname;
   }
 
+  get avatar(): string {
+    return this.state.avatar;
+  }
+
+  /** Changes what apps see from now on. */
+  changeProfile(changes: Partial<Pick<PersonState, 'nickname' | 'avatar' | 'phoneNumber'>>): void {
+    Object.assign(this.state, changes);
+  }
+
   openid(app: PlatformApp): string {
     return this.platform.world.identities.openid(this.id, app.appid);
   }
@@ -48,18 +49,17 @@ export class Person {
     return this.platform.world.identities.unionid(this.id, account.id);
   }
 
-  /** Reads a QR code: a sign-in on a PC, a parametric code of an Official Account, or an ordinary link. */
-  async scan(content: string, options: OpenOptions = {}): Promise<ScanResult> {
-    const page = await this.openInWechat(content, options);
-    const isLogin = this.platform.isOwn(new URL(content)) && new URL(content).pathname === '/connect/confirm';
-    if (!isLogin) return { kind: 'page', page };
-    return { kind: this.#question ? 'login' : 'expired', page };
+  /** Reads a QR code. An Official Account's code is followed too, unless `follow` is false; resolves when its server has answered. */
+  async scan(
+    content: string,
+    options: OpenOptions & { readonly follow?: boolean } = {},
+  ): Promise<ScanResult> {
+    return this.phone.scan(content, options);
   }
 
   /** Opens a link in WeChat. The result may be a consent page, which `confirm` or `deny` then answers. */
   async openInWechat(url: string, options: OpenOptions = {}): Promise<WebPage> {
-    this.#lastOpened = url;
-    return this.#arrive(await this.webView.open(url, navigation(options)));
+    return this.phone.open(url, options);
   }
 
   /** Submits a form on a page of the web view. */
@@ -68,75 +68,84 @@ export class Person {
     fields: Readonly<Record<string, string>>,
     options: OpenOptions = {},
   ): Promise<WebPage> {
-    return this.#arrive(await this.webView.post(url, fields, navigation(options)));
+    return this.phone.post(url, fields, options);
   }
 
   /** Presses 允许 on what the phone shows and returns where that leads. */
   async confirm(options: OpenOptions = {}): Promise<WebPage> {
-    return this.#answer('yes', options);
+    return this.phone.answer('yes', options);
   }
 
   /** Presses 拒绝 on what the phone shows. */
   async deny(options: OpenOptions = {}): Promise<WebPage> {
-    return this.#answer('no', options);
+    return this.phone.answer('no', options);
   }
 
   /** Presses 使用完整服务 at the foot of a snapshot page: opens the last link again, now with the real consent. */
   async useFullService(options: OpenOptions = {}): Promise<WebPage> {
-    if (this.#lastOpened === undefined) throw new Error('no page is open');
-    return this.openInWechat(this.#lastOpened, { ...options, fullService: true });
+    return this.phone.useFullService(options);
   }
 
-  /** Follows an Official Account from its profile page. */
-  async follow(oa: OfficialAccount): Promise<void> {
-    const { world } = this.platform;
-    world.followers.follow(this.id, oa.appid, {
-      since: world.clock.seconds(),
-      subscribeScene: 'ADD_SCENE_SEARCH',
-      qrScene: 0,
-      qrSceneStr: '',
-    });
+  /** Follows an Official Account: from the profile that a scan opened, with its scene, or just so. */
+  async follow(oa: OfficialAccount): Promise<Delivery | undefined> {
+    return this.platform.conversations.follow(this.id, oa.settings, this.phone.takeOpenProfile(oa.appid));
   }
 
-  /** Stops following. */
-  async unfollow(oa: OfficialAccount): Promise<void> {
-    this.platform.world.followers.unfollow(this.id, oa.appid);
+  async unfollow(oa: OfficialAccount): Promise<Delivery | undefined> {
+    return this.platform.conversations.unfollow(this.id, oa.settings);
   }
 
-  /** Withdraws everything the person has allowed an app. */
-  async revokeAuthorization(app: PlatformApp): Promise<void> {
-    const { world } = this.platform;
-    world.grants.withdraw(this.id, app.appid);
-    world.snsTokens.revoke(this.id, app.appid);
+  /** Writes to an Official Account; resolves when its server has answered or given up. */
+  async say(oa: OfficialAccount, text: string): Promise<Delivery> {
+    return this.platform.conversations.say(this.id, oa.settings, text);
+  }
+
+  /** Taps an entry of the account's menu that reports a key. */
+  async tapMenu(oa: OfficialAccount, key: string): Promise<Delivery> {
+    return this.platform.conversations.tapMenu(this.id, oa.settings, key);
+  }
+
+  /** The conversation with an Official Account, oldest message first. */
+  chat(oa: OfficialAccount): readonly ChatMessage[] {
+    return this.platform.world.chats.between(this.id, oa.appid);
+  }
+
+  /** Withdraws what an app was allowed; `revokeInfo` says what, in WeChat's numbers. */
+  async revokeAuthorization(app: PlatformApp, revokeInfo?: string): Promise<Delivery> {
+    return this.platform.changes.revoke(this.id, app.settings, revokeInfo);
   }
 
   /** Closes the WeChat account (注销) for good. */
-  async closeAccount(): Promise<void> {
-    this.state.closed = true;
+  async closeAccount(): Promise<readonly Delivery[]> {
+    return this.platform.changes.close(this.id);
   }
 
-  async #answer(allow: 'yes' | 'no', options: OpenOptions): Promise<WebPage> {
-    const question = this.#question;
-    if (!question) throw new Error(`nothing on ${this.nickname}'s phone waits for an answer`);
-    const fields = { ticket: question.ticket, allow };
-    return this.#arrive(
-      await this.webView.post(question.action, fields, { ...navigation(options), from: question.page }),
-    );
+  /** The platform takes away a risky nickname and picture. */
+  async loseProfile(): Promise<readonly Delivery[]> {
+    return this.platform.changes.cleanProfile(this.id);
   }
 
-  #arrive(page: WebPage): WebPage {
-    const url = new URL(page.url);
-    const found =
-      /<form method="post" action="(\/connect\/[^"]+)">\s*<input type="hidden" name="ticket" value="(\w+)"/.exec(
-        page.body,
-      );
-    const [, action, ticket] = found ?? [];
-    const asks = this.platform.isOwn(url) && action !== undefined && ticket !== undefined;
-    this.#question = asks ? { action: new URL(action, url).href, ticket, page: page.url } : undefined;
-    return page;
+  /** `wx.login()` in a mini program: a js_code for five minutes, and a new session key. */
+  wxLogin(app: MiniProgram): string {
+    this.platform.world.sessionKeys.renew(this.id, app.appid);
+    this.platform.world.grants.record(this.id, app.appid, 'session');
+    return this.#code(app, 'session', fiveMinutes);
   }
-}
 
-function navigation({ from, ...options }: OpenOptions): NavigationOptions {
-  return { ...options, ...(from ? { fromChat: from.appid } : {}) };
+  /** Agrees to a mobile app's `SendAuth`: the code that the Open SDK hands to the app. A refusal reaches no server. */
+  sendAuth(app: MobileApp): string {
+    this.platform.world.grants.record(this.id, app.appid, 'snsapi_userinfo');
+    return this.#code(app, 'oauth', tenMinutes);
+  }
+
+  /** Presses a mini program's phone-number button: the code for `getuserphonenumber`. */
+  phoneNumberCode(app: MiniProgram): string {
+    return this.#code(app, 'phone', fiveMinutes);
+  }
+
+  #code(app: PlatformApp, use: 'oauth' | 'session' | 'phone', seconds: number): string {
+    const scope = use === 'oauth' ? 'snsapi_userinfo' : '';
+    const { codes } = this.platform.world;
+    return codes.issue({ use, appid: app.appid, person: this.id, scope, snapshot: false }, seconds);
+  }
 }

@@ -1,10 +1,38 @@
-import type { World } from './world/world.js';
+import { AuthorizationChanges } from './authorization-changes.js';
+import { Conversations } from './conversations.js';
+import { isLoopback } from './http/loopback.js';
+import { Pushes } from './push/pushes.js';
+import { World, type WorldLaws } from './world/world.js';
 
-/** What the emulator's public objects are views of. */
-export interface Platform {
+/** The world, what happens in it, and where it answers: what the emulator's public objects are views of. */
+export class Platform {
   readonly world: World;
+  readonly pushes: Pushes;
+  readonly conversations: Conversations;
+  readonly changes: AuthorizationChanges;
+  #origin = 'http://127.0.0.1:0';
+
+  constructor(laws: WorldLaws, stopping: AbortSignal) {
+    this.world = new World(laws);
+    this.pushes = new Pushes(this.world, stopping);
+    this.conversations = new Conversations(this.world, this.pushes);
+    this.changes = new AuthorizationChanges(this.world, this.pushes);
+  }
+
   /** Where the emulator answers, e.g. `http://127.0.0.1:3001`. */
-  readonly origin: string;
-  /** True for an address of the emulator itself, whatever name the machine is called by. */
-  readonly isOwn: (url: URL) => boolean;
+  get origin(): string {
+    return this.#origin;
+  }
+
+  /** True for an address of the emulator itself, whatever name this machine is called by. */
+  isOwn(url: URL): boolean {
+    const here = new URL(this.#origin);
+    return url.origin === here.origin || (isLoopback(url.hostname) && url.port === here.port);
+  }
+
+  /** Says where the platform answers, once its server listens. */
+  settle(host: string, port: number): void {
+    const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+    this.#origin = `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+  }
 }

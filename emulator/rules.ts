@@ -18,10 +18,14 @@ export interface EmulatorRules {
   unionidForNonFollowers: boolean;
   /** The answer to a caller whose address is not on the whitelist. */
   ipNotAllowed: 40164 | 61004;
+  /** How many classic tokens an app may fetch a day (2,000 documented, 10,000 reported). */
+  tokensPerDay: number;
   /** How often a push is sent in all when nobody answers. */
   pushAttempts: number;
   /** How long a push may take, in milliseconds. */
   pushTimeout: number;
+  /** Milliseconds between a failed delivery and the next. */
+  pushPause: number;
   /** Re-deliveries are signed anew with the current timestamp and a new nonce; otherwise they repeat the first. */
   redeliverySignedAnew: boolean;
   /** How long the PC page's long poll hangs, in milliseconds. */
@@ -46,8 +50,10 @@ export function defaultRules(): EmulatorRules {
     unionidWithBaseScope: 'never',
     unionidForNonFollowers: false,
     ipNotAllowed: 40164,
+    tokensPerDay: 2000,
     pushAttempts: 3,
     pushTimeout: 5000,
+    pushPause: 0,
     redeliverySignedAnew: true,
     longPoll: 25_000,
     sceneSeconds: 60,

@@ -18,8 +18,10 @@ export class ApiAnswers {
     private readonly randomness: Randomness,
   ) {}
 
+  /** Slashes are escaped, as WeChat's own bodies have them. */
   ok(style: ApiStyle, body: object): Answer {
-    return { status: 200, headers: { 'content-type': contentTypes[style] }, body: JSON.stringify(body) };
+    const text = JSON.stringify(body).replaceAll('/', '\\/');
+    return { status: 200, headers: { 'content-type': contentTypes[style] }, body: text };
   }
 
   error(style: ApiStyle, errcode: number, errmsg = new ApiError(errcode).message): Answer {

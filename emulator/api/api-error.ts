@@ -13,6 +13,7 @@ const messages: Readonly<Record<number, string>> = {
   40030: 'invalid refresh_token',
   40031: 'invalid openid list',
   40032: 'invalid openid list size',
+  40033: 'invalid charset',
   40052: 'invalid action name',
   40053: 'invalid action info',
   40066: 'invalid url',

@@ -76,7 +76,8 @@ function tokens(authorization: SnsAuthorization): object {
 /** Official Accounts show it with `snsapi_userinfo` only (protocol C.1, G). */
 function unionid(world: World, app: AppState, { person, scope, snapshot }: SnsAuthorization): object {
   const grantedBefore =
-    world.rules.unionidWithBaseScope === 'after-userinfo' && world.grants.has(person, app.appid);
+    world.rules.unionidWithBaseScope === 'after-userinfo' &&
+    world.grants.has(person, app.appid, 'snsapi_userinfo');
   if (scope === 'snsapi_base' && !grantedBefore) return {};
   const id = world.unionid(person, app, snapshot);
   return id === undefined ? {} : { unionid: id };

@@ -76,7 +76,7 @@ function allow(
     { use: 'oauth', appid: app.appid, person: person.id, scope, snapshot },
     codeSeconds,
   );
-  if (scope === 'snsapi_userinfo' && !snapshot) world.grants.record(person.id, app.appid);
+  if (!snapshot) world.grants.record(person.id, app.appid, scope);
   return redirect(callbackUrl(request, code, world.rules));
 }
 

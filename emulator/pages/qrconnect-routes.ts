@@ -91,7 +91,7 @@ function answerScan(world: World, incoming: Incoming): Answer {
     { use: 'oauth', appid, person: person.id, scope, snapshot: false },
     codeSeconds,
   );
-  world.grants.record(person.id, appid);
+  world.grants.record(person.id, appid, scope);
   world.qrLogins.confirm(login, code);
   return page(notice(speak, { mark: 'ok', title: speak('登录成功', 'Logged in') }));
 }

@@ -3,13 +3,18 @@ import type { EmulatorRules } from '../rules.js';
 import { AppRegistry } from './app-registry.js';
 import type { AppState } from './app-state.js';
 import { AuthorizationCodes } from './authorization-codes.js';
+import { BaseTokens } from './base-tokens.js';
+import { Chats } from './chats.js';
 import { Consents } from './consents.js';
 import { Followers } from './followers.js';
 import { Grants } from './grants.js';
 import { Identities, type PersonId } from './identities.js';
 import { People } from './people.js';
 import { QrLogins } from './qr-logins.js';
+import { Quotas } from './quotas.js';
 import type { Randomness } from './randomness.js';
+import { Scenes } from './scenes.js';
+import { SessionKeys } from './session-keys.js';
 import { SnsTokens } from './sns-tokens.js';
 
 /** What a world is made of besides its inhabitants. */
@@ -30,21 +35,32 @@ export class World {
   readonly apps = new AppRegistry();
   readonly people = new People();
   readonly followers = new Followers();
-  readonly grants = new Grants();
+  readonly grants: Grants;
   readonly codes: AuthorizationCodes;
   readonly snsTokens: SnsTokens;
   readonly qrLogins: QrLogins;
   readonly consents: Consents;
+  readonly baseTokens: BaseTokens;
+  readonly quotas: Quotas;
+  readonly scenes: Scenes;
+  readonly chats: Chats;
+  readonly sessionKeys: SessionKeys;
 
   constructor({ clock, randomness, rules, seed }: WorldLaws) {
     this.clock = clock;
     this.randomness = randomness;
     this.rules = rules;
     this.identities = new Identities(seed);
+    this.grants = new Grants(clock);
     this.codes = new AuthorizationCodes(clock, randomness);
     this.snsTokens = new SnsTokens(clock, randomness);
     this.qrLogins = new QrLogins(clock, randomness);
     this.consents = new Consents(clock, randomness);
+    this.baseTokens = new BaseTokens(clock, randomness);
+    this.quotas = new Quotas(clock);
+    this.scenes = new Scenes(clock, randomness);
+    this.chats = new Chats(clock);
+    this.sessionKeys = new SessionKeys(randomness);
   }
 
   openid(person: PersonId, app: AppState, snapshot = false): string {

@@ -1,0 +1,25 @@
+import type { Route } from '../http/router.js';
+import type { World } from '../world/world.js';
+import type { ApiAnswers } from './api-answers.js';
+import { customMessageRoutes } from './custom-message-api.js';
+import { miniProgramRoutes } from './mini-program-api.js';
+import { platformRoutes } from './platform-api.js';
+import { qrcodeRoutes } from './qrcode-api.js';
+import { snsRoutes } from './sns-api.js';
+import { tokenRoutes } from './token-api.js';
+import { unknownPathRoutes } from './unknown-path.js';
+import { userRoutes } from './user-api.js';
+
+/** Everything on `api.weixin.qq.com` and the picture on `mp.weixin.qq.com`. */
+export function apiRoutes(world: World, answers: ApiAnswers): readonly Route[] {
+  return [
+    ...snsRoutes(world, answers),
+    ...miniProgramRoutes(world, answers),
+    ...tokenRoutes(world, answers),
+    ...userRoutes(world, answers),
+    ...qrcodeRoutes(world, answers),
+    ...customMessageRoutes(world, answers),
+    ...platformRoutes(world, answers),
+    ...unknownPathRoutes(answers),
+  ];
+}
