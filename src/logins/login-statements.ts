@@ -22,7 +22,7 @@ export const authenticateSql = `
   WITH login AS (
     UPDATE iam.logins
     SET status = 'authenticated', user_id = $2, openid = $3, is_new_user = $4, subject = $5,
-        redeem_before = now() + make_interval(secs => $6)
+        redeem_before = now() + make_interval(secs => $6::int)
     WHERE id = $1 AND status = 'pending'
     RETURNING user_id
   ), audited AS (
@@ -59,7 +59,7 @@ export const beginSessionSql = `
     INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, ip, user_agent,
                               idle_expires_at, expires_at)
     SELECT $2, owner.id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, $5, $6,
-           now() + make_interval(secs => LEAST($3, $4)), now() + make_interval(secs => $4)
+           now() + make_interval(secs => LEAST($3::int, $4::int)), now() + make_interval(secs => $4::int)
     FROM consumed c, owner
     RETURNING id, user_id
   ), audited AS (
@@ -81,7 +81,7 @@ export const endReusedSql = `
 /** $1 id, $2 life of the binding token in seconds. */
 export const startBindingSql = `
   WITH login AS (
-    UPDATE iam.logins SET status = 'binding', redeem_before = now() + make_interval(secs => $2)
+    UPDATE iam.logins SET status = 'binding', redeem_before = now() + make_interval(secs => $2::int)
     WHERE id = $1 AND status = 'authenticated' AND user_id IS NULL AND redeem_before > now()
     RETURNING id
   ) SELECT id FROM login`;

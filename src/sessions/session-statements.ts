@@ -10,7 +10,7 @@ export const rotateSql = `
   WITH rotated AS (
     UPDATE iam.sessions s
     SET generation = s.generation + 1, rotated_at = now(), grace_uses = 0,
-        idle_expires_at = LEAST(now() + make_interval(secs => $4), s.expires_at)
+        idle_expires_at = LEAST(now() + make_interval(secs => $4::int), s.expires_at)
     FROM iam.users u
     WHERE s.id = $1 AND s.generation = $2 AND s.client_id = $3 AND ${live}
       AND u.id = s.user_id AND u.status = 'active'
@@ -31,7 +31,7 @@ export const settleReuseSql = `
   ), verdict AS (
     SELECT locked.*, CASE
       WHEN user_status <> 'active' THEN 'dead'
-      WHEN generation = $2 + 1 AND rotated_at > now() - make_interval(secs => $4) AND grace_uses < $5 THEN 'grace'
+      WHEN generation = $2 + 1 AND rotated_at > now() - make_interval(secs => $4::int) AND grace_uses < $5 THEN 'grace'
       WHEN generation > $2 THEN 'reuse'
       ELSE 'dead' END AS verdict
     FROM locked

@@ -19,7 +19,7 @@ export type SubjectHolder = z.infer<typeof holder>;
 const sql = `
   SELECT i.id AS identity_id, i.user_id AS identity_user_id,
          COALESCE(i.union_scope = $3 AND i.unionid = $4, false) AS identity_has_union,
-         COALESCE(i.profile_read_at > now() - make_interval(secs => $5), false) AS profile_is_fresh,
+         COALESCE(i.profile_read_at > now() - make_interval(secs => $5::int), false) AS profile_is_fresh,
          n.user_id AS union_user_id, u.status
   FROM (VALUES (1)) AS one
   LEFT JOIN iam.identities i ON i.appid = $1 AND i.openid = $2

@@ -85,7 +85,7 @@ export async function startIamApp({
 }
 
 async function createOnExpress(module: DynamicModule): Promise<INestApplication> {
-  return NestFactory.create(module, { logger: false });
+  return NestFactory.create(module, process.env['IAM_TEST_LOG'] === undefined ? { logger: false } : {});
 }
 
 /** Emulator, database and application with one provider row `wechat` whose two apps share an Open Platform account. */
@@ -102,7 +102,7 @@ export interface World extends IamApp {
 export async function startWorld(
   settings: Partial<IamAppOptions> & { provider?: Partial<IdentityProviderInput> } = {},
 ): Promise<World> {
-  Logger.overrideLogger(false);
+  if (process.env['IAM_TEST_LOG'] === undefined) Logger.overrideLogger(false);
   const wechat = await WechatEmulator.start();
   const database = await createDatabase();
   const key = settings.key ?? testKey();
