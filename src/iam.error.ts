@@ -95,4 +95,9 @@ export class IamError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.members = options.members ?? {};
   }
+
+  /** The HTTP status, where Express and others look for it. */
+  get status(): number {
+    return errorCatalogue[this.code].status;
+  }
 }

@@ -1,0 +1,24 @@
+import { openAuthorizeUrl } from '../wechat/authorize-url.js';
+import {
+  type AuthorizeAsk,
+  WechatOAuth2Strategy,
+  type WechatStrategyTraits,
+} from './wechat-oauth2.strategy.js';
+
+const traits: WechatStrategyTraits = {
+  kind: 'open',
+  name: 'wechat-open',
+  authorizePath: '/connect/qrconnect',
+  scopes: ['snsapi_login'],
+};
+
+/** Passport strategy for an Open Platform website app: a QR code in a PC browser. */
+export class WechatOpenStrategy extends WechatOAuth2Strategy {
+  protected override traits(): WechatStrategyTraits {
+    return traits;
+  }
+
+  protected override authorizeUrl({ lang, ...ask }: AuthorizeAsk): string {
+    return openAuthorizeUrl({ ...ask, lang: lang === 'en' ? 'en' : undefined });
+  }
+}
