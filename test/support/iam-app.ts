@@ -1,9 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { type DynamicModule, type INestApplication, Logger, Module, type Type } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type INestApplication,
+  Logger,
+  type LoggerService,
+  Module,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { WechatEmulator } from '../../emulator/index.js';
+import { type OpenPlatformAccount, WechatEmulator } from '../../emulator/index.js';
+import { Clock } from '../../src/clock.js';
 import {
   iamMigrations,
   IamModule,
@@ -28,6 +37,10 @@ export interface IamAppOptions extends IamStaticOptions {
   readonly key?: string;
   readonly options?: Partial<IamOptions>;
   readonly imports?: (DynamicModule | Type)[];
+  /** Takes the place of the module's clock, so that a test decides what time it is. */
+  readonly clock?: Clock;
+  /** Where the application's log goes; nowhere unless IAM_TEST_LOG is set. */
+  readonly logger?: LoggerService;
   /** Prepares the application before it listens, e.g. a global prefix. */
   readonly prepare?: (app: INestApplication) => void;
   readonly create?: (module: DynamicModule) => Promise<INestApplication>;
@@ -54,7 +67,7 @@ export async function startIamApp({
 }: IamAppOptions): Promise<IamApp> {
   const port = await freePort();
   const url = `http://localhost:${port}`;
-  const { path, globalGuard, imports = [], create = createOnExpress } = rest;
+  const { path, globalGuard, imports = [], create = createOnExpress(rest) } = rest;
   const app = await create({
     module: HostModule,
     imports: [
@@ -84,14 +97,29 @@ export async function startIamApp({
   return { app, url, dataSource: app.get<DataSource>(getDataSourceToken()), close: () => app.close() };
 }
 
-async function createOnExpress(module: DynamicModule): Promise<INestApplication> {
-  return NestFactory.create(module, process.env['IAM_TEST_LOG'] === undefined ? { logger: false } : {});
-}
+const quiet = process.env['IAM_TEST_LOG'] === undefined;
+
+type Surroundings = Pick<IamAppOptions, 'clock' | 'logger'>;
+
+const createOnExpress =
+  ({ clock, logger }: Surroundings) =>
+  async (module: DynamicModule): Promise<INestApplication> => {
+    const log = logger ?? (quiet ? false : undefined);
+    const options = { abortOnError: false, ...(log !== undefined && { logger: log }) };
+    if (clock === undefined) return NestFactory.create(module, options);
+    const testing = await Test.createTestingModule({ imports: [module] })
+      .setLogger(logger ?? new Logger())
+      .overrideProvider(Clock)
+      .useValue(clock)
+      .compile();
+    return testing.createNestApplication(options);
+  };
 
 /** Emulator, database and application with one provider row `wechat` whose two apps share an Open Platform account. */
 export interface World extends IamApp {
   readonly wechat: WechatEmulator;
   readonly database: TestDatabase;
+  readonly account: OpenPlatformAccount;
   readonly site: ReturnType<ReturnType<WechatEmulator['openPlatformAccount']>['websiteApp']>;
   readonly oa: ReturnType<ReturnType<WechatEmulator['openPlatformAccount']>['officialAccount']>;
   readonly key: string;
@@ -102,7 +130,7 @@ export interface World extends IamApp {
 export async function startWorld(
   settings: Partial<IamAppOptions> & { provider?: Partial<IdentityProviderInput> } = {},
 ): Promise<World> {
-  if (process.env['IAM_TEST_LOG'] === undefined) Logger.overrideLogger(false);
+  if (quiet && settings.logger === undefined) Logger.overrideLogger(false);
   const wechat = await WechatEmulator.start();
   const database = await createDatabase();
   const key = settings.key ?? testKey();
@@ -125,5 +153,21 @@ export async function startWorld(
     await wechat.stop();
     await database.drop();
   };
-  return { ...iam, wechat, database, site, oa, key, saveProvider, close };
+  return { ...iam, wechat, database, account, site, oa, key, saveProvider, close };
+}
+
+/** Another process of the same host, as far as one process can be: own pool, own memory, same database, key and public URL. */
+export function startReplica(world: World, settings: Partial<IamAppOptions> = {}): Promise<IamApp> {
+  const { url, database, wechat, key } = world;
+  return startIamApp({
+    databaseUrl: database.url,
+    endpoints: wechat.endpoints,
+    key,
+    ...settings,
+    options: {
+      publicUrl: url,
+      clients: [{ id: 'web', redirectUris: [redirectUri(url)] }],
+      ...settings.options,
+    },
+  });
 }

@@ -15,7 +15,7 @@ export function authorizeUrl(
   challenge: string,
   changes: Readonly<Record<string, string | undefined>> = {},
 ): string {
-  const parameters = {
+  const parameters: Record<string, string | undefined> = {
     response_type: 'code',
     client_id: 'web',
     redirect_uri: redirectUri(base),
@@ -45,6 +45,13 @@ export async function callbackAfterScan(
   return redirectTo;
 }
 
+/** A PC sign-in that WeChat has approved: the callback waits to be visited. */
+export interface ApprovedOnPc {
+  readonly browser: PcBrowser;
+  readonly callback: URL;
+  readonly verifier: string;
+}
+
 /** What a whole sign-in on a PC left behind. */
 export interface PcSignIn {
   readonly browser: PcBrowser;
@@ -52,18 +59,28 @@ export interface PcSignIn {
   readonly verifier: string;
 }
 
-/** A PC sign-in up to the return to the client, by QR code and phone. */
-export async function returnFromPc(
+/** A PC sign-in up to WeChat's callback, by QR code and phone. */
+export async function approveOnPc(
   { url, wechat }: { url: string; wechat: WechatEmulator },
   person: Person,
   changes: Readonly<Record<string, string | undefined>> = {},
-): Promise<PcSignIn> {
+): Promise<ApprovedOnPc> {
   const browser = new PcBrowser();
   const { verifier, challenge } = pkce();
   const start = await browser.visit(authorizeUrl(url, challenge, changes));
   if (start.location === null) throw new Error(`authorize answered ${start.status}: ${start.text}`);
-  const returned = await browser.visit(await callbackAfterScan(wechat, start.location, person));
-  return { browser, returned, verifier };
+  const callback = new URL(await callbackAfterScan(wechat, start.location, person));
+  return { browser, callback, verifier };
+}
+
+/** A PC sign-in up to the return to the client. */
+export async function returnFromPc(
+  world: { url: string; wechat: WechatEmulator },
+  person: Person,
+  changes: Readonly<Record<string, string | undefined>> = {},
+): Promise<PcSignIn> {
+  const { browser, callback, verifier } = await approveOnPc(world, person, changes);
+  return { browser, returned: await browser.visit(callback), verifier };
 }
 
 /** The token request for a returned code. */
