@@ -1,5 +1,6 @@
 import { AuditEntryEntity } from './audit/audit-entry.entity.js';
 import { IdentityProviderEntity } from './identity-providers/identity-provider.entity.js';
+import { WebhookEventEntity } from './inbox/webhook-event.entity.js';
 import { LoginEntity } from './logins/login.entity.js';
 import { RoleEntity } from './roles/role.entity.js';
 import { UserRoleEntity } from './roles/user-role.entity.js';
@@ -21,4 +22,5 @@ export const iamEntities = [
   RoleEntity,
   UserRoleEntity,
   AuditEntryEntity,
+  WebhookEventEntity,
 ];

@@ -49,6 +49,14 @@ export class IdentityEntity {
   @Column({ type: 'timestamptz', name: 'profile_read_at', nullable: true })
   profileReadAt!: Date | null;
 
+  /** Follows the Official Account; null as long as no event has said so. */
+  @Column({ type: 'boolean', nullable: true })
+  follows!: boolean | null;
+
+  /** `CreateTime` of the event that `follows` comes from: an older one changes nothing. */
+  @Column({ type: 'timestamptz', name: 'follow_changed_at', nullable: true })
+  followChangedAt!: Date | null;
+
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 }

@@ -1,0 +1,62 @@
+import { v7 as uuidv7 } from 'uuid';
+
+/** A verified push as the inbox keeps it. */
+export interface InboxEvent {
+  /** Slug of the provider row whose webhook received it. */
+  readonly provider: string;
+  /** Equal for deliveries of the same event, unequal for different events of one person in the same second. */
+  readonly dedupeKey: string;
+  /** `Event` of an event, `MsgType` of a message. */
+  readonly event: string;
+  /** Whom it concerns; null where the push names nobody. */
+  readonly openid: string | null;
+  /** WeChat's `CreateTime`. */
+  readonly eventAt: Date;
+  /** The flat message; WeChat's own names. */
+  readonly message: Readonly<Record<string, unknown>>;
+}
+
+/** How an event enters the inbox: with its effect in the same statement, or leased to whoever inserts it. */
+export interface InboxState {
+  readonly status: 'done' | 'processing';
+  /** What a repeated delivery is answered with. */
+  readonly result?: object | null;
+  /** Fences the lease: whoever finishes the event must still hold it. */
+  readonly leaseToken?: string;
+  readonly leaseSeconds?: number;
+}
+
+/** How many parameters `inboxInsertSql` takes. */
+export const INBOX_PARAMETERS = 11;
+
+/**
+ * `INSERT INTO iam.webhook_events … RETURNING id` whose parameters start at `$first`; composes into a larger statement.
+ * No row comes back for an event that is there already.
+ */
+export function inboxInsertSql(first: number): string {
+  const value = (index: number, type: string) => `$${first + index}::${type}`;
+  return `INSERT INTO iam.webhook_events
+      (id, provider, dedupe_key, event, openid, event_at, message, status, result, lease_token, lease_until)
+    SELECT ${value(0, 'uuid')}, ${value(1, 'text')}, ${value(2, 'text')}, ${value(3, 'text')}, ${value(4, 'text')},
+           ${value(5, 'timestamptz')}, ${value(6, 'jsonb')}, ${value(7, 'text')}, ${value(8, 'jsonb')}, ${value(9, 'uuid')},
+           now() + make_interval(secs => ${value(10, 'double precision')})
+    ON CONFLICT (dedupe_key) DO NOTHING
+    RETURNING id`;
+}
+
+/** The parameters of `inboxInsertSql`, in order. */
+export function inboxParameters(event: InboxEvent, state: InboxState): unknown[] {
+  return [
+    uuidv7(),
+    event.provider,
+    event.dedupeKey,
+    event.event,
+    event.openid,
+    event.eventAt,
+    JSON.stringify(event.message),
+    state.status,
+    state.result == null ? null : JSON.stringify(state.result),
+    state.leaseToken ?? null,
+    state.leaseSeconds ?? null,
+  ];
+}
