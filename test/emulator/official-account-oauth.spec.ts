@@ -21,7 +21,7 @@ describe('Official Account OAuth inside WeChat', () => {
     expect(consent.body).toContain('申请使用你的昵称、头像');
     expect(heardBefore).toBe(0);
     expect(end.url).toMatch(new RegExp(`^${app.origin}/callback\\?code=0\\w{31}&state=abc123$`));
-    expect(end.body).toBe('ok');
+    expect(end.body).toBe('success');
     expect(app.last?.headers['user-agent']).toContain('MicroMessenger');
     expect(await exchange(stage(), oa, codeIn(end.url))).toMatchObject({
       openid: lan.openid(oa),

@@ -13,7 +13,7 @@ type Responder = (response: ServerResponse, heard: Heard) => void;
 /** A small app for people and pushes to reach: records what it hears and answers what the test says. */
 export class Listener {
   readonly heard: Heard[] = [];
-  respond: Responder = (response) => response.end('ok');
+  respond: Responder = (response) => response.end('success');
   readonly #server = createServer((request, response) => void this.#serve(request, response));
 
   static async start(): Promise<Listener> {

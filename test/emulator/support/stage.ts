@@ -106,3 +106,42 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export function textLike(pattern: RegExp): unknown {
   return expect.stringMatching(pattern);
 }
+
+/** A base access token of the Official Account. */
+export async function baseToken({
+  wechat,
+  oa,
+}: {
+  readonly wechat: WechatEmulator;
+  readonly oa: { readonly appid: string; readonly secret: string };
+}): Promise<string> {
+  const body = { grant_type: 'client_credential', appid: oa.appid, secret: oa.secret };
+  const answer = await callApi(
+    { wechat },
+    '/cgi-bin/stable_token',
+    {},
+    { method: 'POST', body: JSON.stringify(body) },
+  );
+  return String(answer.body['access_token']);
+}
+
+/** Posts JSON to an API with the Official Account's token. */
+export async function postApi(stage: Stage, path: string, body: unknown): Promise<Record<string, unknown>> {
+  const query = { access_token: await baseToken(stage) };
+  return (await callApi(stage, path, query, { method: 'POST', body: JSON.stringify(body) })).body;
+}
+
+/** A parametric QR code with a scene string. */
+export async function createQrCode(
+  stage: Stage,
+  scene: string,
+  seconds = 600,
+): Promise<Record<string, string>> {
+  const body = {
+    expire_seconds: seconds,
+    action_name: 'QR_STR_SCENE',
+    action_info: { scene: { scene_str: scene } },
+  };
+  const answer = await postApi(stage, '/cgi-bin/qrcode/create', body);
+  return Object.fromEntries(Object.entries(answer).map(([key, value]) => [key, String(value)]));
+}
