@@ -18,3 +18,11 @@ export type {
 export type { IdentityProviderInput } from './identity-providers/identity-provider.input.js';
 export { IdentityProviders } from './identity-providers/identity-providers.service.js';
 export { AccessTokens, type AccessTokenClaims } from './sessions/access-tokens.service.js';
+export { runStrategy, type StrategyOutcome } from './strategies/run-strategy.js';
+export { SessionStateStore } from './strategies/session-state-store.js';
+export type { StateMeta, WechatStateStore } from './strategies/state-store.js';
+export type { SkipUserProfile, WechatStrategyOptions } from './strategies/strategy-options.js';
+export { WechatMpStrategy } from './strategies/wechat-mp.strategy.js';
+export type { WechatAuthenticateOptions } from './strategies/wechat-oauth2.strategy.js';
+export { WechatOpenStrategy } from './strategies/wechat-open.strategy.js';
+export type { WechatTokenParams, WechatUserProfile } from './strategies/wechat-user-profile.js';

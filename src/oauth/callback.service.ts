@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { RequestOrigin } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import type { Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -88,7 +89,7 @@ export class Callback {
     const claim = await this.logins.claim(attempt, code, request.origin);
     switch (claim.kind) {
       case 'claimed':
-        return this.signIn(claim.loginId, provider, attempt, request);
+        return this.signIn({ loginId: claim.loginId, provider, attempt, code }, request.origin);
       case 'claimed_before':
         return this.logins.awaitOutcome(attempt.state);
       case 'code_seen_before':
@@ -107,13 +108,11 @@ export class Callback {
 
   /** Asks WeChat once, then resolves; whatever fails is the outcome of this login for good. */
   private async signIn(
-    loginId: string,
-    provider: IdentityProvider,
-    attempt: Attempt,
-    { query, origin }: IamRequest,
+    { loginId, provider, attempt, code }: ClaimedLogin,
+    origin: RequestOrigin,
   ): Promise<LoginOutcome> {
     try {
-      const { subject, holder } = await this.strategies.exchange(provider, attempt, query);
+      const { subject, holder } = await this.strategies.exchange(provider, attempt, code);
       await this.users.resolve(subject, {
         signUp: provider.signUp,
         holder,
@@ -128,4 +127,12 @@ export class Callback {
       return { kind: 'error', code: error.code };
     }
   }
+}
+
+/** A callback that only this process may finish. */
+interface ClaimedLogin {
+  readonly loginId: string;
+  readonly provider: IdentityProvider;
+  readonly attempt: Attempt;
+  readonly code: string;
 }
