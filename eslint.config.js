@@ -6,9 +6,9 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
  * Imports point down (docs/architecture.md). Each layer names the folders it may not reach.
  * composition → edges → http, strategies → state → wechat, crypto → options, error.
  */
-const edges = ['oauth', 'webhook', 'account', 'admin'];
+const edges = ['oauth', 'follow', 'webhook', 'account', 'admin'];
 const shared = ['http', 'strategies'];
-const state = ['logins', 'identity-providers', 'users', 'sessions', 'roles', 'audit', 'hooks', 'cleanup'];
+const state = ['logins', 'identity-providers', 'users', 'sessions', 'roles', 'audit', 'hooks', 'cleanup', 'inbox', 'rate-limits'];
 const pure = ['wechat', 'crypto', 'database'];
 const src = (folders) => folders.map((folder) => `./src/${folder}`);
 const layers = [

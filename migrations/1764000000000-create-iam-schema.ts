@@ -5,7 +5,7 @@ const statements = [
   `CREATE SCHEMA IF NOT EXISTS iam`,
 
   `CREATE TABLE iam.identity_providers (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid()::text::uuid,
     slug text NOT NULL CONSTRAINT identity_providers_slug_key UNIQUE
       CONSTRAINT identity_providers_slug_check CHECK (slug ~ '^[a-z0-9][a-z0-9_-]{0,62}$'),
     name text NOT NULL,

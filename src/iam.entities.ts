@@ -2,6 +2,7 @@ import { AuditEntryEntity } from './audit/audit-entry.entity.js';
 import { IdentityProviderEntity } from './identity-providers/identity-provider.entity.js';
 import { WebhookEventEntity } from './inbox/webhook-event.entity.js';
 import { LoginEntity } from './logins/login.entity.js';
+import { RateLimitEntity } from './rate-limits/rate-limit.entity.js';
 import { RoleEntity } from './roles/role.entity.js';
 import { UserRoleEntity } from './roles/user-role.entity.js';
 import { SessionEntity } from './sessions/session.entity.js';

@@ -48,6 +48,9 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   browser_unsupported: { en: 'Open this page in WeChat.', zh: '请在微信中打开此页面。' },
   method_unavailable: { en: 'This way of signing in is not available.', zh: '该登录方式不可用。' },
   follow_required: { en: 'Follow the official account first.', zh: '请先关注公众号。' },
+  authorization_pending: { en: 'Waiting for the phone.', zh: '等待手机端操作。' },
+  slow_down: { en: 'Asked too often. Ask less frequently.', zh: '查询过于频繁，请降低频率。' },
+  expired_token: { en: 'The QR code has expired. Get a new one.', zh: '二维码已过期，请重新获取。' },
   interaction_required: { en: 'One more step is needed to sign in.', zh: '还需完成一个步骤才能登录。' },
 
   sign_up_refused: { en: 'New accounts are not accepted here.', zh: '此处不接受新用户注册。' },

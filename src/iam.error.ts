@@ -40,6 +40,9 @@ export const errorCatalogue = {
   method_unavailable: { status: 400, oauth: 'method_unavailable' },
   follow_required: { status: 403, oauth: 'follow_required' },
   interaction_required: { status: 400, oauth: 'interaction_required' },
+  authorization_pending: { status: 400, oauth: 'authorization_pending' },
+  slow_down: { status: 400, oauth: 'slow_down' },
+  expired_token: { status: 400, oauth: 'expired_token' },
 
   // The person
   sign_up_refused: { status: 403, oauth: 'access_denied' },

@@ -1,4 +1,5 @@
 import {
+  Check,
   Column,
   CreateDateColumn,
   Entity,
@@ -11,16 +12,23 @@ import {
 import { UserEntity } from '../users/user.entity.js';
 
 /**
- * `pending`: claimed, WeChat is being asked. `authenticated`: a one-time code may be redeemed. `binding`: a binding
+ * `pending`: claimed and WeChat is being asked, or a QR code waits to be scanned. `scanned`: the first follower has
+ * scanned it. `confirmed`: and has agreed on the phone. `authenticated`: a one-time code may be redeemed. `binding`: a binding
  * token may be redeemed. `consumed`, `denied`, `failed`, `expired` are final.
  */
 export type LoginStatus =
   'pending' | 'authenticated' | 'binding' | 'consumed' | 'denied' | 'failed' | 'expired';
 
-/** A row of `iam.logins`: one claimed callback (a redirect sign-in stores nothing before that). */
+/** A row of `iam.logins`: one claimed callback (a redirect sign-in stores nothing before that) or one device authorization. */
 @Entity({ schema: 'iam', name: 'logins' })
 @Unique('logins_state_hash_key', ['stateHash'])
 @Unique('logins_wechat_code_hash_key', ['wechatCodeHash'])
+@Unique('logins_scene_hash_key', ['sceneHash'])
+@Index('logins_scanner_idx', ['openid', 'provider'], { where: `(status = 'scanned'::text)` })
+@Check(
+  'logins_status_check',
+  "status IN ('pending', 'authenticated', 'binding', 'consumed', 'denied', 'failed', 'expired')",
+)
 export class LoginEntity {
   @PrimaryColumn({ type: 'uuid' })
   id!: string;
@@ -32,6 +40,10 @@ export class LoginEntity {
   /** SHA-256 of appid and WeChat's code: a code seen before is refused, whatever state brings it. */
   @Column({ type: 'text', name: 'wechat_code_hash', nullable: true })
   wechatCodeHash!: string | null;
+
+  /** SHA-256 of the QR code's scene. */
+  @Column({ type: 'text', name: 'scene_hash', nullable: true })
+  sceneHash!: string | null;
 
   @Column({ type: 'text' })
   status!: LoginStatus;
@@ -72,6 +84,23 @@ export class LoginEntity {
   @Column({ type: 'boolean', name: 'is_new_user', default: false })
   isNewUser!: boolean;
 
+  /** The number that the PC shows, which the follower types with `qr_confirmation = number`. */
+  @Column({ type: 'text', name: 'user_code', nullable: true })
+  userCode!: string | null;
+
+  /** What the phone must do, as the row said at the scan. */
+  @Column({ type: 'text', nullable: true })
+  confirmation!: 'tap' | 'number' | 'none' | null;
+
+  @Column({ type: 'integer', name: 'number_tries', default: 0 })
+  numberTries!: number;
+
+  @Column({ type: 'timestamptz', name: 'scanned_at', nullable: true })
+  scannedAt!: Date | null;
+
+  @Column({ type: 'timestamptz', name: 'confirmed_at', nullable: true })
+  confirmedAt!: Date | null;
+
   /** What WeChat proved, kept until a person without user is bound to one. */
   @Column({ type: 'jsonb', nullable: true })
   subject!: Record<string, unknown> | null;
@@ -85,7 +114,7 @@ export class LoginEntity {
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 
-  /** When the code or binding token stops working. */
+  /** When the QR code, the code or the binding token stops working. */
   @Column({ type: 'timestamptz', name: 'redeem_before', nullable: true })
   redeemBefore!: Date | null;
 
