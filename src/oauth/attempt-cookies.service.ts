@@ -1,13 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { serialize } from 'cookie';
 import { Sealer } from '../crypto/sealer.js';
+import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { attemptId, openAttempt, sealAttempt, type Attempt } from '../logins/sealed-attempt.js';
 
 type Cookies = Readonly<Record<string, string | undefined>>;
 
-/** More sign-ins side by side than tabs anybody opens; older ones are dropped, or the header outgrows the server's limit. */
+/** More sign-ins side by side than tabs anybody opens. */
 const MAX_ATTEMPTS = 5;
+/** Browsers drop a longer cookie without a word (RFC 6265 §6.1). */
+const MAX_COOKIE_BYTES = 4_096;
+/** What all attempts together may take of the 8 KiB that proxies allow a header. */
+const MAX_BYTES_TOGETHER = 6_144;
 /** After the callback, long enough for WeChat's second request or a reload to get the same answer. */
 const AFTERLIFE_SECONDS = 60;
 
@@ -22,11 +27,15 @@ export class AttemptCookies {
     this.prefix = options.isHttps ? '__Host-iam-login-' : 'iam-login-';
   }
 
-  /** `Set-Cookie` values that carry an attempt and drop the oldest of too many. */
+  /**
+   * `Set-Cookie` values that carry an attempt and drop the oldest of too many or too long ones.
+   * @throws IamError `invalid_request` when the client's state makes the cookie too long
+   */
   start(attempt: Attempt, present: Cookies): string[] {
     const sealed = `${attempt.startedAt}.${sealAttempt(this.sealer, attempt)}`;
     const kept = this.write(this.nameOf(attempt.state), sealed, this.options.loginLifetime);
-    return [kept, ...this.surplus(present).map((name) => this.write(name, '', 0))];
+    if (kept.length > MAX_COOKIE_BYTES) throw new IamError('invalid_request', 'state: too long for a cookie');
+    return [kept, ...this.surplus(present, kept.length).map((name) => this.write(name, '', 0))];
   }
 
   /** The attempt of a state, if this browser started it. */
@@ -42,10 +51,16 @@ export class AttemptCookies {
     return [this.write(name, present[name] ?? '', AFTERLIFE_SECONDS)];
   }
 
-  private surplus(present: Cookies): string[] {
+  private surplus(present: Cookies, newBytes: number): string[] {
     const startedAt = (name: string) => Number.parseInt(present[name] ?? '0', 10) || 0;
     const names = Object.keys(present).filter((name) => name.startsWith(this.prefix));
-    return names.sort((left, right) => startedAt(right) - startedAt(left)).slice(MAX_ATTEMPTS - 1);
+    let bytes = newBytes;
+    return names
+      .sort((left, right) => startedAt(right) - startedAt(left))
+      .filter((name, index) => {
+        bytes += name.length + (present[name]?.length ?? 0);
+        return index >= MAX_ATTEMPTS - 1 || bytes > MAX_BYTES_TOGETHER;
+      });
   }
 
   private nameOf(state: string): string {

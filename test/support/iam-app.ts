@@ -35,6 +35,7 @@ export interface IamAppOptions extends IamStaticOptions {
   readonly databaseUrl: string;
   readonly endpoints: { api: string; open: string; mp: string };
   readonly key?: string;
+  /** Changes of the module's options; `clients` are added to the client `web`. */
   readonly options?: Partial<IamOptions>;
   readonly imports?: (DynamicModule | Type)[];
   /** Takes the place of the module's clock, so that a test decides what time it is. */
@@ -67,6 +68,7 @@ export async function startIamApp({
 }: IamAppOptions): Promise<IamApp> {
   const port = await freePort();
   const url = `http://localhost:${port}`;
+  const { clients = [], wechat, ...more } = options ?? {};
   const { path, globalGuard, imports = [], create = createOnExpress(rest) } = rest;
   const app = await create({
     module: HostModule,
@@ -83,11 +85,11 @@ export async function startIamApp({
       IamModule.forRoot({
         publicUrl: url,
         keys: [key ?? testKey()],
-        clients: [{ id: 'web', redirectUris: [redirectUri(url)] }],
-        wechat: { endpoints },
+        clients: [{ id: 'web', redirectUris: [redirectUri(more.publicUrl ?? url)] }, ...clients],
+        wechat: { endpoints, ...wechat },
         ...(path !== undefined && { path }),
         ...(globalGuard !== undefined && { globalGuard }),
-        ...options,
+        ...more,
       }),
       ...imports,
     ],
@@ -164,10 +166,6 @@ export function startReplica(world: World, settings: Partial<IamAppOptions> = {}
     endpoints: wechat.endpoints,
     key,
     ...settings,
-    options: {
-      publicUrl: url,
-      clients: [{ id: 'web', redirectUris: [redirectUri(url)] }],
-      ...settings.options,
-    },
+    options: { publicUrl: url, ...settings.options },
   });
 }
