@@ -51,11 +51,13 @@ export class AttemptCookies {
     return [this.write(name, present[name] ?? '', AFTERLIFE_SECONDS)];
   }
 
+  /** Newest first; browsers send older cookies first (RFC 6265 §5.4), which decides within a millisecond. */
   private surplus(present: Cookies, newBytes: number): string[] {
     const startedAt = (name: string) => Number.parseInt(present[name] ?? '0', 10) || 0;
     const names = Object.keys(present).filter((name) => name.startsWith(this.prefix));
     let bytes = newBytes;
     return names
+      .reverse()
       .sort((left, right) => startedAt(right) - startedAt(left))
       .filter((name, index) => {
         bytes += name.length + (present[name]?.length ?? 0);
