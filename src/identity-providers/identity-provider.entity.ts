@@ -1,10 +1,17 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, Unique, UpdateDateColumn } from 'typeorm';
+import { Check, Column, CreateDateColumn, Entity, PrimaryColumn, Unique, UpdateDateColumn } from 'typeorm';
 
 /** A row of `iam.identity_providers`: one WeChat set-up (design section 3). Secret columns hold sealed text or `plain:…`. */
 @Entity({ schema: 'iam', name: 'identity_providers' })
 @Unique('identity_providers_slug_key', ['slug'])
+@Check('identity_providers_slug_check', "slug ~ '^[a-z0-9][a-z0-9_-]{0,62}$'")
+@Check('identity_providers_sign_up_check', "sign_up IN ('auto', 'bind', 'off')")
+@Check('identity_providers_mp_scope_check', "mp_scope IN ('snsapi_userinfo', 'snsapi_base')")
+@Check('identity_providers_mp_message_mode_check', "mp_message_mode IN ('safe', 'compatible', 'plain')")
+@Check('identity_providers_qr_login_with_check', "qr_login_with IN ('mp', 'open')")
+@Check('identity_providers_qr_confirmation_check', "qr_confirmation IN ('tap', 'number', 'none')")
 export class IdentityProviderEntity {
-  @PrimaryColumn({ type: 'uuid', default: () => 'gen_random_uuid()' })
+  /** TypeORM drops the casts; a bare `gen_random_uuid()` it would take for a column of its own making and try to change. */
+  @PrimaryColumn({ type: 'uuid', default: () => '((gen_random_uuid()))' })
   id!: string;
 
   @Column({ type: 'text' })

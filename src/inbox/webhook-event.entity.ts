@@ -1,4 +1,4 @@
-import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import { Check, Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
 /**
  * `processing`: leased by a replica until `lease_until`. `pending`: to be tried again at `lease_until`. `done` and `dead`
@@ -11,6 +11,8 @@ export type WebhookEventStatus = 'processing' | 'pending' | 'done' | 'dead';
 @Unique('webhook_events_dedupe_key_key', ['dedupeKey'])
 @Index('webhook_events_open_idx', ['leaseUntil'], { where: "status IN ('processing', 'pending')" })
 @Index('webhook_events_received_at_idx', ['receivedAt'])
+@Check('webhook_events_status_check', "status IN ('processing', 'pending', 'done', 'dead')")
+@Check('webhook_events_open_check', "status NOT IN ('processing', 'pending') OR lease_until IS NOT NULL")
 export class WebhookEventEntity {
   @PrimaryColumn({ type: 'uuid' })
   id!: string;

@@ -17,7 +17,15 @@ import { UserEntity } from '../users/user.entity.js';
  * token may be redeemed. `consumed`, `denied`, `failed`, `expired` are final.
  */
 export type LoginStatus =
-  'pending' | 'authenticated' | 'binding' | 'consumed' | 'denied' | 'failed' | 'expired';
+  | 'pending'
+  | 'scanned'
+  | 'confirmed'
+  | 'authenticated'
+  | 'binding'
+  | 'consumed'
+  | 'denied'
+  | 'failed'
+  | 'expired';
 
 /** A row of `iam.logins`: one claimed callback (a redirect sign-in stores nothing before that) or one device authorization. */
 @Entity({ schema: 'iam', name: 'logins' })
@@ -27,8 +35,9 @@ export type LoginStatus =
 @Index('logins_scanner_idx', ['openid', 'provider'], { where: `(status = 'scanned'::text)` })
 @Check(
   'logins_status_check',
-  "status IN ('pending', 'authenticated', 'binding', 'consumed', 'denied', 'failed', 'expired')",
+  "status IN ('pending', 'authenticated', 'binding', 'consumed', 'denied', 'failed', 'expired', 'scanned', 'confirmed')",
 )
+@Check('logins_confirmation_check', "confirmation IN ('tap', 'number', 'none')")
 export class LoginEntity {
   @PrimaryColumn({ type: 'uuid' })
   id!: string;

@@ -1,4 +1,5 @@
 import {
+  Check,
   Column,
   CreateDateColumn,
   Entity,
@@ -14,6 +15,7 @@ import { UserEntity } from './user.entity.js';
 @Entity({ schema: 'iam', name: 'identities' })
 @Unique('identities_appid_openid_key', ['appid', 'openid'])
 @Index('identities_union_idx', ['unionScope', 'unionid'])
+@Check('identities_app_kind_check', "app_kind IN ('open', 'mp', 'mini', 'mobile')")
 export class IdentityEntity {
   @PrimaryColumn({ type: 'uuid' })
   id!: string;

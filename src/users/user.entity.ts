@@ -1,4 +1,5 @@
 import {
+  Check,
   Column,
   CreateDateColumn,
   Entity,
@@ -16,6 +17,8 @@ export type UserStatus = 'active' | 'disabled' | 'merged';
 /** A row of `iam.users`: a person, whatever ways they sign in by. */
 @Entity({ schema: 'iam', name: 'users' })
 @Unique('users_external_id_key', ['externalId'])
+@Check('users_status_check', "status IN ('active', 'disabled', 'merged')")
+@Check('users_merged_check', "(status = 'merged') = (merged_into IS NOT NULL)")
 export class UserEntity {
   /** UUID version 7, so ids sort by creation. */
   @PrimaryColumn({ type: 'uuid' })

@@ -2,7 +2,10 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { transformFile } from '@swc/core';
 
-/** Module hooks for Jest's global setup, which runs outside Jest's own transforms: `./x.js` means `./x.ts`, compiled by SWC. */
+/**
+ * Module hooks for what runs outside Jest's own transforms (global setup, child processes): `./x.js` means `./x.ts`,
+ * compiled by SWC as Jest does.
+ */
 export async function resolve(specifier, context, next) {
   if (context.parentURL?.endsWith('.ts') && /^\.{1,2}\/.*\.js$/.test(specifier)) {
     const url = new URL(specifier.replace(/\.js$/, '.ts'), context.parentURL);
@@ -15,7 +18,12 @@ export async function resolve(specifier, context, next) {
 export async function load(url, context, next) {
   if (!url.endsWith('.ts')) return next(url, context);
   const { code } = await transformFile(fileURLToPath(url), {
-    jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+    jsc: {
+      parser: { syntax: 'typescript', decorators: true },
+      transform: { legacyDecorator: true, decoratorMetadata: true },
+      keepClassNames: true,
+      target: 'es2022',
+    },
     module: { type: 'es6' },
     sourceMaps: 'inline',
   });
