@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type MigrationInterface } from 'typeorm';
 import { iamEntities, iamMigrations } from '../../src/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { LogCapture } from '../support/log-capture.js';
 import { rowsOf, valueOf, type SqlSource } from '../support/rows.js';
 
 const execute = promisify(execFile);
@@ -29,11 +29,6 @@ class FailingMigration1999000000000 implements MigrationInterface {
     throw new Error('never applied');
   }
 }
-
-const quiet = { logger: false, abortOnError: false } as const;
-
-@Module({})
-class ReplicaModule {}
 
 describe('the migrations of the iam schema', () => {
   let database: TestDatabase;
@@ -91,7 +86,8 @@ describe('the migrations of the iam schema', () => {
     const dataSource = await migrated();
     const made = await rowsOf(dataSource, tables);
 
-    for (let undone = 0; undone < migrations.length; undone += 1) await dataSource.undoLastMigration();
+    const undo = () => dataSource.undoLastMigration();
+    await migrations.reduce((earlier) => earlier.then(undo), Promise.resolve());
     const left = await valueOf(dataSource, `SELECT to_regnamespace('iam')`);
     await dataSource.runMigrations();
 
@@ -101,23 +97,19 @@ describe('the migrations of the iam schema', () => {
   });
 
   it('run once when five hosts start together on an empty database', async () => {
+    const typeOrm = () =>
+      TypeOrmModule.forRoot({
+        type: 'postgres',
+        url: database.url,
+        entities: iamEntities,
+        migrations,
+        migrationsRun: true,
+        retryDelay: 50,
+      });
     const replica = () =>
-      NestFactory.createApplicationContext(
-        {
-          module: ReplicaModule,
-          imports: [
-            TypeOrmModule.forRoot({
-              type: 'postgres',
-              url: database.url,
-              entities: iamEntities,
-              migrations,
-              migrationsRun: true,
-              retryDelay: 50,
-            }),
-          ],
-        },
-        quiet,
-      );
+      Test.createTestingModule({ imports: [typeOrm()] })
+        .setLogger(new LogCapture())
+        .compile();
 
     const replicas = await Promise.all(Array.from({ length: 5 }, replica));
 

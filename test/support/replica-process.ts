@@ -1,0 +1,42 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { World } from './iam-app.js';
+import type { ReplicaSettings } from './replica-main.js';
+
+/** A host in a process of its own, on the database of a `World`. */
+export interface ReplicaProcess {
+  /** Where it listens; its `publicUrl` is the world's. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** Starts another node process with the same database, key and public URL. */
+export async function startReplicaProcess(world: World): Promise<ReplicaProcess> {
+  const child = fork(pathOf('replica-main.ts'), {
+    execArgv: ['--import', pathOf('register-typescript.mjs'), '--disable-warning=ExperimentalWarning'],
+    serialization: 'json',
+  });
+  const settings: ReplicaSettings = {
+    databaseUrl: world.database.url,
+    endpoints: world.wechat.endpoints,
+    key: world.key,
+    options: { publicUrl: world.url },
+  };
+  child.send(settings);
+  const events: unknown[] = await Promise.race([once(child, 'message'), once(child, 'exit')]);
+  const [answer] = events;
+  if (!isStarted(answer)) throw new Error(`the replica did not start: ${JSON.stringify(answer)}`);
+  const stop = async () => {
+    const ended = once(child, 'exit');
+    child.disconnect();
+    await ended;
+  };
+  return { url: answer.url, stop };
+}
+
+function isStarted(answer: unknown): answer is { readonly url: string } {
+  return typeof answer === 'object' && answer !== null && 'url' in answer && typeof answer.url === 'string';
+}
