@@ -6,6 +6,7 @@ const statements = [
     id uuid PRIMARY KEY,
     provider text NOT NULL,
     dedupe_key text NOT NULL CONSTRAINT webhook_events_dedupe_key_key UNIQUE,
+    replay_key text CONSTRAINT webhook_events_replay_key_key UNIQUE,
     event text NOT NULL,
     openid text,
     event_at timestamptz NOT NULL,

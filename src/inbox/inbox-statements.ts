@@ -14,6 +14,8 @@ export interface InboxEvent {
   readonly eventAt: Date;
   /** The flat message; WeChat's own names. */
   readonly message: Readonly<Record<string, unknown>>;
+  /** Plain mode: another event under the same signature, timestamp and nonce is forged and violates a constraint. */
+  readonly replayKey?: string | null;
 }
 
 /** How an event enters the inbox: with its effect in the same statement, or leased to whoever inserts it. */
@@ -27,7 +29,7 @@ export interface InboxState {
 }
 
 /** How many parameters `inboxInsertSql` takes. */
-export const INBOX_PARAMETERS = 11;
+export const INBOX_PARAMETERS = 12;
 
 /**
  * `INSERT INTO iam.webhook_events … RETURNING id` whose parameters start at `$first`; composes into a larger statement.
@@ -36,10 +38,11 @@ export const INBOX_PARAMETERS = 11;
 export function inboxInsertSql(first: number): string {
   const value = (index: number, type: string) => `$${first + index}::${type}`;
   return `INSERT INTO iam.webhook_events
-      (id, provider, dedupe_key, event, openid, event_at, message, status, result, lease_token, lease_until)
+      (id, provider, dedupe_key, event, openid, event_at, message, status, result, lease_token, lease_until,
+       replay_key)
     SELECT ${value(0, 'uuid')}, ${value(1, 'text')}, ${value(2, 'text')}, ${value(3, 'text')}, ${value(4, 'text')},
            ${value(5, 'timestamptz')}, ${value(6, 'jsonb')}, ${value(7, 'text')}, ${value(8, 'jsonb')}, ${value(9, 'uuid')},
-           now() + make_interval(secs => ${value(10, 'double precision')})
+           now() + make_interval(secs => ${value(10, 'double precision')}), ${value(11, 'text')}
     ON CONFLICT (dedupe_key) DO NOTHING
     RETURNING id`;
 }
@@ -58,5 +61,6 @@ export function inboxParameters(event: InboxEvent, state: InboxState): unknown[]
     state.result == null ? null : JSON.stringify(state.result),
     state.leaseToken ?? null,
     state.leaseSeconds ?? null,
+    event.replayKey ?? null,
   ];
 }

@@ -9,6 +9,7 @@ export type WebhookEventStatus = 'processing' | 'pending' | 'done' | 'dead';
 /** A row of `iam.webhook_events`: one event of WeChat, committed before WeChat is told that we have it. */
 @Entity({ schema: 'iam', name: 'webhook_events' })
 @Unique('webhook_events_dedupe_key_key', ['dedupeKey'])
+@Unique('webhook_events_replay_key_key', ['replayKey'])
 @Index('webhook_events_open_idx', ['leaseUntil'], { where: "status IN ('processing', 'pending')" })
 @Index('webhook_events_received_at_idx', ['receivedAt'])
 @Check('webhook_events_status_check', "status IN ('processing', 'pending', 'done', 'dead')")
@@ -23,6 +24,10 @@ export class WebhookEventEntity {
 
   @Column({ type: 'text', name: 'dedupe_key' })
   dedupeKey!: string;
+
+  /** See `InboxEvent.replayKey`. */
+  @Column({ type: 'text', name: 'replay_key', nullable: true })
+  replayKey!: string | null;
 
   @Column({ type: 'text' })
   event!: string;
