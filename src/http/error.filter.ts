@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, Logger } from '@nestjs/common';
-import { errorCatalogue, type IamError } from '../iam.error.js';
+import type { IamError } from '../iam.error.js';
 import type { Answer } from './answer.js';
 import { AnswerWriter } from './answer-writer.js';
 import { oauthError, pageOrProblem } from './error-answers.js';
 import { readRequest, type IamRequest } from './iam-request.js';
+import { logFailure } from './log-failure.js';
 import { toIamError } from './to-iam-error.js';
 
 /** Answers everything thrown in our controllers, and logs it once under the correlation id that the answer carries. */
@@ -18,19 +19,13 @@ abstract class ErrorFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const error = toIamError(thrown);
     const correlationId = randomUUID();
-    this.log(error, correlationId);
+    logFailure(this.logger, error, correlationId);
     const response: unknown = http.getResponse();
     if (!this.writer.isSent(response))
       this.writer.write(response, this.answer(error, readRequest(http.getRequest()), correlationId));
   }
 
   protected abstract answer(error: IamError, request: IamRequest, correlationId: string): Answer;
-
-  private log(error: IamError, correlationId: string): void {
-    const line = `${correlationId} ${error.message}`;
-    if (errorCatalogue[error.code].status < 500) this.logger.warn(line);
-    else this.logger.error(line, error.cause instanceof Error ? error.cause.stack : error.stack);
-  }
 }
 
 /** RFC 9457, or a page for a navigation. */

@@ -14,8 +14,10 @@ export const claimSql = `
   ON CONFLICT DO NOTHING
   RETURNING id`;
 
-/** $1 state hash. */
-export const outcomeSql = 'SELECT id, status, error FROM iam.logins WHERE state_hash = $1';
+/** $1 state hash. The age is by the clock that all replicas share. */
+export const outcomeSql = `
+  SELECT id, status, error, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
+  FROM iam.logins WHERE state_hash = $1`;
 
 /** $1 id, $2 user, $3 openid, $4 new user, $5 subject to bind, $6 life of the code in seconds, $7… audit entry. */
 export const authenticateSql = `

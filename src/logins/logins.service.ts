@@ -26,23 +26,30 @@ export type Claim =
   | { readonly kind: 'code_seen_before' };
 
 const CODE_SECONDS = 60;
-/** Longer than two calls to WeChat may take; then the claimant is taken for dead. */
-const PATIENCE_MS = 15_000;
+/** What a callback may take besides its two calls to WeChat; then its process is taken for dead. */
+const MARGIN_MS = 2_000;
 const TICK_MS = 100;
 
 const idRow = z.object({ id: z.string() });
-const outcomeRow = z.object({ id: z.string(), status: z.string(), error: z.string().nullable() });
+const outcomeRow = z.object({
+  id: z.string(),
+  status: z.string(),
+  error: z.string().nullable(),
+  age_ms: z.number(),
+});
 
 /** Sign-in attempts from their callback on: claimed once, finished once (design section 5). */
 @Injectable()
 export class Logins {
   private readonly codes: Mac;
+  private readonly patienceMs: number;
 
   constructor(
     @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
   ) {
     this.codes = new Mac(options.keyRing, 'login-code');
+    this.patienceMs = 2 * options.wechat.timeout + MARGIN_MS;
   }
 
   /** Claims the attempt's state and WeChat's code with one insert; the database decides between simultaneous callbacks. */
@@ -95,14 +102,14 @@ export class Logins {
     return { kind: 'code', code: mintLoginToken(this.codes, loginId) };
   }
 
-  /** Waits for another callback of the same attempt, on whatever replica, and gives its outcome. */
+  /** Waits for another callback of the same attempt, on whatever replica, and gives its outcome; not for a dead one. */
   async awaitOutcome(state: string): Promise<LoginOutcome> {
-    for (let waited = 0; waited < PATIENCE_MS; waited += TICK_MS) {
+    for (;;) {
       const outcome = await this.findOutcome(state);
-      if (outcome !== null && outcome !== 'pending') return outcome;
+      if (outcome === null) return { kind: 'error', code: 'login_interrupted' };
+      if (outcome !== 'pending') return outcome;
       await delay(TICK_MS);
     }
-    return { kind: 'error', code: 'login_interrupted' };
   }
 
   /** See `UserMergeStep`: what waits to be redeemed belongs to the user that stays. */
@@ -145,7 +152,8 @@ export class Logins {
   private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {
     const row = await queryRow(this.dataSource, outcomeRow, outcomeSql, [sha256(state)]);
     if (row === null) return null;
-    if (row.status === 'pending') return 'pending';
+    if (row.status === 'pending' && row.age_ms < this.patienceMs) return 'pending';
+    if (row.status === 'pending') return { kind: 'error', code: 'login_interrupted' };
     return row.error === null ? this.codeOf(row.id) : { kind: 'error', code: toErrorCode(row.error) };
   }
 }

@@ -3,6 +3,7 @@ import type { RequestOrigin } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import type { Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { logFailure } from '../http/log-failure.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -56,6 +57,7 @@ export class Callback {
     if (attempt === null) throw new IamError('state_mismatch', 'this browser has no attempt with that state');
     if (attempt.provider !== slug)
       throw new IamError('state_mismatch', 'the attempt was started at another provider');
+    if (Array.isArray(query['code'])) throw new IamError('invalid_request', 'code was sent more than once');
     return attempt;
   }
 
@@ -72,17 +74,14 @@ export class Callback {
       return await this.claimAndSignIn(attempt, request);
     } catch (thrown) {
       const error = toIamError(thrown);
-      this.logger.error(
-        `callback of "${attempt.provider}" failed: ${error.message}`,
-        error.cause ?? error.stack,
-      );
+      logFailure(this.logger, error, `callback of "${attempt.provider}":`);
       return { kind: 'error', code: error.code };
     }
   }
 
   private async claimAndSignIn(attempt: Attempt, request: IamRequest): Promise<LoginOutcome> {
     if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
-      return { kind: 'error', code: 'state_expired' };
+      throw new IamError('state_expired', 'the sign-in was started too long ago');
     const { code } = request.query;
     if (typeof code !== 'string' || code === '') return this.refuse(attempt, 'access_denied', request);
     const provider = await this.providers.getEnabled(attempt.provider);
@@ -106,7 +105,10 @@ export class Callback {
     return isFirst ? { kind: 'error', code: error } : this.logins.awaitOutcome(attempt.state);
   }
 
-  /** Asks WeChat once, then resolves; whatever fails is the outcome of this login for good. */
+  /**
+   * Asks WeChat once, then resolves; whatever fails is the outcome of this login for good. What the row says in the end
+   * is the answer: a connection lost around COMMIT may have left it authenticated.
+   */
   private async signIn(
     { loginId, provider, attempt, code }: ClaimedLogin,
     origin: RequestOrigin,
@@ -122,9 +124,9 @@ export class Callback {
       return this.logins.codeOf(loginId);
     } catch (thrown) {
       const error = toIamError(thrown);
-      this.logger.warn(`sign-in at "${provider.slug}" failed: ${error.message}`);
+      logFailure(this.logger, error, `sign-in at "${provider.slug}":`);
       await this.logins.fail(loginId, error.code, attempt, origin);
-      return { kind: 'error', code: error.code };
+      return this.logins.awaitOutcome(attempt.state);
     }
   }
 }

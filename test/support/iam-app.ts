@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  ConsoleLogger,
   type DynamicModule,
   type INestApplication,
   Logger,
@@ -23,6 +24,7 @@ import {
 } from '../../src/index.js';
 import { createDatabase, type TestDatabase } from './database.js';
 import { freePort } from './free-port.js';
+import { LogCapture } from './log-capture.js';
 
 /** The redirect URI of the client `web` in tests: on the host itself, which answers 404 there. */
 export const redirectUri = (base: string): string => `${base}/signed-in`;
@@ -110,7 +112,7 @@ const createOnExpress =
     const options = { abortOnError: false, ...(log !== undefined && { logger: log }) };
     if (clock === undefined) return NestFactory.create(module, options);
     const testing = await Test.createTestingModule({ imports: [module] })
-      .setLogger(logger ?? new Logger())
+      .setLogger(logger ?? (quiet ? new LogCapture() : new ConsoleLogger()))
       .overrideProvider(Clock)
       .useValue(clock)
       .compile();
