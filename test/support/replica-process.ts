@@ -9,6 +9,8 @@ export interface ReplicaProcess {
   /** Where it listens; its `publicUrl` is the world's. */
   readonly url: string;
   stop(): Promise<void>;
+  /** Ends it as a power cut would: nothing is finished, closed or said. */
+  kill(): Promise<void>;
 }
 
 const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -34,7 +36,12 @@ export async function startReplicaProcess(world: World): Promise<ReplicaProcess>
     child.disconnect();
     await ended;
   };
-  return { url: answer.url, stop };
+  const kill = async () => {
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return { url: answer.url, stop, kill };
 }
 
 function isStarted(answer: unknown): answer is { readonly url: string } {

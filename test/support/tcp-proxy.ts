@@ -1,0 +1,76 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A wire between the application and PostgreSQL that a test can cut. */
+export class TcpProxy {
+  private readonly sockets = new Set<Socket>();
+  private server: Server | undefined;
+  private port = 0;
+  private fatal: string | undefined;
+
+  private constructor(private readonly target: URL) {}
+
+  /** Listens on a free port of 127.0.0.1 and forwards to the host that a database URL names. */
+  static async start(databaseUrl: string): Promise<TcpProxy> {
+    const proxy = new TcpProxy(new URL(databaseUrl));
+    await proxy.restore();
+    return proxy;
+  }
+
+  /** The database's URL, by way of the proxy. */
+  get url(): string {
+    const url = new URL(this.target);
+    url.hostname = '127.0.0.1';
+    url.port = String(this.port);
+    return url.href;
+  }
+
+  /** Cuts every connection; new ones are refused until `restore`. */
+  async cut(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    this.cutConnections();
+    await new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
+  }
+
+  /** Accepts connections again, on the same port. */
+  async restore(): Promise<void> {
+    const server = createServer((client) => this.forward(client));
+    this.server = server;
+    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
+    this.port = address.port;
+  }
+
+  /** The next statement with this text reaches PostgreSQL, but its answer never comes back: the connection is cut instead. */
+  loseAnswerTo(text: string): void {
+    this.fatal = text;
+  }
+
+  private forward(client: Socket): void {
+    const upstream = connect(Number(this.target.port), this.target.hostname);
+    for (const socket of [client, upstream]) {
+      this.sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.on('close', () => this.sockets.delete(socket));
+    }
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.destroy());
+    let isMute = false;
+    client.on('data', (bytes) => {
+      if (this.fatal !== undefined && bytes.includes(this.fatal)) {
+        this.fatal = undefined;
+        isMute = true;
+      }
+      upstream.write(bytes);
+    });
+    upstream.on('data', (bytes) => {
+      if (isMute) client.destroy();
+      else client.write(bytes);
+    });
+  }
+
+  private cutConnections(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+}
