@@ -1,4 +1,3 @@
-import type { Request } from 'express';
 import { z } from 'zod';
 import { constantTimeEqual } from '../crypto/constant-time.js';
 import { randomAlphanumeric } from '../crypto/random.js';
@@ -35,13 +34,13 @@ export class SessionStateStore implements WechatStateStore {
     this.now = options.now ?? Date.now;
   }
 
-  store(request: Request, meta: StateMeta, done: StateStored): void {
+  store(request: object, meta: StateMeta, done: StateStored): void {
     const session = sessionOf(request);
     if (session === null) done(sessionMissing());
     else done(null, this.remember(session, meta.clientID));
   }
 
-  verify(request: Request, state: string, meta: StateMeta, done: StateVerified): void {
+  verify(request: object, state: string, meta: StateMeta, done: StateVerified): void {
     const session = sessionOf(request);
     if (session === null) done(sessionMissing(), false);
     else if (this.consume(session, state, meta.clientID)) done(null, true);

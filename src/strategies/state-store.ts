@@ -1,5 +1,3 @@
-import type { Request } from 'express';
-
 /** What a state belongs to. `clientID` is the appid. */
 export interface StateMeta {
   readonly authorizationURL: string;
@@ -16,8 +14,8 @@ export type StateVerified = (error: Error | null, ok: boolean, info?: unknown) =
 
 /** A state store of passport-oauth2, in the forms that know what a state belongs to. */
 export interface WechatStateStore {
-  store(request: Request, meta: StateMeta, done: StateStored): void;
-  verify(request: Request, state: string, meta: StateMeta, done: StateVerified): void;
+  store(request: object, meta: StateMeta, done: StateStored): void;
+  verify(request: object, state: string, meta: StateMeta, done: StateVerified): void;
 }
 
 /** passport-oauth2 picks the form of a store's methods by the number of their parameters; so must we. */

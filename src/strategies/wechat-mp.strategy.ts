@@ -1,9 +1,6 @@
 import { mpAuthorizeUrl } from '../wechat/authorize-url.js';
-import {
-  type AuthorizeAsk,
-  WechatOAuth2Strategy,
-  type WechatStrategyTraits,
-} from './wechat-oauth2.strategy.js';
+import { WechatOAuth2Strategy } from './wechat-oauth2.strategy.js';
+import type { AuthorizeAsk, WechatStrategyTraits } from './wechat-strategy-kind.js';
 
 const traits: WechatStrategyTraits = {
   kind: 'mp',

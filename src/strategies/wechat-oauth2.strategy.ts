@@ -1,8 +1,7 @@
 import type { Request } from 'express';
 import OAuth2Strategy from 'passport-oauth2';
 import { IamError } from '../iam.error.js';
-import { WechatSns, type WechatLanguage } from '../wechat/sns.js';
-import type { WechatAppKind } from '../wechat/wechat-app.js';
+import { type WechatLanguage, WechatSns } from '../wechat/sns.js';
 import { readCallback } from './callback-query.js';
 import { CodeExchange } from './code-exchange.js';
 import { derive } from './derive.js';
@@ -13,6 +12,7 @@ import {
   resolveStrategyOptions,
   type WechatStrategyOptions,
 } from './strategy-options.js';
+import type { AuthorizeAsk, WechatStrategyTraits } from './wechat-strategy-kind.js';
 import { toUserProfile, type WechatUserProfile } from './wechat-user-profile.js';
 import {
   type AnyWechatVerify,
@@ -35,26 +35,7 @@ export interface WechatAuthenticateOptions {
   readonly forcePopup?: boolean;
 }
 
-/** What an authorize URL is made from. */
-export interface AuthorizeAsk {
-  readonly endpoint: string;
-  readonly appid: string;
-  readonly redirectUri: string;
-  readonly state: string;
-  readonly scope: string;
-  readonly lang: WechatLanguage;
-  readonly forcePopup: boolean;
-}
-
-/** What differs between the kinds of app. */
-export interface WechatStrategyTraits {
-  readonly kind: WechatAppKind;
-  readonly name: string;
-  readonly authorizePath: string;
-  /** The allowed scopes, the default first. */
-  readonly scopes: readonly [string, ...string[]];
-}
-
+type Choices = Pick<AuthorizeAsk, 'scope' | 'lang' | 'forcePopup'> & { readonly callbackURL: string };
 type WithRequest = WechatStrategyOptions & { readonly passReqToCallback: true };
 type WithoutRequest = WechatStrategyOptions & { readonly passReqToCallback?: false };
 
@@ -63,7 +44,7 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
   private readonly options: ResolvedStrategyOptions;
   private readonly scope: string;
 
-  /* eslint-disable @typescript-eslint/unified-signatures -- one overload per arity, so that callbacks get their types */
+  /* eslint-disable @typescript-eslint/unified-signatures -- apart, TypeScript infers the parameters of the short forms */
   constructor(options: WithoutRequest, verify: WechatVerify);
   constructor(options: WithoutRequest, verify: WechatVerifyWithParams);
   constructor(options: WithRequest, verify: WechatVerifyWithRequest);
@@ -94,11 +75,11 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
   protected abstract authorizeUrl(ask: AuthorizeAsk): string;
 
   override authenticate(request: Request, options: WechatAuthenticateOptions = {}): void {
-    const callback = readCallback(request);
-    if (callback.kind === 'malformed') this.fail({ message: 'invalid_request' }, 400);
-    else if (callback.kind === 'stateless') this.fail({ message: 'state_mismatch' }, 403);
-    else if (callback.kind === 'denied') this.deny(request, callback.state, options);
-    else super.authenticate.call(this.forRequest(options), request, options);
+    try {
+      this.follow(request, { ...options, ...this.choose(options) });
+    } catch (error) {
+      this.error(error);
+    }
   }
 
   override userProfile(
@@ -110,44 +91,55 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
       .catch(done);
   }
 
+  private follow(request: Request, choices: Choices): void {
+    const callback = readCallback(request);
+    if (callback.kind === 'malformed') this.fail({ message: 'invalid_request' }, 400);
+    else if (callback.kind === 'stateless') this.fail({ message: 'state_mismatch' }, 403);
+    else if (callback.kind === 'denied') this.deny(request, callback.state, choices);
+    else super.authenticate.call(this.forRequest(choices), request, choices);
+  }
+
+  private choose(options: WechatAuthenticateOptions): Choices {
+    return {
+      callbackURL: checkCallbackURL(options.callbackURL ?? this.options.callbackURL),
+      scope: this.checkScope(options.scope ?? this.scope),
+      lang: options.lang ?? this.options.lang,
+      forcePopup: options.forcePopup ?? false,
+    };
+  }
+
   /** An object for this request alone: it remembers the grant and turns the redirect into WeChat's form. */
-  private forRequest(options: WechatAuthenticateOptions): this {
+  private forRequest(choices: Choices): this {
     const { appid, secret, http } = this.options;
+    const { authorizationURL, tokenURL } = this.meta(choices);
     const app = { kind: this.traits().kind, appid, secret };
     const once = derive(this);
-    once._oauth2 = new CodeExchange(appid, this.meta(options).authorizationURL, this.meta(options).tokenURL, {
+    once._oauth2 = new CodeExchange(appid, authorizationURL, tokenURL, {
       exchange: (code) => new WechatSns(http).exchangeCode(app, code),
       fail: (error) => this.error(error),
     });
     once.redirect = (location, status) => {
-      try {
-        this.redirect(this.toWechatUrl(location, options), status);
-      } catch (error) {
-        this.error(error);
-      }
+      const state = new URL(location).searchParams.get('state') ?? '';
+      if (isState(state)) this.redirect(this.toWechatUrl(state, choices), status);
+      else this.error(new TypeError('state: expected 1 to 128 letters and digits'));
     };
     return once;
   }
 
-  private toWechatUrl(location: string, options: WechatAuthenticateOptions): string {
-    const asked = new URL(location).searchParams;
-    const state = asked.get('state') ?? '';
-    if (!/^[A-Za-z0-9]{1,128}$/.test(state))
-      throw new TypeError('state: expected 1 to 128 letters and digits');
+  private toWechatUrl(state: string, { callbackURL, ...choices }: Choices): string {
+    const { appid, http } = this.options;
     return this.authorizeUrl({
-      endpoint: this.options.http.endpoints.open,
-      appid: this.options.appid,
-      redirectUri: checkCallbackURL(asked.get('redirect_uri')),
+      ...choices,
+      endpoint: http.endpoints.open,
+      appid,
+      redirectUri: callbackURL,
       state,
-      scope: options.scope === undefined ? this.scope : this.checkScope(options.scope),
-      lang: options.lang ?? this.options.lang,
-      forcePopup: options.forcePopup ?? false,
     });
   }
 
   /** A refusal consumes its state like any other callback, and only then counts as the person's. */
-  private deny(request: Request, state: string, options: WechatAuthenticateOptions): void {
-    this.options.store.verify(request, state, this.meta(options), (error, ok, info) => {
+  private deny(request: Request, state: string, choices: Choices): void {
+    this.options.store.verify(request, state, this.meta(choices), (error, ok, info) => {
       if (error !== null) this.error(error);
       else if (ok) this.fail({ message: 'access_denied' }, 403);
       else this.fail(typeof info === 'object' && info !== null ? info : { message: 'state_mismatch' }, 403);
@@ -171,13 +163,18 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
     return scope;
   }
 
-  private meta({ callbackURL }: WechatAuthenticateOptions): StateMeta {
+  private meta({ callbackURL }: Choices): StateMeta {
     const { open, api } = this.options.http.endpoints;
     return {
       authorizationURL: open + this.traits().authorizePath,
       tokenURL: `${api}/sns/oauth2/access_token`,
       clientID: this.options.appid,
-      callbackURL: callbackURL ?? this.options.callbackURL,
+      callbackURL,
     };
   }
+}
+
+/** WeChat returns no other state unharmed. */
+function isState(state: string): boolean {
+  return /^[A-Za-z0-9]{1,128}$/.test(state);
 }
