@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { Secret } from '../crypto/secret.js';
+import type { WechatApp } from './wechat-app.js';
+import { WechatError } from './wechat-error.js';
+import type { WechatCall, WechatHttp } from './wechat-http.js';
+
+/** A call under `/cgi-bin` or `/wxa`, which takes the app's own access token besides its query. */
+export type BaseTokenCall = WechatCall;
+
+/** When a token is fetched anew: WeChat hands out its successor from then on, and both work. */
+const marginMs = 5 * 60 * 1000;
+
+const tokenAnswer = z.object({
+  access_token: z.string().regex(/^[\x21-\x7e]{1,2048}$/),
+  expires_in: z.number().int().positive(),
+});
+
+interface KeptToken {
+  readonly token: Secret;
+  readonly staleAt: number;
+}
+
+/**
+ * The access token of each app, from `stable_token` without `force_refresh`: asking again gives the same token, so
+ * replicas need no lock and disturb nobody. Kept in this process, fetched once however many are waiting.
+ */
+export class BaseTokens {
+  private readonly kept = new Map<string, KeptToken>();
+  private readonly running = new Map<string, Promise<Secret>>();
+
+  constructor(
+    private readonly http: WechatHttp,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  async get(app: WechatApp): Promise<Secret> {
+    const kept = this.kept.get(app.appid);
+    if (kept !== undefined && this.now() < kept.staleAt) return kept.token;
+    const running = this.running.get(app.appid);
+    if (running !== undefined) return running;
+    const fetching = this.fetch(app).finally(() => this.running.delete(app.appid));
+    this.running.set(app.appid, fetching);
+    return fetching;
+  }
+
+  /** Forgets a token that WeChat refused; a newer one, fetched by somebody else meanwhile, stays. */
+  invalidate(app: WechatApp, token: Secret): void {
+    if (this.kept.get(app.appid)?.token === token) this.kept.delete(app.appid);
+  }
+
+  /** Makes a call with the app's token, once more with a new token when WeChat finds the first invalid. */
+  async call<T>(app: WechatApp, call: BaseTokenCall, schema: z.ZodType<T>): Promise<T> {
+    const token = await this.get(app);
+    try {
+      return await this.http.call(withToken(call, token), schema);
+    } catch (error) {
+      if (!(error instanceof WechatError) || error.action !== 'token') throw error;
+      this.invalidate(app, token);
+      return this.http.call(withToken(call, await this.get(app)), schema);
+    }
+  }
+
+  private async fetch(app: WechatApp): Promise<Secret> {
+    const body = {
+      grant_type: 'client_credential',
+      appid: app.appid,
+      secret: app.secret.reveal(),
+      force_refresh: false,
+    };
+    const askedAt = this.now();
+    const answer = await this.http.call(
+      { path: '/cgi-bin/stable_token', body, repeatable: true },
+      tokenAnswer,
+    );
+    const token = new Secret(answer.access_token);
+    this.kept.set(app.appid, { token, staleAt: askedAt + answer.expires_in * 1000 - marginMs });
+    return token;
+  }
+}
+
+function withToken(call: BaseTokenCall, token: Secret): WechatCall {
+  return { ...call, query: { ...call.query, access_token: token.reveal() } };
+}
