@@ -35,7 +35,7 @@ export interface WechatCall {
   readonly query?: Readonly<Record<string, string>>;
   /** Makes it a POST with this JSON. */
   readonly body?: unknown;
-  /** True only for reads: such a call is sent once more when WeChat is busy or does not answer. */
+  /** True where asking twice is harmless: such a call is sent once more when WeChat is busy or does not answer. */
   readonly repeatable?: boolean;
 }
 

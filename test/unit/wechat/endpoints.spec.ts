@@ -115,9 +115,9 @@ describe('the address guard', () => {
 
   it('passes on that a name does not resolve', async () => {
     const code = await new Promise((settle) => {
-      guardedLookup(true)('does-not-exist.invalid', {}, (error) => settle(error?.code));
+      guardedLookup(true)(`${'x'.repeat(300)}.localhost`, {}, (error) => settle(error?.code));
     });
 
-    expect(code).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/);
+    expect(code).toMatch(/^(ENOTFOUND|EAI_|EINVAL)/);
   });
 });

@@ -26,7 +26,7 @@ let sns: WechatSns;
 
 beforeEach(async () => {
   stub = await WechatStub.start();
-  http = new WechatHttp({ endpoints: stub.endpoints, allowLoopback: true, timeoutMs: 400 });
+  http = new WechatHttp({ endpoints: stub.endpoints, allowLoopback: true, timeoutMs: 1500 });
   sns = new WechatSns(http);
 });
 

@@ -20,7 +20,12 @@ let stub: WechatStub;
 const clients: WechatHttp[] = [];
 
 function client(options: WechatHttpOptions = {}): WechatHttp {
-  const http = new WechatHttp({ endpoints: stub.endpoints, allowLoopback: true, timeoutMs: 400, ...options });
+  const http = new WechatHttp({
+    endpoints: stub.endpoints,
+    allowLoopback: true,
+    timeoutMs: 5000,
+    ...options,
+  });
   clients.push(http);
   return http;
 }
@@ -124,10 +129,10 @@ describe('a fault on the wire', () => {
       stub.on(path, fault);
       const startedAt = performance.now();
 
-      const error = await failureOf(client().call({ path, query }, anything));
+      const error = await failureOf(client({ timeoutMs: 400 }).call({ path, query }, anything));
 
       expect(error).toMatchObject({ code: 'wechat_unavailable', endpoint: path });
-      expect(performance.now() - startedAt).toBeLessThan(900);
+      expect(performance.now() - startedAt).toBeLessThan(3000);
       expect(stub.callsTo(path)).toBe(1);
     },
   );
@@ -177,14 +182,14 @@ describe('a repeatable call', () => {
   ])('is sent once more after %s', async (_kind, fault) => {
     stub.on(path, fault, json({ openid: 'o1' }));
 
-    await expect(client({ timeoutMs: 2000 }).call(repeatable, anything)).resolves.toEqual({ openid: 'o1' });
+    await expect(client().call(repeatable, anything)).resolves.toEqual({ openid: 'o1' });
     expect(stub.callsTo(path)).toBe(2);
   });
 
   it('is sent at most twice', async () => {
     stub.on(path, json({ errcode: -1 }));
 
-    await failureOf(client({ timeoutMs: 2000 }).call(repeatable, anything));
+    await failureOf(client().call(repeatable, anything));
 
     expect(stub.callsTo(path)).toBe(2);
   });
@@ -194,10 +199,10 @@ describe('a repeatable call', () => {
     await failureOf(client().call(repeatable, anything));
     stub.on(path, hang);
     const startedAt = performance.now();
-    await failureOf(client().call(repeatable, anything));
+    await failureOf(client({ timeoutMs: 400 }).call(repeatable, anything));
 
     expect(stub.callsTo(path)).toBe(2);
-    expect(performance.now() - startedAt).toBeLessThan(900);
+    expect(performance.now() - startedAt).toBeLessThan(3000);
   });
 });
 
@@ -229,7 +234,7 @@ describe('WechatHttp', () => {
   it('reports every attempt without a secret', async () => {
     const reports: WechatCallReport[] = [];
     stub.on(path, json({ errcode: -1 }), json({ openid: 'o1' }), json({ errcode: 40003 }));
-    const http = client({ timeoutMs: 2000, onCall: (report) => reports.push(report) });
+    const http = client({ onCall: (report) => reports.push(report) });
 
     await http.call({ path, query, repeatable: true }, anything);
     await failureOf(http.call({ path, query }, anything));
@@ -244,7 +249,7 @@ describe('WechatHttp', () => {
 
   it('shows no secret in any error, however it is printed', async () => {
     const echo = { errcode: 40001, errmsg: `bad ${planted}` };
-    const http = client();
+    const http = client({ timeoutMs: 400 });
     for (const fault of [json(echo), raw(`{"a":"${planted}`), drop, hang, truncate, raw(planted, 502)]) {
       stub.on(path, fault);
       const error = await failureOf(http.call({ path, query, body: { secret: planted } }, anything));
