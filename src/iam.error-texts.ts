@@ -10,6 +10,11 @@ export interface IamErrorText {
 export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   invalid_request: { en: 'The request is not valid.', zh: '请求无效。' },
   payload_too_large: { en: 'The request is too large.', zh: '请求内容过大。' },
+  request_too_slow: { en: 'The request took too long to arrive.', zh: '请求传输超时。' },
+  content_encoding_unsupported: {
+    en: 'The request must not be compressed.',
+    zh: '请求内容不得使用压缩编码。',
+  },
   not_found: { en: 'There is nothing here.', zh: '未找到所请求的内容。' },
   rate_limited: { en: 'Too many requests. Wait a moment and try again.', zh: '请求过于频繁，请稍后再试。' },
   origin_forbidden: { en: 'This site may not make this request.', zh: '不允许从该网站发起此请求。' },
@@ -73,6 +78,9 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     en: 'Signing in inside WeChat is not set up here.',
     zh: '此处尚未配置微信内登录。',
   },
+
+  webhook_signature_invalid: { en: 'The message is not from WeChat.', zh: '消息并非来自微信。' },
+  webhook_message_invalid: { en: 'The message cannot be read.', zh: '消息无法解析。' },
 
   wechat_unavailable: { en: 'WeChat is not answering. Try again.', zh: '微信暂时没有响应，请稍后再试。' },
   wechat_answer_invalid: { en: 'WeChat gave an unexpected answer. Try again.', zh: '微信返回异常，请重试。' },

@@ -10,6 +10,8 @@ export const errorCatalogue = {
   // The request
   invalid_request: { status: 400, oauth: 'invalid_request' },
   payload_too_large: { status: 413, oauth: 'invalid_request' },
+  request_too_slow: { status: 408, oauth: 'invalid_request' },
+  content_encoding_unsupported: { status: 415, oauth: 'invalid_request' },
   not_found: { status: 404, oauth: 'invalid_request' },
   rate_limited: { status: 429, oauth: 'slow_down' },
   origin_forbidden: { status: 403, oauth: 'access_denied' },
@@ -57,6 +59,10 @@ export const errorCatalogue = {
   provider_misconfigured: { status: 500, oauth: 'server_error' },
   wechat_open_not_configured: { status: 400, oauth: 'wechat_open_not_configured' },
   wechat_mp_not_configured: { status: 400, oauth: 'wechat_mp_not_configured' },
+
+  // WeChat's pushes
+  webhook_signature_invalid: { status: 403, oauth: 'access_denied' },
+  webhook_message_invalid: { status: 400, oauth: 'invalid_request' },
 
   // WeChat's answers
   wechat_unavailable: { status: 503, oauth: 'temporarily_unavailable' },
