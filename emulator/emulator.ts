@@ -6,12 +6,13 @@ import { OpenPlatformAccount } from './apps/open-platform-account.js';
 import { AppDesk } from './apps/register-app.js';
 import { CallLog, type Call } from './calls.js';
 import { EmulatorClock } from './clock.js';
+import { controlRoutes } from './control/control-routes.js';
 import { FaultBook, type Fault } from './faults.js';
+import type { Route } from './http/router.js';
 import { EmulatorServer } from './http/server.js';
-import { authorizeRoutes } from './pages/authorize-page.js';
-import { identityRoutes } from './pages/phone-identity.js';
-import { qrconnectRoutes } from './pages/qrconnect-routes.js';
+import { pageRoutes } from './pages/page-routes.js';
 import type { Person } from './person.js';
+import { phonePageRoutes } from './phone-page/phone-routes.js';
 import { Platform } from './platform.js';
 import { Population, type PersonOptions } from './population.js';
 import { QrScreen } from './qr-screen.js';
@@ -37,34 +38,48 @@ export interface EmulatorEndpoints {
   readonly mp: string;
 }
 
+/** One world with the routes into it; a reset puts another in its place. */
+interface Stage {
+  readonly platform: Platform;
+  readonly population: Population;
+  readonly routes: readonly Route[];
+}
+
 /** The WeChat platform on one port of this machine. */
 export class WechatEmulator {
   /** The time that every expiry goes by. */
   readonly clock = new EmulatorClock();
   /** WeChat's disputed and rarer behaviours; change them at any moment. */
   readonly rules: EmulatorRules;
-  readonly #platform: Platform;
-  readonly #population: Population;
+  readonly #options: EmulatorOptions;
+  readonly #answers: ApiAnswers;
   readonly #server: EmulatorServer;
   readonly #faults = new FaultBook();
   readonly #calls = new CallLog();
   readonly #stopping = new AbortController();
+  #stage: Stage;
+  #port = 0;
 
   private constructor(options: EmulatorOptions) {
-    const { randomness = systemRandomness } = options;
-    const { seed = randomness.bytes(16).toString('hex') } = options;
+    this.#options = options;
     this.rules = { ...defaultRules(), ...options.rules };
-    const laws = { clock: this.clock, rules: this.rules, randomness, seed };
-    this.#platform = new Platform(laws, this.#stopping.signal);
-    this.#population = new Population(this.#platform);
-    this.#server = this.#build(new ApiAnswers(this.clock, randomness));
+    this.#answers = new ApiAnswers(this.clock, options.randomness ?? systemRandomness);
+    this.#stage = this.#build();
+    this.#server = new EmulatorServer({
+      routes: () => this.#stage.routes,
+      faults: this.#faults,
+      calls: this.#calls,
+      clock: this.clock,
+      asError: (path, errcode, errmsg) => this.#answers.errorAt(path, errcode, errmsg),
+    });
   }
 
   /** Starts a platform with nobody on it. */
   static async start(options: EmulatorOptions = {}): Promise<WechatEmulator> {
     const emulator = new WechatEmulator(options);
     const { host = '127.0.0.1', port = 0 } = options;
-    emulator.#platform.settle(host, await emulator.#server.start(port, host));
+    emulator.#port = await emulator.#server.start(port, host);
+    emulator.#stage.platform.settle(host, emulator.#port);
     return emulator;
   }
 
@@ -75,31 +90,32 @@ export class WechatEmulator {
   }
 
   get endpoints(): EmulatorEndpoints {
-    const { origin } = this.#platform;
+    const { origin } = this.#stage.platform;
     return { api: origin, open: origin, mp: origin };
   }
 
   openPlatformAccount(): OpenPlatformAccount {
-    return new OpenPlatformAccount(this.#platform, this.#platform.world.apps.openAccount());
+    const { platform } = this.#stage;
+    return new OpenPlatformAccount(platform, platform.world.apps.openAccount());
   }
 
   /** An Official Account that is bound to no Open Platform account: its people have no unionid. */
   officialAccount(options: OfficialAccountOptions): OfficialAccount {
-    return new AppDesk(this.#platform).officialAccount(options);
+    return new AppDesk(this.#stage.platform).officialAccount(options);
   }
 
   /** A mini program that is bound to no Open Platform account. */
   miniProgram(options: AppOptions = {}): MiniProgram {
-    return new AppDesk(this.#platform).miniProgram(options);
+    return new AppDesk(this.#stage.platform).miniProgram(options);
   }
 
   /** Somebody new, with a phone. */
   person(options: PersonOptions): Person {
-    return this.#population.add(options);
+    return this.#stage.population.add(options);
   }
 
   people(): readonly Person[] {
-    return this.#population.all();
+    return this.#stage.population.all();
   }
 
   /** Opens WeChat's QR page on a PC, without a browser. */
@@ -130,19 +146,36 @@ export class WechatEmulator {
     this.#calls.clear();
   }
 
-  #build(answers: ApiAnswers): EmulatorServer {
-    const platform = this.#platform;
-    return new EmulatorServer({
-      routes: [
-        ...apiRoutes(platform.world, answers),
-        ...qrconnectRoutes(platform.world, () => platform.origin),
-        ...authorizeRoutes(platform.world),
-        ...identityRoutes(),
-      ],
-      faults: this.#faults,
-      calls: this.#calls,
-      clock: this.clock,
-      asError: (path, errcode, errmsg) => answers.errorAt(path, errcode, errmsg),
-    });
+  /** Starts over with an empty world, no faults, the rules of the start and the time of day. */
+  reset(): void {
+    this.#faults.clear();
+    this.#calls.clear();
+    this.clock.set(Date.now());
+    Object.assign(this.rules, defaultRules(), this.#options.rules);
+    this.#stage = this.#build();
+    this.#stage.platform.settle(this.#options.host ?? '127.0.0.1', this.#port);
+  }
+
+  #build(): Stage {
+    const { randomness = systemRandomness } = this.#options;
+    const { seed = randomness.bytes(16).toString('hex') } = this.#options;
+    const laws = { clock: this.clock, rules: this.rules, randomness, seed };
+    const platform = new Platform(laws, this.#stopping.signal);
+    const population = new Population(platform);
+    const routes = [
+      ...phonePageRoutes(platform, population),
+      ...controlRoutes({
+        platform,
+        population,
+        faults: this.#faults,
+        calls: this.#calls,
+        clock: this.clock,
+        rules: this.rules,
+        reset: () => this.reset(),
+      }),
+      ...pageRoutes(platform),
+      ...apiRoutes(platform.world, this.#answers),
+    ];
+    return { platform, population, routes };
   }
 }

@@ -24,6 +24,12 @@ export class Platform {
     return this.#origin;
   }
 
+  /** The names this machine goes by, in case an app uses another than `origin`. */
+  get origins(): readonly string[] {
+    const { port } = new URL(this.#origin);
+    return [this.#origin, `http://localhost:${port}`, `http://127.0.0.1:${port}`];
+  }
+
   /** True for an address of the emulator itself, whatever name this machine is called by. */
   isOwn(url: URL): boolean {
     const here = new URL(this.#origin);

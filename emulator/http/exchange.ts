@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 
 /** A request as the emulator's pages and APIs see it. */
 export interface Incoming {
@@ -16,11 +17,11 @@ export interface Incoming {
   readonly signal: AbortSignal;
 }
 
-/** What is sent back. */
+/** What is sent back; a stream is passed on as it arrives. */
 export interface Answer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | readonly string[]>>;
-  readonly body: string | Buffer;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly body: string | Buffer | Readable;
 }
 
 /** Answers one request. */

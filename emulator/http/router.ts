@@ -5,23 +5,29 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | '*';
   readonly path: string;
   readonly respond: Responder;
+  /** Only for these host names. */
+  readonly host?: RegExp;
+  /** The emulator's own business: neither logged as a call nor spoilt by faults. */
+  readonly quiet?: true;
 }
 
 /** A route that fits, with the named parts of the path. */
 export interface RouteMatch {
-  readonly respond: Responder;
+  readonly route: Route;
   readonly params: Readonly<Record<string, string>>;
 }
 
 /** The first route in the table that fits. */
 export function findRoute(
   routes: readonly Route[],
-  { method, path }: Pick<Incoming, 'method' | 'path'>,
+  { method, path, headers }: Pick<Incoming, 'method' | 'path' | 'headers'>,
 ): RouteMatch | undefined {
+  const host = (headers.host ?? '').split(':')[0] ?? '';
   for (const route of routes) {
     const params = matchPath(route.path, path);
     const methodFits = route.method === '*' || route.method === (method === 'HEAD' ? 'GET' : method);
-    if (params && methodFits) return { respond: route.respond, params };
+    const hostFits = route.host === undefined || route.host.test(host);
+    if (params && methodFits && hostFits) return { route, params };
   }
   return undefined;
 }

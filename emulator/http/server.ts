@@ -4,13 +4,13 @@ import type { CallLog } from '../calls.js';
 import type { EmulatorClock } from '../clock.js';
 import type { Fault, FaultBook } from '../faults.js';
 import type { Answer, Incoming } from './exchange.js';
-import { findRoute, type Route } from './router.js';
+import { findRoute, type Route, type RouteMatch } from './router.js';
 import { patched, replacement, replacesAnswer } from './spoil.js';
 import { transmit } from './transmit.js';
 
 /** What the server needs besides its routes. */
 export interface ServerParts {
-  readonly routes: readonly Route[];
+  readonly routes: () => readonly Route[];
   readonly faults: FaultBook;
   readonly calls: CallLog;
   readonly clock: EmulatorClock;
@@ -19,7 +19,6 @@ export interface ServerParts {
 }
 
 const largestBody = 4 * 1024 * 1024;
-const ownPaths = /^\/(?:_emulator|phone)(?:\/|$)/;
 const nowhere: Answer = { status: 404, headers: { 'content-type': 'text/plain' }, body: 'Not Found' };
 
 /** Node's own server with a route table: no framework, because it must be able to answer badly on purpose. */
@@ -56,9 +55,10 @@ export class EmulatorServer {
     response.on('error', () => undefined);
     try {
       const incoming = await this.#read(request, gone.signal);
-      const fault = ownPaths.test(incoming.path) ? undefined : this.parts.faults.take(incoming.path);
-      const answer = await this.#answer(incoming, fault ?? {});
-      if (!gone.signal.aborted) await transmit(response, answer, fault ?? {}, incoming.signal);
+      const match = findRoute(this.parts.routes(), incoming);
+      const fault = match?.route.quiet ? {} : this.#admit(incoming);
+      const answer = await this.#answer(incoming, match, fault);
+      if (!gone.signal.aborted) await transmit(response, answer, fault, incoming.signal);
     } catch (error) {
       if (!response.headersSent && !gone.signal.aborted) this.#crash(response, error);
     }
@@ -67,7 +67,7 @@ export class EmulatorServer {
   async #read(request: IncomingMessage, gone: AbortSignal): Promise<Incoming> {
     const [path = '/', ...rest] = (request.url ?? '/').split('?');
     const rawQuery = rest.join('?');
-    const incoming = {
+    return {
       method: request.method ?? 'GET',
       path,
       rawQuery,
@@ -78,11 +78,10 @@ export class EmulatorServer {
       params: {},
       signal: AbortSignal.any([gone, this.#stopping.signal]),
     };
-    if (!ownPaths.test(path)) this.#record(incoming);
-    return incoming;
   }
 
-  #record({ method, path, query, headers, body }: Incoming): void {
+  /** Logs a call and returns the fault that waits for it. */
+  #admit({ method, path, query, headers, body }: Incoming): Fault {
     this.parts.calls.record({
       method,
       path,
@@ -91,21 +90,17 @@ export class EmulatorServer {
       body: body.toString('utf8'),
       at: new Date(this.parts.clock.now()),
     });
+    return this.parts.faults.take(path) ?? {};
   }
 
-  async #answer(incoming: Incoming, fault: Fault): Promise<Answer> {
+  async #answer(incoming: Incoming, match: RouteMatch | undefined, fault: Fault): Promise<Answer> {
     const replaces = replacesAnswer(fault);
     if (!fault.afterConsuming) await pause(fault.delay, incoming.signal);
     const untouched = (replaces && !fault.afterConsuming) || incoming.signal.aborted;
-    const real = untouched ? undefined : await this.#respond(incoming);
+    const real = untouched ? undefined : await respond(incoming, match);
     if (fault.afterConsuming) await pause(fault.delay, incoming.signal);
     if (real && !replaces) return patched(real, fault);
     return replacement(fault, (errcode, errmsg) => this.parts.asError(incoming.path, errcode, errmsg));
-  }
-
-  async #respond(incoming: Incoming): Promise<Answer> {
-    const match = findRoute(this.parts.routes, incoming);
-    return match ? match.respond({ ...incoming, params: match.params }) : nowhere;
   }
 
   #crash(response: ServerResponse, error: unknown): void {
@@ -114,6 +109,10 @@ export class EmulatorServer {
       `The emulator failed: ${error instanceof Error ? (error.stack ?? error.message) : 'unknown'}`,
     );
   }
+}
+
+async function respond(incoming: Incoming, match: RouteMatch | undefined): Promise<Answer> {
+  return match ? match.route.respond({ ...incoming, params: match.params }) : nowhere;
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { Fault } from '../faults.js';
 import type { Answer } from './exchange.js';
 
@@ -32,7 +33,8 @@ export function patched(answer: Answer, fault: Fault): Answer {
   return { ...answer, body: fault.rawControls ? withRawControls(body) : body };
 }
 
-function parseObject(body: string | Buffer): object | undefined {
+function parseObject(body: Answer['body']): object | undefined {
+  if (body instanceof Readable) return undefined;
   try {
     const value: unknown = JSON.parse(body.toString());
     return typeof value === 'object' && value !== null ? value : undefined;

@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from '../faults.js';
 import type { Answer } from './exchange.js';
@@ -14,6 +16,10 @@ export async function transmit(
     reset(response);
     return;
   }
+  if (answer.body instanceof Readable) {
+    await pass(response, answer, answer.body);
+    return;
+  }
   const body = Buffer.from(answer.body);
   response.writeHead(answer.status, {
     ...answer.headers,
@@ -27,6 +33,12 @@ export async function transmit(
   else response.write(body);
   response.end();
   if (fault.contentLength !== undefined) response.socket?.end();
+}
+
+async function pass(response: ServerResponse, { status, headers }: Answer, body: Readable): Promise<void> {
+  response.writeHead(status, { ...headers });
+  response.flushHeaders();
+  await pipeline(body, response).catch(() => undefined);
 }
 
 function reset(response: ServerResponse): void {

@@ -18,6 +18,7 @@ export async function waitForPhone(world: World, incoming: Incoming): Promise<An
   const last = Number(incoming.query.get('last') ?? 408);
   const deadline = Date.now() + world.rules.longPoll;
   let login = world.qrLogins.find(uuid);
+  if (login) world.qrLogins.see(login);
   while (login && errcodes[login.status] === last && Date.now() < deadline && !incoming.signal.aborted) {
     await nextChange(world, login, deadline, incoming.signal);
     login = world.qrLogins.find(uuid);

@@ -34,6 +34,13 @@ export interface WebPage {
   };
 }
 
+/** A request from this phone: to where, from which page, and whether it is a GET that fills the window. */
+export interface PhoneRequest {
+  readonly url: URL;
+  readonly initiator?: URL | undefined;
+  readonly safeNavigation: boolean;
+}
+
 interface Step {
   readonly url: URL;
   readonly method: string;
@@ -95,12 +102,12 @@ export class WebView {
     options: NavigationOptions,
     callback: boolean,
   ): Promise<readonly [Fetched, Fetched | undefined]> {
-    const own = this.#send(step, this.headersFor(step, options));
+    const own = this.#send(step, this.#navigationHeaders(step, options));
     if (!callback || options.duplicateCallback === undefined) return [await own, undefined];
     const headers =
       options.duplicateCallback === 'stranger'
         ? { 'user-agent': 'Mozilla/5.0' }
-        : this.headersFor(step, options);
+        : this.#navigationHeaders(step, options);
     return Promise.all([own, this.#send(step, headers)]);
   }
 
@@ -110,22 +117,30 @@ export class WebView {
     return fetched;
   }
 
-  /** The headers this phone sends with a navigation. Only the emulator itself is told whose phone it is. */
-  headersFor({ url, method, body, initiator }: Step, options: NavigationOptions): Record<string, string> {
+  /** What every request of this phone carries: who it is, whose cookies. Only the emulator itself is told whose phone it is. */
+  ownHeaders(step: PhoneRequest, options: NavigationOptions): Record<string, string> {
+    const { url, initiator, safeNavigation } = step;
     const crossSite = initiator !== undefined && siteOf(initiator) !== siteOf(url);
-    const cookie = this.cookies.header({ url, crossSite, safeNavigation: method === 'GET' });
+    const cookie = this.cookies.header({ url, crossSite, safeNavigation });
     return {
       'user-agent': userAgents[options.client ?? 'android'],
+      'sec-fetch-site': relation(initiator, url),
+      ...(cookie === '' ? {} : { cookie }),
+      ...(this.isOwn(url) ? this.#identity(options) : {}),
+    };
+  }
+
+  #navigationHeaders(step: Step, options: NavigationOptions): Record<string, string> {
+    const { method, body, initiator } = step;
+    return {
       accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
       'accept-language': 'zh-CN,zh;q=0.9',
-      'sec-fetch-site': relation(initiator, url),
       'sec-fetch-mode': 'navigate',
       'sec-fetch-dest': 'document',
       ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
       ...(body === undefined || initiator === undefined ? {} : { origin: initiator.origin }),
-      ...(cookie === '' ? {} : { cookie }),
       ...options.headers,
-      ...(this.isOwn(url) ? this.#identity(options) : {}),
+      ...this.ownHeaders({ ...step, safeNavigation: method === 'GET' }, options),
     };
   }
 

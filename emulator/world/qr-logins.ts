@@ -14,12 +14,15 @@ export interface QrLogin {
   readonly scope: string;
   readonly expiresAt: number;
   status: QrLoginStatus;
+  /** When a page showing it last gave a sign of life; the phone page lists what is on a screen. */
+  seenAt: number;
   person?: PersonId;
   code?: string;
 }
 
 const lifetime = 5 * 60_000;
 const keptAfterExpiry = 60 * 60_000;
+const recently = 10_000;
 
 /** The QR codes of `/connect/qrconnect`: waiting → scanned → confirmed or denied; all expire. */
 export class QrLogins {
@@ -36,7 +39,8 @@ export class QrLogins {
   show(request: Pick<QrLogin, 'appid' | 'redirectUri' | 'state' | 'scope'>): QrLogin {
     this.#forgetOld();
     const uuid = randomText(this.randomness, 16);
-    const login: QrLogin = { ...request, uuid, expiresAt: this.clock.now() + lifetime, status: 'waiting' };
+    const now = this.clock.now();
+    const login: QrLogin = { ...request, uuid, expiresAt: now + lifetime, status: 'waiting', seenAt: now };
     this.#logins.set(uuid, login);
     return login;
   }
@@ -48,11 +52,22 @@ export class QrLogins {
     return login;
   }
 
-  /** Codes somebody could scan now. */
+  /** A page that shows the code is asking about it. */
+  see(login: QrLogin): void {
+    login.seenAt = this.clock.now();
+  }
+
+  /** True while a page waits for the phone, or did a moment ago. */
+  isOnScreen({ uuid, seenAt }: QrLogin): boolean {
+    return this.#waiting.has(uuid) || this.clock.now() - seenAt < recently;
+  }
+
+  /** Codes somebody could scan now, the newest first. */
   pending(): readonly QrLogin[] {
-    return [...this.#logins.keys()].flatMap((uuid) => {
+    const newestFirst = [...this.#logins.keys()].reverse();
+    return newestFirst.flatMap((uuid) => {
       const login = this.find(uuid);
-      return login && (login.status === 'waiting' || login.status === 'scanned') ? [login] : [];
+      return login && login.status !== 'expired' && login.status !== 'confirmed' ? [login] : [];
     });
   }
 
