@@ -7,7 +7,7 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
  * composition → edges → http, strategies → state → wechat, crypto → options, error.
  */
 const edges = ['oauth', 'follow', 'webhook', 'account', 'admin'];
-const shared = ['http', 'strategies'];
+const shared = ['http', 'strategies', 'gateway'];
 const state = ['logins', 'identity-providers', 'users', 'sessions', 'roles', 'audit', 'hooks', 'cleanup', 'inbox', 'rate-limits'];
 const pure = ['wechat', 'crypto', 'database'];
 const src = (folders) => folders.map((folder) => `./src/${folder}`);

@@ -24,4 +24,5 @@ export const iamEntities = [
   UserRoleEntity,
   AuditEntryEntity,
   WebhookEventEntity,
+  RateLimitEntity,
 ];

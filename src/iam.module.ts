@@ -13,15 +13,33 @@ import { IamUsers } from './account/iam-users.service.js';
 import { MeController } from './account/me.controller.js';
 import { Cleanup } from './cleanup/cleanup.service.js';
 import { Clock } from './clock.js';
+import { Confirm } from './follow/confirm.service.js';
+import { ConfirmCookies } from './follow/confirm-cookies.service.js';
+import { DeviceAuthorizationController } from './follow/device-authorization.controller.js';
+import { DeviceAuthorization } from './follow/device-authorization.service.js';
+import { FollowCollect } from './follow/follow-collect.service.js';
+import { FollowEvents } from './follow/follow-events.service.js';
+import { FollowProof } from './follow/follow-proof.service.js';
+import { FollowSignIn } from './follow/follow-sign-in.service.js';
+import { FollowStart } from './follow/follow-start.service.js';
+import { FollowTokens } from './follow/follow-tokens.service.js';
+import { FollowController } from './follow/follow.controller.js';
+import { Follower } from './follow/follower.service.js';
+import { WechatApi } from './gateway/wechat-api.service.js';
+import { WechatGateway } from './gateway/wechat-gateway.service.js';
 import { HookRunner } from './hooks/hook-runner.js';
 import { AnswerWriter } from './http/answer-writer.js';
 import { BodyMiddleware } from './http/body.middleware.js';
+import { EarlyErrors } from './http/early-errors.service.js';
+import { OAuthErrorFilter, ProblemFilter } from './http/error.filter.js';
 import { IamGuard } from './http/iam.guard.js';
 import { IamUrls } from './http/iam-urls.service.js';
 import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS } from './iam.resolved-options.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
+import { FollowLogins } from './logins/follow-logins.service.js';
+import { LoginWatch } from './logins/login-watch.service.js';
 import { Logins } from './logins/logins.service.js';
 import { Redemption } from './logins/redemption.service.js';
 import { AttemptCookies } from './oauth/attempt-cookies.service.js';
@@ -35,11 +53,11 @@ import { Revocation } from './oauth/revocation.service.js';
 import { TokenController } from './oauth/token.controller.js';
 import { Token } from './oauth/token.service.js';
 import { resolveOptions, resolvePath } from './resolve-options.js';
+import { RateLimits } from './rate-limits/rate-limits.service.js';
 import { UserRoles } from './roles/user-roles.service.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { Sessions } from './sessions/sessions.service.js';
 import { SigningKeys } from './sessions/signing-keys.service.js';
-import { WechatGateway } from './strategies/wechat-gateway.service.js';
 import { WechatStrategies } from './strategies/wechat-strategies.service.js';
 import { Profiles } from './users/profiles.service.js';
 import { USER_MERGE_STEPS } from './users/user-merge-steps.js';
@@ -69,8 +87,34 @@ const edges = [
   ProviderList,
   IamUsers,
 ];
-const shared = [AnswerWriter, IamUrls, IamGuard, BodyMiddleware, WechatGateway, WechatStrategies];
+const follow = [
+  Confirm,
+  ConfirmCookies,
+  DeviceAuthorization,
+  FollowCollect,
+  FollowEvents,
+  FollowProof,
+  FollowSignIn,
+  FollowStart,
+  FollowTokens,
+  Follower,
+];
+const shared = [
+  AnswerWriter,
+  ProblemFilter,
+  OAuthErrorFilter,
+  EarlyErrors,
+  IamUrls,
+  IamGuard,
+  BodyMiddleware,
+  WechatApi,
+  WechatGateway,
+  WechatStrategies,
+];
 const state = [
+  FollowLogins,
+  LoginWatch,
+  RateLimits,
   IdentityProviders,
   Logins,
   Redemption,
@@ -109,7 +153,9 @@ export class IamModule implements NestModule {
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(BodyMiddleware).forRoutes(TokenController);
+    consumer
+      .apply(BodyMiddleware)
+      .forRoutes(TokenController, DeviceAuthorizationController, FollowController);
   }
 }
 
@@ -127,18 +173,25 @@ function compose(
       TypeOrmModule.forFeature(iamEntities, dataSource),
       RouterModule.register([{ path: resolvePath(statics.path), module: IamModule }]),
     ],
-    controllers: [OAuthController, TokenController, MeController],
+    controllers: [
+      OAuthController,
+      TokenController,
+      DeviceAuthorizationController,
+      FollowController,
+      MeController,
+    ],
     providers: [
       ...options,
       { provide: IAM_DATA_SOURCE, useExisting: getDataSourceToken(dataSource) },
       mergeSteps,
       ...(globalGuard === true ? [{ provide: APP_GUARD, useExisting: IamGuard }] : []),
       ...edges,
+      ...follow,
       ...shared,
       ...state,
       ...background,
     ],
-    exports: [IamGuard, AccessTokens, IamUsers, IdentityProviders],
+    exports: [IamGuard, AccessTokens, IamUsers, IdentityProviders, WechatApi],
   };
 }
 

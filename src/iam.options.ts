@@ -79,6 +79,16 @@ export interface IamOptions {
    * @default 600
    */
   readonly loginLifetime?: number;
+  /**
+   * Limits on QR codes per client address and per provider, which protect WeChat's daily quota; `off` for load tests.
+   * @default on
+   */
+  readonly rateLimits?: 'on' | 'off';
+  /**
+   * The name a person reads on the phone when asked to confirm.
+   * @default the host of `publicUrl`
+   */
+  readonly siteName?: string;
   /** A host class that takes part in sign-up, sign-in and merging; a provider of the host, or made by the module. */
   readonly hooks?: Type<IamHooks>;
 }

@@ -26,6 +26,8 @@ export interface ResolvedIamOptions {
   };
   readonly profileFreshness: number;
   readonly loginLifetime: number;
+  readonly rateLimits: 'on' | 'off';
+  readonly siteName: string;
   readonly hooks: Type<IamHooks> | undefined;
 }
 

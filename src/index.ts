@@ -1,5 +1,6 @@
 export { iamMigrations } from '../migrations/index.js';
 export { IamUsers, type IamUser, type NewIamUser } from './account/iam-users.service.js';
+export { WechatApi, type WechatApiCall } from './gateway/wechat-api.service.js';
 export type { AuthenticatedUser } from './http/authenticated-user.js';
 export { CurrentUser } from './http/current-user.decorator.js';
 export { IamGuard } from './http/iam.guard.js';

@@ -71,6 +71,8 @@ const optionsSchema = z.strictObject({
     .prefault({}),
   profileFreshness: seconds(DAY, 365 * DAY),
   loginLifetime: seconds(600, 600),
+  rateLimits: z.enum(['on', 'off'], { error: "'on' or 'off'" }).default('on'),
+  siteName: z.string({ error: 'a name' }).trim().min(1).max(60, { error: 'at most 60 characters' }).optional(),
   hooks: z.custom<Type<IamHooks>>((value) => typeof value === 'function', { error: 'a class' }).optional(),
 });
 
@@ -102,6 +104,8 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
     tokens: { ...checked.tokens, audience: checked.tokens.audience ?? checked.publicUrl },
     profileFreshness: checked.profileFreshness,
     loginLifetime: checked.loginLifetime,
+    rateLimits: checked.rateLimits,
+    siteName: checked.siteName ?? new URL(checked.publicUrl).host,
     hooks: checked.hooks,
   });
 }

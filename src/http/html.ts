@@ -14,12 +14,15 @@ export interface Page {
   readonly title: string;
   readonly body: string;
   readonly style: string;
+  /** Runs at the end of the body; it may call this server and show pictures it was given as data URLs. */
+  readonly script?: string;
 }
 
 /** A page that no site can frame and that loads nothing from anywhere. */
-export function page({ status, language, title, body, style }: Page): Answer {
-  const hash = createHash('sha256').update(style).digest('base64');
-  const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+export function page({ status, language, title, body, style, script }: Page): Answer {
+  const scripts =
+    script === undefined ? '' : `script-src ${hashSource(script)}; connect-src 'self'; img-src data:; `;
+  const policy = `default-src 'none'; style-src ${hashSource(style)}; ${scripts}base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
   const html = `<!doctype html>
 <html lang="${language === 'zh' ? 'zh-CN' : 'en'}">
 <head>
@@ -29,7 +32,7 @@ export function page({ status, language, title, body, style }: Page): Answer {
 <style>${style}</style>
 </head>
 <body>
-${body}
+${body}${script === undefined ? '' : `\n<script>${script}</script>`}
 </body>
 </html>
 `;
@@ -45,4 +48,8 @@ ${body}
     cookies: [],
     body: html,
   };
+}
+
+function hashSource(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 }

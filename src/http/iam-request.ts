@@ -3,7 +3,7 @@ import { parse as parseCookies } from 'cookie';
 import type { RequestOrigin } from '../audit/record-audit.js';
 import { classifyBrowser, type Browser } from '../wechat/browser.js';
 import { preferredLanguage, type Language } from './language.js';
-import { parsedBody } from './request-body.js';
+import { findBodyError, parsedBody } from './request-body.js';
 
 /** A parameter given once, or several times, which the OAuth endpoints refuse (RFC 6749 §3.1). */
 export type Parameters = Readonly<Record<string, string | string[]>>;
@@ -15,6 +15,8 @@ export interface IamRequest {
   readonly body: unknown;
   readonly cookies: Readonly<Record<string, string | undefined>>;
   readonly authorization: string | undefined;
+  /** The `Origin` header. */
+  readonly requestOrigin: string | undefined;
   readonly browser: Browser;
   readonly language: Language;
   /** A person navigates here, rather than a script. */
@@ -35,11 +37,18 @@ export function readRequest(request: unknown): IamRequest {
     body: parsedBody(request, raw),
     cookies: parseCookies(headers.cookie ?? ''),
     authorization: headers.authorization,
+    requestOrigin: headers.origin,
     browser: classifyBrowser(userAgent),
     language: preferredLanguage(headers['accept-language']),
     wantsPage: (headers.accept ?? '').includes('text/html'),
     origin: { ip: ip ?? null, userAgent: userAgent?.slice(0, MAX_USER_AGENT) ?? null },
   };
+}
+
+/** For handlers, not for the filters that answer them. @throws IamError when the body could not be read */
+export function assertBodyRead(request: unknown): void {
+  const error = findBodyError(requestParts(request).raw);
+  if (error !== null) throw error;
 }
 
 /** Query or form parameters; one given several times stays an array. */

@@ -20,7 +20,14 @@ export class IamUrls {
     return this.endpoint(`callback/${providerSlug}`);
   }
 
-  private path(name: string): string {
+  /** The endpoint that a request's path names, e.g. `/api/iam/token` → `token`; null for a path that is not ours. */
+  findEndpoint(path: string): string | null {
+    const [, name] = path.split(new RegExp(`/${this.options.path}/(.*)`, 's'));
+    return name !== undefined && this.path(name) === path ? name : null;
+  }
+
+  /** As `endpoint`, without the origin. */
+  path(name: string): string {
     const path = `/${this.options.path}/${name}`;
     const prefix = this.application.getGlobalPrefix().replace(/^\/+|\/+$/g, '');
     const excluded = this.application.getGlobalPrefixOptions().exclude ?? [];

@@ -24,25 +24,32 @@ export function offerMethods(provider: IdentityProvider, browser: Browser): Meth
   }
 }
 
+/** What a start asks for. */
+export interface MethodAsk {
+  readonly method: LoginMethod | 'auto';
+  /** A confirmed scan stands behind this start. */
+  readonly hasFollowed: boolean;
+}
+
 /** The method for a start: the recommended one for `auto`, else the one asked for, if the row allows it at all. */
 export function chooseMethod(
   provider: IdentityProvider,
   browser: Browser,
-  asked: LoginMethod | 'auto',
+  { method, hasFollowed }: MethodAsk,
 ): LoginMethod | { readonly problem: IamErrorCode } {
-  if (asked === 'auto') {
+  if (method === 'auto') {
     const { recommended, problem } = offerMethods(provider, browser);
     return recommended ?? { problem: problem ?? 'method_unavailable' };
   }
-  const problem = problemOf(provider, asked);
-  return problem === null ? asked : { problem };
+  const problem = problemOf(provider, method, hasFollowed);
+  return problem === null ? method : { problem };
 }
 
-function problemOf(provider: IdentityProvider, method: LoginMethod): IamErrorCode | null {
+function problemOf(provider: IdentityProvider, method: LoginMethod, hasFollowed: boolean): IamErrorCode | null {
   switch (method) {
     case 'open':
       if (provider.open === null) return 'wechat_open_not_configured';
-      return provider.qr.enabled ? 'follow_required' : null;
+      return provider.qr.enabled && !hasFollowed ? 'follow_required' : null;
     case 'mp':
       return provider.mp === null ? 'wechat_mp_not_configured' : null;
     case 'follow':

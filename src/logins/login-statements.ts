@@ -39,30 +39,36 @@ export const finishSql = `
   )
   ${auditInsertSql(4, { from: 'login' })}`;
 
+/** Whose login it is, also when the user was merged while it was being written. */
+const ownerOf = (login: string) => `
+  iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id) WHERE asked.id = ${login}.user_id`;
+
 /** $1 id. */
 export const redeemableSql = `
-  SELECT l.status, l.client_id, l.redirect_uri, l.code_challenge, l.user_id, u.status AS user_status,
+  SELECT l.status, l.client_id, l.redirect_uri, l.code_challenge, l.user_id, (SELECT u.status FROM ${ownerOf('l')}) AS user_status,
          COALESCE(l.redeem_before > now(), false) AS is_live
-  FROM iam.logins l LEFT JOIN iam.users u ON u.id = l.user_id
-  WHERE l.id = $1`;
+  FROM iam.logins l WHERE l.id = $1`;
 
 /**
- * Consumes a login and begins its session in one statement, with the user's row locked against a merge or a ban:
- * $1 login, $2 session, $3 idle and $4 absolute lifetime in seconds, $5 ip, $6 user agent, $7… audit entry.
+ * Consumes a login and begins its session in one statement. The user is locked against a merge or a ban, and first, as a
+ * merge does: $1 login, $2 session, $3 idle and $4 absolute lifetime in seconds, $5 ip, $6 user agent, $7… audit entry.
+ * No row: another request was first, or the user changed while this one waited for the lock; nothing is consumed then.
  */
 export const beginSessionSql = `
-  WITH consumed AS (
-    UPDATE iam.logins SET status = 'consumed'
-    WHERE id = $1 AND status = 'authenticated' AND redeem_before > now()
-    RETURNING *
+  WITH login AS (
+    SELECT id, user_id FROM iam.logins WHERE id = $1
   ), owner AS (
-    SELECT u.id FROM iam.users u JOIN consumed c ON c.user_id = u.id WHERE u.status = 'active' FOR SHARE OF u
+    SELECT u.id FROM login, ${ownerOf('login')} AND u.status = 'active' FOR SHARE OF u
+  ), consumed AS (
+    UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM owner
+    WHERE l.id = $1 AND l.status = 'authenticated' AND l.redeem_before > now()
+    RETURNING l.*
   ), session AS (
     INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, ip, user_agent,
                               idle_expires_at, expires_at)
-    SELECT $2, owner.id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, $5, $6,
+    SELECT $2, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, $5, $6,
            now() + make_interval(secs => LEAST($3::int, $4::int)), now() + make_interval(secs => $4::int)
-    FROM consumed c, owner
+    FROM consumed c
     RETURNING id, user_id
   ), audited AS (
     ${auditInsertSql(7, { from: 'session', userId: 'session.user_id', sessionId: 'session.id' })}

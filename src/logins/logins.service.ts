@@ -6,8 +6,9 @@ import { z } from 'zod';
 import { auditParameters, type AuditEntry, type RequestOrigin } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/mac.js';
-import { queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
+import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
+import type { IamErrorCode } from '../iam.error.js';
+import { isErrorCode } from '../iam.error-codes.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
@@ -77,7 +78,7 @@ export class Logins {
   ): Promise<void> {
     const { subject, resolution, attempt, origin } = proof;
     const isUser = resolution.kind === 'user';
-    await executor.query(authenticateSql, [
+    await execute(executor, authenticateSql, [
       loginId,
       isUser ? resolution.userId : null,
       subject.openid,
@@ -99,7 +100,12 @@ export class Logins {
 
   /** The code of an authenticated login; always the same one. */
   codeOf(loginId: string): LoginOutcome {
-    return { kind: 'code', code: mintLoginToken(this.codes, loginId) };
+    return { kind: 'code', code: this.mintCode(loginId) };
+  }
+
+  /** The one-time code of a login; it works once the row says `authenticated`. */
+  mintCode(loginId: string): string {
+    return mintLoginToken(this.codes, loginId);
   }
 
   /** Waits for another callback of the same attempt, on whatever replica, and gives its outcome; not for a dead one. */
@@ -146,7 +152,7 @@ export class Logins {
     error: IamErrorCode,
     entry: AuditEntry,
   ): Promise<void> {
-    await this.dataSource.query(finishSql, [loginId, status, error, ...auditParameters(entry)]);
+    await execute(this.dataSource, finishSql, [loginId, status, error, ...auditParameters(entry)]);
   }
 
   private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {
@@ -170,8 +176,4 @@ function auditOf(attempt: Attempt, origin: RequestOrigin, error?: IamErrorCode):
 
 function toErrorCode(text: string): IamErrorCode {
   return isErrorCode(text) ? text : 'internal_error';
-}
-
-function isErrorCode(text: string): text is IamErrorCode {
-  return text in errorCatalogue;
 }

@@ -6,7 +6,7 @@ import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
 import { constantTimeEqual } from '../crypto/constant-time.js';
 import { Mac } from '../crypto/mac.js';
 import { pkceChallenge } from '../crypto/pkce.js';
-import { queryRow } from '../database/query-rows.js';
+import { execute, queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { subjectSchema, type Subject } from '../users/subject.js';
@@ -48,6 +48,7 @@ const redeemable = z.object({
   user_status: z.string().nullable(),
   is_live: z.boolean(),
 });
+type Redeemable = z.infer<typeof redeemable>;
 const begun = z.object({
   user_id: z.string(),
   client_id: z.string(),
@@ -82,12 +83,17 @@ export class Redemption {
     checkPossession(login, redemption);
     if (login.status === 'consumed' || login.status === 'binding')
       await this.endReused(loginId, redemption.clientId, origin);
-    if (login.status !== 'authenticated' || !login.is_live)
-      throw new IamError('invalid_grant', 'the code was used or has expired');
-    if (login.user_id === null) return this.requireBinding(loginId);
-    if (login.user_status !== 'active')
-      throw new IamError('user_disabled', `user ${login.user_id} is ${login.user_status ?? 'gone'}`);
-    return this.beginSession(loginId, redemption.clientId, origin);
+    return this.redeem(loginId, login, origin);
+  }
+
+  /**
+   * Begins the session of a device authorization whose follower is known; its `device_code` was the proof of possession.
+   * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
+   */
+  async redeemFollow(loginId: string, origin: RequestOrigin): Promise<BegunSession> {
+    const login = await queryRow(this.dataSource, redeemable, redeemableSql, [loginId]);
+    if (login === null) throw new IamError('invalid_grant', 'the device code is too old');
+    return this.redeem(loginId, login, origin);
   }
 
   /** Redeems a binding token in the transaction that links its subject to a user. @throws IamError `binding_token_invalid` */
@@ -100,21 +106,33 @@ export class Redemption {
     return row.subject;
   }
 
+  private redeem(loginId: string, login: Redeemable, origin: RequestOrigin): Promise<BegunSession> {
+    if (login.status !== 'authenticated' || !login.is_live)
+      throw new IamError('invalid_grant', 'the login was redeemed or has expired');
+    if (login.user_id === null) return this.requireBinding(loginId);
+    if (login.user_status !== 'active')
+      throw new IamError('user_disabled', `user ${login.user_id} is ${login.user_status ?? 'gone'}`);
+    return this.beginSession(loginId, login.client_id, origin);
+  }
+
   private async beginSession(
     loginId: string,
     clientId: string,
     origin: RequestOrigin,
   ): Promise<BegunSession> {
     const sessionId = uuidv7();
-    const row = await queryRow(this.dataSource, begun, beginSessionSql, [
-      loginId,
-      sessionId,
-      this.options.tokens.idle,
-      this.options.tokens.absolute,
-      origin.ip,
-      origin.userAgent,
-      ...auditParameters({ action: 'session.started', clientId, origin }),
-    ]);
+    const begin = () =>
+      queryRow(this.dataSource, begun, beginSessionSql, [
+        loginId,
+        sessionId,
+        this.options.tokens.idle,
+        this.options.tokens.absolute,
+        origin.ip,
+        origin.userAgent,
+        ...auditParameters({ action: 'session.started', clientId, origin }),
+      ]);
+    // A user who was merged while the first try waited for their lock is found by the second.
+    const row = (await begin()) ?? (await begin());
     if (row === null) throw new IamError('invalid_grant', 'another request redeemed the code first');
     return {
       sessionId,
@@ -138,7 +156,7 @@ export class Redemption {
   }
 
   private async endReused(loginId: string, clientId: string, origin: RequestOrigin): Promise<void> {
-    await this.dataSource.query(endReusedSql, [
+    await execute(this.dataSource, endReusedSql, [
       loginId,
       ...auditParameters({ action: 'session.code_reused', clientId, origin }),
     ]);
@@ -146,7 +164,7 @@ export class Redemption {
 }
 
 /** Client, redirect_uri and PKCE, before the row's status says anything (RFC 7636 §4.6, RFC 9700 §4.5). */
-function checkPossession(login: z.infer<typeof redeemable>, redemption: CodeRedemption): void {
+function checkPossession(login: Redeemable, redemption: CodeRedemption): void {
   if (login.client_id !== redemption.clientId)
     throw new IamError('invalid_grant', 'the code belongs to another client');
   if (redemption.redirectUri !== undefined && redemption.redirectUri !== login.redirect_uri) {

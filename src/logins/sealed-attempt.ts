@@ -6,13 +6,15 @@ import { sha256 } from '../crypto/hash.js';
 export const attemptSchema = z.object({
   state: z.string(),
   provider: z.string(),
-  method: z.enum(['open', 'mp']),
+  method: z.enum(['open', 'mp', 'follow']),
   /** The key pair in use is the one of the start, never derived again from the callback's User-Agent. */
   appid: z.string(),
   clientId: z.string(),
   redirectUri: z.string(),
   clientState: z.string().optional(),
   codeChallenge: z.string(),
+  /** The confirmed scan that this Open Platform step goes on from. */
+  followLoginId: z.string().optional(),
   /** Milliseconds since the epoch. */
   startedAt: z.number(),
 });

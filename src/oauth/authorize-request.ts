@@ -11,6 +11,8 @@ const schema = z.object({
   code_challenge: z.string().regex(/^[\w-]{43}$/, { error: 'expected 43 base64url characters (S256)' }),
   code_challenge_method: z.literal('S256'),
   method: z.enum(['auto', 'open', 'mp', 'follow']).default('auto'),
+  /** What a confirmed scan gave; needed for `method=open` while the QR code is enabled. */
+  follow_proof: z.string().max(256).optional(),
   display: z.enum(['page', 'widget']).default('page'),
 });
 

@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
+import { followPage } from '../follow/follow-page.js';
+import { FollowProof } from '../follow/follow-proof.service.js';
 import { json, redirect, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -9,7 +11,7 @@ import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { chooseMethod } from '../identity-providers/method-choice.js';
+import { chooseMethod, type LoginMethod } from '../identity-providers/method-choice.js';
 import type { Attempt } from '../logins/sealed-attempt.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 import { wxLoginParameters } from '../wechat/authorize-url.js';
@@ -23,7 +25,7 @@ interface Redirect {
   readonly redirectUri: string;
 }
 
-/** `GET /authorize`: seals what the callback will need into a cookie and sends the browser to WeChat. Stores nothing. */
+/** `GET /authorize`: seals what comes after into a cookie and sends the browser to WeChat, or shows our own page. Stores nothing. */
 @Injectable()
 export class Authorize {
   constructor(
@@ -33,6 +35,7 @@ export class Authorize {
     private readonly strategies: WechatStrategies,
     private readonly cookies: AttemptCookies,
     private readonly urls: IamUrls,
+    private readonly followProof: FollowProof,
     private readonly clock: Clock,
   ) {}
 
@@ -51,25 +54,52 @@ export class Authorize {
 
   private async begin(request: IamRequest, back: Redirect, asked: AuthorizeRequest): Promise<Answer> {
     const provider = await this.providers.getEnabled(asked.provider);
+    const followLoginId = await this.followLoginId(provider, back, asked);
     const method = asked.display === 'widget' && asked.method === 'auto' ? 'open' : asked.method;
-    const chosen = chooseMethod(provider, request.browser, method);
+    const chosen = chooseMethod(provider, request.browser, {
+      method,
+      hasFollowed: followLoginId !== undefined,
+    });
     if (typeof chosen !== 'string')
       throw new IamError(chosen.problem, `provider "${provider.slug}", method ${asked.method}`);
-    if (chosen === 'follow') throw new IamError('method_unavailable', 'follow is not available');
     const attempt = this.attempt(provider, chosen, back, asked);
-    const cookies = this.cookies.start(attempt, request.cookies);
-    if (asked.display === 'widget') return { ...this.widget(attempt, chosen), cookies };
-    return redirect(await this.strategies.authorizeUrl(provider, attempt), 302, cookies);
+    const cookies = this.cookies.start(
+      { ...attempt, ...(followLoginId !== undefined && { followLoginId }) },
+      request.cookies,
+    );
+    return { ...(await this.answer(provider, attempt, request, asked.display)), cookies };
+  }
+
+  private async answer(
+    provider: IdentityProvider,
+    attempt: Attempt,
+    request: IamRequest,
+    display: AuthorizeRequest['display'],
+  ): Promise<Answer> {
+    const { method } = attempt;
+    if (display === 'widget') return this.widget(attempt);
+    if (method === 'follow') return this.followPage(provider, attempt, request);
+    return redirect(await this.strategies.authorizeUrl(provider, { ...attempt, method }), 302);
+  }
+
+  /** One read, only for a start that claims to go on from a scan; an `mp` row has no such step. */
+  private async followLoginId(
+    provider: IdentityProvider,
+    back: Redirect,
+    { follow_proof }: AuthorizeRequest,
+  ): Promise<string | undefined> {
+    if (follow_proof === undefined || provider.qr.loginWith !== 'open') return undefined;
+    return this.followProof.check(follow_proof, provider, back.clientId);
   }
 
   private attempt(
     provider: IdentityProvider,
-    method: 'open' | 'mp',
+    method: LoginMethod,
     back: Redirect,
     asked: AuthorizeRequest,
   ): Attempt {
-    const app = provider[method];
-    if (app === null) throw new IamError('provider_misconfigured', `no ${method} pair`);
+    const app = method === 'open' ? provider.open : provider.mp;
+    if (app === null) throw new IamError('provider_misconfigured', `no pair for ${method}`);
     return {
       state: randomAlphanumeric(43),
       provider: provider.slug,
@@ -83,11 +113,21 @@ export class Authorize {
     };
   }
 
+  private followPage(provider: IdentityProvider, attempt: Attempt, request: IamRequest): Answer {
+    return followPage({
+      language: request.language,
+      siteName: this.options.siteName,
+      providerName: provider.name,
+      state: attempt.state,
+      startUrl: this.urls.path('follow'),
+      finishUrl: this.urls.path('follow/finish'),
+    });
+  }
+
   /** What a page hands to `new WxLogin({…})`. */
-  private widget(attempt: Attempt, method: 'open' | 'mp'): Answer {
+  private widget({ appid, state, provider, method }: Attempt): Answer {
     if (method !== 'open')
       throw new IamError('method_unavailable', 'the embedded QR code is the Open Platform’s');
-    const { appid, state, provider } = attempt;
     return json(wxLoginParameters({ appid, state, redirectUri: this.urls.callback(provider) }));
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { RequestOrigin } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
+import { FollowProof } from '../follow/follow-proof.service.js';
 import type { Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { logFailure } from '../http/log-failure.js';
@@ -32,6 +33,7 @@ export class Callback {
     private readonly cookies: AttemptCookies,
     private readonly logins: Logins,
     private readonly users: Users,
+    private readonly followProof: FollowProof,
     private readonly clock: Clock,
   ) {}
 
@@ -49,19 +51,20 @@ export class Callback {
   }
 
   /** State, cookie and path must tell of the same attempt (RFC 9700 §4.4, §4.7). */
-  private openAttempt(slug: string, { query, cookies }: IamRequest): Attempt {
+  private openAttempt(slug: string, { query, cookies }: IamRequest): RedirectAttempt {
     const { state } = query;
     if (typeof state !== 'string' || !stateForm.test(state))
       throw new IamError('state_mismatch', 'state is not of our form');
     const attempt = this.cookies.find(state, cookies);
-    if (attempt === null) throw new IamError('state_mismatch', 'this browser has no attempt with that state');
+    if (attempt === null || !isRedirect(attempt))
+      throw new IamError('state_mismatch', 'this browser has no attempt with that state');
     if (attempt.provider !== slug)
       throw new IamError('state_mismatch', 'the attempt was started at another provider');
     if (Array.isArray(query['code'])) throw new IamError('invalid_request', 'code was sent more than once');
     return attempt;
   }
 
-  private single(attempt: Attempt, request: IamRequest): Promise<LoginOutcome> {
+  private single(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
     const running = this.running.get(attempt.state);
     if (running !== undefined) return running;
     const started = this.finish(attempt, request).finally(() => this.running.delete(attempt.state));
@@ -69,7 +72,7 @@ export class Callback {
     return started;
   }
 
-  private async finish(attempt: Attempt, request: IamRequest): Promise<LoginOutcome> {
+  private async finish(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
     try {
       return await this.claimAndSignIn(attempt, request);
     } catch (thrown) {
@@ -79,7 +82,7 @@ export class Callback {
     }
   }
 
-  private async claimAndSignIn(attempt: Attempt, request: IamRequest): Promise<LoginOutcome> {
+  private async claimAndSignIn(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
     if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
       throw new IamError('state_expired', 'the sign-in was started too long ago');
     const { code } = request.query;
@@ -97,7 +100,7 @@ export class Callback {
   }
 
   private async refuse(
-    attempt: Attempt,
+    attempt: RedirectAttempt,
     error: 'access_denied' | 'code_already_used',
     request: IamRequest,
   ): Promise<LoginOutcome> {
@@ -115,6 +118,8 @@ export class Callback {
   ): Promise<LoginOutcome> {
     try {
       const { subject, holder } = await this.strategies.exchange(provider, attempt, code);
+      if (attempt.followLoginId !== undefined)
+        await this.followProof.consume(attempt.followLoginId, provider, subject);
       await this.users.resolve(subject, {
         signUp: provider.signUp,
         holder,
@@ -131,10 +136,17 @@ export class Callback {
   }
 }
 
+/** An attempt that goes through WeChat's pages; a scan never comes back by this way. */
+type RedirectAttempt = Attempt & { readonly method: 'open' | 'mp' };
+
+function isRedirect(attempt: Attempt): attempt is RedirectAttempt {
+  return attempt.method !== 'follow';
+}
+
 /** A callback that only this process may finish. */
 interface ClaimedLogin {
   readonly loginId: string;
   readonly provider: IdentityProvider;
-  readonly attempt: Attempt;
+  readonly attempt: RedirectAttempt;
   readonly code: string;
 }

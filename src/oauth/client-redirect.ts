@@ -11,19 +11,31 @@ export interface ClientReturn {
 }
 
 /** RFC 6749 §4.1.2 with `iss` of RFC 9207. */
-export function returnCode(to: ClientReturn, code: string, cookies: readonly string[]): Answer {
-  return redirect(withParameters(to, { code }), 303, cookies);
+export function codeLocation(to: ClientReturn, code: string): string {
+  return withParameters(to, { code });
 }
 
 /** RFC 6749 §4.1.2.1. */
+export function errorLocation(to: ClientReturn, code: IamErrorCode, language: Language): string {
+  return withParameters(to, {
+    error: errorCatalogue[code].oauth,
+    error_description: errorTexts[code][language],
+  });
+}
+
+/** `codeLocation` as a redirect. */
+export function returnCode(to: ClientReturn, code: string, cookies: readonly string[]): Answer {
+  return redirect(codeLocation(to, code), 303, cookies);
+}
+
+/** `errorLocation` as a redirect. */
 export function returnError(
   to: ClientReturn,
   code: IamErrorCode,
   language: Language,
   cookies: readonly string[] = [],
 ): Answer {
-  const parameters = { error: errorCatalogue[code].oauth, error_description: errorTexts[code][language] };
-  return redirect(withParameters(to, parameters), 303, cookies);
+  return redirect(errorLocation(to, code, language), 303, cookies);
 }
 
 /** Appends to the query and leaves the registered URI as it was written. */

@@ -37,6 +37,7 @@ export class Metadata implements OnModuleInit {
       issuer: this.options.publicUrl,
       authorization_endpoint: this.urls.endpoint('authorize'),
       token_endpoint: this.urls.endpoint('token'),
+      device_authorization_endpoint: this.urls.endpoint('device_authorization'),
       revocation_endpoint: this.urls.endpoint('revoke'),
       jwks_uri: this.urls.endpoint('jwks'),
       response_types_supported: ['code'],

@@ -21,8 +21,14 @@ const refreshToken = z.object({
   refresh_token: z.string().min(1).max(512),
 });
 
+const deviceCode = z.object({
+  grant_type: z.literal('urn:ietf:params:oauth:grant-type:device_code'),
+  client_id,
+  device_code: z.string().min(1).max(256),
+});
+
 const grantType = z.object({ grant_type: z.string().min(1) });
-const known = z.discriminatedUnion('grant_type', [authorizationCode, refreshToken]);
+const known = z.discriminatedUnion('grant_type', [authorizationCode, refreshToken, deviceCode]);
 
 /** A `/token` request of a grant that we have. */
 export type TokenRequest = z.infer<typeof known>;

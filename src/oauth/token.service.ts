@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { FollowCollect } from '../follow/follow-collect.service.js';
 import { json, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { HookRunner } from '../hooks/hook-runner.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { Redemption } from '../logins/redemption.service.js';
+import { Redemption, type BegunSession } from '../logins/redemption.service.js';
 import { AccessTokens, type AccessTokenClaims } from '../sessions/access-tokens.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { Clients } from './clients.service.js';
@@ -18,6 +19,7 @@ export class Token {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clients: Clients,
     private readonly redemption: Redemption,
+    private readonly collect: FollowCollect,
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
     private readonly hooks: HookRunner,
@@ -31,6 +33,8 @@ export class Token {
         return this.fromCode(asked, request);
       case 'refresh_token':
         return this.fromRefreshToken(asked, request);
+      case 'urn:ietf:params:oauth:grant-type:device_code':
+        return this.begin(await this.collect.collect(asked.device_code, asked.client_id, request.origin));
     }
   }
 
@@ -44,13 +48,17 @@ export class Token {
       },
       request.origin,
     );
-    await this.hooks.afterSignIn(session);
-    return this.tokens(session, this.sessions.firstRefreshToken(session.sessionId));
+    return this.begin(session);
   }
 
   private async fromRefreshToken(asked: RequestOf<'refresh_token'>, request: IamRequest): Promise<Answer> {
     const session = await this.sessions.refresh(asked.refresh_token, asked.client_id, request.origin);
     return this.tokens(session, session.refreshToken);
+  }
+
+  private async begin(session: BegunSession): Promise<Answer> {
+    await this.hooks.afterSignIn(session);
+    return this.tokens(session, this.sessions.firstRefreshToken(session.sessionId));
   }
 
   /** RFC 6749 §5.1. */

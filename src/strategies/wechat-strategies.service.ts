@@ -10,7 +10,7 @@ import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { runStrategy, type RunnableStrategy } from './run-strategy.js';
 import type { WechatStateStore } from './state-store.js';
-import { WechatGateway } from './wechat-gateway.service.js';
+import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { WechatMpStrategy } from './wechat-mp.strategy.js';
 import { WechatOpenStrategy } from './wechat-open.strategy.js';
 import type { WechatUserProfile } from './wechat-user-profile.js';

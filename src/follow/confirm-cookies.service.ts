@@ -1,0 +1,105 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { serialize } from 'cookie';
+import { z } from 'zod';
+import { Clock } from '../clock.js';
+import { Sealer, SealError } from '../crypto/sealer.js';
+import { sha256 } from '../crypto/hash.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+
+type Cookies = Readonly<Record<string, string | undefined>>;
+
+const MAX_AGE_SECONDS = 600;
+
+/** A phone on its way through Official Account OAuth. */
+const journeySchema = z.object({
+  loginId: z.string(),
+  state: z.string(),
+  appid: z.string(),
+  until: z.number(),
+});
+/** A phone whose openid WeChat has proved for this login. */
+const proofSchema = z.object({ loginId: z.string(), openid: z.string(), until: z.number() });
+
+/** See `journeySchema`. */
+export type ConfirmJourney = z.infer<typeof journeySchema>;
+/** See `proofSchema`. */
+export type ConfirmProof = z.infer<typeof proofSchema>;
+
+/** The two sealed cookies of the confirm page, in WeChat's own cookie jar. */
+@Injectable()
+export class ConfirmCookies {
+  private readonly sealer: Sealer;
+  private readonly prefix: string;
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly clock: Clock,
+  ) {
+    this.sealer = new Sealer(options.keyRing, 'login-confirm');
+    this.prefix = options.isHttps ? '__Host-iam-' : 'iam-';
+  }
+
+  startJourney(journey: Omit<ConfirmJourney, 'until'>): string {
+    return this.write(
+      this.journeyName(journey.state),
+      { ...journey, until: this.until() },
+      `journey/${journey.state}`,
+    );
+  }
+
+  findJourney(state: string, cookies: Cookies): ConfirmJourney | null {
+    return this.read(journeySchema, cookies[this.journeyName(state)], `journey/${state}`);
+  }
+
+  prove(proof: Omit<ConfirmProof, 'until'>): string {
+    return this.write(
+      this.proofName(proof.loginId),
+      { ...proof, until: this.until() },
+      `proof/${proof.loginId}`,
+    );
+  }
+
+  findProof(loginId: string, cookies: Cookies): ConfirmProof | null {
+    return this.read(proofSchema, cookies[this.proofName(loginId)], `proof/${loginId}`);
+  }
+
+  private until(): number {
+    return this.clock.now() + MAX_AGE_SECONDS * 1000;
+  }
+
+  private journeyName(state: string): string {
+    return `${this.prefix}way-${sha256(state).slice(0, 16)}`;
+  }
+
+  private proofName(loginId: string): string {
+    return `${this.prefix}proof-${sha256(loginId).slice(0, 16)}`;
+  }
+
+  private write(name: string, content: object, context: string): string {
+    const sealed = this.sealer.seal(JSON.stringify(content), context);
+    const { isHttps } = this.options;
+    return serialize(name, sealed, {
+      httpOnly: true,
+      secure: isHttps,
+      sameSite: 'lax',
+      path: '/',
+      maxAge: MAX_AGE_SECONDS,
+    });
+  }
+
+  private read<T extends { readonly until: number }>(
+    schema: z.ZodType<T>,
+    sealed: string | undefined,
+    context: string,
+  ): T | null {
+    if (sealed === undefined) return null;
+    try {
+      const json: unknown = JSON.parse(this.sealer.open(sealed, context));
+      const content = schema.parse(json);
+      return content.until > this.clock.now() ? content : null;
+    } catch (error) {
+      if (error instanceof SealError) return null;
+      throw error;
+    }
+  }
+}

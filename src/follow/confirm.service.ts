@@ -1,0 +1,167 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { constantTimeEqual } from '../crypto/constant-time.js';
+import { Mac } from '../crypto/mac.js';
+import { randomAlphanumeric } from '../crypto/random.js';
+import { redirect, type Answer } from '../http/answer.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { parseInput } from '../http/parse-input.js';
+import { IamError } from '../iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { followStateOf, type FollowLogin } from '../logins/follow-login.js';
+import { FollowLogins } from '../logins/follow-logins.service.js';
+import { LoginWatch } from '../logins/login-watch.service.js';
+import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import type { WechatApp } from '../wechat/wechat-app.js';
+import { confirmEndPage, confirmPage } from './confirm-page.js';
+import { ConfirmCookies } from './confirm-cookies.service.js';
+import { FollowTokens } from './follow-tokens.service.js';
+
+const decisionBody = z.object({
+  login: z.string().max(256),
+  csrf: z.string().max(128),
+  decision: z.enum(['confirm', 'deny']),
+  number: z.string().max(8).optional(),
+});
+
+/**
+ * The phone's page for a scan: it proves by Official Account OAuth that whoever opens the link is the scanner, shows who
+ * asks, and takes the decision by POST. A GET, which link scanners send too, decides nothing.
+ */
+@Injectable()
+export class Confirm {
+  private readonly csrf: Mac;
+  /** WeChat may send its redirect twice; the second one joins the first. */
+  private readonly arrivals = new Map<string, Promise<Answer>>();
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly providers: IdentityProviders,
+    private readonly follows: FollowLogins,
+    private readonly watch: LoginWatch,
+    private readonly strategies: WechatStrategies,
+    private readonly gateway: WechatGateway,
+    private readonly cookies: ConfirmCookies,
+    private readonly tokens: FollowTokens,
+    private readonly urls: IamUrls,
+  ) {
+    this.csrf = new Mac(options.keyRing, 'confirm-csrf');
+  }
+
+  /** The link from the chat, and WeChat's return to it. */
+  async show(slug: string, request: IamRequest): Promise<Answer> {
+    if (request.browser.kind !== 'wechat') return confirmEndPage(request.language, 'outside');
+    const { state } = request.query;
+    if (typeof state === 'string') return this.arriveOnce(slug, state, request);
+    const token = typeof request.query['login'] === 'string' ? request.query['login'] : '';
+    const { login, provider, app } = await this.find(slug, token);
+    const proof = this.cookies.findProof(login.id, request.cookies);
+    if (proof === null) return this.askWechat(provider, app, login.id);
+    return this.page(login, token, proof.openid, request);
+  }
+
+  /** The decision. */
+  async decide(slug: string, request: IamRequest): Promise<Answer> {
+    const { login: token, csrf, decision, number } = parseInput(decisionBody, request.body);
+    const { login } = await this.find(slug, token);
+    const proof = this.cookies.findProof(login.id, request.cookies);
+    const isOurs = proof !== null && constantTimeEqual(csrf, this.csrfOf(login.id, proof.openid));
+    if (!isOurs || !this.isOwnOrigin(request))
+      throw new IamError('origin_forbidden', 'not sent from our own confirm page');
+    const outcome =
+      decision === 'confirm' && login.confirmation === 'number'
+        ? await this.follows.decideByNumber(login, proof.openid, number ?? '', request.origin)
+        : await this.follows.decide(
+            login,
+            proof.openid,
+            decision === 'confirm' ? 'confirmed' : 'denied',
+            request.origin,
+          );
+    this.watch.hint(login.id);
+    const isWrong = outcome === 'wrong' ? '&number=wrong' : '';
+    return redirect(this.urls.path(`confirm/${slug}?login=${token}${isWrong}`), 303);
+  }
+
+  private async find(
+    slug: string,
+    token: string,
+  ): Promise<{ login: FollowLogin; provider: IdentityProvider; app: WechatApp }> {
+    const loginId = this.tokens.read('confirm', token);
+    const login = loginId === null ? null : await this.follows.find(loginId);
+    if (login?.provider !== slug) throw new IamError('not_found', 'no such login at this provider');
+    const provider = await this.providers.getEnabled(slug);
+    if (provider.mp?.appid !== login.appid)
+      throw new IamError('provider_misconfigured', 'another Official Account by now');
+    return { login, provider, app: provider.mp };
+  }
+
+  /** `snsapi_base` is silent: the person sees nothing of it. */
+  private async askWechat(
+    provider: IdentityProvider,
+    { appid }: WechatApp,
+    loginId: string,
+  ): Promise<Answer> {
+    const state = randomAlphanumeric(43);
+    const callbackUrl = this.urls.endpoint(`confirm/${provider.slug}`);
+    const url = await this.strategies.authorizeUrl(
+      provider,
+      { method: 'mp', appid, state, callbackUrl },
+      'snsapi_base',
+    );
+    return redirect(url, 302, [this.cookies.startJourney({ loginId, state, appid })]);
+  }
+
+  private arriveOnce(slug: string, state: string, request: IamRequest): Promise<Answer> {
+    const running =
+      this.arrivals.get(state) ??
+      this.arrive(slug, state, request).finally(() => this.arrivals.delete(state));
+    this.arrivals.set(state, running);
+    return running;
+  }
+
+  private async arrive(slug: string, state: string, request: IamRequest): Promise<Answer> {
+    const { code } = request.query;
+    const journey = this.cookies.findJourney(state, request.cookies);
+    if (journey === null)
+      throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
+    if (typeof code !== 'string') throw new IamError('access_denied', 'WeChat returned without a code');
+    const token = this.tokens.mint('confirm', journey.loginId);
+    const { login, app } = await this.find(slug, token);
+    const grant = await this.gateway.sns.exchangeCode(app, code);
+    if (grant.snapshotUser)
+      throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
+    if (grant.openid !== login.openid) return confirmEndPage(request.language, 'foreign');
+    const proof = this.cookies.prove({ loginId: login.id, openid: grant.openid });
+    return redirect(this.urls.path(`confirm/${slug}?login=${token}`), 303, [proof]);
+  }
+
+  private page(login: FollowLogin, confirmToken: string, openid: string, request: IamRequest): Answer {
+    const { language, query } = request;
+    const state = followStateOf(login);
+    if (state === 'confirmed' || state === 'done') return confirmEndPage(language, 'confirmed');
+    if (state === 'denied') return confirmEndPage(language, 'denied');
+    if (state !== 'scanned') return confirmEndPage(language, 'over');
+    return confirmPage({
+      language,
+      siteName: this.options.siteName,
+      login,
+      action: this.urls.path(`confirm/${login.provider}`),
+      confirmToken,
+      csrf: this.csrfOf(login.id, openid),
+      isNumberWrong: query['number'] === 'wrong',
+    });
+  }
+
+  private csrfOf(loginId: string, openid: string): string {
+    return this.csrf.sign(`${loginId}/${openid}`) ?? '';
+  }
+
+  /** Browsers send `Origin` with a POST; where one does, it must be ours. */
+  private isOwnOrigin({ requestOrigin }: IamRequest): boolean {
+    return requestOrigin === undefined || requestOrigin === this.options.publicUrl;
+  }
+}

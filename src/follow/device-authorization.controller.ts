@@ -1,0 +1,44 @@
+import {
+  Controller,
+  Header,
+  type MessageEvent,
+  Post,
+  Sse,
+  UseFilters,
+  UseInterceptors,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { json, type Answer } from '../http/answer.js';
+import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import { OAuthErrorFilter, ProblemFilter } from '../http/error.filter.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { Incoming } from '../http/incoming.decorator.js';
+import { Public } from '../http/public.decorator.js';
+import { FollowEvents } from './follow-events.service.js';
+import { DeviceAuthorization } from './device-authorization.service.js';
+
+/** Follow-to-login for front-ends with a page of their own (RFC 8628). */
+@Public()
+@Controller({ path: 'device_authorization', version: VERSION_NEUTRAL })
+export class DeviceAuthorizationController {
+  constructor(
+    private readonly authorization: DeviceAuthorization,
+    private readonly streams: FollowEvents,
+  ) {}
+
+  @UseFilters(OAuthErrorFilter)
+  @UseInterceptors(AnswerInterceptor)
+  @Post()
+  async start(@Incoming() request: IamRequest): Promise<Answer> {
+    return json(await this.authorization.start(request));
+  }
+
+  @UseFilters(ProblemFilter)
+  @Header('Cache-Control', 'no-store')
+  @Header('X-Accel-Buffering', 'no')
+  @Sse('events')
+  events(@Incoming() request: IamRequest): Observable<MessageEvent> {
+    return this.streams.stream(request);
+  }
+}

@@ -1,0 +1,51 @@
+import type { Answer } from '../http/answer.js';
+import { escapeHtml, page } from '../http/html.js';
+import type { Language } from '../http/language.js';
+import { followPageScript } from './follow-page-script.js';
+import { followPageStyle } from './follow-page-style.js';
+import { followPageTexts } from './follow-page-texts.js';
+
+/** What the page needs to know of its attempt. */
+export interface FollowPageInput {
+  readonly language: Language;
+  readonly siteName: string;
+  readonly providerName: string;
+  readonly state: string;
+  /** Absolute paths on this server. */
+  readonly startUrl: string;
+  readonly finishUrl: string;
+}
+
+/** The module's own sign-in page for a PC: the QR code of the Official Account and what becomes of it. */
+export function followPage(input: FollowPageInput): Answer {
+  const { language, siteName, providerName, state, startUrl, finishUrl } = input;
+  const texts = followPageTexts[language];
+  const attributes = Object.entries({
+    attempt: state,
+    start: startUrl,
+    finish: finishUrl,
+    texts: JSON.stringify(texts),
+  })
+    .map(([name, value]) => `data-${name}="${escapeHtml(value)}"`)
+    .join(' ');
+  return page({
+    status: 200,
+    language,
+    title: `${texts.title} · ${siteName}`,
+    style: followPageStyle,
+    script: followPageScript,
+    body: `<main id="follow" ${attributes}>
+<p class="site">${escapeHtml(siteName)}</p>
+<h1>${texts.title}</h1>
+<div class="frame">
+<img id="qr" alt="${escapeHtml(texts.qrAlt)}" width="240" height="240" hidden>
+<div id="cover" hidden><span id="mark" aria-hidden="true"></span></div>
+</div>
+<p id="status" role="status" aria-live="polite">${texts.loading}</p>
+<p id="number" hidden></p>
+<p id="hint">${escapeHtml(texts.hint.replace('{account}', providerName))}</p>
+<p class="actions"><button id="again" type="button" hidden>${texts.again}</button> <a id="back" hidden>${texts.back}</a></p>
+<noscript><p>${texts.noScript}</p></noscript>
+</main>`,
+  });
+}

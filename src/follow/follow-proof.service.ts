@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { IamError } from '../iam.error.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { followStateOf, type FollowLogin } from '../logins/follow-login.js';
+import { FollowLogins } from '../logins/follow-logins.service.js';
+import type { Subject } from '../users/subject.js';
+import { FollowTokens } from './follow-tokens.service.js';
+import { Follower } from './follower.service.js';
+
+/** The proof that an Open Platform step goes on from a confirmed scan (`qr_login_with = open`). */
+@Injectable()
+export class FollowProof {
+  constructor(
+    private readonly follows: FollowLogins,
+    private readonly follower: Follower,
+    private readonly tokens: FollowTokens,
+  ) {}
+
+  /** The login that a proof names: confirmed, live, of this provider and client. @throws IamError `follow_required` */
+  async check(proof: string, provider: IdentityProvider, clientId: string): Promise<string> {
+    const loginId = this.tokens.read('follow-proof', proof);
+    const login = loginId === null ? null : await this.follows.find(loginId);
+    const isOfRequest = login?.provider === provider.slug && login.client_id === clientId;
+    if (!isOfRequest || !isConfirmed(login))
+      throw new IamError('follow_required', 'no confirmed scan stands behind this step');
+    return login.id;
+  }
+
+  /** Takes the proof, once, for the person who followed. @throws IamError `follow_required` */
+  async consume(loginId: string, provider: IdentityProvider, subject: Subject): Promise<void> {
+    const login = await this.follows.find(loginId);
+    if (login === null || !isConfirmed(login)) throw new IamError('follow_required', 'the scan is over');
+    const { unionid } = await this.follower.subjectOf(login, provider);
+    if (unionid !== null && subject.unionid !== null && unionid !== subject.unionid) {
+      throw new IamError('follow_required', 'the person at the Open Platform is not the one who followed');
+    }
+    if (!(await this.follows.consume(loginId))) throw new IamError('follow_required', 'the proof was used');
+  }
+}
+
+function isConfirmed(login: FollowLogin): boolean {
+  return login.status === 'confirmed' && followStateOf(login) === 'confirmed';
+}

@@ -1,0 +1,115 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { z } from 'zod';
+import { json, type Answer } from '../http/answer.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { parseInput } from '../http/parse-input.js';
+import { toIamError } from '../http/to-iam-error.js';
+import { IamError, type IamErrorCode } from '../iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { followStateOf, type FollowLogin } from '../logins/follow-login.js';
+import { LoginWatch } from '../logins/login-watch.service.js';
+import { Logins } from '../logins/logins.service.js';
+import type { Attempt } from '../logins/sealed-attempt.js';
+import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
+import { codeLocation, errorLocation } from '../oauth/client-redirect.js';
+import { FollowStart } from './follow-start.service.js';
+import { FollowTokens } from './follow-tokens.service.js';
+import { Follower } from './follower.service.js';
+
+const startBody = z.object({ state: z.string().max(64) });
+const finishBody = startBody.extend({ device_code: z.string().max(256) });
+
+/** What the sign-in page calls. Its attempt is the sealed cookie that `/authorize` set, so only that browser can. */
+@Injectable()
+export class FollowSignIn {
+  private readonly logger = new Logger(FollowSignIn.name);
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly cookies: AttemptCookies,
+    private readonly starts: FollowStart,
+    private readonly watch: LoginWatch,
+    private readonly follower: Follower,
+    private readonly providers: IdentityProviders,
+    private readonly logins: Logins,
+    private readonly tokens: FollowTokens,
+    private readonly urls: IamUrls,
+  ) {}
+
+  /** A new QR code for the page's attempt; a person who lets one expire asks again. */
+  async start(request: IamRequest): Promise<Answer> {
+    const attempt = this.attemptOf(parseInput(startBody, request.body).state, request);
+    const { provider, clientId, redirectUri, codeChallenge } = attempt;
+    return json(
+      await this.starts.begin({ provider, clientId, redirectUri, codeChallenge, origin: request.origin }),
+    );
+  }
+
+  /** The state of the scan, and once it is confirmed where the browser goes. */
+  async finish(request: IamRequest): Promise<Answer> {
+    const { state, device_code } = parseInput(finishBody, request.body);
+    const attempt = this.attemptOf(state, request);
+    const login = await this.loginOf(device_code, attempt);
+    const status = followStateOf(login);
+    if (status === 'confirmed')
+      return json({ status, location: await this.locationOf(login, attempt, request) });
+    return json({
+      status,
+      return_to: errorLocation(this.returnTo(attempt), 'access_denied', request.language),
+    });
+  }
+
+  private attemptOf(state: string, { cookies }: IamRequest): Attempt {
+    const attempt = this.cookies.find(state, cookies);
+    if (attempt?.method !== 'follow')
+      throw new IamError('state_mismatch', 'this browser has no such attempt');
+    return attempt;
+  }
+
+  private async loginOf(deviceCode: string, attempt: Attempt): Promise<FollowLogin> {
+    const loginId = this.tokens.read('device-code', deviceCode);
+    const login = loginId === null ? null : await this.watch.current(loginId);
+    if (login?.code_challenge !== attempt.codeChallenge)
+      throw new IamError('state_mismatch', 'not a login of this attempt');
+    return login;
+  }
+
+  private async locationOf(login: FollowLogin, attempt: Attempt, request: IamRequest): Promise<string> {
+    try {
+      const provider = await this.providers.getEnabled(login.provider);
+      if (provider.qr.loginWith === 'open') return this.openStep(login, attempt);
+      await this.follower.identify(login, provider);
+      return codeLocation(this.returnTo(attempt), this.logins.mintCode(login.id));
+    } catch (thrown) {
+      return errorLocation(this.returnTo(attempt), this.report(thrown), request.language);
+    }
+  }
+
+  /** The same authorization request again, now with the proof of the follow. */
+  private openStep(login: FollowLogin, attempt: Attempt): string {
+    const parameters = new URLSearchParams({
+      response_type: 'code',
+      client_id: attempt.clientId,
+      redirect_uri: attempt.redirectUri,
+      ...(attempt.clientState !== undefined && { state: attempt.clientState }),
+      code_challenge: attempt.codeChallenge,
+      code_challenge_method: 'S256',
+      provider: attempt.provider,
+      method: 'open',
+      follow_proof: this.tokens.mint('follow-proof', login.id),
+    });
+    return this.urls.endpoint(`authorize?${parameters.toString()}`);
+  }
+
+  private report(thrown: unknown): IamErrorCode {
+    const error = toIamError(thrown);
+    this.logger.warn(`follow-to-login failed: ${error.message}`);
+    return error.code;
+  }
+
+  private returnTo({ redirectUri, clientState }: Attempt) {
+    return { redirectUri, clientState, issuer: this.options.publicUrl };
+  }
+}

@@ -1,0 +1,132 @@
+import { Injectable } from '@nestjs/common';
+import QRCode from 'qrcode';
+import type { RequestOrigin } from '../audit/record-audit.js';
+import { Clock } from '../clock.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { toIamError } from '../http/to-iam-error.js';
+import { IamError } from '../iam.error.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { FollowLogins, QR_SECONDS } from '../logins/follow-logins.service.js';
+import { LoginWatch } from '../logins/login-watch.service.js';
+import { RateLimits } from '../rate-limits/rate-limits.service.js';
+import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import type { WechatApp } from '../wechat/wechat-app.js';
+import { FollowTokens } from './follow-tokens.service.js';
+
+/** Who asks for a QR code, and for what kind of ending. */
+export interface FollowRequest {
+  readonly provider: string;
+  readonly clientId: string;
+  readonly redirectUri?: string;
+  readonly codeChallenge?: string;
+  readonly origin: RequestOrigin;
+}
+
+/** The answer of RFC 8628 §3.2 with a picture of the QR code and a stream of its states. */
+export interface FollowStarted {
+  readonly device_code: string;
+  readonly user_code: string;
+  readonly verification_uri: string;
+  readonly verification_uri_complete: string;
+  /** Seconds. */
+  readonly expires_in: number;
+  /** Seconds between polls. */
+  readonly interval: number;
+  readonly qr_image: string;
+  readonly confirmation: 'tap' | 'number' | 'none';
+  readonly events_uri: string;
+}
+
+/** Seconds between polls; sooner is `slow_down`. */
+export const POLL_SECONDS = 2;
+
+/** One office behind one address may sign in; a script that drains the quota may not. */
+const PER_ADDRESS = { points: 60, seconds: 60 };
+/** WeChat makes 100,000 QR codes a day (protocol H.1); the rest is left to the host's own. */
+const PER_ACCOUNT = { points: 90_000, seconds: 86_400 };
+
+/** Starts a device authorization: one row, then one QR code of the Official Account. */
+@Injectable()
+export class FollowStart {
+  constructor(
+    private readonly providers: IdentityProviders,
+    private readonly follows: FollowLogins,
+    private readonly watch: LoginWatch,
+    private readonly limits: RateLimits,
+    private readonly gateway: WechatGateway,
+    private readonly tokens: FollowTokens,
+    private readonly urls: IamUrls,
+    private readonly clock: Clock,
+  ) {}
+
+  async begin(request: FollowRequest): Promise<FollowStarted> {
+    const provider = await this.providers.getEnabled(request.provider);
+    const app = officialAccountOf(provider);
+    await this.limits.consume('qr:address', request.origin.ip ?? 'unknown', PER_ADDRESS);
+    await this.limits.consume('qr:account', app.appid, PER_ACCOUNT);
+    const { loginId, scene, userCode } = await this.follows.start({ ...request, provider, appid: app.appid });
+    const content = await this.createQrCode(app, scene, loginId);
+    this.beginWatch(loginId, userCode, app, request);
+    return this.toStarted(loginId, userCode, content, provider);
+  }
+
+  private async createQrCode(app: WechatApp, scene: string, loginId: string): Promise<string> {
+    try {
+      return await this.gateway.createSceneQrCode(app, scene, QR_SECONDS);
+    } catch (thrown) {
+      await this.follows.fail(loginId, toIamError(thrown).code);
+      throw thrown;
+    }
+  }
+
+  /** This process knows the row that it has just written. */
+  private beginWatch(id: string, userCode: string, app: WechatApp, request: FollowRequest): void {
+    this.watch.begin({
+      id,
+      status: 'pending',
+      error: null,
+      provider: request.provider,
+      appid: app.appid,
+      openid: null,
+      client_id: request.clientId,
+      redirect_uri: request.redirectUri ?? null,
+      code_challenge: request.codeChallenge ?? null,
+      user_code: userCode,
+      confirmation: null,
+      number_tries: 0,
+      ip: request.origin.ip,
+      user_agent: request.origin.userAgent,
+      created_at: new Date(this.clock.now()),
+      is_live: true,
+    });
+  }
+
+  private async toStarted(
+    loginId: string,
+    userCode: string,
+    content: string,
+    provider: IdentityProvider,
+  ): Promise<FollowStarted> {
+    const svg = await QRCode.toString(content, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' });
+    return {
+      device_code: this.tokens.mint('device-code', loginId),
+      user_code: userCode,
+      verification_uri: content,
+      verification_uri_complete: content,
+      expires_in: QR_SECONDS,
+      interval: POLL_SECONDS,
+      qr_image: `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`,
+      confirmation: provider.qr.confirmation,
+      events_uri: this.urls.endpoint(
+        `device_authorization/events?watch=${this.tokens.mint('watch', loginId)}`,
+      ),
+    };
+  }
+}
+
+function officialAccountOf({ slug, mp, qr }: IdentityProvider): WechatApp {
+  if (mp === null) throw new IamError('wechat_mp_not_configured', `"${slug}" has no Official Account`);
+  if (!qr.enabled) throw new IamError('method_unavailable', `"${slug}" has its QR code switched off`);
+  return mp;
+}

@@ -1,0 +1,48 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { z } from 'zod';
+import { Clock } from '../clock.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { BaseTokens } from '../wechat/base-token.js';
+import { WechatSns } from '../wechat/sns.js';
+import type { WechatApp } from '../wechat/wechat-app.js';
+import { WechatHttp } from '../wechat/wechat-http.js';
+
+const qrCodeAnswer = z.object({ url: z.string().min(1).max(1024) });
+const unionid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
+const followerAnswer = z.object({ unionid: unionid.optional() });
+
+/** This application's one way to WeChat: its connections are closed with the module. */
+@Injectable()
+export class WechatGateway implements OnModuleDestroy {
+  readonly http: WechatHttp;
+  readonly sns: WechatSns;
+  readonly baseTokens: BaseTokens;
+
+  constructor(@Inject(IAM_OPTIONS) { wechat }: ResolvedIamOptions, clock: Clock) {
+    const { endpoints, allowLoopback, timeout } = wechat;
+    this.http = new WechatHttp({ endpoints, allowLoopback, timeoutMs: timeout });
+    this.sns = new WechatSns(this.http);
+    this.baseTokens = new BaseTokens(this.http, () => clock.now());
+  }
+
+  /** A temporary QR code with a text scene (protocol E.3); gives what the code says, to be drawn by us. */
+  async createSceneQrCode(app: WechatApp, scene: string, seconds: number): Promise<string> {
+    const body = {
+      expire_seconds: seconds,
+      action_name: 'QR_STR_SCENE',
+      action_info: { scene: { scene_str: scene } },
+    };
+    return (await this.baseTokens.call(app, { path: '/cgi-bin/qrcode/create', body }, qrCodeAnswer)).url;
+  }
+
+  /** What WeChat says of a follower (protocol E.4): since 2021 the unionid and no profile. */
+  async readFollower(app: WechatApp, openid: string): Promise<{ readonly unionid: string | null }> {
+    const call = { path: '/cgi-bin/user/info', query: { openid, lang: 'zh_CN' }, repeatable: true };
+    const answer = await this.baseTokens.call(app, call, followerAnswer);
+    return { unionid: answer.unionid ?? null };
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.http.close();
+  }
+}

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import type { LoginStatus } from './login.entity.js';
+
+/** A device authorization as its row stands; `is_live` is the database's clock speaking. */
+export const followLoginRow = z.object({
+  id: z.string(),
+  status: z.custom<LoginStatus>((value) => typeof value === 'string'),
+  error: z.string().nullable(),
+  provider: z.string(),
+  appid: z.string(),
+  openid: z.string().nullable(),
+  client_id: z.string(),
+  redirect_uri: z.string().nullable(),
+  code_challenge: z.string().nullable(),
+  user_code: z.string().nullable(),
+  confirmation: z.enum(['tap', 'number', 'none']).nullable(),
+  number_tries: z.number(),
+  ip: z.string().nullable(),
+  user_agent: z.string().nullable(),
+  created_at: z.date(),
+  is_live: z.boolean(),
+});
+
+/** See `followLoginRow`. */
+export type FollowLogin = Readonly<z.infer<typeof followLoginRow>>;
+
+/** What a waiting browser is told; `done` means that another request has collected the sign-in already. */
+export type FollowState = 'pending' | 'scanned' | 'confirmed' | 'denied' | 'expired' | 'failed' | 'done';
+
+/** The state of a login for its browser. Expiry is not written anywhere: it is read from the clock. */
+export function followStateOf({ status, is_live }: Pick<FollowLogin, 'status' | 'is_live'>): FollowState {
+  switch (status) {
+    case 'denied':
+    case 'failed':
+    case 'expired':
+      return status;
+    case 'consumed':
+    case 'binding':
+      return 'done';
+    case 'authenticated':
+    case 'confirmed':
+      return is_live ? 'confirmed' : 'expired';
+    case 'pending':
+    case 'scanned':
+      return is_live ? status : 'expired';
+  }
+}

@@ -1,0 +1,238 @@
+import { randomInt } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
+import { sha256 } from '../crypto/hash.js';
+import { randomAlphanumeric } from '../crypto/random.js';
+import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
+import type { IamErrorCode } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { inboxParameters, type InboxEvent } from '../inbox/inbox-statements.js';
+import type { Subject } from '../users/subject.js';
+import type { Resolution } from '../users/users.service.js';
+import { followLoginRow, type FollowLogin } from './follow-login.js';
+import {
+  answerNumberSql,
+  authenticateFollowSql,
+  consumeFollowSql,
+  decideSql,
+  failFollowSql,
+  followsSql,
+  numberTargetSql,
+  scanSql,
+  startFollowSql,
+  wrongNumberSql,
+} from './follow-statements.js';
+
+/** Life of a QR code, in seconds. */
+export const QR_SECONDS = 300;
+
+/** Marks a scene as ours among those of the host; with 43 random characters it stays under WeChat's 64. */
+const SCENE_TAG = 'iam:';
+const NUMBER_TRIES = 3;
+const CODE_SECONDS = 60;
+
+/** Who asks for a QR code. */
+export interface FollowStart {
+  readonly provider: IdentityProvider;
+  readonly appid: string;
+  readonly clientId: string;
+  /** Of the sign-in page, which ends in a code; absent for a client that polls for tokens. */
+  readonly redirectUri?: string;
+  readonly codeChallenge?: string;
+  readonly origin: RequestOrigin;
+}
+
+/** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
+export interface ScanOutcome {
+  readonly loginId: string;
+  readonly outcome: 'owned' | 'taken' | 'over';
+  readonly status: string;
+}
+
+/** What a typed number did. */
+export type NumberOutcome = 'confirmed' | 'wrong' | 'denied';
+
+const scanRow = z.object({ id: z.string(), status: z.string(), outcome: z.enum(['owned', 'taken', 'over']) });
+const idRow = z.object({ id: z.string() });
+const numberTarget = z.object({ id: z.string(), user_code: z.string(), number_tries: z.number() });
+const numberResult = z.object({ result: z.object({ number: z.enum(['confirmed', 'wrong', 'denied']) }) });
+
+/** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
+@Injectable()
+export class FollowLogins {
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** Stores the attempt, before WeChat is asked for its QR code, so that no scan can come too early. */
+  async start(
+    start: FollowStart,
+  ): Promise<{ readonly loginId: string; readonly scene: string; readonly userCode: string }> {
+    const loginId = uuidv7();
+    const scene = `${SCENE_TAG}${randomAlphanumeric(43)}`;
+    const userCode = String(randomInt(10_000)).padStart(4, '0');
+    await this.dataSource.query(startFollowSql, [
+      loginId,
+      sha256(scene),
+      userCode,
+      start.provider.slug,
+      start.appid,
+      start.clientId,
+      start.redirectUri ?? null,
+      start.codeChallenge ?? null,
+      QR_SECONDS,
+      start.origin.ip,
+      start.origin.userAgent,
+    ]);
+    return { loginId, scene, userCode };
+  }
+
+  /** True for a scene of ours; the others are the host's. */
+  isOurScene(scene: string): boolean {
+    return scene.startsWith(SCENE_TAG);
+  }
+
+  /** Records a scan together with its inbox row: one round trip. Null: no login has this scene. */
+  async scan(provider: IdentityProvider, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
+    const row = await queryRow(this.dataSource, scanRow, scanSql, [
+      ...inboxParameters(event, { status: 'done' }),
+      sha256(scene),
+      provider.slug,
+      event.openid,
+      provider.qr.confirmation,
+      ...auditParameters({
+        action: 'login.scanned',
+        provider: provider.slug,
+        detail: { openid: event.openid },
+      }),
+    ]);
+    return row === null ? null : { loginId: row.id, outcome: row.outcome, status: row.status };
+  }
+
+  /** Takes a typed number for the login that this follower scanned. Null: none waits for a number, or this is none. */
+  async answerNumber(
+    provider: IdentityProvider,
+    text: string,
+    event: InboxEvent,
+  ): Promise<AnsweredNumber | null> {
+    if (!/^\d{4}$/.test(text)) return null;
+    const target = await queryRow(this.dataSource, numberTarget, numberTargetSql, [
+      provider.slug,
+      event.openid,
+    ]);
+    if (target === null) return null;
+    const outcome = judgeNumber(target, text);
+    const status = outcome === 'wrong' ? 'scanned' : outcome;
+    const stored = await queryRow(this.dataSource, numberResult, answerNumberSql, [
+      ...inboxParameters(event, { status: 'done', result: { number: outcome } }),
+      target.id,
+      target.number_tries,
+      status,
+      ...auditParameters({
+        action: `login.number_${outcome}`,
+        provider: provider.slug,
+        detail: { openid: event.openid },
+      }),
+    ]);
+    return { loginId: target.id, outcome: stored?.result.number ?? outcome };
+  }
+
+  /** The phone's decision, by the scanner alone and once; false when there was nothing left to decide. */
+  async decide(
+    login: Pick<FollowLogin, 'id' | 'provider'>,
+    openid: string,
+    decision: 'confirmed' | 'denied',
+    origin: RequestOrigin,
+  ): Promise<boolean> {
+    const row = await queryRow(this.dataSource, idRow, decideSql, [
+      login.id,
+      openid,
+      decision,
+      ...auditParameters({
+        action: `login.${decision}`,
+        provider: login.provider,
+        origin,
+        detail: { openid },
+      }),
+    ]);
+    return row !== null;
+  }
+
+  /** As `decide`, where agreeing takes the number that the PC shows; after three wrong ones the login is denied. */
+  async decideByNumber(
+    login: FollowLogin,
+    openid: string,
+    text: string,
+    origin: RequestOrigin,
+  ): Promise<NumberOutcome> {
+    const { id, user_code, number_tries } = login;
+    const outcome = judgeNumber({ user_code, number_tries }, text);
+    if (outcome !== 'wrong') {
+      await this.decide(login, openid, outcome, origin);
+      return outcome;
+    }
+    await this.dataSource.query(wrongNumberSql, [id, openid, number_tries]);
+    return 'wrong';
+  }
+
+  /** WeChat gave no QR code. */
+  async fail(loginId: string, error: IamErrorCode): Promise<void> {
+    await this.dataSource.query(failFollowSql, [loginId, error]);
+  }
+
+  /** The logins with these ids, as they stand; one round trip however many. */
+  findAll(loginIds: readonly string[]): Promise<FollowLogin[]> {
+    return queryRows(this.dataSource, followLoginRow, followsSql, [loginIds]);
+  }
+
+  /** The login with this id. */
+  async find(loginId: string): Promise<FollowLogin | null> {
+    const [login] = await this.findAll([loginId]);
+    return login ?? null;
+  }
+
+  /** Stores whom the follower is; as `Logins.authenticate` for a redirect sign-in. */
+  async authenticate(
+    executor: SqlExecutor,
+    login: FollowLogin,
+    proof: { readonly subject: Subject; readonly resolution: Resolution },
+  ): Promise<void> {
+    const { subject, resolution } = proof;
+    const isUser = resolution.kind === 'user';
+    await executor.query(authenticateFollowSql, [
+      login.id,
+      isUser ? resolution.userId : null,
+      isUser && resolution.isNewUser,
+      isUser ? null : JSON.stringify(subject),
+      CODE_SECONDS,
+      ...auditParameters({
+        action: isUser && resolution.isNewUser ? 'user.signed_up' : 'login.authenticated',
+        clientId: login.client_id,
+        provider: login.provider,
+        origin: { ip: login.ip, userAgent: login.user_agent },
+        detail: { method: 'follow', appid: login.appid },
+      }),
+    ]);
+  }
+
+  /** Takes a confirmed login as the proof of a follow, once. */
+  async consume(loginId: string): Promise<boolean> {
+    return (await queryRow(this.dataSource, idRow, consumeFollowSql, [loginId])) !== null;
+  }
+}
+
+/** A typed number and the login it was typed for. */
+export interface AnsweredNumber {
+  readonly loginId: string;
+  readonly outcome: NumberOutcome;
+}
+
+function judgeNumber(
+  { user_code, number_tries }: Pick<FollowLogin, 'user_code' | 'number_tries'>,
+  text: string,
+): NumberOutcome {
+  if (text === user_code) return 'confirmed';
+  return number_tries + 1 >= NUMBER_TRIES ? 'denied' : 'wrong';
+}

@@ -1,0 +1,165 @@
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import type { FollowLogin } from './follow-login.js';
+import { FollowLogins } from './follow-logins.service.js';
+
+const TICK_MS = 1_000;
+/** New and hinted logins are asked for together, this long after the first of them. */
+const GATHER_MS = 20;
+/** A login nobody has asked about for this long is no longer watched. */
+const FORGET_MS = 20_000;
+
+type Listener = (login: FollowLogin | null) => void;
+
+interface Watched {
+  state: FollowLogin | null | undefined;
+  lastAsked: number;
+  lastPoll: number;
+  readonly once: Set<Listener>;
+  readonly always: Set<Listener>;
+}
+
+/**
+ * What waiting browsers wait for: one query per tick for all of this process, none while nobody waits. A webhook that
+ * lands here speeds its login up by `hint`; one that lands on another replica is seen at the next tick.
+ */
+@Injectable()
+export class LoginWatch implements OnModuleDestroy {
+  private readonly logger = new Logger(LoginWatch.name);
+  private readonly watched = new Map<string, Watched>();
+  private readonly urgent = new Set<string>();
+  private tick: NodeJS.Timeout | undefined;
+  private gathering: NodeJS.Timeout | undefined;
+
+  constructor(private readonly follows: FollowLogins) {}
+
+  /** The login as of the last tick, or of the next one if it is new here; null when there is no such login. */
+  async current(loginId: string): Promise<FollowLogin | null> {
+    const entry = this.entryOf(loginId);
+    if (entry.state !== undefined) return entry.state;
+    return new Promise((resolve) => {
+      entry.once.add(resolve);
+      this.hint(loginId);
+    });
+  }
+
+  /** Calls `listener` with the login now and whenever it changes; the returned function ends that. */
+  subscribe(loginId: string, listener: Listener): () => void {
+    const entry = this.entryOf(loginId);
+    entry.always.add(listener);
+    if (entry.state === undefined) this.hint(loginId);
+    else listener(entry.state);
+    return () => entry.always.delete(listener);
+  }
+
+  /** Starts with what is known already, so that the first poll costs nothing. */
+  begin(login: FollowLogin): void {
+    this.entryOf(login.id).state = login;
+  }
+
+  /** Something has happened to this login: look at once. */
+  hint(loginId: string): void {
+    if (!this.watched.has(loginId)) return;
+    this.urgent.add(loginId);
+    this.gathering ??= setTimeout(() => {
+      this.gathering = undefined;
+      void this.lookAtUrgent();
+    }, GATHER_MS);
+  }
+
+  /** Milliseconds since this login was last polled here; counts this call as a poll. */
+  sinceLastPoll(loginId: string): number {
+    const entry = this.entryOf(loginId);
+    const now = performance.now();
+    const elapsed = now - entry.lastPoll;
+    entry.lastPoll = now;
+    return elapsed;
+  }
+
+  /** This process collected the login; nobody else here needs to hear of it from the database. */
+  forget(loginId: string): void {
+    this.watched.delete(loginId);
+  }
+
+  /** How many logins are waited for. */
+  get size(): number {
+    return this.watched.size;
+  }
+
+  onModuleDestroy(): void {
+    clearTimeout(this.tick);
+    clearTimeout(this.gathering);
+    for (const { once, always } of this.watched.values()) tell([...once, ...always], null);
+    this.watched.clear();
+  }
+
+  private entryOf(loginId: string): Watched {
+    const known = this.watched.get(loginId);
+    if (known !== undefined) {
+      known.lastAsked = performance.now();
+      return known;
+    }
+    const entry: Watched = {
+      state: undefined,
+      lastAsked: performance.now(),
+      lastPoll: Number.NEGATIVE_INFINITY,
+      once: new Set(),
+      always: new Set(),
+    };
+    this.watched.set(loginId, entry);
+    this.scheduleTick();
+    return entry;
+  }
+
+  private scheduleTick(): void {
+    if (this.tick !== undefined || this.watched.size === 0) return;
+    this.tick = setTimeout(() => {
+      this.forgetIdle();
+      void this.look([...this.watched.keys()]).finally(() => {
+        this.tick = undefined;
+        this.scheduleTick();
+      });
+    }, TICK_MS);
+    this.tick.unref();
+  }
+
+  private async lookAtUrgent(): Promise<void> {
+    const ids = [...this.urgent];
+    this.urgent.clear();
+    await this.look(ids);
+  }
+
+  /** A database that does not answer leaves everybody waiting for the next tick. */
+  private async look(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    try {
+      const found = new Map((await this.follows.findAll(ids)).map((login) => [login.id, login]));
+      for (const id of ids) this.update(id, found.get(id) ?? null);
+    } catch (error) {
+      this.logger.warn(`waiting logins could not be read: ${String(error)}`);
+    }
+  }
+
+  private update(id: string, state: FollowLogin | null): void {
+    const entry = this.watched.get(id);
+    if (entry === undefined) return;
+    const before = entry.state;
+    entry.state = state;
+    tell(entry.once, state);
+    entry.once.clear();
+    const isNews =
+      before === undefined || before?.status !== state?.status || before?.is_live !== state?.is_live;
+    if (isNews) tell(entry.always, state);
+  }
+
+  private forgetIdle(): void {
+    const horizon = performance.now() - FORGET_MS;
+    for (const [id, entry] of this.watched) {
+      if (entry.lastAsked < horizon && entry.always.size === 0 && entry.once.size === 0)
+        this.watched.delete(id);
+    }
+  }
+}
+
+function tell(listeners: Iterable<Listener>, state: FollowLogin | null): void {
+  for (const listener of listeners) listener(state);
+}
