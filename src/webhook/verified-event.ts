@@ -1,0 +1,76 @@
+import { emptyFields, type MessageFields } from './message-fields.js';
+
+/**
+ * A message or event that WeChat signed, in WeChat's own names (protocol F.5). What it says of itself is text, except
+ * `CreateTime`; what it nests is kept as it came.
+ */
+export interface VerifiedEvent {
+  /** The account's raw id, `gh_…`. */
+  readonly ToUserName: string;
+  /** The person's openid; in changes of authorization WeChat's own account. */
+  readonly FromUserName: string;
+  /** Unix seconds; 0 when the message names none. */
+  readonly CreateTime: number;
+  /** `event`, or the kind of message: `text`, `image`… */
+  readonly MsgType: string;
+  readonly Event?: string;
+  readonly EventKey?: string;
+  readonly Ticket?: string;
+  readonly Content?: string;
+  readonly MsgId?: string;
+  /** In changes of authorization: whom they concern. */
+  readonly OpenID?: string;
+  readonly AppID?: string;
+  readonly RevokeInfo?: string;
+  readonly [field: string]: unknown;
+}
+
+const SCENE_PREFIX = 'qrscene_';
+
+/** The event in a message; null for a message that says neither what it is nor what happened. */
+export function toVerifiedEvent(fields: MessageFields): VerifiedEvent | null {
+  const event = emptyFields();
+  for (const [name, value] of Object.entries(fields))
+    event[name] = typeof value === 'number' ? String(value) : value;
+  event['CreateTime'] = Number(textOf(fields, 'CreateTime')) || 0;
+  for (const name of ['ToUserName', 'FromUserName', 'MsgType']) event[name] = textOf(fields, name);
+  for (const name of optionalTexts) if (typeof event[name] !== 'string') Reflect.deleteProperty(event, name);
+  return isEvent(event) && eventName(event) !== '' ? event : null;
+}
+
+/** What happened: `Event` of an event (`SCAN`, `subscribe`), `MsgType` of a message (`text`). */
+export function eventName({ MsgType, Event }: VerifiedEvent): string {
+  return MsgType.toLowerCase() === 'event' ? (Event ?? '') : MsgType;
+}
+
+/**
+ * The scene of the QR code that was scanned; null when none was. WeChat writes `qrscene_` before it on `subscribe` only:
+ * a scene that itself begins so is legal, and other keys of `subscribe` are no scenes.
+ */
+export function sceneOf(event: VerifiedEvent): string | null {
+  const { EventKey: key = '' } = event;
+  const name = eventName(event);
+  if (name === 'SCAN') return key === '' ? null : key;
+  return name === 'subscribe' && key.startsWith(SCENE_PREFIX) ? key.slice(SCENE_PREFIX.length) : null;
+}
+
+const optionalTexts = [
+  'Event',
+  'EventKey',
+  'Ticket',
+  'Content',
+  'MsgId',
+  'OpenID',
+  'AppID',
+  'RevokeInfo',
+] as const satisfies (keyof VerifiedEvent)[];
+
+function textOf(fields: MessageFields, name: string): string {
+  const value = fields[name];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+/** What `toVerifiedEvent` has just made sure of. */
+function isEvent(event: Record<string, unknown>): event is Record<string, unknown> & VerifiedEvent {
+  return typeof event['CreateTime'] === 'number' && typeof event['MsgType'] === 'string';
+}
