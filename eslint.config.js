@@ -8,15 +8,32 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
  */
 const edges = ['oauth', 'follow', 'webhook', 'account', 'admin'];
 const shared = ['http', 'strategies', 'gateway'];
-const state = ['logins', 'identity-providers', 'users', 'sessions', 'roles', 'audit', 'hooks', 'cleanup', 'inbox', 'rate-limits'];
+const state = [
+  'logins',
+  'identity-providers',
+  'users',
+  'sessions',
+  'roles',
+  'audit',
+  'hooks',
+  'cleanup',
+  'inbox',
+  'rate-limits',
+];
 const pure = ['wechat', 'crypto', 'database'];
 const src = (folders) => folders.map((folder) => `./src/${folder}`);
+const composition = [
+  './src/iam.module.ts',
+  './src/iam.providers.ts',
+  './src/iam.async-options.ts',
+  './src/index.ts',
+];
 const layers = [
-  { target: src(shared), from: [...src(edges), './src/iam.module.ts', './src/index.ts'] },
-  { target: src(state), from: [...src([...edges, ...shared]), './src/iam.module.ts', './src/index.ts'] },
+  { target: src(shared), from: [...src(edges), ...composition] },
+  { target: src(state), from: [...src([...edges, ...shared]), ...composition] },
   {
     target: src(pure),
-    from: [...src([...edges, ...shared, ...state]), './src/iam.module.ts', './src/index.ts'],
+    from: [...src([...edges, ...shared, ...state]), ...composition],
   },
   {
     target: src([
@@ -27,9 +44,9 @@ const layers = [
       'iam.error-texts.ts',
       'clock.ts',
     ]),
-    from: [...src([...edges, ...shared, ...state]), './src/iam.module.ts', './src/index.ts'],
+    from: [...src([...edges, ...shared, ...state]), ...composition],
   },
-  { target: src(edges), from: ['./src/iam.module.ts', './src/index.ts'] },
+  { target: src(edges), from: composition },
   { target: ['./src/users'], from: src(['logins', 'sessions']) },
   { target: ['./src'], from: ['./emulator', './example', './bench', './test', './cli'] },
   { target: ['./migrations'], from: ['./src', './emulator', './example', './bench', './test', './cli'] },

@@ -8,7 +8,8 @@ export { Public } from './http/public.decorator.js';
 export { iamEntities } from './iam.entities.js';
 export { errorCatalogue, IamError, type IamErrorCode } from './iam.error.js';
 export type { IamHooks, SignIn, SignUp, SignUpDecision } from './iam.hooks.js';
-export { IamModule, type IamAsyncOptions, type IamOptionsFactory } from './iam.module.js';
+export type { IamAsyncOptions, IamOptionsFactory } from './iam.async-options.js';
+export { IamModule } from './iam.module.js';
 export type {
   IamClient,
   IamOptions,

@@ -1,0 +1,119 @@
+import { type Provider } from '@nestjs/common';
+import { IamUsers } from './account/iam-users.service.js';
+import { MeController } from './account/me.controller.js';
+import { Cleanup } from './cleanup/cleanup.service.js';
+import { Clock } from './clock.js';
+import { Confirm } from './follow/confirm.service.js';
+import { ConfirmCookies } from './follow/confirm-cookies.service.js';
+import { DeviceAuthorizationController } from './follow/device-authorization.controller.js';
+import { DeviceAuthorization } from './follow/device-authorization.service.js';
+import { FollowCollect } from './follow/follow-collect.service.js';
+import { FollowEvents } from './follow/follow-events.service.js';
+import { FollowProof } from './follow/follow-proof.service.js';
+import { FollowSignIn } from './follow/follow-sign-in.service.js';
+import { FollowStart } from './follow/follow-start.service.js';
+import { FollowTokens } from './follow/follow-tokens.service.js';
+import { FollowController } from './follow/follow.controller.js';
+import { Follower } from './follow/follower.service.js';
+import { WechatApi } from './gateway/wechat-api.service.js';
+import { WechatGateway } from './gateway/wechat-gateway.service.js';
+import { HookRunner } from './hooks/hook-runner.js';
+import { AnswerWriter } from './http/answer-writer.js';
+import { BodyMiddleware } from './http/body.middleware.js';
+import { EarlyErrors } from './http/early-errors.service.js';
+import { OAuthErrorFilter, ProblemFilter } from './http/error.filter.js';
+import { IamGuard } from './http/iam.guard.js';
+import { IamUrls } from './http/iam-urls.service.js';
+import { IdentityProviders } from './identity-providers/identity-providers.service.js';
+import { FollowLogins } from './logins/follow-logins.service.js';
+import { LoginWatch } from './logins/login-watch.service.js';
+import { Logins } from './logins/logins.service.js';
+import { Redemption } from './logins/redemption.service.js';
+import { AttemptCookies } from './oauth/attempt-cookies.service.js';
+import { Authorize } from './oauth/authorize.service.js';
+import { Callback } from './oauth/callback.service.js';
+import { Clients } from './oauth/clients.service.js';
+import { Metadata } from './oauth/metadata.service.js';
+import { OAuthController } from './oauth/oauth.controller.js';
+import { ProviderList } from './oauth/provider-list.service.js';
+import { Revocation } from './oauth/revocation.service.js';
+import { TokenController } from './oauth/token.controller.js';
+import { Token } from './oauth/token.service.js';
+import { RateLimits } from './rate-limits/rate-limits.service.js';
+import { UserRoles } from './roles/user-roles.service.js';
+import { AccessTokens } from './sessions/access-tokens.service.js';
+import { Sessions } from './sessions/sessions.service.js';
+import { SigningKeys } from './sessions/signing-keys.service.js';
+import { WechatStrategies } from './strategies/wechat-strategies.service.js';
+import { Profiles } from './users/profiles.service.js';
+import { USER_MERGE_STEPS } from './users/user-merge-steps.js';
+import { Users } from './users/users.service.js';
+
+const edges = [
+  Clients,
+  AttemptCookies,
+  Authorize,
+  Callback,
+  Token,
+  Revocation,
+  Metadata,
+  ProviderList,
+  IamUsers,
+];
+const follow = [
+  Confirm,
+  ConfirmCookies,
+  DeviceAuthorization,
+  FollowCollect,
+  FollowEvents,
+  FollowProof,
+  FollowSignIn,
+  FollowStart,
+  FollowTokens,
+  Follower,
+];
+const shared = [
+  AnswerWriter,
+  ProblemFilter,
+  OAuthErrorFilter,
+  EarlyErrors,
+  IamUrls,
+  IamGuard,
+  BodyMiddleware,
+  WechatApi,
+  WechatGateway,
+  WechatStrategies,
+];
+const state = [
+  FollowLogins,
+  LoginWatch,
+  RateLimits,
+  IdentityProviders,
+  Logins,
+  Redemption,
+  Users,
+  Profiles,
+  Sessions,
+  AccessTokens,
+  SigningKeys,
+  UserRoles,
+];
+const background = [Clock, HookRunner, Cleanup];
+
+const mergeSteps: Provider = {
+  provide: USER_MERGE_STEPS,
+  useFactory: (...steps: unknown[]) => steps,
+  inject: [UserRoles, Logins, Sessions, HookRunner],
+};
+
+/** Every controller of the module. */
+export const iamControllers = [
+  OAuthController,
+  TokenController,
+  DeviceAuthorizationController,
+  FollowController,
+  MeController,
+];
+
+/** Every provider that needs nothing but the options and the host's DataSource. */
+export const iamProviders: Provider[] = [mergeSteps, ...edges, ...follow, ...shared, ...state, ...background];
