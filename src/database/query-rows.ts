@@ -1,12 +1,25 @@
 import type { z } from 'zod';
+import { retryTransient } from './retry-transient.js';
 
-/** What can run SQL: a `DataSource` (its own connection per statement) or the `EntityManager` of a transaction. */
+/** What can run SQL: a `DataSource` (each statement a transaction of its own) or the `EntityManager` of a transaction. */
 export interface SqlExecutor {
   query(sql: string, parameters?: unknown[]): Promise<unknown>;
+  /** What an `EntityManager` in a transaction has. */
+  readonly queryRunner?: object | undefined;
+}
+
+/** One round trip whose rows, if any, do not matter; repeated like `inTransaction` when it is its own transaction. */
+export async function execute(
+  executor: SqlExecutor,
+  sql: string,
+  parameters: readonly unknown[],
+): Promise<unknown> {
+  const run = () => executor.query(sql, [...parameters]);
+  return executor.queryRunner === undefined ? retryTransient(run) : run();
 }
 
 /**
- * One round trip whose rows are checked by `schema`. The statement must end in a SELECT or be an INSERT … RETURNING:
+ * As `execute`, with rows that are checked by `schema`. The statement must end in a SELECT or be an INSERT … RETURNING:
  * TypeORM returns `[rows, count]` for a top-level UPDATE or DELETE.
  */
 export async function queryRows<T>(
@@ -15,8 +28,7 @@ export async function queryRows<T>(
   sql: string,
   parameters: readonly unknown[],
 ): Promise<T[]> {
-  const rows = await executor.query(sql, [...parameters]);
-  return schema.array().parse(rows);
+  return schema.array().parse(await execute(executor, sql, parameters));
 }
 
 /** As `queryRows`, for a statement that yields at most one row. */

@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
 import { Mac } from '../crypto/mac.js';
-import { queryRow } from '../database/query-rows.js';
+import { execute, queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
@@ -64,7 +64,7 @@ export class Sessions {
 
   /** Ends a session of this client; ending it twice, or one that never was, is no error (RFC 7009 §2.2). */
   async revoke(sessionId: string, clientId: string, origin: RequestOrigin): Promise<void> {
-    await this.dataSource.query(endSql, [
+    await execute(this.dataSource, endSql, [
       sessionId,
       clientId,
       'revoked',
