@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { queryRows } from '../database/query-rows.js';
+import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { LostRace } from './write-subject.js';
 
@@ -14,14 +14,15 @@ const locked = z.object({ id: z.string(), status: z.string(), external_id: z.str
 
 /**
  * Merges two active users into the older. Both rows are locked in id order, so merges of the same pair queue.
- * @returns the id of the user that stays
+ * @returns the id of the user that stays; null when each owns another unionid of one scope: two people by WeChat's word
  */
 export async function mergeUsers(
   manager: EntityManager,
   pair: readonly [string, string],
   steps: readonly UserMergeStep[],
-): Promise<string> {
+): Promise<string | null> {
   const [older, younger] = await lockPair(manager, pair);
+  if (await areTwoPeople(manager, older.id, younger.id)) return null;
   await moveOwnRows(manager, younger.id, older.id);
   for (const step of steps) await step.onMerge(younger.id, older.id, manager);
   await manager.query(
@@ -62,6 +63,19 @@ async function lockPair(manager: EntityManager, pair: readonly [string, string])
   if (disabled !== undefined)
     throw new IamError('user_disabled', `user ${disabled.id} is disabled and is not merged`);
   return [first, second] as const;
+}
+
+async function areTwoPeople(manager: EntityManager, one: string, other: string): Promise<boolean> {
+  const row = await queryRow(
+    manager,
+    z.object({ differ: z.boolean() }),
+    `SELECT EXISTS (
+       SELECT 1 FROM iam.unions a JOIN iam.unions b ON b.union_scope = a.union_scope AND b.unionid <> a.unionid
+       WHERE a.user_id = $1 AND b.user_id = $2
+     ) AS differ`,
+    [one, other],
+  );
+  return row?.differ === true;
 }
 
 async function moveOwnRows(manager: EntityManager, from: string, to: string): Promise<void> {

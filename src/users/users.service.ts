@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
-import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import type { SqlExecutor } from '../database/query-rows.js';
 import { HookRunner } from '../hooks/hook-runner.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -104,19 +103,19 @@ export class Users {
       await linkSubject(manager, subject, options.owner);
       return this.recorded(manager, options, options.owner);
     }
-    if (await ownsAnotherUnionid(manager, byIdentity, subject))
-      return this.refuseMerge(manager, subject, options);
     const survivor = await mergeUsers(manager, [byIdentity, byUnion], this.mergeSteps);
+    if (survivor === null) return this.refuseMerge(manager, subject, options);
     await linkSubject(manager, subject, survivor);
     return this.recorded(manager, options, survivor);
   }
 
-  /** Two people by WeChat's own word stay two users; the identity decides who signs in. */
+  /** Two people stay two users; the identity decides who signs in. */
   private async refuseMerge(
     manager: EntityManager,
     subject: Subject,
     options: ResolveOptions & { owner: string },
   ): Promise<Resolution> {
+    await linkSubject(manager, { ...subject, unionid: null }, options.owner);
     await recordAudit(manager, {
       action: 'user.merge_refused',
       userId: options.owner,
@@ -134,12 +133,23 @@ export class Users {
       return { kind: 'bind' };
     }
     const start = await this.startOf(subject);
-    return inTransaction(this.dataSource, async (manager) => {
-      const userId = await createUserOf(manager, subject, start).catch(translateTakenExternalId);
+    const create = async (manager: EntityManager): Promise<Resolution> => {
+      const userId = await createUserOf(manager, subject, start);
       const resolution: Resolution = { kind: 'user', userId, isNewUser: true };
       await options.record(manager, resolution);
       return resolution;
-    });
+    };
+    return inTransaction(this.dataSource, create).catch((error: unknown) =>
+      this.explainTaken(subject, error),
+    );
+  }
+
+  /** The host's external id is taken: by another sign-in of the same person, which then was first, or by somebody else. */
+  private async explainTaken(subject: Subject, cause: unknown): Promise<never> {
+    if (!isUniqueViolation(cause)) throw cause;
+    const { identity_user_id, union_user_id } = await this.find(subject);
+    if (identity_user_id !== null || union_user_id !== null) throw new LostRace();
+    throw new IamError('identity_conflict', 'the external id belongs to another user', { cause });
   }
 
   private async startOf(subject: Subject): Promise<NewUser> {
@@ -176,24 +186,4 @@ function isSettled(subject: Subject, holder: SubjectHolder): boolean {
     subject.unionid === null ||
     (holder.identity_has_union && holder.union_user_id === holder.identity_user_id);
   return holder.identity_user_id !== null && unionIsKnown && subject.profile === null;
-}
-
-function translateTakenExternalId(cause: unknown): never {
-  if (isUniqueViolation(cause))
-    throw new IamError('identity_conflict', 'the external id belongs to another user', { cause });
-  throw cause;
-}
-
-async function ownsAnotherUnionid(
-  manager: EntityManager,
-  userId: string,
-  subject: Subject,
-): Promise<boolean> {
-  const other = await queryRow(
-    manager,
-    z.object({ exists: z.boolean() }),
-    'SELECT EXISTS (SELECT 1 FROM iam.unions WHERE user_id = $1 AND union_scope = $2 AND unionid <> $3) AS exists',
-    [userId, subject.unionScope, subject.unionid],
-  );
-  return other?.exists === true;
 }

@@ -50,14 +50,20 @@ export async function createUserOf(executor: SqlExecutor, subject: Subject, user
   return userId;
 }
 
+/**
+ * `owner` locks the user first, as a merge does, and excludes one that was merged or disabled since it was found; then the
+ * same order as above.
+ */
 const linkSql = `
-  WITH new_union AS (
-    INSERT INTO iam.unions (union_scope, unionid, user_id) SELECT $6, $7::text, $1 WHERE $7::text IS NOT NULL
+  WITH owner AS (
+    SELECT id FROM iam.users WHERE id = $1 AND status = 'active' FOR KEY SHARE
+  ), new_union AS (
+    INSERT INTO iam.unions (union_scope, unionid, user_id) SELECT $6::text, $7::text, id FROM owner WHERE $7::text IS NOT NULL
     ON CONFLICT (union_scope, unionid) DO UPDATE SET user_id = unions.user_id WHERE unions.user_id = EXCLUDED.user_id
     RETURNING 1
   ), new_identity AS (
     INSERT INTO iam.identities AS i (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
-    VALUES ($2, $1, $3, $8, $4, $5, $6, $7, ${profileReadAt})
+    SELECT $2::uuid, id, $3::text, $8::text, $4::text, $5::text, $6::text, $7::text, ${profileReadAt} FROM owner
     ON CONFLICT (appid, openid) DO UPDATE SET
       union_scope = CASE WHEN EXCLUDED.unionid IS NULL THEN i.union_scope ELSE EXCLUDED.union_scope END,
       unionid = COALESCE(EXCLUDED.unionid, i.unionid),
@@ -70,7 +76,10 @@ const linkSql = `
   )
   SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT count(*) FROM new_identity)::int AS identities`;
 
-/** Makes a subject and its unionid belong to a user and refreshes the profile. @throws LostRace when one belongs to another */
+/**
+ * Makes a subject and its unionid belong to a user and refreshes the profile.
+ * @throws LostRace when one belongs to another, or the user is no longer active
+ */
 export async function linkSubject(executor: SqlExecutor, subject: Subject, userId: string): Promise<void> {
   const row = await queryRow(executor, written, linkSql, [
     userId,
