@@ -2,15 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import { IamError } from '../iam.error.js';
 import { collectParameters } from './iam-request.js';
-import { keepBody } from './request-body.js';
+import { keepBody, keepBodyError } from './request-body.js';
 
 /** Form and JSON bodies of our endpoints are a few hundred bytes; this is generous. */
 const MAX_BYTES = 64 * 1024;
 const MAX_MILLISECONDS = 3_000;
 
 /**
- * Parses form and JSON bodies that the host's own parsers left alone (`bodyParser: false`, or Fastify, where this runs
- * first), so that our endpoints work whatever the host configured.
+ * Parses form and JSON bodies that the host's own parsers left alone or as text (`bodyParser: false`, or Fastify, where
+ * this runs first), so that our endpoints work whatever the host configured.
  */
 @Injectable()
 export class BodyMiddleware implements NestMiddleware {
@@ -19,38 +19,44 @@ export class BodyMiddleware implements NestMiddleware {
     _response: unknown,
     next: (error?: unknown) => void,
   ): Promise<void> {
-    if (
-      request.method === 'GET' ||
-      request.method === 'HEAD' ||
-      request.body !== undefined ||
-      request.readableEnded
-    ) {
-      next();
-      return;
-    }
-    try {
+    const type = request.headers['content-type'] ?? '';
+    if (typeof request.body === 'string' || Buffer.isBuffer(request.body))
+      keepBody(request, parseBody(request.body.toString('utf8'), type));
+    else if (isUnread(request)) {
       const text = await readText(request);
-      keepBody(request, parseBody(text, request.headers['content-type'] ?? ''));
+      if (text instanceof IamError) keepBodyError(request, text);
+      else keepBody(request, parseBody(text, type));
       forgetBody(request);
-      next();
-    } catch (error) {
-      next(error);
     }
+    next();
   }
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+function isUnread({ method, body, readableEnded }: IncomingMessage & { body?: unknown }): boolean {
+  return method !== 'GET' && method !== 'HEAD' && body === undefined && !readableEnded;
+}
+
+/**
+ * An error is returned, not thrown: the controller throws it, so that our filters answer and not the host's. The rest of
+ * a body that is too large is still taken in and dropped, for clients read the answer only when they have sent it all.
+ */
+async function readText(request: IncomingMessage): Promise<string | IamError> {
+  const timer = setTimeout(() => request.destroy(), MAX_MILLISECONDS);
+  request.once('close', () => clearTimeout(timer));
   const chunks: Buffer[] = [];
   let size = 0;
-  const timer = setTimeout(() => request.destroy(), MAX_MILLISECONDS);
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    const body: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+    for await (const chunk of body) {
       size += chunk.length;
-      if (size > MAX_BYTES) throw new IamError('payload_too_large', `more than ${MAX_BYTES} bytes`);
+      if (size > MAX_BYTES) {
+        request.resume();
+        return new IamError('payload_too_large', `more than ${MAX_BYTES} bytes`);
+      }
       chunks.push(chunk);
     }
-  } finally {
-    clearTimeout(timer);
+  } catch (cause) {
+    return new IamError('request_too_slow', 'the body did not arrive', { cause });
   }
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -17,12 +17,16 @@ abstract class ErrorFilter implements ExceptionFilter {
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
+    this.respond(thrown, http.getRequest(), http.getResponse());
+  }
+
+  /** The same for what was thrown before Nest had chosen a controller. */
+  respond(thrown: unknown, request: unknown, response: unknown): void {
     const error = toIamError(thrown);
     const correlationId = randomUUID();
     logFailure(this.logger, error, correlationId);
-    const response: unknown = http.getResponse();
     if (!this.writer.isSent(response))
-      this.writer.write(response, this.answer(error, readRequest(http.getRequest()), correlationId));
+      this.writer.write(response, this.answer(error, readRequest(request), correlationId));
   }
 
   protected abstract answer(error: IamError, request: IamRequest, correlationId: string): Answer;

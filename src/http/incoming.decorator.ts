@@ -1,7 +1,9 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { readRequest, type IamRequest } from './iam-request.js';
+import { assertBodyRead, readRequest, type IamRequest } from './iam-request.js';
 
-/** The request as an `IamRequest`. */
-export const Incoming = createParamDecorator((_options: unknown, context: ExecutionContext): IamRequest =>
-  readRequest(context.switchToHttp().getRequest()),
-);
+/** The request as an `IamRequest`. @throws IamError when its body could not be read */
+export const Incoming = createParamDecorator((_options: unknown, context: ExecutionContext): IamRequest => {
+  const request: unknown = context.switchToHttp().getRequest();
+  assertBodyRead(request);
+  return readRequest(request);
+});

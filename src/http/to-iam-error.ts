@@ -20,12 +20,21 @@ export function toIamError(thrown: unknown): IamError {
     });
   }
   if (thrown instanceof HttpException) return fromHttpException(thrown);
+  if (isClientError(thrown)) return fromStatus(thrown.status, thrown);
   return new IamError('internal_error', 'unexpected error', { cause: thrown });
 }
 
+/** What Express and its body parsers throw: an ordinary error with the status that it calls for. */
+export function isClientError(thrown: unknown): thrown is Error & { readonly status: number } {
+  if (!(thrown instanceof Error) || !('status' in thrown) || thrown instanceof HttpException) return false;
+  return typeof thrown.status === 'number' && thrown.status >= 400 && thrown.status < 500;
+}
+
 function fromHttpException(thrown: HttpException): IamError {
-  if (thrown.cause instanceof IamError) return thrown.cause;
-  const status = thrown.getStatus();
+  return thrown.cause instanceof IamError ? thrown.cause : fromStatus(thrown.getStatus(), thrown);
+}
+
+function fromStatus(status: number, cause: Error): IamError {
   const code = byStatus[status] ?? (status < 500 ? 'invalid_request' : 'internal_error');
-  return new IamError(code, thrown.message, { cause: thrown });
+  return new IamError(code, cause.message, { cause });
 }

@@ -1,0 +1,39 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { OAuthErrorFilter, ProblemFilter } from './error.filter.js';
+import { readRequest } from './iam-request.js';
+import { IamUrls } from './iam-urls.service.js';
+import { isClientError } from './to-iam-error.js';
+
+/** Endpoints whose errors are those of RFC 6749 §5.2. */
+const oauthEndpoints: readonly (string | null)[] = ['token', 'revoke', 'device_authorization'];
+
+/**
+ * On Express the host's body parsers and the router's decoding of paths come before our filters. What they refuse on our
+ * paths is answered here as our own errors are; every other error goes on to the host's filters.
+ */
+@Injectable()
+export class EarlyErrors implements OnModuleInit {
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly urls: IamUrls,
+    private readonly problems: ProblemFilter,
+    private readonly oauthErrors: OAuthErrorFilter,
+  ) {}
+
+  /** Now the routes are there and Nest's own error handler is not yet. */
+  onModuleInit(): void {
+    const { httpAdapter } = this.adapterHost as { httpAdapter?: HttpAdapterHost['httpAdapter'] };
+    if (httpAdapter?.getType() !== 'express') return;
+    // Express tells an error handler by its four parameters.
+    httpAdapter.use((error: unknown, request: unknown, response: unknown, next: (error: unknown) => void) => {
+      const endpoint = isClientError(error) ? this.urls.findEndpoint(readRequest(request).path) : null;
+      if (endpoint === null) next(error);
+      else this.filterFor(endpoint).respond(error, request, response);
+    });
+  }
+
+  private filterFor(endpoint: string): ProblemFilter | OAuthErrorFilter {
+    return oauthEndpoints.includes(endpoint) ? this.oauthErrors : this.problems;
+  }
+}
