@@ -7,4 +7,4 @@ export const iamMigrations = [
   CreateIamSchema1764000000000,
   AddWebhookInbox1764000001000,
   AddFollowLogins1764000002000,
-] as const;
+];
