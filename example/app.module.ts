@@ -1,0 +1,64 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { iamMigrations, IamModule } from 'nestjs-wechat-iam';
+import type { DataSourceOptions } from 'typeorm';
+import { migrateInTurn } from './database/migrate-in-turn.js';
+import { DemoController } from './demo/demo.controller.js';
+import { DEMO_LINKS, type DemoLinks } from './demo/demo-links.js';
+import { CreateOrders1764000000001 } from './orders/create-orders.migration.js';
+import { OrdersIamHooks } from './orders/orders-iam-hooks.js';
+import { OrdersModule } from './orders/orders.module.js';
+
+/** What differs between one run and the next. */
+export interface AppSettings {
+  readonly publicUrl: string;
+  readonly databaseUrl: string;
+  readonly key: string;
+  readonly wechat: { readonly api?: string; readonly open?: string; readonly mp?: string };
+  readonly rateLimits: 'on' | 'off';
+  readonly links: DemoLinks;
+}
+
+/** A tea shop with WeChat sign-in. */
+@Module({})
+export class AppModule {
+  static forRoot({ publicUrl, databaseUrl, key, wechat, rateLimits, links }: AppSettings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          useFactory: () => ({
+            type: 'postgres' as const,
+            url: databaseUrl,
+            autoLoadEntities: true,
+            migrations: [...iamMigrations, CreateOrders1764000000001],
+            retryAttempts: 0,
+          }),
+          dataSourceFactory: migrate,
+        }),
+        IamModule.forRoot({
+          publicUrl,
+          keys: [key],
+          clients: [{ id: 'web', redirectUris: redirectUris(publicUrl) }],
+          wechat: { endpoints: wechat, allowLoopback: true },
+          hooks: OrdersIamHooks,
+          siteName: '山茶小铺',
+          rateLimits,
+        }),
+        OrdersModule,
+      ],
+      controllers: [DemoController],
+      providers: [{ provide: DEMO_LINKS, useValue: links }],
+    };
+  }
+}
+
+function migrate(options?: DataSourceOptions): ReturnType<typeof migrateInTurn> {
+  if (options === undefined) throw new TypeError('TypeOrmModule gave no options');
+  return migrateInTurn(options);
+}
+
+/** The page that a sign-in returns to, under the public address and on this machine. */
+function redirectUris(publicUrl: string): string[] {
+  return [...new Set([publicUrl, 'http://localhost:3000'])].map((base) => `${base}/signed-in`);
+}

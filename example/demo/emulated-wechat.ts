@@ -1,0 +1,60 @@
+import type { IdentityProviderInput } from 'nestjs-wechat-iam';
+import { type OpenPlatformAccount, WechatEmulator } from 'nestjs-wechat-iam/emulator';
+
+const people = [
+  { id: 'lan', nickname: '小兰' },
+  { id: 'wei', nickname: '阿伟' },
+  { id: 'grace', nickname: 'Grace 🌸' },
+];
+
+/** Appids are registered once, however many rows share them. */
+class Registry {
+  private readonly accounts = new Map<string, OpenPlatformAccount>();
+  private readonly appids = new Set<string>();
+
+  constructor(private readonly wechat: WechatEmulator) {}
+
+  account(scope: string): OpenPlatformAccount {
+    const account = this.accounts.get(scope) ?? this.wechat.openPlatformAccount();
+    this.accounts.set(scope, account);
+    return account;
+  }
+
+  /** Calls `register` with the pair when both halves are there and the appid is new. */
+  once(
+    appid: string | null | undefined,
+    secret: string | null | undefined,
+    register: (pair: { appid: string; secret: string }) => void,
+  ): void {
+    if (appid == null || secret == null || this.appids.has(appid)) return;
+    this.appids.add(appid);
+    register({ appid, secret });
+  }
+}
+
+/**
+ * A WeChat in which the apps of the rows exist and a few people have phones. The seed is fixed: after a restart the
+ * same people have the same openids, so that a kept database still knows them.
+ */
+export async function startEmulatedWechat(
+  port: number,
+  publicUrl: string,
+  rows: readonly IdentityProviderInput[],
+): Promise<WechatEmulator> {
+  const wechat = await WechatEmulator.start({ port, seed: 'example' });
+  const domain = new URL(publicUrl).hostname;
+  const registry = new Registry(wechat);
+  for (const row of rows) {
+    const account = registry.account(row.union_scope ?? row.slug);
+    registry.once(row.open_app_id, row.open_app_secret, (pair) =>
+      account.websiteApp({ ...pair, name: '山茶小铺', callbackDomain: domain }),
+    );
+    registry.once(row.mp_app_id, row.mp_app_secret, (pair) =>
+      account.officialAccount({ ...pair, name: '山茶小铺', oauthDomain: domain }),
+    );
+    registry.once(row.mini_app_id, row.mini_app_secret, (pair) => account.miniProgram(pair));
+    registry.once(row.mobile_app_id, row.mobile_app_secret, (pair) => account.mobileApp(pair));
+  }
+  for (const person of people) wechat.person(person);
+  return wechat;
+}

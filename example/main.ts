@@ -1,0 +1,85 @@
+import 'reflect-metadata';
+import type { NestApplicationOptions } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { IdentityProviders } from 'nestjs-wechat-iam';
+import { AppModule, type AppSettings } from './app.module.js';
+import { openDatabase } from './database/open-database.js';
+import { startEmulatedWechat } from './demo/emulated-wechat.js';
+import { readProviderRows, saveProviderRows } from './demo/provider-rows.js';
+import { servePages } from './pages.js';
+import { claimPort, portError } from './run/claim-port.js';
+import { readEnvironment } from './run/environment.js';
+import { Interrupted, Lifetime } from './run/lifetime.js';
+import { findSealingKey } from './run/sealing-key.js';
+import { StartUpError } from './run/start-up.error.js';
+import { StderrLogger } from './run/stderr-logger.js';
+
+const DRAIN_MS = 5_000;
+const lifetime = new Lifetime((code) => process.exit(code));
+
+/** Composes the run from the environment, opens everything in order and says when it serves. */
+async function start(): Promise<void> {
+  const environment = readEnvironment(process.env);
+  const rows = await readProviderRows(environment.providersFile);
+  const port = await claimPort('PORT', environment.port);
+  const publicUrl = environment.publicUrl ?? `http://localhost:${port}`;
+  const key = await findSealingKey(environment);
+
+  const database = await openDatabase(environment);
+  lifetime.onClose(() => database.close());
+
+  let wechat = environment.wechat;
+  let phoneUrl: string | null = null;
+  if (wechat === undefined) {
+    const emulatorPort = await claimPort('EMULATOR_PORT', environment.emulatorPort);
+    const emulator = await startEmulatedWechat(emulatorPort, publicUrl, rows);
+    lifetime.onClose(() => emulator.stop());
+    wechat = emulator.endpoints;
+    phoneUrl = `${emulator.endpoints.open}/phone`;
+  }
+
+  const links = { publicUrl, phoneUrl, openUrl: wechat.open ?? 'https://open.weixin.qq.com' };
+  const { rateLimits } = environment;
+  const app = await createApp({ publicUrl, databaseUrl: database.url, key, wechat, rateLimits, links });
+  lifetime.onClose(() => drain(app));
+
+  await saveProviderRows(app.get(IdentityProviders), rows);
+  await listen(app, port);
+  lifetime.startCompleted();
+  if (phoneUrl !== null) console.error(`The emulator's phone, to scan and confirm with: ${phoneUrl}`);
+  console.log(`ready ${publicUrl}`);
+}
+
+async function createApp(settings: AppSettings): Promise<NestExpressApplication> {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class
+  const options: NestApplicationOptions = {
+    logger: new StderrLogger({ logLevels: ['warn', 'error', 'fatal'] }),
+    abortOnError: false,
+  };
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), options);
+  servePages(app, settings.links.openUrl);
+  return app;
+}
+
+async function listen(app: NestExpressApplication, port: number): Promise<void> {
+  try {
+    await app.listen(port, '127.0.0.1');
+  } catch (cause) {
+    throw portError('PORT', port, cause);
+  }
+}
+
+/** Lets running requests finish, but not for ever. */
+async function drain(app: NestExpressApplication): Promise<void> {
+  const impatience = setTimeout(() => app.getHttpServer().closeAllConnections(), DRAIN_MS);
+  await app.close();
+  clearTimeout(impatience);
+}
+
+start().catch(async (error: unknown) => {
+  if (error instanceof StartUpError || error instanceof TypeError) console.error(error.message);
+  else if (!(error instanceof Interrupted)) console.error(error);
+  await lifetime.close();
+  process.exit(error instanceof Interrupted ? 0 : 1);
+});

@@ -1,0 +1,136 @@
+import { currentLanguage, errorText, speak, text } from './language.js';
+import { authorizeUrl, fetchJson, tokens } from './oauth.js';
+
+const [hint, choices, embedded, problem] = ['hint', 'choices', 'embedded', 'problem'].map((id) =>
+  document.getElementById(id),
+);
+const bubble =
+  '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M9.5 4C5.4 4 2 6.8 2 10.2c0 1.9 1.1 3.6 2.8 4.8l-.7 2.2 2.5-1.3c.9.2 1.8.4 2.9.4h.5a5 5 0 0 1-.2-1.4c0-3.2 3-5.8 6.7-5.8h.4C16.3 6.2 13.2 4 9.5 4Zm-2.6 3.3a1 1 0 1 1 0 2 1 1 0 0 1 0-2Zm5 0a1 1 0 1 1 0 2 1 1 0 0 1 0-2ZM22 14.9c0-2.8-2.7-5-6-5s-6 2.2-6 5 2.7 5 6 5c.7 0 1.4-.1 2-.3l2 1-.5-1.7c1.5-.9 2.5-2.4 2.5-4Zm-8-1.7a.8.8 0 1 1 0 1.6.8.8 0 0 1 0-1.6Zm4 0a.8.8 0 1 1 0 1.6.8.8 0 0 1 0-1.6Z"/></svg>';
+
+let offer;
+let demo;
+
+speak(() => {
+  document.title = `${text('shop')} · ${text('signInPage')}`;
+  void load();
+});
+
+async function load() {
+  try {
+    [offer, demo] = await Promise.all([
+      fetchJson('/iam/providers', { 'accept-language': currentLanguage() }),
+      fetchJson('/demo.json'),
+    ]);
+  } catch {
+    return showProblem(text('offline'));
+  }
+  // Sign-ins return to the public address; this machine's other name would lose what waits in this tab.
+  if (location.hostname === '127.0.0.1' && demo.publicUrl !== location.origin)
+    return location.replace(demo.publicUrl);
+  render();
+}
+
+function render() {
+  document.getElementById('demo').hidden = demo.phoneUrl === null;
+  if (demo.phoneUrl !== null) document.getElementById('phone').href = demo.phoneUrl;
+  problem.hidden = true;
+  choices.replaceChildren();
+  closeEmbedded();
+  if (tokens() !== null) return welcomeBack();
+  const usable = offer.providers.filter((provider) => provider.methods.length > 0);
+  if (usable.length > 0) return usable.forEach((provider) => offerProvider(provider, usable.length > 1));
+  if (offer.browser === 'phone' && offer.providers.length > 0) return offerLink();
+  hint.textContent = text('hintNone');
+  const reason = offer.providers.find((provider) => provider.problem !== null)?.problem;
+  if (reason) showProblem(reason.title);
+}
+
+function welcomeBack() {
+  hint.textContent = text('already');
+  const go = button(text('goOn'), 'wechat', () => location.assign('/signed-in'));
+  choices.append(go);
+}
+
+function offerProvider({ slug, name, methods, recommended }, several) {
+  hint.textContent = text(offer.browser === 'wechat' ? 'hintWechat' : 'hintPc');
+  for (const method of methods) {
+    const label = several ? `${text(method)} · ${name}` : text(method);
+    const choose = button(label, method === recommended ? 'wechat' : 'quiet', () => start(slug, method));
+    choose.dataset.provider = slug;
+    choose.dataset.method = method;
+    if (method === recommended) choose.insertAdjacentHTML('afterbegin', bubble);
+    choices.append(choose);
+  }
+  if (offer.browser === 'pc' && methods.includes('open')) {
+    const embed = button(text('embed'), 'quiet', () => toggleEmbedded(embed, slug));
+    embed.dataset.embed = slug;
+    choices.append(embed);
+  }
+}
+
+/** A phone browser outside WeChat cannot sign in: WeChat has to open the page. */
+function offerLink() {
+  hint.textContent = text('hintPhone');
+  const box = document.createElement('div');
+  box.className = 'link-box';
+  const link = document.createElement('input');
+  Object.assign(link, { value: location.href, readOnly: true, ariaLabel: text('link') });
+  const copy = button(text('copy'), 'wechat', async () => {
+    link.select();
+    await navigator.clipboard.writeText(link.value).catch(() => document.execCommand('copy'));
+    copy.textContent = text('copied');
+  });
+  box.append(link, copy);
+  choices.append(box);
+}
+
+async function start(provider, method) {
+  if (!isSecureContext) return showProblem(text('insecure'));
+  try {
+    location.assign(await authorizeUrl({ provider, method }));
+  } catch {
+    showProblem(text('offline'));
+  }
+}
+
+/** WeChat's QR page in a frame, with the parameters that `new WxLogin({…})` would take. */
+async function toggleEmbedded(toggle, provider) {
+  if (!embedded.hidden) {
+    closeEmbedded();
+    toggle.textContent = text('embed');
+    return;
+  }
+  try {
+    const parameters = await fetchJson(await authorizeUrl({ provider, method: 'open', display: 'widget' }));
+    const query = ['appid', 'scope', 'redirect_uri', 'state'].map((name) => `${name}=${parameters[name]}`);
+    const frame = document.createElement('iframe');
+    frame.title = text('frame');
+    // Chrome lets a frame navigate its top window only with this permission.
+    frame.sandbox = 'allow-scripts allow-same-origin allow-top-navigation';
+    frame.src = `${demo.openUrl}/connect/qrconnect?${query.join('&')}&login_type=jssdk&self_redirect=default`;
+    embedded.replaceChildren(frame);
+    embedded.hidden = false;
+    toggle.textContent = text('unembed');
+  } catch (error) {
+    showProblem(errorText(error.code));
+  }
+}
+
+function closeEmbedded() {
+  embedded.hidden = true;
+  embedded.replaceChildren();
+}
+
+function button(label, kind, onClick) {
+  const element = document.createElement('button');
+  element.type = 'button';
+  element.className = `button ${kind}`;
+  element.textContent = label;
+  element.addEventListener('click', onClick);
+  return element;
+}
+
+function showProblem(message) {
+  problem.textContent = message;
+  problem.hidden = false;
+}

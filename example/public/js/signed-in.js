@@ -1,0 +1,114 @@
+import { currentLanguage, errorText, speak, text } from './language.js';
+import { api, finishSignIn, OAuthError, refresh, signOut, tokens } from './oauth.js';
+
+const element = (id) => document.getElementById(id);
+const teas = ['longjing', 'puer', 'jasmine'];
+const view = { me: null, orders: [], failure: null, refreshed: false };
+
+speak(render);
+void begin();
+
+async function begin() {
+  try {
+    const finished = await finishSignIn();
+    if (!finished && tokens() === null) return location.replace('/');
+    [view.me, view.orders] = await Promise.all([api('/iam/me'), api('/orders')]);
+  } catch (error) {
+    fail(error);
+  }
+  render();
+}
+
+function fail(error) {
+  view.failure = error instanceof OAuthError ? error.code : 'temporarily_unavailable';
+  if (view.failure === 'invalid_token') sessionStorage.removeItem('tokens');
+}
+
+function render() {
+  document.title = text('shop');
+  const { me, failure } = view;
+  element('wait').hidden = me !== null || failure !== null;
+  element('failed').hidden = failure === null;
+  element('home').hidden = me === null || failure !== null;
+  if (failure !== null) {
+    element('reason').textContent = errorText(failure);
+    element('reason-code').textContent = failure;
+  } else if (me !== null) renderHome(me);
+}
+
+function renderHome(me) {
+  const name = me.nickname ?? text('nameless');
+  element('nickname').textContent = name;
+  element('user-id').textContent = me.id;
+  element('face').replaceChildren(me.avatar_url === null ? [...name][0] : picture(me.avatar_url));
+  const kinds = [...new Set(me.identities.map(({ kind }) => kind))];
+  element('identities').replaceChildren(...kinds.map((kind) => item(text(`identity_${kind}`))));
+  element('teas').replaceChildren(...teas.map(teaButton));
+  element('orders').replaceChildren(...view.orders.map(orderRow));
+  element('no-orders').hidden = view.orders.length > 0;
+  const time = new Date(tokens().expiresAt).toLocaleTimeString(currentLanguage());
+  element('session').textContent = text(view.refreshed ? 'refreshed' : 'session', { time });
+}
+
+function teaButton(tea) {
+  const button = document.createElement('button');
+  Object.assign(button, { type: 'button', className: 'tea' });
+  button.dataset.tea = tea;
+  const [name, note] = [document.createElement('b'), document.createElement('span')];
+  name.textContent = text(tea);
+  note.textContent = text(`${tea}Note`);
+  button.append(name, note);
+  button.addEventListener('click', () => act(() => order(tea)));
+  return button;
+}
+
+function orderRow({ tea, createdAt }) {
+  const row = item(text(tea));
+  const time = document.createElement('time');
+  time.dateTime = createdAt;
+  time.textContent = new Date(createdAt).toLocaleString(currentLanguage());
+  row.append(time);
+  return row;
+}
+
+function picture(url) {
+  const image = document.createElement('img');
+  Object.assign(image, { src: url, alt: '', referrerPolicy: 'no-referrer' });
+  return image;
+}
+
+function item(label) {
+  const row = document.createElement('li');
+  row.textContent = label;
+  return row;
+}
+
+async function order(tea) {
+  const init = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ tea }),
+  };
+  view.orders = [await api('/orders', init), ...view.orders];
+}
+
+/** Runs what a button does and shows the result or why there is none. */
+async function act(work) {
+  try {
+    await work();
+  } catch (error) {
+    fail(error);
+  }
+  render();
+}
+
+element('refresh').addEventListener('click', () =>
+  act(async () => {
+    await refresh();
+    view.refreshed = true;
+  }),
+);
+element('sign-out').addEventListener('click', async () => {
+  await signOut().catch(() => undefined);
+  location.assign('/');
+});
