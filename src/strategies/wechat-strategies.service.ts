@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
@@ -8,12 +8,13 @@ import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
+import { WechatError } from '../wechat/wechat-error.js';
 import { runStrategy, type RunnableStrategy } from './run-strategy.js';
 import type { WechatStateStore } from './state-store.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { WechatMpStrategy } from './wechat-mp.strategy.js';
 import { WechatOpenStrategy } from './wechat-open.strategy.js';
-import type { WechatUserProfile } from './wechat-user-profile.js';
+import { toUserProfile, type WechatUserProfile } from './wechat-user-profile.js';
 
 /** A claimed callback: the app and the state were recorded when the sign-in started. */
 export interface ClaimedCallback {
@@ -33,16 +34,17 @@ export interface ProvenSubject {
 /** One exchange under way; Passport's callbacks find it here. */
 interface Exchange {
   readonly provider: IdentityProvider;
-  readonly state: string;
+  readonly callback: ClaimedCallback;
+  /** What the code was exchanged for. */
+  grant?: WechatGrant;
+  /** Who held the grant's openid and unionid. */
   holder?: SubjectHolder;
-  /** The unionid with which `holder` was looked up. */
-  holderUnionid?: string | null;
-  isProfileRead: boolean;
 }
 
 /** The strategy pair of each provider row, built when the row is first used and again when it has changed. */
 @Injectable()
 export class WechatStrategies {
+  private readonly logger = new Logger(WechatStrategies.name);
   /** A row that changes gets new app objects, so what was built from the old ones is forgotten with them. */
   private readonly built = new WeakMap<WechatApp, RunnableStrategy>();
   private readonly exchanges = new AsyncLocalStorage<Exchange>();
@@ -76,14 +78,33 @@ export class WechatStrategies {
     callback: ClaimedCallback,
     code: string,
   ): Promise<ProvenSubject> {
+    const exchange: Exchange = { provider, callback };
+    const subject = toSubject(exchange, await this.prove(exchange, code));
+    const { holder, grant } = exchange;
+    const isHolder = holder !== undefined && grant?.unionid === subject.unionid;
+    return { subject, holder: isHolder ? holder : await this.users.find(subject) };
+  }
+
+  private async prove(exchange: Exchange, code: string): Promise<WechatUserProfile> {
+    const { provider, callback } = exchange;
     const strategy = this.strategyOf(provider, callback);
-    const exchange: Exchange = { provider, state: callback.state, isProfileRead: false };
     const request = { query: { code, state: callback.state } };
-    const outcome = await this.exchanges.run(exchange, () => runStrategy(strategy, request));
-    if (outcome.kind !== 'success') throw new IamError('internal_error', `strategy ended in ${outcome.kind}`);
-    const subject = toSubject(exchange, callback.method, asProfile(outcome.user));
-    const isKnown = exchange.holder !== undefined && exchange.holderUnionid === subject.unionid;
-    return { subject, holder: isKnown && exchange.holder ? exchange.holder : await this.users.find(subject) };
+    try {
+      const outcome = await this.exchanges.run(exchange, () => runStrategy(strategy, request));
+      if (outcome.kind === 'success') return asProfile(outcome.user);
+      throw new IamError('internal_error', `strategy ended in ${outcome.kind}`);
+    } catch (error) {
+      return this.withoutProfile(exchange, error);
+    }
+  }
+
+  /** Somebody known by openid is signed in though WeChat is too busy for the profile: another sign-in will read it. */
+  private withoutProfile({ callback, grant, holder }: Exchange, error: unknown): WechatUserProfile {
+    const isBusy = error instanceof WechatError && ['retry', 'rate'].includes(error.action);
+    const isKnown = holder !== undefined && holder.identity_user_id !== null;
+    if (!isBusy || !isKnown || grant === undefined) throw error;
+    this.logger.warn(`signing in without the profile: ${error.message}`);
+    return toUserProfile(callback.appid, grant, null);
   }
 
   private strategyOf(
@@ -120,7 +141,8 @@ export class WechatStrategies {
   private stateStore(): WechatStateStore {
     return {
       store: (_request, _meta, done) => done(new IamError('internal_error', 'a sign-in brings its state')),
-      verify: (_request, state, _meta, done) => done(null, state === this.exchanges.getStore()?.state),
+      verify: (_request, state, _meta, done) =>
+        done(null, state === this.exchanges.getStore()?.callback.state),
     };
   }
 
@@ -128,34 +150,25 @@ export class WechatStrategies {
     const exchange = this.exchanges.getStore();
     if (exchange === undefined) return false;
     const { unionScope } = exchange.provider;
-    exchange.holder = await this.users.find({
-      appid,
-      openid: grant.openid,
-      unionScope,
-      unionid: grant.unionid,
-    });
-    exchange.holderUnionid = grant.unionid;
-    exchange.isProfileRead = !exchange.holder.profile_is_fresh;
+    const { openid, unionid } = grant;
+    exchange.grant = grant;
+    exchange.holder = await this.users.find({ appid, openid, unionScope, unionid });
     return exchange.holder.profile_is_fresh;
   }
 }
 
 type VerifyDone = (error: null, user: object) => void;
 
-function toSubject(
-  { provider, isProfileRead }: Exchange,
-  appKind: 'open' | 'mp',
-  profile: WechatUserProfile,
-): Subject {
-  const { appid, openid, unionid = null, displayName, photos } = profile;
+function toSubject({ provider, callback }: Exchange, profile: WechatUserProfile): Subject {
+  const { appid, openid, unionid = null, displayName, photos, loaded } = profile;
   return {
     provider: provider.slug,
-    appKind,
+    appKind: callback.method,
     appid,
     openid,
     unionScope: provider.unionScope,
     unionid,
-    profile: isProfileRead
+    profile: loaded
       ? { nickname: displayName === '' ? null : displayName, avatarUrl: photos[0]?.value ?? null }
       : null,
   };
