@@ -151,7 +151,7 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
     if (grant === null)
       throw new IamError('internal_error', 'userProfile was called before the code was exchanged');
     const { appid, http, lang, skipUserProfile } = this.options;
-    const silent = this.scope === 'snsapi_base' || grant.scopes.every((scope) => scope === 'snsapi_base');
+    const silent = this.scope === 'snsapi_base' || grant.scopes.join() === 'snsapi_base';
     const skip =
       silent || (typeof skipUserProfile === 'function' ? await skipUserProfile(grant) : skipUserProfile);
     return toUserProfile(appid, grant, skip ? null : await new WechatSns(http).userinfo(grant, lang));

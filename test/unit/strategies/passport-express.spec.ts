@@ -134,4 +134,15 @@ describe('a sign-in with snsapi_base', () => {
     });
     expect(host.wechat.calls('/sns/userinfo')).toEqual([]);
   });
+
+  it('asks for no profile even when the answer names no scope', async () => {
+    await host.stop();
+    host = await PassportHost.start({ scope: 'snsapi_base' });
+    host.wechat.once('/sns/oauth2/access_token', { remove: ['scope'] });
+
+    await host.wechat.person({ nickname: '小兰' }).openInWechat(`${host.url}/wechat-mp`);
+
+    expect(host.verified).toHaveLength(1);
+    expect(host.wechat.calls('/sns/userinfo')).toEqual([]);
+  });
 });

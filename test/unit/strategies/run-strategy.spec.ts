@@ -167,6 +167,17 @@ describe('a WeChat strategy without Passport’s middleware', () => {
     await expect(runStrategy(strategy(), { query: {} }, choice)).rejects.toThrow(name);
   });
 
+  it.each([
+    ['the browser’s own state', 'StateX', 'access_denied'],
+    ['a foreign state', 'Forged', 'state_mismatch'],
+  ])('tells a refusal from a forgery: %s', async (_kind, state, message) => {
+    expect(await runStrategy(strategy(), { query: { state } })).toEqual({
+      kind: 'fail',
+      challenge: { message },
+      status: 403,
+    });
+  });
+
   it('keeps simultaneous sign-ins apart', async () => {
     const shared = strategy();
     const [first, second] = [await codeOf('慢'), await codeOf('快')];

@@ -131,6 +131,12 @@ describe('a profile that is odd', () => {
     expect((await host.signInOnPc(somebody())).json()).toMatchObject({ photos: [] });
   });
 
+  it('is asked for when the answer names no scope', async () => {
+    host.wechat.once(exchangePath, { remove: ['scope'] });
+
+    expect((await host.signInOnPc(somebody())).json()).toMatchObject({ displayName: '小兰', loaded: true });
+  });
+
   it('does without a unionid', async () => {
     host.wechat.once(exchangePath, { remove: ['unionid'] });
     host.wechat.once(userinfoPath, { remove: ['unionid'] });
