@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, IsNull, type EntityManager } from 'typeorm';
 import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
+import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { Redemption } from '../logins/redemption.service.js';
@@ -66,15 +68,16 @@ export class IamUsers {
 
   /** Sets the id under which the host knows a user. @throws IamError `not_found` or `identity_conflict` */
   async setExternalId(id: string, externalId: string): Promise<void> {
-    const change = await this.rows()
-      .update({ id, mergedInto: IsNull() }, { externalId })
-      .catch(translateTaken);
-    if (change.affected !== 1) throw new IamError('not_found', `no user ${id}`);
+    const change = isUuid(id)
+      ? await this.rows().update({ id, mergedInto: IsNull() }, { externalId }).catch(translateTaken)
+      : null;
+    if (change?.affected !== 1) throw new IamError('not_found', `no user ${id}`);
   }
 
   /**
    * Connects the WeChat identity behind a `binding_token` to a user whom the host has recognised in its own way, given
-   * by our id or by the host's (which creates the user if need be). What was signed in as that user before ends.
+   * by our id (also that of a user merged into another) or by the host's, which creates the user if need be. What was
+   * signed in as that user before ends.
    * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found` or `user_disabled`
    */
   async bind(
@@ -82,10 +85,8 @@ export class IamUsers {
     user: { readonly id: string } | { readonly externalId: string },
   ): Promise<IamUser> {
     return inTransaction(this.dataSource, async (manager) => {
-      const target =
-        'id' in user
-          ? await this.getActive(manager, user.id)
-          : await this.findOrInsert(manager, user.externalId);
+      if ('externalId' in user) await this.insertIfNew(manager, user.externalId);
+      const target = await this.getActive(manager, user);
       const subject = await this.redemption.redeemBinding(manager, bindingToken, target.id);
       await this.sessions.endAll(manager, target.id, 'identity_bound');
       await this.users.link(manager, subject, target.id);
@@ -93,19 +94,28 @@ export class IamUsers {
     });
   }
 
-  private async findOrInsert(manager: EntityManager, externalId: string): Promise<IamUser> {
-    const existing = await manager.getRepository(UserEntity).findOneBy({ externalId });
-    return existing === null ? this.insert(manager, { externalId }) : this.getActive(manager, existing.id);
+  /** Waits for another transaction that is about to create the same user. */
+  private async insertIfNew(manager: EntityManager, externalId: string): Promise<void> {
+    const row = await queryRow(
+      manager,
+      z.object({ id: z.string() }),
+      'INSERT INTO iam.users (id, external_id) VALUES ($1, $2) ON CONFLICT (external_id) DO NOTHING RETURNING id',
+      [uuidv7(), externalId],
+    );
+    if (row !== null) await recordAudit(manager, { action: 'user.created', userId: row.id });
   }
 
-  private async getActive(manager: EntityManager, id: string): Promise<IamUser> {
-    const row = isUuid(id)
-      ? await manager
-          .getRepository(UserEntity)
-          .findOne({ where: { id }, lock: { mode: 'pessimistic_write' } })
-      : null;
-    if (row === null) throw new IamError('not_found', `no user ${id}`);
-    if (row.status !== 'active') throw new IamError('user_disabled', `user ${id} is ${row.status}`);
+  private async getActive(
+    manager: EntityManager,
+    where: { id: string } | { externalId: string },
+  ): Promise<IamUser> {
+    const row =
+      'id' in where && !isUuid(where.id)
+        ? null
+        : await manager.getRepository(UserEntity).findOne({ where, lock: { mode: 'pessimistic_write' } });
+    if (row === null) throw new IamError('not_found', `no user ${JSON.stringify(where)}`);
+    if (row.mergedInto !== null) return this.getActive(manager, { id: row.mergedInto });
+    if (row.status !== 'active') throw new IamError('user_disabled', `user ${row.id} is ${row.status}`);
     return toUser(row);
   }
 
