@@ -18,9 +18,16 @@ async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.replace(/\s+/g, ' ') : String(cause);
-    throw new StartUpError(`IAM_PROVIDERS ${file} cannot be read: ${reason}.`, { cause });
+    throw new StartUpError(`IAM_PROVIDERS ${file} cannot be read: ${reasonOf(cause)}.`, { cause });
   }
+}
+
+/** A parser's message quotes the text, which holds secrets; only the place may be told. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof SyntaxError) {
+    return ['it is not valid JSON', ...(/at position \d+/.exec(cause.message) ?? [])].join(' ');
+  }
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** Writes the rows of a file as they are; the demo's row only once, so that an administrator's changes to it stay. */

@@ -1,6 +1,8 @@
 /** An OAuth 2.0 public client for the authorization code grant with PKCE: all that a front-end needs. */
 const clientId = 'web';
-const redirectUri = `${location.origin}/signed-in`;
+
+/** Registered with the server under its public address, whatever name this page was opened by. */
+const redirectUri = (issuer) => `${issuer}/signed-in`;
 
 /** A failure with the `error` code of the RFCs. */
 export class OAuthError extends Error {
@@ -26,7 +28,7 @@ export async function authorizeUrl(parameters) {
   const query = new URLSearchParams({
     response_type: 'code',
     client_id: clientId,
-    redirect_uri: redirectUri,
+    redirect_uri: redirectUri(issuer),
     state,
     code_challenge: base64url(new Uint8Array(digest)),
     code_challenge_method: 'S256',
@@ -45,7 +47,11 @@ export async function finishSignIn() {
   if (answer.get('iss') !== pending.issuer) throw new OAuthError('issuer_wrong');
   if (answer.has('error')) throw new OAuthError(answer.get('error'));
   const grant = { grant_type: 'authorization_code', code: answer.get('code') ?? '' };
-  await requestTokens({ ...grant, redirect_uri: redirectUri, code_verifier: pending.verifier });
+  await requestTokens({
+    ...grant,
+    redirect_uri: redirectUri(pending.issuer),
+    code_verifier: pending.verifier,
+  });
   return true;
 }
 
