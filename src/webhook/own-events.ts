@@ -1,0 +1,34 @@
+import { Injectable } from '@nestjs/common';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import type { InboxEvent } from '../inbox/inbox-statements.js';
+import type { PassiveReply } from './passive-reply.js';
+import type { VerifiedEvent } from './verified-event.js';
+
+/** What an event of ours is answered with; null is a bare `success`. */
+export interface OwnEventOutcome {
+  readonly reply: PassiveReply | null;
+}
+
+/** Takes the events that belong to a sign-in: the scan of a QR code of ours, the number typed in the chat. */
+export interface OwnEvents {
+  /**
+   * Commits the inbox row and the event's effect in one statement; a delivery that comes again is answered alike.
+   * Null: the event is not ours and nothing was written.
+   */
+  accept(
+    provider: IdentityProvider,
+    event: VerifiedEvent,
+    inboxEvent: InboxEvent,
+  ): Promise<OwnEventOutcome | null>;
+}
+
+/** Injection token of `OwnEvents`. */
+export const OWN_EVENTS = Symbol('OWN_EVENTS');
+
+/** No event is ours: every one goes to the handlers. */
+@Injectable()
+export class NoOwnEvents implements OwnEvents {
+  accept(): Promise<null> {
+    return Promise.resolve(null);
+  }
+}
