@@ -30,16 +30,18 @@ export class FollowEvents {
   stream(request: IamRequest): Observable<MessageEvent> {
     const loginId = this.tokens.read('watch', parseInput(query, request.query).watch);
     if (loginId === null) throw new IamError('not_found', 'not a watch token of ours');
-    this.enter(loginId);
+    this.checkRoom(loginId);
     return new Observable<MessageEvent>((subscriber) => {
-      const tell = (login: FollowLogin | null) => {
+      this.enter(loginId);
+      const onChange = (login: FollowLogin | null) => {
         const state = login === null ? 'expired' : followStateOf(login);
         if (state !== 'pending') subscriber.next({ type: state, data: { state } });
         if (!['pending', 'scanned', 'confirmed'].includes(state)) subscriber.complete();
       };
       const heartbeat = setInterval(() => subscriber.next({ type: 'heartbeat', data: {} }), HEARTBEAT_MS);
       const end = setTimeout(() => subscriber.complete(), (QR_SECONDS + 60) * 1000);
-      const unsubscribe = this.watch.subscribe(loginId, tell);
+      const onClose = () => subscriber.complete();
+      const unsubscribe = this.watch.subscribe(loginId, { onChange, onClose });
       return () => {
         clearInterval(heartbeat);
         clearTimeout(end);
@@ -49,14 +51,17 @@ export class FollowEvents {
     });
   }
 
-  private enter(loginId: string): void {
+  private checkRoom(loginId: string): void {
     const streams = this.open.get(loginId) ?? 0;
     if (streams >= PER_LOGIN || this.total >= PER_PROCESS) {
       throw new IamError('rate_limited', `${streams} streams of this login, ${this.total} in all`, {
         retryAfterSeconds: 5,
       });
     }
-    this.open.set(loginId, streams + 1);
+  }
+
+  private enter(loginId: string): void {
+    this.open.set(loginId, (this.open.get(loginId) ?? 0) + 1);
     this.total += 1;
   }
 

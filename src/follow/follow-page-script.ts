@@ -61,6 +61,7 @@ export const followPageScript = `
 
   function apply(state) {
     if (state === 'confirmed') finish();
+    else if (state === 'done') show('expired');
     else if (main.dataset.state !== state) show(state);
   }
 

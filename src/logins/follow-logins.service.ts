@@ -51,12 +51,18 @@ export interface ScanOutcome {
   readonly loginId: string;
   readonly outcome: 'owned' | 'taken' | 'over';
   readonly status: string;
+  readonly confirmation: 'tap' | 'number' | 'none';
 }
 
 /** What a typed number did. */
 export type NumberOutcome = 'confirmed' | 'wrong' | 'denied';
 
-const scanRow = z.object({ id: z.string(), status: z.string(), outcome: z.enum(['owned', 'taken', 'over']) });
+const scanRow = z.object({
+  id: z.string(),
+  status: z.string(),
+  outcome: z.enum(['owned', 'taken', 'over']),
+  confirmation: z.enum(['tap', 'number', 'none']).nullable(),
+});
 const idRow = z.object({ id: z.string() });
 const numberTarget = z.object({ id: z.string(), user_code: z.string(), number_tries: z.number() });
 const numberResult = z.object({ result: z.object({ number: z.enum(['confirmed', 'wrong', 'denied']) }) });
@@ -108,7 +114,9 @@ export class FollowLogins {
         detail: { openid: event.openid },
       }),
     ]);
-    return row === null ? null : { loginId: row.id, outcome: row.outcome, status: row.status };
+    if (row === null) return null;
+    const confirmation = row.confirmation ?? provider.qr.confirmation;
+    return { loginId: row.id, outcome: row.outcome, status: row.status, confirmation };
   }
 
   /** Takes a typed number for the login that this follower scanned. Null: none waits for a number, or this is none. */

@@ -24,7 +24,7 @@ export const startFollowSql = `
 export const scanSql = `
   WITH event AS (${inboxInsertSql(1)}),
   target AS (
-    SELECT id, status, openid, provider = $${E + 2} AND redeem_before > now() AS is_live
+    SELECT id, status, openid, confirmation, provider = $${E + 2} AND redeem_before > now() AS is_live
     FROM iam.logins WHERE scene_hash = $${E + 1} FOR UPDATE
   ), scanned AS (
     UPDATE iam.logins l
@@ -34,9 +34,9 @@ export const scanSql = `
         redeem_before = GREATEST(l.redeem_before, now() + make_interval(secs => ${COLLECT_SECONDS}))
     FROM target t, event
     WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live
-    RETURNING l.id, l.status
+    RETURNING l.id, l.status, l.confirmation
   ), verdict AS (
-    SELECT t.id, COALESCE(s.status, t.status) AS status,
+    SELECT t.id, COALESCE(s.status, t.status) AS status, COALESCE(s.confirmation, t.confirmation) AS confirmation,
            CASE
              WHEN s.id IS NOT NULL THEN 'owned'
              WHEN NOT t.is_live OR t.status NOT IN ('scanned', 'confirmed', 'authenticated') THEN 'over'
@@ -47,7 +47,7 @@ export const scanSql = `
   ), audited AS (
     ${auditInsertSql(E + 5, { from: `event, verdict WHERE verdict.outcome = 'taken' OR EXISTS (SELECT 1 FROM scanned)` })}
   )
-  SELECT id, status, outcome FROM verdict`;
+  SELECT id, status, outcome, confirmation FROM verdict`;
 
 /** The login whose number this follower is asked for: $1 provider, $2 openid. */
 export const numberTargetSql = `

@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { IamError } from '../iam.error.js';
 import type { FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 
@@ -10,12 +11,23 @@ const FORGET_MS = 20_000;
 
 type Listener = (login: FollowLogin | null) => void;
 
+/** Whoever follows a login's changes; `onClose` is called when this process goes down, and another may be asked. */
+export interface WatchListener {
+  readonly onChange: Listener;
+  readonly onClose: () => void;
+}
+
+interface Waiter {
+  readonly resolve: Listener;
+  readonly reject: (reason: Error) => void;
+}
+
 interface Watched {
   state: FollowLogin | null | undefined;
   lastAsked: number;
   lastPoll: number;
-  readonly once: Set<Listener>;
-  readonly always: Set<Listener>;
+  readonly once: Set<Waiter>;
+  readonly always: Set<WatchListener>;
 }
 
 /**
@@ -36,18 +48,18 @@ export class LoginWatch implements OnModuleDestroy {
   async current(loginId: string): Promise<FollowLogin | null> {
     const entry = this.entryOf(loginId);
     if (entry.state !== undefined) return entry.state;
-    return new Promise((resolve) => {
-      entry.once.add(resolve);
+    return new Promise((resolve, reject) => {
+      entry.once.add({ resolve, reject });
       this.hint(loginId);
     });
   }
 
-  /** Calls `listener` with the login now and whenever it changes; the returned function ends that. */
-  subscribe(loginId: string, listener: Listener): () => void {
+  /** Tells `listener` of the login now and whenever it changes; the returned function ends that. */
+  subscribe(loginId: string, listener: WatchListener): () => void {
     const entry = this.entryOf(loginId);
     entry.always.add(listener);
     if (entry.state === undefined) this.hint(loginId);
-    else listener(entry.state);
+    else listener.onChange(entry.state);
     return () => entry.always.delete(listener);
   }
 
@@ -88,7 +100,10 @@ export class LoginWatch implements OnModuleDestroy {
   onModuleDestroy(): void {
     clearTimeout(this.tick);
     clearTimeout(this.gathering);
-    for (const { once, always } of this.watched.values()) tell([...once, ...always], null);
+    for (const { once, always } of this.watched.values()) {
+      for (const { reject } of once) reject(new IamError('login_interrupted', 'this replica goes down'));
+      for (const { onClose } of [...always]) onClose();
+    }
     this.watched.clear();
   }
 
@@ -144,11 +159,11 @@ export class LoginWatch implements OnModuleDestroy {
     if (entry === undefined) return;
     const before = entry.state;
     entry.state = state;
-    tell(entry.once, state);
+    for (const { resolve } of entry.once) resolve(state);
     entry.once.clear();
     const isNews =
       before === undefined || before?.status !== state?.status || before?.is_live !== state?.is_live;
-    if (isNews) tell(entry.always, state);
+    if (isNews) for (const { onChange } of [...entry.always]) onChange(state);
   }
 
   private forgetIdle(): void {
@@ -158,8 +173,4 @@ export class LoginWatch implements OnModuleDestroy {
         this.watched.delete(id);
     }
   }
-}
-
-function tell(listeners: Iterable<Listener>, state: FollowLogin | null): void {
-  for (const listener of listeners) listener(state);
 }

@@ -1,0 +1,26 @@
+import type { NumberOutcome, ScanOutcome } from '../logins/follow-logins.service.js';
+
+/** What the Official Account answers in the chat. A push names no language, so both are there. */
+export function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl: string): string {
+  if (scan === null || scan.outcome === 'over')
+    return '二维码已失效，请在电脑上获取新的二维码。\nThis QR code is no longer valid. Get a new one on the computer.';
+  if (scan.outcome === 'taken') return '该二维码已被其他人扫描。\nSomebody else has scanned this QR code.';
+  if (scan.status === 'confirmed' || scan.status === 'authenticated')
+    return `已登录 ${siteName}。\nSigned in to ${siteName}.`;
+  if (scan.confirmation === 'number') {
+    return `请回复电脑上显示的 4 位数字以登录 ${siteName}。不是您本人操作？<a href="${confirmUrl}">拒绝登录</a>\nReply with the 4 digits that the computer shows.`;
+  }
+  return `您正在登录 ${siteName}，<a href="${confirmUrl}">点击确认或拒绝</a>\nTap the link to confirm or deny the sign-in.`;
+}
+
+/** What the Official Account answers to a number. */
+export function numberReply(outcome: NumberOutcome, siteName: string): string {
+  switch (outcome) {
+    case 'confirmed':
+      return `已确认登录 ${siteName}，请回到电脑继续。\nConfirmed. Go on at your computer.`;
+    case 'wrong':
+      return '数字不正确，请核对电脑上显示的数字后重新回复。\nThat is not the number on the computer. Try again.';
+    case 'denied':
+      return '数字多次不正确，此次登录已取消。\nToo many wrong numbers: the sign-in was cancelled.';
+  }
+}
