@@ -89,7 +89,10 @@ export interface IamErrorOptions {
   readonly members?: Readonly<Record<string, string | number>>;
 }
 
-/** A failure a caller can see. `detail` and `cause` are for the operator's log and never reach the caller. */
+/**
+ * A failure a caller can see. `detail` and `cause` are for the operator's log and never reach the caller. A detail may
+ * quote a request, so it is kept on one line.
+ */
 export class IamError extends Error {
   readonly code: IamErrorCode;
   readonly detail: string;
@@ -97,10 +100,10 @@ export class IamError extends Error {
   readonly members: Readonly<Record<string, string | number>>;
 
   constructor(code: IamErrorCode, detail: string, options: IamErrorOptions = {}) {
-    super(`${code}: ${detail}`, 'cause' in options ? { cause: options.cause } : undefined);
+    super(`${code}: ${oneLine(detail)}`, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'IamError';
     this.code = code;
-    this.detail = detail;
+    this.detail = oneLine(detail);
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.members = options.members ?? {};
   }
@@ -109,4 +112,9 @@ export class IamError extends Error {
   get status(): number {
     return errorCatalogue[this.code].status;
   }
+}
+
+/** Without line breaks, escape sequences and marks that reorder text. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 }

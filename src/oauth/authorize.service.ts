@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { followPage } from '../follow/follow-page.js';
@@ -6,6 +6,7 @@ import { FollowProof } from '../follow/follow-proof.service.js';
 import { json, redirect, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
+import { logFailure } from '../http/log-failure.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -28,6 +29,8 @@ interface Redirect {
 /** `GET /authorize`: seals what comes after into a cookie and sends the browser to WeChat, or shows our own page. Stores nothing. */
 @Injectable()
 export class Authorize {
+  private readonly logger = new Logger(Authorize.name);
+
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clients: Clients,
@@ -46,9 +49,11 @@ export class Authorize {
       return await this.begin(request, back, parseAuthorizeRequest(query));
     } catch (thrown) {
       if (query['display'] === 'widget') throw thrown;
+      const error = toIamError(thrown);
+      logFailure(this.logger, error, `start for client "${back.clientId}":`);
       const clientState = typeof query['state'] === 'string' ? query['state'] : undefined;
       const to = { redirectUri: back.redirectUri, clientState, issuer: this.options.publicUrl };
-      return returnError(to, toIamError(thrown).code, request.language);
+      return returnError(to, error.code, request.language);
     }
   }
 
