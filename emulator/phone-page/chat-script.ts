@@ -45,9 +45,5 @@ views.chat = function (screen) {
   var list = el('div', { className: 'chat', role: 'log', 'aria-live': 'polite' });
   chat.messages.forEach(function (message) { list.append(messageLine(chat, message)); });
   screen.append(list);
-  var dock = byId('dock');
-  if (!dock.firstChild && chat.followed) dock.append(ask('chat-input', '', texts.send, function (text) {
-    if (text.trim()) act('say', { appid: chat.appid, text: text }).catch(function () {});
-  }));
 };
 `;

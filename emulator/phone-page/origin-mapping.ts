@@ -32,6 +32,11 @@ export class OriginMapping {
     return known.reduce((mapped, origin) => this.#replaceOrigin(mapped, origin), text);
   }
 
+  /** The same for a page: in its tags and scripts, but not in the words that people read. */
+  htmlToBrowser(page: string, more: readonly string[] = []): string {
+    return page.replace(/<script\b[\s\S]*?<\/script>|<[^>]*>/gi, (part) => this.textToBrowser(part, more));
+  }
+
   /** Replaces the browser's origins in a text by the real ones. */
   textToServer(text: string): string {
     return encodings.reduce((mapped, encode) => {

@@ -2,6 +2,7 @@ import { html, literal, trusted, type Markup } from '../pages/html.js';
 import type { Speak } from '../pages/language.js';
 import type { Person } from '../person.js';
 import { chatScript } from './chat-script.js';
+import { icon, type IconName } from './icons.js';
 import { phoneScript } from './phone-script.js';
 import { phoneStyle } from './phone-style.js';
 
@@ -23,9 +24,9 @@ setInterval(refresh, 1000);
 
 /** Somebody's phone: chats, scanner, address bar, web view. `?open=` and `?scan=` act at once. */
 export function phonePage(speak: Speak, person: Person): Markup {
-  const tab = (view: string, sign: string, label: string): Markup =>
+  const tab = (view: IconName, label: string): Markup =>
     html`<button type="button" data-view="${view}" data-testid="tab-${view}">
-      <b aria-hidden="true">${sign}</b>${label}
+      ${icon(view)}<span>${label}</span>
     </button>`;
   return html`<!doctype html>
     <html lang="${speak('zh-CN', 'en')}">
@@ -49,8 +50,8 @@ export function phonePage(speak: Speak, person: Person): Markup {
           <div class="screen" id="screen"></div>
           <div id="dock"></div>
           <nav class="tabs">
-            ${tab('chats', '💬', speak('微信', 'Chats'))} ${tab('scan', '▣', speak('扫一扫', 'Scan'))}
-            ${tab('link', '🔗', speak('打开链接', 'Open link'))} ${tab('me', '👤', speak('我', 'Me'))}
+            ${tab('chats', speak('微信', 'Chats'))} ${tab('scan', speak('扫一扫', 'Scan'))}
+            ${tab('link', speak('打开链接', 'Open link'))} ${tab('me', speak('我', 'Me'))}
           </nav>
           <section class="web" id="web" aria-label="${speak('网页', 'Web page')}" hidden>
             <header class="bar">

@@ -14,7 +14,7 @@ function el(tag, props) {
 }
 function face(name, picture, kind) {
   if (/^https?:/.test(picture || '')) return el('img', { className: 'face', src: picture, alt: '' });
-  return el('span', { className: 'face ' + (kind || ''), 'aria-hidden': 'true', textContent: Array.from(name)[0] || '' });
+  return el('span', { className: 'face ' + (kind || ''), 'aria-hidden': 'true', textContent: (name === 'QR' ? 'QR' : Array.from(name)[0]) || '' });
 }
 function words(title, line) {
   return el('span', { className: 'words' }, el('b', { textContent: title }), el('span', { textContent: line || '' }));
@@ -114,7 +114,7 @@ var views = {
       list.append(row({
         'data-testid': 'code', 'data-kind': code.kind, 'data-content': code.content,
         onclick: function () { scan(code.content); }
-      }, face('▦', '', 'account'), code.appName, code.kind === 'login' ? texts.loginCode : texts.sceneCode));
+      }, face('QR', '', 'account'), code.appName, code.kind === 'login' ? texts.loginCode : texts.sceneCode));
     });
     screen.append(state.codes.length ? list : el('p', { className: 'hint', textContent: texts.noCodes }));
     screen.append(el('h2', { textContent: texts.paste }), ask('scan-input', texts.content, texts.scanNow, scan));
@@ -165,6 +165,15 @@ function ask(id, placeholder, label, done) {
   });
   return form;
 }
+function drawDock() {
+  var dock = byId('dock'), chat = view.name === 'chat' && account(view.appid), key = chat && chat.followed ? chat.appid : '';
+  if (dock.dataset.chat === key) return;
+  dock.dataset.chat = key;
+  dock.replaceChildren();
+  if (key) dock.append(ask('chat-input', '', texts.send, function (text) {
+    if (text.trim()) act('say', { appid: key, text: text }).catch(function () {});
+  }));
+}
 function title(text, back) {
   byId('title').textContent = text;
   byId('back').hidden = !back;
@@ -175,8 +184,8 @@ function draw() {
   var screen = byId('screen'), typed = screen.querySelector('input'), value = typed && typed.value, focused = document.activeElement === typed;
   var key = typed && typed.id, bottom = screen.scrollHeight - screen.scrollTop - screen.clientHeight < 60;
   screen.replaceChildren();
-  byId('dock').replaceChildren();
   views[view.name](screen);
+  drawDock();
   var again = key && byId(key);
   if (again && value) again.value = value;
   if (again && focused) again.focus();

@@ -16,12 +16,12 @@ button{cursor:pointer;border:0;background:none;padding:0}
 .screen{flex:1;overflow-y:auto;overscroll-behavior:contain}
 .tabs{flex:none;display:flex;background:#f7f7f7;border-top:1px solid rgba(0,0,0,.1);padding-bottom:6px}
 .tabs button{flex:1;padding:7px 0;font-size:11px;color:#555}
-.tabs button b{display:block;font-size:21px;font-weight:400;line-height:1.2}
+.tabs svg{display:block;margin:0 auto 1px}
 .tabs button[aria-current=page]{color:#07a650}
 .list{background:#fff;margin:0 0 10px;padding:0;list-style:none}
 .row{display:flex;align-items:center;gap:12px;width:100%;padding:12px 16px;text-align:left;background:#fff;border-bottom:1px solid #ececec;color:inherit;text-decoration:none}
 .row:active,.row:hover{background:#f4f4f4}
-.face{flex:none;width:46px;height:46px;border-radius:7px;color:#fff;font-size:20px;line-height:46px;text-align:center;background:#7bb5ec;object-fit:cover;overflow:hidden}
+.face{display:block;flex:none;width:46px;height:46px;border-radius:7px;color:#fff;font-size:20px;line-height:46px;text-align:center;background:#7bb5ec;object-fit:cover;overflow:hidden}
 .face.account{background:linear-gradient(135deg,#07c160,#10aeff)}
 .words{flex:1;min-width:0}
 .words b{display:block;font-weight:500;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
@@ -30,13 +30,14 @@ button{cursor:pointer;border:0;background:none;padding:0}
 h2{font-size:13px;font-weight:400;color:#767676;margin:0;padding:14px 16px 6px}
 form.ask{display:flex;gap:8px;padding:12px 16px;background:#fff}
 form.ask input{flex:1;min-width:0;padding:9px 12px;border:1px solid #ddd;border-radius:8px;background:#fafafa}
+form.ask input:focus{outline:0;border-color:#07c160;box-shadow:0 0 0 2px rgba(7,193,96,.25)}
 .go{background:#07c160;color:#fff;border-radius:8px;padding:9px 16px;font-weight:500}
 .go:hover{background:#06ad56}.go:disabled{opacity:.5}
 .go.wide{display:block;width:calc(100% - 64px);margin:16px 32px}
 .go.quiet{background:rgba(0,0,0,.06);color:#333}
 .card{background:#fff;padding:32px 24px;text-align:center;margin-bottom:10px}
 .card .face{margin:0 auto 12px;width:72px;height:72px;line-height:72px;font-size:32px}
-.card b{font-size:20px;font-weight:600;overflow-wrap:anywhere}.card p{margin:4px 0;color:#888;font-size:13px;overflow-wrap:anywhere;user-select:all}
+.card b{display:block;font-size:20px;font-weight:600;overflow-wrap:anywhere}.card p{margin:4px 0;color:#888;font-size:13px;overflow-wrap:anywhere;user-select:all}
 .chat{padding:12px 12px 4px;display:flex;flex-direction:column;gap:12px}
 .line{display:flex;gap:8px;align-items:flex-start}
 .line.person{flex-direction:row-reverse}

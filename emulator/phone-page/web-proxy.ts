@@ -87,7 +87,10 @@ async function toAnswer(
   if (!readable.test(type)) return { status, headers: returned, body: response };
   const source = await readText(response);
   if (navigates && type.includes('html')) visits.arrive(web.person, url.href, titleOf(source));
-  const body = mapping.textToBrowser(source, [...platform.origins, ...linkedOrigins(source, type)]);
+  const origins = [...platform.origins, ...linkedOrigins(source, type)];
+  const body = /html/i.test(type)
+    ? mapping.htmlToBrowser(source, origins)
+    : mapping.textToBrowser(source, origins);
   return { status, headers: returned, body };
 }
 

@@ -5,7 +5,7 @@ import { chromium as playwright, type Browser } from 'playwright-core';
 export async function launchBrowser(): Promise<Browser> {
   return playwright.launch({
     executablePath: await chromium.executablePath(),
-    args: [...chromium.args, '--no-sandbox'],
+    args: ['--no-sandbox'],
     headless: true,
   });
 }
