@@ -9,6 +9,7 @@ import { DeviceAuthorizationController } from './follow/device-authorization.con
 import { DeviceAuthorization } from './follow/device-authorization.service.js';
 import { FollowCollect } from './follow/follow-collect.service.js';
 import { FollowEvents } from './follow/follow-events.service.js';
+import { FollowOwnEvents } from './follow/own-events.service.js';
 import { FollowProof } from './follow/follow-proof.service.js';
 import { FollowSignIn } from './follow/follow-sign-in.service.js';
 import { FollowStart } from './follow/follow-start.service.js';
@@ -47,6 +48,7 @@ import { SigningKeys } from './sessions/signing-keys.service.js';
 import { WechatStrategies } from './strategies/wechat-strategies.service.js';
 import { Profiles } from './users/profiles.service.js';
 import { USER_MERGE_STEPS } from './users/user-merge-steps.js';
+import { OWN_EVENTS } from './webhook/own-events.js';
 import { Users } from './users/users.service.js';
 
 const edges = [
@@ -66,6 +68,7 @@ const follow = [
   DeviceAuthorization,
   FollowCollect,
   FollowEvents,
+  FollowOwnEvents,
   FollowProof,
   FollowSignIn,
   FollowStart,
@@ -99,6 +102,8 @@ const state = [
   UserRoles,
 ];
 const background = [Clock, HookRunner, Cleanup];
+
+const ownEvents: Provider = { provide: OWN_EVENTS, useExisting: FollowOwnEvents };
 
 const mergeSteps: Provider = {
   provide: USER_MERGE_STEPS,
