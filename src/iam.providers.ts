@@ -121,4 +121,12 @@ export const iamControllers = [
 ];
 
 /** Every provider that needs nothing but the options and the host's DataSource. */
-export const iamProviders: Provider[] = [mergeSteps, ...edges, ...follow, ...shared, ...state, ...background];
+export const iamProviders: Provider[] = [
+  mergeSteps,
+  ownEvents,
+  ...edges,
+  ...follow,
+  ...shared,
+  ...state,
+  ...background,
+];
