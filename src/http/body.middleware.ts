@@ -49,16 +49,15 @@ async function readText(request: IncomingMessage): Promise<string | IamError> {
     const body: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
     for await (const chunk of body) {
       size += chunk.length;
-      if (size > MAX_BYTES) {
-        request.resume();
-        return new IamError('payload_too_large', `more than ${MAX_BYTES} bytes`);
-      }
+      if (size > MAX_BYTES) break;
       chunks.push(chunk);
     }
   } catch (cause) {
     return new IamError('request_too_slow', 'the body did not arrive', { cause });
   }
-  return Buffer.concat(chunks).toString('utf8');
+  if (size <= MAX_BYTES) return Buffer.concat(chunks).toString('utf8');
+  request.resume();
+  return new IamError('payload_too_large', `more than ${MAX_BYTES} bytes`);
 }
 
 function parseBody(text: string, contentType: string): unknown {
