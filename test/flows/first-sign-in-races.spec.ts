@@ -1,20 +1,10 @@
 import { fail } from 'node:assert';
-import type { Person } from '../../emulator/index.js';
 import { startWorld, type World } from '../support/iam-app.js';
-import { PcBrowser, userAgents, type Reply } from '../support/pc-browser.js';
+import type { Reply } from '../support/pc-browser.js';
 import { startReplicaProcess, type ReplicaProcess } from '../support/replica-process.js';
 import { valueOf } from '../support/rows.js';
-import { approveOnPc, authorizeUrl, pkce, redeem, type ApprovedOnPc } from '../support/sign-in.js';
-
-/** A sign-in inside WeChat that waits to call back; the phone's own web view has another jar, so its visit changes nothing. */
-async function approveInWechat(world: World, person: Person): Promise<ApprovedOnPc> {
-  const browser = new PcBrowser(userAgents.wechat);
-  const { verifier, challenge } = pkce();
-  const start = await browser.visit(authorizeUrl(world.url, challenge));
-  let page = await person.openInWechat(String(start.location ?? fail(start.text)));
-  if (!page.url.startsWith(world.url)) page = await person.confirm();
-  return { browser, callback: new URL(page.url), verifier };
-}
+import { approveOnPc, redeem, type ApprovedOnPc } from '../support/sign-in.js';
+import { approveInWechat } from '../support/signed-in.js';
 
 const minutes = 60_000;
 

@@ -1,6 +1,6 @@
 import type { Person, WechatEmulator } from '../../emulator/index.js';
 import { redirectUri } from './iam-app.js';
-import { PcBrowser, type Reply } from './pc-browser.js';
+import { PcBrowser, userAgents, type Reply } from './pc-browser.js';
 import {
   authorizeUrl,
   getWith,
@@ -8,6 +8,7 @@ import {
   redeem,
   returnFromPc,
   toTokens,
+  type ApprovedOnPc,
   type PcSignIn,
   type Tokens,
 } from './sign-in.js';
@@ -60,6 +61,17 @@ export async function returnInWechat(
     json: () => ({}),
   };
   return { browser: new PcBrowser(), returned, verifier };
+}
+
+/** A sign-in inside WeChat that waits to call back; the phone's own web view has another jar, so its visit changes nothing. */
+export async function approveInWechat({ url }: Site, person: Person): Promise<ApprovedOnPc> {
+  const browser = new PcBrowser(userAgents.wechat);
+  const { verifier, challenge } = pkce();
+  const start = await browser.visit(authorizeUrl(url, challenge));
+  if (start.location === null) throw new Error(`authorize answered ${start.status}: ${start.text}`);
+  let page = await person.openInWechat(start.location.href);
+  if (!page.url.startsWith(url)) page = await person.confirm();
+  return { browser, callback: new URL(page.url), verifier };
 }
 
 /** `POST /iam/token` with a refresh token, as client `web` unless `changes` say otherwise. */
