@@ -21,3 +21,4 @@ export type { PushFields } from './push/push-fields.js';
 export type { PushRequest } from './push/push-request.js';
 export type { RawPushOptions, RawPushResult } from './push/raw-push.js';
 export type { Article, ChatMessage } from './world/chats.js';
+export type { EncryptedData } from './mini/encrypted-data.js';

@@ -1,6 +1,7 @@
 import type { MiniProgram, MobileApp, OfficialAccount } from './apps/apps.js';
 import type { OpenPlatformAccount } from './apps/open-platform-account.js';
 import type { PlatformApp } from './apps/platform-app.js';
+import { encryptData, signRawData, type EncryptedData } from './mini/encrypted-data.js';
 import { Phone, type OpenOptions } from './phone.js';
 import type { Platform } from './platform.js';
 import type { Delivery } from './push/delivery.js';
@@ -141,6 +142,33 @@ export class Person {
   /** Presses a mini program's phone-number button: the code for `getuserphonenumber`. */
   phoneNumberCode(app: MiniProgram): string {
     return this.#code(app, 'phone', fiveMinutes);
+  }
+
+  /** The profile as a mini program's client encrypts it for its server, under the session key of the last login. */
+  encryptedProfile(app: MiniProgram): EncryptedData {
+    const { world } = this.platform;
+    const shown = {
+      nickName: this.nickname,
+      gender: 0,
+      language: 'zh_CN',
+      city: '',
+      province: '',
+      country: '',
+    };
+    const rawData = JSON.stringify({ ...shown, avatarUrl: this.avatar });
+    const sessionKey = world.sessionKeys.current(this.id, app.appid);
+    const iv = world.randomness.bytes(16).toString('base64');
+    const unionId = world.unionid(this.id, app.settings);
+    const watermark = { timestamp: world.clock.seconds(), appid: app.appid };
+    const plain = JSON.stringify({
+      openId: this.openid(app),
+      ...shown,
+      avatarUrl: this.avatar,
+      ...(unionId === undefined ? {} : { unionId }),
+      watermark,
+    });
+    const encryptedData = encryptData(plain, sessionKey, iv);
+    return { rawData, signature: signRawData(rawData, sessionKey), encryptedData, iv };
   }
 
   #code(app: PlatformApp, use: 'oauth' | 'session' | 'phone', seconds: number): string {

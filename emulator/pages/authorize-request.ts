@@ -65,7 +65,8 @@ function isOrdered(rawQuery: string): boolean {
 /** The host must be the registered one exactly; a port is refused except on loopback, where sandbox accounts work. */
 function isAllowedRedirect(redirectUri: string, domain: string): boolean {
   if (!URL.canParse(redirectUri)) return false;
-  const { protocol, hostname, port } = new URL(redirectUri);
+  const { protocol, hostname } = new URL(redirectUri);
+  const hasPort = /^https?:\/\/[^/?#]*:\d/i.test(redirectUri);
   if (!/^https?:$/.test(protocol) || hostname !== domain.toLowerCase()) return false;
-  return port === '' || isLoopback(hostname);
+  return !hasPort || isLoopback(hostname);
 }

@@ -41,7 +41,7 @@ export class OriginMapping {
   textToServer(text: string): string {
     return encodings.reduce((mapped, encode) => {
       const found = new RegExp(
-        `${escapeRegExp(encode('http://'))}(web-[0-9a-f]{16}\\.localhost)(?:(?::|%3A|%253A)\\d+)?`,
+        `${escapeRegExp(encode('http://'))}(web-[0-9a-f]{16}\\.phone\\.localhost)(?:(?::|%3A|%253A)\\d+)?`,
         'gi',
       );
       return mapped.replace(found, (whole, host: string) => {

@@ -13,9 +13,9 @@ import { WebOrigins } from './web-origins.js';
 import { webProxy, type WebProxyParts } from './web-proxy.js';
 import { WebVisits } from './web-visit.js';
 
-const webHost = /^web-[0-9a-f]{16}\.localhost$/;
+const webHost = /^web-[0-9a-f]{16}\.phone\.localhost$/;
 
-/** The phone for people and browser tests: `/phone`, and the web view behind `web-….localhost`. */
+/** The phone for people and browser tests: `/phone`, and the web view behind `web-….phone.localhost`. */
 export function phonePageRoutes(platform: Platform, population: Population): readonly Route[] {
   const parts = { platform, population, origins: new WebOrigins(), visits: new WebVisits() };
   const quiet = true as const;
@@ -40,6 +40,8 @@ export function phonePageRoutes(platform: Platform, population: Population): rea
 
 function showPhone({ platform, population }: WebProxyParts, incoming: Incoming): Answer {
   const speak = speakTo(incoming);
+  const better = sameSiteAddress(incoming);
+  if (better !== undefined) return redirect(better);
   const person = population.find(incoming.query.get('person') ?? '');
   if (person) return page(phonePage(speak, person));
   return page(
@@ -64,4 +66,16 @@ function openWebView({ population, origins, visits }: WebProxyParts, incoming: I
   visits.begin(person.id, url, options);
   const port = /:\d+$/.exec(header(incoming, 'host'))?.[0] ?? '';
   return redirect(new OriginMapping(origins, person.id, port).toBrowser(new URL(url)));
+}
+
+/**
+ * The phone page belongs on `phone.localhost`, next to the sites in its frame. Safari does not look such names up, and
+ * elsewhere than on this machine they lead nowhere.
+ */
+function sameSiteAddress(incoming: Incoming): string | undefined {
+  const [hostname = '', port] = header(incoming, 'host').split(':');
+  const safari = /^(?!.*(?:Chrome|Chromium|Firefox)).*Safari/.test(header(incoming, 'user-agent'));
+  if (safari || !/^(?:localhost|127(?:\.\d+){3})$/.test(hostname)) return undefined;
+  const query = incoming.rawQuery === '' ? '' : `?${incoming.rawQuery}`;
+  return `http://phone.localhost${port === undefined ? '' : `:${port}`}${incoming.path}${query}`;
 }

@@ -20,7 +20,7 @@ export interface WebProxyParts {
 const readable =
   /^(?:text\/(?!event-stream)|application\/(?:json|javascript|xhtml\+xml|xml|manifest\+json|problem\+json))/i;
 
-/** Fetches what the browser asks of a `web-….localhost` name as the person's WeChat would fetch it from the real site. */
+/** Fetches what the browser asks of a `web-….phone.localhost` name as the person's WeChat would fetch it from the real site. */
 export async function webProxy(parts: WebProxyParts, incoming: Incoming): Promise<Answer> {
   const host = header(incoming, 'host');
   const web = parts.origins.find(host);

@@ -7,6 +7,8 @@ import { pushRequest, type PushParts, type PushRequest } from './push-request.js
 import type { PushFields } from './push-fields.js';
 import { readReply } from './reply-reader.js';
 
+const largestLog = 20_000;
+
 /** A push to send: its fields without those that every push has. */
 export interface Push {
   readonly app: AppState;
@@ -91,6 +93,7 @@ export class Pushes {
   }
 
   #record(delivery: Delivery): Delivery {
+    if (this.#log.length >= largestLog) this.#log.splice(0, largestLog / 2);
     this.#log.push(delivery);
     return delivery;
   }

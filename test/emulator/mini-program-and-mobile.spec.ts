@@ -1,3 +1,5 @@
+import { createDecipheriv } from 'node:crypto';
+import { encryptData, signRawData } from '../../emulator/mini/encrypted-data.js';
 import { baseToken, callApi, exchange, textLike, useStage } from './support/stage.js';
 
 describe('a mini program', () => {
@@ -89,6 +91,52 @@ describe('a mini program', () => {
     expect((await ask({ code }))['errcode']).toBe(40163);
     expect((await ask({ code: lan.wxLogin(mini) }))['errcode']).toBe(40029);
     expect((await ask({ code: lan.phoneNumberCode(mini), openid: 'oX' }))['errcode']).toBe(40003);
+  });
+});
+
+describe('data that a mini program’s client encrypts', () => {
+  const stage = useStage();
+
+  it('matches vector D4 of the protocol reference', () => {
+    const plain =
+      '{"openId":"oGZUI0egBJY1zhBYw2KhdUfwVJJE","nickName":"微信用户","gender":0,"language":"zh_CN","city":"","province":"","country":"","avatarUrl":"","unionId":"ocMvos6NjeKLIBqg5Mr9QjxrP1FA","watermark":{"timestamp":1477314187,"appid":"wx4f4bc4dec97d474b"}}';
+
+    expect(encryptData(plain, 'ABEiM0RVZneImaq7zN3u/w==', 'Dw4NDAsKCQgHBgUEAwIBAA==')).toBe(
+      'hJpscKwdk5C+8M4/fRzS8D/KalF5RwqKl9mn8WNziyY5d+ilYRPvZpDhRV4z/ohJUlzKy6pKe1WpDUrQFQ9ID0VBZO+SjJbCYALjFhJ60q0wnsUBWfZqJDKuoVegWvHDfO8IyuWLvCcbNWNloqnXjS/aEp02SsU1HNIgsH/PCvbauvqQHEC3bSvMVER92ENPCGI7n+laoWdRRuWWxRf2Exe1ZVRjtHwcx0rlqmsXJmuN3oRlYFzXK/dnCOzpmkkN4sSDBujK8AxiPMrC3NSPOP/FDSEWEbp3cCeMaJ3hPhonkgKWCqHrlEjUktuQWcOcgDCXfxwiWbxFPJDoW/rCXUgSbTXB8SRDRRnQJBf34CI=',
+    );
+  });
+
+  it('is signed as in WeChat’s own sample', () => {
+    const rawData =
+      '{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol6503Iuswjjn6nIGBiaycAjAtpujxyzYsrztuuICqIM5ibXQ/0"}';
+
+    expect(signRawData(rawData, 'HyVFkGl5F5OQWJZZaNzBBg==')).toBe('75e81ceda165f4ffa64f4068af58c64b8f54b88c');
+  });
+
+  it('opens with the session key of the last login', async () => {
+    const { account, lan } = stage();
+    const mini = account.miniProgram();
+    const query = {
+      appid: mini.appid,
+      secret: mini.secret,
+      js_code: lan.wxLogin(mini),
+      grant_type: 'authorization_code',
+    };
+    const { body } = await callApi(stage(), '/sns/jscode2session', query);
+    const key = Buffer.from(String(body['session_key']), 'base64');
+
+    const { encryptedData, iv } = lan.encryptedProfile(mini);
+    const decipher = createDecipheriv('aes-128-cbc', key, Buffer.from(iv, 'base64'));
+    const opened: unknown = JSON.parse(
+      decipher.update(encryptedData, 'base64', 'utf8') + decipher.final('utf8'),
+    );
+
+    expect(opened).toMatchObject({
+      openId: lan.openid(mini),
+      unionId: lan.unionid(account),
+      nickName: '小兰',
+      watermark: { appid: mini.appid },
+    });
   });
 });
 

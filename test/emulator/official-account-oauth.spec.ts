@@ -226,6 +226,7 @@ describe('the strictness of oauth2/authorize', () => {
       `appid=${oa.appid}&redirect_uri=${encodeURIComponent(uri)}&response_type=code&scope=snsapi_userinfo&state=s`;
 
     expect(await errorCodeFor(stage(), query('https://app.example.com:8443/cb'))).toBe('10003');
+    expect(await errorCodeFor(stage(), query('https://app.example.com:443/cb'))).toBe('10003');
     expect(await errorCodeFor(stage(), query('https://sub.app.example.com/cb'))).toBe('10003');
     expect(await errorCodeFor(stage(), query('https://app.example.com/cb?a=b'))).toBeUndefined();
   });
