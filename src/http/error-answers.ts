@@ -39,9 +39,9 @@ export function oauthError(error: IamError, language: Language): Answer {
 
 /** For a navigation a small page, for a script problem+json. */
 export function pageOrProblem(error: IamError, request: IamRequest, correlationId: string): Answer {
-  return request.wantsPage
-    ? errorPage(error.code, request.language, correlationId)
-    : problem(error, request.language, correlationId);
+  if (!request.wantsPage) return problem(error, request.language, correlationId);
+  const page = errorPage(error.code, request.language, correlationId);
+  return { ...page, headers: { ...page.headers, ...errorHeaders(error) } };
 }
 
 /** `Retry-After` and `WWW-Authenticate`, where the error calls for them. */

@@ -29,11 +29,15 @@ export class TcpProxy {
     const { server } = this;
     this.server = undefined;
     this.cutConnections();
-    await new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
+    await new Promise<void>((resolve) => {
+      if (server === undefined) resolve();
+      else server.close(() => resolve());
+    });
   }
 
   /** Accepts connections again, on the same port. */
   async restore(): Promise<void> {
+    if (this.server !== undefined) return;
     const server = createServer((client) => this.forward(client));
     this.server = server;
     await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
