@@ -5,7 +5,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { IdentityProviders } from 'nestjs-wechat-iam';
 import { AppModule, type AppSettings } from './app.module.js';
 import { openDatabase } from './database/open-database.js';
-import { startEmulatedWechat } from './demo/emulated-wechat.js';
+import { openWechat } from './demo/open-wechat.js';
 import { readProviderRows, saveProviderRows } from './demo/provider-rows.js';
 import { servePages } from './pages.js';
 import { claimPort, portError } from './run/claim-port.js';
@@ -28,26 +28,27 @@ async function start(): Promise<void> {
 
   const database = await openDatabase(environment);
   lifetime.onClose(() => database.close());
+  const wechat = await openWechat(environment, publicUrl, rows);
+  lifetime.onClose(() => wechat.close());
 
-  let wechat = environment.wechat;
-  let phoneUrl: string | null = null;
-  if (wechat === undefined) {
-    const emulatorPort = await claimPort('EMULATOR_PORT', environment.emulatorPort);
-    const emulator = await startEmulatedWechat(emulatorPort, publicUrl, rows);
-    lifetime.onClose(() => emulator.stop());
-    wechat = emulator.endpoints;
-    phoneUrl = `${emulator.endpoints.open}/phone`;
-  }
-
-  const links = { publicUrl, phoneUrl, openUrl: wechat.open ?? 'https://open.weixin.qq.com' };
-  const { rateLimits } = environment;
-  const app = await createApp({ publicUrl, databaseUrl: database.url, key, wechat, rateLimits, links });
+  const app = await createApp({
+    publicUrl,
+    key,
+    databaseUrl: database.url,
+    wechat: wechat.endpoints,
+    rateLimits: environment.rateLimits,
+    links: {
+      publicUrl,
+      phone: wechat.phone,
+      openUrl: wechat.endpoints.open ?? 'https://open.weixin.qq.com',
+    },
+  });
   lifetime.onClose(() => drain(app));
-
   await saveProviderRows(app.get(IdentityProviders), rows);
   await listen(app, port);
   lifetime.startCompleted();
-  if (phoneUrl !== null) console.error(`The emulator's phone, to scan and confirm with: ${phoneUrl}`);
+  if (wechat.phone !== null)
+    console.error(`The emulator's phone, to scan and confirm with: ${wechat.phone.home}`);
   console.log(`ready ${publicUrl}`);
 }
 

@@ -2,10 +2,10 @@
 export interface DemoLinks {
   /** The address under which sign-ins return. */
   readonly publicUrl: string;
-  /** The emulator's phone; null when the emulator does not run. */
-  readonly phoneUrl: string | null;
   /** The host of WeChat's QR page, for the embedded QR code. */
   readonly openUrl: string;
+  /** The emulator's phone, and the same with this app opened inside WeChat; null when the emulator does not run. */
+  readonly phone: { readonly home: string; readonly inside: string } | null;
 }
 
 /** Injection token of `DemoLinks`. */

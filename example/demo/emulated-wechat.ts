@@ -1,11 +1,8 @@
 import type { IdentityProviderInput } from 'nestjs-wechat-iam';
 import { type OpenPlatformAccount, WechatEmulator } from 'nestjs-wechat-iam/emulator';
 
-const people = [
-  { id: 'lan', nickname: '小兰' },
-  { id: 'wei', nickname: '阿伟' },
-  { id: 'grace', nickname: 'Grace 🌸' },
-];
+const lan = { id: 'lan', nickname: '小兰' };
+const people = [lan, { id: 'wei', nickname: '阿伟' }, { id: 'grace', nickname: 'Grace 🌸' }];
 
 /** Appids are registered once, however many rows share them. */
 class Registry {
@@ -30,6 +27,12 @@ class Registry {
     this.appids.add(appid);
     register({ appid, secret });
   }
+}
+
+/** Two ways to the phone: to choose a person, and 小兰's with the app open in WeChat. */
+export function phoneLinks(wechat: WechatEmulator, publicUrl: string): { home: string; inside: string } {
+  const home = `${wechat.endpoints.open}/phone`;
+  return { home, inside: `${home}?person=${lan.id}&open=${encodeURIComponent(publicUrl)}` };
 }
 
 /**

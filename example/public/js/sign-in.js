@@ -31,8 +31,8 @@ async function load() {
 }
 
 function render() {
-  document.getElementById('demo').hidden = demo.phoneUrl === null;
-  if (demo.phoneUrl !== null) document.getElementById('phone').href = demo.phoneUrl;
+  document.getElementById('demo').hidden = demo.phone === null || offer.browser === 'wechat';
+  for (const link of document.querySelectorAll('[data-phone]')) link.href = demo.phone?.[link.dataset.phone];
   problem.hidden = true;
   choices.replaceChildren();
   closeEmbedded();

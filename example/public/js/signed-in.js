@@ -2,7 +2,7 @@ import { currentLanguage, errorText, speak, text } from './language.js';
 import { api, finishSignIn, OAuthError, refresh, signOut, tokens } from './oauth.js';
 
 const element = (id) => document.getElementById(id);
-const teas = ['longjing', 'puer', 'jasmine'];
+const prices = { longjing: '¥28', puer: '¥32', jasmine: '¥26' };
 const view = { me: null, orders: [], failure: null, refreshed: false };
 
 speak(render);
@@ -43,7 +43,7 @@ function renderHome(me) {
   element('face').replaceChildren(me.avatar_url === null ? [...name][0] : picture(me.avatar_url));
   const kinds = [...new Set(me.identities.map(({ kind }) => kind))];
   element('identities').replaceChildren(...kinds.map((kind) => item(text(`identity_${kind}`))));
-  element('teas').replaceChildren(...teas.map(teaButton));
+  element('teas').replaceChildren(...Object.keys(prices).map(teaButton));
   element('orders').replaceChildren(...view.orders.map(orderRow));
   element('no-orders').hidden = view.orders.length > 0;
   const time = new Date(tokens().expiresAt).toLocaleTimeString(currentLanguage());
@@ -54,10 +54,12 @@ function teaButton(tea) {
   const button = document.createElement('button');
   Object.assign(button, { type: 'button', className: 'tea' });
   button.dataset.tea = tea;
-  const [name, note] = [document.createElement('b'), document.createElement('span')];
-  name.textContent = text(tea);
-  note.textContent = text(`${tea}Note`);
-  button.append(name, note);
+  const lines = [text(tea), text(`${tea}From`), prices[tea]].map((line) => {
+    const span = document.createElement('span');
+    span.textContent = line;
+    return span;
+  });
+  button.append(...lines);
   button.addEventListener('click', () => act(() => order(tea)));
   return button;
 }
