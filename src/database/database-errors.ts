@@ -19,12 +19,19 @@ export function isUniqueViolation(error: unknown): boolean {
   return sqlState(error) === '23505';
 }
 
+/** The constraint that a statement violated; undefined for any other error. */
+export function violatedConstraint(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  if ('driverError' in error) return violatedConstraint(error.driverError);
+  return 'constraint' in error && typeof error.constraint === 'string' ? error.constraint : undefined;
+}
+
 /** PostgreSQL is down, restarting, read-only or out of connections. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined && unavailable.test(state)) return true;
   return (
     error instanceof Error &&
-    /Connection terminated|timeout exceeded when trying to connect|not connected/i.test(error.message)
+    /Connection terminated|timeout exceeded when trying to connect|not connected|not queryable/i.test(error.message)
   );
 }
