@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { visit } from '../support/browser.mjs';
+
+export const iamPath = '/iam';
+export const guardedPath = '/by-wechat';
+export const ownTable = 'users';
+/** Type-checked besides the host's own: what many CommonJS hosts still have. */
+export const otherProjects = ['tsconfig.classic.json'];
+
+/** Two tables `users`, two kinds of bearer token and the host's catch-all filter live side by side. */
+export async function checkOwn({ host, user, token, metadata, query }) {
+  const to = (path) => `${host.url}${path}`;
+  assert.deepEqual((await visit(to('/health'))).body, { healthy: true });
+  assert.deepEqual((await visit(to('/users'), { json: { name: 'old' } })).body, { id: 2, name: 'old' });
+  const { body: login } = await visit(to('/login'), { json: { name: 'old' } });
+  assert.deepEqual((await visit(to('/by-jwt'), { token: login.token })).body, { hostUserId: 2 });
+  assert.deepEqual((await visit(to('/by-wechat'), { token })).body, {
+    userId: user.id,
+    hostUser: { id: 1, name: user.nickname },
+  });
+  for (const [path, foreign] of Object.entries({ '/by-jwt': token, '/by-wechat': login.token })) {
+    const { status, body } = await visit(to(path), { token: foreign });
+    assert.deepEqual({ status, body }, { status: 401, body: { hostSays: 401 } }, path);
+  }
+  assert.deepEqual((await visit(to('/nowhere'))).body, { hostSays: 404 });
+  assert.equal((await visit(to('/iam/me'))).body.code, 'authentication_required');
+  assert.equal((await visit(metadata.authorization_endpoint)).body.code, 'client_unknown');
+  const rows = await query('SELECT (SELECT count(*)::int FROM public.users) AS host, u.id FROM iam.users u');
+  assert.deepEqual(rows, [{ host: 2, id: user.id }]);
+}

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import pg from 'pg';
+import { checkEveryHost } from './checks/every-host.mjs';
+import * as expressEsm from './checks/express-esm.mjs';
+import * as fastifyEsm from './checks/fastify-esm.mjs';
+import * as nest11Cjs from './checks/nest11-cjs.mjs';
+import { Host } from './support/host.mjs';
+import { checkContents, packPackage } from './support/package.mjs';
+import { Workspace } from './support/workspace.mjs';
+
+/**
+ * Installs the packed tarball into three fresh host applications, each in a folder of its own outside this repository,
+ * and signs a person in there. Says what failed and with what log, and ends with one line.
+ */
+const hosts = { 'express-esm': expressEsm, 'fastify-esm': fastifyEsm, 'nest11-cjs': nest11Cjs };
+const root = join(import.meta.dirname, '../..');
+const workspace = await Workspace.open();
+const interruption = new Promise((_done, fail) => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => fail(new Error(`interrupted by ${signal}`)));
+});
+
+/** The server that TEST_DATABASE_URL names, or one of our own; a function that makes a database on it. */
+async function startPostgres() {
+  const given = process.env.TEST_DATABASE_URL;
+  if (given !== undefined) return given;
+  const { LocalPostgres } = await import('../../dist/example/postgres/local-postgres.js');
+  const postgres = await LocalPostgres.start();
+  workspace.onClose(() => postgres.stop());
+  return postgres.url();
+}
+
+async function asClient(url, work) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return work(client).finally(() => client.end());
+}
+
+/** Makes a database that is removed at the end. */
+async function createDatabase(server, host) {
+  const name = `iam_${host.replace('-', '_')}_${process.pid}`;
+  await asClient(server, (client) => client.query(`CREATE DATABASE ${name}`));
+  workspace.onClose(() => asClient(server, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)));
+  const url = new URL(server);
+  url.pathname = name;
+  return url.href;
+}
+
+async function checkMigrations(query, ownTable) {
+  const [row] =
+    await query(`SELECT to_regclass('public.${ownTable}') AS own, to_regclass('iam.users') AS ours,
+    (SELECT count(*)::int FROM public.migrations) AS executed`);
+  assert.ok(row.own !== null && row.ours !== null, 'a migration did not run');
+  return row.executed;
+}
+
+async function tryHost(host, { checkOwn, iamPath, guardedPath, ownTable, otherProjects = [] }, postgres) {
+  await host.install(join(import.meta.dirname, 'apps'));
+  for (const project of ['tsconfig.json', ...otherProjects]) await host.compile(project);
+  const databaseUrl = await createDatabase(await postgres, host.name);
+  const query = (sql) => asClient(databaseUrl, async (client) => (await client.query(sql)).rows);
+  const wechat = await host.startWechat();
+  await host.start(wechat, databaseUrl);
+  const executed = await checkMigrations(query, ownTable);
+  const seen = await checkEveryHost({ host, wechat, iamPath, guardedPath });
+  await checkOwn({ host, query, ...seen });
+  await host.stop();
+  // A second start finds everything migrated.
+  await host.start(wechat, databaseUrl);
+  assert.equal(await checkMigrations(query, ownTable), executed);
+  await host.stop();
+  assert.match(await host.runBin('emulator', '--help'), /emulator/i);
+}
+
+/** Runs one part of the test and says how it went; true when it passed. */
+async function report(name, work, log = () => '') {
+  const start = performance.now();
+  try {
+    await work();
+    console.log(`ok ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+    return true;
+  } catch (error) {
+    console.error(`not ok ${name}\n${error instanceof Error ? error.stack : error}\n${log()}`);
+    return false;
+  }
+}
+
+async function main() {
+  const files = await packPackage(root, workspace);
+  const postgres = startPostgres();
+  postgres.catch(() => undefined);
+  const contents = report('tarball', () => checkContents(root, files));
+  const runs = Object.entries(hosts).map(([name, checks]) => {
+    const host = new Host(workspace, name);
+    return report(
+      name,
+      () => tryHost(host, checks, postgres),
+      () => host.log,
+    );
+  });
+  const passed = (await Promise.all(runs)).filter(Boolean).length;
+  const failed = runs.length - passed + ((await contents) ? 0 : 1);
+  return { passed, failed };
+}
+
+const running = main();
+let verdict = { passed: 0, failed: Object.keys(hosts).length };
+try {
+  verdict = await Promise.race([running, interruption]);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+} finally {
+  await workspace.close();
+  await Promise.allSettled([running]);
+  await workspace.close();
+}
+console.log(`${verdict.passed} passed, ${verdict.failed} failed`);
+process.exit(verdict.failed === 0 ? 0 : 1);
