@@ -80,6 +80,14 @@ export class Sessions {
     );
   }
 
+  /** Ends every live session that was begun through this identity. */
+  async endOfIdentity(manager: EntityManager, appid: string, openid: string, reason: string): Promise<void> {
+    await manager.query(
+      'UPDATE iam.sessions SET ended_at = now(), end_reason = $3 WHERE appid = $1 AND openid = $2 AND ended_at IS NULL',
+      [appid, openid, reason],
+    );
+  }
+
   /** A merge ends the sessions of the user that goes; see `UserMergeStep`. */
   async onMerge(fromUserId: string, _toUserId: string, manager: EntityManager): Promise<void> {
     await this.endAll(manager, fromUserId, 'merged');

@@ -1,0 +1,137 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
+import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
+import type { InboxEvent } from './inbox-statements.js';
+
+/** What an attempt at an event came to; `failure` says what to try again. */
+export interface Attempt {
+  readonly result: InboxResult;
+  readonly failure: string | null;
+}
+
+/** Works on an event; `earlier` is the result of the attempt before. */
+export type EventWork = (event: InboxEvent, earlier: InboxResult | null) => Promise<Attempt>;
+
+const POLL_MS = 2_000;
+/** Events of other replicas or of earlier that are worked on at once. */
+const ROOM = 10;
+/** Work that takes longer is taken for stuck and left to another attempt. */
+const LONGEST_MS = 60_000;
+const SHUTDOWN_MS = 5_000;
+
+interface Running {
+  readonly startedAt: number;
+  readonly done: Promise<unknown>;
+}
+
+/** Works off the inbox on every replica: what was just received at once, what failed or was left behind when it is due. */
+@Injectable()
+export class InboxWorker implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('IamInbox');
+  /** By lease token. */
+  private readonly running = new Map<string, Running>();
+  private work: EventWork | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private ticking: Promise<void> = Promise.resolve();
+  private trouble: string | undefined;
+  private isStopping = false;
+
+  constructor(private readonly inbox: Inbox) {}
+
+  /** Begins to look for due events. */
+  start(work: EventWork): void {
+    this.work = work;
+    this.schedule(POLL_MS * Math.random());
+  }
+
+  /** Works on an event that the caller has leased. Never rejects; whatever failed is tried again later. */
+  run(leased: LeasedEvent): Promise<InboxResult> {
+    const done = this.attempt(leased).finally(() => this.running.delete(leased.leaseToken));
+    this.running.set(leased.leaseToken, { startedAt: performance.now(), done });
+    return done;
+  }
+
+  /** Waits for what runs, and leaves what does not end in time to the other replicas. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isStopping = true;
+    clearTimeout(this.timer);
+    await this.ticking;
+    const all = Promise.all([...this.running.values()].map(({ done }) => done));
+    await Promise.race([all, delay(SHUTDOWN_MS, undefined, { ref: false })]);
+    if (this.running.size > 0) await this.inbox.release([...this.running.keys()]);
+  }
+
+  private schedule(milliseconds: number): void {
+    this.timer = setTimeout(() => {
+      this.ticking = this.tick().then((more) => {
+        if (!this.isStopping) this.schedule(more ? 0 : POLL_MS * (0.8 + Math.random() * 0.4));
+      });
+    }, milliseconds);
+    this.timer.unref();
+  }
+
+  /** True when there may be more than there was room for. */
+  private async tick(): Promise<boolean> {
+    try {
+      await this.renew();
+      const room = ROOM - this.running.size;
+      if (room <= 0) return false;
+      const { leased, dead } = await this.inbox.takeDue(room);
+      for (const event of dead) this.mourn(event, 'lost with its replica');
+      const runs = leased.map((event) => this.run(event));
+      this.trouble = undefined;
+      if (leased.length < room) return false;
+      await Promise.race(runs);
+      return true;
+    } catch (error) {
+      const trouble = error instanceof Error ? error.message : String(error);
+      if (trouble !== this.trouble) this.logger.warn(`cannot look for due events: ${trouble}`);
+      this.trouble = trouble;
+      return false;
+    }
+  }
+
+  private async renew(): Promise<void> {
+    const now = performance.now();
+    const alive = [...this.running].filter(([, { startedAt }]) => now - startedAt < LONGEST_MS);
+    if (alive.length > 0) await this.inbox.renew(alive.map(([token]) => token));
+  }
+
+  private async attempt(leased: LeasedEvent): Promise<InboxResult> {
+    const { result, failure } = await this.workOn(leased);
+    try {
+      await this.settle(leased, result, failure);
+    } catch (error) {
+      this.logger.warn(`${nameOf(leased.event)} is not settled and will be tried again: ${String(error)}`);
+    }
+    return result;
+  }
+
+  private async workOn({ event, result }: LeasedEvent): Promise<Attempt> {
+    try {
+      if (this.work === undefined) throw new Error('the application is still starting');
+      return await this.work(event, result);
+    } catch (error) {
+      return { result: result ?? {}, failure: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  private async settle(leased: LeasedEvent, result: InboxResult, failure: string | null): Promise<void> {
+    if (failure === null) {
+      const isOurs = await this.inbox.finish(leased, result);
+      if (!isOurs) this.logger.warn(`${nameOf(leased.event)} took so long that another replica has it`);
+      return;
+    }
+    const status = await this.inbox.fail(leased, result, failure);
+    if (status === 'dead') this.mourn(leased.event, failure);
+    else this.logger.warn(`${nameOf(leased.event)} failed and will be tried again: ${failure}`);
+  }
+
+  private mourn(event: InboxEvent, reason: string): void {
+    this.logger.error(`${nameOf(event)} was given up after the last attempt: ${reason}`);
+  }
+}
+
+function nameOf({ provider, event, dedupeKey }: InboxEvent): string {
+  return `webhook event ${event} of ${provider} (${dedupeKey})`;
+}
