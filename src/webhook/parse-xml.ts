@@ -18,7 +18,7 @@ interface OpenElement {
 
 /**
  * The children of the root element. No DTD, no processing instruction, no entity but the five predefined ones: see
- * docs/decisions/xml-parser.md. @throws IamError `webhook_message_invalid`
+ * docs/decisions/0009-xml-parser-saxes.md. @throws IamError `webhook_message_invalid`
  */
 export function parseXml(source: string): MessageFields {
   const reader = new XmlReader();

@@ -1,0 +1,119 @@
+import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { findInterests, type EventInterest } from './on-wechat-event.decorator.js';
+import { toPassiveReply, type PassiveReply } from './passive-reply.js';
+import { eventName, type VerifiedEvent } from './verified-event.js';
+
+/** What the handlers of an event have come to. */
+export interface HandlersOutcome {
+  /** The first reply, by the order of the handlers. */
+  readonly reply: PassiveReply | null;
+  /** Names of the handlers that are through with the event. */
+  readonly finished: readonly string[];
+  /** What the others failed with; null when there are none. */
+  readonly failure: string | null;
+}
+
+interface Handler {
+  readonly name: string;
+  readonly interest: EventInterest;
+  readonly call: (event: VerifiedEvent, context: { readonly provider: string }) => unknown;
+}
+
+type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
+/** The methods that `@OnWechatEvent` marks, ours and the host's. */
+@Injectable()
+export class EventHandlers implements OnApplicationBootstrap {
+  private readonly logger = new Logger('IamWebhook');
+  private handlers: readonly Handler[] = [];
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
+    const seen = new Set<unknown>();
+    this.handlers = wrappers.flatMap((wrapper) => {
+      const instance: unknown = wrapper.instance;
+      if (seen.has(instance)) return [];
+      seen.add(instance);
+      return this.handlersOf(wrapper);
+    });
+  }
+
+  /** True when somebody wants this event. */
+  has(provider: string, event: VerifiedEvent): boolean {
+    return this.handlers.some(({ interest }) => isWanted(interest, provider, event));
+  }
+
+  /** Calls the handlers of an event that have not finished with it yet, all at once. Never rejects. */
+  async run(provider: string, event: VerifiedEvent, finished: readonly string[]): Promise<HandlersOutcome> {
+    const due = this.handlers.filter(
+      ({ name, interest }) => isWanted(interest, provider, event) && !finished.includes(name),
+    );
+    const ends = await Promise.all(due.map((handler) => this.call(handler, provider, event)));
+    const failures = ends.filter((end) => end.failure !== null);
+    return {
+      reply: ends.map(({ reply }) => reply).find((reply) => reply !== null) ?? null,
+      finished: [...finished, ...ends.filter((end) => end.failure === null).map(({ name }) => name)],
+      failure:
+        failures.length === 0 ? null : failures.map(({ name, failure }) => `${name}: ${failure}`).join('; '),
+    };
+  }
+
+  private async call({ name, call }: Handler, provider: string, event: VerifiedEvent) {
+    try {
+      const answer = await call(event, { provider });
+      const reply = toPassiveReply(answer);
+      if (reply === null && answer !== undefined && answer !== null)
+        this.logger.warn(`${name} returned something that is no PassiveReply`);
+      return { name, reply, failure: null };
+    } catch (error) {
+      this.logger.error(`${name} failed`, error instanceof Error ? error.stack : String(error));
+      return { name, reply: null, failure: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  private handlersOf(wrapper: Wrapper): Handler[] {
+    const instance: unknown = wrapper.instance;
+    const prototype = prototypeOf(wrapper, instance);
+    if (prototype === null) return [];
+    return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
+      const wanted = findInterests(prototype, method);
+      const name = `${String(wrapper.name)}.${method}`;
+      if (wanted.length > 0 && (!isObject(instance) || !wrapper.isDependencyTreeStatic())) {
+        this.logger.error(`${name} is not told of events: its class is not a singleton`);
+        return [];
+      }
+      const call: Handler['call'] = (...args) => callMethod(instance, method, args);
+      return wanted.map((interest) => ({ name: `${name}(${interest.name})`, interest, call }));
+    });
+  }
+}
+
+function isWanted({ name, provider }: EventInterest, slug: string, event: VerifiedEvent): boolean {
+  return (name === '*' || name === eventName(event)) && (provider === undefined || provider === slug);
+}
+
+/** Of a class whose instances live for a request there is only the class. */
+function prototypeOf({ metatype }: Wrapper, instance: unknown): object | null {
+  const prototype: unknown = isObject(instance)
+    ? Object.getPrototypeOf(instance)
+    : typeof metatype === 'function'
+      ? metatype.prototype
+      : null;
+  return isObject(prototype) ? prototype : null;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function callMethod(instance: unknown, method: string, args: unknown[]): unknown {
+  if (!isObject(instance)) return undefined;
+  const implementation: unknown = Reflect.get(instance, method);
+  return typeof implementation === 'function' ? Reflect.apply(implementation, instance, args) : undefined;
+}

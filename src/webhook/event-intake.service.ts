@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Clock } from '../clock.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { InboxWorker, type Attempt } from '../inbox/inbox-worker.service.js';
+import { Inbox, type InboxResult } from '../inbox/inbox.service.js';
+import type { InboxEvent } from '../inbox/inbox-statements.js';
+import { followStatePart, type FollowChange } from '../users/follow-state.js';
+import { EventHandlers } from './event-handlers.service.js';
+import { isAuthorizationChange } from './inbox-event.js';
+import { OWN_EVENTS, type OwnEvents } from './own-events.js';
+import { toPassiveReply, type PassiveReply } from './passive-reply.js';
+import { eventName, toVerifiedEvent, type VerifiedEvent } from './verified-event.js';
+
+/** WeChat gives up after five seconds; the way there and back takes some of them. */
+const ANSWER_WITHIN_MS = 4_000;
+
+/** An event as it came in. */
+export interface ReceivedEvent {
+  readonly provider: IdentityProvider;
+  readonly event: VerifiedEvent;
+  /** The app it was sent to. */
+  readonly appid: string;
+  readonly stored: InboxEvent;
+  /** Milliseconds since the Unix epoch. */
+  readonly receivedAt: number;
+}
+
+/** Commits an event, has it worked on, and gives the reply if there is one in time. */
+@Injectable()
+export class EventIntake implements OnApplicationBootstrap {
+  private readonly logger = new Logger('IamWebhook');
+
+  constructor(
+    @Inject(OWN_EVENTS) private readonly ownEvents: OwnEvents,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly inbox: Inbox,
+    private readonly worker: InboxWorker,
+    private readonly handlers: EventHandlers,
+    private readonly clock: Clock,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.worker.start((event, earlier) => this.workOn(event, earlier));
+  }
+
+  /** Returns once the event is committed and, where a reply may be shown, worked on or out of time. */
+  async accept(received: ReceivedEvent): Promise<PassiveReply | null> {
+    const { provider, event, appid, stored } = received;
+    const change = followChangeOf(received);
+    const isOfAccount = appid === provider.mp?.appid;
+    const own = isOfAccount ? await this.ownEvents.accept(provider, event, stored) : null;
+    if (own !== null) {
+      if (change !== null) await this.noteFollowing(change);
+      return own.reply;
+    }
+    const effect = change === null ? undefined : followStatePart(change, 'inserted');
+    if (!this.handlers.has(provider.slug, event)) {
+      await this.inbox.keep(stored, effect);
+      return null;
+    }
+    const intake = await this.inbox.take(stored, effect);
+    if (intake.kind === 'duplicate') return replyIn(intake.result);
+    const run = this.worker.run(intake.leased);
+    return takesReply(event) ? this.inTime(run, received) : null;
+  }
+
+  /** Past its time an event is worked on as before, but nothing that comes of it can be shown in the chat. */
+  private async inTime(
+    run: Promise<InboxResult>,
+    { stored, receivedAt }: ReceivedEvent,
+  ): Promise<PassiveReply | null> {
+    const timer = new AbortController();
+    const remaining = Math.max(0, receivedAt + ANSWER_WITHIN_MS - this.clock.now());
+    const late = delay(remaining, null, { signal: timer.signal, ref: false }).catch(() => null);
+    const result = await Promise.race([run, late]);
+    timer.abort();
+    if (result === null)
+      this.logger.warn(`handlers of ${stored.event} are late: WeChat gets an answer without reply`);
+    return replyIn(result);
+  }
+
+  private async workOn(stored: InboxEvent, earlier: InboxResult | null): Promise<Attempt> {
+    const event = toVerifiedEvent(stored.message);
+    if (event === null) return { result: earlier ?? {}, failure: null };
+    const finished = Array.isArray(earlier?.['finished']) ? earlier['finished'].map(String) : [];
+    const outcome = await this.handlers.run(stored.provider, event, finished);
+    const result = { reply: replyIn(earlier) ?? outcome.reply, finished: outcome.finished };
+    return { result, failure: outcome.failure };
+  }
+
+  /** With an event of ours the state of following is written after it: the sign-in does not depend on it. */
+  private async noteFollowing(change: FollowChange): Promise<void> {
+    const { sql, parameters } = followStatePart(change);
+    await this.dataSource.query(sql(1), [...parameters]);
+  }
+}
+
+function followChangeOf({ event, appid, stored }: ReceivedEvent): FollowChange | null {
+  const name = eventName(event);
+  if (stored.openid === null || (name !== 'subscribe' && name !== 'unsubscribe')) return null;
+  return { appid, openid: stored.openid, follows: name === 'subscribe', at: stored.eventAt };
+}
+
+/** Nobody reads an answer to these: they need not wait for their handlers. */
+function takesReply(event: VerifiedEvent): boolean {
+  return eventName(event) !== 'unsubscribe' && !isAuthorizationChange(event);
+}
+
+function replyIn(result: InboxResult | null): PassiveReply | null {
+  return toPassiveReply(result?.['reply']);
+}
