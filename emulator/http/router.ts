@@ -1,3 +1,4 @@
+import { decodePercent } from './decode-percent.js';
 import type { Incoming, Responder } from './exchange.js';
 
 /** One line of the route table: `:name` stands for one path segment, a trailing `*` for the rest. */
@@ -40,16 +41,8 @@ function matchPath(pattern: string, path: string): Record<string, string> | unde
   const params: Record<string, string> = {};
   for (const [index, part] of wanted.entries()) {
     const value = given[index] ?? '';
-    if (part.startsWith(':')) params[part.slice(1)] = decode(value);
+    if (part.startsWith(':')) params[part.slice(1)] = decodePercent(value);
     else if (part !== value) return undefined;
   }
   return params;
-}
-
-function decode(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
 }

@@ -1,4 +1,5 @@
 import { page, redirect } from '../http/answers.js';
+import { decodePercent } from '../http/decode-percent.js';
 import { header, type Answer, type Incoming } from '../http/exchange.js';
 import type { Route } from '../http/router.js';
 import type { PersonState } from '../world/people.js';
@@ -25,7 +26,7 @@ export function isInsideWechat(incoming: Incoming): boolean {
 export function personOf(world: World, incoming: Incoming): PersonState | undefined {
   const cookie = new RegExp(`(?:^|;\\s*)${cookieName}=([^;]+)`).exec(header(incoming, 'cookie'))?.[1] ?? '';
   const id = header(incoming, personHeader) || cookie;
-  const person = world.people.find(decodeURIComponent(id));
+  const person = world.people.find(decodePercent(id));
   return person?.closed ? undefined : person;
 }
 

@@ -69,13 +69,13 @@ function openWebView({ population, origins, visits }: WebProxyParts, incoming: I
 }
 
 /**
- * The phone page belongs on `phone.localhost`, next to the sites in its frame. Safari does not look such names up, and
- * elsewhere than on this machine they lead nowhere.
+ * The phone page belongs on `phone.localhost`, next to the sites in its frame. Chromium and Firefox know such names
+ * themselves; others may not, and elsewhere than on this machine they lead nowhere.
  */
 function sameSiteAddress(incoming: Incoming): string | undefined {
   const [hostname = '', port] = header(incoming, 'host').split(':');
-  const safari = /^(?!.*(?:Chrome|Chromium|Firefox)).*Safari/.test(header(incoming, 'user-agent'));
-  if (safari || !/^(?:localhost|127(?:\.\d+){3})$/.test(hostname)) return undefined;
+  const looksItUp = /Chrome|Chromium|Firefox/.test(header(incoming, 'user-agent'));
+  if (!looksItUp || !/^(?:localhost|127(?:\.\d+){3})$/.test(hostname)) return undefined;
   const query = incoming.rawQuery === '' ? '' : `?${incoming.rawQuery}`;
   return `http://phone.localhost${port === undefined ? '' : `:${port}`}${incoming.path}${query}`;
 }

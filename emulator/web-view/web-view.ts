@@ -23,6 +23,8 @@ export interface WebPage {
   readonly url: string;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** The `Set-Cookie` lines of the last answer. */
+  readonly setCookies: readonly string[];
   readonly body: string;
   /** The addresses that led here, oldest first; the last one is `url`'s. */
   readonly redirects: readonly string[];
@@ -165,11 +167,12 @@ function redirected(step: Step, status: number, url: URL): Step {
 }
 
 function toPage(url: URL, fetched: Fetched, redirects: readonly string[], duplicate?: Fetched): WebPage {
-  const { status, headers } = fetched;
+  const { status, headers, setCookies } = fetched;
   return {
     url: url.href,
     status,
     headers,
+    setCookies,
     body: fetched.body.toString('utf8'),
     redirects,
     ...(duplicate ? { duplicate: { ...duplicate, body: duplicate.body.toString('utf8') } } : {}),

@@ -85,6 +85,6 @@ export class BaseTokens {
   }
 
   #answer({ token, expiresAt }: BaseToken): IssuedToken {
-    return { token, expiresIn: Math.floor((expiresAt - this.clock.now()) / 1000) };
+    return { token, expiresIn: Math.ceil((expiresAt - this.clock.now()) / 1000) };
   }
 }
