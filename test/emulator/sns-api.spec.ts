@@ -142,6 +142,13 @@ describe('ids', () => {
     expect(after['openid']).toBe(before['openid']);
   });
 
+  it('show none in an app that the account registered without binding it', async () => {
+    const { account } = stage();
+    const loose = account.officialAccount({ oauthDomain: '127.0.0.1', bound: false });
+
+    expect(await signedIn({ ...stage(), oa: loose })).not.toHaveProperty('unionid');
+  });
+
   it('show the unionid with snsapi_base after an earlier consent, if the rule says so', async () => {
     const { wechat, lan, oa, account } = stage();
     wechat.rules.unionidWithBaseScope = 'after-userinfo';
