@@ -21,8 +21,11 @@ const interests = new WeakMap<object, Map<string | symbol, EventInterest[]>>();
  */
 export function OnWechatEvent<K extends WechatEventName>(name: K, options: OnWechatEventOptions = {}) {
   return <T extends WechatEventHandler<K>>(
-    ...[target, key]: [target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<T>]
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<T>,
   ): void => {
+    if (descriptor.value === undefined) throw new TypeError(`@OnWechatEvent('${name}'): expected a method`);
     const methods = interests.get(target) ?? new Map<string | symbol, EventInterest[]>();
     interests.set(target, methods.set(key, [...(methods.get(key) ?? []), { name, ...options }]));
   };
