@@ -1,23 +1,13 @@
-import {
-  type DynamicModule,
-  type MiddlewareConsumer,
-  Module,
-  type NestModule,
-  type Provider,
-} from '@nestjs/common';
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { APP_GUARD, RouterModule } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { IamUsers } from './account/iam-users.service.js';
-import { DeviceAuthorizationController } from './follow/device-authorization.controller.js';
-import { FollowController } from './follow/follow.controller.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
-import { BodyMiddleware } from './http/body.middleware.js';
 import { IamGuard } from './http/iam.guard.js';
 import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS } from './iam.resolved-options.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
-import { TokenController } from './oauth/token.controller.js';
 import { resolveOptions, resolvePath } from './resolve-options.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { asyncOptions, type IamAsyncOptions } from './iam.async-options.js';
@@ -25,7 +15,7 @@ import { iamControllers, iamProviders } from './iam.providers.js';
 
 /** Identity and access management with WeChat sign-in for the host's application. */
 @Module({})
-export class IamModule implements NestModule {
+export class IamModule {
   /** @throws TypeError that names the wrong option */
   static forRoot({
     path,
@@ -40,12 +30,6 @@ export class IamModule implements NestModule {
   /** As `forRoot`, with options that other providers know. */
   static forRootAsync(options: IamAsyncOptions): DynamicModule {
     return compose(options, options.imports ?? [], asyncOptions(options));
-  }
-
-  configure(consumer: MiddlewareConsumer): void {
-    consumer
-      .apply(BodyMiddleware)
-      .forRoutes(TokenController, DeviceAuthorizationController, FollowController);
   }
 }
 

@@ -20,7 +20,7 @@ import { WechatApi } from './gateway/wechat-api.service.js';
 import { WechatGateway } from './gateway/wechat-gateway.service.js';
 import { HookRunner } from './hooks/hook-runner.js';
 import { AnswerWriter } from './http/answer-writer.js';
-import { BodyMiddleware } from './http/body.middleware.js';
+import { EarlyBody } from './http/early-body.service.js';
 import { EarlyErrors } from './http/early-errors.service.js';
 import { OAuthErrorFilter, ProblemFilter } from './http/error.filter.js';
 import { IamGuard } from './http/iam.guard.js';
@@ -82,7 +82,7 @@ const shared = [
   EarlyErrors,
   IamUrls,
   IamGuard,
-  BodyMiddleware,
+  EarlyBody,
   WechatApi,
   WechatGateway,
   WechatStrategies,

@@ -3,10 +3,8 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { OAuthErrorFilter, ProblemFilter } from './error.filter.js';
 import { readRequest } from './iam-request.js';
 import { IamUrls } from './iam-urls.service.js';
+import { oauthEndpoints } from './oauth-endpoints.js';
 import { isClientError } from './to-iam-error.js';
-
-/** Endpoints whose errors are those of RFC 6749 §5.2. */
-const oauthEndpoints: readonly (string | null)[] = ['token', 'revoke', 'device_authorization'];
 
 /**
  * On Express the host's body parsers and the router's decoding of paths come before our filters. What they refuse on our
@@ -34,6 +32,6 @@ export class EarlyErrors implements OnModuleInit {
   }
 
   private filterFor(endpoint: string): ProblemFilter | OAuthErrorFilter {
-    return oauthEndpoints.includes(endpoint) ? this.oauthErrors : this.problems;
+    return oauthEndpoints.has(endpoint) ? this.oauthErrors : this.problems;
   }
 }

@@ -3,7 +3,7 @@ import { parse as parseCookies } from 'cookie';
 import type { RequestOrigin } from '../audit/record-audit.js';
 import { classifyBrowser, type Browser } from '../wechat/browser.js';
 import { preferredLanguage, type Language } from './language.js';
-import { findBodyError, parsedBody } from './request-body.js';
+import { parsedBody, rawBody } from './request-body.js';
 
 /** A parameter given once, or several times, which the OAuth endpoints refuse (RFC 6749 §3.1). */
 export type Parameters = Readonly<Record<string, string | string[]>>;
@@ -13,6 +13,8 @@ export interface IamRequest {
   readonly path: string;
   readonly query: Parameters;
   readonly body: unknown;
+  /** The bytes of the body; null where there is none or a parser of the host came first. */
+  readonly rawBody: Buffer | null;
   readonly cookies: Readonly<Record<string, string | undefined>>;
   readonly authorization: string | undefined;
   /** The `Origin` header. */
@@ -29,12 +31,13 @@ const MAX_USER_AGENT = 512;
 /** Reads an Express or Fastify request. */
 export function readRequest(request: unknown): IamRequest {
   const { headers, url, ip, raw } = requestParts(request);
-  const { pathname, searchParams } = new URL(url, 'http://localhost');
+  const { path, query } = splitTarget(url);
   const userAgent = headers['user-agent'];
   return {
-    path: pathname,
-    query: collectParameters(searchParams),
+    path,
+    query: collectParameters(new URLSearchParams(query)),
     body: parsedBody(request, raw),
+    rawBody: rawBody(request, raw),
     cookies: parseCookies(headers.cookie ?? ''),
     authorization: headers.authorization,
     requestOrigin: headers.origin,
@@ -45,23 +48,23 @@ export function readRequest(request: unknown): IamRequest {
   };
 }
 
-/** For handlers, not for the filters that answer them. @throws IamError when the body could not be read */
-export function assertBodyRead(request: unknown): void {
-  const error = findBodyError(requestParts(request).raw);
-  if (error !== null) throw error;
+/** Query or form parameters; one given several times becomes an array. */
+export function collectParameters(parameters: URLSearchParams): Parameters {
+  const collected = new Map<string, string[]>();
+  for (const [name, value] of parameters) {
+    const earlier = collected.get(name);
+    if (earlier === undefined) collected.set(name, [value]);
+    else earlier.push(value);
+  }
+  const named = [...collected].map(([name, values]) => [name, values.length === 1 ? values[0] : values]);
+  return Object.assign(Object.create(null), Object.fromEntries(named)) as Parameters;
 }
 
-/** Query or form parameters; one given several times stays an array. */
-export function collectParameters(parameters: URLSearchParams): Parameters {
-  const collected: Record<string, string | string[]> = Object.create(null) as Record<
-    string,
-    string | string[]
-  >;
-  for (const name of new Set(parameters.keys())) {
-    const values = parameters.getAll(name);
-    collected[name] = values.length === 1 ? (values[0] ?? '') : values;
-  }
-  return collected;
+/** A request target, also with scheme and host before the path (RFC 9112 §3.2.2), which are not looked at. */
+function splitTarget(target: string): { readonly path: string; readonly query: string } {
+  const [, path = '/', query = ''] =
+    /^(?:[a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^?#]*)\??([^#]*)/i.exec(target) ?? [];
+  return { path, query };
 }
 
 interface RequestParts {

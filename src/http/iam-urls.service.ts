@@ -20,10 +20,11 @@ export class IamUrls {
     return this.endpoint(`callback/${providerSlug}`);
   }
 
-  /** The endpoint that a request's path names, e.g. `/api/iam/token` → `token`; null for a path that is not ours. */
+  /** The endpoint that a request's path names, in lower case, e.g. `/api/IAM/token` → `token`; null for a path that is not ours. */
   findEndpoint(path: string): string | null {
-    const [, name] = path.split(new RegExp(`/${this.options.path}/(.*)`, 's'));
-    return name !== undefined && this.path(name) === path ? name : null;
+    const [, name] = path.split(new RegExp(`/${this.options.path}/(.*)`, 'is'));
+    const isOurs = name !== undefined && this.path(name).toLowerCase() === path.toLowerCase();
+    return isOurs ? name.toLowerCase().replace(/\/$/, '') : null;
   }
 
   /** As `endpoint`, without the origin. */

@@ -1,26 +1,34 @@
-import type { IamError } from '../iam.error.js';
+/** A body that `EarlyBody` read before the host's parsers could. */
+export interface KeptBody {
+  readonly bytes: Buffer;
+  /** What a form or JSON says; undefined for anything else. */
+  readonly parsed: unknown;
+}
 
-/** Bodies that `BodyMiddleware` read because the host's parsers had not. */
-const bodies = new WeakMap<object, unknown>();
-const errors = new WeakMap<object, IamError>();
+const bodies = new WeakMap<object, KeptBody>();
 
 /** Remembers what was read from a raw request. */
-export function keepBody(raw: object, body: unknown): void {
+export function keepBody(raw: object, body: KeptBody): void {
   bodies.set(raw, body);
 }
 
-/** Remembers why the body of a raw request could not be read. */
-export function keepBodyError(raw: object, error: IamError): void {
-  errors.set(raw, error);
+/** What was read from a raw request; null when it was not ours to read. */
+export function findBody(raw: object): KeptBody | null {
+  return bodies.get(raw) ?? null;
 }
 
-/** The parsed body, whoever parsed it: the host's parsers or ours. */
+/** The parsed body, whoever parsed it: `EarlyBody`, or a parser of the host where it came first. */
 export function parsedBody(request: unknown, raw: object): unknown {
-  if (bodies.has(raw)) return bodies.get(raw);
-  return typeof request === 'object' && request !== null && 'body' in request ? request.body : undefined;
+  return bodies.has(raw) ? bodies.get(raw)?.parsed : hostBody(request);
 }
 
-/** Why there is no body to work with; null when nothing went wrong. */
-export function findBodyError(raw: object): IamError | null {
-  return errors.get(raw) ?? null;
+/** The bytes of the body; null when a parser of the host has left none. */
+export function rawBody(request: unknown, raw: object): Buffer | null {
+  const body = bodies.get(raw)?.bytes ?? hostBody(request);
+  if (typeof body === 'string') return Buffer.from(body, 'utf8');
+  return Buffer.isBuffer(body) ? body : null;
+}
+
+function hostBody(request: unknown): unknown {
+  return typeof request === 'object' && request !== null && 'body' in request ? request.body : undefined;
 }

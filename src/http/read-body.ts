@@ -1,0 +1,90 @@
+import type { IncomingMessage } from 'node:http';
+import { IamError } from '../iam.error.js';
+import { collectParameters } from './iam-request.js';
+import type { KeptBody } from './request-body.js';
+
+/** What our endpoints take is a few kilobytes at most; this is generous. */
+const MAX_BYTES = 64 * 1024;
+const MAX_MILLISECONDS = 3_000;
+
+/**
+ * Reads a request to its end and leaves it as if it had come without a body: whoever reads it after us sees an empty one.
+ * @throws IamError `payload_too_large`, `request_too_slow` or `content_encoding_unsupported`
+ */
+export async function readBody(request: IncomingMessage): Promise<KeptBody> {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = request.headers;
+  if (!/^identity$/i.test(encoding.trim()))
+    throw new IamError('content_encoding_unsupported', 'the body is compressed');
+  const bytes = hasBody(request) ? await readBytes(request) : Buffer.alloc(0);
+  for (const name of ['content-type', 'content-length', 'content-encoding', 'transfer-encoding'])
+    Reflect.deleteProperty(request.headers, name);
+  return { bytes, parsed: parseBody(bytes, type) };
+}
+
+/** HTTP/2 may leave the length out. */
+function hasBody({ headers, httpVersionMajor }: IncomingMessage): boolean {
+  return (
+    httpVersionMajor > 1 ||
+    headers['transfer-encoding'] !== undefined ||
+    Number(headers['content-length']) > 0
+  );
+}
+
+/** HTTP/2 requests and those of Fastify's `inject` show their end by nothing but `end`. */
+function knowsItsEnd({ httpVersionMajor, complete }: Partial<IncomingMessage>): boolean {
+  return httpVersionMajor === 1 && complete !== undefined;
+}
+
+/**
+ * Takes the bytes out of the stream but not its end: `read()` past the last byte would emit `end`, and a parser of the host
+ * that begins to listen afterwards would wait for it forever.
+ */
+function readBytes(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const take = (): void => {
+      while (request.readableLength > 0) {
+        const chunk = Buffer.from(request.read(request.readableLength) as string | Buffer);
+        chunks.push(chunk);
+        size += chunk.length;
+      }
+      if (size > MAX_BYTES) fail(new IamError('payload_too_large', `more than ${MAX_BYTES} bytes`));
+      else if (request.complete) succeed();
+      else if (!knowsItsEnd(request)) request.read();
+    };
+    const succeed = (): void => {
+      stop();
+      resolve(Buffer.concat(chunks));
+    };
+    const fail = (error: Error): void => {
+      stop();
+      reject(error);
+    };
+    const cut = (): void => fail(new IamError('invalid_request', 'the connection ended before the body'));
+    const timer = setTimeout(
+      () => fail(new IamError('request_too_slow', `no whole body within ${MAX_MILLISECONDS} ms`)),
+      MAX_MILLISECONDS,
+    );
+    const stop = (): void => {
+      clearTimeout(timer);
+      request.off('readable', take).off('end', succeed).off('error', cut).off('close', cut);
+    };
+    request.on('readable', take).on('end', succeed).on('error', cut).on('close', cut);
+  });
+}
+
+function parseBody(bytes: Buffer, contentType: string): unknown {
+  if (/^application\/(.+\+)?json\b/i.test(contentType)) return parseJson(bytes.toString('utf8'));
+  if (/^application\/x-www-form-urlencoded\b/i.test(contentType))
+    return collectParameters(new URLSearchParams(bytes.toString('utf8')));
+  return undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
