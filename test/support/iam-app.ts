@@ -6,6 +6,7 @@ import {
   Logger,
   type LoggerService,
   Module,
+  type NestApplicationOptions,
   type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -109,7 +110,10 @@ const createOnExpress =
   ({ clock, logger }: Surroundings) =>
   async (module: DynamicModule): Promise<INestApplication> => {
     const log = logger ?? (quiet ? false : undefined);
-    const options = { abortOnError: false, ...(log !== undefined && { logger: log }) };
+    const options: Pick<NestApplicationOptions, 'abortOnError' | 'logger'> = {
+      abortOnError: false,
+      ...(log !== undefined && { logger: log }),
+    };
     if (clock === undefined) return NestFactory.create(module, options);
     const testing = await Test.createTestingModule({ imports: [module] })
       .setLogger(logger ?? (quiet ? new LogCapture() : new ConsoleLogger()))
