@@ -1,5 +1,5 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
-import { APP_GUARD, RouterModule } from '@nestjs/core';
+import { APP_GUARD, DiscoveryModule, RouterModule } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { IamUsers } from './account/iam-users.service.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
@@ -44,6 +44,7 @@ function compose(
     global: true,
     imports: [
       ...(imports ?? []),
+      DiscoveryModule,
       TypeOrmModule.forFeature(iamEntities, dataSource),
       RouterModule.register([{ path: resolvePath(statics.path), module: IamModule }]),
     ],

@@ -26,6 +26,8 @@ import { OAuthErrorFilter, ProblemFilter } from './http/error.filter.js';
 import { IamGuard } from './http/iam.guard.js';
 import { IamUrls } from './http/iam-urls.service.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
+import { InboxWorker } from './inbox/inbox-worker.service.js';
+import { Inbox } from './inbox/inbox.service.js';
 import { FollowLogins } from './logins/follow-logins.service.js';
 import { LoginWatch } from './logins/login-watch.service.js';
 import { Logins } from './logins/logins.service.js';
@@ -48,7 +50,12 @@ import { SigningKeys } from './sessions/signing-keys.service.js';
 import { WechatStrategies } from './strategies/wechat-strategies.service.js';
 import { Profiles } from './users/profiles.service.js';
 import { USER_MERGE_STEPS } from './users/user-merge-steps.js';
+import { AuthorizationChanges } from './webhook/authorization-changes.service.js';
+import { EventHandlers } from './webhook/event-handlers.service.js';
+import { EventIntake } from './webhook/event-intake.service.js';
 import { OWN_EVENTS } from './webhook/own-events.js';
+import { WebhookController } from './webhook/webhook.controller.js';
+import { Webhook } from './webhook/webhook.service.js';
 import { Users } from './users/users.service.js';
 
 const edges = [
@@ -75,6 +82,7 @@ const follow = [
   FollowTokens,
   Follower,
 ];
+const webhook = [AuthorizationChanges, EventHandlers, EventIntake, Webhook];
 const shared = [
   AnswerWriter,
   ProblemFilter,
@@ -88,6 +96,8 @@ const shared = [
   WechatStrategies,
 ];
 const state = [
+  Inbox,
+  InboxWorker,
   FollowLogins,
   LoginWatch,
   RateLimits,
@@ -118,6 +128,7 @@ export const iamControllers = [
   DeviceAuthorizationController,
   FollowController,
   MeController,
+  WebhookController,
 ];
 
 /** Every provider that needs nothing but the options and the host's DataSource. */
@@ -126,6 +137,7 @@ export const iamProviders: Provider[] = [
   ownEvents,
   ...edges,
   ...follow,
+  ...webhook,
   ...shared,
   ...state,
   ...background,

@@ -28,3 +28,13 @@ export { WechatMpStrategy } from './strategies/wechat-mp.strategy.js';
 export type { WechatAuthenticateOptions } from './strategies/wechat-oauth2.strategy.js';
 export { WechatOpenStrategy } from './strategies/wechat-open.strategy.js';
 export type { WechatTokenParams, WechatUserProfile } from './strategies/wechat-user-profile.js';
+export { OnWechatEvent, type OnWechatEventOptions } from './webhook/on-wechat-event.decorator.js';
+export type { PassiveReply } from './webhook/passive-reply.js';
+export type {
+  WechatEvent,
+  WechatEventAnswer,
+  WechatEventContext,
+  WechatEventHandler,
+  WechatEventName,
+  WechatEvents,
+} from './webhook/wechat-events.js';

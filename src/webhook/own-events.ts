@@ -1,4 +1,3 @@
-import { Injectable } from '@nestjs/common';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
 import type { PassiveReply } from './passive-reply.js';
@@ -24,11 +23,3 @@ export interface OwnEvents {
 
 /** Injection token of `OwnEvents`. */
 export const OWN_EVENTS = Symbol('OWN_EVENTS');
-
-/** No event is ours: every one goes to the handlers. */
-@Injectable()
-export class NoOwnEvents implements OwnEvents {
-  accept(): Promise<null> {
-    return Promise.resolve(null);
-  }
-}

@@ -1,0 +1,113 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { recordAudit } from '../audit/record-audit.js';
+import { Clock } from '../clock.js';
+import { violatedConstraint } from '../database/database-errors.js';
+import { securityHeaders, type Answer } from '../http/answer.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IamError } from '../iam.error.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { EventIntake, type ReceivedEvent } from './event-intake.service.js';
+import { toInboxEvent } from './inbox-event.js';
+import { invalidMessage } from './message-fields.js';
+import type { PassiveReply } from './passive-reply.js';
+import { renderEnvelope, renderReply } from './render-reply.js';
+import { forged } from './signed-query.js';
+import { toVerifiedEvent, type VerifiedEvent } from './verified-event.js';
+import { verifyHandshake, verifyPush, type ServerConfiguration, type VerifiedPush } from './verify-push.js';
+
+/** The Official Account's server URL: WeChat's question whether we know the Token, and what it pushes. */
+@Injectable()
+export class Webhook {
+  private readonly logger = new Logger('IamWebhook');
+
+  constructor(
+    private readonly providers: IdentityProviders,
+    private readonly intake: EventIntake,
+    private readonly clock: Clock,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+  ) {}
+
+  /** Echoes `echostr` as it is: WeChat compares bytes. */
+  async handshake(slug: string, { query }: IamRequest): Promise<Answer> {
+    const provider = await this.find(slug);
+    return answer('text/plain', verifyHandshake(query, configurationOf(provider), this.clock.now()));
+  }
+
+  /** Answers once the event is committed; an answer other than 2xx makes WeChat try again, twice. */
+  async push(slug: string, { query, rawBody }: IamRequest): Promise<Answer> {
+    const receivedAt = this.clock.now();
+    const provider = await this.find(slug);
+    if (rawBody === null) throw invalidMessage('the body did not reach us as it was sent');
+    const push = verifyPush({ query, body: rawBody }, configurationOf(provider), receivedAt);
+    const event = toVerifiedEvent(push.fields);
+    if (event === null) {
+      this.logger.log(
+        `"${slug}": a push that is no event: ${Object.keys(push.fields).join(' ').slice(0, 100)}`,
+      );
+      return success;
+    }
+    const stored = toInboxEvent(slug, event, { replayKey: push.replayKey, receivedAt });
+    const reply = await this.accept({ provider, event, appid: push.appid, stored, receivedAt });
+    return reply === null ? success : this.render(reply, event, push);
+  }
+
+  /** A row that cannot take pushes is answered like none. */
+  private async find(slug: string): Promise<IdentityProvider> {
+    const provider = await this.providers.getEnabled(slug).catch((error: unknown) => {
+      if (error instanceof IamError && error.code === 'provider_disabled') return null;
+      throw error;
+    });
+    if (provider?.mp == null || provider.mpServer.tokens.length === 0)
+      throw new IamError(
+        'provider_not_found',
+        `"${slug}" is disabled, or has no Official Account or no mp_token`,
+      );
+    return provider;
+  }
+
+  /** The constraint may also be met by two deliveries of one event at once: then the second time all is well. */
+  private async accept(received: ReceivedEvent): Promise<PassiveReply | null> {
+    try {
+      return await this.intake.accept(received).catch((error: unknown) => {
+        if (!isReplay(error)) throw error;
+        return this.intake.accept(received);
+      });
+    } catch (error) {
+      if (!isReplay(error)) throw error;
+      const { slug } = received.provider;
+      this.logger.error(
+        `"${slug}": somebody posts messages of their own under a signature of WeChat's: choose safe mode`,
+      );
+      const detail = { event: received.stored.event, openid: received.stored.openid };
+      await recordAudit(this.dataSource, { action: 'webhook.replay_refused', provider: slug, detail });
+      throw forged('another message under a signature that was used', error);
+    }
+  }
+
+  private render(reply: PassiveReply, event: VerifiedEvent, { format, seal }: VerifiedPush): Answer {
+    const now = this.clock.now();
+    const message = renderReply(reply, event, format, now);
+    const body = seal === null ? message : renderEnvelope(seal(message, now), format);
+    return answer(format === 'json' ? 'application/json' : 'application/xml', body);
+  }
+}
+
+function configurationOf({ mp, open, mini, mobile, mpServer }: IdentityProvider): ServerConfiguration {
+  const others = [open, mini, mobile].flatMap((app) => (app === null ? [] : [app.appid]));
+  return { ...mpServer, appids: [mp?.appid ?? '', ...others] };
+}
+
+function isReplay(error: unknown): boolean {
+  return violatedConstraint(error) === 'webhook_events_replay_key_key';
+}
+
+function answer(type: string, body: string): Answer {
+  const headers = { ...securityHeaders, 'Content-Type': `${type}; charset=utf-8` };
+  return { status: 200, headers, cookies: [], body };
+}
+
+/** Never encrypted, in whatever mode (protocol F.3). */
+const success = answer('text/plain', 'success');
