@@ -1,0 +1,61 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Belongings } from '../belongings.js';
+import type { Question, Readings, ReplicaMessage, ReplicaSettings } from './readings.js';
+
+/** A host application in a process of its own. */
+export class Replica {
+  private readonly waiting = new Map<number, (readings: Readings) => void>();
+  private asked = 0;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly url: string,
+  ) {
+    child.on('message', (message: ReplicaMessage) => {
+      if (message.kind !== 'readings') return;
+      this.waiting.get(message.id)?.(message.readings);
+      this.waiting.delete(message.id);
+    });
+  }
+
+  /** Starts a process of the built module and waits until it serves. */
+  static start(belongings: Belongings, settings: ReplicaSettings): Promise<Replica> {
+    return belongings.open(
+      () => Replica.launch(settings),
+      (replica) => replica.stop(),
+    );
+  }
+
+  /** What it has used so far. */
+  readings(): Promise<Readings> {
+    const question: Question = { id: (this.asked += 1) };
+    return new Promise((resolve, reject) => {
+      this.waiting.set(question.id, resolve);
+      this.child.send(question, (error) => {
+        if (error !== null) reject(error);
+      });
+    });
+  }
+
+  private static async launch(settings: ReplicaSettings): Promise<Replica> {
+    const child = fork(fileURLToPath(new URL('replica-main.js', import.meta.url)));
+    child.send(settings);
+    const ended = once(child, 'exit').then(() => ({ kind: 'failed', reason: 'the process ended' }) as const);
+    const [message] = await Promise.race([
+      once(child, 'message') as Promise<[ReplicaMessage]>,
+      ended.then((failure) => [failure] as const),
+    ]);
+    if (message.kind === 'started') return new Replica(child, message.url);
+    child.kill('SIGKILL');
+    throw new Error(`a replica did not start: ${message.kind === 'failed' ? message.reason : message.kind}`);
+  }
+
+  private async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const ended = once(this.child, 'exit');
+    if (this.child.connected) this.child.disconnect();
+    await ended;
+  }
+}

@@ -1,0 +1,28 @@
+import pg from 'pg';
+
+/** What went to PostgreSQL from this process so far. */
+export interface StatementCounter {
+  readonly statements: number;
+  readonly writes: number;
+}
+
+const write = /\b(?:INSERT INTO|DELETE FROM|(?<!(?:FOR|KEY|DO) )UPDATE)\b/i;
+
+/** Counts every statement of this process from now on; a transaction's first and last are statements too. */
+export function countStatements(): StatementCounter {
+  const counter = { statements: 0, writes: 0 };
+  const original: unknown = Reflect.get(pg.Client.prototype, 'query');
+  if (typeof original !== 'function') throw new TypeError('pg.Client has no query method');
+  Reflect.set(pg.Client.prototype, 'query', function (this: pg.Client, ...args: unknown[]): unknown {
+    counter.statements += 1;
+    if (write.test(textOf(args[0]))) counter.writes += 1;
+    const sent: unknown = Reflect.apply(original, this, args);
+    return sent;
+  });
+  return counter;
+}
+
+function textOf(query: unknown): string {
+  if (typeof query === 'string') return query;
+  return typeof query === 'object' && query !== null && 'text' in query ? String(query.text) : '';
+}

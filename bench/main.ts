@@ -1,0 +1,66 @@
+import { writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { readArguments } from './arguments.js';
+import { Belongings, Interrupted } from './belongings.js';
+import { openDatabaseServer } from './database-server.js';
+import { followGroup } from './follow/follow.group.js';
+import type { Group, Stage, Table } from './group.js';
+import { fullPace, quickPace } from './pace.js';
+import { printTable } from './print-table.js';
+import { signInGroup } from './sign-in/sign-in.group.js';
+import { startCostGroup } from './start-cost/start-cost.group.js';
+
+const groups: readonly Group[] = [signInGroup, followGroup, startCostGroup];
+const outputFile = fileURLToPath(new URL('../../bench/output.json', import.meta.url));
+
+const say = (text: string) => process.stderr.write(`${text}\n`);
+
+async function run(belongings: Belongings): Promise<void> {
+  const { quick, json, only } = readArguments(process.argv.slice(2));
+  const chosen = only.length === 0 ? groups : only.map(findGroup);
+  const pace = quick ? quickPace : fullPace;
+  const createDatabase = await openDatabaseServer(belongings);
+  const tables: Record<string, readonly Table[]> = {};
+  for (const group of chosen) {
+    const branch = await belongings.branch();
+    tables[group.name] = await runGroup(group, { pace, belongings: branch, createDatabase, say });
+    await branch.close();
+  }
+  if (json) await writeFile(outputFile, `${JSON.stringify({ ...machine(quick), tables }, undefined, 2)}\n`);
+}
+
+async function runGroup(group: Group, stage: Stage): Promise<readonly Table[]> {
+  const tables = await group.run(stage);
+  for (const table of tables) process.stdout.write(`\n${printTable(table)}\n`);
+  return tables;
+}
+
+function findGroup(name: string): Group {
+  const group = groups.find((candidate) => candidate.name === name);
+  if (group !== undefined) return group;
+  throw new TypeError(`--only ${name}: expected ${groups.map((known) => known.name).join(', ')}`);
+}
+
+function machine(quick: boolean) {
+  const [cpu] = cpus();
+  const { version: node } = process;
+  return { at: new Date().toISOString(), quick, node, cpu: cpu?.model ?? 'unknown', cpus: cpus().length };
+}
+
+const belongings = new Belongings();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    process.exitCode = 130;
+    void belongings.close().then(() => process.exit());
+  });
+
+try {
+  await run(belongings);
+} catch (error) {
+  if (process.exitCode !== 130 && !(error instanceof Interrupted)) {
+    process.exitCode = 1;
+    console.error(error);
+  }
+}
+await belongings.close();

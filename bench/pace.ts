@@ -1,0 +1,50 @@
+/** How long and how often everything is measured. */
+export interface Pace {
+  /** Unmeasured load before each measurement, for the JIT compiler and the connection pool. */
+  readonly warmUpSeconds: number;
+  readonly loadSeconds: number;
+  /** Requests under way at once while under load. */
+  readonly connections: number;
+  /** Runs one after the other, in which statements and calls are counted. */
+  readonly aloneRuns: number;
+  /** Logins whose scan is pushed under load. */
+  readonly scannedLogins: number;
+  /** How many browsers wait, one measurement each. */
+  readonly waiting: readonly number[];
+  /** Scans per such measurement. */
+  readonly scans: number;
+  /** Milliseconds between two scans, on average. */
+  readonly scanPauseMs: number;
+  /** How long waiting browsers are watched doing nothing. */
+  readonly idleSeconds: number;
+  /** Processes started of each kind. */
+  readonly starts: number;
+}
+
+/** Some minutes. */
+export const fullPace: Pace = {
+  warmUpSeconds: 2,
+  loadSeconds: 8,
+  connections: 10,
+  aloneRuns: 100,
+  scannedLogins: 4_000,
+  waiting: [1_000, 10_000],
+  scans: 300,
+  scanPauseMs: 50,
+  idleSeconds: 16,
+  starts: 9,
+};
+
+/** Half a minute; the numbers are noisy. */
+export const quickPace: Pace = {
+  warmUpSeconds: 0.3,
+  loadSeconds: 0.7,
+  connections: 10,
+  aloneRuns: 7,
+  scannedLogins: 200,
+  waiting: [200],
+  scans: 20,
+  scanPauseMs: 50,
+  idleSeconds: 2,
+  starts: 2,
+};

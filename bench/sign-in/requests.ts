@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { httpShots, type Shooter } from '../measure/http-shots.js';
+import type { Operation } from '../measure/operation.js';
+import type { World } from '../world.js';
+import { authorizePath, browserHeaders, readTokens, tokenForm, type Tokens } from './redirect-client.js';
+
+/** Requests that are not a whole sign-in; `sessions` has one for each connection and one besides. */
+export function requestOperations(world: World, sessions: readonly Tokens[]): Operation[] {
+  const [first] = sessions;
+  if (first === undefined) throw new TypeError('at least one session');
+  const bearer = { authorization: `Bearer ${first.accessToken}`, accept: 'application/json' };
+  const challenge = randomBytes(32).toString('base64url');
+  const repeated = (path: string, headers: Readonly<Record<string, string>>) => () => ({
+    next: () => ({ path, headers }),
+  });
+  const { agent } = world;
+  const { url } = world.replica;
+  return [
+    httpShots({
+      name: 'start of a sign-in',
+      url,
+      agent,
+      status: 302,
+      shooter: repeated(authorizePath(world.publicUrl, challenge), browserHeaders),
+    }),
+    httpShots({
+      name: 'list of providers',
+      url,
+      agent,
+      status: 200,
+      shooter: repeated('/iam/providers', browserHeaders),
+    }),
+    httpShots({ name: 'refresh', url, agent, status: 200, shooter: refreshing(sessions) }),
+    httpShots({ name: 'guarded request', url, agent, status: 200, shooter: repeated('/guarded', bearer) }),
+    httpShots({ name: 'the same, unguarded', url, agent, status: 200, shooter: repeated('/open', bearer) }),
+  ];
+}
+
+/** Each connection rotates a session of its own. A token whose answer was cut off is still good within the grace. */
+function refreshing(sessions: readonly Tokens[]): () => Shooter {
+  const current = sessions.map(({ refreshToken }) => refreshToken);
+  let connections = 0;
+  return () => {
+    const index = connections % current.length;
+    connections += 1;
+    return {
+      next: () => ({
+        method: 'POST',
+        path: '/iam/token',
+        ...tokenForm({ grant_type: 'refresh_token', refresh_token: current[index] ?? '' }),
+      }),
+      read: (body) => {
+        current[index] = readTokens(body).refreshToken;
+      },
+    };
+  };
+}
