@@ -70,9 +70,16 @@ export class Sealer {
     }
   }
 
-  /** True when the text was sealed by a key that is no longer the first. */
-  needsReseal(sealed: string): boolean {
-    return sealedWith(sealed) !== this.#sealing[0];
+  /** True when the text opens, but with a key that is no longer the first. */
+  needsReseal(sealed: string, context: string): boolean {
+    if (sealedWith(sealed) === this.#sealing[0]) return false;
+    try {
+      this.open(sealed, context);
+      return true;
+    } catch (error) {
+      if (error instanceof SealError) return false;
+      throw error;
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import type { IdentityProvider } from './identity-provider.js';
 import { readRow } from './read-row.js';
 import { rowColumns } from './row-columns.js';
 import {
-  isPlain,
+  needsSeal,
   openSecret,
   secretContext,
   secretProperties,
@@ -102,7 +102,7 @@ export class IdentityProviders {
   private async read(): Promise<Snapshot> {
     const readAt = this.clock.now();
     const rows = await this.dataSource.getRepository(IdentityProviderEntity).find({ order: { slug: 'ASC' } });
-    await Promise.all(rows.map((row) => this.sealPlainSecrets(row)));
+    await Promise.all(rows.map((row) => this.sealSecrets(row)));
     this.snapshot = { readAt, rows: new Map(rows.map((row) => [row.slug, this.toProvider(row)])) };
     return this.snapshot;
   }
@@ -124,22 +124,23 @@ export class IdentityProviders {
     }
   }
 
-  private async sealPlainSecrets(row: IdentityProviderEntity): Promise<void> {
+  /** Seals what was written by hand, and seals anew what an older key sealed, so that the host can retire that key. */
+  private async sealSecrets(row: IdentityProviderEntity): Promise<void> {
     for (const property of secretProperties) {
       const stored = row[property];
-      if (stored !== null && isPlain(stored)) await this.seal(row, property, stored);
+      if (stored !== null && needsSeal(this.sealer, row, property)) await this.seal(row, property, stored);
     }
   }
 
   /** The condition on the old value keeps a concurrent change by an administrator or another replica. */
-  private async seal(row: IdentityProviderEntity, property: SecretProperty, plain: string): Promise<void> {
+  private async seal(row: IdentityProviderEntity, property: SecretProperty, stored: string): Promise<void> {
     const sealed = this.sealer.seal(
       openSecret(this.sealer, row, property) ?? '',
       secretContext(row.id, property),
     );
     await this.dataSource
       .getRepository(IdentityProviderEntity)
-      .update({ id: row.id, [property]: plain }, { [property]: sealed });
+      .update({ id: row.id, [property]: stored }, { [property]: sealed });
     row[property] = sealed;
   }
 }

@@ -39,8 +39,15 @@ export function openSecret(
   return sealer.open(stored, secretContext(row.id, property));
 }
 
-/** True for a value written by hand that has yet to be sealed. */
-export function isPlain(stored: string): boolean {
+/** True for a secret written by hand, and for one that opens with a key which is no longer the first. */
+export function needsSeal(sealer: Sealer, row: IdentityProviderEntity, property: SecretProperty): boolean {
+  const stored = row[property];
+  if (stored === null) return false;
+  if (isPlain(stored)) return true;
+  return isSealed(stored) && sealer.needsReseal(stored, secretContext(row.id, property));
+}
+
+function isPlain(stored: string): boolean {
   return stored.startsWith(plainPrefix);
 }
 

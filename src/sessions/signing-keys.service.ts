@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import {
   calculateJwkThumbprint,
   exportJWK,
@@ -10,8 +10,8 @@ import {
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
-import { Sealer } from '../crypto/sealer.js';
-import { queryRows } from '../database/query-rows.js';
+import { SealError, Sealer } from '../crypto/sealer.js';
+import { execute, queryRows } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 
 const ALGORITHM = 'ES256';
@@ -31,7 +31,8 @@ const stored = z.object({ kid: z.string(), public_jwk: jwk, private_jwk: z.strin
 
 /** The keys of access tokens: in PostgreSQL, private halves sealed, created once however many replicas start together. */
 @Injectable()
-export class SigningKeys {
+export class SigningKeys implements OnApplicationBootstrap {
+  private readonly logger = new Logger(SigningKeys.name);
   private readonly sealer: Sealer;
   private keys: readonly SigningKey[] = [];
   private loading: Promise<void> | undefined;
@@ -43,6 +44,16 @@ export class SigningKeys {
     private readonly clock: Clock,
   ) {
     this.sealer = new Sealer(options.keyRing, 'signing-keys');
+  }
+
+  /** Finds out at start-up, and not at the first sign-in, that the host's `keys` are not the ones of this database. */
+  async onApplicationBootstrap(): Promise<void> {
+    try {
+      await this.load();
+    } catch (cause) {
+      if (cause instanceof SealError) throw wrongKeys(cause);
+      this.logger.warn(`signing keys are not there yet (have the migrations run?): ${String(cause)}`);
+    }
   }
 
   /** The newest key. */
@@ -94,8 +105,9 @@ export class SigningKeys {
   }
 
   private async open(row: z.infer<typeof stored>): Promise<SigningKey> {
-    const secret: unknown = JSON.parse(this.sealer.open(row.private_jwk, context(row.kid)));
-    const privateJwk = jwk.extend({ d: z.string() }).parse(secret);
+    const clear = this.sealer.open(row.private_jwk, context(row.kid));
+    if (this.sealer.needsReseal(row.private_jwk, context(row.kid))) await this.reseal(row, clear);
+    const privateJwk = jwk.extend({ d: z.string() }).parse(JSON.parse(clear));
     return {
       kid: row.kid,
       publicJwk: row.public_jwk,
@@ -104,13 +116,23 @@ export class SigningKeys {
     };
   }
 
+  /** With the first of the configured keys, so that the others can be retired; the condition lets one replica do it. */
+  private async reseal({ kid, private_jwk }: z.infer<typeof stored>, clear: string): Promise<void> {
+    await execute(
+      this.dataSource,
+      'UPDATE iam.signing_keys SET private_jwk = $3 WHERE kid = $1 AND private_jwk = $2',
+      [kid, private_jwk, this.sealer.seal(clear, context(kid))],
+    );
+  }
+
   /** Many replicas may get here; the unique generation keeps one key. */
   private async createFirst(): Promise<void> {
     const { publicKey, privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
     const publicJwk = await exportJWK(publicKey);
     const kid = await calculateJwkThumbprint(publicJwk);
     const sealed = this.sealer.seal(JSON.stringify(await exportJWK(privateKey)), context(kid));
-    await this.dataSource.query(
+    await execute(
+      this.dataSource,
       `INSERT INTO iam.signing_keys (kid, generation, algorithm, public_jwk, private_jwk)
        VALUES ($1, 1, $2, $3, $4) ON CONFLICT DO NOTHING`,
       [kid, ALGORITHM, JSON.stringify(publicJwk), sealed],
@@ -120,6 +142,14 @@ export class SigningKeys {
 
 function context(kid: string): string {
   return `signing_keys/${kid}/private_jwk`;
+}
+
+function wrongKeys(cause: SealError): TypeError {
+  const sealedWith = cause.keyId === null ? 'another key' : `key ${cause.keyId}`;
+  return new TypeError(
+    `IamModule option \`keys\`: expected the key that sealed iam.signing_keys (${sealedWith}, by the first 8 hex digits of its SHA-256) among them`,
+    { cause },
+  );
 }
 
 async function importEcKey(key: JWK): Promise<CryptoKey> {
