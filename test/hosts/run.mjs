@@ -64,7 +64,7 @@ async function tryHost(host, { checkOwn, iamPath, guardedPath, ownTable, otherPr
   await host.start(wechat, databaseUrl);
   const executed = await checkMigrations(query, ownTable);
   const seen = await checkEveryHost({ host, wechat, iamPath, guardedPath });
-  await checkOwn({ host, query, ...seen });
+  await checkOwn({ host, wechat, query, ...seen });
   await host.stop();
   // A second start finds everything migrated.
   await host.start(wechat, databaseUrl);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { visit } from '../support/browser.mjs';
+import { Browser, visit } from '../support/browser.mjs';
+import { scanFrom } from '../support/sign-in.mjs';
 
 export const iamPath = '/iam';
 export const guardedPath = '/by-wechat';
@@ -7,8 +8,8 @@ export const ownTable = 'users';
 /** Type-checked besides the host's own: what many CommonJS hosts still have. */
 export const otherProjects = ['tsconfig.classic.json'];
 
-/** Two tables `users`, two kinds of bearer token and the host's catch-all filter live side by side. */
-export async function checkOwn({ host, user, token, metadata, query }) {
+/** Two tables `users`, two kinds of bearer token, three ways to sign in and the host's catch-all filter live side by side. */
+export async function checkOwn({ host, wechat, user, token, metadata, query }) {
   const to = (path) => `${host.url}${path}`;
   assert.deepEqual((await visit(to('/health'))).body, { healthy: true });
   assert.deepEqual((await visit(to('/users'), { json: { name: 'old' } })).body, { id: 2, name: 'old' });
@@ -22,6 +23,8 @@ export async function checkOwn({ host, user, token, metadata, query }) {
     const { status, body } = await visit(to(path), { token: foreign });
     assert.deepEqual({ status, body }, { status: 401, body: { hostSays: 401 } }, path);
   }
+  const byStrategy = await scanFrom(new Browser(), to('/strategy'), wechat);
+  assert.deepEqual(byStrategy.body, { nickname: wechat.lan.nickname });
   assert.deepEqual((await visit(to('/nowhere'))).body, { hostSays: 404 });
   assert.equal((await visit(to('/iam/me'))).body.code, 'authentication_required');
   assert.equal((await visit(metadata.authorization_endpoint)).body.code, 'client_unknown');

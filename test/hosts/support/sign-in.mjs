@@ -33,17 +33,26 @@ function tokenRequest(returned, redirectUri, verifier) {
   };
 }
 
-/** In a PC browser: QR code, scan, confirmation on the phone, code, tokens by form. */
-export async function signInOnPc(metadata, redirectUri, { emulator, lan }) {
-  const browser = new Browser();
-  const { verifier, challenge } = pkce();
-  const start = await browser.visit(authorizeUrl(metadata, redirectUri, challenge));
+/** Starts where `url` says and answers what WeChat's return got, when the person has scanned and confirmed. */
+export async function scanFrom(browser, url, { emulator, lan }) {
+  const start = await browser.visit(url);
   assert.equal(start.status, 302, JSON.stringify(start.body));
   const screen = await emulator.showQrCode(start.location.href);
   await lan.scan(screen.content);
   await lan.confirm();
   const { redirectTo } = await screen.finish();
-  const { status, location } = await browser.visit(redirectTo);
+  return browser.visit(redirectTo);
+}
+
+/** In a PC browser: QR code, scan, confirmation on the phone, code, tokens by form. */
+export async function signInOnPc(metadata, redirectUri, wechat) {
+  const browser = new Browser();
+  const { verifier, challenge } = pkce();
+  const { status, location } = await scanFrom(
+    browser,
+    authorizeUrl(metadata, redirectUri, challenge),
+    wechat,
+  );
   assert.equal(status, 303);
   const form = tokenRequest(location, redirectUri, verifier);
   return browser.visit(metadata.token_endpoint, { form });

@@ -39,6 +39,12 @@ export class AccountController {
     return request.user;
   }
 
+  @Get('strategy')
+  @UseGuards(AuthGuard('wechat-open'))
+  strategy(@Req() request: Request): unknown {
+    return request.user;
+  }
+
   @Get('by-wechat')
   @UseGuards(IamGuard)
   async byWechat(@CurrentUser() user: AuthenticatedUser): Promise<{ userId: string; hostUser: unknown }> {

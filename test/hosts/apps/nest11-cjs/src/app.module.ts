@@ -10,6 +10,7 @@ import { EverythingFilter } from './everything.filter';
 import { JwtStrategy } from './jwt.strategy';
 import { UserEntity } from './user.entity';
 import { UsersOfWechat } from './users-of-wechat';
+import { HostWechatStrategy } from './wechat-open.strategy';
 import { WechatProvider } from './wechat-provider';
 
 const { DATABASE_URL = '', IAM_KEY = '', JWT_SECRET, PUBLIC_URL = '', WECHAT_URL = '' } = process.env;
@@ -37,6 +38,7 @@ const { DATABASE_URL = '', IAM_KEY = '', JWT_SECRET, PUBLIC_URL = '', WECHAT_URL
   controllers: [AccountController],
   providers: [
     JwtStrategy,
+    HostWechatStrategy,
     UsersOfWechat,
     WechatProvider,
     { provide: APP_FILTER, useClass: EverythingFilter },
