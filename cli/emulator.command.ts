@@ -13,18 +13,19 @@ Its phone is at /phone, its control API under /_emulator/.
 It stops on SIGINT and SIGTERM.`;
 
 function parse(args: readonly string[]): { port: number; host: string } {
+  const { port, host } = readOptions(args);
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    throw new UsageError(`--port ${port}: expected 0 to 65535`);
+  return { port: Number(port), host };
+}
+
+function readOptions(args: readonly string[]): { port: string; host: string } {
+  const string = { type: 'string' } as const;
+  const options = { port: { ...string, default: '3001' }, host: { ...string, default: '127.0.0.1' } };
   try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { port: { type: 'string', default: '3001' }, host: { type: 'string', default: '127.0.0.1' } },
-    });
-    const port = Number(values.port);
-    if (!/^\d{1,5}$/.test(values.port) || port > 65_535)
-      throw new UsageError(`--port ${values.port}: expected 0 to 65535`);
-    return { port, host: values.host };
+    return parseArgs({ args: [...args], options }).values;
   } catch (cause) {
-    if (cause instanceof TypeError) throw new UsageError(cause.message, { cause });
-    throw cause;
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 

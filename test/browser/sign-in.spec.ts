@@ -1,0 +1,154 @@
+import type { Browser } from 'playwright-core';
+import { launchBrowser } from '../support/browser.js';
+import { type ExampleApp, startExample } from '../support/example-app.js';
+import {
+  openPage,
+  openPhone,
+  phoneOutsideWechat,
+  scanAndAllow,
+  signedInUser,
+  takePicture,
+} from '../support/shop-pages.js';
+
+describe('signing in on the example, in a real browser', () => {
+  let browser: Browser;
+  let shop: ExampleApp;
+
+  beforeAll(async () => {
+    [browser, shop] = await Promise.all([launchBrowser(), startExample()]);
+  }, 120_000);
+  afterAll(async () => {
+    await browser.close();
+    await shop.clean();
+  });
+
+  it('is one user on the PC page by QR code and inside WeChat on the phone', async () => {
+    const { page, complaints, close } = await openPage(browser);
+    await page.goto(shop.url);
+    await takePicture(page, 'sign-in-pc-zh');
+    await page.locator('[data-method=open]').click();
+    await page.locator('[data-status=waiting]').waitFor();
+    const phone = await openPhone(page, shop.url, 'lan');
+
+    await scanAndAllow(phone);
+    const onPc = await signedInUser(page);
+    await takePicture(page, 'signed-in-pc-zh');
+    await phone.goto(phone.url().replace(/\?.*/, `?person=lan&open=${encodeURIComponent(shop.url)}`));
+    const inside = phone.frameLocator('#frame');
+    await inside.locator('[data-method=mp]').click();
+    await inside.getByTestId('allow').click();
+    const insideWechat = await signedInUser(inside);
+    await takePicture(phone, 'signed-in-inside-wechat-zh');
+
+    expect(onPc.nickname).toBe('小兰');
+    expect(insideWechat).toEqual(onPc);
+    expect(await inside.locator('#identities li').allTextContents()).toEqual(['网站扫码', '公众号']);
+    expect(new URL(page.url()).search).toBe('');
+    expect(complaints).toEqual([]);
+    await close();
+  }, 120_000);
+
+  it('orders, renews the session, reloads and signs out', async () => {
+    const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
+    await page.goto(shop.url);
+    await page.locator('[data-method=open]').click();
+    await scanAndAllow(await openPhone(page, shop.url, 'grace'));
+    await signedInUser(page);
+
+    await page.locator('[data-tea=puer]').click();
+    await page.locator('#orders li', { hasText: 'Pu’er' }).waitFor();
+    await page.locator('#refresh').click();
+    await page.locator('#session', { hasText: 'Renewed' }).waitFor();
+    await page.reload();
+    await page.locator('#orders li', { hasText: 'Pu’er' }).waitFor();
+    await takePicture(page, 'signed-in-pc-en');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await takePicture(page, 'signed-in-phone-en');
+    const { refresh } = await page.evaluate<{ refresh: string }>(
+      "JSON.parse(sessionStorage.getItem('tokens'))",
+    );
+    await page.locator('#sign-out').click();
+    await page.locator('[data-method=open]').waitFor();
+
+    const reused = await fetch(`${shop.url}/iam/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'refresh_token', client_id: 'web', refresh_token: refresh }),
+    });
+    expect(reused.status).toBe(400);
+    expect(complaints).toEqual([]);
+    await close();
+  }, 120_000);
+
+  it('signs in by the QR code embedded in the page', async () => {
+    const { page, complaints, close } = await openPage(browser);
+    await page.goto(shop.url);
+    await page.locator('[data-embed]').click();
+    await page.frameLocator('#embedded iframe').locator('[data-status=waiting]').waitFor();
+    await takePicture(page, 'sign-in-embedded');
+
+    await scanAndAllow(await openPhone(page, shop.url, 'wei'));
+
+    expect(await signedInUser(page)).toMatchObject({ nickname: '阿伟' });
+    expect(complaints).toEqual([]);
+    await close();
+  }, 120_000);
+
+  it('says in plain words that the person declined inside WeChat', async () => {
+    const { page, close } = await openPage(browser);
+    await page.goto(shop.url);
+    await page.locator('[data-method=open]').click();
+    await page.locator('[data-status=waiting]').waitFor();
+    const phone = await openPhone(page, shop.url, 'wei');
+    await phone.getByTestId('tab-scan').click();
+    await phone.getByTestId('code').last().click();
+    await phone.frameLocator('#frame').getByTestId('refuse').click();
+
+    await page.locator('[data-status=denied]').waitFor();
+    await takePicture(page, 'declined-pc-zh');
+    await page.goto(`${shop.url}/signed-in?error=access_denied&state=foreign&error_description=Pay+here`);
+
+    await page.locator('#failed').waitFor();
+    expect(await page.locator('#reason').textContent()).toBe('这次登录不是从当前页面发起的，请重新登录。');
+    expect(await page.locator('body').innerText()).not.toContain('Pay here');
+    await takePicture(page, 'failed-zh');
+    await close();
+  }, 120_000);
+
+  it('tells a phone browser outside WeChat to open the page in WeChat', async () => {
+    const { page, close } = await openPage(browser, { ...phoneOutsideWechat, locale: 'en-US' });
+    await page.goto(shop.url);
+
+    await page.locator('.link-box').waitFor();
+
+    expect(await page.locator('.link-box input').inputValue()).toBe(`${shop.url}/`);
+    expect(await page.locator('#hint').textContent()).toContain('open this page in WeChat');
+    expect(await page.locator('[data-method]').count()).toBe(0);
+    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(390);
+    await takePicture(page, 'sign-in-phone-en');
+    await close();
+  }, 60_000);
+
+  it('speaks the other language at a click and remembers it', async () => {
+    const { page, close } = await openPage(browser);
+    await page.goto(shop.url);
+    await page.locator('[data-method=open]', { hasText: '微信扫码登录' }).waitFor();
+
+    await page.locator('#language').click();
+    await page.locator('[data-method=open]', { hasText: 'Sign in with WeChat' }).waitFor();
+    await page.reload();
+    await page.locator('[data-method=open]', { hasText: 'Sign in with WeChat' }).waitFor();
+
+    expect(await page.locator('html').getAttribute('lang')).toBe('en');
+    await close();
+  }, 60_000);
+
+  it('is led from 127.0.0.1 to the public address, where sign-ins return', async () => {
+    const { page, close } = await openPage(browser);
+
+    await page.goto(shop.url.replace('localhost', '127.0.0.1'));
+    await page.locator('[data-method=open]').waitFor();
+
+    expect(new URL(page.url()).origin).toBe(shop.url);
+    await close();
+  }, 60_000);
+});

@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const main = join(import.meta.dirname, '../../dist/example/main.js');
+const START_MS = 60_000;
+
+/** `npm start` without npm: the built example as a process of its own, with a temporary folder of its own. */
+export interface ExampleApp {
+  /** What the ready line says. */
+  readonly url: string;
+  /** All of standard output, line by line. */
+  output(): readonly string[];
+  errors(): string;
+  /** What is in its temporary folder now. */
+  leftovers(): Promise<readonly string[]>;
+  /** Processes that were started for it and still run. */
+  processes(): Promise<readonly string[]>;
+  /** Sends the signal and waits for the end. Resolves to the exit code, or null after a violent death. */
+  stop(signal?: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
+  /** Stops it and removes its temporary folder. */
+  clean(): Promise<void>;
+}
+
+/** How a start that failed ended. */
+export interface FailedStart {
+  readonly exitCode: number | null;
+  readonly output: string;
+  readonly errors: string;
+  readonly leftovers: readonly string[];
+}
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly folder: string;
+  readonly texts: { output: string; errors: string };
+  readonly ended: Promise<number | null>;
+}
+
+async function run(variables: Readonly<Record<string, string>>): Promise<Run> {
+  const folder = await mkdtemp(join(tmpdir(), 'example-app-'));
+  // As root, PostgreSQL runs as somebody else, who must be able to enter.
+  await chmod(folder, 0o755);
+  const { PATH, LANG, SystemRoot } = process.env;
+  const child = spawn(process.execPath, [main], {
+    env: { PATH, LANG, SystemRoot, TMPDIR: folder, PORT: '0', EMULATOR_PORT: '0', ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const texts = { output: '', errors: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (texts.output += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (texts.errors += text));
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { child, folder, texts, ended };
+}
+
+/** Starts the example and waits for its ready line. */
+export async function startExample(variables: Readonly<Record<string, string>> = {}): Promise<ExampleApp> {
+  const { child, folder, texts, ended } = await run(variables);
+  await waitUntil(() => texts.output.includes('\n') || child.exitCode !== null);
+  const url = /^ready (\S+)\n/.exec(texts.output)?.[1];
+  if (url === undefined) throw new Error(`the example did not start: ${texts.output}${texts.errors}`);
+  const stop = (signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> => {
+    child.kill(signal);
+    return ended;
+  };
+  return {
+    url,
+    output: () => texts.output.split('\n').slice(0, -1),
+    errors: () => texts.errors,
+    leftovers: () => readdir(folder),
+    processes: () => processesNaming(folder),
+    stop,
+    clean: async () => {
+      await stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs the example where it cannot start. */
+export async function failToStart(variables: Readonly<Record<string, string>>): Promise<FailedStart> {
+  const { folder, texts, ended } = await run(variables);
+  const exitCode = await ended;
+  const leftovers = await readdir(folder);
+  await rm(folder, { recursive: true });
+  return { exitCode, ...texts, leftovers };
+}
+
+/** Waits until the condition holds; fails after a minute. */
+export async function waitUntil(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + START_MS;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('waited too long');
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** PostgreSQL and its watchdog carry the temporary folder in their command line. Empty where /proc is not there to ask. */
+async function processesNaming(folder: string): Promise<string[]> {
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
+  return lines.filter((line) => line.includes(folder));
+}

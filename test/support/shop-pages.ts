@@ -1,0 +1,63 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, BrowserContextOptions, FrameLocator, Page } from 'playwright-core';
+import { userAgents } from './pc-browser.js';
+
+const output = join(import.meta.dirname, '../output');
+
+/** Where elements are looked for: a page, or the web view of the emulated phone. */
+export type View = Page | FrameLocator;
+
+/** A phone's screen and User-Agent outside WeChat. */
+export const phoneOutsideWechat: BrowserContextOptions = {
+  userAgent: userAgents.phone,
+  viewport: { width: 390, height: 844 },
+};
+
+/** A page in a fresh browser profile. What the page complains about on its console is in `complaints`. */
+export async function openPage(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; complaints: string[]; close: () => Promise<void> }> {
+  const context = await browser.newContext({ locale: 'zh-CN', ...options });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  return { page, complaints, close: () => context.close() };
+}
+
+/** Keeps a picture for people to look at. */
+export async function takePicture(page: Page, name: string): Promise<void> {
+  mkdirSync(output, { recursive: true });
+  await page.screenshot({ path: join(output, `${name}.png`), fullPage: true });
+}
+
+/** The emulated phone of a person, beside the page under test. */
+export async function openPhone(page: Page, base: string, person: string, more = ''): Promise<Page> {
+  const demo: unknown = await (await fetch(`${base}/demo.json`)).json();
+  if (!isDemo(demo)) throw new Error('no emulator runs');
+  const phone = await page.context().newPage();
+  await phone.setViewportSize({ width: 390, height: 844 });
+  await phone.goto(`${demo.phone.home}?person=${person}${more}`);
+  return phone;
+}
+
+const isDemo = (value: unknown): value is { phone: { home: string } } =>
+  typeof value === 'object' && value !== null && 'phone' in value && value.phone !== null;
+
+/** Scans the newest QR code on a screen and presses 允许. */
+export async function scanAndAllow(phone: Page): Promise<void> {
+  await phone.getByTestId('tab-scan').click();
+  await phone.getByTestId('code').last().click();
+  await phone.frameLocator('#frame').getByTestId('allow').click();
+}
+
+/** Waits for the signed-in page and reads whose it is. */
+export async function signedInUser(view: View): Promise<{ id: string; nickname: string }> {
+  await view.locator('#home').waitFor();
+  const id = (await view.locator('#user-id').textContent()) ?? '';
+  return { id, nickname: (await view.locator('#nickname').textContent()) ?? '' };
+}
