@@ -1,6 +1,9 @@
 import pg from 'pg';
 
-/** What has gone to PostgreSQL through the `pg` driver, in order, transaction statements included; each entry is one round trip. */
+/**
+ * What has gone to PostgreSQL through the `pg` driver, in order, transaction statements included; each entry is one round trip.
+ * Statements marked as background work, which no request waits for, are left out.
+ */
 export interface QueryCounter {
   /** The number of statements so far, to be given to `since`. */
   mark(): number;
@@ -22,7 +25,9 @@ export function countQueries(url?: string): QueryCounter {
   const original: unknown = Reflect.get(pg.Client.prototype, 'query');
   if (typeof original !== 'function') throw new TypeError('pg.Client has no query method');
   const counting = function (this: pg.Client, ...args: unknown[]): unknown {
-    if (database === undefined || this.database === database) texts.push(textOf(args[0]));
+    const text = textOf(args[0]);
+    const isCounted = database === undefined || this.database === database;
+    if (isCounted && !text.includes('/* background */')) texts.push(text);
     return Reflect.apply(original, this, args);
   };
   Reflect.set(pg.Client.prototype, 'query', counting);
