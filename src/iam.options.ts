@@ -28,6 +28,20 @@ export interface IamWechatOptions {
   readonly allowLoopback?: boolean;
 }
 
+/** How many QR codes may be asked for. */
+export interface IamRateLimits {
+  /**
+   * By one client address in one minute.
+   * @default 60
+   */
+  readonly qrPerAddressAndMinute?: number;
+  /**
+   * For one Official Account in one day; WeChat makes 100,000 and the rest is the host's own.
+   * @default 90000
+   */
+  readonly qrPerAccountAndDay?: number;
+}
+
 /** Lifetimes of what a sign-in issues, in seconds. */
 export interface IamTokenOptions {
   /**
@@ -80,10 +94,11 @@ export interface IamOptions {
    */
   readonly loginLifetime?: number;
   /**
-   * Limits on QR codes per client address and per provider, which protect WeChat's daily quota; `off` for load tests.
-   * @default on
+   * Limits on QR codes, counted in PostgreSQL over all replicas; `off` for load tests. Behind a proxy the host must tell
+   * Express or Fastify to trust it, or every visitor has the proxy's address.
+   * @default { qrPerAddressAndMinute: 60, qrPerAccountAndDay: 90000 }
    */
-  readonly rateLimits?: 'on' | 'off';
+  readonly rateLimits?: 'off' | IamRateLimits;
   /**
    * The name a person reads on the phone when asked to confirm.
    * @default the host of `publicUrl`

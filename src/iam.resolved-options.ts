@@ -26,7 +26,8 @@ export interface ResolvedIamOptions {
   };
   readonly profileFreshness: number;
   readonly loginLifetime: number;
-  readonly rateLimits: 'on' | 'off';
+  readonly rateLimits:
+    'off' | { readonly qrPerAddressAndMinute: number; readonly qrPerAccountAndDay: number };
   readonly siteName: string;
   readonly hooks: Type<IamHooks> | undefined;
 }

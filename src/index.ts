@@ -13,6 +13,7 @@ export { IamModule } from './iam.module.js';
 export type {
   IamClient,
   IamOptions,
+  IamRateLimits,
   IamStaticOptions,
   IamTokenOptions,
   IamWechatOptions,

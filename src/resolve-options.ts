@@ -71,8 +71,24 @@ const optionsSchema = z.strictObject({
     .prefault({}),
   profileFreshness: seconds(DAY, 365 * DAY),
   loginLifetime: seconds(600, 600),
-  rateLimits: z.enum(['on', 'off'], { error: "'on' or 'off'" }).default('on'),
-  siteName: z.string({ error: 'a name' }).trim().min(1).max(60, { error: 'at most 60 characters' }).optional(),
+  rateLimits: z
+    .union(
+      [
+        z.literal('off'),
+        z.strictObject({
+          qrPerAddressAndMinute: z.number().int().min(1).default(60),
+          qrPerAccountAndDay: z.number().int().min(1).max(100_000).default(90_000),
+        }),
+      ],
+      { error: "'off' or { qrPerAddressAndMinute, qrPerAccountAndDay } of whole numbers" },
+    )
+    .prefault({}),
+  siteName: z
+    .string({ error: 'a name' })
+    .trim()
+    .min(1)
+    .max(60, { error: 'at most 60 characters' })
+    .optional(),
   hooks: z.custom<Type<IamHooks>>((value) => typeof value === 'function', { error: 'a class' }).optional(),
 });
 

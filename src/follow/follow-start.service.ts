@@ -1,10 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import QRCode from 'qrcode';
 import type { RequestOrigin } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IamError } from '../iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { FollowLogins, QR_SECONDS } from '../logins/follow-logins.service.js';
@@ -41,15 +42,14 @@ export interface FollowStarted {
 /** Seconds between polls; sooner is `slow_down`. */
 export const POLL_SECONDS = 2;
 
-/** One office behind one address may sign in; a script that drains the quota may not. */
-const PER_ADDRESS = { points: 60, seconds: 60 };
-/** WeChat makes 100,000 QR codes a day (protocol H.1); the rest is left to the host's own. */
-const PER_ACCOUNT = { points: 90_000, seconds: 86_400 };
+const MINUTE = 60;
+const DAY = 86_400;
 
 /** Starts a device authorization: one row, then one QR code of the Official Account. */
 @Injectable()
 export class FollowStart {
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly providers: IdentityProviders,
     private readonly follows: FollowLogins,
     private readonly watch: LoginWatch,
@@ -63,12 +63,20 @@ export class FollowStart {
   async begin(request: FollowRequest): Promise<FollowStarted> {
     const provider = await this.providers.getEnabled(request.provider);
     const app = officialAccountOf(provider);
-    await this.limits.consume('qr:address', request.origin.ip ?? 'unknown', PER_ADDRESS);
-    await this.limits.consume('qr:account', app.appid, PER_ACCOUNT);
+    await this.checkLimits(app, request);
     const { loginId, scene, userCode } = await this.follows.start({ ...request, provider, appid: app.appid });
     const content = await this.createQrCode(app, scene, loginId);
     this.beginWatch(loginId, userCode, app, request);
     return this.toStarted(loginId, userCode, content, provider);
+  }
+
+  private async checkLimits({ appid }: WechatApp, { origin }: FollowRequest): Promise<void> {
+    const { rateLimits } = this.options;
+    if (rateLimits === 'off') return;
+    const { qrPerAddressAndMinute, qrPerAccountAndDay } = rateLimits;
+    const address = origin.ip ?? 'unknown';
+    await this.limits.consume('qr:address', address, { points: qrPerAddressAndMinute, seconds: MINUTE });
+    await this.limits.consume('qr:account', appid, { points: qrPerAccountAndDay, seconds: DAY });
   }
 
   private async createQrCode(app: WechatApp, scene: string, loginId: string): Promise<string> {

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { DataSource } from 'typeorm';
 import { IamError } from '../iam.error.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 
 /** So many points in so many seconds. */
 export interface RateLimit {
@@ -15,17 +15,13 @@ export interface RateLimit {
 export class RateLimits {
   private readonly limiters = new Map<string, RateLimiterPostgres>();
 
-  constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-  ) {}
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
   /**
    * Takes one point of `key` from the limit called `name`; one round trip.
    * @throws IamError `rate_limited` with the seconds to wait; the database's error when it does not answer (fails closed)
    */
   async consume(name: string, key: string, limit: RateLimit): Promise<void> {
-    if (this.options.rateLimits === 'off') return;
     try {
       await this.limiter(name, limit).consume(key);
     } catch (refusal) {
