@@ -17,16 +17,11 @@ export class IamGuard implements CanActivate {
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
+  /** Refuses what has no HTTP request to read a token from (sockets, messages, GraphQL), unless it is `@Public()`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (context.getType() !== 'http') return true;
-    if (
-      this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, [
-        context.getHandler(),
-        context.getClass(),
-      ]) === true
-    ) {
-      return true;
-    }
+    const targets = [context.getHandler(), context.getClass()];
+    if (this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, targets) === true) return true;
+    if (context.getType() !== 'http') return false;
     const http = context.switchToHttp();
     const request = readRequest(http.getRequest());
     try {

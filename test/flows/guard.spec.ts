@@ -1,0 +1,195 @@
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type DynamicModule,
+  type ExceptionFilter,
+  Get,
+  HttpException,
+  Module,
+  type NestApplicationOptions,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
+import { HttpAdapterHost, NestFactory } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { type AuthenticatedUser, CurrentUser, IamGuard, Public } from '../../src/index.js';
+import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
+import { countQueries } from '../support/query-counter.js';
+import { getWith } from '../support/sign-in.js';
+import { onPc, type SignedIn } from '../support/signed-in.js';
+
+/** A host's own idea of an error body. */
+@Catch()
+class HouseFilter implements ExceptionFilter {
+  constructor(private readonly host: HttpAdapterHost) {}
+
+  catch(thrown: unknown, context: ArgumentsHost): void {
+    const status = thrown instanceof HttpException ? thrown.getStatus() : 500;
+    const body: unknown = thrown instanceof HttpException ? thrown.getResponse() : {};
+    this.host.httpAdapter.reply(context.switchToHttp().getResponse(), { house: status, cause: body }, status);
+  }
+}
+
+@Controller('orders')
+class OrdersController {
+  @Get()
+  @UseGuards(IamGuard)
+  list(@CurrentUser() user: AuthenticatedUser) {
+    return user;
+  }
+
+  @Get('house')
+  @UseGuards(IamGuard)
+  @UseFilters(HouseFilter)
+  house() {
+    return {};
+  }
+
+  @Get('open')
+  @Public()
+  open(@CurrentUser() user: AuthenticatedUser | undefined) {
+    return { user: user ?? null };
+  }
+
+  @Get('unmarked')
+  unmarked() {
+    return {};
+  }
+}
+
+@Public()
+@Controller('shop-window')
+class ShopWindowController {
+  @Get()
+  look() {
+    return {};
+  }
+}
+
+@Module({ controllers: [OrdersController, ShopWindowController], providers: [HouseFilter] })
+class OrdersModule {}
+
+const quiet: Pick<NestApplicationOptions, 'logger'> = { logger: false };
+const onFastify = (module: DynamicModule) =>
+  NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), quiet);
+
+describe('IamGuard', () => {
+  let world: World;
+  let fastify: IamApp;
+  let guarded: IamApp;
+  let lan: SignedIn;
+
+  beforeAll(async () => {
+    world = await startWorld({ imports: [OrdersModule] });
+    fastify = await startReplica(world, { imports: [OrdersModule], create: onFastify });
+    guarded = await startReplica(world, { imports: [OrdersModule], globalGuard: true });
+    lan = await onPc(world, world.wechat.person({ nickname: '小兰' }));
+  });
+  afterAll(async () => {
+    await guarded.close();
+    await fastify.close();
+    await world.close();
+  });
+
+  const urlOf = (host: string) => (host === 'Express' ? world.url : fastify.url);
+  const anonymously = (url: string, headers: Record<string, string> = {}) =>
+    new PcBrowser().visit(url, { headers: { accept: 'application/json', ...headers } });
+
+  describe.each(['Express', 'Fastify'])('on %s', (host) => {
+    it('admits a bearer and says who it is, without a query', async () => {
+      const queries = countQueries(world.database.url);
+
+      const reply = await getWith(`${urlOf(host)}/orders`, lan.accessToken);
+      queries.stop();
+
+      expect(reply.status).toBe(200);
+      expect(reply.json()).toEqual({
+        id: lan.id,
+        sessionId: expect.any(String) as string,
+        clientId: 'web',
+        roles: [],
+      });
+      expect(queries.since(0)).toEqual([]);
+    });
+
+    it('refuses everybody else with a stable code, a challenge and a text in the reader’s language', async () => {
+      const chinese = await anonymously(`${urlOf(host)}/orders`, { 'accept-language': 'zh-CN' });
+      const english = await anonymously(`${urlOf(host)}/orders`, { 'accept-language': 'en' });
+      const bad = await getWith(`${urlOf(host)}/orders`, 'not.a.token');
+
+      expect(chinese.status).toBe(401);
+      expect(chinese.json()).toEqual({
+        type: 'about:blank',
+        title: expect.any(String) as string,
+        status: 401,
+        code: 'authentication_required',
+      });
+      expect(chinese.json()['title']).not.toBe(english.json()['title']);
+      expect(chinese.headers.get('www-authenticate')).toBe('Bearer');
+      expect(bad.json()['code']).toBe('invalid_token');
+      expect(bad.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+    });
+
+    it('leaves the body to the host’s own filter, and keeps the challenge', async () => {
+      const reply = await anonymously(`${urlOf(host)}/orders/house`);
+
+      expect(reply.status).toBe(401);
+      expect(reply.json()).toMatchObject({ house: 401, cause: { code: 'authentication_required' } });
+      expect(reply.headers.get('www-authenticate')).toBe('Bearer');
+    });
+
+    it('answers on our own routes as problem+json', async () => {
+      const reply = await anonymously(`${urlOf(host)}/iam/me`);
+
+      expect(reply.status).toBe(401);
+      expect(reply.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+      expect(reply.headers.get('www-authenticate')).toBe('Bearer');
+      expect(reply.headers.get('cache-control')).toBe('no-store');
+      expect(reply.json()['code']).toBe('authentication_required');
+    });
+
+    it('stays off the routes that do not ask for it', async () => {
+      expect((await anonymously(`${urlOf(host)}/orders/unmarked`)).status).toBe(200);
+      expect((await anonymously(`${urlOf(host)}/orders/open`)).json()).toEqual({ user: null });
+    });
+  });
+
+  describe('as the global guard', () => {
+    it('guards every route of the host but the public ones', async () => {
+      const statusOf = async (path: string) => (await anonymously(`${guarded.url}${path}`)).status;
+
+      expect(await statusOf('/orders')).toBe(401);
+      expect(await statusOf('/orders/unmarked')).toBe(401);
+      expect(await statusOf('/orders/open')).toBe(200);
+      expect(await statusOf('/shop-window')).toBe(200);
+      expect((await getWith(`${guarded.url}/orders/unmarked`, lan.accessToken)).status).toBe(200);
+    });
+
+    it('lets people sign in', async () => {
+      const ways = ['/iam/providers', '/iam/jwks', '/iam/.well-known/oauth-authorization-server'];
+      for (const path of ways) expect((await anonymously(`${guarded.url}${path}`)).status).toBe(200);
+
+      const start = await anonymously(`${guarded.url}/iam/authorize?client_id=web`);
+      const token = await new PcBrowser().visit(`${guarded.url}/iam/token`, { form: { grant_type: 'x' } });
+      const me = await anonymously(`${guarded.url}/iam/me`);
+
+      expect([start.status, token.status, me.status]).toEqual([400, 400, 401]);
+    });
+  });
+
+  it.each(['ws', 'rpc', 'graphql'])('admits nobody by %s, where it has no token to read', async (type) => {
+    const contextOf = (handler: (...parameters: never[]) => unknown) => {
+      const context = new ExecutionContextHost([{}, {}], OrdersController, handler);
+      context.setType(type);
+      return context;
+    };
+    const guard = world.app.get(IamGuard);
+    const { unmarked, open } = OrdersController.prototype;
+
+    expect(await guard.canActivate(contextOf(unmarked))).toBe(false);
+    expect(await guard.canActivate(contextOf(open))).toBe(true);
+  });
+});
