@@ -43,7 +43,7 @@ export class AppModule {
           wechat: { endpoints: wechat, allowLoopback: true },
           hooks: OrdersIamHooks,
           siteName: '山茶小铺',
-          rateLimits,
+          ...(rateLimits === 'off' && { rateLimits }),
         }),
         OrdersModule,
       ],
