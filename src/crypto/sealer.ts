@@ -72,8 +72,8 @@ export class Sealer {
 
   /** True when the text opens, but with a key that is no longer the first. */
   needsReseal(sealed: string, context: string): boolean {
-    if (sealedWith(sealed) === this.#sealing[0]) return false;
     try {
+      if (sealedWith(sealed) === this.#sealing[0]) return false;
       this.open(sealed, context);
       return true;
     } catch (error) {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
@@ -14,6 +14,7 @@ import { rowColumns } from './row-columns.js';
 import {
   needsSeal,
   openSecret,
+  secretColumns,
   secretContext,
   secretProperties,
   type SecretProperty,
@@ -93,8 +94,9 @@ export class IdentityProviders {
   }
 
   private current(): Promise<Snapshot> {
-    if (this.snapshot !== undefined && this.clock.now() - this.snapshot.readAt < FRESH_MS)
-      return Promise.resolve(this.snapshot);
+    const { snapshot } = this;
+    const isFresh = snapshot !== undefined && Math.abs(this.clock.now() - snapshot.readAt) < FRESH_MS;
+    if (isFresh) return Promise.resolve(snapshot);
     this.reading ??= this.read().finally(() => (this.reading = undefined));
     return this.reading;
   }
@@ -132,15 +134,21 @@ export class IdentityProviders {
     }
   }
 
-  /** The condition on the old value keeps a concurrent change by an administrator or another replica. */
+  /**
+   * The condition on the old value keeps a concurrent change by an administrator or another replica. It compares digests,
+   * because the host may log the parameters of statements.
+   */
   private async seal(row: IdentityProviderEntity, property: SecretProperty, stored: string): Promise<void> {
     const sealed = this.sealer.seal(
       openSecret(this.sealer, row, property) ?? '',
       secretContext(row.id, property),
     );
-    await this.dataSource
-      .getRepository(IdentityProviderEntity)
-      .update({ id: row.id, [property]: stored }, { [property]: sealed });
+    const column = secretColumns[property];
+    await this.dataSource.query(
+      `UPDATE iam.identity_providers SET ${column} = $2, updated_at = now()
+       WHERE id = $1 AND sha256(convert_to(${column}, 'UTF8')) = $3`,
+      [row.id, sealed, createHash('sha256').update(stored, 'utf8').digest()],
+    );
     row[property] = sealed;
   }
 }

@@ -41,7 +41,7 @@ export function readRow(row: IdentityProviderEntity, sealer: Sealer): IdentityPr
       encodingAesKeys: present([secret('mpEncodingAesKey'), secret('mpEncodingAesKeyPrevious')]),
     },
     qr: { enabled: row.qrEnabled, loginWith: chosen.qr_login_with, confirmation: chosen.qr_confirmation },
-    unionScope: row.unionScope ?? row.slug,
+    unionScope: row.unionScope?.trim() === '' ? row.slug : (row.unionScope ?? row.slug),
   });
 }
 

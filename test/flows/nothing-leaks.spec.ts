@@ -1,6 +1,7 @@
 import { startWorld, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
+import { StatementLog } from '../support/statement-log.js';
 import { approveOnPc, authorizeUrl, getWith, pkce, redeem, toTokens } from '../support/sign-in.js';
 
 const planted = 'planted+secret/0f9e8d7c6b5a';
@@ -18,6 +19,7 @@ const disguises = (secret: string): string[] => [
 describe('secrets, codes, tokens and states', () => {
   let world: World;
   const logger = new LogCapture();
+  const statements = new StatementLog();
   /** Whatever must stay out of the log. */
   const private_ = new Set<string>();
   const replies: Reply[] = [];
@@ -53,6 +55,10 @@ describe('secrets, codes, tokens and states', () => {
     world = await startWorld({ logger, options: { wechat: { timeout: 500 } } });
     const site = world.account.websiteApp({ callbackDomain: 'localhost', secret: planted });
     await world.saveProvider({ open_app_id: site.appid, open_app_secret: planted });
+    await world.dataSource.query('UPDATE iam.identity_providers SET mp_app_secret = $1', [
+      `plain:${world.oa.secret}`,
+    ]);
+    world.dataSource.logger = statements;
     private_.add(planted);
     private_.add(world.oa.secret);
     private_.add(world.key);
@@ -121,6 +127,13 @@ describe('secrets, codes, tokens and states', () => {
   it('appear in no line of the log, in no disguise', () => {
     const found = [...private_].flatMap(disguises).filter((secret) => logger.text.includes(secret));
 
+    expect(found).toEqual([]);
+  });
+
+  it('appear in no statement that TypeORM may be told to log', () => {
+    const found = [...private_].flatMap(disguises).filter((secret) => statements.text.includes(secret));
+
+    expect(statements.text).toContain('UPDATE iam.identity_providers SET mp_app_secret');
     expect(found).toEqual([]);
   });
 

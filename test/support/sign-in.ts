@@ -135,9 +135,10 @@ export function getWith(url: string, accessToken: string): Promise<Reply> {
 export async function returnInsideWechat(
   base: string,
   person: Person,
+  changes: Readonly<Record<string, string | undefined>> = {},
 ): Promise<{ location: URL; verifier: string }> {
   const { verifier, challenge } = pkce();
-  let page = await person.openInWechat(authorizeUrl(base, challenge));
+  let page = await person.openInWechat(authorizeUrl(base, challenge, changes));
   if (!page.url.startsWith(redirectUri(base))) page = await person.confirm();
   return { location: new URL(page.url), verifier };
 }
