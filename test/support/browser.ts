@@ -18,29 +18,42 @@ const installed = [
   'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
 ];
 
+const run = promisify(execFile);
+
 /** A headless Chromium that knows no machine but this one. */
 export async function launchBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: installed.find((path) => existsSync(path)) ?? (await unpackChromium()),
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1',
-    ],
-  });
+  const args = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1',
+  ];
+  const own = installed.find((path) => existsSync(path));
+  if (own !== undefined) return chromium.launch({ executablePath: own, args });
+  const folder = await unpackChromium();
+  const executablePath = join(folder, 'chromium');
+  return chromium.launch({ executablePath, args, env: await environmentFor(executablePath, folder) });
+}
+
+/** Small container images lack the few libraries that Chromium needs; the npm package has them too. */
+async function environmentFor(executable: string, folder: string): Promise<Record<string, string>> {
+  const { PATH = '', HOME = folder } = process.env;
+  try {
+    await run(executable, ['--version']);
+    return { PATH, HOME };
+  } catch {
+    return { PATH, HOME, LD_LIBRARY_PATH: join(folder, 'al2023', 'lib') };
+  }
 }
 
 /** The npm package unpacks into the temporary folder and takes a half-written file for a whole one: we rename when it is whole. */
 async function unpackChromium(): Promise<string> {
-  const folder = join(tmpdir(), 'chromium-of-browser-tests');
-  const executable = join(folder, 'chromium');
-  if (existsSync(executable)) return executable;
+  const folder = join(tmpdir(), 'chromium-147-of-browser-tests');
+  if (existsSync(folder)) return folder;
   const draft = await mkdtemp(`${folder}-`);
   const script = "import('@sparticuz/chromium').then((chromium) => chromium.default.executablePath())";
-  await promisify(execFile)(process.execPath, ['-e', script], {
-    cwd: import.meta.dirname,
-    env: { ...process.env, TMPDIR: draft },
-  });
+  // The libraries are unpacked only where the package believes to be on Amazon's machines.
+  const env = { ...process.env, TMPDIR: draft, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
+  await run(process.execPath, ['-e', script], { cwd: import.meta.dirname, env });
   await rename(draft, folder).catch(() => rm(draft, { recursive: true }));
-  return executable;
+  return folder;
 }
