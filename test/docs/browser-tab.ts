@@ -1,0 +1,30 @@
+/** What an example of the README finds in a browser: where it is, where it goes, what this tab remembers. */
+export class BrowserTab {
+  /** The address that the page was left for. */
+  wentTo = '';
+  private readonly memory = new Map<string, string>();
+
+  constructor(private readonly origin: string) {}
+
+  /** Shows a page with this query. */
+  show(search = ''): void {
+    const location = { origin: this.origin, search, assign: (url: string) => (this.wentTo = url) };
+    const sessionStorage = {
+      getItem: (key: string) => this.memory.get(key) ?? null,
+      setItem: (key: string, value: string) => this.memory.set(key, value),
+    };
+    Object.assign(globalThis, { location, sessionStorage });
+  }
+
+  close(): void {
+    Reflect.deleteProperty(globalThis, 'location');
+    Reflect.deleteProperty(globalThis, 'sessionStorage');
+  }
+}
+
+/** Loads an example as a page would, as a module of its own. */
+export async function loadModule(code: string): Promise<Readonly<Record<string, unknown>>> {
+  const module: unknown = await import(`data:text/javascript;base64,${Buffer.from(code).toString('base64')}`);
+  if (typeof module !== 'object' || module === null) throw new TypeError('not a module');
+  return { ...module };
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { decideOnPhone, scanAndFollow, startFollowWorld } from '../support/follow.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
+import { callbackAfterScan, getWith } from '../support/sign-in.js';
+import { BrowserTab, loadModule } from './browser-tab.js';
+import { exampleOf } from './readme.js';
+
+type AsyncFunction = (...input: unknown[]) => Promise<unknown>;
+const asyncFunction = z.custom<AsyncFunction>((value) => typeof value === 'function');
+const tokens = z.object({ access_token: z.string(), refresh_token: z.string(), expires_in: z.number() });
+const started = z.object({
+  verification_uri_complete: z.string(),
+  qr_image: z.string(),
+  events_uri: z.string(),
+});
+
+describe('the front-end example, run as it is', () => {
+  const browser = new PcBrowser();
+  let world: World;
+  let tab: BrowserTab;
+
+  beforeAll(async () => {
+    world = await startWorld();
+    tab = new BrowserTab(world.url);
+    tab.show();
+  });
+  afterAll(async () => {
+    tab.close();
+    await world.close();
+  });
+
+  const load = async () => {
+    const page = await loadModule(exampleOf('README.md', 'front-end').code);
+    return z.object({ signIn: asyncFunction, finishSignIn: asyncFunction }).parse(page);
+  };
+
+  it('signs a person in, from the start to tokens that the guard admits', async () => {
+    const { signIn, finishSignIn } = await load();
+    const lan = world.wechat.person({ nickname: '小兰' });
+
+    await signIn('wechat');
+    const start = await browser.visit(tab.wentTo);
+    const back = await browser.visit(await callbackAfterScan(world.wechat, String(start.location), lan));
+    tab.show(back.location?.search);
+    const issued = tokens.parse(await finishSignIn());
+
+    const me = await getWith(`${world.url}/iam/me`, issued.access_token);
+    expect(me.json()).toMatchObject({ nickname: '小兰' });
+  });
+
+  it('refuses an answer to a sign-in that another page started', async () => {
+    const { finishSignIn } = await load();
+    tab.show('?code=x&state=another');
+
+    await expect(finishSignIn()).rejects.toThrow('did not start');
+  });
+
+  it('reports the error of a start that cannot go on', async () => {
+    const { signIn, finishSignIn } = await load();
+
+    await signIn('nowhere');
+    const back = await browser.visit(tab.wentTo);
+    tab.show(back.location?.search);
+
+    await expect(finishSignIn()).rejects.toThrow('provider_not_found');
+  });
+});
+
+describe('the example of the device grant, run as it is', () => {
+  let world: World;
+  let tab: BrowserTab;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'tap' });
+    tab = new BrowserTab(world.url);
+    tab.show();
+  });
+  afterAll(async () => {
+    tab.close();
+    await world.close();
+  });
+
+  const load = async () => {
+    const page = await loadModule(exampleOf('README.md', 'device-grant').code);
+    return z.object({ signInByFollowing: asyncFunction }).parse(page);
+  };
+
+  it('shows a QR code and ends with tokens once the phone has confirmed', async () => {
+    const { signInByFollowing } = await load();
+    const lan = world.wechat.person({ nickname: '小兰' });
+
+    let signingIn: Promise<unknown> = Promise.resolve();
+    const shown = await new Promise((show) => {
+      signingIn = signInByFollowing('wechat', show);
+    });
+    const { verification_uri_complete } = started.parse(shown);
+    await scanAndFollow(world, lan, verification_uri_complete);
+    await decideOnPhone(world, lan, 'confirm');
+
+    expect(tokens.safeParse(await signingIn).success).toBe(true);
+  });
+
+  it('gives the error when there is no such provider', async () => {
+    const { signInByFollowing } = await load();
+
+    const answer = await signInByFollowing('nowhere', () => undefined);
+
+    expect(answer).toMatchObject({ error: 'provider_not_found' });
+  });
+});

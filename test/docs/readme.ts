@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The two languages, by file name. */
+export const readmes = ['README.md', 'README.zh-CN.md'] as const;
+
+/** A README of the repository. */
+export type Readme = (typeof readmes)[number];
+
+/** The folder of package.json. */
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+const texts = new Map<Readme, string>();
+
+function textOf(readme: Readme): string {
+  const text = texts.get(readme) ?? readFileSync(`${root}${readme}`, 'utf8');
+  texts.set(readme, text);
+  return text;
+}
+
+/** A fenced code block that is marked `<!-- example: name -->`. */
+export interface Example {
+  readonly name: string;
+  readonly language: string;
+  readonly code: string;
+}
+
+/** Every marked code block. */
+export function examplesOf(readme: Readme): Example[] {
+  const form = /<!-- example: ([\w-]+) -->\n```(\w+)\n([^]*?)\n```\n/g;
+  return [...textOf(readme).matchAll(form)].map(([, name = '', language = '', code = '']) => ({
+    name,
+    language,
+    code,
+  }));
+}
+
+/** The marked code block of this name. */
+export function exampleOf(readme: Readme, name: string): Example {
+  const [example, ...more] = examplesOf(readme).filter((each) => each.name === name);
+  if (example === undefined || more.length > 0)
+    throw new Error(`${readme} has not exactly one example ${name}`);
+  return example;
+}
+
+/** The cells of the table that is marked `<!-- table: name -->`, without its head; a pipe in code is written `\|`. */
+export function tableOf(readme: Readme, name: string): string[][] {
+  const [, after] = textOf(readme).split(`<!-- table: ${name} -->\n`);
+  if (after === undefined) throw new Error(`${readme} has no table ${name}`);
+  const [table = ''] = after.split(/\n(?!\|)/);
+  return table
+    .split('\n')
+    .slice(2)
+    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1))
+    .map((cells) => cells.map((cell) => cell.trim()));
+}
+
+/** The texts in backticks. */
+export function codeIn(cell: string): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
+}
+
+/** The headings of a README, with their depth. */
+export function headingDepths(readme: Readme): number[] {
+  const outsideCode = textOf(readme).replace(/^```[^]*?^```$/gm, '');
+  return [...outsideCode.matchAll(/^(#+) /gm)].map(([, marks = '']) => marks.length);
+}
+
+/** The targets of relative links, without fragments. */
+export function linksOf(readme: Readme): string[] {
+  return [...textOf(readme).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(
+    ([, target = '']) => target,
+  );
+}
