@@ -19,13 +19,17 @@ export interface IamAsyncOptions extends IamStaticOptions, Pick<DynamicModule, '
 /** The provider of the resolved options that an async registration describes. */
 export function asyncOptions(options: IamAsyncOptions): Provider[] {
   const { useFactory, useClass, useExisting, inject = [] } = options;
+  const sources = [useFactory, useClass, useExisting].filter((each) => each !== undefined);
+  if (sources.length !== 1)
+    throw new TypeError(
+      'IamModule.forRootAsync: expected exactly one of `useFactory`, `useClass` and `useExisting`',
+    );
   if (useFactory !== undefined) {
     const factory = async (...injected: never[]) => resolveOptions(await useFactory(...injected), options);
     return [{ provide: IAM_OPTIONS, useFactory: factory, inject }];
   }
   const source = useClass ?? useExisting;
-  if (source === undefined)
-    throw new TypeError('IamModule.forRootAsync: expected `useFactory`, `useClass` or `useExisting`');
+  if (source === undefined) return [];
   const factory = async (host: IamOptionsFactory) => resolveOptions(await host.createIamOptions(), options);
   const provider: Provider = { provide: IAM_OPTIONS, useFactory: factory, inject: [source] };
   return useClass === undefined ? [provider] : [useClass, provider];

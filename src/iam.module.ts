@@ -8,7 +8,7 @@ import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS } from './iam.resolved-options.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
-import { resolveOptions, resolvePath } from './resolve-options.js';
+import { checkStatics, resolveOptions, resolvePath } from './resolve-options.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { asyncOptions, type IamAsyncOptions } from './iam.async-options.js';
 import { iamControllers, iamProviders } from './iam.providers.js';
@@ -38,6 +38,7 @@ function compose(
   imports: DynamicModule['imports'],
   options: Provider[],
 ): DynamicModule {
+  checkStatics(statics);
   const { dataSource, globalGuard } = statics;
   return {
     module: IamModule,

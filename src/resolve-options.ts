@@ -18,7 +18,8 @@ const seconds = (fallback: number, max: number) =>
 
 const absoluteUrl = z
   .string({ error: 'an absolute URL' })
-  .refine(isAbsoluteHttpUrl, { error: 'an absolute http(s) URL without fragment' });
+  .refine(isAbsoluteHttpUrl, { error: 'an absolute http(s) URL without fragment' })
+  .regex(/^[\x21-\x7e]*$/, { error: 'a URL in ASCII (punycode host, percent-encoded path)' });
 
 const publicUrl = z
   .string({ error: 'an absolute http(s) URL, such as https://app.example.com' })
@@ -29,10 +30,10 @@ const publicUrl = z
 
 const key = z
   .string({ error: '32 random bytes in base64 (is the environment variable set?)' })
-  .transform((text) => Buffer.from(text, 'base64'))
-  .refine((bytes) => bytes.length === 32, {
+  .regex(/^[A-Za-z0-9+/_-]{43}=?$/, {
     error: '32 random bytes in base64, e.g. from `openssl rand -base64 32`',
-  });
+  })
+  .transform((text) => Buffer.from(text, 'base64'));
 
 const client = z.strictObject({
   id: z
@@ -126,6 +127,17 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
   });
 }
 
+const staticsSchema = z.object({
+  path: pathSchema.optional(),
+  globalGuard: z.boolean({ error: 'true or false' }).optional(),
+  dataSource: z.string({ error: 'the name of a TypeORM connection' }).min(1).optional(),
+});
+
+/** @throws TypeError that names the option and what was expected */
+export function checkStatics(statics: IamStaticOptions): void {
+  parse(staticsSchema, statics);
+}
+
 /** The path of every endpoint, without slashes at its ends. */
 export function resolvePath(path: string | undefined): string {
   return path === undefined ? 'iam' : parse(pathSchema, path, 'path');
@@ -138,8 +150,13 @@ function parse<T>(schema: z.ZodType<T>, input: unknown, name?: string): T {
   const option = name ?? issue?.path.reduce<string>(appendPath, '') ?? '';
   const unknown = issue?.code === 'unrecognized_keys' ? `unknown option ${issue.keys.join(', ')}` : undefined;
   throw new TypeError(
-    `IamModule option ${option === '' ? '(root)' : `\`${option}\``}: ${unknown ?? `expected ${issue?.message ?? 'another value'}`}`,
+    `IamModule option ${option === '' ? '(root)' : `\`${option}\``}: ${unknown ?? `expected ${expectation(issue?.message)}`}`,
   );
+}
+
+/** Zod's own messages begin with what is wrong; ours say what was expected. */
+function expectation(message = 'another value'): string {
+  return message.replace(/^[^:]*: expected /, '');
 }
 
 function appendPath(path: string, part: PropertyKey): string {
