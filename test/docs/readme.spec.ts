@@ -3,7 +3,18 @@ import { errorCatalogue } from '../../src/iam.error.js';
 import { identityProviderInput } from '../../src/identity-providers/identity-provider.input.js';
 import { declaredOptions } from './declared-options.js';
 import { mountedRoutes } from './mounted-routes.js';
-import { codeIn, examplesOf, headingDepths, linksOf, readmes, root, tableOf, type Readme } from './readme.js';
+import {
+  anchorsOf,
+  codeIn,
+  examplesOf,
+  fragmentsOf,
+  headingDepths,
+  linksOf,
+  readmes,
+  root,
+  tableOf,
+  type Readme,
+} from './readme.js';
 
 const required: Readonly<Record<Readme, string>> = { 'README.md': 'required', 'README.zh-CN.md': '必填' };
 
@@ -47,6 +58,11 @@ describe.each(readmes)('%s', (readme) => {
     const listed = tableOf(readme, 'environment').flatMap(([names = '']) => codeIn(names));
 
     expect(listed.toSorted()).toEqual(read.toSorted());
+  });
+
+  it('links to headings that it has', () => {
+    expect(fragmentsOf(readme).length).toBeGreaterThan(2);
+    expect(anchorsOf(readme)).toEqual(expect.arrayContaining(fragmentsOf(readme)));
   });
 
   it('links to files that exist', () => {

@@ -68,7 +68,22 @@ export function headingDepths(readme: Readme): number[] {
 
 /** The targets of relative links, without fragments. */
 export function linksOf(readme: Readme): string[] {
-  return [...textOf(readme).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(
-    ([, target = '']) => target,
+  return targetsOf(readme).flatMap((target) =>
+    /^(?:https?:|#)/.test(target) ? [] : [target.replace(/#.*/, '')],
   );
+}
+
+/** The fragments that the README links to in itself. */
+export function fragmentsOf(readme: Readme): string[] {
+  return targetsOf(readme).flatMap((target) => (target.startsWith('#') ? [target.slice(1)] : []));
+}
+
+/** The fragments of the headings, as GitHub makes them. */
+export function anchorsOf(readme: Readme): string[] {
+  const headings = [...textOf(readme).matchAll(/^#+ (.+)$/gm)].map(([, text = '']) => text.toLowerCase());
+  return headings.map((text) => text.replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'));
+}
+
+function targetsOf(readme: Readme): string[] {
+  return [...textOf(readme).matchAll(/\]\(([^)]+)\)/g)].map(([, target = '']) => target);
 }
