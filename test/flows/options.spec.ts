@@ -27,6 +27,23 @@ const right: IamOptions = {
 const client = (changes: object) => ({ clients: [{ ...right.clients[0], ...changes }] });
 const redirectTo = (uri: unknown) => client({ redirectUris: [uri] });
 
+@Injectable()
+class Configuration {
+  iam(options: IamOptions): IamOptions {
+    return options;
+  }
+}
+
+@Injectable()
+class ExistingOptions implements IamOptionsFactory {
+  createIamOptions(): IamOptions {
+    return { ...right, publicUrl: 'https://existing.example.com' };
+  }
+}
+
+@Module({ providers: [Configuration, ExistingOptions], exports: [Configuration, ExistingOptions] })
+class ConfigurationModule {}
+
 /** As a host in JavaScript calls it, whose mistakes no compiler has seen. */
 const register = (changes: object): unknown =>
   Reflect.apply(IamModule.forRoot, IamModule, [{ ...right, ...changes }]);
@@ -236,23 +253,6 @@ describe('options that come from elsewhere', () => {
     expect(String(error)).toContain('exactly one of `useFactory`, `useClass` and `useExisting`');
   });
 });
-
-@Injectable()
-class Configuration {
-  iam(options: IamOptions): IamOptions {
-    return options;
-  }
-}
-
-@Injectable()
-class ExistingOptions implements IamOptionsFactory {
-  createIamOptions(): IamOptions {
-    return { ...right, publicUrl: 'https://existing.example.com' };
-  }
-}
-
-@Module({ providers: [Configuration, ExistingOptions], exports: [Configuration, ExistingOptions] })
-class ConfigurationModule {}
 
 @Module({})
 class HostModule {}
