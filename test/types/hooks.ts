@@ -1,0 +1,54 @@
+import type { EntityManager } from 'typeorm';
+import type { IamHooks, SignIn, SignUp, SignUpDecision } from '../../src/index.js';
+
+/** Every hook is optional. */
+export const noHooks: IamHooks = {};
+
+/** Hooks may be synchronous, and may say nothing. */
+export class PlainHooks implements IamHooks {
+  beforeSignUp({ nickname }: SignUp): SignUpDecision | undefined {
+    return nickname === null ? { refuse: true } : undefined;
+  }
+
+  afterSignIn(): void {
+    // Nothing to tell.
+  }
+
+  onMerge(): void {
+    // Nothing to move.
+  }
+}
+
+/** Or take their time, and all that they are told. */
+export class AsyncHooks implements IamHooks {
+  async beforeSignUp(signUp: SignUp): Promise<SignUpDecision | undefined> {
+    const { provider, appid, openid, unionid, avatarUrl } = signUp;
+    return {
+      externalId: [provider, appid, openid, unionid ?? '', avatarUrl ?? ''].join(':'),
+      nickname: 'new',
+    };
+  }
+
+  async afterSignIn({ userId, sessionId, clientId, provider, isNewUser }: SignIn): Promise<void> {
+    await Promise.resolve({ userId, sessionId, clientId, provider, isNewUser });
+  }
+
+  async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
+    await manager.query('UPDATE orders SET user_id = $2 WHERE user_id = $1', [fromUserId, toUserId]);
+  }
+}
+
+/** What they are told is not theirs to change. */
+export class MeddlingHooks implements IamHooks {
+  beforeSignUp(signUp: SignUp): undefined {
+    // @ts-expect-error what WeChat proved is read-only
+    signUp.openid = 'o-somebody-else';
+  }
+}
+
+export class WrongHooks implements IamHooks {
+  // @ts-expect-error a decision has no roles
+  beforeSignUp(): { readonly roles: string[] } {
+    return { roles: ['admin'] };
+  }
+}
