@@ -7,7 +7,7 @@ import { auditParameters, type AuditEntry, type RequestOrigin } from '../audit/r
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
-import type { IamErrorCode } from '../iam.error.js';
+import { IamError, type IamErrorCode } from '../iam.error.js';
 import { isErrorCode } from '../iam.error-codes.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { Subject } from '../users/subject.js';
@@ -108,11 +108,14 @@ export class Logins {
     return mintLoginToken(this.codes, loginId);
   }
 
-  /** Waits for another callback of the same attempt, on whatever replica, and gives its outcome; not for a dead one. */
+  /**
+   * Waits for another callback of the same attempt, on whatever replica, and gives its outcome.
+   * @throws IamError `login_interrupted` when that callback must be dead
+   */
   async awaitOutcome(state: string): Promise<LoginOutcome> {
     for (;;) {
       const outcome = await this.findOutcome(state);
-      if (outcome === null) return { kind: 'error', code: 'login_interrupted' };
+      if (outcome === null) throw new IamError('login_interrupted', 'the login is gone');
       if (outcome !== 'pending') return outcome;
       await delay(TICK_MS);
     }
@@ -159,7 +162,8 @@ export class Logins {
     const row = await queryRow(this.dataSource, outcomeRow, outcomeSql, [sha256(state)]);
     if (row === null) return null;
     if (row.status === 'pending' && row.age_ms < this.patienceMs) return 'pending';
-    if (row.status === 'pending') return { kind: 'error', code: 'login_interrupted' };
+    if (row.status === 'pending')
+      throw new IamError('login_interrupted', `login ${row.id} was claimed and never finished`);
     return row.error === null ? this.codeOf(row.id) : { kind: 'error', code: toErrorCode(row.error) };
   }
 }

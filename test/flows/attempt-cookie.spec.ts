@@ -1,3 +1,6 @@
+import type { NestApplicationOptions } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { redirectUri, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { authorizeUrl, callbackAfterScan, pkce } from '../support/sign-in.js';
@@ -180,5 +183,29 @@ describe('the cookie of a sign-in attempt', () => {
       expect(cookie?.name).toBe(cookiesOf(reply)[0]?.name);
       expect(cookie?.attributes).toEqual(['HttpOnly', 'Max-Age=60', 'Path=/', 'SameSite=Lax']);
     });
+  });
+
+  it('is set and dropped on Fastify just so', async () => {
+    const quiet: Pick<NestApplicationOptions, 'logger'> = { logger: false };
+    const world = await startWorld({
+      create: (module) => NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), quiet),
+    });
+    const browser = new PcBrowser();
+
+    const starts: Reply[] = [];
+    for (let tab = 0; tab < 6; tab += 1)
+      starts.push(await browser.visit(authorizeUrl(world.url, challenge, { state: `tab ${tab}` })));
+    const [last] = starts.slice(-1);
+    const person = world.wechat.person({ nickname: '小兰' });
+    const returned = await browser.visit(await callbackAfterScan(world.wechat, last?.location ?? '', person));
+    const refused = await browser.visit(`${world.url}/iam/callback/wechat?code=c&state=forged`);
+    await world.close();
+
+    expect(starts.map(({ headers }) => headers.getSetCookie().length)).toEqual([1, 1, 1, 1, 1, 2]);
+    expect(returned.status).toBe(303);
+    expect(returned.location?.searchParams.get('state')).toBe('tab 5');
+    expect(returned.headers.getSetCookie()).toHaveLength(1);
+    expect(refused.status).toBe(400);
+    expect(refused.headers.get('content-type')).toBe('text/html; charset=utf-8');
   });
 });

@@ -1,4 +1,5 @@
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
+import { LogCapture } from '../support/log-capture.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
 import { startReplicaProcess } from '../support/replica-process.js';
@@ -11,10 +12,12 @@ const exchangePath = '/sns/oauth2/access_token';
 describe('a callback that comes again', () => {
   let world: World;
   let replica: IamApp;
+  const logger = new LogCapture();
 
   beforeAll(async () => {
-    world = await startWorld({ options: { wechat: { timeout: 1_000 } } });
-    replica = await startReplica(world, { options: { wechat: { timeout: 1_000 } } });
+    const options = { wechat: { timeout: 1_000 } };
+    world = await startWorld({ logger, options });
+    replica = await startReplica(world, { logger, options });
   });
   afterAll(async () => {
     await replica.close();
@@ -180,6 +183,7 @@ describe('a callback that comes again', () => {
     expect(await loginOf(approved, 'user_id')).toBeNull();
     for (const reply of [waited, later])
       expect(reply.location?.searchParams.get('error')).toBe('temporarily_unavailable');
+    expect(logger.with('login_interrupted')).toHaveLength(2);
     expect(waitedMs).toBeLessThan(10_000);
     expect(asked.length).toBeLessThan(5);
     expect(exchanges()).toBe(2);
