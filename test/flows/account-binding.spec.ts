@@ -3,7 +3,7 @@ import { IamError, IamUsers, type IamUser } from '../../src/index.js';
 import type { Person } from '../../emulator/index.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { redeem, returnFromPc } from '../support/sign-in.js';
+import { approveOnPc, redeem, returnFromPc } from '../support/sign-in.js';
 import { onPc, refresh } from '../support/signed-in.js';
 
 /** 'done', or the code of the `IamError` that a promise is rejected with. */
@@ -184,6 +184,40 @@ describe('a person whom the host already has an account for', () => {
       expect(await outcomeOf(users.bind(tokens[1], { id: account.id }))).toBe('identity_conflict');
       expect(await identities()).toBe(0);
       expect((await users.bind(tokens[1], { id: owner.id })).id).toBe(owner.id);
+    });
+
+    it('to two users at once, by two tokens', async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const lan = stranger();
+        const tokens = [await bindingTokenOf(lan), await bindingTokenOf(lan)];
+        const targets = [await users.create({}), await users.create({})];
+
+        const outcomes = await Promise.all(
+          targets.map(({ id }, index) => outcomeOf(users.bind(tokens[index] ?? '', { id }))),
+        );
+
+        expect(outcomes.sort()).toEqual(['done', 'identity_conflict']);
+      }
+    });
+
+    it('to a user while a sign-up gives the person another', async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const lan = stranger();
+        const token = await bindingTokenOf(lan);
+        const { id } = await users.create({});
+        await world.saveProvider({ sign_up: 'auto' });
+        const approved = await approveOnPc(world, lan);
+
+        const [bound, returned] = await Promise.all([
+          outcomeOf(users.bind(token, { id })),
+          approved.browser.visit(approved.callback),
+        ]);
+        await world.saveProvider({ sign_up: 'bind' });
+
+        const owner = await users.findByIdentity(world.site.appid, lan.openid(world.site));
+        expect(returned.location?.searchParams.get('error')).toBeNull();
+        expect(bound).toBe(owner?.id === id ? 'done' : 'identity_conflict');
+      }
     });
 
     it.each(['disabled', 'unknown', 'not an id'] as const)('to a user that is %s', async (which) => {
