@@ -1,4 +1,5 @@
-import type { NumberOutcome, ScanOutcome } from '../logins/follow-logins.service.js';
+import type { ScanOutcome } from '../logins/follow-logins.service.js';
+import type { NumberOutcome } from '../logins/judge-number.js';
 
 /** What the Official Account answers in the chat. A push names no language, so both are there. */
 export function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl: string): string {

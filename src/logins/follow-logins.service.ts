@@ -18,21 +18,21 @@ import {
   answerNumberSql,
   authenticateFollowSql,
   consumeFollowSql,
+  decideByNumberSql,
   decideSql,
   failFollowSql,
   followsSql,
   numberTargetSql,
   scanSql,
   startFollowSql,
-  wrongNumberSql,
 } from './follow-statements.js';
+import { judgeNumber, type AnsweredNumber, type NumberOutcome } from './judge-number.js';
 
 /** Life of a QR code, in seconds. */
 export const QR_SECONDS = 300;
 
 /** Marks a scene as ours among those of the host; with 43 random characters it stays under WeChat's 64. */
 const SCENE_TAG = 'iam:';
-const NUMBER_TRIES = 3;
 const CODE_SECONDS = 60;
 
 /** Who asks for a QR code. */
@@ -53,9 +53,6 @@ export interface ScanOutcome {
   readonly status: string;
   readonly confirmation: 'tap' | 'number' | 'none';
 }
-
-/** What a typed number did. */
-export type NumberOutcome = 'confirmed' | 'wrong' | 'denied';
 
 const scanRow = z.object({
   id: z.string(),
@@ -175,14 +172,16 @@ export class FollowLogins {
     text: string,
     origin: RequestOrigin,
   ): Promise<NumberOutcome> {
-    const { id, user_code, number_tries } = login;
-    const outcome = judgeNumber({ user_code, number_tries }, text);
-    if (outcome !== 'wrong') {
-      await this.decide(login, openid, outcome, origin);
-      return outcome;
-    }
-    await this.dataSource.query(wrongNumberSql, [id, openid, number_tries]);
-    return 'wrong';
+    const { id, provider, number_tries } = login;
+    const outcome = judgeNumber(login, text);
+    const row = await queryRow(this.dataSource, idRow, decideByNumberSql, [
+      id,
+      openid,
+      number_tries,
+      outcome === 'wrong' ? 'scanned' : outcome,
+      ...auditParameters({ action: `login.number_${outcome}`, provider, origin, detail: { openid } }),
+    ]);
+    return row === null ? 'wrong' : outcome;
   }
 
   /** WeChat gave no QR code. */
@@ -229,18 +228,4 @@ export class FollowLogins {
   async consume(loginId: string): Promise<boolean> {
     return (await queryRow(this.dataSource, idRow, consumeFollowSql, [loginId])) !== null;
   }
-}
-
-/** A typed number and the login it was typed for. */
-export interface AnsweredNumber {
-  readonly loginId: string;
-  readonly outcome: NumberOutcome;
-}
-
-function judgeNumber(
-  { user_code, number_tries }: Pick<FollowLogin, 'user_code' | 'number_tries'>,
-  text: string,
-): NumberOutcome {
-  if (text === user_code) return 'confirmed';
-  return number_tries + 1 >= NUMBER_TRIES ? 'denied' : 'wrong';
 }

@@ -86,10 +86,21 @@ export const decideSql = `
   )
   SELECT id FROM decided`;
 
-/** A wrong number on the confirm page; the known tries keep two at once from counting as one: $1 login, $2 openid, $3 tries. */
-export const wrongNumberSql = `
-  UPDATE iam.logins SET number_tries = number_tries + 1
-  WHERE id = $1 AND openid = $2 AND number_tries = $3 AND status = 'scanned'`;
+/**
+ * A number typed on the confirm page: $1 login, $2 openid, $3 tries known, $4 new status, $5 audit entry… Of numbers sent
+ * at once only one finds the tries as they were known, so nobody gets more of them by haste.
+ */
+export const decideByNumberSql = `
+  WITH decided AS (
+    UPDATE iam.logins SET number_tries = number_tries + 1, status = $4,
+           confirmed_at = CASE WHEN $4 = 'confirmed' THEN now() END,
+           error = CASE WHEN $4 = 'denied' THEN 'access_denied' END
+    WHERE id = $1 AND openid = $2 AND number_tries = $3 AND status = 'scanned' AND redeem_before > now()
+    RETURNING id
+  ), audited AS (
+    ${auditInsertSql(5, { from: 'decided' })}
+  )
+  SELECT id FROM decided`;
 
 /** What the phone shows and the browser waits for: $1 ids. */
 export const followsSql = `
