@@ -16,10 +16,15 @@ import { FollowLogins } from '../logins/follow-logins.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
+import { WechatError } from '../wechat/wechat-error.js';
 import { confirmEndPage, confirmPage } from './confirm-page.js';
 import { ConfirmCookies } from './confirm-cookies.service.js';
 import { FollowTokens } from './follow-tokens.service.js';
+
+/** What WeChat says of a code that was exchanged before (protocol I.1). */
+const CODE_USED = 40163;
 
 const decisionBody = z.object({
   login: z.string().max(256),
@@ -116,27 +121,40 @@ export class Confirm {
   }
 
   private arriveOnce(slug: string, state: string, request: IamRequest): Promise<Answer> {
+    const journey = this.cookies.findJourney(state, request.cookies);
+    if (journey === null)
+      throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
     const running =
       this.arrivals.get(state) ??
-      this.arrive(slug, state, request).finally(() => this.arrivals.delete(state));
+      this.arrive(slug, journey.loginId, request).finally(() => this.arrivals.delete(state));
     this.arrivals.set(state, running);
     return running;
   }
 
-  private async arrive(slug: string, state: string, request: IamRequest): Promise<Answer> {
+  /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */
+  private async arrive(slug: string, loginId: string, request: IamRequest): Promise<Answer> {
     const { code } = request.query;
-    const journey = this.cookies.findJourney(state, request.cookies);
-    if (journey === null)
-      throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
     if (typeof code !== 'string') throw new IamError('access_denied', 'WeChat returned without a code');
-    const token = this.tokens.mint('confirm', journey.loginId);
+    const token = this.tokens.mint('confirm', loginId);
     const { login, app } = await this.find(slug, token);
-    const grant = await this.gateway.sns.exchangeCode(app, code);
+    const page = this.urls.path(`confirm/${slug}?login=${token}`);
+    if (this.cookies.findProof(loginId, request.cookies) !== null) return redirect(page, 303);
+    const grant = await this.exchange(app, code);
+    if (grant === null) return redirect(page, 303);
     if (grant.snapshotUser)
       throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
     if (grant.openid !== login.openid) return confirmEndPage(request.language, 'foreign');
-    const proof = this.cookies.prove({ loginId: login.id, openid: grant.openid });
-    return redirect(this.urls.path(`confirm/${slug}?login=${token}`), 303, [proof]);
+    return redirect(page, 303, [this.cookies.prove({ loginId, openid: grant.openid })]);
+  }
+
+  /** Null: another replica was first with this code, so the phone is sent on, or asks WeChat once more. */
+  private async exchange(app: WechatApp, code: string): Promise<WechatGrant | null> {
+    try {
+      return await this.gateway.sns.exchangeCode(app, code);
+    } catch (error) {
+      if (error instanceof WechatError && error.errcode === CODE_USED) return null;
+      throw error;
+    }
   }
 
   private page(login: FollowLogin, confirmToken: string, openid: string, request: IamRequest): Answer {
