@@ -30,7 +30,8 @@ export class FollowCollect {
   async collect(deviceCode: string, clientId: string, origin: RequestOrigin): Promise<BegunSession> {
     const loginId = this.tokens.read('device-code', deviceCode);
     const login = loginId === null ? null : await this.watch.current(loginId);
-    if (login?.client_id !== clientId)
+    // A login of the sign-in page ends in a code that PKCE protects; here nothing would ask for the verifier.
+    if (login?.client_id !== clientId || login.redirect_uri !== null)
       throw new IamError('invalid_grant', 'not a device code of this client');
     this.requireConfirmed(login);
     const provider = await this.providers.getEnabled(login.provider);
