@@ -4,7 +4,14 @@ import { LogCapture } from '../support/log-capture.js';
 import { PcBrowser, type Reply, userAgents } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
 import { rowsOf } from '../support/rows.js';
-import { type ApprovedOnPc, approveOnPc, authorizeUrl, pkce, redeem } from '../support/sign-in.js';
+import {
+  type ApprovedOnPc,
+  approveOnPc,
+  authorizeUrl,
+  callbackAfterScan,
+  pkce,
+  redeem,
+} from '../support/sign-in.js';
 
 const scripted = { headers: { accept: 'application/json' } };
 const lifetime = 600;
@@ -179,6 +186,21 @@ describe('a callback', () => {
 
     expect(reply.location?.searchParams.get('code')).toEqual(expect.any(String));
     expect(world.wechat.calls('/sns/oauth2/access_token')[0]?.query['appid']).toBe(world.site.appid);
+  });
+
+  it('uses the key pair of the start, whatever app the code is of', async () => {
+    const browser = new PcBrowser();
+    const start = await browser.visit(authorizeUrl(world.url, pkce().challenge, { method: 'mp' }));
+    const asked = new URL(start.location ?? '');
+    const { open } = world.wechat.endpoints;
+    const crafted = `${open}/connect/qrconnect?appid=${world.site.appid}&redirect_uri=${encodeURIComponent(asked.searchParams.get('redirect_uri') ?? '')}&response_type=code&scope=snsapi_login&state=${asked.searchParams.get('state') ?? ''}`;
+
+    const reply = await browser.visit(
+      await callbackAfterScan(world.wechat, crafted, world.wechat.person({ nickname: '小兰' })),
+    );
+
+    expect(reply.location?.searchParams.get('error')).toBe('invalid_grant');
+    expect(world.wechat.calls('/sns/oauth2/access_token')[0]?.query['appid']).toBe(world.oa.appid);
   });
 
   describe('of a person who declined', () => {
