@@ -17,6 +17,7 @@ import { followLoginRow, type FollowLogin } from './follow-login.js';
 import {
   answerNumberSql,
   authenticateFollowSql,
+  changedFollowsSql,
   consumeFollowSql,
   decideByNumberSql,
   decideSql,
@@ -192,6 +193,11 @@ export class FollowLogins {
   /** The logins with these ids, as they stand; one round trip however many. */
   findAll(loginIds: readonly string[]): Promise<FollowLogin[]> {
     return queryRows(this.dataSource, followLoginRow, followsSql, [loginIds]);
+  }
+
+  /** As `findAll`, leaving out those of `waiting` that are still pending and alive. */
+  findChanged(loginIds: readonly string[], waiting: readonly string[]): Promise<FollowLogin[]> {
+    return queryRows(this.dataSource, followLoginRow, changedFollowsSql, [loginIds, waiting]);
   }
 
   /** The login with this id. */

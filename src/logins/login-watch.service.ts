@@ -146,9 +146,11 @@ export class LoginWatch implements OnModuleDestroy {
   /** A database that does not answer leaves everybody waiting for the next tick. */
   private async look(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
+    const waiting = new Set(ids.filter((id) => isWaiting(this.watched.get(id))));
     try {
-      const found = new Map((await this.follows.findAll(ids)).map((login) => [login.id, login]));
-      for (const id of ids) this.update(id, found.get(id) ?? null);
+      const changed = await this.follows.findChanged(ids, [...waiting]);
+      const found = new Map(changed.map((login) => [login.id, login]));
+      for (const id of ids) if (found.has(id) || !waiting.has(id)) this.update(id, found.get(id) ?? null);
     } catch (error) {
       this.logger.warn(`waiting logins could not be read: ${String(error)}`);
     }
@@ -173,4 +175,9 @@ export class LoginWatch implements OnModuleDestroy {
         this.watched.delete(id);
     }
   }
+}
+
+/** Nothing to be told but a change. */
+function isWaiting(entry: Watched | undefined): boolean {
+  return entry?.state?.status === 'pending' && entry.state.is_live && entry.once.size === 0;
 }
