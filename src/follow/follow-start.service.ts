@@ -66,7 +66,7 @@ export class FollowStart {
     await this.checkLimits(app, request);
     const { loginId, scene, userCode } = await this.follows.start({ ...request, provider, appid: app.appid });
     const content = await this.createQrCode(app, scene, loginId);
-    this.beginWatch(loginId, userCode, app, request);
+    this.beginWatch({ loginId, userCode }, provider, request);
     return this.toStarted(loginId, userCode, content, provider);
   }
 
@@ -89,19 +89,23 @@ export class FollowStart {
   }
 
   /** This process knows the row that it has just written. */
-  private beginWatch(id: string, userCode: string, app: WechatApp, request: FollowRequest): void {
+  private beginWatch(
+    { loginId, userCode }: { readonly loginId: string; readonly userCode: string },
+    provider: IdentityProvider,
+    request: FollowRequest,
+  ): void {
     this.watch.begin({
-      id,
+      id: loginId,
       status: 'pending',
       error: null,
       provider: request.provider,
-      appid: app.appid,
+      appid: officialAccountOf(provider).appid,
       openid: null,
       client_id: request.clientId,
       redirect_uri: request.redirectUri ?? null,
       code_challenge: request.codeChallenge ?? null,
       user_code: userCode,
-      confirmation: null,
+      confirmation: provider.qr.confirmation,
       number_tries: 0,
       ip: request.origin.ip,
       user_agent: request.origin.userAgent,

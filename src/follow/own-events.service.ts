@@ -3,14 +3,17 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
-import { FollowLogins } from '../logins/follow-logins.service.js';
+import { FollowLogins, type ScanOutcome } from '../logins/follow-logins.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import type { OwnEventOutcome, OwnEvents } from '../webhook/own-events.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/verified-event.js';
 import { numberReply, scanReply } from './follow-replies.js';
 import { FollowTokens } from './follow-tokens.service.js';
 
-/** The pushes that sign-ins are made of: scans of our QR codes and the numbers typed for them. */
+/**
+ * The pushes that sign-ins are made of: scans of our QR codes and the numbers typed for them. The Official Account counts,
+ * not the row: an account has one server URL, however many rows it stands in.
+ */
 @Injectable()
 export class FollowOwnEvents implements OwnEvents {
   constructor(
@@ -26,34 +29,28 @@ export class FollowOwnEvents implements OwnEvents {
     event: VerifiedEvent,
     stored: InboxEvent,
   ): Promise<OwnEventOutcome | null> {
+    const appid = provider.mp?.appid;
+    if (appid === undefined) return null;
     const scene = sceneOf(event);
-    if (scene !== null && this.follows.isOurScene(scene)) return this.scan(provider, scene, stored);
-    return eventName(event) === 'text' ? this.number(provider, event.Content ?? '', stored) : null;
+    if (scene !== null && this.follows.isOurScene(scene)) return this.scan(appid, scene, stored);
+    return eventName(event) === 'text' ? this.number(appid, event.Content ?? '', stored) : null;
   }
 
-  private async scan(
-    provider: IdentityProvider,
-    scene: string,
-    stored: InboxEvent,
-  ): Promise<OwnEventOutcome> {
-    const scan = await this.follows.scan(provider, scene, stored);
+  private async scan(appid: string, scene: string, stored: InboxEvent): Promise<OwnEventOutcome> {
+    const scan = await this.follows.scan(appid, scene, stored);
     if (scan !== null) this.watch.hint(scan.loginId);
-    const link = scan === null ? '' : this.confirmUrl(provider, scan.loginId);
+    const link = scan === null ? '' : this.confirmUrl(scan);
     return { reply: { type: 'text', content: scanReply(scan, this.options.siteName, link) } };
   }
 
-  private async number(
-    provider: IdentityProvider,
-    text: string,
-    stored: InboxEvent,
-  ): Promise<OwnEventOutcome | null> {
-    const answered = await this.follows.answerNumber(provider, text.trim(), stored);
+  private async number(appid: string, text: string, stored: InboxEvent): Promise<OwnEventOutcome | null> {
+    const answered = await this.follows.answerNumber(appid, text.trim(), stored);
     if (answered === null) return null;
     this.watch.hint(answered.loginId);
     return { reply: { type: 'text', content: numberReply(answered.outcome, this.options.siteName) } };
   }
 
-  private confirmUrl(provider: IdentityProvider, loginId: string): string {
-    return this.urls.endpoint(`confirm/${provider.slug}?login=${this.tokens.mint('confirm', loginId)}`);
+  private confirmUrl({ provider, loginId }: ScanOutcome): string {
+    return this.urls.endpoint(`confirm/${provider}?login=${this.tokens.mint('confirm', loginId)}`);
   }
 }

@@ -50,6 +50,8 @@ export interface FollowStart {
 /** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
 export interface ScanOutcome {
   readonly loginId: string;
+  /** The row at which the login was started. */
+  readonly provider: string;
   readonly outcome: 'owned' | 'taken' | 'over';
   readonly status: string;
   readonly confirmation: 'tap' | 'number' | 'none';
@@ -57,12 +59,18 @@ export interface ScanOutcome {
 
 const scanRow = z.object({
   id: z.string(),
+  provider: z.string(),
   status: z.string(),
   outcome: z.enum(['owned', 'taken', 'over']),
-  confirmation: z.enum(['tap', 'number', 'none']).nullable(),
+  confirmation: z.enum(['tap', 'number', 'none']),
 });
 const idRow = z.object({ id: z.string() });
-const numberTarget = z.object({ id: z.string(), user_code: z.string(), number_tries: z.number() });
+const numberTarget = z.object({
+  id: z.string(),
+  provider: z.string(),
+  user_code: z.string(),
+  number_tries: z.number(),
+});
 const numberResult = z.object({ result: z.object({ number: z.enum(['confirmed', 'wrong', 'denied']) }) });
 
 /** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
@@ -89,6 +97,7 @@ export class FollowLogins {
       QR_SECONDS,
       start.origin.ip,
       start.origin.userAgent,
+      start.provider.qr.confirmation,
     ]);
     return { loginId, scene, userCode };
   }
@@ -98,36 +107,24 @@ export class FollowLogins {
     return scene.startsWith(SCENE_TAG);
   }
 
-  /** Records a scan together with its inbox row: one round trip. Null: no login has this scene. */
-  async scan(provider: IdentityProvider, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
+  /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
+  async scan(appid: string, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
     const row = await queryRow(this.dataSource, scanRow, scanSql, [
       ...inboxParameters(event, { status: 'done' }),
       sha256(scene),
-      provider.slug,
+      appid,
       event.openid,
-      provider.qr.confirmation,
-      ...auditParameters({
-        action: 'login.scanned',
-        provider: provider.slug,
-        detail: { openid: event.openid },
-      }),
+      ...auditParameters({ action: 'login.scanned', detail: { openid: event.openid } }),
     ]);
     if (row === null) return null;
-    const confirmation = row.confirmation ?? provider.qr.confirmation;
-    return { loginId: row.id, outcome: row.outcome, status: row.status, confirmation };
+    const { id: loginId, ...outcome } = row;
+    return { loginId, ...outcome };
   }
 
   /** Takes a typed number for the login that this follower scanned. Null: none waits for a number, or this is none. */
-  async answerNumber(
-    provider: IdentityProvider,
-    text: string,
-    event: InboxEvent,
-  ): Promise<AnsweredNumber | null> {
+  async answerNumber(appid: string, text: string, event: InboxEvent): Promise<AnsweredNumber | null> {
     if (!/^\d{4}$/.test(text)) return null;
-    const target = await queryRow(this.dataSource, numberTarget, numberTargetSql, [
-      provider.slug,
-      event.openid,
-    ]);
+    const target = await queryRow(this.dataSource, numberTarget, numberTargetSql, [appid, event.openid]);
     if (target === null) return null;
     const outcome = judgeNumber(target, text);
     const status = outcome === 'wrong' ? 'scanned' : outcome;
@@ -138,7 +135,7 @@ export class FollowLogins {
       status,
       ...auditParameters({
         action: `login.number_${outcome}`,
-        provider: provider.slug,
+        provider: target.provider,
         detail: { openid: event.openid },
       }),
     ]);

@@ -7,36 +7,37 @@ const E = INBOX_PARAMETERS;
 
 /**
  * A device authorization: $1 id, $2 scene hash, $3 user code, $4 provider, $5 appid, $6 client, $7 redirect_uri,
- * $8 code_challenge, $9 life of the QR code in seconds, $10 ip, $11 user agent.
+ * $8 code_challenge, $9 life of the QR code in seconds, $10 ip, $11 user agent, $12 confirmation.
  */
 export const startFollowSql = `
   INSERT INTO iam.logins (id, scene_hash, user_code, status, provider, method, appid, client_id, redirect_uri, code_challenge,
-                          redeem_before, ip, user_agent, expires_at)
+                          redeem_before, ip, user_agent, expires_at, confirmation)
   VALUES ($1, $2, $3, 'pending', $4, 'follow', $5, $6, $7, $8, now() + make_interval(secs => $9::int), $10, $11,
-          now() + interval '1 day')
+          now() + interval '1 day', $12)
   RETURNING id`;
 
 /**
- * A scan with its inbox row, in one statement: $1… inbox row, then scene hash, provider, openid, confirmation, audit entry.
+ * A scan with its inbox row, in one statement: $1… inbox row, then scene hash, appid, openid, audit entry.
  * The first scanner owns the login: whoever waits for the row lock sees it taken. `outcome` depends on the login alone,
- * so a delivery that comes twice is answered twice alike.
+ * so a delivery that comes twice is answered twice alike. An Official Account has one server URL, so the provider of the
+ * login may be another than the one that the push came to.
  */
 export const scanSql = `
   WITH event AS (${inboxInsertSql(1)}),
   target AS (
-    SELECT id, status, openid, confirmation, provider = $${E + 2} AND redeem_before > now() AS is_live
+    SELECT id, provider, status, openid, confirmation, appid = $${E + 2} AND redeem_before > now() AS is_live
     FROM iam.logins WHERE scene_hash = $${E + 1} FOR UPDATE
   ), scanned AS (
     UPDATE iam.logins l
-    SET openid = $${E + 3}, confirmation = $${E + 4}, scanned_at = now(),
-        status = CASE WHEN $${E + 4} = 'none' THEN 'confirmed' ELSE 'scanned' END,
-        confirmed_at = CASE WHEN $${E + 4} = 'none' THEN now() END,
+    SET openid = $${E + 3}, scanned_at = now(),
+        status = CASE WHEN l.confirmation = 'none' THEN 'confirmed' ELSE 'scanned' END,
+        confirmed_at = CASE WHEN l.confirmation = 'none' THEN now() END,
         redeem_before = GREATEST(l.redeem_before, now() + make_interval(secs => ${COLLECT_SECONDS}))
     FROM target t, event
     WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live
-    RETURNING l.id, l.status, l.confirmation
+    RETURNING l.id, l.status
   ), verdict AS (
-    SELECT t.id, COALESCE(s.status, t.status) AS status, COALESCE(s.confirmation, t.confirmation) AS confirmation,
+    SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation,
            CASE
              WHEN s.id IS NOT NULL THEN 'owned'
              WHEN NOT t.is_live OR t.status NOT IN ('scanned', 'confirmed', 'authenticated') THEN 'over'
@@ -45,14 +46,17 @@ export const scanSql = `
            END AS outcome
     FROM target t LEFT JOIN scanned s ON s.id = t.id
   ), audited AS (
-    ${auditInsertSql(E + 5, { from: `event, verdict WHERE verdict.outcome = 'taken' OR EXISTS (SELECT 1 FROM scanned)` })}
+    ${auditInsertSql(E + 4, {
+      from: `event, verdict WHERE verdict.outcome = 'taken' OR EXISTS (SELECT 1 FROM scanned)`,
+      provider: 'verdict.provider',
+    })}
   )
-  SELECT id, status, outcome, confirmation FROM verdict`;
+  SELECT id, provider, status, outcome, confirmation FROM verdict`;
 
-/** The login whose number this follower is asked for: $1 provider, $2 openid. */
+/** The login whose number this follower is asked for, at any row of the account: $1 appid, $2 openid. */
 export const numberTargetSql = `
-  SELECT id, user_code, number_tries FROM iam.logins
-  WHERE provider = $1 AND openid = $2 AND status = 'scanned' AND confirmation = 'number' AND redeem_before > now()
+  SELECT id, provider, user_code, number_tries FROM iam.logins
+  WHERE appid = $1 AND openid = $2 AND status = 'scanned' AND confirmation = 'number' AND redeem_before > now()
   ORDER BY scanned_at DESC LIMIT 1`;
 
 /**

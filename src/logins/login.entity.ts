@@ -97,7 +97,7 @@ export class LoginEntity {
   @Column({ type: 'text', name: 'user_code', nullable: true })
   userCode!: string | null;
 
-  /** What the phone must do, as the row said at the scan. */
+  /** What the phone must do, as the row said when the QR code was asked for: the PC says the same. */
   @Column({ type: 'text', nullable: true })
   confirmation!: 'tap' | 'number' | 'none' | null;
 

@@ -1,0 +1,126 @@
+import { IdentityProviders } from '../../src/index.js';
+import {
+  askForQrCode,
+  confirmLink,
+  decideOnPhone,
+  poll,
+  pollUntilSettled,
+  scanAndFollow,
+  startFollowWorld,
+} from '../support/follow.js';
+import type { World } from '../support/iam-app.js';
+import { rowsOf } from '../support/rows.js';
+import { getWith, toTokens } from '../support/sign-in.js';
+
+describe('one Official Account in several rows', () => {
+  let world: World;
+
+  /** The account pushes to the row `wechat`, which confirms by `tap`; the others have no mp_token of their own. */
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'tap', union_scope: 'tea' });
+    const { site, oa } = world;
+    const providers = world.app.get(IdentityProviders);
+    const row = {
+      open_app_id: site.appid,
+      open_app_secret: site.secret,
+      mp_app_id: oa.appid,
+      mp_app_secret: oa.secret,
+      union_scope: 'tea',
+      qr_enabled: true,
+    };
+    await providers.save({ ...row, slug: 'number', name: 'Number', qr_confirmation: 'number' });
+    await providers.save({ ...row, slug: 'none', name: 'None', qr_confirmation: 'none' });
+    await providers.save({ ...row, slug: 'tap', name: 'Tap', qr_confirmation: 'tap' });
+  });
+  afterAll(() => world.close());
+
+  const askAt = (provider: string) => askForQrCode(world.url, undefined, provider);
+
+  it('signs in at the row that showed the QR code, whichever row receives the push', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const device = await askAt('tap');
+
+    await scanAndFollow(world, lan, device.qr);
+    const link = confirmLink(world, lan);
+    await decideOnPhone(world, lan, 'confirm');
+    const tokens = toTokens(await pollUntilSettled(world.url, device));
+    const me = await getWith(`${world.url}/iam/me`, tokens.accessToken);
+    const audit = await rowsOf(
+      world.dataSource,
+      `SELECT DISTINCT provider FROM iam.audit_log WHERE action LIKE 'login.%' AND detail->>'openid' = $1`,
+      [lan.openid(world.oa)],
+    );
+
+    expect(link).toContain('/iam/confirm/tap?');
+    expect(me.json()).toMatchObject({ identities: [{ kind: 'mp', appid: world.oa.appid }] });
+    expect(audit).toEqual([{ provider: 'tap' }]);
+  });
+
+  it('confirms as the row of the QR code says, not as the row of the webhook', async () => {
+    const ming = world.wechat.person({ nickname: '小明' });
+    const byNumber = await askAt('number');
+    const withoutAny = await askAt('none');
+
+    await scanAndFollow(world, ming, byNumber.qr);
+    const waiting = await poll(world.url, byNumber);
+    await ming.say(world.oa, byNumber.userCode);
+    const numbered = await pollUntilSettled(world.url, byNumber);
+    await scanAndFollow(world, ming, withoutAny.qr);
+    const unasked = await pollUntilSettled(world.url, withoutAny);
+
+    expect(waiting.json()['error']).toBe('authorization_pending');
+    expect([numbered.status, unasked.status]).toEqual([200, 200]);
+  });
+
+  it('is the same person at every row', async () => {
+    const hua = world.wechat.person({ nickname: '小华' });
+    const users = new Set<unknown>();
+
+    for (const provider of ['wechat', 'tap', 'none']) {
+      const device = await askAt(provider);
+      await scanAndFollow(world, hua, device.qr);
+      if (provider !== 'none') await decideOnPhone(world, hua, 'confirm');
+      const tokens = toTokens(await pollUntilSettled(world.url, device));
+      users.add((await getWith(`${world.url}/iam/me`, tokens.accessToken)).json()['id']);
+    }
+
+    expect(users.size).toBe(1);
+  });
+
+  it('does not take a scan of another Official Account', async () => {
+    const other = world.account.officialAccount({ oauthDomain: 'localhost' });
+    const token = 'other0token';
+    const encodingAesKey = 'z'.repeat(43);
+    await world.app.get(IdentityProviders).save({
+      slug: 'other',
+      name: 'Other',
+      mp_app_id: other.appid,
+      mp_app_secret: other.secret,
+      qr_enabled: true,
+      mp_token: token,
+      mp_encoding_aes_key: encodingAesKey,
+    });
+    other.configureServer({ url: `${world.url}/iam/webhook/other`, token, encodingAesKey, mode: 'safe' });
+    const device = await askAt('none');
+    const wei = world.wechat.person({ nickname: '阿伟' });
+
+    const scene = newestScene();
+    const pushed = await other.push({
+      FromUserName: wei.openid(other),
+      MsgType: 'event',
+      Event: 'SCAN',
+      EventKey: scene,
+    });
+    const reply = await poll(world.url, device);
+
+    expect(scene).toMatch(/^iam:/);
+    expect(pushed.map(({ status }) => status)).toEqual([200]);
+    expect(reply.json()['error']).toBe('authorization_pending');
+  });
+
+  /** What the newest QR code carries, as the platform was asked. */
+  function newestScene(): string {
+    const { body = '' } = world.wechat.calls('/cgi-bin/qrcode/create').at(-1) ?? {};
+    return /"scene_str":"([^"]+)"/.exec(body)?.[1] ?? '';
+  }
+});
