@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { oauthError, problem } from './error-answers.js';
-import { readRequest } from './iam-request.js';
+import { readPath, readRequest } from './iam-request.js';
 import { IamUrls } from './iam-urls.service.js';
 import { logFailure } from './log-failure.js';
 import { oauthEndpoints } from './oauth-endpoints.js';
@@ -102,7 +102,7 @@ export class EarlyBody {
 
 /** A path as the routers see it: Fastify decodes it before it chooses a route. */
 function pathOf(request: IncomingMessage): string {
-  const { path } = readRequest(request);
+  const path = readPath(request);
   try {
     return decodeURI(path);
   } catch {

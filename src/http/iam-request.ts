@@ -48,6 +48,11 @@ export function readRequest(request: unknown): IamRequest {
   };
 }
 
+/** The path alone: cheap enough to ask of every request of the host. */
+export function readPath(request: unknown): string {
+  return splitTarget(requestParts(request).url).path;
+}
+
 /** Query or form parameters; one given several times becomes an array. */
 export function collectParameters(parameters: URLSearchParams): Parameters {
   const collected = new Map<string, string[]>();
