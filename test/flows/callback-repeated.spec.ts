@@ -15,9 +15,8 @@ describe('a callback that comes again', () => {
   const logger = new LogCapture();
 
   beforeAll(async () => {
-    const options = { wechat: { timeout: 1_000 } };
-    world = await startWorld({ logger, options });
-    replica = await startReplica(world, { logger, options });
+    world = await startWorld({ logger });
+    replica = await startReplica(world, { logger });
   });
   afterAll(async () => {
     await replica.close();
@@ -163,18 +162,20 @@ describe('a callback that comes again', () => {
   it('to a replica that died in the middle ends as login_interrupted in bounded time, and the person starts anew', async () => {
     const approved = await approve();
     const doomed = await startReplicaProcess(world);
+    const impatient = await startReplica(world, { logger, options: { wechat: { timeout: 200 } } });
     world.wechat.once(exchangePath, { afterConsuming: true, delay: 60_000 });
     const lost = approved.browser.visit(at(doomed.url, approved)).catch(() => 'connection lost');
     while (exchanges() === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     await doomed.kill();
 
     const startedAt = performance.now();
-    const waited = await approved.browser.visit(approved.callback);
+    const waited = await approved.browser.visit(at(impatient.url, approved));
     const waitedMs = performance.now() - startedAt;
     const queries = countQueries(world.database.url);
-    const later = await approved.browser.visit(at(replica.url, approved));
+    const later = await approved.browser.visit(at(impatient.url, approved));
     const asked = queries.since(0);
     queries.stop();
+    await impatient.close();
     const again = await approve();
     const returned = await again.browser.visit(again.callback);
 

@@ -52,7 +52,7 @@ describe('secrets, codes, tokens and states', () => {
   };
 
   beforeAll(async () => {
-    world = await startWorld({ logger, options: { wechat: { timeout: 500 } } });
+    world = await startWorld({ logger, options: { wechat: { timeout: 1_500 } } });
     const site = world.account.websiteApp({ callbackDomain: 'localhost', secret: planted });
     await world.saveProvider({ open_app_id: site.appid, open_app_secret: planted });
     await world.dataSource.query('UPDATE iam.identity_providers SET mp_app_secret = $1', [
