@@ -43,16 +43,12 @@ export class IamUsers {
 
   /** The user with this id, or the one they were merged into. */
   async find(id: string): Promise<IamUser | null> {
-    if (!isUuid(id)) return null;
-    const user = await this.rows().findOneBy({ id });
-    const survivor = user?.mergedInto == null ? user : await this.rows().findOneBy({ id: user.mergedInto });
-    return survivor === null ? null : toUser(survivor);
+    return isUuid(id) ? this.findSurvivor({ id }) : null;
   }
 
-  /** The user whom the host knows by this id. */
+  /** The user whom the host knows by this id, or the one they were merged into. */
   async findByExternalId(externalId: string): Promise<IamUser | null> {
-    const user = await this.rows().findOneBy({ externalId });
-    return user === null ? null : toUser(user);
+    return this.findSurvivor({ externalId });
   }
 
   /** The user of a WeChat identity. */
@@ -92,6 +88,12 @@ export class IamUsers {
       await this.users.link(manager, subject, target.id);
       return target;
     });
+  }
+
+  private async findSurvivor(where: { id: string } | { externalId: string }): Promise<IamUser | null> {
+    const user = await this.rows().findOneBy(where);
+    if (user?.mergedInto == null) return user === null ? null : toUser(user);
+    return this.findSurvivor({ id: user.mergedInto });
   }
 
   /** Waits for another transaction that is about to create the same user. */

@@ -11,6 +11,7 @@ export interface UserMergeStep {
 }
 
 const locked = z.object({ id: z.string(), status: z.string(), external_id: z.string().nullable() });
+type LockedUser = z.infer<typeof locked>;
 
 /**
  * Merges two active users into the older. Both rows are locked in id order, so merges of the same pair queue.
@@ -23,20 +24,12 @@ export async function mergeUsers(
 ): Promise<string | null> {
   const [older, younger] = await lockPair(manager, pair);
   if (await areTwoPeople(manager, older.id, younger.id)) return null;
+  for (const { id, status } of [older, younger])
+    if (status === 'disabled')
+      throw new IamError('user_disabled', `user ${id} is disabled and is not merged`);
   await moveOwnRows(manager, younger.id, older.id);
   for (const step of steps) await step.onMerge(younger.id, older.id, manager);
-  await manager.query(
-    `WITH gone AS (
-       UPDATE iam.users SET status = 'merged', merged_into = $2, external_id = NULL, updated_at = now() WHERE id = $1
-     ) UPDATE iam.users SET merged_into = $2 WHERE merged_into = $1`,
-    [younger.id, older.id],
-  );
-  if (older.external_id === null && younger.external_id !== null) {
-    await manager.query('UPDATE iam.users SET external_id = $2 WHERE id = $1', [
-      older.id,
-      younger.external_id,
-    ]);
-  }
+  await retire(manager, younger, older);
   await recordAudit(manager, {
     action: 'user.merged',
     userId: older.id,
@@ -59,9 +52,6 @@ async function lockPair(manager: EntityManager, pair: readonly [string, string])
   );
   if (first === undefined || second === undefined) throw new LostRace();
   if (first.status === 'merged' || second.status === 'merged') throw new LostRace();
-  const disabled = [first, second].find(({ status }) => status === 'disabled');
-  if (disabled !== undefined)
-    throw new IamError('user_disabled', `user ${disabled.id} is disabled and is not merged`);
   return [first, second] as const;
 }
 
@@ -76,6 +66,20 @@ async function areTwoPeople(manager: EntityManager, one: string, other: string):
     [one, other],
   );
   return row?.differ === true;
+}
+
+/** The host's id for the one that goes is handed over, or stays with it and leads to the one that has its own. */
+async function retire(manager: EntityManager, gone: LockedUser, kept: LockedUser): Promise<void> {
+  const handedOver = kept.external_id === null ? gone.external_id : null;
+  await manager.query(
+    `WITH gone AS (
+       UPDATE iam.users SET status = 'merged', merged_into = $2, external_id = NULLIF(external_id, $3), updated_at = now()
+       WHERE id = $1
+     ) UPDATE iam.users SET merged_into = $2 WHERE merged_into = $1`,
+    [gone.id, kept.id, handedOver],
+  );
+  if (handedOver === null) return;
+  await manager.query('UPDATE iam.users SET external_id = $2 WHERE id = $1', [kept.id, handedOver]);
 }
 
 async function moveOwnRows(manager: EntityManager, from: string, to: string): Promise<void> {

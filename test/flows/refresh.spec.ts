@@ -251,6 +251,26 @@ describe('a refresh token', () => {
     expect(capped['idle_expires_at']).toEqual(capped['expires_at']);
   });
 
+  it('lives as long as the host says', async () => {
+    const tokens = { accessToken: 60, idle: 300, absolute: 100, refreshGrace: 1 };
+    const strict = await startReplica(world, { options: { tokens } });
+    const returned = await returnFromPc(world, world.wechat.person({ nickname: '短' }));
+
+    const reply = await redeem(strict.url, returned, { redirect_uri: `${world.url}/signed-in` });
+    const { accessToken, refreshToken } = toTokens(reply);
+    const { iat = 0, exp = 0, sid } = decodeJwt(accessToken);
+    const began = await row(String(sid));
+    await refresh(strict.url, refreshToken);
+    await change(String(sid), `rotated_at = now() - interval '1.001 seconds'`);
+    const late = await refresh(strict.url, refreshToken);
+    await strict.close();
+
+    expect([reply.json()['expires_in'], exp - iat]).toEqual([60, 60]);
+    expect(Number(began['expires_at']) - Number(began['created_at'])).toBe(100_000);
+    expect(began['idle_expires_at']).toEqual(began['expires_at']);
+    expect(errorOf(late)).toBe('invalid_grant');
+  });
+
   it('brings what the roles are now', async () => {
     const { accessToken, token } = await session();
     await world.dataSource.query(`INSERT INTO iam.roles (name) VALUES ('editor') ON CONFLICT DO NOTHING`);

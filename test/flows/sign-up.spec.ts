@@ -1,6 +1,6 @@
-import { Module } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import { IamUsers, type IamHooks, type SignIn, type SignUp, type SignUpDecision } from '../../src/index.js';
-import { startWorld, type World } from '../support/iam-app.js';
+import { startReplica, startWorld, type World } from '../support/iam-app.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { approveOnPc, redeem, returnFromPc } from '../support/sign-in.js';
 import { inWechat, onPc } from '../support/signed-in.js';
@@ -20,6 +20,21 @@ class SignUpHooks implements IamHooks {
   afterSignIn(signIn: SignIn): void {
     this.told.push(signIn);
     this.listen();
+  }
+}
+
+/** Hooks that no module of the host provides. */
+@Injectable()
+class UnprovidedHooks implements IamHooks {
+  static readonly made: UnprovidedHooks[] = [];
+
+  constructor(readonly users: IamUsers) {
+    UnprovidedHooks.made.push(this);
+  }
+
+  async beforeSignUp(): Promise<SignUpDecision> {
+    const known = await this.users.findByExternalId('nobody');
+    return { nickname: known === null ? '由钩子命名' : '' };
   }
 }
 
@@ -91,6 +106,19 @@ describe('somebody new', () => {
 
     expect(me).toMatchObject({ external_id: 'customer-7', nickname: '客户七' });
     expect((await world.app.get(IamUsers).findByExternalId('customer-7'))?.id).toBe(id);
+  });
+
+  it('meets hooks that the host only names, and Nest makes', async () => {
+    const replica = await startReplica(world, { options: { hooks: UnprovidedHooks } });
+    const { browser, callback } = await approveOnPc(world, world.wechat.person({ nickname: '小' }));
+
+    await browser.visit(`${replica.url}${callback.pathname}${callback.search}`);
+    await replica.close();
+
+    expect(UnprovidedHooks.made).toHaveLength(1);
+    expect(
+      await valueOf(world.dataSource, `SELECT count(*)::int FROM iam.users WHERE nickname = '由钩子命名'`),
+    ).toBe(1);
   });
 
   it('is refused by the host', async () => {

@@ -140,6 +140,24 @@ describe('two users who turn out to be one person', () => {
     expect((await rowOf(younger.id))?.['external_id']).toBeNull();
   });
 
+  it('are found by both ids under which the host knows them', async () => {
+    const person = world.wechat.person({ nickname: '五半' });
+    const { older, younger } = await twoUsers(person);
+    await users().setExternalId(older.id, 'customer-old');
+    await users().setExternalId(younger.id, 'customer-young');
+
+    await inWechat(world, person);
+
+    const found = [
+      await users().findByExternalId('customer-old'),
+      await users().findByExternalId('customer-young'),
+    ];
+    expect(found.map((user) => [user?.id, user?.externalId])).toEqual([
+      [older.id, 'customer-old'],
+      [older.id, 'customer-old'],
+    ]);
+  });
+
   it('follow a chain of merges to its end', async () => {
     const person = world.wechat.person({ nickname: '六' });
     const eldest = await users().create({ nickname: '最老' });
@@ -241,9 +259,11 @@ describe('two users who turn out to be one person', () => {
       );
 
       const after = await inWechat(world, person);
+      await sql(`UPDATE iam.users SET status = 'disabled' WHERE id = $1`, [younger.id]);
+      const whileTheOtherIsDisabled = await inWechat(world, person);
 
-      expect(after.id).toBe(older.id);
-      expect((await rowOf(younger.id))?.['status']).toBe('active');
+      expect([after.id, whileTheOtherIsDisabled.id]).toEqual([older.id, older.id]);
+      expect((await rowOf(younger.id))?.['status']).toBe('disabled');
     });
   });
 

@@ -1,7 +1,7 @@
 import { IamUsers } from '../../src/index.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { redeem, returnFromPc } from '../support/sign-in.js';
+import { getWith, redeem, returnFromPc } from '../support/sign-in.js';
 import { inWechat, onPc, refresh } from '../support/signed-in.js';
 
 const identities = 'SELECT app_kind, unionid, union_scope FROM iam.identities WHERE user_id = $1 ORDER BY id';
@@ -136,6 +136,17 @@ describe('which user a person is', () => {
         await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.identities WHERE user_id = $1', [id]),
       ).toBe(1);
       expect(await actions(id)).not.toContain('login.authenticated');
+    });
+
+    it('shows the user nothing any more', async () => {
+      const bad = world.wechat.person({ nickname: '坏' });
+      const { id, accessToken } = await onPc(world, bad);
+      await disable(id);
+
+      const me = await getWith(`${world.url}/iam/me`, accessToken);
+
+      expect(me.status).toBe(403);
+      expect(me.json()['code']).toBe('user_disabled');
     });
 
     it('refuses a code that was already on its way', async () => {
