@@ -20,6 +20,10 @@ async function run(belongings: Belongings): Promise<void> {
   const { quick, json, only } = readArguments(process.argv.slice(2));
   const chosen = only.length === 0 ? groups : only.map(findGroup);
   const pace = quick ? quickPace : fullPace;
+  const { node, cores, cpu } = machine();
+  process.stdout.write(
+    `Node ${node} on ${cores} × ${cpu}${quick ? ', quick: good for nothing but a smoke test' : ''}\n`,
+  );
   const createDatabase = await openDatabaseServer(belongings);
   const tables: Record<string, readonly Table[]> = {};
   for (const group of chosen) {
@@ -27,7 +31,8 @@ async function run(belongings: Belongings): Promise<void> {
     tables[group.name] = await runGroup(group, { pace, belongings: branch, createDatabase, say });
     await branch.close();
   }
-  if (json) await writeFile(outputFile, `${JSON.stringify({ ...machine(quick), tables }, undefined, 2)}\n`);
+  const output = { at: new Date().toISOString(), quick, ...machine(), tables };
+  if (json) await writeFile(outputFile, `${JSON.stringify(output, undefined, 2)}\n`);
 }
 
 async function runGroup(group: Group, stage: Stage): Promise<readonly Table[]> {
@@ -42,10 +47,9 @@ function findGroup(name: string): Group {
   throw new TypeError(`--only ${name}: expected ${groups.map((known) => known.name).join(', ')}`);
 }
 
-function machine(quick: boolean) {
-  const [cpu] = cpus();
-  const { version: node } = process;
-  return { at: new Date().toISOString(), quick, node, cpu: cpu?.model ?? 'unknown', cpus: cpus().length };
+function machine() {
+  const all = cpus();
+  return { node: process.version, cores: all.length, cpu: all[0]?.model ?? 'CPUs of an unknown kind' };
 }
 
 const belongings = new Belongings();
