@@ -23,13 +23,11 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   redirect_uri_mismatch: { en: 'The return address is not registered.', zh: '回调地址未登记。' },
   invalid_client: { en: 'The application could not be authenticated.', zh: '应用身份验证失败。' },
   invalid_grant: { en: 'The code or token is no longer valid.', zh: '授权码或令牌已失效。' },
-  unauthorized_client: { en: 'The application may not do this.', zh: '该应用无权执行此操作。' },
   unsupported_grant_type: { en: 'This grant type is not supported.', zh: '不支持的授权类型。' },
   unsupported_response_type: {
     en: 'Only the response type "code" is supported.',
     zh: '仅支持 code 响应类型。',
   },
-  invalid_scope: { en: 'The requested scope is not valid.', zh: '请求的权限范围无效。' },
 
   authentication_required: { en: 'Sign in first.', zh: '请先登录。' },
   invalid_token: { en: 'The session is no longer valid. Sign in again.', zh: '登录已失效，请重新登录。' },

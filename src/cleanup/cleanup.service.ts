@@ -25,6 +25,10 @@ const batches = [
       WHERE (status = 'done' AND received_at < now() - interval '7 days')
          OR (status = 'dead' AND received_at < now() - interval '30 days')
       ORDER BY received_at LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+  // The counters' own clock is the application's, in milliseconds.
+  `DELETE FROM iam.rate_limits WHERE key IN
+     (SELECT key FROM iam.rate_limits WHERE expire < extract(epoch FROM now() - interval '1 hour') * 1000
+      ORDER BY expire LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
 ];
 
 const counted = z.object({ removed: z.number() });

@@ -45,7 +45,11 @@ export function chooseMethod(
   return problem === null ? method : { problem };
 }
 
-function problemOf(provider: IdentityProvider, method: LoginMethod, hasFollowed: boolean): IamErrorCode | null {
+function problemOf(
+  provider: IdentityProvider,
+  method: LoginMethod,
+  hasFollowed: boolean,
+): IamErrorCode | null {
   switch (method) {
     case 'open':
       if (provider.open === null) return 'wechat_open_not_configured';
