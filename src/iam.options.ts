@@ -76,7 +76,7 @@ export interface IamOptions {
   /** Issuer and base of callback URLs, e.g. `https://app.example.com`. Never taken from a request (RFC 9700 §4.1). */
   readonly publicUrl: string;
   /** 32-byte keys in base64 that seal secrets at rest and cookies: the first seals, every one opens. */
-  readonly keys: readonly string[];
+  readonly keys: readonly (string | undefined)[];
   /** The front-ends that may sign people in. */
   readonly clients: readonly IamClient[];
   /** Where WeChat is. */

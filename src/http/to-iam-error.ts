@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { isDatabaseUnavailable } from '../database/database-errors.js';
+import { isDatabaseUnavailable, isTransient } from '../database/database-errors.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 
 const byStatus: Readonly<Record<number, IamErrorCode>> = {
@@ -13,7 +13,7 @@ const byStatus: Readonly<Record<number, IamErrorCode>> = {
 /** Whatever was thrown, as one of our codes; what nobody foresaw becomes `internal_error` with its cause. */
 export function toIamError(thrown: unknown): IamError {
   if (thrown instanceof IamError) return thrown;
-  if (isDatabaseUnavailable(thrown)) {
+  if (isDatabaseUnavailable(thrown) || isTransient(thrown)) {
     return new IamError('database_unavailable', 'PostgreSQL did not answer', {
       cause: thrown,
       retryAfterSeconds: 1,
