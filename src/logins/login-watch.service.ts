@@ -19,7 +19,7 @@ export interface WatchListener {
 
 interface Waiter {
   readonly resolve: Listener;
-  readonly reject: (reason: Error) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 interface Watched {
@@ -41,6 +41,7 @@ export class LoginWatch implements OnModuleDestroy {
   private readonly urgent = new Set<string>();
   private tick: NodeJS.Timeout | undefined;
   private gathering: NodeJS.Timeout | undefined;
+  private isClosing = false;
 
   constructor(private readonly follows: FollowLogins) {}
 
@@ -56,6 +57,10 @@ export class LoginWatch implements OnModuleDestroy {
 
   /** Tells `listener` of the login now and whenever it changes; the returned function ends that. */
   subscribe(loginId: string, listener: WatchListener): () => void {
+    if (this.isClosing) {
+      listener.onClose();
+      return () => undefined;
+    }
     const entry = this.entryOf(loginId);
     entry.always.add(listener);
     if (entry.state === undefined) this.hint(loginId);
@@ -87,9 +92,12 @@ export class LoginWatch implements OnModuleDestroy {
     return elapsed;
   }
 
-  /** This process collected the login; nobody else here needs to hear of it from the database. */
+  /** This process collects the login: what is known of it is old now. Whoever waits for it here hears how it stands. */
   forget(loginId: string): void {
-    this.watched.delete(loginId);
+    const entry = this.watched.get(loginId);
+    if (entry === undefined) return;
+    if (entry.always.size + entry.once.size === 0) this.watched.delete(loginId);
+    else this.hint(loginId);
   }
 
   /** How many logins are waited for. */
@@ -97,7 +105,9 @@ export class LoginWatch implements OnModuleDestroy {
     return this.watched.size;
   }
 
+  /** Polls of the last moments are still answered; nobody begins to listen any more. */
   onModuleDestroy(): void {
+    this.isClosing = true;
     clearTimeout(this.tick);
     clearTimeout(this.gathering);
     for (const { once, always } of this.watched.values()) {
@@ -126,7 +136,7 @@ export class LoginWatch implements OnModuleDestroy {
   }
 
   private scheduleTick(): void {
-    if (this.tick !== undefined || this.watched.size === 0) return;
+    if (this.isClosing || this.tick !== undefined || this.watched.size === 0) return;
     this.tick = setTimeout(() => {
       this.forgetIdle();
       void this.look([...this.watched.keys()]).finally(() => {
@@ -143,7 +153,7 @@ export class LoginWatch implements OnModuleDestroy {
     await this.look(ids);
   }
 
-  /** A database that does not answer leaves everybody waiting for the next tick. */
+  /** A database that does not answer fails the polls that need it; those who listen wait for the next tick. */
   private async look(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const waiting = new Set(ids.filter((id) => isWaiting(this.watched.get(id))));
@@ -153,6 +163,15 @@ export class LoginWatch implements OnModuleDestroy {
       for (const id of ids) if (found.has(id) || !waiting.has(id)) this.update(id, found.get(id) ?? null);
     } catch (error) {
       this.logger.warn(`waiting logins could not be read: ${String(error)}`);
+      this.failPolls(ids, error);
+    }
+  }
+
+  private failPolls(ids: readonly string[], error: unknown): void {
+    for (const id of ids) {
+      const once = this.watched.get(id)?.once;
+      for (const { reject } of once ?? []) reject(error);
+      once?.clear();
     }
   }
 

@@ -1,0 +1,60 @@
+/** An open stream of server-sent events. */
+export interface EventStream {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The types of the events so far, in order, heartbeats left out. */
+  readonly types: readonly string[];
+  /** Everything received so far. */
+  readonly text: () => string;
+  /** Resolves when the server has ended the stream, or after `close`. */
+  readonly ended: Promise<void>;
+  /** Resolves when an event of this type has come; rejects when the stream ends without one. */
+  until(type: string): Promise<void>;
+  close(): void;
+}
+
+/** Opens `GET …/events` as an EventSource does, without its reconnecting. */
+export async function openEvents(url: string): Promise<EventStream> {
+  const abort = new AbortController();
+  const response = await fetch(url, { headers: { accept: 'text/event-stream' }, signal: abort.signal });
+  let text = '';
+  const types: string[] = [];
+  const waiters = new Map<string, () => void>();
+  const read = async () => {
+    const decoder = new TextDecoder();
+    for await (const bytes of response.body ?? []) {
+      text += decoder.decode(toBytes(bytes), { stream: true });
+      types.splice(0, types.length, ...typesIn(text));
+      for (const type of types) waiters.get(type)?.();
+    }
+  };
+  const ended = read().catch((error: unknown) => {
+    if (!abort.signal.aborted) throw error;
+  });
+  const until = async (type: string) => {
+    if (types.includes(type)) return;
+    const seen = new Promise<boolean>((resolve) => waiters.set(type, () => resolve(true)));
+    if (!(await Promise.race([seen, ended.then(() => types.includes(type))])))
+      throw new Error(`the stream ended without "${type}": ${types.join(' ')}`);
+  };
+  return {
+    status: response.status,
+    headers: response.headers,
+    types,
+    text: () => text,
+    ended,
+    until,
+    close: () => abort.abort(),
+  };
+}
+
+function typesIn(text: string): string[] {
+  return [...text.matchAll(/^event: (\w+)$/gm)]
+    .map(([, type = '']) => type)
+    .filter((type) => type !== 'heartbeat');
+}
+
+function toBytes(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  throw new TypeError('expected bytes');
+}
