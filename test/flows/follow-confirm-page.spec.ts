@@ -1,0 +1,434 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Person } from '../../emulator/index.js';
+import {
+  askForQrCode,
+  confirmLink,
+  decideOnPhone,
+  pollUntilSettled,
+  scanAndFollow,
+  startFollowWorld,
+} from '../support/follow.js';
+import { startReplica, type World } from '../support/iam-app.js';
+import { PcBrowser, userAgents } from '../support/pc-browser.js';
+import { countQueries } from '../support/query-counter.js';
+import { rowsOf, valueOf } from '../support/rows.js';
+
+const hostileAgent = '<img src=x onerror=alert(1)> "\'&{{7*7}} Mozilla/5.0 (Windows NT 10.0) Chrome/1';
+
+describe('the page on the phone', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startFollowWorld(
+      { qr_confirmation: 'tap' },
+      { options: { siteName: '小店 & <script>', rateLimits: 'off' } },
+    );
+  });
+  afterAll(() => world.close());
+
+  async function scanned(nickname: string, browser = new PcBrowser()) {
+    const person = world.wechat.person({ nickname });
+    const device = await askForQrCode(world.url, browser);
+    await scanAndFollow(world, person, device.qr);
+    return { person, device, link: confirmLink(world, person) };
+  }
+
+  const statusOf = (link: string) =>
+    valueOf(world.dataSource, `SELECT status FROM iam.logins WHERE id::text = split_part($1, '.', 2)`, [
+      new URL(link).searchParams.get('login'),
+    ]);
+  const fieldsOf = (body: string) =>
+    Object.fromEntries(
+      [...body.matchAll(/type="hidden" name="(\w+)" value="([^"]+)"/g)].map(([, name = '', value = '']) => [
+        name,
+        value,
+      ]),
+    );
+  const actionOf = (link: string) => link.replace(/\?.*$/, '');
+  const post = (
+    person: Person,
+    link: string,
+    fields: Record<string, string>,
+    headers: Record<string, string> = {},
+  ) => person.post(actionOf(link), fields, { headers });
+
+  it('says who asks: site, browser, address, time and the number that the PC shows', async () => {
+    const { person, device, link } = await scanned('小兰');
+
+    const page = await person.openInWechat(link);
+
+    expect(page.status).toBe(200);
+    expect(page.body).toContain('<html lang="zh-CN">');
+    expect(page.body).toContain('小店 &#38; &#60;script&#62;');
+    expect(page.body).toContain('Windows 上的 Chrome');
+    expect(page.body).toMatch(/<dd>(127\.0\.0\.1|::1|::ffff:127\.0\.0\.1)<\/dd>/);
+    expect(page.body).toMatch(new RegExp(`<dt>时间</dt><dd>${new Date().getFullYear()}年`));
+    expect(page.body).toContain(`>${device.userCode}</p>`);
+    expect(page.body).not.toContain('name="number"');
+  });
+
+  it('speaks English to whoever reads English', async () => {
+    const { person, link } = await scanned('Lan');
+
+    const page = await person.openInWechat(link, { headers: { 'accept-language': 'en-US,en;q=0.9' } });
+
+    expect(page.body).toContain('<html lang="en">');
+    expect(page.body).toContain('Chrome on Windows');
+  });
+
+  it('offers to deny as plainly as to confirm', async () => {
+    const { person, link } = await scanned('小平');
+
+    const { body } = await person.openInWechat(link);
+    const buttons = [...body.matchAll(/<(\w+) class="(yes|no)" name="decision" value="(confirm|deny)"/g)];
+    const style = (name: string) => new RegExp(`\\.choice \\.${name} \\{([^}]*)\\}`).exec(body)?.[1] ?? name;
+    const properties = (name: string) =>
+      [...style(name).matchAll(/([\w-]+):/g)].map(([, property]) => property);
+
+    expect(buttons.map(([, tag, , decision]) => `${tag ?? ''} ${decision ?? ''}`).sort()).toEqual([
+      'button confirm',
+      'button deny',
+    ]);
+    expect(properties('yes')).toEqual(properties('no'));
+    expect(body).not.toContain('autofocus');
+  });
+
+  it('may be framed by nobody and loads nothing', async () => {
+    const { person, link } = await scanned('小安');
+
+    const page = await person.openInWechat(link);
+
+    const policy = page.headers['content-security-policy'] ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/script-src|unsafe|https?:/);
+    expect(page.headers['cache-control']).toBe('no-store');
+    expect(page.body).not.toContain('<script');
+  });
+
+  it('shows a hostile User-Agent and site as text, in words of its own', async () => {
+    const { person, link } = await scanned('黑客', new PcBrowser(hostileAgent));
+
+    const { body } = await person.openInWechat(link);
+
+    expect(body).toContain('Windows 上的 Chrome');
+    expect(body).not.toMatch(/onerror|<img|\{\{/);
+  });
+
+  it('is a notice outside WeChat, on a PC and to a curious phone', async () => {
+    const { link } = await scanned('外面');
+
+    const replies = await Promise.all(
+      [userAgents.pc, userAgents.phone, userAgents.wecom].map((agent) => new PcBrowser(agent).visit(link)),
+    );
+
+    for (const reply of replies) {
+      expect(reply.text).toContain('请在微信');
+      expect(reply.headers.getSetCookie()).toEqual([]);
+      expect(reply.text).not.toContain('<form');
+    }
+    expect(await statusOf(link)).toBe('scanned');
+  });
+
+  it('decides nothing on a GET or HEAD, by whatever scanner of links', async () => {
+    const { person, link } = await scanned('链接');
+    const opened = await person.openInWechat(link);
+    const fields = fieldsOf(opened.body);
+    const counter = countQueries(world.database.url);
+    const scanner = new PcBrowser(userAgents.wechat);
+    const tempting = `${link}&${new URLSearchParams({ ...fields, decision: 'confirm' }).toString()}`;
+
+    await scanner.visit(link);
+    await scanner.visit(link, { method: 'HEAD' });
+    await scanner.visit(tempting, { method: 'HEAD' });
+    await scanner.visit(tempting);
+    await person.openInWechat(tempting);
+    const writes = counter.since(0).filter((sql) => /\b(insert|update|delete)\b/i.test(sql));
+    counter.stop();
+
+    expect(writes).toEqual([]);
+    expect(await statusOf(link)).toBe('scanned');
+  });
+
+  it('takes no decision without its CSRF token, with another login’s, or without the proof', async () => {
+    const { person, link } = await scanned('一');
+    const other = await scanned('二');
+    const fields = fieldsOf((await person.openInWechat(link)).body);
+    const foreign = fieldsOf((await other.person.openInWechat(other.link)).body);
+    const decision = { decision: 'confirm' };
+
+    const replies = [
+      await post(person, link, { ...fields, ...decision, csrf: 'x' }),
+      await post(person, link, { ...fields, ...decision, csrf: foreign['csrf'] ?? '' }),
+      await post(other.person, link, { ...fields, ...decision }),
+      await post(person, link, { ...fields, ...decision, login: foreign['login'] ?? '' }),
+    ];
+    const cookieless = await new PcBrowser(userAgents.wechat).visit(actionOf(link), {
+      form: { login: fields['login'] ?? '', csrf: fields['csrf'] ?? '', decision: 'confirm' },
+    });
+
+    expect([...replies, cookieless].map(({ status }) => status)).toEqual([403, 403, 403, 403, 403]);
+    expect([await statusOf(link), await statusOf(other.link)]).toEqual(['scanned', 'scanned']);
+  });
+
+  it('takes no decision from another site, named or nameless', async () => {
+    const { person, link } = await scanned('跨站');
+    const fields = { ...fieldsOf((await person.openInWechat(link)).body), decision: 'confirm' };
+
+    const evil = await post(person, link, fields, { origin: 'https://evil.example' });
+    const nameless = await post(person, link, fields, { origin: 'null' });
+    const before = await statusOf(link);
+    const own = await post(person, link, fields);
+
+    expect([evil.status, nameless.status, before]).toEqual([403, 403, 'scanned']);
+    expect(own.body).toContain('已确认');
+  });
+
+  it('asks the browser to name the page in the form’s Origin', async () => {
+    const { person, link } = await scanned('来源');
+
+    const page = await person.openInWechat(link);
+
+    expect(page.headers['referrer-policy']).toBe('same-origin');
+  });
+
+  it('keeps to the first decision', async () => {
+    const denied = await scanned('先拒');
+    const confirmed = await scanned('先认');
+    const afterDenied = fieldsOf((await denied.person.openInWechat(denied.link)).body);
+    const afterConfirmed = fieldsOf((await confirmed.person.openInWechat(confirmed.link)).body);
+
+    await post(denied.person, denied.link, { ...afterDenied, decision: 'deny' });
+    const late = await post(denied.person, denied.link, { ...afterDenied, decision: 'confirm' });
+    await post(confirmed.person, confirmed.link, { ...afterConfirmed, decision: 'confirm' });
+    const lateDenial = await post(confirmed.person, confirmed.link, { ...afterConfirmed, decision: 'deny' });
+
+    expect(late.body).toContain('已拒绝');
+    expect(lateDenial.body).toContain('已确认');
+    expect([await statusOf(denied.link), await statusOf(confirmed.link)]).toEqual(['denied', 'confirmed']);
+    expect((await pollUntilSettled(world.url, confirmed.device)).status).toBe(200);
+    expect((await pollUntilSettled(world.url, denied.device)).json()['error']).toBe('access_denied');
+  });
+
+  it('has one decision when both buttons are pressed at once', async () => {
+    const { person, link } = await scanned('双手');
+    const fields = fieldsOf((await person.openInWechat(link)).body);
+
+    await Promise.all(
+      ['confirm', 'deny', 'confirm', 'deny'].map((decision) => post(person, link, { ...fields, decision })),
+    );
+    const audited = await rowsOf(
+      world.dataSource,
+      `SELECT 1 FROM iam.audit_log WHERE action IN ('login.confirmed', 'login.denied') AND detail ->> 'openid' = $1`,
+      [person.openid(world.oa)],
+    );
+
+    expect(audited).toHaveLength(1);
+  });
+
+  it('is over when the time is over', async () => {
+    const { person, link } = await scanned('太晚');
+    const fields = fieldsOf((await person.openInWechat(link)).body);
+    await world.dataSource.query(
+      `UPDATE iam.logins SET redeem_before = now() - interval '1 second' WHERE id::text = split_part($1, '.', 2)`,
+      [fields['login']],
+    );
+
+    const answer = await post(person, link, { ...fields, decision: 'confirm' });
+    const again = await person.openInWechat(link);
+
+    expect([answer.body, again.body].every((body) => body.includes('已失效'))).toBe(true);
+    expect(await statusOf(link)).toBe('scanned');
+  });
+
+  it('knows no invented login and no field out of place', async () => {
+    const { person, link } = await scanned('乱填');
+    const fields = fieldsOf((await person.openInWechat(link)).body);
+
+    const invented = await person.openInWechat(link.replace(/.$/, 'x'));
+    const missing = await person.openInWechat(actionOf(link));
+    const elsewhere = await person.openInWechat(link.replace('/confirm/wechat', '/confirm/other'));
+    const odd = await post(person, link, { ...fields, decision: 'maybe' });
+    const oddState = await person.openInWechat(`${actionOf(link)}?state=x&code=y`);
+
+    expect([invented.status, missing.status, elsewhere.status, odd.status, oddState.status]).toEqual([
+      404, 404, 404, 400, 400,
+    ]);
+    expect(await statusOf(link)).toBe('scanned');
+  });
+});
+
+describe('the phone’s way to the page', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'tap' }, { options: { rateLimits: 'off' } });
+  });
+  afterAll(() => world.close());
+  afterEach(() => world.wechat.clearFaults());
+
+  async function scanned(nickname: string) {
+    const person = world.wechat.person({ nickname });
+    const device = await askForQrCode(world.url);
+    await scanAndFollow(world, person, device.qr);
+    return { person, device, link: confirmLink(world, person) };
+  }
+
+  it('survives WeChat’s redirect that comes twice, and exchanges the code once', async () => {
+    const { person, link } = await scanned('双重');
+    world.wechat.clearCalls();
+
+    const page = await person.openInWechat(link, { duplicateCallback: 'same-phone' });
+
+    expect(page.status).toBe(200);
+    expect(page.body).toContain('name="decision"');
+    expect(page.duplicate?.status).toBe(303);
+    expect(world.wechat.calls('/sns/oauth2/access_token')).toHaveLength(1);
+  });
+
+  it('survives the second redirect when it comes after the first was answered, or to another replica', async () => {
+    const { person, link } = await scanned('重来');
+    const replica = await startReplica(world);
+    const first = await person.openInWechat(link);
+    const callback = first.redirects.find((url) => url.includes('code=')) ?? '';
+
+    const repeated = await person.openInWechat(callback);
+    const elsewhere = await person.openInWechat(callback.replace(world.url, replica.url));
+    await replica.close();
+
+    expect([repeated.status, elsewhere.status]).toEqual([200, 200]);
+    expect(repeated.body).toContain('name="decision"');
+  });
+
+  it('asks WeChat once more when another replica was first with the code', async () => {
+    const { person, link } = await scanned('两台');
+    world.wechat.once('/sns/oauth2/access_token', { errcode: 40163 });
+
+    const page = await person.openInWechat(link);
+
+    expect(page.body).toContain('name="decision"');
+    expect(page.redirects.filter((url) => url.includes('/connect/oauth2/authorize'))).toHaveLength(2);
+  });
+
+  it('gives a stranger who sends WeChat’s redirect again no proof', async () => {
+    const { person, link } = await scanned('陌生');
+
+    const page = await person.openInWechat(link, { duplicateCallback: 'stranger' });
+
+    expect(page.body).toContain('name="decision"');
+    expect(page.duplicate?.headers['set-cookie']).toBeUndefined();
+    expect(page.duplicate?.status).not.toBe(303);
+  });
+
+  it('ends for a snapshot user, without a decision', async () => {
+    const { person, link } = await scanned('快照');
+    world.wechat.once('/sns/oauth2/access_token', { patch: { is_snapshotuser: 1 } });
+
+    const page = await person.openInWechat(link);
+
+    expect(page.status).toBe(403);
+    expect(page.body).not.toContain('name="decision"');
+  });
+
+  it.each([
+    [40029, 400],
+    [40164, 502],
+    [40125, 502],
+    [-1, 503],
+  ])('answers errcode %i with a page of status %i, and the link works again', async (errcode, status) => {
+    const { person, link } = await scanned('错误');
+    world.wechat.once('/sns/oauth2/access_token', { errcode });
+
+    const failed = await person.openInWechat(link);
+    const again = await person.openInWechat(link);
+
+    expect(failed.status).toBe(status);
+    expect(failed.body).toContain('<html');
+    expect(again.body).toContain('name="decision"');
+  });
+
+  it('shows a scanner’s page to nobody else, and their journey decides nothing', async () => {
+    const { link, device } = await scanned('主人');
+    const other = world.wechat.person({ nickname: '路人' });
+
+    const page = await other.openInWechat(link);
+
+    expect(page.status).toBe(403);
+    expect(page.body).not.toContain('name="decision"');
+    expect(page.body).not.toContain(device.userCode);
+  });
+});
+
+describe('the page that asks for the number', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'number' });
+  });
+  afterAll(() => world.close());
+
+  async function opened(nickname: string) {
+    const person = world.wechat.person({ nickname });
+    const device = await askForQrCode(world.url);
+    await scanAndFollow(world, person, device.qr);
+    return { person, device };
+  }
+
+  it('asks for it and does not show it', async () => {
+    const { person, device } = await opened('小兰');
+
+    const page = await person.openInWechat(confirmLink(world, person));
+
+    expect(page.body).toContain('name="number"');
+    expect(page.body).not.toContain(`>${device.userCode}<`);
+    expect(page.body).not.toContain(`"${device.userCode}"`);
+  });
+
+  it('can be denied without a number', async () => {
+    const { person, device } = await opened('小明');
+
+    await decideOnPhone(world, person, 'deny');
+
+    expect((await pollUntilSettled(world.url, device)).json()['error']).toBe('access_denied');
+  });
+
+  it('ends at the third wrong number, and the right one comes too late', async () => {
+    const { person, device } = await opened('小华');
+    const wrong = device.userCode === '0000' ? '0001' : '0000';
+
+    for (let tries = 0; tries < 3; tries += 1)
+      await decideOnPhone(world, person, 'confirm', { number: wrong }).catch(() => null);
+    const page = await person.openInWechat(confirmLink(world, person));
+
+    expect(page.body).toContain('已拒绝');
+    expect((await pollUntilSettled(world.url, device)).json()['error']).toBe('access_denied');
+  });
+
+  it('gives no more tries to whoever sends all numbers at once', async () => {
+    const { person, device } = await opened('小李');
+    const link = confirmLink(world, person);
+    const page = await person.openInWechat(link);
+    const field = (name: string) => new RegExp(`name="${name}" value="([^"]+)"`).exec(page.body)?.[1] ?? '';
+    const fields = { login: field('login'), csrf: field('csrf'), decision: 'confirm' };
+    const send = (number: string) => person.post(link.replace(/\?.*$/, ''), { ...fields, number });
+    const wrong = ['0000', '1111', '2222', '3333', '4444'].filter((number) => number !== device.userCode);
+    const lock = world.dataSource.createQueryRunner();
+    await lock.startTransaction();
+    await lock.query(`SELECT 1 FROM iam.logins WHERE status = 'scanned' FOR UPDATE`);
+
+    const sent = wrong.map(send);
+    await delay(500);
+    sent.push(send(device.userCode));
+    await delay(500);
+    await lock.rollbackTransaction();
+    await lock.release();
+    await Promise.all(sent);
+    const [row] = await rowsOf(
+      world.dataSource,
+      `SELECT status, number_tries FROM iam.logins WHERE openid = $1`,
+      [person.openid(world.oa)],
+    );
+
+    expect(row).toEqual({ status: 'scanned', number_tries: 1 });
+  });
+});

@@ -1,0 +1,193 @@
+import { askForQrCode, pollUntilSettled, scanAndFollow, startFollowWorld } from '../support/follow.js';
+import type { World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
+import { rowsOf, valueOf } from '../support/rows.js';
+
+const ask = (world: World, fields: Readonly<Record<string, string>> = {}) =>
+  new PcBrowser().visit(`${world.url}/iam/device_authorization`, {
+    form: { client_id: 'web', provider: 'wechat', ...fields },
+  });
+
+describe('asking for a QR code', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startFollowWorld(
+      { qr_confirmation: 'none' },
+      { options: { rateLimits: 'off', wechat: { timeout: 600 } } },
+    );
+  });
+  afterAll(() => world.close());
+  afterEach(() => {
+    world.wechat.clearFaults();
+    world.wechat.clearCalls();
+  });
+
+  it('takes one token for twenty who ask at a cold start', async () => {
+    const replies = await Promise.all(Array.from({ length: 20 }, () => ask(world)));
+
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(world.wechat.calls('/cgi-bin/stable_token')).toHaveLength(1);
+    expect(world.wechat.calls('/cgi-bin/token')).toHaveLength(0);
+    expect(world.wechat.calls('/cgi-bin/qrcode/create')).toHaveLength(20);
+  });
+
+  it('answers as RFC 8628 says, and nobody caches it', async () => {
+    const reply = await ask(world);
+
+    expect(reply.json()).toEqual({
+      device_code: expect.stringMatching(/^[\w.-]{40,}$/) as string,
+      user_code: expect.stringMatching(/^\d{4}$/) as string,
+      verification_uri: expect.stringContaining('://') as string,
+      verification_uri_complete: expect.stringContaining('://') as string,
+      expires_in: 300,
+      interval: 2,
+      qr_image: expect.stringMatching(/^data:image\/svg\+xml;base64,/) as string,
+      confirmation: 'none',
+      events_uri: expect.stringContaining(`${world.url}/iam/device_authorization/events?watch=`) as string,
+    });
+    expect(reply.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it.each([
+    [{ errcode: 45009 }, 503, 'temporarily_unavailable', 'wechat_quota_exceeded'],
+    [{ errcode: 40164 }, 502, 'server_error', 'wechat_ip_not_allowed'],
+    [{ errcode: 48001 }, 502, 'server_error', 'wechat_permission_missing'],
+    [{ errcode: -1 }, 503, 'temporarily_unavailable', 'wechat_unavailable'],
+    [{ status: 502 }, 503, 'temporarily_unavailable', 'wechat_unavailable'],
+    [{ drop: true }, 503, 'temporarily_unavailable', 'wechat_unavailable'],
+    [{ afterConsuming: true, delay: 1_500 }, 503, 'temporarily_unavailable', 'wechat_unavailable'],
+    [{ body: '{"ticket":' }, 503, 'temporarily_unavailable', 'wechat_unavailable'],
+    [{ remove: ['url'] }, 502, 'server_error', 'wechat_answer_invalid'],
+  ] as const)('answers %j of WeChat with %i %s, and the row says %s', async (fault, status, error, code) => {
+    world.wechat.once('/cgi-bin/qrcode/create', fault);
+
+    const reply = await ask(world);
+    const [row] = await rowsOf(
+      world.dataSource,
+      'SELECT status, error FROM iam.logins ORDER BY id DESC LIMIT 1',
+    );
+    const next = await ask(world);
+
+    expect([reply.status, reply.json()['error']]).toEqual([status, error]);
+    expect(reply.text).not.toMatch(/errcode|errmsg|rid|access_token/);
+    expect(row).toEqual({ status: 'failed', error: code });
+    expect(next.status).toBe(200);
+  });
+
+  it('loses no scan that comes while a token is refused', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const device = await askForQrCode(world.url);
+    world.wechat.once('/cgi-bin/user/info', { errcode: -1 });
+    world.wechat.once('/cgi-bin/user/info', { errcode: -1 });
+    world.wechat.once('/cgi-bin/user/info', { errcode: -1 });
+
+    await scanAndFollow(world, lan, device.qr);
+    const first = await pollUntilSettled(world.url, device);
+    world.wechat.clearFaults();
+    const second = await pollUntilSettled(world.url, device);
+
+    expect([first.status, first.json()['error']]).toEqual([503, 'temporarily_unavailable']);
+    expect(second.status).toBe(200);
+  });
+
+  it.each([40001, 42001, 40014])('fetches the token anew, once, when WeChat answers %i', async (errcode) => {
+    await ask(world);
+    world.wechat.clearCalls();
+    world.wechat.once('/cgi-bin/qrcode/create', { errcode });
+
+    const reply = await ask(world);
+
+    expect(reply.status).toBe(200);
+    expect(world.wechat.calls('/cgi-bin/stable_token')).toHaveLength(1);
+    expect(world.wechat.calls('/cgi-bin/stable_token')[0]?.body).toContain('"force_refresh":false');
+    expect(world.wechat.calls('/cgi-bin/qrcode/create')).toHaveLength(2);
+  });
+
+  it('fetches one token for ten calls that are refused at once', async () => {
+    await ask(world);
+    world.wechat.clearCalls();
+    for (let calls = 0; calls < 10; calls += 1)
+      world.wechat.once('/cgi-bin/qrcode/create', { errcode: 42001, delay: 100 });
+
+    const replies = await Promise.all(Array.from({ length: 10 }, () => ask(world)));
+
+    expect(replies.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
+    expect(world.wechat.calls('/cgi-bin/stable_token')).toHaveLength(1);
+  });
+
+  it('gives up after the one repetition', async () => {
+    world.wechat.always('/cgi-bin/qrcode/create', { errcode: 40001 });
+
+    const reply = await ask(world);
+
+    expect([reply.status, reply.json()['error']]).toEqual([502, 'server_error']);
+    expect(world.wechat.calls('/cgi-bin/qrcode/create')).toHaveLength(2);
+  });
+
+  it.each([
+    [{ errcode: 40125 }, 502, 'server_error'],
+    [{ errcode: 40164 }, 502, 'server_error'],
+    [{ errcode: 40013 }, 502, 'server_error'],
+  ] as const)('answers %j for the token without a loop', async (fault, status, error) => {
+    await ask(world);
+    world.wechat.clearCalls();
+    world.wechat.once('/cgi-bin/qrcode/create', { errcode: 40001 });
+    world.wechat.always('/cgi-bin/stable_token', fault);
+
+    const reply = await ask(world);
+
+    expect([reply.status, reply.json()['error']]).toEqual([status, error]);
+    expect(world.wechat.calls('/cgi-bin/stable_token')).toHaveLength(1);
+  });
+
+  it('asks for the fields it needs, and for one of each', async () => {
+    const visit = (form: Record<string, string>) =>
+      new PcBrowser().visit(`${world.url}/iam/device_authorization`, { form });
+    const twice = await fetch(`${world.url}/iam/device_authorization`, {
+      method: 'POST',
+      body: new URLSearchParams('client_id=web&client_id=web&provider=wechat'),
+    });
+
+    const replies = await Promise.all([
+      visit({}),
+      visit({ client_id: 'web' }),
+      visit({ client_id: 'web', provider: 'x'.repeat(64) }),
+      visit({ client_id: 'nobody', provider: 'wechat' }),
+      visit({ client_id: 'web', provider: 'nothing' }),
+    ]);
+
+    expect(replies.map((reply) => reply.json()['error'])).toEqual([
+      'invalid_request',
+      'invalid_request',
+      'invalid_request',
+      'invalid_client',
+      'provider_not_found',
+    ]);
+    expect(twice.status).toBe(400);
+    expect(world.wechat.calls()).toEqual([]);
+  });
+
+  it('is refused, with nothing stored, where the row has no QR code', async () => {
+    const before = await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.logins');
+    await world.saveProvider({ qr_enabled: false });
+    const off = await ask(world);
+    await world.saveProvider({ enabled: false, qr_enabled: true });
+    const disabled = await ask(world);
+    await world.saveProvider({
+      slug: 'open-only',
+      name: 'o',
+      open_app_id: world.site.appid,
+      open_app_secret: world.site.secret,
+    });
+    const noAccount = await ask(world, { provider: 'open-only' });
+    await world.saveProvider({ enabled: true });
+
+    expect([off, disabled, noAccount].map((reply) => [reply.status, reply.json()['error']])).toEqual([
+      [400, 'method_unavailable'],
+      [400, 'provider_disabled'],
+      [400, 'wechat_mp_not_configured'],
+    ]);
+    expect(await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.logins')).toBe(before);
+  });
+});
