@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { openEvents } from '../support/event-stream.js';
+import { askForQrCode, poll, scanAndFollow, startFollowWorld, type Device } from '../support/follow.js';
+import { startReplica, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
+import { countQueries, type QueryCounter } from '../support/query-counter.js';
+
+const WAITING = 1_000;
+/** What every replica asks once a tick for all who wait. */
+const isTick = (sql: string) => sql.includes('FROM iam.logins WHERE id = ANY');
+/** What every replica asks of its own accord, whether anybody signs in or not. */
+const isHousekeeping = (sql: string) =>
+  isTick(sql) || /\bSKIP LOCKED\b/.test(sql) || /FROM "?iam"?\."?identity_providers/.test(sql);
+
+describe('what waiting costs', () => {
+  let world: World;
+  let counter: QueryCounter;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'none' }, { options: { rateLimits: 'off' } });
+    counter = countQueries(world.database.url);
+  });
+  afterAll(async () => {
+    counter.stop();
+    await world.close();
+  });
+
+  /** The statements of `work` that it caused itself. */
+  async function costOf(work: () => Promise<unknown>): Promise<readonly string[]> {
+    const mark = counter.mark();
+    await work();
+    return counter.since(mark).filter((sql) => !isHousekeeping(sql));
+  }
+
+  async function manyDevices(count: number): Promise<readonly Device[]> {
+    const devices: Device[] = [];
+    while (devices.length < count)
+      devices.push(...(await Promise.all(Array.from({ length: 50 }, () => askForQrCode(world.url)))));
+    return devices;
+  }
+
+  it('is at most two queries a second for a thousand browsers, however often they ask', async () => {
+    const devices = await manyDevices(WAITING);
+    const streams = await Promise.all(devices.map((device) => openEvents(device.eventsUri)));
+
+    const mark = counter.mark();
+    const began = performance.now();
+    await Promise.all(devices.slice(0, 200).map((device) => poll(world.url, device)));
+    await delay(2_500);
+    const seconds = (performance.now() - began) / 1000;
+    const statements = counter.since(mark);
+    for (const stream of streams) stream.close();
+
+    expect(statements.filter(isTick).length).toBeGreaterThan(0);
+    expect(statements.filter((sql) => sql.includes('iam.logins')).length).toBeLessThanOrEqual(2 * seconds);
+    expect(statements.filter((sql) => !isHousekeeping(sql))).toEqual([]);
+  }, 60_000);
+
+  it('is nothing for a poll, of whatever replica began the sign-in', async () => {
+    const device = await askForQrCode(world.url);
+    const replica = await startReplica(world);
+    await poll(replica.url, device);
+
+    const own = await costOf(() => poll(world.url, device));
+    const atReplica = await costOf(() => poll(replica.url, device));
+    await replica.close();
+
+    expect([own, atReplica]).toEqual([[], []]);
+  });
+
+  it('is nothing any more, some time after the last one has left', async () => {
+    await delay(21_500);
+    const mark = counter.mark();
+
+    await delay(2_500);
+
+    expect(counter.since(mark).filter((sql) => sql.includes('iam.logins'))).toEqual([]);
+  }, 60_000);
+
+  it('is two round trips and no call for a push of a scan, of a new follower or an old one', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const [first, second] = [await askForQrCode(world.url), await askForQrCode(world.url)];
+    await world.wechat.person({ nickname: '先来' }).follow(world.oa);
+    world.wechat.clearCalls();
+
+    const subscribing = await costOf(() => scanAndFollow(world, lan, first.qr));
+    const scanning = await costOf(() => scanAndFollow(world, lan, second.qr));
+
+    expect(subscribing.length).toBeLessThanOrEqual(2);
+    expect(scanning.length).toBeLessThanOrEqual(2);
+    expect(scanning.length).toBeGreaterThan(0);
+    expect(world.wechat.calls().filter(({ path }) => path.startsWith('/cgi-bin/'))).toEqual([]);
+  });
+
+  it('is two round trips for a number in the chat', async () => {
+    await world.saveProvider({ qr_confirmation: 'number' });
+    const ming = world.wechat.person({ nickname: '小明' });
+    const device = await askForQrCode(world.url);
+    await scanAndFollow(world, ming, device.qr);
+
+    const cost = await costOf(() => ming.say(world.oa, device.userCode));
+    await world.saveProvider({ qr_confirmation: 'none' });
+
+    expect(ming.chat(world.oa).at(-1)?.text).toContain('已确认');
+    expect(cost.length).toBeLessThanOrEqual(2);
+  });
+
+  it('is two calls to WeChat and eight round trips for the poll that gets tokens, of somebody new or known', async () => {
+    const hua = world.wechat.person({ nickname: '小华' });
+    const collect = async (base: string) => {
+      const device = await askForQrCode(world.url);
+      await scanAndFollow(world, hua, device.qr);
+      await delay(200);
+      world.wechat.clearCalls();
+      let reply = { status: 0 };
+      const cost = await costOf(async () => (reply = await poll(base, device)));
+      return { status: reply.status, trips: cost.length, calls: world.wechat.calls().length };
+    };
+    const replica = await startReplica(world);
+
+    const asNew = await collect(world.url);
+    const asKnown = await collect(world.url);
+    const cold = await collect(replica.url);
+    await replica.close();
+
+    for (const { status, trips, calls } of [asNew, asKnown, cold]) {
+      expect(status).toBe(200);
+      expect(trips).toBeLessThanOrEqual(8);
+      expect(calls).toBeLessThanOrEqual(2);
+    }
+    expect(asKnown.calls).toBe(1);
+  });
+
+  it('is bounded for whoever asks for a QR code', async () => {
+    const cost = await costOf(() => askForQrCode(world.url, new PcBrowser()));
+
+    expect(cost).toHaveLength(1);
+  });
+});
