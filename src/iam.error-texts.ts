@@ -1,6 +1,9 @@
 import type { IamErrorCode } from './iam.error.js';
 
-/** The fixed text a person may read for a code: it names no host, no secret and no answer of WeChat. */
+/**
+ * The fixed text a person may read for a code: it names no host, no secret and no answer of WeChat. `en` is also the
+ * `error_description` of OAuth, which RFC 6749 §5.2 limits to ASCII without quotation marks and backslashes.
+ */
 export interface IamErrorText {
   readonly en: string;
   readonly zh: string;
@@ -25,7 +28,7 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   invalid_grant: { en: 'The code or token is no longer valid.', zh: '授权码或令牌已失效。' },
   unsupported_grant_type: { en: 'This grant type is not supported.', zh: '不支持的授权类型。' },
   unsupported_response_type: {
-    en: 'Only the response type "code" is supported.',
+    en: 'Only the response type code is supported.',
     zh: '仅支持 code 响应类型。',
   },
 
@@ -45,7 +48,7 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   login_interrupted: { en: 'The sign-in was interrupted. Start again.', zh: '登录被中断，请重新登录。' },
   access_denied: { en: 'The sign-in was declined in WeChat.', zh: '您已在微信中拒绝授权。' },
   snapshot_user: {
-    en: 'WeChat opened this page in preview mode. Tap "使用完整服务" at the bottom and sign in again.',
+    en: 'WeChat opened this page in preview mode. Tap its button for the full service at the bottom and sign in again.',
     zh: '当前页面处于快照模式，请点击页面底部的“使用完整服务”后重新登录。',
   },
   browser_unsupported: { en: 'Open this page in WeChat.', zh: '请在微信中打开此页面。' },

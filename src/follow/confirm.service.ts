@@ -111,11 +111,10 @@ export class Confirm {
     loginId: string,
   ): Promise<Answer> {
     const state = randomAlphanumeric(43);
-    const callbackUrl = this.urls.endpoint(`confirm/${provider.slug}`);
     const url = await this.strategies.authorizeUrl(
       provider,
-      { method: 'mp', appid, state, callbackUrl },
-      'snsapi_base',
+      { method: 'mp', appid, state },
+      { callbackURL: this.urls.endpoint(`confirm/${provider.slug}`), scope: 'snsapi_base' },
     );
     return redirect(url, 302, [this.cookies.startJourney({ loginId, state, appid })]);
   }

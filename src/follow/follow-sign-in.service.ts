@@ -53,11 +53,10 @@ export class FollowSignIn {
     const attempt = this.attemptOf(state, request);
     const login = await this.loginOf(device_code, attempt);
     const status = followStateOf(login);
-    if (status === 'confirmed')
-      return json({ status, location: await this.locationOf(login, attempt, request) });
+    if (status === 'confirmed') return json({ status, location: await this.locationOf(login, attempt) });
     return json({
       status,
-      return_to: errorLocation(this.returnTo(attempt), 'access_denied', request.language),
+      return_to: errorLocation(this.returnTo(attempt), 'access_denied'),
     });
   }
 
@@ -76,14 +75,14 @@ export class FollowSignIn {
     return login;
   }
 
-  private async locationOf(login: FollowLogin, attempt: Attempt, request: IamRequest): Promise<string> {
+  private async locationOf(login: FollowLogin, attempt: Attempt): Promise<string> {
     try {
       const provider = await this.providers.getEnabled(login.provider);
       if (provider.qr.loginWith === 'open') return this.openStep(login, attempt);
       await this.follower.identify(login, provider);
       return codeLocation(this.returnTo(attempt), this.logins.mintCode(login.id));
     } catch (thrown) {
-      return errorLocation(this.returnTo(attempt), this.report(thrown), request.language);
+      return errorLocation(this.returnTo(attempt), this.report(thrown));
     }
   }
 

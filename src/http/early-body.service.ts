@@ -60,7 +60,7 @@ export class EarlyBody {
     if (adapter?.getType() === 'fastify') {
       addHook(adapter.getInstance(), this.middleware);
       // Nest has registered its middleware engine by now, whose own hook comes before ours.
-      adapter.use(this.middleware);
+      if (takesMiddleware(adapter)) adapter.use(this.middleware);
     }
   }
 
@@ -88,10 +88,9 @@ export class EarlyBody {
     const correlationId = randomUUID();
     logFailure(this.logger, error, correlationId);
     if (request.destroyed) return;
-    const { language } = readRequest(request);
     const { status, headers, body } = oauthEndpoints.has(endpoint)
-      ? oauthError(error, language)
-      : problem(error, language, correlationId);
+      ? oauthError(error)
+      : problem(error, readRequest(request).language, correlationId);
     response.writeHead(status, { ...headers }).end(body);
     request.resume();
     setTimeout(() => {
@@ -127,6 +126,14 @@ function addHook(fastify: unknown, hook: RawHook): void {
   ): void => hook(request.raw, reply.raw, done);
   const add = propertyOf(fastify, 'addHook');
   if (typeof add === 'function') Reflect.apply(add, fastify, ['onRequest', onRequest]);
+}
+
+/** False for an adapter with `skipMiddie`, which leaves the engine to the host. */
+function takesMiddleware(adapter: Adapter): boolean {
+  return (
+    propertyOf(adapter, 'isMiddieRegistered') !== true ||
+    propertyOf(adapter.getInstance(), 'use') !== undefined
+  );
 }
 
 function propertyOf(owner: unknown, name: string): unknown {

@@ -30,9 +30,9 @@ export function problem(error: IamError, language: Language, correlationId: stri
 }
 
 /** The body of RFC 6749 §5.2: 400 for what the client did, 401 for the client itself, the catalogue's status above that. */
-export function oauthError(error: IamError, language: Language): Answer {
+export function oauthError(error: IamError): Answer {
   const { status, oauth } = errorCatalogue[error.code];
-  const body = { error: oauth, error_description: errorTexts[error.code][language], ...error.members };
+  const body = { error: oauth, error_description: errorTexts[error.code].en, ...error.members };
   const kept = status >= 500 || [401, 413, 429].includes(status);
   return json(body, kept ? status : 400, errorHeaders(error));
 }

@@ -45,7 +45,7 @@ export class ProblemFilter extends ErrorFilter {
 @Catch()
 @Injectable()
 export class OAuthErrorFilter extends ErrorFilter {
-  protected answer(error: IamError, request: IamRequest): Answer {
-    return oauthError(error, request.language);
+  protected answer(error: IamError): Answer {
+    return oauthError(error);
   }
 }

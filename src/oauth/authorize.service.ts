@@ -53,7 +53,7 @@ export class Authorize {
       logFailure(this.logger, error, `start for client "${back.clientId}":`);
       const clientState = typeof query['state'] === 'string' ? query['state'] : undefined;
       const to = { redirectUri: back.redirectUri, clientState, issuer: this.options.publicUrl };
-      return returnError(to, error.code, request.language);
+      return returnError(to, error.code);
     }
   }
 
@@ -83,8 +83,9 @@ export class Authorize {
   ): Promise<Answer> {
     const { method } = attempt;
     if (display === 'widget') return this.widget(attempt);
-    if (method === 'follow') return this.followPage(provider, attempt, request);
-    return redirect(await this.strategies.authorizeUrl(provider, { ...attempt, method }), 302);
+    if (method === 'follow') return this.followPage(attempt, request);
+    const lang = request.language === 'en' ? 'en' : 'zh_CN';
+    return redirect(await this.strategies.authorizeUrl(provider, { ...attempt, method }, { lang }), 302);
   }
 
   /** One read, only for a start that claims to go on from a scan; an `mp` row has no such step. */
@@ -118,11 +119,10 @@ export class Authorize {
     };
   }
 
-  private followPage(provider: IdentityProvider, attempt: Attempt, request: IamRequest): Answer {
+  private followPage(attempt: Attempt, request: IamRequest): Answer {
     return followPage({
       language: request.language,
       siteName: this.options.siteName,
-      providerName: provider.name,
       state: attempt.state,
       startUrl: this.urls.path('follow'),
       finishUrl: this.urls.path('follow/finish'),

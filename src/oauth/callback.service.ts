@@ -47,7 +47,7 @@ export class Callback {
     };
     const cookies = this.cookies.finish(attempt.state, request.cookies);
     if (outcome.kind === 'code') return returnCode(to, outcome.code, cookies);
-    return returnError(to, outcome.code, request.language, cookies);
+    return returnError(to, outcome.code, cookies);
   }
 
   /** State, cookie and path must tell of the same attempt (RFC 9700 §4.4, §4.7). */

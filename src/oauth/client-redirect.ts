@@ -1,5 +1,4 @@
 import { redirect, type Answer } from '../http/answer.js';
-import type { Language } from '../http/language.js';
 import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
 import { errorTexts } from '../iam.error-texts.js';
 
@@ -16,10 +15,10 @@ export function codeLocation(to: ClientReturn, code: string): string {
 }
 
 /** RFC 6749 §4.1.2.1. */
-export function errorLocation(to: ClientReturn, code: IamErrorCode, language: Language): string {
+export function errorLocation(to: ClientReturn, code: IamErrorCode): string {
   return withParameters(to, {
     error: errorCatalogue[code].oauth,
-    error_description: errorTexts[code][language],
+    error_description: errorTexts[code].en,
   });
 }
 
@@ -29,13 +28,8 @@ export function returnCode(to: ClientReturn, code: string, cookies: readonly str
 }
 
 /** `errorLocation` as a redirect. */
-export function returnError(
-  to: ClientReturn,
-  code: IamErrorCode,
-  language: Language,
-  cookies: readonly string[] = [],
-): Answer {
-  return redirect(errorLocation(to, code, language), 303, cookies);
+export function returnError(to: ClientReturn, code: IamErrorCode, cookies: readonly string[] = []): Answer {
+  return redirect(errorLocation(to, code), 303, cookies);
 }
 
 /** Appends to the query and leaves the registered URI as it was written. */

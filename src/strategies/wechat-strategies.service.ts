@@ -13,6 +13,7 @@ import { runStrategy, type RunnableStrategy } from './run-strategy.js';
 import type { WechatStateStore } from './state-store.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { WechatMpStrategy } from './wechat-mp.strategy.js';
+import type { WechatAuthenticateOptions } from './wechat-oauth2.strategy.js';
 import { WechatOpenStrategy } from './wechat-open.strategy.js';
 import { toUserProfile, type WechatUserProfile } from './wechat-user-profile.js';
 
@@ -21,8 +22,6 @@ export interface ClaimedCallback {
   readonly method: 'open' | 'mp';
   readonly appid: string;
   readonly state: string;
-  /** Where WeChat was told to return; the provider's callback unless said otherwise. */
-  readonly callbackUrl?: string;
 }
 
 /** What a code proved, and who held it before. */
@@ -58,15 +57,10 @@ export class WechatStrategies {
   /** Where the browser goes to sign in. */
   async authorizeUrl(
     provider: IdentityProvider,
-    { state, callbackUrl, ...which }: ClaimedCallback,
-    scope?: 'snsapi_base',
+    { state, ...which }: ClaimedCallback,
+    options: WechatAuthenticateOptions = {},
   ): Promise<string> {
-    const options = {
-      state,
-      ...(callbackUrl !== undefined && { callbackURL: callbackUrl }),
-      ...(scope !== undefined && { scope }),
-    };
-    const outcome = await runStrategy(this.strategyOf(provider, which), { query: {} }, options);
+    const outcome = await runStrategy(this.strategyOf(provider, which), { query: {} }, { ...options, state });
     if (outcome.kind !== 'redirect')
       throw new IamError('internal_error', `strategy ended in ${outcome.kind}`);
     return outcome.url;

@@ -42,13 +42,15 @@ export const frozen: IamOptions = {
   clients: [{ id: 'web', redirectUris: ['https://app.example.com/'] }] as const,
 } as const;
 
-export const modules = [IamModule.forRoot(least), IamModule.forRoot(most)];
+export const modules = [
+  IamModule.forRoot(least),
+  IamModule.forRoot(most),
+  IamModule.forRoot({ ...least, keys: [process.env['IAM_KEY']] }),
+];
 
 export const mistakes = () => [
   // @ts-expect-error publicUrl, keys and clients have no default
   IamModule.forRoot({}),
-  // @ts-expect-error an environment variable may be missing
-  IamModule.forRoot({ ...least, keys: [process.env['IAM_KEY']] }),
   // @ts-expect-error a client returns somewhere
   IamModule.forRoot({ ...least, clients: [{ id: 'web' }] }),
   // @ts-expect-error no such option
