@@ -48,7 +48,9 @@ export function decrypt(encrypted: string, encodingAesKey: string): { message: s
 /** Fields as WeChat's XML: text in CDATA, numbers bare. */
 export function toXml(fields: Readonly<Record<string, string | number>>): string {
   const elements = Object.entries(fields).map(([name, value]) =>
-    typeof value === 'number' ? `<${name}>${value}</${name}>` : `<${name}><![CDATA[${value}]]></${name}>`,
+    typeof value === 'number'
+      ? `<${name}>${value}</${name}>`
+      : `<${name}><![CDATA[${value.replaceAll(']]>', ']]]]><![CDATA[>')}]]></${name}>`,
   );
   return `<xml>${elements.join('')}</xml>`;
 }
