@@ -43,7 +43,7 @@ ${rows}
 <form method="post" action="${escapeHtml(action)}">
 <input type="hidden" name="login" value="${escapeHtml(confirmToken)}">
 <input type="hidden" name="csrf" value="${escapeHtml(csrf)}">
-${login.confirmation === 'number' ? numberField(question) : `<p class="number" aria-label="${texts.number}">${login.user_code ?? ''}</p>`}
+${login.confirmation === 'number' ? numberField(question) : `<p>${texts.number}</p>\n<p class="number">${login.user_code ?? ''}</p>`}
 <p class="warn">${texts.warning}</p>
 <div class="choice">
 <button class="no" name="decision" value="deny" formnovalidate>${texts.deny}</button>
@@ -79,9 +79,10 @@ function numberField({ language, isNumberWrong }: ConfirmQuestion): string {
 
 function formatTime(at: Date, language: Language): string {
   const locale = language === 'zh' ? 'zh-CN' : 'en-GB';
-  return new Intl.DateTimeFormat(locale, {
+  const time = new Intl.DateTimeFormat(locale, {
     dateStyle: 'medium',
     timeStyle: 'medium',
     timeZone: 'Asia/Shanghai',
   }).format(at);
+  return confirmPageTexts[language].zone.replace('{time}', time);
 }

@@ -30,4 +30,5 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .choice .yes { border-color: var(--green); color: var(--green); }
 .choice .no { border-color: var(--red); color: var(--red); }
 input { width: 100%; margin: 0 0 1rem; padding: .6rem; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); color: var(--ink); font: inherit; font-size: 1.4rem; text-align: center; letter-spacing: .3em; }
+[role="alert"] { margin: 0 0 .5rem; color: var(--red); font-weight: 600; }
 .warn { color: var(--soft); font-size: .9rem; text-align: left; }`;

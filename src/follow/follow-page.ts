@@ -9,7 +9,6 @@ import { followPageTexts } from './follow-page-texts.js';
 export interface FollowPageInput {
   readonly language: Language;
   readonly siteName: string;
-  readonly providerName: string;
   readonly state: string;
   /** Absolute paths on this server. */
   readonly startUrl: string;
@@ -18,7 +17,7 @@ export interface FollowPageInput {
 
 /** The module's own sign-in page for a PC: the QR code of the Official Account and what becomes of it. */
 export function followPage(input: FollowPageInput): Answer {
-  const { language, siteName, providerName, state, startUrl, finishUrl } = input;
+  const { language, siteName, state, startUrl, finishUrl } = input;
   const texts = followPageTexts[language];
   const attributes = Object.entries({
     attempt: state,
@@ -43,7 +42,7 @@ export function followPage(input: FollowPageInput): Answer {
 </div>
 <p id="status" role="status" aria-live="polite">${texts.loading}</p>
 <p id="number" hidden></p>
-<p id="hint">${escapeHtml(texts.hint.replace('{account}', providerName))}</p>
+<p id="hint">${texts.hint}</p>
 <p class="actions"><button id="again" type="button" hidden>${texts.again}</button> <a id="back" hidden>${texts.back}</a></p>
 <noscript><p>${texts.noScript}</p></noscript>
 </main>`,
