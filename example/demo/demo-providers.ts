@@ -1,13 +1,37 @@
 import type { IdentityProviderInput } from 'nestjs-wechat-iam';
 
-/** The row of the demo: one Open Platform account with a website app and an Official Account, all of them the emulator's. */
+/** One Open Platform account with a website app and an Official Account, all of them the emulator's. */
+const apps = {
+  open_app_id: 'wxdemo0000000open',
+  open_app_secret: 'demo-secret-of-the-website-app00',
+  mp_app_id: 'wxdemo000000000mp',
+  mp_app_secret: 'demo-secret-of-the-account000000',
+};
+
+/** Follow-to-login. The Official Account has one server URL, which is that of the first row with its Token. */
+const following = {
+  ...apps,
+  union_scope: 'wechat',
+  mp_token: 'demoTokenOfTheAccount',
+  mp_encoding_aes_key: 'demoEncodingAESKeyOfTheAccount0000000000000',
+  qr_enabled: true,
+};
+
+/** The rows of the demo: three entrances with the same two apps, so that a person is one user at all of them. */
 export const demoProviders: readonly IdentityProviderInput[] = [
+  { slug: 'wechat', name: '微信', ...apps },
   {
-    slug: 'wechat',
-    name: '微信',
-    open_app_id: 'wxdemo0000000open',
-    open_app_secret: 'demo-secret-of-the-website-app00',
-    mp_app_id: 'wxdemo000000000mp',
-    mp_app_secret: 'demo-secret-of-the-account000000',
+    slug: 'wechat-follow',
+    name: '公众号',
+    ...following,
+    qr_login_with: 'mp',
+    qr_confirmation: 'tap',
+  },
+  {
+    slug: 'wechat-follow-open',
+    name: '公众号 + 开放平台',
+    ...following,
+    qr_login_with: 'open',
+    qr_confirmation: 'tap',
   },
 ];

@@ -1,5 +1,9 @@
 import type { IdentityProviderInput } from 'nestjs-wechat-iam';
-import { type OpenPlatformAccount, WechatEmulator } from 'nestjs-wechat-iam/emulator';
+import {
+  type OfficialAccountOptions,
+  type OpenPlatformAccount,
+  WechatEmulator,
+} from 'nestjs-wechat-iam/emulator';
 
 const lan = { id: 'lan', nickname: '小兰' };
 const people = [lan, { id: 'wei', nickname: '阿伟' }, { id: 'grace', nickname: 'Grace 🌸' }];
@@ -53,11 +57,33 @@ export async function startEmulatedWechat(
       account.websiteApp({ ...pair, name: '山茶小铺', callbackDomain: domain }),
     );
     registry.once(row.mp_app_id, row.mp_app_secret, (pair) =>
-      account.officialAccount({ ...pair, name: '山茶小铺', oauthDomain: domain }),
+      account.officialAccount({
+        ...pair,
+        ...serverOf(pair.appid, rows, publicUrl),
+        name: '山茶小铺',
+        oauthDomain: domain,
+      }),
     );
     registry.once(row.mini_app_id, row.mini_app_secret, (pair) => account.miniProgram(pair));
     registry.once(row.mobile_app_id, row.mobile_app_secret, (pair) => account.mobileApp(pair));
   }
   for (const person of people) wechat.person(person);
   return wechat;
+}
+
+/** The server configuration that somebody would type into the Official Account's console: it has room for one URL. */
+function serverOf(
+  appid: string,
+  rows: readonly IdentityProviderInput[],
+  publicUrl: string,
+): Partial<OfficialAccountOptions> {
+  const row = rows.find(({ mp_app_id, mp_token }) => mp_app_id === appid && mp_token != null);
+  if (row?.mp_token == null) return {};
+  const { slug, mp_token: token, mp_encoding_aes_key: key, mp_message_mode: mode } = row;
+  return {
+    serverUrl: `${publicUrl}/iam/webhook/${slug}`,
+    token,
+    ...(key != null && { encodingAesKey: key }),
+    ...(mode !== undefined && { mode }),
+  };
 }

@@ -1,14 +1,15 @@
-/** An OAuth 2.0 public client for the authorization code grant with PKCE: all that a front-end needs. */
+/** An OAuth 2.0 public client: the authorization code grant with PKCE, the device grant, refresh and revocation. */
 const clientId = 'web';
 
 /** Registered with the server under its public address, whatever name this page was opened by. */
 const redirectUri = (issuer) => `${issuer}/signed-in`;
 
-/** A failure with the `error` code of the RFCs. */
+/** A failure with the `error` code of the RFCs; `answer` is all that the server said. */
 export class OAuthError extends Error {
-  constructor(code) {
+  constructor(code, answer = {}) {
     super(code);
     this.code = code;
+    this.answer = answer;
   }
 }
 
@@ -19,23 +20,44 @@ const base64url = (bytes) =>
     .replaceAll('=', '');
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
-/** The URL that begins a sign-in; what its end needs waits in this tab (RFC 7636, RFC 9207). */
+/** The URL that begins a sign-in. */
 export async function authorizeUrl(parameters) {
+  const query = { response_type: 'code', client_id: clientId, ...(await begin()), ...parameters };
+  return `/iam/authorize?${new URLSearchParams(query)}`;
+}
+
+/** The `authorize_uri` of `interaction_required`, completed by what only this client knows. */
+export async function continueUrl(authorizeUri) {
+  const url = new URL(authorizeUri);
+  for (const [name, value] of Object.entries(await begin())) url.searchParams.set(name, value);
+  return url.href;
+}
+
+/** What every authorization request says; what its end needs waits in this tab (RFC 7636, RFC 9207). */
+async function begin() {
   const { issuer } = await fetchJson('/iam/.well-known/oauth-authorization-server');
   const [state, verifier] = [random(), random()];
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier));
   sessionStorage.setItem(`sign-in ${state}`, JSON.stringify({ verifier, issuer }));
-  const query = new URLSearchParams({
-    response_type: 'code',
-    client_id: clientId,
+  return {
     redirect_uri: redirectUri(issuer),
     state,
     code_challenge: base64url(new Uint8Array(digest)),
     code_challenge_method: 'S256',
-    ...parameters,
-  });
-  return `/iam/authorize?${query}`;
+  };
 }
+
+/** Asks for a QR code to follow with (RFC 8628 §3.1). */
+export async function authorizeDevice(provider) {
+  const response = await post('/iam/device_authorization', { provider });
+  const body = await response.json();
+  if (response.ok) return body;
+  throw new OAuthError(response.status === 429 ? 'rate_limited' : body.error, body);
+}
+
+/** One poll (RFC 8628 §3.4); throws `authorization_pending` and its kind until the tokens are there. */
+export const pollDevice = (deviceCode) =>
+  requestTokens({ grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: deviceCode });
 
 /** Ends a sign-in that has come back to this page; false when the page was opened in another way. */
 export async function finishSignIn() {
@@ -103,7 +125,7 @@ async function requestTokens(grant) {
   if (!response.ok) {
     if (grant.grant_type === 'refresh_token' && body.error === 'invalid_grant')
       sessionStorage.removeItem('tokens');
-    throw new OAuthError(body.error ?? 'other');
+    throw new OAuthError(body.error ?? 'other', body);
   }
   const expiresAt = Date.now() + body.expires_in * 1_000;
   sessionStorage.setItem(

@@ -1,8 +1,9 @@
-import { currentLanguage, errorText, speak, text } from './language.js';
+import { closeFollow, openFollow } from './follow.js';
+import { currentLanguage, errorText, providerName, speak, text } from './language.js';
 import { authorizeUrl, fetchJson, tokens } from './oauth.js';
 
-const [hint, choices, embedded, problem] = ['hint', 'choices', 'embedded', 'problem'].map((id) =>
-  document.getElementById(id),
+const [hint, choices, embedded, follow, problem] = ['hint', 'choices', 'embedded', 'follow', 'problem'].map(
+  (id) => document.getElementById(id),
 );
 const bubble =
   '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M9.5 4C5.4 4 2 6.8 2 10.2c0 1.9 1.1 3.6 2.8 4.8l-.7 2.2 2.5-1.3c.9.2 1.8.4 2.9.4h.5a5 5 0 0 1-.2-1.4c0-3.2 3-5.8 6.7-5.8h.4C16.3 6.2 13.2 4 9.5 4Zm-2.6 3.3a1 1 0 1 1 0 2 1 1 0 0 1 0-2Zm5 0a1 1 0 1 1 0 2 1 1 0 0 1 0-2ZM22 14.9c0-2.8-2.7-5-6-5s-6 2.2-6 5 2.7 5 6 5c.7 0 1.4-.1 2-.3l2 1-.5-1.7c1.5-.9 2.5-2.4 2.5-4Zm-8-1.7a.8.8 0 1 1 0 1.6.8.8 0 0 1 0-1.6Zm4 0a.8.8 0 1 1 0 1.6.8.8 0 0 1 0-1.6Z"/></svg>';
@@ -35,10 +36,11 @@ function render() {
   for (const link of document.querySelectorAll('[data-phone]')) link.href = demo.phone?.[link.dataset.phone];
   problem.hidden = true;
   choices.replaceChildren();
-  closeEmbedded();
+  closeShown();
   if (tokens() !== null) return welcomeBack();
   const usable = offer.providers.filter((provider) => provider.methods.length > 0);
-  if (usable.length > 0) return usable.forEach((provider) => offerProvider(provider, usable.length > 1));
+  hint.textContent = text(offer.browser === 'wechat' ? 'hintWechat' : 'hintPc');
+  if (usable.length > 0) return choices.append(...usable.map((provider) => way(provider, usable)));
   if (offer.browser === 'phone' && offer.providers.length > 0) return offerLink();
   hint.textContent = text('hintNone');
   const reason = offer.providers.find((provider) => provider.problem !== null)?.problem;
@@ -51,21 +53,63 @@ function welcomeBack() {
   choices.append(go);
 }
 
-function offerProvider({ slug, name, methods, recommended }, several) {
-  hint.textContent = text(offer.browser === 'wechat' ? 'hintWechat' : 'hintPc');
+/** The ways in that one provider offers; the first of the page is the one that stands out. */
+function way(provider, all) {
+  const { slug, methods, recommended } = provider;
+  const block = document.createElement('section');
+  block.className = 'way';
+  if (all.length > 1) block.append(heading(providerName(provider)));
   for (const method of methods) {
-    const label = several ? `${text(method)} · ${name}` : text(method);
-    const choose = button(label, method === recommended ? 'wechat' : 'quiet', () => start(slug, method));
-    choose.dataset.provider = slug;
-    choose.dataset.method = method;
-    if (method === recommended) choose.insertAdjacentHTML('afterbegin', bubble);
-    choices.append(choose);
+    const isFirst = method === recommended && slug === all[0].slug;
+    const choose = button(text(method), isFirst ? 'wechat' : 'quiet', () => start(slug, method));
+    Object.assign(choose.dataset, { provider: slug, method });
+    choose.insertAdjacentHTML('afterbegin', bubble);
+    block.append(choose);
   }
   if (offer.browser === 'pc' && methods.includes('open')) {
-    const embed = button(text('embed'), 'quiet', () => toggleEmbedded(embed, slug));
-    embed.dataset.embed = slug;
-    choices.append(embed);
+    block.append(toggle('embed', slug, () => showWechatCode(block, slug)));
   }
+  if (offer.browser === 'pc' && methods.includes('follow')) {
+    block.append(toggle('embedFollow', slug, () => showFollowCode(block, slug)));
+  }
+  return block;
+}
+
+function heading(name) {
+  const title = document.createElement('h3');
+  title.textContent = name;
+  return title;
+}
+
+/** Shows a QR code in the page, one at a time, and hides it again. */
+function toggle(kind, slug, open) {
+  const control = button(text(kind), 'link', async () => {
+    const isOpen = control.ariaExpanded === 'true';
+    closeShown();
+    if (isOpen) return;
+    control.ariaExpanded = 'true';
+    control.textContent = text('unembed');
+    await open();
+  });
+  control.ariaExpanded = 'false';
+  Object.assign(control.dataset, { kind, [kind]: slug });
+  return control;
+}
+
+function closeShown() {
+  embedded.hidden = true;
+  embedded.replaceChildren();
+  closeFollow();
+  for (const control of choices.querySelectorAll('[aria-expanded]')) {
+    control.ariaExpanded = 'false';
+    control.textContent = text(control.dataset.kind);
+  }
+}
+
+async function showFollowCode(block, slug) {
+  if (!isSecureContext) return showProblem(text('insecure'));
+  block.append(follow);
+  await openFollow(slug);
 }
 
 /** A phone browser outside WeChat cannot sign in: WeChat has to open the page. */
@@ -94,12 +138,8 @@ async function start(provider, method) {
 }
 
 /** WeChat's QR page in a frame, with the parameters that `new WxLogin({…})` would take. */
-async function toggleEmbedded(toggle, provider) {
-  if (!embedded.hidden) {
-    closeEmbedded();
-    toggle.textContent = text('embed');
-    return;
-  }
+async function showWechatCode(block, provider) {
+  if (!isSecureContext) return showProblem(text('insecure'));
   try {
     const parameters = await fetchJson(await authorizeUrl({ provider, method: 'open', display: 'widget' }));
     const query = ['appid', 'scope', 'redirect_uri', 'state'].map((name) => `${name}=${parameters[name]}`);
@@ -110,15 +150,10 @@ async function toggleEmbedded(toggle, provider) {
     frame.src = `${demo.openUrl}/connect/qrconnect?${query.join('&')}&login_type=jssdk&self_redirect=default`;
     embedded.replaceChildren(frame);
     embedded.hidden = false;
-    toggle.textContent = text('unembed');
+    block.append(embedded);
   } catch (error) {
     showProblem(errorText(error.code));
   }
-}
-
-function closeEmbedded() {
-  embedded.hidden = true;
-  embedded.replaceChildren();
 }
 
 function button(label, kind, onClick) {
