@@ -35,7 +35,7 @@ describe('signing in on the example, in a real browser', () => {
     await takePicture(page, 'signed-in-pc-zh');
     await phone.goto(phone.url().replace(/\?.*/, `?person=lan&open=${encodeURIComponent(shop.url)}`));
     const inside = phone.frameLocator('#frame');
-    await inside.locator('[data-method=mp]').click();
+    await inside.locator('[data-provider=wechat][data-method=mp]').click();
     await inside.getByTestId('allow').click();
     const insideWechat = await signedInUser(inside);
     await takePicture(phone, 'signed-in-inside-wechat-zh');

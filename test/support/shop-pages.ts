@@ -19,7 +19,7 @@ export async function openPage(
   browser: Browser,
   options: BrowserContextOptions = {},
 ): Promise<{ page: Page; complaints: string[]; close: () => Promise<void> }> {
-  const context = await browser.newContext({ locale: 'zh-CN', ...options });
+  const context = await browser.newContext({ locale: 'zh-CN', userAgent: userAgents.pc, ...options });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
@@ -60,4 +60,23 @@ export async function signedInUser(view: View): Promise<{ id: string; nickname: 
   await view.locator('#home').waitFor();
   const id = (await view.locator('#user-id').textContent()) ?? '';
   return { id, nickname: (await view.locator('#nickname').textContent()) ?? '' };
+}
+
+/** Scans the newest QR code of an Official Account and, where the phone shows its profile, follows; ends in the chat. */
+export async function scanAndFollow(phone: Page): Promise<void> {
+  await phone.getByTestId('tab-scan').click();
+  await phone.locator('[data-testid=code][data-kind=scene]').first().click();
+  const follow = phone.getByTestId('follow');
+  const chat = phone.locator('.chat');
+  await follow.or(chat).first().waitFor();
+  if (await follow.isVisible()) await follow.click();
+  await chat.waitFor();
+}
+
+/** Opens the newest confirm link of the chat. */
+export async function openConfirmPage(phone: Page): Promise<FrameLocator> {
+  await phone.getByTestId('link').last().click();
+  const page = phone.frameLocator('#frame');
+  await page.locator('form').waitFor();
+  return page;
 }

@@ -1,0 +1,303 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Browser, Page } from 'playwright-core';
+import { demoProviders } from '../../example/demo/demo-providers.js';
+import { launchBrowser } from '../support/browser.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { type ExampleApp, startExample } from '../support/example-app.js';
+import {
+  openConfirmPage,
+  openPage,
+  openPhone,
+  scanAndAllow,
+  scanAndFollow,
+  signedInUser,
+  takePicture,
+} from '../support/shop-pages.js';
+
+/** Clicks from the shop to the module's own page of a row and waits for its QR code. */
+async function openOwnPage(page: Page, shop: ExampleApp, slug: string): Promise<void> {
+  await page.goto(shop.url);
+  await page.locator(`[data-provider=${slug}][data-method=follow]`).click();
+  await page.locator('main[data-state=pending]').waitFor();
+}
+
+/** Opens the panel in the shop's page and waits for its QR code. */
+async function openPanel(page: Page, shop: ExampleApp, slug: string): Promise<void> {
+  await page.goto(shop.url);
+  await page.locator(`[data-embed-follow=${slug}]`).click();
+  await page.locator('#follow[data-state=pending]').waitFor();
+}
+
+describe('following on a PC, the phone beside it', () => {
+  let browser: Browser;
+  let shop: ExampleApp;
+  let folder: string;
+
+  /** The demo's rows, and their like with the other confirmations. */
+  beforeAll(async () => {
+    const rows = demoProviders.flatMap((row) =>
+      row.qr_enabled === true
+        ? (['tap', 'number', 'none'] as const).map((confirmation) => ({
+            ...row,
+            slug: `${confirmation}-${row.qr_login_with ?? ''}`,
+            qr_confirmation: confirmation,
+          }))
+        : [row],
+    );
+    folder = await mkdtemp(join(tmpdir(), 'rows-'));
+    await writeFile(join(folder, 'rows.json'), JSON.stringify(rows));
+    [browser, shop] = await Promise.all([
+      launchBrowser(),
+      startExample({ IAM_PROVIDERS: join(folder, 'rows.json') }),
+    ]);
+  }, 120_000);
+  afterAll(async () => {
+    await Promise.all([browser.close(), shop.clean(), rm(folder, { recursive: true })]);
+  });
+
+  /** What the phone does after the scan; the number is on the PC's screen. */
+  const confirmations = {
+    tap: async (phone: Page, page: Page, picture: string) => {
+      await page.locator('[data-state=scanned]').waitFor();
+      await takePicture(page, `follow-${picture}-scanned-pc`);
+      await takePicture(phone, `follow-${picture}-chat`);
+      const confirm = await openConfirmPage(phone);
+      await takePicture(phone, `follow-${picture}-confirm`);
+      const shown = await confirm.locator('.number').textContent();
+      expect(shown).toBe(await page.locator('#number').textContent());
+      await confirm.locator('[value=confirm]').click();
+      await confirm.locator('form').waitFor({ state: 'detached' });
+      await takePicture(phone, `follow-${picture}-confirmed`);
+    },
+    number: async (phone: Page, page: Page, picture: string) => {
+      await page.locator('[data-state=scanned]').waitFor();
+      await takePicture(page, `follow-${picture}-scanned-pc`);
+      const number = (await page.locator('#number').textContent()) ?? '';
+      await phone.getByTestId('chat-input').fill(number === '0000' ? '0001' : '0000');
+      await phone.getByTestId('chat-input').press('Enter');
+      await phone.getByTestId('message').filter({ hasText: '数字不正确' }).waitFor();
+      await phone.getByTestId('chat-input').fill(number);
+      await phone.getByTestId('chat-input').press('Enter');
+      await phone.getByTestId('message').filter({ hasText: '已确认' }).waitFor();
+      await takePicture(phone, `follow-${picture}-chat`);
+    },
+    numberOnPage: async (phone: Page, page: Page, picture: string) => {
+      await page.locator('[data-state=scanned]').waitFor();
+      const confirm = await openConfirmPage(phone);
+      await takePicture(phone, `follow-${picture}-number`);
+      const number = (await page.locator('#number').textContent()) ?? '';
+      await confirm.locator('#number').fill(number === '0000' ? '0001' : '0000');
+      await confirm.locator('[value=confirm]').click();
+      await confirm.locator('[role=alert]').waitFor();
+      await takePicture(phone, `follow-${picture}-wrong-number`);
+      await confirm.locator('#number').fill(number);
+      await confirm.locator('[value=confirm]').click();
+    },
+    none: async (phone: Page, _: Page, picture: string) => {
+      await phone.getByTestId('message').filter({ hasText: '已登录' }).waitFor();
+      await takePicture(phone, `follow-${picture}-chat`);
+    },
+  };
+
+  it.each(['tap', 'number', 'none'] as const)(
+    'signs in as the follower: %s',
+    async (confirmation) => {
+      const { page, complaints, close } = await openPage(browser);
+      await openOwnPage(page, shop, `${confirmation}-mp`);
+      await takePicture(page, 'follow-pending-pc-zh');
+      const phone = await openPhone(page, shop.url, 'lan');
+
+      await scanAndFollow(phone);
+      await confirmations[confirmation](phone, page, `${confirmation}-mp-zh`);
+      await signedInUser(page);
+
+      expect(await page.locator('#identities li').allTextContents()).toContain('公众号');
+      expect(complaints).toEqual([]);
+      await close();
+    },
+    120_000,
+  );
+
+  it.each(['tap', 'numberOnPage', 'none'] as const)(
+    'goes on to the Open Platform’s QR code after the follow: %s',
+    async (confirmation) => {
+      const { page, complaints, close } = await openPage(browser);
+      await openOwnPage(page, shop, `${confirmation.replace('OnPage', '')}-open`);
+      const phone = await openPhone(page, shop.url, 'wei');
+
+      await scanAndFollow(phone);
+      await confirmations[confirmation](phone, page, `${confirmation}-open-zh`);
+      await page.locator('[data-status=waiting]').waitFor();
+      await phone.reload();
+      await scanAndAllow(phone);
+
+      expect(await signedInUser(page)).toMatchObject({ nickname: '阿伟' });
+      expect(complaints).toEqual([]);
+      await close();
+    },
+    120_000,
+  );
+
+  it('is one user by following, by the Open Platform’s QR code and inside WeChat', async () => {
+    const { page, close } = await openPage(browser);
+    await openOwnPage(page, shop, 'none-mp');
+    const phone = await openPhone(page, shop.url, 'grace');
+
+    await scanAndFollow(phone);
+    const byFollowing = await signedInUser(page);
+    await page.locator('#sign-out').click();
+    await page.locator('[data-method=open]').click();
+    await page.locator('[data-status=waiting]').waitFor();
+    await scanAndAllow(phone);
+    const byQrCode = await signedInUser(page);
+    await phone.goto(phone.url().replace(/\?.*/, `?person=grace&open=${encodeURIComponent(shop.url)}`));
+    const inside = phone.frameLocator('#frame');
+    await inside.locator('[data-provider=none-open][data-method=mp]').waitFor();
+    await takePicture(phone, 'sign-in-inside-wechat-zh');
+    await inside.locator('[data-provider=none-open][data-method=mp]').click();
+    await inside.getByTestId('allow').click();
+    const insideWechat = await signedInUser(inside);
+
+    expect(new Set([byFollowing.id, byQrCode.id, insideWechat.id]).size).toBe(1);
+    expect(insideWechat.nickname).toBe('Grace 🌸');
+    await close();
+  }, 120_000);
+
+  it('is told on the PC that the phone denied, and may try again', async () => {
+    const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
+    await openOwnPage(page, shop, 'tap-mp');
+    await takePicture(page, 'follow-pending-pc-en');
+    const phone = await openPhone(page, shop.url, 'lan');
+
+    await scanAndFollow(phone);
+    const confirm = await openConfirmPage(phone);
+    await takePicture(phone, 'follow-confirm-en');
+    await confirm.locator('[value=deny]').click();
+    await page.locator('main[data-state=denied]').waitFor();
+    await takePicture(page, 'follow-denied-pc-en');
+    await page.locator('#again').click();
+    await page.locator('main[data-state=pending]').waitFor();
+
+    expect(complaints).toEqual([]);
+    await close();
+  }, 120_000);
+});
+
+describe('the shop’s own panel', () => {
+  let browser: Browser;
+  let database: TestDatabase;
+  let shop: ExampleApp;
+  let client: pg.Client;
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    [browser, shop] = await Promise.all([launchBrowser(), startExample({ DATABASE_URL: database.url })]);
+  }, 120_000);
+  afterAll(async () => {
+    await client.end();
+    await Promise.all([browser.close(), shop.clean()]);
+    await database.drop();
+  });
+
+  it('signs in by a tap, without leaving the page before', async () => {
+    const { page, complaints, close } = await openPage(browser);
+    await openPanel(page, shop, 'wechat-follow');
+    await takePicture(page, 'panel-pending-pc-zh');
+    const phone = await openPhone(page, shop.url, 'lan');
+
+    await scanAndFollow(phone);
+    await page.locator('#follow[data-state=scanned]').waitFor();
+    await takePicture(page, 'panel-scanned-pc-zh');
+    const onPc = await page.locator('#follow-number').textContent();
+    const confirm = await openConfirmPage(phone);
+    const onPhone = await confirm.locator('.number').textContent();
+    await confirm.locator('[value=confirm]').click();
+    await signedInUser(page);
+
+    expect(onPhone).toBe(onPc);
+    expect(onPc).toMatch(/^\d{4}$/);
+    expect(await page.locator('#identities li').allTextContents()).toEqual(['公众号']);
+    expect(complaints.filter(isNotAPoll)).toEqual([]);
+    await close();
+  }, 120_000);
+
+  it('goes on to the Open Platform’s QR code where the row says so', async () => {
+    const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
+    await openPanel(page, shop, 'wechat-follow-open');
+    const phone = await openPhone(page, shop.url, 'grace');
+
+    await scanAndFollow(phone);
+    await (await openConfirmPage(phone)).locator('[value=confirm]').click();
+    await page.locator('[data-status=waiting]').waitFor();
+    await phone.getByTestId('web-close').click();
+    await scanAndAllow(phone);
+
+    expect(await signedInUser(page)).toMatchObject({ nickname: 'Grace 🌸' });
+    expect(complaints.filter(isNotAPoll)).toEqual([]);
+    await close();
+  }, 120_000);
+
+  it('says that the phone denied or the code expired, and shows a new code', async () => {
+    const { page, close } = await openPage(browser, { locale: 'en-US' });
+    await openPanel(page, shop, 'wechat-follow');
+    await takePicture(page, 'panel-pending-pc-en');
+    const phone = await openPhone(page, shop.url, 'wei');
+
+    await scanAndFollow(phone);
+    await (await openConfirmPage(phone)).locator('[value=deny]').click();
+    await page.locator('#follow[data-state=denied]').waitFor();
+    await takePicture(page, 'panel-denied-pc-en');
+    await page.locator('#follow-again').click();
+    await page.locator('#follow[data-state=pending]').waitFor();
+    await client.query(
+      `UPDATE iam.logins SET redeem_before = now() - interval '1 second' WHERE status = 'pending'`,
+    );
+    await page.locator('#follow[data-state=expired]').waitFor();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await takePicture(page, 'panel-expired-phone-en');
+    await page.locator('#follow-again').click();
+    await page.locator('#follow[data-state=pending]').waitFor();
+
+    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(390);
+    await close();
+  }, 120_000);
+
+  it('asks for patience when there were too many codes', async () => {
+    const { page, close } = await openPage(browser);
+    await page.route('**/iam/device_authorization', (route) =>
+      route.fulfill({ status: 429, json: { error: 'rate_limited' } }),
+    );
+    await page.goto(shop.url);
+    await page.locator('[data-embed-follow=wechat-follow]').click();
+
+    await page.locator('#follow[data-state=limited]').waitFor();
+    await takePicture(page, 'panel-limited-pc-zh');
+
+    expect(await page.locator('#follow-status').textContent()).toContain('频繁');
+    await close();
+  }, 60_000);
+
+  it('stops at Ctrl-C although a browser waits', async () => {
+    const waiting = await startExample();
+    const { page, close } = await openPage(browser);
+    await openPanel(page, waiting, 'wechat-follow');
+    const before = performance.now();
+
+    const exitCode = await waiting.stop('SIGINT');
+
+    expect(exitCode).toBe(0);
+    expect(performance.now() - before).toBeLessThan(4_000);
+    expect(waiting.output()).toEqual([`ready ${waiting.url}`]);
+    expect(await waiting.leftovers()).toEqual([]);
+    await close();
+    await waiting.clean();
+  }, 60_000);
+});
+
+/** A browser reports the 400 of a poll that has to go on as an error. */
+const isNotAPoll = (complaint: string): boolean => !complaint.includes('status of 400');
