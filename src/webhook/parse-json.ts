@@ -5,10 +5,14 @@ const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 /** Whole numbers of this many digits may be past what a double can hold: MsgId has 64 bits. */
 const longInteger = /^-?\d{16,}$/;
 
-/** The members of the JSON object, long numbers as text. @throws IamError `webhook_message_invalid` */
+/**
+ * The members of the JSON object, long numbers as text. Only JSON that is well-formed is searched for them: there every
+ * quote closes, and the search takes as long as the text is long. @throws IamError `webhook_message_invalid`
+ */
 export function parseJson(source: string): MessageFields {
+  const value = parse(source);
   const quoted = source.replace(stringOrNumber, (token) => (longInteger.test(token) ? `"${token}"` : token));
-  const copy = copyValue(parse(quoted), 1);
+  const copy = copyValue(quoted === source ? value : parse(quoted), 1);
   if (!isFields(copy)) throw invalidMessage('JSON that is no object');
   return copy;
 }

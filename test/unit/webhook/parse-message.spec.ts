@@ -134,6 +134,14 @@ describe('parseMessage', () => {
     ['JSON cut short', '{"MsgType":"text"'],
     ['nested JSON', `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`],
     ['a JSON array', '[1]'],
+    ['JSON whose text never ends, of escaped quotes', `{"${'\\"'.repeat(32_000)}`],
+    ['JSON whose texts begin everywhere and never end', `{${'"\\'.repeat(32_000)}`],
+    ['JSON with a number that never ends', `{"a":${'1'.repeat(64_000)}`],
+    ['XML with brackets that never close', `<xml><a><![CDATA[${']'.repeat(64_000)}`],
+    ['a reference that never ends', `<xml>&${'a'.repeat(64_000)}`],
+    ['a comment that never ends', `<xml><!--${' -'.repeat(32_000)}`],
+    ['tags that never close', `<xml>${'<'.repeat(64_000)}`],
+    ['closing brackets in text', `<xml>${']'.repeat(64_000)}>`],
   ];
 
   it.each(hostile)('refuses %s within 50 ms', (_what, source) => {
