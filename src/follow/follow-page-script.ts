@@ -8,7 +8,8 @@ export const followPageScript = `
   var main = document.getElementById('follow');
   var byId = function (id) { return document.getElementById(id); };
   var texts = JSON.parse(main.dataset.texts);
-  var current = null, source = null, timer = null;
+  var current = null, source = null, timer = null, deadline = 0;
+  var isLost = false, isAttemptOver = false;
 
   function show(state) {
     main.dataset.state = state;
@@ -38,11 +39,14 @@ export const followPageScript = `
 
   function start() {
     stop();
+    isLost = false;
     show('loading');
     post(main.dataset.start, { state: main.dataset.attempt }).then(function (answer) {
       if (answer.status === 429) return show('limited');
+      if (answer.status === 400) return endAttempt();
       if (answer.status !== 200) return show('failed');
       current = answer.json;
+      deadline = Date.now() + current.expires_in * 2000;
       byId('qr').src = current.qr_image;
       byId('qr').hidden = false;
       show('pending');
@@ -62,7 +66,23 @@ export const followPageScript = `
   function apply(state) {
     if (state === 'confirmed') finish();
     else if (state === 'done') show('expired');
-    else if (main.dataset.state !== state) show(state);
+    else if (isLost || main.dataset.state !== state) show(state);
+    isLost = false;
+  }
+
+  /* A server that is restarted, or its database: what was scanned meanwhile is not lost. */
+  function retry() {
+    finishing = false;
+    if (Date.now() > deadline) return show('expired');
+    isLost = true;
+    byId('status').textContent = texts.lost;
+    poll();
+  }
+
+  /* The browser has lost the attempt, or kept it for too long: loading the page again begins another. */
+  function endAttempt() {
+    isAttemptOver = true;
+    show('expired');
   }
 
   function poll() {
@@ -78,18 +98,19 @@ export const followPageScript = `
     post(main.dataset.finish, { state: main.dataset.attempt, device_code: asked.device_code }).then(function (answer) {
       finishing = false;
       if (asked !== current) return;
+      if (answer.status >= 500 || answer.status === 429) return retry();
+      if (answer.json.code === 'state_mismatch') return endAttempt();
       if (answer.json.location) { show('confirmed'); stop(); location.replace(answer.json.location); return; }
       if (answer.json.return_to) { byId('back').href = answer.json.return_to; byId('back').hidden = false; }
       var state = answer.status === 200 ? answer.json.status : 'failed';
       apply(state === 'confirmed' ? 'scanned' : state);
       if (state === 'pending' || state === 'scanned') poll();
-    }, function () {
-      finishing = false;
-      byId('status').textContent = texts.lost;
-      poll();
-    });
+    }, retry);
   }
 
-  byId('again').addEventListener('click', start);
+  byId('again').addEventListener('click', function () {
+    if (isAttemptOver) location.reload();
+    else start();
+  });
   start();
 })();`;
