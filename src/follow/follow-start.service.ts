@@ -10,6 +10,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { FollowLogins, QR_SECONDS } from '../logins/follow-logins.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
+import { networkOf } from '../rate-limits/network-of.js';
 import { RateLimits } from '../rate-limits/rate-limits.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
@@ -74,7 +75,7 @@ export class FollowStart {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return;
     const { qrPerAddressAndMinute, qrPerAccountAndDay } = rateLimits;
-    const address = origin.ip ?? 'unknown';
+    const address = networkOf(origin.ip ?? 'unknown');
     await this.limits.consume('qr:address', address, { points: qrPerAddressAndMinute, seconds: MINUTE });
     await this.limits.consume('qr:account', appid, { points: qrPerAccountAndDay, seconds: DAY });
   }
