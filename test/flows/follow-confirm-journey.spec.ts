@@ -1,0 +1,103 @@
+import { askForQrCode, confirmLink, scanAndFollow, startFollowWorld } from '../support/follow.js';
+import { startReplica, type World } from '../support/iam-app.js';
+
+describe('the phone’s way to the page', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'tap' }, { options: { rateLimits: 'off' } });
+  });
+  afterAll(() => world.close());
+  afterEach(() => world.wechat.clearFaults());
+
+  async function scanned(nickname: string) {
+    const person = world.wechat.person({ nickname });
+    const device = await askForQrCode(world.url);
+    await scanAndFollow(world, person, device.qr);
+    return { person, device, link: confirmLink(world, person) };
+  }
+
+  it('survives WeChat’s redirect that comes twice, and exchanges the code once', async () => {
+    const { person, link } = await scanned('双重');
+    world.wechat.clearCalls();
+
+    const page = await person.openInWechat(link, { duplicateCallback: 'same-phone' });
+
+    expect(page.status).toBe(200);
+    expect(page.body).toContain('name="decision"');
+    expect(page.duplicate?.status).toBe(303);
+    expect(world.wechat.calls('/sns/oauth2/access_token')).toHaveLength(1);
+  });
+
+  it('survives the second redirect when it comes after the first was answered, or to another replica', async () => {
+    const { person, link } = await scanned('重来');
+    const replica = await startReplica(world);
+    const first = await person.openInWechat(link);
+    const callback = first.redirects.find((url) => url.includes('code=')) ?? '';
+
+    const repeated = await person.openInWechat(callback);
+    const elsewhere = await person.openInWechat(callback.replace(world.url, replica.url));
+    await replica.close();
+
+    expect([repeated.status, elsewhere.status]).toEqual([200, 200]);
+    expect(repeated.body).toContain('name="decision"');
+  });
+
+  it('asks WeChat once more when another replica was first with the code', async () => {
+    const { person, link } = await scanned('两台');
+    world.wechat.once('/sns/oauth2/access_token', { errcode: 40163 });
+
+    const page = await person.openInWechat(link);
+
+    expect(page.body).toContain('name="decision"');
+    expect(page.redirects.filter((url) => url.includes('/connect/oauth2/authorize'))).toHaveLength(2);
+  });
+
+  it('gives a stranger who sends WeChat’s redirect again no proof', async () => {
+    const { person, link } = await scanned('陌生');
+
+    const page = await person.openInWechat(link, { duplicateCallback: 'stranger' });
+
+    expect(page.body).toContain('name="decision"');
+    expect(page.duplicate?.headers['set-cookie']).toBeUndefined();
+    expect(page.duplicate?.status).not.toBe(303);
+  });
+
+  it('ends for a snapshot user, without a decision', async () => {
+    const { person, link } = await scanned('快照');
+    world.wechat.once('/sns/oauth2/access_token', { patch: { is_snapshotuser: 1 } });
+
+    const page = await person.openInWechat(link);
+
+    expect(page.status).toBe(403);
+    expect(page.body).not.toContain('name="decision"');
+  });
+
+  it.each([
+    [40029, 400],
+    [40164, 502],
+    [40125, 502],
+    [-1, 503],
+  ])('answers errcode %i with a page of status %i, and the link works again', async (errcode, status) => {
+    const { person, link } = await scanned('错误');
+    world.wechat.once('/sns/oauth2/access_token', { errcode });
+
+    const failed = await person.openInWechat(link);
+    const again = await person.openInWechat(link);
+
+    expect(failed.status).toBe(status);
+    expect(failed.body).toContain('<html');
+    expect(again.body).toContain('name="decision"');
+  });
+
+  it('shows a scanner’s page to nobody else, and their journey decides nothing', async () => {
+    const { link, device } = await scanned('主人');
+    const other = world.wechat.person({ nickname: '路人' });
+
+    const page = await other.openInWechat(link);
+
+    expect(page.status).toBe(403);
+    expect(page.body).not.toContain('name="decision"');
+    expect(page.body).not.toContain(device.userCode);
+  });
+});
