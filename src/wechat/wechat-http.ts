@@ -29,6 +29,9 @@ export interface WechatHttpOptions {
   readonly onCall?: ((report: WechatCallReport) => void) | undefined;
 }
 
+/** A path alone: nothing that would make another host, a query or a fragment of it. */
+const pathForm = /^\/[\w./-]+$/;
+
 /** A call to the `api` host. The query and body hold secrets and appear in no error. */
 export interface WechatCall {
   readonly path: string;
@@ -56,8 +59,13 @@ export class WechatHttp {
     this.agent = new Agent({ connect: { lookup: guardedLookup(allowLoopback) } });
   }
 
-  /** Makes the call and returns what the schema lets through; every failure is a `WechatError`. */
+  /**
+   * Makes the call and returns what the schema lets through; every failure is a `WechatError`.
+   * @throws TypeError when `path` is no path: the query, with its token, would go to whomever it names
+   */
   async call<T>(call: WechatCall, schema: z.ZodType<T>): Promise<T> {
+    if (!pathForm.test(call.path))
+      throw new TypeError(`no path of WeChat's API: ${JSON.stringify(call.path)}`);
     const endsAt = performance.now() + this.timeoutMs;
     try {
       return await this.attempt(call, schema, endsAt);

@@ -48,6 +48,23 @@ afterEach(async () => {
   await Promise.all(clients.splice(0).map((http) => http.close()));
 });
 
+describe('a call', () => {
+  it.each([
+    '@evil.example/x',
+    '.evil.example/x',
+    ':1@evil.example/x',
+    'x',
+    '',
+    '/x?y=z',
+    '/x#y',
+    '/x\\y',
+    '/x\n',
+  ])('to the path %j leaves nowhere', async (stray) => {
+    await expect(client().call({ path: stray, query }, anything)).rejects.toThrow(TypeError);
+    expect(stub.calls).toEqual([]);
+  });
+});
+
 describe('an answer of WeChat', () => {
   it.each([
     ['plain', '{"openid":"o1"}'],
