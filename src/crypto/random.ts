@@ -4,11 +4,6 @@ const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** Bytes from here on would favour the first letters of the alphabet. */
 const fairLimit = 256 - (256 % alphabet.length);
 
-/** Random bytes in base64url; 32 bytes are 43 characters. */
-export function randomToken(bytes: number): string {
-  return randomBytes(bytes).toString('base64url');
-}
-
 /** Random letters and digits without bias, 5.95 bits each: the only alphabet WeChat's `state` allows. */
 export function randomAlphanumeric(length: number): string {
   let text = '';
