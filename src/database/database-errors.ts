@@ -1,5 +1,12 @@
-/** SQLSTATE classes and socket errors that mean "PostgreSQL is not reachable now", not "the statement is wrong". */
-const unavailable = /^(08...|53...|57P0[123]|58...|25006|ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND)$/;
+/**
+ * SQLSTATE classes and socket errors that mean "PostgreSQL cannot do it now", not "the statement is wrong". 57014 is
+ * `statement_timeout`, 55P03 `lock_timeout`: an overloaded server, not a fault of ours.
+ */
+const unavailable =
+  /^(08...|53...|57014|57P0[1235]|55P03|58...|25006|25P03|ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+/** What `pg` and its pool say without a code. */
+const unavailableText =
+  /Connection terminated|timeout exceeded when trying to connect|^timeout expired$|Query read timeout|not connected|not queryable/i;
 
 /** SQLSTATE of an error thrown by `pg`, also when TypeORM wrapped it. */
 export function sqlState(error: unknown): string | undefined {
@@ -26,12 +33,9 @@ export function violatedConstraint(error: unknown): string | undefined {
   return 'constraint' in error && typeof error.constraint === 'string' ? error.constraint : undefined;
 }
 
-/** PostgreSQL is down, restarting, read-only or out of connections. */
+/** PostgreSQL is down, restarting, read-only, out of connections or too slow for the host's timeouts. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined && unavailable.test(state)) return true;
-  return (
-    error instanceof Error &&
-    /Connection terminated|timeout exceeded when trying to connect|not connected|not queryable/i.test(error.message)
-  );
+  return error instanceof Error && unavailableText.test(error.message);
 }

@@ -41,6 +41,30 @@ describe('an outage of PostgreSQL is recognised', () => {
     await killer.end();
   });
 
+  it.each([
+    ['statement_timeout', 'SELECT pg_sleep(0.5)', {}],
+    ['lock_timeout', 'SELECT FROM public.held', {}],
+    ['the host’s query_timeout', 'SELECT pg_sleep(0.5)', { query_timeout: 50 }],
+  ])('when a statement takes longer than %s allows', async (which, sql, settings) => {
+    const holder = await connected();
+    await holder.query('CREATE TABLE IF NOT EXISTS public.held ()');
+    await holder.query('BEGIN; LOCK TABLE public.held');
+    const client = new pg.Client({ connectionString: database.url, ...settings });
+    client.on('error', () => undefined);
+    await client.connect();
+    if (!('query_timeout' in settings)) await client.query(`SET ${which} = 50`);
+
+    const failure = await failureOf(client.query(sql));
+    await holder.end();
+    await client.end();
+
+    expect(isDatabaseUnavailable(failure)).toBe(true);
+  });
+
+  it.each(['EAI_AGAIN', 'ENETUNREACH', '57P05', '25P03'])('by the code %s', (code) => {
+    expect(isDatabaseUnavailable(Object.assign(new Error('x'), { code }))).toBe(true);
+  });
+
   it('and a wrong statement is not taken for one', async () => {
     const client = await connected();
 
