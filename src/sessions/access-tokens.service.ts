@@ -82,5 +82,5 @@ export class AccessTokens {
 
 /** The token is at fault, not our database or keys. */
 function isRefusal(cause: unknown): boolean {
-  return cause instanceof errors.JOSEError || cause instanceof z.ZodError || cause instanceof TypeError;
+  return cause instanceof errors.JOSEError || cause instanceof z.ZodError;
 }

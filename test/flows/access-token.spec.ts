@@ -8,8 +8,18 @@ import { getWith, signInOnPc } from '../support/sign-in.js';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** A clock that can break. */
+class BrittleClock extends FakeClock {
+  fault: Error | null = null;
+
+  override now(): number {
+    if (this.fault !== null) throw this.fault;
+    return super.now();
+  }
+}
+
 describe('an access token', () => {
-  const clock = new FakeClock();
+  const clock = new BrittleClock();
   let world: World;
   let queries: QueryCounter;
 
@@ -44,6 +54,16 @@ describe('an access token', () => {
       exp: now + 900,
       roles: me['roles'],
     });
+  });
+
+  it('is not called invalid for a fault of ours', async () => {
+    const token = await issue();
+    clock.fault = new TypeError('a bug');
+
+    const during = await statusOf(token);
+    clock.fault = null;
+
+    expect([during, await statusOf(token)]).toEqual([500, 200]);
   });
 
   it('is verified by anybody who fetches the public keys', async () => {
