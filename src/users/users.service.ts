@@ -45,7 +45,7 @@ export class Users {
 
   /**
    * The user of a subject: created, joined by unionid or merged as design section 5 says.
-   * @throws IamError `user_disabled` or `sign_up_refused`
+   * @throws IamError `user_disabled`, `sign_up_refused`, or `database_unavailable` after too many lost races
    */
   async resolve(subject: Subject, options: ResolveOptions): Promise<Resolution> {
     let holder = options.holder ?? (await this.find(subject));
@@ -53,7 +53,8 @@ export class Users {
       try {
         return await this.resolveHeld(subject, holder, options);
       } catch (error) {
-        if (!(error instanceof LostRace) || race === RACES) throw error;
+        if (!(error instanceof LostRace)) throw error;
+        if (race === RACES) throw lostEveryRace(error);
         holder = await this.find(subject);
       }
     }
@@ -178,6 +179,10 @@ export class Users {
     await options.record(executor, resolution);
     return resolution;
   }
+}
+
+function lostEveryRace(cause: LostRace): IamError {
+  return new IamError('database_unavailable', `lost ${RACES} races`, { cause, retryAfterSeconds: 1 });
 }
 
 /** Nothing to write: the identity is known, carries the unionid shown, and no new profile was read. */

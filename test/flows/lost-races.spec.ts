@@ -80,6 +80,20 @@ describe.each(states)('a statement that PostgreSQL gives up with %s', (state) =>
     const gaveUp = await refresh(world.url, refreshToken);
     const afterwards = await refresh(world.url, refreshToken);
 
-    expect([gaveUp.status, afterwards.status]).toEqual([500, 200]);
+    expect([gaveUp.status, afterwards.status]).toEqual([503, 200]);
   });
+});
+
+it('a sign-in that never wins a race may be tried again', async () => {
+  const world = await startWorld();
+  const person = world.wechat.person({ nickname: '败' });
+  const { id } = await onPc(world, person);
+  await world.dataSource.query(`UPDATE iam.users SET status = 'merged', merged_into = id WHERE id = $1`, [
+    id,
+  ]);
+
+  const { returned } = await returnFromPc(world, person);
+  await world.close();
+
+  expect(returned.location?.searchParams.get('error')).toBe('temporarily_unavailable');
 });
