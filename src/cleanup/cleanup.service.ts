@@ -39,6 +39,7 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(Cleanup.name);
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
+  private isStopping = false;
 
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
@@ -54,15 +55,17 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
     this.timer.unref();
   }
 
+  /** Waits for the batch under way; the other replicas remove the rest. */
   async onModuleDestroy(): Promise<void> {
+    this.isStopping = true;
     clearInterval(this.timer);
     await this.running;
   }
 
-  /** Removes every expired row, a batch at a time. */
+  /** Removes every expired row, a batch at a time, or what there is time for until the application stops. */
   async removeExpired(): Promise<void> {
     for (const batch of batches) {
-      while ((await this.remove(batch)) === BATCH);
+      while (!this.isStopping && (await this.remove(batch)) === BATCH);
     }
   }
 

@@ -75,6 +75,24 @@ describe('rows that have expired', () => {
     expect([left, await count('logins')]).toEqual([5, 4]);
   });
 
+  it('are left to others by a replica that goes down', async () => {
+    const leaving = await startReplica(world);
+    await addRows(2000, '-1 second');
+    const counter = countQueries(world.database.url);
+
+    const cleaning = leaving.app.get(Cleanup).removeExpired();
+    await leaving.app.get(Cleanup).onModuleDestroy();
+    await cleaning;
+    const batches = counter.since(0).filter((sql) => sql.includes('DELETE FROM iam.'));
+    counter.stop();
+    await leaving.close();
+    const left = await count('logins');
+    await world.app.get(Cleanup).removeExpired();
+
+    expect(batches).toHaveLength(1);
+    expect([left, await count('logins')]).toEqual([1504, 4]);
+  });
+
   it('are no reason to remove what the audit log says of them', async () => {
     const before = await count('audit_log');
     await world.dataSource.query(`UPDATE iam.sessions SET expires_at = now() - interval '1 second'`);
