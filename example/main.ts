@@ -16,6 +16,7 @@ import { StartUpError } from './run/start-up.error.js';
 import { StderrLogger } from './run/stderr-logger.js';
 
 const DRAIN_MS = 5_000;
+const SWEEP_MS = 100;
 const lifetime = new Lifetime((code) => process.exit(code));
 
 /** Composes the run from the environment, opens everything in order and says when it serves. */
@@ -71,11 +72,14 @@ async function listen(app: NestExpressApplication, port: number): Promise<void> 
   }
 }
 
-/** Lets running requests finish, but not for ever. */
+/** Lets running requests finish, but not for ever; a browser keeps the connection of an ended event stream. */
 async function drain(app: NestExpressApplication): Promise<void> {
-  const impatience = setTimeout(() => app.getHttpServer().closeAllConnections(), DRAIN_MS);
+  const server = app.getHttpServer();
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  const impatience = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
   await app.close();
   clearTimeout(impatience);
+  clearInterval(sweep);
 }
 
 start().catch(async (error: unknown) => {
