@@ -186,7 +186,7 @@ describe('following on a PC, the phone beside it', () => {
   }, 120_000);
 });
 
-describe('the shop’s own panel', () => {
+describe('following on the demo’s rows', () => {
   let browser: Browser;
   let database: TestDatabase;
   let shop: ExampleApp;
@@ -204,7 +204,29 @@ describe('the shop’s own panel', () => {
     await database.drop();
   });
 
-  it('signs in by a tap, without leaving the page before', async () => {
+  const letCodesExpire = () =>
+    client.query(
+      `UPDATE iam.logins SET redeem_before = now() - interval '1 second' WHERE status = 'pending'`,
+    );
+
+  it('shows on the module’s page that the code has expired, and a new one at a click', async () => {
+    const { page, complaints, close } = await openPage(browser, { colorScheme: 'dark' });
+    await openOwnPage(page, shop, 'wechat-follow');
+    const first = await page.locator('#qr').getAttribute('src');
+
+    await letCodesExpire();
+    await page.locator('main[data-state=expired]').waitFor();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await takePicture(page, 'follow-expired-phone-zh-dark');
+    await page.locator('#again').click();
+    await page.locator('main[data-state=pending]').waitFor();
+
+    expect(await page.locator('#qr').getAttribute('src')).not.toBe(first);
+    expect(complaints).toEqual([]);
+    await close();
+  }, 60_000);
+
+  it('signs in in the shop’s panel by a tap, without leaving the page before', async () => {
     const { page, complaints, close } = await openPage(browser);
     await openPanel(page, shop, 'wechat-follow');
     await takePicture(page, 'panel-pending-pc-zh');
@@ -213,6 +235,9 @@ describe('the shop’s own panel', () => {
     await scanAndFollow(phone);
     await page.locator('#follow[data-state=scanned]').waitFor();
     await takePicture(page, 'panel-scanned-pc-zh');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.setViewportSize({ width: 390, height: 844 });
+    await takePicture(page, 'panel-scanned-phone-zh-dark');
     const onPc = await page.locator('#follow-number').textContent();
     const confirm = await openConfirmPage(phone);
     const onPhone = await confirm.locator('.number').textContent();
@@ -226,7 +251,7 @@ describe('the shop’s own panel', () => {
     await close();
   }, 120_000);
 
-  it('goes on to the Open Platform’s QR code where the row says so', async () => {
+  it('goes on from the panel to the Open Platform’s QR code where the row says so', async () => {
     const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
     await openPanel(page, shop, 'wechat-follow-open');
     const phone = await openPhone(page, shop.url, 'grace');
@@ -242,7 +267,7 @@ describe('the shop’s own panel', () => {
     await close();
   }, 120_000);
 
-  it('says that the phone denied or the code expired, and shows a new code', async () => {
+  it('says in the panel that the phone denied or the code expired, and shows a new one', async () => {
     const { page, close } = await openPage(browser, { locale: 'en-US' });
     await openPanel(page, shop, 'wechat-follow');
     await takePicture(page, 'panel-pending-pc-en');
@@ -254,9 +279,7 @@ describe('the shop’s own panel', () => {
     await takePicture(page, 'panel-denied-pc-en');
     await page.locator('#follow-again').click();
     await page.locator('#follow[data-state=pending]').waitFor();
-    await client.query(
-      `UPDATE iam.logins SET redeem_before = now() - interval '1 second' WHERE status = 'pending'`,
-    );
+    await letCodesExpire();
     await page.locator('#follow[data-state=expired]').waitFor();
     await page.setViewportSize({ width: 390, height: 844 });
     await takePicture(page, 'panel-expired-phone-en');
@@ -267,7 +290,7 @@ describe('the shop’s own panel', () => {
     await close();
   }, 120_000);
 
-  it('asks for patience when there were too many codes', async () => {
+  it('asks in the panel for patience when there were too many codes', async () => {
     const { page, close } = await openPage(browser);
     await page.route('**/iam/device_authorization', (route) =>
       route.fulfill({ status: 429, json: { error: 'rate_limited' } }),

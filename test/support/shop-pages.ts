@@ -48,10 +48,10 @@ export async function openPhone(page: Page, base: string, person: string, more =
 const isDemo = (value: unknown): value is { phone: { home: string } } =>
   typeof value === 'object' && value !== null && 'phone' in value && value.phone !== null;
 
-/** Scans the newest QR code on a screen and presses 允许. */
+/** Scans the QR code of the Open Platform on a screen and presses 允许. */
 export async function scanAndAllow(phone: Page): Promise<void> {
   await phone.getByTestId('tab-scan').click();
-  await phone.getByTestId('code').last().click();
+  await phone.locator('[data-testid=code][data-kind=login]').last().click();
   await phone.frameLocator('#frame').getByTestId('allow').click();
 }
 
