@@ -80,8 +80,12 @@ export class Sessions {
     );
   }
 
-  /** Ends every live session that was begun through this identity. */
-  async endOfIdentity(manager: EntityManager, appid: string, openid: string, reason: string): Promise<void> {
+  /** Ends every live session that was begun through an identity. */
+  async endOfIdentity(
+    manager: EntityManager,
+    { appid, openid }: { readonly appid: string; readonly openid: string },
+    reason: string,
+  ): Promise<void> {
     await manager.query(
       'UPDATE iam.sessions SET ended_at = now(), end_reason = $3 WHERE appid = $1 AND openid = $2 AND ended_at IS NULL',
       [appid, openid, reason],

@@ -11,7 +11,7 @@ export interface FollowChange {
 
 /**
  * Notes a change on the identity, if there is one and nothing newer is known: events may arrive in any order and lead to
- * the same state. Of two in the same second following wins. `from` is a FROM clause to depend on.
+ * the same state. Of two in the same second leaving wins. `from` is a FROM clause to depend on.
  */
 export function followStatePart({ appid, openid, follows, at }: FollowChange, from?: string): StatementPart {
   const sql = (first: number) => `
@@ -19,6 +19,6 @@ export function followStatePart({ appid, openid, follows, at }: FollowChange, fr
     ${from === undefined ? '' : `FROM ${from}`}
     WHERE appid = $${first} AND openid = $${first + 1}
       AND (follow_changed_at IS NULL OR follow_changed_at < $${first + 3}
-           OR (follow_changed_at = $${first + 3} AND $${first + 2}::boolean))`;
+           OR (follow_changed_at = $${first + 3} AND NOT $${first + 2}::boolean))`;
   return { sql, parameters: [appid, openid, follows, at] };
 }

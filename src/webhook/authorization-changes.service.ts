@@ -5,7 +5,13 @@ import { inTransaction } from '../database/in-transaction.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
-import { forgetProfile, outdateProfile, removeIdentity, type IdentityKey } from '../users/withdraw-data.js';
+import {
+  forgetProfile,
+  lockOwner,
+  outdateProfile,
+  removeIdentity,
+  type IdentityKey,
+} from '../users/withdraw-data.js';
 import { OnWechatEvent } from './on-wechat-event.decorator.js';
 import type { WechatEvent, WechatEventContext } from './wechat-events.js';
 
@@ -13,6 +19,12 @@ import type { WechatEvent, WechatEventContext } from './wechat-events.js';
 const profileRevocations: ReadonlySet<string> = new Set(['205', '301', '6']);
 
 type AuthorizationChange = WechatEvent<'user_authorization_revoke'>;
+
+interface Withdrawal {
+  readonly manager: EntityManager;
+  readonly userId: string;
+  readonly identity: IdentityKey;
+}
 
 /** What a person takes back in WeChat's settings is taken back here (protocol F.5). */
 @Injectable()
@@ -27,50 +39,50 @@ export class AuthorizationChanges {
 
   /** WeChat has removed a risky nickname or picture. */
   @OnWechatEvent('user_info_modified')
-  async onProfileModified(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
-    const identity = await this.findIdentity(event, context);
-    if (identity === null) return;
-    if (revokesProfile(event))
-      await inTransaction(this.dataSource, (manager) => forgetProfile(manager, identity));
-    else await outdateProfile(this.dataSource, identity);
+  onProfileModified(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
+    return this.withOwner(event, context, ({ manager, userId, identity }) =>
+      revokesProfile(event) ? forgetProfile(manager, userId, identity) : outdateProfile(manager, identity),
+    );
   }
 
   /** The person has withdrawn an authorization; the account stays. */
   @OnWechatEvent('user_authorization_revoke')
-  async onRevoked(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
-    const identity = await this.findIdentity(event, context);
-    if (identity === null) return;
-    await inTransaction(this.dataSource, async (manager) => {
-      const userId = revokesProfile(event)
-        ? await forgetProfile(manager, identity)
-        : await outdateProfile(manager, identity);
-      await this.endSessions(manager, identity, 'authorization_revoked');
-      await this.audit(manager, 'identity.authorization_revoked', { userId, identity, event, context });
+  onRevoked(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
+    return this.withOwner(event, context, async ({ manager, userId, identity }) => {
+      if (revokesProfile(event)) await forgetProfile(manager, userId, identity);
+      await this.sessions.endOfIdentity(manager, identity, 'authorization_revoked');
+      const detail = { appid: identity.appid, revokeInfo: event.RevokeInfo ?? null };
+      const { provider } = context;
+      await recordAudit(manager, { action: 'identity.authorization_revoked', userId, provider, detail });
     });
   }
 
   /** The person has closed the WeChat account: nobody can ever prove this identity again. */
   @OnWechatEvent('user_authorization_cancellation')
-  async onAccountClosed(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
-    const identity = await this.findIdentity(event, context);
-    if (identity === null) return;
-    await inTransaction(this.dataSource, async (manager) => {
-      await forgetProfile(manager, identity);
-      await this.endSessions(manager, identity, 'wechat_account_closed');
-      const removed = await removeIdentity(manager, identity);
-      if (removed?.wasLast === true)
-        await this.sessions.endAll(manager, removed.userId, 'wechat_account_closed');
-      await this.audit(manager, 'identity.account_closed', {
-        userId: removed?.userId ?? null,
-        identity,
-        event,
-        context,
-      });
+  onAccountClosed(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
+    return this.withOwner(event, context, async ({ manager, userId, identity }) => {
+      await forgetProfile(manager, userId, identity);
+      await this.sessions.endOfIdentity(manager, identity, 'wechat_account_closed');
+      const wasLast = await removeIdentity(manager, identity);
+      if (wasLast) await this.sessions.endAll(manager, userId, 'wechat_account_closed');
+      const { provider } = context;
+      const detail = { appid: identity.appid };
+      await recordAudit(manager, { action: 'identity.account_closed', userId, provider, detail });
     });
   }
 
-  private endSessions(manager: EntityManager, { appid, openid }: IdentityKey, reason: string): Promise<void> {
-    return this.sessions.endOfIdentity(manager, appid, openid, reason);
+  /** Runs `work` in a transaction that has locked the identity's user; not at all when nobody here has that identity. */
+  private async withOwner(
+    event: AuthorizationChange,
+    context: WechatEventContext,
+    work: (withdrawal: Withdrawal) => Promise<void>,
+  ): Promise<void> {
+    const identity = await this.findIdentity(event, context);
+    if (identity === null) return;
+    await inTransaction(this.dataSource, async (manager) => {
+      const userId = await lockOwner(manager, identity);
+      if (userId !== null) await work({ manager, userId, identity });
+    });
   }
 
   /** The identity that an event concerns, when the app is one of the row's. */
@@ -84,26 +96,6 @@ export class AuthorizationChanges {
     if (openid !== undefined && appid !== undefined && isOfRow) return { appid, openid };
     this.logger.warn(`a change of authorization for "${slug}" names no person or an app of another row`);
     return null;
-  }
-
-  private async audit(
-    manager: EntityManager,
-    action: string,
-    {
-      userId,
-      identity,
-      event,
-      context,
-    }: {
-      userId: string | null;
-      identity: IdentityKey;
-      event: AuthorizationChange;
-      context: WechatEventContext;
-    },
-  ): Promise<void> {
-    if (userId === null) return;
-    const detail = { appid: identity.appid, revokeInfo: event.RevokeInfo ?? null };
-    await recordAudit(manager, { action, userId, provider: context.provider, detail });
   }
 }
 
