@@ -77,6 +77,9 @@ const preparedFastify =
     return app;
   };
 
+const withoutMiddleware: Create = (module) =>
+  NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ skipMiddie: true }), quietOptions);
+
 const inTestingModule =
   (adapter?: () => FastifyAdapter): Create =>
   async (module: DynamicModule): Promise<INestApplication> => {
@@ -115,6 +118,7 @@ const hosts: [string, Create][] = [
         .use(insist),
     ),
   ],
+  ['Fastify without middleware', withoutMiddleware],
   ['Fastify in a testing module', inTestingModule(() => new FastifyAdapter())],
 ];
 
