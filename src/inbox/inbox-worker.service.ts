@@ -33,6 +33,9 @@ export class InboxWorker implements BeforeApplicationShutdown {
   private work: EventWork | undefined;
   private timer: NodeJS.Timeout | undefined;
   private ticking: Promise<void> = Promise.resolve();
+  private isTicking = false;
+  /** There may be more due than there was room for: whoever ends makes room. */
+  private isBehind = false;
   private trouble: string | undefined;
   private isStopping = false;
 
@@ -46,7 +49,10 @@ export class InboxWorker implements BeforeApplicationShutdown {
 
   /** Works on an event that the caller has leased. Never rejects; whatever failed is tried again later. */
   run(leased: LeasedEvent): Promise<InboxResult> {
-    const done = this.attempt(leased).finally(() => this.running.delete(leased.leaseToken));
+    const done = this.attempt(leased).finally(() => {
+      this.running.delete(leased.leaseToken);
+      if (this.isBehind && !this.isTicking) this.schedule(0);
+    });
     this.running.set(leased.leaseToken, { startedAt: performance.now(), done });
     return done;
   }
@@ -55,46 +61,55 @@ export class InboxWorker implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     clearTimeout(this.timer);
-    await this.ticking;
-    const all = Promise.all([...this.running.values()].map(({ done }) => done));
-    await Promise.race([all, delay(SHUTDOWN_MS, undefined, { ref: false })]);
+    await Promise.race([this.finishAll(), delay(SHUTDOWN_MS, undefined, { ref: false })]);
     if (this.running.size > 0) await this.inbox.release([...this.running.keys()]);
   }
 
+  private async finishAll(): Promise<void> {
+    await this.ticking;
+    await Promise.all([...this.running.values()].map(({ done }) => done));
+  }
+
   private schedule(milliseconds: number): void {
+    clearTimeout(this.timer);
+    if (this.isStopping) return;
     this.timer = setTimeout(() => {
-      this.ticking = this.tick().then((more) => {
-        if (!this.isStopping) this.schedule(more ? 0 : POLL_MS * (0.8 + Math.random() * 0.4));
-      });
+      this.ticking = this.tick();
     }, milliseconds);
     this.timer.unref();
   }
 
-  /** True when there may be more than there was room for. */
-  private async tick(): Promise<boolean> {
+  /** Waits for no handler: whatever they do, the leases of the others are renewed at every poll. */
+  private async tick(): Promise<void> {
+    this.isTicking = true;
     try {
-      await this.renew();
-      const room = ROOM - this.running.size;
-      if (room <= 0) return false;
-      const { leased, dead } = await this.inbox.takeDue(room);
-      for (const event of dead) this.mourn(event, 'lost with its replica');
-      const runs = leased.map((event) => this.run(event));
+      const room = ROOM - (await this.renew());
+      this.isBehind = room <= 0 || (await this.startDue(room)) === room;
       this.trouble = undefined;
-      if (leased.length < room) return false;
-      await Promise.race(runs);
-      return true;
     } catch (error) {
       const trouble = error instanceof Error ? error.message : String(error);
       if (trouble !== this.trouble) this.logger.warn(`cannot look for due events: ${trouble}`);
       this.trouble = trouble;
-      return false;
     }
+    this.isTicking = false;
+    this.schedule(POLL_MS * (0.8 + Math.random() * 0.4));
   }
 
-  private async renew(): Promise<void> {
+  /** How many events were due, of as many as there is room for. */
+  private async startDue(room: number): Promise<number> {
+    const { leased, dead } = await this.inbox.takeDue(room);
+    for (const event of dead) this.mourn(event, 'lost with its replica');
+    if (this.isStopping) await this.inbox.release(leased.map(({ leaseToken }) => leaseToken));
+    else for (const event of leased) void this.run(event);
+    return leased.length + dead.length;
+  }
+
+  /** Keeps what is being worked on, but for what is stuck; the number of what is kept. */
+  private async renew(): Promise<number> {
     const now = performance.now();
     const alive = [...this.running].filter(([, { startedAt }]) => now - startedAt < LONGEST_MS);
     if (alive.length > 0) await this.inbox.renew(alive.map(([token]) => token));
+    return alive.length;
   }
 
   private async attempt(leased: LeasedEvent): Promise<InboxResult> {
