@@ -54,6 +54,7 @@ import { AuthorizationChanges } from './webhook/authorization-changes.service.js
 import { EventHandlers } from './webhook/event-handlers.service.js';
 import { EventIntake } from './webhook/event-intake.service.js';
 import { OWN_EVENTS } from './webhook/own-events.js';
+import { PushTime } from './webhook/push-time.service.js';
 import { WebhookController } from './webhook/webhook.controller.js';
 import { Webhook } from './webhook/webhook.service.js';
 import { Users } from './users/users.service.js';
@@ -82,7 +83,7 @@ const follow = [
   FollowTokens,
   Follower,
 ];
-const webhook = [AuthorizationChanges, EventHandlers, EventIntake, Webhook];
+const webhook = [AuthorizationChanges, EventHandlers, EventIntake, PushTime, Webhook];
 const shared = [
   AnswerWriter,
   ProblemFilter,

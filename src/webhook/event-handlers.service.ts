@@ -36,12 +36,13 @@ export class EventHandlers implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
     const seen = new Set<unknown>();
-    this.handlers = wrappers.flatMap((wrapper) => {
+    const handlers = wrappers.flatMap((wrapper) => {
       const instance: unknown = wrapper.instance;
       if (seen.has(instance)) return [];
       seen.add(instance);
       return this.handlersOf(wrapper);
     });
+    this.handlers = withNamesOfTheirOwn(handlers);
   }
 
   /** True when somebody wants this event. */
@@ -92,6 +93,16 @@ export class EventHandlers implements OnApplicationBootstrap {
       return wanted.map((interest) => ({ name: `${name}(${interest.name})`, interest, call }));
     });
   }
+}
+
+/** Two classes of one name must not be taken for each other: the later gets a number, the same on every replica. */
+function withNamesOfTheirOwn(handlers: readonly Handler[]): Handler[] {
+  const seen = new Map<string, number>();
+  return handlers.map((handler) => {
+    const count = (seen.get(handler.name) ?? 0) + 1;
+    seen.set(handler.name, count);
+    return count === 1 ? handler : { ...handler, name: `${handler.name}#${count}` };
+  });
 }
 
 function isWanted({ name, provider }: EventInterest, slug: string, event: VerifiedEvent): boolean {

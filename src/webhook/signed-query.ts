@@ -16,9 +16,14 @@ const WINDOW_SECONDS = 300;
 export function readQuery(query: RawQuery, now: number): QueryToVerify {
   const timestamp = readText(query, 'timestamp', /^\d{10}$/);
   const nonce = readText(query, 'nonce', /^[\x21-\x7e]{1,128}$/);
-  if (Math.abs(now / 1000 - Number(timestamp)) > WINDOW_SECONDS)
+  if (!isInWindow(timestamp, now))
     throw forged(`timestamp is ${Math.round(now / 1000 - Number(timestamp))} s old: is the clock right?`);
   return { timestamp, nonce };
+}
+
+/** True for a timestamp in seconds that is close enough to `now` in milliseconds. */
+export function isInWindow(timestamp: string, now: number): boolean {
+  return Math.abs(now / 1000 - Number(timestamp)) <= WINDOW_SECONDS;
 }
 
 /** A parameter given once, of this form. @throws IamError `webhook_signature_invalid` */

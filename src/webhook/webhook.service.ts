@@ -13,6 +13,7 @@ import { EventIntake, type ReceivedEvent } from './event-intake.service.js';
 import { toInboxEvent } from './inbox-event.js';
 import { invalidMessage } from './message-fields.js';
 import type { PassiveReply } from './passive-reply.js';
+import { PushTime } from './push-time.service.js';
 import { renderEnvelope, renderReply } from './render-reply.js';
 import { forged } from './signed-query.js';
 import { toVerifiedEvent, type VerifiedEvent } from './verified-event.js';
@@ -26,6 +27,7 @@ export class Webhook {
   constructor(
     private readonly providers: IdentityProviders,
     private readonly intake: EventIntake,
+    private readonly time: PushTime,
     private readonly clock: Clock,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
   ) {}
@@ -33,7 +35,10 @@ export class Webhook {
   /** Echoes `echostr` as it is: WeChat compares bytes. */
   async handshake(slug: string, { query }: IamRequest): Promise<Answer> {
     const provider = await this.find(slug);
-    return answer('text/plain', verifyHandshake(query, configurationOf(provider), this.clock.now()));
+    return answer(
+      'text/plain',
+      verifyHandshake(query, configurationOf(provider), await this.time.now(query)),
+    );
   }
 
   /** Answers once the event is committed; an answer other than 2xx makes WeChat try again, twice. */
@@ -41,7 +46,7 @@ export class Webhook {
     const receivedAt = this.clock.now();
     const provider = await this.find(slug);
     if (rawBody === null) throw invalidMessage('the body did not reach us as it was sent');
-    const push = verifyPush({ query, body: rawBody }, configurationOf(provider), receivedAt);
+    const push = verifyPush({ query, body: rawBody }, configurationOf(provider), await this.time.now(query));
     const event = toVerifiedEvent(push.fields);
     if (event === null) {
       this.logger.log(
