@@ -44,7 +44,9 @@ describe('the limit on QR codes of one address', () => {
 
     expect(statuses(replies)).toEqual({ 200: PER_MINUTE, 429: 10 });
     expect(created).toBe(PER_MINUTE);
-    expect(counters.map(({ points }) => points)).toEqual(expect.arrayContaining([PER_MINUTE, PER_MINUTE + 10]));
+    expect(counters.map(({ points }) => points)).toEqual(
+      expect.arrayContaining([PER_MINUTE, PER_MINUTE + 10]),
+    );
     for (const reply of refused) {
       expect(reply.json()).toMatchObject({ error: 'slow_down' });
       expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
