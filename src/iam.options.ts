@@ -36,6 +36,11 @@ export interface IamRateLimits {
    */
   readonly qrPerAddressAndMinute?: number;
   /**
+   * By one client address in one day, so that a few of them cannot use up an account's codes.
+   * @default 2000
+   */
+  readonly qrPerAddressAndDay?: number;
+  /**
    * For one Official Account in one day; WeChat makes 100,000 and the rest is the host's own.
    * @default 90000
    */
@@ -96,7 +101,7 @@ export interface IamOptions {
   /**
    * Limits on QR codes, counted in PostgreSQL over all replicas; `off` for load tests. Behind a proxy the host must tell
    * Express or Fastify to trust it, or every visitor has the proxy's address.
-   * @default { qrPerAddressAndMinute: 60, qrPerAccountAndDay: 90000 }
+   * @default { qrPerAddressAndMinute: 60, qrPerAddressAndDay: 2000, qrPerAccountAndDay: 90000 }
    */
   readonly rateLimits?: 'off' | IamRateLimits;
   /**

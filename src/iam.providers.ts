@@ -29,6 +29,7 @@ import { IdentityProviders } from './identity-providers/identity-providers.servi
 import { InboxWorker } from './inbox/inbox-worker.service.js';
 import { Inbox } from './inbox/inbox.service.js';
 import { FollowLogins } from './logins/follow-logins.service.js';
+import { FollowScans } from './logins/follow-scans.service.js';
 import { LoginWatch } from './logins/login-watch.service.js';
 import { Logins } from './logins/logins.service.js';
 import { Redemption } from './logins/redemption.service.js';
@@ -100,6 +101,7 @@ const state = [
   Inbox,
   InboxWorker,
   FollowLogins,
+  FollowScans,
   LoginWatch,
   RateLimits,
   IdentityProviders,

@@ -27,7 +27,12 @@ export interface ResolvedIamOptions {
   readonly profileFreshness: number;
   readonly loginLifetime: number;
   readonly rateLimits:
-    'off' | { readonly qrPerAddressAndMinute: number; readonly qrPerAccountAndDay: number };
+    | 'off'
+    | {
+        readonly qrPerAddressAndMinute: number;
+        readonly qrPerAddressAndDay: number;
+        readonly qrPerAccountAndDay: number;
+      };
   readonly siteName: string;
   readonly hooks: Type<IamHooks> | undefined;
 }

@@ -78,6 +78,7 @@ const optionsSchema = z.strictObject({
         z.literal('off'),
         z.strictObject({
           qrPerAddressAndMinute: z.number().int().min(1).default(60),
+          qrPerAddressAndDay: z.number().int().min(1).default(2_000),
           qrPerAccountAndDay: z.number().int().min(1).max(100_000).default(90_000),
         }),
       ],
@@ -204,6 +205,6 @@ function isLoopback(url: string): boolean {
     hostname === 'localhost' ||
     hostname.endsWith('.localhost') ||
     hostname === '[::1]' ||
-    hostname.startsWith('127.')
+    /^127(\.\d{1,3}){3}$/.test(hostname)
   );
 }

@@ -25,6 +25,8 @@ export interface AuditSource {
   readonly userId?: string;
   readonly sessionId?: string;
   readonly provider?: string;
+  /** A jsonb expression whose members join the caller's. */
+  readonly detail?: string;
 }
 
 /** `INSERT INTO iam.audit_log` whose nine values start at parameter `$first`; composes into a larger statement. */
@@ -33,7 +35,8 @@ export function auditInsertSql(first: number, source: AuditSource = {}): string 
   return `INSERT INTO iam.audit_log (id, action, user_id, session_id, client_id, provider, ip, user_agent, detail)
     SELECT ${value(0, 'uuid')}, ${value(1, 'text')},
            COALESCE(${value(2, 'uuid')}, ${source.userId ?? 'NULL'}), COALESCE(${value(3, 'uuid')}, ${source.sessionId ?? 'NULL'}),
-           ${value(4, 'text')}, COALESCE(${value(5, 'text')}, ${source.provider ?? 'NULL'}), ${value(6, 'text')}, ${value(7, 'text')}, ${value(8, 'jsonb')}
+           ${value(4, 'text')}, COALESCE(${value(5, 'text')}, ${source.provider ?? 'NULL'}), ${value(6, 'text')}, ${value(7, 'text')},
+           ${value(8, 'jsonb')} || ${source.detail ?? `'{}'`}
     ${source.from === undefined ? '' : `FROM ${source.from}`}`;
 }
 

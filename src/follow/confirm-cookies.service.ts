@@ -9,6 +9,8 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js
 type Cookies = Readonly<Record<string, string | undefined>>;
 
 const MAX_AGE_SECONDS = 600;
+/** Journeys under way besides the newest; more taps on the link drop the oldest. */
+const MAX_EARLIER = 3;
 
 /** A phone on its way through Official Account OAuth. */
 const journeySchema = z.object({
@@ -39,12 +41,12 @@ export class ConfirmCookies {
     this.prefix = options.isHttps ? '__Host-iam-' : 'iam-';
   }
 
-  startJourney(journey: Omit<ConfirmJourney, 'until'>): string {
-    return this.write(
-      this.journeyName(journey.state),
-      { ...journey, until: this.until() },
-      `journey/${journey.state}`,
-    );
+  /** The cookie of a new journey, which drops all but the last few before it. */
+  startJourney(journey: Omit<ConfirmJourney, 'until'>, present: Cookies): string[] {
+    const name = this.journeyName(journey.state);
+    const started = this.write(name, { ...journey, until: this.until() }, `journey/${journey.state}`);
+    const earlier = Object.keys(present).filter((each) => each.startsWith(`${this.prefix}way-`));
+    return [started, ...earlier.slice(0, -MAX_EARLIER).map((each) => this.clear(each))];
   }
 
   findJourney(state: string, cookies: Cookies): ConfirmJourney | null {
@@ -61,6 +63,16 @@ export class ConfirmCookies {
 
   findProof(loginId: string, cookies: Cookies): ConfirmProof | null {
     return this.read(proofSchema, cookies[this.proofName(loginId)], `proof/${loginId}`);
+  }
+
+  private clear(name: string): string {
+    return serialize(name, '', {
+      httpOnly: true,
+      secure: this.options.isHttps,
+      sameSite: 'lax',
+      path: '/',
+      maxAge: 0,
+    });
   }
 
   private until(): number {
@@ -98,7 +110,8 @@ export class ConfirmCookies {
       const content = schema.parse(json);
       return content.until > this.clock.now() ? content : null;
     } catch (error) {
-      if (error instanceof SealError) return null;
+      if (error instanceof SealError || error instanceof z.ZodError || error instanceof SyntaxError)
+        return null;
       throw error;
     }
   }

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { constantTimeEqual } from '../crypto/constant-time.js';
 import { Mac } from '../crypto/mac.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { redirect, type Answer } from '../http/answer.js';
@@ -13,6 +12,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { followStateOf, type FollowLogin } from '../logins/follow-login.js';
 import { FollowLogins } from '../logins/follow-logins.service.js';
+import { FollowScans } from '../logins/follow-scans.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
@@ -47,6 +47,7 @@ export class Confirm {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly providers: IdentityProviders,
     private readonly follows: FollowLogins,
+    private readonly scans: FollowScans,
     private readonly watch: LoginWatch,
     private readonly strategies: WechatStrategies,
     private readonly gateway: WechatGateway,
@@ -65,7 +66,7 @@ export class Confirm {
     const token = typeof request.query['login'] === 'string' ? request.query['login'] : '';
     const { login, provider, app } = await this.find(slug, token);
     const proof = this.cookies.findProof(login.id, request.cookies);
-    if (proof === null) return this.askWechat(provider, app, login.id);
+    if (proof === null) return this.askWechat(provider, app, { loginId: login.id, present: request.cookies });
     return this.page(login, token, proof.openid, request);
   }
 
@@ -74,13 +75,13 @@ export class Confirm {
     const { login: token, csrf, decision, number } = parseInput(decisionBody, request.body);
     const { login } = await this.find(slug, token);
     const proof = this.cookies.findProof(login.id, request.cookies);
-    const isOurs = proof !== null && constantTimeEqual(csrf, this.csrfOf(login.id, proof.openid));
+    const isOurs = proof !== null && this.csrf.verify(csrfMessage(login.id, proof.openid), csrf);
     if (!isOurs || !this.isOwnOrigin(request))
       throw new IamError('origin_forbidden', 'not sent from our own confirm page');
     const outcome =
       decision === 'confirm' && login.confirmation === 'number'
-        ? await this.follows.decideByNumber(login, proof.openid, number ?? '', request.origin)
-        : await this.follows.decide(
+        ? await this.scans.decideByNumber(login, proof.openid, number ?? '', request.origin)
+        : await this.scans.decide(
             login,
             proof.openid,
             decision === 'confirm' ? 'confirmed' : 'denied',
@@ -108,7 +109,7 @@ export class Confirm {
   private async askWechat(
     provider: IdentityProvider,
     { appid }: WechatApp,
-    loginId: string,
+    { loginId, present }: { readonly loginId: string; readonly present: IamRequest['cookies'] },
   ): Promise<Answer> {
     const state = randomAlphanumeric(43);
     const url = await this.strategies.authorizeUrl(
@@ -116,7 +117,7 @@ export class Confirm {
       { method: 'mp', appid, state },
       { callbackURL: this.urls.endpoint(`confirm/${provider.slug}`), scope: 'snsapi_base' },
     );
-    return redirect(url, 302, [this.cookies.startJourney({ loginId, state, appid })]);
+    return redirect(url, 302, this.cookies.startJourney({ loginId, state, appid }, present));
   }
 
   private arriveOnce(slug: string, state: string, request: IamRequest): Promise<Answer> {
@@ -174,11 +175,15 @@ export class Confirm {
   }
 
   private csrfOf(loginId: string, openid: string): string {
-    return this.csrf.sign(`${loginId}/${openid}`) ?? '';
+    return this.csrf.sign(csrfMessage(loginId, openid)) ?? '';
   }
 
   /** Browsers send `Origin` with a POST; where one does, it must be ours. */
   private isOwnOrigin({ requestOrigin }: IamRequest): boolean {
     return requestOrigin === undefined || requestOrigin === this.options.publicUrl;
   }
+}
+
+function csrfMessage(loginId: string, openid: string): string {
+  return `${loginId}/${openid}`;
 }

@@ -30,9 +30,13 @@ export class FollowProof {
   async consume(loginId: string, provider: IdentityProvider, subject: Subject): Promise<void> {
     const login = await this.follows.find(loginId);
     if (login === null || !isConfirmed(login)) throw new IamError('follow_required', 'the scan is over');
-    const { unionid } = await this.follower.subjectOf(login, provider);
-    if (unionid !== null && subject.unionid !== null && unionid !== subject.unionid) {
-      throw new IamError('follow_required', 'the person at the Open Platform is not the one who followed');
+    const { subject: follower, follows } = await this.follower.read(login, provider);
+    if (!follows) throw new IamError('follow_required', 'the scanner does not follow any more');
+    if (follower.unionid !== subject.unionid) {
+      throw new IamError(
+        'follow_required',
+        'not the person who followed, as far as unionids tell (is the account bound?)',
+      );
     }
     if (!(await this.follows.consume(loginId))) throw new IamError('follow_required', 'the proof was used');
   }

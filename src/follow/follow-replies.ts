@@ -1,4 +1,4 @@
-import type { ScanOutcome } from '../logins/follow-logins.service.js';
+import type { ScanOutcome } from '../logins/follow-scans.service.js';
 import type { NumberOutcome } from '../logins/judge-number.js';
 
 /** What the Official Account answers in the chat. A push names no language, so both are there. */

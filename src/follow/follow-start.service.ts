@@ -66,7 +66,8 @@ export class FollowStart {
     const app = officialAccountOf(provider);
     await this.checkLimits(app, request);
     const { loginId, scene, userCode } = await this.follows.start({ ...request, provider, appid: app.appid });
-    const content = await this.createQrCode(app, scene, loginId);
+    const login = { id: loginId, provider: provider.slug, client_id: request.clientId };
+    const content = await this.createQrCode(app, scene, login);
     this.beginWatch({ loginId, userCode }, provider, request);
     return this.toStarted(loginId, userCode, content, provider);
   }
@@ -74,17 +75,22 @@ export class FollowStart {
   private async checkLimits({ appid }: WechatApp, { origin }: FollowRequest): Promise<void> {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return;
-    const { qrPerAddressAndMinute, qrPerAccountAndDay } = rateLimits;
+    const { qrPerAddressAndMinute, qrPerAddressAndDay, qrPerAccountAndDay } = rateLimits;
     const address = networkOf(origin.ip ?? 'unknown');
     await this.limits.consume('qr:address', address, { points: qrPerAddressAndMinute, seconds: MINUTE });
+    await this.limits.consume('qr:address:day', address, { points: qrPerAddressAndDay, seconds: DAY });
     await this.limits.consume('qr:account', appid, { points: qrPerAccountAndDay, seconds: DAY });
   }
 
-  private async createQrCode(app: WechatApp, scene: string, loginId: string): Promise<string> {
+  private async createQrCode(
+    app: WechatApp,
+    scene: string,
+    login: Parameters<FollowLogins['fail']>[0],
+  ): Promise<string> {
     try {
       return await this.gateway.createSceneQrCode(app, scene, QR_SECONDS);
     } catch (thrown) {
-      await this.follows.fail(loginId, toIamError(thrown).code);
+      await this.follows.fail(login, toIamError(thrown).code);
       throw thrown;
     }
   }
@@ -138,8 +144,14 @@ export class FollowStart {
   }
 }
 
-function officialAccountOf({ slug, mp, qr }: IdentityProvider): WechatApp {
+/** The account whose code is shown, if its row has what comes after the scan too. */
+function officialAccountOf({ slug, mp, open, qr }: IdentityProvider): WechatApp {
   if (mp === null) throw new IamError('wechat_mp_not_configured', `"${slug}" has no Official Account`);
   if (!qr.enabled) throw new IamError('method_unavailable', `"${slug}" has its QR code switched off`);
+  if (qr.loginWith === 'open' && open === null)
+    throw new IamError(
+      'wechat_open_not_configured',
+      `"${slug}" goes on to an Open Platform app that it does not have`,
+    );
   return mp;
 }

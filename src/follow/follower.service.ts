@@ -1,11 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { IamError } from '../iam.error.js';
+import { toIamError } from '../http/to-iam-error.js';
+import { errorCatalogue, IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { FollowLogin } from '../logins/follow-login.js';
 import { FollowLogins } from '../logins/follow-logins.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
+
+/** The scanner of a login, and whether they still follow. Who leaves after the confirmation has confirmed all the same. */
+export interface ReadFollower {
+  readonly subject: Subject;
+  readonly follows: boolean;
+}
 
 /** Turns the openid of a confirmed scan into a user. */
 @Injectable()
@@ -21,33 +28,47 @@ export class Follower {
   /** Resolves the follower of a confirmed login, whose row then says `authenticated`; parallel polls share the work. */
   async identify(login: FollowLogin, provider: IdentityProvider): Promise<void> {
     if (login.status === 'authenticated') return;
-    const running =
-      this.running.get(login.id) ??
-      this.resolve(login, provider).finally(() => this.running.delete(login.id));
+    const running = this.running.get(login.id) ?? this.resolveOnce(login, provider);
     this.running.set(login.id, running);
     await running;
   }
 
+  /** What this person may not do ends the login; what failed for another reason may be tried again. */
+  private async resolveOnce(login: FollowLogin, provider: IdentityProvider): Promise<void> {
+    try {
+      await this.resolve(login, provider);
+    } catch (thrown) {
+      const error = toIamError(thrown);
+      if (errorCatalogue[error.code].status < 500) await this.follows.fail(login, error.code);
+      throw error;
+    } finally {
+      this.running.delete(login.id);
+    }
+  }
+
   /** What WeChat knows of the follower: the unionid is in no event, so it is fetched before anything is linked. */
-  async subjectOf(login: FollowLogin, provider: IdentityProvider): Promise<Subject> {
+  async read(login: FollowLogin, provider: IdentityProvider): Promise<ReadFollower> {
     const { mp, slug, unionScope } = provider;
     if (mp?.appid !== login.appid)
       throw new IamError('provider_misconfigured', `"${slug}" has another Official Account by now`);
     if (login.openid === null) throw new IamError('internal_error', 'a scanned login has its scanner');
-    const { unionid } = await this.gateway.readFollower(mp, login.openid);
-    return {
+    const { follows, unionid } = await this.gateway.readFollower(mp, login.openid);
+    const { appid } = mp;
+    const { openid } = login;
+    const subject = {
       provider: slug,
       appKind: 'mp',
-      appid: mp.appid,
-      openid: login.openid,
+      appid,
+      openid,
       unionScope,
       unionid,
       profile: null,
-    };
+    } as const;
+    return { subject, follows };
   }
 
   private async resolve(login: FollowLogin, provider: IdentityProvider): Promise<void> {
-    const subject = await this.subjectOf(login, provider);
+    const { subject } = await this.read(login, provider);
     await this.users.resolve(subject, {
       signUp: provider.signUp,
       record: (executor, resolution) => this.follows.authenticate(executor, login, { subject, resolution }),

@@ -3,7 +3,8 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
-import { FollowLogins, type ScanOutcome } from '../logins/follow-logins.service.js';
+import { FollowScans, type ScanOutcome } from '../logins/follow-scans.service.js';
+import { isOurScene } from '../logins/scene.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import type { OwnEventOutcome, OwnEvents } from '../webhook/own-events.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/verified-event.js';
@@ -18,7 +19,7 @@ import { FollowTokens } from './follow-tokens.service.js';
 export class FollowOwnEvents implements OwnEvents {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly follows: FollowLogins,
+    private readonly scans: FollowScans,
     private readonly watch: LoginWatch,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
@@ -32,21 +33,21 @@ export class FollowOwnEvents implements OwnEvents {
     const appid = provider.mp?.appid;
     if (appid === undefined) return null;
     const scene = sceneOf(event);
-    if (scene !== null && this.follows.isOurScene(scene)) return this.scan(appid, scene, stored);
+    if (scene !== null && isOurScene(scene)) return this.scan(appid, scene, stored);
     return eventName(event) === 'text' ? this.number(appid, event.Content ?? '', stored) : null;
   }
 
   private async scan(appid: string, scene: string, stored: InboxEvent): Promise<OwnEventOutcome> {
-    const scan = await this.follows.scan(appid, scene, stored);
+    const scan = await this.scans.scan(appid, scene, stored);
     if (scan !== null) this.watch.hint(scan.loginId);
     const link = scan === null ? '' : this.confirmUrl(scan);
     return { reply: { type: 'text', content: scanReply(scan, this.options.siteName, link) } };
   }
 
   private async number(appid: string, text: string, stored: InboxEvent): Promise<OwnEventOutcome | null> {
-    const answered = await this.follows.answerNumber(appid, text.trim(), stored);
+    const answered = await this.scans.answerNumber(appid, text.trim(), stored);
     if (answered === null) return null;
-    this.watch.hint(answered.loginId);
+    if (answered.loginId !== null) this.watch.hint(answered.loginId);
     return { reply: { type: 'text', content: numberReply(answered.outcome, this.options.siteName) } };
   }
 

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -9,11 +9,17 @@ import { WechatHttp } from '../wechat/wechat-http.js';
 
 const qrCodeAnswer = z.object({ url: z.string().min(1).max(1024) });
 const unionid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
-const followerAnswer = z.object({ unionid: unionid.optional() });
+const followerAnswer = z.object({ subscribe: z.number().optional(), unionid: unionid.optional() });
+
+/** What WeChat says of somebody who scanned. */
+export interface FollowerAnswer {
+  readonly follows: boolean;
+  readonly unionid: string | null;
+}
 
 /** This application's one way to WeChat: its connections are closed with the module. */
 @Injectable()
-export class WechatGateway implements OnModuleDestroy {
+export class WechatGateway implements OnApplicationShutdown {
   readonly http: WechatHttp;
   readonly sns: WechatSns;
   readonly baseTokens: BaseTokens;
@@ -36,13 +42,14 @@ export class WechatGateway implements OnModuleDestroy {
   }
 
   /** What WeChat says of a follower (protocol E.4): since 2021 the unionid and no profile. */
-  async readFollower(app: WechatApp, openid: string): Promise<{ readonly unionid: string | null }> {
+  async readFollower(app: WechatApp, openid: string): Promise<FollowerAnswer> {
     const call = { path: '/cgi-bin/user/info', query: { openid, lang: 'zh_CN' }, repeatable: true };
     const answer = await this.baseTokens.call(app, call, followerAnswer);
-    return { unionid: answer.unionid ?? null };
+    return { follows: answer.subscribe !== 0, unionid: answer.unionid ?? null };
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** Not before the server has stopped: requests under way still ask WeChat. */
+  async onApplicationShutdown(): Promise<void> {
     await this.http.close();
   }
 }

@@ -28,6 +28,12 @@ export interface InboxState {
   readonly leaseSeconds?: number;
 }
 
+/** SQL that a larger statement puts in place of a parameter: a condition for storing at all, and the result. */
+export interface InboxInsertParts {
+  readonly where?: string;
+  readonly result?: string;
+}
+
 /** How many parameters `inboxInsertSql` takes. */
 export const INBOX_PARAMETERS = 12;
 
@@ -35,14 +41,17 @@ export const INBOX_PARAMETERS = 12;
  * `INSERT INTO iam.webhook_events … RETURNING id` whose parameters start at `$first`; composes into a larger statement.
  * No row comes back for an event that is there already.
  */
-export function inboxInsertSql(first: number): string {
+export function inboxInsertSql(first: number, parts: InboxInsertParts = {}): string {
   const value = (index: number, type: string) => `$${first + index}::${type}`;
+  const given = value(8, 'jsonb');
+  const result = parts.result === undefined ? given : `COALESCE(${given}, ${parts.result})`;
   return `INSERT INTO iam.webhook_events
       (id, provider, dedupe_key, event, openid, event_at, message, status, result, lease_token, lease_until,
        replay_key)
     SELECT ${value(0, 'uuid')}, ${value(1, 'text')}, ${value(2, 'text')}, ${value(3, 'text')}, ${value(4, 'text')},
-           ${value(5, 'timestamptz')}, ${value(6, 'jsonb')}, ${value(7, 'text')}, ${value(8, 'jsonb')}, ${value(9, 'uuid')},
+           ${value(5, 'timestamptz')}, ${value(6, 'jsonb')}, ${value(7, 'text')}, ${result}, ${value(9, 'uuid')},
            now() + make_interval(secs => ${value(10, 'double precision')}), ${value(11, 'text')}
+    ${parts.where === undefined ? '' : `WHERE ${parts.where}`}
     ON CONFLICT (dedupe_key) DO NOTHING
     RETURNING id`;
 }

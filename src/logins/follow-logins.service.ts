@@ -5,35 +5,26 @@ import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
-import { randomAlphanumeric } from '../crypto/random.js';
 import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import type { IamErrorCode } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { inboxParameters, type InboxEvent } from '../inbox/inbox-statements.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
+import { newScene } from './scene.js';
 import { followLoginRow, type FollowLogin } from './follow-login.js';
 import {
-  answerNumberSql,
   authenticateFollowSql,
   changedFollowsSql,
   consumeFollowSql,
-  decideByNumberSql,
-  decideSql,
   failFollowSql,
   followsSql,
-  numberTargetSql,
-  scanSql,
   startFollowSql,
 } from './follow-statements.js';
-import { judgeNumber, type AnsweredNumber, type NumberOutcome } from './judge-number.js';
 
 /** Life of a QR code, in seconds. */
 export const QR_SECONDS = 300;
 
-/** Marks a scene as ours among those of the host; with 43 random characters it stays under WeChat's 64. */
-const SCENE_TAG = 'iam:';
 const CODE_SECONDS = 60;
 
 /** Who asks for a QR code. */
@@ -47,32 +38,7 @@ export interface FollowStart {
   readonly origin: RequestOrigin;
 }
 
-/** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
-export interface ScanOutcome {
-  readonly loginId: string;
-  /** The row at which the login was started. */
-  readonly provider: string;
-  readonly outcome: 'owned' | 'taken' | 'over';
-  readonly status: string;
-  readonly confirmation: 'tap' | 'number' | 'none';
-}
-
-const scanRow = z.object({
-  id: z.string(),
-  provider: z.string(),
-  status: z.string(),
-  outcome: z.enum(['owned', 'taken', 'over']),
-  confirmation: z.enum(['tap', 'number', 'none']),
-});
 const idRow = z.object({ id: z.string() });
-const numberTarget = z.object({
-  id: z.string(),
-  provider: z.string(),
-  user_code: z.string(),
-  number_tries: z.number(),
-});
-const numberResult = z.object({ result: z.object({ number: z.enum(['confirmed', 'wrong', 'denied']) }) });
-
 /** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
 @Injectable()
 export class FollowLogins {
@@ -83,7 +49,7 @@ export class FollowLogins {
     start: FollowStart,
   ): Promise<{ readonly loginId: string; readonly scene: string; readonly userCode: string }> {
     const loginId = uuidv7();
-    const scene = `${SCENE_TAG}${randomAlphanumeric(43)}`;
+    const scene = newScene();
     const userCode = String(randomInt(10_000)).padStart(4, '0');
     await this.dataSource.query(startFollowSql, [
       loginId,
@@ -102,89 +68,11 @@ export class FollowLogins {
     return { loginId, scene, userCode };
   }
 
-  /** True for a scene of ours; the others are the host's. */
-  isOurScene(scene: string): boolean {
-    return scene.startsWith(SCENE_TAG);
-  }
-
-  /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
-  async scan(appid: string, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
-    const row = await queryRow(this.dataSource, scanRow, scanSql, [
-      ...inboxParameters(event, { status: 'done' }),
-      sha256(scene),
-      appid,
-      event.openid,
-      ...auditParameters({ action: 'login.scanned', detail: { openid: event.openid } }),
-    ]);
-    if (row === null) return null;
-    const { id: loginId, ...outcome } = row;
-    return { loginId, ...outcome };
-  }
-
-  /** Takes a typed number for the login that this follower scanned. Null: none waits for a number, or this is none. */
-  async answerNumber(appid: string, text: string, event: InboxEvent): Promise<AnsweredNumber | null> {
-    if (!/^\d{4}$/.test(text)) return null;
-    const target = await queryRow(this.dataSource, numberTarget, numberTargetSql, [appid, event.openid]);
-    if (target === null) return null;
-    const outcome = judgeNumber(target, text);
-    const status = outcome === 'wrong' ? 'scanned' : outcome;
-    const stored = await queryRow(this.dataSource, numberResult, answerNumberSql, [
-      ...inboxParameters(event, { status: 'done', result: { number: outcome } }),
-      target.id,
-      target.number_tries,
-      status,
-      ...auditParameters({
-        action: `login.number_${outcome}`,
-        provider: target.provider,
-        detail: { openid: event.openid },
-      }),
-    ]);
-    return { loginId: target.id, outcome: stored?.result.number ?? outcome };
-  }
-
-  /** The phone's decision, by the scanner alone and once; false when there was nothing left to decide. */
-  async decide(
-    login: Pick<FollowLogin, 'id' | 'provider'>,
-    openid: string,
-    decision: 'confirmed' | 'denied',
-    origin: RequestOrigin,
-  ): Promise<boolean> {
-    const row = await queryRow(this.dataSource, idRow, decideSql, [
-      login.id,
-      openid,
-      decision,
-      ...auditParameters({
-        action: `login.${decision}`,
-        provider: login.provider,
-        origin,
-        detail: { openid },
-      }),
-    ]);
-    return row !== null;
-  }
-
-  /** As `decide`, where agreeing takes the number that the PC shows; after three wrong ones the login is denied. */
-  async decideByNumber(
-    login: FollowLogin,
-    openid: string,
-    text: string,
-    origin: RequestOrigin,
-  ): Promise<NumberOutcome> {
-    const { id, provider, number_tries } = login;
-    const outcome = judgeNumber(login, text);
-    const row = await queryRow(this.dataSource, idRow, decideByNumberSql, [
-      id,
-      openid,
-      number_tries,
-      outcome === 'wrong' ? 'scanned' : outcome,
-      ...auditParameters({ action: `login.number_${outcome}`, provider, origin, detail: { openid } }),
-    ]);
-    return row === null ? 'wrong' : outcome;
-  }
-
-  /** WeChat gave no QR code. */
-  async fail(loginId: string, error: IamErrorCode): Promise<void> {
-    await this.dataSource.query(failFollowSql, [loginId, error]);
+  /** Ends a login for good: WeChat gave no QR code, or the follower may not sign in. */
+  async fail(login: Pick<FollowLogin, 'id' | 'provider' | 'client_id'>, error: IamErrorCode): Promise<void> {
+    const { id, provider, client_id: clientId } = login;
+    const entry = { action: 'login.failed', provider, clientId, detail: { method: 'follow', error } };
+    await this.dataSource.query(failFollowSql, [id, error, ...auditParameters(entry)]);
   }
 
   /** The logins with these ids, as they stand; one round trip however many. */

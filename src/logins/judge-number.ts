@@ -5,7 +5,8 @@ export type NumberOutcome = 'confirmed' | 'wrong' | 'denied';
 
 /** A typed number and the login it was typed for. */
 export interface AnsweredNumber {
-  readonly loginId: string;
+  /** Null when the delivery is a repetition and the login waits no more. */
+  readonly loginId: string | null;
   readonly outcome: NumberOutcome;
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   askForQrCode,
   confirmLink,
@@ -94,6 +95,7 @@ describe('a person signs in on a PC by following', () => {
     await scanAndFollow(world, li, device.qr);
     await decideOnPhone(world, li, 'confirm');
 
+    await delay(1_100);
     const replies = await Promise.all(Array.from({ length: 20 }, () => poll(world.url, device)));
 
     expect(replies.filter((reply) => reply.status === 200)).toHaveLength(1);

@@ -1,0 +1,107 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
+import { sha256 } from '../crypto/hash.js';
+import { queryRow } from '../database/query-rows.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { inboxParameters, type InboxEvent } from '../inbox/inbox-statements.js';
+import type { FollowLogin } from './follow-login.js';
+import { judgeNumber, type AnsweredNumber, type NumberOutcome } from './judge-number.js';
+import { answerNumberSql, decideByNumberSql, decideSql, scanSql } from './scan-statements.js';
+
+/** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
+export interface ScanOutcome {
+  readonly loginId: string;
+  /** The row at which the login was started. */
+  readonly provider: string;
+  readonly outcome: 'owned' | 'taken' | 'over';
+  readonly status: string;
+  readonly confirmation: 'tap' | 'number' | 'none';
+}
+
+const scanRow = z.object({
+  id: z.string(),
+  provider: z.string(),
+  status: z.string(),
+  outcome: z.enum(['owned', 'taken', 'over']),
+  confirmation: z.enum(['tap', 'number', 'none']),
+});
+const idRow = z.object({ id: z.string() });
+const numberRow = z.object({
+  id: z.string().nullable(),
+  outcome: z.enum(['confirmed', 'wrong', 'denied']).nullable(),
+});
+
+/** What phones do to device authorizations: scan, type a number, confirm, decline. */
+@Injectable()
+export class FollowScans {
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
+  async scan(appid: string, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
+    const row = await queryRow(this.dataSource, scanRow, scanSql, [
+      ...inboxParameters(event, { status: 'done' }),
+      sha256(scene),
+      appid,
+      event.openid,
+      ...auditParameters({ action: 'login.scanned', detail: { openid: event.openid } }),
+    ]);
+    if (row === null) return null;
+    const { id: loginId, ...outcome } = row;
+    return { loginId, ...outcome };
+  }
+
+  /** Takes a typed number for the login that this follower scanned: one round trip. Null: the text is not for us. */
+  async answerNumber(appid: string, text: string, event: InboxEvent): Promise<AnsweredNumber | null> {
+    if (!/^\d{4}$/.test(text)) return null;
+    const row = await queryRow(this.dataSource, numberRow, answerNumberSql, [
+      ...inboxParameters(event, { status: 'done' }),
+      appid,
+      event.openid,
+      text,
+      ...auditParameters({ action: 'login.number_typed', detail: { openid: event.openid } }),
+    ]);
+    return row?.outcome == null ? null : { loginId: row.id, outcome: row.outcome };
+  }
+
+  /** The phone's decision, by the scanner alone and once; false when there was nothing left to decide. */
+  async decide(
+    login: Pick<FollowLogin, 'id' | 'provider'>,
+    openid: string,
+    decision: 'confirmed' | 'denied',
+    origin: RequestOrigin,
+  ): Promise<boolean> {
+    const row = await queryRow(this.dataSource, idRow, decideSql, [
+      login.id,
+      openid,
+      decision,
+      ...auditParameters({
+        action: `login.${decision}`,
+        provider: login.provider,
+        origin,
+        detail: { openid },
+      }),
+    ]);
+    return row !== null;
+  }
+
+  /** As `decide`, where agreeing takes the number that the PC shows; after three wrong ones the login is denied. */
+  async decideByNumber(
+    login: FollowLogin,
+    openid: string,
+    text: string,
+    origin: RequestOrigin,
+  ): Promise<NumberOutcome> {
+    const { id, provider, number_tries } = login;
+    const outcome = judgeNumber(login, text);
+    const row = await queryRow(this.dataSource, idRow, decideByNumberSql, [
+      id,
+      openid,
+      number_tries,
+      outcome === 'wrong' ? 'scanned' : outcome,
+      ...auditParameters({ action: `login.number_${outcome}`, provider, origin, detail: { openid } }),
+    ]);
+    return row === null ? 'wrong' : outcome;
+  }
+}

@@ -1,0 +1,114 @@
+import { auditInsertSql } from '../audit/record-audit.js';
+import { inboxInsertSql, INBOX_PARAMETERS } from '../inbox/inbox-statements.js';
+
+/** How long a confirmed scan may wait for its browser, in seconds. */
+const COLLECT_SECONDS = 600;
+const NUMBER_TRIES = 3;
+const E = INBOX_PARAMETERS;
+
+/**
+ * A scan with its inbox row, in one statement: $1… inbox row, then scene hash, appid, openid, audit entry.
+ * The first scanner owns the login: whoever waits for the row lock sees it taken. `outcome` depends on the login alone,
+ * so a delivery that comes twice is answered twice alike. An Official Account has one server URL, so the provider of the
+ * login may be another than the one that the push came to.
+ */
+export const scanSql = `
+  WITH event AS (${inboxInsertSql(1)}),
+  target AS (
+    SELECT id, provider, status, openid, confirmation, appid = $${E + 2} AND redeem_before > now() AS is_live
+    FROM iam.logins WHERE scene_hash = $${E + 1} FOR UPDATE
+  ), scanned AS (
+    UPDATE iam.logins l
+    SET openid = $${E + 3}, scanned_at = now(),
+        status = CASE WHEN l.confirmation = 'none' THEN 'confirmed' ELSE 'scanned' END,
+        confirmed_at = CASE WHEN l.confirmation = 'none' THEN now() END,
+        redeem_before = GREATEST(l.redeem_before, now() + make_interval(secs => ${COLLECT_SECONDS}))
+    FROM target t, event
+    WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live
+    RETURNING l.id, l.status
+  ), verdict AS (
+    SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation,
+           CASE
+             WHEN s.id IS NOT NULL THEN 'owned'
+             WHEN NOT t.is_live OR t.status NOT IN ('scanned', 'confirmed', 'authenticated') THEN 'over'
+             WHEN t.openid = $${E + 3} THEN 'owned'
+             ELSE 'taken'
+           END AS outcome
+    FROM target t LEFT JOIN scanned s ON s.id = t.id
+  ), audited AS (
+    ${auditInsertSql(E + 4, {
+      from: 'event LEFT JOIN verdict ON true',
+      provider: 'verdict.provider',
+      detail: `jsonb_build_object('outcome', COALESCE(verdict.outcome, 'unknown_scene'), 'login', verdict.id)`,
+    })}
+  )
+  SELECT id, provider, status, outcome, confirmation FROM verdict`;
+
+/**
+ * A typed number with its inbox row, in one statement: $1… inbox row, then appid, openid, the number, audit entry.
+ * Of several logins that wait for a number of this follower, the one that shows it is meant, else the latest. No row
+ * is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not for us.
+ */
+export const answerNumberSql = `
+  WITH target AS (
+    SELECT id, provider, CASE
+             WHEN user_code = $${E + 3} THEN 'confirmed'
+             WHEN number_tries + 1 >= ${NUMBER_TRIES} THEN 'denied'
+             ELSE 'wrong' END AS outcome
+    FROM iam.logins
+    WHERE appid = $${E + 1} AND openid = $${E + 2} AND status = 'scanned' AND confirmation = 'number' AND redeem_before > now()
+    ORDER BY user_code = $${E + 3} DESC, scanned_at DESC
+    LIMIT 1 FOR UPDATE
+  ), event AS (
+    ${inboxInsertSql(1, {
+      where: 'EXISTS (SELECT 1 FROM target)',
+      result: `(SELECT jsonb_build_object('number', outcome) FROM target)`,
+    })}
+  ), answered AS (
+    UPDATE iam.logins l
+    SET number_tries = l.number_tries + 1,
+        status = CASE t.outcome WHEN 'wrong' THEN 'scanned' ELSE t.outcome END,
+        confirmed_at = CASE t.outcome WHEN 'confirmed' THEN now() END,
+        error = CASE t.outcome WHEN 'denied' THEN 'access_denied' END
+    FROM target t, event
+    WHERE l.id = t.id
+    RETURNING l.id, l.provider, t.outcome
+  ), audited AS (
+    ${auditInsertSql(E + 4, {
+      from: 'answered',
+      provider: 'answered.provider',
+      detail: `jsonb_build_object('outcome', answered.outcome, 'login', answered.id)`,
+    })}
+  )
+  SELECT target.id, COALESCE(e.result ->> 'number', target.outcome) AS outcome
+  FROM (VALUES (1)) AS one
+  LEFT JOIN target ON true
+  LEFT JOIN iam.webhook_events e ON e.dedupe_key = $3`;
+
+/** The phone's decision: $1 login, $2 openid, $3 new status, $4 audit entry… */
+export const decideSql = `
+  WITH decided AS (
+    UPDATE iam.logins SET status = $3, confirmed_at = CASE WHEN $3 = 'confirmed' THEN now() END,
+           error = CASE WHEN $3 = 'denied' THEN 'access_denied' END
+    WHERE id = $1 AND openid = $2 AND status = 'scanned' AND redeem_before > now()
+    RETURNING id
+  ), audited AS (
+    ${auditInsertSql(4, { from: 'decided' })}
+  )
+  SELECT id FROM decided`;
+
+/**
+ * A number typed on the confirm page: $1 login, $2 openid, $3 tries known, $4 new status, $5 audit entry… Of numbers sent
+ * at once only one finds the tries as they were known, so nobody gets more of them by haste.
+ */
+export const decideByNumberSql = `
+  WITH decided AS (
+    UPDATE iam.logins SET number_tries = number_tries + 1, status = $4,
+           confirmed_at = CASE WHEN $4 = 'confirmed' THEN now() END,
+           error = CASE WHEN $4 = 'denied' THEN 'access_denied' END
+    WHERE id = $1 AND openid = $2 AND number_tries = $3 AND status = 'scanned' AND redeem_before > now()
+    RETURNING id
+  ), audited AS (
+    ${auditInsertSql(5, { from: 'decided' })}
+  )
+  SELECT id FROM decided`;
