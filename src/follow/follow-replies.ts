@@ -7,7 +7,7 @@ export function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl
     return '二维码已失效，请在电脑上获取新的二维码。\nThis QR code is no longer valid. Get a new one on the computer.';
   if (scan.outcome === 'taken') return '该二维码已被其他人扫描。\nSomebody else has scanned this QR code.';
   if (scan.status === 'confirmed' || scan.status === 'authenticated')
-    return `已登录 ${siteName}。\nSigned in to ${siteName}.`;
+    return `已确认登录 ${siteName}，请回到电脑继续。\nConfirmed. Go on at your computer.`;
   if (scan.confirmation === 'number') {
     return `请回复电脑上显示的 4 位数字以登录 ${siteName}。不是您本人操作？<a href="${confirmUrl}">拒绝登录</a>\nReply with the 4 digits that the computer shows.`;
   }

@@ -97,7 +97,7 @@ describe('following on a PC, the phone beside it', () => {
       await confirm.locator('[value=confirm]').click();
     },
     none: async (phone: Page, _: Page, picture: string) => {
-      await phone.getByTestId('message').filter({ hasText: '已登录' }).waitFor();
+      await phone.getByTestId('message').filter({ hasText: '已确认登录' }).waitFor();
       await takePicture(phone, `follow-${picture}-chat`);
     },
   };
