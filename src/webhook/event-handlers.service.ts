@@ -38,9 +38,9 @@ export class EventHandlers implements OnApplicationBootstrap {
     const seen = new Set<unknown>();
     const handlers = wrappers.flatMap((wrapper) => {
       const instance: unknown = wrapper.instance;
-      if (seen.has(instance)) return [];
+      const isAlias = isObject(instance) && seen.has(instance);
       seen.add(instance);
-      return this.handlersOf(wrapper);
+      return isAlias ? [] : this.handlersOf(wrapper);
     });
     this.handlers = withNamesOfTheirOwn(handlers);
   }
