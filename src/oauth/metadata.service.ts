@@ -22,11 +22,13 @@ export class Metadata implements OnModuleInit {
 
   /**
    * The RFC's own path is at the root, outside any global prefix, so it is put on the adapter itself; a route of the
-   * host for that path comes first and wins. There is no adapter in an application without HTTP.
+   * host for that path comes first and wins, and Fastify takes no second one. There is no adapter in an application
+   * without HTTP.
    */
   onModuleInit(): void {
     const { httpAdapter } = this.adapterHost as { httpAdapter?: HttpAdapterHost['httpAdapter'] };
-    httpAdapter?.get(ROOT_PATH, (_request: unknown, response: unknown) =>
+    if (httpAdapter === undefined || hasRoute(httpAdapter.getInstance<unknown>())) return;
+    httpAdapter.get(ROOT_PATH, (_request: unknown, response: unknown) =>
       this.writer.write(response, this.serverMetadata()),
     );
   }
@@ -54,4 +56,15 @@ export class Metadata implements OnModuleInit {
   async jwks(): Promise<Answer> {
     return json({ keys: await this.keys.publicJwks() });
   }
+}
+
+/** Whether the host's Fastify has a route for the path. Express is not asked: it tries routes in their order. */
+function hasRoute(instance: unknown): boolean {
+  return canTell(instance) && instance.hasRoute({ method: 'GET', url: ROOT_PATH });
+}
+
+function canTell(
+  instance: unknown,
+): instance is { hasRoute(route: { method: string; url: string }): boolean } {
+  return typeof instance === 'object' && instance !== null && 'hasRoute' in instance;
 }
