@@ -1,0 +1,62 @@
+import type { EntityManager } from 'typeorm';
+import type { Subject } from '../../src/users/subject.js';
+import { lockOwner, removeIdentity } from '../../src/users/withdraw-data.js';
+import { linkSubject } from '../../src/users/write-subject.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { rowsOf, valueOf } from '../support/rows.js';
+import { onPc } from '../support/signed-in.js';
+
+describe('an identity that goes while another of the same person comes', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.close());
+
+  async function somebodyWaits(): Promise<void> {
+    const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    while ((await valueOf(world.dataSource, waiting)) === 0);
+  }
+
+  async function begin(): Promise<{ manager: EntityManager; commit: () => Promise<void> }> {
+    const runner = world.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    const commit = async () => {
+      await runner.commitTransaction();
+      await runner.release();
+    };
+    return { manager: runner.manager, commit };
+  }
+
+  it('leaves the unionid that the new one carries', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const { id } = await onPc(world, lan);
+    const unionid = lan.unionid(world.account);
+    const inside: Subject = {
+      provider: 'wechat',
+      appKind: 'mp',
+      appid: world.oa.appid,
+      openid: lan.openid(world.oa),
+      unionScope: 'wechat',
+      unionid,
+      profile: null,
+    };
+    const linking = await begin();
+    await linkSubject(linking.manager, inside, id);
+
+    const identity = { appid: world.site.appid, openid: lan.openid(world.site) };
+    const removing = world.dataSource.transaction(async (manager) => {
+      await lockOwner(manager, identity);
+      return removeIdentity(manager, identity);
+    });
+    await somebodyWaits();
+    await linking.commit();
+    const wasLast = await removing;
+
+    expect(wasLast).toBe(false);
+    expect(
+      await rowsOf(world.dataSource, 'SELECT user_id FROM iam.unions WHERE unionid = $1', [unionid]),
+    ).toEqual([{ user_id: id }]);
+  });
+});
