@@ -8,6 +8,7 @@ import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { Logins } from '../logins/logins.service.js';
 import { Redemption } from '../logins/redemption.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { IdentityEntity } from '../users/identity.entity.js';
@@ -37,6 +38,7 @@ export class IamUsers {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly users: Users,
+    private readonly logins: Logins,
     private readonly redemption: Redemption,
     private readonly sessions: Sessions,
   ) {}
@@ -73,7 +75,7 @@ export class IamUsers {
   /**
    * Connects the WeChat identity behind a `binding_token` to a user whom the host has recognised in its own way, given
    * by our id (also that of a user merged into another) or by the host's, which creates the user if need be. What was
-   * signed in as that user before ends.
+   * signed in as that user before ends, and so does what was about to be.
    * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found` or `user_disabled`
    */
   async bind(
@@ -84,6 +86,7 @@ export class IamUsers {
       if ('externalId' in user) await this.insertIfNew(manager, user.externalId);
       const target = await this.getActive(manager, user);
       const subject = await this.redemption.redeemBinding(manager, bindingToken, target.id);
+      await this.logins.endOfUser(manager, target.id);
       await this.sessions.endAll(manager, target.id, 'identity_bound');
       await this.users.link(manager, subject, target.id);
       return target;

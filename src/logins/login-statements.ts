@@ -94,10 +94,20 @@ export const startBindingSql = `
     RETURNING id
   ) SELECT id FROM login`;
 
-/** $1 id, $2 user. */
+/** $1 id, $2 user. What WeChat proved stays no longer than it is needed. */
 export const bindSql = `
-  WITH login AS (
-    UPDATE iam.logins SET status = 'consumed', user_id = $2
-    WHERE id = $1 AND status = 'binding' AND redeem_before > now()
-    RETURNING subject
-  ) SELECT subject FROM login`;
+  WITH proven AS (
+    SELECT id, subject FROM iam.logins WHERE id = $1 AND status = 'binding' AND redeem_before > now() FOR UPDATE
+  ), login AS (
+    UPDATE iam.logins l SET status = 'consumed', user_id = $2, subject = NULL FROM proven WHERE l.id = proven.id
+  ) SELECT subject FROM proven`;
+
+const interrupted = `status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
+
+/** Ends what was proven and not yet redeemed: $1 user. */
+export const endOfUserSql = `UPDATE iam.logins SET ${interrupted} WHERE user_id = $1 AND status = 'authenticated'`;
+
+/** Ends every open login of a person to one app, whose proof goes: $1 appid, $2 openid. */
+export const endOfIdentitySql = `
+  UPDATE iam.logins SET ${interrupted}
+  WHERE appid = $1 AND openid = $2 AND status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')`;

@@ -12,7 +12,14 @@ import { isErrorCode } from '../iam.error-codes.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
-import { authenticateSql, claimSql, finishSql, outcomeSql } from './login-statements.js';
+import {
+  authenticateSql,
+  claimSql,
+  endOfIdentitySql,
+  endOfUserSql,
+  finishSql,
+  outcomeSql,
+} from './login-statements.js';
 import { mintLoginToken } from './login-token.js';
 import type { Attempt } from './sealed-attempt.js';
 
@@ -124,6 +131,16 @@ export class Logins {
   /** See `UserMergeStep`: what waits to be redeemed belongs to the user that stays. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
     await manager.query('UPDATE iam.logins SET user_id = $2 WHERE user_id = $1', [fromUserId, toUserId]);
+  }
+
+  /** Ends a user's sign-ins that were not redeemed yet: they are `login_interrupted`. */
+  async endOfUser(manager: EntityManager, userId: string): Promise<void> {
+    await manager.query(endOfUserSql, [userId]);
+  }
+
+  /** Ends the open sign-ins of a person to one app, binding tokens too, and forgets what WeChat proved in them. */
+  async endOfIdentity(manager: EntityManager, identity: { appid: string; openid: string }): Promise<void> {
+    await manager.query(endOfIdentitySql, [identity.appid, identity.openid]);
   }
 
   private async insert(

@@ -54,3 +54,9 @@ export const endSql = `
     RETURNING user_id
   )
   ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id' })}`;
+
+/** $1 user, $2 reason. */
+export const endAllSql = `
+  WITH ended AS (
+    UPDATE iam.sessions SET ended_at = now(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id
+  ) SELECT id FROM ended ORDER BY id`;

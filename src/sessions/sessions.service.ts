@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
+import { auditParameters, recordAudit, type RequestOrigin } from '../audit/record-audit.js';
 import { Mac } from '../crypto/mac.js';
-import { execute, queryRow } from '../database/query-rows.js';
+import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
-import { endSql, rotateSql, settleReuseSql } from './session-statements.js';
+import { endAllSql, endSql, rotateSql, settleReuseSql } from './session-statements.js';
 
 /** A session just after its refresh token rotated. */
 export interface RefreshedSession {
@@ -72,12 +72,12 @@ export class Sessions {
     ]);
   }
 
-  /** Ends every live session of a user. */
+  /** Ends every live session of a user; the audit log names them. */
   async endAll(manager: EntityManager, userId: string, reason: string): Promise<void> {
-    await manager.query(
-      'UPDATE iam.sessions SET ended_at = now(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL',
-      [userId, reason],
-    );
+    const ended = await queryRows(manager, z.object({ id: z.string() }), endAllSql, [userId, reason]);
+    if (ended.length === 0) return;
+    const detail = { reason, sessions: ended.map(({ id }) => id) };
+    await recordAudit(manager, { action: 'session.ended', userId, detail });
   }
 
   /** Ends every live session that was begun through an identity. */

@@ -4,6 +4,7 @@ import { recordAudit } from '../audit/record-audit.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { Logins } from '../logins/logins.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import {
   forgetProfile,
@@ -34,6 +35,7 @@ export class AuthorizationChanges {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly providers: IdentityProviders,
+    private readonly logins: Logins,
     private readonly sessions: Sessions,
   ) {}
 
@@ -59,8 +61,12 @@ export class AuthorizationChanges {
 
   /** The person has closed the WeChat account: nobody can ever prove this identity again. */
   @OnWechatEvent('user_authorization_cancellation')
-  onAccountClosed(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
-    return this.withOwner(event, context, async ({ manager, userId, identity }) => {
+  async onAccountClosed(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
+    const closed = await this.findIdentity(event, context);
+    if (closed === null) return;
+    // First and by itself: a binding token that is being used has connected the identity by then, or is refused.
+    await this.logins.endOfIdentity(this.dataSource.manager, closed);
+    await this.withOwner(event, context, async ({ manager, userId, identity }) => {
       await forgetProfile(manager, userId, identity);
       await this.sessions.endOfIdentity(manager, identity, 'wechat_account_closed');
       const wasLast = await removeIdentity(manager, identity);

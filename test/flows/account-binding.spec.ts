@@ -127,6 +127,45 @@ describe('a person whom the host already has an account for', () => {
     ).toEqual([{ end_reason: 'identity_bound' }]);
   });
 
+  it('ends what was about to be signed in as that user, and the audit log names what ended', async () => {
+    const lan = stranger();
+    const account = await users.create({});
+    await users.bind(await bindingTokenOf(lan), { id: account.id });
+    await onPc(world, lan);
+    const authenticated = await returnFromPc(world, lan);
+
+    await users.bind(await bindingTokenOf(stranger()), { id: account.id });
+    const reply = await redeem(world.url, authenticated);
+
+    expect(reply.json()['error']).toBe('invalid_grant');
+    expect(
+      await rowsOf(
+        world.dataSource,
+        `SELECT status, error FROM iam.logins WHERE user_id = $1 AND status <> 'consumed'`,
+        [account.id],
+      ),
+    ).toEqual([{ status: 'failed', error: 'login_interrupted' }]);
+    expect(
+      await rowsOf(
+        world.dataSource,
+        `SELECT a.detail->>'reason' AS reason, s.user_id FROM iam.audit_log a
+         JOIN iam.sessions s ON a.detail->'sessions' ? s.id::text WHERE a.action = 'session.ended' AND a.user_id = $1`,
+        [account.id],
+      ),
+    ).toEqual([{ reason: 'identity_bound', user_id: account.id }]);
+  });
+
+  it('leaves nothing of what WeChat proved with the token that was used', async () => {
+    await users.bind(await bindingTokenOf(stranger('秘')), { id: (await users.create({})).id });
+
+    expect(
+      await valueOf(
+        world.dataSource,
+        `SELECT count(*)::int FROM iam.logins WHERE status = 'consumed' AND subject IS NOT NULL`,
+      ),
+    ).toBe(0);
+  });
+
   describe('is not connected', () => {
     let account: IamUser;
     const identities = () =>
