@@ -19,10 +19,14 @@ export async function lockOwner(
   manager: EntityManager,
   { appid, openid }: IdentityKey,
 ): Promise<string | null> {
-  const sql = `
-    SELECT u.id FROM iam.identities i JOIN iam.users u ON u.id = i.user_id
-    WHERE i.appid = $1 AND i.openid = $2 FOR UPDATE OF u`;
-  return (await queryRow(manager, owner, sql, [appid, openid]))?.id ?? null;
+  const sql = 'SELECT user_id AS id FROM iam.identities WHERE appid = $1 AND openid = $2';
+  for (let locked: string | null = null; ;) {
+    // A merge that was waited for leaves the identity with another user.
+    const found: string | null = (await queryRow(manager, owner, sql, [appid, openid]))?.id ?? null;
+    if (found === locked || found === null) return found;
+    await manager.query('SELECT 1 FROM iam.users WHERE id = $1 FOR UPDATE', [found]);
+    locked = found;
+  }
 }
 
 /** The stored profile is not what WeChat shows any more: the next sign-in reads it again. */

@@ -59,4 +59,28 @@ describe('an identity that goes while another of the same person comes', () => {
       await rowsOf(world.dataSource, 'SELECT user_id FROM iam.unions WHERE unionid = $1', [unionid]),
     ).toEqual([{ user_id: id }]);
   });
+
+  it('is taken from the user who has it once a merge is done', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const younger = await onPc(world, lan);
+    const older = await onPc(world, world.wechat.person({ nickname: '小兰' }));
+    const merging = await begin();
+    await merging.manager.query('SELECT 1 FROM iam.users ORDER BY id FOR UPDATE');
+    await merging.manager.query(`UPDATE iam.users SET status = 'merged', merged_into = $2 WHERE id = $1`, [
+      younger.id,
+      older.id,
+    ]);
+    await merging.manager.query('UPDATE iam.identities SET user_id = $2 WHERE user_id = $1', [
+      younger.id,
+      older.id,
+    ]);
+
+    const locking = world.dataSource.transaction((manager) =>
+      lockOwner(manager, { appid: world.site.appid, openid: lan.openid(world.site) }),
+    );
+    await somebodyWaits();
+    await merging.commit();
+
+    expect(await locking).toBe(older.id);
+  });
 });
