@@ -81,7 +81,7 @@ describe('following on a PC, the phone beside it', () => {
       await phone.getByTestId('message').filter({ hasText: '数字不正确' }).waitFor();
       await phone.getByTestId('chat-input').fill(number);
       await phone.getByTestId('chat-input').press('Enter');
-      await phone.getByTestId('message').filter({ hasText: '已确认' }).waitFor();
+      await phone.getByTestId('message').filter({ hasText: '已确认' }).last().waitFor();
       await takePicture(phone, `follow-${picture}-chat`);
     },
     numberOnPage: async (phone: Page, page: Page, picture: string) => {
@@ -97,7 +97,7 @@ describe('following on a PC, the phone beside it', () => {
       await confirm.locator('[value=confirm]').click();
     },
     none: async (phone: Page, _: Page, picture: string) => {
-      await phone.getByTestId('message').filter({ hasText: '已确认登录' }).waitFor();
+      await phone.getByTestId('message').filter({ hasText: '已确认登录' }).last().waitFor();
       await takePicture(phone, `follow-${picture}-chat`);
     },
   };
