@@ -38,13 +38,13 @@ export const fullPace: Pace = {
 /** Half a minute; the numbers are noisy. */
 export const quickPace: Pace = {
   warmUpSeconds: 0.3,
-  loadSeconds: 0.7,
+  loadSeconds: 0.5,
   connections: 10,
-  aloneRuns: 7,
+  aloneRuns: 5,
   scannedLogins: 200,
   waiting: [200],
-  scans: 20,
+  scans: 10,
   scanPauseMs: 50,
-  idleSeconds: 2,
-  starts: 2,
+  idleSeconds: 1,
+  starts: 1,
 };
