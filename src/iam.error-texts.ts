@@ -75,6 +75,8 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     en: 'Signing in by WeChat QR code is not set up here.',
     zh: '此处尚未配置微信扫码登录。',
   },
+  wechat_mini_not_configured: { en: 'Mini program sign-in is not set up.', zh: '尚未配置小程序登录。' },
+  wechat_mobile_not_configured: { en: 'Mobile app sign-in is not set up.', zh: '尚未配置移动应用登录。' },
   wechat_mp_not_configured: {
     en: 'Signing in inside WeChat is not set up here.',
     zh: '此处尚未配置微信内登录。',

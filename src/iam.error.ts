@@ -57,6 +57,8 @@ export const errorCatalogue = {
   provider_misconfigured: { status: 500, oauth: 'server_error' },
   wechat_open_not_configured: { status: 400, oauth: 'wechat_open_not_configured' },
   wechat_mp_not_configured: { status: 400, oauth: 'wechat_mp_not_configured' },
+  wechat_mini_not_configured: { status: 400, oauth: 'wechat_mini_not_configured' },
+  wechat_mobile_not_configured: { status: 400, oauth: 'wechat_mobile_not_configured' },
 
   // WeChat's pushes
   webhook_signature_invalid: { status: 403, oauth: 'access_denied' },

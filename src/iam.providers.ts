@@ -33,6 +33,7 @@ import { FollowScans } from './logins/follow-scans.service.js';
 import { LoginWatch } from './logins/login-watch.service.js';
 import { Logins } from './logins/logins.service.js';
 import { Redemption } from './logins/redemption.service.js';
+import { AppCodeGrant } from './oauth/app-code-grant.service.js';
 import { AttemptCookies } from './oauth/attempt-cookies.service.js';
 import { Authorize } from './oauth/authorize.service.js';
 import { Callback } from './oauth/callback.service.js';
@@ -61,6 +62,7 @@ import { Webhook } from './webhook/webhook.service.js';
 import { Users } from './users/users.service.js';
 
 const edges = [
+  AppCodeGrant,
   Clients,
   AttemptCookies,
   Authorize,

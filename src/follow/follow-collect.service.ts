@@ -38,7 +38,7 @@ export class FollowCollect {
     if (provider.qr.loginWith === 'open') throw this.interactionRequired(login);
     await this.follower.identify(login, provider);
     this.watch.forget(login.id);
-    return this.redemption.redeemFollow(login.id, origin).finally(() => this.watch.forget(login.id));
+    return this.redemption.redeemProven(login.id, origin).finally(() => this.watch.forget(login.id));
   }
 
   private requireConfirmed(login: FollowLogin): void {

@@ -21,6 +21,7 @@ import {
   outcomeSql,
 } from './login-statements.js';
 import { mintLoginToken } from './login-token.js';
+import { auditOfLogin, type LoginStart } from './login-start.js';
 import type { Attempt } from './sealed-attempt.js';
 
 /** How a claimed callback ended: a one-time code for the client, or an error it may see. */
@@ -69,11 +70,17 @@ export class Logins {
     return { kind: earlier === null ? 'code_seen_before' : 'claimed_before' };
   }
 
+  /** Claims a code that an app got from WeChat by itself; null when it was seen before. */
+  async claimAppCode(start: LoginStart, wechatCode: string, origin: RequestOrigin): Promise<string | null> {
+    const codeHash = sha256(`${start.appid}:${wechatCode}`);
+    return this.insert(start, { codeHash, status: 'pending', error: null }, origin);
+  }
+
   /** Claims the state of an attempt that ends without asking WeChat; false when it was claimed before. */
   async refuse(attempt: Attempt, error: IamErrorCode, origin: RequestOrigin): Promise<boolean> {
     const status = error === 'access_denied' ? 'denied' : 'failed';
     const loginId = await this.insert(attempt, { codeHash: null, status: 'pending', error: null }, origin);
-    if (loginId !== null) await this.finish(loginId, status, error, auditOf(attempt, origin, error));
+    if (loginId !== null) await this.finish(loginId, status, error, auditOfLogin(attempt, origin, error));
     return loginId !== null;
   }
 
@@ -81,7 +88,7 @@ export class Logins {
   async authenticate(
     executor: SqlExecutor,
     loginId: string,
-    proof: { subject: Subject; resolution: Resolution; attempt: Attempt; origin: RequestOrigin },
+    proof: { subject: Subject; resolution: Resolution; attempt: LoginStart; origin: RequestOrigin },
   ): Promise<void> {
     const { subject, resolution, attempt, origin } = proof;
     const isUser = resolution.kind === 'user';
@@ -93,16 +100,21 @@ export class Logins {
       isUser ? null : JSON.stringify(subject),
       CODE_SECONDS,
       ...auditParameters({
-        ...auditOf(attempt, origin),
+        ...auditOfLogin(attempt, origin),
         action: isUser && resolution.isNewUser ? 'user.signed_up' : 'login.authenticated',
       }),
     ]);
   }
 
   /** Ends a claimed login that WeChat or we refused. */
-  async fail(loginId: string, error: IamErrorCode, attempt: Attempt, origin: RequestOrigin): Promise<void> {
+  async fail(
+    loginId: string,
+    error: IamErrorCode,
+    attempt: LoginStart,
+    origin: RequestOrigin,
+  ): Promise<void> {
     const status = error === 'access_denied' ? 'denied' : 'failed';
-    await this.finish(loginId, status, error, auditOf(attempt, origin, error));
+    await this.finish(loginId, status, error, auditOfLogin(attempt, origin, error));
   }
 
   /** The code of an authenticated login; always the same one. */
@@ -144,13 +156,13 @@ export class Logins {
   }
 
   private async insert(
-    attempt: Attempt,
+    attempt: LoginStart,
     claim: { codeHash: string | null; status: string; error: string | null },
     origin: RequestOrigin,
   ): Promise<string | null> {
     const row = await queryRow(this.dataSource, idRow, claimSql, [
       uuidv7(),
-      sha256(attempt.state),
+      attempt.state === undefined ? null : sha256(attempt.state),
       claim.codeHash,
       claim.status,
       claim.error,
@@ -158,8 +170,8 @@ export class Logins {
       attempt.method,
       attempt.appid,
       attempt.clientId,
-      attempt.redirectUri,
-      attempt.codeChallenge,
+      attempt.redirectUri ?? null,
+      attempt.codeChallenge ?? null,
       origin.ip,
       origin.userAgent,
     ]);
@@ -183,16 +195,6 @@ export class Logins {
       throw new IamError('login_interrupted', `login ${row.id} was claimed and never finished`);
     return row.error === null ? this.codeOf(row.id) : { kind: 'error', code: toErrorCode(row.error) };
   }
-}
-
-function auditOf(attempt: Attempt, origin: RequestOrigin, error?: IamErrorCode): AuditEntry {
-  return {
-    action: error === undefined ? 'login.authenticated' : 'login.failed',
-    clientId: attempt.clientId,
-    provider: attempt.provider,
-    origin,
-    detail: { method: attempt.method, appid: attempt.appid, ...(error !== undefined && { error }) },
-  };
 }
 
 function toErrorCode(text: string): IamErrorCode {

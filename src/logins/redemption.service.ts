@@ -87,10 +87,10 @@ export class Redemption {
   }
 
   /**
-   * Begins the session of a device authorization whose follower is known; its `device_code` was the proof of possession.
+   * Begins the session of a login that needs no code of ours: a `device_code`, or the code of an app, was the proof.
    * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
    */
-  async redeemFollow(loginId: string, origin: RequestOrigin): Promise<BegunSession> {
+  async redeemProven(loginId: string, origin: RequestOrigin): Promise<BegunSession> {
     const login = await queryRow(this.dataSource, redeemable, redeemableSql, [loginId]);
     if (login === null) throw new IamError('invalid_grant', 'the device code is too old');
     return this.redeem(loginId, login, origin);

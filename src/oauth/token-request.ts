@@ -27,8 +27,19 @@ const deviceCode = z.object({
   device_code: z.string().min(1).max(256),
 });
 
+/** RFC 6749 §4.5: a code that WeChat gave to an app of the row, which no browser carried. */
+const appCode = { client_id, provider: z.string().min(1).max(63), code: z.string().min(1).max(512) };
+const miniProgram = z.object({ grant_type: z.literal('urn:wechat:grant:mini_program'), ...appCode });
+const mobileApp = z.object({ grant_type: z.literal('urn:wechat:grant:mobile_app'), ...appCode });
+
 const grantType = z.object({ grant_type: z.string().min(1) });
-const known = z.discriminatedUnion('grant_type', [authorizationCode, refreshToken, deviceCode]);
+const known = z.discriminatedUnion('grant_type', [
+  authorizationCode,
+  refreshToken,
+  deviceCode,
+  miniProgram,
+  mobileApp,
+]);
 
 /** A `/token` request of a grant that we have. */
 export type TokenRequest = z.infer<typeof known>;

@@ -7,6 +7,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
 import { AccessTokens, type AccessTokenClaims } from '../sessions/access-tokens.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
+import { AppCodeGrant } from './app-code-grant.service.js';
 import { Clients } from './clients.service.js';
 import { parseTokenRequest, type TokenRequest } from './token-request.js';
 
@@ -20,6 +21,7 @@ export class Token {
     private readonly clients: Clients,
     private readonly redemption: Redemption,
     private readonly collect: FollowCollect,
+    private readonly appCodes: AppCodeGrant,
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
     private readonly hooks: HookRunner,
@@ -35,6 +37,10 @@ export class Token {
         return this.fromRefreshToken(asked, request);
       case 'urn:ietf:params:oauth:grant-type:device_code':
         return this.begin(await this.collect.collect(asked.device_code, asked.client_id, request.origin));
+      case 'urn:wechat:grant:mini_program':
+        return this.fromAppCode('mini', asked, request);
+      case 'urn:wechat:grant:mobile_app':
+        return this.fromAppCode('mobile', asked, request);
     }
   }
 
@@ -49,6 +55,14 @@ export class Token {
       request.origin,
     );
     return this.begin(session);
+  }
+
+  private async fromAppCode(
+    kind: 'mini' | 'mobile',
+    { provider, client_id: clientId, code }: { provider: string; client_id: string; code: string },
+    { origin }: IamRequest,
+  ): Promise<Answer> {
+    return this.begin(await this.appCodes.grant({ kind, provider, clientId, code }, origin));
   }
 
   private async fromRefreshToken(asked: RequestOf<'refresh_token'>, request: IamRequest): Promise<Answer> {
