@@ -9,6 +9,7 @@ import type { IamOptions, IamStaticOptions } from './iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS } from './iam.resolved-options.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
 import { checkStatics, resolveOptions, resolvePath } from './resolve-options.js';
+import { RolePermissions } from './roles/role-permissions.service.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { asyncOptions, type IamAsyncOptions } from './iam.async-options.js';
 import { iamControllers, iamProviders } from './iam.providers.js';
@@ -56,7 +57,7 @@ function compose(
       ...(globalGuard === true ? [{ provide: APP_GUARD, useExisting: IamGuard }] : []),
       ...iamProviders,
     ],
-    exports: [IamGuard, AccessTokens, IamUsers, IdentityProviders, WechatApi],
+    exports: [IamGuard, AccessTokens, RolePermissions, IamUsers, IdentityProviders, WechatApi],
   };
 }
 

@@ -45,6 +45,7 @@ import { Revocation } from './oauth/revocation.service.js';
 import { TokenController } from './oauth/token.controller.js';
 import { Token } from './oauth/token.service.js';
 import { RateLimits } from './rate-limits/rate-limits.service.js';
+import { RolePermissions } from './roles/role-permissions.service.js';
 import { UserRoles } from './roles/user-roles.service.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { Sessions } from './sessions/sessions.service.js';
@@ -115,6 +116,7 @@ const state = [
   AccessTokens,
   SigningKeys,
   UserRoles,
+  RolePermissions,
 ];
 const background = [Clock, HookRunner, Cleanup];
 

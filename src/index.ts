@@ -5,6 +5,7 @@ export type { AuthenticatedUser } from './http/authenticated-user.js';
 export { CurrentUser } from './http/current-user.decorator.js';
 export { IamGuard } from './http/iam.guard.js';
 export { Public } from './http/public.decorator.js';
+export { RequirePermissions, RequireRoles } from './http/requirements.decorator.js';
 export { iamEntities } from './iam.entities.js';
 export { errorCatalogue, IamError, type IamErrorCode } from './iam.error.js';
 export type { IamHooks, SignIn, SignUp, SignUpDecision } from './iam.hooks.js';

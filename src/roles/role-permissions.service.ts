@@ -1,0 +1,55 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { Clock } from '../clock.js';
+import { queryRows } from '../database/query-rows.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+
+/** How old the roles in memory may be: with the read itself, a change acts within 5 seconds on every replica. */
+const FRESH_MS = 4_000;
+
+const roleRow = z.object({ name: z.string(), permissions: z.array(z.string()) });
+
+type Permissions = ReadonlyMap<string, readonly string[]>;
+
+/** What the roles of a token permit: `iam.roles` in memory, read again at most every four seconds. */
+@Injectable()
+export class RolePermissions {
+  private roles: Permissions = new Map();
+  private readAt = Number.NEGATIVE_INFINITY;
+  private reading: Promise<Permissions> | undefined;
+
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly clock: Clock,
+  ) {}
+
+  /** True when the roles together grant every one of the permissions. */
+  async grant(roles: readonly string[], permissions: readonly string[]): Promise<boolean> {
+    if (roles.length === 0) return false;
+    const known = await this.current();
+    const granted = roles.flatMap((role) => known.get(role) ?? []);
+    return permissions.every((permission) => granted.some((pattern) => covers(pattern, permission)));
+  }
+
+  private current(): Promise<Permissions> {
+    const age = this.clock.now() - this.readAt;
+    if (age >= 0 && age < FRESH_MS) return Promise.resolve(this.roles);
+    this.reading ??= this.read().finally(() => (this.reading = undefined));
+    return this.reading;
+  }
+
+  private async read(): Promise<Permissions> {
+    const readAt = this.clock.now();
+    const rows = await queryRows(this.dataSource, roleRow, 'SELECT name, permissions FROM iam.roles', []);
+    this.roles = new Map(rows.map(({ name, permissions }) => [name, permissions]));
+    this.readAt = readAt;
+    return this.roles;
+  }
+}
+
+/** `orders:*` covers `orders:refund` and `orders:items:list`; `*` covers everything; else the two are the same text. */
+function covers(pattern: string, permission: string): boolean {
+  if (pattern === '*') return true;
+  return pattern.endsWith(':*') ? permission.startsWith(pattern.slice(0, -1)) : pattern === permission;
+}
