@@ -139,7 +139,8 @@ export class Confirm {
     const { login, app } = await this.find(slug, token);
     const page = this.urls.path(`confirm/${slug}?login=${token}`);
     if (this.cookies.findProof(loginId, request.cookies) !== null) return redirect(page, 303);
-    const grant = await this.exchange(app, code);
+    const isFirst = await this.scans.claimConfirmCode(login, code);
+    const grant = isFirst ? await this.exchange(app, code) : null;
     if (grant === null) return redirect(page, 303);
     if (grant.snapshotUser)
       throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
@@ -147,7 +148,7 @@ export class Confirm {
     return redirect(page, 303, [this.cookies.prove({ loginId, openid: grant.openid })]);
   }
 
-  /** Null: another replica was first with this code, so the phone is sent on, or asks WeChat once more. */
+  /** Null: WeChat says that the code was used, so the phone is sent on, or asks once more. */
   private async exchange(app: WechatApp, code: string): Promise<WechatGrant | null> {
     try {
       return await this.gateway.sns.exchangeCode(app, code);

@@ -8,7 +8,13 @@ import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { inboxParameters, type InboxEvent } from '../inbox/inbox-statements.js';
 import type { FollowLogin } from './follow-login.js';
 import { judgeNumber, type AnsweredNumber, type NumberOutcome } from './judge-number.js';
-import { answerNumberSql, decideByNumberSql, decideSql, scanSql } from './scan-statements.js';
+import {
+  answerNumberSql,
+  claimConfirmCodeSql,
+  decideByNumberSql,
+  decideSql,
+  scanSql,
+} from './scan-statements.js';
 
 /** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
 export interface ScanOutcome {
@@ -63,6 +69,12 @@ export class FollowScans {
       ...auditParameters({ action: 'login.number_typed', detail: { openid: event.openid } }),
     ]);
     return row?.outcome == null ? null : { loginId: row.id, outcome: row.outcome };
+  }
+
+  /** Claims the code with which a phone returns to the confirm page; false when another request has it already. */
+  async claimConfirmCode(login: Pick<FollowLogin, 'id' | 'appid'>, wechatCode: string): Promise<boolean> {
+    const hash = sha256(`${login.appid}:${wechatCode}`);
+    return (await queryRow(this.dataSource, idRow, claimConfirmCodeSql, [login.id, hash])) !== null;
   }
 
   /** The phone's decision, by the scanner alone and once; false when there was nothing left to decide. */

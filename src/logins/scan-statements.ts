@@ -85,6 +85,12 @@ export const answerNumberSql = `
   LEFT JOIN target ON true
   LEFT JOIN iam.webhook_events e ON e.dedupe_key = $3`;
 
+/** The code with which a phone returns to the confirm page, once: $1 login, $2 hash. No row: it was here before. */
+export const claimConfirmCodeSql = `
+  WITH claimed AS (
+    UPDATE iam.logins SET wechat_code_hash = $2 WHERE id = $1 AND wechat_code_hash IS DISTINCT FROM $2 RETURNING id
+  ) SELECT id FROM claimed`;
+
 /** The phone's decision: $1 login, $2 openid, $3 new status, $4 audit entry… */
 export const decideSql = `
   WITH decided AS (
