@@ -100,7 +100,7 @@ describe('signing in on the example, in a real browser', () => {
     await page.locator('[data-status=waiting]').waitFor();
     const phone = await openPhone(page, shop.url, 'wei');
     await phone.getByTestId('tab-scan').click();
-    await phone.getByTestId('code').last().click();
+    await phone.getByTestId('code').first().click();
     await phone.frameLocator('#frame').getByTestId('refuse').click();
 
     await page.locator('[data-status=denied]').waitFor();

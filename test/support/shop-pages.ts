@@ -48,10 +48,10 @@ export async function openPhone(page: Page, base: string, person: string, more =
 const isDemo = (value: unknown): value is { phone: { home: string } } =>
   typeof value === 'object' && value !== null && 'phone' in value && value.phone !== null;
 
-/** Scans the QR code of the Open Platform on a screen and presses 允许. */
+/** Scans the newest QR code of the Open Platform on a screen and presses 允许: a page just closed may still be listed. */
 export async function scanAndAllow(phone: Page): Promise<void> {
   await phone.getByTestId('tab-scan').click();
-  await phone.locator('[data-testid=code][data-kind=login]').last().click();
+  await phone.locator('[data-testid=code][data-kind=login]').first().click();
   await phone.frameLocator('#frame').getByTestId('allow').click();
 }
 
