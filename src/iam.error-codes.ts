@@ -1,6 +1,10 @@
 import { errorCatalogue, type IamErrorCode } from './iam.error.js';
 
-/** True for a text, say of a column, that is one of our codes. */
-export function isErrorCode(text: string): text is IamErrorCode {
+/** The code that a column holds; `internal_error` where it holds none of ours. */
+export function toErrorCode(text: string | null): IamErrorCode {
+  return text !== null && isErrorCode(text) ? text : 'internal_error';
+}
+
+function isErrorCode(text: string): text is IamErrorCode {
   return Object.hasOwn(errorCatalogue, text);
 }

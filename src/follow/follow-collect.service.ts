@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestOrigin } from '../audit/record-audit.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { IamError, type IamErrorCode } from '../iam.error.js';
-import { isErrorCode } from '../iam.error-codes.js';
+import { IamError } from '../iam.error.js';
+import { toErrorCode } from '../iam.error-codes.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { followStateOf, type FollowLogin } from '../logins/follow-login.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
@@ -57,7 +57,7 @@ export class FollowCollect {
       case 'expired':
         throw new IamError('expired_token', 'the QR code has expired');
       case 'failed':
-        throw new IamError(failureOf(login), 'the login failed');
+        throw new IamError(toErrorCode(login.error), 'the login failed');
       case 'done':
         throw new IamError('invalid_grant', 'the device code was used');
     }
@@ -77,8 +77,4 @@ export class FollowCollect {
       members: { authorize_uri: this.urls.endpoint(`authorize?${parameters.toString()}`) },
     });
   }
-}
-
-function failureOf({ error }: FollowLogin): IamErrorCode {
-  return error !== null && isErrorCode(error) ? error : 'internal_error';
 }

@@ -10,7 +10,8 @@ export interface AnsweredNumber {
   readonly outcome: NumberOutcome;
 }
 
-const NUMBER_TRIES = 3;
+/** Wrong numbers that end a login. */
+export const NUMBER_TRIES = 3;
 
 /** Compares a typed number with the one that the PC shows; the last wrong one ends the login. */
 export function judgeNumber(

@@ -4,13 +4,13 @@ import { auditInsertSql } from '../audit/record-audit.js';
 const KEEP = `interval '1 day'`;
 
 /**
- * Claims a state: $1 id, $2 state hash, $3 hash of WeChat's code, $4 status, $5 error, $6 provider, $7 method, $8 appid,
- * $9 client, $10 redirect_uri, $11 code_challenge, $12 ip, $13 user agent. No row: state or code was claimed before.
+ * Claims a state or the code of an app: $1 id, $2 state hash, $3 hash of WeChat's code, $4 provider, $5 method, $6 appid,
+ * $7 client, $8 redirect_uri, $9 code_challenge, $10 ip, $11 user agent. No row: state or code was claimed before.
  */
 export const claimSql = `
-  INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, error, provider, method, appid, client_id, redirect_uri,
+  INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, provider, method, appid, client_id, redirect_uri,
                           code_challenge, ip, user_agent, expires_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + ${KEEP})
+  VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $10, $11, now() + ${KEEP})
   ON CONFLICT DO NOTHING
   RETURNING id`;
 

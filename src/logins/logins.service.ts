@@ -8,7 +8,7 @@ import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
-import { isErrorCode } from '../iam.error-codes.js';
+import { toErrorCode } from '../iam.error-codes.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
@@ -64,7 +64,7 @@ export class Logins {
   /** Claims the attempt's state and WeChat's code with one insert; the database decides between simultaneous callbacks. */
   async claim(attempt: Attempt, wechatCode: string, origin: RequestOrigin): Promise<Claim> {
     const codeHash = sha256(`${attempt.appid}:${wechatCode}`);
-    const loginId = await this.insert(attempt, { codeHash, status: 'pending', error: null }, origin);
+    const loginId = await this.insert(attempt, codeHash, origin);
     if (loginId !== null) return { kind: 'claimed', loginId };
     const earlier = await this.findOutcome(attempt.state);
     return { kind: earlier === null ? 'code_seen_before' : 'claimed_before' };
@@ -73,13 +73,13 @@ export class Logins {
   /** Claims a code that an app got from WeChat by itself; null when it was seen before. */
   async claimAppCode(start: LoginStart, wechatCode: string, origin: RequestOrigin): Promise<string | null> {
     const codeHash = sha256(`${start.appid}:${wechatCode}`);
-    return this.insert(start, { codeHash, status: 'pending', error: null }, origin);
+    return this.insert(start, codeHash, origin);
   }
 
   /** Claims the state of an attempt that ends without asking WeChat; false when it was claimed before. */
   async refuse(attempt: Attempt, error: IamErrorCode, origin: RequestOrigin): Promise<boolean> {
     const status = error === 'access_denied' ? 'denied' : 'failed';
-    const loginId = await this.insert(attempt, { codeHash: null, status: 'pending', error: null }, origin);
+    const loginId = await this.insert(attempt, null, origin);
     if (loginId !== null) await this.finish(loginId, status, error, auditOfLogin(attempt, origin, error));
     return loginId !== null;
   }
@@ -157,15 +157,13 @@ export class Logins {
 
   private async insert(
     attempt: LoginStart,
-    claim: { codeHash: string | null; status: string; error: string | null },
+    codeHash: string | null,
     origin: RequestOrigin,
   ): Promise<string | null> {
     const row = await queryRow(this.dataSource, idRow, claimSql, [
       uuidv7(),
       attempt.state === undefined ? null : sha256(attempt.state),
-      claim.codeHash,
-      claim.status,
-      claim.error,
+      codeHash,
       attempt.provider,
       attempt.method,
       attempt.appid,
@@ -195,8 +193,4 @@ export class Logins {
       throw new IamError('login_interrupted', `login ${row.id} was claimed and never finished`);
     return row.error === null ? this.codeOf(row.id) : { kind: 'error', code: toErrorCode(row.error) };
   }
-}
-
-function toErrorCode(text: string): IamErrorCode {
-  return isErrorCode(text) ? text : 'internal_error';
 }

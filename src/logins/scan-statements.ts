@@ -1,9 +1,9 @@
 import { auditInsertSql } from '../audit/record-audit.js';
 import { inboxInsertSql, INBOX_PARAMETERS } from '../inbox/inbox-statements.js';
+import { NUMBER_TRIES } from './judge-number.js';
 
 /** How long a confirmed scan may wait for its browser, in seconds. */
 const COLLECT_SECONDS = 600;
-const NUMBER_TRIES = 3;
 const E = INBOX_PARAMETERS;
 
 /**
