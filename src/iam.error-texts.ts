@@ -20,6 +20,16 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   },
   not_found: { en: 'There is nothing here.', zh: '未找到所请求的内容。' },
   rate_limited: { en: 'Too many requests. Wait a moment and try again.', zh: '请求过于频繁，请稍后再试。' },
+  precondition_required: {
+    en: 'Send the ETag of what you read as If-Match.',
+    zh: '请在 If-Match 中附上所读取内容的 ETag。',
+  },
+  precondition_failed: {
+    en: 'Somebody else has changed this in the meantime. Read it again.',
+    zh: '内容已被他人修改，请重新读取。',
+  },
+  already_exists: { en: 'This name is taken.', zh: '该名称已存在。' },
+  in_use: { en: 'This is still in use.', zh: '仍在使用中，无法删除。' },
   origin_forbidden: { en: 'This site may not make this request.', zh: '不允许从该网站发起此请求。' },
 
   client_unknown: { en: 'The application is not registered here.', zh: '该应用未在此注册。' },
@@ -36,6 +46,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   invalid_token: { en: 'The session is no longer valid. Sign in again.', zh: '登录已失效，请重新登录。' },
   insufficient_permissions: { en: 'You are not allowed to do this.', zh: '您没有执行此操作的权限。' },
 
+  recent_sign_in_required: {
+    en: 'Please sign in again before you do this.',
+    zh: '请重新登录后再进行此操作。',
+  },
   state_mismatch: {
     en: 'This sign-in was not started in this browser. Start again.',
     zh: '此次登录并非由当前浏览器发起，请重新登录。',
@@ -63,6 +77,14 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   user_disabled: { en: 'This account is disabled.', zh: '该账号已被停用。' },
   binding_required: { en: 'Connect WeChat to your existing account.', zh: '请将微信绑定到您已有的账号。' },
   binding_token_invalid: { en: 'The connection has expired. Sign in again.', zh: '绑定已过期，请重新登录。' },
+  last_identity: {
+    en: 'This is the only way left to sign in, so it cannot be removed.',
+    zh: '这是仅剩的登录方式，无法解除绑定。',
+  },
+  merge_refused: {
+    en: 'WeChat says that these are two different people.',
+    zh: '微信显示这是两个不同的人，无法合并。',
+  },
   identity_conflict: {
     en: 'This WeChat account already belongs to another user.',
     zh: '该微信账号已绑定其他用户。',

@@ -15,6 +15,10 @@ export const errorCatalogue = {
   not_found: { status: 404, oauth: 'invalid_request' },
   rate_limited: { status: 429, oauth: 'slow_down' },
   origin_forbidden: { status: 403, oauth: 'access_denied' },
+  precondition_required: { status: 428, oauth: 'invalid_request' },
+  precondition_failed: { status: 412, oauth: 'invalid_request' },
+  already_exists: { status: 409, oauth: 'invalid_request' },
+  in_use: { status: 409, oauth: 'invalid_request' },
 
   // The client application
   client_unknown: { status: 400, oauth: 'invalid_client' },
@@ -28,6 +32,7 @@ export const errorCatalogue = {
   authentication_required: { status: 401, oauth: 'invalid_token' },
   invalid_token: { status: 401, oauth: 'invalid_token' },
   insufficient_permissions: { status: 403, oauth: 'insufficient_scope' },
+  recent_sign_in_required: { status: 401, oauth: 'insufficient_user_authentication' },
 
   // The sign-in attempt
   state_mismatch: { status: 400, oauth: 'invalid_request' },
@@ -50,6 +55,8 @@ export const errorCatalogue = {
   binding_required: { status: 400, oauth: 'binding_required' },
   binding_token_invalid: { status: 400, oauth: 'invalid_request' },
   identity_conflict: { status: 409, oauth: 'identity_conflict' },
+  last_identity: { status: 409, oauth: 'invalid_request' },
+  merge_refused: { status: 409, oauth: 'invalid_request' },
 
   // The identity provider row
   provider_not_found: { status: 404, oauth: 'provider_not_found' },

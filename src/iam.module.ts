@@ -3,13 +3,14 @@ import { APP_GUARD, DiscoveryModule, RouterModule } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { IamUsers } from './account/iam-users.service.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
+import { Authentication } from './http/authentication.service.js';
 import { IamGuard } from './http/iam.guard.js';
+import { Requirements } from './http/requirements.service.js';
 import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS } from './iam.resolved-options.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
 import { checkStatics, resolveOptions, resolvePath } from './resolve-options.js';
-import { RolePermissions } from './roles/role-permissions.service.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { asyncOptions, type IamAsyncOptions } from './iam.async-options.js';
 import { iamControllers, iamProviders } from './iam.providers.js';
@@ -57,7 +58,7 @@ function compose(
       ...(globalGuard === true ? [{ provide: APP_GUARD, useExisting: IamGuard }] : []),
       ...iamProviders,
     ],
-    exports: [IamGuard, AccessTokens, RolePermissions, IamUsers, IdentityProviders, WechatApi],
+    exports: [IamGuard, Authentication, Requirements, AccessTokens, IamUsers, IdentityProviders, WechatApi],
   };
 }
 

@@ -1,4 +1,5 @@
-import type { Type } from '@nestjs/common';
+import type { CanActivate, Type } from '@nestjs/common';
+import type { IamAuditSink } from './iam.audit-sink.js';
 import type { IamHooks } from './iam.hooks.js';
 
 /** A front-end (OAuth public client) that may sign people in. */
@@ -7,6 +8,49 @@ export interface IamClient {
   readonly id: string;
   /** Where a sign-in may return; compared character by character (RFC 9700 §2.1). */
   readonly redirectUris: readonly string[];
+  /**
+   * `bearer`: the token answer carries the tokens. `cookie`: they live in HttpOnly cookies, which scripts cannot read.
+   * @default bearer
+   */
+  readonly tokens?: 'bearer' | 'cookie';
+  /**
+   * Origins other than that of `publicUrl` whose scripts may call the endpoints (CORS), compared exactly.
+   * @default none
+   */
+  readonly origins?: readonly string[];
+}
+
+/** Who opens the admin API, besides users whose roles permit it. */
+export interface IamAdminOptions {
+  /**
+   * A bearer token that may do everything, for the first set-up and for scripts: at least 32 characters.
+   * @default none
+   */
+  readonly token?: string | undefined;
+  /**
+   * A guard of the host; whom it admits may do everything.
+   * @default none
+   */
+  readonly guard?: Type<CanActivate>;
+  /**
+   * `refuse` shuts sessions out that began by scanning a QR code with another device.
+   * @default allow
+   */
+  readonly crossDeviceSessions?: 'allow' | 'refuse';
+}
+
+/** The audit log. */
+export interface IamAuditOptions {
+  /**
+   * Entries older than this many days are removed (30 at the least).
+   * @default 400
+   */
+  readonly retentionDays?: number;
+  /**
+   * A host class that is given every entry once it is committed.
+   * @default none
+   */
+  readonly sink?: Type<IamAuditSink>;
 }
 
 /** Where WeChat is, and how long a call to it may take. */
@@ -84,6 +128,26 @@ export interface IamOptions {
   readonly keys: readonly (string | undefined)[];
   /** The front-ends that may sign people in. */
   readonly clients: readonly IamClient[];
+  /** Who opens the admin API, besides users whose roles permit it. */
+  readonly admin?: IamAdminOptions;
+  /** The audit log. */
+  readonly audit?: IamAuditOptions;
+  /**
+   * `always`: the guard also asks PostgreSQL whether the session lives and what roles the user has, at most once in 5 seconds
+   * per session and process, so that a sign-out, a ban or a role acts at once. `never`: when the access token ends.
+   * @default never
+   */
+  readonly sessionCheck?: 'never' | 'always';
+  /**
+   * How long ago, in seconds, a person must have signed in to link or unlink an identity or to delete the account.
+   * @default 900
+   */
+  readonly recentSignIn?: number;
+  /**
+   * Time between a person's wish to be deleted and the erasure, in days; they may change their mind until then.
+   * @default 7
+   */
+  readonly deletionGraceDays?: number;
   /** Where WeChat is. */
   readonly wechat?: IamWechatOptions;
   /** Lifetimes of tokens and sessions. */

@@ -1,4 +1,5 @@
 import { type Provider } from '@nestjs/common';
+import { AdminGuard } from './admin/admin.guard.js';
 import { IamUsers } from './account/iam-users.service.js';
 import { MeController } from './account/me.controller.js';
 import { Cleanup } from './cleanup/cleanup.service.js';
@@ -23,7 +24,9 @@ import { AnswerWriter } from './http/answer-writer.js';
 import { EarlyBody } from './http/early-body.service.js';
 import { EarlyErrors } from './http/early-errors.service.js';
 import { OAuthErrorFilter, ProblemFilter } from './http/error.filter.js';
+import { Authentication } from './http/authentication.service.js';
 import { IamGuard } from './http/iam.guard.js';
+import { Requirements } from './http/requirements.service.js';
 import { IamUrls } from './http/iam-urls.service.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
 import { InboxWorker } from './inbox/inbox-worker.service.js';
@@ -88,7 +91,10 @@ const follow = [
   Follower,
 ];
 const webhook = [AuthorizationChanges, EventHandlers, EventIntake, PushTime, Webhook];
+const admin = [AdminGuard];
 const shared = [
+  Authentication,
+  Requirements,
   AnswerWriter,
   ProblemFilter,
   OAuthErrorFilter,
@@ -145,6 +151,7 @@ export const iamProviders: Provider[] = [
   ...edges,
   ...follow,
   ...webhook,
+  ...admin,
   ...shared,
   ...state,
   ...background,

@@ -1,8 +1,12 @@
-import type { Type } from '@nestjs/common';
+import type { CanActivate, Type } from '@nestjs/common';
 import type { KeyRing } from './crypto/key-ring.js';
+import type { IamAuditSink } from './iam.audit-sink.js';
 import type { IamHooks } from './iam.hooks.js';
 import type { IamClient } from './iam.options.js';
 import type { WechatEndpoints } from './wechat/endpoints.js';
+
+/** A client with every default filled in. */
+export type ResolvedIamClient = Readonly<Required<IamClient>>;
 
 /** `IamOptions` with every default filled in, checked once at start-up; what the code reads. Times are in seconds. */
 export interface ResolvedIamOptions {
@@ -10,7 +14,7 @@ export interface ResolvedIamOptions {
   readonly isHttps: boolean;
   readonly path: string;
   readonly keyRing: KeyRing;
-  readonly clients: ReadonlyMap<string, IamClient>;
+  readonly clients: ReadonlyMap<string, ResolvedIamClient>;
   /** `timeout` is in milliseconds. */
   readonly wechat: {
     readonly endpoints: WechatEndpoints;
@@ -35,6 +39,15 @@ export interface ResolvedIamOptions {
       };
   readonly siteName: string;
   readonly hooks: Type<IamHooks> | undefined;
+  readonly admin: {
+    readonly token: string | undefined;
+    readonly guard: Type<CanActivate> | undefined;
+    readonly crossDeviceSessions: 'allow' | 'refuse';
+  };
+  readonly audit: { readonly retentionDays: number; readonly sink: Type<IamAuditSink> | undefined };
+  readonly sessionCheck: 'never' | 'always';
+  readonly recentSignIn: number;
+  readonly deletionGraceDays: number;
 }
 
 /** Injection token of `ResolvedIamOptions`. */

@@ -5,13 +5,16 @@ export type { AuthenticatedUser } from './http/authenticated-user.js';
 export { CurrentUser } from './http/current-user.decorator.js';
 export { IamGuard } from './http/iam.guard.js';
 export { Public } from './http/public.decorator.js';
-export { RequirePermissions, RequireRoles } from './http/requirements.decorator.js';
+export { RequirePermissions, RequireRecentSignIn, RequireRoles } from './http/requirements.decorator.js';
+export type { IamAuditEntry, IamAuditSink } from './iam.audit-sink.js';
 export { iamEntities } from './iam.entities.js';
 export { errorCatalogue, IamError, type IamErrorCode } from './iam.error.js';
 export type { IamHooks, SignIn, SignUp, SignUpDecision } from './iam.hooks.js';
 export type { IamAsyncOptions, IamOptionsFactory } from './iam.async-options.js';
 export { IamModule } from './iam.module.js';
 export type {
+  IamAdminOptions,
+  IamAuditOptions,
   IamClient,
   IamOptions,
   IamRateLimits,

@@ -1,98 +1,9 @@
-import type { Type } from '@nestjs/common';
 import { z } from 'zod';
-import type { IamHooks } from './iam.hooks.js';
-import type { IamClient, IamOptions, IamStaticOptions } from './iam.options.js';
-import type { ResolvedIamOptions } from './iam.resolved-options.js';
+import type { IamOptions, IamStaticOptions } from './iam.options.js';
+import type { ResolvedIamClient, ResolvedIamOptions } from './iam.resolved-options.js';
 import { KeyRing } from './crypto/key-ring.js';
+import { optionsSchema } from './options-schema.js';
 import { resolveWechatEndpoints } from './wechat/endpoints.js';
-
-const DAY = 86_400;
-
-const seconds = (fallback: number, max: number) =>
-  z
-    .number({ error: 'a number of seconds' })
-    .int({ error: 'a whole number of seconds' })
-    .min(1, { error: 'at least 1 second' })
-    .max(max, { error: `at most ${max} seconds` })
-    .default(fallback);
-
-const absoluteUrl = z
-  .string({ error: 'an absolute URL' })
-  .refine(isAbsoluteHttpUrl, { error: 'an absolute http(s) URL without fragment' })
-  .regex(/^[\x21-\x7e]*$/, { error: 'a URL in ASCII (punycode host, percent-encoded path)' });
-
-const publicUrl = z
-  .string({ error: 'an absolute http(s) URL, such as https://app.example.com' })
-  .refine(isOrigin, {
-    error: 'an absolute http(s) URL without path, query or fragment, such as https://app.example.com',
-  })
-  .transform((url) => new URL(url).origin);
-
-const key = z
-  .string({ error: '32 random bytes in base64 (is the environment variable set?)' })
-  .regex(/^[A-Za-z0-9+/_-]{43}=?$/, {
-    error: '32 random bytes in base64, e.g. from `openssl rand -base64 32`',
-  })
-  .transform((text) => Buffer.from(text, 'base64'));
-
-const client = z.strictObject({
-  id: z
-    .string({ error: 'a client_id' })
-    .regex(/^[\x21-\x7e]{1,128}$/, { error: '1 to 128 visible ASCII characters' }),
-  redirectUris: z
-    .array(absoluteUrl, { error: 'an array of absolute URLs' })
-    .min(1, { error: 'at least one URL' }),
-});
-
-const optionsSchema = z.strictObject({
-  publicUrl,
-  keys: z
-    .array(key, { error: 'an array of 32-byte base64 keys' })
-    .min(1, { error: 'at least one 32-byte base64 key' }),
-  clients: z
-    .array(client, { error: 'an array of { id, redirectUris }' })
-    .min(1, { error: 'at least one client' }),
-  wechat: z
-    .strictObject({
-      endpoints: z
-        .strictObject({ api: z.string().optional(), open: z.string().optional(), mp: z.string().optional() })
-        .default({}),
-      timeout: z.number().int().min(1).max(60_000, { error: 'at most 60000 milliseconds' }).default(5_000),
-      allowLoopback: z.boolean().optional(),
-    })
-    .prefault({}),
-  tokens: z
-    .strictObject({
-      accessToken: seconds(900, 3_600),
-      idle: seconds(30 * DAY, 400 * DAY),
-      absolute: seconds(90 * DAY, 3_650 * DAY),
-      refreshGrace: seconds(10, 60),
-      audience: z.string().min(1).optional(),
-    })
-    .prefault({}),
-  profileFreshness: seconds(DAY, 365 * DAY),
-  loginLifetime: seconds(600, 600),
-  rateLimits: z
-    .union(
-      [
-        z.literal('off'),
-        z.strictObject({
-          qrPerAddressAndMinute: z.number().int().min(1).default(60),
-          qrPerAddressAndDay: z.number().int().min(1).default(2_000),
-          qrPerAccountAndDay: z.number().int().min(1).max(100_000).default(90_000),
-        }),
-      ],
-      { error: "'off' or { qrPerAddressAndMinute, qrPerAccountAndDay } of whole numbers" },
-    )
-    .prefault({}),
-  siteName: z
-    .string({ error: 'a name' })
-    .trim()
-    .min(1)
-    .max(60, { error: 'at most 60 characters' })
-    .optional(),
-  hooks: z.custom<Type<IamHooks>>((value) => typeof value === 'function', { error: 'a class' }).optional(),
-});
 
 const pathSchema = z
   .string({ error: 'a path such as iam' })
@@ -125,6 +36,15 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
     rateLimits: checked.rateLimits,
     siteName: checked.siteName ?? new URL(checked.publicUrl).host,
     hooks: checked.hooks,
+    admin: {
+      token: checked.admin.token,
+      guard: checked.admin.guard,
+      crossDeviceSessions: checked.admin.crossDeviceSessions,
+    },
+    audit: { retentionDays: checked.audit.retentionDays, sink: checked.audit.sink },
+    sessionCheck: checked.sessionCheck,
+    recentSignIn: checked.recentSignIn,
+    deletionGraceDays: checked.deletionGraceDays,
   });
 }
 
@@ -165,7 +85,7 @@ function appendPath(path: string, part: PropertyKey): string {
   return path === '' ? String(part) : `${path}.${String(part)}`;
 }
 
-function indexClients(clients: readonly IamClient[]): ReadonlyMap<string, IamClient> {
+function indexClients(clients: readonly ResolvedIamClient[]): ReadonlyMap<string, ResolvedIamClient> {
   const byId = new Map(clients.map((each) => [each.id, each]));
   if (byId.size !== clients.length)
     throw new TypeError('IamModule option `clients`: expected every `id` once');
@@ -183,20 +103,6 @@ function definedEntries(endpoints: {
     ...(open !== undefined && { open }),
     ...(mp !== undefined && { mp }),
   };
-}
-
-function isAbsoluteHttpUrl(text: string): boolean {
-  if (!URL.canParse(text) || /[\s\\]/.test(text) || text.includes('#')) return false;
-  const url = new URL(text);
-  return (
-    (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === ''
-  );
-}
-
-function isOrigin(text: string): boolean {
-  if (!isAbsoluteHttpUrl(text)) return false;
-  const { origin } = new URL(text);
-  return text === origin || text === `${origin}/`;
 }
 
 function isLoopback(url: string): boolean {

@@ -1,8 +1,11 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** A row of `iam.audit_log`: append-only (a trigger refuses UPDATE and DELETE), written in the transaction it records. */
+/** A row of `iam.audit_log`: append-only (triggers refuse UPDATE, and DELETE of what is younger than 30 days), written in the transaction it records. */
 @Entity({ schema: 'iam', name: 'audit_log' })
 @Index('audit_log_user_id_idx', ['userId', 'id'])
+@Index('audit_log_action_idx', ['action', 'id'])
+@Index('audit_log_actor_idx', ['actor', 'id'])
+@Index('audit_log_at_idx', ['at'])
 export class AuditEntryEntity {
   @PrimaryColumn({ type: 'uuid' })
   id!: string;
@@ -35,4 +38,12 @@ export class AuditEntryEntity {
 
   @Column({ type: 'jsonb', default: () => "'{}'" })
   detail!: Record<string, unknown>;
+
+  /** Who did it, when that is another than `user_id`: see `RequestContext.actor`. */
+  @Column({ type: 'text', nullable: true })
+  actor!: string | null;
+
+  /** That of the request's log lines and error answer. */
+  @Column({ type: 'uuid', name: 'correlation_id', nullable: true })
+  correlationId!: string | null;
 }

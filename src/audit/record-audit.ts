@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { SqlExecutor } from '../database/query-rows.js';
+import { currentContext } from '../request-context.js';
 
 /** Who asked, as the edge saw it. Stored with attempts, sessions and audit entries. */
 export interface RequestOrigin {
@@ -29,19 +30,20 @@ export interface AuditSource {
   readonly detail?: string;
 }
 
-/** `INSERT INTO iam.audit_log` whose nine values start at parameter `$first`; composes into a larger statement. */
+/** `INSERT INTO iam.audit_log` whose eleven values start at parameter `$first`; composes into a larger statement. */
 export function auditInsertSql(first: number, source: AuditSource = {}): string {
   const value = (index: number, type: string) => `$${first + index}::${type}`;
-  return `INSERT INTO iam.audit_log (id, action, user_id, session_id, client_id, provider, ip, user_agent, detail)
+  return `INSERT INTO iam.audit_log (id, action, user_id, session_id, client_id, provider, ip, user_agent, detail, actor, correlation_id)
     SELECT ${value(0, 'uuid')}, ${value(1, 'text')},
            COALESCE(${value(2, 'uuid')}, ${source.userId ?? 'NULL'}), COALESCE(${value(3, 'uuid')}, ${source.sessionId ?? 'NULL'}),
            ${value(4, 'text')}, COALESCE(${value(5, 'text')}, ${source.provider ?? 'NULL'}), ${value(6, 'text')}, ${value(7, 'text')},
-           ${value(8, 'jsonb')} || ${source.detail ?? `'{}'`}
+           ${value(8, 'jsonb')} || ${source.detail ?? `'{}'`}, ${value(9, 'text')}, ${value(10, 'uuid')}
     ${source.from === undefined ? '' : `FROM ${source.from}`}`;
 }
 
-/** The parameters of `auditInsertSql`, in order. */
+/** The parameters of `auditInsertSql`, in order; who acts and the correlation id come from the request under way. */
 export function auditParameters(entry: AuditEntry): unknown[] {
+  const context = currentContext();
   return [
     uuidv7(),
     entry.action,
@@ -52,6 +54,8 @@ export function auditParameters(entry: AuditEntry): unknown[] {
     entry.origin?.ip ?? null,
     entry.origin?.userAgent ?? null,
     JSON.stringify(entry.detail ?? {}),
+    context?.actor ?? null,
+    context?.correlationId ?? null,
   ];
 }
 

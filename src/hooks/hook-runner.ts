@@ -1,8 +1,9 @@
-import { Inject, Injectable, Logger, type OnModuleInit, type Type } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
 import type { IamHooks, SignIn, SignUp, SignUpDecision } from '../iam.hooks.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { findOrCreate } from './find-or-create.js';
 
 /** Calls the host's hooks: its own provider of the configured class if there is one, else an instance made by DI. */
 @Injectable()
@@ -18,16 +19,7 @@ export class HookRunner implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const { hooks } = this.options;
     if (hooks === undefined) return;
-    this.hooks = this.findProvider(hooks) ?? (await this.moduleRef.create(hooks));
-  }
-
-  /** Nest throws where no module of the host provides the class. */
-  private findProvider(hooks: Type<IamHooks>): IamHooks | null {
-    try {
-      return this.moduleRef.get(hooks, { strict: false });
-    } catch {
-      return null;
-    }
+    this.hooks = await findOrCreate(this.moduleRef, hooks);
   }
 
   /** What the host says of a new person; its errors end the sign-in. */

@@ -7,6 +7,10 @@ export interface AuthenticatedUser {
   /** The front-end the token was issued to (`client_id`). */
   readonly clientId: string;
   readonly roles: readonly string[];
+  /** How the session began: `open`, `mp`, `follow`, `mini` or `mobile`. */
+  readonly method: string;
+  /** When the person signed in; refreshing changes nothing of it. */
+  readonly signedInAt: Date;
 }
 
 const users = new WeakMap<object, AuthenticatedUser>();

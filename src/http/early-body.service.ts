@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { oauthError, problem } from './error-answers.js';
 import { readPath, readRequest } from './iam-request.js';
 import { IamUrls } from './iam-urls.service.js';
+import { correlationId, currentContext, runInContext } from '../request-context.js';
 import { logFailure } from './log-failure.js';
 import { oauthEndpoints } from './oauth-endpoints.js';
 import { readBody } from './read-body.js';
@@ -19,7 +19,11 @@ const withBody: ReadonlySet<string> = new Set([
   'device_authorization',
   'confirm',
   'follow',
+  'me',
+  'admin',
 ]);
+
+const methodsWithBody: ReadonlySet<string | undefined> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 /** How long the rest of a refused body is taken in and dropped: clients read the answer only when they have sent it all. */
 const DROP_MS = 1_000;
@@ -65,11 +69,17 @@ export class EarlyBody {
   }
 
   private readonly middleware = (request: IncomingMessage, response: ServerResponse, next: Next): void => {
-    const endpoint = request.method === 'POST' ? this.urls.findEndpoint(pathOf(request)) : null;
-    const isOurs = endpoint !== null && withBody.has(endpoint.replace(/\/.*/s, ''));
-    if (!isOurs || findBody(request) !== null) next();
-    else void this.read(endpoint, { request, response, next });
+    if (findBody(request) !== null || currentContext() !== null) next();
+    else runInContext(() => this.receive({ request, response, next }));
   };
+
+  private receive(exchange: Exchange): void {
+    const { request, next } = exchange;
+    const endpoint = methodsWithBody.has(request.method) ? this.urls.findEndpoint(pathOf(request)) : null;
+    const isOurs = endpoint !== null && withBody.has(endpoint.replace(/\/.*/s, ''));
+    if (isOurs) void this.read(endpoint, exchange);
+    else next();
+  }
 
   private async read(endpoint: string, { request, response, next }: Exchange): Promise<void> {
     try {
@@ -85,12 +95,12 @@ export class EarlyBody {
   /** Answered here, past the host's parsers and filters: neither may meet what is left of the request. */
   private refuse(endpoint: string, thrown: unknown, { request, response }: Exchange): void {
     const error = toIamError(thrown);
-    const correlationId = randomUUID();
-    logFailure(this.logger, error, correlationId);
+    const id = correlationId();
+    logFailure(this.logger, error, id);
     if (request.destroyed) return;
     const { status, headers, body } = oauthEndpoints.has(endpoint)
       ? oauthError(error)
-      : problem(error, readRequest(request).language, correlationId);
+      : problem(error, readRequest(request).language, id);
     response.writeHead(status, { ...headers }).end(body);
     request.resume();
     setTimeout(() => {

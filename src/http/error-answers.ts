@@ -53,7 +53,10 @@ export function errorHeaders(error: IamError): Record<string, string> {
   };
 }
 
-/** RFC 6750 §3: no error code when the request carried no token at all. */
+/** RFC 6750 §3: no error code when the request carried no token at all; `max_age` of RFC 9470 §3. */
 function challenge(error: IamError): string {
-  return error.code === 'invalid_token' ? 'Bearer error="invalid_token"' : 'Bearer';
+  const { oauth } = errorCatalogue[error.code];
+  if (error.code === 'authentication_required' || error.code === 'invalid_client') return 'Bearer';
+  const maxAge = error.members['max_age'];
+  return `Bearer error="${oauth}"${maxAge === undefined ? '' : `, max_age="${maxAge}"`}`;
 }

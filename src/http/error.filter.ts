@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, Logger } from '@nestjs/common';
 import type { IamError } from '../iam.error.js';
+import { correlationId } from '../request-context.js';
 import type { Answer } from './answer.js';
 import { AnswerWriter } from './answer-writer.js';
 import { oauthError, pageOrProblem } from './error-answers.js';
@@ -23,21 +23,21 @@ abstract class ErrorFilter implements ExceptionFilter {
   /** The same for what was thrown before Nest had chosen a controller. */
   respond(thrown: unknown, request: unknown, response: unknown): void {
     const error = toIamError(thrown);
-    const correlationId = randomUUID();
-    logFailure(this.logger, error, correlationId);
+    const id = correlationId();
+    logFailure(this.logger, error, id);
     if (!this.writer.isSent(response))
-      this.writer.write(response, this.answer(error, readRequest(request), correlationId));
+      this.writer.write(response, this.answer(error, readRequest(request), id));
   }
 
-  protected abstract answer(error: IamError, request: IamRequest, correlationId: string): Answer;
+  protected abstract answer(error: IamError, request: IamRequest, id: string): Answer;
 }
 
 /** RFC 9457, or a page for a navigation. */
 @Catch()
 @Injectable()
 export class ProblemFilter extends ErrorFilter {
-  protected answer(error: IamError, request: IamRequest, correlationId: string): Answer {
-    return pageOrProblem(error, request, correlationId);
+  protected answer(error: IamError, request: IamRequest, id: string): Answer {
+    return pageOrProblem(error, request, id);
   }
 }
 

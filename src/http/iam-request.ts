@@ -17,6 +17,8 @@ export interface IamRequest {
   readonly rawBody: Buffer | null;
   readonly cookies: Readonly<Record<string, string | undefined>>;
   readonly authorization: string | undefined;
+  /** The `If-Match` header. */
+  readonly ifMatch: string | undefined;
   /** The `Origin` header. */
   readonly requestOrigin: string | undefined;
   readonly browser: Browser;
@@ -40,6 +42,7 @@ export function readRequest(request: unknown): IamRequest {
     rawBody: rawBody(request, raw),
     cookies: parseCookies(headers.cookie ?? ''),
     authorization: headers.authorization,
+    ifMatch: headers['if-match'],
     requestOrigin: headers.origin,
     browser: classifyBrowser(userAgent),
     language: preferredLanguage(headers['accept-language']),

@@ -11,6 +11,8 @@ export type WebhookEventStatus = 'processing' | 'pending' | 'done' | 'dead';
 @Unique('webhook_events_dedupe_key_key', ['dedupeKey'])
 @Unique('webhook_events_replay_key_key', ['replayKey'])
 @Index('webhook_events_open_idx', ['leaseUntil'], { where: "status IN ('processing', 'pending')" })
+@Index('webhook_events_status_idx', ['status', 'id'])
+@Index('webhook_events_openid_idx', ['openid'])
 @Index('webhook_events_received_at_idx', ['receivedAt'])
 @Check('webhook_events_status_check', "status IN ('processing', 'pending', 'done', 'dead')")
 @Check('webhook_events_open_check', "status NOT IN ('processing', 'pending') OR lease_until IS NOT NULL")

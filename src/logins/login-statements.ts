@@ -69,11 +69,11 @@ export const beginSessionSql = `
     SELECT $2, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, $5, $6,
            now() + make_interval(secs => LEAST($3::int, $4::int)), now() + make_interval(secs => $4::int)
     FROM consumed c
-    RETURNING id, user_id
+    RETURNING id, user_id, method, created_at
   ), audited AS (
     ${auditInsertSql(7, { from: 'session', userId: 'session.user_id', sessionId: 'session.id' })}
   )
-  SELECT session.user_id, c.client_id, c.provider, c.is_new_user,
+  SELECT session.user_id, session.method, session.created_at, c.client_id, c.provider, c.is_new_user,
          ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = session.user_id ORDER BY r.role) AS roles
   FROM session, consumed c`;
 

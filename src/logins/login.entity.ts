@@ -32,6 +32,7 @@ export type LoginStatus =
 @Unique('logins_state_hash_key', ['stateHash'])
 @Unique('logins_wechat_code_hash_key', ['wechatCodeHash'])
 @Unique('logins_scene_hash_key', ['sceneHash'])
+@Index('logins_status_idx', ['status', 'id'])
 @Index('logins_scanner_idx', ['openid', 'provider'], { where: `(status = 'scanned'::text)` })
 @Check(
   'logins_status_check',

@@ -9,6 +9,7 @@ import { pkceChallenge } from '../crypto/pkce.js';
 import { execute, queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
 import { subjectSchema, type Subject } from '../users/subject.js';
 import {
   beginSessionSql,
@@ -28,13 +29,9 @@ export interface CodeRedemption {
 }
 
 /** A session that has just begun. */
-export interface BegunSession {
-  readonly sessionId: string;
-  readonly userId: string;
-  readonly clientId: string;
+export interface BegunSession extends AccessTokenClaims {
   readonly provider: string;
   readonly isNewUser: boolean;
-  readonly roles: readonly string[];
 }
 
 const BINDING_SECONDS = 600;
@@ -54,6 +51,8 @@ const begun = z.object({
   client_id: z.string(),
   provider: z.string(),
   is_new_user: z.boolean(),
+  method: z.string(),
+  created_at: z.date(),
   roles: z.array(z.string()),
 });
 
@@ -141,6 +140,8 @@ export class Redemption {
       provider: row.provider,
       isNewUser: row.is_new_user,
       roles: row.roles,
+      method: row.method,
+      signedInAt: row.created_at,
     };
   }
 

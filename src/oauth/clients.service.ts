@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { IamError } from '../iam.error.js';
-import type { IamClient } from '../iam.options.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IAM_OPTIONS, type ResolvedIamClient, type ResolvedIamOptions } from '../iam.resolved-options.js';
 
 /** The registered front-ends. */
 @Injectable()
@@ -9,7 +8,7 @@ export class Clients {
   constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {}
 
   /** @throws IamError `invalid_client` (RFC 6749 §5.2) */
-  authenticate(clientId: string): IamClient {
+  authenticate(clientId: string): ResolvedIamClient {
     const client = this.options.clients.get(clientId);
     if (client === undefined) throw new IamError('invalid_client', `no client "${clientId.slice(0, 64)}"`);
     return client;

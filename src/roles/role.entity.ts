@@ -9,6 +9,13 @@ export class RoleEntity {
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   permissions!: string[];
 
+  @Column({ type: 'text', default: '' })
+  description!: string;
+
+  /** Every new user gets it. */
+  @Column({ type: 'boolean', name: 'is_default', default: false })
+  isDefault!: boolean;
+
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 }

@@ -15,6 +15,10 @@ export interface AccessTokenClaims {
   readonly sessionId: string;
   readonly clientId: string;
   readonly roles: readonly string[];
+  /** How the session began: `open`, `mp`, `follow`, `mini` or `mobile`; `amr` of the token (RFC 9068 §2.2.1). */
+  readonly method: string;
+  /** When the person signed in: `auth_time` of the token. */
+  readonly signedInAt: Date;
 }
 
 const seconds = z.number().int().nonnegative();
@@ -26,6 +30,8 @@ const payloadSchema = z.object({
   iat: seconds,
   exp: seconds,
   roles: z.array(z.string()),
+  amr: z.tuple([z.string()]),
+  auth_time: seconds,
 });
 
 /** Access tokens: JWTs in the profile of RFC 9068 (`typ: at+jwt`), ES256, verified without a query. */
@@ -41,7 +47,13 @@ export class AccessTokens {
   async issue(claims: AccessTokenClaims): Promise<string> {
     const key = await this.keys.current();
     const now = Math.floor(this.clock.now() / 1000);
-    return new SignJWT({ client_id: claims.clientId, sid: claims.sessionId, roles: [...claims.roles] })
+    return new SignJWT({
+      client_id: claims.clientId,
+      sid: claims.sessionId,
+      roles: [...claims.roles],
+      amr: [claims.method],
+      auth_time: Math.floor(claims.signedInAt.getTime() / 1000),
+    })
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: key.kid })
       .setIssuer(this.options.publicUrl)
       .setAudience(this.options.tokens.audience)
@@ -65,8 +77,9 @@ export class AccessTokens {
         clockTolerance: SKEW_SECONDS,
         currentDate: new Date(this.clock.now()),
       });
-      const { sub, sid, client_id, roles } = payloadSchema.parse(payload);
-      return { userId: sub, sessionId: sid, clientId: client_id, roles };
+      const { sub, sid, client_id, roles, amr, auth_time } = payloadSchema.parse(payload);
+      const signedInAt = new Date(auth_time * 1000);
+      return { userId: sub, sessionId: sid, clientId: client_id, roles, method: amr[0], signedInAt };
     } catch (cause) {
       if (!isRefusal(cause)) throw cause;
       throw new IamError('invalid_token', 'the access token does not verify', { cause });

@@ -14,9 +14,9 @@ export const rotateSql = `
     FROM iam.users u
     WHERE s.id = $1 AND s.generation = $2 AND s.client_id = $3 AND ${live}
       AND u.id = s.user_id AND u.status = 'active'
-    RETURNING s.user_id, s.client_id
+    RETURNING s.user_id, s.client_id, s.method, s.created_at
   )
-  SELECT user_id, client_id, ${rolesOf('rotated')} FROM rotated`;
+  SELECT user_id, client_id, method, created_at, ${rolesOf('rotated')} FROM rotated`;
 
 /**
  * $1 session, $2 generation of the token, $3 client, $4 grace in seconds, $5 most uses of the grace, $6… audit entry.
@@ -24,7 +24,7 @@ export const rotateSql = `
  */
 export const settleReuseSql = `
   WITH locked AS (
-    SELECT s.id, s.user_id, s.client_id, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status
+    SELECT s.id, s.user_id, s.client_id, s.method, s.created_at, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status
     FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
     WHERE s.id = $1 AND s.client_id = $3 AND ${live}
     FOR UPDATE OF s
@@ -44,7 +44,7 @@ export const settleReuseSql = `
   ), audited AS (
     ${auditInsertSql(6, { from: 'ended', userId: 'ended.user_id' })}
   )
-  SELECT user_id, client_id, generation, verdict, ${rolesOf('verdict')} FROM verdict`;
+  SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOf('verdict')} FROM verdict`;
 
 /** $1 session, $2 client, $3 reason, $4… audit entry, written only when the session was live. */
 export const endSql = `

@@ -6,22 +6,25 @@ import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import type { AccessTokenClaims } from './access-tokens.service.js';
 import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
 import { endAllSql, endSql, rotateSql, settleReuseSql } from './session-statements.js';
 
 /** A session just after its refresh token rotated. */
-export interface RefreshedSession {
-  readonly sessionId: string;
-  readonly userId: string;
-  readonly clientId: string;
-  readonly roles: readonly string[];
+export interface RefreshedSession extends AccessTokenClaims {
   readonly refreshToken: string;
 }
 
 /** Past this many answers to the same parent token the grace is being abused. */
 const GRACE_USES = 100;
 
-const rotated = z.object({ user_id: z.string(), client_id: z.string(), roles: z.array(z.string()) });
+const rotated = z.object({
+  user_id: z.string(),
+  client_id: z.string(),
+  method: z.string(),
+  created_at: z.date(),
+  roles: z.array(z.string()),
+});
 const settled = rotated.extend({ generation: z.number(), verdict: z.enum(['grace', 'reuse', 'dead']) });
 
 /** Sessions: one row each, whose refresh token rotates in place (RFC 9700 §4.14.2). */
@@ -127,6 +130,7 @@ export class Sessions {
   private successor(token: RefreshToken, row: z.infer<typeof rotated>): RefreshedSession {
     const { sessionId, generation } = token;
     const refreshToken = mintRefreshToken(this.mac, { sessionId, generation: generation + 1 });
-    return { sessionId, userId: row.user_id, clientId: row.client_id, roles: row.roles, refreshToken };
+    const { user_id: userId, client_id: clientId, roles, method, created_at: signedInAt } = row;
+    return { sessionId, userId, clientId, roles, method, signedInAt, refreshToken };
   }
 }

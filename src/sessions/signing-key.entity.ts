@@ -20,6 +20,14 @@ export class SigningKeyEntity {
   @Column({ type: 'text', name: 'private_jwk' })
   privateJwk!: string;
 
+  /** Signs from this time on; published in the JWKS before, so that whoever caches it knows the key in time. */
+  @Column({ type: 'timestamptz', name: 'active_at', default: () => 'now()' })
+  activeAt!: Date;
+
+  /** Verifies until this time; null for the newest key. */
+  @Column({ type: 'timestamptz', name: 'retires_at', nullable: true })
+  retiresAt!: Date | null;
+
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 }

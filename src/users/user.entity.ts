@@ -17,6 +17,10 @@ export type UserStatus = 'active' | 'disabled' | 'merged';
 /** A row of `iam.users`: a person, whatever ways they sign in by. */
 @Entity({ schema: 'iam', name: 'users' })
 @Unique('users_external_id_key', ['externalId'])
+@Index('users_status_idx', ['status', 'id'])
+@Index('users_deletion_at_idx', ['deletionAt'], { where: '(deletion_at IS NOT NULL)' })
+@Index('users_nickname_idx', { synchronize: false })
+@Check('users_phone_check', '(phone_number IS NULL) = (phone_verified_at IS NULL)')
 @Check('users_status_check', "status IN ('active', 'disabled', 'merged')")
 @Check('users_merged_check', "(status = 'merged') = (merged_into IS NOT NULL)")
 export class UserEntity {
@@ -44,6 +48,17 @@ export class UserEntity {
   @ManyToOne(() => UserEntity)
   @JoinColumn({ name: 'merged_into', foreignKeyConstraintName: 'users_merged_into_fkey' })
   mergedIntoUser?: UserEntity | null;
+
+  /** The person asked to be forgotten: erased at this time unless they change their mind. */
+  @Column({ type: 'timestamptz', name: 'deletion_at', nullable: true })
+  deletionAt!: Date | null;
+
+  /** With country code, e.g. `+8613800000000`; from WeChat alone, and never a key that joins people. */
+  @Column({ type: 'text', name: 'phone_number', nullable: true })
+  phoneNumber!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'phone_verified_at', nullable: true })
+  phoneVerifiedAt!: Date | null;
 
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
   createdAt!: Date;

@@ -23,7 +23,7 @@ export function declaredOptions(): DeclaredOption[] {
     if (declaration === undefined) throw new Error(`src/iam.options.ts has no interface ${name}`);
     return declaration.members.filter(ts.isPropertySignature).flatMap((field) => {
       const type = field.type?.getText() ?? '';
-      const [inner] = /\bIam(?!Hooks)\w+/.exec(type) ?? [];
+      const [inner] = /\bIam(?!Hooks|AuditSink)\w+/.exec(type) ?? [];
       const own = `${place}${field.name.getText()}`;
       const inners =
         inner === undefined ? [] : fieldsOf(inner, type.includes('[]') ? `${own}[].` : `${own}.`);

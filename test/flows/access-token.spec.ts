@@ -53,6 +53,8 @@ describe('an access token', () => {
       iat: now,
       exp: now + 900,
       roles: me['roles'],
+      amr: ['open'],
+      auth_time: expect.any(Number) as number,
     });
   });
 

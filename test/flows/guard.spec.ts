@@ -111,6 +111,8 @@ describe('IamGuard', () => {
         sessionId: expect.any(String) as string,
         clientId: 'web',
         roles: [],
+        method: 'open',
+        signedInAt: expect.stringMatching(/^20\d\d-.*Z$/) as string,
       });
       expect(queries.since(0)).toEqual([]);
     });

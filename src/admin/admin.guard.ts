@@ -1,0 +1,80 @@
+import {
+  type CanActivate,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ModuleRef, Reflector } from '@nestjs/core';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { constantTimeEqual } from '../crypto/constant-time.js';
+import { sha256 } from '../crypto/hash.js';
+import { Authentication } from '../http/authentication.service.js';
+import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.js';
+import { readRequest } from '../http/iam-request.js';
+import { Requirements } from '../http/requirements.service.js';
+import { findOrCreate } from '../hooks/find-or-create.js';
+import { IamError } from '../iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { setActor } from '../request-context.js';
+
+/**
+ * Opens the admin API to the admin token, to whom the host's own guard admits, and to users whose roles grant the
+ * permission of the route. A route that names no permission is closed to everybody.
+ */
+@Injectable()
+export class AdminGuard implements CanActivate, OnModuleInit {
+  private hostGuard: CanActivate | undefined;
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly authentication: Authentication,
+    private readonly requirements: Requirements,
+    private readonly reflector: Reflector,
+    private readonly moduleRef: ModuleRef,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const { guard } = this.options.admin;
+    if (guard !== undefined) this.hostGuard = await findOrCreate(this.moduleRef, guard);
+  }
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<object>();
+    const permission = this.reflector.get<EndpointDescription | undefined>(
+      ENDPOINT,
+      context.getHandler(),
+    )?.permission;
+    if (permission === undefined)
+      throw new IamError('insufficient_permissions', 'the route names no permission');
+    if (this.hasAdminToken(request)) setActor('admin_token');
+    else if (await this.isAdmittedByHost(context)) setActor('host');
+    else await this.requireUser(request, permission);
+    return true;
+  }
+
+  /** Digests are compared, so that the length of the token does not show either. */
+  private hasAdminToken(request: object): boolean {
+    const { token } = this.options.admin;
+    const [, given] = /^Bearer +(\S+) *$/i.exec(readRequest(request).authorization ?? '') ?? [];
+    return token !== undefined && given !== undefined && constantTimeEqual(sha256(token), sha256(given));
+  }
+
+  /** A guard that throws has not admitted anybody; the user's own roles may still do. */
+  private async isAdmittedByHost(context: ExecutionContext): Promise<boolean> {
+    if (this.hostGuard === undefined) return false;
+    try {
+      const verdict = this.hostGuard.canActivate(context);
+      return await (isObservable(verdict) ? lastValueFrom(verdict) : verdict);
+    } catch {
+      return false;
+    }
+  }
+
+  private async requireUser(request: object, permission: string): Promise<void> {
+    const user = await this.authentication.authenticate(request);
+    if (user.method === 'follow' && this.options.admin.crossDeviceSessions === 'refuse')
+      throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
+    await this.requirements.requirePermissions(user, [permission]);
+  }
+}

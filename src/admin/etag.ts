@@ -1,0 +1,21 @@
+import { IamError } from '../iam.error.js';
+
+/** SQL that computes the version of a row of `relation`, any change of any column changes it: 32 hex digits. */
+export const versionSql = (relation: string) => `md5(to_jsonb(${relation})::text)`;
+
+/** A version as an `ETag` (RFC 9110 §8.8.3). */
+export function toEtag(version: string): string {
+  return `"${version}"`;
+}
+
+/**
+ * The version that a change is based on, from `If-Match`; null for `*`, which means "whatever it is now".
+ * @throws IamError `precondition_required` (RFC 6585 §3), or `precondition_failed` for an ETag that is not ours
+ */
+export function readIfMatch(header: string | undefined): string | null {
+  if (header === undefined) throw new IamError('precondition_required', 'no If-Match');
+  if (header.trim() === '*') return null;
+  const [, version] = /^"([0-9a-f]{32})"$/.exec(header.trim()) ?? [];
+  if (version === undefined) throw new IamError('precondition_failed', 'If-Match is not an ETag of ours');
+  return version;
+}

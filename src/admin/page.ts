@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { IamError } from '../iam.error.js';
+
+const MAX_LIMIT = 100;
+
+/** The query parameters that every list takes; `.extend` it with the list's own filters. */
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(20),
+  cursor: z.string().max(512).optional(),
+  order: z.enum(['newest', 'oldest']).default('newest'),
+});
+
+/** What a list answers: one page, and the cursor of the next one, or null at the end. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), next_cursor: z.string().nullable() });
+
+/** Where a page begins: after the row with this key. */
+export function readCursor(cursor: string | undefined): string | null {
+  if (cursor === undefined) return null;
+  const key = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (!/^[\w-]{1,63}$/.test(key)) throw new IamError('invalid_request', 'cursor: not one of ours');
+  return key;
+}
+
+/** A page of at most `limit` rows, from `limit + 1` that were read; `keyOf` is what the list is sorted by. */
+export function toPage<Row, Item>(
+  rows: readonly Row[],
+  { limit }: { readonly limit: number },
+  { keyOf, toItem }: { readonly keyOf: (row: Row) => string; readonly toItem: (row: Row) => Item },
+): { readonly items: Item[]; readonly next_cursor: string | null } {
+  const shown = rows.slice(0, limit);
+  const last = rows.length > limit ? shown.at(-1) : undefined;
+  return {
+    items: shown.map(toItem),
+    next_cursor: last === undefined ? null : Buffer.from(keyOf(last), 'utf8').toString('base64url'),
+  };
+}

@@ -1,0 +1,32 @@
+import { SetMetadata } from '@nestjs/common';
+import type { z } from 'zod';
+import type { IamErrorCode } from '../iam.error.js';
+
+/** Metadata key of `@Endpoint()`. */
+export const ENDPOINT = 'nestjs-wechat-iam:endpoint';
+
+/** What a route takes and answers: the very schemas that validate, from which its OpenAPI description is made. */
+export interface EndpointDescription {
+  /** One line. */
+  readonly summary: string;
+  /** The permission that the admin API asks for; an admin route without one is refused to everybody. */
+  readonly permission?: `iam:${string}`;
+  /** What the route's path parameters are. */
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
+  /**
+   * `json`, or `form`: a form as well as JSON (RFC 6749 §3.2).
+   * @default json
+   */
+  readonly bodyType?: 'json' | 'form';
+  /** Status → the JSON body; null for an answer without one; a media type for one that is not JSON. */
+  readonly answers: Readonly<Record<number, z.ZodType | null | `${string}/${string}`>>;
+  /** An answer as a front-end gets it. */
+  readonly example?: unknown;
+  /** The codes that belong to this route, besides those that any route may answer with. */
+  readonly errors?: readonly IamErrorCode[];
+}
+
+/** Describes a route. */
+export const Endpoint = (description: EndpointDescription) => SetMetadata(ENDPOINT, description);

@@ -1,0 +1,25 @@
+/** An entry of `iam.audit_log`, as a host's sink is given it. */
+export interface IamAuditEntry {
+  /** UUID version 7: the key by which a receiver knows an entry that it is given twice. */
+  readonly id: string;
+  readonly at: Date;
+  /** What happened, e.g. `login.succeeded`. */
+  readonly action: string;
+  /** Whom it concerns. */
+  readonly userId: string | null;
+  readonly sessionId: string | null;
+  readonly clientId: string | null;
+  readonly provider: string | null;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  /** Who did it: `user:<id>`, `admin_token`, `host` or `cli`; null for the person themself or a stranger. */
+  readonly actor: string | null;
+  readonly correlationId: string | null;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/** Where the host takes audit entries to, e.g. its log pipeline. Entries come in the order of their ids, at least once. */
+export interface IamAuditSink {
+  /** An error makes the module offer the same entries again later. */
+  write(entries: readonly IamAuditEntry[]): Promise<void> | void;
+}

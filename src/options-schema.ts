@@ -1,0 +1,146 @@
+import type { CanActivate, Type } from '@nestjs/common';
+import { z } from 'zod';
+import type { IamAuditSink } from './iam.audit-sink.js';
+import type { IamHooks } from './iam.hooks.js';
+
+const DAY = 86_400;
+
+const seconds = (fallback: number, max: number) =>
+  z
+    .number({ error: 'a number of seconds' })
+    .int({ error: 'a whole number of seconds' })
+    .min(1, { error: 'at least 1 second' })
+    .max(max, { error: `at most ${max} seconds` })
+    .default(fallback);
+
+const days = (min: number, max: number) =>
+  z
+    .number({ error: 'a number of days' })
+    .int({ error: 'a whole number of days' })
+    .min(min, { error: `at least ${min} days` })
+    .max(max, { error: `at most ${max} days` });
+
+const absoluteUrl = z
+  .string({ error: 'an absolute URL' })
+  .refine(isAbsoluteHttpUrl, { error: 'an absolute http(s) URL without fragment' })
+  .regex(/^[\x21-\x7e]*$/, { error: 'a URL in ASCII (punycode host, percent-encoded path)' });
+
+const publicUrl = z
+  .string({ error: 'an absolute http(s) URL, such as https://app.example.com' })
+  .refine(isOrigin, {
+    error: 'an absolute http(s) URL without path, query or fragment, such as https://app.example.com',
+  })
+  .transform((url) => new URL(url).origin);
+
+const origin = z
+  .string({ error: 'an origin such as https://www.example.com' })
+  .refine((text) => isOrigin(text) && !text.endsWith('/'), {
+    error: 'an origin without path and slash, such as https://www.example.com',
+  });
+
+const key = z
+  .string({ error: '32 random bytes in base64 (is the environment variable set?)' })
+  .regex(/^[A-Za-z0-9+/_-]{43}=?$/, {
+    error: '32 random bytes in base64, e.g. from `openssl rand -base64 32`',
+  })
+  .transform((text) => Buffer.from(text, 'base64'));
+
+const client = z.strictObject({
+  id: z
+    .string({ error: 'a client_id' })
+    .regex(/^[\x21-\x7e]{1,128}$/, { error: '1 to 128 visible ASCII characters' }),
+  redirectUris: z
+    .array(absoluteUrl, { error: 'an array of absolute URLs' })
+    .min(1, { error: 'at least one URL' }),
+  tokens: z.enum(['bearer', 'cookie'], { error: "'bearer' or 'cookie'" }).default('bearer'),
+  origins: z.array(origin, { error: 'an array of origins such as https://www.example.com' }).default([]),
+});
+
+const hostClass = <T>() =>
+  z.custom<Type<T>>((value) => typeof value === 'function', { error: 'a class' }).optional();
+
+/** `IamOptions` as a host writes them; each message says what was expected. */
+export const optionsSchema = z.strictObject({
+  publicUrl,
+  keys: z
+    .array(key, { error: 'an array of 32-byte base64 keys' })
+    .min(1, { error: 'at least one 32-byte base64 key' }),
+  clients: z
+    .array(client, { error: 'an array of { id, redirectUris }' })
+    .min(1, { error: 'at least one client' }),
+  wechat: z
+    .strictObject({
+      endpoints: z
+        .strictObject({ api: z.string().optional(), open: z.string().optional(), mp: z.string().optional() })
+        .default({}),
+      timeout: z.number().int().min(1).max(60_000, { error: 'at most 60000 milliseconds' }).default(5_000),
+      allowLoopback: z.boolean().optional(),
+    })
+    .prefault({}),
+  tokens: z
+    .strictObject({
+      accessToken: seconds(900, 3_600),
+      idle: seconds(30 * DAY, 400 * DAY),
+      absolute: seconds(90 * DAY, 3_650 * DAY),
+      refreshGrace: seconds(10, 60),
+      audience: z.string().min(1).optional(),
+    })
+    .prefault({}),
+  profileFreshness: seconds(DAY, 365 * DAY),
+  loginLifetime: seconds(600, 600),
+  rateLimits: z
+    .union(
+      [
+        z.literal('off'),
+        z.strictObject({
+          qrPerAddressAndMinute: z.number().int().min(1).default(60),
+          qrPerAddressAndDay: z.number().int().min(1).default(2_000),
+          qrPerAccountAndDay: z.number().int().min(1).max(100_000).default(90_000),
+        }),
+      ],
+      { error: "'off' or { qrPerAddressAndMinute, qrPerAccountAndDay } of whole numbers" },
+    )
+    .prefault({}),
+  siteName: z
+    .string({ error: 'a name' })
+    .trim()
+    .min(1)
+    .max(60, { error: 'at most 60 characters' })
+    .optional(),
+  hooks: hostClass<IamHooks>(),
+  admin: z
+    .strictObject({
+      token: z
+        .string({ error: 'a text of at least 32 characters' })
+        .regex(/^[\w.~+/=-]{32,512}$/, {
+          error: 'at least 32 letters, digits or - . _ ~ + / = (openssl rand -hex 32)',
+        })
+        .optional(),
+      guard: hostClass<CanActivate>(),
+      crossDeviceSessions: z.enum(['allow', 'refuse'], { error: "'allow' or 'refuse'" }).default('allow'),
+    })
+    .prefault({}),
+  audit: z
+    .strictObject({
+      retentionDays: days(30, 36_500).prefault(400),
+      sink: hostClass<IamAuditSink>(),
+    })
+    .prefault({}),
+  sessionCheck: z.enum(['never', 'always'], { error: "'never' or 'always'" }).default('never'),
+  recentSignIn: seconds(900, DAY),
+  deletionGraceDays: days(0, 365).prefault(7),
+});
+
+function isAbsoluteHttpUrl(text: string): boolean {
+  if (!URL.canParse(text) || /[\s\\]/.test(text) || text.includes('#')) return false;
+  const url = new URL(text);
+  return (
+    (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === ''
+  );
+}
+
+function isOrigin(text: string): boolean {
+  if (!isAbsoluteHttpUrl(text)) return false;
+  const { origin } = new URL(text);
+  return text === origin || text === `${origin}/`;
+}
