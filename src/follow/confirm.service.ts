@@ -26,7 +26,8 @@ import { FollowTokens } from './follow-tokens.service.js';
 /** What WeChat says of a code that was exchanged before (protocol I.1). */
 const CODE_USED = 40163;
 
-const decisionBody = z.object({
+/** The form of the confirm page. */
+export const decisionBody = z.object({
   login: z.string().max(256),
   csrf: z.string().max(128),
   decision: z.enum(['confirm', 'deny']),

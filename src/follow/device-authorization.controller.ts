@@ -11,12 +11,14 @@ import {
 import type { Observable } from 'rxjs';
 import { json, type Answer } from '../http/answer.js';
 import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
 import { OAuthErrorFilter, ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Public } from '../http/public.decorator.js';
-import { FollowEvents } from './follow-events.service.js';
-import { DeviceAuthorization } from './device-authorization.service.js';
+import { followStartErrors, followStartedAnswer } from './follow-answers.js';
+import { FollowEvents, followEventsQuery } from './follow-events.service.js';
+import { DeviceAuthorization, deviceAuthorizationBody } from './device-authorization.service.js';
 
 /** Follow-to-login for front-ends with a page of their own (RFC 8628). */
 @Public()
@@ -27,6 +29,13 @@ export class DeviceAuthorizationController {
     private readonly streams: FollowEvents,
   ) {}
 
+  @Endpoint({
+    summary: 'Starts follow-to-login on a page of your own (RFC 8628)',
+    body: deviceAuthorizationBody,
+    bodyType: 'form',
+    answers: { 200: followStartedAnswer },
+    errors: followStartErrors,
+  })
   @UseFilters(OAuthErrorFilter)
   @UseInterceptors(AnswerInterceptor)
   @Post()
@@ -34,6 +43,12 @@ export class DeviceAuthorizationController {
     return json(await this.authorization.start(request));
   }
 
+  @Endpoint({
+    summary: 'The states of a scan as server-sent events: scanned, confirmed, denied, expired, failed, done',
+    query: followEventsQuery,
+    answers: { 200: 'text/event-stream' },
+    errors: ['not_found', 'rate_limited'],
+  })
   @UseFilters(ProblemFilter)
   @Header('Cache-Control', 'no-store')
   @Header('X-Accel-Buffering', 'no')

@@ -13,7 +13,8 @@ const HEARTBEAT_MS = 15_000;
 const PER_LOGIN = 3;
 const PER_PROCESS = 10_000;
 
-const query = z.object({ watch: z.string().max(256) });
+/** The query of `GET /device_authorization/events`. */
+export const followEventsQuery = z.object({ watch: z.string().max(256) });
 
 /** `GET /device_authorization/events`: the states of one login as server-sent events. Polling stays enough. */
 @Injectable()
@@ -28,7 +29,7 @@ export class FollowEvents {
 
   /** @throws IamError `not_found` for a token that is not ours, `rate_limited` when too many streams are open */
   stream(request: IamRequest): Observable<MessageEvent> {
-    const loginId = this.tokens.read('watch', parseInput(query, request.query).watch);
+    const loginId = this.tokens.read('watch', parseInput(followEventsQuery, request.query).watch);
     if (loginId === null) throw new IamError('not_found', 'not a watch token of ours');
     this.checkRoom(loginId);
     return new Observable<MessageEvent>((subscriber) => {

@@ -18,8 +18,10 @@ import { FollowStart } from './follow-start.service.js';
 import { FollowTokens } from './follow-tokens.service.js';
 import { Follower } from './follower.service.js';
 
-const startBody = z.object({ state: z.string().max(64) });
-const finishBody = startBody.extend({ device_code: z.string().max(256) });
+/** What the sign-in page posts for a QR code. */
+export const startBody = z.object({ state: z.string().max(64) });
+/** What the sign-in page posts to go on. */
+export const finishBody = startBody.extend({ device_code: z.string().max(256) });
 
 /** What the sign-in page calls. Its attempt is the sealed cookie that `/authorize` set, so only that browser can. */
 @Injectable()

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import QRCode from 'qrcode';
+import type { z } from 'zod';
 import type { RequestOrigin } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -14,6 +15,7 @@ import { networkOf } from '../rate-limits/network-of.js';
 import { RateLimits } from '../rate-limits/rate-limits.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
+import type { followStartedAnswer } from './follow-answers.js';
 import { FollowTokens } from './follow-tokens.service.js';
 
 /** Who asks for a QR code, and for what kind of ending. */
@@ -26,19 +28,7 @@ export interface FollowRequest {
 }
 
 /** The answer of RFC 8628 §3.2 with a picture of the QR code and a stream of its states. */
-export interface FollowStarted {
-  readonly device_code: string;
-  readonly user_code: string;
-  readonly verification_uri: string;
-  readonly verification_uri_complete: string;
-  /** Seconds. */
-  readonly expires_in: number;
-  /** Seconds between polls. */
-  readonly interval: number;
-  readonly qr_image: string;
-  readonly confirmation: 'tap' | 'number' | 'none';
-  readonly events_uri: string;
-}
+export type FollowStarted = Readonly<z.infer<typeof followStartedAnswer>>;
 
 /** Seconds between polls; sooner is `slow_down`. */
 export const POLL_SECONDS = 2;

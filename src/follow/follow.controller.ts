@@ -1,12 +1,14 @@
 import { Controller, Get, Param, Post, UseFilters, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
 import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
 import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Public } from '../http/public.decorator.js';
-import { Confirm } from './confirm.service.js';
-import { FollowSignIn } from './follow-sign-in.service.js';
+import { Confirm, decisionBody } from './confirm.service.js';
+import { followFinishAnswer, followStartErrors, followStartedAnswer } from './follow-answers.js';
+import { FollowSignIn, finishBody, startBody } from './follow-sign-in.service.js';
 
 /** What the module's own pages call: the PC's sign-in page and the phone's confirm page. */
 @Public()
@@ -19,21 +21,67 @@ export class FollowController {
     private readonly confirm: Confirm,
   ) {}
 
+  @Endpoint({
+    summary: "For the module's own sign-in page: a new QR code",
+    body: startBody,
+    bodyType: 'form',
+    answers: { 200: followStartedAnswer },
+    errors: ['state_mismatch', ...followStartErrors],
+  })
   @Post('follow')
   start(@Incoming() request: IamRequest): Promise<Answer> {
     return this.signIn.start(request);
   }
 
+  @Endpoint({
+    summary: "For the module's own sign-in page: the state, and where to go",
+    body: finishBody,
+    bodyType: 'form',
+    answers: { 200: followFinishAnswer },
+    errors: ['state_mismatch'],
+  })
   @Post('follow/finish')
   finish(@Incoming() request: IamRequest): Promise<Answer> {
     return this.signIn.finish(request);
   }
 
+  @Endpoint({
+    summary: "The phone's page for a scan; proves the scanner by Official Account OAuth",
+    path: { provider: 'Slug of the provider row' },
+    answers: { 200: 'text/html', 303: null, 302: null },
+    errors: [
+      'not_found',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'origin_forbidden',
+      'state_mismatch',
+      'wechat_unavailable',
+      'wechat_answer_invalid',
+      'wechat_code_invalid',
+      'wechat_credentials_rejected',
+      'snapshot_user',
+    ],
+  })
   @Get('confirm/:provider')
   show(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
     return this.confirm.show(slug, request);
   }
 
+  @Endpoint({
+    summary: 'The decision on the phone',
+    path: { provider: 'Slug of the provider row' },
+    body: decisionBody,
+    bodyType: 'application/x-www-form-urlencoded',
+    answers: { 200: 'text/html' },
+    errors: [
+      'not_found',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'origin_forbidden',
+    ],
+  })
   @Post('confirm/:provider')
   decide(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
     return this.confirm.decide(slug, request);

@@ -5,6 +5,9 @@ import type { IamErrorCode } from '../iam.error.js';
 /** Metadata key of `@Endpoint()`. */
 export const ENDPOINT = 'nestjs-wechat-iam:endpoint';
 
+/** The JSON of an answer, null for an answer without a body, a media type for one that is not JSON. */
+export type AnswerBody = z.ZodType | null | `${string}/${string}`;
+
 /** What a route takes and answers: the very schemas that validate, from which its OpenAPI description is made. */
 export interface EndpointDescription {
   /** One line. */
@@ -16,12 +19,12 @@ export interface EndpointDescription {
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
   /**
-   * `json`, or `form`: a form as well as JSON (RFC 6749 §3.2).
+   * `form` takes a form as well as JSON (RFC 6749 §3.2); a media type is taken as it is.
    * @default json
    */
-  readonly bodyType?: 'json' | 'form';
-  /** Status → the JSON body; null for an answer without one; a media type for one that is not JSON. */
-  readonly answers: Readonly<Record<number, z.ZodType | null | `${string}/${string}`>>;
+  readonly bodyType?: 'json' | 'form' | `${string}/${string}`;
+  /** By HTTP status; a list where a status has several forms. */
+  readonly answers: Readonly<Record<number, AnswerBody | readonly AnswerBody[]>>;
   /** An answer as a front-end gets it. */
   readonly example?: unknown;
   /** The codes that belong to this route, besides those that any route may answer with. */

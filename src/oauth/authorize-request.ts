@@ -3,8 +3,9 @@ import { IamError } from '../iam.error.js';
 import { parseInput } from '../http/parse-input.js';
 import type { Parameters } from '../http/iam-request.js';
 
-const schema = z.object({
-  response_type: z.string(),
+/** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */
+export const authorizeQuery = z.object({
+  response_type: z.string().meta({ description: '`code`' }),
   provider: z.string().min(1).max(63),
   /** Goes through the sealed cookie, which a browser caps at 4096 bytes. */
   state: z.string().max(1024).optional(),
@@ -17,12 +18,12 @@ const schema = z.object({
 });
 
 /** The parameters of `/authorize` beyond client and redirect URI. */
-export type AuthorizeRequest = z.infer<typeof schema>;
+export type AuthorizeRequest = z.infer<typeof authorizeQuery>;
 
 /** @throws IamError `unsupported_response_type` or `invalid_request`; PKCE with S256 is required (RFC 9700 §2.1.1) */
 export function parseAuthorizeRequest(query: Parameters): AuthorizeRequest {
   if (typeof query['response_type'] === 'string' && query['response_type'] !== 'code') {
     throw new IamError('unsupported_response_type', 'only response_type=code');
   }
-  return parseInput(schema, query);
+  return parseInput(authorizeQuery, query);
 }

@@ -1,14 +1,20 @@
 import { Controller, Get, Param, UseFilters, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { z } from 'zod';
 import type { Answer } from '../http/answer.js';
 import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
 import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Public } from '../http/public.decorator.js';
+import { authorizeQuery } from './authorize-request.js';
 import { Authorize } from './authorize.service.js';
 import { Callback } from './callback.service.js';
 import { Metadata } from './metadata.service.js';
+import { jwksAnswer, metadataAnswer, providerListAnswer, widgetAnswer } from './oauth-answers.js';
 import { ProviderList } from './provider-list.service.js';
+
+const client = { client_id: z.string(), redirect_uri: z.url() };
 
 /** The endpoints a browser navigates to, and what front-ends read before they start. */
 @Public()
@@ -23,26 +29,62 @@ export class OAuthController {
     private readonly metadata: Metadata,
   ) {}
 
+  @Endpoint({
+    summary: 'Enabled providers, and what the calling browser can use',
+    answers: { 200: providerListAnswer },
+    example: {
+      browser: 'pc',
+      providers: [{ slug: 'wechat', name: '微信', methods: ['open'], recommended: 'open', problem: null }],
+    },
+  })
   @Get('providers')
   providers(@Incoming() request: IamRequest): Promise<Answer> {
     return this.providerList.list(request);
   }
 
+  @Endpoint({
+    summary:
+      'Starts a sign-in (RFC 6749 §4.1.1 with PKCE): goes to WeChat, or shows the QR code to follow by',
+    query: authorizeQuery.extend(client),
+    answers: { 200: [widgetAnswer, 'text/html'], 302: null, 303: null },
+    errors: [
+      'client_unknown',
+      'redirect_uri_mismatch',
+      'unsupported_response_type',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'browser_unsupported',
+      'method_unavailable',
+      'follow_required',
+      'wechat_open_not_configured',
+      'wechat_mp_not_configured',
+    ],
+  })
   @Get('authorize')
   start(@Incoming() request: IamRequest): Promise<Answer> {
     return this.authorize.start(request);
   }
 
+  @Endpoint({
+    summary: 'Where WeChat returns: goes on to redirect_uri with a code or an error',
+    path: { provider: 'Slug of the provider row' },
+    query: z.object({ code: z.string().optional(), state: z.string().optional() }),
+    answers: { 303: null },
+    errors: ['state_mismatch', 'state_expired', 'login_interrupted', 'not_found'],
+  })
   @Get('callback/:provider')
   finish(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
     return this.callback.answer(slug, request);
   }
 
+  @Endpoint({ summary: 'Public keys of access tokens (RFC 7517)', answers: { 200: jwksAnswer } })
   @Get('jwks')
   jwks(): Promise<Answer> {
     return this.metadata.jwks();
   }
 
+  @Endpoint({ summary: 'Authorization server metadata (RFC 8414)', answers: { 200: metadataAnswer } })
   @Get('.well-known/oauth-authorization-server')
   serverMetadata(): Answer {
     return this.metadata.serverMetadata();

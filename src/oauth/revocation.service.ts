@@ -8,7 +8,11 @@ import { AccessTokens } from '../sessions/access-tokens.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { Clients } from './clients.service.js';
 
-const schema = z.object({ client_id: z.string().min(1).max(128), token: z.string().min(1).max(4096) });
+/** The body of `POST /revoke` (RFC 7009 §2.1). */
+export const revocationBody = z.object({
+  client_id: z.string().min(1).max(128),
+  token: z.string().min(1).max(4096),
+});
 
 /** `POST /revoke` (RFC 7009): either token ends the whole session; an unknown token is answered like a known one. */
 @Injectable()
@@ -20,7 +24,7 @@ export class Revocation {
   ) {}
 
   async revoke({ body, origin }: IamRequest): Promise<Answer> {
-    const { client_id, token } = parseInput(schema, body);
+    const { client_id, token } = parseInput(revocationBody, body);
     this.clients.authenticate(client_id);
     const sessionId = this.sessions.findSessionId(token) ?? (await this.sessionOfAccessToken(token));
     if (sessionId !== null) await this.sessions.revoke(sessionId, client_id, origin);

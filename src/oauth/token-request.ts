@@ -33,7 +33,8 @@ const miniProgram = z.object({ grant_type: z.literal('urn:wechat:grant:mini_prog
 const mobileApp = z.object({ grant_type: z.literal('urn:wechat:grant:mobile_app'), ...appCode });
 
 const grantType = z.object({ grant_type: z.string().min(1) });
-const known = z.discriminatedUnion('grant_type', [
+/** The body of `POST /token`, by `grant_type`. */
+export const tokenBody = z.discriminatedUnion('grant_type', [
   authorizationCode,
   refreshToken,
   deviceCode,
@@ -42,14 +43,14 @@ const known = z.discriminatedUnion('grant_type', [
 ]);
 
 /** A `/token` request of a grant that we have. */
-export type TokenRequest = z.infer<typeof known>;
+export type TokenRequest = z.infer<typeof tokenBody>;
 
 /** The grants, as the metadata names them. */
-export const grantTypes: readonly string[] = known.options.map((option) => option.shape.grant_type.value);
+export const grantTypes: readonly string[] = tokenBody.options.map((option) => option.shape.grant_type.value);
 
 /** @throws IamError `invalid_request` or `unsupported_grant_type` (RFC 6749 §5.2) */
 export function parseTokenRequest(body: unknown): TokenRequest {
   const { grant_type } = parseInput(grantType, body);
   if (!grantTypes.includes(grant_type)) throw new IamError('unsupported_grant_type', 'not a grant of ours');
-  return parseInput(known, body);
+  return parseInput(tokenBody, body);
 }

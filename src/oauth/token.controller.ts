@@ -1,12 +1,23 @@
 import { Controller, Post, UseFilters, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { z } from 'zod';
 import type { Answer } from '../http/answer.js';
 import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
 import { OAuthErrorFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Public } from '../http/public.decorator.js';
-import { Revocation } from './revocation.service.js';
+import { Revocation, revocationBody } from './revocation.service.js';
+import { tokenBody } from './token-request.js';
 import { Token } from './token.service.js';
+
+/** RFC 6749 §5.1; a cookie client gets no tokens in the body. */
+const tokenAnswer = z.object({
+  access_token: z.string().optional(),
+  token_type: z.string(),
+  expires_in: z.number(),
+  refresh_token: z.string().optional(),
+});
 
 /** The endpoints a client calls with a form or JSON body; errors are those of RFC 6749 §5.2. */
 @Public()
@@ -19,11 +30,57 @@ export class TokenController {
     private readonly revocation: Revocation,
   ) {}
 
+  @Endpoint({
+    summary: 'Tokens for a code, a refresh token, a device code or the code of an app (RFC 6749, RFC 8628)',
+    body: tokenBody,
+    bodyType: 'form',
+    answers: { 200: tokenAnswer },
+    example: { access_token: 'eyJ…', token_type: 'Bearer', expires_in: 900, refresh_token: '1f2e…' },
+    errors: [
+      'invalid_client',
+      'invalid_grant',
+      'unsupported_grant_type',
+      'binding_required',
+      'user_disabled',
+      'sign_up_refused',
+      'origin_forbidden',
+      'authorization_pending',
+      'slow_down',
+      'expired_token',
+      'access_denied',
+      'interaction_required',
+      'follow_required',
+      'code_already_used',
+      'snapshot_user',
+      'login_interrupted',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'wechat_mp_not_configured',
+      'wechat_mini_not_configured',
+      'wechat_mobile_not_configured',
+      'wechat_unavailable',
+      'wechat_answer_invalid',
+      'wechat_code_invalid',
+      'wechat_credentials_rejected',
+      'wechat_ip_not_allowed',
+      'wechat_quota_exceeded',
+      'wechat_permission_missing',
+      'wechat_user_restricted',
+    ],
+  })
   @Post('token')
   token(@Incoming() request: IamRequest): Promise<Answer> {
     return this.tokens.grant(request);
   }
 
+  @Endpoint({
+    summary: 'Ends the session of a refresh or access token (RFC 7009)',
+    body: revocationBody,
+    bodyType: 'form',
+    answers: { 200: null },
+    errors: ['invalid_client', 'origin_forbidden'],
+  })
   @Post('revoke')
   revoke(@Incoming() request: IamRequest): Promise<Answer> {
     return this.revocation.revoke(request);

@@ -1,11 +1,22 @@
 import { Controller, Get, Param, Post, UseFilters, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { z } from 'zod';
 import type { Answer } from '../http/answer.js';
 import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
 import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Public } from '../http/public.decorator.js';
 import { Webhook } from './webhook.service.js';
+
+const signedQuery = z.object({
+  signature: z.string().optional(),
+  msg_signature: z.string().optional(),
+  encrypt_type: z.string().optional(),
+  timestamp: z.string(),
+  nonce: z.string(),
+});
+const slugs = { provider: 'Slug of the provider row' };
 
 /** The server URL of a provider row's Official Account. */
 @Public()
@@ -15,11 +26,35 @@ import { Webhook } from './webhook.service.js';
 export class WebhookController {
   constructor(private readonly webhook: Webhook) {}
 
+  @Endpoint({
+    summary: 'WeChat checks the server URL',
+    path: slugs,
+    query: signedQuery.extend({ echostr: z.string() }),
+    answers: { 200: 'text/plain' },
+    errors: ['provider_not_found', 'provider_misconfigured', 'webhook_signature_invalid'],
+  })
   @Get(':provider')
   handshake(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
     return this.webhook.handshake(slug, request);
   }
 
+  @Endpoint({
+    summary: "WeChat's messages and events",
+    path: slugs,
+    query: signedQuery,
+    body: z.string(),
+    bodyType: 'text/xml',
+    answers: { 200: ['text/plain', 'application/xml', 'application/json'] },
+    errors: [
+      'provider_not_found',
+      'provider_misconfigured',
+      'webhook_signature_invalid',
+      'webhook_message_invalid',
+      'payload_too_large',
+      'request_too_slow',
+      'content_encoding_unsupported',
+    ],
+  })
   @Post(':provider')
   push(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
     return this.webhook.push(slug, request);

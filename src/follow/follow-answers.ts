@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import type { IamErrorCode } from '../iam.error.js';
+
+/** RFC 8628 §3.2, with a picture of the QR code and a stream of its states. */
+export const followStartedAnswer = z.object({
+  device_code: z.string(),
+  user_code: z
+    .string()
+    .meta({ description: 'The number to show beside the QR code, where `confirmation` is `number`' }),
+  verification_uri: z.string(),
+  verification_uri_complete: z.string().meta({ description: 'The content of the QR code' }),
+  expires_in: z.number().meta({ description: 'Seconds' }),
+  interval: z.number().meta({ description: 'Seconds between polls' }),
+  qr_image: z.string().meta({ description: 'The QR code as a data URL (SVG)' }),
+  confirmation: z
+    .enum(['tap', 'number', 'none'])
+    .meta({ description: 'What the phone must do after the scan' }),
+  events_uri: z.string(),
+});
+
+/** `POST /follow/finish`: where the browser goes once the scan is confirmed, else where it may give up to. */
+export const followFinishAnswer = z.union([
+  z.object({ status: z.literal('confirmed'), location: z.string() }),
+  z.object({
+    status: z.enum(['pending', 'scanned', 'denied', 'expired', 'failed', 'done']),
+    return_to: z.string(),
+  }),
+]);
+
+/** Why there may be no QR code. */
+export const followStartErrors: readonly IamErrorCode[] = [
+  'invalid_client',
+  'rate_limited',
+  'provider_not_found',
+  'provider_disabled',
+  'provider_misconfigured',
+  'method_unavailable',
+  'wechat_mp_not_configured',
+  'wechat_open_not_configured',
+  'wechat_unavailable',
+  'wechat_answer_invalid',
+  'wechat_credentials_rejected',
+  'wechat_ip_not_allowed',
+  'wechat_quota_exceeded',
+  'wechat_permission_missing',
+];

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
+
+const code = z.custom<IamErrorCode>((value) => typeof value === 'string' && value in errorCatalogue);
+const method = z.enum(['open', 'mp', 'follow']);
+
+/** `GET /providers`. */
+export const providerListAnswer = z.object({
+  browser: z.enum(['wechat', 'pc', 'phone']),
+  providers: z.array(
+    z.object({
+      slug: z.string(),
+      name: z.string(),
+      methods: z.array(method),
+      recommended: method.nullable(),
+      problem: z.object({ code, title: z.string() }).nullable(),
+    }),
+  ),
+});
+
+/** `GET /authorize?display=widget`: the options of WeChat's `new WxLogin({…})`. */
+export const widgetAnswer = z.object({
+  appid: z.string(),
+  scope: z.literal('snsapi_login'),
+  redirect_uri: z.string(),
+  state: z.string(),
+});
+
+/** RFC 7517. */
+export const jwksAnswer = z.object({
+  keys: z.array(
+    z.object({
+      kty: z.literal('EC'),
+      crv: z.string(),
+      x: z.string(),
+      y: z.string(),
+      kid: z.string(),
+      alg: z.literal('ES256'),
+      use: z.literal('sig'),
+    }),
+  ),
+});
+
+/** RFC 8414 §2. */
+export const metadataAnswer = z.object({
+  issuer: z.url(),
+  authorization_endpoint: z.url(),
+  token_endpoint: z.url(),
+  device_authorization_endpoint: z.url(),
+  revocation_endpoint: z.url(),
+  jwks_uri: z.url(),
+  response_types_supported: z.array(z.string()),
+  response_modes_supported: z.array(z.string()),
+  grant_types_supported: z.array(z.string()),
+  code_challenge_methods_supported: z.array(z.string()),
+  token_endpoint_auth_methods_supported: z.array(z.string()),
+  revocation_endpoint_auth_methods_supported: z.array(z.string()),
+  authorization_response_iss_parameter_supported: z.boolean(),
+  ui_locales_supported: z.array(z.string()),
+});
