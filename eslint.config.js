@@ -27,6 +27,8 @@ const composition = [
   './src/iam.providers.ts',
   './src/iam.async-options.ts',
   './src/index.ts',
+  './src/openapi.ts',
+  './src/openapi',
 ];
 const layers = [
   { target: src(shared), from: [...src(edges), ...composition] },
@@ -40,6 +42,7 @@ const layers = [
       'iam.options.ts',
       'iam.resolved-options.ts',
       'iam.hooks.ts',
+      'iam.permissions.ts',
       'iam.error.ts',
       'iam.error-texts.ts',
       'clock.ts',

@@ -1,5 +1,6 @@
 import { type Provider } from '@nestjs/common';
 import { AdminGuard } from './admin/admin.guard.js';
+import { OwnPermissions } from './admin/own-permissions.service.js';
 import { IamUsers } from './account/iam-users.service.js';
 import { MeController } from './account/me.controller.js';
 import { Cleanup } from './cleanup/cleanup.service.js';
@@ -91,7 +92,7 @@ const follow = [
   Follower,
 ];
 const webhook = [AuthorizationChanges, EventHandlers, EventIntake, PushTime, Webhook];
-const admin = [AdminGuard];
+const admin = [AdminGuard, OwnPermissions];
 const shared = [
   Authentication,
   Requirements,

@@ -1,6 +1,7 @@
 import { SetMetadata } from '@nestjs/common';
 import type { z } from 'zod';
 import type { IamErrorCode } from '../iam.error.js';
+import type { AdminPermission } from '../iam.permissions.js';
 
 /** Metadata key of `@Endpoint()`. */
 export const ENDPOINT = 'nestjs-wechat-iam:endpoint';
@@ -13,7 +14,7 @@ export interface EndpointDescription {
   /** One line. */
   readonly summary: string;
   /** The permission that the admin API asks for; an admin route without one is refused to everybody. */
-  readonly permission?: `iam:${string}`;
+  readonly permission?: AdminPermission;
   /** What the route's path parameters are. */
   readonly path?: Readonly<Record<string, string>>;
   readonly query?: z.ZodType;

@@ -26,25 +26,47 @@ export class RolePermissions {
 
   /** True when the roles together grant every one of the permissions. */
   async grant(roles: readonly string[], permissions: readonly string[]): Promise<boolean> {
-    if (roles.length === 0) return false;
+    return (await this.missing(roles, permissions)).length === 0;
+  }
+
+  /** Those of the permissions that the roles together do not grant; a permission may be a pattern, e.g. `orders:*`. */
+  async missing(roles: readonly string[], permissions: readonly string[]): Promise<string[]> {
+    if (roles.length === 0) return [...permissions];
     const known = await this.current();
     const granted = roles.flatMap((role) => known.get(role) ?? []);
-    return permissions.every((permission) => granted.some((pattern) => covers(pattern, permission)));
+    return permissions.filter((permission) => !granted.some((pattern) => covers(pattern, permission)));
+  }
+
+  /** Makes the next question read `iam.roles` again: a change by this process acts at once. */
+  forget(): void {
+    this.readAt = Number.NEGATIVE_INFINITY;
+    this.reading = undefined;
   }
 
   private current(): Promise<Permissions> {
     const age = this.clock.now() - this.readAt;
     if (age >= 0 && age < FRESH_MS) return Promise.resolve(this.roles);
-    this.reading ??= this.read().finally(() => (this.reading = undefined));
+    this.reading ??= this.read();
     return this.reading;
   }
 
-  private async read(): Promise<Permissions> {
+  /** A reading that was forgotten meanwhile may have seen what was before the change: it is not kept. */
+  private read(): Promise<Permissions> {
     const readAt = this.clock.now();
+    const reading = this.select()
+      .then((roles) => {
+        if (this.reading === reading) [this.roles, this.readAt] = [roles, readAt];
+        return roles;
+      })
+      .finally(() => {
+        if (this.reading === reading) this.reading = undefined;
+      });
+    return reading;
+  }
+
+  private async select(): Promise<Permissions> {
     const rows = await queryRows(this.dataSource, roleRow, 'SELECT name, permissions FROM iam.roles', []);
-    this.roles = new Map(rows.map(({ name, permissions }) => [name, permissions]));
-    this.readAt = readAt;
-    return this.roles;
+    return new Map(rows.map(({ name, permissions }) => [name, permissions]));
   }
 }
 

@@ -1,0 +1,21 @@
+/** What the admin API can be allowed to do, permission by permission. A role may also grant `iam:users:*`, `iam:*` or `*`. */
+export const adminPermissions = {
+  'iam:providers:read': 'See identity providers and run their check; secrets are never shown',
+  'iam:providers:write': 'Create, change, rotate and delete identity providers',
+  'iam:roles:read': 'See roles and what they permit',
+  'iam:roles:write': 'Create, change and delete roles, within what one may do oneself',
+  'iam:users:read': 'See users and their identities',
+  'iam:users:write':
+    'Change, disable, merge and delete users, and assign roles within what one may do oneself',
+  'iam:sessions:read': 'See who is signed in',
+  'iam:sessions:write': 'End sessions',
+  'iam:logins:read': 'See sign-in attempts and why they failed',
+  'iam:audit:read': 'Read the audit log',
+  'iam:events:read': "See WeChat's messages and events as they were received",
+  'iam:events:write': 'Try messages and events again that failed',
+  'iam:keys:read': 'See which keys sign and seal; never the keys themselves',
+  'iam:keys:write': 'Rotate keys',
+} as const satisfies Readonly<Record<`iam:${string}:${'read' | 'write'}`, string>>;
+
+/** A permission of the admin API. */
+export type AdminPermission = keyof typeof adminPermissions;
