@@ -3,8 +3,11 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** A row of `iam.audit_log`: append-only (triggers refuse UPDATE, and DELETE of what is younger than 30 days), written in the transaction it records. */
 @Entity({ schema: 'iam', name: 'audit_log' })
 @Index('audit_log_user_id_idx', ['userId', 'id'])
-@Index('audit_log_action_idx', ['action', 'id'])
+@Index('audit_log_action_idx', { synchronize: false })
 @Index('audit_log_actor_idx', ['actor', 'id'])
+@Index('audit_log_provider_idx', ['provider', 'id'])
+@Index('audit_log_session_id_idx', ['sessionId', 'id'])
+@Index('audit_log_correlation_id_idx', ['correlationId'])
 @Index('audit_log_at_idx', ['at'])
 export class AuditEntryEntity {
   @PrimaryColumn({ type: 'uuid' })

@@ -13,6 +13,8 @@ export type WebhookEventStatus = 'processing' | 'pending' | 'done' | 'dead';
 @Index('webhook_events_open_idx', ['leaseUntil'], { where: "status IN ('processing', 'pending')" })
 @Index('webhook_events_status_idx', ['status', 'id'])
 @Index('webhook_events_openid_idx', ['openid'])
+@Index('webhook_events_provider_idx', ['provider', 'id'])
+@Index('webhook_events_event_idx', ['event', 'id'])
 @Index('webhook_events_received_at_idx', ['receivedAt'])
 @Check('webhook_events_status_check', "status IN ('processing', 'pending', 'done', 'dead')")
 @Check('webhook_events_open_check', "status NOT IN ('processing', 'pending') OR lease_until IS NOT NULL")

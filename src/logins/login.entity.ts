@@ -33,6 +33,8 @@ export type LoginStatus =
 @Unique('logins_wechat_code_hash_key', ['wechatCodeHash'])
 @Unique('logins_scene_hash_key', ['sceneHash'])
 @Index('logins_status_idx', ['status', 'id'])
+@Index('logins_error_idx', ['error', 'id'], { where: '(error IS NOT NULL)' })
+@Index('logins_provider_idx', ['provider', 'id'])
 @Index('logins_scanner_idx', ['openid', 'provider'], { where: `(status = 'scanned'::text)` })
 @Check(
   'logins_status_check',

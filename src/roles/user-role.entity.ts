@@ -4,7 +4,7 @@ import { RoleEntity } from './role.entity.js';
 
 /** A row of `iam.user_roles`: a role that a user holds. */
 @Entity({ schema: 'iam', name: 'user_roles' })
-@Index('user_roles_role_idx', ['role'])
+@Index('user_roles_role_idx', ['role', 'userId'])
 export class UserRoleEntity {
   @PrimaryColumn({ type: 'uuid', name: 'user_id' })
   userId!: string;

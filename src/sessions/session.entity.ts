@@ -13,6 +13,9 @@ import { UserEntity } from '../users/user.entity.js';
 /** A row of `iam.sessions`: one per sign-in, however often its refresh token rotates. */
 @Entity({ schema: 'iam', name: 'sessions' })
 @Unique('sessions_login_id_key', ['loginId'])
+@Index('sessions_client_id_idx', ['clientId', 'id'])
+@Index('sessions_provider_idx', ['provider', 'id'])
+@Index('sessions_method_idx', ['method', 'id'])
 export class SessionEntity {
   /** `sid` of access tokens. */
   @PrimaryColumn({ type: 'uuid' })

@@ -16,7 +16,7 @@ import { UserEntity } from './user.entity.js';
 @Unique('identities_appid_openid_key', ['appid', 'openid'])
 @Index('identities_openid_idx', ['openid'])
 @Index('identities_unionid_idx', ['unionid'])
-@Index('identities_provider_idx', ['provider'])
+@Index('identities_provider_idx', ['provider', 'userId'])
 @Index('identities_union_idx', ['unionScope', 'unionid'])
 @Check('identities_app_kind_check', "app_kind IN ('open', 'mp', 'mini', 'mobile')")
 export class IdentityEntity {
