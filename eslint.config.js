@@ -16,6 +16,7 @@ const state = [
   'roles',
   'audit',
   'hooks',
+  'erasure',
   'cleanup',
   'inbox',
   'rate-limits',

@@ -16,7 +16,7 @@ import { OAuthErrorFilter, ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Public } from '../http/public.decorator.js';
-import { followStartErrors, followStartedAnswer } from './follow-answers.js';
+import { followStartErrors, followStartedAnswer, followStartedExample } from './follow-answers.js';
 import { FollowEvents, followEventsQuery } from './follow-events.service.js';
 import { DeviceAuthorization, deviceAuthorizationBody } from './device-authorization.service.js';
 
@@ -34,6 +34,7 @@ export class DeviceAuthorizationController {
     body: deviceAuthorizationBody,
     bodyType: 'form',
     answers: { 200: followStartedAnswer },
+    example: followStartedExample,
     errors: followStartErrors,
   })
   @UseFilters(OAuthErrorFilter)

@@ -44,3 +44,16 @@ export const followStartErrors: readonly IamErrorCode[] = [
   'wechat_quota_exceeded',
   'wechat_permission_missing',
 ];
+
+/** A QR code to follow by. */
+export const followStartedExample: z.infer<typeof followStartedAnswer> = {
+  device_code: 'd9Qf…',
+  user_code: '4821',
+  verification_uri: 'http://weixin.qq.com/q/02aB…',
+  verification_uri_complete: 'http://weixin.qq.com/q/02aB…',
+  expires_in: 300,
+  interval: 2,
+  qr_image: 'data:image/svg+xml;base64,PHN2Zy…',
+  confirmation: 'tap',
+  events_uri: 'https://app.example.com/iam/device_authorization/events?watch=…',
+};

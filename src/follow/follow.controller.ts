@@ -7,7 +7,12 @@ import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Public } from '../http/public.decorator.js';
 import { Confirm, decisionBody } from './confirm.service.js';
-import { followFinishAnswer, followStartErrors, followStartedAnswer } from './follow-answers.js';
+import {
+  followFinishAnswer,
+  followStartErrors,
+  followStartedAnswer,
+  followStartedExample,
+} from './follow-answers.js';
 import { FollowSignIn, finishBody, startBody } from './follow-sign-in.service.js';
 
 /** What the module's own pages call: the PC's sign-in page and the phone's confirm page. */
@@ -26,6 +31,7 @@ export class FollowController {
     body: startBody,
     bodyType: 'form',
     answers: { 200: followStartedAnswer },
+    example: followStartedExample,
     errors: ['state_mismatch', ...followStartErrors],
   })
   @Post('follow')
@@ -38,6 +44,7 @@ export class FollowController {
     body: finishBody,
     bodyType: 'form',
     answers: { 200: followFinishAnswer },
+    example: { status: 'confirmed', location: 'https://app.example.com/signed-in?code=…&state=…&iss=…' },
     errors: ['state_mismatch'],
   })
   @Post('follow/finish')
@@ -73,7 +80,7 @@ export class FollowController {
     path: { provider: 'Slug of the provider row' },
     body: decisionBody,
     bodyType: 'application/x-www-form-urlencoded',
-    answers: { 200: 'text/html' },
+    answers: { 200: 'text/html', 303: null },
     errors: [
       'not_found',
       'provider_not_found',

@@ -58,3 +58,23 @@ export const metadataAnswer = z.object({
   authorization_response_iss_parameter_supported: z.boolean(),
   ui_locales_supported: z.array(z.string()),
 });
+
+const iam = 'https://app.example.com/iam';
+
+/** The metadata of a host at `https://app.example.com`. */
+export const metadataExample: z.infer<typeof metadataAnswer> = {
+  issuer: 'https://app.example.com',
+  authorization_endpoint: `${iam}/authorize`,
+  token_endpoint: `${iam}/token`,
+  device_authorization_endpoint: `${iam}/device_authorization`,
+  revocation_endpoint: `${iam}/revoke`,
+  jwks_uri: `${iam}/jwks`,
+  response_types_supported: ['code'],
+  response_modes_supported: ['query'],
+  grant_types_supported: ['authorization_code', 'refresh_token'],
+  code_challenge_methods_supported: ['S256'],
+  token_endpoint_auth_methods_supported: ['none'],
+  revocation_endpoint_auth_methods_supported: ['none'],
+  authorization_response_iss_parameter_supported: true,
+  ui_locales_supported: ['zh-CN', 'en'],
+};

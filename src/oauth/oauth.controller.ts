@@ -11,7 +11,13 @@ import { authorizeQuery } from './authorize-request.js';
 import { Authorize } from './authorize.service.js';
 import { Callback } from './callback.service.js';
 import { Metadata } from './metadata.service.js';
-import { jwksAnswer, metadataAnswer, providerListAnswer, widgetAnswer } from './oauth-answers.js';
+import {
+  jwksAnswer,
+  metadataAnswer,
+  metadataExample,
+  providerListAnswer,
+  widgetAnswer,
+} from './oauth-answers.js';
 import { ProviderList } from './provider-list.service.js';
 
 const client = { client_id: z.string(), redirect_uri: z.url() };
@@ -47,6 +53,12 @@ export class OAuthController {
       'Starts a sign-in (RFC 6749 §4.1.1 with PKCE): goes to WeChat, or shows the QR code to follow by',
     query: authorizeQuery.extend(client),
     answers: { 200: [widgetAnswer, 'text/html'], 302: null, 303: null },
+    example: {
+      appid: 'wx0000000000000001',
+      scope: 'snsapi_login',
+      redirect_uri: 'https%3A%2F%2Fapp.example.com%2Fiam%2Fcallback%2Fwechat',
+      state: 'kzA0…',
+    },
     errors: [
       'client_unknown',
       'redirect_uri_mismatch',
@@ -78,13 +90,23 @@ export class OAuthController {
     return this.callback.answer(slug, request);
   }
 
-  @Endpoint({ summary: 'Public keys of access tokens (RFC 7517)', answers: { 200: jwksAnswer } })
+  @Endpoint({
+    summary: 'Public keys of access tokens (RFC 7517)',
+    answers: { 200: jwksAnswer },
+    example: {
+      keys: [{ kty: 'EC', crv: 'P-256', x: '…', y: '…', kid: '…', alg: 'ES256', use: 'sig' }],
+    },
+  })
   @Get('jwks')
   jwks(): Promise<Answer> {
     return this.metadata.jwks();
   }
 
-  @Endpoint({ summary: 'Authorization server metadata (RFC 8414)', answers: { 200: metadataAnswer } })
+  @Endpoint({
+    summary: 'Authorization server metadata (RFC 8414)',
+    answers: { 200: metadataAnswer },
+    example: metadataExample,
+  })
   @Get('.well-known/oauth-authorization-server')
   serverMetadata(): Answer {
     return this.metadata.serverMetadata();

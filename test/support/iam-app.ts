@@ -24,6 +24,7 @@ import {
   type IdentityProviderInput,
 } from '../../src/index.js';
 import { createDatabase, type TestDatabase } from './database.js';
+import { DescribedAnswers } from './described-answers.js';
 import { freePort } from './free-port.js';
 import { LogCapture } from './log-capture.js';
 
@@ -99,7 +100,13 @@ export async function startIamApp({
   });
   rest.prepare?.(app);
   await app.listen(port, '127.0.0.1');
-  return { app, url, dataSource: app.get<DataSource>(getDataSourceToken()), close: () => app.close() };
+  const answers = new DescribedAnswers(app, (path) => path.includes(`/${rest.path ?? 'iam'}/`));
+  const close = async () => {
+    await app.close();
+    if (answers.violations.length > 0)
+      throw new Error(`not as OpenAPI says:\n${[...new Set(answers.violations)].join('\n')}`);
+  };
+  return { app, url, dataSource: app.get<DataSource>(getDataSourceToken()), close };
 }
 
 const quiet = process.env['IAM_TEST_LOG'] === undefined;
@@ -157,9 +164,12 @@ export async function startWorld(
     ...settings.provider,
   });
   const close = async () => {
-    await iam.close();
-    await wechat.stop();
-    await database.drop();
+    try {
+      await iam.close();
+    } finally {
+      await wechat.stop();
+      await database.drop();
+    }
   };
   return { ...iam, wechat, database, account, site, oa, key, saveProvider, close };
 }

@@ -1,0 +1,1 @@
+export { describeIam } from './openapi/describe-iam.js';

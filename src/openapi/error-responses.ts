@@ -1,0 +1,88 @@
+import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
+import { errorTexts } from '../iam.error-texts.js';
+import type { Access, RouteDescription } from './route-description.js';
+
+/** One HTTP status and the bodies it may have. */
+export interface ErrorResponse {
+  readonly status: number;
+  readonly content: Record<string, { schema: object; example?: object }>;
+}
+
+type Codes = readonly [IamErrorCode, ...IamErrorCode[]];
+
+const anywhere: readonly IamErrorCode[] = ['invalid_request', 'database_unavailable', 'internal_error'];
+const withBody: readonly IamErrorCode[] = [
+  'payload_too_large',
+  'request_too_slow',
+  'content_encoding_unsupported',
+];
+const byAccess: Readonly<Record<Access, readonly IamErrorCode[]>> = {
+  everybody: [],
+  users: ['authentication_required', 'invalid_token', 'user_disabled', 'origin_forbidden'],
+  administrators: [
+    'authentication_required',
+    'invalid_token',
+    'insufficient_permissions',
+    'origin_forbidden',
+  ],
+};
+
+/** Every error that a route may answer with, by HTTP status: RFC 6749 §5.2 where the route is OAuth's, else RFC 9457. */
+export function errorResponses(route: RouteDescription): ErrorResponse[] {
+  const codes = new Set([
+    ...(route.errors ?? []),
+    ...byAccess[route.access],
+    ...(route.body === undefined ? [] : withBody),
+    ...anywhere,
+  ]);
+  const isOAuth = route.errorForm === 'oauth';
+  const byStatus = new Map<number, Codes>();
+  for (const code of codes) {
+    const status = isOAuth ? oauthStatus(code) : errorCatalogue[code].status;
+    const [first = code, ...others] = byStatus.get(status) ?? [];
+    byStatus.set(status, first === code ? [code] : [first, ...others, code]);
+  }
+  return [...byStatus]
+    .sort(([a], [b]) => a - b)
+    .map(([status, of]) => ({ status, content: isOAuth ? oauthErrors(of) : problems(status, of, route) }));
+}
+
+/** The catalogue's status where RFC 6749 §5.2 leaves room for it. */
+function oauthStatus(code: IamErrorCode): number {
+  const { status } = errorCatalogue[code];
+  return status >= 500 || [401, 413, 429].includes(status) ? status : 400;
+}
+
+function oauthErrors(codes: Codes): ErrorResponse['content'] {
+  const names = [...new Set(codes.map((code) => errorCatalogue[code].oauth))];
+  const schema = {
+    type: 'object',
+    required: ['error', 'error_description'],
+    properties: { error: { type: 'string', enum: names }, error_description: { type: 'string' } },
+  };
+  const example = { error: names[0], error_description: errorTexts[codes[0]].en };
+  return { 'application/json': { schema, example } };
+}
+
+function problems(
+  status: number,
+  codes: Codes,
+  { isNavigation }: RouteDescription,
+): ErrorResponse['content'] {
+  const schema = {
+    type: 'object',
+    required: ['type', 'title', 'status', 'code'],
+    properties: {
+      type: { type: 'string' },
+      title: { type: 'string', description: 'Safe to show, in the language of the reader' },
+      status: { type: 'integer' },
+      code: { type: 'string', enum: codes },
+      correlation_id: { type: 'string', description: 'Leads to the log' },
+    },
+  };
+  const example = { type: 'about:blank', title: errorTexts[codes[0]].en, status, code: codes[0] };
+  return {
+    'application/problem+json': { schema, example },
+    ...(isNavigation && { 'text/html': { schema: { type: 'string' } } }),
+  };
+}

@@ -1,0 +1,95 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { Ajv } from 'ajv';
+import formats from 'ajv-formats';
+import { describeIam } from '../../src/openapi.js';
+
+/** An answer that left the application. */
+interface Seen {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+interface Operation {
+  readonly responses: Record<string, { content?: Record<string, { schema: object }> } | undefined>;
+}
+
+/** The OpenAPI document of an application with the module in it. */
+export function openApiOf(app: INestApplication): OpenAPIObject {
+  describeIam();
+  return SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('test').build());
+}
+
+/** Holds every answer of our endpoints against the OpenAPI document; `violations` says what differs. */
+export class DescribedAnswers {
+  readonly violations: string[] = [];
+  private readonly ajv = new Ajv({ strict: false, validateFormats: true });
+  private readonly operations: { method: string; pattern: RegExp; operation: Operation }[];
+
+  constructor(app: INestApplication, isOurs: (path: string) => boolean) {
+    formats.default(this.ajv);
+    this.operations = operationsOf(openApiOf(app), isOurs);
+    (app.getHttpServer() as Server).prependListener('request', (request, response) =>
+      this.watch(request, response),
+    );
+  }
+
+  private watch(request: IncomingMessage, response: ServerResponse): void {
+    const { method = '', url = '' } = request;
+    const chunks: Buffer[] = [];
+    const { write, end } = response;
+    const keep = (chunk: unknown): void => {
+      if (typeof chunk === 'string' || chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk as string));
+    };
+    response.write = (...given: unknown[]) => (
+      keep(given[0]),
+      Reflect.apply(write, response, given) as boolean
+    );
+    response.end = (...given: unknown[]) => (
+      keep(given[0]),
+      Reflect.apply(end, response, given) as ServerResponse
+    );
+    response.once('finish', () => {
+      const type = String(response.getHeader('content-type') ?? '').replace(/;.*/s, '');
+      const body = Buffer.concat(chunks).toString('utf8');
+      this.check({ method, path: url.replace(/\?.*/s, ''), status: response.statusCode, type, body });
+    });
+  }
+
+  private check(seen: Seen): void {
+    const found = this.operations.find(
+      ({ method, pattern }) => method === seen.method.toLowerCase() && pattern.test(seen.path),
+    );
+    const problem = found === undefined ? null : this.problemOf(found.operation, seen);
+    if (problem !== null)
+      this.violations.push(`${seen.method} ${seen.path} ${seen.status} ${seen.type}: ${problem}`);
+  }
+
+  private problemOf({ responses }: Operation, { status, type, body }: Seen): string | null {
+    const described = responses[String(status)];
+    if (described === undefined) return `status not described: ${body.slice(0, 200)}`;
+    if (body === '' || type === 'text/event-stream') return null;
+    const content = described.content?.[type];
+    if (content === undefined) return `media type not described: ${body.slice(0, 200)}`;
+    if (!type.endsWith('json')) return null;
+    const isValid = this.ajv.validate(content.schema, JSON.parse(body));
+    return isValid ? null : `${this.ajv.errorsText()}: ${body.slice(0, 300)}`;
+  }
+}
+
+function operationsOf(document: OpenAPIObject, isOurs: (path: string) => boolean) {
+  return Object.entries(document.paths)
+    .filter(([path]) => isOurs(path))
+    .sort(([a], [b]) => (a.match(/\{/g) ?? []).length - (b.match(/\{/g) ?? []).length)
+    .flatMap(([path, item]) =>
+      Object.entries(item as Record<string, Operation>).map(([method, operation]) => ({
+        method,
+        pattern: new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{[^}]+\}/g, '[^/]+')}/?$`, 'i'),
+        operation,
+      })),
+    );
+}
