@@ -36,4 +36,9 @@ export interface IamHooks {
   afterSignIn?(signIn: SignIn): Promise<void> | void;
   /** Runs in the transaction of a merge, so that the host re-parents its own rows or, by throwing, prevents it. */
   onMerge?(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> | void;
+  /**
+   * Runs in the transaction of an erasure, before anything is removed, so that the host removes its own rows about the
+   * user or, by throwing, prevents the erasure. May run again when the transaction is repeated, or the day is tried again.
+   */
+  onErase?(userId: string, manager: EntityManager): Promise<void> | void;
 }

@@ -18,6 +18,7 @@ import { FollowStart } from './follow/follow-start.service.js';
 import { FollowTokens } from './follow/follow-tokens.service.js';
 import { FollowController } from './follow/follow.controller.js';
 import { Follower } from './follow/follower.service.js';
+import { Erasure } from './erasure/erasure.service.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
 import { WechatGateway } from './gateway/wechat-gateway.service.js';
 import { HookRunner } from './hooks/hook-runner.js';
@@ -125,7 +126,7 @@ const state = [
   UserRoles,
   RolePermissions,
 ];
-const background = [Clock, HookRunner, Cleanup];
+const background = [Clock, HookRunner, Erasure, Cleanup];
 
 const ownEvents: Provider = { provide: OWN_EVENTS, useExisting: FollowOwnEvents };
 

@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
+import { isDatabaseUnavailable, isTransient } from '../database/database-errors.js';
+import { IamError } from '../iam.error.js';
 import type { IamHooks, SignIn, SignUp, SignUpDecision } from '../iam.hooks.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { findOrCreate } from './find-or-create.js';
@@ -24,7 +26,7 @@ export class HookRunner implements OnModuleInit {
 
   /** What the host says of a new person; its errors end the sign-in. */
   async beforeSignUp(signUp: SignUp): Promise<SignUpDecision | undefined> {
-    return this.hooks.beforeSignUp?.(signUp);
+    return reporting('beforeSignUp', () => this.hooks.beforeSignUp?.(signUp));
   }
 
   /** Tells the host of a completed sign-in; its errors are logged and change nothing. */
@@ -38,6 +40,24 @@ export class HookRunner implements OnModuleInit {
 
   /** Lets the host re-parent its rows in the merge's transaction; its errors undo the merge. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
-    await this.hooks.onMerge?.(fromUserId, toUserId, manager);
+    await reporting('onMerge', () => this.hooks.onMerge?.(fromUserId, toUserId, manager));
+  }
+
+  /** Lets the host remove its rows in the erasure's transaction; its errors undo the erasure. */
+  async onErase(userId: string, manager: EntityManager): Promise<void> {
+    await reporting('onErase', () => this.hooks.onErase?.(userId, manager));
+  }
+}
+
+/**
+ * The log says whose fault an error is. An `IamError` of the host is its own word to the caller, and what PostgreSQL says
+ * of a lost race or an outage is not the hook's doing.
+ */
+async function reporting<T>(hook: keyof IamHooks, run: () => Promise<T> | T): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (cause instanceof IamError || isTransient(cause) || isDatabaseUnavailable(cause)) throw cause;
+    throw new IamError('internal_error', `the host's ${hook} hook failed`, { cause });
   }
 }

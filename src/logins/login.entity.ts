@@ -35,6 +35,7 @@ export type LoginStatus =
 @Index('logins_status_idx', ['status', 'id'])
 @Index('logins_error_idx', ['error', 'id'], { where: '(error IS NOT NULL)' })
 @Index('logins_provider_idx', ['provider', 'id'])
+@Index('logins_openid_idx', ['openid'], { where: '((user_id IS NULL) AND (openid IS NOT NULL))' })
 @Index('logins_scanner_idx', ['openid', 'provider'], { where: `(status = 'scanned'::text)` })
 @Check(
   'logins_status_check',
@@ -92,6 +93,10 @@ export class LoginEntity {
   @ManyToOne(() => UserEntity)
   @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'logins_user_id_fkey' })
   user?: UserEntity | null;
+
+  /** The identity that a signed-in user linked by this attempt, which then begins no session. */
+  @Column({ type: 'uuid', name: 'linked_identity_id', nullable: true })
+  linkedIdentityId!: string | null;
 
   @Column({ type: 'boolean', name: 'is_new_user', default: false })
   isNewUser!: boolean;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
+import { takeBackDeletion } from './deletion-wish.js';
 import { LostRace } from './write-subject.js';
 
 /** What else moves or ends when two users become one; runs in the merge's transaction and may prevent it by throwing. */
@@ -29,6 +30,8 @@ export async function mergeUsers(
       throw new IamError('user_disabled', `user ${id} is disabled and is not merged`);
   await moveOwnRows(manager, younger.id, older.id);
   for (const step of steps) await step.onMerge(younger.id, older.id, manager);
+  // Nobody wished the joined account away.
+  await takeBackDeletion(manager, [older.id, younger.id], { detail: { reason: 'merged' } });
   await retire(manager, younger, older);
   await recordAudit(manager, {
     action: 'user.merged',
@@ -68,13 +71,21 @@ async function areTwoPeople(manager: EntityManager, one: string, other: string):
   return row?.differ === true;
 }
 
-/** The host's id for the one that goes is handed over, or stays with it and leads to the one that has its own. */
+/**
+ * The host's id for the one that goes is handed over, or stays with it and leads to the one that has its own. So is a
+ * phone number, or it is forgotten.
+ */
 async function retire(manager: EntityManager, gone: LockedUser, kept: LockedUser): Promise<void> {
   const handedOver = kept.external_id === null ? gone.external_id : null;
   await manager.query(
     `WITH gone AS (
-       UPDATE iam.users SET status = 'merged', merged_into = $2, external_id = NULLIF(external_id, $3), updated_at = now()
+       UPDATE iam.users SET status = 'merged', merged_into = $2, external_id = NULLIF(external_id, $3),
+              phone_number = NULL, phone_verified_at = NULL, updated_at = now()
        WHERE id = $1
+     ), phone AS (
+       UPDATE iam.users u SET phone_number = gone.phone_number, phone_verified_at = gone.phone_verified_at
+       FROM iam.users gone
+       WHERE gone.id = $1 AND u.id = $2 AND u.phone_number IS NULL AND gone.phone_number IS NOT NULL
      ) UPDATE iam.users SET merged_into = $2 WHERE merged_into = $1`,
     [gone.id, kept.id, handedOver],
   );

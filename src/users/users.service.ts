@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { recordAudit } from '../audit/record-audit.js';
-import { isUniqueViolation } from '../database/database-errors.js';
+import { isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
 import type { SqlExecutor } from '../database/query-rows.js';
 import { HookRunner } from '../hooks/hook-runner.js';
@@ -53,7 +53,8 @@ export class Users {
       try {
         return await this.resolveHeld(subject, holder, options);
       } catch (error) {
-        if (!(error instanceof LostRace)) throw error;
+        // A user erased since they were found is no longer there to refer to.
+        if (!(error instanceof LostRace) && !isForeignKeyViolation(error)) throw error;
         if (race === RACES) throw lostEveryRace(error);
         holder = await this.find(subject);
       }
@@ -181,7 +182,7 @@ export class Users {
   }
 }
 
-function lostEveryRace(cause: LostRace): IamError {
+function lostEveryRace(cause: unknown): IamError {
   return new IamError('database_unavailable', `lost ${RACES} races`, { cause, retryAfterSeconds: 1 });
 }
 

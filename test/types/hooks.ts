@@ -17,6 +17,10 @@ export class PlainHooks implements IamHooks {
   onMerge(): void {
     // Nothing to move.
   }
+
+  onErase(): void {
+    // Nothing to remove.
+  }
 }
 
 /** Or take their time, and all that they are told. */
@@ -35,6 +39,10 @@ export class AsyncHooks implements IamHooks {
 
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
     await manager.query('UPDATE orders SET user_id = $2 WHERE user_id = $1', [fromUserId, toUserId]);
+  }
+
+  async onErase(userId: string, manager: EntityManager): Promise<void> {
+    await manager.query('DELETE FROM orders WHERE user_id = $1', [userId]);
   }
 }
 

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+/** How many rows of each kind an erasure removed: what the audit log keeps of it. */
+export const erasedCounts = z.object({
+  identities: z.number(),
+  unions: z.number(),
+  sessions: z.number(),
+  logins: z.number(),
+  roles: z.number(),
+  events: z.number(),
+  merged: z.number(),
+});
+
+/**
+ * Everything about a user, and about the users that were merged into them, in one statement: $1 user, whose row is locked.
+ * Foreign keys are checked at its end. The audit log is left alone: it keeps to its own retention.
+ */
+export const eraseSql = `
+  WITH person AS (
+    SELECT id FROM iam.users WHERE id = $1 OR merged_into = $1
+  ), known AS (
+    SELECT i.appid, i.openid FROM iam.identities i JOIN person ON i.user_id = person.id
+  ), events AS (
+    DELETE FROM iam.webhook_events WHERE openid IN (SELECT openid FROM known) RETURNING 1
+  ), sessions AS (
+    DELETE FROM iam.sessions WHERE user_id IN (SELECT id FROM person) RETURNING 1
+  ), own_logins AS (
+    DELETE FROM iam.logins WHERE user_id IN (SELECT id FROM person) RETURNING 1
+  ), open_logins AS (
+    DELETE FROM iam.logins l USING known
+    WHERE l.user_id IS NULL AND l.openid = known.openid AND l.appid = known.appid
+    RETURNING 1
+  ), roles AS (
+    DELETE FROM iam.user_roles WHERE user_id IN (SELECT id FROM person) RETURNING 1
+  ), unions AS (
+    DELETE FROM iam.unions WHERE user_id IN (SELECT id FROM person) RETURNING 1
+  ), identities AS (
+    DELETE FROM iam.identities WHERE user_id IN (SELECT id FROM person) RETURNING 1
+  ), users AS (
+    DELETE FROM iam.users WHERE id IN (SELECT id FROM person) RETURNING 1
+  )
+  SELECT (SELECT count(*) FROM identities)::int AS identities, (SELECT count(*) FROM unions)::int AS unions,
+         (SELECT count(*) FROM sessions)::int AS sessions,
+         ((SELECT count(*) FROM own_logins) + (SELECT count(*) FROM open_logins))::int AS logins,
+         (SELECT count(*) FROM roles)::int AS roles, (SELECT count(*) FROM events)::int AS events,
+         (SELECT count(*) FROM users)::int - 1 AS merged`;

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { auditInsertSql, auditParameters, recordAudit, type AuditEntry } from '../audit/record-audit.js';
+import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
+
+const wishSql = `
+  WITH asked AS (
+    SELECT id, deletion_at FROM iam.users WHERE id = $1 FOR UPDATE
+  ), wished AS (
+    UPDATE iam.users u SET deletion_at = COALESCE(asked.deletion_at, now() + make_interval(days => $2::int)), updated_at = now()
+    FROM asked WHERE u.id = asked.id
+    RETURNING u.deletion_at
+  )
+  SELECT wished.deletion_at, asked.deletion_at IS NULL AS is_new FROM wished, asked`;
+
+const wish = z.object({ deletion_at: z.date(), is_new: z.boolean() });
+
+/** $1 users, $2… audit entry. */
+const takeBackSql = `
+  WITH kept AS (
+    UPDATE iam.users SET deletion_at = NULL, updated_at = now()
+    WHERE id = ANY($1::uuid[]) AND deletion_at IS NOT NULL
+    RETURNING id
+  )
+  ${auditInsertSql(2, { from: 'kept', userId: 'kept.id' })}`;
+
+/** Notes when a user is to be erased; a wish expressed again keeps its day. */
+export async function wishDeletion(
+  executor: SqlExecutor,
+  userId: string,
+  { graceDays, ...entry }: Pick<AuditEntry, 'origin' | 'sessionId'> & { readonly graceDays: number },
+): Promise<Date> {
+  const row = await queryRow(executor, wish, wishSql, [userId, graceDays]);
+  if (row === null) throw new Error('the caller has locked the user');
+  const detail = { deletionAt: row.deletion_at.toISOString() };
+  if (row.is_new)
+    await recordAudit(executor, { ...entry, action: 'user.deletion_requested', userId, detail });
+  return row.deletion_at;
+}
+
+/** Takes the wishes of these users back, if there are any. */
+export async function takeBackDeletion(
+  executor: SqlExecutor,
+  userIds: readonly string[],
+  entry: Pick<AuditEntry, 'origin' | 'sessionId' | 'detail'> = {},
+): Promise<void> {
+  const taken = { ...entry, action: 'user.deletion_cancelled' };
+  await execute(executor, takeBackSql, [userIds, ...auditParameters(taken)]);
+}
