@@ -1,7 +1,6 @@
 import { IamError } from '../iam.error.js';
 
-/** SQL that computes the version of a row of `relation`, any change of any column changes it: 32 hex digits. */
-export const versionSql = (relation: string) => `md5(to_jsonb(${relation})::text)`;
+export { versionSql } from '../database/row-version.js';
 
 /** A version as an `ETag` (RFC 9110 §8.8.3). */
 export function toEtag(version: string): string {

@@ -1,0 +1,96 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { validate as isUuid } from 'uuid';
+import { z } from 'zod';
+import { auditInsertSql, auditParameters } from '../audit/record-audit.js';
+import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
+import { queryRow, queryRows } from '../database/query-rows.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+
+/** How the list of sessions is narrowed down; all that are given must be met. */
+export interface SessionFilter {
+  readonly user?: string | undefined;
+  readonly client?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly method?: string | undefined;
+  /** False: only those that are over. */
+  readonly live?: boolean | undefined;
+}
+
+const listed = z.object({
+  id: z.string(),
+  user_id: z.string(),
+  client_id: z.string(),
+  provider: z.string(),
+  method: z.string(),
+  appid: z.string(),
+  ip: z.string().nullable(),
+  user_agent: z.string().nullable(),
+  created_at: z.date(),
+  rotated_at: z.date().nullable(),
+  idle_expires_at: z.date(),
+  expires_at: z.date(),
+  ended_at: z.date().nullable(),
+  end_reason: z.string().nullable(),
+  is_live: z.boolean(),
+});
+
+/** A session as a list shows it. */
+export type ListedSession = z.infer<typeof listed>;
+
+const isLive = '(s.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now())';
+
+const columns = `
+  s.id, s.user_id, s.client_id, s.provider, s.method, s.appid, s.ip, s.user_agent, s.created_at, s.rotated_at,
+  s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason, ${isLive} AS is_live`;
+
+/** $1 session, $2 reason, $3… audit entry, written only when the session had not ended before. */
+const endSql = `
+  WITH ended AS (
+    UPDATE iam.sessions SET ended_at = now(), end_reason = $2 WHERE id = $1 AND ended_at IS NULL
+    RETURNING id, user_id
+  ), audited AS (
+    ${auditInsertSql(3, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}
+  )
+  SELECT EXISTS (SELECT 1 FROM iam.sessions WHERE id = $1) AS is_known`;
+
+/** Sessions as administrators see and end them. */
+@Injectable()
+export class SessionList {
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** One round trip. */
+  async page(filter: SessionFilter, page: PageRequest): Promise<ListedSession[]> {
+    const { sql, parameters } = keysetSql(
+      { columns, from: 'iam.sessions s', key: 's.id' },
+      filtersOf(filter),
+      page,
+    );
+    return queryRows(this.dataSource, listed, sql, parameters);
+  }
+
+  /** How many sessions a user has that can still be refreshed. */
+  async countLive(userId: string): Promise<number> {
+    const sql = `SELECT count(*)::int AS live FROM iam.sessions s WHERE s.user_id = $1 AND ${isLive}`;
+    return (await queryRow(this.dataSource, z.object({ live: z.number() }), sql, [userId]))?.live ?? 0;
+  }
+
+  /** Ends a session, once; false: there is none with this id. */
+  async end(id: string, reason: string): Promise<boolean> {
+    if (!isUuid(id)) return false;
+    const entry = { action: 'session.ended', detail: { reason } };
+    const parameters = [id, reason, ...auditParameters(entry)];
+    const row = await queryRow(this.dataSource, z.object({ is_known: z.boolean() }), endSql, parameters);
+    return row?.is_known === true;
+  }
+}
+
+function filtersOf({ user, client, provider, method, live }: SessionFilter): ListFilter[] {
+  return [
+    ...filterBy(user, (id) => `s.user_id = ${id}`),
+    ...filterBy(client, (id) => `s.client_id = ${id}`),
+    ...filterBy(provider, (slug) => `s.provider = ${slug}`),
+    ...filterBy(method, (name) => `s.method = ${name}`),
+    ...filterBy(live, (wanted) => `${isLive} = ${wanted}::boolean`),
+  ];
+}
