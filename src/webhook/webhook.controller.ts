@@ -44,7 +44,8 @@ export class WebhookController {
     query: signedQuery,
     body: z.string(),
     bodyType: 'text/xml',
-    answers: { 200: ['text/plain', 'application/xml', 'application/json'] },
+    answers: { 200: ['text/plain', 'application/xml', z.record(z.string(), z.unknown())] },
+    example: { Encrypt: '…', MsgSignature: '…', TimeStamp: 1767225600, Nonce: '…' },
     errors: [
       'provider_not_found',
       'provider_misconfigured',

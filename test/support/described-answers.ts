@@ -41,7 +41,7 @@ export class DescribedAnswers {
   private watch(request: IncomingMessage, response: ServerResponse): void {
     const { method = '', url = '' } = request;
     const chunks: Buffer[] = [];
-    const { write, end } = response;
+    const { write, end, writeHead } = response;
     const keep = (chunk: unknown): void => {
       if (typeof chunk === 'string' || chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk as string));
     };
@@ -53,8 +53,13 @@ export class DescribedAnswers {
       keep(given[0]),
       Reflect.apply(end, response, given) as ServerResponse
     );
+    let written = '';
+    response.writeHead = (...given: unknown[]) => {
+      written = contentTypeIn(given.at(-1)) ?? '';
+      return Reflect.apply(writeHead, response, given) as ServerResponse;
+    };
     response.once('finish', () => {
-      const type = String(response.getHeader('content-type') ?? '').replace(/;.*/s, '');
+      const type = String(response.getHeader('content-type') ?? written).replace(/;.*/s, '');
       const body = Buffer.concat(chunks).toString('utf8');
       this.check({ method, path: url.replace(/\?.*/s, ''), status: response.statusCode, type, body });
     });
@@ -81,6 +86,15 @@ export class DescribedAnswers {
   }
 }
 
+/** `writeHead` takes an object, or Node's flat list of names and values; what it is given `getHeader` does not know. */
+function contentTypeIn(headers: unknown): string | undefined {
+  const entries: unknown[][] = Array.isArray(headers)
+    ? headers.map((value: unknown, index) => [value, headers[index + 1] as unknown])
+    : Object.entries(headers ?? {});
+  const [, type] = entries.find(([name]) => String(name).toLowerCase() === 'content-type') ?? [];
+  return typeof type === 'string' ? type : undefined;
+}
+
 function operationsOf(document: OpenAPIObject, isOurs: (path: string) => boolean) {
   return Object.entries(document.paths)
     .filter(([path]) => isOurs(path))
@@ -88,7 +102,7 @@ function operationsOf(document: OpenAPIObject, isOurs: (path: string) => boolean
     .flatMap(([path, item]) =>
       Object.entries(item as Record<string, Operation>).map(([method, operation]) => ({
         method,
-        pattern: new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{[^}]+\}/g, '[^/]+')}/?$`, 'i'),
+        pattern: new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{[^}]+\}/g, '[^/]+')}$`, 'i'),
         operation,
       })),
     );
