@@ -1,9 +1,69 @@
-import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { auditInsertSql, auditParameters } from '../audit/record-audit.js';
+import { violatedConstraint } from '../database/database-errors.js';
+import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+
+const permissionsRow = z.object({ permissions: z.array(z.string()) });
+
+/** $1 user, $2 role, $3… audit entry. A merge or an erasure of the user is waited for, and leaves nobody to assign to. */
+const assignSql = `
+  WITH owner AS (
+    SELECT id FROM iam.users WHERE id = $1 AND status <> 'merged' FOR KEY SHARE
+  ), added AS (
+    INSERT INTO iam.user_roles (user_id, role) SELECT owner.id, $2::text FROM owner
+    ON CONFLICT DO NOTHING RETURNING user_id
+  ), audited AS (
+    ${auditInsertSql(3, { from: 'added', userId: 'added.user_id' })}
+  )
+  SELECT id FROM owner`;
+
+/** $1 user, $2 role, $3… audit entry. */
+const removeSql = `
+  WITH removed AS (
+    DELETE FROM iam.user_roles WHERE user_id = $1 AND role = $2 RETURNING user_id
+  )
+  ${auditInsertSql(3, { from: 'removed', userId: 'removed.user_id' })}`;
 
 /** Which roles a user holds. */
 @Injectable()
 export class UserRoles {
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** What a role grants. @throws IamError `not_found` */
+  async permissionsOfRole(role: string): Promise<readonly string[]> {
+    const sql = 'SELECT permissions FROM iam.roles WHERE name = $1';
+    const row = await queryRow(this.dataSource, permissionsRow, sql, [role]);
+    if (row === null) throw new IamError('not_found', `no role "${role}"`);
+    return row.permissions;
+  }
+
+  /** What the roles of these users grant, taken together. */
+  async permissionsOf(executor: SqlExecutor, userIds: readonly string[]): Promise<readonly string[]> {
+    const sql = `SELECT r.permissions FROM iam.user_roles u JOIN iam.roles r ON r.name = u.role WHERE u.user_id = ANY($1::uuid[])`;
+    const rows = await queryRows(executor, permissionsRow, sql, [userIds]);
+    return rows.flatMap(({ permissions }) => permissions);
+  }
+
+  /** Gives a user a role; one that they have already changes nothing. @throws IamError `not_found` */
+  async assign(executor: SqlExecutor, userId: string, role: string): Promise<void> {
+    const entry = { action: 'user.role_assigned', detail: { role } };
+    const parameters = [userId, role, ...auditParameters(entry)];
+    const row = await queryRow(executor, z.object({ id: z.string() }), assignSql, parameters).catch(
+      explainNoRole,
+    );
+    if (row === null) throw new IamError('not_found', `no user ${userId} to assign to`);
+  }
+
+  /** Takes a role from a user; one that they do not have changes nothing. */
+  async remove(executor: SqlExecutor, userId: string, role: string): Promise<void> {
+    const entry = { action: 'user.role_removed', detail: { role } };
+    await execute(executor, removeSql, [userId, role, ...auditParameters(entry)]);
+  }
+
   /** The user that stays gets the roles of the one that goes; see `UserMergeStep`. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
     await manager.query(
@@ -12,4 +72,10 @@ export class UserRoles {
       [fromUserId, toUserId],
     );
   }
+}
+
+function explainNoRole(cause: unknown): never {
+  if (violatedConstraint(cause) === 'user_roles_role_fkey')
+    throw new IamError('not_found', 'no such role', { cause });
+  throw cause;
 }

@@ -1,0 +1,47 @@
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { recordAudit } from '../audit/record-audit.js';
+import { violatedConstraint } from '../database/database-errors.js';
+import { IamError } from '../iam.error.js';
+
+/** What an administrator may write of a user; what is undefined stays. */
+export interface UserChanges {
+  readonly nickname?: string | null | undefined;
+  readonly externalId?: string | null | undefined;
+}
+
+/** Creates a user without any identity. @throws IamError `already_exists` when the external id is taken */
+export async function createUser(manager: EntityManager, user: UserChanges): Promise<string> {
+  const id = uuidv7();
+  const sql = 'INSERT INTO iam.users (id, nickname, external_id) VALUES ($1, $2, $3)';
+  await manager.query(sql, [id, user.nickname ?? null, user.externalId ?? null]).catch(explainTaken);
+  await recordAudit(manager, { action: 'user.created', userId: id });
+  return id;
+}
+
+/** Changes a user that the caller has locked; the audit log names the columns alone. @throws IamError `already_exists` */
+export async function updateUser(manager: EntityManager, id: string, changes: UserChanges): Promise<void> {
+  const given = { nickname: changes.nickname, external_id: changes.externalId };
+  const changed = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (changed.length === 0) return;
+  const assignments = changed.map(([column], index) => `${column} = $${index + 2}`);
+  const sql = `UPDATE iam.users SET ${assignments.join(', ')}, updated_at = now() WHERE id = $1`;
+  await manager.query(sql, [id, ...changed.map(([, value]) => value)]).catch(explainTaken);
+  const detail = { changed: changed.map(([column]) => column) };
+  await recordAudit(manager, { action: 'user.updated', userId: id, detail });
+}
+
+/** Shuts a user out, or lets them in again; the caller has locked them. */
+export async function setUserStatus(
+  manager: EntityManager,
+  id: string,
+  status: 'active' | 'disabled',
+): Promise<void> {
+  await manager.query('UPDATE iam.users SET status = $2, updated_at = now() WHERE id = $1', [id, status]);
+}
+
+function explainTaken(cause: unknown): never {
+  if (violatedConstraint(cause) === 'users_external_id_key')
+    throw new IamError('already_exists', 'the external id belongs to another user', { cause });
+  throw cause;
+}

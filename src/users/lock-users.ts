@@ -1,0 +1,46 @@
+import type { EntityManager } from 'typeorm';
+import { validate as isUuid } from 'uuid';
+import { z } from 'zod';
+import { queryRows } from '../database/query-rows.js';
+import { versionSql } from '../database/row-version.js';
+import { IamError } from '../iam.error.js';
+
+const locked = z.object({
+  id: z.string(),
+  status: z.enum(['active', 'disabled', 'merged']),
+  merged_into: z.string().nullable(),
+  version: z.string(),
+});
+
+/** A user whose row nobody else changes until the transaction ends. */
+export type LockedUser = z.infer<typeof locked>;
+
+const sql = `
+  SELECT id, status, merged_into, ${versionSql('u')} AS version
+  FROM iam.users u WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`;
+
+/**
+ * Locks users in id order, as a merge does, so that merges, bans and erasures of them queue.
+ * @throws IamError `not_found`, for a user merged into another with `merged_into`
+ */
+export async function lockUsers(manager: EntityManager, ids: readonly string[]): Promise<LockedUser[]> {
+  const unknown = ids.find((id) => !isUuid(id));
+  if (unknown !== undefined) throw new IamError('not_found', 'not the id of a user');
+  const users = await queryRows(manager, locked, sql, [ids]);
+  for (const id of ids) requireThere(users, id);
+  return users;
+}
+
+/** As `lockUsers`, of one. */
+export async function lockUser(manager: EntityManager, id: string): Promise<LockedUser> {
+  const [user] = await lockUsers(manager, [id]);
+  if (user === undefined) throw new IamError('not_found', `no user ${id}`);
+  return user;
+}
+
+function requireThere(users: readonly LockedUser[], id: string): void {
+  const user = users.find((each) => each.id === id.toLowerCase());
+  if (user === undefined) throw new IamError('not_found', `no user ${id}`);
+  if (user.merged_into !== null)
+    throw new IamError('not_found', `user ${id} was merged`, { members: { merged_into: user.merged_into } });
+}
