@@ -31,6 +31,7 @@ import { IamGuard } from './http/iam.guard.js';
 import { Requirements } from './http/requirements.service.js';
 import { IamUrls } from './http/iam-urls.service.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
+import { ProviderRows } from './identity-providers/provider-rows.service.js';
 import { InboxWorker } from './inbox/inbox-worker.service.js';
 import { Inbox } from './inbox/inbox.service.js';
 import { FollowLogins } from './logins/follow-logins.service.js';
@@ -116,6 +117,7 @@ const state = [
   LoginWatch,
   RateLimits,
   IdentityProviders,
+  ProviderRows,
   Logins,
   Redemption,
   Users,

@@ -1,14 +1,48 @@
 import { z } from 'zod';
 
-const appid = z.string().trim().min(1).max(64).nullish();
-const secret = z.string().trim().min(1).max(256).nullish();
+const printable = /^[\x21-\x7e]*$/;
+
+const appid = z
+  .string()
+  .trim()
+  .min(1)
+  .max(64)
+  .regex(/^[\w-]*$/, { error: 'letters and digits, such as wx0123456789abcdef' })
+  .nullish();
+const secret = z
+  .string()
+  .trim()
+  .min(1)
+  .max(256)
+  .regex(printable, { error: 'printable ASCII without spaces' })
+  .refine((text) => !/^(plain|sealed):/.test(text), { error: 'the secret in clear, without a prefix' })
+  .nullish();
+/** Protocol section F. */
+const token = z
+  .string()
+  .trim()
+  .regex(/^[A-Za-z0-9]{3,32}$/, { error: '3 to 32 letters and digits' })
+  .nullish();
+const encodingAesKey = z
+  .string()
+  .trim()
+  .regex(/^[A-Za-z0-9]{43}$/, { error: '43 letters and digits' })
+  .nullish();
+/** PostgreSQL refuses NUL, and nothing that a person reads has other control characters. */
+const line = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^\P{Cc}*$/u, { error: 'no control characters' });
 
 /** A row as an administrator writes it: keys are the columns of design section 3, secrets in clear. */
 export const identityProviderInput = z.strictObject({
   slug: z
     .string()
     .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, { error: 'lower-case letters, digits, - and _, at most 63' }),
-  name: z.string().trim().min(1).max(100).optional(),
+  name: line(100).optional(),
   enabled: z.boolean().optional(),
   sign_up: z.enum(['auto', 'bind', 'off']).optional(),
   open_app_id: appid,
@@ -16,10 +50,10 @@ export const identityProviderInput = z.strictObject({
   mp_app_id: appid,
   mp_app_secret: secret,
   mp_scope: z.enum(['snsapi_userinfo', 'snsapi_base']).optional(),
-  mp_token: secret,
-  mp_token_previous: secret,
-  mp_encoding_aes_key: secret,
-  mp_encoding_aes_key_previous: secret,
+  mp_token: token,
+  mp_token_previous: token,
+  mp_encoding_aes_key: encodingAesKey,
+  mp_encoding_aes_key_previous: encodingAesKey,
   mp_message_mode: z.enum(['safe', 'compatible', 'plain']).optional(),
   qr_enabled: z.boolean().optional(),
   qr_login_with: z.enum(['mp', 'open']).optional(),
@@ -28,8 +62,14 @@ export const identityProviderInput = z.strictObject({
   mini_app_secret: secret,
   mobile_app_id: appid,
   mobile_app_secret: secret,
-  union_scope: z.string().trim().min(1).max(64).nullish(),
+  union_scope: line(64).nullish(),
 });
 
 /** Input of `IdentityProviders.save`; a key left out keeps its value (or its default in a new row). */
 export type IdentityProviderInput = z.infer<typeof identityProviderInput>;
+
+/** What may be changed of a row; null clears a column. */
+export const identityProviderChanges = identityProviderInput.omit({ slug: true });
+
+/** As `IdentityProviderInput`, of a row that is known otherwise. */
+export type IdentityProviderChanges = z.infer<typeof identityProviderChanges>;

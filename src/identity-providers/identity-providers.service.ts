@@ -1,24 +1,15 @@
-import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
 import { Sealer } from '../crypto/sealer.js';
-import { isUniqueViolation } from '../database/database-errors.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { identityProviderInput, type IdentityProviderInput } from './identity-provider.input.js';
 import type { IdentityProvider } from './identity-provider.js';
+import { ProviderRows } from './provider-rows.service.js';
 import { readRow } from './read-row.js';
-import { rowColumns } from './row-columns.js';
-import {
-  needsSeal,
-  openSecret,
-  secretColumns,
-  secretContext,
-  secretProperties,
-  type SecretProperty,
-} from './secret-columns.js';
+import { sealSecrets } from './seal-secrets.js';
 
 /** How old the rows in memory may be: with the read itself, a change acts within 5 seconds on every replica. */
 const FRESH_MS = 4_000;
@@ -45,6 +36,7 @@ export class IdentityProviders {
   constructor(
     @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly rows: ProviderRows,
     private readonly clock: Clock,
   ) {
     this.sealer = new Sealer(options.keyRing, 'identity-providers');
@@ -69,44 +61,50 @@ export class IdentityProviders {
   }
 
   /**
-   * Creates the row with this slug or changes the columns given; secrets are taken in clear and stored sealed.
+   * Creates the row with this slug or changes the columns given; secrets are taken in clear and stored sealed. The audit
+   * log gets an entry unless nothing changes.
    * @throws IamError `invalid_request` that names the column
    */
   async save(input: IdentityProviderInput): Promise<void> {
     const checked = identityProviderInput.safeParse(input);
     if (!checked.success)
       throw new IamError('invalid_request', describe(checked.error.issues[0]), { cause: checked.error });
-    try {
-      await this.write(checked.data);
-    } catch (error) {
-      if (!isUniqueViolation(error)) throw error;
-      await this.write(checked.data);
-    }
-    this.snapshot = undefined;
+    await this.rows.save(checked.data);
+    this.forget();
   }
 
-  private async write(input: IdentityProviderInput): Promise<void> {
-    const rows = this.dataSource.getRepository(IdentityProviderEntity);
-    const existing = await rows.findOneBy({ slug: input.slug });
-    const row =
-      existing ?? rows.create({ id: randomUUID(), slug: input.slug, name: input.name ?? input.slug });
-    await rows.save(Object.assign(row, rowColumns(row.id, input, this.sealer)));
+  /** Makes the next question read the rows again: a change by this process acts at once. */
+  forget(): void {
+    this.snapshot = undefined;
+    this.reading = undefined;
   }
 
   private current(): Promise<Snapshot> {
     const { snapshot } = this;
     const isFresh = snapshot !== undefined && Math.abs(this.clock.now() - snapshot.readAt) < FRESH_MS;
     if (isFresh) return Promise.resolve(snapshot);
-    this.reading ??= this.read().finally(() => (this.reading = undefined));
+    this.reading ??= this.read();
     return this.reading;
   }
 
-  private async read(): Promise<Snapshot> {
+  /** A reading that was forgotten meanwhile may have seen what was before the change: it is not kept. */
+  private read(): Promise<Snapshot> {
+    const reading = this.select()
+      .then((snapshot) => {
+        if (this.reading === reading) this.snapshot = snapshot;
+        return snapshot;
+      })
+      .finally(() => {
+        if (this.reading === reading) this.reading = undefined;
+      });
+    return reading;
+  }
+
+  private async select(): Promise<Snapshot> {
     const readAt = this.clock.now();
     const rows = await this.dataSource.getRepository(IdentityProviderEntity).find({ order: { slug: 'ASC' } });
-    await Promise.all(rows.map((row) => this.sealSecrets(row)));
-    this.snapshot = { readAt, rows: new Map(rows.map((row) => [row.slug, this.toProvider(row)])) };
-    return this.snapshot;
+    await Promise.all(rows.map((row) => sealSecrets(this.dataSource, this.sealer, row)));
+    return { readAt, rows: new Map(rows.map((row) => [row.slug, this.toProvider(row)])) };
   }
 
   private toProvider(row: IdentityProviderEntity): IdentityProvider | IamError {
@@ -124,32 +122,6 @@ export class IdentityProviders {
       this.logger.error(`${error.message}: ${cause instanceof Error ? cause.message : 'unknown reason'}`);
       return error;
     }
-  }
-
-  /** Seals what was written by hand, and seals anew what an older key sealed, so that the host can retire that key. */
-  private async sealSecrets(row: IdentityProviderEntity): Promise<void> {
-    for (const property of secretProperties) {
-      const stored = row[property];
-      if (stored !== null && needsSeal(this.sealer, row, property)) await this.seal(row, property, stored);
-    }
-  }
-
-  /**
-   * The condition on the old value keeps a concurrent change by an administrator or another replica. It compares digests,
-   * because the host may log the parameters of statements.
-   */
-  private async seal(row: IdentityProviderEntity, property: SecretProperty, stored: string): Promise<void> {
-    const sealed = this.sealer.seal(
-      openSecret(this.sealer, row, property) ?? '',
-      secretContext(row.id, property),
-    );
-    const column = secretColumns[property];
-    await this.dataSource.query(
-      `UPDATE iam.identity_providers SET ${column} = $2, updated_at = now()
-       WHERE id = $1 AND sha256(convert_to(${column}, 'UTF8')) = $3`,
-      [row.id, sealed, createHash('sha256').update(stored, 'utf8').digest()],
-    );
-    row[property] = sealed;
   }
 }
 

@@ -19,6 +19,9 @@ export type SecretProperty = keyof typeof secretColumns;
 /** Every `SecretProperty`. */
 export const secretProperties = Object.keys(secretColumns).filter(isSecretProperty);
 
+/** What provider secrets are sealed for; see `Sealer`. */
+export const PROVIDER_SECRETS_PURPOSE = 'identity-providers';
+
 const plainPrefix = 'plain:';
 
 /** What a seal is bound to, so that a sealed secret moved to another row or column does not open there. */
@@ -29,10 +32,10 @@ export function secretContext(rowId: string, property: SecretProperty): string {
 /** The secret of a column: sealed, or `plain:…` as written by hand in SQL. Throws on anything else. */
 export function openSecret(
   sealer: Sealer,
-  row: IdentityProviderEntity,
+  row: Pick<IdentityProviderEntity, 'id'> & Partial<Pick<IdentityProviderEntity, SecretProperty>>,
   property: SecretProperty,
 ): string | null {
-  const stored = row[property];
+  const stored = row[property] ?? null;
   if (stored === null || stored === '') return null;
   if (isPlain(stored)) return stored.slice(plainPrefix.length).trim();
   if (!isSealed(stored)) throw new TypeError(`${secretColumns[property]} is neither sealed nor plain:…`);

@@ -47,13 +47,14 @@ describe('identity provider rows', () => {
 
   describe('at rest', () => {
     it('hold every saved secret sealed, each with a nonce of its own', async () => {
-      const secret = 'the-secret-of-this-test';
+      const secret = 'theSecretOfThisTest'.padEnd(32, 'x');
+      const key = `${secret}${'y'.repeat(11)}`;
       await world.saveProvider({
         slug: 'sealed',
         open_app_secret: secret,
         mp_app_secret: secret,
         mp_token: secret,
-        mp_encoding_aes_key: secret,
+        mp_encoding_aes_key: key,
       });
       const [row = {}] = await rowsOf(
         world.dataSource,

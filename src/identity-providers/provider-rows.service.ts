@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { recordAudit } from '../audit/record-audit.js';
+import { Sealer } from '../crypto/sealer.js';
+import { isUniqueViolation } from '../database/database-errors.js';
+import { inTransaction } from '../database/in-transaction.js';
+import { queryRow } from '../database/query-rows.js';
+import { versionSql } from '../database/row-version.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IamError } from '../iam.error.js';
+import { IdentityProviderEntity } from './identity-provider.entity.js';
+import type { IdentityProviderChanges, IdentityProviderInput } from './identity-provider.input.js';
+import { isSharedSecret, sharedSecrets, type RotatableSecret } from './provider-rotation.js';
+import { differenceOf, isEmpty } from './row-difference.js';
+import { openSecret, PROVIDER_SECRETS_PURPOSE } from './secret-columns.js';
+
+/** A row as it is stored, secrets sealed, with its version (see `versionSql`). */
+export interface StoredProvider {
+  readonly row: IdentityProviderEntity;
+  readonly version: string;
+}
+
+/** A change of one row. `version` is what it is based on; null for "whatever it is now". */
+export interface ProviderEdit {
+  readonly slug: string;
+  readonly version: string | null;
+}
+
+const versions = z.array(z.object({ version: z.string() }));
+const inUse = z.object({ identities: z.boolean(), logins: z.boolean(), sessions: z.boolean() });
+
+/** Writes identity provider rows, each change with its audit entry in one transaction. */
+@Injectable()
+export class ProviderRows {
+  private readonly sealer: Sealer;
+
+  constructor(
+    @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+  ) {
+    this.sealer = new Sealer(options.keyRing, PROVIDER_SECRETS_PURPOSE);
+  }
+
+  /** @throws IamError `provider_not_found` */
+  async get(slug: string): Promise<StoredProvider> {
+    return this.read(this.dataSource.manager, slug);
+  }
+
+  /** @throws IamError `already_exists` */
+  async create({ slug, ...input }: IdentityProviderInput): Promise<StoredProvider> {
+    return inTransaction(this.dataSource, async (manager) => {
+      const id = randomUUID();
+      const name = input.name ?? slug;
+      const { columns, changed, secrets } = differenceOf({ id }, { ...input, name }, this.sealer);
+      await manager
+        .insert(IdentityProviderEntity, { id, slug, name, ...columns })
+        .catch((cause: unknown) => refuseTaken(slug, cause));
+      const values = Object.fromEntries(Object.entries(changed).map(([column, { to }]) => [column, to]));
+      const detail = { values, secrets: Object.keys(secrets) };
+      await recordAudit(manager, { action: 'provider.created', provider: slug, detail });
+      return this.read(manager, slug);
+    });
+  }
+
+  /** Changes the columns given; no entry is written when nothing changes. @throws IamError `provider_not_found`, `precondition_failed` */
+  async change(edit: ProviderEdit, changes: IdentityProviderChanges): Promise<StoredProvider> {
+    return inTransaction(this.dataSource, async (manager) => {
+      const stored = await this.lock(manager, edit);
+      const { columns, ...difference } = differenceOf(stored.row, changes, this.sealer);
+      if (isEmpty({ columns, ...difference })) return stored;
+      await manager.update(IdentityProviderEntity, { id: stored.row.id }, columns);
+      const detail = { changed: difference.changed, secrets: difference.secrets };
+      await recordAudit(manager, { action: 'provider.updated', provider: edit.slug, detail });
+      return this.read(manager, edit.slug);
+    });
+  }
+
+  /**
+   * Puts a new secret in the place of the current one; a Token or EncodingAESKey that was valid goes on working as the
+   * previous one until that is cleared.
+   * @throws IamError `in_use` while the previous one of an earlier rotation is still there: one of the two is WeChat's
+   */
+  async rotate(edit: ProviderEdit, secret: RotatableSecret, value: string): Promise<StoredProvider> {
+    return inTransaction(this.dataSource, async (manager) => {
+      const stored = await this.lock(manager, edit);
+      const kept = this.keepPrevious(stored.row, secret);
+      const { columns } = differenceOf(stored.row, { ...kept, [secret]: value }, this.sealer);
+      await manager.update(IdentityProviderEntity, { id: stored.row.id }, columns);
+      const detail = { secret, previous_kept: Object.keys(kept).length > 0 };
+      await recordAudit(manager, { action: 'provider.secret_rotated', provider: edit.slug, detail });
+      return this.read(manager, edit.slug);
+    });
+  }
+
+  /** @throws IamError `in_use` while an identity, a sign-in or a session came through it */
+  async remove(edit: ProviderEdit): Promise<void> {
+    await inTransaction(this.dataSource, async (manager) => {
+      const { row } = await this.lock(manager, edit);
+      await refuseUsed(manager, row.slug);
+      await manager.delete(IdentityProviderEntity, { id: row.id });
+      const detail = { name: row.name };
+      await recordAudit(manager, { action: 'provider.deleted', provider: row.slug, detail });
+    });
+  }
+
+  /** Creates the row or changes the columns given, whoever else does the same at the same time. */
+  async save({ slug, ...changes }: IdentityProviderInput): Promise<void> {
+    const change = () => this.change({ slug, version: null }, changes);
+    const create = () => this.create({ slug, ...changes });
+    await change().catch(insteadOf('provider_not_found', create)).catch(insteadOf('already_exists', change));
+  }
+
+  private keepPrevious(row: IdentityProviderEntity, secret: RotatableSecret): IdentityProviderChanges {
+    if (!isSharedSecret(secret)) return {};
+    const { previous, property, kept } = sharedSecrets[secret];
+    if (row[kept] !== null)
+      throw new IamError('in_use', `${previous} of "${row.slug}" is set: finish the last rotation first`, {
+        members: { secret: previous },
+      });
+    const current = openSecret(this.sealer, row, property);
+    return current === null ? {} : { [previous]: current };
+  }
+
+  private async lock(manager: EntityManager, { slug, version }: ProviderEdit): Promise<StoredProvider> {
+    const stored = await this.read(manager, slug, 'pessimistic_write');
+    if (version !== null && version !== stored.version)
+      throw new IamError('precondition_failed', `"${slug}" has changed since version ${version}`);
+    return stored;
+  }
+
+  private async read(
+    manager: EntityManager,
+    slug: string,
+    lock?: 'pessimistic_write',
+  ): Promise<StoredProvider> {
+    const query = manager
+      .createQueryBuilder(IdentityProviderEntity, 'p')
+      .addSelect(versionSql('p'), 'version')
+      .where({ slug });
+    if (lock !== undefined) query.setLock(lock);
+    const { entities, raw } = await query.getRawAndEntities();
+    const [row] = entities;
+    const [{ version } = { version: '' }] = versions.parse(raw);
+    if (row === undefined) throw new IamError('provider_not_found', `no identity provider "${slug}"`);
+    return { row, version };
+  }
+}
+
+async function refuseUsed(manager: EntityManager, slug: string): Promise<void> {
+  const exists = (table: string) => `EXISTS (SELECT FROM iam.${table} WHERE provider = $1) AS ${table}`;
+  const sql = `SELECT ${['identities', 'logins', 'sessions'].map(exists).join(', ')}`;
+  const uses = Object.entries((await queryRow(manager, inUse, sql, [slug])) ?? {}).filter(([, is]) => is);
+  if (uses.length === 0) return;
+  const used = uses.map(([table]) => table).join(', ');
+  throw new IamError('in_use', `"${slug}" has ${used}`, { members: { used_by: used } });
+}
+
+function refuseTaken(slug: string, cause: unknown): never {
+  if (isUniqueViolation(cause))
+    throw new IamError('already_exists', `there is an identity provider "${slug}"`, { cause });
+  throw cause;
+}
+
+function insteadOf(code: 'provider_not_found' | 'already_exists', otherwise: () => Promise<StoredProvider>) {
+  return (error: unknown): Promise<StoredProvider> => {
+    if (error instanceof IamError && error.code === code) return otherwise();
+    throw error;
+  };
+}

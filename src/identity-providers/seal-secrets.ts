@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { Sealer } from '../crypto/sealer.js';
+import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import type { IdentityProviderEntity } from './identity-provider.entity.js';
+import {
+  needsSeal,
+  openSecret,
+  secretColumns,
+  secretContext,
+  secretProperties,
+  type SecretProperty,
+} from './secret-columns.js';
+
+/**
+ * Seals what was written by hand, and seals anew what an older key sealed, so that the host can retire that key; the number
+ * of secrets that were. The row then holds the sealed texts.
+ */
+export async function sealSecrets(
+  executor: SqlExecutor,
+  sealer: Sealer,
+  row: IdentityProviderEntity,
+): Promise<number> {
+  let sealed = 0;
+  for (const property of secretProperties) {
+    const stored = row[property];
+    const isDue = stored !== null && needsSeal(sealer, row, property);
+    if (isDue && (await seal(executor, sealer, { row, property, stored }))) sealed += 1;
+  }
+  return sealed;
+}
+
+interface StoredSecret {
+  readonly row: IdentityProviderEntity;
+  readonly property: SecretProperty;
+  readonly stored: string;
+}
+
+/**
+ * The condition on the old value keeps a concurrent change by an administrator or another replica. It compares digests,
+ * because the host may log the parameters of statements.
+ */
+async function seal(executor: SqlExecutor, sealer: Sealer, secret: StoredSecret): Promise<boolean> {
+  const { row, property, stored } = secret;
+  const sealed = sealer.seal(openSecret(sealer, row, property) ?? '', secretContext(row.id, property));
+  const column = secretColumns[property];
+  const changed = await queryRow(
+    executor,
+    z.object({ id: z.string() }),
+    `WITH sealed AS (
+       UPDATE iam.identity_providers SET ${column} = $2, updated_at = now()
+       WHERE id = $1 AND sha256(convert_to(${column}, 'UTF8')) = $3 RETURNING id
+     ) SELECT id FROM sealed`,
+    [row.id, sealed, createHash('sha256').update(stored, 'utf8').digest()],
+  );
+  row[property] = sealed;
+  return changed !== null;
+}
