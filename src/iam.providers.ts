@@ -54,6 +54,7 @@ import { RateLimits } from './rate-limits/rate-limits.service.js';
 import { RolePermissions } from './roles/role-permissions.service.js';
 import { UserRoles } from './roles/user-roles.service.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
+import { SessionCheck } from './sessions/session-check.service.js';
 import { Sessions } from './sessions/sessions.service.js';
 import { SigningKeys } from './sessions/signing-keys.service.js';
 import { WechatStrategies } from './strategies/wechat-strategies.service.js';
@@ -122,6 +123,7 @@ const state = [
   Redemption,
   Users,
   Profiles,
+  SessionCheck,
   Sessions,
   AccessTokens,
   SigningKeys,

@@ -27,7 +27,8 @@ export class Revocation {
     const { client_id, token } = parseInput(revocationBody, body);
     this.clients.authenticate(client_id);
     const sessionId = this.sessions.findSessionId(token) ?? (await this.sessionOfAccessToken(token));
-    if (sessionId !== null) await this.sessions.revoke(sessionId, client_id, origin);
+    const caller = { clientId: client_id, sessionsOf: [client_id], origin };
+    if (sessionId !== null) await this.sessions.end(sessionId, 'revoked', caller);
     return empty(200);
   }
 

@@ -66,7 +66,11 @@ export class Token {
   }
 
   private async fromRefreshToken(asked: RequestOf<'refresh_token'>, request: IamRequest): Promise<Answer> {
-    const session = await this.sessions.refresh(asked.refresh_token, asked.client_id, request.origin);
+    const session = await this.sessions.refresh(asked.refresh_token, {
+      clientId: asked.client_id,
+      sessionsOf: [asked.client_id],
+      origin: request.origin,
+    });
     return this.tokens(session, session.refreshToken);
   }
 

@@ -5,28 +5,34 @@ const rolesOf = (relation: string) =>
 
 const live = 's.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()';
 
-/** $1 session, $2 generation of the token, $3 client, $4 idle lifetime in seconds. No row: the token is not the live one. */
+/** $1 session. No row: it is over, or its user is not active. */
+export const liveSessionSql = `
+  SELECT s.user_id, ${rolesOf('s')}
+  FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
+  WHERE s.id = $1 AND ${live} AND u.status = 'active'`;
+
+/** $1 session, $2 generation of the token, $3 clients, $4 idle lifetime in seconds. No row: the token is not the live one. */
 export const rotateSql = `
   WITH rotated AS (
     UPDATE iam.sessions s
     SET generation = s.generation + 1, rotated_at = now(), grace_uses = 0,
         idle_expires_at = LEAST(now() + make_interval(secs => $4::int), s.expires_at)
     FROM iam.users u
-    WHERE s.id = $1 AND s.generation = $2 AND s.client_id = $3 AND ${live}
+    WHERE s.id = $1 AND s.generation = $2 AND s.client_id = ANY($3::text[]) AND ${live}
       AND u.id = s.user_id AND u.status = 'active'
     RETURNING s.user_id, s.client_id, s.method, s.created_at
   )
   SELECT user_id, client_id, method, created_at, ${rolesOf('rotated')} FROM rotated`;
 
 /**
- * $1 session, $2 generation of the token, $3 client, $4 grace in seconds, $5 most uses of the grace, $6… audit entry.
+ * $1 session, $2 generation of the token, $3 clients, $4 grace in seconds, $5 most uses of the grace, $6… audit entry.
  * Under a lock on the session: the direct parent within the grace is answered again, an older token ends the session.
  */
 export const settleReuseSql = `
   WITH locked AS (
     SELECT s.id, s.user_id, s.client_id, s.method, s.created_at, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status
     FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
-    WHERE s.id = $1 AND s.client_id = $3 AND ${live}
+    WHERE s.id = $1 AND s.client_id = ANY($3::text[]) AND ${live}
     FOR UPDATE OF s
   ), verdict AS (
     SELECT locked.*, CASE
@@ -46,11 +52,11 @@ export const settleReuseSql = `
   )
   SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOf('verdict')} FROM verdict`;
 
-/** $1 session, $2 client, $3 reason, $4… audit entry, written only when the session was live. */
+/** $1 session, $2 clients, $3 reason, $4… audit entry, written only when the session was live. */
 export const endSql = `
   WITH ended AS (
     UPDATE iam.sessions SET ended_at = now(), end_reason = $3
-    WHERE id = $1 AND client_id = $2 AND ended_at IS NULL
+    WHERE id = $1 AND client_id = ANY($2::text[]) AND ended_at IS NULL
     RETURNING user_id
   )
   ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id' })}`;

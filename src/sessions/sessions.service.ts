@@ -8,11 +8,20 @@ import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
+import { SessionCheck } from './session-check.service.js';
 import { endAllSql, endSql, rotateSql, settleReuseSql } from './session-statements.js';
 
 /** A session just after its refresh token rotated. */
 export interface RefreshedSession extends AccessTokenClaims {
   readonly refreshToken: string;
+}
+
+/** Which client brings a token, and from where. */
+export interface TokenCaller {
+  readonly clientId: string;
+  /** The clients whose sessions it may go on with or end: itself, or with cookies all that share the browser's session. */
+  readonly sessionsOf: readonly string[];
+  readonly origin: RequestOrigin;
 }
 
 /** Past this many answers to the same parent token the grace is being abused. */
@@ -35,6 +44,7 @@ export class Sessions {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly check: SessionCheck,
   ) {
     this.mac = new Mac(options.keyRing, 'refresh-token');
   }
@@ -48,16 +58,16 @@ export class Sessions {
    * Rotates a refresh token: one round trip, or two when it is not the live one.
    * @throws IamError `invalid_grant`; a spent token outside the grace also ends the session
    */
-  async refresh(text: string, clientId: string, origin: RequestOrigin): Promise<RefreshedSession> {
+  async refresh(text: string, caller: TokenCaller): Promise<RefreshedSession> {
     const token = readRefreshToken(this.mac, text);
     if (token === null) throw new IamError('invalid_grant', 'not a refresh token of ours');
     const row = await queryRow(this.dataSource, rotated, rotateSql, [
       token.sessionId,
       token.generation,
-      clientId,
+      caller.sessionsOf,
       this.options.tokens.idle,
     ]);
-    return row === null ? this.settleReuse(token, clientId, origin) : this.successor(token, row);
+    return row === null ? this.settleReuse(token, caller) : this.successor(token, row);
   }
 
   /** The session a refresh token belongs to, whether or not the token is still the live one; null for a foreign text. */
@@ -65,20 +75,26 @@ export class Sessions {
     return readRefreshToken(this.mac, refreshToken)?.sessionId ?? null;
   }
 
-  /** Ends a session of this client; ending it twice, or one that never was, is no error (RFC 7009 §2.2). */
-  async revoke(sessionId: string, clientId: string, origin: RequestOrigin): Promise<void> {
+  /**
+   * Ends a session, because its client says so or because the browser now has another; ending it twice, or one that never
+   * was, is no error (RFC 7009 §2.2).
+   */
+  async end(sessionId: string, reason: 'revoked' | 'replaced', caller: TokenCaller): Promise<void> {
+    const { clientId, origin, sessionsOf } = caller;
     await execute(this.dataSource, endSql, [
       sessionId,
-      clientId,
-      'revoked',
-      ...auditParameters({ action: 'session.revoked', sessionId, clientId, origin }),
+      sessionsOf,
+      reason,
+      ...auditParameters({ action: `session.${reason}`, sessionId, clientId, origin }),
     ]);
+    this.check.forget(sessionId);
   }
 
   /** Ends every live session of a user; the audit log names them. */
   async endAll(manager: EntityManager, userId: string, reason: string): Promise<void> {
     const ended = await queryRows(manager, z.object({ id: z.string() }), endAllSql, [userId, reason]);
     if (ended.length === 0) return;
+    for (const { id } of ended) this.check.forget(id);
     const detail = { reason, sessions: ended.map(({ id }) => id) };
     await recordAudit(manager, { action: 'session.ended', userId, detail });
   }
@@ -102,14 +118,13 @@ export class Sessions {
 
   private async settleReuse(
     token: RefreshToken,
-    clientId: string,
-    origin: RequestOrigin,
+    { clientId, sessionsOf, origin }: TokenCaller,
   ): Promise<RefreshedSession> {
     const { sessionId } = token;
     const row = await queryRow(this.dataSource, settled, settleReuseSql, [
       sessionId,
       token.generation,
-      clientId,
+      sessionsOf,
       this.options.tokens.refreshGrace,
       GRACE_USES,
       ...auditParameters({
@@ -121,6 +136,7 @@ export class Sessions {
       }),
     ]);
     if (row?.verdict === 'grace') return this.successor(token, row);
+    this.check.forget(sessionId);
     throw new IamError(
       'invalid_grant',
       row?.verdict === 'reuse' ? 'refresh token reused: session ended' : 'the session is over',

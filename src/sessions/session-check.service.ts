@@ -1,0 +1,89 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { Clock } from '../clock.js';
+import { queryRow } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import type { AccessTokenClaims } from './access-tokens.service.js';
+import { liveSessionSql } from './session-statements.js';
+
+/** Counted from before the read, so that what ended meanwhile is refused within these five seconds on every replica. */
+const FRESH_MS = 5_000;
+/** A few megabytes; beyond that, the sessions read longest ago are read again. */
+const MAX_SESSIONS = 10_000;
+
+const liveSession = z.object({ user_id: z.string(), roles: z.array(z.string()) });
+type LiveSession = z.infer<typeof liveSession>;
+
+interface Known {
+  readonly readAt: number;
+  /** Null: ended, expired, of nobody, or of a user who is not active. */
+  readonly session: LiveSession | null;
+}
+
+/** What PostgreSQL says of the session behind an access token: one read in five seconds per session and process. */
+@Injectable()
+export class SessionCheck {
+  /** Oldest read first. */
+  private readonly known = new Map<string, Known>();
+  private readonly reads = new Map<string, Promise<LiveSession | null>>();
+
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * The claims of a verified token with the roles that the user has now.
+   * @throws IamError `invalid_token` when the session is over or its user not active
+   */
+  async confirm(claims: AccessTokenClaims): Promise<AccessTokenClaims> {
+    const session = await this.find(claims.sessionId);
+    if (session?.user_id !== claims.userId) throw new IamError('invalid_token', 'the session is over');
+    return { ...claims, roles: session.roles };
+  }
+
+  /** How many sessions are in memory. */
+  get size(): number {
+    return this.known.size;
+  }
+
+  /** The session has changed: the next request reads it again, and a read under way is not kept. */
+  forget(sessionId: string): void {
+    this.known.delete(sessionId);
+    this.reads.delete(sessionId);
+  }
+
+  private find(sessionId: string): Promise<LiveSession | null> {
+    const known = this.known.get(sessionId);
+    if (known !== undefined && this.isFresh(known)) return Promise.resolve(known.session);
+    const running = this.reads.get(sessionId);
+    if (running !== undefined) return running;
+    const readAt = this.clock.now();
+    const read = queryRow(this.dataSource, liveSession, liveSessionSql, [sessionId])
+      .then((session) => {
+        if (this.reads.get(sessionId) === read) this.keep(sessionId, { readAt, session });
+        return session;
+      })
+      .finally(() => {
+        if (this.reads.get(sessionId) === read) this.reads.delete(sessionId);
+      });
+    this.reads.set(sessionId, read);
+    return read;
+  }
+
+  private keep(sessionId: string, read: Known): void {
+    this.known.delete(sessionId);
+    this.known.set(sessionId, read);
+    for (const [oldest, each] of this.known) {
+      if (this.known.size <= MAX_SESSIONS && this.isFresh(each)) return;
+      this.known.delete(oldest);
+    }
+  }
+
+  private isFresh({ readAt }: Known): boolean {
+    const age = this.clock.now() - readAt;
+    return age >= 0 && age < FRESH_MS;
+  }
+}
