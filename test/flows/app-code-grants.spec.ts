@@ -85,12 +85,15 @@ describe('the codes of mini programs and mobile apps', () => {
     },
   );
 
-  it.each(['mini', 'mobile'] as const)('%s: a row without that app says so', async (kind) => {
+  it.each([
+    ['mini', 'wechat_mini_not_configured'],
+    ['mobile', 'wechat_mobile_not_configured'],
+  ] as const)('%s: a row without that app says so', async (kind, code) => {
     await world.saveProvider({ slug: 'bare', name: 'Bare' });
 
     const reply = await handIn(kind, 'code', { provider: 'bare' });
 
-    expect(reply.json()['error']).toBe(`wechat_${kind}_not_configured`);
+    expect(reply.json()['error']).toBe(code);
   });
 
   it('keeps the session key to itself', async () => {

@@ -162,10 +162,12 @@ describe('the page on the phone', () => {
       await post(person, link, { ...fields, ...decision, login: foreign['login'] ?? '' }),
     ];
     const cookieless = await new PcBrowser(userAgents.wechat).visit(actionOf(link), {
+      headers: { accept: 'application/json' },
       form: { login: fields['login'] ?? '', csrf: fields['csrf'] ?? '', decision: 'confirm' },
     });
 
-    expect([...replies, cookieless].map(({ status }) => status)).toEqual([403, 403, 403, 403, 403]);
+    expect(replies.map(({ status }) => status)).toEqual([403, 403, 403, 403]);
+    expect([cookieless.status, cookieless.json()['code']]).toEqual([403, 'origin_forbidden']);
     expect([await statusOf(link), await statusOf(other.link)]).toEqual(['scanned', 'scanned']);
   });
 

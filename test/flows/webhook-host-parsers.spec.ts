@@ -223,6 +223,7 @@ describe.each(platforms)('the webhook on %s', (_name, create) => {
     const answer = await raw(`POST ${target()} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n`, ...bytes);
 
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('"code":"request_too_slow"');
     expect(performance.now() - started).toBeLessThan(9_000);
   });
 
