@@ -14,6 +14,7 @@ export async function checkEveryHost({ host, wechat, iamPath, guardedPath }) {
   await checkGuard(`${host.url}${guardedPath}`, onPc.access_token);
   await checkTokenErrors(metadata.token_endpoint);
   await checkRefreshAndRevoke(metadata, inWechat);
+  await checkAdmin(`${host.url}${iamPath}/admin/providers`, host.adminToken, onPc.access_token);
   return { user, metadata, token: onPc.access_token };
 }
 
@@ -46,6 +47,21 @@ async function checkOneUser(meUrl, onPc, inWechat, { lan }) {
   assert.equal(wechatUser.id, pcUser.id);
   assert.deepEqual(wechatUser.identities.map(({ kind }) => kind).sort(), ['mp', 'open']);
   return wechatUser;
+}
+
+/** Open to the admin token, closed to a user without the permission, whatever the host guards globally. */
+async function checkAdmin(url, adminToken, userToken) {
+  assert.equal((await visit(url)).body.code, 'authentication_required');
+  assert.equal((await visit(url, { token: userToken })).body.code, 'insufficient_permissions');
+  const { status, body } = await visit(url, { token: adminToken });
+  assert.equal(status, 200, JSON.stringify(body));
+  assert.deepEqual(
+    body.items.map(({ slug }) => slug),
+    ['wechat'],
+  );
+  const created = await visit(url, { token: adminToken, json: { slug: 'second', name: '第二' } });
+  assert.equal(created.status, 201, JSON.stringify(created.body));
+  assert.match(created.headers.get('etag'), /^"[0-9a-f]{32}"$/);
 }
 
 async function checkGuard(url, token) {

@@ -28,6 +28,10 @@ export async function checkOwn({ host, wechat, user, token, metadata, query }) {
   assert.deepEqual((await visit(to('/nowhere'))).body, { hostSays: 404 });
   assert.equal((await visit(to('/iam/me'))).body.code, 'authentication_required');
   assert.equal((await visit(metadata.authorization_endpoint)).body.code, 'client_unknown');
+  const { body: description } = await visit(to('/docs-json'));
+  for (const path of ['/iam/token', '/iam/me', '/iam/admin/providers', '/by-wechat'])
+    assert.ok(description.paths[path] !== undefined, `OpenAPI knows no ${path}`);
+  assert.ok(description.paths['/iam/token'].post.responses['400'].content['application/json']);
   const rows = await query('SELECT (SELECT count(*)::int FROM public.users) AS host, u.id FROM iam.users u');
   assert.deepEqual(rows, [{ host: 2, id: user.id }]);
 }

@@ -71,7 +71,7 @@ export class Host {
   async start({ emulator, site, account }, databaseUrl) {
     const port = await freePort();
     this.url = `http://localhost:${port}`;
-    this.#environment ??= { IAM_KEY: secret(), JWT_SECRET: secret() };
+    this.#environment ??= { ADMIN_TOKEN: secret(), IAM_KEY: secret(), JWT_SECRET: secret() };
     const env = {
       ...this.#environment,
       PORT: String(port),
@@ -89,6 +89,11 @@ export class Host {
 
   #environment;
   #program;
+
+  /** Opens the admin API. */
+  get adminToken() {
+    return this.#environment.ADMIN_TOKEN;
+  }
 
   /** What the application printed. */
   get log() {

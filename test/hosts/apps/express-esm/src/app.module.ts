@@ -7,7 +7,7 @@ import { Order } from './order.entity.js';
 import { OrdersController } from './orders.controller.js';
 import { WechatProvider } from './wechat-provider.js';
 
-const { DATABASE_URL = '', IAM_KEY = '', PUBLIC_URL = '', WECHAT_URL = '' } = process.env;
+const { ADMIN_TOKEN, DATABASE_URL = '', IAM_KEY = '', PUBLIC_URL = '', WECHAT_URL = '' } = process.env;
 
 @Module({
   imports: [
@@ -24,6 +24,7 @@ const { DATABASE_URL = '', IAM_KEY = '', PUBLIC_URL = '', WECHAT_URL = '' } = pr
       keys: [IAM_KEY],
       clients: [{ id: 'web', redirectUris: [`${PUBLIC_URL}/signed-in`] }],
       wechat: { endpoints: { api: WECHAT_URL, open: WECHAT_URL, mp: WECHAT_URL } },
+      admin: { token: ADMIN_TOKEN },
     }),
   ],
   controllers: [HealthController, OrdersController],

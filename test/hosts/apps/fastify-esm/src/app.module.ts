@@ -31,6 +31,7 @@ import { WechatProvider } from './wechat-provider.js';
       useFactory: (settings: Settings) => ({
         publicUrl: settings.get('PUBLIC_URL'),
         keys: [settings.get('IAM_KEY')],
+        admin: { token: settings.get('ADMIN_TOKEN') },
         clients: [{ id: 'web', redirectUris: [`${settings.get('PUBLIC_URL')}/signed-in`] }],
         wechat: {
           endpoints: {

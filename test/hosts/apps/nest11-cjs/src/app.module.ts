@@ -13,7 +13,14 @@ import { UsersOfWechat } from './users-of-wechat';
 import { HostWechatStrategy } from './wechat-open.strategy';
 import { WechatProvider } from './wechat-provider';
 
-const { DATABASE_URL = '', IAM_KEY = '', JWT_SECRET, PUBLIC_URL = '', WECHAT_URL = '' } = process.env;
+const {
+  ADMIN_TOKEN,
+  DATABASE_URL = '',
+  IAM_KEY = '',
+  JWT_SECRET,
+  PUBLIC_URL = '',
+  WECHAT_URL = '',
+} = process.env;
 
 @Module({
   imports: [
@@ -33,6 +40,7 @@ const { DATABASE_URL = '', IAM_KEY = '', JWT_SECRET, PUBLIC_URL = '', WECHAT_URL
       clients: [{ id: 'web', redirectUris: [`${PUBLIC_URL}/signed-in`] }],
       wechat: { endpoints: { api: WECHAT_URL, open: WECHAT_URL, mp: WECHAT_URL } },
       hooks: UsersOfWechat,
+      admin: { token: ADMIN_TOKEN },
     }),
   ],
   controllers: [AccountController],
