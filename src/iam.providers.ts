@@ -1,8 +1,40 @@
 import { type Provider } from '@nestjs/common';
 import { AdminGuard } from './admin/admin.guard.js';
+import { KeyAdministration } from './admin/key-administration.service.js';
+import { KeysController } from './admin/keys.controller.js';
 import { OwnPermissions } from './admin/own-permissions.service.js';
+import { AdminAuditController } from './admin/audit.controller.js';
+import { AdminAudit } from './admin/audit.service.js';
+import { AdminEventsController } from './admin/events.controller.js';
+import { AdminEvents } from './admin/events.service.js';
+import { AdminLoginsController } from './admin/logins.controller.js';
+import { AdminLogins } from './admin/logins.service.js';
+import { AdminSessionsController } from './admin/sessions.controller.js';
+import { AdminSessions } from './admin/sessions.service.js';
+import { AdminUserAccessController } from './admin/users-access.controller.js';
+import { AdminUserAccess } from './admin/users-access.service.js';
+import { AdminUserRemoval } from './admin/users-removal.service.js';
+import { AdminUserRoles } from './admin/users-roles.service.js';
+import { AdminUsersController } from './admin/users.controller.js';
+import { AdminUsers } from './admin/users.service.js';
+import { AuditTrail } from './audit/audit-trail.service.js';
+import { EventReplay } from './inbox/event-replay.service.js';
+import { InboxList } from './inbox/inbox-list.service.js';
+import { LoginList } from './logins/login-list.service.js';
+import { SessionList } from './sessions/session-list.service.js';
+import { UserList } from './users/user-list.service.js';
+import { UserMerges } from './users/user-merges.service.js';
+import { AccountDeletion } from './account/account-deletion.service.js';
+import { AccountExport } from './account/account-export.service.js';
 import { IamUsers } from './account/iam-users.service.js';
+import { AuditDelivery } from './audit/audit-delivery.service.js';
+import { LinkIdentity } from './account/link-identity.service.js';
 import { MeController } from './account/me.controller.js';
+import { MyIdentitiesController } from './account/my-identities.controller.js';
+import { MyIdentities } from './account/my-identities.service.js';
+import { MySessionsController } from './account/my-sessions.controller.js';
+import { MySessions } from './account/my-sessions.service.js';
+import { PhoneNumbers } from './account/phone-numbers.service.js';
 import { Cleanup } from './cleanup/cleanup.service.js';
 import { Clock } from './clock.js';
 import { Confirm } from './follow/confirm.service.js';
@@ -23,8 +55,10 @@ import { WechatApi } from './gateway/wechat-api.service.js';
 import { WechatGateway } from './gateway/wechat-gateway.service.js';
 import { HookRunner } from './hooks/hook-runner.js';
 import { AnswerWriter } from './http/answer-writer.js';
+import { Cors } from './http/cors.service.js';
 import { EarlyBody } from './http/early-body.service.js';
 import { EarlyErrors } from './http/early-errors.service.js';
+import { FrontDoor } from './http/front-door.service.js';
 import { OAuthErrorFilter, ProblemFilter } from './http/error.filter.js';
 import { Authentication } from './http/authentication.service.js';
 import { IamGuard } from './http/iam.guard.js';
@@ -34,8 +68,10 @@ import { IdentityProviders } from './identity-providers/identity-providers.servi
 import { ProviderRows } from './identity-providers/provider-rows.service.js';
 import { InboxWorker } from './inbox/inbox-worker.service.js';
 import { Inbox } from './inbox/inbox.service.js';
+import { Reseal } from './keys/reseal.service.js';
 import { FollowLogins } from './logins/follow-logins.service.js';
 import { FollowScans } from './logins/follow-scans.service.js';
+import { IdentityLinks } from './logins/identity-links.service.js';
 import { LoginWatch } from './logins/login-watch.service.js';
 import { Logins } from './logins/logins.service.js';
 import { Redemption } from './logins/redemption.service.js';
@@ -44,6 +80,8 @@ import { AttemptCookies } from './oauth/attempt-cookies.service.js';
 import { Authorize } from './oauth/authorize.service.js';
 import { Callback } from './oauth/callback.service.js';
 import { Clients } from './oauth/clients.service.js';
+import { LinkController } from './oauth/link.controller.js';
+import { LinkStart } from './oauth/link-start.service.js';
 import { Metadata } from './oauth/metadata.service.js';
 import { OAuthController } from './oauth/oauth.controller.js';
 import { ProviderList } from './oauth/provider-list.service.js';
@@ -55,9 +93,13 @@ import { RolePermissions } from './roles/role-permissions.service.js';
 import { UserRoles } from './roles/user-roles.service.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { SessionCheck } from './sessions/session-check.service.js';
+import { KeyRotation } from './sessions/key-rotation.service.js';
+import { OwnSessions } from './sessions/own-sessions.service.js';
 import { Sessions } from './sessions/sessions.service.js';
 import { SigningKeys } from './sessions/signing-keys.service.js';
+import { AppCodes } from './strategies/app-codes.service.js';
 import { WechatStrategies } from './strategies/wechat-strategies.service.js';
+import { OwnIdentities } from './users/own-identities.service.js';
 import { Profiles } from './users/profiles.service.js';
 import { USER_MERGE_STEPS } from './users/user-merge-steps.js';
 import { AuthorizationChanges } from './webhook/authorization-changes.service.js';
@@ -75,12 +117,14 @@ const edges = [
   AttemptCookies,
   Authorize,
   Callback,
+  LinkStart,
   Token,
   Revocation,
   Metadata,
   ProviderList,
   IamUsers,
 ];
+const account = [AccountDeletion, AccountExport, LinkIdentity, MyIdentities, MySessions, PhoneNumbers];
 const follow = [
   Confirm,
   ConfirmCookies,
@@ -95,7 +139,18 @@ const follow = [
   Follower,
 ];
 const webhook = [AuthorizationChanges, EventHandlers, EventIntake, PushTime, Webhook];
-const admin = [AdminGuard, OwnPermissions];
+const admin = [AdminGuard, KeyAdministration, OwnPermissions];
+const adminNouns = [
+  AdminUsers,
+  AdminUserAccess,
+  AdminUserRemoval,
+  AdminUserRoles,
+  AdminSessions,
+  AdminLogins,
+  AdminAudit,
+  AdminEvents,
+];
+const lists = [UserList, SessionList, LoginList, AuditTrail, InboxList, EventReplay, UserMerges];
 const shared = [
   Authentication,
   Requirements,
@@ -105,10 +160,13 @@ const shared = [
   EarlyErrors,
   IamUrls,
   IamGuard,
+  Cors,
+  FrontDoor,
   EarlyBody,
   WechatApi,
   WechatGateway,
   WechatStrategies,
+  AppCodes,
 ];
 const state = [
   Inbox,
@@ -121,16 +179,21 @@ const state = [
   ProviderRows,
   Logins,
   Redemption,
+  IdentityLinks,
   Users,
+  OwnIdentities,
+  OwnSessions,
   Profiles,
   SessionCheck,
   Sessions,
   AccessTokens,
   SigningKeys,
+  KeyRotation,
+  Reseal,
   UserRoles,
   RolePermissions,
 ];
-const background = [Clock, HookRunner, Erasure, Cleanup];
+const background = [Clock, HookRunner, AuditDelivery, Erasure, Cleanup];
 
 const ownEvents: Provider = { provide: OWN_EVENTS, useExisting: FollowOwnEvents };
 
@@ -142,11 +205,21 @@ const mergeSteps: Provider = {
 
 /** Every controller of the module. */
 export const iamControllers = [
+  AdminUsersController,
+  AdminUserAccessController,
+  AdminSessionsController,
+  AdminLoginsController,
+  AdminAuditController,
+  AdminEventsController,
   OAuthController,
   TokenController,
   DeviceAuthorizationController,
   FollowController,
+  LinkController,
   MeController,
+  MyIdentitiesController,
+  MySessionsController,
+  KeysController,
   WebhookController,
 ];
 
@@ -155,9 +228,12 @@ export const iamProviders: Provider[] = [
   mergeSteps,
   ownEvents,
   ...edges,
+  ...account,
   ...follow,
   ...webhook,
   ...admin,
+  ...adminNouns,
+  ...lists,
   ...shared,
   ...state,
   ...background,

@@ -1,25 +1,28 @@
-import { Controller, Get, UseFilters, UseGuards, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import {
+  Controller,
+  Delete,
+  Get,
+  Post,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
 import { json, type Answer } from '../http/answer.js';
 import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
-import { z } from 'zod';
-import { Endpoint } from '../http/endpoint.decorator.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
 import { ProblemFilter } from '../http/error.filter.js';
 import { IamGuard } from '../http/iam.guard.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { Incoming } from '../http/incoming.decorator.js';
+import { RequireRecentSignIn } from '../http/requirements.decorator.js';
 import { Profiles } from '../users/profiles.service.js';
-
-const meAnswer = z.object({
-  id: z.uuid(),
-  external_id: z.string().nullable(),
-  nickname: z.string().nullable(),
-  avatar_url: z.string().nullable(),
-  created_at: z.iso.datetime(),
-  identities: z.array(
-    z.object({ provider: z.string(), kind: z.string(), appid: z.string(), linked_at: z.string() }),
-  ),
-  roles: z.array(z.string()),
-});
+import { AccountDeletion, deletionAnswer } from './account-deletion.service.js';
+import { AccountExport, exportAnswer } from './account-export.service.js';
+import { meAnswer, meExample } from './me-answer.js';
+import { phoneAnswer, phoneBody, PhoneNumbers } from './phone-numbers.service.js';
 
 /** The signed-in user's own record. */
 @UseFilters(ProblemFilter)
@@ -27,25 +30,87 @@ const meAnswer = z.object({
 @UseGuards(IamGuard)
 @Controller({ path: 'me', version: VERSION_NEUTRAL })
 export class MeController {
-  constructor(private readonly profiles: Profiles) {}
+  constructor(
+    private readonly profiles: Profiles,
+    private readonly exports: AccountExport,
+    private readonly deletion: AccountDeletion,
+    private readonly phoneNumbers: PhoneNumbers,
+  ) {}
 
   @Endpoint({
     summary: 'The signed-in user',
     answers: { 200: meAnswer },
-    example: {
-      id: '0198c0de-0000-7000-8000-000000000001',
-      external_id: null,
-      nickname: '小兰',
-      avatar_url: 'https://thirdwx.qlogo.cn/mmopen/…/132',
-      created_at: '2026-01-31T08:00:00.000Z',
-      identities: [
-        { provider: 'wechat', kind: 'open', appid: 'wx0000000000000001', linked_at: '2026-01-31T08:00:00Z' },
-      ],
-      roles: [],
-    },
+    example: meExample,
+    errors: ['user_disabled'],
   })
   @Get()
   async me(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
     return json({ ...(await this.profiles.get(user.id)), roles: user.roles });
+  }
+
+  @Endpoint({
+    summary: 'Everything held about the signed-in user, as one document',
+    answers: { 200: exportAnswer },
+    errors: ['user_disabled'],
+  })
+  @Get('export')
+  export(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
+    return this.exports.export(user, request);
+  }
+
+  @Endpoint({
+    summary:
+      'Has the account erased after `deletionGraceDays`, and ends every other session; 204 when it is erased at once',
+    answers: { 200: deletionAnswer, 204: null },
+    example: { deletion_at: '2026-02-08T09:30:00.000Z' },
+    errors: ['recent_sign_in_required', 'user_disabled', 'in_use'],
+  })
+  @RequireRecentSignIn()
+  @Post('deletion')
+  delete(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
+    return this.deletion.wish(user, request);
+  }
+
+  @Endpoint({
+    summary: 'Takes the wish to be erased back',
+    answers: { 204: null },
+    errors: ['user_disabled'],
+  })
+  @Delete('deletion')
+  keep(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
+    return this.deletion.takeBack(user, request);
+  }
+
+  @Endpoint({
+    summary: 'Adds the phone number that WeChat has verified, from within a mini program',
+    body: phoneBody,
+    answers: { 200: phoneAnswer },
+    example: { phone_number: meExample.phone_number, phone_verified_at: meExample.phone_verified_at },
+    errors: [
+      'user_disabled',
+      'insufficient_permissions',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'wechat_mini_not_configured',
+      'wechat_code_invalid',
+      'wechat_unavailable',
+      'wechat_answer_invalid',
+      'wechat_credentials_rejected',
+      'wechat_ip_not_allowed',
+      'wechat_quota_exceeded',
+      'wechat_permission_missing',
+      'wechat_user_restricted',
+    ],
+  })
+  @Post('phone_number')
+  verifyPhone(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+    return this.phoneNumbers.verify(request, user);
+  }
+
+  @Endpoint({ summary: 'Forgets the phone number', answers: { 204: null }, errors: ['user_disabled'] })
+  @Delete('phone_number')
+  forgetPhone(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
+    return this.phoneNumbers.forget(user, request);
   }
 }

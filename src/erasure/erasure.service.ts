@@ -1,9 +1,10 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { isForeignKeyViolation } from '../database/database-errors.js';
+import { Clock } from '../clock.js';
+import { isDatabaseUnavailable, isForeignKeyViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
 import { HookRunner } from '../hooks/hook-runner.js';
@@ -11,14 +12,29 @@ import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { erasedCounts, eraseSql } from './erasure-statement.js';
 
+/** How long a failed erasure is left before it is tried again, by each replica. */
+const RETRY_MS = 10 * 60_000;
+
+/** $1 users to leave. */
+const dueSql = `
+  SELECT id FROM iam.users
+  WHERE deletion_at <= now() AND status <> 'merged' AND id <> ALL ($1::uuid[])
+  ORDER BY deletion_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
+
+const idRow = z.object({ id: z.string() });
 const wish = z.object({ deletion_at: z.date().nullable() });
 
 /** Forgets people: all that is held about them, but for the audit log, which the law asks for and which has its own retention. */
 @Injectable()
 export class Erasure {
+  private readonly logger = new Logger(Erasure.name);
+  /** Users whose erasure failed here, and until when they are left. */
+  private readonly postponed = new Map<string, number>();
+
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly hooks: HookRunner,
+    private readonly clock: Clock,
   ) {}
 
   /**
@@ -30,6 +46,32 @@ export class Erasure {
   async erase(userId: string): Promise<void> {
     if (!isUuid(userId)) throw new IamError('not_found', 'not the id of a user');
     await inTransaction(this.dataSource, (manager) => this.eraseIn(manager, userId));
+  }
+
+  /**
+   * Erases one user whose day has come; false when there is nobody. Replicas that look at once find different users, and
+   * one whose erasure fails is left for a while, so that the others have their turn.
+   */
+  async eraseNextDue(): Promise<boolean> {
+    const now = this.clock.now();
+    for (const [id, until] of this.postponed) if (until <= now) this.postponed.delete(id);
+    let due: string | undefined;
+    try {
+      return await inTransaction(this.dataSource, async (manager) => {
+        due = (await queryRow(manager, idRow, dueSql, [[...this.postponed.keys()]]))?.id;
+        if (due !== undefined) await this.eraseIn(manager, due);
+        return due !== undefined;
+      });
+    } catch (error) {
+      if (due === undefined || isDatabaseUnavailable(error)) throw error;
+      this.postponed.set(due, now + RETRY_MS);
+      const cause = error instanceof Error ? (error.cause ?? error) : error;
+      this.logger.error(
+        `user ${due} could not be erased: ${String(error)}`,
+        cause instanceof Error ? cause.stack : undefined,
+      );
+      return true;
+    }
   }
 
   /** As `erase`, within a transaction of the caller. The lock makes merges, sign-ins and links of the user wait, then miss them. */

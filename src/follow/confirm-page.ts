@@ -3,7 +3,7 @@ import { escapeHtml, page } from '../http/html.js';
 import type { Language } from '../http/language.js';
 import type { FollowLogin } from '../logins/follow-login.js';
 import { confirmPageTexts } from './confirm-page-texts.js';
-import { describeAgent } from './describe-agent.js';
+import { describeAgent } from '../http/describe-agent.js';
 import { followPageStyle } from './follow-page-style.js';
 
 /** What the page asks about. */

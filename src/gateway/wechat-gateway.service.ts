@@ -3,13 +3,18 @@ import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { BaseTokens } from '../wechat/base-token.js';
+import { phoneAnswerOf } from '../wechat/phone-answer.js';
 import { WechatSns } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
+import { WechatError } from '../wechat/wechat-error.js';
 import { WechatHttp } from '../wechat/wechat-http.js';
 
 const qrCodeAnswer = z.object({ url: z.string().min(1).max(1024) });
 const unionid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 const followerAnswer = z.object({ subscribe: z.number().optional(), unionid: unionid.optional() });
+
+/** The openid of a call does not fit. */
+const OPENID_REFUSED = 40003;
 
 /** What WeChat says of somebody who scanned. */
 export interface FollowerAnswer {
@@ -46,6 +51,26 @@ export class WechatGateway implements OnApplicationShutdown {
     const call = { path: '/cgi-bin/user/info', query: { openid, lang: 'zh_CN' }, repeatable: true };
     const answer = await this.baseTokens.call(app, call, followerAnswer);
     return { follows: answer.subscribe !== 0, unionid: answer.unionid ?? null };
+  }
+
+  /**
+   * The number behind a mini program's phone button (protocol D.3), with country code. WeChat checks that the code is this
+   * person's; a code of somebody else is `wechat_code_invalid`.
+   */
+  async readPhoneNumber(app: WechatApp, code: string, openid: string): Promise<string> {
+    const path = '/wxa/business/getuserphonenumber';
+    try {
+      return await this.baseTokens.call(app, { path, body: { code, openid } }, phoneAnswerOf(app.appid));
+    } catch (error) {
+      if (!(error instanceof WechatError) || error.errcode !== OPENID_REFUSED) throw error;
+      const { endpoint, errcode, rid } = error;
+      throw new WechatError('wechat_code_invalid', 'the code is not of this person', {
+        endpoint,
+        action: 'relogin',
+        errcode,
+        rid,
+      });
+    }
   }
 
   /** Not before the server has stopped: requests under way still ask WeChat. */

@@ -1,5 +1,6 @@
 import type { AuditEntry, RequestOrigin } from '../audit/record-audit.js';
 import type { IamErrorCode } from '../iam.error.js';
+import type { ActingSession } from '../sessions/own-sessions.service.js';
 
 /** What a login starts from: an `Attempt` that a browser carried, or the code of a mini program or mobile app. */
 export interface LoginStart {
@@ -10,15 +11,20 @@ export interface LoginStart {
   readonly state?: string;
   readonly redirectUri?: string;
   readonly codeChallenge?: string;
+  /** Who links another identity by it, instead of signing in. */
+  readonly link?: ActingSession | undefined;
 }
 
 /** The audit entry of a login that ended, well or with an error. */
 export function auditOfLogin(start: LoginStart, origin: RequestOrigin, error?: IamErrorCode): AuditEntry {
+  const { method, appid, clientId, provider, link } = start;
+  const failed = link === undefined ? 'login.failed' : 'identity.link_refused';
   return {
-    action: error === undefined ? 'login.authenticated' : 'login.failed',
-    clientId: start.clientId,
-    provider: start.provider,
+    ...link,
+    action: error === undefined ? 'login.authenticated' : failed,
+    clientId,
+    provider,
     origin,
-    detail: { method: start.method, appid: start.appid, ...(error !== undefined && { error }) },
+    detail: { method, appid, ...(error !== undefined && { error }) },
   };
 }

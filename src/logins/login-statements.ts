@@ -16,7 +16,7 @@ export const claimSql = `
 
 /** $1 state hash. The age is by the clock that all replicas share. */
 export const outcomeSql = `
-  SELECT id, status, error, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
+  SELECT id, status, error, linked_identity_id, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
   FROM iam.logins WHERE state_hash = $1`;
 
 /** $1 id, $2 user, $3 openid, $4 new user, $5 subject to bind, $6 life of the code in seconds, $7… audit entry. */
@@ -39,6 +39,14 @@ export const finishSql = `
   )
   ${auditInsertSql(4, { from: 'login' })}`;
 
+/** A login by which a signed-in user has linked an identity: $1 id, $2 user, $3 openid, $4 identity. */
+export const linkedSql = `
+  WITH login AS (
+    UPDATE iam.logins SET status = 'consumed', user_id = $2, openid = $3, linked_identity_id = $4
+    WHERE id = $1 AND status = 'pending'
+    RETURNING id
+  ) SELECT id FROM login`;
+
 /** Whose login it is, also when the user was merged while it was being written. */
 const ownerOf = (login: string) => `
   iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id) WHERE asked.id = ${login}.user_id`;
@@ -51,14 +59,17 @@ export const redeemableSql = `
 
 /**
  * Consumes a login and begins its session in one statement. The user is locked against a merge or a ban, and first, as a
- * merge does: $1 login, $2 session, $3 idle and $4 absolute lifetime in seconds, $5 ip, $6 user agent, $7… audit entry.
+ * merge does; the identity that was proven must be theirs still, whoever unlinks it meanwhile: $1 login, $2 session,
+ * $3 idle and $4 absolute lifetime in seconds, $5 ip, $6 user agent, $7… audit entry.
  * No row: another request was first, or the user changed while this one waited for the lock; nothing is consumed then.
  */
 export const beginSessionSql = `
   WITH login AS (
-    SELECT id, user_id FROM iam.logins WHERE id = $1
+    SELECT id, user_id, appid, openid FROM iam.logins WHERE id = $1
   ), owner AS (
-    SELECT u.id FROM login, ${ownerOf('login')} AND u.status = 'active' FOR SHARE OF u
+    SELECT u.id FROM login, iam.identities i, ${ownerOf('login')} AND u.status = 'active'
+      AND i.appid = login.appid AND i.openid = login.openid AND i.user_id = u.id
+    FOR SHARE OF u, i
   ), consumed AS (
     UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM owner
     WHERE l.id = $1 AND l.status = 'authenticated' AND l.redeem_before > now()
@@ -101,6 +112,11 @@ export const bindSql = `
   ), login AS (
     UPDATE iam.logins l SET status = 'consumed', user_id = $2, subject = NULL FROM proven WHERE l.id = proven.id
   ) SELECT subject FROM proven`;
+
+/** The sign-in that asked for the binding goes on, for its client alone and once: $1 id, $2 user, $3 life in seconds. */
+export const resumeSql = `
+  UPDATE iam.logins SET status = 'authenticated', redeem_before = now() + make_interval(secs => $3::int)
+  WHERE id = $1 AND user_id = $2 AND status = 'consumed'`;
 
 const interrupted = `status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
 

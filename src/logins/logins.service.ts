@@ -24,9 +24,11 @@ import { mintLoginToken } from './login-token.js';
 import { auditOfLogin, type LoginStart } from './login-start.js';
 import type { Attempt } from './sealed-attempt.js';
 
-/** How a claimed callback ended: a one-time code for the client, or an error it may see. */
+/** How a claimed callback ended: a one-time code for the client, an identity linked, or an error that the client may see. */
 export type LoginOutcome =
-  { readonly kind: 'code'; readonly code: string } | { readonly kind: 'error'; readonly code: IamErrorCode };
+  | { readonly kind: 'code'; readonly code: string }
+  | { readonly kind: 'linked'; readonly identityId: string }
+  | { readonly kind: 'error'; readonly code: IamErrorCode };
 
 /** A callback that may now ask WeChat, or why it may not. */
 export type Claim =
@@ -44,6 +46,7 @@ const outcomeRow = z.object({
   id: z.string(),
   status: z.string(),
   error: z.string().nullable(),
+  linked_identity_id: z.string().nullable(),
   age_ms: z.number(),
 });
 
@@ -191,6 +194,7 @@ export class Logins {
     if (row.status === 'pending' && row.age_ms < this.patienceMs) return 'pending';
     if (row.status === 'pending')
       throw new IamError('login_interrupted', `login ${row.id} was claimed and never finished`);
+    if (row.linked_identity_id !== null) return { kind: 'linked', identityId: row.linked_identity_id };
     return row.error === null ? this.codeOf(row.id) : { kind: 'error', code: toErrorCode(row.error) };
   }
 }

@@ -15,6 +15,8 @@ export const attemptSchema = z.object({
   codeChallenge: z.string(),
   /** The confirmed scan that this Open Platform step goes on from. */
   followLoginId: z.string().optional(),
+  /** The user who links another identity by this attempt, and the session in which they asked to. */
+  link: z.object({ userId: z.string(), sessionId: z.string() }).optional(),
   /** Milliseconds since the epoch. */
   startedAt: z.number(),
 });

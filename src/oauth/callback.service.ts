@@ -10,12 +10,14 @@ import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { IdentityLinks } from '../logins/identity-links.service.js';
 import { Logins, type LoginOutcome } from '../logins/logins.service.js';
 import type { Attempt } from '../logins/sealed-attempt.js';
+import { setActor } from '../request-context.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 import { Users } from '../users/users.service.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
-import { returnCode, returnError } from './client-redirect.js';
+import { returnCode, returnError, returnLinked } from './client-redirect.js';
 
 const stateForm = /^[A-Za-z0-9]{32,64}$/;
 
@@ -33,6 +35,7 @@ export class Callback {
     private readonly cookies: AttemptCookies,
     private readonly logins: Logins,
     private readonly users: Users,
+    private readonly links: IdentityLinks,
     private readonly followProof: FollowProof,
     private readonly clock: Clock,
   ) {}
@@ -47,6 +50,7 @@ export class Callback {
     };
     const cookies = this.cookies.finish(attempt.state, request.cookies);
     if (outcome.kind === 'code') return returnCode(to, outcome.code, cookies);
+    if (outcome.kind === 'linked') return returnLinked(to, outcome.identityId, cookies);
     return returnError(to, outcome.code, cookies);
   }
 
@@ -85,6 +89,7 @@ export class Callback {
   private async claimAndSignIn(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
     if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
       throw new IamError('state_expired', 'the sign-in was started too long ago');
+    if (attempt.link !== undefined) setActor(`user:${attempt.link.userId}`);
     const { code } = request.query;
     if (typeof code !== 'string' || code === '') return this.refuse(attempt, 'access_denied', request);
     const provider = await this.providers.getEnabled(attempt.provider);
@@ -120,6 +125,15 @@ export class Callback {
       const { subject, holder } = await this.strategies.exchange(provider, attempt, code);
       if (attempt.followLoginId !== undefined)
         await this.followProof.consume(attempt.followLoginId, provider, subject);
+      if (attempt.link !== undefined) {
+        const { id } = await this.links.finish(loginId, {
+          subject,
+          link: attempt.link,
+          start: attempt,
+          origin,
+        });
+        return { kind: 'linked', identityId: id };
+      }
       await this.users.resolve(subject, {
         signUp: provider.signUp,
         holder,

@@ -27,6 +27,11 @@ export function returnCode(to: ClientReturn, code: string, cookies: readonly str
   return redirect(codeLocation(to, code), 303, cookies);
 }
 
+/** The return of a link that a signed-in user asked for: the identity, and neither code nor token. */
+export function returnLinked(to: ClientReturn, identityId: string, cookies: readonly string[]): Answer {
+  return redirect(withParameters(to, { linked: identityId }), 303, cookies);
+}
+
 /** `errorLocation` as a redirect. */
 export function returnError(to: ClientReturn, code: IamErrorCode, cookies: readonly string[] = []): Answer {
   return redirect(errorLocation(to, code), 303, cookies);

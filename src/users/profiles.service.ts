@@ -5,6 +5,7 @@ import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 
+const time = z.date().transform((at) => at.toISOString());
 const identity = z.object({
   provider: z.string(),
   kind: z.string(),
@@ -16,7 +17,11 @@ const profile = z.object({
   external_id: z.string().nullable(),
   nickname: z.string().nullable(),
   avatar_url: z.string().nullable(),
-  created_at: z.date().transform((at) => at.toISOString()),
+  phone_number: z.string().nullable(),
+  phone_verified_at: time.nullable(),
+  /** When the user is to be erased, by their own wish. */
+  deletion_at: time.nullable(),
+  created_at: time,
   identities: z.array(identity),
 });
 
@@ -24,7 +29,7 @@ const profile = z.object({
 export type Profile = z.infer<typeof profile>;
 
 const sql = `
-  SELECT u.id, u.external_id, u.nickname, u.avatar_url, u.created_at,
+  SELECT u.id, u.external_id, u.nickname, u.avatar_url, u.phone_number, u.phone_verified_at, u.deletion_at, u.created_at,
          COALESCE((
            SELECT jsonb_agg(jsonb_build_object('provider', i.provider, 'kind', i.app_kind, 'appid', i.appid, 'linked_at', i.created_at)
                             ORDER BY i.id)

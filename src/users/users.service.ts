@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { recordAudit } from '../audit/record-audit.js';
+import { recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
 import type { SqlExecutor } from '../database/query-rows.js';
@@ -11,7 +11,7 @@ import { findSubject, type SubjectHolder } from './find-subject.js';
 import { mergeUsers, type UserMergeStep } from './merge-users.js';
 import type { Subject } from './subject.js';
 import { USER_MERGE_STEPS } from './user-merge-steps.js';
-import { createUserOf, linkSubject, LostRace, type NewUser } from './write-subject.js';
+import { createUserOf, linkSubject, LostRace, type LinkedIdentity, type NewUser } from './write-subject.js';
 
 /** Whom a subject is. `bind` means: proven by WeChat, but the row wants an account of the host connected first. */
 export type Resolution =
@@ -62,20 +62,21 @@ export class Users {
   }
 
   /** Makes a subject belong to a user who was proven in another way. @throws IamError `identity_conflict` */
-  async link(manager: EntityManager, subject: Subject, userId: string): Promise<void> {
-    try {
-      await linkSubject(manager, subject, userId);
-    } catch (cause) {
-      if (cause instanceof LostRace)
-        throw new IamError('identity_conflict', `${subject.appid} identity has another owner`, { cause });
-      throw cause;
-    }
-    await recordAudit(manager, {
-      action: 'identity.linked',
-      userId,
-      provider: subject.provider,
-      detail: { appid: subject.appid, openid: subject.openid, unionid: subject.unionid },
+  async link(
+    manager: EntityManager,
+    subject: Subject,
+    userId: string,
+    by: Pick<AuditEntry, 'sessionId' | 'clientId' | 'origin'> = {},
+  ): Promise<LinkedIdentity> {
+    const { provider, appid, openid, unionid } = subject;
+    const linked = await linkSubject(manager, subject, userId).catch((cause: unknown) => {
+      if (!(cause instanceof LostRace)) throw cause;
+      throw new IamError('identity_conflict', `${appid} identity has another owner`, { cause });
     });
+    const detail = { appid, openid, unionid };
+    if (linked.isNew)
+      await recordAudit(manager, { ...by, action: 'identity.linked', userId, provider, detail });
+    return linked;
   }
 
   private async resolveHeld(

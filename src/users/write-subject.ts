@@ -20,6 +20,18 @@ export interface NewUser {
 
 const written = z.object({ identities: z.number(), unions: z.number() });
 
+/** The identity that a subject is kept as; `isNew`: it was nobody's before. */
+export interface LinkedIdentity {
+  readonly id: string;
+  readonly isNew: boolean;
+}
+
+const linked = z.object({
+  identity_id: z.string().nullable(),
+  is_new: z.boolean().nullable(),
+  unions: z.number(),
+});
+
 const profileReadAt = `CASE WHEN $9 THEN now() END`;
 
 /** One statement, unions before identities, so that racing sign-ins queue at the same constraint in the same order. */
@@ -69,25 +81,31 @@ const linkSql = `
       unionid = COALESCE(EXCLUDED.unionid, i.unionid),
       profile_read_at = COALESCE(EXCLUDED.profile_read_at, i.profile_read_at)
     WHERE i.user_id = EXCLUDED.user_id
-    RETURNING 1
+    RETURNING i.id, i.xmax = 0 AS is_new
   ), profile AS (
     UPDATE iam.users SET nickname = COALESCE($10, nickname), avatar_url = COALESCE($11, avatar_url), updated_at = now()
     WHERE id = $1 AND $9 AND (nickname, avatar_url) IS DISTINCT FROM (COALESCE($10, nickname), COALESCE($11, avatar_url))
   )
-  SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT count(*) FROM new_identity)::int AS identities`;
+  SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT id FROM new_identity) AS identity_id,
+         (SELECT is_new FROM new_identity) AS is_new`;
 
 /**
  * Makes a subject and its unionid belong to a user and refreshes the profile.
  * @throws LostRace when one belongs to another, or the user is no longer active
  */
-export async function linkSubject(executor: SqlExecutor, subject: Subject, userId: string): Promise<void> {
-  const row = await queryRow(executor, written, linkSql, [
+export async function linkSubject(
+  executor: SqlExecutor,
+  subject: Subject,
+  userId: string,
+): Promise<LinkedIdentity> {
+  const row = await queryRow(executor, linked, linkSql, [
     userId,
     ...subjectParameters(subject),
     subject.profile?.nickname ?? null,
     subject.profile?.avatarUrl ?? null,
   ]);
-  if (row?.identities !== 1 || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
+  if (row?.identity_id == null || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
+  return { id: row.identity_id, isNew: row.is_new === true };
 }
 
 /** Parameters $2 to $9 of both statements. */

@@ -84,6 +84,7 @@ const rows: Readonly<Record<number, Row>> = {
   89503: ['config', 'wechat_ip_not_allowed', "this server's address needs the account admin's consent"],
   89506: ['config', 'wechat_ip_not_allowed', 'the admin refused this address twice, blocked for 24 hours'],
   89507: ['config', 'wechat_ip_not_allowed', 'the admin refused this address, blocked for 1 hour'],
+  1400001: ['rate', 'wechat_quota_exceeded', 'no phone numbers are left of those paid for'],
   9001002: ['retry', 'wechat_unavailable', 'a service behind WeChat is down'],
 };
 

@@ -1,6 +1,8 @@
-import type { Language } from '../http/language.js';
+import type { Language } from './language.js';
 
 const browsers = [
+  ['WeCom', /\bwxwork\//],
+  ['WeChat', /\bMicroMessenger\//],
   ['Edge', /\bEdgA?\//],
   ['Opera', /\bOPR\//],
   ['Firefox', /\b(Firefox|FxiOS)\//],

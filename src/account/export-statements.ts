@@ -1,0 +1,32 @@
+/** Rows of one kind that an export holds at most: the newest. */
+export const MOST_EXPORTED = 1_000;
+
+/** The user and whoever was merged into them, which keeps its rows of the past. */
+const person = `person AS (SELECT id FROM iam.users WHERE id = $1 OR merged_into = $1)`;
+
+const newest = `LIMIT ${MOST_EXPORTED + 1}`;
+
+/** What is held about a person, by kind. $1 is the user. No token, code or hash of one is among the columns. */
+export const exportStatements = {
+  identities: `WITH ${person}
+    SELECT id, provider, app_kind AS kind, appid, openid, union_scope, unionid, follows, follow_changed_at,
+           profile_read_at, created_at AS linked_at
+    FROM iam.identities WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
+  roles: `SELECT role AS name, created_at AS given_at FROM iam.user_roles WHERE user_id = $1 ORDER BY role ${newest}`,
+  sessions: `WITH ${person}
+    SELECT id, client_id, provider, method, appid, openid, ip, user_agent, created_at, rotated_at AS refreshed_at,
+           idle_expires_at, expires_at, ended_at, end_reason
+    FROM iam.sessions WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
+  sign_ins: `WITH ${person}
+    SELECT id, client_id, provider, method, appid, openid, status, error, ip, user_agent, created_at, scanned_at,
+           confirmed_at, expires_at
+    FROM iam.logins WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
+  messages: `WITH ${person}
+    SELECT e.id, e.provider, e.event, e.openid, e.event_at, e.message, e.received_at
+    FROM iam.webhook_events e
+    WHERE e.openid IN (SELECT i.openid FROM iam.identities i JOIN person ON i.user_id = person.id)
+    ORDER BY e.id DESC ${newest}`,
+  audit: `WITH ${person}
+    SELECT id, at, action, session_id, client_id, provider, ip, user_agent, detail
+    FROM iam.audit_log WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
+} as const;

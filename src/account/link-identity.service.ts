@@ -1,0 +1,96 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import type { RequestOrigin } from '../audit/record-audit.js';
+import { inTransaction } from '../database/in-transaction.js';
+import { json, type Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { parseInput } from '../http/parse-input.js';
+import { toIamError } from '../http/to-iam-error.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IdentityLinks } from '../logins/identity-links.service.js';
+import type { LoginStart } from '../logins/login-start.js';
+import { Logins } from '../logins/logins.service.js';
+import { OwnSessions } from '../sessions/own-sessions.service.js';
+import { AppCodes } from '../strategies/app-codes.service.js';
+import { OwnIdentities } from '../users/own-identities.service.js';
+import type { LinkedIdentity } from '../users/write-subject.js';
+import { actingSession } from './acting-session.js';
+import { toIdentityView } from './identity-view.js';
+
+const end_other_sessions = z
+  .boolean()
+  .default(false)
+  .meta({ description: 'Also ends every other session of the user' });
+
+const byBindingToken = z.strictObject({
+  binding_token: z.string().min(1).max(256),
+  end_other_sessions,
+});
+const byAppCode = z.strictObject({
+  provider: z.string().min(1).max(63),
+  app: z.enum(['mini', 'mobile']),
+  code: z.string().min(1).max(512),
+  end_other_sessions,
+});
+
+/** The two proofs of another identity that need no redirect. */
+export const linkBody = z.union([byBindingToken, byAppCode]);
+
+type AppCodeLink = z.infer<typeof byAppCode>;
+
+/**
+ * `POST /me/identities`. The other sessions stay unless the caller wants them ended: every session began by an identity
+ * that is the user's already, so a link hands the account over to nobody (security 63).
+ */
+@Injectable()
+export class LinkIdentity {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly links: IdentityLinks,
+    private readonly codes: AppCodes,
+    private readonly logins: Logins,
+    private readonly identities: OwnIdentities,
+    private readonly sessions: OwnSessions,
+  ) {}
+
+  /** 201 for an identity that was nobody's, 200 for one that is the user's own already. @throws IamError `identity_conflict`, … */
+  async link({ body, origin }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+    const asked = parseInput(linkBody, body);
+    const link = actingSession(user);
+    const { clientId } = user;
+    const { id, isNew } =
+      'binding_token' in asked
+        ? await this.links.redeem({ bindingToken: asked.binding_token, link, clientId, origin })
+        : await this.byAppCode(asked, user, origin);
+    if (asked.end_other_sessions)
+      await inTransaction(this.dataSource, (manager) =>
+        this.sessions.endOthers(manager, link, 'identity_linked'),
+      );
+    const identity = await this.identities.get(this.dataSource, user.id, id);
+    return json(toIdentityView(identity), isNew ? 201 : 200);
+  }
+
+  private async byAppCode(
+    { provider: slug, app: kind, code }: AppCodeLink,
+    user: AuthenticatedUser,
+    origin: RequestOrigin,
+  ): Promise<LinkedIdentity> {
+    const app = await this.codes.appOf(slug, kind);
+    const { appid } = app.app;
+    const link = actingSession(user);
+    const start: LoginStart = { provider: slug, method: kind, appid, clientId: user.clientId, link };
+    const loginId = await this.logins.claimAppCode(start, code, origin);
+    if (loginId === null) throw new IamError('code_already_used', 'this code was handed in before');
+    try {
+      const subject = await this.codes.exchange(app, code);
+      return await this.links.finish(loginId, { subject, link, start, origin });
+    } catch (thrown) {
+      const error = toIamError(thrown);
+      await this.logins.fail(loginId, error.code, start, origin);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import {
+  Controller,
+  Delete,
+  Get,
+  Param,
+  Post,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import type { Answer } from '../http/answer.js';
+import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import { CurrentUser } from '../http/current-user.decorator.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
+import { ProblemFilter } from '../http/error.filter.js';
+import { IamGuard } from '../http/iam.guard.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { Incoming } from '../http/incoming.decorator.js';
+import { RequireRecentSignIn } from '../http/requirements.decorator.js';
+import { identitiesAnswer, identityExample, identityView } from './identity-view.js';
+import { linkBody, LinkIdentity } from './link-identity.service.js';
+import { MyIdentities, unlinkedAnswer, unlinkQuery } from './my-identities.service.js';
+
+/** The WeChat identities by which the signed-in user signs in. */
+@UseFilters(ProblemFilter)
+@UseInterceptors(AnswerInterceptor)
+@UseGuards(IamGuard)
+@Controller({ path: 'me/identities', version: VERSION_NEUTRAL })
+export class MyIdentitiesController {
+  constructor(
+    private readonly identities: MyIdentities,
+    private readonly links: LinkIdentity,
+  ) {}
+
+  @Endpoint({
+    summary: 'The identities of the signed-in user',
+    answers: { 200: identitiesAnswer },
+    example: { items: [identityExample] },
+    errors: ['user_disabled'],
+  })
+  @Get()
+  list(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+    return this.identities.list(user);
+  }
+
+  @Endpoint({
+    summary:
+      'Links another identity, by a `binding_token` or by the code of a mini program or mobile app; 200 when it is linked already',
+    body: linkBody,
+    answers: { 200: identityView, 201: identityView },
+    example: identityExample,
+    errors: [
+      'recent_sign_in_required',
+      'binding_token_invalid',
+      'identity_conflict',
+      'user_disabled',
+      'code_already_used',
+      'login_interrupted',
+      'snapshot_user',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'wechat_mini_not_configured',
+      'wechat_mobile_not_configured',
+      'wechat_code_invalid',
+      'wechat_unavailable',
+      'wechat_answer_invalid',
+      'wechat_credentials_rejected',
+      'wechat_ip_not_allowed',
+      'wechat_quota_exceeded',
+      'wechat_permission_missing',
+      'wechat_user_restricted',
+    ],
+  })
+  @RequireRecentSignIn()
+  @Post()
+  link(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+    return this.links.link(request, user);
+  }
+
+  @Endpoint({
+    summary: 'Unlinks an identity, never the last; sessions that began by it end',
+    path: { id: 'The identity' },
+    query: unlinkQuery,
+    answers: { 200: unlinkedAnswer },
+    example: { id: identityExample.id, rejoins: false },
+    errors: ['recent_sign_in_required', 'not_found', 'last_identity', 'user_disabled'],
+  })
+  @RequireRecentSignIn()
+  @Delete(':id')
+  unlink(
+    @Param('id') id: string,
+    @CurrentUser() user: AuthenticatedUser,
+    @Incoming() request: IamRequest,
+  ): Promise<Answer> {
+    return this.identities.unlink(id, user, request);
+  }
+}

@@ -1,0 +1,80 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { recordAudit } from '../audit/record-audit.js';
+import { inTransaction } from '../database/in-transaction.js';
+import { json, type Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { parseInput } from '../http/parse-input.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { Logins } from '../logins/logins.service.js';
+import { OwnSessions } from '../sessions/own-sessions.service.js';
+import { Sessions } from '../sessions/sessions.service.js';
+import { OwnIdentities } from '../users/own-identities.service.js';
+import { actingSession } from './acting-session.js';
+import { toIdentityView } from './identity-view.js';
+
+/** How an identity is given up. */
+export const unlinkQuery = z.object({
+  end_other_sessions: z
+    .enum(['true', 'false'])
+    .default('false')
+    .meta({ description: '`true` also ends every other session of the user' }),
+});
+
+/** What giving up an identity has led to. */
+export const unlinkedAnswer = z.object({
+  id: z.uuid(),
+  rejoins: z.boolean().meta({
+    description:
+      'Another identity of the same WeChat person (unionid) stays, so signing in with this one leads here again',
+  }),
+});
+
+/** `/me/identities`: what the signed-in user sees of them, and gives up. */
+@Injectable()
+export class MyIdentities {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly identities: OwnIdentities,
+    private readonly ownSessions: OwnSessions,
+    private readonly sessions: Sessions,
+    private readonly logins: Logins,
+  ) {}
+
+  async list(user: AuthenticatedUser): Promise<Answer> {
+    const identities = await this.identities.list(user.id);
+    return json({ items: identities.map(toIdentityView) });
+  }
+
+  /**
+   * Sessions and open sign-ins that came by the identity end with it, this session too if it did.
+   * @throws IamError `not_found`, `last_identity`, `invalid_token` or `user_disabled`
+   */
+  async unlink(id: string, user: AuthenticatedUser, { query, origin }: IamRequest): Promise<Answer> {
+    const { end_other_sessions } = parseInput(unlinkQuery, query);
+    const acting = actingSession(user);
+    const { userId, sessionId } = acting;
+    const rejoins = await inTransaction(this.dataSource, async (manager) => {
+      await this.ownSessions.lockActing(manager, acting);
+      const gone = await this.identities.unlink(manager, userId, id);
+      await this.logins.endOfIdentity(manager, gone);
+      await this.sessions.endOfIdentity(manager, gone, 'identity_unlinked');
+      if (end_other_sessions === 'true')
+        await this.ownSessions.endOthers(manager, acting, 'identity_unlinked');
+      const { provider, appid } = gone;
+      const detail = { appid, openid: gone.openid, rejoins: gone.rejoins };
+      await recordAudit(manager, {
+        action: 'identity.unlinked',
+        userId,
+        sessionId,
+        provider,
+        origin,
+        detail,
+      });
+      return gone.rejoins;
+    });
+    return json({ id, rejoins });
+  }
+}

@@ -1,0 +1,80 @@
+import {
+  Controller,
+  Delete,
+  Get,
+  Param,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import type { Answer } from '../http/answer.js';
+import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import { CurrentUser } from '../http/current-user.decorator.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
+import { ProblemFilter } from '../http/error.filter.js';
+import { IamGuard } from '../http/iam.guard.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { Incoming } from '../http/incoming.decorator.js';
+import { endedAnswer, MySessions, sessionsAnswer } from './my-sessions.service.js';
+
+/** Where the signed-in user is signed in. */
+@UseFilters(ProblemFilter)
+@UseInterceptors(AnswerInterceptor)
+@UseGuards(IamGuard)
+@Controller({ path: 'me/sessions', version: VERSION_NEUTRAL })
+export class MySessionsController {
+  constructor(private readonly sessions: MySessions) {}
+
+  @Endpoint({
+    summary: 'The live sessions of the signed-in user, this one first',
+    answers: { 200: sessionsAnswer },
+    example: {
+      items: [
+        {
+          id: '0198c0de-0000-7000-8000-000000000002',
+          current: true,
+          client_id: 'web',
+          provider: 'wechat',
+          method: 'open',
+          device: 'Chrome on Windows',
+          ip: '203.0.113.9',
+          created_at: '2026-01-31T08:00:00.000Z',
+          last_used_at: '2026-02-01T09:30:00.000Z',
+          expires_at: '2026-03-03T09:30:00.000Z',
+        },
+      ],
+    },
+  })
+  @Get()
+  list(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
+    return this.sessions.list(user, request);
+  }
+
+  @Endpoint({
+    summary: 'Ends every other session of the signed-in user',
+    answers: { 200: endedAnswer },
+    example: { ended: 3 },
+    errors: ['user_disabled'],
+  })
+  @Delete()
+  endOthers(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+    return this.sessions.endOthers(user);
+  }
+
+  @Endpoint({
+    summary: 'Ends one session of the signed-in user, also this one, also one that is over',
+    path: { id: 'The session' },
+    answers: { 204: null },
+    errors: ['not_found'],
+  })
+  @Delete(':id')
+  end(
+    @Param('id') id: string,
+    @CurrentUser() user: AuthenticatedUser,
+    @Incoming() request: IamRequest,
+  ): Promise<Answer> {
+    return this.sessions.end(id, user, request);
+  }
+}

@@ -1,0 +1,78 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { inTransaction } from '../database/in-transaction.js';
+import { empty, json, type Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import { describeAgent } from '../http/describe-agent.js';
+import type { IamRequest } from '../http/iam-request.js';
+import type { Language } from '../http/language.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { OwnSessions, type OwnSession } from '../sessions/own-sessions.service.js';
+import { actingSession } from './acting-session.js';
+
+const sessionView = z.object({
+  id: z.uuid(),
+  current: z.boolean().meta({ description: 'The session of this request' }),
+  client_id: z.string(),
+  provider: z.string(),
+  method: z.string().meta({ description: 'How it began: `open`, `mp`, `follow`, `mini` or `mobile`' }),
+  device: z.string().meta({ description: 'Browser and system, by the User-Agent’s own claim' }),
+  ip: z.string().nullable(),
+  created_at: z.iso.datetime(),
+  last_used_at: z.iso.datetime(),
+  expires_at: z.iso.datetime().meta({ description: 'Unless it is refreshed before' }),
+});
+
+/** The live sessions of a user, the asking one first. */
+export const sessionsAnswer = z.object({ items: z.array(sessionView) });
+
+/** How many other sessions were ended. */
+export const endedAnswer = z.object({ ended: z.number().int() });
+
+/** `/me/sessions`. */
+@Injectable()
+export class MySessions {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly sessions: OwnSessions,
+  ) {}
+
+  async list(user: AuthenticatedUser, { language }: IamRequest): Promise<Answer> {
+    const sessions = await this.sessions.list(actingSession(user));
+    return json({ items: sessions.map((session) => toView(session, user, language)) });
+  }
+
+  async end(id: string, user: AuthenticatedUser, { origin }: IamRequest): Promise<Answer> {
+    await this.sessions.end(id, actingSession(user), origin);
+    return empty(204);
+  }
+
+  async endOthers(user: AuthenticatedUser): Promise<Answer> {
+    const acting = actingSession(user);
+    const ended = await inTransaction(this.dataSource, async (manager) => {
+      await this.sessions.lockActing(manager, acting);
+      return this.sessions.endOthers(manager, acting, 'ended_by_user');
+    });
+    return json({ ended });
+  }
+}
+
+function toView(
+  session: OwnSession,
+  { sessionId }: AuthenticatedUser,
+  language: Language,
+): z.infer<typeof sessionView> {
+  return {
+    id: session.id,
+    current: session.id === sessionId,
+    client_id: session.client_id,
+    provider: session.provider,
+    method: session.method,
+    device: describeAgent(session.user_agent, language),
+    ip: session.ip,
+    created_at: session.created_at.toISOString(),
+    last_used_at: session.last_used_at.toISOString(),
+    expires_at: session.expires_at.toISOString(),
+  };
+}

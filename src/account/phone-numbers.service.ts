@@ -1,0 +1,70 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { inTransaction } from '../database/in-transaction.js';
+import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { empty, json, type Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { parseInput } from '../http/parse-input.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { OwnSessions } from '../sessions/own-sessions.service.js';
+import { AppCodes } from '../strategies/app-codes.service.js';
+import { forgetPhoneNumber, keepPhoneNumber } from '../users/phone-number.js';
+import { actingSession } from './acting-session.js';
+
+/** The code that the button `open-type="getPhoneNumber"` of a mini program gives. */
+export const phoneBody = z.object({
+  provider: z.string().min(1).max(63),
+  code: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,512}$/)
+    .meta({ description: 'Of the button `getPhoneNumber`, not of `wx.login`' }),
+});
+
+/** The number that WeChat has verified. */
+export const phoneAnswer = z.object({ phone_number: z.string(), phone_verified_at: z.iso.datetime() });
+
+/** `/me/phone_number`: an attribute that WeChat has verified. It is never used to find, sign in or join anybody (security 61). */
+@Injectable()
+export class PhoneNumbers {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly codes: AppCodes,
+    private readonly gateway: WechatGateway,
+    private readonly sessions: OwnSessions,
+  ) {}
+
+  /**
+   * The session must have begun in that mini program: its openid goes to WeChat with the code, so that nobody adds the
+   * number of somebody else who gave them a code.
+   * @throws IamError `insufficient_permissions` for a session of another app, a `wechat_…` code, …
+   */
+  async verify({ body, origin }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+    const { provider: slug, code } = parseInput(phoneBody, body);
+    const { app } = await this.codes.appOf(slug, 'mini');
+    const acting = actingSession(user);
+    const { appid, openid } = await this.sessions.getSubject(acting);
+    if (appid !== app.appid)
+      throw new IamError('insufficient_permissions', 'the session did not begin in this mini program');
+    const phoneNumber = await this.gateway.readPhoneNumber(app, code, openid);
+    const verifiedAt = await inTransaction(this.dataSource, async (manager) => {
+      await this.sessions.lockActing(manager, acting);
+      const { userId, sessionId } = acting;
+      const by = { provider: slug, sessionId, clientId: user.clientId, origin, detail: { appid } };
+      return keepPhoneNumber(manager, userId, { ...by, phoneNumber });
+    });
+    return json({ phone_number: phoneNumber, phone_verified_at: verifiedAt.toISOString() });
+  }
+
+  async forget(user: AuthenticatedUser, { origin }: IamRequest): Promise<Answer> {
+    const acting = actingSession(user);
+    const { userId, sessionId } = acting;
+    await inTransaction(this.dataSource, async (manager) => {
+      await this.sessions.lockActing(manager, acting);
+      await forgetPhoneNumber(manager, userId, { sessionId, clientId: user.clientId, origin });
+    });
+    return empty(204);
+  }
+}

@@ -1,0 +1,105 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { recordAudit, type RequestOrigin } from '../audit/record-audit.js';
+import { inTransaction } from '../database/in-transaction.js';
+import { queryRow } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { OwnSessions, type ActingSession } from '../sessions/own-sessions.service.js';
+import type { Subject } from '../users/subject.js';
+import { Users } from '../users/users.service.js';
+import type { LinkedIdentity } from '../users/write-subject.js';
+import { linkedSql } from './login-statements.js';
+import type { LoginStart } from './login-start.js';
+import { Redemption } from './redemption.service.js';
+
+/** What WeChat has just proved in an attempt to link, and who asked for it. */
+export interface ProvenLink {
+  readonly subject: Subject;
+  readonly link: ActingSession;
+  readonly start: LoginStart;
+  readonly origin: RequestOrigin;
+}
+
+/** A `binding_token` in the hands of a signed-in user. */
+export interface BindingLink {
+  readonly bindingToken: string;
+  readonly link: ActingSession;
+  readonly clientId: string;
+  readonly origin: RequestOrigin;
+}
+
+/**
+ * Links another WeChat identity to a signed-in user, whichever way it was proven. In one transaction: the session that
+ * asked still lives, its user is active and locked, the identity is nobody else's. Nothing outlives the proof that
+ * another upstream account could use (security 62).
+ */
+@Injectable()
+export class IdentityLinks {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly users: Users,
+    private readonly sessions: OwnSessions,
+    private readonly redemption: Redemption,
+  ) {}
+
+  /**
+   * Links what the one exchange of a claimed login has proved; who catches an error ends the login with it.
+   * @throws IamError `invalid_token`, `user_disabled` or `identity_conflict`
+   */
+  async finish(loginId: string, proven: ProvenLink): Promise<LinkedIdentity> {
+    const { subject, link, start, origin } = proven;
+    return inTransaction(this.dataSource, async (manager) => {
+      await this.sessions.lockActing(manager, link);
+      const by = { sessionId: link.sessionId, clientId: start.clientId, origin };
+      const linked = await this.users.link(manager, subject, link.userId, by);
+      await markLinked(manager, loginId, { subject, link, linked });
+      return linked;
+    });
+  }
+
+  /**
+   * Links the identity behind a binding token, which is bound to it and works once.
+   * @throws IamError `binding_token_invalid`, `invalid_token`, `user_disabled` or `identity_conflict`
+   */
+  async redeem({ bindingToken, link, clientId, origin }: BindingLink): Promise<LinkedIdentity> {
+    const by = { sessionId: link.sessionId, clientId, origin };
+    try {
+      return await inTransaction(this.dataSource, async (manager) => {
+        await this.sessions.lockActing(manager, link);
+        const subject = await this.redemption.redeemBinding(manager, bindingToken, link.userId);
+        return this.users.link(manager, subject, link.userId, by);
+      });
+    } catch (error) {
+      if (error instanceof IamError) await this.refused(error, link, by);
+      throw error;
+    }
+  }
+
+  private async refused(
+    { code: error }: IamError,
+    { userId }: ActingSession,
+    by: { readonly sessionId: string; readonly clientId: string; readonly origin: RequestOrigin },
+  ): Promise<void> {
+    const detail = { method: 'binding_token', error };
+    await recordAudit(this.dataSource, { ...by, action: 'identity.link_refused', userId, detail });
+  }
+}
+
+interface FinishedLink {
+  readonly subject: Subject;
+  readonly link: ActingSession;
+  readonly linked: LinkedIdentity;
+}
+
+/** A login that was ended meanwhile takes the link with it. */
+async function markLinked(
+  manager: EntityManager,
+  loginId: string,
+  { subject, link, linked }: FinishedLink,
+): Promise<void> {
+  const parameters = [loginId, link.userId, subject.openid, linked.id];
+  const row = await queryRow(manager, z.object({ id: z.string() }), linkedSql, parameters);
+  if (row === null) throw new IamError('login_interrupted', 'the attempt was ended meanwhile');
+}

@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { Clock } from '../clock.js';
+import { randomAlphanumeric } from '../crypto/random.js';
+import { json, type Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { parseInput } from '../http/parse-input.js';
+import { IamError } from '../iam.error.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { chooseMethod } from '../identity-providers/method-choice.js';
+import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { AttemptCookies } from './attempt-cookies.service.js';
+import { Clients } from './clients.service.js';
+
+/** How a signed-in user starts to link another identity by redirect. */
+export const linkStartBody = z.object({
+  provider: z.string().min(1).max(63),
+  method: z.enum(['auto', 'open', 'mp']).default('auto'),
+  redirect_uri: z.string().max(2048),
+  /** Comes back with the answer. */
+  state: z.string().max(1024).optional(),
+});
+
+/** Where the browser goes. */
+export const linkStartAnswer = z.object({ authorize_uri: z.url() });
+
+/**
+ * `POST /me/identities/authorize`: as `/authorize`, for somebody who is signed in. What the callback will do is sealed into
+ * the cookie: link to this user, as long as this session lives. No other browser has the cookie, so nobody can finish it
+ * elsewhere or have it finished by somebody else.
+ */
+@Injectable()
+export class LinkStart {
+  constructor(
+    private readonly clients: Clients,
+    private readonly providers: IdentityProviders,
+    private readonly strategies: WechatStrategies,
+    private readonly cookies: AttemptCookies,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws IamError `method_unavailable` on a PC while the row's QR code is enabled: its scan cannot be linked by */
+  async start(request: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+    const asked = parseInput(linkStartBody, request.body);
+    const { clientId, redirectUri } = this.clients.checkRedirect(user.clientId, asked.redirect_uri);
+    const provider = await this.providers.getEnabled(asked.provider);
+    const { method, appid } = this.choose(provider, request, asked.method);
+    const state = randomAlphanumeric(43);
+    const cookies = this.cookies.start(
+      {
+        state,
+        provider: provider.slug,
+        method,
+        appid,
+        clientId,
+        redirectUri,
+        ...(asked.state !== undefined && { clientState: asked.state }),
+        // Nobody knows its verifier: whatever becomes of this attempt, it never ends in tokens.
+        codeChallenge: randomAlphanumeric(43),
+        link: { userId: user.id, sessionId: user.sessionId },
+        startedAt: this.clock.now(),
+      },
+      request.cookies,
+    );
+    const lang = request.language === 'en' ? 'en' : 'zh_CN';
+    const authorize_uri = await this.strategies.authorizeUrl(provider, { method, appid, state }, { lang });
+    return { ...json({ authorize_uri }), cookies };
+  }
+
+  private choose(
+    provider: IdentityProvider,
+    { browser }: IamRequest,
+    method: z.infer<typeof linkStartBody>['method'],
+  ): { readonly method: 'open' | 'mp'; readonly appid: string } {
+    const chosen = chooseMethod(provider, browser, { method, hasFollowed: false });
+    if (typeof chosen !== 'string')
+      throw new IamError(chosen.problem, `provider "${provider.slug}", method ${method}`);
+    if (chosen === 'follow')
+      throw new IamError('method_unavailable', `"${provider.slug}" asks PCs to follow, which links nothing`);
+    const app = provider[chosen];
+    if (app === null) throw new IamError('provider_misconfigured', `no pair for ${chosen}`);
+    return { method: chosen, appid: app.appid };
+  }
+}

@@ -1,0 +1,49 @@
+import { Controller, Post, UseFilters, UseGuards, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import type { Answer } from '../http/answer.js';
+import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import { CurrentUser } from '../http/current-user.decorator.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
+import { ProblemFilter } from '../http/error.filter.js';
+import { IamGuard } from '../http/iam.guard.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { Incoming } from '../http/incoming.decorator.js';
+import { RequireRecentSignIn } from '../http/requirements.decorator.js';
+import { LinkStart, linkStartAnswer, linkStartBody } from './link-start.service.js';
+
+/** The redirect flow of a signed-in user; its callback is that of every sign-in. */
+@UseFilters(ProblemFilter)
+@UseInterceptors(AnswerInterceptor)
+@UseGuards(IamGuard)
+@Controller({ path: 'me/identities', version: VERSION_NEUTRAL })
+export class LinkController {
+  constructor(private readonly links: LinkStart) {}
+
+  @Endpoint({
+    summary: 'Starts to link another WeChat identity; the browser returns with `linked` or `error`',
+    body: linkStartBody,
+    answers: { 200: linkStartAnswer },
+    example: {
+      authorize_uri:
+        'https://open.weixin.qq.com/connect/qrconnect?appid=wx0000000000000001&…#wechat_redirect',
+    },
+    errors: [
+      'recent_sign_in_required',
+      'client_unknown',
+      'redirect_uri_mismatch',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'method_unavailable',
+      'browser_unsupported',
+      'follow_required',
+      'wechat_open_not_configured',
+      'wechat_mp_not_configured',
+    ],
+  })
+  @RequireRecentSignIn()
+  @Post('authorize')
+  start(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+    return this.links.start(request, user);
+  }
+}

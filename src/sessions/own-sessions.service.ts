@@ -1,0 +1,125 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { validate as isUuid } from 'uuid';
+import { z } from 'zod';
+import { auditInsertSql, auditParameters, recordAudit, type RequestOrigin } from '../audit/record-audit.js';
+import { queryRow, queryRows } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { SessionCheck } from './session-check.service.js';
+
+/** A user, and the session in which they act. */
+export interface ActingSession {
+  readonly userId: string;
+  readonly sessionId: string;
+}
+
+/** More than anybody reads; the session that asks is always among them. */
+const MOST_LISTED = 200;
+
+const listed = z.object({
+  id: z.string(),
+  client_id: z.string(),
+  provider: z.string(),
+  method: z.string(),
+  ip: z.string().nullable(),
+  user_agent: z.string().nullable(),
+  created_at: z.date(),
+  last_used_at: z.date(),
+  expires_at: z.date(),
+});
+
+/** A live session as its user sees it; it ends at `expires_at` unless it is refreshed before. */
+export type OwnSession = Readonly<z.infer<typeof listed>>;
+
+const isLive = 's.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()';
+
+/** $1 user, $2 the session that asks. */
+const listSql = `
+  SELECT s.id, s.client_id, s.provider, s.method, s.ip, s.user_agent, s.created_at,
+         COALESCE(s.rotated_at, s.created_at) AS last_used_at, LEAST(s.idle_expires_at, s.expires_at) AS expires_at
+  FROM iam.sessions s WHERE s.user_id = $1 AND ${isLive}
+  ORDER BY s.id = $2 DESC, last_used_at DESC LIMIT ${MOST_LISTED}`;
+
+/** $1 user, $2 session, $3… audit entry. */
+const endSql = `
+  WITH ended AS (
+    UPDATE iam.sessions SET ended_at = now(), end_reason = 'ended_by_user'
+    WHERE id = $2 AND user_id = $1 AND ended_at IS NULL
+    RETURNING id, user_id
+  ), audited AS (
+    ${auditInsertSql(3, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}
+  )
+  SELECT EXISTS (SELECT 1 FROM iam.sessions WHERE id = $2 AND user_id = $1) AS is_own`;
+
+/** $1 user, $2 the session that stays, $3 reason. */
+const endOthersSql = `
+  WITH ended AS (
+    UPDATE iam.sessions SET ended_at = now(), end_reason = $3
+    WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL
+    RETURNING id, idle_expires_at > now() AND expires_at > now() AS was_live
+  ) SELECT id, was_live FROM ended ORDER BY id`;
+
+/** $1 user. As a merge, a ban, an erasure and every other change of an account do. */
+const lockUserSql = 'SELECT status FROM iam.users WHERE id = $1 FOR UPDATE';
+
+/** $1 session, $2 user. A statement of its own: it must see what was committed while the lock was waited for. */
+const liveSql = `SELECT s.appid, s.openid FROM iam.sessions s WHERE s.id = $1 AND s.user_id = $2 AND ${isLive}`;
+
+const subject = z.object({ appid: z.string(), openid: z.string() });
+
+/** A user's own sessions: what they see of them, how they end them, and whether the one they act in still lives. */
+@Injectable()
+export class OwnSessions {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly check: SessionCheck,
+  ) {}
+
+  /** The live sessions of a user, the asking one first. */
+  list({ userId, sessionId }: ActingSession): Promise<OwnSession[]> {
+    return queryRows(this.dataSource, listed, listSql, [userId, sessionId]);
+  }
+
+  /** Who the session's person is to the app by which it began. @throws IamError `invalid_token` when it is over */
+  async getSubject({ userId, sessionId }: ActingSession): Promise<z.infer<typeof subject>> {
+    const row = await queryRow(this.dataSource, subject, liveSql, [sessionId, userId]);
+    if (row === null) throw new IamError('invalid_token', `session ${sessionId} is over`);
+    return row;
+  }
+
+  /** Ends a session of the user; one that is over already stays so. @throws IamError `not_found` for anybody else's */
+  async end(id: string, { userId }: Pick<ActingSession, 'userId'>, origin: RequestOrigin): Promise<void> {
+    const audited = { action: 'session.ended', origin, detail: { reason: 'ended_by_user' } };
+    const parameters = [userId, id, ...auditParameters(audited)];
+    const row = isUuid(id)
+      ? await queryRow(this.dataSource, z.object({ is_own: z.boolean() }), endSql, parameters)
+      : null;
+    if (row?.is_own !== true) throw new IamError('not_found', 'no session of this user');
+    this.check.forget(id);
+  }
+
+  /** Ends every other session of the user and tells how many of them were live. */
+  async endOthers(manager: EntityManager, acting: ActingSession, reason: string): Promise<number> {
+    const { userId, sessionId } = acting;
+    const row = z.object({ id: z.string(), was_live: z.boolean() });
+    const ended = await queryRows(manager, row, endOthersSql, [userId, sessionId, reason]);
+    for (const { id } of ended) this.check.forget(id);
+    const detail = { reason, sessions: ended.map(({ id }) => id) };
+    if (ended.length > 0) await recordAudit(manager, { action: 'session.ended', userId, sessionId, detail });
+    return ended.filter(({ was_live }) => was_live).length;
+  }
+
+  /**
+   * Holds an account still for a change of it. An access token outlives its session by minutes, and what it may still
+   * read it may not change.
+   * @throws IamError `invalid_token` when the session is over, `user_disabled`
+   */
+  async lockActing(manager: EntityManager, { userId, sessionId }: ActingSession): Promise<void> {
+    const user = await queryRow(manager, z.object({ status: z.string() }), lockUserSql, [userId]);
+    if (user?.status === 'disabled') throw new IamError('user_disabled', `user ${userId} is disabled`);
+    const live = await queryRow(manager, subject, liveSql, [sessionId, userId]);
+    if (user?.status !== 'active' || live === null)
+      throw new IamError('invalid_token', `session ${sessionId} is over`);
+  }
+}

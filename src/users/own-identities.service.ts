@@ -1,0 +1,87 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { validate as isUuid } from 'uuid';
+import { z } from 'zod';
+import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { removeIdentity, type IdentityKey } from './withdraw-data.js';
+
+const identity = z.object({
+  id: z.string(),
+  provider: z.string(),
+  kind: z.enum(['open', 'mp', 'mini', 'mobile']),
+  appid: z.string(),
+  linked_at: z.date(),
+  follows: z.boolean().nullable(),
+});
+
+/** An identity as its owner sees it: no openid, no unionid. */
+export type OwnIdentity = Readonly<z.infer<typeof identity>>;
+
+/** An identity that a user has given up. */
+export interface UnlinkedIdentity extends IdentityKey {
+  readonly provider: string;
+  /** Another identity of the same `unionid` stays: who signs in with this one again is led to the same user again. */
+  readonly rejoins: boolean;
+}
+
+const columns = `i.id, i.provider, i.app_kind AS kind, i.appid, i.created_at AS linked_at, i.follows`;
+
+/** As `/me`: the user, or whom they were merged into; a row without identity where there is none. */
+const listSql = `
+  SELECT ${columns}
+  FROM iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id)
+  LEFT JOIN iam.identities i ON i.user_id = u.id
+  WHERE asked.id = $1 AND u.status = 'active' ORDER BY i.id`;
+
+/** $1 identity, $2 user, whose row is locked. */
+const unlinkableSql = `
+  SELECT i.provider, i.appid, i.openid,
+         EXISTS (SELECT 1 FROM iam.identities o WHERE o.user_id = $2 AND o.id <> i.id) AS has_others,
+         EXISTS (SELECT 1 FROM iam.identities o
+                 WHERE o.union_scope = i.union_scope AND o.unionid = i.unionid AND o.id <> i.id) AS rejoins
+  FROM iam.identities i WHERE i.id = $1 AND i.user_id = $2`;
+
+const unlinkable = z.object({
+  provider: z.string(),
+  appid: z.string(),
+  openid: z.string(),
+  has_others: z.boolean(),
+  rejoins: z.boolean(),
+});
+
+/** The identities of a user, as far as the user may see and give them up. */
+@Injectable()
+export class OwnIdentities {
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** All of them, the oldest first. @throws IamError `user_disabled` */
+  async list(userId: string): Promise<OwnIdentity[]> {
+    const row = identity.or(z.object({ id: z.null() }));
+    const rows = await queryRows(this.dataSource, row, listSql, [userId]);
+    if (rows.length === 0) throw new IamError('user_disabled', `user ${userId} is not active`);
+    return rows.filter((each): each is OwnIdentity => each.id !== null);
+  }
+
+  /** @throws IamError `not_found` for anybody else's */
+  async get(executor: SqlExecutor, userId: string, id: string): Promise<OwnIdentity> {
+    const sql = `SELECT ${columns} FROM iam.identities i WHERE i.id = $1 AND i.user_id = $2`;
+    const row = await queryRow(executor, identity, sql, [id, userId]);
+    if (row === null) throw new IamError('not_found', 'no identity of this user');
+    return row;
+  }
+
+  /**
+   * Removes an identity of a user whose row the caller has locked, so that of the last two only one can go.
+   * @throws IamError `not_found` or `last_identity`
+   */
+  async unlink(manager: EntityManager, userId: string, id: string): Promise<UnlinkedIdentity> {
+    const row = isUuid(id) ? await queryRow(manager, unlinkable, unlinkableSql, [id, userId]) : null;
+    if (row === null) throw new IamError('not_found', 'no identity of this user');
+    if (!row.has_others) throw new IamError('last_identity', 'nobody could sign in as this user any more');
+    const { provider, appid, openid, rejoins } = row;
+    await removeIdentity(manager, { appid, openid });
+    return { provider, appid, openid, rejoins };
+  }
+}

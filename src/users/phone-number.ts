@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { auditInsertSql, auditParameters, recordAudit, type AuditEntry } from '../audit/record-audit.js';
+
+/** Where an audit entry about a phone number comes from; the number itself is not in it. */
+type PhoneEntry = Pick<AuditEntry, 'provider' | 'sessionId' | 'clientId' | 'origin' | 'detail'>;
+
+const keepSql = `
+  WITH kept AS (
+    UPDATE iam.users SET phone_number = $2, phone_verified_at = now(), updated_at = now() WHERE id = $1
+    RETURNING phone_verified_at AS at
+  ) SELECT at FROM kept`;
+
+/** Keeps the number that WeChat has verified; it says nothing about who somebody is, and joins nobody with anybody. */
+export async function keepPhoneNumber(
+  executor: SqlExecutor,
+  userId: string,
+  { phoneNumber, ...entry }: PhoneEntry & { readonly phoneNumber: string },
+): Promise<Date> {
+  const kept = await queryRow(executor, z.object({ at: z.date() }), keepSql, [userId, phoneNumber]);
+  if (kept === null) throw new Error('the caller has locked the user');
+  await recordAudit(executor, { ...entry, action: 'user.phone_verified', userId });
+  return kept.at;
+}
+
+const forgetSql = `
+  WITH forgotten AS (
+    UPDATE iam.users SET phone_number = NULL, phone_verified_at = NULL, updated_at = now()
+    WHERE id = $1 AND phone_number IS NOT NULL
+    RETURNING id
+  )
+  ${auditInsertSql(2, { from: 'forgotten', userId: 'forgotten.id' })}`;
+
+/** Forgets the number, if there is one. */
+export async function forgetPhoneNumber(
+  executor: SqlExecutor,
+  userId: string,
+  entry: PhoneEntry,
+): Promise<void> {
+  await execute(executor, forgetSql, [
+    userId,
+    ...auditParameters({ ...entry, action: 'user.phone_removed' }),
+  ]);
+}
