@@ -30,6 +30,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   },
   already_exists: { en: 'This name is taken.', zh: '该名称已存在。' },
   in_use: { en: 'This is still in use.', zh: '仍在使用中，无法删除。' },
+  event_done: {
+    en: 'This event has been worked off. Say force to work on it again.',
+    zh: '该事件已处理完毕；如需重新处理，请指定 force。',
+  },
   origin_forbidden: { en: 'This site may not make this request.', zh: '不允许从该网站发起此请求。' },
 
   client_unknown: { en: 'The application is not registered here.', zh: '该应用未在此注册。' },

@@ -19,6 +19,7 @@ export const errorCatalogue = {
   precondition_failed: { status: 412, oauth: 'invalid_request' },
   already_exists: { status: 409, oauth: 'invalid_request' },
   in_use: { status: 409, oauth: 'invalid_request' },
+  event_done: { status: 409, oauth: 'invalid_request' },
 
   // The client application
   client_unknown: { status: 400, oauth: 'invalid_client' },

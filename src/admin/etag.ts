@@ -18,3 +18,9 @@ export function readIfMatch(header: string | undefined): string | null {
   if (version === undefined) throw new IamError('precondition_failed', 'If-Match is not an ETag of ours');
   return version;
 }
+
+/** Refuses a change of what is no longer what the change is based on. @throws IamError `precondition_failed` */
+export function requireVersion(row: { readonly version: string }, expected: string | null): void {
+  if (expected !== null && row.version !== expected)
+    throw new IamError('precondition_failed', 'changed since it was read');
+}

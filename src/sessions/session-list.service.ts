@@ -6,6 +6,7 @@ import { auditInsertSql, auditParameters } from '../audit/record-audit.js';
 import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { SessionCheck } from './session-check.service.js';
 
 /** How the list of sessions is narrowed down; all that are given must be met. */
 export interface SessionFilter {
@@ -57,7 +58,10 @@ const endSql = `
 /** Sessions as administrators see and end them. */
 @Injectable()
 export class SessionList {
-  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly check: SessionCheck,
+  ) {}
 
   /** One round trip. */
   async page(filter: SessionFilter, page: PageRequest): Promise<ListedSession[]> {
@@ -81,6 +85,7 @@ export class SessionList {
     const entry = { action: 'session.ended', detail: { reason } };
     const parameters = [id, reason, ...auditParameters(entry)];
     const row = await queryRow(this.dataSource, z.object({ is_known: z.boolean() }), endSql, parameters);
+    this.check.forget(id);
     return row?.is_known === true;
   }
 }
