@@ -2,6 +2,8 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { json, type Answer } from '../http/answer.js';
 import { AnswerWriter } from '../http/answer-writer.js';
+import { Cors } from '../http/cors.service.js';
+import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
@@ -18,6 +20,7 @@ export class Metadata implements OnModuleInit {
     private readonly keys: SigningKeys,
     private readonly adapterHost: HttpAdapterHost,
     private readonly writer: AnswerWriter,
+    private readonly cors: Cors,
   ) {}
 
   /**
@@ -28,8 +31,8 @@ export class Metadata implements OnModuleInit {
   onModuleInit(): void {
     const { httpAdapter } = this.adapterHost as { httpAdapter?: HttpAdapterHost['httpAdapter'] };
     if (httpAdapter === undefined || hasRoute(httpAdapter.getInstance<unknown>())) return;
-    httpAdapter.get(ROOT_PATH, (_request: unknown, response: unknown) =>
-      this.writer.write(response, this.serverMetadata()),
+    httpAdapter.get(ROOT_PATH, (request: unknown, response: unknown) =>
+      this.writer.write(response, this.atTheRoot(readRequest(request))),
     );
   }
 
@@ -55,6 +58,12 @@ export class Metadata implements OnModuleInit {
 
   async jwks(): Promise<Answer> {
     return json({ keys: await this.keys.publicJwks() });
+  }
+
+  /** A host with a route of its own there keeps its own CORS, so ours comes with our answer. */
+  private atTheRoot({ requestOrigin }: IamRequest): Answer {
+    const answer = this.serverMetadata();
+    return { ...answer, headers: { ...answer.headers, ...this.cors.grant(requestOrigin), Vary: 'Origin' } };
   }
 }
 

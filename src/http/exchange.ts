@@ -1,0 +1,11 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** Goes on to whoever comes after. */
+export type Next = (error?: unknown) => void;
+
+/** A raw request on its way in, the same on Express and Fastify. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly next: Next;
+}

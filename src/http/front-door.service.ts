@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { runInContext } from '../request-context.js';
+import { attachInFront } from './attach-in-front.js';
+import { Cors } from './cors.service.js';
+import { EarlyBody } from './early-body.service.js';
+import type { Exchange } from './exchange.js';
+import { readPath } from './iam-request.js';
+import { IamUrls } from './iam-urls.service.js';
+
+type Adapter = HttpAdapterHost['httpAdapter'];
+
+/**
+ * What every request passes first: it gets its context, and on our endpoints CORS and the body are ours before the host's
+ * own middleware. Providers are made while the application is created, before the host can add any and before Nest adds
+ * its parsers; in a testing module the adapter comes later.
+ */
+@Injectable()
+export class FrontDoor {
+  constructor(
+    adapterHost: HttpAdapterHost,
+    private readonly urls: IamUrls,
+    private readonly cors: Cors,
+    private readonly bodies: EarlyBody,
+  ) {
+    const { httpAdapter } = adapterHost as { httpAdapter?: Adapter };
+    if (httpAdapter === undefined) adapterHost.init$.subscribe(() => this.open(adapterHost.httpAdapter));
+    else this.open(httpAdapter);
+  }
+
+  private open(adapter: Adapter | null): void {
+    attachInFront(adapter, (exchange) => runInContext(() => this.receive(exchange)));
+  }
+
+  private receive(exchange: Exchange): void {
+    const endpoint = this.urls.findEndpoint(pathOf(exchange.request));
+    if (endpoint === null) exchange.next();
+    else if (!this.cors.answer(endpoint, exchange)) this.bodies.receive(endpoint, exchange);
+  }
+}
+
+/** A path as the routers see it: Fastify decodes it before it chooses a route. */
+function pathOf(request: IncomingMessage): string {
+  const path = readPath(request);
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
+}
