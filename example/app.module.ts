@@ -14,6 +14,7 @@ export interface AppSettings {
   readonly publicUrl: string;
   readonly databaseUrl: string;
   readonly key: string;
+  readonly adminToken: string;
   readonly wechat: { readonly api?: string; readonly open?: string; readonly mp?: string };
   readonly rateLimits: 'on' | 'off';
   readonly links: DemoLinks;
@@ -22,7 +23,8 @@ export interface AppSettings {
 /** A tea shop with WeChat sign-in. */
 @Module({})
 export class AppModule {
-  static forRoot({ publicUrl, databaseUrl, key, wechat, rateLimits, links }: AppSettings): DynamicModule {
+  static forRoot(settings: AppSettings): DynamicModule {
+    const { publicUrl, databaseUrl, key, adminToken, wechat, rateLimits, links } = settings;
     return {
       module: AppModule,
       imports: [
@@ -39,6 +41,7 @@ export class AppModule {
         IamModule.forRoot({
           publicUrl,
           keys: [key],
+          admin: { token: adminToken },
           clients: [{ id: 'web', redirectUris: redirectUris(publicUrl) }],
           wechat: { endpoints: wechat, allowLoopback: true },
           hooks: OrdersIamHooks,
@@ -58,7 +61,8 @@ function migrate(options?: DataSourceOptions): ReturnType<typeof migrateInTurn> 
   return migrateInTurn(options);
 }
 
-/** The page that a sign-in returns to, under the public address and on this machine. */
+/** The pages that a sign-in returns to, under the public address and on this machine. */
 function redirectUris(publicUrl: string): string[] {
-  return [...new Set([publicUrl, 'http://localhost:3000'])].map((base) => `${base}/signed-in`);
+  const bases = [...new Set([publicUrl, 'http://localhost:3000'])];
+  return bases.flatMap((base) => [`${base}/signed-in`, `${base}/admin`]);
 }

@@ -1,10 +1,14 @@
 import 'reflect-metadata';
+import { randomBytes } from 'node:crypto';
 import type { NestApplicationOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { IdentityProviders } from 'nestjs-wechat-iam';
+import { DataSource } from 'typeorm';
+import { serveApiDocs } from './api-docs.js';
 import { AppModule, type AppSettings } from './app.module.js';
 import { openDatabase } from './database/open-database.js';
+import { saveDemoRole } from './demo/demo-role.js';
 import { openWechat } from './demo/open-wechat.js';
 import { readProviderRows, saveProviderRows } from './demo/provider-rows.js';
 import { servePages } from './pages.js';
@@ -26,6 +30,7 @@ async function start(): Promise<void> {
   const port = await claimPort('PORT', environment.port);
   const publicUrl = environment.publicUrl ?? `http://localhost:${port}`;
   const key = await findSealingKey(environment);
+  const adminToken = environment.adminToken ?? randomBytes(32).toString('base64url');
 
   const database = await openDatabase(environment);
   lifetime.onClose(() => database.close());
@@ -35,6 +40,7 @@ async function start(): Promise<void> {
   const app = await createApp({
     publicUrl,
     key,
+    adminToken,
     databaseUrl: database.url,
     wechat: wechat.endpoints,
     rateLimits: environment.rateLimits,
@@ -46,10 +52,13 @@ async function start(): Promise<void> {
   });
   lifetime.onClose(() => drain(app));
   await saveProviderRows(app.get(IdentityProviders), rows);
+  await saveDemoRole(app.get(DataSource));
   await listen(app, port);
   lifetime.startCompleted();
   if (wechat.phone !== null)
     console.error(`The emulator's phone, to scan and confirm with: ${wechat.phone.home}`);
+  const shown = environment.adminToken === undefined ? adminToken : 'IAM_ADMIN_TOKEN';
+  console.error(`The admin page ${publicUrl}/admin opens with: ${shown}`);
   console.log(`ready ${publicUrl}`);
 }
 
@@ -61,6 +70,7 @@ async function createApp(settings: AppSettings): Promise<NestExpressApplication>
   };
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), options);
   servePages(app, settings.links.openUrl);
+  serveApiDocs(app);
   return app;
 }
 

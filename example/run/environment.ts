@@ -16,6 +16,8 @@ export interface Environment {
   /** A JSON file with the identity provider rows that take the place of the demo's. */
   readonly providersFile: string | undefined;
   readonly key: string | undefined;
+  /** Opens the admin API; without it one is made up for this run. */
+  readonly adminToken: string | undefined;
   readonly rateLimits: 'on' | 'off';
 }
 
@@ -40,6 +42,7 @@ export function readEnvironment(variables: Variables): Environment {
     }),
     providersFile: read('IAM_PROVIDERS'),
     key: read('IAM_KEY'),
+    adminToken: toAdminToken(read('IAM_ADMIN_TOKEN')),
     rateLimits: toSwitch('IAM_RATE_LIMITS', read('IAM_RATE_LIMITS') ?? 'on'),
   };
 }
@@ -48,6 +51,14 @@ function toPort(name: string, value: string): number {
   const port = Number(value);
   if (/^\d{1,5}$/.test(value) && port <= 65_535) return port;
   throw new StartUpError(`${name} is "${value}": expected a port from 0 to 65535.`);
+}
+
+/** The value is not repeated: it may be somebody's secret with a typing error. */
+function toAdminToken(value: string | undefined): string | undefined {
+  if (value === undefined || /^[\w.~+/=-]{32,512}$/.test(value)) return value;
+  throw new StartUpError(
+    'IAM_ADMIN_TOKEN: expected at least 32 letters, digits or - . _ ~ + / = (openssl rand -hex 32).',
+  );
 }
 
 function toSwitch(name: string, value: string): 'on' | 'off' {

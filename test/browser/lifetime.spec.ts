@@ -113,6 +113,7 @@ describe('a start that cannot succeed', () => {
     ['an unreachable database', { DATABASE_URL: 'postgresql://me:hidden@127.0.0.1:1/db' }, 'ECONNREFUSED'],
     ['a wrong port', { PORT: '3000x' }, 'PORT'],
     ['a wrong key', { IAM_KEY: 'short' }, '32 random bytes'],
+    ['a short admin token', { IAM_ADMIN_TOKEN: 'hidden' }, 'IAM_ADMIN_TOKEN'],
     ['a wrong address of WeChat', { WECHAT_API_URL: 'http://example.com' }, 'wechat.endpoints.api'],
     ['a DATA_DIR that is a file', { DATA_DIR: import.meta.filename }, import.meta.filename],
   ])('says why in one line and exits with 1: %s', async (_, variables: Record<string, string>, reason) => {
