@@ -75,7 +75,8 @@ export class IamUsers {
   /**
    * Connects the WeChat identity behind a `binding_token` to a user whom the host has recognised in its own way, given
    * by our id (also that of a user merged into another) or by the host's, which creates the user if need be. What was
-   * signed in as that user before ends, and so does what was about to be.
+   * signed in as that user before ends, and so does what was about to be. The sign-in that the token came from goes on:
+   * for 60 seconds its client may repeat the token request that was answered `binding_required`.
    * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found` or `user_disabled`
    */
   async bind(
@@ -89,6 +90,7 @@ export class IamUsers {
       await this.logins.endOfUser(manager, target.id);
       await this.sessions.endAll(manager, target.id, 'identity_bound');
       await this.users.link(manager, subject, target.id);
+      await this.redemption.resume(manager, bindingToken, target.id);
       return target;
     });
   }

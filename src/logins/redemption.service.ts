@@ -16,6 +16,7 @@ import {
   bindSql,
   endReusedSql,
   redeemableSql,
+  resumeSql,
   startBindingSql,
 } from './login-statements.js';
 import { mintLoginToken, readLoginToken } from './login-token.js';
@@ -35,6 +36,7 @@ export interface BegunSession extends AccessTokenClaims {
 }
 
 const BINDING_SECONDS = 600;
+const RESUME_SECONDS = 60;
 
 const redeemable = z.object({
   status: z.string(),
@@ -103,6 +105,15 @@ export class Redemption {
     if (row === null)
       throw new IamError('binding_token_invalid', 'the binding token was used or has expired');
     return row.subject;
+  }
+
+  /**
+   * Lets the sign-in behind a binding token that this transaction has redeemed go on: its client repeats the token
+   * request that was answered `binding_required`, with the same proof (PKCE or `device_code`), and gets tokens once.
+   */
+  async resume(manager: EntityManager, bindingToken: string, userId: string): Promise<void> {
+    const loginId = readLoginToken(this.bindings, bindingToken);
+    await manager.query(resumeSql, [loginId, userId, RESUME_SECONDS]);
   }
 
   private redeem(loginId: string, login: Redeemable, origin: RequestOrigin): Promise<BegunSession> {
