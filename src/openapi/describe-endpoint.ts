@@ -3,6 +3,7 @@ import {
   ApiBody,
   ApiConsumes,
   ApiCookieAuth,
+  ApiHeader,
   ApiOperation,
   ApiParam,
   ApiQuery,
@@ -31,6 +32,7 @@ function decoratorsOf(endpoint: RouteDescription): MethodDecorator[] {
       ApiParam({ name: parameter, description: text, schema: { type: 'string' } }),
     ),
     ...(endpoint.query === undefined ? [] : queryOf(endpoint.query)),
+    ...(endpoint.errors?.includes('precondition_required') === true ? [ifMatch] : []),
     ...(endpoint.body === undefined ? [] : bodyOf(endpoint.body, endpoint.bodyType ?? 'json')),
     ...answersOf(endpoint),
     ...errorResponses(endpoint).map(({ status, content }) =>
@@ -38,6 +40,13 @@ function decoratorsOf(endpoint: RouteDescription): MethodDecorator[] {
     ),
   ];
 }
+
+const ifMatch = ApiHeader({
+  name: 'If-Match',
+  required: true,
+  description: 'The ETag of what the change is based on, or * for whatever it is now',
+  schema: { type: 'string' },
+});
 
 function queryOf(query: z.ZodType): MethodDecorator[] {
   const { properties = {}, required = [] } = toJsonSchema(query, 'input');
