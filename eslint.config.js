@@ -19,6 +19,7 @@ const state = [
   'erasure',
   'cleanup',
   'inbox',
+  'keys',
   'rate-limits',
 ];
 const pure = ['wechat', 'crypto', 'database'];

@@ -40,6 +40,11 @@ export class KeyRing {
     );
   }
 
+  /** The ids of the keys, the sealing one first. */
+  get ids(): readonly string[] {
+    return this.#keys.map(({ id }) => id);
+  }
+
   /** The keys of one purpose, by id, the sealing one first. */
   derive(purpose: string): ReadonlyMap<string, Buffer> {
     return new Map(this.#keys.map(({ id, key }) => [id, deriveKey(key, purpose)]));

@@ -7,7 +7,8 @@ import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { SigningKeys } from './signing-keys.service.js';
 
-const SKEW_SECONDS = 60;
+/** How far the clocks of replicas may differ. */
+export const SKEW_SECONDS = 60;
 
 /** What an access token says about its bearer. */
 export interface AccessTokenClaims {

@@ -1,49 +1,70 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import {
-  calculateJwkThumbprint,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type CryptoKey,
-  type JWK,
-} from 'jose';
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import type { JWK } from 'jose';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { SealError, Sealer } from '../crypto/sealer.js';
 import { execute, queryRows } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { resealSigningKey } from './reseal-signing-keys.js';
+import {
+  ALGORITHM,
+  generateSigningKey,
+  openSigningKey,
+  SIGNING_KEYS_PURPOSE,
+  storedKey,
+  type SigningKey,
+} from './signing-key-material.js';
 
-const ALGORITHM = 'ES256';
 /** An unknown `kid` makes this process read the keys again at most this often. */
-const RELOAD_MS = 10_000;
+const UNKNOWN_KID_MS = 10_000;
 
-/** A key pair that signs or verifies access tokens. */
-export interface SigningKey {
-  readonly kid: string;
-  readonly publicJwk: JWK;
-  readonly publicKey: CryptoKey;
-  readonly privateKey: CryptoKey;
+/** How often every process reads the keys again: the longest a new key stays unknown and a revoked one is believed. */
+export const KEYS_RELOAD_SECONDS = 30;
+
+const RELOAD_MS = KEYS_RELOAD_SECONDS * 1000;
+
+const storedWithState = storedKey.extend({ is_active: z.boolean() });
+
+/** PostgreSQL's clock says which keys there are and which may sign; both are as of this read. */
+const keysSql = `
+  SELECT kid, public_jwk, private_jwk, active_at <= now() AS is_active FROM iam.signing_keys
+  WHERE retires_at IS NULL OR retires_at > now() ORDER BY generation`;
+
+interface Keys {
+  /** Everything that verifies, a key that waits for its time too. */
+  readonly all: readonly SigningKey[];
+  /** The newest key whose time has come. */
+  readonly current: SigningKey | undefined;
+  readonly loadedAt: number;
 }
 
-const jwk = z.object({ kty: z.literal('EC'), crv: z.string(), x: z.string(), y: z.string() });
-const stored = z.object({ kid: z.string(), public_jwk: jwk, private_jwk: z.string() });
-
-/** The keys of access tokens: in PostgreSQL, private halves sealed, created once however many replicas start together. */
+/**
+ * The keys of access tokens: in PostgreSQL, private halves sealed, created once however many replicas start together, read
+ * again in the background, so that no request waits for them.
+ */
 @Injectable()
-export class SigningKeys implements OnApplicationBootstrap {
+export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(SigningKeys.name);
   private readonly sealer: Sealer;
-  private keys: readonly SigningKey[] = [];
+  private keys: Keys = { all: [], current: undefined, loadedAt: Number.NEGATIVE_INFINITY };
   private loading: Promise<void> | undefined;
-  private loadedAt = Number.NEGATIVE_INFINITY;
+  private missedAt = Number.NEGATIVE_INFINITY;
+  private timer: NodeJS.Timeout | undefined;
+  private trouble: string | undefined;
 
   constructor(
     @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly clock: Clock,
   ) {
-    this.sealer = new Sealer(options.keyRing, 'signing-keys');
+    this.sealer = new Sealer(options.keyRing, SIGNING_KEYS_PURPOSE);
   }
 
   /** Finds out at start-up, and not at the first sign-in, that the host's `keys` are not the ones of this database. */
@@ -54,94 +75,104 @@ export class SigningKeys implements OnApplicationBootstrap {
       if (cause instanceof SealError) throw wrongKeys(cause);
       this.logger.warn(`signing keys are not there yet (have the migrations run?): ${String(cause)}`);
     }
+    const reload = () => void this.tryToLoad('/* background */');
+    this.timer = setInterval(reload, RELOAD_MS * (0.8 + Math.random() * 0.2)).unref();
   }
 
-  /** The newest key. */
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
+
+  /** The newest key whose time to sign has come. */
   async current(): Promise<SigningKey> {
-    if (this.keys.length === 0) await this.load();
-    const key = this.keys.at(-1);
-    if (key === undefined) throw new Error('iam.signing_keys is empty after a key was created');
-    return key;
+    await this.freshen();
+    const { current } = this.keys;
+    if (current === undefined) throw new Error('iam.signing_keys has no active key');
+    return current;
   }
 
   /** The key of a token's header; null when there is none, after one look at the database per 10 seconds. */
   async find(kid: string): Promise<SigningKey | null> {
-    const known = this.keys.find((key) => key.kid === kid);
-    if (known !== undefined) return known;
-    if (this.clock.now() - this.loadedAt < RELOAD_MS) return null;
+    const known = this.known(kid);
+    if (known !== null) return known;
+    const sinceLastMiss = this.clock.now() - this.missedAt;
+    if (sinceLastMiss >= 0 && sinceLastMiss < UNKNOWN_KID_MS) return null;
+    this.missedAt = this.clock.now();
     await this.load();
-    return this.keys.find((key) => key.kid === kid) ?? null;
+    return this.known(kid);
   }
 
-  /** Public keys in the form of RFC 7517. */
+  /** Public keys in the form of RFC 7517, a key that waits for its time among them. */
   async publicJwks(): Promise<JWK[]> {
-    await this.current();
-    return this.keys.map((key) => ({ ...key.publicJwk, kid: key.kid, alg: ALGORITHM, use: 'sig' }));
+    await this.freshen();
+    return this.keys.all.map((key) => ({ ...key.publicJwk, kid: key.kid, alg: ALGORITHM, use: 'sig' }));
   }
 
-  private load(): Promise<void> {
-    this.loading ??= this.read().finally(() => (this.loading = undefined));
+  /** Reads the keys now; whoever has just changed them calls this. */
+  async reload(): Promise<void> {
+    await this.loading?.catch(() => undefined);
+    await this.load();
+  }
+
+  private known(kid: string): SigningKey | null {
+    return this.keys.all.find((key) => key.kid === kid) ?? null;
+  }
+
+  /** Reads the keys where the background has not managed to; what is known is better than nothing while PostgreSQL is away. */
+  private async freshen(): Promise<void> {
+    const age = Math.abs(this.clock.now() - this.keys.loadedAt);
+    if (this.keys.current === undefined) await this.load();
+    else if (age > 2 * RELOAD_MS) await this.tryToLoad('');
+  }
+
+  private async tryToLoad(marker: string): Promise<void> {
+    try {
+      await this.load(marker);
+      this.trouble = undefined;
+    } catch (error) {
+      const trouble = error instanceof Error ? error.message : String(error);
+      if (trouble !== this.trouble) this.logger.warn(`signing keys cannot be read again: ${trouble}`);
+      this.trouble = trouble;
+    }
+  }
+
+  private load(marker = ''): Promise<void> {
+    this.loading ??= this.read(marker).finally(() => (this.loading = undefined));
     return this.loading;
   }
 
-  private async read(): Promise<void> {
-    let keys = await this.select();
-    if (keys.length === 0) {
+  private async read(marker: string): Promise<void> {
+    let rows = await this.select(marker);
+    if (rows.length === 0) {
       await this.createFirst();
-      keys = await this.select();
+      rows = await this.select(marker);
     }
-    this.keys = keys;
-    this.loadedAt = this.clock.now();
+    const all = await Promise.all(rows.map((row) => this.open(row)));
+    const current = all.findLast((_key, index) => rows[index]?.is_active === true);
+    this.keys = { all, current, loadedAt: this.clock.now() };
   }
 
-  private async select(): Promise<SigningKey[]> {
-    const rows = await queryRows(
-      this.dataSource,
-      stored,
-      'SELECT kid, public_jwk, private_jwk FROM iam.signing_keys ORDER BY generation',
-      [],
-    );
-    return Promise.all(rows.map((row) => this.open(row)));
+  private select(marker: string) {
+    return queryRows(this.dataSource, storedWithState, `${marker}${keysSql}`, []);
   }
 
-  private async open(row: z.infer<typeof stored>): Promise<SigningKey> {
-    const clear = this.sealer.open(row.private_jwk, context(row.kid));
-    if (this.sealer.needsReseal(row.private_jwk, context(row.kid))) await this.reseal(row, clear);
-    const privateJwk = jwk.extend({ d: z.string() }).parse(JSON.parse(clear));
-    return {
-      kid: row.kid,
-      publicJwk: row.public_jwk,
-      publicKey: await importEcKey(row.public_jwk),
-      privateKey: await importEcKey(privateJwk),
-    };
-  }
-
-  /** With the first of the configured keys, so that the others can be retired; the condition lets one replica do it. */
-  private async reseal({ kid, private_jwk }: z.infer<typeof stored>, clear: string): Promise<void> {
-    await execute(
-      this.dataSource,
-      'UPDATE iam.signing_keys SET private_jwk = $3 WHERE kid = $1 AND private_jwk = $2',
-      [kid, private_jwk, this.sealer.seal(clear, context(kid))],
-    );
+  private async open(row: z.infer<typeof storedWithState>): Promise<SigningKey> {
+    const known = this.known(row.kid);
+    const key = known ?? (await openSigningKey(this.sealer, row));
+    if (known === null) await resealSigningKey(this.dataSource, this.sealer, row);
+    return key;
   }
 
   /** Many replicas may get here; the unique generation keeps one key. */
   private async createFirst(): Promise<void> {
-    const { publicKey, privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
-    const publicJwk = await exportJWK(publicKey);
-    const kid = await calculateJwkThumbprint(publicJwk);
-    const sealed = this.sealer.seal(JSON.stringify(await exportJWK(privateKey)), context(kid));
+    const { kid, publicJwk, privateJwk } = await generateSigningKey(this.sealer);
     await execute(
       this.dataSource,
       `INSERT INTO iam.signing_keys (kid, generation, algorithm, public_jwk, private_jwk)
        VALUES ($1, 1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-      [kid, ALGORITHM, JSON.stringify(publicJwk), sealed],
+      [kid, ALGORITHM, publicJwk, privateJwk],
     );
   }
-}
-
-function context(kid: string): string {
-  return `signing_keys/${kid}/private_jwk`;
 }
 
 function wrongKeys(cause: SealError): TypeError {
@@ -150,10 +181,4 @@ function wrongKeys(cause: SealError): TypeError {
     `IamModule option \`keys\`: expected the key that sealed iam.signing_keys (${sealedWith}, by the first 8 hex digits of its SHA-256) among them`,
     { cause },
   );
-}
-
-async function importEcKey(key: JWK): Promise<CryptoKey> {
-  const imported = await importJWK(key, ALGORITHM);
-  if (imported instanceof Uint8Array) throw new TypeError('an EC key is never symmetric');
-  return imported;
 }

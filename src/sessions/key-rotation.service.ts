@@ -1,0 +1,140 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { recordAudit, type AuditEntry } from '../audit/record-audit.js';
+import { Sealer } from '../crypto/sealer.js';
+import { inTransaction } from '../database/in-transaction.js';
+import { queryRows, type SqlExecutor } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { SKEW_SECONDS } from './access-tokens.service.js';
+import {
+  bringForwardSql,
+  deleteKeySql,
+  insertKeySql,
+  listKeysSql,
+  lockKeysSql,
+  retireKeysSql,
+} from './key-rotation-statements.js';
+import {
+  ALGORITHM,
+  generateSigningKey,
+  SIGNING_KEYS_PURPOSE,
+  type SealedSigningKey,
+} from './signing-key-material.js';
+import { KEYS_RELOAD_SECONDS, SigningKeys } from './signing-keys.service.js';
+
+/** Seconds between publishing a key and signing with it: longer than verifiers keep a JWKS, which is ten minutes with most. */
+export const KEY_LEAD_SECONDS = 600;
+
+const listedKey = z.object({
+  kid: z.string(),
+  generation: z.number(),
+  created_at: z.date(),
+  active_at: z.date(),
+  retires_at: z.date().nullable(),
+  state: z.enum(['next', 'signing', 'verifying', 'retired']),
+});
+
+/**
+ * A signing key without its key pair. `next`: published, signs from `active_at` on. `signing`. `verifying`: until `retires_at`,
+ * when the last token that it signed has ended. `retired`: about to be removed.
+ */
+export type ListedSigningKey = Readonly<z.infer<typeof listedKey>>;
+
+/** How a key is replaced. */
+export interface RotationOptions {
+  /**
+   * Seconds until the new key signs. 0 is for emergencies: other replicas and services may refuse its tokens until they have
+   * read the keys again.
+   * @default 600
+   */
+  readonly activateIn?: number;
+}
+
+/** What a rotation came to. `isNew` is false where a key was waiting already, or another rotation ran at the same time. */
+export interface Rotation {
+  readonly key: ListedSigningKey;
+  readonly isNew: boolean;
+}
+
+/** Replaces signing keys: a new one is published before it signs, an old one verifies until its last token has ended. */
+@Injectable()
+export class KeyRotation {
+  private readonly sealer: Sealer;
+  /** How long after the successor signs an old key is needed: replicas switch one reload later at the latest. */
+  private readonly overlapSeconds: number;
+
+  constructor(
+    @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly keys: SigningKeys,
+  ) {
+    this.sealer = new Sealer(options.keyRing, SIGNING_KEYS_PURPOSE);
+    this.overlapSeconds = options.tokens.accessToken + SKEW_SECONDS + 2 * KEYS_RELOAD_SECONDS;
+  }
+
+  /** Every key of the database, the newest first. */
+  list(executor: SqlExecutor = this.dataSource): Promise<ListedSigningKey[]> {
+    return queryRows(executor, listedKey, listKeysSql, []);
+  }
+
+  /** Publishes a new key, or brings the time of one forward that waits. Of rotations at the same time one makes a key. */
+  async rotate({ activateIn = KEY_LEAD_SECONDS }: RotationOptions = {}): Promise<Rotation> {
+    const [seen] = await this.list();
+    const fresh = await generateSigningKey(this.sealer);
+    const rotation = await this.change(async (manager) => {
+      const [newest] = await this.list(manager);
+      const isWaiting = newest?.state === 'next';
+      if (newest !== undefined && !isWaiting && newest.generation !== seen?.generation)
+        return { key: newest, isNew: false };
+      if (isWaiting) await manager.query(bringForwardSql, [newest.kid, activateIn]);
+      else await this.insert(manager, fresh, activateIn);
+      await manager.query(retireKeysSql, [this.overlapSeconds]);
+      const [key] = await this.list(manager);
+      if (key === undefined) throw new Error('a key that was inserted is there');
+      const isChanged = !isWaiting || key.active_at < newest.active_at;
+      if (isChanged) await recordAudit(manager, auditOfRotation(key, !isWaiting));
+      return { key, isNew: !isWaiting };
+    });
+    await this.keys.reload();
+    return rotation;
+  }
+
+  /**
+   * Removes a key that somebody else may have: every token that it signed is refused, on every replica within 30 seconds.
+   * Where it was the one that signs, the next one, or a new one, signs at once.
+   * @throws IamError `not_found`
+   */
+  async revoke(kid: string): Promise<void> {
+    const fresh = await generateSigningKey(this.sealer);
+    await this.change(async (manager) => {
+      const keys = await this.list(manager);
+      const revoked = keys.find((key) => key.kid === kid);
+      if (revoked === undefined) throw new IamError('not_found', 'no signing key with this kid');
+      await manager.query(deleteKeySql, [kid]);
+      const next = keys.find(({ state }) => state === 'next');
+      if (revoked.state === 'signing' && next !== undefined)
+        await manager.query(bringForwardSql, [next.kid, 0]);
+      else if (revoked.state === 'signing') await this.insert(manager, fresh, 0);
+      await manager.query(retireKeysSql, [this.overlapSeconds]);
+      await recordAudit(manager, { action: 'key.revoked', detail: { kid, state: revoked.state } });
+    });
+    await this.keys.reload();
+  }
+
+  private change<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return inTransaction(this.dataSource, async (manager) => {
+      await manager.query(lockKeysSql);
+      return work(manager);
+    });
+  }
+
+  private async insert(manager: EntityManager, key: SealedSigningKey, activateIn: number): Promise<void> {
+    await manager.query(insertKeySql, [key.kid, ALGORITHM, key.publicJwk, key.privateJwk, activateIn]);
+  }
+}
+
+function auditOfRotation({ kid, active_at }: ListedSigningKey, isNew: boolean): AuditEntry {
+  return { action: 'key.rotated', detail: { kid, isNew, activeAt: active_at.toISOString() } };
+}
