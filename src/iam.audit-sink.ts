@@ -18,7 +18,10 @@ export interface IamAuditEntry {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-/** Where the host takes audit entries to, e.g. its log pipeline. Entries come in the order of their ids, at least once. */
+/**
+ * Where the host takes audit entries to, e.g. its log pipeline: every one that is committed from the first start with a sink
+ * on, at least once, from one replica at a time. Those of one call are in the order of their ids.
+ */
 export interface IamAuditSink {
   /** An error makes the module offer the same entries again later. */
   write(entries: readonly IamAuditEntry[]): Promise<void> | void;

@@ -1,4 +1,6 @@
+import { AuditDeliveryEntity } from './audit/audit-delivery.entity.js';
 import { AuditEntryEntity } from './audit/audit-entry.entity.js';
+import { AuditOutboxEntity } from './audit/audit-outbox.entity.js';
 import { IdentityProviderEntity } from './identity-providers/identity-provider.entity.js';
 import { WebhookEventEntity } from './inbox/webhook-event.entity.js';
 import { LoginEntity } from './logins/login.entity.js';
@@ -23,6 +25,8 @@ export const iamEntities = [
   RoleEntity,
   UserRoleEntity,
   AuditEntryEntity,
+  AuditOutboxEntity,
+  AuditDeliveryEntity,
   WebhookEventEntity,
   RateLimitEntity,
 ];

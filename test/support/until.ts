@@ -1,0 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Waits for something that happens by itself. */
+export async function until(
+  what: string,
+  isSo: () => Promise<boolean> | boolean,
+  milliseconds = 15_000,
+): Promise<void> {
+  const endsAt = Date.now() + milliseconds;
+  while (!(await isSo())) {
+    if (Date.now() > endsAt) throw new Error(`never happened: ${what}`);
+    await delay(25);
+  }
+}
