@@ -20,9 +20,9 @@ import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Public } from '../http/public.decorator.js';
 import { AdminGuard } from './admin.guard.js';
-import { AdminUserAccess } from './users-access.service.js';
+import { AdminUserAccess, type Link } from './users-access.service.js';
 import { AdminUserRoles, type Assignment } from './users-roles.service.js';
-import { disableBody } from './users.requests.js';
+import { disableBody, unlinkQuery } from './users.requests.js';
 import { userRoles } from './users.view.js';
 
 const path = { id: 'The user' };
@@ -75,6 +75,19 @@ export class AdminUserAccessController {
   @Delete('sessions')
   endSessions(@Param('id') id: string): Promise<Answer> {
     return this.access.endSessions(id);
+  }
+
+  @Endpoint({
+    summary: 'Take an identity from a user, and end the sessions that came by it',
+    permission: 'iam:users:write',
+    path: { ...path, identity: 'One of their identities' },
+    query: unlinkQuery,
+    answers: { 204: null },
+    errors: ['not_found', 'last_identity'],
+  })
+  @Delete('identities/:identity')
+  unlink(@Param() given: Link, @Incoming() request: IamRequest): Promise<Answer> {
+    return this.access.unlink(given, request);
   }
 
   @Endpoint({

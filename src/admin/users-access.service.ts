@@ -10,7 +10,14 @@ import { Logins } from '../logins/logins.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { setUserStatus } from '../users/change-user.js';
 import { lockUser } from '../users/lock-users.js';
-import { disableBody } from './users.requests.js';
+import { OwnIdentities } from '../users/own-identities.service.js';
+import { disableBody, unlinkQuery } from './users.requests.js';
+
+/** A user and an identity, as a path names them. */
+export interface Link {
+  readonly id: string;
+  readonly identity: string;
+}
 
 /** Who may come in: users shut out and let in again, their sessions ended. */
 @Injectable()
@@ -19,6 +26,7 @@ export class AdminUserAccess {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly logins: Logins,
     private readonly sessions: Sessions,
+    private readonly identities: OwnIdentities,
   ) {}
 
   /** Refreshing is refused from the same moment. @throws IamError `not_found` */
@@ -50,6 +58,20 @@ export class AdminUserAccess {
     await inTransaction(this.dataSource, async (manager) => {
       await lockUser(manager, id);
       await this.signOut(manager, id, 'ended_by_admin');
+    });
+    return empty(204);
+  }
+
+  /** What came by the identity ends with it. @throws IamError `not_found`, `last_identity` */
+  async unlink({ id, identity }: Link, { query }: IamRequest): Promise<Answer> {
+    const { force } = parseInput(unlinkQuery, query);
+    await inTransaction(this.dataSource, async (manager) => {
+      await lockUser(manager, id);
+      const gone = await this.identities.unlink(manager, id, identity, { evenLast: force });
+      await this.logins.endOfIdentity(manager, gone);
+      await this.sessions.endOfIdentity(manager, gone, 'identity_unlinked');
+      const { provider, ...detail } = gone;
+      await recordAudit(manager, { action: 'identity.unlinked', userId: id, provider, detail });
     });
     return empty(204);
   }

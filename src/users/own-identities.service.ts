@@ -73,13 +73,20 @@ export class OwnIdentities {
   }
 
   /**
-   * Removes an identity of a user whose row the caller has locked, so that of the last two only one can go.
+   * Removes an identity of a user whose row the caller has locked, so that of the last two only one can go; `evenLast` is
+   * an administrator's word.
    * @throws IamError `not_found` or `last_identity`
    */
-  async unlink(manager: EntityManager, userId: string, id: string): Promise<UnlinkedIdentity> {
+  async unlink(
+    manager: EntityManager,
+    userId: string,
+    id: string,
+    { evenLast = false }: { readonly evenLast?: boolean } = {},
+  ): Promise<UnlinkedIdentity> {
     const row = isUuid(id) ? await queryRow(manager, unlinkable, unlinkableSql, [id, userId]) : null;
     if (row === null) throw new IamError('not_found', 'no identity of this user');
-    if (!row.has_others) throw new IamError('last_identity', 'nobody could sign in as this user any more');
+    if (!row.has_others && !evenLast)
+      throw new IamError('last_identity', 'nobody could sign in as this user any more');
     const { provider, appid, openid, rejoins } = row;
     await removeIdentity(manager, { appid, openid });
     return { provider, appid, openid, rejoins };

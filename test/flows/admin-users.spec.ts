@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import { AdminClient, adminOptions, adminWithPermissions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { rowsOf } from '../support/rows.js';
-import { onPc, refresh } from '../support/signed-in.js';
+import { inWechat, onPc, refresh } from '../support/signed-in.js';
 import { redeem, returnFromPc, toTokens } from '../support/sign-in.js';
 
 describe('users in the admin API', () => {
@@ -244,6 +244,45 @@ describe('users in the admin API', () => {
     ]);
   });
 
+  it('takes an identity from a user, and what came by it; the last one only by force', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const byQr = await onPc(world, lan);
+    const inside = await inWechat(world, lan);
+    const { identities } = (await admin.get(`users/${byQr.id}`)).json() as {
+      identities: { id: string; kind: string }[];
+    };
+    const [open, mp] = ['open', 'mp'].map((kind) => identities.find((each) => each.kind === kind)?.id);
+    const foreign = await someone();
+
+    const replies = [
+      await admin.delete(`users/${foreign.id}/identities/${open}`),
+      await admin.delete(`users/${byQr.id}/identities/x`),
+      await admin.delete(`users/${byQr.id}/identities/${open}`),
+      await admin.delete(`users/${byQr.id}/identities/${open}`),
+      await admin.delete(`users/${byQr.id}/identities/${mp}`),
+    ];
+    const [ended, goesOn] = [
+      await refresh(world.url, byQr.refreshToken),
+      await refresh(world.url, inside.refreshToken),
+    ];
+    const forced = await admin.delete(`users/${byQr.id}/identities/${mp}?force=true`);
+
+    expect(replies.map(({ status, code }) => code ?? status)).toEqual([
+      'not_found',
+      'not_found',
+      204,
+      'not_found',
+      'last_identity',
+    ]);
+    expect([ended.status, goesOn.status]).toEqual([400, 200]);
+    expect(forced.status).toBe(204);
+    expect((await admin.get(`users/${byQr.id}`)).json()).toMatchObject({ identities: [], live_sessions: 0 });
+    expect((await audited(byQr.id)).map(({ action }) => action)).toEqual([
+      'identity.unlinked',
+      'identity.unlinked',
+    ]);
+  });
+
   it('gives and takes roles, which act from the next access token on', async () => {
     const lan = await someone();
     let { refreshToken } = lan;
@@ -360,6 +399,7 @@ describe('users in the admin API', () => {
       admin.post(`users/${id}/enable`),
       admin.post(`users/${id}/merge`, { other: older.id }),
       admin.delete(`users/${id}/sessions`),
+      admin.delete(`users/${id}/identities/${randomUUID()}?force=true`),
       admin.request('PUT', `users/${id}/roles/support`),
       admin.delete(`users/${id}/roles/support`),
     ];
