@@ -1,0 +1,36 @@
+import { DataSource } from 'typeorm';
+import { iamMigrations } from '../migrations/index.js';
+import { iamEntities } from '../src/iam.entities.js';
+import type { Environment } from './environment.js';
+
+const CONNECT_MS = 10_000;
+
+/** What `migrate` may have to know of the host's own DataSource. */
+export interface MigrationSettings {
+  readonly migrationsTableName?: string;
+}
+
+/** Runs `work` on connections of its own to the host's PostgreSQL, and closes them. */
+export async function withDatabase<T>(
+  environment: Environment,
+  work: (dataSource: DataSource) => Promise<T>,
+  settings: MigrationSettings = {},
+): Promise<T> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url: environment.databaseUrl,
+    entities: iamEntities,
+    migrations: [...iamMigrations],
+    installExtensions: false,
+    applicationName: 'nestjs-wechat-iam',
+    connectTimeoutMS: CONNECT_MS,
+    logging: false,
+    ...settings,
+  });
+  await dataSource.initialize();
+  try {
+    return await work(dataSource);
+  } finally {
+    await dataSource.destroy();
+  }
+}

@@ -1,0 +1,119 @@
+import type { IamOptions } from '../src/iam.options.js';
+import type { ResolvedIamOptions } from '../src/iam.resolved-options.js';
+import { resolveOptions } from '../src/resolve-options.js';
+import { EnvironmentError } from './errors.js';
+
+/** The environment variables of the commands, as the help explains them. */
+export const variables = {
+  DATABASE_URL: 'the PostgreSQL of your application, e.g. postgres://app:…@db.internal:5432/app',
+  IAM_KEYS: 'the option `keys` of IamModule, separated by commas: the first seals (or IAM_KEY with one key)',
+  PUBLIC_URL: 'the option `publicUrl` of IamModule, e.g. https://app.example.com',
+  IAM_PATH: 'the option `path` of IamModule, after your global prefix if any (default iam)',
+  WECHAT_API_URL: 'another WeChat than the real one, e.g. the emulator; also WECHAT_OPEN_URL, WECHAT_MP_URL',
+  LANG: 'zh… for Chinese findings (default English)',
+} as const;
+
+/** A variable that a command may read. */
+export type VariableName = keyof typeof variables;
+
+/** Access tokens live an hour at most, whatever the application has chosen: nothing that a command retires ends before them. */
+const LONGEST_ACCESS_TOKEN = 3_600;
+
+/** What the operator has set; every getter throws an EnvironmentError that names the variable, and never quotes it. */
+export class Environment {
+  constructor(private readonly values: Readonly<Record<string, string | undefined>>) {}
+
+  /** An empty variable counts as unset. */
+  read(name: string): string | undefined {
+    const value = this.values[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  get databaseUrl(): string {
+    const url = this.read('DATABASE_URL');
+    if (url === undefined) throw missing('DATABASE_URL');
+    if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol))
+      throw new EnvironmentError('DATABASE_URL: expected postgres://user:password@host:port/database');
+    return url;
+  }
+
+  /** The module's options, as far as commands need them. */
+  options({ needsPublicUrl }: { readonly needsPublicUrl: boolean }): ResolvedIamOptions {
+    const { keys } = this;
+    const publicUrl = this.read('PUBLIC_URL') ?? (needsPublicUrl ? undefined : 'http://localhost');
+    if (publicUrl === undefined) throw missing('PUBLIC_URL');
+    const options: IamOptions = {
+      publicUrl,
+      keys,
+      clients: [{ id: 'cli', redirectUris: ['http://localhost/'] }],
+      tokens: { accessToken: LONGEST_ACCESS_TOKEN },
+      wechat: this.wechat,
+    };
+    try {
+      return resolveOptions(options, { path: this.read('IAM_PATH') ?? 'iam' });
+    } catch (cause) {
+      throw new EnvironmentError(explain(cause), { cause });
+    }
+  }
+
+  /** Whatever must not be seen in any output: an error of PostgreSQL's driver is not ours to word. */
+  get secrets(): readonly string[] {
+    const url = this.read('DATABASE_URL') ?? '';
+    const password = URL.canParse(url) ? new URL(url).password : '';
+    return [url, password, decode(password), ...this.keysGiven()].filter((text) => text.length > 3);
+  }
+
+  private get keys(): readonly string[] {
+    const keys = this.keysGiven();
+    if (keys.length === 0) throw missing('IAM_KEYS');
+    return keys;
+  }
+
+  private keysGiven(): readonly string[] {
+    const given = this.read('IAM_KEYS') ?? this.read('IAM_KEY') ?? '';
+    return given
+      .split(',')
+      .map((key) => key.trim())
+      .filter((key) => key !== '');
+  }
+
+  /** Whoever names another WeChat may name one on this machine. */
+  private get wechat(): NonNullable<IamOptions['wechat']> {
+    const [api, open, mp] = ['WECHAT_API_URL', 'WECHAT_OPEN_URL', 'WECHAT_MP_URL'].map((name) =>
+      this.read(name),
+    );
+    const endpoints = {
+      ...(api !== undefined && { api }),
+      ...(open !== undefined && { open }),
+      ...(mp !== undefined && { mp }),
+    };
+    return Object.keys(endpoints).length === 0 ? {} : { endpoints, allowLoopback: true };
+  }
+}
+
+function missing(name: 'DATABASE_URL' | 'IAM_KEYS' | 'PUBLIC_URL'): EnvironmentError {
+  return new EnvironmentError(`${name} is not set: expected ${variables[name]}`);
+}
+
+const optionNames: readonly (readonly [RegExp, string])[] = [
+  [/IamModule option `publicUrl`/, 'PUBLIC_URL'],
+  [/IamModule option `keys(\[\d+\])?`/, 'IAM_KEYS'],
+  [/IamModule option `path`/, 'IAM_PATH'],
+  [/^wechat\.endpoints\.(api|open|mp)/, 'WECHAT_$1_URL'],
+];
+
+/** The module's words about its options, with the variable's name instead. */
+function explain(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const [pattern, name] = optionNames.find(([each]) => each.test(message)) ?? [/^/, ''];
+  const named = message.replace(pattern, name);
+  return named.replace(/WECHAT_(api|open|mp)_URL/, (text) => text.toUpperCase());
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,64 @@
+import { SealError } from '../src/crypto/sealer.js';
+import { isDatabaseUnavailable, sqlState } from '../src/database/database-errors.js';
+import { IamError } from '../src/iam.error.js';
+import type { Failure } from './failure.js';
+
+const MIGRATE_FIRST = 'run `nestjs-wechat-iam migrate` first';
+
+/** By SQLSTATE: what an operator can mend. */
+const byState: Readonly<Record<string, Failure>> = {
+  '3F000': missing('The tables are not there'),
+  '42P01': missing('The tables are not there'),
+  '42703': missing('The tables are older than this version'),
+  '28P01': wrongUrl('PostgreSQL refuses the password'),
+  '28000': wrongUrl('PostgreSQL refuses the user'),
+  '3D000': wrongUrl('there is no such database'),
+  '42501': {
+    code: 'database_permission_missing',
+    message:
+      'The database user lacks a right: migrations must create a schema, commands read and write its tables.',
+    exitCode: 1,
+  },
+};
+
+/** What the module, TypeORM or PostgreSQL's driver has thrown. */
+export function describeModuleFailure(error: unknown): Failure {
+  if (error instanceof IamError) return { code: error.code, message: wordsOf(error), exitCode: 1 };
+  if (error instanceof SealError)
+    return {
+      code: 'wrong_key',
+      message: `IAM_KEYS does not open what is stored: ${error.message}`,
+      exitCode: 1,
+    };
+  const known = byState[sqlState(error) ?? ''];
+  if (known !== undefined) return known;
+  if (isDatabaseUnavailable(error)) return unavailable(error);
+  return {
+    code: 'internal_error',
+    message: error instanceof Error ? error.message : String(error),
+    exitCode: 1,
+  };
+}
+
+function wordsOf({ detail, members }: IamError): string {
+  const more = Object.entries(members).map(([name, value]) => `${name}: ${value}`);
+  return more.length === 0 ? detail : `${detail} (${more.join(', ')})`;
+}
+
+/** Node reports a refused connection to several addresses without a message of its own. */
+function unavailable(error: unknown): Failure {
+  const reason = error instanceof Error && error.message !== '' ? error.message : (sqlState(error) ?? '');
+  return {
+    code: 'database_unavailable',
+    message: `PostgreSQL does not answer: ${reason}. Is DATABASE_URL right, and the server up?`,
+    exitCode: 1,
+  };
+}
+
+function missing(what: string): Failure {
+  return { code: 'migrations_pending', message: `${what}: ${MIGRATE_FIRST}.`, exitCode: 1 };
+}
+
+function wrongUrl(what: string): Failure {
+  return { code: 'environment', message: `DATABASE_URL: ${what}`, exitCode: 2 };
+}

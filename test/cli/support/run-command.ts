@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { runCli } from '../../../cli/run-cli.js';
+
+/** What a call of the command line came to. */
+export interface Outcome {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Standard output, read as JSON. */
+  json(): unknown;
+}
+
+/** What a call is given. */
+export interface Given {
+  readonly variables?: Readonly<Record<string, string | undefined>>;
+  /** What stands in standard input; nothing by default. */
+  readonly input?: string;
+}
+
+/** Runs a command in this process, with streams and variables of its own. */
+export async function command(
+  args: readonly string[],
+  { variables = {}, input = '' }: Given = {},
+): Promise<Outcome> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const read = Promise.all([text(stdout), text(stderr)]);
+  const exitCode = await runCli(args, { stdin: Readable.from([input]), stdout, stderr, variables });
+  stdout.end();
+  stderr.end();
+  return toOutcome(exitCode, ...(await read));
+}
+
+/** How a command is started as a process; `NODE_OPTIONS` of the tests stay out. */
+export interface ProcessGiven extends Given {
+  /** More of Node's own arguments. */
+  readonly nodeArguments?: readonly string[];
+}
+
+/** Starts a command in a process of its own, from the TypeScript source. */
+export function spawnCommand(
+  args: readonly string[],
+  { variables = {}, nodeArguments = [] }: ProcessGiven = {},
+) {
+  const node = ['--import', pathOf('../../support/register-typescript.mjs'), ...nodeArguments];
+  const { PATH, HOME } = process.env;
+  return spawn(
+    process.execPath,
+    [...node, '--disable-warning=ExperimentalWarning', pathOf('../../../cli/main.ts'), ...args],
+    { env: { PATH, HOME, ...variables } },
+  );
+}
+
+/** As `command`, in a process of its own. */
+export async function commandProcess(args: readonly string[], given: ProcessGiven = {}): Promise<Outcome> {
+  const child = spawnCommand(args, given);
+  child.stdin.end(given.input ?? '');
+  const ended = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  await ended;
+  return toOutcome(child.exitCode, stdout, stderr);
+}
+
+function toOutcome(exitCode: number | null, stdout: string, stderr: string): Outcome {
+  return { exitCode, stdout, stderr, json: (): unknown => JSON.parse(stdout) };
+}
+
+function pathOf(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
