@@ -3,6 +3,11 @@ import { AdminGuard } from './admin/admin.guard.js';
 import { KeyAdministration } from './admin/key-administration.service.js';
 import { KeysController } from './admin/keys.controller.js';
 import { OwnPermissions } from './admin/own-permissions.service.js';
+import { AdminPermissionsController } from './admin/permissions.controller.js';
+import { ProviderCheck } from './admin/provider-check.service.js';
+import { AdminProvidersController } from './admin/providers.controller.js';
+import { AdminProviders } from './admin/providers.service.js';
+import { WechatCheck } from './admin/wechat-check.service.js';
 import { AdminAuditController } from './admin/audit.controller.js';
 import { AdminAudit } from './admin/audit.service.js';
 import { AdminEventsController } from './admin/events.controller.js';
@@ -66,6 +71,7 @@ import { Requirements } from './http/requirements.service.js';
 import { IamUrls } from './http/iam-urls.service.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
 import { ProviderRows } from './identity-providers/provider-rows.service.js';
+import { StoredProviders } from './identity-providers/stored-providers.service.js';
 import { InboxWorker } from './inbox/inbox-worker.service.js';
 import { Inbox } from './inbox/inbox.service.js';
 import { Reseal } from './keys/reseal.service.js';
@@ -141,6 +147,9 @@ const follow = [
 const webhook = [AuthorizationChanges, EventHandlers, EventIntake, PushTime, Webhook];
 const admin = [AdminGuard, KeyAdministration, OwnPermissions];
 const adminNouns = [
+  AdminProviders,
+  ProviderCheck,
+  WechatCheck,
   AdminUsers,
   AdminUserAccess,
   AdminUserRemoval,
@@ -177,6 +186,7 @@ const state = [
   RateLimits,
   IdentityProviders,
   ProviderRows,
+  StoredProviders,
   Logins,
   Redemption,
   IdentityLinks,
@@ -205,6 +215,8 @@ const mergeSteps: Provider = {
 
 /** Every controller of the module. */
 export const iamControllers = [
+  AdminProvidersController,
+  AdminPermissionsController,
   AdminUsersController,
   AdminUserAccessController,
   AdminSessionsController,

@@ -11,16 +11,15 @@ import { versionSql } from '../database/row-version.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
-import type { IdentityProviderChanges, IdentityProviderInput } from './identity-provider.input.js';
+import {
+  identityProviderInput,
+  type IdentityProviderChanges,
+  type IdentityProviderInput,
+} from './identity-provider.input.js';
 import { isSharedSecret, sharedSecrets, type RotatableSecret } from './provider-rotation.js';
 import { differenceOf, isEmpty } from './row-difference.js';
+import type { StoredProvider } from './stored-providers.service.js';
 import { openSecret, PROVIDER_SECRETS_PURPOSE } from './secret-columns.js';
-
-/** A row as it is stored, secrets sealed, with its version (see `versionSql`). */
-export interface StoredProvider {
-  readonly row: IdentityProviderEntity;
-  readonly version: string;
-}
 
 /** A change of one row. `version` is what it is based on; null for "whatever it is now". */
 export interface ProviderEdit {
@@ -28,6 +27,7 @@ export interface ProviderEdit {
   readonly version: string | null;
 }
 
+const slugs = identityProviderInput.shape.slug;
 const versions = z.array(z.object({ version: z.string() }));
 const inUse = z.object({ identities: z.boolean(), logins: z.boolean(), sessions: z.boolean() });
 
@@ -85,6 +85,7 @@ export class ProviderRows {
   async rotate(edit: ProviderEdit, secret: RotatableSecret, value: string): Promise<StoredProvider> {
     return inTransaction(this.dataSource, async (manager) => {
       const stored = await this.lock(manager, edit);
+      if (isEmpty(differenceOf(stored.row, { [secret]: value }, this.sealer))) return stored;
       const kept = this.keepPrevious(stored.row, secret);
       const { columns } = differenceOf(stored.row, { ...kept, [secret]: value }, this.sealer);
       await manager.update(IdentityProviderEntity, { id: stored.row.id }, columns);
@@ -135,6 +136,7 @@ export class ProviderRows {
     slug: string,
     lock?: 'pessimistic_write',
   ): Promise<StoredProvider> {
+    if (!slugs.safeParse(slug).success) throw new IamError('provider_not_found', 'no slug');
     const query = manager
       .createQueryBuilder(IdentityProviderEntity, 'p')
       .addSelect(versionSql('p'), 'version')

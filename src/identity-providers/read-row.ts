@@ -41,8 +41,13 @@ export function readRow(row: IdentityProviderEntity, sealer: Sealer): IdentityPr
       encodingAesKeys: present([secret('mpEncodingAesKey'), secret('mpEncodingAesKeyPrevious')]),
     },
     qr: { enabled: row.qrEnabled, loginWith: chosen.qr_login_with, confirmation: chosen.qr_confirmation },
-    unionScope: row.unionScope?.trim() === '' ? row.slug : (row.unionScope ?? row.slug),
+    unionScope: unionScopeOf(row),
   });
+}
+
+/** The scope in force: the slug where none is written. */
+export function unionScopeOf({ unionScope, slug }: IdentityProviderEntity): string {
+  return unionScope === null || unionScope.trim() === '' ? slug : unionScope;
 }
 
 function secretOf(row: IdentityProviderEntity, sealer: Sealer, property: SecretProperty): Secret | null {

@@ -43,6 +43,11 @@ export class BaseTokens {
     return fetching;
   }
 
+  /** Asks WeChat whatever is kept: an answer says that WeChat takes the pair and this server's address now. */
+  async confirm(app: WechatApp): Promise<void> {
+    await this.fetch(app);
+  }
+
   /** Forgets a token that WeChat refused; a newer one, fetched by somebody else meanwhile, stays. */
   invalidate(app: WechatApp, token: Secret): void {
     if (this.kept.get(app.appid)?.token === token) this.kept.delete(app.appid);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { type ErrcodeAction, meaningOf } from './errcodes.js';
 
@@ -9,6 +10,8 @@ export interface WechatFailure {
   readonly errcode?: number | undefined;
   /** WeChat's id of the request, with which its support can find it. */
   readonly rid?: string | undefined;
+  /** The address of this server that WeChat does not accept. */
+  readonly refusedAddress?: string | undefined;
 }
 
 /** A call to WeChat that failed, with what to do about it. */
@@ -17,6 +20,7 @@ export class WechatError extends IamError {
   readonly action: ErrcodeAction;
   readonly errcode: number | undefined;
   readonly rid: string | undefined;
+  readonly refusedAddress: string | undefined;
 
   constructor(code: IamErrorCode, reason: string, failure: WechatFailure) {
     const wait = failure.errcode === minuteQuota ? { retryAfterSeconds: 60 } : {};
@@ -30,6 +34,7 @@ export class WechatError extends IamError {
     this.action = failure.action;
     this.errcode = failure.errcode;
     this.rid = failure.rid;
+    this.refusedAddress = failure.refusedAddress;
   }
 }
 
@@ -51,7 +56,14 @@ export function invalidAnswer(endpoint: string, reason: string): WechatError {
 export function errcodeError(endpoint: string, errcode: number, errmsg: unknown): WechatError {
   const { code, action, note } = meaningOf(errcode, endpoint);
   const message = typeof errmsg === 'string' ? errmsg : '';
-  const address = refusedAddressForm.exec(message)?.[1];
-  const reason = `errcode ${errcode}, ${note}${address === undefined ? '' : `: ${address}`}`;
-  return new WechatError(code, reason, { endpoint, action, errcode, rid: ridForm.exec(message)?.[1] });
+  const refusedAddress = findAddress(message);
+  const reason = `errcode ${errcode}, ${note}${refusedAddress === undefined ? '' : `: ${refusedAddress}`}`;
+  const rid = ridForm.exec(message)?.[1];
+  return new WechatError(code, reason, { endpoint, action, errcode, rid, refusedAddress });
+}
+
+/** Nothing but an address is taken over. */
+function findAddress(message: string): string | undefined {
+  const [, text] = refusedAddressForm.exec(message) ?? [];
+  return text !== undefined && isIP(text) !== 0 ? text : undefined;
 }

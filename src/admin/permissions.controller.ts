@@ -1,0 +1,34 @@
+import { Controller, Get, UseFilters, UseGuards, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { z } from 'zod';
+import { json, type Answer } from '../http/answer.js';
+import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
+import { ProblemFilter } from '../http/error.filter.js';
+import { Public } from '../http/public.decorator.js';
+import { adminPermissions } from '../iam.permissions.js';
+import { AdminGuard } from './admin.guard.js';
+
+const permissionList = z.object({ items: z.array(z.object({ name: z.string(), meaning: z.string() })) });
+
+const listed: z.infer<typeof permissionList> = {
+  items: Object.entries(adminPermissions).map(([name, meaning]) => ({ name, meaning })),
+};
+
+/** What the admin API can be allowed to do; a role may name permissions of the host besides. */
+@Public()
+@UseGuards(AdminGuard)
+@UseFilters(ProblemFilter)
+@UseInterceptors(AnswerInterceptor)
+@Controller({ path: 'admin/permissions', version: VERSION_NEUTRAL })
+export class AdminPermissionsController {
+  @Endpoint({
+    summary: 'The permissions of the admin API',
+    permission: 'iam:roles:read',
+    answers: { 200: permissionList },
+    example: { items: listed.items.slice(0, 2) },
+  })
+  @Get()
+  list(): Answer {
+    return json(listed);
+  }
+}

@@ -1,0 +1,61 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { json, type Answer } from '../http/answer.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { ProviderRows } from '../identity-providers/provider-rows.service.js';
+import { StoredProviders } from '../identity-providers/stored-providers.service.js';
+import { RateLimits } from '../rate-limits/rate-limits.service.js';
+import { isError, toCheckItem, type Finding, type FindingKey } from './check-item.js';
+import { checkRow } from './check-row.js';
+import { checkAddresses, checkUnionScope } from './check-surroundings.js';
+import { addressesOf } from './provider-addresses.js';
+import { WechatCheck } from './wechat-check.service.js';
+
+/** Every check asks WeChat, and some of what it asks for is counted there. */
+const CHECKS = { points: 20, seconds: 60 };
+
+const vague: ReadonlySet<FindingKey> = new Set(['not_asked', 'pair_not_refused']);
+
+/** Whether a provider is set up so that people can sign in, and where to mend what is not. */
+@Injectable()
+export class ProviderCheck {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly rows: ProviderRows,
+    private readonly stored: StoredProviders,
+    private readonly wechat: WechatCheck,
+    private readonly limits: RateLimits,
+    private readonly urls: IamUrls,
+  ) {}
+
+  async check(slug: string, { language }: IamRequest): Promise<Answer> {
+    const found = await this.find(slug);
+    const items = found.map((finding) => toCheckItem(finding, language));
+    return json({ ok: !found.some(isError), items }, 200, { Vary: 'Accept-Language' });
+  }
+
+  private async find(slug: string): Promise<Finding[]> {
+    const { row } = await this.rows.get(slug);
+    if (this.options.rateLimits !== 'off') await this.limits.consume('provider-check', row.slug, CHECKS);
+    const opened = this.stored.open(row);
+    const [others, asked] = await Promise.all([
+      this.stored.others(row),
+      opened.provider === null ? [] : this.wechat.ask(opened.provider),
+    ]);
+    const known = [
+      ...checkRow(opened),
+      checkUnionScope(row, others),
+      ...checkAddresses(row, this.options, addressesOf(this.urls, row.slug)),
+    ];
+    return inPlace(known, asked);
+  }
+}
+
+/** What WeChat says of a pair takes the place of what its row says; of a strange appid the row says more than no answer. */
+function inPlace(known: readonly Finding[], asked: readonly Finding[]): Finding[] {
+  const strange = new Set(known.filter(({ key }) => key === 'appid_form').map(({ id }) => id));
+  const answers = asked.filter(({ id, key }) => !(strange.has(id) && vague.has(key)));
+  const answered = new Set(answers.map(({ id }) => id));
+  return [...known.filter(({ id }) => !answered.has(id)), ...answers];
+}
