@@ -47,7 +47,7 @@ const source = {
 };
 
 /** By how much the clock of a replica, which ids are made by, may differ from the database's, which `at` is read from. */
-const CLOCKS_DIFFER_MS = 24 * 60 * 60 * 1000;
+const CLOCKS_DIFFER_MS = 60 * 60 * 1000;
 
 /** The audit log as administrators read it. */
 @Injectable()

@@ -1,5 +1,11 @@
 import pg from 'pg';
 
+/** One round trip. */
+export interface SentStatement {
+  readonly text: string;
+  readonly parameters: readonly unknown[];
+}
+
 /**
  * What has gone to PostgreSQL through the `pg` driver, in order, transaction statements included; each entry is one round trip.
  * Statements marked as background work, which no request waits for, are left out.
@@ -9,6 +15,8 @@ export interface QueryCounter {
   mark(): number;
   /** The texts of the statements sent after the mark. */
   since(mark: number): readonly string[];
+  /** The same with their parameters. */
+  statementsSince(mark: number): readonly SentStatement[];
   /** Ends the counting. */
   stop(): void;
 }
@@ -21,19 +29,21 @@ const textOf = (query: unknown): string => {
 /** Counts every statement of this process, or only those to the database that `url` names. */
 export function countQueries(url?: string): QueryCounter {
   const database = url === undefined ? undefined : new URL(url).pathname.slice(1);
-  const texts: string[] = [];
+  const sent: SentStatement[] = [];
   const original: unknown = Reflect.get(pg.Client.prototype, 'query');
   if (typeof original !== 'function') throw new TypeError('pg.Client has no query method');
   const counting = function (this: pg.Client, ...args: unknown[]): unknown {
     const text = textOf(args[0]);
     const isCounted = database === undefined || this.database === database;
-    if (isCounted && !text.includes('/* background */')) texts.push(text);
+    const parameters: unknown[] = Array.isArray(args[1]) ? args[1] : [];
+    if (isCounted && !text.includes('/* background */')) sent.push({ text, parameters });
     return Reflect.apply(original, this, args);
   };
   Reflect.set(pg.Client.prototype, 'query', counting);
   return {
-    mark: () => texts.length,
-    since: (mark) => texts.slice(mark),
+    mark: () => sent.length,
+    since: (mark) => sent.slice(mark).map(({ text }) => text),
+    statementsSince: (mark) => sent.slice(mark),
     stop: () => {
       if (Reflect.get(pg.Client.prototype, 'query') === counting)
         Reflect.set(pg.Client.prototype, 'query', original);
