@@ -7,6 +7,7 @@ import { Erasure } from '../erasure/erasure.service.js';
 import { empty, json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { SessionCookies } from '../http/session-cookies.service.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { OwnSessions, type ActingSession } from '../sessions/own-sessions.service.js';
 import { takeBackDeletion, wishDeletion } from '../users/deletion-wish.js';
@@ -23,23 +24,25 @@ export class AccountDeletion {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly sessions: OwnSessions,
     private readonly erasure: Erasure,
+    private readonly cookies: SessionCookies,
   ) {}
 
   /** Ends every other session; without a grace the account is gone with the answer. */
-  async wish(user: AuthenticatedUser, { origin }: IamRequest): Promise<Answer> {
+  async wish(user: AuthenticatedUser, request: IamRequest): Promise<Answer> {
     const acting = actingSession(user);
     const day = await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
-      return this.wishOrErase(manager, acting, origin);
+      return this.wishOrErase(manager, acting, request.origin);
     });
-    return day === null ? empty(204) : json({ deletion_at: day.toISOString() });
+    if (day !== null) return json({ deletion_at: day.toISOString() });
+    return { ...empty(204), cookies: this.cookies.clearOf(user.sessionId, request) };
   }
 
   async takeBack(user: AuthenticatedUser, { origin }: IamRequest): Promise<Answer> {
     const acting = actingSession(user);
     await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
-      await takeBackDeletion(manager, [acting.userId], { sessionId: acting.sessionId, origin });
+      await takeBackDeletion(manager, acting.userId, { sessionId: acting.sessionId, origin });
     });
     return empty(204);
   }

@@ -14,11 +14,11 @@ const wishSql = `
 
 const wish = z.object({ deletion_at: z.date(), is_new: z.boolean() });
 
-/** $1 users, $2… audit entry. */
+/** $1 user, $2… audit entry. */
 const takeBackSql = `
   WITH kept AS (
     UPDATE iam.users SET deletion_at = NULL, updated_at = now()
-    WHERE id = ANY($1::uuid[]) AND deletion_at IS NOT NULL
+    WHERE id = $1 AND deletion_at IS NOT NULL
     RETURNING id
   )
   ${auditInsertSql(2, { from: 'kept', userId: 'kept.id' })}`;
@@ -37,12 +37,12 @@ export async function wishDeletion(
   return row.deletion_at;
 }
 
-/** Takes the wishes of these users back, if there are any. */
+/** Takes a user's wish back, if there is one. */
 export async function takeBackDeletion(
   executor: SqlExecutor,
-  userIds: readonly string[],
+  userId: string,
   entry: Pick<AuditEntry, 'origin' | 'sessionId' | 'detail'> = {},
 ): Promise<void> {
   const taken = { ...entry, action: 'user.deletion_cancelled' };
-  await execute(executor, takeBackSql, [userIds, ...auditParameters(taken)]);
+  await execute(executor, takeBackSql, [userId, ...auditParameters(taken)]);
 }

@@ -31,7 +31,8 @@ export async function mergeUsers(
   await moveOwnRows(manager, younger.id, older.id);
   for (const step of steps) await step.onMerge(younger.id, older.id, manager);
   // Nobody wished the joined account away.
-  await takeBackDeletion(manager, [older.id, younger.id], { detail: { reason: 'merged' } });
+  for (const { id } of [older, younger])
+    await takeBackDeletion(manager, id, { detail: { reason: 'merged' } });
   await retire(manager, younger, older);
   await recordAudit(manager, {
     action: 'user.merged',
