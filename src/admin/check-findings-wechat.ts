@@ -80,6 +80,16 @@ export const findingsOfWechat = {
       'Add {address}, and every other address your servers call from, to the IP whitelist; this takes five to ten minutes.',
     ],
   ),
+  ip_refused_unnamed: error(
+    [
+      '微信拒绝了本服务器的地址，但没有说明是哪一个（errcode {errcode}）。',
+      "WeChat refuses this server's address and does not say which it is (errcode {errcode}).",
+    ],
+    [
+      '把服务器的所有出口地址加入 IP 白名单，5 到 10 分钟后生效。',
+      'Add every address your servers call from to the IP whitelist; this takes five to ten minutes.',
+    ],
+  ),
   ip_awaits_admin: error(
     [
       '管理员尚未确认本服务器的地址（errcode {errcode}）。',

@@ -98,13 +98,17 @@ export class WechatCheck {
 function judge(error: unknown, { appid }: WechatApp): Pick<Finding, 'key' | 'facts'> {
   if (!(error instanceof WechatError)) throw error;
   const { errcode, refusedAddress } = error;
-  const facts = { appid, ...(errcode !== undefined && { errcode: String(errcode) }) };
-  if (error.code === 'wechat_ip_not_allowed')
-    return { key: 'ip_refused', facts: { ...facts, address: refusedAddress ?? '?' } };
+  const facts = {
+    appid,
+    ...(errcode !== undefined && { errcode: String(errcode) }),
+    ...(refusedAddress !== undefined && { address: refusedAddress }),
+  };
   return { key: (errcode !== undefined ? byErrcode[errcode] : undefined) ?? byCode(error), facts };
 }
 
-function byCode({ code, errcode }: WechatError): FindingKey {
+function byCode({ code, errcode, refusedAddress }: WechatError): FindingKey {
+  if (code === 'wechat_ip_not_allowed')
+    return refusedAddress === undefined ? 'ip_refused_unnamed' : 'ip_refused';
   if (code === 'wechat_credentials_rejected') return 'pair_rejected';
   if (code === 'wechat_code_invalid') return 'pair_not_refused';
   if (code === 'wechat_quota_exceeded') return 'quota_used_up';
