@@ -4,7 +4,7 @@ import { FakeClock } from '../support/fake-clock.js';
 import { redirectUri, startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
 import { PcBrowser, userAgents, type Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { callbackAfterScan, getWith, redeem } from '../support/sign-in.js';
+import { callbackAfterScan, getWith } from '../support/sign-in.js';
 import { onPc, revoke, type SignedIn } from '../support/signed-in.js';
 
 describe('a signed-in user who links another identity by redirect', () => {
@@ -181,22 +181,6 @@ describe('a signed-in user who links another identity by redirect', () => {
 
     expect(returned(reply)['error']).toBe('access_denied');
     expect(await ownerOf(second)).toBeUndefined();
-  });
-
-  it('never ends in tokens: no verifier fits, whatever somebody makes of the attempt', async () => {
-    const user = await onPc(world, person('丑'));
-    const browser = new PcBrowser();
-    const second = person('丑二');
-    const reply = await browser.visit(await approve(user, browser, second));
-
-    const tokens = await redeem(world.url, { browser, returned: reply, verifier: 'v'.repeat(43) });
-
-    expect(tokens.status).toBe(400);
-    expect(
-      await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.sessions WHERE openid = $1', [
-        second.openid(world.site),
-      ]),
-    ).toBe(0);
   });
 
   it('returns with an error when the person refuses in WeChat', async () => {
