@@ -66,10 +66,14 @@ export class IamUsers {
 
   /** Sets the id under which the host knows a user. @throws IamError `not_found` or `identity_conflict` */
   async setExternalId(id: string, externalId: string): Promise<void> {
-    const change = isUuid(id)
-      ? await this.rows().update({ id, mergedInto: IsNull() }, { externalId }).catch(translateTaken)
-      : null;
-    if (change?.affected !== 1) throw new IamError('not_found', `no user ${id}`);
+    if (!isUuid(id)) throw new IamError('not_found', 'no user has such an id');
+    await inTransaction(this.dataSource, async (manager) => {
+      const rows = manager.getRepository(UserEntity);
+      const change = await rows.update({ id, mergedInto: IsNull() }, { externalId }).catch(translateTaken);
+      if (change.affected !== 1) throw new IamError('not_found', `no user ${id}`);
+      const detail = { changed: ['external_id'] };
+      await recordAudit(manager, { action: 'user.updated', userId: id, detail });
+    });
   }
 
   /**
@@ -120,7 +124,7 @@ export class IamUsers {
       'id' in where && !isUuid(where.id)
         ? null
         : await manager.getRepository(UserEntity).findOne({ where, lock: { mode: 'pessimistic_write' } });
-    if (row === null) throw new IamError('not_found', `no user ${JSON.stringify(where)}`);
+    if (row === null) throw new IamError('not_found', `no user with this ${Object.keys(where).join()}`);
     if (row.mergedInto !== null) return this.getActive(manager, { id: row.mergedInto });
     if (row.status !== 'active') throw new IamError('user_disabled', `user ${row.id} is ${row.status}`);
     return toUser(row);

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { auditParameters, type AuditEntry, type RequestOrigin } from '../audit/record-audit.js';
+import { auditParameters, recordAudit, type AuditEntry, type RequestOrigin } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
@@ -73,10 +73,13 @@ export class Logins {
     return { kind: earlier === null ? 'code_seen_before' : 'claimed_before' };
   }
 
-  /** Claims a code that an app got from WeChat by itself; null when it was seen before. */
+  /** Claims a code that an app got from WeChat by itself; null when it was seen before, which is noted. */
   async claimAppCode(start: LoginStart, wechatCode: string, origin: RequestOrigin): Promise<string | null> {
     const codeHash = sha256(`${start.appid}:${wechatCode}`);
-    return this.insert(start, codeHash, origin);
+    const loginId = await this.insert(start, codeHash, origin);
+    if (loginId === null)
+      await recordAudit(this.dataSource, auditOfLogin(start, origin, 'code_already_used'));
+    return loginId;
   }
 
   /** Claims the state of an attempt that ends without asking WeChat; false when it was claimed before. */

@@ -113,12 +113,13 @@ export class KeyRotation {
       const revoked = keys.find((key) => key.kid === kid);
       if (revoked === undefined) throw new IamError('not_found', 'no signing key with this kid');
       await manager.query(deleteKeySql, [kid]);
-      const next = keys.find(({ state }) => state === 'next');
-      if (revoked.state === 'signing' && next !== undefined)
-        await manager.query(bringForwardSql, [next.kid, 0]);
-      else if (revoked.state === 'signing') await this.insert(manager, fresh, 0);
+      const { state } = revoked;
+      const next = keys.find((key) => key.state === 'next');
+      if (state === 'signing' && next !== undefined) await manager.query(bringForwardSql, [next.kid, 0]);
+      else if (state === 'signing') await this.insert(manager, fresh, 0);
       await manager.query(retireKeysSql, [this.overlapSeconds]);
-      await recordAudit(manager, { action: 'key.revoked', detail: { kid, state: revoked.state } });
+      const replacedBy = state === 'signing' ? (next ?? fresh).kid : null;
+      await recordAudit(manager, { action: 'key.revoked', detail: { kid, state, replacedBy } });
     });
     await this.keys.reload();
   }

@@ -64,5 +64,13 @@ export const endSql = `
 /** $1 user, $2 reason. */
 export const endAllSql = `
   WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id
-  ) SELECT id FROM ended ORDER BY id`;
+    UPDATE iam.sessions SET ended_at = now(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id, user_id
+  ) SELECT id, user_id FROM ended ORDER BY id`;
+
+/** $1 appid, $2 openid, $3 reason. */
+export const endOfIdentitySql = `
+  WITH ended AS (
+    UPDATE iam.sessions SET ended_at = now(), end_reason = $3
+    WHERE appid = $1 AND openid = $2 AND ended_at IS NULL
+    RETURNING id, user_id
+  ) SELECT id, user_id FROM ended ORDER BY id`;

@@ -9,7 +9,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.re
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
 import { SessionCheck } from './session-check.service.js';
-import { endAllSql, endSql, rotateSql, settleReuseSql } from './session-statements.js';
+import { endAllSql, endOfIdentitySql, endSql, rotateSql, settleReuseSql } from './session-statements.js';
 
 /** A session just after its refresh token rotated. */
 export interface RefreshedSession extends AccessTokenClaims {
@@ -35,6 +35,8 @@ const rotated = z.object({
   roles: z.array(z.string()),
 });
 const settled = rotated.extend({ generation: z.number(), verdict: z.enum(['grace', 'reuse', 'dead']) });
+
+const endedRow = z.object({ id: z.string(), user_id: z.string() });
 
 /** Sessions: one row each, whose refresh token rotates in place (RFC 9700 §4.14.2). */
 @Injectable()
@@ -92,28 +94,35 @@ export class Sessions {
 
   /** Ends every live session of a user; the audit log names them. */
   async endAll(manager: EntityManager, userId: string, reason: string): Promise<void> {
-    const ended = await queryRows(manager, z.object({ id: z.string() }), endAllSql, [userId, reason]);
-    if (ended.length === 0) return;
-    for (const { id } of ended) this.check.forget(id);
-    const detail = { reason, sessions: ended.map(({ id }) => id) };
-    await recordAudit(manager, { action: 'session.ended', userId, detail });
+    const ended = await queryRows(manager, endedRow, endAllSql, [userId, reason]);
+    await this.recordEnded(manager, ended, reason);
   }
 
-  /** Ends every live session that was begun through an identity. */
+  /** Ends every live session that was begun through an identity; the audit log names them. */
   async endOfIdentity(
     manager: EntityManager,
     { appid, openid }: { readonly appid: string; readonly openid: string },
     reason: string,
   ): Promise<void> {
-    await manager.query(
-      'UPDATE iam.sessions SET ended_at = now(), end_reason = $3 WHERE appid = $1 AND openid = $2 AND ended_at IS NULL',
-      [appid, openid, reason],
-    );
+    const ended = await queryRows(manager, endedRow, endOfIdentitySql, [appid, openid, reason]);
+    await this.recordEnded(manager, ended, reason);
   }
 
   /** A merge ends the sessions of the user that goes; see `UserMergeStep`. */
   async onMerge(fromUserId: string, _toUserId: string, manager: EntityManager): Promise<void> {
     await this.endAll(manager, fromUserId, 'merged');
+  }
+
+  private async recordEnded(
+    manager: EntityManager,
+    ended: readonly z.infer<typeof endedRow>[],
+    reason: string,
+  ): Promise<void> {
+    for (const { id } of ended) this.check.forget(id);
+    for (const userId of new Set(ended.map(({ user_id }) => user_id))) {
+      const sessions = ended.filter(({ user_id }) => user_id === userId).map(({ id }) => id);
+      await recordAudit(manager, { action: 'session.ended', userId, detail: { reason, sessions } });
+    }
   }
 
   private async settleReuse(

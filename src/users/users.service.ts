@@ -103,12 +103,12 @@ export class Users {
   ): Promise<Resolution> {
     const { identity_user_id: byIdentity, union_user_id: byUnion } = holder;
     if (byIdentity === null || byUnion === null || byIdentity === byUnion) {
-      await linkSubject(manager, subject, options.owner);
+      await join(manager, subject, holder, options.owner);
       return this.recorded(manager, options, options.owner);
     }
     const survivor = await mergeUsers(manager, [byIdentity, byUnion], this.mergeSteps);
     if (survivor === null) return this.refuseMerge(manager, subject, options);
-    await linkSubject(manager, subject, survivor);
+    await join(manager, subject, holder, survivor);
     return this.recorded(manager, options, survivor);
   }
 
@@ -181,6 +181,20 @@ export class Users {
     await options.record(executor, resolution);
     return resolution;
   }
+}
+
+/** Adds to a user what was not known of the subject; the audit log says so. */
+async function join(
+  manager: EntityManager,
+  subject: Subject,
+  holder: SubjectHolder,
+  userId: string,
+): Promise<void> {
+  const { isNew } = await linkSubject(manager, subject, userId);
+  const { provider, appid, openid, unionid } = subject;
+  if (!isNew && (unionid === null || holder.identity_has_union)) return;
+  const action = isNew ? 'identity.linked' : 'identity.unionid_learned';
+  await recordAudit(manager, { action, userId, provider, detail: { appid, openid, unionid } });
 }
 
 function lostEveryRace(cause: unknown): IamError {
