@@ -173,7 +173,7 @@ export interface IamOptions {
    * @default the host of `publicUrl`
    */
   readonly siteName?: string;
-  /** A host class that takes part in sign-up, sign-in and merging; a provider of the host, or made by the module. */
+  /** A host class that takes part in sign-up, sign-in, merging and erasure; a provider of the host, or made by the module. */
   readonly hooks?: Type<IamHooks>;
 }
 
