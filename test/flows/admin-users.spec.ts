@@ -211,9 +211,9 @@ describe('users in the admin API', () => {
     const first = await admin.post(`users/${signedIn.id}/disable`, { reason: 'spam' });
     const again = await admin.post(`users/${signedIn.id}/disable`, { reason: 'again' });
     const refreshed = await refresh(world.url, signedIn.refreshToken);
-    const redeemed = await redeem(world.url, underWay);
     const refused = await returnFromPc(world, lan);
     await admin.post(`users/${signedIn.id}/enable`);
+    const redeemed = await redeem(world.url, underWay);
     const back = await onPc(world, lan);
 
     expect([first.status, again.status]).toEqual([204, 204]);
@@ -278,7 +278,9 @@ describe('users in the admin API', () => {
     expect(forced.status).toBe(204);
     expect((await admin.get(`users/${byQr.id}`)).json()).toMatchObject({ identities: [], live_sessions: 0 });
     expect((await audited(byQr.id)).map(({ action }) => action)).toEqual([
+      'session.ended',
       'identity.unlinked',
+      'session.ended',
       'identity.unlinked',
     ]);
   });
