@@ -9,6 +9,8 @@ export const commonOptions: Readonly<Record<string, OptionSpec>> = {
   help: { summary: 'show this text' },
 };
 
+const TOO_MANY = 'One argument too many: a value stands behind its option, one with spaces in quotes';
+
 /** The arguments of a call, after they were found to be as its command describes them. */
 export class Arguments {
   private constructor(
@@ -45,6 +47,11 @@ export class Arguments {
   /** The values of an option that may be repeated. */
   values(option: string): readonly string[] {
     return this.options.get(option) ?? [];
+  }
+
+  /** The names of the options, in the order in which they were given. */
+  get given(): readonly string[] {
+    return [...this.options.keys()];
   }
 
   has(option: string): boolean {
@@ -94,12 +101,12 @@ function refuseRepeated({ options }: Command, given: ReadonlyMap<string, readonl
       throw new UsageError(`--${name} was given ${length} times`);
 }
 
-function nameParameters({ parameters }: Command, given: readonly string[]): ReadonlyMap<string, string> {
+function nameParameters(
+  { parameters, refuse }: Command,
+  given: readonly string[],
+): ReadonlyMap<string, string> {
   const missing = parameters[given.length];
   if (missing !== undefined) throw new UsageError(`Missing <${missing}>`);
-  if (given.length > parameters.length)
-    throw new UsageError(
-      'One argument too many: a value stands behind its option, one with spaces in quotes',
-    );
+  if (given.length > parameters.length) throw new UsageError(refuse?.(null) ?? TOO_MANY);
   return new Map(parameters.map((parameter, index) => [parameter, given[index] ?? '']));
 }

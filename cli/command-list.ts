@@ -14,6 +14,56 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/migrate.command.js')).migrateCommand,
   },
   {
+    name: 'provider list',
+    summary: 'list the identity providers',
+    load: async () => (await import('./commands/provider-list.command.js')).providerListCommand,
+  },
+  {
+    name: 'provider add',
+    summary: 'create an identity provider',
+    load: async () => (await import('./commands/provider-add.command.js')).providerAddCommand,
+  },
+  {
+    name: 'provider set',
+    summary: 'change an identity provider',
+    load: async () => (await import('./commands/provider-set.command.js')).providerSetCommand,
+  },
+  {
+    name: 'provider check',
+    summary: 'ask WeChat whether one is set up rightly',
+    load: async () => (await import('./commands/provider-check.command.js')).providerCheckCommand,
+  },
+  {
+    name: 'provider rotate',
+    summary: 'replace a secret of one',
+    load: async () => (await import('./commands/provider-rotate.command.js')).providerRotateCommand,
+  },
+  {
+    name: 'user find',
+    summary: 'find users by id, openid, unionid, external id or nickname',
+    load: async () => (await import('./commands/user-find.command.js')).userFindCommand,
+  },
+  {
+    name: 'user roles',
+    summary: 'show, give and take the roles of a user',
+    load: async () => (await import('./commands/user-roles.command.js')).userRolesCommand,
+  },
+  {
+    name: 'keys list',
+    summary: 'show which keys sign and seal',
+    load: async () => (await import('./commands/keys-list.command.js')).keysListCommand,
+  },
+  {
+    name: 'keys rotate',
+    summary: 'make a new key for access tokens',
+    load: async () => (await import('./commands/keys-rotate.command.js')).keysRotateCommand,
+  },
+  {
+    name: 'keys reseal',
+    summary: 'seal everything anew with the first of IAM_KEYS',
+    load: async () => (await import('./commands/keys-reseal.command.js')).keysResealCommand,
+  },
+  {
     name: 'emulator',
     summary: 'start the WeChat platform emulator alone',
     load: async () => (await import('./commands/emulator.command.js')).emulatorCommand,

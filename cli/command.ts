@@ -17,6 +17,8 @@ export interface Result {
   readonly text: string;
   /** It ran, and found something wrong: exit code 1. */
   readonly foundProblems?: boolean;
+  /** It cannot be asked for again: that it did not reach a reader is a failure. */
+  readonly isShownOnce?: boolean;
 }
 
 /** One call of a command, with its arguments checked against its description. */
@@ -42,7 +44,7 @@ export interface Command {
   readonly variables: readonly VariableName[];
   /** Without the program's name. */
   readonly example: string;
-  /** Where options that must not exist are explained: what to say to one by this name, else null. */
-  readonly refuse?: (option: string) => string | null;
+  /** What to say, instead of the usual, to an option that it does not have, or to an argument too many (null). */
+  readonly refuse?: (option: string | null) => string | null;
   run(call: Call): Promise<Result | null>;
 }

@@ -3,7 +3,7 @@ import { Arguments } from './arguments.js';
 import type { Command } from './command.js';
 import { commandList, commandsOf, findCommand } from './command-list.js';
 import { Environment } from './environment.js';
-import { UsageError } from './errors.js';
+import { CommandError, UsageError } from './errors.js';
 import { describeFailure } from './failure.js';
 import { helpText, overviewText } from './help-text.js';
 import { nearestName } from './nearest-name.js';
@@ -22,6 +22,8 @@ const ofTheProcess = (): Surroundings => ({
   stderr: process.stderr,
   variables: process.env,
 });
+
+const LOST = 'Standard output was closed: what was generated is stored and cannot be shown again';
 
 /** Runs the command that the arguments name. Exit code 0: done; 1: it failed or found problems; 2: it was called wrongly. */
 export async function runCli(
@@ -65,7 +67,8 @@ async function run(
     print: (early) => output.result(early),
   });
   if (result === null) return 0;
-  await output.result(result);
+  const isRead = await output.result(result);
+  if (!isRead && result.isShownOnce === true) throw new CommandError('output_lost', LOST);
   return result.foundProblems === true ? 1 : 0;
 }
 

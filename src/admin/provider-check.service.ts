@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { z } from 'zod';
 import { json, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
+import type { Language } from '../http/language.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { ProviderRows } from '../identity-providers/provider-rows.service.js';
@@ -10,6 +12,7 @@ import { isError, toCheckItem, type Finding, type FindingKey } from './check-ite
 import { checkRow } from './check-row.js';
 import { checkAddresses, checkUnionScope } from './check-surroundings.js';
 import { addressesOf } from './provider-addresses.js';
+import type { checkView } from './provider-check.view.js';
 import { WechatCheck } from './wechat-check.service.js';
 
 /** Every check asks WeChat, and some of what it asks for is counted there. */
@@ -30,9 +33,13 @@ export class ProviderCheck {
   ) {}
 
   async check(slug: string, { language }: IamRequest): Promise<Answer> {
+    return json(await this.run(slug, language), 200, { Vary: 'Accept-Language' });
+  }
+
+  /** The check by itself, as the command line shows it. @throws IamError `provider_not_found`, `rate_limited` */
+  async run(slug: string, language: Language): Promise<z.infer<typeof checkView>> {
     const found = await this.find(slug);
-    const items = found.map((finding) => toCheckItem(finding, language));
-    return json({ ok: !found.some(isError), items }, 200, { Vary: 'Accept-Language' });
+    return { ok: !found.some(isError), items: found.map((finding) => toCheckItem(finding, language)) };
   }
 
   private async find(slug: string): Promise<Finding[]> {

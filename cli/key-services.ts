@@ -1,0 +1,57 @@
+import { Injectable, type Provider } from '@nestjs/common';
+import { Reseal } from '../src/keys/reseal.service.js';
+import type { SealingKeyUse } from '../src/keys/sealing-key-use.js';
+import { KeyRotation } from '../src/sessions/key-rotation.service.js';
+import { SigningKeys } from '../src/sessions/signing-keys.service.js';
+import { CommandError } from './errors.js';
+
+/** An application opens its signing keys when it starts, and makes the first one; a command reads them when it needs them. */
+@Injectable()
+class SigningKeysOnDemand extends SigningKeys {
+  override onApplicationBootstrap(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** What the commands about keys are made of. */
+export const keyServices: readonly Provider[] = [
+  { provide: SigningKeys, useClass: SigningKeysOnDemand },
+  KeyRotation,
+  Reseal,
+];
+
+/**
+ * Stops before something is sealed with a key that the application does not have: keys none of which has sealed anything,
+ * where others have, belong to another application. Keys of an empty database cannot be told apart.
+ * @throws CommandError `wrong_key` that names keys by their ids
+ */
+export async function requireOwnKeys(reseal: Reseal): Promise<void> {
+  const uses = await reseal.use();
+  const foreign = uses.filter((use) => isForeign(use));
+  const isKnown = uses.some((use) => use.isConfigured && countOf(use) > 0);
+  if (foreign.length > 0 && !isKnown) throw wrongKeys(uses, foreign);
+}
+
+/** As `requireOwnKeys`, and that every signing key opens: without that the application does not start either. */
+export async function requireSigningKeys(reseal: Reseal): Promise<void> {
+  const uses = await reseal.use();
+  const foreign = uses.filter((use) => isForeign(use) && use.signingKeys > 0);
+  if (foreign.length > 0) throw wrongKeys(uses, foreign);
+}
+
+function isForeign(use: SealingKeyUse): boolean {
+  return use.keyId !== null && !use.isConfigured && countOf(use) > 0;
+}
+
+function countOf({ providerSecrets, signingKeys }: SealingKeyUse): number {
+  return providerSecrets + signingKeys;
+}
+
+function wrongKeys(uses: readonly SealingKeyUse[], foreign: readonly SealingKeyUse[]): CommandError {
+  const idsOf = (some: readonly SealingKeyUse[]) => some.map(({ keyId }) => keyId).join(', ');
+  const given = idsOf(uses.filter(({ isConfigured }) => isConfigured));
+  return new CommandError(
+    'wrong_key',
+    `IAM_KEYS (${given}) are not the keys of this database, which were ${idsOf(foreign)} (first 8 hex digits of the SHA-256): give the option \`keys\` of your application`,
+  );
+}
