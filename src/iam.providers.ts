@@ -8,6 +8,8 @@ import { ProviderCheck } from './admin/provider-check.service.js';
 import { AdminProvidersController } from './admin/providers.controller.js';
 import { AdminProviders } from './admin/providers.service.js';
 import { WechatCheck } from './admin/wechat-check.service.js';
+import { AdminRolesController } from './admin/roles.controller.js';
+import { AdminRoles } from './admin/roles.service.js';
 import { AdminAuditController } from './admin/audit.controller.js';
 import { AdminAudit } from './admin/audit.service.js';
 import { AdminEventsController } from './admin/events.controller.js';
@@ -96,6 +98,7 @@ import { TokenController } from './oauth/token.controller.js';
 import { Token } from './oauth/token.service.js';
 import { RateLimits } from './rate-limits/rate-limits.service.js';
 import { RolePermissions } from './roles/role-permissions.service.js';
+import { Roles } from './roles/roles.service.js';
 import { UserRoles } from './roles/user-roles.service.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { SessionCheck } from './sessions/session-check.service.js';
@@ -150,6 +153,7 @@ const adminNouns = [
   AdminProviders,
   ProviderCheck,
   WechatCheck,
+  AdminRoles,
   AdminUsers,
   AdminUserAccess,
   AdminUserRemoval,
@@ -202,6 +206,7 @@ const state = [
   Reseal,
   UserRoles,
   RolePermissions,
+  Roles,
 ];
 const background = [Clock, HookRunner, AuditDelivery, Erasure, Cleanup];
 
@@ -217,6 +222,7 @@ const mergeSteps: Provider = {
 export const iamControllers = [
   AdminProvidersController,
   AdminPermissionsController,
+  AdminRolesController,
   AdminUsersController,
   AdminUserAccessController,
   AdminSessionsController,

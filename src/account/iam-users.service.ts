@@ -10,6 +10,7 @@ import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { Logins } from '../logins/logins.service.js';
 import { Redemption } from '../logins/redemption.service.js';
+import { defaultRolesSql } from '../roles/default-roles.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { IdentityEntity } from '../users/identity.entity.js';
 import { UserEntity, type UserStatus } from '../users/user.entity.js';
@@ -110,8 +111,8 @@ export class IamUsers {
     const row = await queryRow(
       manager,
       z.object({ id: z.string() }),
-      'INSERT INTO iam.users (id, external_id) VALUES ($1, $2) ON CONFLICT (external_id) DO NOTHING RETURNING id',
-      [uuidv7(), externalId],
+      insertUserSql('ON CONFLICT (external_id) DO NOTHING'),
+      [uuidv7(), externalId, null],
     );
     if (row !== null) await recordAudit(manager, { action: 'user.created', userId: row.id });
   }
@@ -131,22 +132,26 @@ export class IamUsers {
   }
 
   private async insert(manager: EntityManager, user: NewIamUser): Promise<IamUser> {
-    const rows = manager.getRepository(UserEntity);
-    const created = rows.create({
-      id: uuidv7(),
-      externalId: user.externalId ?? null,
-      nickname: user.nickname ?? null,
-      status: 'active',
-    });
-    const saved = await rows.save(created).catch(translateTaken);
-    await recordAudit(manager, { action: 'user.created', userId: saved.id });
-    return toUser(saved);
+    const id = uuidv7();
+    await manager
+      .query(insertUserSql(), [id, user.externalId ?? null, user.nickname ?? null])
+      .catch(translateTaken);
+    await recordAudit(manager, { action: 'user.created', userId: id });
+    return toUser(await manager.getRepository(UserEntity).findOneByOrFail({ id }));
   }
 
   private rows() {
     return this.dataSource.getRepository(UserEntity);
   }
 }
+
+/** $1 id, $2 external id, $3 nickname; the default roles in the same statement. */
+const insertUserSql = (onConflict = '') => `
+  WITH new_user AS (
+    INSERT INTO iam.users (id, external_id, nickname) VALUES ($1, $2, $3) ${onConflict} RETURNING id
+  ), new_roles AS (${defaultRolesSql('new_user.id', 'new_user')}
+  )
+  SELECT id FROM new_user`;
 
 function translateTaken(cause: unknown): never {
   if (isUniqueViolation(cause))

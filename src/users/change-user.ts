@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { recordAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { IamError } from '../iam.error.js';
+import { defaultRolesSql } from '../roles/default-roles.js';
 
 /** What an administrator may write of a user; what is undefined stays. */
 export interface UserChanges {
@@ -10,10 +11,12 @@ export interface UserChanges {
   readonly externalId?: string | null | undefined;
 }
 
-/** Creates a user without any identity. @throws IamError `already_exists` when the external id is taken */
+/** Creates a user without any identity, with the default roles. @throws IamError `already_exists` when the external id is taken */
 export async function createUser(manager: EntityManager, user: UserChanges): Promise<string> {
   const id = uuidv7();
-  const sql = 'INSERT INTO iam.users (id, nickname, external_id) VALUES ($1, $2, $3)';
+  const sql = `WITH new_user AS (
+      INSERT INTO iam.users (id, nickname, external_id) VALUES ($1, $2, $3) RETURNING id
+    ) ${defaultRolesSql('new_user.id', 'new_user')}`;
   await manager.query(sql, [id, user.nickname ?? null, user.externalId ?? null]).catch(explainTaken);
   await recordAudit(manager, { action: 'user.created', userId: id });
   return id;

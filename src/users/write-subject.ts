@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { defaultRolesSql } from '../roles/default-roles.js';
 import type { Subject } from './subject.js';
 
 /** Another transaction won a unique constraint: start over and find its result. */
@@ -38,6 +39,7 @@ const profileReadAt = `CASE WHEN $9 THEN now() END`;
 const createSql = `
   WITH new_user AS (
     INSERT INTO iam.users (id, external_id, nickname, avatar_url) VALUES ($1, $10, $11, $12)
+  ), new_roles AS (${defaultRolesSql('$1::uuid')}
   ), new_union AS (
     INSERT INTO iam.unions (union_scope, unionid, user_id) SELECT $6, $7::text, $1 WHERE $7::text IS NOT NULL
     ON CONFLICT DO NOTHING RETURNING 1

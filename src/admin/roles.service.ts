@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import { empty, json, type Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { parseInput } from '../http/parse-input.js';
+import { IamError } from '../iam.error.js';
+import { Roles, type Role, type RoleChanges } from '../roles/roles.service.js';
+import { readIfMatch, toEtag } from './etag.js';
+import { OwnPermissions } from './own-permissions.service.js';
+import { readCursor, toPage } from './page.js';
+import { parseBody } from './parse-body.js';
+import { isPlain } from './plain-text.js';
+import { createRoleBody, roleQuery, updateRoleBody } from './roles.requests.js';
+import { toRoleView } from './roles.view.js';
+
+/** A role in a path, and who asks. */
+export interface RoleRequest {
+  readonly name: string;
+  readonly request: IamRequest;
+  readonly admin: AuthenticatedUser | undefined;
+}
+
+/** A role written in SQL may have any name. */
+const anyName = /^[^\0]+$/;
+
+/** Roles for administrators, who hand out no more than they hold themselves. */
+@Injectable()
+export class AdminRoles {
+  constructor(
+    private readonly roles: Roles,
+    private readonly own: OwnPermissions,
+    private readonly urls: IamUrls,
+  ) {}
+
+  async list(request: IamRequest): Promise<Answer> {
+    const { limit, cursor, q: prefix } = parseInput(roleQuery, request.query);
+    const rows = await this.roles.list({ after: readCursor(cursor, anyName), limit: limit + 1, prefix });
+    return json(toPage(rows, { limit }, { keyOf: ({ name }) => name, toItem: toRoleView }));
+  }
+
+  async get(name: string): Promise<Answer> {
+    return answer(await this.find(name));
+  }
+
+  async create(request: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+    const { name, ...role } = parseBody(createRoleBody, request.body);
+    await this.own.requireAll(admin, role.permissions ?? []);
+    const created = await this.roles.create(name, role);
+    const location = this.urls.endpoint(`admin/roles/${name}`);
+    return json(toRoleView(created), 201, { ETag: toEtag(created.version), Location: location });
+  }
+
+  /** Based on what was judged, also with `If-Match: *`. */
+  async update({ name, request, admin }: RoleRequest): Promise<Answer> {
+    const version = readIfMatch(request.ifMatch);
+    const changes = parseBody(updateRoleBody, request.body);
+    const role = await this.find(name);
+    await this.own.requireAll(admin, handedOut(role, changes));
+    return answer(await this.roles.change({ name, version: version ?? role.version }, changes));
+  }
+
+  async remove(name: string, request: IamRequest): Promise<Answer> {
+    const version = readIfMatch(request.ifMatch);
+    await this.find(name);
+    await this.roles.remove({ name, version });
+    return empty(204);
+  }
+
+  private async find(name: string): Promise<Role> {
+    if (!isPlain(name)) throw new IamError('not_found', 'no such role');
+    return this.roles.get(name);
+  }
+}
+
+/** What somebody gets by a change: new permissions, or all of a role that becomes everybody's. */
+function handedOut(
+  role: Role,
+  { permissions = role.permissions, is_default = role.is_default }: RoleChanges,
+) {
+  if (is_default && !role.is_default) return permissions;
+  return permissions.filter((permission) => !role.permissions.includes(permission));
+}
+
+function answer(role: Role): Answer {
+  const view = toRoleView(role);
+  return json(view, 200, { ETag: view.etag });
+}

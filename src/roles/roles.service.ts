@@ -1,0 +1,150 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { recordAudit } from '../audit/record-audit.js';
+import { isUniqueViolation } from '../database/database-errors.js';
+import { inTransaction } from '../database/in-transaction.js';
+import { queryRow, queryRows } from '../database/query-rows.js';
+import { versionSql } from '../database/row-version.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IamError } from '../iam.error.js';
+import { RolePermissions } from './role-permissions.service.js';
+
+const roleRow = z.object({
+  name: z.string(),
+  description: z.string(),
+  permissions: z.array(z.string()),
+  is_default: z.boolean(),
+  created_at: z.date(),
+  version: z.string(),
+});
+
+/** A role with its version (see `versionSql`). */
+export type Role = z.infer<typeof roleRow>;
+
+/** What may be changed of a role; what is undefined stays. */
+export interface RoleChanges {
+  readonly description?: string | undefined;
+  readonly permissions?: readonly string[] | undefined;
+  readonly is_default?: boolean | undefined;
+}
+
+/** `version` is what a change is based on; null for "whatever it is now". */
+export interface RoleEdit {
+  readonly name: string;
+  readonly version: string | null;
+}
+
+const columns = `name, description, permissions, is_default, created_at, ${versionSql('r')} AS version`;
+
+/** The roles: written by administrators, each change with its audit entry in one transaction. */
+@Injectable()
+export class Roles {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly permissions: RolePermissions,
+  ) {}
+
+  /** At most `limit` roles by name, after `after`, whose name begins with `prefix`. */
+  async list({ after, prefix, limit }: RoleList): Promise<Role[]> {
+    const sql = `SELECT ${columns} FROM iam.roles r
+      WHERE ($1::text IS NULL OR name > $1) AND starts_with(name, $2) ORDER BY name LIMIT $3`;
+    return queryRows(this.dataSource, roleRow, sql, [after, prefix ?? '', limit]);
+  }
+
+  /** @throws IamError `not_found` */
+  async get(name: string): Promise<Role> {
+    return read(this.dataSource.manager, name);
+  }
+
+  /** @throws IamError `already_exists` */
+  async create(
+    name: string,
+    { description = '', permissions = [], is_default = false }: RoleChanges,
+  ): Promise<Role> {
+    return this.writing(async (manager) => {
+      const sql =
+        'INSERT INTO iam.roles (name, description, permissions, is_default) VALUES ($1, $2, $3, $4)';
+      await manager
+        .query(sql, [name, description, permissions, is_default])
+        .catch((cause: unknown) => refuseTaken(name, cause));
+      await recordAudit(manager, {
+        action: 'role.created',
+        detail: { role: name, description, permissions, is_default },
+      });
+      return read(manager, name);
+    });
+  }
+
+  /** Changes what is given; no entry is written when nothing changes. @throws IamError `not_found`, `precondition_failed` */
+  async change(edit: RoleEdit, changes: RoleChanges): Promise<Role> {
+    return this.writing(async (manager) => {
+      const role = await lock(manager, edit);
+      const changed = differences(role, changes);
+      if (Object.keys(changed).length === 0) return role;
+      const sql = `UPDATE iam.roles SET description = $2, permissions = $3, is_default = $4 WHERE name = $1`;
+      const { description = role.description, permissions = role.permissions } = changes;
+      await manager.query(sql, [role.name, description, permissions, changes.is_default ?? role.is_default]);
+      await recordAudit(manager, { action: 'role.updated', detail: { role: role.name, changed } });
+      return read(manager, role.name);
+    });
+  }
+
+  /** @throws IamError `not_found`, `precondition_failed`, or `in_use` while a user holds it */
+  async remove(edit: RoleEdit): Promise<void> {
+    await this.writing(async (manager) => {
+      const { name, permissions } = await lock(manager, edit);
+      const sql = 'SELECT EXISTS (SELECT FROM iam.user_roles WHERE role = $1) AS held';
+      const use = await queryRow(manager, z.object({ held: z.boolean() }), sql, [name]);
+      if (use?.held === true) throw new IamError('in_use', `users hold the role "${name}"`);
+      await manager.query('DELETE FROM iam.roles WHERE name = $1', [name]);
+      await recordAudit(manager, { action: 'role.deleted', detail: { role: name, permissions } });
+    });
+  }
+
+  /** Forgets also after a failure: whether a commit happened may be unknown. */
+  private async writing<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return inTransaction(this.dataSource, work).finally(() => this.permissions.forget());
+  }
+}
+
+/** Which roles are listed. */
+export interface RoleList {
+  readonly after: string | null;
+  readonly prefix?: string | undefined;
+  readonly limit: number;
+}
+
+async function lock(manager: EntityManager, { name, version }: RoleEdit): Promise<Role> {
+  const role = await read(manager, name, 'FOR UPDATE');
+  if (version !== null && version !== role.version)
+    throw new IamError('precondition_failed', `role "${name}" has changed since version ${version}`);
+  return role;
+}
+
+async function read(manager: EntityManager, name: string, locking: '' | 'FOR UPDATE' = ''): Promise<Role> {
+  const sql = `SELECT ${columns} FROM iam.roles r WHERE name = $1 ${locking}`;
+  const role = await queryRow(manager, roleRow, sql, [name]);
+  if (role === null) throw new IamError('not_found', `no role "${name}"`);
+  return role;
+}
+
+function differences(role: Role, changes: RoleChanges): Record<string, { from: unknown; to: unknown }> {
+  const { description, permissions, is_default } = role;
+  const isNew = ([column, to]: [string, unknown]) =>
+    to !== undefined && JSON.stringify(to) !== JSON.stringify(before.get(column));
+  const before = new Map<string, unknown>(Object.entries({ description, permissions, is_default }));
+  return Object.fromEntries(
+    Object.entries(changes)
+      .filter(isNew)
+      .map(([column, to]): [string, { from: unknown; to: unknown }] => [
+        column,
+        { from: before.get(column), to },
+      ]),
+  );
+}
+
+function refuseTaken(name: string, cause: unknown): never {
+  if (isUniqueViolation(cause)) throw new IamError('already_exists', `there is a role "${name}"`, { cause });
+  throw cause;
+}
