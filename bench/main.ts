@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { adminListsGroup } from './admin-lists/admin-lists.group.js';
 import { readArguments } from './arguments.js';
 import { Belongings, Interrupted } from './belongings.js';
 import { openDatabaseServer } from './database-server.js';
@@ -11,7 +12,7 @@ import { printTable } from './print-table.js';
 import { signInGroup } from './sign-in/sign-in.group.js';
 import { startCostGroup } from './start-cost/start-cost.group.js';
 
-const groups: readonly Group[] = [signInGroup, followGroup, startCostGroup];
+const groups: readonly Group[] = [signInGroup, followGroup, adminListsGroup, startCostGroup];
 const outputFile = fileURLToPath(new URL('../../bench/output.json', import.meta.url));
 
 const say = (text: string) => process.stderr.write(`${text}\n`);

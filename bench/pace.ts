@@ -19,6 +19,8 @@ export interface Pace {
   readonly idleSeconds: number;
   /** Processes started of each kind. */
   readonly starts: number;
+  /** Users among whom administrators look for some. */
+  readonly users: number;
 }
 
 /** Some minutes. */
@@ -33,6 +35,7 @@ export const fullPace: Pace = {
   scanPauseMs: 50,
   idleSeconds: 16,
   starts: 9,
+  users: 1_000_000,
 };
 
 /** Half a minute; the numbers are noisy. */
@@ -47,4 +50,5 @@ export const quickPace: Pace = {
   scanPauseMs: 50,
   idleSeconds: 1,
   starts: 1,
+  users: 10_000,
 };

@@ -13,6 +13,7 @@ export interface World {
   readonly site: WebsiteApp;
   readonly oa: OfficialAccount;
   readonly replica: Replica;
+  readonly databaseUrl: string;
   /** Another process on the same database. */
   startAnother(): Promise<Replica>;
   /** Where the replica believes to be; nobody ever connects to it. */
@@ -59,5 +60,5 @@ export async function openWorld(
   };
   const replica = await Replica.start(belongings, { ...settings, provider: row });
   const startAnother = () => Replica.start(belongings, { ...settings, provider: null });
-  return { wechat, site, oa, replica, startAnother, publicUrl, agent };
+  return { wechat, site, oa, replica, databaseUrl, startAnother, publicUrl, agent };
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What runs SQL: a client, a pool or a `DataSource`. */
 export interface SqlRunner {
   query(sql: string): Promise<unknown>;
@@ -8,6 +10,17 @@ const ROW_EVERY_MS = 30_000;
 
 /** When row `g` of a table was made. */
 export const timeOfRow = (g: number): Date => new Date(FIRST_ROW_AT + g * ROW_EVERY_MS);
+
+/** The id of user `g`. */
+export function userIdOf(g: number): string {
+  const hex = timeOfRow(g).getTime().toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8${g.toString(16).padStart(15, '0').replace(/^.{3}/, '$&-')}`;
+}
+
+/** The openid by which user `g` signs in on a PC. */
+export function openidOf(g: number): string {
+  return `o6_bmj${createHash('md5').update(String(g)).digest('hex')}`;
+}
 
 /** A uuid of version 7 as row `g` of a table has it; `kind` keeps tables apart. */
 const idOf = (kind: number, g = 'g'): string =>

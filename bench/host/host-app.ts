@@ -40,6 +40,9 @@ const quiet: Pick<NestApplicationOptions, 'logger'> = { logger: ['error', 'fatal
 /** The one redirect URI of the client `web`. */
 export const redirectUriOf = (publicUrl: string): string => `${publicUrl}/signed-in`;
 
+/** Opens the admin API. */
+export const adminToken = 'the-admin-token-of-the-benchmarks-0123456789';
+
 /** A host as a user would write it, with one route behind the guard and one in front of it. */
 export async function createHostApp(settings: ReplicaSettings): Promise<INestApplication> {
   const { databaseUrl, endpoints, publicUrl, key, provider } = settings;
@@ -59,6 +62,7 @@ export async function createHostApp(settings: ReplicaSettings): Promise<INestApp
         clients: [{ id: 'web', redirectUris: [redirectUriOf(publicUrl)] }],
         wechat: { endpoints, allowLoopback: true },
         rateLimits: 'off',
+        admin: { token: adminToken },
       }),
     ],
     controllers: [RoutesController],
