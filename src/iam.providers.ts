@@ -70,6 +70,8 @@ import { OAuthErrorFilter, ProblemFilter } from './http/error.filter.js';
 import { Authentication } from './http/authentication.service.js';
 import { IamGuard } from './http/iam.guard.js';
 import { Requirements } from './http/requirements.service.js';
+import { SessionCookies } from './http/session-cookies.service.js';
+import { TrustedOrigins } from './http/trusted-origins.service.js';
 import { IamUrls } from './http/iam-urls.service.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
 import { ProviderRows } from './identity-providers/provider-rows.service.js';
@@ -94,6 +96,7 @@ import { Metadata } from './oauth/metadata.service.js';
 import { OAuthController } from './oauth/oauth.controller.js';
 import { ProviderList } from './oauth/provider-list.service.js';
 import { Revocation } from './oauth/revocation.service.js';
+import { TokenAnswers } from './oauth/token-answers.service.js';
 import { TokenController } from './oauth/token.controller.js';
 import { Token } from './oauth/token.service.js';
 import { RateLimits } from './rate-limits/rate-limits.service.js';
@@ -127,6 +130,7 @@ const edges = [
   Authorize,
   Callback,
   LinkStart,
+  TokenAnswers,
   Token,
   Revocation,
   Metadata,
@@ -175,6 +179,8 @@ const shared = [
   IamGuard,
   Cors,
   FrontDoor,
+  SessionCookies,
+  TrustedOrigins,
   EarlyBody,
   WechatApi,
   WechatGateway,

@@ -7,6 +7,7 @@ import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { describeAgent } from '../http/describe-agent.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { Language } from '../http/language.js';
+import { SessionCookies } from '../http/session-cookies.service.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { OwnSessions, type OwnSession } from '../sessions/own-sessions.service.js';
 import { actingSession } from './acting-session.js';
@@ -36,6 +37,7 @@ export class MySessions {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly sessions: OwnSessions,
+    private readonly cookies: SessionCookies,
   ) {}
 
   async list(user: AuthenticatedUser, { language }: IamRequest): Promise<Answer> {
@@ -43,9 +45,9 @@ export class MySessions {
     return json({ items: sessions.map((session) => toView(session, user, language)) });
   }
 
-  async end(id: string, user: AuthenticatedUser, { origin }: IamRequest): Promise<Answer> {
-    await this.sessions.end(id, actingSession(user), origin);
-    return empty(204);
+  async end(id: string, user: AuthenticatedUser, request: IamRequest): Promise<Answer> {
+    await this.sessions.end(id, actingSession(user), request.origin);
+    return { ...empty(204), cookies: this.cookies.clearOf(id, request) };
   }
 
   async endOthers(user: AuthenticatedUser): Promise<Answer> {

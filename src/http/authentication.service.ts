@@ -2,10 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { setActor } from '../request-context.js';
-import { AccessTokens } from '../sessions/access-tokens.service.js';
+import { AccessTokens, type AccessTokenClaims } from '../sessions/access-tokens.service.js';
 import { SessionCheck } from '../sessions/session-check.service.js';
 import { setAuthenticatedUser, type AuthenticatedUser } from './authenticated-user.js';
 import { readRequest, type IamRequest } from './iam-request.js';
+import { SessionCookies } from './session-cookies.service.js';
+import { TrustedOrigins } from './trusted-origins.service.js';
 
 /** Who makes a request: the one place where a request's token is found and believed. */
 @Injectable()
@@ -13,12 +15,19 @@ export class Authentication {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly tokens: AccessTokens,
+    private readonly cookies: SessionCookies,
+    private readonly origins: TrustedOrigins,
     private readonly sessions: SessionCheck,
   ) {}
 
-  /** @throws IamError `authentication_required` or `invalid_token` */
+  /** The request headers that say who asks, as far as caches do not know by themselves (RFC 9111 §3.5). */
+  get variesBy(): readonly string[] {
+    return this.cookies.clientIds.length === 0 ? [] : ['Authorization', 'Cookie'];
+  }
+
+  /** @throws IamError `authentication_required`, `invalid_token` or `origin_forbidden` */
   async authenticate(request: object): Promise<AuthenticatedUser> {
-    const claims = await this.tokens.verify(bearerToken(readRequest(request)));
+    const claims = await this.verify(readRequest(request));
     const confirmed = this.options.sessionCheck === 'always' ? await this.sessions.confirm(claims) : claims;
     const { userId: id, ...session } = confirmed;
     const user: AuthenticatedUser = { id, ...session };
@@ -26,10 +35,27 @@ export class Authentication {
     setAuthenticatedUser(request, user);
     return user;
   }
+
+  /** A bearer token counts alone, also when it is worth nothing; cookies, which come by themselves, count where trusted. */
+  private async verify(request: IamRequest): Promise<AccessTokenClaims> {
+    if (isBearer(request)) return this.tokens.verify(bearerToken(request));
+    const token = this.cookies.findAccessToken(request);
+    if (token === null) throw new IamError('authentication_required', 'neither bearer token nor cookie');
+    const claims = await this.tokens.verify(token);
+    if (!this.cookies.clientIds.includes(claims.clientId))
+      throw new IamError('invalid_token', `the token of client "${claims.clientId}" came as a cookie`);
+    this.origins.checkWrite(request);
+    return claims;
+  }
+}
+
+/** Another scheme is not ours: a proxy before the application may ask for one. */
+function isBearer({ authorization }: IamRequest): boolean {
+  return /^Bearer(\s|$)/i.test(authorization ?? '');
 }
 
 /** RFC 6750 §2.1. @throws IamError `authentication_required` */
-export function bearerToken(request: IamRequest): string {
+function bearerToken(request: IamRequest): string {
   const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(request.authorization ?? '') ?? [];
   if (token === undefined) throw new IamError('authentication_required', 'no bearer token');
   return token;

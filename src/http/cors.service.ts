@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { Exchange } from './exchange.js';
-import { addVary, overruleHeaders } from './overrule-headers.js';
+import { mergeVary } from './merge-vary.js';
+import { overruleHeaders } from './overrule-headers.js';
 
 /** The first part of the endpoints that scripts call; the others are for navigations, for WeChat and for our own pages. */
 const forScripts: ReadonlySet<string> = new Set([
@@ -75,7 +76,7 @@ function replaceCors(
   for (const name of response.getHeaderNames())
     if (name.startsWith('access-control-')) response.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  addVary(response, vary);
+  response.setHeader('Vary', mergeVary(response.getHeader('Vary'), vary));
 }
 
 /** https://fetch.spec.whatwg.org/#cors-preflight-request */

@@ -1,4 +1,4 @@
-import { errorCatalogue, type IamError } from '../iam.error.js';
+import { errorCatalogue, type IamError, type IamErrorCode } from '../iam.error.js';
 import { errorTexts } from '../iam.error-texts.js';
 import { json, type Answer } from './answer.js';
 import { errorPage } from './error-page.js';
@@ -29,12 +29,18 @@ export function problem(error: IamError, language: Language, correlationId: stri
   );
 }
 
-/** The body of RFC 6749 §5.2: 400 for what the client did, 401 for the client itself, the catalogue's status above that. */
+/** RFC 6749 §5.2: 400 for what the client did, 401 for the client itself; what never came to that keeps its own status. */
+export function oauthStatus(code: IamErrorCode): number {
+  const { status } = errorCatalogue[code];
+  const isKept = status >= 500 || [401, 413, 429].includes(status) || code === 'origin_forbidden';
+  return isKept ? status : 400;
+}
+
+/** The body of RFC 6749 §5.2. */
 export function oauthError(error: IamError): Answer {
-  const { status, oauth } = errorCatalogue[error.code];
+  const { oauth } = errorCatalogue[error.code];
   const body = { error: oauth, error_description: errorTexts[error.code].en, ...error.members };
-  const kept = status >= 500 || [401, 413, 429].includes(status);
-  return json(body, kept ? status : 400, errorHeaders(error));
+  return json(body, oauthStatus(error.code), errorHeaders(error));
 }
 
 /** For a navigation a small page, for a script problem+json. */

@@ -3,24 +3,33 @@ import { parse as parseCookies } from 'cookie';
 import type { RequestOrigin } from '../audit/record-audit.js';
 import { classifyBrowser, type Browser } from '../wechat/browser.js';
 import { preferredLanguage, type Language } from './language.js';
-import { parsedBody, rawBody } from './request-body.js';
+import { bodyType, parsedBody, rawBody } from './request-body.js';
 
 /** A parameter given once, or several times, which the OAuth endpoints refuse (RFC 6749 §3.1). */
 export type Parameters = Readonly<Record<string, string | string[]>>;
 
 /** What an edge reads of a request, the same on Express and Fastify. */
 export interface IamRequest {
+  /** In upper case. */
+  readonly method: string;
   readonly path: string;
   readonly query: Parameters;
   readonly body: unknown;
   /** The bytes of the body; null where there is none or a parser of the host came first. */
   readonly rawBody: Buffer | null;
+  /** The `Content-Type` of the body. */
+  readonly contentType: string | undefined;
+  /** The first value of each name. */
   readonly cookies: Readonly<Record<string, string | undefined>>;
+  /** The `Cookie` header, where a name may stand twice. */
+  readonly cookieHeader: string;
   readonly authorization: string | undefined;
   /** The `If-Match` header. */
   readonly ifMatch: string | undefined;
   /** The `Origin` header. */
   readonly requestOrigin: string | undefined;
+  /** The `Sec-Fetch-Site` header. */
+  readonly fetchSite: string | undefined;
   readonly browser: Browser;
   readonly language: Language;
   /** A person navigates here, rather than a script. */
@@ -32,18 +41,22 @@ const MAX_USER_AGENT = 512;
 
 /** Reads an Express or Fastify request. */
 export function readRequest(request: unknown): IamRequest {
-  const { headers, url, ip, raw } = requestParts(request);
+  const { method, headers, url, ip, raw } = requestParts(request);
   const { path, query } = splitTarget(url);
   const userAgent = headers['user-agent'];
   return {
+    method,
     path,
     query: collectParameters(new URLSearchParams(query)),
     body: parsedBody(request, raw),
     rawBody: rawBody(request, raw),
+    contentType: bodyType(raw) ?? headers['content-type'],
     cookies: parseCookies(headers.cookie ?? ''),
+    cookieHeader: headers.cookie ?? '',
     authorization: headers.authorization,
     ifMatch: headers['if-match'],
     requestOrigin: headers.origin,
+    fetchSite: fetchSiteOf(headers),
     browser: classifyBrowser(userAgent),
     language: preferredLanguage(headers['accept-language']),
     wantsPage: (headers.accept ?? '').includes('text/html'),
@@ -75,7 +88,13 @@ function splitTarget(target: string): { readonly path: string; readonly query: s
   return { path, query };
 }
 
+/** Of a header that came twice, nothing can be believed. */
+function fetchSiteOf({ 'sec-fetch-site': site }: IncomingMessage['headers']): string | undefined {
+  return typeof site === 'string' ? site : undefined;
+}
+
 interface RequestParts {
+  readonly method: string;
   readonly headers: IncomingMessage['headers'];
   readonly url: string;
   readonly ip: string | undefined;
@@ -86,6 +105,7 @@ interface RequestParts {
 function requestParts(request: unknown): RequestParts {
   if (!isHttpRequest(request)) throw new TypeError('expected a request of Express or Fastify');
   return {
+    method: request.method?.toUpperCase() ?? '',
     headers: request.headers,
     url: request.originalUrl ?? request.url,
     ip: request.ip,
@@ -94,6 +114,7 @@ function requestParts(request: unknown): RequestParts {
 }
 
 interface HttpRequest {
+  readonly method?: string;
   readonly headers: IncomingMessage['headers'];
   readonly url: string;
   readonly originalUrl?: string;

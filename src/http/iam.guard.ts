@@ -4,11 +4,12 @@ import { errorCatalogue, type IamError } from '../iam.error.js';
 import { Authentication } from './authentication.service.js';
 import { errorHeaders, problemBody } from './error-answers.js';
 import { readRequest } from './iam-request.js';
+import { mergeVary } from './merge-vary.js';
 import { IS_PUBLIC } from './public.decorator.js';
 import { Requirements } from './requirements.service.js';
 import { toIamError } from './to-iam-error.js';
 
-/** Admits who is signed in (RFC 6750 §2.1), with the roles and permissions required: no query per request. */
+/** Admits who is signed in, by bearer token (RFC 6750 §2.1) or cookie, with the roles and permissions required. */
 @Injectable()
 export class IamGuard implements CanActivate {
   constructor(
@@ -24,12 +25,22 @@ export class IamGuard implements CanActivate {
     if (this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, targets) === true) return true;
     if (context.getType() !== 'http') return false;
     const http = context.switchToHttp();
+    this.tellCaches(http.getResponse());
     try {
       await this.requirements.check(targets, await this.authentication.authenticate(http.getRequest()));
       return true;
     } catch (thrown) {
       throw this.refusal(toIamError(thrown), http.getRequest(), http.getResponse());
     }
+  }
+
+  /** Where cookies say who asks, a cache between may not answer everybody alike. */
+  private tellCaches(response: unknown): void {
+    const { variesBy } = this.authentication;
+    if (variesBy.length === 0) return;
+    const { httpAdapter } = this.adapterHost;
+    const present: unknown = httpAdapter.getHeader(response, 'Vary');
+    httpAdapter.setHeader(response, 'Vary', mergeVary(present, variesBy));
   }
 
   /** An HttpException, because on the host's routes the host's own filters answer. */

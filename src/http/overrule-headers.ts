@@ -22,14 +22,6 @@ export function overruleHeaders(
   });
 }
 
-/** Names in `Vary`, each once, beside those that are there. */
-export function addVary(response: ServerResponse, names: readonly string[]): void {
-  const present = [response.getHeader('Vary') ?? []].flat().join(',').split(',');
-  const all = [...present, ...names].map((name) => name.trim()).filter((name) => name !== '');
-  const once = new Map(all.map((name) => [name.toLowerCase(), name]));
-  response.setHeader('Vary', [...once.values()].join(', '));
-}
-
 /** Not the flat list of names and values that Node takes too: what it sends is left as it is. */
 function isHeaders(value: unknown): value is OutgoingHttpHeaders {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -18,7 +18,7 @@ export async function readBody(request: IncomingMessage): Promise<KeptBody> {
   const bytes = hasBody(request) ? await readBytes(request) : Buffer.alloc(0);
   for (const name of ['content-type', 'content-length', 'content-encoding', 'transfer-encoding'])
     Reflect.deleteProperty(request.headers, name);
-  return { bytes, parsed: parseBody(bytes, type) };
+  return { bytes, type, parsed: parseBody(bytes, type) };
 }
 
 /** HTTP/2 may leave the length out. */

@@ -1,6 +1,8 @@
 /** A body that `EarlyBody` read before the host's parsers could. */
 export interface KeptBody {
   readonly bytes: Buffer;
+  /** Its `Content-Type`, which the headers no longer show. */
+  readonly type: string;
   /** What a form or JSON says; undefined for anything else. */
   readonly parsed: unknown;
 }
@@ -15,6 +17,11 @@ export function keepBody(raw: object, body: KeptBody): void {
 /** What was read from a raw request; null when it was not ours to read. */
 export function findBody(raw: object): KeptBody | null {
   return bodies.get(raw) ?? null;
+}
+
+/** The type of a body that `EarlyBody` read. */
+export function bodyType(raw: object): string | undefined {
+  return bodies.get(raw)?.type;
 }
 
 /** The parsed body, whoever parsed it: `EarlyBody`, or a parser of the host where it came first. */

@@ -1,17 +1,28 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { IamRequest } from '../http/iam-request.js';
+import { SessionCookies } from '../http/session-cookies.service.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamClient, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import type { TokenCaller } from '../sessions/sessions.service.js';
 
 /** The registered front-ends. */
 @Injectable()
 export class Clients {
-  constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {}
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly cookies: SessionCookies,
+  ) {}
 
   /** @throws IamError `invalid_client` (RFC 6749 §5.2) */
   authenticate(clientId: string): ResolvedIamClient {
     const client = this.options.clients.get(clientId);
     if (client === undefined) throw new IamError('invalid_client', `no client "${clientId.slice(0, 64)}"`);
     return client;
+  }
+
+  /** The client as the caller of `sessions/`: one with cookies shares the browser's session with all the others that have them. */
+  callerOf({ id, tokens }: ResolvedIamClient, { origin }: IamRequest): TokenCaller {
+    return { clientId: id, sessionsOf: tokens === 'cookie' ? this.cookies.clientIds : [id], origin };
   }
 
   /**

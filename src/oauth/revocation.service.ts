@@ -3,7 +3,10 @@ import { z } from 'zod';
 import { empty, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
+import { SessionCookies } from '../http/session-cookies.service.js';
+import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { IamError } from '../iam.error.js';
+import type { ResolvedIamClient } from '../iam.resolved-options.js';
 import { AccessTokens } from '../sessions/access-tokens.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { Clients } from './clients.service.js';
@@ -11,7 +14,8 @@ import { Clients } from './clients.service.js';
 /** The body of `POST /revoke` (RFC 7009 §2.1). */
 export const revocationBody = z.object({
   client_id: z.string().min(1).max(128),
-  token: z.string().min(1).max(4096),
+  /** A cookie client leaves it out: its cookies say which session ends. */
+  token: z.string().min(1).max(4096).optional(),
 });
 
 /** `POST /revoke` (RFC 7009): either token ends the whole session; an unknown token is answered like a known one. */
@@ -19,25 +23,38 @@ export const revocationBody = z.object({
 export class Revocation {
   constructor(
     private readonly clients: Clients,
+    private readonly origins: TrustedOrigins,
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
+    private readonly cookies: SessionCookies,
   ) {}
 
-  async revoke({ body, origin }: IamRequest): Promise<Answer> {
-    const { client_id, token } = parseInput(revocationBody, body);
-    this.clients.authenticate(client_id);
-    const sessionId = this.sessions.findSessionId(token) ?? (await this.sessionOfAccessToken(token));
-    const caller = { clientId: client_id, sessionsOf: [client_id], origin };
-    if (sessionId !== null) await this.sessions.end(sessionId, 'revoked', caller);
+  async revoke(request: IamRequest): Promise<Answer> {
+    const { client_id, token } = parseInput(revocationBody, request.body);
+    const client = this.clients.authenticate(client_id);
+    if (token !== undefined) return this.end(await this.sessionOf(token), client, request);
+    if (client.tokens === 'bearer') throw new IamError('invalid_request', 'token: missing');
+    return this.signOut(client, request);
+  }
+
+  /** The same answer however often, and whether or not there was a session. */
+  private async signOut(client: ResolvedIamClient, request: IamRequest): Promise<Answer> {
+    this.origins.checkWrite(request);
+    const answer = await this.end(await this.cookies.findSessionId(request), client, request);
+    return { ...answer, cookies: this.cookies.clear() };
+  }
+
+  private async end(
+    sessionId: string | null,
+    client: ResolvedIamClient,
+    request: IamRequest,
+  ): Promise<Answer> {
+    if (sessionId !== null)
+      await this.sessions.end(sessionId, 'revoked', this.clients.callerOf(client, request));
     return empty(200);
   }
 
-  private async sessionOfAccessToken(token: string): Promise<string | null> {
-    try {
-      return (await this.accessTokens.verify(token)).sessionId;
-    } catch (error) {
-      if (error instanceof IamError && error.code === 'invalid_token') return null;
-      throw error;
-    }
+  private async sessionOf(token: string): Promise<string | null> {
+    return this.sessions.findSessionId(token) ?? this.accessTokens.findSessionId(token);
   }
 }

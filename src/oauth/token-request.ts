@@ -18,7 +18,8 @@ const authorizationCode = z.object({
 const refreshToken = z.object({
   grant_type: z.literal('refresh_token'),
   client_id,
-  refresh_token: z.string().min(1).max(512),
+  /** A cookie client has it in its cookie. */
+  refresh_token: z.string().min(1).max(512).optional(),
 });
 
 const deviceCode = z.object({

@@ -1,95 +1,111 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { FollowCollect } from '../follow/follow-collect.service.js';
-import { json, type Answer } from '../http/answer.js';
+import type { Answer } from '../http/answer.js';
+import { oauthError } from '../http/error-answers.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { logFailure } from '../http/log-failure.js';
+import { SessionCookies } from '../http/session-cookies.service.js';
+import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { HookRunner } from '../hooks/hook-runner.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IamError } from '../iam.error.js';
+import type { ResolvedIamClient } from '../iam.resolved-options.js';
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
-import { AccessTokens, type AccessTokenClaims } from '../sessions/access-tokens.service.js';
+import { correlationId } from '../request-context.js';
 import { Sessions } from '../sessions/sessions.service.js';
+import { inSpan } from '../telemetry/in-span.js';
 import { AppCodeGrant } from './app-code-grant.service.js';
 import { Clients } from './clients.service.js';
+import { TokenAnswers } from './token-answers.service.js';
 import { parseTokenRequest, type TokenRequest } from './token-request.js';
 
 type RequestOf<G extends TokenRequest['grant_type']> = Extract<TokenRequest, { grant_type: G }>;
 
+/** Who asks, and with which request. */
+interface Asker {
+  readonly client: ResolvedIamClient;
+  readonly request: IamRequest;
+}
+
 /** `POST /token`: every grant ends here, with the same checks and the same answer. */
 @Injectable()
 export class Token {
+  private readonly logger = new Logger('IamErrors');
+
   constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clients: Clients,
+    private readonly origins: TrustedOrigins,
     private readonly redemption: Redemption,
     private readonly collect: FollowCollect,
     private readonly appCodes: AppCodeGrant,
     private readonly sessions: Sessions,
-    private readonly accessTokens: AccessTokens,
+    private readonly cookies: SessionCookies,
+    private readonly answers: TokenAnswers,
     private readonly hooks: HookRunner,
   ) {}
 
+  /** A cookie client is asked where it comes from: else any page could sign its visitor in as somebody else. */
   async grant(request: IamRequest): Promise<Answer> {
     const asked = parseTokenRequest(request.body);
-    this.clients.authenticate(asked.client_id);
+    const client = this.clients.authenticate(asked.client_id);
+    if (client.tokens === 'cookie') this.origins.checkWrite(request);
+    return inSpan('iam.token', { 'oauth.grant_type': asked.grant_type }, () =>
+      this.answer(asked, { client, request }),
+    );
+  }
+
+  private async answer(asked: TokenRequest, asker: Asker): Promise<Answer> {
+    const { client, request } = asker;
     switch (asked.grant_type) {
       case 'authorization_code':
-        return this.fromCode(asked, request);
+        return this.begin(await this.fromCode(asked, request), asker);
       case 'refresh_token':
-        return this.fromRefreshToken(asked, request);
+        return client.tokens === 'cookie'
+          ? this.fromCookie(asked, asker)
+          : this.refresh(asked.refresh_token, asker);
       case 'urn:ietf:params:oauth:grant-type:device_code':
-        return this.begin(await this.collect.collect(asked.device_code, asked.client_id, request.origin));
+        return this.begin(await this.collect.collect(asked.device_code, client.id, request.origin), asker);
       case 'urn:wechat:grant:mini_program':
-        return this.fromAppCode('mini', asked, request);
+        return this.begin(await this.fromAppCode('mini', asked, request), asker);
       case 'urn:wechat:grant:mobile_app':
-        return this.fromAppCode('mobile', asked, request);
+        return this.begin(await this.fromAppCode('mobile', asked, request), asker);
     }
   }
 
-  private async fromCode(asked: RequestOf<'authorization_code'>, request: IamRequest): Promise<Answer> {
-    const session = await this.redemption.redeemCode(
-      {
-        code: asked.code,
-        clientId: asked.client_id,
-        redirectUri: asked.redirect_uri,
-        codeVerifier: asked.code_verifier,
-      },
-      request.origin,
-    );
-    return this.begin(session);
+  private fromCode(asked: RequestOf<'authorization_code'>, { origin }: IamRequest): Promise<BegunSession> {
+    const { code, client_id: clientId, redirect_uri: redirectUri, code_verifier: codeVerifier } = asked;
+    return this.redemption.redeemCode({ code, clientId, redirectUri, codeVerifier }, origin);
   }
 
-  private async fromAppCode(
+  private fromAppCode(
     kind: 'mini' | 'mobile',
     { provider, client_id: clientId, code }: { provider: string; client_id: string; code: string },
     { origin }: IamRequest,
-  ): Promise<Answer> {
-    return this.begin(await this.appCodes.grant({ kind, provider, clientId, code }, origin));
+  ): Promise<BegunSession> {
+    return this.appCodes.grant({ kind, provider, clientId, code }, origin);
   }
 
-  private async fromRefreshToken(asked: RequestOf<'refresh_token'>, request: IamRequest): Promise<Answer> {
-    const session = await this.sessions.refresh(asked.refresh_token, {
-      clientId: asked.client_id,
-      sessionsOf: [asked.client_id],
-      origin: request.origin,
-    });
-    return this.tokens(session, session.refreshToken);
+  /** A session that is over leaves no cookies behind. */
+  private async fromCookie(asked: RequestOf<'refresh_token'>, asker: Asker): Promise<Answer> {
+    try {
+      const token = asked.refresh_token ?? this.cookies.findRefreshToken(asker.request);
+      if (token === null) throw new IamError('invalid_grant', 'this browser has no session');
+      return await this.refresh(token, asker);
+    } catch (error) {
+      if (!(error instanceof IamError) || error.code !== 'invalid_grant') throw error;
+      logFailure(this.logger, error, correlationId());
+      return { ...oauthError(error), cookies: this.cookies.clear() };
+    }
   }
 
-  private async begin(session: BegunSession): Promise<Answer> {
+  private async refresh(token: string | undefined, { client, request }: Asker): Promise<Answer> {
+    if (token === undefined) throw new IamError('invalid_request', 'refresh_token: missing');
+    const session = await this.sessions.refresh(token, this.clients.callerOf(client, request));
+    return this.answers.answer(session, client, request);
+  }
+
+  private async begin(session: BegunSession, { client, request }: Asker): Promise<Answer> {
     await this.hooks.afterSignIn(session);
-    return this.tokens(session, this.sessions.firstRefreshToken(session.sessionId));
-  }
-
-  /** RFC 6749 §5.1. */
-  private async tokens(claims: AccessTokenClaims, refreshToken: string): Promise<Answer> {
-    return json(
-      {
-        access_token: await this.accessTokens.issue(claims),
-        token_type: 'Bearer',
-        expires_in: this.options.tokens.accessToken,
-        refresh_token: refreshToken,
-      },
-      200,
-      { Pragma: 'no-cache' },
-    );
+    const refreshToken = this.sessions.firstRefreshToken(session.sessionId);
+    return this.answers.answer({ ...session, refreshToken }, client, request);
   }
 }

@@ -1,3 +1,4 @@
+import { oauthStatus } from '../http/error-answers.js';
 import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
 import { errorTexts } from '../iam.error-texts.js';
 import type { Access, RouteDescription } from './route-description.js';
@@ -45,12 +46,6 @@ export function errorResponses(route: RouteDescription): ErrorResponse[] {
   return [...byStatus]
     .sort(([a], [b]) => a - b)
     .map(([status, of]) => ({ status, content: isOAuth ? oauthErrors(of) : problems(status, of, route) }));
-}
-
-/** The catalogue's status where RFC 6749 §5.2 leaves room for it. */
-function oauthStatus(code: IamErrorCode): number {
-  const { status } = errorCatalogue[code];
-  return status >= 500 || [401, 413, 429].includes(status) ? status : 400;
 }
 
 function oauthErrors(codes: Codes): ErrorResponse['content'] {

@@ -87,6 +87,16 @@ export class AccessTokens {
     }
   }
 
+  /** The session of a token; null for anything but a live token of ours. */
+  async findSessionId(token: string): Promise<string | null> {
+    try {
+      return (await this.verify(token)).sessionId;
+    } catch (error) {
+      if (error instanceof IamError && error.code === 'invalid_token') return null;
+      throw error;
+    }
+  }
+
   private async publicKey(kid: string | undefined) {
     const key = kid === undefined ? null : await this.keys.find(kid);
     if (key === null) throw new errors.JWKSNoMatchingKey();

@@ -16,6 +16,8 @@ export interface Visit {
   readonly headers?: Readonly<Record<string, string>>;
   readonly form?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** The origin of the page whose script or form sends it: the browser tells it, and keeps cookies from other sites. */
+  readonly from?: string;
 }
 
 /** User-Agents of protocol section B.7. */
@@ -43,13 +45,17 @@ export class PcBrowser {
 
   async visit(url: string | URL, visit: Visit = {}): Promise<Reply> {
     const address = String(url);
+    const site = visit.from === undefined ? undefined : fetchSiteOf(visit.from, address);
     const response = await fetch(address, {
       method: visit.method ?? (visit.form === undefined && visit.body === undefined ? 'GET' : 'POST'),
       redirect: 'manual',
       headers: {
         'user-agent': this.userAgent,
-        accept: 'text/html,*/*;q=0.8',
-        cookie: await this.jar.getCookieString(address),
+        accept: visit.from === undefined ? 'text/html,*/*;q=0.8' : '*/*',
+        cookie: await this.jar.getCookieString(address, {
+          ...(site !== undefined && { sameSiteContext: site === 'cross-site' ? 'none' : 'strict' }),
+        }),
+        ...(site !== undefined && { origin: visit.from, 'sec-fetch-site': site }),
         ...(visit.body !== undefined && { 'content-type': 'application/json' }),
         ...visit.headers,
       },
@@ -63,6 +69,14 @@ export class PcBrowser {
     for (const cookie of response.headers.getSetCookie()) await this.jar.setCookie(cookie, address);
     return toReply(response);
   }
+}
+
+/** https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header, where a site is the last two labels. */
+function fetchSiteOf(from: string, to: string): 'same-origin' | 'same-site' | 'cross-site' {
+  const siteOf = ({ protocol, hostname }: URL) => `${protocol}//${hostname.split('.').slice(-2).join('.')}`;
+  const [page, target] = [new URL(from), new URL(to)];
+  if (page.origin === target.origin) return 'same-origin';
+  return siteOf(page) === siteOf(target) ? 'same-site' : 'cross-site';
 }
 
 async function toReply(response: Response): Promise<Reply> {

@@ -1,0 +1,32 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { IamError } from '../iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import type { IamRequest } from './iam-request.js';
+
+const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** Where a request may come from that a browser authenticates by itself, with its cookies. */
+@Injectable()
+export class TrustedOrigins {
+  private readonly origins: ReadonlySet<string>;
+
+  constructor(@Inject(IAM_OPTIONS) { publicUrl, clients }: ResolvedIamOptions) {
+    const cookieClients = [...clients.values()].filter(({ tokens }) => tokens === 'cookie');
+    this.origins = new Set([publicUrl, ...cookieClients.flatMap(({ origins }) => origins)]);
+  }
+
+  /**
+   * A request that changes something comes from a page of the same origin or of a cookie client's, as only the browser can
+   * say (Fetch Metadata, or `Origin` where it is older), and never as the text that any page's form can send.
+   * @throws IamError `origin_forbidden`
+   */
+  checkWrite({ method, fetchSite, requestOrigin, contentType }: IamRequest): void {
+    if (reading.has(method)) return;
+    const isTrusted =
+      fetchSite === 'same-origin' || (requestOrigin !== undefined && this.origins.has(requestOrigin));
+    if (!isTrusted)
+      throw new IamError('origin_forbidden', `${method} from "${requestOrigin ?? fetchSite ?? 'nowhere'}"`);
+    if (/^\s*text\/plain\b/i.test(contentType ?? ''))
+      throw new IamError('origin_forbidden', 'a body of text/plain');
+  }
+}

@@ -1,0 +1,273 @@
+import { Body, Controller, Delete, Get, Module, Post, Put, UseGuards } from '@nestjs/common';
+import { IamGuard } from '../../src/index.js';
+import {
+  codeForm,
+  cookieClient,
+  cookiesOf,
+  refreshByCookie,
+  signInWithCookies,
+  signOut,
+} from '../support/cookie-client.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser, type Reply } from '../support/pc-browser.js';
+import { platforms } from '../support/platforms.js';
+import { valueOf } from '../support/rows.js';
+import { signInOnPc } from '../support/sign-in.js';
+
+const orders: unknown[] = [];
+
+@Controller('orders')
+@UseGuards(IamGuard)
+class OrdersController {
+  @Get()
+  list() {
+    return orders;
+  }
+
+  @Post()
+  create(@Body() body: unknown) {
+    orders.push(body ?? null);
+    return {};
+  }
+
+  @Put()
+  change() {
+    orders.push('changed');
+    return {};
+  }
+
+  @Delete()
+  remove() {
+    orders.push('removed');
+    return {};
+  }
+}
+
+@Module({ controllers: [OrdersController] })
+class OrdersModule {}
+
+const spa = 'https://spa.example.com';
+const bearerOrigin = 'https://bearer.example.com';
+const clients = [
+  cookieClient('shop', [spa]),
+  { id: 'bearer', redirectUris: [`${bearerOrigin}/back`], origins: [bearerOrigin] },
+];
+
+type Headers = Record<string, string>;
+type FromBase = (base: string) => Headers;
+
+const trusted: [string, FromBase][] = [
+  ['a page of the same origin', () => ({ 'sec-fetch-site': 'same-origin' })],
+  [
+    'a page of the same origin, which says so twice',
+    (base) => ({ 'sec-fetch-site': 'same-origin', origin: base }),
+  ],
+  ['a page of the same origin in a browser without Fetch Metadata', (base) => ({ origin: base })],
+  ['a page of the client on a sibling domain', () => ({ 'sec-fetch-site': 'same-site', origin: spa })],
+  ['a page of the client elsewhere', () => ({ 'sec-fetch-site': 'cross-site', origin: spa })],
+];
+
+const foreign: [string, FromBase][] = [
+  ['nowhere', () => ({})],
+  ['a page that only a Referer names', (base) => ({ referer: `${base}/` })],
+  ['a sibling domain', () => ({ 'sec-fetch-site': 'same-site' })],
+  ['another site', () => ({ 'sec-fetch-site': 'cross-site' })],
+  ['another site by name', () => ({ 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' })],
+  ['another site in a browser without Fetch Metadata', () => ({ origin: 'https://evil.example' })],
+  ['the address bar', () => ({ 'sec-fetch-site': 'none' })],
+  ['a sandboxed frame', () => ({ 'sec-fetch-site': 'cross-site', origin: 'null' })],
+  ['an origin that begins like ours', (base) => ({ origin: `${base}.evil.example` })],
+  ['our host on another port', () => ({ 'sec-fetch-site': 'same-site', origin: 'http://localhost:1' })],
+  ['our host by another scheme', (base) => ({ origin: base.replace('http:', 'https:') })],
+  ['our origin in capitals', (base) => ({ origin: base.toUpperCase() })],
+  ['our origin with a slash', (base) => ({ origin: `${base}/` })],
+  ['two origins', (base) => ({ origin: `${base}, https://evil.example` })],
+  ['two kinds of site', () => ({ 'sec-fetch-site': 'same-origin, cross-site' })],
+  ['the origin of a bearer client', () => ({ 'sec-fetch-site': 'cross-site', origin: bearerOrigin })],
+];
+
+describe.each(platforms)('what a browser’s cookies may do on %s', (_name, create) => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startWorld({ options: { clients }, imports: [OrdersModule], create });
+  });
+  afterAll(() => world.close());
+  beforeEach(() => {
+    orders.length = 0;
+  });
+
+  const newPerson = () => world.wechat.person({ nickname: '源' });
+  const signedIn = async () => {
+    const browser = new PcBrowser();
+    await signInWithCookies(world, newPerson(), browser);
+    return browser;
+  };
+  const cookiesIn = (browser: PcBrowser) => browser.jar.getCookieString(`${world.url}/iam/token`);
+  /** With the cookies whatever SameSite says, as a browser without SameSite would. */
+  const send = async (
+    browser: PcBrowser,
+    method: string,
+    path: string,
+    headers: Headers,
+    body?: string,
+  ): Promise<Reply> => {
+    const cookie = await cookiesIn(browser);
+    const type: Headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const response = await fetch(`${world.url}${path}`, {
+      method,
+      headers: { cookie, accept: 'application/json', ...type, ...headers },
+      body: body ?? null,
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      location: null,
+      text,
+      json: () => JSON.parse(text) as Record<string, unknown>,
+    };
+  };
+  const liveSessions = () =>
+    valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.sessions WHERE ended_at IS NULL');
+
+  describe.each(trusted)('sent by %s', (_case, headersOf) => {
+    it('write on the host’s routes, refresh and sign out', async () => {
+      const browser = await signedIn();
+      const headers = headersOf(world.url);
+
+      const writes = [
+        await send(browser, 'POST', '/orders', headers, '{"a":1}'),
+        await send(browser, 'PUT', '/orders', headers),
+        await send(browser, 'DELETE', '/orders', headers),
+      ];
+      const refreshed = await refreshByCookie(world.url, browser, { visit: { headers } });
+      const out = await signOut(world.url, browser, { visit: { headers } });
+
+      expect(writes.map(({ status }) => status)).toEqual([201, 200, 200]);
+      expect(orders).toEqual([{ a: 1 }, 'changed', 'removed']);
+      expect([refreshed.status, out.status]).toEqual([200, 200]);
+    });
+  });
+
+  describe.each(foreign)('sent by %s', (_case, headersOf) => {
+    it('change nothing on the host’s routes', async () => {
+      const browser = await signedIn();
+      const headers = headersOf(world.url);
+
+      const replies = [
+        await send(browser, 'POST', '/orders', headers, '{}'),
+        await send(browser, 'PUT', '/orders', headers),
+        await send(browser, 'DELETE', '/orders', headers),
+      ];
+
+      expect(replies.map((reply) => [reply.status, reply.json()['code']])).toEqual(
+        Array(3).fill([403, 'origin_forbidden']),
+      );
+      expect(orders).toEqual([]);
+    });
+
+    it('change nothing of ours: not a session, not a cookie', async () => {
+      const browser = await signedIn();
+      const headers = headersOf(world.url);
+      const [before, sessions] = [await cookiesIn(browser), await liveSessions()];
+
+      const replies = [
+        await send(browser, 'DELETE', '/iam/me/sessions', headers),
+        await refreshByCookie(world.url, browser, { visit: { headers } }),
+        await signOut(world.url, browser, { visit: { headers } }),
+      ];
+
+      expect(replies.map(({ status }) => status)).toEqual([403, 403, 403]);
+      expect(replies[0]?.json()['code']).toBe('origin_forbidden');
+      expect(replies[1]?.json()['error']).toBe('access_denied');
+      expect(replies.flatMap(cookiesOf)).toEqual([]);
+      expect([await cookiesIn(browser), await liveSessions()]).toEqual([before, sessions]);
+      expect((await refreshByCookie(world.url, browser)).status).toBe(200);
+    });
+
+    it('sign nobody in as somebody else, and spend no code', async () => {
+      const browser = await signedIn();
+      const form = await codeForm(world, newPerson());
+      const before = await cookiesIn(browser);
+
+      const forced = await browser.visit(`${world.url}/iam/token`, { form, headers: headersOf(world.url) });
+      const after = await cookiesIn(browser);
+      const own = await new PcBrowser().visit(`${world.url}/iam/token`, { form, from: world.url });
+
+      expect([forced.status, cookiesOf(forced)]).toEqual([403, []]);
+      expect(after).toBe(before);
+      expect(own.status).toBe(200);
+    });
+
+    it('read, for reading changes nothing', async () => {
+      const browser = await signedIn();
+      const sessions = await liveSessions();
+
+      const replies = [
+        await send(browser, 'GET', '/orders', headersOf(world.url)),
+        await send(browser, 'GET', '/iam/me', headersOf(world.url)),
+        await send(browser, 'GET', '/iam/token', headersOf(world.url)),
+        await send(browser, 'GET', '/iam/revoke?client_id=shop', headersOf(world.url)),
+      ];
+
+      expect(replies.map(({ status }) => status)).toEqual([200, 200, 404, 404]);
+      expect(replies.flatMap(cookiesOf)).toEqual([]);
+      expect(await liveSessions()).toBe(sessions);
+    });
+  });
+
+  it.each(['text/plain', 'TEXT/Plain; charset=utf-8', ' text/plain'])(
+    'refuses a body of %s, also from our own pages',
+    async (type) => {
+      const browser = await signedIn();
+      const headers = { 'sec-fetch-site': 'same-origin', 'content-type': type };
+
+      const replies = [
+        await send(browser, 'POST', '/orders', headers, '{"client_id":"shop"}'),
+        await send(browser, 'DELETE', '/iam/me/sessions', headers, '{}'),
+      ];
+      const token = await send(browser, 'POST', '/iam/revoke', headers, '{"client_id":"shop"}');
+
+      expect(replies.map((reply) => [reply.status, reply.json()['code']])).toEqual(
+        Array(2).fill([403, 'origin_forbidden']),
+      );
+      expect([token.status, token.json()['error']]).toEqual([400, 'invalid_request']);
+      expect(orders).toEqual([]);
+      expect((await refreshByCookie(world.url, browser)).status).toBe(200);
+    },
+  );
+
+  it('takes forms and JSON from our own pages', async () => {
+    const browser = await signedIn();
+
+    const json = await browser.visit(`${world.url}/iam/token`, {
+      body: { grant_type: 'refresh_token', client_id: 'shop' },
+      from: world.url,
+    });
+    const form = await refreshByCookie(world.url, browser);
+
+    expect([json.status, form.status]).toEqual([200, 200]);
+  });
+
+  it('asks a bearer for nothing of the kind: no browser sends a token by itself', async () => {
+    const { accessToken } = await signInOnPc(world, newPerson());
+    const authorization = `Bearer ${accessToken}`;
+    const headers = { authorization, origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
+
+    const reply = await send(new PcBrowser(), 'POST', '/orders', headers, '{}');
+
+    expect(reply.status).toBe(201);
+  });
+
+  it('never arrives from another site at all in a browser that knows SameSite', async () => {
+    const browser = await signedIn();
+
+    const reply = await browser.visit(`${world.url}/orders`, {
+      method: 'POST',
+      from: 'https://evil.example',
+    });
+
+    expect([reply.status, reply.json()['code']]).toEqual([401, 'authentication_required']);
+  });
+});
