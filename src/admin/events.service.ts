@@ -7,6 +7,7 @@ import { EventReplay } from '../inbox/event-replay.service.js';
 import { InboxList } from '../inbox/inbox-list.service.js';
 import { eventQuery, replayBody, toEventDetail, toEventItem } from './events.view.js';
 import { toIdPage, toPageRequest } from './id-page.js';
+import { parseBody } from './parse-body.js';
 
 /** The webhook's inbox in the admin API. */
 @Injectable()
@@ -36,7 +37,7 @@ export class AdminEvents {
 
   /** @throws IamError `not_found` or `event_done`; an event that waits anyway stays as it is */
   async replay(id: string, { body }: IamRequest): Promise<Answer> {
-    const { force = false } = parseInput(replayBody, body);
+    const { force = false } = parseBody(replayBody, body);
     const status = await this.replays.replay(id, { evenIfDone: force });
     if (status === null) throw new IamError('not_found', 'no such event');
     if (status === 'done' && !force) throw new IamError('event_done', `event ${id} was worked off`);

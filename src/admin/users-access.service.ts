@@ -11,6 +11,7 @@ import { Sessions } from '../sessions/sessions.service.js';
 import { setUserStatus } from '../users/change-user.js';
 import { lockUser } from '../users/lock-users.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
+import { parseBody } from './parse-body.js';
 import { disableBody, unlinkQuery } from './users.requests.js';
 
 /** A user and an identity, as a path names them. */
@@ -31,7 +32,7 @@ export class AdminUserAccess {
 
   /** Refreshing is refused from the same moment. @throws IamError `not_found` */
   async disable(id: string, { body }: IamRequest): Promise<Answer> {
-    const detail = parseInput(disableBody, body);
+    const detail = parseBody(disableBody, body);
     await inTransaction(this.dataSource, async (manager) => {
       const { status } = await lockUser(manager, id);
       if (status === 'disabled') return;

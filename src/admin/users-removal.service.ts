@@ -6,7 +6,6 @@ import { Erasure } from '../erasure/erasure.service.js';
 import { empty, json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { parseInput } from '../http/parse-input.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { UserRoles } from '../roles/user-roles.service.js';
@@ -14,6 +13,7 @@ import { lockUser, lockUsers } from '../users/lock-users.js';
 import { UserMerges } from '../users/user-merges.service.js';
 import { readIfMatch, requireVersion } from './etag.js';
 import { OwnPermissions } from './own-permissions.service.js';
+import { parseBody } from './parse-body.js';
 import { mergeBody } from './users.requests.js';
 
 /** What leaves one user less: a merge by hand, and an erasure. */
@@ -33,7 +33,7 @@ export class AdminUserRemoval {
    * @throws IamError `not_found`, `merge_refused`, `user_disabled`, `insufficient_permissions`
    */
   async merge(id: string, { body }: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
-    const pair = toPair(id, parseInput(mergeBody, body).other);
+    const pair = toPair(id, parseBody(mergeBody, body).other);
     const known = await this.roles.permissionsOf(this.dataSource, pair);
     await this.own.requireAll(admin, known);
     const kept = await inTransaction(this.dataSource, async (manager) => {

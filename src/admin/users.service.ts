@@ -16,6 +16,7 @@ import { cleanNickname } from '../wechat/profile-text.js';
 import { readIfMatch, requireVersion, toEtag } from './etag.js';
 import { toIdPage, toPageRequest } from './id-page.js';
 import { OwnPermissions } from './own-permissions.service.js';
+import { parseBody } from './parse-body.js';
 import { createUserBody, updateUserBody, userQuery } from './users.requests.js';
 import { toUserDetail, toUserItem } from './users.view.js';
 
@@ -43,7 +44,7 @@ export class AdminUsers {
 
   /** @throws IamError `already_exists`, `not_found` for a role, `insufficient_permissions` */
   async create({ body }: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
-    const { roles, ...given } = parseInput(createUserBody, body);
+    const { roles, ...given } = parseBody(createUserBody, body);
     for (const role of roles) await this.own.requireAll(admin, await this.roles.permissionsOfRole(role));
     const id = await inTransaction(this.dataSource, async (manager) => {
       const created = await createUser(manager, toChanges(given));
@@ -56,7 +57,7 @@ export class AdminUsers {
   /** @throws IamError `precondition_required`, `precondition_failed`, `already_exists`, `not_found` */
   async update(id: string, { body, ifMatch }: IamRequest): Promise<Answer> {
     const version = readIfMatch(ifMatch);
-    const changes = toChanges(parseInput(updateUserBody, body));
+    const changes = toChanges(parseBody(updateUserBody, body));
     await inTransaction(this.dataSource, async (manager) => {
       requireVersion(await lockUser(manager, id), version);
       await updateUser(manager, id, changes);

@@ -191,6 +191,7 @@ describe('users in the admin API', () => {
     ['of whom they are merged into', { merged_into: randomUUID() }],
     ['of the prototype', JSON.parse('{"__proto__":{"status":"active"},"roles":[]}')],
     ['to a nickname that is no text', { nickname: 7 }],
+    ['to a nickname of nothing', { nickname: '' }],
     ['to a nickname with NUL', { nickname: 'a\0b' }],
     ['to half a character', { external_id: '\ud800' }],
     ['to an endless external id', { external_id: 'x'.repeat(10_000) }],
