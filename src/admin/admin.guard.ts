@@ -60,12 +60,13 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     return token !== undefined && given !== undefined && constantTimeEqual(sha256(token), sha256(given));
   }
 
-  /** A guard that throws has not admitted anybody; the user's own roles may still do. */
+  /** A guard that throws, or says anything but true, has not admitted anybody; the user's own roles may still do. */
   private async isAdmittedByHost(context: ExecutionContext): Promise<boolean> {
     if (this.hostGuard === undefined) return false;
     try {
-      const verdict = this.hostGuard.canActivate(context);
-      return await (isObservable(verdict) ? lastValueFrom(verdict) : verdict);
+      const given = this.hostGuard.canActivate(context);
+      const verdict: unknown = isObservable(given) ? await lastValueFrom(given) : await given;
+      return verdict === true;
     } catch {
       return false;
     }
