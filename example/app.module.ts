@@ -5,6 +5,8 @@ import type { DataSourceOptions } from 'typeorm';
 import { migrateInTurn } from './database/migrate-in-turn.js';
 import { DemoController } from './demo/demo.controller.js';
 import { DEMO_LINKS, type DemoLinks } from './demo/demo-links.js';
+import { CreateMembers1764000000002 } from './members/create-members.migration.js';
+import { MembersModule } from './members/members.module.js';
 import { CreateOrders1764000000001 } from './orders/create-orders.migration.js';
 import { OrdersIamHooks } from './orders/orders-iam-hooks.js';
 import { OrdersModule } from './orders/orders.module.js';
@@ -33,7 +35,7 @@ export class AppModule {
             type: 'postgres' as const,
             url: databaseUrl,
             autoLoadEntities: true,
-            migrations: [...iamMigrations, CreateOrders1764000000001],
+            migrations: [...iamMigrations, CreateOrders1764000000001, CreateMembers1764000000002],
             retryAttempts: 0,
           }),
           dataSourceFactory: migrate,
@@ -49,6 +51,7 @@ export class AppModule {
           ...(rateLimits === 'off' && { rateLimits }),
         }),
         OrdersModule,
+        MembersModule.forRoot(publicUrl),
       ],
       controllers: [DemoController],
       providers: [{ provide: DEMO_LINKS, useValue: links }],

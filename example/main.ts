@@ -8,7 +8,9 @@ import { DataSource } from 'typeorm';
 import { serveApiDocs } from './api-docs.js';
 import { AppModule, type AppSettings } from './app.module.js';
 import { openDatabase } from './database/open-database.js';
+import { demoMembers } from './demo/demo-members.js';
 import { saveDemoRole } from './demo/demo-role.js';
+import { membersProvider } from './demo/demo-providers.js';
 import { openWechat } from './demo/open-wechat.js';
 import { readProviderRows, saveProviderRows } from './demo/provider-rows.js';
 import { servePages } from './pages.js';
@@ -48,6 +50,8 @@ async function start(): Promise<void> {
       publicUrl,
       phone: wechat.phone,
       openUrl: wechat.endpoints.open ?? 'https://open.weixin.qq.com',
+      members: demoMembers,
+      membersProvider,
     },
   });
   lifetime.onClose(() => drain(app));

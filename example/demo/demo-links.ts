@@ -6,6 +6,10 @@ export interface DemoLinks {
   readonly openUrl: string;
   /** The emulator's phone, and the same with this app opened inside WeChat; null when the emulator does not run. */
   readonly phone: { readonly home: string; readonly inside: string } | null;
+  /** The row of the members' page, which asks who is not known yet for an account of the shop. */
+  readonly membersProvider: string;
+  /** Members of the shop whose passwords everybody may know. */
+  readonly members: readonly { readonly login: string; readonly password: string; readonly name: string }[];
 }
 
 /** Injection token of `DemoLinks`. */

@@ -17,7 +17,25 @@ const following = {
   qr_enabled: true,
 };
 
-/** The rows of the demo: three entrances with the same two apps, so that a person is one user at all of them. */
+/**
+ * The apps of the members' page, in an Open Platform account of their own: a person whom the other rows know is not known
+ * here, so that the page can show how WeChat and an account come together.
+ */
+const members = {
+  open_app_id: 'wxdemo0member00open',
+  open_app_secret: 'demo-secret-of-the-members-site0',
+  mp_app_id: 'wxdemo0member0000mp',
+  mp_app_secret: 'demo-secret-of-members-account00',
+  union_scope: 'members',
+};
+
+/** The row of the members' page. */
+export const membersProvider = 'wechat-members';
+
+/**
+ * The rows of the demo: three entrances with the same two apps, so that a person is one user at all of them, and one of
+ * `/members`, which asks who is not known yet for an account of the shop.
+ */
 export const demoProviders: readonly IdentityProviderInput[] = [
   { slug: 'wechat', name: '微信', ...apps },
   {
@@ -34,4 +52,5 @@ export const demoProviders: readonly IdentityProviderInput[] = [
     qr_login_with: 'open',
     qr_confirmation: 'tap',
   },
+  { slug: membersProvider, name: '微信（老会员）', sign_up: 'bind', ...members },
 ];

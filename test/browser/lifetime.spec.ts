@@ -77,7 +77,7 @@ describe('starting and stopping the example', () => {
     await client.end();
     const exitCodes = await Promise.all(replicas.map((replica) => replica.stop('SIGTERM')));
 
-    expect(rows).toEqual([{ providers: 3, repeated: 0 }]);
+    expect(rows).toEqual([{ providers: 4, repeated: 0 }]);
     expect(exitCodes).toEqual([0, 0]);
     await Promise.all(replicas.map((replica) => replica.clean()));
     await database.drop();

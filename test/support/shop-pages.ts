@@ -80,3 +80,16 @@ export async function openConfirmPage(phone: Page): Promise<FrameLocator> {
   await page.locator('form').waitFor();
   return page;
 }
+
+/** Opens a page of the shop inside the emulated WeChat. */
+export async function openInsideWechat(phone: Page, person: string, url: string): Promise<FrameLocator> {
+  await phone.goto(phone.url().replace(/\?.*/, `?person=${person}&open=${encodeURIComponent(url)}`));
+  return phone.frameLocator('#frame');
+}
+
+/** Types a member's account into the form of `/members` and sends it. */
+export async function fillAccount(view: View, account: { login: string; password: string }): Promise<void> {
+  await view.locator('#account [name=login]').fill(account.login);
+  await view.locator('#account [name=password]').fill(account.password);
+  await view.locator('#account-submit').click();
+}

@@ -89,6 +89,7 @@ async function answer(attempt, error) {
     schedule(attempt);
     return show();
   }
+  if (error.code === 'binding_required') return location.assign('/members');
   if (error.code === 'interaction_required') return goOn(attempt, error.answer.authorize_uri);
   fail(attempt, error);
 }

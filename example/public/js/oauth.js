@@ -2,7 +2,7 @@
 const clientId = 'web';
 
 /** Registered with the server under its public address, whatever name this page was opened by. */
-const redirectUri = (issuer) => `${issuer}/signed-in`;
+const redirectUri = (issuer, page) => `${issuer}${page}`;
 
 /** A failure with the `error` code of the RFCs; `answer` is all that the server said. */
 export class OAuthError extends Error {
@@ -20,27 +20,27 @@ const base64url = (bytes) =>
     .replaceAll('=', '');
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
-/** The URL that begins a sign-in. */
-export async function authorizeUrl(parameters) {
-  const query = { response_type: 'code', client_id: clientId, ...(await begin()), ...parameters };
+/** The URL that begins a sign-in; `page` is where it returns. */
+export async function authorizeUrl(parameters, page = '/signed-in') {
+  const query = { response_type: 'code', client_id: clientId, ...(await begin(page)), ...parameters };
   return `/iam/authorize?${new URLSearchParams(query)}`;
 }
 
 /** The `authorize_uri` of `interaction_required`, completed by what only this client knows. */
 export async function continueUrl(authorizeUri) {
   const url = new URL(authorizeUri);
-  for (const [name, value] of Object.entries(await begin())) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(await begin('/signed-in'))) url.searchParams.set(name, value);
   return url.href;
 }
 
 /** What every authorization request says; what its end needs waits in this tab (RFC 7636, RFC 9207). */
-async function begin() {
+async function begin(page) {
   const { issuer } = await fetchJson('/iam/.well-known/oauth-authorization-server');
   const [state, verifier] = [random(), random()];
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier));
-  sessionStorage.setItem(`sign-in ${state}`, JSON.stringify({ verifier, issuer }));
+  sessionStorage.setItem(`sign-in ${state}`, JSON.stringify({ verifier, issuer, page }));
   return {
-    redirect_uri: redirectUri(issuer),
+    redirect_uri: redirectUri(issuer, page),
     state,
     code_challenge: base64url(new Uint8Array(digest)),
     code_challenge_method: 'S256',
@@ -71,7 +71,7 @@ export async function finishSignIn() {
   const grant = { grant_type: 'authorization_code', code: answer.get('code') ?? '' };
   await requestTokens({
     ...grant,
-    redirect_uri: redirectUri(pending.issuer),
+    redirect_uri: redirectUri(pending.issuer, pending.page),
     code_verifier: pending.verifier,
   });
   return true;
@@ -83,6 +83,15 @@ function takePending(state) {
     if (key.startsWith('sign-in ')) sessionStorage.removeItem(key);
   return JSON.parse(pending);
 }
+
+/** A sign-in of this tab that waits until its person is connected to an account: `{ token, grant }`, or null. */
+export const pendingBinding = () => JSON.parse(sessionStorage.getItem('binding'));
+
+/** Once they are: the request that was answered `binding_required` again, which now ends in tokens. */
+export const resumeSignIn = () => requestTokens(pendingBinding().grant);
+
+/** Gives such a sign-in up. */
+export const forgetBinding = () => sessionStorage.removeItem('binding');
 
 /** The tokens of this tab: `{ access, refresh, expiresAt }`, or null. */
 export const tokens = () => JSON.parse(sessionStorage.getItem('tokens'));
@@ -125,8 +134,11 @@ async function requestTokens(grant) {
   if (!response.ok) {
     if (grant.grant_type === 'refresh_token' && body.error === 'invalid_grant')
       sessionStorage.removeItem('tokens');
+    if (body.error === 'binding_required')
+      sessionStorage.setItem('binding', JSON.stringify({ token: body.binding_token, grant }));
     throw new OAuthError(body.error ?? 'other', body);
   }
+  forgetBinding();
   const expiresAt = Date.now() + body.expires_in * 1_000;
   sessionStorage.setItem(
     'tokens',

@@ -1,3 +1,4 @@
+import { bubble, button } from './elements.js';
 import { closeFollow, openFollow } from './follow.js';
 import { currentLanguage, errorText, providerName, speak, text } from './language.js';
 import { authorizeUrl, fetchJson, tokens } from './oauth.js';
@@ -5,8 +6,6 @@ import { authorizeUrl, fetchJson, tokens } from './oauth.js';
 const [hint, choices, embedded, follow, problem] = ['hint', 'choices', 'embedded', 'follow', 'problem'].map(
   (id) => document.getElementById(id),
 );
-const bubble =
-  '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M9.5 4C5.4 4 2 6.8 2 10.2c0 1.9 1.1 3.6 2.8 4.8l-.7 2.2 2.5-1.3c.9.2 1.8.4 2.9.4h.5a5 5 0 0 1-.2-1.4c0-3.2 3-5.8 6.7-5.8h.4C16.3 6.2 13.2 4 9.5 4Zm-2.6 3.3a1 1 0 1 1 0 2 1 1 0 0 1 0-2Zm5 0a1 1 0 1 1 0 2 1 1 0 0 1 0-2ZM22 14.9c0-2.8-2.7-5-6-5s-6 2.2-6 5 2.7 5 6 5c.7 0 1.4-.1 2-.3l2 1-.5-1.7c1.5-.9 2.5-2.4 2.5-4Zm-8-1.7a.8.8 0 1 1 0 1.6.8.8 0 0 1 0-1.6Zm4 0a.8.8 0 1 1 0 1.6.8.8 0 0 1 0-1.6Z"/></svg>';
 
 let offer;
 let demo;
@@ -38,12 +37,13 @@ function render() {
   choices.replaceChildren();
   closeShown();
   if (tokens() !== null) return welcomeBack();
-  const usable = offer.providers.filter((provider) => provider.methods.length > 0);
+  const others = offer.providers.filter(({ slug }) => slug !== demo.membersProvider);
+  const usable = others.filter((provider) => provider.methods.length > 0);
   hint.textContent = text(offer.browser === 'wechat' ? 'hintWechat' : 'hintPc');
   if (usable.length > 0) return choices.append(...usable.map((provider) => way(provider, usable)));
-  if (offer.browser === 'phone' && offer.providers.length > 0) return offerLink();
+  if (offer.browser === 'phone' && others.length > 0) return offerLink();
   hint.textContent = text('hintNone');
-  const reason = offer.providers.find((provider) => provider.problem !== null)?.problem;
+  const reason = others.find((provider) => provider.problem !== null)?.problem;
   if (reason) showProblem(reason.title);
 }
 
@@ -154,15 +154,6 @@ async function showWechatCode(block, provider) {
   } catch (error) {
     showProblem(errorText(error.code));
   }
-}
-
-function button(label, kind, onClick) {
-  const element = document.createElement('button');
-  element.type = 'button';
-  element.className = `button ${kind}`;
-  element.textContent = label;
-  element.addEventListener('click', onClick);
-  return element;
 }
 
 function showProblem(message) {

@@ -3,7 +3,7 @@ import { api, finishSignIn, OAuthError, refresh, signOut, tokens } from './oauth
 
 const element = (id) => document.getElementById(id);
 const prices = { longjing: '¥28', puer: '¥32', jasmine: '¥26' };
-const view = { me: null, orders: [], failure: null, refreshed: false };
+const view = { me: null, member: null, orders: [], failure: null, refreshed: false };
 
 speak(render);
 void begin();
@@ -13,7 +13,9 @@ async function begin() {
     const finished = await finishSignIn();
     if (!finished && tokens() === null) return location.replace('/');
     [view.me, view.orders] = await Promise.all([api('/iam/me'), api('/orders')]);
+    if (view.me.external_id !== null) view.member = await api('/members/me').catch(() => null);
   } catch (error) {
+    if (error.code === 'binding_required') return location.replace('/members');
     fail(error);
   }
   render();
@@ -40,6 +42,8 @@ function renderHome(me) {
   const name = me.nickname ?? text('nameless');
   element('nickname').textContent = name;
   element('user-id').textContent = me.id;
+  for (const id of ['member-title', 'member']) element(id).hidden = view.member === null;
+  element('member').textContent = view.member?.name;
   element('face').replaceChildren(me.avatar_url === null ? [...name][0] : picture(me.avatar_url));
   const kinds = [...new Set(me.identities.map(({ kind }) => kind))];
   element('identities').replaceChildren(...kinds.map((kind) => item(text(`identity_${kind}`))));
