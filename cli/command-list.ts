@@ -49,6 +49,21 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/user-roles.command.js')).userRolesCommand,
   },
   {
+    name: 'role list',
+    summary: 'list the roles and what they permit',
+    load: async () => (await import('./commands/role-list.command.js')).roleListCommand,
+  },
+  {
+    name: 'role add',
+    summary: 'create a role',
+    load: async () => (await import('./commands/role-add.command.js')).roleAddCommand,
+  },
+  {
+    name: 'role set',
+    summary: 'change what a role permits',
+    load: async () => (await import('./commands/role-set.command.js')).roleSetCommand,
+  },
+  {
     name: 'keys list',
     summary: 'show which keys sign and seal',
     load: async () => (await import('./commands/keys-list.command.js')).keysListCommand,

@@ -1,7 +1,17 @@
-import { DataSource } from 'typeorm';
+import { DataSource, type Logger } from 'typeorm';
 import { iamMigrations } from '../migrations/index.js';
 import { iamEntities } from '../src/iam.entities.js';
 import type { Environment } from './environment.js';
+
+/** TypeORM's own would write to standard output, where the result goes. */
+const silent: Logger = {
+  logQuery: () => undefined,
+  logQueryError: () => undefined,
+  logQuerySlow: () => undefined,
+  logSchemaBuild: () => undefined,
+  logMigration: () => undefined,
+  log: () => undefined,
+};
 
 const CONNECT_MS = 10_000;
 
@@ -24,7 +34,7 @@ export async function withDatabase<T>(
     installExtensions: false,
     applicationName: 'nestjs-wechat-iam',
     connectTimeoutMS: CONNECT_MS,
-    logging: false,
+    logger: silent,
     ...settings,
   });
   await dataSource.initialize();

@@ -1,11 +1,11 @@
 import { Module, type NestApplicationOptions, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
-import { Clock } from '../src/clock.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../src/iam.resolved-options.js';
 import { runInContext } from '../src/request-context.js';
 import { withDatabase } from './data-source.js';
 import type { Environment } from './environment.js';
+import { withDependencies } from './with-dependencies.js';
 
 /** The module's services, as a command uses them. */
 export interface Iam {
@@ -27,7 +27,7 @@ const quiet: Pick<NestApplicationOptions, 'logger' | 'abortOnError'> = { logger:
 class CliModule {}
 
 /**
- * Runs `work` with the very services that the application uses, and only those that it names: the inbox's worker of a process
+ * Runs `work` with the very services that the application uses, and only those that it needs: the inbox's worker of a process
  * without the host's handlers would take their events, and clean-up is not a command's business. What is audited says `cli`.
  */
 export async function withIam<T>(
@@ -41,7 +41,7 @@ export async function withIam<T>(
       ...(options === undefined ? [] : [{ provide: IAM_OPTIONS, useValue: options }]),
     ];
     const context = await NestFactory.createApplicationContext(
-      { module: CliModule, providers: [...given, Clock, ...providers] },
+      { module: CliModule, providers: withDependencies([...given, ...providers]) },
       quiet,
     );
     try {

@@ -6,6 +6,7 @@ import type { Call } from './command.js';
 import { UsageError } from './errors.js';
 import { plainColumnOf, secretColumnOf } from './provider-options.js';
 import { readDocument, readSecret } from './secret-source.js';
+import { toBoolean } from './to-boolean.js';
 
 /** The row that a call describes: a document, then the options in the order given; checked by the rules of its columns. */
 export async function readProviderRow(call: Call): Promise<IdentityProviderInput> {
@@ -58,9 +59,4 @@ function readsMoreOf({ arguments: given }: Call): boolean {
 
 function isSwitch(column: string): boolean {
   return column === 'enabled' || column === 'qr_enabled';
-}
-
-/** Anything else is left to the column's own rule. */
-function toBoolean(text: string): unknown {
-  return text === 'true' ? true : text === 'false' ? false : text;
 }

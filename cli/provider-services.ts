@@ -1,21 +1,12 @@
 import type { Provider } from '@nestjs/common';
 import { ProviderCheck } from '../src/admin/provider-check.service.js';
-import { WechatCheck } from '../src/admin/wechat-check.service.js';
-import { WechatGateway } from '../src/gateway/wechat-gateway.service.js';
 import { IamUrls } from '../src/http/iam-urls.service.js';
 import { ProviderRows } from '../src/identity-providers/provider-rows.service.js';
 import { StoredProviders } from '../src/identity-providers/stored-providers.service.js';
 import { Reseal } from '../src/keys/reseal.service.js';
-import { RateLimits } from '../src/rate-limits/rate-limits.service.js';
 
 /** What the commands about identity providers are made of. */
 export const providerServices: readonly Provider[] = [ProviderRows, StoredProviders, IamUrls, Reseal];
 
-/** What the check is made of, besides. */
-export const checkServices: readonly Provider[] = [
-  ...providerServices,
-  ProviderCheck,
-  WechatCheck,
-  WechatGateway,
-  RateLimits,
-];
+/** What the check is made of. */
+export const checkServices: readonly Provider[] = [ProviderCheck];

@@ -1,0 +1,61 @@
+import { iamMigrations } from '../../migrations/index.js';
+import { recordOf, startOperator, type Operator } from './support/operator.js';
+
+const names = iamMigrations.map((Migration) => new Migration().name);
+
+describe('nestjs-wechat-iam migrate', () => {
+  let operator: Operator;
+
+  beforeEach(async () => {
+    operator = await startOperator({ isEmpty: true });
+  });
+  afterEach(() => operator.close());
+
+  it('lists what it would run without touching the database, runs it, and then has nothing to do', async () => {
+    expect(await operator.json(['migrate', '--dry-run'])).toEqual({ pending: names });
+    expect(await operator.query(`SELECT 1 FROM pg_class WHERE relname IN ('migrations', 'users')`)).toEqual(
+      [],
+    );
+
+    const first = await operator.run(['migrate']);
+    expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(first.stdout).toBe(`Ran:\n${names.map((name) => `  ${name}\n`).join('')}`);
+
+    expect(await operator.json(['migrate', '--dry-run'])).toEqual({ pending: [] });
+    expect(await operator.json(['migrate'])).toEqual({ executed: [] });
+  });
+
+  it('is safe when it is started several times at once: one run does the work, the others find it done', async () => {
+    const outcomes = await Promise.all([1, 2, 3].map(() => operator.run(['migrate', '--json'])));
+
+    expect(outcomes.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0]);
+    const ran = outcomes.flatMap((outcome) => recordOf(outcome.json())['executed']);
+    expect(ran).toEqual(names);
+    expect(await operator.query('SELECT name FROM migrations ORDER BY timestamp')).toEqual(
+      names.map((name) => ({ name })),
+    );
+  });
+
+  it('keeps its books in the table of a host that has named another', async () => {
+    await operator.json(['migrate', '--migrations-table', 'host_migrations']);
+
+    expect(await operator.query('SELECT count(*)::int AS n FROM host_migrations')).toEqual([
+      { n: names.length },
+    ]);
+    expect(await operator.json(['migrate', '--dry-run', '--migrations-table', 'host_migrations'])).toEqual({
+      pending: [],
+    });
+    expect((await operator.run(['migrate', '--migrations-table', 'a"; DROP'])).exitCode).toBe(2);
+  });
+
+  it('leaves nothing behind when a migration fails', async () => {
+    await operator.query('CREATE SCHEMA iam CREATE TABLE users (id int)');
+
+    const { exitCode, stdout } = await operator.run(['migrate', '--json']);
+
+    expect(exitCode).toBe(1);
+    expect(recordOf(JSON.parse(stdout))).toMatchObject({ error: { code: 'internal_error' } });
+    expect(await operator.query(`SELECT 1 FROM pg_class WHERE relname = 'identities'`)).toEqual([]);
+    expect(await operator.json(['migrate', '--dry-run'])).toEqual({ pending: names });
+  });
+});
