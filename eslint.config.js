@@ -7,7 +7,7 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
  * composition → edges → http, strategies → state → wechat, crypto → options, error.
  */
 const edges = ['oauth', 'follow', 'webhook', 'account', 'admin'];
-const shared = ['http', 'strategies', 'gateway'];
+const shared = ['http', 'strategies', 'gateway', 'health'];
 const state = [
   'logins',
   'identity-providers',
@@ -22,7 +22,7 @@ const state = [
   'keys',
   'rate-limits',
 ];
-const pure = ['wechat', 'crypto', 'database'];
+const pure = ['wechat', 'crypto', 'database', 'telemetry'];
 const src = (folders) => folders.map((folder) => `./src/${folder}`);
 const composition = [
   './src/iam.module.ts',

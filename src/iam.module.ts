@@ -6,6 +6,7 @@ import { WechatApi } from './gateway/wechat-api.service.js';
 import { Authentication } from './http/authentication.service.js';
 import { IamGuard } from './http/iam.guard.js';
 import { Requirements } from './http/requirements.service.js';
+import { IamHealth } from './health/iam-health.service.js';
 import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS } from './iam.resolved-options.js';
@@ -58,7 +59,16 @@ function compose(
       ...(globalGuard === true ? [{ provide: APP_GUARD, useExisting: IamGuard }] : []),
       ...iamProviders,
     ],
-    exports: [IamGuard, Authentication, Requirements, AccessTokens, IamUsers, IdentityProviders, WechatApi],
+    exports: [
+      IamGuard,
+      Authentication,
+      Requirements,
+      AccessTokens,
+      IamUsers,
+      IdentityProviders,
+      WechatApi,
+      IamHealth,
+    ],
   };
 }
 

@@ -58,8 +58,11 @@ import { FollowTokens } from './follow/follow-tokens.service.js';
 import { FollowController } from './follow/follow.controller.js';
 import { Follower } from './follow/follower.service.js';
 import { Erasure } from './erasure/erasure.service.js';
+import { AppHealth } from './gateway/app-health.service.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
 import { WechatGateway } from './gateway/wechat-gateway.service.js';
+import { Gauges } from './health/gauges.service.js';
+import { IamHealth } from './health/iam-health.service.js';
 import { HookRunner } from './hooks/hook-runner.js';
 import { AnswerWriter } from './http/answer-writer.js';
 import { Cors } from './http/cors.service.js';
@@ -112,6 +115,7 @@ import { SigningKeys } from './sessions/signing-keys.service.js';
 import { AppCodes } from './strategies/app-codes.service.js';
 import { WechatStrategies } from './strategies/wechat-strategies.service.js';
 import { OwnIdentities } from './users/own-identities.service.js';
+import { Telemetry } from './telemetry/telemetry.service.js';
 import { Profiles } from './users/profiles.service.js';
 import { USER_MERGE_STEPS } from './users/user-merge-steps.js';
 import { AuthorizationChanges } from './webhook/authorization-changes.service.js';
@@ -182,6 +186,9 @@ const shared = [
   SessionCookies,
   TrustedOrigins,
   EarlyBody,
+  AppHealth,
+  Gauges,
+  IamHealth,
   WechatApi,
   WechatGateway,
   WechatStrategies,
@@ -214,7 +221,7 @@ const state = [
   RolePermissions,
   Roles,
 ];
-const background = [Clock, HookRunner, AuditDelivery, Erasure, Cleanup];
+const background = [Clock, Telemetry, HookRunner, AuditDelivery, Erasure, Cleanup];
 
 const ownEvents: Provider = { provide: OWN_EVENTS, useExisting: FollowOwnEvents };
 

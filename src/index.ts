@@ -2,6 +2,8 @@ export { iamMigrations } from '../migrations/index.js';
 export { IamUsers, type IamUser, type NewIamUser } from './account/iam-users.service.js';
 export { WechatApi, type WechatApiCall } from './gateway/wechat-api.service.js';
 export type { AuthenticatedUser } from './http/authenticated-user.js';
+export { IamHealth, type IamHealthReport } from './health/iam-health.service.js';
+export type { IamProblem } from './health/find-problems.js';
 export { CurrentUser } from './http/current-user.decorator.js';
 export { IamGuard } from './http/iam.guard.js';
 export { Public } from './http/public.decorator.js';

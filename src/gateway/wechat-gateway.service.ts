@@ -2,12 +2,14 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import { BaseTokens } from '../wechat/base-token.js';
 import { phoneAnswerOf } from '../wechat/phone-answer.js';
 import { WechatSns } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { WechatError } from '../wechat/wechat-error.js';
-import { WechatHttp } from '../wechat/wechat-http.js';
+import { WechatHttp, type WechatCallReport } from '../wechat/wechat-http.js';
+import { AppHealth } from './app-health.service.js';
 
 const qrCodeAnswer = z.object({ url: z.string().min(1).max(1024) });
 const unionid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
@@ -29,9 +31,18 @@ export class WechatGateway implements OnApplicationShutdown {
   readonly sns: WechatSns;
   readonly baseTokens: BaseTokens;
 
-  constructor(@Inject(IAM_OPTIONS) { wechat }: ResolvedIamOptions, clock: Clock) {
+  constructor(
+    @Inject(IAM_OPTIONS) { wechat }: ResolvedIamOptions,
+    clock: Clock,
+    telemetry: Telemetry,
+    appHealth: AppHealth,
+  ) {
     const { endpoints, allowLoopback, timeout } = wechat;
-    this.http = new WechatHttp({ endpoints, allowLoopback, timeoutMs: timeout });
+    const onCall = (report: WechatCallReport) => {
+      telemetry.wechatCall(report);
+      appHealth.note(report);
+    };
+    this.http = new WechatHttp({ endpoints, allowLoopback, timeoutMs: timeout, onCall });
     this.sns = new WechatSns(this.http);
     this.baseTokens = new BaseTokens(this.http, () => clock.now());
   }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
 import type { InboxEvent } from './inbox-statements.js';
 
@@ -39,7 +40,10 @@ export class InboxWorker implements BeforeApplicationShutdown {
   private trouble: string | undefined;
   private isStopping = false;
 
-  constructor(private readonly inbox: Inbox) {}
+  constructor(
+    private readonly inbox: Inbox,
+    private readonly telemetry: Telemetry,
+  ) {}
 
   /** Begins to look for due events. */
   start(work: EventWork): void {
@@ -133,16 +137,19 @@ export class InboxWorker implements BeforeApplicationShutdown {
 
   private async settle(leased: LeasedEvent, result: InboxResult, failure: string | null): Promise<void> {
     if (failure === null) {
+      this.telemetry.webhookEvent(leased.event.provider, 'done');
       const isOurs = await this.inbox.finish(leased, result);
       if (!isOurs) this.logger.warn(`${nameOf(leased.event)} took so long that another replica has it`);
       return;
     }
+    this.telemetry.webhookEvent(leased.event.provider, 'failed');
     const status = await this.inbox.fail(leased, result, failure);
     if (status === 'dead') this.mourn(leased.event, failure);
     else this.logger.warn(`${nameOf(leased.event)} failed and will be tried again: ${failure}`);
   }
 
   private mourn(event: InboxEvent, reason: string): void {
+    this.telemetry.webhookEvent(event.provider, 'dead');
     this.logger.error(`${nameOf(event)} was given up after the last attempt: ${reason}`);
   }
 }

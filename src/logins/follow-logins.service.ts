@@ -11,6 +11,7 @@ import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import { newScene } from './scene.js';
 import { followLoginRow, type FollowLogin } from './follow-login.js';
 import {
@@ -42,7 +43,10 @@ const idRow = z.object({ id: z.string() });
 /** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
 @Injectable()
 export class FollowLogins {
-  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly telemetry: Telemetry,
+  ) {}
 
   /** Stores the attempt, before WeChat is asked for its QR code, so that no scan can come too early. */
   async start(
@@ -73,6 +77,7 @@ export class FollowLogins {
     const { id, provider, client_id: clientId } = login;
     const entry = { action: 'login.failed', provider, clientId, detail: { method: 'follow', error } };
     await this.dataSource.query(failFollowSql, [id, error, ...auditParameters(entry)]);
+    this.telemetry.signInFailed({ provider, method: 'follow' }, error);
   }
 
   /** The logins with these ids, as they stand; one round trip however many. */

@@ -6,6 +6,7 @@ import { sha256 } from '../crypto/hash.js';
 import { queryRow } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { inboxParameters, type InboxEvent } from '../inbox/inbox-statements.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import type { FollowLogin } from './follow-login.js';
 import { judgeNumber, type AnsweredNumber, type NumberOutcome } from './judge-number.js';
 import {
@@ -42,7 +43,10 @@ const numberRow = z.object({
 /** What phones do to device authorizations: scan, type a number, confirm, decline. */
 @Injectable()
 export class FollowScans {
-  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly telemetry: Telemetry,
+  ) {}
 
   /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
   async scan(appid: string, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
@@ -95,6 +99,8 @@ export class FollowScans {
         detail: { openid },
       }),
     ]);
+    if (row !== null && decision === 'denied')
+      this.telemetry.signInFailed({ provider: login.provider, method: 'follow' }, 'access_denied');
     return row !== null;
   }
 

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { auditParameters, recordAudit, type AuditEntry, type RequestOrigin } from '../audit/record-audit.js';
+import { auditParameters, recordAudit, type RequestOrigin } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
@@ -12,6 +12,7 @@ import { toErrorCode } from '../iam.error-codes.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import {
   authenticateSql,
   claimSql,
@@ -36,6 +37,14 @@ export type Claim =
   | { readonly kind: 'claimed_before' }
   | { readonly kind: 'code_seen_before' };
 
+/** A login that ends without anybody signed in. */
+interface FailedLogin {
+  readonly status: 'denied' | 'failed';
+  readonly error: IamErrorCode;
+  readonly start: LoginStart;
+  readonly origin: RequestOrigin;
+}
+
 const CODE_SECONDS = 60;
 /** What a callback may take besides its two calls to WeChat; then its process is taken for dead. */
 const MARGIN_MS = 2_000;
@@ -59,6 +68,7 @@ export class Logins {
   constructor(
     @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly telemetry: Telemetry,
   ) {
     this.codes = new Mac(options.keyRing, 'login-code');
     this.patienceMs = 2 * options.wechat.timeout + MARGIN_MS;
@@ -86,7 +96,7 @@ export class Logins {
   async refuse(attempt: Attempt, error: IamErrorCode, origin: RequestOrigin): Promise<boolean> {
     const status = error === 'access_denied' ? 'denied' : 'failed';
     const loginId = await this.insert(attempt, null, origin);
-    if (loginId !== null) await this.finish(loginId, status, error, auditOfLogin(attempt, origin, error));
+    if (loginId !== null) await this.finish(loginId, { status, error, start: attempt, origin });
     return loginId !== null;
   }
 
@@ -120,7 +130,7 @@ export class Logins {
     origin: RequestOrigin,
   ): Promise<void> {
     const status = error === 'access_denied' ? 'denied' : 'failed';
-    await this.finish(loginId, status, error, auditOfLogin(attempt, origin, error));
+    await this.finish(loginId, { status, error, start: attempt, origin });
   }
 
   /** The code of an authenticated login; always the same one. */
@@ -182,13 +192,10 @@ export class Logins {
     return row?.id ?? null;
   }
 
-  private async finish(
-    loginId: string,
-    status: string,
-    error: IamErrorCode,
-    entry: AuditEntry,
-  ): Promise<void> {
-    await execute(this.dataSource, finishSql, [loginId, status, error, ...auditParameters(entry)]);
+  private async finish(loginId: string, { status, error, start, origin }: FailedLogin): Promise<void> {
+    const entry = auditParameters(auditOfLogin(start, origin, error));
+    await execute(this.dataSource, finishSql, [loginId, status, error, ...entry]);
+    if (start.link === undefined) this.telemetry.signInFailed(start, error);
   }
 
   private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {

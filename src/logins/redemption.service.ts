@@ -11,6 +11,7 @@ import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
 import { subjectSchema, type Subject } from '../users/subject.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import {
   beginSessionSql,
   bindSql,
@@ -67,6 +68,7 @@ export class Redemption {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly telemetry: Telemetry,
   ) {
     this.codes = new Mac(options.keyRing, 'login-code');
     this.bindings = new Mac(options.keyRing, 'binding-token');
@@ -144,6 +146,7 @@ export class Redemption {
     // A user who was merged while the first try waited for their lock is found by the second.
     const row = (await begin()) ?? (await begin());
     if (row === null) throw new IamError('invalid_grant', 'another request redeemed the code first');
+    this.telemetry.signedIn(row);
     return {
       sessionId,
       userId: row.user_id,

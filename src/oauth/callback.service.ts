@@ -15,6 +15,7 @@ import { Logins, type LoginOutcome } from '../logins/logins.service.js';
 import type { Attempt } from '../logins/sealed-attempt.js';
 import { setActor } from '../request-context.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { inSpan, setSpanAttributes } from '../telemetry/in-span.js';
 import { Users } from '../users/users.service.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
 import { returnCode, returnError, returnLinked } from './client-redirect.js';
@@ -71,16 +72,22 @@ export class Callback {
   private single(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
     const running = this.running.get(attempt.state);
     if (running !== undefined) return running;
-    const started = this.finish(attempt, request).finally(() => this.running.delete(attempt.state));
+    const { provider, method } = attempt;
+    const started = inSpan('iam.callback', { 'iam.provider': provider, 'iam.method': method }, () =>
+      this.finish(attempt, request),
+    ).finally(() => this.running.delete(attempt.state));
     this.running.set(attempt.state, started);
     return started;
   }
 
   private async finish(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
     try {
-      return await this.claimAndSignIn(attempt, request);
+      const outcome = await this.claimAndSignIn(attempt, request);
+      setSpanAttributes({ 'iam.outcome': outcome.kind === 'error' ? outcome.code : outcome.kind });
+      return outcome;
     } catch (thrown) {
       const error = toIamError(thrown);
+      setSpanAttributes({ 'iam.outcome': error.code });
       logFailure(this.logger, error, `callback of "${attempt.provider}":`);
       return { kind: 'error', code: error.code };
     }

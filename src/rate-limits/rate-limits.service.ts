@@ -3,6 +3,7 @@ import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { DataSource } from 'typeorm';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 
 /** So many points in so many seconds. */
 export interface RateLimit {
@@ -15,7 +16,10 @@ export interface RateLimit {
 export class RateLimits {
   private readonly limiters = new Map<string, RateLimiterPostgres>();
 
-  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly telemetry: Telemetry,
+  ) {}
 
   /**
    * Takes one point of `key` from the limit called `name`; one round trip.
@@ -26,6 +30,7 @@ export class RateLimits {
       await this.limiter(name, limit).consume(key);
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal;
+      this.telemetry.rateLimited(name);
       const retryAfterSeconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1000));
       throw new IamError('rate_limited', `limit "${name}" is used up`, { retryAfterSeconds });
     }

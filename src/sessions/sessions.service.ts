@@ -6,6 +6,7 @@ import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
 import { SessionCheck } from './session-check.service.js';
@@ -47,6 +48,7 @@ export class Sessions {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly check: SessionCheck,
+    private readonly telemetry: Telemetry,
   ) {
     this.mac = new Mac(options.keyRing, 'refresh-token');
   }
@@ -69,7 +71,9 @@ export class Sessions {
       caller.sessionsOf,
       this.options.tokens.idle,
     ]);
-    return row === null ? this.settleReuse(token, caller) : this.successor(token, row);
+    if (row === null) return this.settleReuse(token, caller);
+    this.telemetry.refreshed('rotated');
+    return this.successor(token, row);
   }
 
   /** The session a refresh token belongs to, whether or not the token is still the live one; null for a foreign text. */
@@ -144,6 +148,8 @@ export class Sessions {
         detail: { generation: token.generation },
       }),
     ]);
+    const outcomes = { grace: 'repeated', reuse: 'reused', dead: 'refused' } as const;
+    this.telemetry.refreshed(outcomes[row?.verdict ?? 'dead']);
     if (row?.verdict === 'grace') return this.successor(token, row);
     this.check.forget(sessionId);
     throw new IamError(

@@ -9,6 +9,7 @@ import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import { EventIntake, type ReceivedEvent } from './event-intake.service.js';
 import { toInboxEvent } from './inbox-event.js';
 import { invalidMessage } from './message-fields.js';
@@ -29,6 +30,7 @@ export class Webhook {
     private readonly intake: EventIntake,
     private readonly time: PushTime,
     private readonly clock: Clock,
+    private readonly telemetry: Telemetry,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
   ) {}
 
@@ -42,7 +44,19 @@ export class Webhook {
   }
 
   /** Answers once the event is committed; an answer other than 2xx makes WeChat try again, twice. */
-  async push(slug: string, { query, rawBody }: IamRequest): Promise<Answer> {
+  async push(slug: string, request: IamRequest): Promise<Answer> {
+    try {
+      const answered = await this.receive(slug, request);
+      this.telemetry.webhookEvent(slug, 'accepted');
+      return answered;
+    } catch (error) {
+      if (error instanceof IamError && error.code.startsWith('webhook_'))
+        this.telemetry.webhookEvent(slug, 'refused');
+      throw error;
+    }
+  }
+
+  private async receive(slug: string, { query, rawBody }: IamRequest): Promise<Answer> {
     const receivedAt = this.clock.now();
     const provider = await this.find(slug);
     if (rawBody === null) throw invalidMessage('the body did not reach us as it was sent');

@@ -74,7 +74,7 @@ export class BaseTokens {
     };
     const askedAt = this.now();
     const answer = await this.http.call(
-      { path: '/cgi-bin/stable_token', body, repeatable: true },
+      { path: '/cgi-bin/stable_token', body, appid: app.appid, repeatable: true },
       tokenAnswer,
     );
     const token = new Secret(answer.access_token);

@@ -50,7 +50,7 @@ export class WechatSns {
   async exchangeCode(app: WechatApp, code: string): Promise<WechatGrant> {
     const path = '/sns/oauth2/access_token';
     const query = { ...credentialsOf(app), code: checkedCode(path, code), grant_type: 'authorization_code' };
-    return toGrant(await this.http.call({ path, query }, grantAnswer));
+    return toGrant(await this.http.call({ path, query, appid: app.appid }, grantAnswer));
   }
 
   async refresh(app: WechatApp, refreshToken: Secret): Promise<WechatGrant> {
@@ -89,7 +89,7 @@ export class WechatSns {
       js_code: checkedCode(path, code),
       grant_type: 'authorization_code',
     };
-    const answer = await this.http.call({ path, query }, sessionAnswer);
+    const answer = await this.http.call({ path, query, appid: app.appid }, sessionAnswer);
     return {
       openid: answer.openid,
       unionid: answer.unionid ?? null,

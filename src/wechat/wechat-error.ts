@@ -12,6 +12,7 @@ export interface WechatFailure {
   readonly rid?: string | undefined;
   /** The address of this server that WeChat does not accept. */
   readonly refusedAddress?: string | undefined;
+  readonly retryAfterSeconds?: number | undefined;
 }
 
 /** A call to WeChat that failed, with what to do about it. */
@@ -23,11 +24,11 @@ export class WechatError extends IamError {
   readonly refusedAddress: string | undefined;
 
   constructor(code: IamErrorCode, reason: string, failure: WechatFailure) {
-    const wait = failure.errcode === minuteQuota ? { retryAfterSeconds: 60 } : {};
+    const seconds = failure.retryAfterSeconds ?? (failure.errcode === minuteQuota ? 60 : undefined);
     super(
       code,
       `${failure.endpoint}: ${reason}${failure.rid === undefined ? '' : ` (rid ${failure.rid})`}`,
-      wait,
+      seconds === undefined ? {} : { retryAfterSeconds: seconds },
     );
     this.name = 'WechatError';
     this.endpoint = failure.endpoint;

@@ -5,12 +5,15 @@ import type { z } from 'zod';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { guardedLookup } from './address-guard.js';
 import { acceptAnswer, parseAnswer } from './answer.js';
+import { CircuitBreaker } from './circuit-breaker.js';
 import { resolveWechatEndpoints, type WechatEndpoints } from './endpoints.js';
 import { invalidAnswer, unavailable, WechatError } from './wechat-error.js';
 
 /** One attempt at a call, for metrics. `outcome` is `ok` or the code of the error; nothing here is a secret. */
 export interface WechatCallReport {
   readonly endpoint: string;
+  /** The app whose secret the call carried; undefined for a call with a token. */
+  readonly appid: string | undefined;
   readonly outcome: 'ok' | IamErrorCode;
   readonly errcode: number | undefined;
   readonly durationMs: number;
@@ -38,6 +41,8 @@ export interface WechatCall {
   readonly query?: Readonly<Record<string, string>>;
   /** Makes it a POST with this JSON. */
   readonly body?: unknown;
+  /** The app whose secret is in the query or body; never sent, only reported. */
+  readonly appid?: string;
   /** True where asking twice is harmless: such a call is sent once more when WeChat is busy or does not answer. */
   readonly repeatable?: boolean;
 }
@@ -49,6 +54,11 @@ export class WechatHttp {
   private readonly timeoutMs: number;
   private readonly maxBytes: number;
   private readonly onCall: (report: WechatCallReport) => void;
+  private readonly breaker = new CircuitBreaker({
+    failures: 10,
+    openMs: 5_000,
+    now: () => performance.now(),
+  });
 
   constructor(options: WechatHttpOptions = {}) {
     const allowLoopback = options.allowLoopback ?? false;
@@ -78,6 +88,11 @@ export class WechatHttp {
     }
   }
 
+  /** False while calls are refused because none was answered. */
+  get isAvailable(): boolean {
+    return this.breaker.isClosed;
+  }
+
   /** Ends when the calls under way have ended; later calls fail. */
   async close(): Promise<void> {
     await this.agent.close();
@@ -86,9 +101,11 @@ export class WechatHttp {
   private async attempt<T>(call: WechatCall, schema: z.ZodType<T>, endsAt: number): Promise<T> {
     const startedAt = performance.now();
     const report = (outcome: WechatCallReport['outcome'], errcode?: number) => {
-      this.onCall({ endpoint: call.path, outcome, errcode, durationMs: performance.now() - startedAt });
+      const durationMs = performance.now() - startedAt;
+      this.onCall({ endpoint: call.path, appid: call.appid, outcome, errcode, durationMs });
     };
     try {
+      this.requireAvailable(call.path);
       const answer = acceptAnswer(call.path, await this.send(call, endsAt - startedAt), schema);
       report('ok');
       return answer;
@@ -101,15 +118,32 @@ export class WechatHttp {
     }
   }
 
+  /** A host that has just left ten calls without an answer is left alone for some seconds. */
+  private requireAvailable(endpoint: string): void {
+    const wait = this.breaker.enter();
+    if (wait === null) return;
+    throw new WechatError('wechat_unavailable', 'not asked: it has not answered for a while', {
+      endpoint,
+      action: 'retry',
+      retryAfterSeconds: Math.ceil(wait / 1000),
+    });
+  }
+
   private async send(call: WechatCall, milliseconds: number): Promise<Record<string, unknown>> {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), milliseconds);
     try {
       const { status, body } = await this.exchange(call, deadline.signal);
       if (status < 200 || status > 299) throw gatewayError(call.path, status);
-      return parseAnswer(call.path, body);
+      const answer = parseAnswer(call.path, body);
+      this.breaker.succeeded();
+      return answer;
     } catch (error) {
-      if (error instanceof WechatError) throw error;
+      if (error instanceof WechatError) {
+        this.breaker.succeeded();
+        throw error;
+      }
+      this.breaker.failed();
       // The cause is left out on purpose: an HTTP client's error may carry the URL or the bytes of the answer.
       throw unavailable(
         call.path,

@@ -1,0 +1,48 @@
+import type { PoolState } from '../database/pool-state.js';
+
+/** What somebody should look at; the first three keep a replica from working. */
+export type IamProblem =
+  | 'database_unreachable'
+  | 'migrations_missing'
+  | 'signing_key_missing'
+  | 'inbox_late'
+  | 'inbox_dead'
+  | 'audit_late'
+  | 'pool_exhausted'
+  | 'wechat_unreachable'
+  | 'provider_unhealthy';
+
+/** What is judged. */
+export interface HealthFindings {
+  readonly hasKey: boolean;
+  readonly isWechatAvailable: boolean;
+  readonly inbox?: { readonly oldest_seconds: number | null; readonly dead: number };
+  readonly audit?: { readonly oldest_seconds: number | null };
+  readonly pool?: PoolState;
+  readonly apps?: readonly unknown[];
+}
+
+/** Handlers that fail are tried again for three minutes; a worker that works begins within seconds. */
+const INBOX_LATE_SECONDS = 300;
+const AUDIT_LATE_SECONDS = 300;
+
+/** The problems of a replica that reaches its database, the worst first. */
+export function findProblems({
+  hasKey,
+  isWechatAvailable,
+  inbox,
+  audit,
+  pool,
+  apps,
+}: HealthFindings): IamProblem[] {
+  const found: readonly (readonly [boolean, IamProblem])[] = [
+    [!hasKey, 'signing_key_missing'],
+    [(inbox?.oldest_seconds ?? 0) > INBOX_LATE_SECONDS, 'inbox_late'],
+    [(inbox?.dead ?? 0) > 0, 'inbox_dead'],
+    [(audit?.oldest_seconds ?? 0) > AUDIT_LATE_SECONDS, 'audit_late'],
+    [(pool?.waiting ?? 0) > 0, 'pool_exhausted'],
+    [!isWechatAvailable, 'wechat_unreachable'],
+    [(apps?.length ?? 0) > 0, 'provider_unhealthy'],
+  ];
+  return found.filter(([isSo]) => isSo).map(([, problem]) => problem);
+}

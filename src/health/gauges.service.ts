@@ -1,0 +1,52 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { ObservableCallback, ObservableGauge } from '@opentelemetry/api';
+import { DataSource } from 'typeorm';
+import { readPoolState } from '../database/pool-state.js';
+import { readInboxBacklog } from '../inbox/inbox-backlog.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
+
+/** Values that are read only when the host exports its metrics, so nothing is asked where it exports none. */
+@Injectable()
+export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly observed: (readonly [ObservableGauge, ObservableCallback])[] = [];
+
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly telemetry: Telemetry,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.observe(
+      this.telemetry.gauge(
+        'iam.pool.connections',
+        "Connections of the host's pool, by state",
+        '{connection}',
+      ),
+      (result) => {
+        const pool = readPoolState(this.dataSource);
+        if (pool === null) return;
+        result.observe(pool.size - pool.idle, { 'iam.state': 'used' });
+        result.observe(pool.idle, { 'iam.state': 'idle' });
+      },
+    );
+    this.observe(
+      this.telemetry.gauge('iam.pool.waiting', 'Who waits for a connection', '{request}'),
+      (result) => result.observe(readPoolState(this.dataSource)?.waiting ?? 0),
+    );
+    // Last, so that its own query is not among those that wait.
+    this.observe(
+      this.telemetry.gauge('iam.inbox.age', 'Age of the oldest event that is not worked off', 's'),
+      async (result) => result.observe((await readInboxBacklog(this.dataSource)).oldestSeconds ?? 0),
+    );
+  }
+
+  onApplicationShutdown(): void {
+    for (const [gauge, callback] of this.observed.splice(0)) gauge.removeCallback(callback);
+  }
+
+  private observe(gauge: ObservableGauge, callback: ObservableCallback): void {
+    gauge.addCallback(callback);
+    this.observed.push([gauge, callback]);
+  }
+}

@@ -1,0 +1,100 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { sqlState } from '../database/database-errors.js';
+import { readPoolState, type PoolState } from '../database/pool-state.js';
+import { queryRow } from '../database/query-rows.js';
+import { AppHealth } from '../gateway/app-health.service.js';
+import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { readInboxBacklog } from '../inbox/inbox-backlog.js';
+import { findProblems, type IamProblem } from './find-problems.js';
+
+/** What `IamHealth` found. Secrets and people do not occur in it. */
+export interface IamHealthReport {
+  /** `down`: this replica can sign nobody in. Terminus answers 503 then. */
+  readonly status: 'up' | 'down';
+  /** Everything that somebody should look at, also while the status is `up`. */
+  readonly problems: readonly IamProblem[];
+  readonly inbox?: { readonly oldest_seconds: number | null; readonly dead: number };
+  /** Age of the oldest entry that the host's sink has not been given. */
+  readonly audit?: { readonly oldest_seconds: number | null };
+  readonly pool?: PoolState;
+  /** Apps that WeChat refuses to serve. */
+  readonly apps?: readonly { readonly appid: string; readonly code: string; readonly since: string }[];
+}
+
+/** How long PostgreSQL may take before it counts as away, in milliseconds. */
+const PATIENCE_MS = 2_000;
+
+/** Columns and tables of the newest migration: an error of theirs means that it has not run. */
+const sql = `
+  /* background */ SELECT
+    EXISTS (SELECT 1 FROM iam.signing_keys WHERE active_at <= now() AND (retires_at IS NULL OR retires_at > now())) AS has_key,
+    (SELECT GREATEST(0, extract(epoch FROM now() - at))::float8 FROM iam.audit_log
+     WHERE id = (SELECT id FROM iam.audit_outbox ORDER BY id LIMIT 1)) AS audit_age`;
+const row = z.object({ has_key: z.boolean(), audit_age: z.number().nullable() });
+
+type Finding = Omit<IamHealthReport, 'status' | 'problems' | 'pool' | 'apps'> & { readonly hasKey: boolean };
+
+/** undefined_table, undefined_column, invalid_schema_name */
+const notMigrated: ReadonlySet<string | undefined> = new Set(['42P01', '42703', '3F000']);
+
+/** Whether this replica can do its work: a health indicator of `@nestjs/terminus`, or of anything else. */
+@Injectable()
+export class IamHealth {
+  private asking: Promise<Finding | IamProblem> | undefined;
+
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly gateway: WechatGateway,
+    private readonly appHealth: AppHealth,
+  ) {}
+
+  /** `{ [key]: { status, problems, … } }`, as `HealthCheckService.check([() => health.check('iam')])` takes it. Never rejects. */
+  async check(key = 'iam'): Promise<Record<string, IamHealthReport>> {
+    return { [key]: await this.report() };
+  }
+
+  private async report(): Promise<IamHealthReport> {
+    const finding = await Promise.race([
+      this.ask(),
+      delay(PATIENCE_MS, 'database_unreachable' as const, { ref: false }),
+    ]);
+    const pool = readPoolState(this.dataSource);
+    const apps = this.appHealth
+      .list()
+      .map(({ appid, code, since }) => ({ appid, code, since: since.toISOString() }));
+    const here = { ...(pool !== null && { pool }), ...(apps.length > 0 && { apps }) };
+    if (typeof finding === 'string') return { status: 'down', problems: [finding], ...here };
+    const { hasKey, ...rest } = finding;
+    const problems = findProblems({
+      ...rest,
+      ...here,
+      hasKey,
+      isWechatAvailable: this.gateway.http.isAvailable,
+    });
+    return { status: hasKey ? 'up' : 'down', problems, ...rest, ...here };
+  }
+
+  /** One question at a time: checks that come while PostgreSQL hangs take no more connections. */
+  private ask(): Promise<Finding | IamProblem> {
+    this.asking ??= this.read()
+      .catch((error: unknown): IamProblem =>
+        notMigrated.has(sqlState(error)) ? 'migrations_missing' : 'database_unreachable',
+      )
+      .finally(() => (this.asking = undefined));
+    return this.asking;
+  }
+
+  private async read(): Promise<Finding> {
+    const found = await queryRow(this.dataSource, row, sql, []);
+    const { oldestSeconds, dead } = await readInboxBacklog(this.dataSource);
+    return {
+      hasKey: found?.has_key === true,
+      audit: { oldest_seconds: found?.audit_age ?? null },
+      inbox: { oldest_seconds: oldestSeconds, dead },
+    };
+  }
+}

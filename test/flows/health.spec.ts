@@ -1,0 +1,174 @@
+import { Controller, Get, Module } from '@nestjs/common';
+import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { IamHealth, WechatApi } from '../../src/index.js';
+import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
+import { returnFromPc, signInOnPc } from '../support/sign-in.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+@Controller('health')
+class HealthController {
+  constructor(
+    private readonly checks: HealthCheckService,
+    private readonly iam: IamHealth,
+  ) {}
+
+  @Get()
+  @HealthCheck()
+  check() {
+    return this.checks.check([() => this.iam.check('iam')]);
+  }
+}
+
+@Module({ imports: [TerminusModule.forRoot({ logger: false })], controllers: [HealthController] })
+class HealthModule {}
+
+describe('the health of a replica, as Terminus shows it', () => {
+  let world: World;
+  let proxy: TcpProxy;
+  /** Reaches the database by way of the proxy. */
+  let iam: IamApp;
+
+  beforeAll(async () => {
+    world = await startWorld({ imports: [HealthModule], options: { wechat: { timeout: 1_000 } } });
+    proxy = await TcpProxy.start(world.database.url);
+    iam = await startReplica(world, { imports: [HealthModule], databaseUrl: proxy.url });
+  });
+  afterAll(async () => {
+    await iam.close();
+    await proxy.cut();
+    await world.close();
+  });
+
+  const person = () => world.wechat.person({ nickname: '康' });
+  const healthOf = async ({ url }: Pick<IamApp, 'url'>) => {
+    const reply = await new PcBrowser().visit(`${url}/health`, { headers: { accept: 'application/json' } });
+    const details = reply.json()['details'] as { iam: Record<string, unknown> };
+    return { status: reply.status, ...reply.json(), iam: details.iam };
+  };
+
+  it('is up, with what stands behind it', async () => {
+    const health = await healthOf(world);
+
+    expect(health).toMatchObject({ status: 'ok', error: {} });
+    expect(health.iam).toEqual({
+      status: 'up',
+      problems: [],
+      inbox: { oldest_seconds: null, dead: 0 },
+      audit: { oldest_seconds: null },
+      pool: {
+        size: expect.any(Number) as number,
+        idle: expect.any(Number) as number,
+        waiting: 0,
+      },
+    });
+  });
+
+  it('is down while PostgreSQL is away, and up again when it is back', async () => {
+    await healthOf(iam);
+    await proxy.cut();
+
+    const away = await healthOf(iam);
+    await proxy.restore();
+    const back = await healthOf(iam);
+
+    expect(away).toMatchObject({
+      status: 'error',
+      iam: { status: 'down', problems: ['database_unreachable'] },
+    });
+    expect(back).toMatchObject({ status: 'ok', iam: { status: 'up' } });
+  });
+
+  it('is down within its patience when every connection is busy, and asks for no more of them', async () => {
+    const sleepers = Array.from({ length: 10 }, () => iam.dataSource.query('SELECT pg_sleep(4)'));
+
+    const checks = await Promise.all(Array.from({ length: 5 }, () => healthOf(iam)));
+    const { pool } = checks[0]?.iam ?? {};
+    await Promise.all(sleepers);
+    const after = await healthOf(iam);
+
+    for (const { iam: report } of checks)
+      expect(report).toMatchObject({ status: 'down', problems: ['database_unreachable'] });
+    expect((pool as { waiting: number }).waiting).toBeLessThanOrEqual(3);
+    expect(after.iam).toMatchObject({ status: 'up', problems: [] });
+  });
+
+  it('is down before the migrations have run', async () => {
+    await world.dataSource.query('ALTER TABLE iam.audit_outbox RENAME TO audit_outbox_later');
+
+    const health = await healthOf(world);
+    await world.dataSource.query('ALTER TABLE iam.audit_outbox_later RENAME TO audit_outbox');
+
+    expect(health.iam).toMatchObject({ status: 'down', problems: ['migrations_missing'] });
+  });
+
+  it('is down without a signing key', async () => {
+    await world.dataSource.query(`UPDATE iam.signing_keys SET active_at = now() + interval '1 hour'`);
+
+    const health = await healthOf(world);
+    await world.dataSource.query('UPDATE iam.signing_keys SET active_at = created_at');
+
+    expect(health.iam).toMatchObject({ status: 'down', problems: ['signing_key_missing'] });
+  });
+
+  it('names an inbox that is behind and events that were given up, and stays up', async () => {
+    await world.dataSource.query(
+      `INSERT INTO iam.webhook_events (id, provider, dedupe_key, event, event_at, message, status, lease_until, received_at)
+       VALUES (gen_random_uuid(), 'wechat', 'late', 'CLICK', now(), '{}', 'pending', now() + interval '1 hour', now() - interval '10 minutes'),
+              (gen_random_uuid(), 'wechat', 'dead', 'CLICK', now(), '{}', 'dead', NULL, now())`,
+    );
+
+    const health = await healthOf(world);
+    await world.dataSource.query('DELETE FROM iam.webhook_events');
+
+    expect(health).toMatchObject({
+      status: 'ok',
+      iam: { status: 'up', problems: ['inbox_late', 'inbox_dead'] },
+    });
+    expect((health.iam['inbox'] as { oldest_seconds: number }).oldest_seconds).toBeGreaterThan(599);
+  });
+
+  it('names apps that WeChat refuses until it serves them again', async () => {
+    const refusal = {
+      errcode: 40164,
+      errmsg: 'invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist',
+    };
+    world.wechat.once('/sns/oauth2/access_token', { errcode: 40125, errmsg: 'invalid appsecret' });
+    await returnFromPc(world, person());
+    world.wechat.always('/cgi-bin/stable_token', refusal);
+    const call = () =>
+      world.app.get(WechatApi).call({ provider: 'wechat', path: '/cgi-bin/get_api_domain_ip' });
+    await expect(call()).rejects.toMatchObject({ code: 'wechat_ip_not_allowed' });
+
+    const refused = await healthOf(world);
+    await signInOnPc(world, person());
+    const half = await healthOf(world);
+    world.wechat.clearFaults();
+    await call().catch(() => undefined);
+    const served = await healthOf(world);
+
+    const trouble = (appid: string, code: string) => ({ appid, code, since: expect.any(String) as string });
+    expect(refused.iam).toMatchObject({ status: 'up', problems: ['provider_unhealthy'] });
+    expect(refused.iam['apps']).toEqual([
+      trouble(world.site.appid, 'wechat_credentials_rejected'),
+      trouble(world.oa.appid, 'wechat_ip_not_allowed'),
+    ]);
+    expect(half.iam['apps']).toEqual([trouble(world.oa.appid, 'wechat_ip_not_allowed')]);
+    expect(served.iam).toMatchObject({ problems: [] });
+    expect(JSON.stringify(refused)).not.toContain('203.0.113.7');
+  });
+
+  it('says that WeChat cannot be reached, which people are then told at once', async () => {
+    world.wechat.always('/sns/oauth2/access_token', { drop: true });
+    for (let times = 0; times < 10; times += 1) await returnFromPc(world, person());
+    world.wechat.clearCalls();
+
+    const { returned } = await returnFromPc(world, person());
+    const health = await healthOf(world);
+    world.wechat.clearFaults();
+
+    expect(returned.location?.searchParams.get('error')).toBe('temporarily_unavailable');
+    expect(world.wechat.calls('/sns/oauth2/access_token')).toHaveLength(0);
+    expect(health.iam).toMatchObject({ status: 'up', problems: ['wechat_unreachable'] });
+  });
+});
