@@ -12,6 +12,7 @@ export class BrowserTab {
     const sessionStorage = {
       getItem: (key: string) => this.memory.get(key) ?? null,
       setItem: (key: string, value: string) => this.memory.set(key, value),
+      removeItem: (key: string) => this.memory.delete(key),
     };
     Object.assign(globalThis, { location, sessionStorage });
   }

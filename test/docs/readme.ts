@@ -7,12 +7,18 @@ export const readmes = ['README.md', 'README.zh-CN.md'] as const;
 /** A README of the repository. */
 export type Readme = (typeof readmes)[number];
 
+/** Pages of docs/ that have examples, as the READMEs in two languages. */
+export const guides = ['docs/existing-users.md', 'docs/existing-users.zh-CN.md'] as const;
+
+/** A page with examples, by its path in the repository. */
+export type Page = Readme | (typeof guides)[number];
+
 /** The folder of package.json. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
-const texts = new Map<Readme, string>();
+const texts = new Map<Page, string>();
 
-function textOf(readme: Readme): string {
+function textOf(readme: Page): string {
   const text = texts.get(readme) ?? readFileSync(`${root}${readme}`, 'utf8');
   texts.set(readme, text);
   return text;
@@ -26,7 +32,7 @@ export interface Example {
 }
 
 /** Every marked code block. */
-export function examplesOf(readme: Readme): Example[] {
+export function examplesOf(readme: Page): Example[] {
   const form = /<!-- example: ([\w-]+) -->\n```(\w+)\n([^]*?)\n```\n/g;
   return [...textOf(readme).matchAll(form)].map(([, name = '', language = '', code = '']) => ({
     name,
@@ -36,7 +42,7 @@ export function examplesOf(readme: Readme): Example[] {
 }
 
 /** The marked code block of this name. */
-export function exampleOf(readme: Readme, name: string): Example {
+export function exampleOf(readme: Page, name: string): Example {
   const [example, ...more] = examplesOf(readme).filter((each) => each.name === name);
   if (example === undefined || more.length > 0)
     throw new Error(`${readme} has not exactly one example ${name}`);
@@ -61,13 +67,13 @@ export function codeIn(cell: string): string[] {
 }
 
 /** The headings of a README, with their depth. */
-export function headingDepths(readme: Readme): number[] {
+export function headingDepths(readme: Page): number[] {
   const outsideCode = textOf(readme).replace(/^```[^]*?^```$/gm, '');
   return [...outsideCode.matchAll(/^(#+) /gm)].map(([, marks = '']) => marks.length);
 }
 
 /** The targets of relative links, without fragments. */
-export function linksOf(readme: Readme): string[] {
+export function linksOf(readme: Page): string[] {
   return targetsOf(readme).flatMap((target) =>
     /^(?:https?:|#)/.test(target) ? [] : [target.replace(/#.*/, '')],
   );
@@ -84,6 +90,6 @@ export function anchorsOf(readme: Readme): string[] {
   return headings.map((text) => text.replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'));
 }
 
-function targetsOf(readme: Readme): string[] {
+function targetsOf(readme: Page): string[] {
   return [...textOf(readme).matchAll(/\]\(([^)]+)\)/g)].map(([, target = '']) => target);
 }
