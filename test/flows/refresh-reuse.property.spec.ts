@@ -1,111 +1,70 @@
 import fc from 'fast-check';
-import { decodeJwt } from 'jose';
 import type { Person } from '../../emulator/index.js';
-import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
-import { rowsOf } from '../support/rows.js';
-import { signInOnPc } from '../support/sign-in.js';
-import { refresh, revoke } from '../support/signed-in.js';
-
-type Step =
-  | { readonly kind: 'refresh'; readonly age: number; readonly at: 0 | 1 }
-  | { readonly kind: 'wait' }
-  | { readonly kind: 'revoke'; readonly age: number; readonly at: 0 | 1 }
-  | { readonly kind: 'disable' }
-  | { readonly kind: 'enable' };
+import { adminOptions } from '../support/admin.js';
+import { cookieClient } from '../support/cookie-client.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { startReplicaProcess, type ReplicaProcess } from '../support/replica-process.js';
+import { TokenFamily, type Step } from '../support/token-family.js';
 
 const at = fc.constantFrom(0 as const, 1 as const);
 /** How many generations before the newest token known. */
 const age = fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 3, arbitrary: fc.nat(4) });
+const withToken = <K extends 'refresh' | 'revoke' | 'signOut'>(kind: K) =>
+  fc.record({ kind: fc.constant(kind), age, at });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ kind: fc.constant('refresh' as const), age, at }) },
-  { weight: 2, arbitrary: fc.constant({ kind: 'wait' as const }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('revoke' as const), age, at }) },
-  { weight: 1, arbitrary: fc.constant({ kind: 'disable' as const }) },
-  { weight: 1, arbitrary: fc.constant({ kind: 'enable' as const }) },
+  { weight: 24, arbitrary: withToken('refresh') },
+  { weight: 4, arbitrary: fc.constant({ kind: 'wait' as const }) },
+  { weight: 1, arbitrary: withToken('revoke') },
+  { weight: 1, arbitrary: withToken('signOut') },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('shutOut' as const), at }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'disable' as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'enable' as const }) },
 );
-const settings = { numRuns: 25, endOnFailure: true } as const;
+const kind = fc.constantFrom('bearer' as const, 'cookie' as const);
+const settings = { numRuns: 30, endOnFailure: true } as const;
 const minutes = 60_000;
 
-describe('the refresh tokens of one session, used in any order on two replicas', () => {
+describe('the tokens of one session, used in any order in two processes', () => {
+  const options = { ...adminOptions, clients: [cookieClient()] };
   let world: World;
-  let replica: IamApp;
+  let other: ReplicaProcess;
   let person: Person;
 
   beforeAll(async () => {
-    world = await startWorld();
-    replica = await startReplica(world);
+    world = await startWorld({ options });
+    other = await startReplicaProcess(world, options);
     person = world.wechat.person({ nickname: '序' });
   });
   afterAll(async () => {
-    await replica.close();
+    await other.stop();
     await world.close();
   });
 
-  /** A session, the tokens issued for it by generation, and how steps act on it. */
-  async function family() {
-    await world.dataSource.query(`UPDATE iam.users SET status = 'active'`);
-    const { accessToken, refreshToken } = await signInOnPc(world, person);
-    const { sid, sub } = decodeJwt(accessToken);
-    const tokens = [refreshToken];
-    const urls = [world.url, replica.url] as const;
-    const tokenOf = (back: number) => tokens[Math.max(0, tokens.length - 1 - back)] ?? refreshToken;
-    const row = async () =>
-      (
-        await rowsOf(world.dataSource, 'SELECT generation, ended_at FROM iam.sessions WHERE id = $1', [sid])
-      )[0] ?? {};
-    const setStatus = (status: string) =>
-      world.dataSource.query('UPDATE iam.users SET status = $2 WHERE id = $1', [sub, status]);
-
-    /** The successor's text when a token was refreshed, null when it was refused, undefined for other steps. */
-    const perform = async (each: Step): Promise<string | null | undefined> => {
-      switch (each.kind) {
-        case 'refresh': {
-          const reply = await refresh(urls[each.at], tokenOf(each.age));
-          return reply.status === 200 ? String(reply.json()['refresh_token']) : null;
-        }
-        case 'wait':
-          await world.dataSource.query(
-            `UPDATE iam.sessions SET rotated_at = rotated_at - interval '11 seconds' WHERE id = $1`,
-            [sid],
-          );
-          return undefined;
-        case 'revoke':
-          await revoke(urls[each.at], tokenOf(each.age));
-          return undefined;
-        case 'disable':
-          await setStatus('disabled');
-          return undefined;
-        case 'enable':
-          await setStatus('active');
-          return undefined;
-      }
-    };
-    return { tokens, row, perform };
-  }
+  const begin = (of: 'bearer' | 'cookie') => TokenFamily.begin(world, other.url, { person, kind: of });
 
   it(
     'obey, one after another, the model: the newest rotates, its parent repeats within the grace, any other ends all',
     async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 14 }), async (steps) => {
-          const { tokens, perform } = await family();
-          const model = { generation: 0, inGrace: false, live: true, active: true };
+        fc.asyncProperty(kind, fc.array(step, { minLength: 2, maxLength: 14 }), async (of, steps) => {
+          const family = await begin(of);
+          const model = { inGrace: false, live: true, active: true };
 
           for (const each of steps) {
-            const outcome = await perform(each);
+            const outcome = await family.perform(each);
             if (each.kind === 'disable' || each.kind === 'enable') model.active = each.kind === 'enable';
+            if (each.kind === 'shutOut' && model.active) model.active = model.live = false;
+            if (each.kind === 'revoke' || each.kind === 'signOut') model.live = false;
             if (each.kind === 'wait') model.inGrace = false;
-            if (each.kind === 'revoke') model.live = false;
             if (each.kind !== 'refresh') continue;
-            const used = Math.max(0, model.generation - each.age);
+            const back = Math.min(each.age, family.size - 1);
             const usable = model.live && model.active;
-            if (usable && used === model.generation) {
-              model.generation += 1;
+            if (usable && back === 0) {
               model.inGrace = true;
-              expect(outcome).toEqual(expect.any(String));
-              tokens.push(String(outcome));
-            } else if (usable && used === model.generation - 1 && model.inGrace) {
-              expect(outcome).toBe(tokens[model.generation]);
+              expect(outcome).toEqual(expect.anything());
+              if (outcome) family.add(outcome);
+            } else if (usable && back === 1 && model.inGrace) {
+              expect(outcome?.refreshToken).toBe(family.newest);
             } else {
               expect(outcome).toBeNull();
               if (usable) model.live = false;
@@ -119,30 +78,32 @@ describe('the refresh tokens of one session, used in any order on two replicas',
   );
 
   it(
-    'never work again, also all at once, when one was found to be reused',
+    'never work again, also all at once, when one was found to be reused or the session ended otherwise',
     async () => {
       const bursts = fc.array(fc.array(step, { minLength: 1, maxLength: 6 }), { minLength: 2, maxLength: 6 });
       await fc.assert(
-        fc.asyncProperty(bursts, async (steps) => {
-          const { tokens, row, perform } = await family();
+        fc.asyncProperty(kind, bursts, async (of, steps) => {
+          const family = await begin(of);
 
           for (const burst of steps) {
-            const before = await row();
-            const outcomes = await Promise.all(burst.map(perform));
-            const successors = [...new Set(outcomes.filter((outcome) => typeof outcome === 'string'))];
-            const after = await row();
+            const before = await family.row();
+            const outcomes = await Promise.all(burst.map((each) => family.perform(each)));
+            const after = await family.row();
 
-            if (before['ended_at'] !== null) expect(successors).toEqual([]);
-            expect(Number(after['generation']) - Number(before['generation'])).toBeLessThanOrEqual(1);
-            const fresh = successors.filter((token) => !tokens.includes(token));
-            expect(fresh.length).toBeLessThanOrEqual(1);
-            tokens.push(...fresh);
+            const successors = outcomes.filter((outcome) => outcome !== null && outcome !== undefined);
+            if (before.isOver) expect(successors).toEqual([]);
+            expect(after.generation - before.generation).toBeLessThanOrEqual(1);
+            const fresh = new Map(successors.map((each) => [each.refreshToken, each]));
+            const added = [...fresh.values()].filter(({ refreshToken }) => !family.has(refreshToken));
+            expect(added.length).toBeLessThanOrEqual(1);
+            added.forEach((each) => family.add(each));
           }
-          const { ended_at } = await row();
-          await perform({ kind: 'enable' });
-          if (ended_at === null) return;
-          for (const back of tokens.keys())
-            expect(await perform({ kind: 'refresh', age: back, at: 0 })).toBeNull();
+          const { isOver } = await family.row();
+          await family.perform({ kind: 'enable' });
+          if (!isOver) return;
+          for (let back = 0; back < family.size; back += 1)
+            for (const process of [0, 1] as const)
+              expect(await family.perform({ kind: 'refresh', age: back, at: process })).toBeNull();
         }),
         settings,
       );

@@ -15,8 +15,11 @@ export interface ReplicaProcess {
 
 const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** Starts another node process with the same database, key and public URL. */
-export async function startReplicaProcess(world: World): Promise<ReplicaProcess> {
+/** Starts another node process with the same database, key and public URL; other `options` travel as JSON. */
+export async function startReplicaProcess(
+  world: World,
+  options: NonNullable<ReplicaSettings['options']> = {},
+): Promise<ReplicaProcess> {
   const child = fork(pathOf('replica-main.ts'), {
     execArgv: ['--import', pathOf('register-typescript.mjs'), '--disable-warning=ExperimentalWarning'],
     serialization: 'json',
@@ -25,7 +28,7 @@ export async function startReplicaProcess(world: World): Promise<ReplicaProcess>
     databaseUrl: world.database.url,
     endpoints: world.wechat.endpoints,
     key: world.key,
-    options: { publicUrl: world.url },
+    options: { publicUrl: world.url, ...options },
   };
   child.send(settings);
   const events: unknown[] = await Promise.race([once(child, 'message'), once(child, 'exit')]);
