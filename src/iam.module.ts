@@ -3,7 +3,9 @@ import { APP_GUARD, DiscoveryModule, RouterModule } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { IamUsers } from './account/iam-users.service.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
+import { AnswerWriter } from './http/answer-writer.js';
 import { Authentication } from './http/authentication.service.js';
+import { IamErrorFilter } from './http/iam-error.filter.js';
 import { IamGuard } from './http/iam.guard.js';
 import { Requirements } from './http/requirements.service.js';
 import { IamHealth } from './health/iam-health.service.js';
@@ -64,6 +66,8 @@ function compose(
       Authentication,
       Requirements,
       AccessTokens,
+      AnswerWriter,
+      IamErrorFilter,
       IamUsers,
       IdentityProviders,
       WechatApi,

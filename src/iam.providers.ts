@@ -71,6 +71,7 @@ import { EarlyErrors } from './http/early-errors.service.js';
 import { FrontDoor } from './http/front-door.service.js';
 import { OAuthErrorFilter, ProblemFilter } from './http/error.filter.js';
 import { Authentication } from './http/authentication.service.js';
+import { IamErrorFilter } from './http/iam-error.filter.js';
 import { IamGuard } from './http/iam.guard.js';
 import { Requirements } from './http/requirements.service.js';
 import { SessionCookies } from './http/session-cookies.service.js';
@@ -177,6 +178,7 @@ const shared = [
   Requirements,
   AnswerWriter,
   ProblemFilter,
+  IamErrorFilter,
   OAuthErrorFilter,
   EarlyErrors,
   IamUrls,

@@ -1,10 +1,12 @@
 export { iamMigrations } from '../migrations/index.js';
 export { IamUsers, type IamUser, type NewIamUser } from './account/iam-users.service.js';
 export { WechatApi, type WechatApiCall } from './gateway/wechat-api.service.js';
+export { Authentication } from './http/authentication.service.js';
 export type { AuthenticatedUser } from './http/authenticated-user.js';
 export { IamHealth, type IamHealthReport } from './health/iam-health.service.js';
 export type { IamProblem } from './health/find-problems.js';
 export { CurrentUser } from './http/current-user.decorator.js';
+export { IamErrorFilter } from './http/iam-error.filter.js';
 export { IamGuard } from './http/iam.guard.js';
 export { Public } from './http/public.decorator.js';
 export { RequirePermissions, RequireRecentSignIn, RequireRoles } from './http/requirements.decorator.js';
