@@ -50,7 +50,7 @@ export class AdminEventsController {
   }
 
   @Endpoint({
-    summary: 'How many events are in each state (counted up to 100,000), and the age of the oldest open one',
+    summary: 'How many events are in each state (counted up to 10,000), and the age of the oldest open one',
     permission: 'iam:events:read',
     answers: { 200: eventSummary },
     example: { counts: { pending: 2, processing: 0, dead: 1, done: 5120 }, oldest_unprocessed_seconds: 8 },

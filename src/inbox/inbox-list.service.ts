@@ -46,7 +46,7 @@ export type DetailedEvent = z.infer<typeof detailed>;
 export type InboxSummary = z.infer<typeof summary>;
 
 /** Counting stops here: that there are more is all one needs to know, and must not cost more. */
-export const MOST_COUNTED = 100_000;
+export const MOST_COUNTED = 10_000;
 
 const columns = `
   e.id, e.provider, e.event, e.openid, e.status, e.attempts, e.last_error, e.event_at, e.received_at,
