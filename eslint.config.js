@@ -50,6 +50,8 @@ const layers = [
       'clock.ts',
       'request-context.ts',
       'iam.audit-sink.ts',
+      'iam-logger.ts',
+      'one-line.ts',
       'options-schema.ts',
     ]),
     from: [...src([...edges, ...shared, ...state]), ...composition],

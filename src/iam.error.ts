@@ -1,3 +1,5 @@
+import { oneLine } from './one-line.js';
+
 /** How a code is answered: the HTTP status, and `error` on OAuth endpoints and redirects. */
 export interface IamErrorEntry {
   readonly status: number;
@@ -120,9 +122,4 @@ export class IamError extends Error {
   get status(): number {
     return errorCatalogue[this.code].status;
   }
-}
-
-/** Without line breaks, escape sequences and marks that reorder text. */
-function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 }

@@ -9,10 +9,16 @@ export interface RequestContext {
   actor: string | null;
 }
 
+/** What is known of a context before it begins; an id is made where there is none. */
+interface GivenContext {
+  readonly correlationId?: string | undefined;
+  readonly actor?: string | null;
+}
+
 const storage = new AsyncLocalStorage<RequestContext>();
 
 /** Runs `work` and all that it starts in a context of its own. */
-export function runInContext<T>(work: () => T, context: Partial<RequestContext> = {}): T {
+export function runInContext<T>(work: () => T, context: GivenContext = {}): T {
   return storage.run(
     { correlationId: context.correlationId ?? randomUUID(), actor: context.actor ?? null },
     work,

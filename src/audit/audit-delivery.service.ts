@@ -4,7 +4,6 @@ import {
   type BeforeApplicationShutdown,
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnModuleInit,
 } from '@nestjs/common';
@@ -13,6 +12,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { execute, queryRows } from '../database/query-rows.js';
 import { findOrCreate } from '../hooks/find-or-create.js';
+import { IamLogger } from '../iam-logger.js';
 import type { IamAuditEntry, IamAuditSink } from '../iam.audit-sink.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import {
@@ -49,7 +49,7 @@ const entryRow = z.object({
 /** Gives committed audit entries to the host's sink, from one replica at a time; asks PostgreSQL nothing without a sink. */
 @Injectable()
 export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('IamAudit');
+  private readonly logger = new IamLogger('IamAudit');
   private readonly leaseToken = randomUUID();
   private sink: IamAuditSink | undefined;
   private timer: NodeJS.Timeout | undefined;

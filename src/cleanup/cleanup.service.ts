@@ -1,14 +1,9 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-} from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { queryRow } from '../database/query-rows.js';
 import { Erasure } from '../erasure/erasure.service.js';
+import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { BATCH, expiredBatches, type ExpiredBatch } from './expired-batches.js';
 
@@ -19,7 +14,7 @@ const counted = z.object({ removed: z.number() });
 /** Removes expired rows in small batches, on whichever replica gets there. */
 @Injectable()
 export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(Cleanup.name);
+  private readonly logger = new IamLogger(Cleanup.name);
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
   private isStopping = false;

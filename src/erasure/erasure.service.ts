@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { isDatabaseUnavailable, isForeignKeyViolation } from '../database/databa
 import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
 import { HookRunner } from '../hooks/hook-runner.js';
+import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { erasedCounts, eraseSql } from './erasure-statement.js';
@@ -27,7 +28,7 @@ const wish = z.object({ deletion_at: z.date().nullable() });
 /** Forgets people: all that is held about them, but for the audit log, which the law asks for and which has its own retention. */
 @Injectable()
 export class Erasure {
-  private readonly logger = new Logger(Erasure.name);
+  private readonly logger = new IamLogger(Erasure.name);
   /** Users whose erasure failed here, and until when they are left. */
   private readonly postponed = new Map<string, number>();
 

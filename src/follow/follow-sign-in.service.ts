@@ -1,10 +1,11 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { json, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
 import { toIamError } from '../http/to-iam-error.js';
+import { IamLogger } from '../iam-logger.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -26,7 +27,7 @@ export const finishBody = startBody.extend({ device_code: z.string().max(256) })
 /** What the sign-in page calls. Its attempt is the sealed cookie that `/authorize` set, so only that browser can. */
 @Injectable()
 export class FollowSignIn {
-  private readonly logger = new Logger(FollowSignIn.name);
+  private readonly logger = new IamLogger(FollowSignIn.name);
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,

@@ -1,7 +1,8 @@
-import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
 import { isDatabaseUnavailable, isTransient } from '../database/database-errors.js';
+import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import type { IamHooks, SignIn, SignUp, SignUpDecision } from '../iam.hooks.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -10,7 +11,7 @@ import { findOrCreate } from './find-or-create.js';
 /** Calls the host's hooks: its own provider of the configured class if there is one, else an instance made by DI. */
 @Injectable()
 export class HookRunner implements OnModuleInit {
-  private readonly logger = new Logger(HookRunner.name);
+  private readonly logger = new IamLogger(HookRunner.name);
   private hooks: IamHooks = {};
 
   constructor(

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { correlationId } from '../request-context.js';
 import type { Answer } from './answer.js';
 
 /** Writes status, headers and cookies through Nest's adapter, so that Express and Fastify hosts answer alike. */
@@ -11,6 +12,7 @@ export class AnswerWriter {
   writeHead(response: unknown, answer: Answer): void {
     const { httpAdapter } = this.adapterHost;
     httpAdapter.status(response, answer.status);
+    httpAdapter.setHeader(response, 'X-Request-Id', correlationId());
     for (const [name, value] of Object.entries(answer.headers)) httpAdapter.setHeader(response, name, value);
     for (const cookie of answer.cookies) httpAdapter.appendHeader(response, 'Set-Cookie', cookie);
   }

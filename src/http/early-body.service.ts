@@ -1,5 +1,6 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { correlationId } from '../request-context.js';
+import { IamLogger } from '../iam-logger.js';
 import { oauthError, problem } from './error-answers.js';
 import type { Exchange } from './exchange.js';
 import { readRequest } from './iam-request.js';
@@ -32,7 +33,7 @@ const DROP_MS = 1_000;
  */
 @Injectable()
 export class EarlyBody {
-  private readonly logger = new Logger('IamErrors');
+  private readonly logger = new IamLogger('IamErrors');
 
   /** Goes on once the body is read, or answers that it cannot be. */
   receive(endpoint: string, exchange: Exchange): void {
@@ -57,12 +58,12 @@ export class EarlyBody {
   private refuse(endpoint: string, thrown: unknown, { request, response }: Exchange): void {
     const error = toIamError(thrown);
     const id = correlationId();
-    logFailure(this.logger, error, id);
+    logFailure(this.logger, error);
     if (request.destroyed) return;
     const { status, headers, body } = oauthEndpoints.has(endpoint)
       ? oauthError(error)
       : problem(error, readRequest(request).language, id);
-    response.writeHead(status, { ...headers }).end(body);
+    response.writeHead(status, { ...headers, 'X-Request-Id': id }).end(body);
     request.resume();
     setTimeout(() => {
       if (!request.complete) request.destroy();

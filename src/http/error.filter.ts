@@ -1,6 +1,7 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, Logger } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable } from '@nestjs/common';
+import { IamLogger } from '../iam-logger.js';
 import type { IamError } from '../iam.error.js';
-import { correlationId } from '../request-context.js';
+import { correlationId, runInContext } from '../request-context.js';
 import type { Answer } from './answer.js';
 import { AnswerWriter } from './answer-writer.js';
 import { oauthError, pageOrProblem } from './error-answers.js';
@@ -11,7 +12,7 @@ import { toIamError } from './to-iam-error.js';
 /** Answers everything thrown in our controllers, and logs it once under the correlation id that the answer carries. */
 @Injectable()
 abstract class ErrorFilter implements ExceptionFilter {
-  private readonly logger = new Logger('IamErrors');
+  private readonly logger = new IamLogger('IamErrors');
 
   constructor(private readonly writer: AnswerWriter) {}
 
@@ -24,7 +25,7 @@ abstract class ErrorFilter implements ExceptionFilter {
   respond(thrown: unknown, request: unknown, response: unknown): void {
     const error = toIamError(thrown);
     const id = correlationId();
-    logFailure(this.logger, error, id);
+    runInContext(() => logFailure(this.logger, error), { correlationId: id });
     if (!this.writer.isSent(response))
       this.writer.write(response, this.answer(error, readRequest(request), id));
   }

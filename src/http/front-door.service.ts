@@ -7,6 +7,7 @@ import { Cors } from './cors.service.js';
 import { EarlyBody } from './early-body.service.js';
 import type { Exchange } from './exchange.js';
 import { readPath } from './iam-request.js';
+import { incomingCorrelationId } from './incoming-correlation.js';
 import { IamUrls } from './iam-urls.service.js';
 
 type Adapter = HttpAdapterHost['httpAdapter'];
@@ -30,7 +31,10 @@ export class FrontDoor {
   }
 
   private open(adapter: Adapter | null): void {
-    attachInFront(adapter, (exchange) => runInContext(() => this.receive(exchange)));
+    attachInFront(adapter, (exchange) => {
+      const correlationId = incomingCorrelationId(exchange.request.headers);
+      runInContext(() => this.receive(exchange), { correlationId });
+    });
   }
 
   private receive(exchange: Exchange): void {

@@ -1,7 +1,8 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
 import { Sealer } from '../crypto/sealer.js';
+import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
@@ -23,7 +24,7 @@ interface Snapshot {
 /** The identity provider rows: read by every sign-in from memory, written by administrators. */
 @Injectable()
 export class IdentityProviders {
-  private readonly logger = new Logger(IdentityProviders.name);
+  private readonly logger = new IamLogger(IdentityProviders.name);
   private readonly sealer: Sealer;
   private snapshot: Snapshot | undefined;
   private reading: Promise<Snapshot> | undefined;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Telemetry } from '../telemetry/telemetry.service.js';
+import { IamLogger } from '../iam-logger.js';
 import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
 import type { InboxEvent } from './inbox-statements.js';
 
@@ -28,7 +29,7 @@ interface Running {
 /** Works off the inbox on every replica: what was just received at once, what failed or was left behind when it is due. */
 @Injectable()
 export class InboxWorker implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('IamInbox');
+  private readonly logger = new IamLogger('IamInbox');
   /** By lease token. */
   private readonly running = new Map<string, Running>();
   private work: EventWork | undefined;

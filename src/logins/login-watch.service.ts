@@ -1,4 +1,5 @@
-import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import type { FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
@@ -36,7 +37,7 @@ interface Watched {
  */
 @Injectable()
 export class LoginWatch implements OnModuleDestroy {
-  private readonly logger = new Logger(LoginWatch.name);
+  private readonly logger = new IamLogger(LoginWatch.name);
   private readonly watched = new Map<string, Watched>();
   private readonly urgent = new Set<string>();
   private tick: NodeJS.Timeout | undefined;

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { followPage } from '../follow/follow-page.js';
@@ -8,6 +8,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { logFailure } from '../http/log-failure.js';
 import { toIamError } from '../http/to-iam-error.js';
+import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -29,7 +30,7 @@ interface Redirect {
 /** `GET /authorize`: seals what comes after into a cookie and sends the browser to WeChat, or shows our own page. Stores nothing. */
 @Injectable()
 export class Authorize {
-  private readonly logger = new Logger(Authorize.name);
+  private readonly logger = new IamLogger(Authorize.name);
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { RequestOrigin } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import { FollowProof } from '../follow/follow-proof.service.js';
@@ -6,6 +6,7 @@ import type { Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { logFailure } from '../http/log-failure.js';
 import { toIamError } from '../http/to-iam-error.js';
+import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -25,7 +26,7 @@ const stateForm = /^[A-Za-z0-9]{32,64}$/;
 /** `GET /callback/{provider}`: where WeChat returns. Without the browser's own cookie for the state, nothing happens. */
 @Injectable()
 export class Callback {
-  private readonly logger = new Logger(Callback.name);
+  private readonly logger = new IamLogger(Callback.name);
   /** Callbacks being answered by this process: WeChat and impatient people send the same one twice. */
   private readonly running = new Map<string, Promise<LoginOutcome>>();
 

@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { FollowCollect } from '../follow/follow-collect.service.js';
 import type { Answer } from '../http/answer.js';
 import { oauthError } from '../http/error-answers.js';
@@ -7,10 +7,10 @@ import { logFailure } from '../http/log-failure.js';
 import { SessionCookies } from '../http/session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { HookRunner } from '../hooks/hook-runner.js';
+import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import type { ResolvedIamClient } from '../iam.resolved-options.js';
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
-import { correlationId } from '../request-context.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { inSpan } from '../telemetry/in-span.js';
 import { AppCodeGrant } from './app-code-grant.service.js';
@@ -29,7 +29,7 @@ interface Asker {
 /** `POST /token`: every grant ends here, with the same checks and the same answer. */
 @Injectable()
 export class Token {
-  private readonly logger = new Logger('IamErrors');
+  private readonly logger = new IamLogger('IamErrors');
 
   constructor(
     private readonly clients: Clients,
@@ -92,7 +92,7 @@ export class Token {
       return await this.refresh(token, asker);
     } catch (error) {
       if (!(error instanceof IamError) || error.code !== 'invalid_grant') throw error;
-      logFailure(this.logger, error, correlationId());
+      logFailure(this.logger, error);
       return { ...oauthError(error), cookies: this.cookies.clear() };
     }
   }

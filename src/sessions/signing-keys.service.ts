@@ -1,16 +1,11 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-} from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { JWK } from 'jose';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { SealError, Sealer } from '../crypto/sealer.js';
 import { execute, queryRows } from '../database/query-rows.js';
+import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { resealSigningKey } from './reseal-signing-keys.js';
 import {
@@ -51,7 +46,7 @@ interface Keys {
  */
 @Injectable()
 export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(SigningKeys.name);
+  private readonly logger = new IamLogger(SigningKeys.name);
   private readonly sealer: Sealer;
   private keys: Keys = { all: [], current: undefined, loadedAt: Number.NEGATIVE_INFINITY };
   private loading: Promise<void> | undefined;

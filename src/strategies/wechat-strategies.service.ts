@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { IamUrls } from '../http/iam-urls.service.js';
+import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { SubjectHolder } from '../users/find-subject.js';
@@ -43,7 +44,7 @@ interface Exchange {
 /** The strategy pair of each provider row, built when the row is first used and again when it has changed. */
 @Injectable()
 export class WechatStrategies {
-  private readonly logger = new Logger(WechatStrategies.name);
+  private readonly logger = new IamLogger(WechatStrategies.name);
   /** A row that changes gets new app objects, so what was built from the old ones is forgotten with them. */
   private readonly built = new WeakMap<WechatApp, RunnableStrategy>();
   private readonly exchanges = new AsyncLocalStorage<Exchange>();

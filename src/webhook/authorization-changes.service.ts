@@ -1,7 +1,8 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { recordAudit } from '../audit/record-audit.js';
 import { inTransaction } from '../database/in-transaction.js';
+import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { Logins } from '../logins/logins.service.js';
@@ -30,7 +31,7 @@ interface Withdrawal {
 /** What a person takes back in WeChat's settings is taken back here (protocol F.5). */
 @Injectable()
 export class AuthorizationChanges {
-  private readonly logger = new Logger('IamWebhook');
+  private readonly logger = new IamLogger('IamWebhook');
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,

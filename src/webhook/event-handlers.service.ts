@@ -1,5 +1,6 @@
-import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { IamLogger } from '../iam-logger.js';
 import { findInterests, type EventInterest } from './on-wechat-event.decorator.js';
 import { toPassiveReply, type PassiveReply } from './passive-reply.js';
 import { eventName, type VerifiedEvent } from './verified-event.js';
@@ -25,7 +26,7 @@ type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 /** The methods that `@OnWechatEvent` marks, ours and the host's. */
 @Injectable()
 export class EventHandlers implements OnApplicationBootstrap {
-  private readonly logger = new Logger('IamWebhook');
+  private readonly logger = new IamLogger('IamWebhook');
   private handlers: readonly Handler[] = [];
 
   constructor(

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
+import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { InboxWorker, type Attempt } from '../inbox/inbox-worker.service.js';
@@ -31,7 +32,7 @@ export interface ReceivedEvent {
 /** Commits an event, has it worked on, and gives the reply if there is one in time. */
 @Injectable()
 export class EventIntake implements OnApplicationBootstrap {
-  private readonly logger = new Logger('IamWebhook');
+  private readonly logger = new IamLogger('IamWebhook');
 
   constructor(
     @Inject(OWN_EVENTS) private readonly ownEvents: OwnEvents,

@@ -1,8 +1,9 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { queryRow } from '../database/query-rows.js';
+import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { isInWindow, type RawQuery } from './signed-query.js';
 
@@ -18,7 +19,7 @@ const row = z.object({ now: z.number() });
  */
 @Injectable()
 export class PushTime {
-  private readonly logger = new Logger('IamWebhook');
+  private readonly logger = new IamLogger('IamWebhook');
   private correction = 0;
   private checkedAt = -Infinity;
 

@@ -1,10 +1,11 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { recordAudit } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { securityHeaders, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
@@ -23,7 +24,7 @@ import { verifyHandshake, verifyPush, type ServerConfiguration, type VerifiedPus
 /** The Official Account's server URL: WeChat's question whether we know the Token, and what it pushes. */
 @Injectable()
 export class Webhook {
-  private readonly logger = new Logger('IamWebhook');
+  private readonly logger = new IamLogger('IamWebhook');
 
   constructor(
     private readonly providers: IdentityProviders,
