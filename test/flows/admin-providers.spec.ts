@@ -4,8 +4,9 @@ import { FakeClock } from '../support/fake-clock.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
 import { PcBrowser } from '../support/pc-browser.js';
-import { rowsOf, valueOf } from '../support/rows.js';
+import { countWaiting, rowsOf, valueOf } from '../support/rows.js';
 import { authorizeUrl, pkce, signInOnPc } from '../support/sign-in.js';
+import { until } from '../support/until.js';
 
 const secrets = {
   open_app_secret: 'canary-open-secret-0123456789abcdef',
@@ -269,16 +270,25 @@ describe('identity providers in the admin API', () => {
       });
     });
 
-    it('act at once also while the rows are being read', async () => {
-      await admin.post('providers', { slug: 'racing', open_app_id: 'wx0', open_app_secret: 's' });
+    it('act at once also where a reading is under way that has seen what was before', async () => {
+      await admin.post('providers', { slug: 'racing', open_app_id: 'wxold', open_app_secret: 's' });
+      await admin.post('providers', { slug: 'slow', mp_app_id: 'wx1' });
+      await world.dataSource.query(
+        `UPDATE iam.identity_providers SET mp_app_secret = 'plain:x' WHERE slug = 'slow'`,
+      );
+      const holder = world.dataSource.createQueryRunner();
+      await holder.startTransaction();
+      await holder.query(`SELECT FROM iam.identity_providers WHERE slug = 'slow' FOR UPDATE`);
+      clock.advance(5);
+      const reading = appidAt(world.url, 'racing');
+      await until('a statement waits', async () => (await countWaiting(world.dataSource)) === 1);
 
-      for (let round = 1; round <= 10; round += 1) {
-        clock.advance(5);
-        const reading = appidAt(world.url, 'racing');
-        await admin.patch('providers/racing', { open_app_id: `wx${round}` });
-        await reading;
-        expect(await appidAt(world.url, 'racing')).toBe(`wx${round}`);
-      }
+      await admin.patch('providers/racing', { open_app_id: 'wxnew' });
+      await holder.commitTransaction();
+      await holder.release();
+      await reading;
+
+      expect(await appidAt(world.url, 'racing')).toBe('wxnew');
     });
   });
 

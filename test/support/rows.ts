@@ -19,6 +19,14 @@ export async function valueOf(source: SqlSource, sql: string, parameters: unknow
   return Object.values(row)[0];
 }
 
+/** How many statements of this database wait for another's lock. */
+export async function countWaiting(source: SqlSource): Promise<unknown> {
+  return valueOf(
+    source,
+    `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
