@@ -17,5 +17,9 @@ export async function write(stream: Writable, text: string): Promise<boolean> {
 /** Without a listener, a reader that goes away would end the process in the middle of its work. */
 export function outliveReaders({ stdout, stderr }: Streams): void {
   for (const stream of [stdout, stderr])
-    if (stream.listenerCount('error') === 0) stream.on('error', () => undefined);
+    if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
+}
+
+function ignore(): void {
+  // `write` tells whoever wrote.
 }

@@ -1,5 +1,6 @@
 import { iamMigrations } from '../../migrations/index.js';
 import { recordOf, startOperator, type Operator } from './support/operator.js';
+import { commandProcess } from './support/run-command.js';
 
 const names = iamMigrations.map((Migration) => new Migration().name);
 
@@ -51,10 +52,10 @@ describe('nestjs-wechat-iam migrate', () => {
   it('leaves nothing behind when a migration fails', async () => {
     await operator.query('CREATE SCHEMA iam CREATE TABLE users (id int)');
 
-    const { exitCode, stdout } = await operator.run(['migrate', '--json']);
+    const outcome = await commandProcess(['migrate', '--json'], { variables: operator.variables });
 
-    expect(exitCode).toBe(1);
-    expect(recordOf(JSON.parse(stdout))).toMatchObject({ error: { code: 'internal_error' } });
+    expect(outcome).toMatchObject({ exitCode: 1, stderr: '' });
+    expect(outcome.json()).toMatchObject({ error: { code: 'internal_error' } });
     expect(await operator.query(`SELECT 1 FROM pg_class WHERE relname = 'identities'`)).toEqual([]);
     expect(await operator.json(['migrate', '--dry-run'])).toEqual({ pending: names });
   });

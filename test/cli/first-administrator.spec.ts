@@ -1,0 +1,142 @@
+import { WechatEmulator } from '../../emulator/index.js';
+import { AdminClient } from '../support/admin.js';
+import { startIamApp, type IamApp } from '../support/iam-app.js';
+import { onPc } from '../support/signed-in.js';
+import { recordOf, startOperator, type Operator } from './support/operator.js';
+
+/** From an empty database to somebody who may open the admin API, by the command line alone. */
+describe('the first administrator', () => {
+  let wechat: WechatEmulator;
+  let operator: Operator;
+  let iam: IamApp;
+
+  beforeAll(async () => {
+    wechat = await WechatEmulator.start();
+    const site = wechat.openPlatformAccount().websiteApp({ callbackDomain: 'localhost' });
+    operator = await startOperator();
+    await operator.json(
+      ['provider', 'add', 'wechat', '--open-app-id', site.appid, '--open-app-secret-from', '-'],
+      {
+        input: site.secret,
+      },
+    );
+    iam = await startIamApp({
+      databaseUrl: operator.database.url,
+      endpoints: wechat.endpoints,
+      key: operator.key,
+    });
+  });
+  afterAll(async () => {
+    await iam.close();
+    await wechat.stop();
+    await operator.close();
+  });
+
+  it('is made of a role, a person who has signed in, and one command', async () => {
+    const person = wechat.person({ nickname: '站长' });
+    const before = await onPc({ url: iam.url, wechat }, person);
+    expect((await new AdminClient(iam.url, before.accessToken).get('users')).status).toBe(403);
+
+    await operator.json(['role', 'add', 'admin', '--permission', 'iam:*', '--description', '站长']);
+    const found = await operator.json(['user', 'find', '站']);
+    const [user] = Array.isArray(found['users']) ? found['users'].map(recordOf) : [];
+    const roles = await operator.json(['user', 'roles', String(user?.['id']), '--add', 'admin']);
+
+    expect(roles).toEqual({ id: before.id, nickname: '站长', roles: ['admin'] });
+    const after = await onPc({ url: iam.url, wechat }, person);
+    expect((await new AdminClient(iam.url, after.accessToken).get('users')).status).toBe(200);
+    const audited = await operator.query(
+      `SELECT action, actor FROM iam.audit_log WHERE actor = 'cli' AND action LIKE '%role%' ORDER BY id`,
+    );
+    expect(audited).toEqual([
+      { action: 'role.created', actor: 'cli' },
+      { action: 'user.role_assigned', actor: 'cli' },
+    ]);
+  });
+
+  it('is found by nickname, id, openid, unionid and external id', async () => {
+    const { id } = await onPc({ url: iam.url, wechat }, wechat.person({ nickname: '小兰' }));
+    await operator.query('UPDATE iam.users SET external_id = $2 WHERE id = $1', [id, 'shop-7']);
+    const [identity] = await operator.query('SELECT openid, unionid FROM iam.identities WHERE user_id = $1', [
+      id,
+    ]);
+
+    for (const query of ['小', id, identity?.['openid'], identity?.['unionid'], 'shop-7']) {
+      const { users } = await operator.json(['user', 'find', String(query)]);
+      expect(users).toMatchObject([{ id, nickname: '小兰', identity_count: 1 }]);
+    }
+    expect(await operator.json(['user', 'find', '小_'])).toEqual({ users: [], has_more: false });
+    expect((await operator.run(['user', 'find', 'nobody'])).stdout).toBe('No such user.\n');
+  });
+
+  it('is told when there are more than were asked for', async () => {
+    await operator.query(
+      `INSERT INTO iam.users (id, nickname) SELECT gen_random_uuid(), '多' || n FROM generate_series(1, 60) n`,
+    );
+
+    const text = await operator.run(['user', 'find', '多']);
+    expect(text.stdout.trimEnd().split('\n')).toHaveLength(52);
+    expect(text.stdout).toContain('There are more');
+    expect(await operator.json(['user', 'find', '多', '--limit', '100'])).toMatchObject({ has_more: false });
+    expect((await operator.run(['user', 'find', '多', '--limit', '0'])).exitCode).toBe(2);
+  });
+
+  it('gives and takes roles all at once or not at all', async () => {
+    const { id } = await onPc({ url: iam.url, wechat }, wechat.person({ nickname: '小竹' }));
+    await operator.json([
+      'role',
+      'add',
+      'support',
+      '--permission',
+      'iam:users:read',
+      '--permission',
+      'orders:*',
+    ]);
+
+    const failed = await operator.run([
+      'user',
+      'roles',
+      id,
+      '--add',
+      'support',
+      '--add',
+      'no-such-role',
+      '--json',
+    ]);
+    expect([failed.exitCode, failed.json()]).toMatchObject([1, { error: { code: 'not_found' } }]);
+    expect(await operator.json(['user', 'roles', id])).toMatchObject({ roles: [] });
+
+    await operator.json(['user', 'roles', id, '--add', 'support']);
+    expect(await operator.json(['user', 'roles', id, '--add', 'admin', '--remove', 'support'])).toMatchObject(
+      {
+        roles: ['admin'],
+      },
+    );
+    for (const nobody of ['01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f', 'not-an-id'])
+      expect((await operator.run(['user', 'roles', nobody, '--add', 'admin'])).exitCode).toBe(1);
+  });
+
+  it('changes what a role permits', async () => {
+    await operator.json(['role', 'add', 'editor', '--permission', 'posts:*']);
+
+    expect(
+      await operator.json(['role', 'set', 'editor', '--permission', 'posts:write', '--default', 'true']),
+    ).toMatchObject({
+      name: 'editor',
+      permissions: ['posts:write'],
+      is_default: true,
+    });
+
+    const { roles } = await operator.json(['role', 'list']);
+    expect(roles).toEqual(expect.arrayContaining([expect.objectContaining({ name: 'editor' })]));
+    expect((await operator.run(['role', 'list'])).stdout).toMatch(
+      /^role +permissions +default +description\n/,
+    );
+    expect((await operator.run(['role', 'add', 'editor', '--json'])).json()).toMatchObject({
+      error: { code: 'already_exists' },
+    });
+    for (const wrong of [['--permission', 'Posts Write'], ['--default', 'maybe'], []])
+      expect((await operator.run(['role', 'set', 'editor', ...wrong])).exitCode).toBe(2);
+    expect((await operator.run(['role', 'add', 'Two Words'])).stderr).toContain('<name>');
+  });
+});
