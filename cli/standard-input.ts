@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { Writable, type Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { write } from './streams.js';
-import { UsageError } from './errors.js';
+import { CommandError, UsageError } from './errors.js';
 
 /** Standard input: a secret a line, or a whole document. A person at a terminal is asked, and what they type is not shown. */
 export class StandardInput {
@@ -45,7 +45,7 @@ export class StandardInput {
     try {
       return await terminal.question('', { signal: aborted.signal });
     } catch (cause) {
-      throw new UsageError('Interrupted', { cause });
+      throw new CommandError('interrupted', 'Interrupted: nothing was changed', { cause });
     } finally {
       terminal.close();
       await write(this.stderr, '\n');
