@@ -4,6 +4,6 @@ import type { DataSource } from 'typeorm';
 export async function saveDemoRole(dataSource: DataSource): Promise<void> {
   await dataSource.query(
     `INSERT INTO iam.roles (name, permissions, description) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-    ['administrator', ['iam:*'], 'Everything in administration'],
+    ['administrator', ['iam:*'], '管理的全部权限 · Everything in administration'],
   );
 }

@@ -28,6 +28,21 @@ describe('starting and stopping the example', () => {
     await shop.clean();
   }, 60_000);
 
+  it('makes up an admin token, which standard error tells and no page', async () => {
+    const shop = await startExample();
+
+    const [, token = ''] = /opens with: (\S+)$/m.exec(shop.errors()) ?? [];
+    const headers = { authorization: `Bearer ${token}` };
+    const { status } = await fetch(`${shop.url}/iam/admin/keys`, { headers });
+    const paths = ['/', '/admin', '/js/admin/access.js', '/demo.json', '/docs', '/docs-json'];
+    const pages = await Promise.all(paths.map(async (path) => (await fetch(shop.url + path)).text()));
+
+    expect(status).toBe(200);
+    expect(token.length).toBeGreaterThanOrEqual(32);
+    expect(pages.filter((page) => page.includes(token))).toEqual([]);
+    await shop.clean();
+  }, 60_000);
+
   it('takes the Ctrl-C that npm passes on for the one the terminal has sent', async () => {
     const shop = await startExample();
 
