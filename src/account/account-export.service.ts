@@ -29,6 +29,21 @@ export const exportAnswer = z.object({
     .meta({ description: `Kinds of which there are more than ${MOST_EXPORTED}: the newest are given` }),
 });
 
+/** What somebody takes along who has signed in once. */
+export const exportExample: z.infer<typeof exportAnswer> = {
+  exported_at: '2026-01-31T08:00:00.000Z',
+  profile: { id: '0198c0de-0000-7000-8000-000000000001', nickname: '小兰' },
+  identities: [
+    { provider: 'wechat', kind: 'open', appid: 'wx0000000000000001', openid: 'oBt1…', unionid: null },
+  ],
+  roles: [],
+  sessions: [{ id: '0198c0de-0000-7000-8000-000000000002', client_id: 'web', method: 'open' }],
+  sign_ins: [],
+  messages: [],
+  audit: [{ action: 'login.succeeded', provider: 'wechat' }],
+  truncated: [],
+};
+
 type Kind = keyof typeof exportStatements;
 type Rows = z.infer<typeof rows>;
 

@@ -20,7 +20,7 @@ import { Incoming } from '../http/incoming.decorator.js';
 import { RequireRecentSignIn } from '../http/requirements.decorator.js';
 import { Profiles } from '../users/profiles.service.js';
 import { AccountDeletion, deletionAnswer } from './account-deletion.service.js';
-import { AccountExport, exportAnswer } from './account-export.service.js';
+import { AccountExport, exportAnswer, exportExample } from './account-export.service.js';
 import { meAnswer, meExample } from './me-answer.js';
 import { phoneAnswer, phoneBody, PhoneNumbers } from './phone-numbers.service.js';
 
@@ -51,6 +51,7 @@ export class MeController {
   @Endpoint({
     summary: 'Everything held about the signed-in user, as one document',
     answers: { 200: exportAnswer },
+    example: exportExample,
     errors: ['user_disabled'],
   })
   @Get('export')

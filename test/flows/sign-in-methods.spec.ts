@@ -73,7 +73,7 @@ const rows: readonly RowCase[] = [
   {
     slug: 'half',
     pairs: [],
-    changes: { open_app_id: 'wx1234567890abcdef', mp_app_secret: 'a secret without its appid' },
+    changes: { open_app_id: 'wx1234567890abcdef', mp_app_secret: 'a-secret-without-its-appid' },
     auto: [noOpen, noPhone, noMp],
     explicit: { open: noOpen, mp: noMp },
   },
