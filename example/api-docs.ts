@@ -16,12 +16,13 @@ const policy = [
 ].join('; ');
 
 /** Serves the description of every endpoint at `/docs`, and as JSON at `/docs-json`. */
-export function serveApiDocs(app: NestExpressApplication): void {
+export function serveApiDocs(app: NestExpressApplication, publicUrl: string): void {
   describeIam();
+  const accessCookie = publicUrl.startsWith('https:') ? '__Host-iam-access' : 'iam-access';
   const description = new DocumentBuilder()
     .setTitle('山茶小铺 · Camellia Tea')
     .addBearerAuth(undefined, 'iam')
-    .addCookieAuth('__Host-iam-access', undefined, 'iam-cookie')
+    .addCookieAuth(accessCookie, undefined, 'iam-cookie')
     .build();
   app.use('/docs', (_: unknown, response: ServerResponse, next: () => void) => {
     response.setHeader('Content-Security-Policy', policy);

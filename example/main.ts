@@ -74,7 +74,7 @@ async function createApp(settings: AppSettings): Promise<NestExpressApplication>
   };
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), options);
   servePages(app, settings.links.openUrl);
-  serveApiDocs(app);
+  serveApiDocs(app, settings.publicUrl);
   return app;
 }
 
