@@ -29,6 +29,7 @@ const composition = [
   './src/iam.providers.ts',
   './src/iam.async-options.ts',
   './src/index.ts',
+  './src/composition',
   './src/openapi.ts',
   './src/openapi',
 ];

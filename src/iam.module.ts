@@ -16,7 +16,8 @@ import { IdentityProviders } from './identity-providers/identity-providers.servi
 import { checkStatics, resolveOptions, resolvePath } from './resolve-options.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { asyncOptions, type IamAsyncOptions } from './iam.async-options.js';
-import { iamControllers, iamProviders } from './iam.providers.js';
+import { iamControllers } from './composition/controllers.js';
+import { iamProviders } from './iam.providers.js';
 
 /** Identity and access management with WeChat sign-in for the host's application. */
 @Module({})

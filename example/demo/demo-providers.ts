@@ -2,9 +2,9 @@ import type { IdentityProviderInput } from 'nestjs-wechat-iam';
 
 /** One Open Platform account with a website app and an Official Account, all of them the emulator's. */
 const apps = {
-  open_app_id: 'wxdemo0000000open',
+  open_app_id: 'wxde00000000000001',
   open_app_secret: 'demo-secret-of-the-website-app00',
-  mp_app_id: 'wxdemo000000000mp',
+  mp_app_id: 'wxde00000000000002',
   mp_app_secret: 'demo-secret-of-the-account000000',
 };
 
@@ -22,9 +22,9 @@ const following = {
  * here, so that the page can show how WeChat and an account come together.
  */
 const members = {
-  open_app_id: 'wxdemo0member00open',
+  open_app_id: 'wxde00000000000003',
   open_app_secret: 'demo-secret-of-the-members-site0',
-  mp_app_id: 'wxdemo0member0000mp',
+  mp_app_id: 'wxde00000000000004',
   mp_app_secret: 'demo-secret-of-members-account00',
   union_scope: 'members',
 };

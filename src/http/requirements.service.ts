@@ -37,8 +37,7 @@ export class Requirements {
 
   /** @throws IamError `insufficient_permissions` */
   async requirePermissions(user: AuthenticatedUser, permissions: readonly string[]): Promise<void> {
-    if (!(await this.permissions.grant(user.roles, permissions)))
-      throw new IamError('insufficient_permissions', `needs ${permissions.join(', ')}`);
+    if (!(await this.permissions.grant(user.roles, permissions))) throw lacking(permissions);
   }
 
   private requireRecentSignIn({ id, signedInAt }: AuthenticatedUser): void {
@@ -48,4 +47,10 @@ export class Requirements {
       members: { max_age: recentSignIn },
     });
   }
+}
+
+/** Names them to the caller as well (RFC 6750 §3.1 has `scope` for it): what a route asks for is no secret. */
+function lacking(permissions: readonly string[]): IamError {
+  const required = permissions.join(' ');
+  return new IamError('insufficient_permissions', `needs ${required}`, { members: { required } });
 }

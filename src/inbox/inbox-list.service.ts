@@ -58,7 +58,7 @@ const countOf = (status: string) =>
 
 const summarySql = `
   SELECT ${['pending', 'processing', 'dead', 'done'].map(countOf).join(', ')},
-         (SELECT GREATEST(0, extract(epoch FROM now() - min(received_at)))::int
+         (SELECT CASE WHEN count(*) > 0 THEN GREATEST(0, extract(epoch FROM now() - min(received_at)))::int END
           FROM iam.webhook_events WHERE status IN ('processing', 'pending')) AS oldest_unprocessed_seconds`;
 
 /** The inbox as administrators see it. */

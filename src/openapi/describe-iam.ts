@@ -6,7 +6,7 @@ import { OAuthErrorFilter } from '../http/error.filter.js';
 import { IamGuard } from '../http/iam.guard.js';
 import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.js';
 import { REQUIRED_RECENT_SIGN_IN } from '../http/requirements.decorator.js';
-import { iamControllers } from '../iam.providers.js';
+import { iamControllers } from '../composition/controllers.js';
 import { describeEndpoint } from './describe-endpoint.js';
 import type { Access, RouteDescription } from './route-description.js';
 

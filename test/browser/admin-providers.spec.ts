@@ -158,7 +158,7 @@ describe('setting up identity providers on the admin page', () => {
     await confirmDialog(page);
     await row.getByRole('button', { name: 'Drop the old value' }).waitFor();
     const after = await page.content();
-    await emulate(shop, 'apps/wxdemo000000000mp', { server: { token } });
+    await emulate(shop, 'apps/wxde00000000000002', { server: { token } });
     await row.getByRole('button', { name: 'Drop the old value' }).click();
     await confirmDialog(page);
     await row.getByRole('button', { name: 'Generate a new one' }).waitFor();
@@ -166,7 +166,7 @@ describe('setting up identity providers on the admin page', () => {
     expect(token).toMatch(/^[A-Za-z0-9]{32}$/);
     expect(url).toBe(`${shop.url}/iam/webhook/wechat-follow`);
     expect(after).not.toContain(token);
-    expect(await emulate(shop, 'apps/wxdemo000000000mp/verify')).toMatchObject({ ok: true });
+    expect(await emulate(shop, 'apps/wxde00000000000002/verify')).toMatchObject({ ok: true });
     expect(complaints).toEqual([]);
     await close();
   }, 60_000);

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { iamControllers } from '../../src/iam.providers.js';
+import { iamControllers } from '../../src/composition/controllers.js';
 
 /** A route as the README writes it: `GET /iam/callback/{provider}`. */
 export function mountedRoutes(): string[] {

@@ -185,6 +185,18 @@ describe('the inbox in the admin API', () => {
     expect(await replays(id)).toEqual([]);
   });
 
+  it('has no age to tell when nothing waits', async () => {
+    const quiet = await startWebhookWorld({}, { options: adminOptions });
+
+    const reply = await new AdminClient(quiet.url).get('events/summary');
+    await quiet.close();
+
+    expect(reply.json()).toEqual({
+      counts: { pending: 0, processing: 0, dead: 0, done: 0 },
+      oldest_unprocessed_seconds: null,
+    });
+  });
+
   it('sums up how many wait, how many were given up, and how old the oldest open one is', async () => {
     await world.dataSource.query(
       `UPDATE iam.webhook_events SET received_at = now() - interval '2 minutes', lease_until = now() + interval '1 hour'

@@ -1,0 +1,72 @@
+import { AccountDeletion } from '../account/account-deletion.service.js';
+import { AccountExport } from '../account/account-export.service.js';
+import { IamUsers } from '../account/iam-users.service.js';
+import { LinkIdentity } from '../account/link-identity.service.js';
+import { MyIdentities } from '../account/my-identities.service.js';
+import { MySessions } from '../account/my-sessions.service.js';
+import { PhoneNumbers } from '../account/phone-numbers.service.js';
+import { ConfirmCookies } from '../follow/confirm-cookies.service.js';
+import { Confirm } from '../follow/confirm.service.js';
+import { DeviceAuthorization } from '../follow/device-authorization.service.js';
+import { FollowCollect } from '../follow/follow-collect.service.js';
+import { FollowEvents } from '../follow/follow-events.service.js';
+import { FollowProof } from '../follow/follow-proof.service.js';
+import { FollowSignIn } from '../follow/follow-sign-in.service.js';
+import { FollowStart } from '../follow/follow-start.service.js';
+import { FollowTokens } from '../follow/follow-tokens.service.js';
+import { Follower } from '../follow/follower.service.js';
+import { FollowOwnEvents } from '../follow/own-events.service.js';
+import { AppCodeGrant } from '../oauth/app-code-grant.service.js';
+import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
+import { Authorize } from '../oauth/authorize.service.js';
+import { Callback } from '../oauth/callback.service.js';
+import { Clients } from '../oauth/clients.service.js';
+import { LinkStart } from '../oauth/link-start.service.js';
+import { Metadata } from '../oauth/metadata.service.js';
+import { ProviderList } from '../oauth/provider-list.service.js';
+import { Revocation } from '../oauth/revocation.service.js';
+import { TokenAnswers } from '../oauth/token-answers.service.js';
+import { Token } from '../oauth/token.service.js';
+import { AuthorizationChanges } from '../webhook/authorization-changes.service.js';
+import { EventHandlers } from '../webhook/event-handlers.service.js';
+import { EventIntake } from '../webhook/event-intake.service.js';
+import { PushTime } from '../webhook/push-time.service.js';
+import { Webhook } from '../webhook/webhook.service.js';
+
+/** OAuth, accounts, follow-to-login and the webhook. */
+export const edgeProviders = [
+  AppCodeGrant,
+  Clients,
+  AttemptCookies,
+  Authorize,
+  Callback,
+  LinkStart,
+  TokenAnswers,
+  Token,
+  Revocation,
+  Metadata,
+  ProviderList,
+  IamUsers,
+  AccountDeletion,
+  AccountExport,
+  LinkIdentity,
+  MyIdentities,
+  MySessions,
+  PhoneNumbers,
+  Confirm,
+  ConfirmCookies,
+  DeviceAuthorization,
+  FollowCollect,
+  FollowEvents,
+  FollowOwnEvents,
+  FollowProof,
+  FollowSignIn,
+  FollowStart,
+  FollowTokens,
+  Follower,
+  AuthorizationChanges,
+  EventHandlers,
+  EventIntake,
+  PushTime,
+  Webhook,
+];

@@ -1,0 +1,45 @@
+import { AppHealth } from '../gateway/app-health.service.js';
+import { WechatApi } from '../gateway/wechat-api.service.js';
+import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { Gauges } from '../health/gauges.service.js';
+import { IamHealth } from '../health/iam-health.service.js';
+import { AnswerWriter } from '../http/answer-writer.js';
+import { Authentication } from '../http/authentication.service.js';
+import { Cors } from '../http/cors.service.js';
+import { EarlyBody } from '../http/early-body.service.js';
+import { EarlyErrors } from '../http/early-errors.service.js';
+import { OAuthErrorFilter, ProblemFilter } from '../http/error.filter.js';
+import { FrontDoor } from '../http/front-door.service.js';
+import { IamErrorFilter } from '../http/iam-error.filter.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { IamGuard } from '../http/iam.guard.js';
+import { Requirements } from '../http/requirements.service.js';
+import { SessionCookies } from '../http/session-cookies.service.js';
+import { TrustedOrigins } from '../http/trusted-origins.service.js';
+import { AppCodes } from '../strategies/app-codes.service.js';
+import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+
+/** What the edges share. */
+export const sharedProviders = [
+  Authentication,
+  Requirements,
+  AnswerWriter,
+  ProblemFilter,
+  IamErrorFilter,
+  OAuthErrorFilter,
+  EarlyErrors,
+  IamUrls,
+  IamGuard,
+  Cors,
+  FrontDoor,
+  SessionCookies,
+  TrustedOrigins,
+  EarlyBody,
+  AppHealth,
+  Gauges,
+  IamHealth,
+  WechatApi,
+  WechatGateway,
+  WechatStrategies,
+  AppCodes,
+];
