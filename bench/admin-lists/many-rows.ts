@@ -5,10 +5,13 @@ export interface SqlRunner {
   query(sql: string): Promise<unknown>;
 }
 
-const FIRST_ROW_AT = Date.UTC(2024, 0, 1);
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Young enough that a clean-up leaves every row alone. */
+const FIRST_ROW_AT = Math.floor(Date.now() / DAY_MS - 360) * DAY_MS;
 const ROW_EVERY_MS = 30_000;
+const AUDIT_EVERY_MS = 15_000;
 
-/** When row `g` of a table was made. */
+/** When user `g` was created, and a session of theirs began. */
 export const timeOfRow = (g: number): Date => new Date(FIRST_ROW_AT + g * ROW_EVERY_MS);
 
 /** The id of user `g`. */
@@ -23,10 +26,10 @@ export function openidOf(g: number): string {
 }
 
 /** A uuid of version 7 as row `g` of a table has it; `kind` keeps tables apart. */
-const idOf = (kind: number, g = 'g'): string =>
-  `(lpad(to_hex(${FIRST_ROW_AT} + ${g}::bigint * ${ROW_EVERY_MS}), 12, '0') || '700${kind}8' || lpad(to_hex(${g}), 15, '0'))::uuid`;
+const idOf = (kind: number, g = 'g', everyMs = ROW_EVERY_MS): string =>
+  `(lpad(to_hex(${FIRST_ROW_AT} + ${g}::bigint * ${everyMs}), 12, '0') || '700${kind}8' || lpad(to_hex(${g}), 15, '0'))::uuid`;
 
-const at = `to_timestamp(${FIRST_ROW_AT / 1000} + g * ${ROW_EVERY_MS / 1000})`;
+const at = (everyMs = ROW_EVERY_MS): string => `to_timestamp(${FIRST_ROW_AT / 1000} + g * ${everyMs / 1000})`;
 const openid = (g: string) => `'o6_bmj' || md5((${g})::text)`;
 
 /**
@@ -41,7 +44,7 @@ function statementsFor(users: number): string[] {
     `INSERT INTO iam.users (id, external_id, nickname, status, created_at)
      SELECT ${idOf(0)}, CASE WHEN g % 2 = 0 THEN 'crm-' || g END,
             (ARRAY['小兰', '阿伟', 'Grace', 'Zoë', '王', '李'])[g % 6 + 1] || ' ' || md5(g::text),
-            CASE WHEN g % 500 = 0 THEN 'disabled' ELSE 'active' END, ${at}
+            CASE WHEN g % 500 = 0 THEN 'disabled' ELSE 'active' END, ${at()}
      FROM ${series(users)}`,
     `INSERT INTO iam.user_roles (user_id, role)
      SELECT ${idOf(0)}, CASE WHEN g % 1000 = 0 THEN 'admin' ELSE 'support' END FROM ${series(users)} WHERE g % 10 = 0`,
@@ -56,17 +59,17 @@ function statementsFor(users: number): string[] {
                                expires_at, ended_at)
      SELECT ${idOf(3)}, ${idOf(0)}, CASE WHEN g % 1000 = 0 THEN 'admin-ui' ELSE 'web' END, ${idOf(4)},
             CASE WHEN g % 1000 = 0 THEN 'wechat-b' ELSE 'wechat' END, CASE WHEN g % 1000 = 0 THEN 'mobile' ELSE 'open' END, 'wx1',
-            ${openid('g')}, ${at}, now() + interval '30 days', now() + interval '90 days',
+            ${openid('g')}, ${at()}, now() + interval '30 days', now() + interval '90 days',
             CASE WHEN g % 3 = 0 THEN now() END
      FROM ${series(users)}`,
     `INSERT INTO iam.logins (id, state_hash, status, error, provider, method, appid, client_id, user_id, created_at, expires_at)
      SELECT ${idOf(4)}, md5(g::text), CASE WHEN g % 200 = 0 THEN 'failed' WHEN g % 300 = 0 THEN 'pending' ELSE 'consumed' END,
             CASE WHEN g % 200 = 0 THEN (ARRAY['snapshot_user', 'user_disabled', 'wechat_unavailable'])[g % 3 + 1] END,
-            CASE WHEN g % 1000 = 0 THEN 'wechat-b' ELSE 'wechat' END, 'open', 'wx1', 'web', ${idOf(0)}, ${at},
+            CASE WHEN g % 1000 = 0 THEN 'wechat-b' ELSE 'wechat' END, 'open', 'wx1', 'web', ${idOf(0)}, ${at()},
             now() + interval '1 day'
      FROM ${series(recent)}`,
     `INSERT INTO iam.audit_log (id, at, action, user_id, session_id, client_id, provider, actor, correlation_id)
-     SELECT ${idOf(5)}, ${at},
+     SELECT ${idOf(5, 'g', AUDIT_EVERY_MS)}, ${at(AUDIT_EVERY_MS)},
             CASE WHEN g % 1000 = 0 THEN 'user.disabled' WHEN g % 2 = 0 THEN 'session.started' ELSE 'login.authenticated' END,
             ${idOf(0, '(g / 2 + 1)')}, CASE WHEN g % 2 = 0 THEN ${idOf(3, '(g / 2)')} END, 'web',
             CASE WHEN g % 1000 = 0 THEN 'wechat-b' ELSE 'wechat' END, CASE WHEN g % 1000 = 0 THEN 'admin_token' END,

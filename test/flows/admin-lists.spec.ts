@@ -138,9 +138,9 @@ describe(`admin lists among ${USERS} users`, () => {
       'SELECT correlation_id FROM iam.audit_log ORDER BY id OFFSET 4000 LIMIT 1',
     );
     for (const [name, row] of [
-      ['early', 4_000],
-      ['later', 5_000],
-      ['late', 119_000],
+      ['early', 2_000],
+      ['later', 2_500],
+      ['late', 59_500],
     ] as const)
       values[name] = timeOfRow(row).toISOString();
     queries = countQueries(world.database.url);
