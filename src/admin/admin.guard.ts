@@ -12,6 +12,7 @@ import { sha256 } from '../crypto/hash.js';
 import { Authentication } from '../http/authentication.service.js';
 import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.js';
 import { readRequest } from '../http/iam-request.js';
+import { closePublicRoutes } from '../http/public-routes.js';
 import { Requirements } from '../http/requirements.service.js';
 import { findOrCreate } from '../hooks/find-or-create.js';
 import { IamError } from '../iam.error.js';
@@ -63,6 +64,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
   /** A guard that throws, or says anything but true, has not admitted anybody; the user's own roles may still do. */
   private async isAdmittedByHost(context: ExecutionContext): Promise<boolean> {
     if (this.hostGuard === undefined) return false;
+    closePublicRoutes(context.switchToHttp().getRequest<object>());
     try {
       const given = this.hostGuard.canActivate(context);
       const verdict: unknown = isObservable(given) ? await lastValueFrom(given) : await given;

@@ -6,6 +6,7 @@ import { errorHeaders, problemBody } from './error-answers.js';
 import { readRequest } from './iam-request.js';
 import { mergeVary } from './merge-vary.js';
 import { IS_PUBLIC } from './public.decorator.js';
+import { arePublicRoutesClosed } from './public-routes.js';
 import { Requirements } from './requirements.service.js';
 import { toIamError } from './to-iam-error.js';
 
@@ -22,7 +23,8 @@ export class IamGuard implements CanActivate {
   /** Refuses what has no HTTP request to read a token from (sockets, messages, GraphQL), unless it is `@Public()`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const targets = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, targets) === true) return true;
+    if (this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, targets) === true)
+      return !arePublicRoutesClosed(context.switchToHttp().getRequest());
     if (context.getType() !== 'http') return false;
     const http = context.switchToHttp();
     this.tellCaches(http.getResponse());
