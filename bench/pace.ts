@@ -38,7 +38,7 @@ export const fullPace: Pace = {
   users: 1_000_000,
 };
 
-/** Half a minute; the numbers are noisy. */
+/** A minute; the numbers are noisy. */
 export const quickPace: Pace = {
   warmUpSeconds: 0.3,
   loadSeconds: 0.5,
