@@ -14,6 +14,7 @@ import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.j
 import { readRequest } from '../http/iam-request.js';
 import { closePublicRoutes } from '../http/public-routes.js';
 import { Requirements } from '../http/requirements.service.js';
+import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { findOrCreate } from '../hooks/find-or-create.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -31,6 +32,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly authentication: Authentication,
     private readonly requirements: Requirements,
+    private readonly origins: TrustedOrigins,
     private readonly reflector: Reflector,
     private readonly moduleRef: ModuleRef,
   ) {}
@@ -49,8 +51,10 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     if (permission === undefined)
       throw new IamError('insufficient_permissions', 'the route names no permission');
     if (this.hasAdminToken(request)) setActor('admin_token');
-    else if (await this.isAdmittedByHost(context)) setActor('host');
-    else await this.requireUser(request, permission);
+    else if (await this.isAdmittedByHost(context)) {
+      this.origins.checkForeignWrite(readRequest(request));
+      setActor('host');
+    } else await this.requireUser(request, permission);
     return true;
   }
 

@@ -9,10 +9,12 @@ const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 @Injectable()
 export class TrustedOrigins {
   private readonly origins: ReadonlySet<string>;
+  private readonly frontEnds: ReadonlySet<string>;
 
   constructor(@Inject(IAM_OPTIONS) { publicUrl, clients }: ResolvedIamOptions) {
     const cookieClients = [...clients.values()].filter(({ tokens }) => tokens === 'cookie');
     this.origins = new Set([publicUrl, ...cookieClients.flatMap(({ origins }) => origins)]);
+    this.frontEnds = new Set([publicUrl, ...[...clients.values()].flatMap(({ origins }) => origins)]);
   }
 
   /**
@@ -28,5 +30,17 @@ export class TrustedOrigins {
       throw new IamError('origin_forbidden', `${method} from "${requestOrigin ?? fetchSite ?? 'nowhere'}"`);
     if (/^\s*text\/plain\b/i.test(contentType ?? ''))
       throw new IamError('origin_forbidden', 'a body of text/plain');
+  }
+
+  /**
+   * A request that changes something, admitted by what only the host understands: perhaps a cookie or a password that the
+   * browser adds by itself. A page that is none of the front-ends' has not sent it; whoever is no browser names no origin.
+   * @throws IamError `origin_forbidden`
+   */
+  checkForeignWrite({ method, fetchSite, requestOrigin }: IamRequest): void {
+    if (reading.has(method) || fetchSite === 'same-origin') return;
+    const isPage = requestOrigin !== undefined || fetchSite !== undefined;
+    if (isPage && !this.frontEnds.has(requestOrigin ?? ''))
+      throw new IamError('origin_forbidden', `${method} from "${requestOrigin ?? fetchSite ?? ''}"`);
   }
 }
