@@ -74,17 +74,20 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
   });
 }
 
+/** What is not understood is not the same as nothing: no schema of an object takes a text. */
 function parseBody(bytes: Buffer, contentType: string): unknown {
-  if (/^application\/(.+\+)?json\b/i.test(contentType)) return parseJson(bytes.toString('utf8'));
+  if (bytes.length === 0) return undefined;
+  const text = bytes.toString('utf8');
+  if (/^application\/(.+\+)?json\b/i.test(contentType)) return parseJson(text);
   if (/^application\/x-www-form-urlencoded\b/i.test(contentType))
-    return collectParameters(new URLSearchParams(bytes.toString('utf8')));
-  return undefined;
+    return collectParameters(new URLSearchParams(text));
+  return text;
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined;
+    return text;
   }
 }

@@ -3,7 +3,7 @@ export interface KeptBody {
   readonly bytes: Buffer;
   /** Its `Content-Type`, which the headers no longer show. */
   readonly type: string;
-  /** What a form or JSON says; undefined for anything else. */
+  /** What a form or JSON says, the text of anything else; undefined where there is no body. */
   readonly parsed: unknown;
 }
 
