@@ -19,7 +19,7 @@ const writable = {
     .string()
     .trim()
     .max(500)
-    .regex(/^\P{Cc}*$/u, { error: 'no control characters' }),
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: 'no control characters' }),
   permissions: z
     .array(permission)
     .max(200)

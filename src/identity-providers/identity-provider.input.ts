@@ -28,14 +28,14 @@ const encodingAesKey = z
   .trim()
   .regex(/^[A-Za-z0-9]{43}$/, { error: '43 letters and digits' })
   .nullish();
-/** PostgreSQL refuses NUL, and nothing that a person reads has other control characters. */
+/** PostgreSQL refuses NUL and half a character, and nothing that a person reads has other control characters. */
 const line = (max: number) =>
   z
     .string()
     .trim()
     .min(1)
     .max(max)
-    .regex(/^\P{Cc}*$/u, { error: 'no control characters' });
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: 'no control characters' });
 
 /** A row as an administrator writes it: keys are the columns of design section 3, secrets in clear. */
 export const identityProviderInput = z.strictObject({

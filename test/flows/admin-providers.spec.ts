@@ -121,6 +121,8 @@ describe('identity providers in the admin API', () => {
       ['a secret in the form of SQL', { slug: 'x', open_app_secret: 'plain:abc' }],
       ['an empty secret', { slug: 'x', open_app_secret: '' }],
       ['NUL in the name', { slug: 'x', name: 'a\0b' }],
+      ['half a character in the name', { slug: 'x', name: 'a\ud800' }],
+      ['half a character in the union_scope', { slug: 'x', union_scope: '\udc00' }],
       ['a text for a switch', { slug: 'x', enabled: 'true' }],
       ['an unknown sign_up', { slug: 'x', sign_up: 'always' }],
       ['an id', { slug: 'x', id: '0198c0de-0000-4000-8000-000000000001' }],

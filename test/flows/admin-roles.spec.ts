@@ -112,6 +112,7 @@ describe('roles in the admin API', () => {
     ['an unknown member', { name: 'x', created_at: '2020-01-01T00:00:00Z' }],
     ['a prototype', JSON.parse('{"name":"x","__proto__":{"is_default":true}}')],
     ['a control character', { name: 'x', description: 'a\0b' }],
+    ['half a character', { name: 'x', description: '\ud800' }],
     ['nothing', undefined],
   ])('are refused with %s', async (_case, body: unknown) => {
     const refused = await admin.post('roles', body);
