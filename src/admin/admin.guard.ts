@@ -78,8 +78,9 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     }
   }
 
+  /** Who was shut out or lost a role must not have the rest of a token's life to take it back. */
   private async requireUser(request: object, permission: string): Promise<void> {
-    const user = await this.authentication.authenticate(request);
+    const user = await this.authentication.authenticate(request, { mustLive: true });
     if (user.method === 'follow' && this.options.admin.crossDeviceSessions === 'refuse')
       throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
     await this.requirements.requirePermissions(user, [permission]);

@@ -25,10 +25,16 @@ export class Authentication {
     return this.cookies.clientIds.length === 0 ? [] : ['Authorization', 'Cookie'];
   }
 
-  /** @throws IamError `authentication_required`, `invalid_token` or `origin_forbidden` */
-  async authenticate(request: object): Promise<AuthenticatedUser> {
+  /**
+   * `mustLive`: asks PostgreSQL about the session and the roles, whatever the option `sessionCheck` says.
+   * @throws IamError `authentication_required`, `invalid_token` or `origin_forbidden`
+   */
+  async authenticate(
+    request: object,
+    { mustLive = this.options.sessionCheck === 'always' }: { readonly mustLive?: boolean } = {},
+  ): Promise<AuthenticatedUser> {
     const claims = await this.verify(readRequest(request));
-    const confirmed = this.options.sessionCheck === 'always' ? await this.sessions.confirm(claims) : claims;
+    const confirmed = mustLive ? await this.sessions.confirm(claims) : claims;
     const { userId: id, ...session } = confirmed;
     const user: AuthenticatedUser = { id, ...session };
     setActor(`user:${id}`);
