@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { empty, json, type Answer } from '../http/answer.js';
-import { parseInput } from '../http/parse-input.js';
 import { Reseal } from '../keys/reseal.service.js';
 import { KeyRotation } from '../sessions/key-rotation.service.js';
 import { rotateBody, toResealView, toSealingKeyView, toSigningKeyView } from './key-answers.js';
+import { parseBody } from './parse-body.js';
 
 /** What administrators do with keys; no key ever leaves the server. */
 @Injectable()
@@ -22,7 +22,7 @@ export class KeyAdministration {
   }
 
   async rotate(body: unknown): Promise<Answer> {
-    const { activate_in: activateIn } = parseInput(rotateBody, body);
+    const { activate_in: activateIn } = parseBody(rotateBody, body);
     const { key, isNew } = await this.rotation.rotate(activateIn === undefined ? {} : { activateIn });
     return json({ ...toSigningKeyView(key), is_new: isNew });
   }

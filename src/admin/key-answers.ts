@@ -28,7 +28,7 @@ export const keysAnswer = z.object({
 });
 
 /** Seconds until the new key signs; 0 in an emergency. */
-export const rotateBody = z.object({ activate_in: z.int().min(0).max(MAX_LEAD_SECONDS).optional() });
+export const rotateBody = z.strictObject({ activate_in: z.int().min(0).max(MAX_LEAD_SECONDS).optional() });
 
 /** The key that signs next, and whether this request made it. */
 export const rotateAnswer = signingKey.extend({ is_new: z.boolean() });
