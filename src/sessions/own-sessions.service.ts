@@ -41,16 +41,21 @@ const listSql = `
   FROM iam.sessions s WHERE s.user_id = $1 AND ${isLive}
   ORDER BY s.id = $2 DESC, last_used_at DESC LIMIT ${MOST_LISTED}`;
 
-/** $1 user, $2 session, $3… audit entry. */
+/** $1 user, $2 session, $3 the session that asks, which ends another only while it lives, $4… audit entry. */
 const endSql = `
-  WITH ended AS (
+  WITH acting AS (
+    SELECT s.id FROM iam.sessions s WHERE s.id = $3 AND s.user_id = $1 AND (s.id = $2 OR ${isLive})
+  ), ended AS (
     UPDATE iam.sessions SET ended_at = now(), end_reason = 'ended_by_user'
-    WHERE id = $2 AND user_id = $1 AND ended_at IS NULL
+    WHERE id = $2 AND user_id = $1 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM acting)
     RETURNING id, user_id
   ), audited AS (
-    ${auditInsertSql(3, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}
+    ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}
   )
-  SELECT EXISTS (SELECT 1 FROM iam.sessions WHERE id = $2 AND user_id = $1) AS is_own`;
+  SELECT EXISTS (SELECT 1 FROM acting) AS may_act,
+         EXISTS (SELECT 1 FROM iam.sessions WHERE id = $2 AND user_id = $1) AS is_own`;
+
+const endVerdict = z.object({ may_act: z.boolean(), is_own: z.boolean() });
 
 /** $1 user, $2 the session that stays, $3 reason. */
 const endOthersSql = `
@@ -88,14 +93,17 @@ export class OwnSessions {
     return row;
   }
 
-  /** Ends a session of the user; one that is over already stays so. @throws IamError `not_found` for anybody else's */
-  async end(id: string, { userId }: Pick<ActingSession, 'userId'>, origin: RequestOrigin): Promise<void> {
+  /**
+   * Ends a session of the user; one that is over already stays so.
+   * @throws IamError `invalid_token` when the session that asks is over, `not_found` for anybody else's
+   */
+  async end(id: string, { userId, sessionId }: ActingSession, origin: RequestOrigin): Promise<void> {
+    if (!isUuid(id)) throw new IamError('not_found', 'not the id of a session');
     const audited = { action: 'session.ended', origin, detail: { reason: 'ended_by_user' } };
-    const parameters = [userId, id, ...auditParameters(audited)];
-    const row = isUuid(id)
-      ? await queryRow(this.dataSource, z.object({ is_own: z.boolean() }), endSql, parameters)
-      : null;
-    if (row?.is_own !== true) throw new IamError('not_found', 'no session of this user');
+    const parameters = [userId, id, sessionId, ...auditParameters(audited)];
+    const verdict = await queryRow(this.dataSource, endVerdict, endSql, parameters);
+    if (verdict?.may_act !== true) throw new IamError('invalid_token', `session ${sessionId} is over`);
+    if (!verdict.is_own) throw new IamError('not_found', 'no session of this user');
     this.check.forget(id);
   }
 

@@ -158,9 +158,16 @@ describe('the sessions of a signed-in user', () => {
     const pc = await onPc(world, wu);
     await revoke(world.url, stolen.refreshToken);
 
-    const reply = await callMe(world, stolen, '/sessions', { method: 'DELETE' });
+    const [other] = itemsOf(await callMe(world, pc, '/sessions'));
 
-    expect([reply.status, reply.json()['code']]).toEqual([401, 'invalid_token']);
+    const replies = [
+      await callMe(world, stolen, '/sessions', { method: 'DELETE' }),
+      await callMe(world, stolen, `/sessions/${String(other?.['id'])}`, { method: 'DELETE' }),
+    ];
+
+    expect(replies.map((reply) => [reply.status, reply.json()['code']])).toEqual(
+      replies.map(() => [401, 'invalid_token']),
+    );
     expect((await refresh(world.url, pc.refreshToken)).status).toBe(200);
   });
 
