@@ -22,7 +22,6 @@ const statements = [
   `CREATE INDEX logins_status_idx ON iam.logins (status, id)`,
   `CREATE INDEX logins_error_idx ON iam.logins (error, id) WHERE error IS NOT NULL`,
   `CREATE INDEX logins_provider_idx ON iam.logins (provider, id)`,
-  `CREATE INDEX logins_openid_idx ON iam.logins (openid) WHERE user_id IS NULL AND openid IS NOT NULL`,
   `CREATE INDEX webhook_events_status_idx ON iam.webhook_events (status, id)`,
   `CREATE INDEX webhook_events_openid_idx ON iam.webhook_events (openid)`,
   `CREATE INDEX webhook_events_provider_idx ON iam.webhook_events (provider, id)`,
@@ -30,6 +29,13 @@ const statements = [
 
   // What a link by redirect ended in, for whoever asks again with the same state.
   `ALTER TABLE iam.logins ADD COLUMN linked_identity_id uuid`,
+  // A scan by which a signed-in user links an identity; it can never become a session.
+  `ALTER TABLE iam.logins
+     ADD COLUMN link_session_id uuid,
+     ADD CONSTRAINT logins_link_check CHECK
+       (link_session_id IS NULL OR (user_id IS NOT NULL AND status NOT IN ('authenticated', 'binding')))`,
+  `CREATE INDEX logins_openid_idx ON iam.logins (openid)
+     WHERE openid IS NOT NULL AND (user_id IS NULL OR link_session_id IS NOT NULL)`,
 
   `ALTER TABLE iam.roles
      ADD COLUMN description text NOT NULL DEFAULT '',
@@ -78,7 +84,7 @@ export class AddAdministration1764000003000 extends ReplicaSafeMigration {
       iam.logins_error_idx, iam.logins_provider_idx, iam.webhook_events_provider_idx, iam.webhook_events_event_idx`);
     await runner.query(`DROP INDEX iam.webhook_events_openid_idx, iam.webhook_events_status_idx, iam.logins_openid_idx, iam.logins_status_idx,
       iam.identities_provider_idx, iam.identities_unionid_idx, iam.identities_openid_idx, iam.users_status_idx, iam.users_nickname_idx`);
-    await runner.query('ALTER TABLE iam.logins DROP COLUMN linked_identity_id');
+    await runner.query('ALTER TABLE iam.logins DROP COLUMN link_session_id, DROP COLUMN linked_identity_id');
     await runner.query(`ALTER TABLE iam.users
       DROP COLUMN deletion_at, DROP COLUMN phone_verified_at, DROP COLUMN phone_number`);
   }

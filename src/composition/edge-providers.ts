@@ -8,8 +8,10 @@ import { PhoneNumbers } from '../account/phone-numbers.service.js';
 import { ConfirmCookies } from '../follow/confirm-cookies.service.js';
 import { Confirm } from '../follow/confirm.service.js';
 import { DeviceAuthorization } from '../follow/device-authorization.service.js';
+import { FollowAttempts } from '../follow/follow-attempts.service.js';
 import { FollowCollect } from '../follow/follow-collect.service.js';
 import { FollowEvents } from '../follow/follow-events.service.js';
+import { FollowLink } from '../follow/follow-link.service.js';
 import { FollowProof } from '../follow/follow-proof.service.js';
 import { FollowSignIn } from '../follow/follow-sign-in.service.js';
 import { FollowStart } from '../follow/follow-start.service.js';
@@ -60,6 +62,8 @@ export const edgeProviders = [
   FollowEvents,
   FollowOwnEvents,
   FollowProof,
+  FollowAttempts,
+  FollowLink,
   FollowSignIn,
   FollowStart,
   FollowTokens,

@@ -28,7 +28,9 @@ export const eraseSql = `
     DELETE FROM iam.logins WHERE user_id IN (SELECT id FROM person) RETURNING 1
   ), open_logins AS (
     DELETE FROM iam.logins l USING known
-    WHERE l.user_id IS NULL AND l.openid = known.openid AND l.appid = known.appid
+    WHERE (l.user_id IS NULL OR l.link_session_id IS NOT NULL) AND l.openid IS NOT NULL
+      AND l.openid = known.openid AND l.appid = known.appid
+      AND (l.user_id IS NULL OR l.user_id NOT IN (SELECT id FROM person))
     RETURNING 1
   ), roles AS (
     DELETE FROM iam.user_roles WHERE user_id IN (SELECT id FROM person) RETURNING 1

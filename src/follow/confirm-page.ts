@@ -1,16 +1,19 @@
 import type { Answer } from '../http/answer.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { Language } from '../http/language.js';
-import type { FollowLogin } from '../logins/follow-login.js';
-import { confirmPageTexts } from './confirm-page-texts.js';
+import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
+import { confirmPageTexts, confirmPurposeTexts } from './confirm-page-texts.js';
 import { describeAgent } from '../http/describe-agent.js';
 import { followPageStyle } from './follow-page-style.js';
+import { quotableName } from './quotable-name.js';
 
 /** What the page asks about. */
 export interface ConfirmQuestion {
   readonly language: Language;
   readonly siteName: string;
   readonly login: FollowLogin;
+  /** The account that the scanner is to be linked to; null for a sign-in. */
+  readonly link: { readonly nickname: string | null } | null;
   /** Where the form goes. */
   readonly action: string;
   readonly confirmToken: string;
@@ -19,10 +22,11 @@ export interface ConfirmQuestion {
   readonly isNumberWrong: boolean;
 }
 
-/** Asks on the phone: who wants to sign in, from where, since when; confirm and deny weigh the same (RFC 10027). */
+/** Asks on the phone: who wants to sign in or have this WeChat linked, from where, since when; confirm and deny weigh the same (RFC 10027). */
 export function confirmPage(question: ConfirmQuestion): Answer {
-  const { language, siteName, login, action, confirmToken, csrf } = question;
-  const texts = confirmPageTexts[language];
+  const { language, siteName, login, action, confirmToken, csrf, link } = question;
+  const purpose = confirmPurposeTexts[language][link === null ? 'signIn' : 'link'];
+  const texts = { ...confirmPageTexts[language], ...purpose };
   const facts = [
     [texts.site, siteName],
     [texts.browser, describeAgent(login.user_agent, language)],
@@ -37,7 +41,7 @@ export function confirmPage(question: ConfirmQuestion): Answer {
     style: followPageStyle,
     body: `<main>
 <h1>${texts.title}</h1>
-<dl>
+${link === null ? '' : `<p class="ask">${escapeHtml(accountLine(language, link.nickname))}</p>\n`}<dl>
 ${rows}
 </dl>
 <form method="post" action="${escapeHtml(action)}">
@@ -56,12 +60,33 @@ ${login.confirmation === 'number' ? numberField(question) : `<p>${texts.number}<
   return { ...answer, headers: { ...answer.headers, 'Referrer-Policy': 'same-origin' } };
 }
 
+type Ending = 'confirmed' | 'denied' | 'over';
+
+/** How a scan ended, as its phone is told; null while it waits for the decision. */
+export function endingOf(login: FollowLogin): Ending | null {
+  switch (followStateOf(login)) {
+    case 'scanned':
+      return null;
+    case 'confirmed':
+    case 'done':
+      return 'confirmed';
+    case 'denied':
+      return 'denied';
+    case 'pending':
+    case 'expired':
+    case 'failed':
+      return 'over';
+  }
+}
+
 /** Where the decision has been made, or cannot be made any more. */
 export function confirmEndPage(
   language: Language,
-  ending: 'confirmed' | 'denied' | 'over' | 'foreign' | 'outside',
+  ending: Ending | 'foreign' | 'outside',
+  login: FollowLogin | null,
 ): Answer {
-  const text = confirmPageTexts[language].endings[ending];
+  const purpose = login === null || linkOf(login) === undefined ? 'signIn' : 'link';
+  const text = confirmPurposeTexts[language][purpose].endings[ending];
   return page({
     status: ending === 'foreign' ? 403 : 200,
     language,
@@ -85,4 +110,9 @@ function formatTime(at: Date, language: Language): string {
     timeZone: 'Asia/Shanghai',
   }).format(at);
   return confirmPageTexts[language].zone.replace('{time}', time);
+}
+
+function accountLine(language: Language, nickname: string | null): string {
+  const { ask } = confirmPurposeTexts[language].link;
+  return ask.replace('{account}', () => quotableName(nickname) ?? confirmPageTexts[language].unnamed);
 }

@@ -10,16 +10,17 @@ import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { followStateOf, type FollowLogin } from '../logins/follow-login.js';
+import { linkOf, type FollowLogin } from '../logins/follow-login.js';
 import { FollowLogins } from '../logins/follow-logins.service.js';
 import { FollowScans } from '../logins/follow-scans.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { Profiles } from '../users/profiles.service.js';
 import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { WechatError } from '../wechat/wechat-error.js';
-import { confirmEndPage, confirmPage } from './confirm-page.js';
+import { confirmEndPage, confirmPage, endingOf } from './confirm-page.js';
 import { ConfirmCookies } from './confirm-cookies.service.js';
 import { FollowTokens } from './follow-tokens.service.js';
 
@@ -52,6 +53,7 @@ export class Confirm {
     private readonly watch: LoginWatch,
     private readonly strategies: WechatStrategies,
     private readonly gateway: WechatGateway,
+    private readonly profiles: Profiles,
     private readonly cookies: ConfirmCookies,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
@@ -61,7 +63,7 @@ export class Confirm {
 
   /** The link from the chat, and WeChat's return to it. */
   async show(slug: string, request: IamRequest): Promise<Answer> {
-    if (request.browser.kind !== 'wechat') return confirmEndPage(request.language, 'outside');
+    if (request.browser.kind !== 'wechat') return confirmEndPage(request.language, 'outside', null);
     const { state } = request.query;
     if (typeof state === 'string') return this.arriveOnce(slug, state, request);
     const token = typeof request.query['login'] === 'string' ? request.query['login'] : '';
@@ -145,7 +147,7 @@ export class Confirm {
     if (grant === null) return redirect(page, 303);
     if (grant.snapshotUser)
       throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
-    if (grant.openid !== login.openid) return confirmEndPage(request.language, 'foreign');
+    if (grant.openid !== login.openid) return confirmEndPage(request.language, 'foreign', login);
     return redirect(page, 303, [this.cookies.prove({ loginId, openid: grant.openid })]);
   }
 
@@ -159,16 +161,21 @@ export class Confirm {
     }
   }
 
-  private page(login: FollowLogin, confirmToken: string, openid: string, request: IamRequest): Answer {
+  private async page(
+    login: FollowLogin,
+    confirmToken: string,
+    openid: string,
+    request: IamRequest,
+  ): Promise<Answer> {
     const { language, query } = request;
-    const state = followStateOf(login);
-    if (state === 'confirmed' || state === 'done') return confirmEndPage(language, 'confirmed');
-    if (state === 'denied') return confirmEndPage(language, 'denied');
-    if (state !== 'scanned') return confirmEndPage(language, 'over');
+    const ending = endingOf(login);
+    if (ending !== null) return confirmEndPage(language, ending, login);
+    const link = linkOf(login);
     return confirmPage({
       language,
       siteName: this.options.siteName,
       login,
+      link: link === undefined ? null : { nickname: await this.profiles.findNickname(link.userId) },
       action: this.urls.path(`confirm/${login.provider}`),
       confirmToken,
       csrf: this.csrfOf(login.id, openid),

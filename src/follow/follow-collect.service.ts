@@ -4,7 +4,7 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { IamError } from '../iam.error.js';
 import { toErrorCode } from '../iam.error-codes.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { followStateOf, type FollowLogin } from '../logins/follow-login.js';
+import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
 import { Follower } from './follower.service.js';
@@ -31,7 +31,8 @@ export class FollowCollect {
     const loginId = this.tokens.read('device-code', deviceCode);
     const login = loginId === null ? null : await this.watch.current(loginId);
     // A login of the sign-in page ends in a code that PKCE protects; here nothing would ask for the verifier.
-    if (login?.client_id !== clientId || login.redirect_uri !== null)
+    const isOfClient = login?.client_id === clientId && login.redirect_uri === null;
+    if (!isOfClient || linkOf(login) !== undefined)
       throw new IamError('invalid_grant', 'not a device code of this client');
     this.requireConfirmed(login);
     const provider = await this.providers.getEnabled(login.provider);

@@ -99,7 +99,7 @@ export const followPageScript = `
       finishing = false;
       if (asked !== current) return;
       if (answer.status >= 500 || answer.status === 429) return retry();
-      if (answer.json.code === 'state_mismatch') return endAttempt();
+      if (answer.json.code === 'state_mismatch' || answer.json.code === 'state_expired') return endAttempt();
       if (answer.json.location) { show('confirmed'); stop(); location.replace(answer.json.location); return; }
       if (answer.json.return_to) { byId('back').href = answer.json.return_to; byId('back').hidden = false; }
       var state = answer.status === 200 ? answer.json.status : 'failed';

@@ -17,6 +17,7 @@ h1 { margin: 0 0 1.25rem; font-size: 1.3rem; }
 [data-state="expired"] #mark { background: #8a9099; }
 #status { margin: 0; font-weight: 600; }
 #number, .number { margin: .5rem 0; font-size: 2.2rem; font-weight: 700; letter-spacing: .35em; text-indent: .35em; font-variant-numeric: tabular-nums; }
+.account, .ask { margin: -.75rem 0 1.25rem; overflow-wrap: anywhere; }
 #hint { margin: .25rem 0 0; color: var(--soft); font-size: .9rem; }
 .actions { margin: 1rem 0 0; min-height: 2.75rem; }
 button, .button { display: inline-block; min-width: 8rem; padding: .6rem 1.2rem; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); color: var(--ink); font: inherit; text-decoration: none; cursor: pointer; }

@@ -37,3 +37,25 @@ export const followPageTexts = {
     noScript: 'Turn on JavaScript and reload this page.',
   },
 } as const;
+
+/** What it says instead to somebody who is signed in and links another WeChat identity. */
+export const followLinkTexts = {
+  zh: {
+    title: '绑定微信',
+    account: '扫码的微信将绑定到账号「{account}」',
+    unnamed: '未设置昵称',
+    hint: '扫码并关注公众号即可绑定，之后可用此微信登录该账号',
+    confirmed: '已确认，正在绑定…',
+    denied: '您已在手机上取消绑定',
+    failed: '暂时无法绑定，请稍后重试',
+  },
+  en: {
+    title: 'Link a WeChat account',
+    account: 'The WeChat that scans will be linked to the account “{account}”',
+    unnamed: 'no nickname',
+    hint: 'Scan it and follow the Official Account to link this WeChat, which can then sign in to that account',
+    confirmed: 'Confirmed. Linking…',
+    denied: 'You declined on your phone',
+    failed: 'Linking does not work right now. Try again later',
+  },
+} as const;

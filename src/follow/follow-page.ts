@@ -3,7 +3,8 @@ import { escapeHtml, page } from '../http/html.js';
 import type { Language } from '../http/language.js';
 import { followPageScript } from './follow-page-script.js';
 import { followPageStyle } from './follow-page-style.js';
-import { followPageTexts } from './follow-page-texts.js';
+import { followLinkTexts, followPageTexts } from './follow-page-texts.js';
+import { quotableName } from './quotable-name.js';
 
 /** What the page needs to know of its attempt. */
 export interface FollowPageInput {
@@ -13,12 +14,14 @@ export interface FollowPageInput {
   /** Absolute paths on this server. */
   readonly startUrl: string;
   readonly finishUrl: string;
+  /** The account that the scanner is to be linked to; absent for a sign-in. */
+  readonly link?: { readonly nickname: string | null };
 }
 
-/** The module's own sign-in page for a PC: the QR code of the Official Account and what becomes of it. */
+/** The module's own page for a PC, to sign in or to link another identity: the QR code of the Official Account and what becomes of it. */
 export function followPage(input: FollowPageInput): Answer {
-  const { language, siteName, state, startUrl, finishUrl } = input;
-  const texts = followPageTexts[language];
+  const { language, siteName, state, startUrl, finishUrl, link } = input;
+  const texts = { ...followPageTexts[language], ...(link !== undefined && followLinkTexts[language]) };
   const attributes = Object.entries({
     attempt: state,
     start: startUrl,
@@ -36,6 +39,7 @@ export function followPage(input: FollowPageInput): Answer {
     body: `<main id="follow" ${attributes}>
 <p class="site">${escapeHtml(siteName)}</p>
 <h1>${texts.title}</h1>
+${link === undefined ? '' : `<p class="account">${escapeHtml(accountLine(language, link.nickname))}</p>`}
 <div class="frame">
 <img id="qr" alt="${escapeHtml(texts.qrAlt)}" width="240" height="240" hidden>
 <div id="cover" hidden><span id="mark" aria-hidden="true"></span></div>
@@ -47,4 +51,9 @@ export function followPage(input: FollowPageInput): Answer {
 <noscript><p>${texts.noScript}</p></noscript>
 </main>`,
   });
+}
+
+function accountLine(language: Language, nickname: string | null): string {
+  const { account, unnamed } = followLinkTexts[language];
+  return account.replace('{account}', () => quotableName(nickname) ?? unnamed);
 }

@@ -1,11 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { followStateOf, type FollowLogin } from '../logins/follow-login.js';
+import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
 import { FollowLogins } from '../logins/follow-logins.service.js';
+import type { ActingSession } from '../sessions/own-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import { FollowTokens } from './follow-tokens.service.js';
 import { Follower } from './follower.service.js';
+
+/** The scan that an Open Platform step goes on from, and who links an identity by both. */
+export interface FollowedScan {
+  readonly loginId: string;
+  readonly link: ActingSession | undefined;
+}
 
 /** The proof that an Open Platform step goes on from a confirmed scan (`qr_login_with = open`). */
 @Injectable()
@@ -16,20 +23,27 @@ export class FollowProof {
     private readonly tokens: FollowTokens,
   ) {}
 
-  /** The login that a proof names: confirmed, live, of this provider and client. @throws IamError `follow_required` */
+  /** The login that a proof names: confirmed, live, a sign-in, of this provider and client. @throws IamError `follow_required` */
   async check(proof: string, provider: IdentityProvider, clientId: string): Promise<string> {
     const loginId = this.tokens.read('follow-proof', proof);
     const login = loginId === null ? null : await this.follows.find(loginId);
     const isOfRequest = login?.provider === provider.slug && login.client_id === clientId;
-    if (!isOfRequest || !isConfirmed(login))
+    if (!isOfRequest || !isConfirmed(login) || linkOf(login) !== undefined)
       throw new IamError('follow_required', 'no confirmed scan stands behind this step');
     return login.id;
   }
 
-  /** Takes the proof, once, for the person who followed. @throws IamError `follow_required` */
-  async consume(loginId: string, provider: IdentityProvider, subject: Subject): Promise<void> {
+  /** Takes the proof, once, for the person who followed, and for what they followed for. @throws IamError `follow_required` */
+  async consume(
+    { loginId, link }: FollowedScan,
+    provider: IdentityProvider,
+    subject: Subject,
+  ): Promise<void> {
     const login = await this.follows.find(loginId);
     if (login === null || !isConfirmed(login)) throw new IamError('follow_required', 'the scan is over');
+    const scannedFor = linkOf(login);
+    if (scannedFor?.userId !== link?.userId || scannedFor?.sessionId !== link?.sessionId)
+      throw new IamError('follow_required', 'the scan was for another purpose');
     const { subject: follower, follows } = await this.follower.read(login, provider);
     if (!follows) throw new IamError('follow_required', 'the scanner does not follow any more');
     if (follower.unionid !== subject.unionid) {

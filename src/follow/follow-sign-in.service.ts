@@ -9,12 +9,13 @@ import { IamLogger } from '../iam-logger.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { followStateOf, type FollowLogin } from '../logins/follow-login.js';
+import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { Logins } from '../logins/logins.service.js';
 import type { Attempt } from '../logins/sealed-attempt.js';
-import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { codeLocation, errorLocation } from '../oauth/client-redirect.js';
+import { FollowAttempts } from './follow-attempts.service.js';
+import { FollowLink, type Departure, type LinkAttempt } from './follow-link.service.js';
 import { FollowStart } from './follow-start.service.js';
 import { FollowTokens } from './follow-tokens.service.js';
 import { Follower } from './follower.service.js';
@@ -24,69 +25,82 @@ export const startBody = z.object({ state: z.string().max(64) });
 /** What the sign-in page posts to go on. */
 export const finishBody = startBody.extend({ device_code: z.string().max(256) });
 
-/** What the sign-in page calls. Its attempt is the sealed cookie that `/authorize` set, so only that browser can. */
+/** What the page with the QR code calls. Its attempt is the sealed cookie that the start set, so only that browser can. */
 @Injectable()
 export class FollowSignIn {
   private readonly logger = new IamLogger(FollowSignIn.name);
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly cookies: AttemptCookies,
+    private readonly attempts: FollowAttempts,
     private readonly starts: FollowStart,
     private readonly watch: LoginWatch,
     private readonly follower: Follower,
     private readonly providers: IdentityProviders,
     private readonly logins: Logins,
+    private readonly links: FollowLink,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
   ) {}
 
   /** A new QR code for the page's attempt; a person who lets one expire asks again. */
   async start(request: IamRequest): Promise<Answer> {
-    const attempt = this.attemptOf(parseInput(startBody, request.body).state, request);
-    const { provider, clientId, redirectUri, codeChallenge } = attempt;
+    const attempt = this.attempts.get(parseInput(startBody, request.body).state, request);
+    const { provider, clientId, redirectUri, codeChallenge, link } = attempt;
     return json(
-      await this.starts.begin({ provider, clientId, redirectUri, codeChallenge, origin: request.origin }),
+      await this.starts.begin({
+        provider,
+        clientId,
+        redirectUri,
+        codeChallenge,
+        link,
+        origin: request.origin,
+      }),
     );
   }
 
   /** The state of the scan, and once it is confirmed where the browser goes. */
   async finish(request: IamRequest): Promise<Answer> {
     const { state, device_code } = parseInput(finishBody, request.body);
-    const attempt = this.attemptOf(state, request);
+    const attempt = this.attempts.get(state, request);
     const login = await this.loginOf(device_code, attempt);
     const status = followStateOf(login);
-    if (status === 'confirmed') return json({ status, location: await this.locationOf(login, attempt) });
+    if (status === 'confirmed' || login.linked_identity_id !== null) {
+      const { location, cookies = [] } = await this.depart(login, attempt, request);
+      return { ...json({ status: 'confirmed', location }), cookies };
+    }
     return json({
       status,
       return_to: errorLocation(this.returnTo(attempt), 'access_denied'),
     });
   }
 
-  private attemptOf(state: string, { cookies }: IamRequest): Attempt {
-    const attempt = this.cookies.find(state, cookies);
-    if (attempt?.method !== 'follow')
-      throw new IamError('state_mismatch', 'this browser has no such attempt');
-    return attempt;
-  }
-
+  /** A scan for a sign-in links nothing, and a scan for a link signs nobody in. */
   private async loginOf(deviceCode: string, attempt: Attempt): Promise<FollowLogin> {
     const loginId = this.tokens.read('device-code', deviceCode);
     const login = loginId === null ? null : await this.watch.current(loginId);
-    if (login?.code_challenge !== attempt.codeChallenge)
-      throw new IamError('state_mismatch', 'not a login of this attempt');
+    const isOfAttempt =
+      login?.code_challenge === attempt.codeChallenge &&
+      linkOf(login)?.userId === attempt.link?.userId &&
+      linkOf(login)?.sessionId === attempt.link?.sessionId;
+    if (!isOfAttempt) throw new IamError('state_mismatch', 'not a login of this attempt');
     return login;
   }
 
-  private async locationOf(login: FollowLogin, attempt: Attempt): Promise<string> {
+  private async depart(login: FollowLogin, attempt: Attempt, request: IamRequest): Promise<Departure> {
     try {
-      const provider = await this.providers.getEnabled(login.provider);
-      if (provider.qr.loginWith === 'open') return this.openStep(login, attempt);
-      await this.follower.identify(login, provider);
-      return codeLocation(this.returnTo(attempt), this.logins.mintCode(login.id));
+      if (isLink(attempt)) return await this.links.depart(login, attempt, this.returnTo(attempt), request);
+      return { location: await this.signIn(login, attempt) };
     } catch (thrown) {
-      return errorLocation(this.returnTo(attempt), this.report(thrown));
+      return { location: errorLocation(this.returnTo(attempt), this.report(thrown)) };
     }
+  }
+
+  private async signIn(login: FollowLogin, attempt: Attempt): Promise<string> {
+    const provider = await this.providers.getEnabled(login.provider);
+    if (provider.qr.loginWith === 'open') return this.openStep(login, attempt);
+    await this.follower.identify(login, provider);
+    return codeLocation(this.returnTo(attempt), this.logins.mintCode(login.id));
   }
 
   /** The same authorization request again, now with the proof of the follow. */
@@ -114,4 +128,8 @@ export class FollowSignIn {
   private returnTo({ redirectUri, clientState }: Attempt) {
     return { redirectUri, clientState, issuer: this.options.publicUrl };
   }
+}
+
+function isLink(attempt: Attempt): attempt is LinkAttempt {
+  return attempt.link !== undefined;
 }

@@ -11,6 +11,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { FollowLogins, QR_SECONDS } from '../logins/follow-logins.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
+import type { ActingSession } from '../sessions/own-sessions.service.js';
 import { networkOf } from '../rate-limits/network-of.js';
 import { RateLimits } from '../rate-limits/rate-limits.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
@@ -24,6 +25,8 @@ export interface FollowRequest {
   readonly clientId: string;
   readonly redirectUri?: string;
   readonly codeChallenge?: string;
+  /** Who links an identity by it, instead of signing in. */
+  readonly link?: ActingSession | undefined;
   readonly origin: RequestOrigin;
 }
 
@@ -56,7 +59,7 @@ export class FollowStart {
     const app = officialAccountOf(provider);
     await this.checkLimits(app, request);
     const { loginId, scene, userCode } = await this.follows.start({ ...request, provider, appid: app.appid });
-    const login = { id: loginId, provider: provider.slug, client_id: request.clientId };
+    const login = { id: loginId, provider: provider.slug, client_id: request.clientId, link: request.link };
     const content = await this.createQrCode(app, scene, login);
     this.beginWatch({ loginId, userCode }, provider, request);
     return this.toStarted(loginId, userCode, content, provider);
@@ -101,6 +104,9 @@ export class FollowStart {
       client_id: request.clientId,
       redirect_uri: request.redirectUri ?? null,
       code_challenge: request.codeChallenge ?? null,
+      user_id: request.link?.userId ?? null,
+      link_session_id: request.link?.sessionId ?? null,
+      linked_identity_id: null,
       user_code: userCode,
       confirmation: provider.qr.confirmation,
       number_tries: 0,

@@ -13,6 +13,7 @@ import {
   followStartedAnswer,
   followStartedExample,
 } from './follow-answers.js';
+import { FollowLink, linkPageQuery } from './follow-link.service.js';
 import { FollowSignIn, finishBody, startBody } from './follow-sign-in.service.js';
 
 /** What the module's own pages call: the PC's sign-in page and the phone's confirm page. */
@@ -23,8 +24,21 @@ import { FollowSignIn, finishBody, startBody } from './follow-sign-in.service.js
 export class FollowController {
   constructor(
     private readonly signIn: FollowSignIn,
+    private readonly links: FollowLink,
     private readonly confirm: Confirm,
   ) {}
+
+  @Endpoint({
+    summary:
+      "The module's own page to link another identity by following; `/me/identities/authorize` leads to it",
+    query: linkPageQuery,
+    answers: { 200: 'text/html' },
+    errors: ['state_mismatch', 'state_expired'],
+  })
+  @Get('follow')
+  linkPage(@Incoming() request: IamRequest): Promise<Answer> {
+    return this.links.page(request);
+  }
 
   @Endpoint({
     summary: "For the module's own sign-in page: a new QR code",
@@ -32,7 +46,7 @@ export class FollowController {
     bodyType: 'form',
     answers: { 200: followStartedAnswer },
     example: followStartedExample,
-    errors: ['state_mismatch', ...followStartErrors],
+    errors: ['state_mismatch', 'state_expired', ...followStartErrors],
   })
   @Post('follow')
   start(@Incoming() request: IamRequest): Promise<Answer> {
@@ -45,7 +59,7 @@ export class FollowController {
     bodyType: 'form',
     answers: { 200: followFinishAnswer },
     example: { status: 'confirmed', location: 'https://app.example.com/signed-in?code=…&state=…&iss=…' },
-    errors: ['state_mismatch'],
+    errors: ['state_mismatch', 'state_expired'],
   })
   @Post('follow/finish')
   finish(@Incoming() request: IamRequest): Promise<Answer> {

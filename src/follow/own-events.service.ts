@@ -48,7 +48,7 @@ export class FollowOwnEvents implements OwnEvents {
     const answered = await this.scans.answerNumber(appid, text.trim(), stored);
     if (answered === null) return null;
     if (answered.loginId !== null) this.watch.hint(answered.loginId);
-    return { reply: { type: 'text', content: numberReply(answered.outcome, this.options.siteName) } };
+    return { reply: { type: 'text', content: numberReply(answered, this.options.siteName) } };
   }
 
   private confirmUrl({ provider, loginId }: ScanOutcome): string {

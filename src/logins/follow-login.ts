@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ActingSession } from '../sessions/own-sessions.service.js';
 import type { LoginStatus } from './login.entity.js';
 
 /** A device authorization as its row stands; `is_live` is the database's clock speaking. */
@@ -12,6 +13,9 @@ export const followLoginRow = z.object({
   client_id: z.string(),
   redirect_uri: z.string().nullable(),
   code_challenge: z.string().nullable(),
+  user_id: z.string().nullable(),
+  link_session_id: z.string().nullable(),
+  linked_identity_id: z.string().nullable(),
   user_code: z.string().nullable(),
   confirmation: z.enum(['tap', 'number', 'none']).nullable(),
   number_tries: z.number(),
@@ -26,6 +30,14 @@ export type FollowLogin = Readonly<z.infer<typeof followLoginRow>>;
 
 /** What a waiting browser is told; `done` means that another request has collected the sign-in already. */
 export type FollowState = 'pending' | 'scanned' | 'confirmed' | 'denied' | 'expired' | 'failed' | 'done';
+
+/** Who links an identity by this scan, in which session; undefined for a sign-in. */
+export function linkOf({
+  user_id: userId,
+  link_session_id: sessionId,
+}: Pick<FollowLogin, 'user_id' | 'link_session_id'>): ActingSession | undefined {
+  return userId === null || sessionId === null ? undefined : { userId, sessionId };
+}
 
 /** The state of a login for its browser. Expiry is not written anywhere: it is read from the clock. */
 export function followStateOf({ status, is_live }: Pick<FollowLogin, 'status' | 'is_live'>): FollowState {

@@ -9,6 +9,7 @@ import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js
 import type { IamErrorCode } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import type { ActingSession } from '../sessions/own-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
@@ -36,10 +37,18 @@ export interface FollowStart {
   /** Of the sign-in page, which ends in a code; absent for a client that polls for tokens. */
   readonly redirectUri?: string;
   readonly codeChallenge?: string;
+  /** Who links an identity by it, instead of signing in. */
+  readonly link?: ActingSession | undefined;
   readonly origin: RequestOrigin;
 }
 
+/** A login that ends without success; with `link`, the link is what is refused. */
+export interface FailedFollow extends Pick<FollowLogin, 'id' | 'provider' | 'client_id'> {
+  readonly link?: ActingSession | undefined;
+}
+
 const idRow = z.object({ id: z.string() });
+
 /** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
 @Injectable()
 export class FollowLogins {
@@ -68,16 +77,19 @@ export class FollowLogins {
       start.origin.ip,
       start.origin.userAgent,
       start.provider.qr.confirmation,
+      start.link?.userId ?? null,
+      start.link?.sessionId ?? null,
     ]);
     return { loginId, scene, userCode };
   }
 
-  /** Ends a login for good: WeChat gave no QR code, or the follower may not sign in. */
-  async fail(login: Pick<FollowLogin, 'id' | 'provider' | 'client_id'>, error: IamErrorCode): Promise<void> {
-    const { id, provider, client_id: clientId } = login;
-    const entry = { action: 'login.failed', provider, clientId, detail: { method: 'follow', error } };
+  /** Ends a login for good: WeChat gave no QR code, or the follower may not sign in or be linked. */
+  async fail(login: FailedFollow, error: IamErrorCode): Promise<void> {
+    const { id, provider, client_id: clientId, link } = login;
+    const action = link === undefined ? 'login.failed' : 'identity.link_refused';
+    const entry = { ...link, action, provider, clientId, detail: { method: 'follow', error } };
     await this.dataSource.query(failFollowSql, [id, error, ...auditParameters(entry)]);
-    this.telemetry.signInFailed({ provider, method: 'follow' }, error);
+    if (link === undefined) this.telemetry.signInFailed({ provider, method: 'follow' }, error);
   }
 
   /** The logins with these ids, as they stand; one round trip however many. */

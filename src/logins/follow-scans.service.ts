@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
+import { auditParameters, type AuditEntry, type RequestOrigin } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { queryRow } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { inboxParameters, type InboxEvent } from '../inbox/inbox-statements.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
-import type { FollowLogin } from './follow-login.js';
+import { linkOf, type FollowLogin } from './follow-login.js';
 import { judgeNumber, type AnsweredNumber, type NumberOutcome } from './judge-number.js';
 import {
   answerNumberSql,
@@ -25,6 +25,8 @@ export interface ScanOutcome {
   readonly outcome: 'owned' | 'taken' | 'over';
   readonly status: string;
   readonly confirmation: 'tap' | 'number' | 'none';
+  /** The account that the scanner is to be linked to; null for a sign-in. */
+  readonly link: { readonly nickname: string | null } | null;
 }
 
 const scanRow = z.object({
@@ -33,11 +35,14 @@ const scanRow = z.object({
   status: z.string(),
   outcome: z.enum(['owned', 'taken', 'over']),
   confirmation: z.enum(['tap', 'number', 'none']),
+  is_link: z.boolean(),
+  nickname: z.string().nullable(),
 });
 const idRow = z.object({ id: z.string() });
 const numberRow = z.object({
   id: z.string().nullable(),
   outcome: z.enum(['confirmed', 'wrong', 'denied']).nullable(),
+  is_link: z.boolean(),
 });
 
 /** What phones do to device authorizations: scan, type a number, confirm, decline. */
@@ -58,8 +63,8 @@ export class FollowScans {
       ...auditParameters({ action: 'login.scanned', detail: { openid: event.openid } }),
     ]);
     if (row === null) return null;
-    const { id: loginId, ...outcome } = row;
-    return { loginId, ...outcome };
+    const { id: loginId, is_link: isLink, nickname, ...outcome } = row;
+    return { loginId, link: isLink ? { nickname } : null, ...outcome };
   }
 
   /** Takes a typed number for the login that this follower scanned: one round trip. Null: the text is not for us. */
@@ -72,7 +77,8 @@ export class FollowScans {
       text,
       ...auditParameters({ action: 'login.number_typed', detail: { openid: event.openid } }),
     ]);
-    return row?.outcome == null ? null : { loginId: row.id, outcome: row.outcome };
+    if (row?.outcome == null) return null;
+    return { loginId: row.id, outcome: row.outcome, isLink: row.is_link };
   }
 
   /** Claims the code with which a phone returns to the confirm page; false when another request has it already. */
@@ -83,24 +89,21 @@ export class FollowScans {
 
   /** The phone's decision, by the scanner alone and once; false when there was nothing left to decide. */
   async decide(
-    login: Pick<FollowLogin, 'id' | 'provider'>,
+    login: FollowLogin,
     openid: string,
     decision: 'confirmed' | 'denied',
     origin: RequestOrigin,
   ): Promise<boolean> {
+    const { id, provider } = login;
+    const link = linkOf(login);
     const row = await queryRow(this.dataSource, idRow, decideSql, [
-      login.id,
+      id,
       openid,
       decision,
-      ...auditParameters({
-        action: `login.${decision}`,
-        provider: login.provider,
-        origin,
-        detail: { openid },
-      }),
+      ...auditParameters({ ...auditOfDecision(login, openid, { decision, step: decision }), origin }),
     ]);
-    if (row !== null && decision === 'denied')
-      this.telemetry.signInFailed({ provider: login.provider, method: 'follow' }, 'access_denied');
+    if (row !== null && decision === 'denied' && link === undefined)
+      this.telemetry.signInFailed({ provider, method: 'follow' }, 'access_denied');
     return row !== null;
   }
 
@@ -111,15 +114,32 @@ export class FollowScans {
     text: string,
     origin: RequestOrigin,
   ): Promise<NumberOutcome> {
-    const { id, provider, number_tries } = login;
+    const { id, number_tries } = login;
     const outcome = judgeNumber(login, text);
     const row = await queryRow(this.dataSource, idRow, decideByNumberSql, [
       id,
       openid,
       number_tries,
       outcome === 'wrong' ? 'scanned' : outcome,
-      ...auditParameters({ action: `login.number_${outcome}`, provider, origin, detail: { openid } }),
+      ...auditParameters({
+        ...auditOfDecision(login, openid, { decision: outcome, step: `number_${outcome}` }),
+        origin,
+      }),
     ]);
     return row === null ? 'wrong' : outcome;
   }
+}
+
+/** Whoever says no to a link refuses that link; all else is a step of a login. */
+function auditOfDecision(
+  login: FollowLogin,
+  openid: string,
+  { decision, step }: { readonly decision: NumberOutcome; readonly step: string },
+): AuditEntry {
+  const { provider } = login;
+  const link = linkOf(login);
+  if (link === undefined || decision !== 'denied')
+    return { ...link, action: `login.${step}`, provider, detail: { openid } };
+  const detail = { openid, method: 'follow', error: 'access_denied' };
+  return { ...link, action: 'identity.link_refused', provider, detail };
 }

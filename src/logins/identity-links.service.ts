@@ -10,9 +10,12 @@ import { OwnSessions, type ActingSession } from '../sessions/own-sessions.servic
 import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import type { LinkedIdentity } from '../users/write-subject.js';
+import { linkedFollowSql } from './follow-statements.js';
 import { linkedSql } from './login-statements.js';
 import type { LoginStart } from './login-start.js';
 import { Redemption } from './redemption.service.js';
+
+const idRow = z.object({ id: z.string() });
 
 /** What WeChat has just proved in an attempt to link, and who asked for it. */
 export interface ProvenLink {
@@ -54,7 +57,7 @@ export class IdentityLinks {
       await this.sessions.lockActing(manager, link);
       const by = { sessionId: link.sessionId, clientId: start.clientId, origin };
       const linked = await this.users.link(manager, subject, link.userId, by);
-      await markLinked(manager, loginId, { subject, link, linked });
+      await markLinked(manager, loginId, proven, linked);
       return linked;
     });
   }
@@ -87,19 +90,16 @@ export class IdentityLinks {
   }
 }
 
-interface FinishedLink {
-  readonly subject: Subject;
-  readonly link: ActingSession;
-  readonly linked: LinkedIdentity;
-}
-
-/** A login that was ended meanwhile takes the link with it. */
+/** A login that was ended meanwhile takes the link with it; a scan links only its scanner, for the session that asked for it. */
 async function markLinked(
   manager: EntityManager,
   loginId: string,
-  { subject, link, linked }: FinishedLink,
+  { subject, link, start }: ProvenLink,
+  { id: identityId }: LinkedIdentity,
 ): Promise<void> {
-  const parameters = [loginId, link.userId, subject.openid, linked.id];
-  const row = await queryRow(manager, z.object({ id: z.string() }), linkedSql, parameters);
+  const parameters = [loginId, link.userId, subject.openid, identityId];
+  const row = await (start.method === 'follow'
+    ? queryRow(manager, idRow, linkedFollowSql, [...parameters, link.sessionId, subject.appid])
+    : queryRow(manager, idRow, linkedSql, parameters));
   if (row === null) throw new IamError('login_interrupted', 'the attempt was ended meanwhile');
 }

@@ -8,6 +8,8 @@ export interface AnsweredNumber {
   /** Null when the delivery is a repetition and the login waits no more. */
   readonly loginId: string | null;
   readonly outcome: NumberOutcome;
+  /** It was to link an identity, not to sign in. */
+  readonly isLink: boolean;
 }
 
 /** Wrong numbers that end a login. */

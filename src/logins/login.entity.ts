@@ -35,13 +35,19 @@ export type LoginStatus =
 @Index('logins_status_idx', ['status', 'id'])
 @Index('logins_error_idx', ['error', 'id'], { where: '(error IS NOT NULL)' })
 @Index('logins_provider_idx', ['provider', 'id'])
-@Index('logins_openid_idx', ['openid'], { where: '((user_id IS NULL) AND (openid IS NOT NULL))' })
+@Index('logins_openid_idx', ['openid'], {
+  where: '((openid IS NOT NULL) AND ((user_id IS NULL) OR (link_session_id IS NOT NULL)))',
+})
 @Index('logins_scanner_idx', ['openid', 'provider'], { where: `(status = 'scanned'::text)` })
 @Check(
   'logins_status_check',
   "status IN ('pending', 'authenticated', 'binding', 'consumed', 'denied', 'failed', 'expired', 'scanned', 'confirmed')",
 )
 @Check('logins_confirmation_check', "confirmation IN ('tap', 'number', 'none')")
+@Check(
+  'logins_link_check',
+  "link_session_id IS NULL OR (user_id IS NOT NULL AND status NOT IN ('authenticated', 'binding'))",
+)
 export class LoginEntity {
   @PrimaryColumn({ type: 'uuid' })
   id!: string;
@@ -97,6 +103,10 @@ export class LoginEntity {
   /** The identity that a signed-in user linked by this attempt, which then begins no session. */
   @Column({ type: 'uuid', name: 'linked_identity_id', nullable: true })
   linkedIdentityId!: string | null;
+
+  /** The session in which `user_id` asked for this scan to link an identity by; the database keeps it from signing in. */
+  @Column({ type: 'uuid', name: 'link_session_id', nullable: true })
+  linkSessionId!: string | null;
 
   @Column({ type: 'boolean', name: 'is_new_user', default: false })
   isNewUser!: boolean;

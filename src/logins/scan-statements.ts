@@ -15,7 +15,8 @@ const E = INBOX_PARAMETERS;
 export const scanSql = `
   WITH event AS (${inboxInsertSql(1)}),
   target AS (
-    SELECT id, provider, status, openid, confirmation, appid = $${E + 2} AND redeem_before > now() AS is_live
+    SELECT id, provider, status, openid, confirmation, user_id, link_session_id IS NOT NULL AS is_link,
+           appid = $${E + 2} AND redeem_before > now() AS is_live
     FROM iam.logins WHERE scene_hash = $${E + 1} FOR UPDATE
   ), scanned AS (
     UPDATE iam.logins l
@@ -27,7 +28,8 @@ export const scanSql = `
     WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live
     RETURNING l.id, l.status
   ), verdict AS (
-    SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation,
+    SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation, t.is_link,
+           CASE WHEN t.is_link THEN (SELECT u.nickname FROM iam.users u WHERE u.id = t.user_id) END AS nickname,
            CASE
              WHEN s.id IS NOT NULL THEN 'owned'
              WHEN NOT t.is_live OR t.status NOT IN ('scanned', 'confirmed', 'authenticated') THEN 'over'
@@ -42,7 +44,7 @@ export const scanSql = `
       detail: `jsonb_build_object('outcome', COALESCE(verdict.outcome, 'unknown_scene'), 'login', verdict.id)`,
     })}
   )
-  SELECT id, provider, status, outcome, confirmation FROM verdict`;
+  SELECT id, provider, status, outcome, confirmation, is_link, nickname FROM verdict`;
 
 /**
  * A typed number with its inbox row, in one statement: $1… inbox row, then appid, openid, the number, audit entry.
@@ -51,7 +53,7 @@ export const scanSql = `
  */
 export const answerNumberSql = `
   WITH target AS (
-    SELECT id, provider, CASE
+    SELECT id, provider, link_session_id IS NOT NULL AS is_link, CASE
              WHEN user_code = $${E + 3} THEN 'confirmed'
              WHEN number_tries + 1 >= ${NUMBER_TRIES} THEN 'denied'
              ELSE 'wrong' END AS outcome
@@ -62,7 +64,7 @@ export const answerNumberSql = `
   ), event AS (
     ${inboxInsertSql(1, {
       where: 'EXISTS (SELECT 1 FROM target)',
-      result: `(SELECT jsonb_build_object('number', outcome) FROM target)`,
+      result: `(SELECT jsonb_build_object('number', outcome, 'link', is_link) FROM target)`,
     })}
   ), answered AS (
     UPDATE iam.logins l
@@ -80,7 +82,8 @@ export const answerNumberSql = `
       detail: `jsonb_build_object('outcome', answered.outcome, 'login', answered.id)`,
     })}
   )
-  SELECT target.id, COALESCE(e.result ->> 'number', target.outcome) AS outcome
+  SELECT target.id, COALESCE(e.result ->> 'number', target.outcome) AS outcome,
+         COALESCE((e.result ->> 'link')::boolean, target.is_link, false) AS is_link
   FROM (VALUES (1)) AS one
   LEFT JOIN target ON true
   LEFT JOIN iam.webhook_events e ON e.dedupe_key = $3`;

@@ -131,15 +131,11 @@ export class Callback {
   ): Promise<LoginOutcome> {
     try {
       const { subject, holder } = await this.strategies.exchange(provider, attempt, code);
-      if (attempt.followLoginId !== undefined)
-        await this.followProof.consume(attempt.followLoginId, provider, subject);
-      if (attempt.link !== undefined) {
-        const { id } = await this.links.finish(loginId, {
-          subject,
-          link: attempt.link,
-          start: attempt,
-          origin,
-        });
+      const { followLoginId, link } = attempt;
+      if (followLoginId !== undefined)
+        await this.followProof.consume({ loginId: followLoginId, link }, provider, subject);
+      if (link !== undefined) {
+        const { id } = await this.links.finish(loginId, { subject, link, start: attempt, origin });
         return { kind: 'linked', identityId: id };
       }
       await this.users.resolve(subject, {

@@ -22,14 +22,19 @@ export function errorLocation(to: ClientReturn, code: IamErrorCode): string {
   });
 }
 
+/** The return of a link that a signed-in user asked for: the identity, and neither code nor token. */
+export function linkedLocation(to: ClientReturn, identityId: string): string {
+  return withParameters(to, { linked: identityId });
+}
+
 /** `codeLocation` as a redirect. */
 export function returnCode(to: ClientReturn, code: string, cookies: readonly string[]): Answer {
   return redirect(codeLocation(to, code), 303, cookies);
 }
 
-/** The return of a link that a signed-in user asked for: the identity, and neither code nor token. */
+/** `linkedLocation` as a redirect. */
 export function returnLinked(to: ClientReturn, identityId: string, cookies: readonly string[]): Answer {
-  return redirect(withParameters(to, { linked: identityId }), 303, cookies);
+  return redirect(linkedLocation(to, identityId), 303, cookies);
 }
 
 /** `errorLocation` as a redirect. */

@@ -5,19 +5,20 @@ import { randomAlphanumeric } from '../crypto/random.js';
 import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
 import { IamError } from '../iam.error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { chooseMethod } from '../identity-providers/method-choice.js';
+import { chooseMethod, type LoginMethod } from '../identity-providers/method-choice.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
 import { Clients } from './clients.service.js';
 
-/** How a signed-in user starts to link another identity by redirect. */
+/** How a signed-in user starts to link another identity in a browser. */
 export const linkStartBody = z.object({
   provider: z.string().min(1).max(63),
-  method: z.enum(['auto', 'open', 'mp']).default('auto'),
+  method: z.enum(['auto', 'open', 'mp', 'follow']).default('auto'),
   redirect_uri: z.string().max(2048),
   /** Comes back with the answer. */
   state: z.string().max(1024).optional(),
@@ -38,10 +39,11 @@ export class LinkStart {
     private readonly providers: IdentityProviders,
     private readonly strategies: WechatStrategies,
     private readonly cookies: AttemptCookies,
+    private readonly urls: IamUrls,
     private readonly clock: Clock,
   ) {}
 
-  /** @throws IamError `method_unavailable` on a PC while the row's QR code is enabled: its scan cannot be linked by */
+  /** The address is WeChat's, or that of our own page where a PC is to follow. */
   async start(request: IamRequest, user: AuthenticatedUser): Promise<Answer> {
     const asked = parseInput(linkStartBody, request.body);
     const { clientId, redirectUri } = this.clients.checkRedirect(user.clientId, asked.redirect_uri);
@@ -65,7 +67,10 @@ export class LinkStart {
       request.cookies,
     );
     const lang = request.language === 'en' ? 'en' : 'zh_CN';
-    const authorize_uri = await this.strategies.authorizeUrl(provider, { method, appid, state }, { lang });
+    const authorize_uri =
+      method === 'follow'
+        ? this.urls.endpoint(`follow?state=${state}`)
+        : await this.strategies.authorizeUrl(provider, { method, appid, state }, { lang });
     return { ...json({ authorize_uri }), cookies };
   }
 
@@ -73,13 +78,11 @@ export class LinkStart {
     provider: IdentityProvider,
     { browser }: IamRequest,
     method: z.infer<typeof linkStartBody>['method'],
-  ): { readonly method: 'open' | 'mp'; readonly appid: string } {
+  ): { readonly method: LoginMethod; readonly appid: string } {
     const chosen = chooseMethod(provider, browser, { method, hasFollowed: false });
     if (typeof chosen !== 'string')
       throw new IamError(chosen.problem, `provider "${provider.slug}", method ${method}`);
-    if (chosen === 'follow')
-      throw new IamError('method_unavailable', `"${provider.slug}" asks PCs to follow, which links nothing`);
-    const app = provider[chosen];
+    const app = provider[chosen === 'open' ? 'open' : 'mp'];
     if (app === null) throw new IamError('provider_misconfigured', `no pair for ${chosen}`);
     return { method: chosen, appid: app.appid };
   }

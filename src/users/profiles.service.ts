@@ -37,6 +37,8 @@ const sql = `
   FROM iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id)
   WHERE asked.id = $1 AND u.status = 'active'`;
 
+const nicknameSql = 'SELECT nickname FROM iam.users WHERE id = $1';
+
 /** Profiles of users, as `/me` shows them. */
 @Injectable()
 export class Profiles {
@@ -47,5 +49,11 @@ export class Profiles {
     const row = await queryRow(this.dataSource, profile, sql, [userId]);
     if (row === null) throw new IamError('user_disabled', `user ${userId} is not active`);
     return row;
+  }
+
+  /** What a user is called, if anything. */
+  async findNickname(userId: string): Promise<string | null> {
+    const row = z.object({ nickname: z.string().nullable() });
+    return (await queryRow(this.dataSource, row, nicknameSql, [userId]))?.nickname ?? null;
   }
 }

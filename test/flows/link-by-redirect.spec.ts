@@ -223,7 +223,7 @@ describe('a signed-in user who links another identity by redirect', () => {
     ],
     ['a provider that is not there', { provider: 'nowhere' }, 'provider_not_found'],
     ['no provider', { provider: '' }, 'invalid_request'],
-    ['the method follow', { method: 'follow' }, 'invalid_request'],
+    ['the method follow, which its row has not', { method: 'follow' }, 'method_unavailable'],
   ])('is refused with %s', async (_case, changes, code) => {
     const user = await onPc(world, person('巳'));
 
@@ -241,9 +241,7 @@ describe('a signed-in user who links another identity by redirect', () => {
     const byQrCode = await start(user, new PcBrowser(), { method: 'open' });
     await world.saveProvider({ qr_enabled: false });
 
-    expect([byItself, byQrCode].map((reply) => reply.json()['code'])).toEqual([
-      'method_unavailable',
-      'follow_required',
-    ]);
+    expect(new URL(String(byItself.json()['authorize_uri'])).pathname).toBe('/iam/follow');
+    expect(byQrCode.json()['code']).toBe('follow_required');
   });
 });

@@ -67,3 +67,10 @@ export function redeemFromPage(page: FollowPage, location: URL): Promise<Reply> 
   const returned = { ...page.reply, location };
   return redeem(page.base, { browser: page.browser, verifier: page.verifier, returned });
 }
+
+/** The page that `POST /iam/me/identities/authorize` leads to; it ends without a code, so nobody has a verifier. */
+export async function openLinkPage(base: string, browser: PcBrowser, started: Reply): Promise<FollowPage> {
+  const reply = await browser.visit(String(started.json()['authorize_uri']));
+  const state = /data-attempt="([^"]+)"/.exec(reply.text)?.[1] ?? '';
+  return { base, browser, reply, verifier: '', state };
+}
