@@ -190,7 +190,7 @@ describe('the way to sign in', () => {
       title: '请在微信中打开此页面。',
     });
     expect(english.json()['browser']).toBe('phone');
-    expect(english.headers.get('vary')).toBe('User-Agent, Accept-Language');
+    expect(english.headers.get('vary')).toBe('User-Agent, Accept-Language, Origin');
     for (const hidden of [world.site.appid, world.site.secret, world.oa.appid, world.oa.secret])
       expect(english.text).not.toContain(hidden);
   });
