@@ -33,7 +33,9 @@ export const updateUserBody = z.strictObject(writable);
 
 /** `POST /admin/users/{id}/disable`. */
 export const disableBody = z.strictObject({
-  reason: plainText(500).optional().describe('For the audit log'),
+  reason: plainText(500)
+    .optional()
+    .describe('For the audit log, of which the user may export what concerns them'),
 });
 
 /** `POST /admin/users/{id}/merge`. */
