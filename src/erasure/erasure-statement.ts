@@ -13,13 +13,18 @@ export const erasedCounts = z.object({
 
 /**
  * Everything about a user, and about the users that were merged into them, in one statement: $1 user, whose row is locked.
- * Foreign keys are checked at its end. The audit log is left alone: it keeps to its own retention.
+ * Foreign keys are checked at its end. What came by an identity that they gave up goes too, unless it is somebody else's
+ * since. The audit log is left alone: it keeps to its own retention.
  */
 export const eraseSql = `
   WITH person AS (
     SELECT id FROM iam.users WHERE id = $1 OR merged_into = $1
   ), known AS (
     SELECT i.appid, i.openid FROM iam.identities i JOIN person ON i.user_id = person.id
+    UNION
+    SELECT s.appid, s.openid FROM iam.sessions s JOIN person ON s.user_id = person.id
+    WHERE NOT EXISTS (SELECT 1 FROM iam.identities i WHERE i.appid = s.appid AND i.openid = s.openid
+                      AND i.user_id NOT IN (SELECT id FROM person))
   ), events AS (
     DELETE FROM iam.webhook_events WHERE openid IN (SELECT openid FROM known) RETURNING 1
   ), sessions AS (

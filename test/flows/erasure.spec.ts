@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Erasure } from '../../src/erasure/erasure.service.js';
 import { IamError, IamUsers, type IamHooks } from '../../src/index.js';
+import { callMe, itemsOf } from '../support/account.js';
 import { startFollowWorld } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
 import { rowsOf, valueOf } from '../support/rows.js';
@@ -93,6 +94,32 @@ describe('a user who is erased', () => {
       wishedFor: null,
     });
     expect(await count('iam.audit_log WHERE user_id = $1', older.id)).toBeGreaterThan(1);
+  });
+
+  it.each([
+    ['nothing', 'nobody’s', 0],
+    ['its messages', 'somebody else’s', 1],
+  ])('leaves of an identity that they gave up %s, once it is %s', async (_what, whose, expected) => {
+    const hong = world.wechat.person({ nickname: '小红' });
+    await onPc(world, hong);
+    const inside = await inWechat(world, hong);
+    const openid = hong.openid(world.oa);
+    await hong.follow(world.oa);
+    const [mp] = itemsOf(await callMe(world, inside, '/identities')).filter(({ kind }) => kind === 'mp');
+    await callMe(world, inside, `/identities/${String(mp?.['id'])}`, { method: 'DELETE' });
+    if (whose !== 'nobody’s') {
+      const { id } = await onPc(world, world.wechat.person({ nickname: '别' }));
+      await world.dataSource.query(`UPDATE iam.identities SET openid = $1, appid = $2 WHERE user_id = $3`, [
+        openid,
+        world.oa.appid,
+        id,
+      ]);
+    }
+    const before = await count('iam.webhook_events WHERE openid = $1', openid);
+
+    await erase(inside.id);
+
+    expect([before, await count('iam.webhook_events WHERE openid = $1', openid)]).toEqual([1, expected]);
   });
 
   it('has tokens that open nothing, and comes back as somebody new', async () => {
