@@ -1,9 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
+import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { defaultRolesSql } from '../roles/default-roles.js';
+
+const externalIdRow = z.object({ external_id: z.string().nullable() });
 
 /** What an administrator may write of a user; what is undefined stays. */
 export interface UserChanges {
@@ -22,15 +26,27 @@ export async function createUser(manager: EntityManager, user: UserChanges): Pro
   return id;
 }
 
-/** Changes a user that the caller has locked; the audit log names the columns alone. @throws IamError `already_exists` */
+/**
+ * Changes a user that the caller has locked. The audit log names the columns, and of `external_id`, which decides whose
+ * account of the host this is, the values too. @throws IamError `already_exists`
+ */
 export async function updateUser(manager: EntityManager, id: string, changes: UserChanges): Promise<void> {
   const given = { nickname: changes.nickname, external_id: changes.externalId };
   const changed = Object.entries(given).filter(([, value]) => value !== undefined);
   if (changed.length === 0) return;
+  const before = await queryRow(manager, externalIdRow, 'SELECT external_id FROM iam.users WHERE id = $1', [
+    id,
+  ]);
   const assignments = changed.map(([column], index) => `${column} = $${index + 2}`);
   const sql = `UPDATE iam.users SET ${assignments.join(', ')}, updated_at = now() WHERE id = $1`;
   await manager.query(sql, [id, ...changed.map(([, value]) => value)]).catch(explainTaken);
-  const detail = { changed: changed.map(([column]) => column) };
+  const detail = {
+    changed: changed.map(([column]) => column),
+    ...(given.external_id !== undefined && {
+      fromExternalId: before?.external_id ?? null,
+      toExternalId: given.external_id,
+    }),
+  };
   await recordAudit(manager, { action: 'user.updated', userId: id, detail });
 }
 

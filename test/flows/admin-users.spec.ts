@@ -149,6 +149,18 @@ describe('users in the admin API', () => {
     ]);
   });
 
+  it('keeps in the audit log whose account of the host a user was made to be, and was before', async () => {
+    const id = String((await admin.post('users', { external_id: 'crm-80' })).json()['id']);
+
+    await admin.patch(`users/${id}`, { external_id: 'crm-90' });
+
+    expect((await audited(id)).at(-1)).toEqual({
+      action: 'user.updated',
+      actor: 'admin_token',
+      detail: { changed: ['external_id'], fromExternalId: 'crm-80', toExternalId: 'crm-90' },
+    });
+  });
+
   it('refuses a change that is based on an old reading, or on none', async () => {
     const created = await admin.post('users', { nickname: '甲' });
     const id = String(created.json()['id']);
