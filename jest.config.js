@@ -26,4 +26,6 @@ export default {
   setupFilesAfterEnv: ['<rootDir>/test/support/block-network.ts'],
   testTimeout: 30_000,
   maxWorkers: 2,
+  // Modules of ended test files stay in memory: a worker that has grown is replaced before it only collects garbage.
+  workerIdleMemoryLimit: '1GB',
 };

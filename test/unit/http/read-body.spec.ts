@@ -107,7 +107,7 @@ describe('readBody', () => {
     expect(bytes.toString()).toBe('ab');
   });
 
-  it('parses forms and JSON and nothing else', async () => {
+  it('parses forms and JSON, and leaves everything else a text', async () => {
     const parsedAs = async (type: string, body: string) =>
       withServer(
         (request, response) => {
@@ -122,8 +122,9 @@ describe('readBody', () => {
       a: '1',
       b: ['2', '3'],
     });
-    expect(await parsedAs('application/json', '{"a":')).toBe('nothing');
-    expect(await parsedAs('text/xml', '<a/>')).toBe('nothing');
+    expect(await parsedAs('application/json', '{"a":')).toBe('{"a":');
+    expect(await parsedAs('text/xml', '<a/>')).toBe('<a/>');
+    expect(await parsedAs('application/json', '')).toBe('nothing');
   });
 
   it('gives up on a sender that hangs up', async () => {
