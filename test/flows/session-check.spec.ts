@@ -235,7 +235,9 @@ describe("the guard with sessionCheck: 'always'", () => {
         })
         .catch(() => undefined);
     const ids = Array.from({ length: SESSIONS + 1 }, () => randomUUID());
-    for (let first = 0; first < ids.length; first += 500)
+    // Alone, so that it is surely the one read longest ago: of reads at once any may end first.
+    await ask(ids.at(0) ?? '');
+    for (let first = 1; first < ids.length; first += 500)
       await Promise.all(ids.slice(first, first + 500).map(ask));
     const start = queries.mark();
 
