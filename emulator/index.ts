@@ -14,7 +14,7 @@ export type { WechatClient } from './web-view/user-agents.js';
 export type { Fault } from './faults.js';
 export type { Call } from './calls.js';
 export { EmulatorClock } from './clock.js';
-export type { EmulatorRules } from './rules.js';
+export { rulesSchema, strictRules, type EmulatorRules } from './rules.js';
 export type { Delivery, DeliveryAttempt } from './push/delivery.js';
 export type { HandshakeResult } from './push/handshake.js';
 export type { PushFields } from './push/push-fields.js';

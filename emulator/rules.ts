@@ -1,7 +1,25 @@
+import { z } from 'zod';
+
 /** What WeChat does where witnesses disagree or where a test wants the rarer behaviour. Change it at any moment. */
 export interface EmulatorRules {
-  /** What follows a refusal: nothing (today's WeChat), or a redirect with `state` alone (documents up to 2020). */
-  deny: 'no-redirect' | 'state-only';
+  /**
+   * What follows a refusal: nothing (today's WeChat), a redirect with `state` alone (documents up to 2020), or one with
+   * `code=authdeny` (older clients).
+   */
+  deny: 'no-redirect' | 'state-only' | 'authdeny';
+  /**
+   * Who checks the order of parameters of `oauth2/authorize`: WeChat's desktop clients only (their User-Agent decides),
+   * every client, or none.
+   */
+  authorizeOrder: 'desktop' | 'everywhere' | 'never';
+  /** `/sns/userinfo` ignores the openid that is sent with a good token, or refuses a foreign one with 40003. */
+  userinfoOpenid: 'any' | 'own';
+  /** What `state` may hold: anything up to 128 bytes, or letters and digits only and never nothing (the documents). */
+  stateCharacters: 'any' | 'alphanumeric';
+  /** White space before a passive reply and a `CreateTime` that is no number: accepted, or the fault notice in the chat. */
+  passiveReplies: 'tolerant' | 'strict';
+  /** Tickets of QR codes as most real ones are, or with `+` and `/`, so that one put into an address unescaped breaks. */
+  tickets: 'plain' | 'hostile';
   /** The answer to an expired code: real servers say 40029, the global list has 42003. */
   expiredCode: 40029 | 42003;
   /** A callback without a `state` in the request: leave it out, or send `state=`. */
@@ -38,10 +56,15 @@ export interface EmulatorRules {
   customMessages: number;
 }
 
-/** WeChat as documented today. */
+/** WeChat as unmodified clients know it: what the documents ask for and real servers let pass, passes. */
 export function defaultRules(): EmulatorRules {
   return {
     deny: 'no-redirect',
+    authorizeOrder: 'desktop',
+    userinfoOpenid: 'any',
+    stateCharacters: 'any',
+    passiveReplies: 'tolerant',
+    tickets: 'plain',
     expiredCode: 40029,
     missingState: 'omit',
     snapshot: false,
@@ -61,3 +84,44 @@ export function defaultRules(): EmulatorRules {
     customMessages: 5,
   };
 }
+
+/** The rules by which an application is tested: everything that some WeChat client or document asks for is enforced. */
+export const strictRules = {
+  authorizeOrder: 'everywhere',
+  userinfoOpenid: 'own',
+  stateCharacters: 'alphanumeric',
+  passiveReplies: 'strict',
+  tickets: 'hostile',
+} as const satisfies Partial<EmulatorRules>;
+
+const count = z.int().min(0);
+
+/** Every rule with the values it may have. */
+const values = {
+  deny: z.enum(['no-redirect', 'state-only', 'authdeny']),
+  authorizeOrder: z.enum(['desktop', 'everywhere', 'never']),
+  userinfoOpenid: z.enum(['any', 'own']),
+  stateCharacters: z.enum(['any', 'alphanumeric']),
+  passiveReplies: z.enum(['tolerant', 'strict']),
+  tickets: z.enum(['plain', 'hostile']),
+  expiredCode: z.literal([40029, 42003]),
+  missingState: z.enum(['omit', 'empty']),
+  snapshot: z.boolean(),
+  snapshotProfile: z.literal(['virtual', 48001]),
+  silentForFollowers: z.boolean(),
+  unionidWithBaseScope: z.enum(['never', 'after-userinfo']),
+  unionidForNonFollowers: z.boolean(),
+  ipNotAllowed: z.literal([40164, 61004]),
+  tokensPerDay: count,
+  pushAttempts: count,
+  pushTimeout: count,
+  pushPause: count,
+  redeliverySignedAnew: z.boolean(),
+  longPoll: count,
+  sceneSeconds: count,
+  qrCodesPerDay: count,
+  customMessages: count,
+} satisfies { [Rule in keyof EmulatorRules]: z.ZodType<EmulatorRules[Rule]> };
+
+/** Changes of rules as they come from outside: known names, allowed values. */
+export const rulesSchema = z.strictObject(values).partial();

@@ -1,4 +1,5 @@
-import { WechatEmulator } from '../../emulator/index.js';
+import { rulesSchema, strictRules, WechatEmulator, type EmulatorRules } from '../../emulator/index.js';
+import { z } from 'zod';
 import type { Arguments } from '../arguments.js';
 import type { Command } from '../command.js';
 import { UsageError } from '../errors.js';
@@ -12,6 +13,14 @@ API under /_emulator/. It stops on SIGINT and SIGTERM.`,
   options: {
     port: { value: 'N', summary: 'port to listen on, 0 for a free one (default 3001)' },
     host: { value: 'HOST', summary: 'address to listen on (default 127.0.0.1)' },
+    strict: {
+      summary: 'enforces what any WeChat client or document asks for, as tests of an application want it',
+    },
+    rule: {
+      value: 'NAME=VALUE',
+      summary: 'changes one rule, e.g. authorizeOrder=everywhere (GET /_emulator/rules names them)',
+      repeated: true,
+    },
   },
   variables: [],
   example: 'npx nestjs-wechat-iam emulator --port 3001',
@@ -20,6 +29,7 @@ API under /_emulator/. It stops on SIGINT and SIGTERM.`,
     const emulator = await WechatEmulator.start({
       port: portOf(given),
       host: given.value('host') ?? '127.0.0.1',
+      rules: { ...(given.has('strict') ? strictRules : {}), ...rulesOf(given) },
     });
     const { endpoints } = emulator;
     await print({ json: { url: endpoints.open, endpoints }, text: `emulator ${endpoints.open}` });
@@ -33,6 +43,22 @@ function portOf(given: Arguments): number {
   const port = given.value('port') ?? '3001';
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UsageError('--port: expected 0 to 65535');
   return Number(port);
+}
+
+/** A value is text unless it reads as a number or a switch. */
+function rulesOf(given: Arguments): Partial<EmulatorRules> {
+  const pairs = given.values('rule').map((text): readonly [string, unknown] => {
+    const [name = '', ...value] = text.split('=');
+    return [name, plainValue(value.join('='))];
+  });
+  const rules = rulesSchema.safeParse(Object.fromEntries(pairs));
+  if (!rules.success) throw new UsageError(`--rule: ${z.prettifyError(rules.error)}`);
+  return Object.fromEntries(Object.entries(rules.data).filter(([, value]) => value !== undefined));
+}
+
+function plainValue(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 function stopSignal(): Promise<void> {

@@ -51,7 +51,7 @@ function refresh(world: World, call: ApiCall): object {
 }
 
 /** The live authorization that the call's token and openid stand for. */
-function authorized(world: World, { param }: ApiCall): SnsAuthorization {
+function authorized(world: World, { param, incoming }: ApiCall): SnsAuthorization {
   if (!param('access_token')) throw new ApiError(41001);
   if (!param('openid')) throw new ApiError(41009);
   const authorization = world.snsTokens.findByAccessToken(param('access_token'));
@@ -59,7 +59,8 @@ function authorized(world: World, { param }: ApiCall): SnsAuthorization {
   if (world.people.get(authorization.person).closed) throw new ApiError(50002);
   if (authorization.revoked) throw new ApiError(50001);
   if (authorization.accessExpiresAt <= world.clock.now()) throw new ApiError(42001);
-  if (authorization.openid !== param('openid')) throw new ApiError(40003);
+  const anyOpenid = incoming.path === '/sns/userinfo' && world.rules.userinfoOpenid === 'any';
+  if (!anyOpenid && authorization.openid !== param('openid')) throw new ApiError(40003);
   return authorization;
 }
 

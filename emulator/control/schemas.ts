@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { rulesSchema } from '../rules.js';
 
 const appid = z.string().min(1);
 const server = z.strictObject({
@@ -103,5 +104,5 @@ export const schemas = {
     z.strictObject({ advance: z.number() }),
     z.strictObject({ set: z.union([z.number(), z.iso.datetime({ offset: true })]) }),
   ]),
-  rules: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  rules: rulesSchema,
 };

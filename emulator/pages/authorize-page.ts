@@ -4,7 +4,7 @@ import type { Route } from '../http/router.js';
 import type { PersonState } from '../world/people.js';
 import type { World } from '../world/world.js';
 import { readAuthorizeRequest, type AuthorizeRequest } from './authorize-request.js';
-import { callbackUrl } from './callback-url.js';
+import { callbackUrl, refusalUrl } from './callback-url.js';
 import { consentPage } from './consent-page.js';
 import { errorPage } from './error-page.js';
 import { speakTo } from './language.js';
@@ -35,7 +35,7 @@ export function authorizeRoutes(world: World): readonly Route[] {
 function authorize(world: World, incoming: Incoming): Answer {
   const speak = speakTo(incoming);
   if (!isInsideWechat(incoming)) return outsideWechatPage(incoming);
-  const request = readAuthorizeRequest(world, incoming.rawQuery);
+  const request = readAuthorizeRequest(world, incoming.rawQuery, header(incoming, 'user-agent'));
   if ('error' in request) return errorPage(speak, request.error);
   const person = personOf(world, incoming);
   if (!person) return choosePersonPage(world, incoming);
@@ -59,7 +59,8 @@ function answerConsent(world: World, incoming: Incoming): Answer {
   }
   if (fields.get('allow') === 'yes')
     return allow(world, { ...consent, app }, world.people.get(consent.person));
-  if (world.rules.deny === 'state-only') return redirect(callbackUrl(consent, undefined, world.rules));
+  const refusal = refusalUrl(consent, world.rules);
+  if (refusal !== null) return redirect(refusal);
   return page(notice(speak, { mark: 'info', title: speak('已拒绝授权', 'You refused'), text: app.name }));
 }
 

@@ -30,3 +30,9 @@ export function callbackUrl(target: CallbackTarget, code: string | undefined, ru
   const parts = [code === undefined ? '' : `code=${code}`, after];
   return before + parts.filter((part) => part !== '').join('&');
 }
+
+/** Where the browser goes after a refusal; null when it stays (protocol A.2, I.1 of part 2). */
+export function refusalUrl(target: CallbackTarget, rules: EmulatorRules): string | null {
+  if (rules.deny === 'no-redirect') return null;
+  return callbackUrl(target, rules.deny === 'authdeny' ? 'authdeny' : undefined, rules);
+}

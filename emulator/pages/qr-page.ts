@@ -10,8 +10,8 @@ export interface QrPageContent {
   /** What the QR code says, for people and tests without a camera. */
   readonly content: string;
   readonly callback: CallbackPieces;
-  /** Where a refusal leads; absent when it leads nowhere. */
-  readonly refusal: string | undefined;
+  /** Where a refusal leads; null when it leads nowhere. */
+  readonly refusal: string | null;
   /** The page's own parameters: the widget asks for looks and for who redirects. */
   readonly query: URLSearchParams;
 }

@@ -3,7 +3,7 @@ import { form, type Answer, type Incoming } from '../http/exchange.js';
 import type { Route } from '../http/router.js';
 import type { QrLogin } from '../world/qr-logins.js';
 import type { World } from '../world/world.js';
-import { callbackPieces, callbackUrl } from './callback-url.js';
+import { callbackPieces, refusalUrl } from './callback-url.js';
 import { consentPage } from './consent-page.js';
 import { linkErrorPage } from './error-page.js';
 import { speakTo } from './language.js';
@@ -58,7 +58,7 @@ function showPage(world: World, origin: string, incoming: Incoming): Answer {
       uuid: login.uuid,
       content: qrContent(origin, login.uuid),
       callback: callbackPieces(login, world.rules),
-      refusal: world.rules.deny === 'state-only' ? callbackUrl(login, undefined, world.rules) : undefined,
+      refusal: refusalUrl(login, world.rules),
       query: incoming.query,
     }),
   );

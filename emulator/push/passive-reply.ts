@@ -1,3 +1,4 @@
+import type { EmulatorRules } from '../rules.js';
 import type { Article, ChatMessage } from '../world/chats.js';
 import { childText, readXml, type XmlElement } from './xml-reader.js';
 
@@ -10,6 +11,7 @@ export interface ReplyParties {
   readonly to: string;
   /** The account's raw id, not its appid. */
   readonly from: string;
+  readonly rules: Pick<EmulatorRules, 'passiveReplies'>;
 }
 
 /** Reads a reply and throws with the reason when WeChat would show the fault notice instead (protocol F.6). */
@@ -21,7 +23,8 @@ export function readPassiveMessage(
   const root = format === 'json' ? fromJson(body) : readXml(body);
   if (childText(root, 'ToUserName') !== parties.to) throw new Error('ToUserName is not the person');
   if (childText(root, 'FromUserName') !== parties.from) throw new Error('FromUserName is not the account');
-  if (!/^\d+$/.test(childText(root, 'CreateTime'))) throw new Error('CreateTime is no number');
+  if (parties.rules.passiveReplies === 'strict' && !/^\d+$/.test(childText(root, 'CreateTime')))
+    throw new Error('CreateTime is no number');
   return content(root, childText(root, 'MsgType'));
 }
 

@@ -46,7 +46,9 @@ export class Pushes {
     const base = { id, appid: app.appid, fields, attempts };
     if (!last || last.error !== undefined) return this.#record({ ...base, outcome: 'failed' });
     if (!push.takesReply) return this.#record({ ...base, outcome: 'answered' });
-    const reply = readReply(last.body, app.server, { to: openid, from: app.originalId, appid: app.appid });
+    const { rules } = this.world;
+    const { appid } = app;
+    const reply = readReply(last.body, app.server, { to: openid, from: app.originalId, appid, rules });
     if (reply.kind === 'malformed') {
       const refused = [...attempts.slice(0, -1), { ...last, error: reply.why }];
       return this.#record({ ...base, attempts: refused, outcome: 'malformed' });

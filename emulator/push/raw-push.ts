@@ -50,11 +50,12 @@ export async function pushRaw(
       nonce: options.nonce ?? parts.nonce,
     }),
   );
+  const parties = { to: openid, from: app.originalId, appid: app.appid, rules: world.rules };
   const send = async (): Promise<RawPushResult> => {
     const made = await pushes.sendOnce(url, request);
     return {
       ...made,
-      reply: readReply(made.body, server, { to: openid, from: app.originalId, appid: app.appid }),
+      reply: readReply(made.body, server, parties),
     };
   };
   if (options.atOnce) return Promise.all(Array.from({ length: times }, send));

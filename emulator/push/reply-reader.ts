@@ -16,9 +16,12 @@ export function readReply(
   server: ServerSettings,
   parties: ReplyParties & { readonly appid: string },
 ): Reply {
-  if (body === '' || body === 'success') return { kind: 'none' };
+  const tolerated = (text: string): string =>
+    parties.rules.passiveReplies === 'tolerant' ? text.trim() : text;
+  const reply = tolerated(body);
+  if (reply === '' || reply === 'success') return { kind: 'none' };
   try {
-    const opened = openReply(body, server, parties.appid);
+    const opened = tolerated(openReply(reply, server, parties.appid));
     return { kind: 'message', message: readPassiveMessage(opened, server.format, parties) };
   } catch (error) {
     return { kind: 'malformed', why: error instanceof Error ? error.message : 'unreadable' };

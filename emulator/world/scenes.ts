@@ -1,4 +1,5 @@
 import type { EmulatorClock } from '../clock.js';
+import type { EmulatorRules } from '../rules.js';
 import { randomText, type Randomness } from './randomness.js';
 
 /** A parametric QR code of an Official Account. */
@@ -26,14 +27,15 @@ export class Scenes {
   constructor(
     private readonly clock: EmulatorClock,
     private readonly randomness: Randomness,
+    private readonly rules: Pick<EmulatorRules, 'tickets'>,
   ) {}
 
-  /** Makes a code that lives so many seconds, or for ever. The ticket holds `+`, `/` and `=`, as real ones do. */
+  /** Makes a code that lives so many seconds, or for ever. */
   create(scene: Pick<Scene, 'appid' | 'key' | 'isNumber'>, seconds: number): Scene {
     this.#forgetOld();
     const created = {
       ...scene,
-      ticket: `gQ+/${this.randomness.bytes(64).toString('base64')}`,
+      ticket: this.#ticket(),
       url: `http://weixin.qq.com/q/0${randomText(this.randomness, 23)}`,
       expiresAt: this.clock.now() + seconds * 1000,
       fresh: true,
@@ -58,6 +60,14 @@ export class Scenes {
   /** Codes that are still worth scanning, the newest first. */
   pending(): readonly Scene[] {
     return [...this.#byTicket.values()].filter((scene) => scene.fresh && !this.isExpired(scene)).reverse();
+  }
+
+  /** Ends in `==`, which may stand in an address as it is; `+` and `/` may not. */
+  #ticket(): string {
+    const random = this.randomness.bytes(64);
+    return this.rules.tickets === 'hostile'
+      ? `gQ+/${random.toString('base64')}`
+      : `gQ${random.toString('base64url')}==`;
   }
 
   #forgetOld(): void {

@@ -58,7 +58,7 @@ export class World {
     this.consents = new Consents(clock, randomness);
     this.baseTokens = new BaseTokens(clock, randomness);
     this.quotas = new Quotas(clock);
-    this.scenes = new Scenes(clock, randomness);
+    this.scenes = new Scenes(clock, randomness, rules);
     this.chats = new Chats(clock);
     this.sessionKeys = new SessionKeys(randomness);
   }

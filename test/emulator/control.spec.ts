@@ -179,9 +179,7 @@ describe('the control API', () => {
       'a website app needs a callbackDomain',
     );
     expect((await control(stage(), 'POST', '/apps', { kind: 'mini', account: 'open-9' })).status).toBe(404);
-    expect((await control(stage(), 'POST', '/rules', { nonsense: 1 })).body['error']).toBe(
-      'there is no rule nonsense',
-    );
+    expect((await control(stage(), 'POST', '/rules', { nonsense: 1 })).body['error']).toMatch(/nonsense/);
     expect(
       (await control(stage(), 'POST', '/people/nobody/say', { appid: oa.appid, text: 'x' })).status,
     ).toBe(404);

@@ -13,7 +13,7 @@ import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { type OpenPlatformAccount, WechatEmulator } from '../../emulator/index.js';
+import { type OpenPlatformAccount, strictRules, WechatEmulator } from '../../emulator/index.js';
 import { Clock } from '../../src/clock.js';
 import {
   iamMigrations,
@@ -146,7 +146,7 @@ export async function startWorld(
   settings: Partial<IamAppOptions> & { provider?: Partial<IdentityProviderInput> } = {},
 ): Promise<World> {
   if (quiet && settings.logger === undefined) Logger.overrideLogger(false);
-  const wechat = await WechatEmulator.start();
+  const wechat = await WechatEmulator.start({ rules: strictRules });
   const database = await createDatabase();
   const key = settings.key ?? testKey();
   const account = wechat.openPlatformAccount();

@@ -1,5 +1,7 @@
 import {
+  strictRules,
   WechatEmulator,
+  type EmulatorRules,
   type OfficialAccount,
   type OpenPlatformAccount,
   type Person,
@@ -17,11 +19,11 @@ export interface Stage {
   readonly app: Listener;
 }
 
-/** Sets the stage anew before each test and clears it afterwards. */
-export function useStage(): () => Stage {
+/** Sets the stage anew before each test, under strict rules unless told otherwise, and clears it afterwards. */
+export function useStage(rules: Partial<EmulatorRules> = strictRules): () => Stage {
   let stage: Stage | undefined;
   beforeEach(async () => {
-    const wechat = await WechatEmulator.start();
+    const wechat = await WechatEmulator.start({ rules });
     const app = await Listener.start();
     const account = wechat.openPlatformAccount();
     const site = account.websiteApp({ callbackDomain: '127.0.0.1' });
