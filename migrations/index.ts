@@ -2,6 +2,7 @@ import { AddFollowLogins1764000002000 } from './1764000002000-add-follow-logins.
 import { CreateIamSchema1764000000000 } from './1764000000000-create-iam-schema.js';
 import { AddAdministration1764000003000 } from './1764000003000-add-administration.js';
 import { AddAuditDelivery1764000004000 } from './1764000004000-add-audit-delivery.js';
+import { RepairEarlySchemas1764000005000 } from './1764000005000-repair-early-schemas.js';
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
 
 /** Every migration of the `iam` schema, in order, for the host's `migrations` option. */
@@ -11,4 +12,5 @@ export const iamMigrations = [
   AddFollowLogins1764000002000,
   AddAdministration1764000003000,
   AddAuditDelivery1764000004000,
+  RepairEarlySchemas1764000005000,
 ];
