@@ -46,14 +46,18 @@ export class FollowProof {
       throw new IamError('follow_required', 'the scan was for another purpose');
     const { subject: follower, follows } = await this.follower.read(login, provider);
     if (!follows) throw new IamError('follow_required', 'the scanner does not follow any more');
-    if (follower.unionid !== subject.unionid) {
+    if (!isSamePerson(follower, subject))
       throw new IamError(
         'follow_required',
-        'not the person who followed, as far as unionids tell (is the account bound?)',
+        'not the person who followed, as far as unionids tell: are both apps bound to one Open Platform account?',
       );
-    }
     if (!(await this.follows.consume(loginId))) throw new IamError('follow_required', 'the proof was used');
   }
+}
+
+/** Only a unionid tells: two sides that show none have nothing in common. */
+function isSamePerson(follower: Subject, subject: Subject): boolean {
+  return follower.unionid !== null && follower.unionid === subject.unionid;
 }
 
 function isConfirmed(login: FollowLogin): boolean {

@@ -1,3 +1,4 @@
+import type { Person } from '../../emulator/index.js';
 import {
   askForQrCode,
   decideOnPhone,
@@ -7,7 +8,22 @@ import {
 } from '../support/follow.js';
 import { redirectUri, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
+import { rowsOf } from '../support/rows.js';
 import { authorizeUrl, callbackAfterScan, getWith, pkce, redeem, toTokens } from '../support/sign-in.js';
+
+/** What the client makes of `authorize_uri`: it adds its own parameters. */
+async function followedAt(world: World, nickname: string) {
+  const person = world.wechat.person({ nickname });
+  const device = await askForQrCode(world.url);
+  await scanAndFollow(world, person, device.qr);
+  const answer = (await pollUntilSettled(world.url, device)).json();
+  const { verifier, challenge } = pkce();
+  const url = new URL(String(answer['authorize_uri']));
+  url.searchParams.set('redirect_uri', redirectUri(world.url));
+  url.searchParams.set('state', 'client-state');
+  url.searchParams.set('code_challenge', challenge);
+  return { person, device, answer, url, verifier };
+}
 
 describe('a row that goes on to the Open Platform after the scan', () => {
   let world: World;
@@ -17,19 +33,7 @@ describe('a row that goes on to the Open Platform after the scan', () => {
   });
   afterAll(() => world.close());
 
-  /** What the client makes of `authorize_uri`: it adds its own parameters. */
-  async function followed(nickname: string) {
-    const person = world.wechat.person({ nickname });
-    const device = await askForQrCode(world.url);
-    await scanAndFollow(world, person, device.qr);
-    const answer = (await pollUntilSettled(world.url, device)).json();
-    const { verifier, challenge } = pkce();
-    const url = new URL(String(answer['authorize_uri']));
-    url.searchParams.set('redirect_uri', redirectUri(world.url));
-    url.searchParams.set('state', 'client-state');
-    url.searchParams.set('code_challenge', challenge);
-    return { person, device, answer, url, verifier };
-  }
+  const followed = (nickname: string) => followedAt(world, nickname);
 
   it('answers the poll with where to go on, and signs in there', async () => {
     const { person, answer, url, verifier } = await followed('小兰');
@@ -95,6 +99,39 @@ describe('a row that goes on to the Open Platform after the scan', () => {
     const reply = await pollUntilSettled(world.url, device);
 
     expect(reply.json()).not.toHaveProperty('access_token');
+  });
+});
+
+describe('a row whose apps show no unionid', () => {
+  it('refuses everybody after the scan, since nothing tells one person from another', async () => {
+    const world = await startFollowWorld({ qr_login_with: 'open', qr_confirmation: 'none' });
+    const oa = world.wechat.officialAccount({ oauthDomain: 'localhost' });
+    const site = world.account.websiteApp({ callbackDomain: 'localhost', bound: false });
+    const server = { token: 'unbound0token', encodingAesKey: 'u'.repeat(43) };
+    oa.configureServer({ url: `${world.url}/iam/webhook/wechat`, mode: 'safe', ...server });
+    await world.saveProvider({
+      open_app_id: site.appid,
+      open_app_secret: site.secret,
+      mp_app_id: oa.appid,
+      mp_app_secret: oa.secret,
+      mp_token: server.token,
+      mp_encoding_aes_key: server.encodingAesKey,
+    });
+    const victim = await followedAt({ ...world, oa }, '甲');
+    const other = await followedAt({ ...world, oa }, '乙');
+    const signIn = async (start: URL, by: Person) => {
+      const browser = new PcBrowser();
+      const { location } = await browser.visit(start);
+      const callback = await callbackAfterScan(world.wechat, location ?? '', by);
+      return (await browser.visit(callback)).location?.searchParams.get('error');
+    };
+
+    const errors = [await signIn(victim.url, other.person), await signIn(other.url, other.person)];
+    const people = await rowsOf(world.dataSource, 'SELECT 1 FROM iam.identities');
+    await world.close();
+
+    expect(errors).toEqual(['follow_required', 'follow_required']);
+    expect(people).toEqual([]);
   });
 });
 
