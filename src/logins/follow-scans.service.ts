@@ -43,6 +43,7 @@ const numberRow = z.object({
   id: z.string().nullable(),
   outcome: z.enum(['confirmed', 'wrong', 'denied']).nullable(),
   is_link: z.boolean(),
+  is_settled: z.boolean(),
 });
 
 /** What phones do to device authorizations: scan, type a number, confirm, decline. */
@@ -70,13 +71,16 @@ export class FollowScans {
   /** Takes a typed number for the login that this follower scanned: one round trip. Null: the text is not for us. */
   async answerNumber(appid: string, text: string, event: InboxEvent): Promise<AnsweredNumber | null> {
     if (!/^\d{4}$/.test(text)) return null;
-    const row = await queryRow(this.dataSource, numberRow, answerNumberSql, [
-      ...inboxParameters(event, { status: 'done' }),
-      appid,
-      event.openid,
-      text,
-      ...auditParameters({ action: 'login.number_typed', detail: { openid: event.openid } }),
-    ]);
+    const answer = () =>
+      queryRow(this.dataSource, numberRow, answerNumberSql, [
+        ...inboxParameters(event, { status: 'done' }),
+        appid,
+        event.openid,
+        text,
+        ...auditParameters({ action: 'login.number_typed', detail: { openid: event.openid } }),
+      ]);
+    const first = await answer();
+    const row = first?.is_settled === false ? await answer() : first;
     if (row?.outcome == null) return null;
     return { loginId: row.id, outcome: row.outcome, isLink: row.is_link };
   }

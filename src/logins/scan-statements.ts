@@ -16,7 +16,7 @@ export const scanSql = `
   WITH event AS (${inboxInsertSql(1)}),
   target AS (
     SELECT id, provider, status, openid, confirmation, user_id, link_session_id IS NOT NULL AS is_link,
-           appid = $${E + 2} AND redeem_before > now() AS is_live
+           appid = $${E + 2} AND redeem_before > now() AND $${E + 3}::text IS NOT NULL AS is_live
     FROM iam.logins WHERE scene_hash = $${E + 1} FOR UPDATE
   ), scanned AS (
     UPDATE iam.logins l
@@ -50,6 +50,7 @@ export const scanSql = `
  * A typed number with its inbox row, in one statement: $1… inbox row, then appid, openid, the number, audit entry.
  * Of several logins that wait for a number of this follower, the one that shows it is meant, else the latest. No row
  * is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not for us.
+ * `is_settled` is false for a repetition that came at once: what the first delivery did is not visible to it yet.
  */
 export const answerNumberSql = `
   WITH target AS (
@@ -83,7 +84,8 @@ export const answerNumberSql = `
     })}
   )
   SELECT target.id, COALESCE(e.result ->> 'number', target.outcome) AS outcome,
-         COALESCE((e.result ->> 'link')::boolean, target.is_link, false) AS is_link
+         COALESCE((e.result ->> 'link')::boolean, target.is_link, false) AS is_link,
+         e.id IS NOT NULL OR target.id IS NULL OR EXISTS (SELECT 1 FROM event) AS is_settled
   FROM (VALUES (1)) AS one
   LEFT JOIN target ON true
   LEFT JOIN iam.webhook_events e ON e.dedupe_key = $3`;

@@ -5,20 +5,33 @@ import { eventName, type VerifiedEvent } from './verified-event.js';
 /** Openids have 28 characters; what is longer than this names nobody. */
 const MAX_OPENID = 128;
 
-/** How the inbox keeps a verified event of a provider; `receivedAt` stands in for a `CreateTime` that is none. */
+/** Where and how an event arrived. */
+export interface Arrival {
+  /** Slug of the row whose webhook received it. */
+  readonly provider: string;
+  /** The app it was sent to. */
+  readonly appid: string;
+  readonly replayKey: string | null;
+  /** Milliseconds; stands in for a `CreateTime` that is none. */
+  readonly receivedAt: number;
+}
+
+/**
+ * How the inbox keeps a verified event. What makes it one event goes by the app, not by the row: an app has one server URL,
+ * and a push that somebody recorded would count again at each further row of the app.
+ */
 export function toInboxEvent(
-  provider: string,
   event: VerifiedEvent,
-  { replayKey, receivedAt }: { readonly replayKey: string | null; readonly receivedAt: number },
+  { provider, appid, replayKey, receivedAt }: Arrival,
 ): InboxEvent {
   return {
     provider,
-    dedupeKey: sha256(JSON.stringify([provider, ...identityOf(event)])),
+    dedupeKey: sha256(JSON.stringify([appid, ...identityOf(event)])),
     event: eventName(event).slice(0, 64),
     openid: personOf(event),
     eventAt: eventTime(event, receivedAt),
     message: event,
-    replayKey: replayKey === null ? null : sha256(`${provider}:${replayKey}`),
+    replayKey: replayKey === null ? null : sha256(`${appid}:${replayKey}`),
   };
 }
 

@@ -69,7 +69,12 @@ export class Webhook {
       );
       return success;
     }
-    const stored = toInboxEvent(slug, event, { replayKey: push.replayKey, receivedAt });
+    const stored = toInboxEvent(event, {
+      provider: slug,
+      appid: push.appid,
+      replayKey: push.replayKey,
+      receivedAt,
+    });
     const reply = await this.accept({ provider, event, appid: push.appid, stored, receivedAt });
     return reply === null ? success : this.render(reply, event, push);
   }

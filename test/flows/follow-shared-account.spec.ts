@@ -1,4 +1,5 @@
-import { IdentityProviders } from '../../src/index.js';
+import { Injectable, Module } from '@nestjs/common';
+import { IdentityProviders, OnWechatEvent, type WechatEvent } from '../../src/index.js';
 import {
   askForQrCode,
   confirmLink,
@@ -11,6 +12,8 @@ import {
 import type { World } from '../support/iam-app.js';
 import { rowsOf } from '../support/rows.js';
 import { getWith, toTokens } from '../support/sign-in.js';
+import { newOpenid, post, textFields } from '../support/webhook.js';
+import { decrypt, newAccount, safePush, toXml } from '../support/wechat-push.js';
 
 describe('one Official Account in several rows', () => {
   let world: World;
@@ -123,4 +126,83 @@ describe('one Official Account in several rows', () => {
     const { body = '' } = world.wechat.calls('/cgi-bin/qrcode/create').at(-1) ?? {};
     return /"scene_str":"([^"]+)"/.exec(body)?.[1] ?? '';
   }
+});
+
+describe('one Official Account in three rows that know its Token', () => {
+  let world: World;
+  let heard: string[];
+  const slugs = ['wechat', 'second', 'third'];
+  const server = newAccount();
+
+  beforeAll(async () => {
+    heard = [];
+    @Injectable()
+    class Listener {
+      @OnWechatEvent('text')
+      hear({ Content }: WechatEvent): void {
+        heard.push(String(Content));
+      }
+    }
+    @Module({ providers: [Listener] })
+    class ListenerModule {}
+    const { token: mp_token, encodingAesKey: mp_encoding_aes_key } = server;
+    const row = { qr_confirmation: 'number', mp_token, mp_encoding_aes_key } as const;
+    world = await startFollowWorld(row, { imports: [ListenerModule] });
+    world.oa.configureServer({ url: `${world.url}/iam/webhook/wechat`, ...server, mode: 'safe' });
+    const mp = { mp_app_id: world.oa.appid, mp_app_secret: world.oa.secret };
+    for (const slug of slugs.slice(1))
+      await world.app.get(IdentityProviders).save({ slug, name: slug, qr_enabled: true, ...mp, ...row });
+  });
+  afterAll(() => world.close());
+
+  /** One push of WeChat's, recorded, at every row. */
+  const sendToAll = (content: string, openid: string) => {
+    const push = safePush(toXml(textFields(content, openid)), { ...server, appid: world.oa.appid });
+    return slugs.map((slug) => () => post(`${world.url}/iam/webhook/${slug}`, push));
+  };
+  const triesOf = (openid: string) =>
+    rowsOf(world.dataSource, 'SELECT status, number_tries FROM iam.logins WHERE openid = $1', [openid]);
+  async function scanned(nickname: string) {
+    const person = world.wechat.person({ nickname });
+    const device = await askForQrCode(world.url);
+    await scanAndFollow(world, person, device.qr);
+    const wrong = device.userCode === '0000' ? '0001' : '0000';
+    return { device, openid: person.openid(world.oa), wrong };
+  }
+
+  it('counts a wrong number once, at whatever rows it is posted again', async () => {
+    const { device, openid, wrong } = await scanned('小兰');
+
+    const answers = [];
+    for (const send of sendToAll(wrong, openid)) answers.push(await send());
+    const tries = await triesOf(openid);
+    await sendToAll(device.userCode, openid)[0]?.();
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(tries).toEqual([{ status: 'scanned', number_tries: 1 }]);
+    expect((await pollUntilSettled(world.url, device)).status).toBe(200);
+  });
+
+  it('counts it once when the rows get it at once, and says the same to each', async () => {
+    const { openid, wrong } = await scanned('小明');
+    await sendToAll(wrong, openid)[0]?.();
+
+    const answers = await Promise.all(sendToAll(wrong, openid).map((send) => send()));
+
+    const said = answers.map(({ text }) => replyOf(text));
+    expect(new Set(said)).toEqual(new Set([expect.stringContaining('Try again')]));
+    expect(await triesOf(openid)).toEqual([{ status: 'scanned', number_tries: 2 }]);
+  });
+
+  it('tells the host’s handlers once', async () => {
+    for (const send of sendToAll('hello', newOpenid())) await send();
+
+    expect(heard).toEqual(['hello']);
+  });
+
+  const replyOf = (xml: string) =>
+    decrypt(/<Encrypt><!\[CDATA\[(.+?)\]\]>/.exec(xml)?.[1] ?? '', server.encodingAesKey).message.replaceAll(
+      /<CreateTime>\d+</g,
+      '<CreateTime><',
+    );
 });
