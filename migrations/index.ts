@@ -1,3 +1,4 @@
+import { AskBeforeLinking1764000009000 } from './1764000009000-ask-before-linking.js';
 import { AddFollowLogins1764000002000 } from './1764000002000-add-follow-logins.js';
 import { CreateIamSchema1764000000000 } from './1764000000000-create-iam-schema.js';
 import { AddAdministration1764000003000 } from './1764000003000-add-administration.js';
@@ -13,4 +14,5 @@ export const iamMigrations = [
   AddAdministration1764000003000,
   AddAuditDelivery1764000004000,
   RepairEarlySchemas1764000005000,
+  AskBeforeLinking1764000009000,
 ];

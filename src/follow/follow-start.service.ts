@@ -9,7 +9,7 @@ import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { FollowLogins, QR_SECONDS } from '../logins/follow-logins.service.js';
+import { FollowLogins, QR_SECONDS, type StartedFollow } from '../logins/follow-logins.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
 import { networkOf } from '../rate-limits/network-of.js';
@@ -58,11 +58,16 @@ export class FollowStart {
     const provider = await this.providers.getEnabled(request.provider);
     const app = officialAccountOf(provider);
     await this.checkLimits(app, request);
-    const { loginId, scene, userCode } = await this.follows.start({ ...request, provider, appid: app.appid });
-    const login = { id: loginId, provider: provider.slug, client_id: request.clientId, link: request.link };
-    const content = await this.createQrCode(app, scene, login);
-    this.beginWatch({ loginId, userCode }, provider, request);
-    return this.toStarted(loginId, userCode, content, provider);
+    const started = await this.follows.start({ ...request, provider, appid: app.appid });
+    const login = {
+      id: started.loginId,
+      provider: provider.slug,
+      client_id: request.clientId,
+      link: request.link,
+    };
+    const content = await this.createQrCode(app, started.scene, login);
+    this.beginWatch(started, app, request);
+    return this.toStarted(started, content);
   }
 
   private async checkLimits({ appid }: WechatApp, { origin }: FollowRequest): Promise<void> {
@@ -90,8 +95,8 @@ export class FollowStart {
 
   /** This process knows the row that it has just written. */
   private beginWatch(
-    { loginId, userCode }: { readonly loginId: string; readonly userCode: string },
-    provider: IdentityProvider,
+    { loginId, userCode, confirmation }: StartedFollow,
+    { appid }: WechatApp,
     request: FollowRequest,
   ): void {
     this.watch.begin({
@@ -99,7 +104,7 @@ export class FollowStart {
       status: 'pending',
       error: null,
       provider: request.provider,
-      appid: officialAccountOf(provider).appid,
+      appid,
       openid: null,
       client_id: request.clientId,
       redirect_uri: request.redirectUri ?? null,
@@ -108,7 +113,7 @@ export class FollowStart {
       link_session_id: request.link?.sessionId ?? null,
       linked_identity_id: null,
       user_code: userCode,
-      confirmation: provider.qr.confirmation,
+      confirmation,
       number_tries: 0,
       ip: request.origin.ip,
       user_agent: request.origin.userAgent,
@@ -118,10 +123,8 @@ export class FollowStart {
   }
 
   private async toStarted(
-    loginId: string,
-    userCode: string,
+    { loginId, userCode, confirmation }: StartedFollow,
     content: string,
-    provider: IdentityProvider,
   ): Promise<FollowStarted> {
     const svg = await QRCode.toString(content, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' });
     return {
@@ -132,7 +135,7 @@ export class FollowStart {
       expires_in: QR_SECONDS,
       interval: POLL_SECONDS,
       qr_image: `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`,
-      confirmation: provider.qr.confirmation,
+      confirmation,
       events_uri: this.urls.endpoint(
         `device_authorization/events?watch=${this.tokens.mint('watch', loginId)}`,
       ),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
 import type { LoginStatus } from './login.entity.js';
 
@@ -30,6 +31,21 @@ export type FollowLogin = Readonly<z.infer<typeof followLoginRow>>;
 
 /** What a waiting browser is told; `done` means that another request has collected the sign-in already. */
 export type FollowState = 'pending' | 'scanned' | 'confirmed' | 'denied' | 'expired' | 'failed' | 'done';
+
+/** What the phone must do after a scan. */
+export type Confirmation = IdentityProvider['qr']['confirmation'];
+
+/**
+ * What the phone must do after a scan at this row. `none` holds for a sign-in alone: without a question, one scan would put
+ * the scanner's WeChat into the account of somebody else, by a link or by the binding that `sign_up: bind` leads to.
+ */
+export function confirmationOf(
+  { qr, signUp }: Pick<IdentityProvider, 'qr' | 'signUp'>,
+  link: ActingSession | undefined,
+): Confirmation {
+  const connectsAccounts = link !== undefined || signUp === 'bind';
+  return qr.confirmation === 'none' && connectsAccounts ? 'tap' : qr.confirmation;
+}
 
 /** Who links an identity by this scan, in which session; undefined for a sign-in. */
 export function linkOf({

@@ -14,7 +14,7 @@ import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { newScene } from './scene.js';
-import { followLoginRow, type FollowLogin } from './follow-login.js';
+import { confirmationOf, followLoginRow, type Confirmation, type FollowLogin } from './follow-login.js';
 import {
   authenticateFollowSql,
   changedFollowsSql,
@@ -42,6 +42,14 @@ export interface FollowStart {
   readonly origin: RequestOrigin;
 }
 
+/** A stored attempt, which waits for the scan of its scene. */
+export interface StartedFollow {
+  readonly loginId: string;
+  readonly scene: string;
+  readonly userCode: string;
+  readonly confirmation: Confirmation;
+}
+
 /** A login that ends without success; with `link`, the link is what is refused. */
 export interface FailedFollow extends Pick<FollowLogin, 'id' | 'provider' | 'client_id'> {
   readonly link?: ActingSession | undefined;
@@ -58,12 +66,11 @@ export class FollowLogins {
   ) {}
 
   /** Stores the attempt, before WeChat is asked for its QR code, so that no scan can come too early. */
-  async start(
-    start: FollowStart,
-  ): Promise<{ readonly loginId: string; readonly scene: string; readonly userCode: string }> {
+  async start(start: FollowStart): Promise<StartedFollow> {
     const loginId = uuidv7();
     const scene = newScene();
     const userCode = String(randomInt(10_000)).padStart(4, '0');
+    const confirmation = confirmationOf(start.provider, start.link);
     await this.dataSource.query(startFollowSql, [
       loginId,
       sha256(scene),
@@ -76,11 +83,11 @@ export class FollowLogins {
       QR_SECONDS,
       start.origin.ip,
       start.origin.userAgent,
-      start.provider.qr.confirmation,
+      confirmation,
       start.link?.userId ?? null,
       start.link?.sessionId ?? null,
     ]);
-    return { loginId, scene, userCode };
+    return { loginId, scene, userCode, confirmation };
   }
 
   /** Ends a login for good: WeChat gave no QR code, or the follower may not sign in or be linked. */

@@ -97,11 +97,12 @@ export const endReusedSql = `
   )
   ${auditInsertSql(2, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}`;
 
-/** $1 id, $2 life of the binding token in seconds. */
+/** $1 id, $2 life of the binding token in seconds. A scan that nobody was asked about connects no accounts. */
 export const startBindingSql = `
   WITH login AS (
     UPDATE iam.logins SET status = 'binding', redeem_before = now() + make_interval(secs => $2::int)
     WHERE id = $1 AND status = 'authenticated' AND user_id IS NULL AND redeem_before > now()
+      AND confirmation IS DISTINCT FROM 'none'
     RETURNING id
   ) SELECT id FROM login`;
 

@@ -48,6 +48,10 @@ export type LoginStatus =
   'logins_link_check',
   "link_session_id IS NULL OR (user_id IS NOT NULL AND status NOT IN ('authenticated', 'binding'))",
 )
+@Check(
+  'logins_asked_check',
+  "confirmation IS DISTINCT FROM 'none' OR (link_session_id IS NULL AND status <> 'binding')",
+)
 export class LoginEntity {
   @PrimaryColumn({ type: 'uuid' })
   id!: string;

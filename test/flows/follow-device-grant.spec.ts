@@ -301,16 +301,30 @@ describe('the endings of the device grant', () => {
     expect(await rowsOf(world.dataSource, 'SELECT 1 FROM iam.users')).toEqual([]);
   });
 
-  it('is a binding token, once, where the row wants an account of the host', async () => {
+  it('is a binding token, once, where the row wants an account of the host and the phone was asked', async () => {
     await world.saveProvider({ sign_up: 'bind' });
-    const { device } = await confirmed('旧人');
+    const { person, device } = await confirmed('旧人');
 
+    const unasked = await poll(world.url, device);
+    await decideOnPhone(world, person, 'confirm');
     const reply = await pollUntilSettled(world.url, device);
     const again = await pollUntilSettled(world.url, device);
 
+    expect(unasked.json()['error']).toBe('authorization_pending');
     expect(reply.json()).toMatchObject({ error: 'binding_required', expires_in: 600 });
     expect(reply.json()['binding_token']).toMatch(/^[0-9a-f]{8}\./);
     expect(again.json()['error']).toBe('invalid_grant');
+  });
+
+  it('is no binding token for a scan that nobody was asked about, when the row came to want an account meanwhile', async () => {
+    await world.saveProvider({ sign_up: 'auto' });
+    const { device } = await confirmed('半路');
+    await world.saveProvider({ sign_up: 'bind' });
+
+    const reply = await pollUntilSettled(world.url, device);
+
+    expect(reply.json()['error']).toBe('invalid_grant');
+    expect(reply.json()).not.toHaveProperty('binding_token');
   });
 
   it('names the Open Platform step where the row wants it', async () => {

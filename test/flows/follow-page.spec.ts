@@ -232,8 +232,13 @@ describe('the endings of the page', () => {
 
   it('is a code that becomes a binding token where the row wants an account of the host', async () => {
     await world.saveProvider({ sign_up: 'bind' });
+    const person = world.wechat.person({ nickname: '旧人' });
+    const page = await openFollowPage(world.url);
+    const { deviceCode, qr } = codesOf(await startOnPage(page));
+    await scanAndFollow(world, person, qr);
+    await decideOnPhone(world, person, 'confirm');
 
-    const { page, location } = await confirmed('旧人');
+    const location = await leavePage(page, deviceCode);
     const reply = await redeemFromPage(page, location);
 
     expect(reply.json()).toMatchObject({ error: 'binding_required', expires_in: 600 });

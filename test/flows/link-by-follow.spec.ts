@@ -150,17 +150,36 @@ describe('a signed-in user who links another identity by following on a PC', () 
     expect(await ownerOf(second)).toBeUndefined();
   });
 
-  it('needs nothing but the scan where the row says so', async () => {
+  it('asks on the phone also where a sign-in needs nothing but the scan', async () => {
     await world.saveProvider({ qr_confirmation: 'none' });
     const user = await newUser('辛');
     const second = person('辛二');
-    const { page, deviceCode, qr } = await showCode(user);
+    const { page, deviceCode, qr, confirmation } = await showCode(user);
 
     await scanAndFollow(world, second, qr);
+    await delay(1_500);
+    const scanned = (await finishOnPage(page, deviceCode)).json();
+    const owner = await ownerOf(second);
+    await decideOnPhone(world, second, 'confirm');
     const location = await leavePage(page, deviceCode);
 
-    expect(second.chat(world.oa).at(-1)?.text).toContain('已确认将此微信绑定到 小店 的账号「辛」');
+    expect(confirmation).toBe('tap');
+    expect(scanned['status']).toBe('scanned');
+    expect(owner).toBeUndefined();
     expect(returned(location)).toHaveProperty('linked');
+    expect(await ownerOf(second)).toBe(user.id);
+  });
+
+  it('cannot be kept as one that nobody is asked about', async () => {
+    const user = await newUser('辛三');
+    await showCode(user);
+
+    const changed = world.dataSource.query(
+      `UPDATE iam.logins SET confirmation = 'none' WHERE link_session_id IS NOT NULL AND user_id = $1`,
+      [user.id],
+    );
+
+    await expect(changed).rejects.toThrow('logins_asked_check');
   });
 
   it('is told when the phone declines, for good', async () => {

@@ -24,7 +24,8 @@ export function linksIn(world: () => World) {
   async function showCode(user: SignedIn) {
     const page = await openPage(user);
     const started = await startOnPage(page);
-    return { page, userCode: String(started.json()['user_code']), ...codesOf(started) };
+    const { user_code: userCode, confirmation } = started.json();
+    return { page, userCode: String(userCode), confirmation, ...codesOf(started) };
   }
   /** Somebody has scanned the page's code, followed and confirmed. */
   async function confirmed(user: SignedIn, by: Person) {
