@@ -3,8 +3,8 @@ import { APP_GUARD, DiscoveryModule, RouterModule } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { IamUsers } from './account/iam-users.service.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
-import { AnswerWriter } from './http/answer-writer.js';
 import { Authentication } from './http/authentication.service.js';
+import { ErrorResponder } from './http/error-responder.service.js';
 import { IamErrorFilter } from './http/iam-error.filter.js';
 import { IamGuard } from './http/iam.guard.js';
 import { Requirements } from './http/requirements.service.js';
@@ -67,7 +67,7 @@ function compose(
       Authentication,
       Requirements,
       AccessTokens,
-      AnswerWriter,
+      ErrorResponder,
       IamErrorFilter,
       IamUsers,
       IdentityProviders,

@@ -1,20 +1,9 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  Post,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, Post } from '@nestjs/common';
 import { json, type Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
-import { IamGuard } from '../http/iam.guard.js';
+import { UserController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { RequireRecentSignIn } from '../http/requirements.decorator.js';
@@ -25,10 +14,7 @@ import { meAnswer, meExample } from './me-answer.js';
 import { phoneAnswer, phoneBody, PhoneNumbers } from './phone-numbers.service.js';
 
 /** The signed-in user's own record. */
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@UseGuards(IamGuard)
-@Controller({ path: 'me', version: VERSION_NEUTRAL })
+@UserController('me')
 export class MeController {
   constructor(
     private readonly profiles: Profiles,

@@ -1,21 +1,9 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  Param,
-  Post,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, Param, Post } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
-import { IamGuard } from '../http/iam.guard.js';
+import { UserController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { RequireRecentSignIn } from '../http/requirements.decorator.js';
@@ -24,10 +12,7 @@ import { linkBody, LinkIdentity } from './link-identity.service.js';
 import { MyIdentities, unlinkedAnswer, unlinkQuery } from './my-identities.service.js';
 
 /** The WeChat identities by which the signed-in user signs in. */
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@UseGuards(IamGuard)
-@Controller({ path: 'me/identities', version: VERSION_NEUTRAL })
+@UserController('me/identities')
 export class MyIdentitiesController {
   constructor(
     private readonly identities: MyIdentities,

@@ -1,29 +1,15 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  Param,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, Param } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
-import { IamGuard } from '../http/iam.guard.js';
+import { UserController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { endedAnswer, MySessions, sessionsAnswer } from './my-sessions.service.js';
 
 /** Where the signed-in user is signed in. */
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@UseGuards(IamGuard)
-@Controller({ path: 'me/sessions', version: VERSION_NEUTRAL })
+@UserController('me/sessions')
 export class MySessionsController {
   constructor(private readonly sessions: MySessions) {}
 

@@ -1,21 +1,9 @@
-import {
-  Controller,
-  Get,
-  Param,
-  Post,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Get, Param, Post } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminController } from './admin-controller.decorator.js';
 import { AdminEvents } from './events.service.js';
 import {
   eventDetail,
@@ -28,11 +16,7 @@ import {
 } from './events.view.js';
 
 /** What WeChat has pushed, and what became of it. */
-@Public()
-@UseGuards(AdminGuard)
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'admin/events', version: VERSION_NEUTRAL })
+@AdminController('events')
 export class AdminEventsController {
   constructor(private readonly events: AdminEvents) {}
 

@@ -1,23 +1,9 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Param,
-  Post,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminController } from './admin-controller.decorator.js';
 import { KeyAdministration } from './key-administration.service.js';
 import { keysAnswer, resealAnswer, rotateAnswer, rotateBody } from './key-answers.js';
 
@@ -37,11 +23,7 @@ const sealing = {
 };
 
 /** The keys that sign access tokens and those that seal what is stored: what they hold, rotation, sealing anew. */
-@Public()
-@UseGuards(AdminGuard)
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'admin/keys', version: VERSION_NEUTRAL })
+@AdminController('keys')
 export class KeysController {
   constructor(private readonly keys: KeyAdministration) {}
 

@@ -1,21 +1,14 @@
-import { Controller, Get, UseFilters, UseGuards, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminController } from './admin-controller.decorator.js';
 import { AdminLogins } from './logins.service.js';
 import { loginPage, loginPageExample, loginQuery } from './logins.view.js';
 
 /** Sign-in attempts: what waits, what failed, and why. */
-@Public()
-@UseGuards(AdminGuard)
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'admin/logins', version: VERSION_NEUTRAL })
+@AdminController('logins')
 export class AdminLoginsController {
   constructor(private readonly logins: AdminLogins) {}
 

@@ -1,12 +1,9 @@
-import { Controller, Get, UseFilters, UseGuards, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get } from '@nestjs/common';
 import { z } from 'zod';
 import { json, type Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
-import { Public } from '../http/public.decorator.js';
 import { adminPermissions } from '../iam.permissions.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminController } from './admin-controller.decorator.js';
 
 const permissionList = z.object({ items: z.array(z.object({ name: z.string(), meaning: z.string() })) });
 
@@ -15,11 +12,7 @@ const listed: z.infer<typeof permissionList> = {
 };
 
 /** What the admin API can be allowed to do; a role may name permissions of the host besides. */
-@Public()
-@UseGuards(AdminGuard)
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'admin/permissions', version: VERSION_NEUTRAL })
+@AdminController('permissions')
 export class AdminPermissionsController {
   @Endpoint({
     summary: 'The permissions of the admin API',

@@ -1,24 +1,9 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Param,
-  Patch,
-  Post,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminController } from './admin-controller.decorator.js';
 import { checkExample, checkView } from './provider-check.view.js';
 import { ProviderCheck } from './provider-check.service.js';
 import { providerExample } from './providers.example.js';
@@ -29,11 +14,7 @@ import { providerPage, providerView, rotationView } from './providers.view.js';
 const path = { slug: 'The provider' };
 
 /** Identity providers. */
-@Public()
-@UseGuards(AdminGuard)
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'admin/providers', version: VERSION_NEUTRAL })
+@AdminController('providers')
 export class AdminProvidersController {
   constructor(
     private readonly providers: AdminProviders,

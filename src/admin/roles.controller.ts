@@ -1,25 +1,11 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  Param,
-  Patch,
-  Post,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminController } from './admin-controller.decorator.js';
 import { createRoleBody, roleQuery, updateRoleBody } from './roles.requests.js';
 import { AdminRoles } from './roles.service.js';
 import { roleExample, rolePage, roleView } from './roles.view.js';
@@ -27,11 +13,7 @@ import { roleExample, rolePage, roleView } from './roles.view.js';
 const path = { name: 'The role' };
 
 /** Roles and what they permit. */
-@Public()
-@UseGuards(AdminGuard)
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'admin/roles', version: VERSION_NEUTRAL })
+@AdminController('roles')
 export class AdminRolesController {
   constructor(private readonly roles: AdminRoles) {}
 

@@ -1,30 +1,14 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  Param,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, Param } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminController } from './admin-controller.decorator.js';
 import { AdminSessions } from './sessions.service.js';
 import { sessionPage, sessionPageExample, sessionQuery } from './sessions.view.js';
 
 /** Who is signed in. */
-@Public()
-@UseGuards(AdminGuard)
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'admin/sessions', version: VERSION_NEUTRAL })
+@AdminController('sessions')
 export class AdminSessionsController {
   constructor(private readonly sessions: AdminSessions) {}
 

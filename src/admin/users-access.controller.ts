@@ -1,25 +1,11 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  Param,
-  Post,
-  Put,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, Param, Post, Put } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminController } from './admin-controller.decorator.js';
 import { AdminUserAccess, type Link } from './users-access.service.js';
 import { AdminUserRoles, type Assignment } from './users-roles.service.js';
 import { disableBody, unlinkQuery } from './users.requests.js';
@@ -29,11 +15,7 @@ const path = { id: 'The user' };
 const assignment = { ...path, role: 'Name of a role' };
 
 /** Who may come in, and as what. */
-@Public()
-@UseGuards(AdminGuard)
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'admin/users/:id', version: VERSION_NEUTRAL })
+@AdminController('users/:id')
 export class AdminUserAccessController {
   constructor(
     private readonly access: AdminUserAccess,

@@ -1,25 +1,11 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  Param,
-  Patch,
-  Post,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminController } from './admin-controller.decorator.js';
 import { AdminUserRemoval } from './users-removal.service.js';
 import { createUserBody, mergeBody, updateUserBody, userQuery } from './users.requests.js';
 import { AdminUsers } from './users.service.js';
@@ -28,11 +14,7 @@ import { mergeAnswer, userDetail, userDetailExample, userPage, userPageExample }
 const path = { id: 'The user' };
 
 /** People. */
-@Public()
-@UseGuards(AdminGuard)
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'admin/users', version: VERSION_NEUTRAL })
+@AdminController('users')
 export class AdminUsersController {
   constructor(
     private readonly users: AdminUsers,

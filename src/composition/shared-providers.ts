@@ -8,7 +8,8 @@ import { Authentication } from '../http/authentication.service.js';
 import { Cors } from '../http/cors.service.js';
 import { EarlyBody } from '../http/early-body.service.js';
 import { EarlyErrors } from '../http/early-errors.service.js';
-import { OAuthErrorFilter, ProblemFilter } from '../http/error.filter.js';
+import { EndpointFilter } from '../http/endpoint.filter.js';
+import { ErrorResponder } from '../http/error-responder.service.js';
 import { FrontDoor } from '../http/front-door.service.js';
 import { IamErrorFilter } from '../http/iam-error.filter.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -24,9 +25,9 @@ export const sharedProviders = [
   Authentication,
   Requirements,
   AnswerWriter,
-  ProblemFilter,
+  ErrorResponder,
+  EndpointFilter,
   IamErrorFilter,
-  OAuthErrorFilter,
   EarlyErrors,
   IamUrls,
   IamGuard,

@@ -1,11 +1,9 @@
-import { Controller, Get, Param, Post, UseFilters, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get, Param, Post } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
+import { PublicController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
 import { Confirm, decisionBody } from './confirm.service.js';
 import {
   followFinishAnswer,
@@ -17,10 +15,7 @@ import { FollowLink, linkPageQuery } from './follow-link.service.js';
 import { FollowSignIn, finishBody, startBody } from './follow-sign-in.service.js';
 
 /** What the module's own pages call: the PC's sign-in page and the phone's confirm page. */
-@Public()
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ version: VERSION_NEUTRAL })
+@PublicController()
 export class FollowController {
   constructor(
     private readonly signIn: FollowSignIn,

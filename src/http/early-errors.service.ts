@@ -1,9 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { OAuthErrorFilter, ProblemFilter } from './error.filter.js';
+import { ErrorResponder } from './error-responder.service.js';
 import { readRequest } from './iam-request.js';
 import { IamUrls } from './iam-urls.service.js';
-import { oauthEndpoints } from './oauth-endpoints.js';
 import { isClientError } from './to-iam-error.js';
 
 /**
@@ -15,8 +14,7 @@ export class EarlyErrors implements OnModuleInit {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly urls: IamUrls,
-    private readonly problems: ProblemFilter,
-    private readonly oauthErrors: OAuthErrorFilter,
+    private readonly responder: ErrorResponder,
   ) {}
 
   /** Now the routes are there and Nest's own error handler is not yet. */
@@ -27,11 +25,7 @@ export class EarlyErrors implements OnModuleInit {
     httpAdapter.use((error: unknown, request: unknown, response: unknown, next: (error: unknown) => void) => {
       const endpoint = isClientError(error) ? this.urls.findEndpoint(readRequest(request).path) : null;
       if (endpoint === null) next(error);
-      else this.filterFor(endpoint).respond(error, request, response);
+      else this.responder.respond(error, request, response);
     });
-  }
-
-  private filterFor(endpoint: string): ProblemFilter | OAuthErrorFilter {
-    return oauthEndpoints.has(endpoint) ? this.oauthErrors : this.problems;
   }
 }

@@ -1,21 +1,16 @@
-import { Controller, Post, UseFilters, UseGuards, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { Post } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
-import { IamGuard } from '../http/iam.guard.js';
+import { UserController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { RequireRecentSignIn } from '../http/requirements.decorator.js';
 import { LinkStart, linkStartAnswer, linkStartBody } from './link-start.service.js';
 
 /** The redirect flow of a signed-in user; its callback is that of every sign-in. */
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@UseGuards(IamGuard)
-@Controller({ path: 'me/identities', version: VERSION_NEUTRAL })
+@UserController('me/identities')
 export class LinkController {
   constructor(private readonly links: LinkStart) {}
 

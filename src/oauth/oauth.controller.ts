@@ -1,12 +1,10 @@
-import { Controller, Get, Param, UseFilters, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get, Param } from '@nestjs/common';
 import { z } from 'zod';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
+import { PublicController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
 import { authorizeQuery } from './authorize-request.js';
 import { Authorize } from './authorize.service.js';
 import { Callback } from './callback.service.js';
@@ -23,10 +21,7 @@ import { ProviderList } from './provider-list.service.js';
 const client = { client_id: z.string(), redirect_uri: z.url() };
 
 /** The endpoints a browser navigates to, and what front-ends read before they start. */
-@Public()
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ version: VERSION_NEUTRAL })
+@PublicController()
 export class OAuthController {
   constructor(
     private readonly providerList: ProviderList,

@@ -1,12 +1,10 @@
-import { Controller, Post, UseFilters, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { Post } from '@nestjs/common';
 import { z } from 'zod';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { OAuthErrorFilter } from '../http/error.filter.js';
+import { PublicController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
 import { Revocation, revocationBody } from './revocation.service.js';
 import { tokenBody } from './token-request.js';
 import { Token } from './token.service.js';
@@ -20,10 +18,7 @@ const tokenAnswer = z.object({
 });
 
 /** The endpoints a client calls with a form or JSON body; errors are those of RFC 6749 §5.2. */
-@Public()
-@UseFilters(OAuthErrorFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ version: VERSION_NEUTRAL })
+@PublicController()
 export class TokenController {
   constructor(
     private readonly tokens: Token,

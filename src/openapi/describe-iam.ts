@@ -1,10 +1,10 @@
-import { RequestMethod, type Type } from '@nestjs/common';
-import { EXCEPTION_FILTERS_METADATA, GUARDS_METADATA, METHOD_METADATA } from '@nestjs/common/constants.js';
+import type { Type } from '@nestjs/common';
+import { GUARDS_METADATA } from '@nestjs/common/constants.js';
 import { ApiTags } from '@nestjs/swagger';
 import { AdminGuard } from '../admin/admin.guard.js';
-import { OAuthErrorFilter } from '../http/error.filter.js';
+import { endpointsOf, type EndpointDeclaration } from '../http/endpoints.js';
 import { IamGuard } from '../http/iam.guard.js';
-import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.js';
+import { oauthEndpoints } from '../http/oauth-endpoints.js';
 import { REQUIRED_RECENT_SIGN_IN } from '../http/requirements.decorator.js';
 import { iamControllers } from '../composition/controllers.js';
 import { describeEndpoint } from './describe-endpoint.js';
@@ -21,61 +21,38 @@ export function describeIam(): void {
   isDescribed = true;
   for (const controller of iamControllers) {
     ApiTags(tagOf(controller))(controller);
-    for (const { name, handler } of routesOf(controller)) {
-      describeEndpoint(controller.prototype, name, descriptionOf(controller, handler));
+    for (const endpoint of endpointsOf(controller)) {
+      describeEndpoint(controller.prototype, endpoint.name, descriptionOf(controller, endpoint));
     }
   }
 }
 
-interface Route {
-  readonly name: string;
-  readonly handler: object;
-}
-
-function routesOf(controller: Type): Route[] {
-  const members = Object.entries(Object.getOwnPropertyDescriptors(controller.prototype as object));
-  return members
-    .map(([name, { value }]): [string, unknown] => [name, value])
-    .filter((member): member is [string, object] => typeof member[1] === 'function')
-    .filter(([, handler]) => Reflect.hasMetadata(METHOD_METADATA, handler))
-    .map(([name, handler]) => ({ name, handler }));
-}
-
-function descriptionOf(controller: Type, handler: object): RouteDescription {
-  const description = Reflect.getMetadata(ENDPOINT, handler) as EndpointDescription | undefined;
-  if (description === undefined) throw new TypeError(`a route of ${controller.name} has no @Endpoint()`);
+function descriptionOf(
+  controller: Type,
+  { handler, method, path, description }: EndpointDeclaration,
+): RouteDescription {
   const access = accessOf(controller, handler);
-  const isOAuth = has(EXCEPTION_FILTERS_METADATA, [controller, handler], OAuthErrorFilter);
   const isRecent = [controller, handler].some((target) =>
     Reflect.hasMetadata(REQUIRED_RECENT_SIGN_IN, target),
   );
-  const isGet = Reflect.getMetadata(METHOD_METADATA, handler) === RequestMethod.GET;
   return {
     ...description,
     errors: [...(description.errors ?? []), ...(isRecent ? (['recent_sign_in_required'] as const) : [])],
     access,
-    errorForm: isOAuth ? 'oauth' : 'problem',
+    errorForm: oauthEndpoints.has(path) ? 'oauth' : 'problem',
     isNavigation:
-      (isGet && access === 'everybody') || Object.values(description.answers).includes('text/html'),
+      (method === 'GET' && access === 'everybody') ||
+      Object.values(description.answers).includes('text/html'),
   };
 }
 
 /** Who may call a route, as its guards say. */
 function accessOf(controller: Type, handler: object): Access {
-  const targets = [controller, handler];
-  if (has(GUARDS_METADATA, targets, AdminGuard)) return 'administrators';
-  return has(GUARDS_METADATA, targets, IamGuard) ? 'users' : 'everybody';
-}
-
-function has(
-  metadata: string,
-  targets: readonly object[],
-  type: Type<unknown> | typeof OAuthErrorFilter,
-): boolean {
-  return targets.some((target) => {
-    const used: unknown = Reflect.getMetadata(metadata, target);
-    return Array.isArray(used) && used.includes(type);
-  });
+  const guards = [controller, handler].flatMap((target): unknown[] =>
+    [Reflect.getMetadata(GUARDS_METADATA, target) as unknown].flat(),
+  );
+  if (guards.includes(AdminGuard)) return 'administrators';
+  return guards.includes(IamGuard) ? 'users' : 'everybody';
 }
 
 /** `MeController` → `IAM: me`. */

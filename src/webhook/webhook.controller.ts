@@ -1,12 +1,10 @@
-import { Controller, Get, Param, Post, UseFilters, UseInterceptors, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
 import type { Answer } from '../http/answer.js';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { ProblemFilter } from '../http/error.filter.js';
+import { PublicController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { Public } from '../http/public.decorator.js';
 import { Webhook } from './webhook.service.js';
 
 const signedQuery = z.object({
@@ -19,10 +17,7 @@ const signedQuery = z.object({
 const slugs = { provider: 'Slug of the provider row' };
 
 /** The server URL of a provider row's Official Account. */
-@Public()
-@UseFilters(ProblemFilter)
-@UseInterceptors(AnswerInterceptor)
-@Controller({ path: 'webhook', version: VERSION_NEUTRAL })
+@PublicController('webhook')
 export class WebhookController {
   constructor(private readonly webhook: Webhook) {}
 

@@ -1,0 +1,45 @@
+import { RequestMethod, type Type } from '@nestjs/common';
+import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+import { ENDPOINT, type EndpointDescription } from './endpoint.decorator.js';
+
+/** One endpoint as its controller declares it. */
+export interface EndpointDeclaration {
+  /** The name of the method that answers. */
+  readonly name: string;
+  readonly handler: object;
+  /** In upper case. */
+  readonly method: string;
+  /** Below the option `path`, with parameters as `:name`: `me/identities/:id`. */
+  readonly path: string;
+  readonly description: EndpointDescription;
+}
+
+/** Every endpoint of a controller. @throws TypeError that names a route without `@Endpoint()` */
+export function endpointsOf(controller: Type): EndpointDeclaration[] {
+  return handlersOf(controller).map(({ name, handler }) => {
+    const description = Reflect.getMetadata(ENDPOINT, handler) as EndpointDescription | undefined;
+    if (description === undefined) throw new TypeError(`${controller.name}.${name} has no @Endpoint()`);
+    const method = RequestMethod[Number(Reflect.getMetadata(METHOD_METADATA, handler))] ?? '';
+    const segments = [pathOf(controller), pathOf(handler)].flatMap((path) => path.split('/'));
+    return {
+      name,
+      handler,
+      method,
+      path: segments.filter((segment) => segment !== '').join('/'),
+      description,
+    };
+  });
+}
+
+/** The methods of a controller that are routes. */
+export function handlersOf({ prototype }: Type): { readonly name: string; readonly handler: object }[] {
+  return Object.entries(Object.getOwnPropertyDescriptors(prototype as object))
+    .map(([name, { value }]): [string, unknown] => [name, value])
+    .filter((member): member is [string, object] => typeof member[1] === 'function')
+    .filter(([, handler]) => Reflect.hasMetadata(METHOD_METADATA, handler))
+    .map(([name, handler]) => ({ name, handler }));
+}
+
+function pathOf(target: object): string {
+  return String(Reflect.getMetadata(PATH_METADATA, target));
+}

@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import { IamLogger } from '../iam-logger.js';
+import { correlationId, runInContext } from '../request-context.js';
+import { AnswerWriter } from './answer-writer.js';
+import { oauthError, pageOrProblem } from './error-answers.js';
+import { readRequest } from './iam-request.js';
+import { IamUrls } from './iam-urls.service.js';
+import { logFailure } from './log-failure.js';
+import { oauthEndpoints } from './oauth-endpoints.js';
+import { toIamError } from './to-iam-error.js';
+
+/** Answers what was thrown while one of our endpoints was at work, and logs it once under the id that the answer carries. */
+@Injectable()
+export class ErrorResponder {
+  private readonly logger = new IamLogger('IamErrors');
+
+  constructor(
+    private readonly writer: AnswerWriter,
+    private readonly urls: IamUrls,
+  ) {}
+
+  /** RFC 6749 §5.2 on the OAuth endpoints, a page for a navigation, else RFC 9457. */
+  respond(thrown: unknown, request: unknown, response: unknown): void {
+    const error = toIamError(thrown);
+    const id = correlationId();
+    runInContext(() => logFailure(this.logger, error), { correlationId: id });
+    if (this.writer.isSent(response)) return;
+    const read = readRequest(request);
+    const isOAuth = oauthEndpoints.has(this.urls.findEndpoint(read.path) ?? '');
+    this.writer.write(response, isOAuth ? oauthError(error) : pageOrProblem(error, read, id));
+  }
+}
