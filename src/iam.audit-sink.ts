@@ -7,12 +7,14 @@ export interface IamAuditEntry {
   readonly action: string;
   /** Whom it concerns. */
   readonly userId: string | null;
+  /** The session that it concerns, otherwise the one in which somebody acts. */
   readonly sessionId: string | null;
   readonly clientId: string | null;
   readonly provider: string | null;
+  /** From where the request came that caused it; null where none did. */
   readonly ip: string | null;
   readonly userAgent: string | null;
-  /** Who did it: `user:<id>`, `admin_token`, `host` or `cli`; null for the person themself or a stranger. */
+  /** Who did it: `user:<id>`, `admin_token`, `host`, `wechat` (by a push) or `cli`; null for a stranger, and where nobody asked. */
   readonly actor: string | null;
   readonly correlationId: string | null;
   readonly detail: Readonly<Record<string, unknown>>;

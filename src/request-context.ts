@@ -1,28 +1,45 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 
+/** From where a request came, as the platform saw it. Stored with attempts, sessions and audit entries. */
+export interface RequestOrigin {
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+}
+
 /** What everything that happens on behalf of one request has in common: log lines and audit entries carry it. */
 export interface RequestContext {
   /** In problem+json, the log and `iam.audit_log`, so that one leads to the other. */
   readonly correlationId: string;
-  /** Who acts: `user:<id>`, `admin_token`, `host` (let in by the host's own guard) or `cli`; null for a stranger. */
+  /** Null where no request is under way: the command line, and events that are worked off later. */
+  readonly origin: RequestOrigin | null;
+  /**
+   * Who acts: `user:<id>`, `admin_token`, `host` (let in by the host's own guard), `wechat` (by a push) or `cli`; null for a
+   * stranger.
+   */
   actor: string | null;
+  /** The session in which a signed-in user acts. */
+  sessionId: string | null;
 }
 
 /** What is known of a context before it begins; an id is made where there is none. */
 interface GivenContext {
   readonly correlationId?: string | undefined;
+  readonly origin?: RequestOrigin;
   readonly actor?: string | null;
 }
 
-const storage = new AsyncLocalStorage<RequestContext>();
+const storage = new AsyncLocalStorage<RequestContext | undefined>();
 
 /** Runs `work` and all that it starts in a context of its own. */
 export function runInContext<T>(work: () => T, context: GivenContext = {}): T {
-  return storage.run(
-    { correlationId: context.correlationId ?? randomUUID(), actor: context.actor ?? null },
-    work,
-  );
+  const { correlationId = randomUUID(), origin = null, actor = null } = context;
+  return storage.run({ correlationId, origin, actor, sessionId: null }, work);
+}
+
+/** Runs background work that a request happens to start, and that has nothing to do with it. */
+export function runOutsideContext<T>(work: () => T): T {
+  return storage.run(undefined, work);
 }
 
 /** The context of the request under way; null in background work. */
@@ -35,8 +52,10 @@ export function correlationId(): string {
   return storage.getStore()?.correlationId ?? randomUUID();
 }
 
-/** Notes who acts in the request under way. */
-export function setActor(actor: string): void {
+/** Notes who acts in the request under way, and in which session if that is known. */
+export function setActor(actor: string, sessionId?: string): void {
   const context = storage.getStore();
-  if (context !== undefined) context.actor = actor;
+  if (context === undefined) return;
+  context.actor = actor;
+  if (sessionId !== undefined) context.sessionId = sessionId;
 }

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import type { RequestOrigin } from '../audit/record-audit.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { Erasure } from '../erasure/erasure.service.js';
 import { empty, json, type Answer } from '../http/answer.js';
@@ -32,29 +31,25 @@ export class AccountDeletion {
     const acting = actingSession(user);
     const day = await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
-      return this.wishOrErase(manager, acting, request.origin);
+      return this.wishOrErase(manager, acting);
     });
     if (day !== null) return json({ deletion_at: day.toISOString() });
     return { ...empty(204), cookies: this.cookies.clearOf(user.sessionId, request) };
   }
 
-  async takeBack(user: AuthenticatedUser, { origin }: IamRequest): Promise<Answer> {
+  async takeBack(user: AuthenticatedUser): Promise<Answer> {
     const acting = actingSession(user);
     await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
-      await takeBackDeletion(manager, acting.userId, { sessionId: acting.sessionId, origin });
+      await takeBackDeletion(manager, acting.userId, { sessionId: acting.sessionId });
     });
     return empty(204);
   }
 
-  private async wishOrErase(
-    manager: EntityManager,
-    acting: ActingSession,
-    origin: RequestOrigin,
-  ): Promise<Date | null> {
+  private async wishOrErase(manager: EntityManager, acting: ActingSession): Promise<Date | null> {
     const { userId, sessionId } = acting;
     const graceDays = this.options.deletionGraceDays;
-    const day = await wishDeletion(manager, userId, { graceDays, sessionId, origin });
+    const day = await wishDeletion(manager, userId, { graceDays, sessionId });
     await this.sessions.endOthers(manager, acting, 'deletion_requested');
     if (graceDays > 0) return day;
     await this.erasure.eraseIn(manager, userId);

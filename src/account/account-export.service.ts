@@ -5,7 +5,6 @@ import { recordAudit } from '../audit/record-audit.js';
 import { queryRows } from '../database/query-rows.js';
 import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
-import type { IamRequest } from '../http/iam-request.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
 import { Profiles } from '../users/profiles.service.js';
@@ -57,12 +56,12 @@ export class AccountExport {
   ) {}
 
   /** The openids and addresses in it are for a session that lives. @throws IamError `invalid_token` or `user_disabled` */
-  async export(user: AuthenticatedUser, { origin }: IamRequest): Promise<Answer> {
+  async export(user: AuthenticatedUser): Promise<Answer> {
     const { userId, sessionId } = actingSession(user);
     await this.sessions.getSubject({ userId, sessionId });
     const profile = await this.profiles.get(userId);
     const { sections, truncated } = await this.read(userId);
-    await recordAudit(this.dataSource, { action: 'user.exported', userId, sessionId, origin });
+    await recordAudit(this.dataSource, { action: 'user.exported', userId, sessionId });
     const exported_at = new Date().toISOString();
     return json({ exported_at, profile, ...sections, truncated }, 200, {
       'Content-Disposition': 'attachment; filename="account.json"',

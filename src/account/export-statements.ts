@@ -6,6 +6,9 @@ const person = `person AS (SELECT id FROM iam.users WHERE id = $1 OR merged_into
 
 const newest = `LIMIT ${MOST_EXPORTED + 1}`;
 
+const byThemself = `(a.actor IS NULL OR a.actor IN (SELECT 'user:' || id FROM person))`;
+const isTheirSession = `a.session_id IN (SELECT s.id FROM iam.sessions s JOIN person ON s.user_id = person.id)`;
+
 /** What is held about a person, by kind. $1 is the user. No token, code or hash of one is among the columns. */
 export const exportStatements = {
   identities: `WITH ${person}
@@ -26,7 +29,10 @@ export const exportStatements = {
     FROM iam.webhook_events e
     WHERE e.openid IN (SELECT i.openid FROM iam.identities i JOIN person ON i.user_id = person.id)
     ORDER BY e.id DESC ${newest}`,
+  // From where somebody else acted is theirs: an administrator's address is none of the user's data.
   audit: `WITH ${person}
-    SELECT id, at, action, session_id, client_id, provider, ip, user_agent, detail
-    FROM iam.audit_log WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
+    SELECT a.id, a.at, a.action, CASE WHEN ${byThemself} OR ${isTheirSession} THEN a.session_id END AS session_id, a.client_id,
+           a.provider, CASE WHEN ${byThemself} THEN a.ip END AS ip, CASE WHEN ${byThemself} THEN a.user_agent END AS user_agent,
+           CASE WHEN ${byThemself} THEN a.detail ELSE a.detail - 'by_session' END AS detail
+    FROM iam.audit_log a WHERE a.user_id IN (SELECT id FROM person) ORDER BY a.id DESC ${newest}`,
 } as const;

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import type { RequestOrigin } from '../audit/record-audit.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
@@ -13,6 +12,7 @@ import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IdentityLinks } from '../logins/identity-links.service.js';
 import type { LoginStart } from '../logins/login-start.js';
 import { Logins } from '../logins/logins.service.js';
+import type { RequestOrigin } from '../request-context.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
 import { AppCodes } from '../strategies/app-codes.service.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
@@ -63,7 +63,7 @@ export class LinkIdentity {
     const { clientId } = user;
     const { id, isNew } =
       'binding_token' in asked
-        ? await this.links.redeem({ bindingToken: asked.binding_token, link, clientId, origin })
+        ? await this.links.redeem({ bindingToken: asked.binding_token, link, clientId })
         : await this.byAppCode(asked, user, origin);
     if (asked.end_other_sessions)
       await inTransaction(this.dataSource, (manager) =>
@@ -86,10 +86,10 @@ export class LinkIdentity {
     if (loginId === null) throw new IamError('code_already_used', 'this code was handed in before');
     try {
       const subject = await this.codes.exchange(app, code);
-      return await this.links.finish(loginId, { subject, link, start, origin });
+      return await this.links.finish(loginId, { subject, link, start });
     } catch (thrown) {
       const error = toIamError(thrown);
-      await this.logins.fail(loginId, error.code, start, origin);
+      await this.logins.fail(loginId, error.code, start);
       throw error;
     }
   }

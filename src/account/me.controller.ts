@@ -41,8 +41,8 @@ export class MeController {
     errors: ['user_disabled'],
   })
   @Get('export')
-  export(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.exports.export(user, request);
+  export(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+    return this.exports.export(user);
   }
 
   @Endpoint({
@@ -64,8 +64,8 @@ export class MeController {
     errors: ['user_disabled'],
   })
   @Delete('deletion')
-  keep(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.deletion.takeBack(user, request);
+  keep(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+    return this.deletion.takeBack(user);
   }
 
   @Endpoint({
@@ -97,7 +97,7 @@ export class MeController {
 
   @Endpoint({ summary: 'Forgets the phone number', answers: { 204: null }, errors: ['user_disabled'] })
   @Delete('phone_number')
-  forgetPhone(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.phoneNumbers.forget(user, request);
+  forgetPhone(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+    return this.phoneNumbers.forget(user);
   }
 }

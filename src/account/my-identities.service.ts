@@ -52,7 +52,7 @@ export class MyIdentities {
    * Sessions and open sign-ins that came by the identity end with it, this session too if it did.
    * @throws IamError `not_found`, `last_identity`, `invalid_token` or `user_disabled`
    */
-  async unlink(id: string, user: AuthenticatedUser, { query, origin }: IamRequest): Promise<Answer> {
+  async unlink(id: string, user: AuthenticatedUser, { query }: IamRequest): Promise<Answer> {
     const { end_other_sessions } = parseInput(unlinkQuery, query);
     const acting = actingSession(user);
     const { userId, sessionId } = acting;
@@ -70,7 +70,6 @@ export class MyIdentities {
         userId,
         sessionId,
         provider,
-        origin,
         detail,
       });
       return gone.rejoins;

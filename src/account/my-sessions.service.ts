@@ -46,7 +46,7 @@ export class MySessions {
   }
 
   async end(id: string, user: AuthenticatedUser, request: IamRequest): Promise<Answer> {
-    await this.sessions.end(id, actingSession(user), request.origin);
+    await this.sessions.end(id, actingSession(user));
     return { ...empty(204), cookies: this.cookies.clearOf(id, request) };
   }
 

@@ -41,7 +41,7 @@ export class PhoneNumbers {
    * number of somebody else who gave them a code.
    * @throws IamError `insufficient_permissions` for a session of another app, a `wechat_…` code, …
    */
-  async verify({ body, origin }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+  async verify({ body }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
     const { provider: slug, code } = parseInput(phoneBody, body);
     const { app } = await this.codes.appOf(slug, 'mini');
     const acting = actingSession(user);
@@ -52,18 +52,18 @@ export class PhoneNumbers {
     const verifiedAt = await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
       const { userId, sessionId } = acting;
-      const by = { provider: slug, sessionId, clientId: user.clientId, origin, detail: { appid } };
+      const by = { provider: slug, sessionId, clientId: user.clientId, detail: { appid } };
       return keepPhoneNumber(manager, userId, { ...by, phoneNumber });
     });
     return json({ phone_number: phoneNumber, phone_verified_at: verifiedAt.toISOString() });
   }
 
-  async forget(user: AuthenticatedUser, { origin }: IamRequest): Promise<Answer> {
+  async forget(user: AuthenticatedUser): Promise<Answer> {
     const acting = actingSession(user);
     const { userId, sessionId } = acting;
     await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
-      await forgetPhoneNumber(manager, userId, { sessionId, clientId: user.clientId, origin });
+      await forgetPhoneNumber(manager, userId, { sessionId, clientId: user.clientId });
     });
     return empty(204);
   }

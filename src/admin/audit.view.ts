@@ -8,10 +8,10 @@ const time = z.iso.datetime({ offset: true });
 /** `GET /admin/audit`. */
 export const auditQuery = pageQuery.extend({
   user: z.uuid().optional().describe('Whom it concerns'),
-  actor: plainText(128).optional().describe('Who did it: user:<id>, admin_token, host or cli'),
+  actor: plainText(128).optional().describe('Who did it: user:<id>, admin_token, host, wechat or cli'),
   action: plainText(64).optional().describe('One action, or several: `login.*`'),
   provider: plainText(64).optional().describe('Slug of an identity provider'),
-  session: z.uuid().optional(),
+  session: z.uuid().optional().describe('The session that it concerns, or in which somebody acted'),
   correlation_id: z.uuid().optional().describe('That of an error answer or a log line'),
   from: time.optional().describe('Inclusive'),
   to: time.optional().describe('Exclusive'),
@@ -65,8 +65,8 @@ export const auditPageExample: z.infer<typeof auditPage> = {
       session_id: null,
       client_id: null,
       provider: null,
-      ip: null,
-      user_agent: null,
+      ip: '192.0.2.7',
+      user_agent: 'Mozilla/5.0',
       detail: { reason: 'spam' },
       correlation_id: '6f1c1d7e-9a58-4f7e-8d64-0d1b2c3a4f5e',
     },

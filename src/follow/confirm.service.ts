@@ -83,13 +83,8 @@ export class Confirm {
       throw new IamError('origin_forbidden', 'not sent from our own confirm page');
     const outcome =
       decision === 'confirm' && login.confirmation === 'number'
-        ? await this.scans.decideByNumber(login, proof.openid, number ?? '', request.origin)
-        : await this.scans.decide(
-            login,
-            proof.openid,
-            decision === 'confirm' ? 'confirmed' : 'denied',
-            request.origin,
-          );
+        ? await this.scans.decideByNumber(login, proof.openid, number ?? '')
+        : await this.scans.decide(login, proof.openid, decision === 'confirm' ? 'confirmed' : 'denied');
     this.watch.hint(login.id);
     const isWrong = outcome === 'wrong' ? '&number=wrong' : '';
     return redirect(this.urls.path(`confirm/${slug}?login=${token}${isWrong}`), 303);

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { RequestOrigin } from '../audit/record-audit.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IamError } from '../iam.error.js';
 import { toErrorCode } from '../iam.error-codes.js';
@@ -7,6 +6,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
+import type { RequestOrigin } from '../request-context.js';
 import { Follower } from './follower.service.js';
 import { POLL_SECONDS } from './follow-start.service.js';
 import { FollowTokens } from './follow-tokens.service.js';

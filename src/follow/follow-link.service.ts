@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import type { RequestOrigin } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import type { Answer } from '../http/answer.js';
@@ -78,24 +77,19 @@ export class FollowLink {
     to: ClientReturn,
     request: IamRequest,
   ): Promise<Departure> {
-    setActor(`user:${attempt.link.userId}`);
+    setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
     if (login.linked_identity_id !== null) return { location: linkedLocation(to, login.linked_identity_id) };
     const provider = await this.providers.getEnabled(login.provider);
     if (provider.qr.loginWith === 'open') return this.openStep(login, provider, attempt, request);
-    return { location: linkedLocation(to, await this.link(login, provider, attempt, request.origin)) };
+    return { location: linkedLocation(to, await this.link(login, provider, attempt)) };
   }
 
   /** What the row says in the end is the answer: another request, or a COMMIT whose answer was lost, may have linked. */
-  private async link(
-    login: FollowLogin,
-    provider: IdentityProvider,
-    attempt: LinkAttempt,
-    origin: RequestOrigin,
-  ): Promise<string> {
+  private async link(login: FollowLogin, provider: IdentityProvider, attempt: LinkAttempt): Promise<string> {
     const { link } = attempt;
     try {
       const { subject } = await this.follower.read(login, provider);
-      return (await this.links.finish(login.id, { subject, link, start: attempt, origin })).id;
+      return (await this.links.finish(login.id, { subject, link, start: attempt })).id;
     } catch (thrown) {
       const error = toIamError(thrown);
       if (errorCatalogue[error.code].status < 500) await this.follows.fail({ ...login, link }, error.code);

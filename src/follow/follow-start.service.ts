@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import QRCode from 'qrcode';
 import type { z } from 'zod';
-import type { RequestOrigin } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { toIamError } from '../http/to-iam-error.js';
@@ -15,6 +14,7 @@ import type { ActingSession } from '../sessions/own-sessions.service.js';
 import { networkOf } from '../rate-limits/network-of.js';
 import { RateLimits } from '../rate-limits/rate-limits.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import type { RequestOrigin } from '../request-context.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import type { followStartedAnswer } from './follow-answers.js';
 import { FollowTokens } from './follow-tokens.service.js';

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
 import type { Exchange, Next } from './exchange.js';
+import { readOrigin } from './iam-request.js';
 
 type Adapter = HttpAdapterHost['httpAdapter'];
 
@@ -8,7 +9,7 @@ type Adapter = HttpAdapterHost['httpAdapter'];
 export function attachInFront(adapter: Adapter | null, receive: (exchange: Exchange) => void): void {
   if (adapter?.getType() === 'express') {
     adapter.use((request: IncomingMessage, response: ServerResponse, next: Next) =>
-      receive({ request, response, next }),
+      receive({ request, response, next, origin: readOrigin(request) }),
     );
     // An instance of the host's own may have middleware already.
     moveLastToFront(propertyOf(propertyOf(adapter.getInstance(), 'router'), 'stack'));
@@ -16,7 +17,7 @@ export function attachInFront(adapter: Adapter | null, receive: (exchange: Excha
   if (adapter?.getType() === 'fastify') {
     const fastify = adapter.getInstance<unknown>();
     const onRequest = (request: HasRaw<IncomingMessage>, reply: HasRaw<ServerResponse>, next: Next): void =>
-      receive({ request: request.raw, response: reply.raw, next });
+      receive({ request: request.raw, response: reply.raw, next, origin: readOrigin(request) });
     call(fastify, 'addHook', 'onRequest', onRequest);
     // Fastify adds a hook when what was registered before it is loaded; Nest's adapter, with its CORS, is always before us.
     call(fastify, 'after', () => moveLastToFront(propertyOf(hooksOf(fastify), 'onRequest')));

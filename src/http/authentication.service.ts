@@ -37,7 +37,7 @@ export class Authentication {
     const confirmed = mustLive ? await this.sessions.confirm(claims) : claims;
     const { userId: id, ...session } = confirmed;
     const user: AuthenticatedUser = { id, ...session };
-    setActor(`user:${id}`);
+    setActor(`user:${id}`, confirmed.sessionId);
     setAuthenticatedUser(request, user);
     return user;
   }

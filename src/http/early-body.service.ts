@@ -43,11 +43,12 @@ export class EarlyBody {
     else next();
   }
 
-  private async read(endpoint: string, { request, response, next }: Exchange): Promise<void> {
+  private async read(endpoint: string, exchange: Exchange): Promise<void> {
+    const { request, response, next } = exchange;
     try {
       keepBody(request, await readBody(request));
     } catch (error) {
-      this.refuse(endpoint, error, { request, response, next });
+      this.refuse(endpoint, error, exchange);
       return;
     }
     response.once('close', () => request.resume());

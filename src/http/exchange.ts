@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestOrigin } from '../request-context.js';
 
 /** Goes on to whoever comes after. */
 export type Next = (error?: unknown) => void;
@@ -8,4 +9,6 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly next: Next;
+  /** As the platform sees it, behind the proxies that it trusts. */
+  readonly origin: RequestOrigin;
 }

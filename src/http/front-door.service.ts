@@ -32,8 +32,9 @@ export class FrontDoor {
 
   private open(adapter: Adapter | null): void {
     attachInFront(adapter, (exchange) => {
-      const correlationId = incomingCorrelationId(exchange.request.headers);
-      runInContext(() => this.receive(exchange), { correlationId });
+      const { request, origin } = exchange;
+      const correlationId = incomingCorrelationId(request.headers);
+      runInContext(() => this.receive(exchange), { correlationId, origin });
     });
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseCookies } from 'cookie';
-import type { RequestOrigin } from '../audit/record-audit.js';
+import type { RequestOrigin } from '../request-context.js';
 import { classifyBrowser, type Browser } from '../wechat/browser.js';
 import { preferredLanguage, type Language } from './language.js';
 import { bodyType, parsedBody, rawBody } from './request-body.js';
@@ -41,9 +41,8 @@ const MAX_USER_AGENT = 512;
 
 /** Reads an Express or Fastify request. */
 export function readRequest(request: unknown): IamRequest {
-  const { method, headers, url, ip, raw } = requestParts(request);
+  const { method, headers, url, raw } = requestParts(request);
   const { path, query } = splitTarget(url);
-  const userAgent = headers['user-agent'];
   return {
     method,
     path,
@@ -57,11 +56,17 @@ export function readRequest(request: unknown): IamRequest {
     ifMatch: headers['if-match'],
     requestOrigin: headers.origin,
     fetchSite: fetchSiteOf(headers),
-    browser: classifyBrowser(userAgent),
+    browser: classifyBrowser(headers['user-agent']),
     language: preferredLanguage(headers['accept-language']),
     wantsPage: (headers.accept ?? '').includes('text/html'),
-    origin: { ip: ip ?? null, userAgent: userAgent?.slice(0, MAX_USER_AGENT) ?? null },
+    origin: readOrigin(request),
   };
+}
+
+/** Where an Express or Fastify request comes from. */
+export function readOrigin(request: unknown): RequestOrigin {
+  const { headers, ip } = requestParts(request);
+  return { ip: ip ?? null, userAgent: headers['user-agent']?.slice(0, MAX_USER_AGENT) ?? null };
 }
 
 /** The path alone: cheap enough to ask of every request of the host. */

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { IamLogger } from '../iam-logger.js';
+import { runInContext, runOutsideContext } from '../request-context.js';
 import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
 import type { InboxEvent } from './inbox-statements.js';
 
@@ -79,7 +80,8 @@ export class InboxWorker implements BeforeApplicationShutdown {
     clearTimeout(this.timer);
     if (this.isStopping) return;
     this.timer = setTimeout(() => {
-      this.ticking = this.tick();
+      // A push that ends may have set the timer; what is looked for here came by others.
+      this.ticking = runOutsideContext(() => this.tick());
     }, milliseconds);
     this.timer.unref();
   }
@@ -105,7 +107,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
     const { leased, dead } = await this.inbox.takeDue(room);
     for (const event of dead) this.mourn(event, 'lost with its replica');
     if (this.isStopping) await this.inbox.release(leased.map(({ leaseToken }) => leaseToken));
-    else for (const event of leased) void this.run(event);
+    else for (const event of leased) runInContext(() => void this.run(event), { actor: 'wechat' });
     return leased.length + dead.length;
   }
 

@@ -3,12 +3,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
+import { auditParameters, type AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import type { IamErrorCode } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import type { RequestOrigin } from '../request-context.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
@@ -94,7 +95,7 @@ export class FollowLogins {
   async fail(login: FailedFollow, error: IamErrorCode): Promise<void> {
     const { id, provider, client_id: clientId, link } = login;
     const action = link === undefined ? 'login.failed' : 'identity.link_refused';
-    const entry = { ...link, action, provider, clientId, detail: { method: 'follow', error } };
+    const entry: AuditEntry = { ...link, action, provider, clientId, detail: { method: 'follow', error } };
     await this.dataSource.query(failFollowSql, [id, error, ...auditParameters(entry)]);
     if (link === undefined) this.telemetry.signInFailed({ provider, method: 'follow' }, error);
   }
@@ -133,7 +134,6 @@ export class FollowLogins {
         action: isUser && resolution.isNewUser ? 'user.signed_up' : 'login.authenticated',
         clientId: login.client_id,
         provider: login.provider,
-        origin: { ip: login.ip, userAgent: login.user_agent },
         detail: { method: 'follow', appid: login.appid },
       }),
     ]);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { auditParameters, type AuditEntry, type RequestOrigin } from '../audit/record-audit.js';
+import { auditParameters, type AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { queryRow } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
@@ -92,19 +92,14 @@ export class FollowScans {
   }
 
   /** The phone's decision, by the scanner alone and once; false when there was nothing left to decide. */
-  async decide(
-    login: FollowLogin,
-    openid: string,
-    decision: 'confirmed' | 'denied',
-    origin: RequestOrigin,
-  ): Promise<boolean> {
+  async decide(login: FollowLogin, openid: string, decision: 'confirmed' | 'denied'): Promise<boolean> {
     const { id, provider } = login;
     const link = linkOf(login);
     const row = await queryRow(this.dataSource, idRow, decideSql, [
       id,
       openid,
       decision,
-      ...auditParameters({ ...auditOfDecision(login, openid, { decision, step: decision }), origin }),
+      ...auditParameters(auditOfDecision(login, openid, { decision, step: decision })),
     ]);
     if (row !== null && decision === 'denied' && link === undefined)
       this.telemetry.signInFailed({ provider, method: 'follow' }, 'access_denied');
@@ -112,12 +107,7 @@ export class FollowScans {
   }
 
   /** As `decide`, where agreeing takes the number that the PC shows; after three wrong ones the login is denied. */
-  async decideByNumber(
-    login: FollowLogin,
-    openid: string,
-    text: string,
-    origin: RequestOrigin,
-  ): Promise<NumberOutcome> {
+  async decideByNumber(login: FollowLogin, openid: string, text: string): Promise<NumberOutcome> {
     const { id, number_tries } = login;
     const outcome = judgeNumber(login, text);
     const row = await queryRow(this.dataSource, idRow, decideByNumberSql, [
@@ -125,20 +115,19 @@ export class FollowScans {
       openid,
       number_tries,
       outcome === 'wrong' ? 'scanned' : outcome,
-      ...auditParameters({
-        ...auditOfDecision(login, openid, { decision: outcome, step: `number_${outcome}` }),
-        origin,
-      }),
+      ...auditParameters(auditOfDecision(login, openid, { decision: outcome, step: `number_${outcome}` })),
     ]);
     return row === null ? 'wrong' : outcome;
   }
 }
 
+type Step = 'confirmed' | 'denied' | `number_${NumberOutcome}`;
+
 /** Whoever says no to a link refuses that link; all else is a step of a login. */
 function auditOfDecision(
   login: FollowLogin,
   openid: string,
-  { decision, step }: { readonly decision: NumberOutcome; readonly step: string },
+  { decision, step }: { readonly decision: NumberOutcome; readonly step: Step },
 ): AuditEntry {
   const { provider } = login;
   const link = linkOf(login);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { recordAudit, type RequestOrigin } from '../audit/record-audit.js';
+import { recordAudit } from '../audit/record-audit.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
@@ -22,7 +22,6 @@ export interface ProvenLink {
   readonly subject: Subject;
   readonly link: ActingSession;
   readonly start: LoginStart;
-  readonly origin: RequestOrigin;
 }
 
 /** A `binding_token` in the hands of a signed-in user. */
@@ -30,7 +29,6 @@ export interface BindingLink {
   readonly bindingToken: string;
   readonly link: ActingSession;
   readonly clientId: string;
-  readonly origin: RequestOrigin;
 }
 
 /**
@@ -52,10 +50,10 @@ export class IdentityLinks {
    * @throws IamError `invalid_token`, `user_disabled` or `identity_conflict`
    */
   async finish(loginId: string, proven: ProvenLink): Promise<LinkedIdentity> {
-    const { subject, link, start, origin } = proven;
+    const { subject, link, start } = proven;
     return inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, link);
-      const by = { sessionId: link.sessionId, clientId: start.clientId, origin };
+      const by = { sessionId: link.sessionId, clientId: start.clientId };
       const linked = await this.users.link(manager, subject, link.userId, by);
       await markLinked(manager, loginId, proven, linked);
       return linked;
@@ -66,8 +64,8 @@ export class IdentityLinks {
    * Links the identity behind a binding token, which is bound to it and works once.
    * @throws IamError `binding_token_invalid`, `invalid_token`, `user_disabled` or `identity_conflict`
    */
-  async redeem({ bindingToken, link, clientId, origin }: BindingLink): Promise<LinkedIdentity> {
-    const by = { sessionId: link.sessionId, clientId, origin };
+  async redeem({ bindingToken, link, clientId }: BindingLink): Promise<LinkedIdentity> {
+    const by = { sessionId: link.sessionId, clientId };
     try {
       return await inTransaction(this.dataSource, async (manager) => {
         await this.sessions.lockActing(manager, link);
@@ -83,7 +81,7 @@ export class IdentityLinks {
   private async refused(
     { code: error }: IamError,
     { userId }: ActingSession,
-    by: { readonly sessionId: string; readonly clientId: string; readonly origin: RequestOrigin },
+    by: { readonly sessionId: string; readonly clientId: string },
   ): Promise<void> {
     const detail = { method: 'binding_token', error };
     await recordAudit(this.dataSource, { ...by, action: 'identity.link_refused', userId, detail });

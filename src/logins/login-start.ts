@@ -1,4 +1,4 @@
-import type { AuditEntry, RequestOrigin } from '../audit/record-audit.js';
+import type { AuditEntry } from '../audit/record-audit.js';
 import type { IamErrorCode } from '../iam.error.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
 
@@ -16,7 +16,7 @@ export interface LoginStart {
 }
 
 /** The audit entry of a login that ended, well or with an error. */
-export function auditOfLogin(start: LoginStart, origin: RequestOrigin, error?: IamErrorCode): AuditEntry {
+export function auditOfLogin(start: LoginStart, error?: IamErrorCode): AuditEntry {
   const { method, appid, clientId, provider, link } = start;
   const failed = link === undefined ? 'login.failed' : 'identity.link_refused';
   return {
@@ -24,7 +24,6 @@ export function auditOfLogin(start: LoginStart, origin: RequestOrigin, error?: I
     action: error === undefined ? 'login.authenticated' : failed,
     clientId,
     provider,
-    origin,
     detail: { method, appid, ...(error !== undefined && { error }) },
   };
 }

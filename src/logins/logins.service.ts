@@ -3,13 +3,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { auditParameters, recordAudit, type RequestOrigin } from '../audit/record-audit.js';
+import { auditParameters, recordAudit } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { toErrorCode } from '../iam.error-codes.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import type { RequestOrigin } from '../request-context.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
@@ -42,7 +43,6 @@ interface FailedLogin {
   readonly status: 'denied' | 'failed';
   readonly error: IamErrorCode;
   readonly start: LoginStart;
-  readonly origin: RequestOrigin;
 }
 
 const CODE_SECONDS = 60;
@@ -87,8 +87,7 @@ export class Logins {
   async claimAppCode(start: LoginStart, wechatCode: string, origin: RequestOrigin): Promise<string | null> {
     const codeHash = sha256(`${start.appid}:${wechatCode}`);
     const loginId = await this.insert(start, codeHash, origin);
-    if (loginId === null)
-      await recordAudit(this.dataSource, auditOfLogin(start, origin, 'code_already_used'));
+    if (loginId === null) await recordAudit(this.dataSource, auditOfLogin(start, 'code_already_used'));
     return loginId;
   }
 
@@ -96,7 +95,7 @@ export class Logins {
   async refuse(attempt: Attempt, error: IamErrorCode, origin: RequestOrigin): Promise<boolean> {
     const status = error === 'access_denied' ? 'denied' : 'failed';
     const loginId = await this.insert(attempt, null, origin);
-    if (loginId !== null) await this.finish(loginId, { status, error, start: attempt, origin });
+    if (loginId !== null) await this.finish(loginId, { status, error, start: attempt });
     return loginId !== null;
   }
 
@@ -104,9 +103,9 @@ export class Logins {
   async authenticate(
     executor: SqlExecutor,
     loginId: string,
-    proof: { subject: Subject; resolution: Resolution; attempt: LoginStart; origin: RequestOrigin },
+    proof: { subject: Subject; resolution: Resolution; attempt: LoginStart },
   ): Promise<void> {
-    const { subject, resolution, attempt, origin } = proof;
+    const { subject, resolution, attempt } = proof;
     const isUser = resolution.kind === 'user';
     await execute(executor, authenticateSql, [
       loginId,
@@ -116,21 +115,16 @@ export class Logins {
       isUser ? null : JSON.stringify(subject),
       CODE_SECONDS,
       ...auditParameters({
-        ...auditOfLogin(attempt, origin),
+        ...auditOfLogin(attempt),
         action: isUser && resolution.isNewUser ? 'user.signed_up' : 'login.authenticated',
       }),
     ]);
   }
 
   /** Ends a claimed login that WeChat or we refused. */
-  async fail(
-    loginId: string,
-    error: IamErrorCode,
-    attempt: LoginStart,
-    origin: RequestOrigin,
-  ): Promise<void> {
+  async fail(loginId: string, error: IamErrorCode, attempt: LoginStart): Promise<void> {
     const status = error === 'access_denied' ? 'denied' : 'failed';
-    await this.finish(loginId, { status, error, start: attempt, origin });
+    await this.finish(loginId, { status, error, start: attempt });
   }
 
   /** The code of an authenticated login; always the same one. */
@@ -192,8 +186,8 @@ export class Logins {
     return row?.id ?? null;
   }
 
-  private async finish(loginId: string, { status, error, start, origin }: FailedLogin): Promise<void> {
-    const entry = auditParameters(auditOfLogin(start, origin, error));
+  private async finish(loginId: string, { status, error, start }: FailedLogin): Promise<void> {
+    const entry = auditParameters(auditOfLogin(start, error));
     await execute(this.dataSource, finishSql, [loginId, status, error, ...entry]);
     if (start.link === undefined) this.telemetry.signInFailed(start, error);
   }

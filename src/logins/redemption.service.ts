@@ -2,13 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { auditParameters, type RequestOrigin } from '../audit/record-audit.js';
+import { auditParameters } from '../audit/record-audit.js';
 import { constantTimeEqual } from '../crypto/constant-time.js';
 import { Mac } from '../crypto/mac.js';
 import { pkceChallenge } from '../crypto/pkce.js';
 import { execute, queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import type { RequestOrigin } from '../request-context.js';
 import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
 import { subjectSchema, type Subject } from '../users/subject.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
@@ -85,7 +86,7 @@ export class Redemption {
     if (login === null) throw new IamError('invalid_grant', 'the code is too old');
     checkPossession(login, redemption);
     if (login.status === 'consumed' || login.status === 'binding')
-      await this.endReused(loginId, redemption.clientId, origin);
+      await this.endReused(loginId, redemption.clientId);
     return this.redeem(loginId, login, origin);
   }
 
@@ -141,7 +142,7 @@ export class Redemption {
         this.options.tokens.absolute,
         origin.ip,
         origin.userAgent,
-        ...auditParameters({ action: 'session.started', clientId, origin }),
+        ...auditParameters({ action: 'session.started', clientId }),
       ]);
     // A user who was merged while the first try waited for their lock is found by the second.
     const row = (await begin()) ?? (await begin());
@@ -170,10 +171,10 @@ export class Redemption {
     });
   }
 
-  private async endReused(loginId: string, clientId: string, origin: RequestOrigin): Promise<void> {
+  private async endReused(loginId: string, clientId: string): Promise<void> {
     await execute(this.dataSource, endReusedSql, [
       loginId,
-      ...auditParameters({ action: 'session.code_reused', clientId, origin }),
+      ...auditParameters({ action: 'session.code_reused', clientId }),
     ]);
   }
 }

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { RequestOrigin } from '../audit/record-audit.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IamError } from '../iam.error.js';
 import type { LoginStart } from '../logins/login-start.js';
 import { Logins } from '../logins/logins.service.js';
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
+import type { RequestOrigin } from '../request-context.js';
 import { AppCodes, type AppCodeKind, type CodeApp } from '../strategies/app-codes.service.js';
 import { Users } from '../users/users.service.js';
 
@@ -35,21 +35,21 @@ export class AppCodeGrant {
     const start: LoginStart = { provider: slug, method: kind, appid: app.app.appid, clientId };
     const loginId = await this.logins.claimAppCode(start, code, origin);
     if (loginId === null) throw new IamError('code_already_used', 'this code was handed in before');
-    await this.signIn({ loginId, start, app, code }, origin);
+    await this.signIn({ loginId, start, app, code });
     return this.redemption.redeemProven(loginId, origin);
   }
 
-  private async signIn({ loginId, start, app, code }: ClaimedCode, origin: RequestOrigin): Promise<void> {
+  private async signIn({ loginId, start, app, code }: ClaimedCode): Promise<void> {
     try {
       const subject = await this.codes.exchange(app, code);
       await this.users.resolve(subject, {
         signUp: app.provider.signUp,
         record: (executor, resolution) =>
-          this.logins.authenticate(executor, loginId, { subject, resolution, attempt: start, origin }),
+          this.logins.authenticate(executor, loginId, { subject, resolution, attempt: start }),
       });
     } catch (thrown) {
       const error = toIamError(thrown);
-      await this.logins.fail(loginId, error.code, start, origin);
+      await this.logins.fail(loginId, error.code, start);
       throw error;
     }
   }

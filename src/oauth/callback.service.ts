@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { RequestOrigin } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import { FollowProof } from '../follow/follow-proof.service.js';
 import type { Answer } from '../http/answer.js';
@@ -97,14 +96,14 @@ export class Callback {
   private async claimAndSignIn(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
     if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
       throw new IamError('state_expired', 'the sign-in was started too long ago');
-    if (attempt.link !== undefined) setActor(`user:${attempt.link.userId}`);
+    if (attempt.link !== undefined) setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
     const { code } = request.query;
     if (typeof code !== 'string' || code === '') return this.refuse(attempt, 'access_denied', request);
     const provider = await this.providers.getEnabled(attempt.provider);
     const claim = await this.logins.claim(attempt, code, request.origin);
     switch (claim.kind) {
       case 'claimed':
-        return this.signIn({ loginId: claim.loginId, provider, attempt, code }, request.origin);
+        return this.signIn({ loginId: claim.loginId, provider, attempt, code });
       case 'claimed_before':
         return this.logins.awaitOutcome(attempt.state);
       case 'code_seen_before':
@@ -125,30 +124,27 @@ export class Callback {
    * Asks WeChat once, then resolves; whatever fails is the outcome of this login for good. What the row says in the end
    * is the answer: a connection lost around COMMIT may have left it authenticated.
    */
-  private async signIn(
-    { loginId, provider, attempt, code }: ClaimedLogin,
-    origin: RequestOrigin,
-  ): Promise<LoginOutcome> {
+  private async signIn({ loginId, provider, attempt, code }: ClaimedLogin): Promise<LoginOutcome> {
     try {
       const { subject, holder } = await this.strategies.exchange(provider, attempt, code);
       const { followLoginId, link } = attempt;
       if (followLoginId !== undefined)
         await this.followProof.consume({ loginId: followLoginId, link }, provider, subject);
       if (link !== undefined) {
-        const { id } = await this.links.finish(loginId, { subject, link, start: attempt, origin });
+        const { id } = await this.links.finish(loginId, { subject, link, start: attempt });
         return { kind: 'linked', identityId: id };
       }
       await this.users.resolve(subject, {
         signUp: provider.signUp,
         holder,
         record: (executor, resolution) =>
-          this.logins.authenticate(executor, loginId, { subject, resolution, attempt, origin }),
+          this.logins.authenticate(executor, loginId, { subject, resolution, attempt }),
       });
       return this.logins.codeOf(loginId);
     } catch (thrown) {
       const error = toIamError(thrown);
       logFailure(this.logger, error, `sign-in at "${provider.slug}":`);
-      await this.logins.fail(loginId, error.code, attempt, origin);
+      await this.logins.fail(loginId, error.code, attempt);
       return this.logins.awaitOutcome(attempt.state);
     }
   }

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from '../http/session-cookies.service.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamClient, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -21,8 +20,8 @@ export class Clients {
   }
 
   /** The client as the caller of `sessions/`: one with cookies shares the browser's session with all the others that have them. */
-  callerOf({ id, tokens }: ResolvedIamClient, { origin }: IamRequest): TokenCaller {
-    return { clientId: id, sessionsOf: tokens === 'cookie' ? this.cookies.clientIds : [id], origin };
+  callerOf({ id, tokens }: ResolvedIamClient): TokenCaller {
+    return { clientId: id, sessionsOf: tokens === 'cookie' ? this.cookies.clientIds : [id] };
   }
 
   /**

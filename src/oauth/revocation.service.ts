@@ -32,7 +32,7 @@ export class Revocation {
   async revoke(request: IamRequest): Promise<Answer> {
     const { client_id, token } = parseInput(revocationBody, request.body);
     const client = this.clients.authenticate(client_id);
-    if (token !== undefined) return this.end(await this.sessionOf(token), client, request);
+    if (token !== undefined) return this.end(await this.sessionOf(token), client);
     if (client.tokens === 'bearer') throw new IamError('invalid_request', 'token: missing');
     return this.signOut(client, request);
   }
@@ -40,17 +40,12 @@ export class Revocation {
   /** The same answer however often, and whether or not there was a session. */
   private async signOut(client: ResolvedIamClient, request: IamRequest): Promise<Answer> {
     this.origins.checkWrite(request);
-    const answer = await this.end(await this.cookies.findSessionId(request), client, request);
+    const answer = await this.end(await this.cookies.findSessionId(request), client);
     return { ...answer, cookies: this.cookies.clear() };
   }
 
-  private async end(
-    sessionId: string | null,
-    client: ResolvedIamClient,
-    request: IamRequest,
-  ): Promise<Answer> {
-    if (sessionId !== null)
-      await this.sessions.end(sessionId, 'revoked', this.clients.callerOf(client, request));
+  private async end(sessionId: string | null, client: ResolvedIamClient): Promise<Answer> {
+    if (sessionId !== null) await this.sessions.end(sessionId, 'revoked', this.clients.callerOf(client));
     return empty(200);
   }
 

@@ -41,7 +41,7 @@ export class TokenAnswers {
   private async endEarlier(sessionId: string, client: ResolvedIamClient, request: IamRequest): Promise<void> {
     const earlier = await this.cookies.findSessionId(request);
     if (earlier === null || earlier === sessionId) return;
-    await this.sessions.end(earlier, 'replaced', this.clients.callerOf(client, request));
+    await this.sessions.end(earlier, 'replaced', this.clients.callerOf(client));
   }
 
   /** Seconds until the session ends if it is not refreshed again. */

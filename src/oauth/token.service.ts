@@ -99,7 +99,7 @@ export class Token {
 
   private async refresh(token: string | undefined, { client, request }: Asker): Promise<Answer> {
     if (token === undefined) throw new IamError('invalid_request', 'refresh_token: missing');
-    const session = await this.sessions.refresh(token, this.clients.callerOf(client, request));
+    const session = await this.sessions.refresh(token, this.clients.callerOf(client));
     return this.answers.answer(session, client, request);
   }
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { auditInsertSql, auditParameters } from '../audit/record-audit.js';
+import { auditInsertSql, auditParameters, type AuditEntry } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
@@ -50,7 +50,7 @@ export class UserRoles {
 
   /** Gives a user a role; one that they have already changes nothing. @throws IamError `not_found` */
   async assign(executor: SqlExecutor, userId: string, role: string): Promise<void> {
-    const entry = { action: 'user.role_assigned', detail: { role } };
+    const entry: AuditEntry = { action: 'user.role_assigned', detail: { role } };
     const parameters = [userId, role, ...auditParameters(entry)];
     const row = await queryRow(executor, z.object({ id: z.string() }), assignSql, parameters).catch(
       explainNoRole,
@@ -60,7 +60,7 @@ export class UserRoles {
 
   /** Takes a role from a user; one that they do not have changes nothing. */
   async remove(executor: SqlExecutor, userId: string, role: string): Promise<void> {
-    const entry = { action: 'user.role_removed', detail: { role } };
+    const entry: AuditEntry = { action: 'user.role_removed', detail: { role } };
     await execute(executor, removeSql, [userId, role, ...auditParameters(entry)]);
   }
 

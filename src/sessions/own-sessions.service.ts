@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { auditInsertSql, auditParameters, recordAudit, type RequestOrigin } from '../audit/record-audit.js';
+import { auditInsertSql, auditParameters, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
@@ -97,9 +97,9 @@ export class OwnSessions {
    * Ends a session of the user; one that is over already stays so.
    * @throws IamError `invalid_token` when the session that asks is over, `not_found` for anybody else's
    */
-  async end(id: string, { userId, sessionId }: ActingSession, origin: RequestOrigin): Promise<void> {
+  async end(id: string, { userId, sessionId }: ActingSession): Promise<void> {
     if (!isUuid(id)) throw new IamError('not_found', 'not the id of a session');
-    const audited = { action: 'session.ended', origin, detail: { reason: 'ended_by_user' } };
+    const audited: AuditEntry = { action: 'session.ended', detail: { reason: 'ended_by_user' } };
     const parameters = [userId, id, sessionId, ...auditParameters(audited)];
     const verdict = await queryRow(this.dataSource, endVerdict, endSql, parameters);
     if (verdict?.may_act !== true) throw new IamError('invalid_token', `session ${sessionId} is over`);

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { auditInsertSql, auditParameters } from '../audit/record-audit.js';
+import { auditInsertSql, auditParameters, type AuditEntry } from '../audit/record-audit.js';
 import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
@@ -82,7 +82,7 @@ export class SessionList {
   /** Ends a session, once; false: there is none with this id. */
   async end(id: string, reason: string): Promise<boolean> {
     if (!isUuid(id)) return false;
-    const entry = { action: 'session.ended', detail: { reason } };
+    const entry: AuditEntry = { action: 'session.ended', detail: { reason } };
     const parameters = [id, reason, ...auditParameters(entry)];
     const row = await queryRow(this.dataSource, z.object({ is_known: z.boolean() }), endSql, parameters);
     this.check.forget(id);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { auditParameters, recordAudit, type RequestOrigin } from '../audit/record-audit.js';
+import { auditParameters, recordAudit } from '../audit/record-audit.js';
 import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
@@ -17,12 +17,11 @@ export interface RefreshedSession extends AccessTokenClaims {
   readonly refreshToken: string;
 }
 
-/** Which client brings a token, and from where. */
+/** Which client brings a token. */
 export interface TokenCaller {
   readonly clientId: string;
   /** The clients whose sessions it may go on with or end: itself, or with cookies all that share the browser's session. */
   readonly sessionsOf: readonly string[];
-  readonly origin: RequestOrigin;
 }
 
 /** Past this many answers to the same parent token the grace is being abused. */
@@ -86,12 +85,12 @@ export class Sessions {
    * was, is no error (RFC 7009 §2.2).
    */
   async end(sessionId: string, reason: 'revoked' | 'replaced', caller: TokenCaller): Promise<void> {
-    const { clientId, origin, sessionsOf } = caller;
+    const { clientId, sessionsOf } = caller;
     await execute(this.dataSource, endSql, [
       sessionId,
       sessionsOf,
       reason,
-      ...auditParameters({ action: `session.${reason}`, sessionId, clientId, origin }),
+      ...auditParameters({ action: `session.${reason}`, sessionId, clientId }),
     ]);
     this.check.forget(sessionId);
   }
@@ -131,7 +130,7 @@ export class Sessions {
 
   private async settleReuse(
     token: RefreshToken,
-    { clientId, sessionsOf, origin }: TokenCaller,
+    { clientId, sessionsOf }: TokenCaller,
   ): Promise<RefreshedSession> {
     const { sessionId } = token;
     const row = await queryRow(this.dataSource, settled, settleReuseSql, [
@@ -144,7 +143,6 @@ export class Sessions {
         action: 'session.refresh_reused',
         sessionId,
         clientId,
-        origin,
         detail: { generation: token.generation },
       }),
     ]);

@@ -27,7 +27,7 @@ const takeBackSql = `
 export async function wishDeletion(
   executor: SqlExecutor,
   userId: string,
-  { graceDays, ...entry }: Pick<AuditEntry, 'origin' | 'sessionId'> & { readonly graceDays: number },
+  { graceDays, ...entry }: Pick<AuditEntry, 'sessionId'> & { readonly graceDays: number },
 ): Promise<Date> {
   const row = await queryRow(executor, wish, wishSql, [userId, graceDays]);
   if (row === null) throw new Error('the caller has locked the user');
@@ -41,8 +41,8 @@ export async function wishDeletion(
 export async function takeBackDeletion(
   executor: SqlExecutor,
   userId: string,
-  entry: Pick<AuditEntry, 'origin' | 'sessionId' | 'detail'> = {},
+  entry: Pick<AuditEntry, 'sessionId' | 'detail'> = {},
 ): Promise<void> {
-  const taken = { ...entry, action: 'user.deletion_cancelled' };
+  const taken: AuditEntry = { ...entry, action: 'user.deletion_cancelled' };
   await execute(executor, takeBackSql, [userId, ...auditParameters(taken)]);
 }

@@ -3,7 +3,7 @@ import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { auditInsertSql, auditParameters, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 
 /** Where an audit entry about a phone number comes from; the number itself is not in it. */
-type PhoneEntry = Pick<AuditEntry, 'provider' | 'sessionId' | 'clientId' | 'origin' | 'detail'>;
+type PhoneEntry = Pick<AuditEntry, 'provider' | 'sessionId' | 'clientId' | 'detail'>;
 
 const keepSql = `
   WITH kept AS (

@@ -66,7 +66,7 @@ export class Users {
     manager: EntityManager,
     subject: Subject,
     userId: string,
-    by: Pick<AuditEntry, 'sessionId' | 'clientId' | 'origin'> = {},
+    by: Pick<AuditEntry, 'sessionId' | 'clientId'> = {},
   ): Promise<LinkedIdentity> {
     const { provider, appid, openid, unionid } = subject;
     const linked = await linkSubject(manager, subject, userId).catch((cause: unknown) => {

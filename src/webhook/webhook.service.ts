@@ -10,6 +10,7 @@ import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { setActor } from '../request-context.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { EventIntake, type ReceivedEvent } from './event-intake.service.js';
 import { toInboxEvent } from './inbox-event.js';
@@ -62,6 +63,7 @@ export class Webhook {
     const provider = await this.find(slug);
     if (rawBody === null) throw invalidMessage('the body did not reach us as it was sent');
     const push = verifyPush({ query, body: rawBody }, configurationOf(provider), await this.time.now(query));
+    setActor('wechat');
     const event = toVerifiedEvent(push.fields);
     if (event === null) {
       this.logger.log(

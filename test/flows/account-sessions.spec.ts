@@ -90,7 +90,7 @@ describe('the sessions of a signed-in user', () => {
     const hua = world.wechat.person({ nickname: '小华' });
     const pc = await onPc(world, hua);
     const phone = await inWechat(world, hua);
-    const other = itemsOf(await callMe(world, pc, '/sessions')).find(({ current }) => current === false);
+    const [own, other] = itemsOf(await callMe(world, pc, '/sessions'));
     const path = `/sessions/${String(other?.['id'])}`;
 
     const first = await callMe(world, pc, path, { method: 'DELETE' });
@@ -105,7 +105,13 @@ describe('the sessions of a signed-in user', () => {
         `SELECT session_id, actor, detail FROM iam.audit_log WHERE action = 'session.ended' AND user_id = $1`,
         [pc.id],
       ),
-    ).toEqual([{ session_id: other?.['id'], actor: `user:${pc.id}`, detail: { reason: 'ended_by_user' } }]);
+    ).toEqual([
+      {
+        session_id: other?.['id'],
+        actor: `user:${pc.id}`,
+        detail: { reason: 'ended_by_user', by_session: own?.['id'] },
+      },
+    ]);
   });
 
   it('include the one that asks', async () => {

@@ -1,0 +1,381 @@
+import { randomUUID } from 'node:crypto';
+import { Body, Controller, Module, Post, UseGuards } from '@nestjs/common';
+import type { Person } from '../../emulator/index.js';
+import { auditActions, type AuditAction } from '../../src/audit/audit-actions.js';
+import { IamGuard, IamUsers } from '../../src/index.js';
+import { addApps, callMe, handIn, inApp, itemsOf, type Apps } from '../support/account.js';
+import { AdminClient, adminOptions, signedInWithPermissions } from '../support/admin.js';
+import { cookieClient, signInWithCookies } from '../support/cookie-client.js';
+import { askForQrCode, decideOnPhone, pollUntilSettled, scanAndFollow } from '../support/follow.js';
+import { PcBrowser, userAgents } from '../support/pc-browser.js';
+import { platforms } from '../support/platforms.js';
+import { rowsOf, valueOf } from '../support/rows.js';
+import { redeem, returnFromPc, toTokens } from '../support/sign-in.js';
+import { inWechat, onPc, refresh, revoke, type SignedIn } from '../support/signed-in.js';
+import { until } from '../support/until.js';
+import {
+  eventFields,
+  newOpenid,
+  plain,
+  post,
+  startWebhookWorld,
+  textFields,
+  type WebhookWorld,
+} from '../support/webhook.js';
+import { toXml } from '../support/wechat-push.js';
+
+@Controller('members')
+class MembersController {
+  constructor(private readonly users: IamUsers) {}
+
+  /** A route of the host's own, by which the host makes users. */
+  @Post()
+  @UseGuards(IamGuard)
+  create(@Body() { externalId }: { externalId: string }) {
+    return this.users.create({ externalId });
+  }
+}
+
+@Module({ controllers: [MembersController] })
+class MembersModule {}
+
+/** From where an entry was caused: who acted, by which program, and whether the entry names a session. */
+type FromWhere =
+  | 'administrator, browser, session'
+  | 'person, browser, session'
+  | 'stranger, browser, session'
+  | 'stranger, browser'
+  | 'stranger, phone'
+  | 'WeChat, push'
+  // Code of the host's, at its start.
+  | 'stranger, nowhere';
+
+/** A new action has to say here from where it may come, and be caused below. */
+const expected: Readonly<Record<AuditAction, readonly FromWhere[]>> = {
+  'event.replayed': ['administrator, browser, session'],
+  'identity.account_closed': ['WeChat, push'],
+  'identity.authorization_revoked': ['WeChat, push'],
+  'identity.link_refused': ['person, browser, session'],
+  'identity.linked': ['person, browser, session', 'stranger, browser', 'stranger, phone'],
+  'identity.unionid_learned': ['stranger, phone'],
+  'identity.unlinked': ['administrator, browser, session', 'person, browser, session'],
+  'key.resealed': ['administrator, browser, session'],
+  'key.revoked': ['administrator, browser, session'],
+  'key.rotated': ['administrator, browser, session'],
+  'login.authenticated': ['stranger, browser', 'stranger, phone'],
+  'login.confirmed': ['stranger, phone'],
+  'login.denied': ['stranger, phone'],
+  'login.failed': ['stranger, browser'],
+  'login.number_confirmed': ['stranger, phone'],
+  'login.number_denied': ['stranger, phone'],
+  'login.number_typed': ['WeChat, push'],
+  'login.number_wrong': ['stranger, phone'],
+  'login.scanned': ['WeChat, push'],
+  'provider.created': ['administrator, browser, session', 'stranger, nowhere'],
+  'provider.deleted': ['administrator, browser, session'],
+  'provider.secret_rotated': ['administrator, browser, session'],
+  'provider.updated': ['administrator, browser, session', 'stranger, nowhere'],
+  'role.created': ['administrator, browser, session'],
+  'role.deleted': ['administrator, browser, session'],
+  'role.updated': ['administrator, browser, session'],
+  'session.code_reused': ['stranger, browser, session'],
+  'session.ended': [
+    'administrator, browser, session',
+    'person, browser, session',
+    'stranger, phone',
+    'WeChat, push',
+  ],
+  'session.refresh_reused': ['stranger, browser, session'],
+  'session.replaced': ['stranger, browser, session'],
+  'session.revoked': ['stranger, browser, session'],
+  'session.started': ['stranger, browser, session'],
+  'user.created': ['administrator, browser, session'],
+  'user.deletion_cancelled': ['person, browser, session'],
+  'user.deletion_requested': ['person, browser, session'],
+  'user.disabled': ['administrator, browser, session'],
+  'user.enabled': ['administrator, browser, session'],
+  'user.erased': ['administrator, browser, session'],
+  'user.exported': ['person, browser, session'],
+  'user.merge_refused': ['stranger, phone'],
+  'user.merged': ['administrator, browser, session', 'stranger, phone'],
+  'user.phone_removed': ['person, browser, session'],
+  'user.phone_verified': ['person, browser, session'],
+  'user.role_assigned': ['administrator, browser, session'],
+  'user.role_removed': ['administrator, browser, session'],
+  'user.signed_up': ['stranger, browser', 'stranger, phone'],
+  'user.updated': ['administrator, browser, session'],
+  'webhook.replay_refused': ['WeChat, push'],
+};
+
+describe.each(platforms)('every entry of the audit log that a request causes, on %s', (_name, create) => {
+  let world: WebhookWorld;
+  let apps: Apps;
+  let chief: SignedIn;
+  let admin: AdminClient;
+
+  beforeAll(async () => {
+    const options = { ...adminOptions, clients: [cookieClient()] };
+    world = await startWebhookWorld({}, { create, imports: [MembersModule], options });
+    for (const app of [world.oa, world.site])
+      app.configureServer({ url: world.webhook, ...world.server, mode: 'safe' });
+    apps = await addApps(world);
+    chief = await signedInWithPermissions(world, ['*']);
+    admin = new AdminClient(world.url, chief.accessToken);
+    await administrateProvidersAndKeys();
+    await administrateUsers();
+    await signInInEveryWay();
+    await joinAndPart();
+    await follow();
+    await ownAccount();
+    await receivePushes();
+  }, 120_000);
+  afterAll(() => world.close());
+
+  const person = (nickname = '甲'): Person => world.wechat.person({ nickname });
+
+  async function administrateProvidersAndKeys(): Promise<void> {
+    const { appid, secret } = world.account.websiteApp({ callbackDomain: 'localhost' });
+    await admin.post('providers', { slug: 'other', name: 'o', open_app_id: appid, open_app_secret: secret });
+    await admin.patch('providers/other', { name: 'renamed' });
+    await admin.post('providers/other/rotate', { secret: 'mp_token' }, '*');
+    await admin.delete('providers/other');
+    await world.dataSource.query(
+      `INSERT INTO iam.identity_providers (slug, name, open_app_id, open_app_secret) VALUES ('sql', 's', $1, $2)`,
+      [appid, `plain:${secret}`],
+    );
+    await admin.post('keys/rotate', { activate_in: 0 });
+    const kid = await valueOf(
+      world.dataSource,
+      'SELECT kid FROM iam.signing_keys ORDER BY generation LIMIT 1',
+    );
+    await admin.post('keys/reseal');
+    await admin.delete(`keys/${String(kid)}`);
+    // The key that signed the administrator's token is gone.
+    admin = new AdminClient(world.url, toTokens(await refresh(world.url, chief.refreshToken)).accessToken);
+  }
+
+  async function administrateUsers(): Promise<void> {
+    await new PcBrowser().visit(`${world.url}/members`, {
+      body: { externalId: `m-${randomUUID()}` },
+      headers: { authorization: `Bearer ${chief.accessToken}` },
+    });
+    await admin.post('users', { nickname: '乙' });
+    await admin.post('roles', { name: 'clerk', permissions: [] });
+    await admin.patch('roles/clerk', { description: 'sells' });
+    const lan = await onPc(world, person());
+    const lin = await inApp(world, person(), apps, 'mini');
+    const linId = String((await callMe(world, lin, '')).json()['id']);
+    await admin.patch(`users/${lan.id}`, { nickname: '丙' });
+    await admin.request('PUT', `users/${lan.id}/roles/clerk`);
+    await admin.delete(`users/${lan.id}/roles/clerk`);
+    await admin.delete('roles/clerk');
+    await admin.post(`users/${lan.id}/disable`);
+    await admin.post(`users/${lan.id}/enable`);
+    const [identity] = itemsOf(await callMe(world, lin, '/identities'));
+    await admin.delete(`users/${linId}/identities/${String(identity?.['id'])}?force=true`);
+    await admin.post(`users/${linId}/merge`, { other: lan.id });
+    await admin.delete(`users/${lan.id}`);
+  }
+
+  async function signInInEveryWay(): Promise<void> {
+    const { url } = world;
+    const lan = person();
+    const returned = await returnFromPc(world, lan);
+    const { refreshToken } = toTokens(await redeem(url, returned));
+    await redeem(url, returned);
+    const again = await onPc(world, lan);
+    await refresh(url, again.refreshToken);
+    await world.dataSource.query(`UPDATE iam.sessions SET rotated_at = now() - interval '1 minute'`);
+    await refresh(url, again.refreshToken);
+    await revoke(url, (await onPc(world, lan)).refreshToken);
+    const code = lan.wxLogin(apps.mini);
+    await handIn(world, 'mini', code);
+    await handIn(world, 'mini', code);
+    const browser = new PcBrowser();
+    await signInWithCookies(world, lan, browser);
+    await signInWithCookies(world, lan, browser);
+    expect(refreshToken).toBeDefined();
+  }
+
+  /** Learning a unionid late, linking by it, merging by it, and refusing to. */
+  async function joinAndPart(): Promise<void> {
+    const [late, two, torn] = [person(), person(), person()];
+    await inWechat(world, person());
+    world.account.unbind(world.oa);
+    await inWechat(world, late);
+    await inWechat(world, two);
+    await inWechat(world, torn);
+    await onPc(world, two);
+    const moved = world.wechat.openPlatformAccount();
+    const site = moved.websiteApp({ callbackDomain: 'localhost' });
+    await world.saveProvider({
+      slug: 'moved',
+      open_app_id: site.appid,
+      open_app_secret: site.secret,
+      union_scope: 'wechat',
+    });
+    world.account.bind(world.oa);
+    await inWechat(world, late);
+    await inWechat(world, two);
+    await inWechat(world, torn);
+    await onPc(world, torn, { provider: 'moved' });
+    moved.bind(world.oa);
+    await inWechat(world, torn);
+    world.account.bind(world.oa);
+    const pc = person();
+    await onPc(world, pc);
+    await inWechat(world, pc);
+  }
+
+  async function follow(): Promise<void> {
+    const scan = async (confirmation: 'tap' | 'number') => {
+      await world.saveProvider({ qr_enabled: true, qr_confirmation: confirmation });
+      const lan = person();
+      const device = await askForQrCode(world.url);
+      await scanAndFollow(world, lan, device.qr);
+      return { lan, device };
+    };
+    const tap = await scan('tap');
+    await decideOnPhone(world, tap.lan, 'confirm');
+    await pollUntilSettled(world.url, tap.device);
+    await decideOnPhone(world, (await scan('tap')).lan, 'deny');
+    const typed = await scan('number');
+    await typed.lan.say(world.oa, typed.device.userCode);
+    const onPage = await scan('number');
+    const wrong = onPage.device.userCode === '0000' ? '1111' : '0000';
+    await decideOnPhone(world, onPage.lan, 'confirm', { number: wrong });
+    await decideOnPhone(world, onPage.lan, 'confirm', { number: onPage.device.userCode });
+    const denied = await scan('number');
+    for (let tries = 0; tries < 3; tries += 1)
+      await decideOnPhone(world, denied.lan, 'confirm', {
+        number: denied.device.userCode === '0000' ? '1111' : '0000',
+      });
+    await world.saveProvider({ qr_enabled: false });
+  }
+
+  async function ownAccount(): Promise<void> {
+    const lan = person();
+    lan.changeProfile({ phoneNumber: '13800138000' });
+    const user = await inApp(world, lan, apps, 'mini');
+    await onPc(world, lan);
+    const owner = await onPc(world, person());
+    const call = (path: string, method: 'GET' | 'POST' | 'DELETE' = 'GET', body?: unknown) =>
+      callMe(world, user, path, { method, body });
+    const link = (of: Person) => ({ provider: 'wechat', app: 'mobile', code: of.sendAuth(apps.mobile) });
+    await call('/phone_number', 'POST', { provider: 'wechat', code: lan.phoneNumberCode(apps.mini) });
+    await call('/phone_number', 'DELETE');
+    await call('/identities', 'POST', link(lan));
+    const stranger = person();
+    await inApp(world, stranger, apps, 'mobile');
+    await call('/identities', 'POST', link(stranger));
+    const mobile = itemsOf(await call('/identities')).find(({ kind }) => kind === 'mobile');
+    await call(`/identities/${String(mobile?.['id'])}`, 'DELETE');
+    await call('/sessions', 'DELETE');
+    await call('/export');
+    await call('/deletion', 'POST');
+    await call('/deletion', 'DELETE');
+    expect(owner.id).toBeDefined();
+  }
+
+  async function receivePushes(): Promise<void> {
+    const [lan, lin] = [person(), person()];
+    await onPc(world, lan);
+    await onPc(world, lin);
+    await lan.revokeAuthorization(world.site);
+    await lin.closeAccount();
+    await until('the pushes are worked off', async () => {
+      const open = `SELECT count(*)::int FROM iam.webhook_events WHERE status IN ('pending', 'processing')`;
+      return (await valueOf(world.dataSource, open)) === 0;
+    });
+    const [event] = (await admin.get('events?status=done')).items();
+    await admin.post(`events/${String(event?.['id'])}/replay`, { force: true });
+    await world.saveProvider({ mp_message_mode: 'plain' });
+    const push = plain(textFields('genuine'), world);
+    await post(world.webhook, push);
+    const forged = toXml(eventFields('SCAN', newOpenid(), { EventKey: 'anything', Ticket: 't' }));
+    await post(world.webhook, { ...push, body: forged });
+  }
+
+  it('says who acted, from where and in which session', async () => {
+    const rows = await rowsOf(
+      world.dataSource,
+      `SELECT DISTINCT action, concat_ws(', ',
+         CASE WHEN actor = $1 THEN 'administrator' WHEN actor LIKE 'user:%' THEN 'person'
+              WHEN actor = 'wechat' THEN 'WeChat' ELSE COALESCE(actor, 'stranger') END,
+         CASE WHEN ip NOT LIKE '%127.0.0.1' OR ip IS NULL OR correlation_id IS NULL THEN 'nowhere'
+              WHEN user_agent LIKE '%Windows NT%' THEN 'browser' WHEN user_agent LIKE '%MicroMessenger%' THEN 'phone'
+              WHEN user_agent LIKE 'Mozilla/4.0%' THEN 'push' ELSE user_agent END,
+         CASE WHEN session_id IS NOT NULL THEN 'session' END) AS "from"
+       FROM iam.audit_log ORDER BY 2`,
+      [`user:${chief.id}`],
+    );
+
+    const found = Object.fromEntries(
+      auditActions.map((each) => [
+        each,
+        rows
+          .filter(({ action }) => action === each)
+          .map(({ from }) => String(from))
+          .sort(),
+      ]),
+    );
+    expect(found).toEqual(
+      Object.fromEntries(Object.entries(expected).map(([action, from]) => [action, [...from].sort()])),
+    );
+    expect(new Set(rows.map(({ action }) => action))).toEqual(new Set(auditActions));
+  });
+
+  it('names the session that was ended, and in its detail the one that ended it', async () => {
+    const lan = person();
+    const [here, there] = [await onPc(world, lan), await onPc(world, lan)];
+    const [own, other] = itemsOf(await callMe(world, here, '/sessions')).map(({ id }) => id);
+
+    await callMe(world, here, `/sessions/${String(other)}`, { method: 'DELETE' });
+    await callMe(world, here, `/sessions/${String(own)}`, { method: 'DELETE' });
+
+    const entries = (await admin.get(`audit?user=${there.id}&action=session.ended`)).items();
+    expect(entries.map(({ session_id, detail }) => ({ session_id, detail }))).toEqual([
+      { session_id: own, detail: { reason: 'ended_by_user' } },
+      { session_id: other, detail: { reason: 'ended_by_user', by_session: own } },
+    ]);
+  });
+
+  it('is not told to the user where somebody else acted', async () => {
+    const phone = person();
+    const lan = await onPc(world, phone);
+    const [session] = itemsOf(await callMe(world, lan, '/sessions'));
+    const another = await onPc(world, phone);
+    await admin.patch(`users/${lan.id}`, { nickname: '丁' });
+    await admin.delete(`sessions/${String(session?.['id'])}`);
+
+    const { audit } = (await callMe(world, another, '/export')).json();
+
+    const entries = Array.isArray(audit)
+      ? audit.map((each: unknown) => Object(each) as Record<string, unknown>)
+      : [];
+    const [ended, updated, started] = entries;
+    expect(
+      [ended, updated].map((entry) => [entry?.['action'], entry?.['ip'], entry?.['user_agent']]),
+    ).toEqual([
+      ['session.ended', null, null],
+      ['user.updated', null, null],
+    ]);
+    expect([ended?.['session_id'], updated?.['session_id']]).toEqual([session?.['id'], null]);
+    expect(ended?.['detail']).toEqual({ reason: 'ended_by_admin' });
+    expect([started?.['action'], started?.['user_agent']]).toEqual(['session.started', userAgents.pc]);
+  });
+
+  it('has WeChat as its cause, and no address, where a push is worked off later', async () => {
+    const retry = `UPDATE iam.webhook_events SET status = 'pending', attempts = 0, result = NULL, lease_until = now()
+      WHERE event = 'user_authorization_revoke' RETURNING id`;
+    const later = `SELECT DISTINCT actor, ip, user_agent, correlation_id IS NOT NULL AS correlated FROM iam.audit_log
+      WHERE action = 'identity.authorization_revoked' AND ip IS NULL`;
+
+    await world.dataSource.query(retry);
+    await until('it is worked off', async () => (await rowsOf(world.dataSource, later)).length > 0);
+
+    expect(await rowsOf(world.dataSource, later)).toEqual([
+      { actor: 'wechat', ip: null, user_agent: null, correlated: true },
+    ]);
+  });
+});
