@@ -1,6 +1,6 @@
 import { ApiAnswers } from './api/api-answers.js';
 import { apiRoutes } from './api/api-routes.js';
-import type { AppOptions, OfficialAccountOptions } from './apps/app-options.js';
+import type { MiniProgramOptions, OfficialAccountOptions } from './apps/app-options.js';
 import type { MiniProgram, OfficialAccount } from './apps/apps.js';
 import { OpenPlatformAccount } from './apps/open-platform-account.js';
 import { AppDesk } from './apps/register-app.js';
@@ -105,7 +105,7 @@ export class WechatEmulator {
   }
 
   /** A mini program that is bound to no Open Platform account. */
-  miniProgram(options: AppOptions = {}): MiniProgram {
+  miniProgram(options: MiniProgramOptions = {}): MiniProgram {
     return new AppDesk(this.#stage.platform).miniProgram(options);
   }
 
@@ -174,7 +174,7 @@ export class WechatEmulator {
         reset: () => this.reset(),
       }),
       ...pageRoutes(platform),
-      ...apiRoutes(platform.world, this.#answers),
+      ...apiRoutes(platform, this.#answers),
     ];
     return { platform, population, routes };
   }

@@ -2,7 +2,12 @@ export { WechatEmulator, type EmulatorEndpoints, type EmulatorOptions } from './
 export { OpenPlatformAccount } from './apps/open-platform-account.js';
 export { MiniProgram, MobileApp, OfficialAccount, WebsiteApp } from './apps/apps.js';
 export { PlatformApp } from './apps/platform-app.js';
-export type { AppOptions, OfficialAccountOptions, WebsiteAppOptions } from './apps/app-options.js';
+export type {
+  AppOptions,
+  MiniProgramOptions,
+  OfficialAccountOptions,
+  WebsiteAppOptions,
+} from './apps/app-options.js';
 export type { MessageMode, ServerSettings } from './world/app-state.js';
 export type { PersonOptions } from './population.js';
 export { Person } from './person.js';

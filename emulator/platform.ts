@@ -1,6 +1,6 @@
 import { AuthorizationChanges } from './authorization-changes.js';
 import { Conversations } from './conversations.js';
-import { isLoopback } from './http/loopback.js';
+import { isLoopback } from './http/host-names.js';
 import { Pushes } from './push/pushes.js';
 import { World, type WorldLaws } from './world/world.js';
 

@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto';
 import type { Route } from '../http/router.js';
+import type { PersonId } from '../world/identities.js';
 import type { World } from '../world/world.js';
 import type { ApiAnswers } from './api-answers.js';
 import { ApiError } from './api-error.js';
@@ -13,6 +15,15 @@ export function miniProgramRoutes(world: World, answers: ApiAnswers): readonly R
   return [
     apiRoute(answers, 'sns', '/sns/jscode2session', (call) => codeToSession(world, call)),
     apiRoute(answers, 'cgi-bin', '/wxa/business/getuserphonenumber', (call) => phoneNumber(world, call)),
+    apiRoute(answers, 'cgi-bin', '/wxa/checksession', (call) => {
+      checkSession(world, call);
+      return { errcode: 0, errmsg: 'ok' };
+    }),
+    apiRoute(answers, 'cgi-bin', '/wxa/resetusersessionkey', (call) => {
+      const { person, appid } = checkSession(world, call);
+      const key = world.sessionKeys.renew(person, appid);
+      return { errcode: 0, errmsg: 'ok', openid: call.param('openid'), session_key: key };
+    }),
   ];
 }
 
@@ -45,4 +56,16 @@ function phoneNumber(world: World, call: ApiCall): object {
     errmsg: 'ok',
     phone_info: { phoneNumber: number, purePhoneNumber: number, countryCode: '86', watermark },
   };
+}
+
+/** Whether the caller holds the current key: it signs nothing with the key's text (protocol part 2, C.2). */
+function checkSession(world: World, call: ApiCall): { readonly person: PersonId; readonly appid: string } {
+  const { appid } = baseAuthorized(world, call);
+  if (call.incoming.method !== 'GET') throw new ApiError(43001);
+  const person = world.identities.findPerson(appid, call.param('openid'));
+  if (person === undefined) throw new ApiError(40003);
+  if (call.param('sig_method') !== 'hmac_sha256') throw new ApiError(87008);
+  const expected = createHmac('sha256', world.sessionKeys.current(person, appid)).update('').digest('hex');
+  if (call.param('signature').toLowerCase() !== expected) throw new ApiError(87009);
+  return { person, appid };
 }

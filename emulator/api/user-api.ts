@@ -31,6 +31,7 @@ function userInfo(world: World, app: OfficialAccountState, openid: string): obje
   if (!following) {
     return { subscribe: 0, openid, ...(world.rules.unionidForNonFollowers ? shown : {}), tagid_list: [] };
   }
+  const records = world.operatorRecords(app.appid);
   return {
     subscribe: 1,
     openid,
@@ -43,9 +44,9 @@ function userInfo(world: World, app: OfficialAccountState, openid: string): obje
     headimgurl: '',
     subscribe_time: following.since,
     ...shown,
-    remark: '',
+    remark: records.remarks.get(person) ?? '',
     groupid: 0,
-    tagid_list: [],
+    tagid_list: records.tagsOf(person),
     subscribe_scene: following.subscribeScene,
     qr_scene: following.qrScene,
     qr_scene_str: following.qrSceneStr,

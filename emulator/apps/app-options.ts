@@ -23,6 +23,12 @@ export interface AppOptions {
   readonly bound?: boolean;
 }
 
+/** A mini program's registration. */
+export interface MiniProgramOptions extends AppOptions {
+  /** Pages of the released version, the home page first. @default any path is a page */
+  readonly pages?: readonly string[];
+}
+
 /** A website app's registration. */
 export interface WebsiteAppOptions extends AppOptions {
   /** 授权回调域: a bare host without scheme, port or path. */

@@ -1,5 +1,10 @@
 import type { Platform } from '../platform.js';
-import type { AppOptions, OfficialAccountOptions, WebsiteAppOptions } from './app-options.js';
+import type {
+  AppOptions,
+  MiniProgramOptions,
+  OfficialAccountOptions,
+  WebsiteAppOptions,
+} from './app-options.js';
 import type { MiniProgram, MobileApp, OfficialAccount, WebsiteApp } from './apps.js';
 import type { PlatformApp } from './platform-app.js';
 import { AppDesk } from './register-app.js';
@@ -27,7 +32,7 @@ export class OpenPlatformAccount {
     return this.#desk.mobileApp(options);
   }
 
-  miniProgram(options: AppOptions = {}): MiniProgram {
+  miniProgram(options: MiniProgramOptions = {}): MiniProgram {
     return this.#desk.miniProgram(options);
   }
 

@@ -1,6 +1,11 @@
 import type { Platform } from '../platform.js';
 import type { ServerSettings } from '../world/app-state.js';
-import type { AppOptions, OfficialAccountOptions, WebsiteAppOptions } from './app-options.js';
+import type {
+  AppOptions,
+  MiniProgramOptions,
+  OfficialAccountOptions,
+  WebsiteAppOptions,
+} from './app-options.js';
 import { MiniProgram, MobileApp, OfficialAccount, WebsiteApp } from './apps.js';
 
 /** What any kind of app begins with. */
@@ -33,8 +38,9 @@ export class AppDesk {
     return new MobileApp(this.platform, this.platform.world.apps.add(app));
   }
 
-  miniProgram(options: AppOptions = {}): MiniProgram {
-    const app = { ...this.#register(options, '小程序', 'json'), kind: 'mini' as const };
+  miniProgram(options: MiniProgramOptions = {}): MiniProgram {
+    const pages = options.pages === undefined ? {} : { pages: options.pages };
+    const app = { ...this.#register(options, '小程序', 'json'), kind: 'mini' as const, ...pages };
     return new MiniProgram(this.platform, this.platform.world.apps.add(app));
   }
 

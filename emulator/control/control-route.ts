@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Answer, Incoming } from '../http/exchange.js';
+import { header, type Answer, type Incoming } from '../http/exchange.js';
+import { isLoopback, isWechatHost } from '../http/host-names.js';
 import type { Route } from '../http/router.js';
 import { ControlError } from './control-error.js';
 
@@ -29,6 +30,7 @@ export function controlRoute<Schema extends z.ZodType<object>>(
     quiet: true,
     respond: async (incoming) => {
       try {
+        refuseForeign(incoming);
         const input = readInput(schema, incoming);
         return answer((await act({ input, params: incoming.params, query: incoming.query })) ?? { ok: true });
       } catch (error) {
@@ -36,6 +38,21 @@ export function controlRoute<Schema extends z.ZodType<object>>(
       }
     },
   };
+}
+
+/**
+ * Only programs and the emulator's own pages may drive it: a page of another origin, or one whose name was pointed at this
+ * machine, could otherwise read every secret. Names with a dot belong to somebody else, unless they are WeChat's.
+ */
+function refuseForeign(incoming: Incoming): void {
+  const host = header(incoming, 'host');
+  const name = host.replace(/:\d+$/, '');
+  const isAddress = /^\[.*\]$|^\d+(?:\.\d+){3}$/.test(name);
+  if (name.includes('.') && !isAddress && !isLoopback(name) && !isWechatHost(name))
+    throw new ControlError(`the host ${name} is not the emulator's`, 403);
+  const origin = header(incoming, 'origin');
+  if (origin !== '' && origin.replace(/^https?:\/\//, '') !== host)
+    throw new ControlError(`pages of ${origin} may not drive the emulator`, 403);
 }
 
 function readInput<Schema extends z.ZodType<object>>(

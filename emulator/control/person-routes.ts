@@ -40,6 +40,9 @@ export function personRoutes(hand: StageHand): readonly Route[] {
       errCode: 0,
       code: getPerson(hand, params['id']).sendAuth(getAppOf(hand, input.appid, MobileApp)),
     })),
+    controlRoute('POST', `${person}/encrypted-profile`, schemas.app, ({ input, params }) =>
+      getPerson(hand, params['id']).encryptedProfile(getAppOf(hand, input.appid, MiniProgram)),
+    ),
     controlRoute('POST', `${person}/phone-number`, schemas.app, ({ input, params }) => ({
       code: getPerson(hand, params['id']).phoneNumberCode(getAppOf(hand, input.appid, MiniProgram)),
     })),

@@ -18,6 +18,7 @@ export const schemas = {
     account: z.string().optional(),
     callbackDomain: z.string().optional(),
     oauthDomain: z.string().optional(),
+    pages: z.array(z.string()).optional(),
     verified: z.boolean().optional(),
     sandbox: z.boolean().optional(),
     appid: appid.optional(),

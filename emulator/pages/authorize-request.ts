@@ -1,4 +1,4 @@
-import { isLoopback } from '../http/loopback.js';
+import { isLoopback } from '../http/host-names.js';
 import type { EmulatorRules } from '../rules.js';
 import type { OfficialAccountState } from '../world/app-state.js';
 import type { World } from '../world/world.js';

@@ -1,4 +1,4 @@
-import { isLoopback } from '../http/loopback.js';
+import { isLoopback } from '../http/host-names.js';
 
 /** A cookie as a browser keeps it. */
 export interface Cookie {

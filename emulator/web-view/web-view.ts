@@ -1,4 +1,4 @@
-import { isLoopback } from '../http/loopback.js';
+import { isLoopback } from '../http/host-names.js';
 import { chatHeader, fullServiceHeader, personHeader } from '../pages/phone-identity.js';
 import type { PersonId } from '../world/identities.js';
 import { CookieJar } from './cookie-jar.js';

@@ -39,6 +39,8 @@ export interface MobileAppState extends AppFields {
 /** 小程序. */
 export interface MiniProgramState extends AppFields {
   readonly kind: 'mini';
+  /** Pages of the released version, the home page first; absent means that any path is one. */
+  pages?: readonly string[];
 }
 
 /** 服务号: OAuth inside WeChat, followers, messages, parametric QR codes. */

@@ -9,6 +9,7 @@ import { Consents } from './consents.js';
 import { Followers } from './followers.js';
 import { Grants } from './grants.js';
 import { Identities, type PersonId } from './identities.js';
+import { OperatorRecords } from './operator-records.js';
 import { People } from './people.js';
 import { QrLogins } from './qr-logins.js';
 import { Quotas } from './quotas.js';
@@ -45,6 +46,12 @@ export class World {
   readonly scenes: Scenes;
   readonly chats: Chats;
   readonly sessionKeys: SessionKeys;
+  /** Where links into mini programs lead, by the token in the link. */
+  readonly miniLinks = new Map<
+    string,
+    { readonly appid: string; readonly path: string; readonly query: string }
+  >();
+  readonly #records = new Map<string, OperatorRecords>();
 
   constructor({ clock, randomness, rules, seed }: WorldLaws) {
     this.clock = clock;
@@ -66,6 +73,13 @@ export class World {
   openid(person: PersonId, app: AppState, snapshot = false): string {
     const { identities } = this;
     return snapshot ? identities.virtualOpenid(person, app.appid) : identities.openid(person, app.appid);
+  }
+
+  /** What the operator of an account keeps on the platform. */
+  operatorRecords(appid: string): OperatorRecords {
+    const records = this.#records.get(appid) ?? new OperatorRecords(this.clock, this.randomness);
+    this.#records.set(appid, records);
+    return records;
   }
 
   /** Nobody has a unionid in an app that is bound to no Open Platform account. */

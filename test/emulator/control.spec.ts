@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { qrconnectUrl, textLike, useStage, type Stage } from './support/stage.js';
 
 interface Answer {
@@ -185,4 +187,65 @@ describe('the control API', () => {
     ).toBe(404);
     expect(wechat.calls()).toEqual([]);
   });
+
+  it.each([
+    [{ origin: 'https://evil.example' }],
+    [{ origin: 'null' }],
+    [{ host: 'evil.example' }],
+    [{ host: 'evil.example:3001', origin: 'http://evil.example:3001' }],
+  ])('is closed to pages of others: %j', async (headers) => {
+    const { port } = new URL(stage().wechat.endpoints.api);
+    const lines = Object.entries({ host: `127.0.0.1:${port}`, ...headers }).map(
+      ([name, value]) => `${name}: ${value}`,
+    );
+
+    const answer = await rawRequest(
+      Number(port),
+      ['GET /_emulator/ HTTP/1.0', ...lines, '', ''].join('\r\n'),
+    );
+
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    expect(answer).not.toContain(stage().oa.secret);
+  });
+
+  it.each(['localhost', 'phone.localhost', '[::1]', 'emulator', 'api.weixin.qq.com'])(
+    'answers under the name %s, also to its own page',
+    async (name) => {
+      const { port } = new URL(stage().wechat.endpoints.api);
+      const head = [
+        'GET /_emulator/ HTTP/1.0',
+        `host: ${name}:${port}`,
+        `origin: http://${name}:${port}`,
+        '',
+        '',
+      ];
+
+      expect(await rawRequest(Number(port), head.join('\r\n'))).toMatch(/^HTTP\/1\.1 200 /);
+    },
+  );
+
+  it('encrypts a profile as a mini program does', async () => {
+    const { account, lan } = stage();
+    const mini = account.miniProgram();
+    const login = await control(stage(), 'POST', `/people/${lan.id}/wx-login`, { appid: mini.appid });
+
+    const profile = await control(stage(), 'POST', `/people/${lan.id}/encrypted-profile`, {
+      appid: mini.appid,
+    });
+
+    expect(login.status).toBe(200);
+    expect(profile.body).toEqual({
+      rawData: textLike(/小兰/),
+      signature: textLike(/^[0-9a-f]{40}$/),
+      encryptedData: textLike(/^[A-Za-z0-9+/=]+$/),
+      iv: textLike(/==$/),
+    });
+  });
 });
+
+/** What a server answers to these very bytes. */
+async function rawRequest(port: number, request: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(request);
+  return text(socket);
+}
