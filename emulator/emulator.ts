@@ -8,6 +8,7 @@ import { CallLog, type Call } from './calls.js';
 import { EmulatorClock } from './clock.js';
 import { controlRoutes } from './control/control-routes.js';
 import { FaultBook, type Fault } from './faults.js';
+import { serverCertificate, type TlsOptions } from './http/certificates.js';
 import type { Route } from './http/router.js';
 import { EmulatorServer } from './http/server.js';
 import { pageRoutes } from './pages/page-routes.js';
@@ -28,6 +29,8 @@ export interface EmulatorOptions {
   /** Openids, unionids, appids and secrets follow from it; give one to have the same after a restart. @default random */
   readonly seed?: string;
   readonly rules?: Partial<EmulatorRules>;
+  /** Answers https on the same port too, under WeChat's own host names as well. Needs the package `@peculiar/x509`. */
+  readonly tls?: TlsOptions;
   readonly randomness?: Randomness;
 }
 
@@ -59,6 +62,7 @@ export class WechatEmulator {
   readonly #stopping = new AbortController();
   #stage: Stage;
   #port = 0;
+  #certificateAuthority: string | null = null;
 
   private constructor(options: EmulatorOptions) {
     this.#options = options;
@@ -77,8 +81,10 @@ export class WechatEmulator {
   /** Starts a platform with nobody on it. */
   static async start(options: EmulatorOptions = {}): Promise<WechatEmulator> {
     const emulator = new WechatEmulator(options);
-    const { host = '127.0.0.1', port = 0 } = options;
-    emulator.#port = await emulator.#server.start(port, host);
+    const { host = '127.0.0.1', port = 0, tls } = options;
+    const certificate = tls === undefined ? undefined : await serverCertificate(tls);
+    emulator.#certificateAuthority = certificate?.ca ?? null;
+    emulator.#port = await emulator.#server.start(port, host, certificate);
     emulator.#stage.platform.settle(host, emulator.#port);
     return emulator;
   }
@@ -92,6 +98,11 @@ export class WechatEmulator {
   get endpoints(): EmulatorEndpoints {
     const { origin } = this.#stage.platform;
     return { api: origin, open: origin, mp: origin };
+  }
+
+  /** What clients must trust to reach the emulator by https (PEM); null when it speaks http only. */
+  get certificateAuthority(): string | null {
+    return this.#certificateAuthority;
   }
 
   openPlatformAccount(): OpenPlatformAccount {
@@ -120,7 +131,7 @@ export class WechatEmulator {
 
   /** Opens WeChat's QR page on a PC, without a browser. */
   async showQrCode(authorizeUrl: string): Promise<QrScreen> {
-    return QrScreen.open(authorizeUrl);
+    return QrScreen.open(this.#stage.platform.addressOf(new URL(authorizeUrl)));
   }
 
   /** Spoils the next request to a path. */

@@ -1,4 +1,5 @@
 export { WechatEmulator, type EmulatorEndpoints, type EmulatorOptions } from './emulator.js';
+export type { TlsOptions } from './http/certificates.js';
 export { OpenPlatformAccount } from './apps/open-platform-account.js';
 export { MiniProgram, MobileApp, OfficialAccount, WebsiteApp } from './apps/apps.js';
 export { PlatformApp } from './apps/platform-app.js';

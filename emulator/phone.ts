@@ -31,11 +31,7 @@ export class Phone {
     private readonly platform: Platform,
     private readonly person: PersonId,
   ) {
-    this.webView = new WebView(
-      person,
-      (url) => platform.isOwn(url),
-      () => platform.world.clock.now(),
-    );
+    this.webView = new WebView(person, platform, () => platform.world.clock.now());
   }
 
   /** True while something waits for 允许 or 拒绝. */

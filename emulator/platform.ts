@@ -1,6 +1,6 @@
 import { AuthorizationChanges } from './authorization-changes.js';
 import { Conversations } from './conversations.js';
-import { isLoopback } from './http/host-names.js';
+import { isLoopback, isWechatHost } from './http/host-names.js';
 import { Pushes } from './push/pushes.js';
 import { World, type WorldLaws } from './world/world.js';
 
@@ -30,10 +30,16 @@ export class Platform {
     return [this.#origin, `http://localhost:${port}`, `http://127.0.0.1:${port}`];
   }
 
-  /** True for an address of the emulator itself, whatever name this machine is called by. */
+  /** True for an address of the emulator itself, whatever name this machine is called by, and for WeChat's own hosts. */
   isOwn(url: URL): boolean {
     const here = new URL(this.#origin);
-    return url.origin === here.origin || (isLoopback(url.hostname) && url.port === here.port);
+    const isHere = url.origin === here.origin || (isLoopback(url.hostname) && url.port === here.port);
+    return isHere || isWechatHost(url.hostname);
+  }
+
+  /** Where an address is to be fetched from: WeChat's hosts are here, whatever name resolution says on this machine. */
+  addressOf(url: URL): URL {
+    return isWechatHost(url.hostname) ? new URL(url.pathname + url.search + url.hash, this.#origin) : url;
   }
 
   /** Says where the platform answers, once its server listens. */

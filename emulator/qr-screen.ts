@@ -26,8 +26,8 @@ export class QrScreen {
   ) {}
 
   /** Loads the page; an error page throws its text. */
-  static async open(url: string): Promise<QrScreen> {
-    const { body } = await fetchOnce(new URL(url), {
+  static async open(url: URL): Promise<QrScreen> {
+    const { body } = await fetchOnce(url, {
       method: 'GET',
       headers: { 'user-agent': 'Mozilla/5.0' },
     });
@@ -38,7 +38,7 @@ export class QrScreen {
     const parsed: unknown = JSON.parse(settings);
     if (!isSettings(parsed)) throw new Error('the QR page has no settings');
     const redirect = { ...parsed.callback, refusal: parsed.refusal };
-    return new QrScreen(new URL(url).origin, redirect, parsed.uuid, content);
+    return new QrScreen(url.origin, redirect, parsed.uuid, content);
   }
 
   /** Polls once, as the page does; it hangs until the phone does something new. */

@@ -1,4 +1,5 @@
 import { rulesSchema, strictRules, WechatEmulator, type EmulatorRules } from '../../emulator/index.js';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Arguments } from '../arguments.js';
 import type { Command } from '../command.js';
@@ -13,6 +14,13 @@ API under /_emulator/. It stops on SIGINT and SIGTERM.`,
   options: {
     port: { value: 'N', summary: 'port to listen on, 0 for a free one (default 3001)' },
     host: { value: 'HOST', summary: 'address to listen on (default 127.0.0.1)' },
+    tls: {
+      summary: `speaks https too, with certificates for WeChat's own hosts (needs the package @peculiar/x509)`,
+    },
+    'tls-directory': {
+      value: 'DIR',
+      summary: 'where the certificate authority is kept; clients trust its ca.pem (default .wechat-emulator)',
+    },
     strict: {
       summary: 'enforces what any WeChat client or document asks for, as tests of an application want it',
     },
@@ -29,10 +37,15 @@ API under /_emulator/. It stops on SIGINT and SIGTERM.`,
     const emulator = await WechatEmulator.start({
       port: portOf(given),
       host: given.value('host') ?? '127.0.0.1',
+      ...(given.has('tls') ? { tls: { directory: directoryOf(given) } } : {}),
       rules: { ...(given.has('strict') ? strictRules : {}), ...rulesOf(given) },
     });
     const { endpoints } = emulator;
-    await print({ json: { url: endpoints.open, endpoints }, text: `emulator ${endpoints.open}` });
+    const ca = given.has('tls') ? join(directoryOf(given), 'ca.pem') : null;
+    await print({
+      json: { url: endpoints.open, endpoints, certificateAuthority: ca },
+      text: `emulator ${endpoints.open}${ca === null ? '' : `, by https too: trust ${ca}`}`,
+    });
     await stopped;
     await emulator.stop();
     return null;
@@ -43,6 +56,10 @@ function portOf(given: Arguments): number {
   const port = given.value('port') ?? '3001';
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UsageError('--port: expected 0 to 65535');
   return Number(port);
+}
+
+function directoryOf(given: Arguments): string {
+  return resolve(given.value('tls-directory') ?? '.wechat-emulator');
 }
 
 /** A value is text unless it reads as a number or a switch. */

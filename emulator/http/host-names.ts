@@ -6,7 +6,7 @@ export function isLoopback(hostname: string): boolean {
 }
 
 /** WeChat's own hosts, which lead to the emulator where name resolution says so. */
-const wechatHosts = [
+export const wechatHosts: readonly string[] = [
   'api.weixin.qq.com',
   'api2.weixin.qq.com',
   'sh.api.weixin.qq.com',

@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { createServer as createSocketServer, type Server as SocketServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallLog } from '../calls.js';
 import type { EmulatorClock } from '../clock.js';
@@ -6,6 +8,7 @@ import type { Fault, FaultBook } from '../faults.js';
 import type { Answer, Incoming } from './exchange.js';
 import { findRoute, type Route, type RouteMatch } from './router.js';
 import { patched, replacement, replacesAnswer } from './spoil.js';
+import type { ServerCertificate } from './certificates.js';
 import { transmit } from './transmit.js';
 
 /** What the server needs besides its routes. */
@@ -18,34 +21,56 @@ export interface ServerParts {
   readonly asError: (path: string, errcode: number, errmsg?: string) => Answer;
 }
 
+/** The type of the first record of a TLS connection (RFC 8446 §5.1); no HTTP method begins with it. */
+const tlsHandshake = 22;
 const largestBody = 4 * 1024 * 1024;
 const nowhere: Answer = { status: 404, headers: { 'content-type': 'text/plain' }, body: 'Not Found' };
 
 /** Node's own server with a route table: no framework, because it must be able to answer badly on purpose. */
 export class EmulatorServer {
-  readonly #server: Server;
+  readonly #http: Server;
+  readonly #sockets = new Set<Socket>();
+  #listening: SocketServer | undefined;
   readonly #stopping = new AbortController();
 
   constructor(private readonly parts: ServerParts) {
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#http = createServer((request, response) => void this.#serve(request, response));
   }
 
-  /** Listens and returns the port. */
-  async start(port: number, host: string): Promise<number> {
+  /** Listens and returns the port. With a certificate the same port speaks TLS too: the first byte of a connection tells. */
+  async start(port: number, host: string, certificate?: ServerCertificate): Promise<number> {
+    const server = certificate === undefined ? this.#http : this.#bothServers(certificate);
+    this.#listening = server;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject).listen(port, host, resolve);
+      server.once('error', reject).listen(port, host, resolve);
     });
-    const address = this.#server.address();
+    const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('the emulator has no port');
     return address.port;
+  }
+
+  #bothServers({ key, cert }: ServerCertificate): SocketServer {
+    const tls = createTlsServer({ key, cert }, (request, response) => void this.#serve(request, response));
+    return createSocketServer((socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket)).on('error', () => undefined);
+      socket.once('data', (bytes: Buffer) => {
+        socket.pause();
+        socket.unshift(bytes);
+        (bytes[0] === tlsHandshake ? tls : this.#http).emit('connection', socket);
+        process.nextTick(() => socket.resume());
+      });
+    });
   }
 
   /** Cuts every connection and stops listening. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
+      if (this.#listening === undefined) return resolve();
+      this.#listening.close(() => resolve());
+      this.#http.closeAllConnections();
+      for (const socket of this.#sockets) socket.destroy();
     });
   }
 

@@ -51,7 +51,7 @@ interface Target {
 }
 
 async function fetchAs(
-  { population, visits }: WebProxyParts,
+  { platform, population, visits }: WebProxyParts,
   { web, url, mapping }: Target,
   incoming: Incoming,
 ): Promise<IncomingMessage> {
@@ -66,7 +66,7 @@ async function fetchAs(
       visits.of(web.person)?.options ?? {},
     );
   const sent = { ...forwarded, ...(navigates ? { 'sec-fetch-dest': 'document' } : {}), ...own };
-  return open(url, {
+  return open(platform.addressOf(url), {
     method,
     headers: sent,
     body: body.length > 0 ? mapBody(body, forwarded, mapping) : undefined,

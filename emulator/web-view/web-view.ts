@@ -43,6 +43,12 @@ export interface PhoneRequest {
   readonly safeNavigation: boolean;
 }
 
+/** Which addresses are the platform's own, and where an address is really fetched from. */
+export interface Internet {
+  isOwn(url: URL): boolean;
+  addressOf(url: URL): URL;
+}
+
 interface Step {
   readonly url: URL;
   readonly method: string;
@@ -58,7 +64,7 @@ export class WebView {
 
   constructor(
     private readonly person: PersonId,
-    private readonly isOwn: (url: URL) => boolean,
+    private readonly internet: Internet,
     now: () => number,
   ) {
     this.cookies = new CookieJar(now);
@@ -87,7 +93,7 @@ export class WebView {
     let step = first;
     let duplicate: Fetched | undefined;
     for (;;) {
-      const [fetched, second] = await this.#fetch(step, options, isCallback(step, redirects, this.isOwn));
+      const [fetched, second] = await this.#fetch(step, options, isCallback(step, redirects, this.internet));
       duplicate ??= second;
       const location = fetched.headers['location'];
       if (fetched.status < 300 || fetched.status >= 400 || location === undefined) {
@@ -114,7 +120,7 @@ export class WebView {
   }
 
   async #send({ url, method, body }: Step, headers: Record<string, string>): Promise<Fetched> {
-    const fetched = await fetchOnce(url, { method, headers, body });
+    const fetched = await fetchOnce(this.internet.addressOf(url), { method, headers, body });
     this.cookies.store(fetched.setCookies, url);
     return fetched;
   }
@@ -128,7 +134,7 @@ export class WebView {
       'user-agent': userAgents[options.client ?? 'android'],
       'sec-fetch-site': relation(initiator, url),
       ...(cookie === '' ? {} : { cookie }),
-      ...(this.isOwn(url) ? this.#identity(options) : {}),
+      ...(this.internet.isOwn(url) ? this.#identity(options) : {}),
     };
   }
 
@@ -156,8 +162,8 @@ export class WebView {
 }
 
 /** WeChat's redirect to the app is what gets duplicated: the first step from its own host to another. */
-function isCallback(step: Step, redirects: readonly string[], isOwn: (url: URL) => boolean): boolean {
-  return redirects.at(-1) === step.url.href && !isOwn(step.url) && step.url.searchParams.has('code');
+function isCallback(step: Step, redirects: readonly string[], internet: Internet): boolean {
+  return redirects.at(-1) === step.url.href && !internet.isOwn(step.url) && step.url.searchParams.has('code');
 }
 
 function redirected(step: Step, status: number, url: URL): Step {
