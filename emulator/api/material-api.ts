@@ -24,7 +24,9 @@ export function materialRoutes(world: World, answers: ApiAnswers): readonly Rout
     }),
     apiRoute(answers, 'cgi-bin', '/cgi-bin/material/get_materialcount', (call) => {
       const all = [...recordsOf(call).materials.values()];
-      const counts = kinds.map((kind) => [`${kind}_count`, all.filter(({ type }) => type === kind).length]);
+      const counts = kinds.map(
+        (kind) => [`${kind}_count`, all.filter(({ type }) => type === kind).length] as const,
+      );
       return { ...Object.fromEntries(counts), news_count: 0 };
     }),
     apiRoute(answers, 'cgi-bin', '/cgi-bin/material/batchget_material', (call) =>

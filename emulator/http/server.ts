@@ -67,8 +67,8 @@ export class EmulatorServer {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await new Promise<void>((resolve) => {
-      if (this.#listening === undefined) return resolve();
-      this.#listening.close(() => resolve());
+      if (this.#listening === undefined) resolve();
+      this.#listening?.close(() => resolve());
       this.#http.closeAllConnections();
       for (const socket of this.#sockets) socket.destroy();
     });
