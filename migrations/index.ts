@@ -4,6 +4,7 @@ import { CreateIamSchema1764000000000 } from './1764000000000-create-iam-schema.
 import { AddAdministration1764000003000 } from './1764000003000-add-administration.js';
 import { AddAuditDelivery1764000004000 } from './1764000004000-add-audit-delivery.js';
 import { RepairEarlySchemas1764000005000 } from './1764000005000-repair-early-schemas.js';
+import { CarryUnions1764000006000 } from './1764000006000-carry-unions.js';
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
 
 /** Every migration of the `iam` schema, in order, for the host's `migrations` option. */
@@ -14,5 +15,6 @@ export const iamMigrations = [
   AddAdministration1764000003000,
   AddAuditDelivery1764000004000,
   RepairEarlySchemas1764000005000,
+  CarryUnions1764000006000,
   AskBeforeLinking1764000009000,
 ];

@@ -9,6 +9,7 @@ import { RoleEntity } from './roles/role.entity.js';
 import { UserRoleEntity } from './roles/user-role.entity.js';
 import { SessionEntity } from './sessions/session.entity.js';
 import { SigningKeyEntity } from './sessions/signing-key.entity.js';
+import { IdentityUnionEntity } from './users/identity-union.entity.js';
 import { IdentityEntity } from './users/identity.entity.js';
 import { UnionEntity } from './users/union.entity.js';
 import { UserEntity } from './users/user.entity.js';
@@ -19,6 +20,7 @@ export const iamEntities = [
   UserEntity,
   UnionEntity,
   IdentityEntity,
+  IdentityUnionEntity,
   LoginEntity,
   SessionEntity,
   SigningKeyEntity,

@@ -18,7 +18,8 @@ export type SubjectHolder = z.infer<typeof holder>;
 
 const sql = `
   SELECT i.id AS identity_id, i.user_id AS identity_user_id,
-         COALESCE(i.union_scope = $3 AND i.unionid = $4, false) AS identity_has_union,
+         EXISTS (SELECT 1 FROM iam.identity_unions c
+                 WHERE c.identity_id = i.id AND c.union_scope = $3 AND c.unionid = $4) AS identity_has_union,
          COALESCE(i.profile_read_at > now() - make_interval(secs => $5::int), false) AS profile_is_fresh,
          n.user_id AS union_user_id, u.status
   FROM (VALUES (1)) AS one

@@ -14,6 +14,7 @@ import { UserEntity } from './user.entity.js';
 /** A row of `iam.identities`: one proven WeChat subject. `(appid, openid)` belongs to one user, by constraint. */
 @Entity({ schema: 'iam', name: 'identities' })
 @Unique('identities_appid_openid_key', ['appid', 'openid'])
+@Unique('identities_id_user_id_key', ['id', 'userId'])
 @Index('identities_openid_idx', ['openid'])
 @Index('identities_unionid_idx', ['unionid'])
 @Index('identities_provider_idx', ['provider', 'userId'])
@@ -47,6 +48,7 @@ export class IdentityEntity {
   @Column({ type: 'text', name: 'union_scope' })
   unionScope!: string;
 
+  /** The one that WeChat showed last, with its scope; `iam.identity_unions` has every scope in which it was shown. */
   @Column({ type: 'text', nullable: true })
   unionid!: string | null;
 

@@ -22,7 +22,7 @@ export type OwnIdentity = Readonly<z.infer<typeof identity>>;
 /** An identity that a user has given up. */
 export interface UnlinkedIdentity extends IdentityKey {
   readonly provider: string;
-  /** Another identity of the same `unionid` stays: who signs in with this one again is led to the same user again. */
+  /** The user keeps its `unionid` by another identity: who signs in with this one again is led to the same user again. */
   readonly rejoins: boolean;
 }
 
@@ -37,19 +37,20 @@ const listSql = `
 
 /** $1 identity, $2 user, whose row is locked. */
 const unlinkableSql = `
-  SELECT i.provider, i.appid, i.openid,
-         EXISTS (SELECT 1 FROM iam.identities o WHERE o.user_id = $2 AND o.id <> i.id) AS has_others,
-         EXISTS (SELECT 1 FROM iam.identities o
-                 WHERE o.union_scope = i.union_scope AND o.unionid = i.unionid AND o.id <> i.id) AS rejoins
+  SELECT i.provider, i.appid, i.openid, i.unionid,
+         EXISTS (SELECT 1 FROM iam.identities o WHERE o.user_id = $2 AND o.id <> i.id) AS has_others
   FROM iam.identities i WHERE i.id = $1 AND i.user_id = $2`;
 
 const unlinkable = z.object({
   provider: z.string(),
   appid: z.string(),
   openid: z.string(),
+  unionid: z.string().nullable(),
   has_others: z.boolean(),
-  rejoins: z.boolean(),
 });
+
+/** $1 user, $2 unionid; in whatever scope, since another row of the app may have it. */
+const rejoinsSql = `SELECT EXISTS (SELECT 1 FROM iam.unions WHERE user_id = $1 AND unionid = $2) AS rejoins`;
 
 /** The identities of a user, as far as the user may see and give them up. */
 @Injectable()
@@ -87,8 +88,9 @@ export class OwnIdentities {
     if (row === null) throw new IamError('not_found', 'no identity of this user');
     if (!row.has_others && !evenLast)
       throw new IamError('last_identity', 'nobody could sign in as this user any more');
-    const { provider, appid, openid, rejoins } = row;
+    const { provider, appid, openid, unionid } = row;
     await removeIdentity(manager, { appid, openid });
-    return { provider, appid, openid, rejoins };
+    const left = await queryRow(manager, z.object({ rejoins: z.boolean() }), rejoinsSql, [userId, unionid]);
+    return { provider, appid, openid, rejoins: left?.rejoins === true };
   }
 }

@@ -11,7 +11,14 @@ import { findSubject, type SubjectHolder } from './find-subject.js';
 import { mergeUsers, type UserMergeStep } from './merge-users.js';
 import type { Subject } from './subject.js';
 import { USER_MERGE_STEPS } from './user-merge-steps.js';
-import { createUserOf, linkSubject, LostRace, type LinkedIdentity, type NewUser } from './write-subject.js';
+import {
+  createUserOf,
+  linkSubject,
+  LostRace,
+  type LinkBasis,
+  type LinkedIdentity,
+  type NewUser,
+} from './write-subject.js';
 
 /** Whom a subject is. `bind` means: proven by WeChat, but the row wants an account of the host connected first. */
 export type Resolution =
@@ -69,7 +76,7 @@ export class Users {
     by: Pick<AuditEntry, 'sessionId' | 'clientId'> = {},
   ): Promise<LinkedIdentity> {
     const { provider, appid, openid, unionid } = subject;
-    const linked = await linkSubject(manager, subject, userId).catch((cause: unknown) => {
+    const linked = await linkSubject(manager, subject, userId, 'given').catch((cause: unknown) => {
       if (!(cause instanceof LostRace)) throw cause;
       throw new IamError('identity_conflict', `${appid} identity has another owner`, { cause });
     });
@@ -103,12 +110,13 @@ export class Users {
   ): Promise<Resolution> {
     const { identity_user_id: byIdentity, union_user_id: byUnion } = holder;
     if (byIdentity === null || byUnion === null || byIdentity === byUnion) {
-      await join(manager, subject, holder, options.owner);
+      const basis = byIdentity === null ? 'union' : 'identity';
+      await join(manager, subject, holder, { userId: options.owner, basis });
       return this.recorded(manager, options, options.owner);
     }
     const survivor = await mergeUsers(manager, [byIdentity, byUnion], this.mergeSteps);
     if (survivor === null) return this.refuseMerge(manager, subject, options);
-    await join(manager, subject, holder, survivor);
+    await join(manager, subject, holder, { userId: survivor, basis: 'both' });
     return this.recorded(manager, options, survivor);
   }
 
@@ -118,7 +126,7 @@ export class Users {
     subject: Subject,
     options: ResolveOptions & { owner: string },
   ): Promise<Resolution> {
-    await linkSubject(manager, { ...subject, unionid: null }, options.owner);
+    await linkSubject(manager, { ...subject, unionid: null }, options.owner, 'identity');
     await recordAudit(manager, {
       action: 'user.merge_refused',
       userId: options.owner,
@@ -188,9 +196,9 @@ async function join(
   manager: EntityManager,
   subject: Subject,
   holder: SubjectHolder,
-  userId: string,
+  { userId, basis }: { readonly userId: string; readonly basis: LinkBasis },
 ): Promise<void> {
-  const { isNew } = await linkSubject(manager, subject, userId);
+  const { isNew } = await linkSubject(manager, subject, userId, basis);
   const { provider, appid, openid, unionid } = subject;
   if (!isNew && (unionid === null || holder.identity_has_union)) return;
   const action = isNew ? 'identity.linked' : 'identity.unionid_learned';

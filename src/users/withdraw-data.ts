@@ -52,19 +52,17 @@ export async function forgetProfile(
   );
 }
 
-/** Removes an identity, and its unionid when no other identity carries it. True: the user has no identity any more. */
+/**
+ * Removes an identity; the database removes the unionids that no other identity carries. True: the user has no identity
+ * any more.
+ */
 export async function removeIdentity(
   manager: EntityManager,
   { appid, openid }: IdentityKey,
 ): Promise<boolean> {
   const sql = `
     WITH gone AS (
-      DELETE FROM iam.identities WHERE appid = $1 AND openid = $2 RETURNING id, user_id, union_scope, unionid
-    ), orphaned AS (
-      DELETE FROM iam.unions n USING gone
-      WHERE n.union_scope = gone.union_scope AND n.unionid = gone.unionid AND NOT EXISTS (
-        SELECT 1 FROM iam.identities i
-        WHERE i.union_scope = gone.union_scope AND i.unionid = gone.unionid AND i.id <> gone.id)
+      DELETE FROM iam.identities WHERE appid = $1 AND openid = $2 RETURNING id, user_id
     )
     SELECT NOT EXISTS (
       SELECT 1 FROM iam.identities i WHERE i.user_id = gone.user_id AND i.id <> gone.id) AS was_last

@@ -64,16 +64,32 @@ export async function createUserOf(executor: SqlExecutor, subject: Subject, user
   return userId;
 }
 
+/** Why a subject is a user's: they were proven in another way, or have its identity, its unionid or both. */
+export type LinkBasis = 'given' | 'identity' | 'union' | 'both';
+
+const heldIdentity =
+  'JOIN iam.identities held ON held.user_id = u.id AND held.appid = $4 AND held.openid = $5';
+const heldUnion =
+  'JOIN iam.unions shown ON shown.user_id = u.id AND shown.union_scope = $6 AND shown.unionid = $7';
+
+const bases: Readonly<Record<LinkBasis, { readonly joins: string; readonly locked: string }>> = {
+  given: { joins: '', locked: 'u' },
+  identity: { joins: heldIdentity, locked: 'u, held' },
+  union: { joins: heldUnion, locked: 'u, shown' },
+  both: { joins: `${heldIdentity} ${heldUnion}`, locked: 'u, held, shown' },
+};
+
 /**
- * `owner` locks the user first, as a merge does, and excludes one that was merged or disabled since it was found; then the
- * same order as above.
+ * `owner` locks the user first, as a merge does, and excludes one that was merged or disabled since it was found, and one
+ * whose identity or union was taken away: else a sign-in under way would undo an unlink. Then the same order as above.
  */
-const linkSql = `
+const linkSql = (basis: LinkBasis) => `
   WITH owner AS (
-    SELECT id FROM iam.users WHERE id = $1 AND status = 'active' FOR KEY SHARE
+    SELECT u.id FROM iam.users u ${bases[basis].joins}
+    WHERE u.id = $1 AND u.status = 'active' FOR KEY SHARE OF ${bases[basis].locked}
   ), new_union AS (
     INSERT INTO iam.unions (union_scope, unionid, user_id) SELECT $6::text, $7::text, id FROM owner WHERE $7::text IS NOT NULL
-    ON CONFLICT (union_scope, unionid) DO UPDATE SET user_id = unions.user_id WHERE unions.user_id = EXCLUDED.user_id
+    ON CONFLICT (union_scope, unionid) DO UPDATE SET created_at = unions.created_at WHERE unions.user_id = EXCLUDED.user_id
     RETURNING 1
   ), new_identity AS (
     INSERT INTO iam.identities AS i (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
@@ -93,14 +109,15 @@ const linkSql = `
 
 /**
  * Makes a subject and its unionid belong to a user and refreshes the profile.
- * @throws LostRace when one belongs to another, or the user is no longer active
+ * @throws LostRace when one belongs to another, the user is no longer active, or the basis is gone
  */
 export async function linkSubject(
   executor: SqlExecutor,
   subject: Subject,
   userId: string,
+  basis: LinkBasis,
 ): Promise<LinkedIdentity> {
-  const row = await queryRow(executor, linked, linkSql, [
+  const row = await queryRow(executor, linked, linkSql(basis), [
     userId,
     ...subjectParameters(subject),
     subject.profile?.nickname ?? null,

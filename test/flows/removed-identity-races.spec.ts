@@ -43,7 +43,7 @@ describe('an identity that goes while another of the same person comes', () => {
       profile: null,
     };
     const linking = await begin();
-    await linkSubject(linking.manager, inside, id);
+    await linkSubject(linking.manager, inside, id, 'union');
 
     const identity = { appid: world.site.appid, openid: lan.openid(world.site) };
     const removing = world.dataSource.transaction(async (manager) => {
@@ -60,6 +60,22 @@ describe('an identity that goes while another of the same person comes', () => {
     ).toEqual([{ user_id: id }]);
   });
 
+  it('takes every scope of its unionid along', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const unionid = lan.unionid(world.account);
+    const { id } = await onPc(world, lan);
+    const identity = { appid: world.site.appid, openid: lan.openid(world.site) };
+    const shown = { provider: 'wechat', appKind: 'open', ...identity, unionid, profile: null } as const;
+    await linkSubject(world.dataSource, { ...shown, unionScope: 'elsewhere' }, id, 'identity');
+
+    const wasLast = await world.dataSource.transaction((manager) => removeIdentity(manager, identity));
+
+    expect(wasLast).toBe(true);
+    expect(await rowsOf(world.dataSource, 'SELECT 1 FROM iam.unions WHERE unionid = $1', [unionid])).toEqual(
+      [],
+    );
+  });
+
   it('is taken from the user who has it once a merge is done', async () => {
     const lan = world.wechat.person({ nickname: '小兰' });
     const younger = await onPc(world, lan);
@@ -70,10 +86,11 @@ describe('an identity that goes while another of the same person comes', () => {
       younger.id,
       older.id,
     ]);
-    await merging.manager.query('UPDATE iam.identities SET user_id = $2 WHERE user_id = $1', [
-      younger.id,
-      older.id,
-    ]);
+    for (const table of ['unions', 'identities'])
+      await merging.manager.query(`UPDATE iam.${table} SET user_id = $2 WHERE user_id = $1`, [
+        younger.id,
+        older.id,
+      ]);
 
     const locking = world.dataSource.transaction((manager) =>
       lockOwner(manager, { appid: world.site.appid, openid: lan.openid(world.site) }),

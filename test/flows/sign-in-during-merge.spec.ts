@@ -94,7 +94,7 @@ describe('what arrives while two users are being merged', () => {
 
       const redeeming = userOf(code);
       await somebodyWaits();
-      for (const table of ['identities', 'logins'])
+      for (const table of ['unions', 'identities', 'logins'])
         await merge.query(`UPDATE iam.${table} SET user_id = $1 WHERE user_id = $2`, [older.id, younger.id]);
       await merge.query(`UPDATE iam.users SET status = 'merged', merged_into = $1 WHERE id = $2`, [
         older.id,

@@ -163,6 +163,11 @@ describe('two users who turn out to be one person', () => {
     const eldest = await users().create({ nickname: '最老' });
     const { older, younger } = await twoUsers(person);
     await inWechat(world, person);
+    // The identity alone, as if it had shown no unionid yet.
+    await sql(
+      `DELETE FROM iam.identity_unions c USING iam.identities i WHERE i.id = c.identity_id AND i.app_kind = 'mp' AND i.user_id = $1`,
+      [older.id],
+    );
     await sql(`UPDATE iam.identities SET user_id = $1 WHERE user_id = $2 AND app_kind = 'mp'`, [
       eldest.id,
       older.id,

@@ -1,0 +1,66 @@
+import { DataSource } from 'typeorm';
+import { iamEntities, iamMigrations } from '../../src/index.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { rowsOf } from '../support/rows.js';
+
+const [lan, ming, hong] = [1, 2, 3].map((digit) => `0198c0de-0000-7000-8000-00000000000${digit}`);
+
+/** Rows as earlier versions of the module left them, and what the migrations make of them. */
+describe('the rows of an earlier version', () => {
+  let database: TestDatabase;
+  const open: DataSource[] = [];
+
+  beforeEach(async () => {
+    database = await createDatabase();
+  });
+  afterEach(async () => {
+    for (const dataSource of open.splice(0)) await dataSource.destroy();
+    await database.drop();
+  });
+
+  async function migrated(isWanted: (name: string) => boolean = () => true): Promise<DataSource> {
+    const migrations = iamMigrations.filter(({ name }) => isWanted(name));
+    const dataSource = new DataSource({
+      type: 'postgres',
+      url: database.url,
+      entities: iamEntities,
+      migrations,
+    });
+    open.push(dataSource);
+    await dataSource.initialize();
+    await dataSource.runMigrations();
+    return dataSource;
+  }
+  const before = (timestamp: string) => migrated((name) => (/\d+$/.exec(name)?.[0] ?? '') < timestamp);
+
+  it('keep the unionids that an identity carries, and lose those that none does', async () => {
+    const old = await before('1764000006000');
+    await old.query('INSERT INTO iam.users (id) VALUES ($1), ($2), ($3)', [lan, ming, hong]);
+    await old.query(
+      `INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope, unionid) VALUES
+       (gen_random_uuid(), $1, 'wechat', 'open', 'wx1', 'lan-open', 'second', 'u-lan'),
+       (gen_random_uuid(), $1, 'wechat', 'mp', 'wx2', 'lan-mp', 'wechat', 'u-other'),
+       (gen_random_uuid(), $2, 'wechat', 'open', 'wx1', 'ming-open', 'wechat', null)`,
+      [lan, ming],
+    );
+    // Of lan: shown now, shown by the same identity at another row, and unlinked. Of ming and hong: unlinked.
+    await old.query(
+      `INSERT INTO iam.unions (union_scope, unionid, user_id) VALUES
+       ('second', 'u-lan', $1), ('first', 'u-lan', $1), ('wechat', 'u-other', $1), ('wechat', 'u-gone', $1),
+       ('wechat', 'u-ming', $2), ('wechat', 'u-hong', $3)`,
+      [lan, ming, hong],
+    );
+
+    const now = await migrated();
+
+    expect(
+      await rowsOf(now, 'SELECT union_scope, unionid, user_id FROM iam.unions ORDER BY union_scope, unionid'),
+    ).toEqual([
+      { union_scope: 'first', unionid: 'u-lan', user_id: lan },
+      { union_scope: 'second', unionid: 'u-lan', user_id: lan },
+      { union_scope: 'wechat', unionid: 'u-other', user_id: lan },
+    ]);
+    await now.query(`DELETE FROM iam.identities WHERE openid = 'lan-open'`);
+    expect(await rowsOf(now, 'SELECT unionid FROM iam.unions')).toEqual([{ unionid: 'u-other' }]);
+  });
+});
