@@ -175,6 +175,12 @@ export interface IamOptions {
   readonly siteName?: string;
   /** A host class that takes part in sign-up, sign-in, merging and erasure; a provider of the host, or made by the module. */
   readonly hooks?: Type<IamHooks>;
+  /**
+   * `false` leaves work that no request waits for (due events, audit sink, clean-up) to other processes: for scripts and
+   * workers without your `@OnWechatEvent` methods. At least one process must do it.
+   * @default true
+   */
+  readonly background?: boolean;
 }
 
 /** What must be known before providers exist, so it stands beside an async factory. */

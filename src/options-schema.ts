@@ -108,6 +108,7 @@ export const optionsSchema = z.strictObject({
     .max(60, { error: 'at most 60 characters' })
     .optional(),
   hooks: hostClass<IamHooks>(),
+  background: z.boolean({ error: 'true or false' }).default(true),
   admin: z
     .strictObject({
       token: z

@@ -36,6 +36,7 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
     rateLimits: checked.rateLimits,
     siteName: checked.siteName ?? new URL(checked.publicUrl).host,
     hooks: checked.hooks,
+    background: checked.background,
     admin: {
       token: checked.admin.token,
       guard: checked.admin.guard,

@@ -65,8 +65,8 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
   ) {}
 
   async onModuleInit(): Promise<void> {
-    const { sink } = this.options.audit;
-    if (sink !== undefined) this.sink = await findOrCreate(this.moduleRef, sink);
+    const { background, audit } = this.options;
+    if (background && audit.sink !== undefined) this.sink = await findOrCreate(this.moduleRef, audit.sink);
   }
 
   /** Entries are kept from the first start with a sink on. */

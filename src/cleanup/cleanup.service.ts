@@ -21,14 +21,15 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly batches: readonly ExpiredBatch[];
 
   constructor(
-    @Inject(IAM_OPTIONS) { audit }: ResolvedIamOptions,
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly erasure: Erasure,
   ) {
-    this.batches = expiredBatches(audit);
+    this.batches = expiredBatches(options.audit);
   }
 
   onApplicationBootstrap(): void {
+    if (!this.options.background) return;
     this.timer = setInterval(
       () => {
         this.running = this.removeExpired().catch((error: unknown) =>

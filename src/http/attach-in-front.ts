@@ -3,18 +3,25 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import type { Exchange, Next } from './exchange.js';
 import { readOrigin } from './iam-request.js';
 
-type Adapter = HttpAdapterHost['httpAdapter'];
+/** Nest's adapter of Express or Fastify. */
+export type HttpAdapter = HttpAdapterHost['httpAdapter'];
+
+/** Null in an application without HTTP, and in a testing module that has not made its application yet. */
+export function findAdapter(adapterHost: HttpAdapterHost): HttpAdapter | null {
+  const { httpAdapter } = adapterHost as { httpAdapter?: HttpAdapter | null };
+  return httpAdapter ?? null;
+}
 
 /** Lets `receive` have every request before anything else of the host does: parsers, CORS, middleware. */
-export function attachInFront(adapter: Adapter | null, receive: (exchange: Exchange) => void): void {
-  if (adapter?.getType() === 'express') {
+export function attachInFront(adapter: HttpAdapter, receive: (exchange: Exchange) => void): void {
+  if (adapter.getType() === 'express') {
     adapter.use((request: IncomingMessage, response: ServerResponse, next: Next) =>
       receive({ request, response, next, origin: readOrigin(request) }),
     );
     // An instance of the host's own may have middleware already.
     moveLastToFront(propertyOf(propertyOf(adapter.getInstance(), 'router'), 'stack'));
   }
-  if (adapter?.getType() === 'fastify') {
+  if (adapter.getType() === 'fastify') {
     const fastify = adapter.getInstance<unknown>();
     const onRequest = (request: HasRaw<IncomingMessage>, reply: HasRaw<ServerResponse>, next: Next): void =>
       receive({ request: request.raw, response: reply.raw, next, origin: readOrigin(request) });

@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { findAdapter } from './attach-in-front.js';
 import { ErrorResponder } from './error-responder.service.js';
 import { readRequest } from './iam-request.js';
 import { IamUrls } from './iam-urls.service.js';
@@ -19,7 +20,7 @@ export class EarlyErrors implements OnModuleInit {
 
   /** Now the routes are there and Nest's own error handler is not yet. */
   onModuleInit(): void {
-    const { httpAdapter } = this.adapterHost as { httpAdapter?: HttpAdapterHost['httpAdapter'] };
+    const httpAdapter = findAdapter(this.adapterHost);
     if (httpAdapter?.getType() !== 'express') return;
     // Express tells an error handler by its four parameters.
     httpAdapter.use((error: unknown, request: unknown, response: unknown, next: (error: unknown) => void) => {

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
-import { Telemetry } from '../telemetry/telemetry.service.js';
+import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { IamLogger } from '../iam-logger.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { runInContext, runOutsideContext } from '../request-context.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
 import type { InboxEvent } from './inbox-statements.js';
 
@@ -43,14 +44,15 @@ export class InboxWorker implements BeforeApplicationShutdown {
   private isStopping = false;
 
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly inbox: Inbox,
     private readonly telemetry: Telemetry,
   ) {}
 
-  /** Begins to look for due events. */
+  /** Begins to look for due events, unless that is the business of other processes. */
   start(work: EventWork): void {
     this.work = work;
-    this.schedule(POLL_MS * Math.random());
+    if (this.options.background) this.schedule(POLL_MS * Math.random());
   }
 
   /** Works on an event that the caller has leased. Never rejects; whatever failed is tried again later. */

@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { json, type Answer } from '../http/answer.js';
 import { AnswerWriter } from '../http/answer-writer.js';
+import { findAdapter } from '../http/attach-in-front.js';
 import { Cors } from '../http/cors.service.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -29,8 +30,8 @@ export class Metadata implements OnModuleInit {
    * without HTTP.
    */
   onModuleInit(): void {
-    const { httpAdapter } = this.adapterHost as { httpAdapter?: HttpAdapterHost['httpAdapter'] };
-    if (httpAdapter === undefined || hasRoute(httpAdapter.getInstance<unknown>())) return;
+    const httpAdapter = findAdapter(this.adapterHost);
+    if (httpAdapter === null || hasRoute(httpAdapter.getInstance<unknown>())) return;
     httpAdapter.get(ROOT_PATH, (request: unknown, response: unknown) =>
       this.writer.write(response, this.atTheRoot(readRequest(request))),
     );

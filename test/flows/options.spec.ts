@@ -90,6 +90,7 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
     ['clients[0].redirectUris[0]', redirectTo('https://app.example.com/登录')],
     ['clients[0].redirectUris[0]', redirectTo(undefined)],
     ['clients[0]', client({ secret: 'x' })],
+    ['background', { background: 'no' }],
     ['wechat.timeout', { wechat: { timeout: 0 } }],
     ['wechat.timeout', { wechat: { timeout: 1.5 } }],
     ['wechat.timeout', { wechat: { timeout: '5000' } }],

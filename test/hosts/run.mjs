@@ -55,7 +55,8 @@ async function checkMigrations(query, ownTable) {
   return row.executed;
 }
 
-async function tryHost(host, { checkOwn, iamPath, guardedPath, ownTable, otherProjects = [] }, postgres) {
+async function tryHost(host, checks, postgres) {
+  const { checkOwn, checkStopped, iamPath, guardedPath, ownTable, otherProjects = [] } = checks;
   await host.install(join(import.meta.dirname, 'apps'));
   for (const project of ['tsconfig.json', ...otherProjects]) await host.compile(project);
   const databaseUrl = await createDatabase(await postgres, host.name);
@@ -70,6 +71,7 @@ async function tryHost(host, { checkOwn, iamPath, guardedPath, ownTable, otherPr
   await host.start(wechat, databaseUrl);
   assert.equal(await checkMigrations(query, ownTable), executed);
   await host.stop();
+  await checkStopped?.({ host, wechat, databaseUrl });
   assert.match(await host.runBin('emulator', '--help'), /emulator/i);
 }
 

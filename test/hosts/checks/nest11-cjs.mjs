@@ -35,3 +35,9 @@ export async function checkOwn({ host, wechat, user, token, metadata, query }) {
   const rows = await query('SELECT (SELECT count(*)::int FROM public.users) AS host, u.id FROM iam.users u');
   assert.deepEqual(rows, [{ host: 2, id: user.id }]);
 }
+
+/** A script, a microservice and a hybrid application of the same module start, work and end by themselves. */
+export async function checkStopped({ host, wechat, databaseUrl }) {
+  const output = await host.runProgram('dist/worker.js', wechat, databaseUrl);
+  assert.match(output, /^worker: same user, 200$/m);
+}

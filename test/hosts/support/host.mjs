@@ -68,14 +68,29 @@ export class Host {
   }
 
   /** Starts the application and waits until it listens. */
-  async start({ emulator, site, account }, databaseUrl) {
+  async start(wechat, databaseUrl) {
     const port = await freePort();
     this.url = `http://localhost:${port}`;
+    const env = this.#environmentOf(port, wechat, databaseUrl);
+    this.#program = this.workspace.start(process.execPath, ['dist/main.js'], { cwd: this.folder, env });
+    await this.#untilListening();
+  }
+
+  /** Runs another program of the application to its end; what it printed. */
+  async runProgram(path, wechat, databaseUrl) {
+    const env = this.#environmentOf(await freePort(), wechat, databaseUrl);
+    return this.#run(process.execPath, [path], { env, timeout: bootTime });
+  }
+
+  #environment;
+  #program;
+
+  #environmentOf(port, { emulator, site, account }, databaseUrl) {
     this.#environment ??= { ADMIN_TOKEN: secret(), IAM_KEY: secret(), JWT_SECRET: secret() };
-    const env = {
+    return {
       ...this.#environment,
       PORT: String(port),
-      PUBLIC_URL: this.url,
+      PUBLIC_URL: `http://localhost:${port}`,
       DATABASE_URL: databaseUrl,
       WECHAT_URL: emulator.endpoints.api,
       OPEN_APP_ID: site.appid,
@@ -83,12 +98,7 @@ export class Host {
       MP_APP_ID: account.appid,
       MP_APP_SECRET: account.secret,
     };
-    this.#program = this.workspace.start(process.execPath, ['dist/main.js'], { cwd: this.folder, env });
-    await this.#untilListening();
   }
-
-  #environment;
-  #program;
 
   /** Opens the admin API. */
   get adminToken() {
