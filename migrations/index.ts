@@ -4,6 +4,7 @@ import { CreateIamSchema1764000000000 } from './1764000000000-create-iam-schema.
 import { AddAdministration1764000003000 } from './1764000003000-add-administration.js';
 import { AddAuditDelivery1764000004000 } from './1764000004000-add-audit-delivery.js';
 import { RepairEarlySchemas1764000005000 } from './1764000005000-repair-early-schemas.js';
+import { BarSubjects1764000006100 } from './1764000006100-bar-subjects.js';
 import { CarryUnions1764000006000 } from './1764000006000-carry-unions.js';
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
 
@@ -16,5 +17,6 @@ export const iamMigrations = [
   AddAuditDelivery1764000004000,
   RepairEarlySchemas1764000005000,
   CarryUnions1764000006000,
+  BarSubjects1764000006100,
   AskBeforeLinking1764000009000,
 ];

@@ -10,6 +10,7 @@ import { UserRoleEntity } from './roles/user-role.entity.js';
 import { SessionEntity } from './sessions/session.entity.js';
 import { SigningKeyEntity } from './sessions/signing-key.entity.js';
 import { IdentityUnionEntity } from './users/identity-union.entity.js';
+import { BarredSubjectEntity } from './users/barred-subject.entity.js';
 import { IdentityEntity } from './users/identity.entity.js';
 import { UnionEntity } from './users/union.entity.js';
 import { UserEntity } from './users/user.entity.js';
@@ -21,6 +22,7 @@ export const iamEntities = [
   UnionEntity,
   IdentityEntity,
   IdentityUnionEntity,
+  BarredSubjectEntity,
   LoginEntity,
   SessionEntity,
   SigningKeyEntity,

@@ -32,6 +32,7 @@ export const auditActions = [
   'session.replaced',
   'session.revoked',
   'session.started',
+  'user.ban_lifted',
   'user.created',
   'user.deletion_cancelled',
   'user.deletion_requested',

@@ -2,6 +2,7 @@ import { MeController } from '../account/me.controller.js';
 import { MyIdentitiesController } from '../account/my-identities.controller.js';
 import { MySessionsController } from '../account/my-sessions.controller.js';
 import { AdminAuditController } from '../admin/audit.controller.js';
+import { AdminBansController } from '../admin/bans.controller.js';
 import { AdminEventsController } from '../admin/events.controller.js';
 import { KeysController } from '../admin/keys.controller.js';
 import { AdminLoginsController } from '../admin/logins.controller.js';
@@ -25,6 +26,7 @@ export const iamControllers = [
   AdminRolesController,
   AdminUsersController,
   AdminUserAccessController,
+  AdminBansController,
   AdminSessionsController,
   AdminLoginsController,
   AdminAuditController,

@@ -31,6 +31,7 @@ import { SessionList } from '../sessions/session-list.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
+import { LastingBans } from '../users/lasting-bans.service.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { UserList } from '../users/user-list.service.js';
@@ -71,6 +72,7 @@ export const stateProviders = [
   InboxList,
   EventReplay,
   UserMerges,
+  LastingBans,
   Clock,
   Telemetry,
   HookRunner,

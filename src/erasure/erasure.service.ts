@@ -23,7 +23,7 @@ const dueSql = `
   ORDER BY deletion_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
 
 const idRow = z.object({ id: z.string() });
-const wish = z.object({ deletion_at: z.date().nullable() });
+const erasable = z.object({ deletion_at: z.date().nullable(), is_banned: z.boolean() });
 
 /** Forgets people: all that is held about them, but for the audit log, which the law asks for and which has its own retention. */
 @Injectable()
@@ -39,8 +39,8 @@ export class Erasure {
   ) {}
 
   /**
-   * Erases a user for good, in one transaction with the host's `onErase`. Whoever signs in with the same WeChat later is
-   * somebody new.
+   * Erases a user for good, in one transaction with the host's `onErase`. A later sign-in with the same WeChat makes
+   * somebody new; that of a banned user is refused until the ban is lifted.
    * @throws IamError `not_found`, also for a user who was merged into another; `in_use` when a row of the host still
    * refers to the user; and whatever the hook threw
    */
@@ -79,14 +79,18 @@ export class Erasure {
   async eraseIn(manager: EntityManager, userId: string): Promise<void> {
     const row = await queryRow(
       manager,
-      wish,
-      `SELECT deletion_at FROM iam.users WHERE id = $1 AND status <> 'merged' FOR UPDATE`,
+      erasable,
+      `SELECT deletion_at, status = 'disabled' AS is_banned FROM iam.users WHERE id = $1 AND status <> 'merged' FOR UPDATE`,
       [userId],
     );
     if (row === null) throw new IamError('not_found', `no user ${userId}`);
     await this.hooks.onErase(userId, manager);
     const counts = await queryRow(manager, erasedCounts, eraseSql, [userId]).catch(explainReference);
-    const detail = { ...counts, wishedFor: row.deletion_at?.toISOString() ?? null };
+    const detail = {
+      ...counts,
+      wishedFor: row.deletion_at?.toISOString() ?? null,
+      ...(row.is_banned && { staysBarred: true }),
+    };
     await recordAudit(manager, { action: 'user.erased', userId, detail });
   }
 }

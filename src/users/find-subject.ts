@@ -11,6 +11,8 @@ const holder = z.object({
   union_user_id: z.string().nullable(),
   /** The identity's owner, else the union's. */
   status: z.enum(['active', 'disabled', 'merged']).nullable(),
+  /** Nobody's, and covered by the ban of a user who is gone or has lost it. */
+  is_barred: z.boolean(),
 });
 
 /** Who owns a subject now: by `(appid, openid)`, by unionid, by both or by neither. */
@@ -21,7 +23,10 @@ const sql = `
          EXISTS (SELECT 1 FROM iam.identity_unions c
                  WHERE c.identity_id = i.id AND c.union_scope = $3 AND c.unionid = $4) AS identity_has_union,
          COALESCE(i.profile_read_at > now() - make_interval(secs => $5::int), false) AS profile_is_fresh,
-         n.user_id AS union_user_id, u.status
+         n.user_id AS union_user_id, u.status,
+         u.id IS NULL AND EXISTS (
+           SELECT 1 FROM iam.barred_subjects b
+           WHERE b.subject_hash IN (iam.subject_hash('identity', $1, $2), iam.subject_hash('union', $3, $4))) AS is_barred
   FROM (VALUES (1)) AS one
   LEFT JOIN iam.identities i ON i.appid = $1 AND i.openid = $2
   LEFT JOIN iam.unions n ON n.union_scope = $3 AND n.unionid = $4

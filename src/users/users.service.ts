@@ -92,6 +92,7 @@ export class Users {
     options: ResolveOptions,
   ): Promise<Resolution> {
     const owner = holder.identity_user_id ?? holder.union_user_id;
+    if (holder.is_barred) throw new IamError('user_disabled', 'a ban covers this person');
     if (owner === null) return this.signUp(subject, options);
     if (holder.status === 'merged') throw new LostRace();
     if (holder.status === 'disabled') throw new IamError('user_disabled', `user ${owner} is disabled`);

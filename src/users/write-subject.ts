@@ -1,6 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import { violatedConstraint } from '../database/database-errors.js';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
 import { defaultRolesSql } from '../roles/default-roles.js';
 import type { Subject } from './subject.js';
 
@@ -50,7 +52,7 @@ const createSql = `
   )
   SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT count(*) FROM new_identity)::int AS identities`;
 
-/** Creates a user with its first identity. @throws LostRace when the subject has an owner by now */
+/** Creates a user with its first identity. @throws LostRace when the subject has an owner by now, IamError `user_disabled` */
 export async function createUserOf(executor: SqlExecutor, subject: Subject, user: NewUser): Promise<string> {
   const userId = uuidv7();
   const row = await queryRow(executor, written, createSql, [
@@ -59,7 +61,7 @@ export async function createUserOf(executor: SqlExecutor, subject: Subject, user
     user.externalId,
     user.nickname,
     user.avatarUrl,
-  ]);
+  ]).catch(explainBarred);
   if (row?.identities !== 1 || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
   return userId;
 }
@@ -109,7 +111,8 @@ const linkSql = (basis: LinkBasis) => `
 
 /**
  * Makes a subject and its unionid belong to a user and refreshes the profile.
- * @throws LostRace when one belongs to another, the user is no longer active, or the basis is gone
+ * @throws LostRace when one belongs to another, the user is no longer active, or the basis is gone; IamError
+ * `user_disabled` when a ban covers the subject
  */
 export async function linkSubject(
   executor: SqlExecutor,
@@ -122,7 +125,7 @@ export async function linkSubject(
     ...subjectParameters(subject),
     subject.profile?.nickname ?? null,
     subject.profile?.avatarUrl ?? null,
-  ]);
+  ]).catch(explainBarred);
   if (row?.identity_id == null || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
   return { id: row.identity_id, isNew: row.is_new === true };
 }
@@ -139,4 +142,11 @@ function subjectParameters(subject: Subject): unknown[] {
     subject.appKind,
     subject.profile !== null,
   ];
+}
+
+/** The database refuses the subjects of a banned user to everybody else. */
+function explainBarred(cause: unknown): never {
+  if (violatedConstraint(cause) === 'identities_barred')
+    throw new IamError('user_disabled', 'a ban covers this person', { cause });
+  throw cause;
 }

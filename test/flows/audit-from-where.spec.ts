@@ -89,6 +89,7 @@ const expected: Readonly<Record<AuditAction, readonly FromWhere[]>> = {
   'session.replaced': ['stranger, browser, session'],
   'session.revoked': ['stranger, browser, session'],
   'session.started': ['stranger, browser, session'],
+  'user.ban_lifted': ['administrator, browser, session'],
   'user.created': ['administrator, browser, session'],
   'user.deletion_cancelled': ['person, browser, session'],
   'user.deletion_requested': ['person, browser, session'],
@@ -174,7 +175,9 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     const [identity] = itemsOf(await callMe(world, lin, '/identities'));
     await admin.delete(`users/${linId}/identities/${String(identity?.['id'])}?force=true`);
     await admin.post(`users/${linId}/merge`, { other: lan.id });
+    await admin.post(`users/${lan.id}/disable`);
     await admin.delete(`users/${lan.id}`);
+    await admin.delete(`bans/${lan.id}`);
   }
 
   async function signInInEveryWay(): Promise<void> {

@@ -63,4 +63,34 @@ describe('the rows of an earlier version', () => {
     await now.query(`DELETE FROM iam.identities WHERE openid = 'lan-open'`);
     expect(await rowsOf(now, 'SELECT unionid FROM iam.unions')).toEqual([{ unionid: 'u-other' }]);
   });
+
+  it('bar the subjects of those who were disabled', async () => {
+    const old = await before('1764000006100');
+    await old.query(`INSERT INTO iam.users (id, status) VALUES ($1, 'disabled'), ($2, 'active')`, [
+      lan,
+      ming,
+    ]);
+    await old.query(
+      `INSERT INTO iam.unions (union_scope, unionid, user_id) VALUES ('wechat', 'u-lan', $1), ('wechat', 'u-ming', $2)`,
+      [lan, ming],
+    );
+    await old.query(
+      `INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope, unionid) VALUES
+       (gen_random_uuid(), $1, 'wechat', 'open', 'wx1', 'lan', 'wechat', 'u-lan'),
+       (gen_random_uuid(), $2, 'wechat', 'open', 'wx1', 'ming', 'wechat', 'u-ming')`,
+      [lan, ming],
+    );
+
+    const now = await migrated();
+
+    const barred = 'SELECT kind, user_id FROM iam.barred_subjects ORDER BY kind';
+    expect(await rowsOf(now, barred)).toEqual([
+      { kind: 'identity', user_id: lan },
+      { kind: 'union', user_id: lan },
+    ]);
+    const comeBack = `INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope)
+      VALUES (gen_random_uuid(), $1, 'wechat', 'open', 'wx1', 'lan', 'wechat')`;
+    await now.query(`DELETE FROM iam.identities WHERE openid = 'lan'`);
+    await expect(now.query(comeBack, [ming])).rejects.toThrow('barred');
+  });
 });

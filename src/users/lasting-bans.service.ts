@@ -1,0 +1,80 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { validate as isUuid } from 'uuid';
+import { z } from 'zod';
+import { auditInsertSql, auditParameters } from '../audit/record-audit.js';
+import { keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
+import { queryRow, queryRows } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+
+/** A subject that may be barred: an openid within its app, or a unionid within its union scope. */
+export interface SoughtSubject {
+  readonly kind: 'identity' | 'union';
+  readonly namespace: string;
+  readonly subject: string;
+}
+
+const lastingBan = z.object({
+  id: z.string(),
+  banned_at: z.date(),
+  identities: z.number(),
+  unions: z.number(),
+});
+
+/** What is left of a banned user who was erased: their id, and how many of their subjects stay barred. */
+export type LastingBan = z.infer<typeof lastingBan>;
+
+const isErased = 'NOT EXISTS (SELECT 1 FROM iam.users u WHERE u.id = b.user_id)';
+
+const source = {
+  columns: 'ban.id, ban.banned_at, ban.identities, ban.unions',
+  from: `(
+    SELECT b.user_id AS id, min(b.created_at) AS banned_at, count(*) FILTER (WHERE b.kind = 'identity')::int AS identities,
+           count(*) FILTER (WHERE b.kind = 'union')::int AS unions
+    FROM iam.barred_subjects b WHERE ${isErased} GROUP BY b.user_id
+  ) ban`,
+  key: 'ban.id',
+};
+
+/** $1 user, $2… audit entry. */
+const liftSql = `
+  WITH lifted AS (
+    DELETE FROM iam.barred_subjects b WHERE b.user_id = $1 AND ${isErased} RETURNING kind
+  ), ban AS (
+    SELECT count(*) FILTER (WHERE kind = 'identity')::int AS identities, count(*) FILTER (WHERE kind = 'union')::int AS unions
+    FROM lifted HAVING count(*) > 0
+  ), audited AS (
+    ${auditInsertSql(2, { from: 'ban', detail: 'to_jsonb(ban)' })}
+  )
+  SELECT identities FROM ban`;
+
+/** Bans of users who were erased since. Of a user who is still there, enabling them lifts the ban. */
+@Injectable()
+export class LastingBans {
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** One round trip; with `sought` only the ban that covers it. */
+  page(sought: SoughtSubject | undefined, page: PageRequest): Promise<LastingBan[]> {
+    const { sql, parameters } = keysetSql(source, sought === undefined ? [] : [covering(sought)], page);
+    return queryRows(this.dataSource, lastingBan, sql, parameters);
+  }
+
+  /** The person may sign up again, as somebody new. @throws IamError `not_found` */
+  async lift(userId: string): Promise<void> {
+    const entry = auditParameters({ action: 'user.ban_lifted', userId: isUuid(userId) ? userId : null });
+    const row = isUuid(userId)
+      ? await queryRow(this.dataSource, z.object({ identities: z.number() }), liftSql, [userId, ...entry])
+      : null;
+    if (row === null) throw new IamError('not_found', 'no ban of an erased user');
+  }
+}
+
+function covering({ kind, namespace, subject }: SoughtSubject): ListFilter {
+  return {
+    value: [kind, namespace, subject],
+    sql: (given) => `ban.id = (
+      SELECT c.user_id FROM iam.barred_subjects c
+      WHERE c.subject_hash = iam.subject_hash((${given}::text[])[1], (${given}::text[])[2], (${given}::text[])[3]))`,
+  };
+}
