@@ -109,7 +109,8 @@ export interface IamTokenOptions {
    */
   readonly absolute?: number;
   /**
-   * How long the parent of the current refresh token still answers with the same successor (lost answers, two tabs).
+   * Seconds in which the parent of the current refresh token is answered with the same successor, and a code with the session
+   * that it began (lost answers, reloads, two tabs).
    * @default 10
    */
   readonly refreshGrace?: number;

@@ -88,14 +88,29 @@ export const beginSessionSql = `
          ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = session.user_id ORDER BY r.role) AS roles
   FROM session, consumed c`;
 
-/** A code used twice ends the session of its first use (RFC 6749 §4.1.2): $1 login, $2… audit entry. */
-export const endReusedSql = `
-  WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = 'code_reused'
-    WHERE login_id = $1 AND ended_at IS NULL
-    RETURNING id, user_id
+/**
+ * A code redeemed again: within the grace the session that it began is answered again, later that session ends (RFC 6749 §4.1.2).
+ * $1 login, $2 grace in seconds, $3 most repetitions, $4… audit entry. No row: there is nothing to repeat.
+ */
+export const settleRepeatedCodeSql = `
+  WITH locked AS (
+    SELECT s.*, l.is_new_user, u.status = 'active' AND s.idle_expires_at > now() AND s.grace_uses < $3::int
+                AND s.created_at > now() - make_interval(secs => $2::int) AS repeats
+    FROM iam.sessions s JOIN iam.logins l ON l.id = s.login_id JOIN iam.users u ON u.id = s.user_id
+    WHERE s.login_id = $1 AND s.ended_at IS NULL
+    FOR UPDATE OF s
+  ), repeated AS (
+    UPDATE iam.sessions s SET grace_uses = s.grace_uses + 1 FROM locked WHERE locked.repeats AND s.id = locked.id
+  ), ended AS (
+    UPDATE iam.sessions s SET ended_at = now(), end_reason = 'code_reused'
+    FROM locked WHERE NOT locked.repeats AND s.id = locked.id
+    RETURNING s.id, s.user_id
+  ), audited AS (
+    ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}
   )
-  ${auditInsertSql(2, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}`;
+  SELECT locked.id AS session_id, locked.generation, user_id, method, created_at, client_id, provider, is_new_user,
+         ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = locked.user_id ORDER BY r.role) AS roles
+  FROM locked WHERE repeats`;
 
 /** $1 id, $2 life of the binding token in seconds. A scan that nobody was asked about connects no accounts. */
 export const startBindingSql = `

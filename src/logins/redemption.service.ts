@@ -6,7 +6,7 @@ import { auditParameters } from '../audit/record-audit.js';
 import { constantTimeEqual } from '../crypto/constant-time.js';
 import { Mac } from '../crypto/mac.js';
 import { pkceChallenge } from '../crypto/pkce.js';
-import { execute, queryRow } from '../database/query-rows.js';
+import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { RequestOrigin } from '../request-context.js';
@@ -16,9 +16,9 @@ import { Telemetry } from '../telemetry/telemetry.service.js';
 import {
   beginSessionSql,
   bindSql,
-  endReusedSql,
   redeemableSql,
   resumeSql,
+  settleRepeatedCodeSql,
   startBindingSql,
 } from './login-statements.js';
 import { mintLoginToken, readLoginToken } from './login-token.js';
@@ -31,13 +31,19 @@ export interface CodeRedemption {
   readonly codeVerifier: string;
 }
 
-/** A session that has just begun. */
+/** A session that has just begun, or that its code is answered with again. */
 export interface BegunSession extends AccessTokenClaims {
   readonly provider: string;
   readonly isNewUser: boolean;
+  /** How often its refresh token has rotated: more than never only when the answer is a repetition. */
+  readonly generation: number;
+  /** The answer to the same code was given before: the client lost it, or asked twice. */
+  readonly isRepeated: boolean;
 }
 
 const BINDING_SECONDS = 600;
+/** Past this many repetitions of one answer the grace is being abused. */
+const MOST_REPETITIONS = 100;
 const RESUME_SECONDS = 60;
 
 const redeemable = z.object({
@@ -50,6 +56,7 @@ const redeemable = z.object({
   is_live: z.boolean(),
 });
 type Redeemable = z.infer<typeof redeemable>;
+const repeated = z.object({ session_id: z.string(), generation: z.number() });
 const begun = z.object({
   user_id: z.string(),
   client_id: z.string(),
@@ -76,7 +83,8 @@ export class Redemption {
   }
 
   /**
-   * Redeems a one-time code; two round trips.
+   * Redeems a one-time code; two round trips. A reload, two tabs or a lost response bring a code again: for
+   * `tokens.refreshGrace` seconds the answer is repeated, later the session that the code began ends.
    * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
    */
   async redeemCode(redemption: CodeRedemption, origin: RequestOrigin): Promise<BegunSession> {
@@ -85,9 +93,9 @@ export class Redemption {
     const login = await queryRow(this.dataSource, redeemable, redeemableSql, [loginId]);
     if (login === null) throw new IamError('invalid_grant', 'the code is too old');
     checkPossession(login, redemption);
-    if (login.status === 'consumed' || login.status === 'binding')
-      await this.endReused(loginId, redemption.clientId);
-    return this.redeem(loginId, login, origin);
+    if (login.status === 'consumed') return this.repeat(loginId, redemption.clientId);
+    const session = await this.redeem(loginId, login, origin);
+    return session ?? this.repeat(loginId, redemption.clientId);
   }
 
   /**
@@ -97,7 +105,9 @@ export class Redemption {
   async redeemProven(loginId: string, origin: RequestOrigin): Promise<BegunSession> {
     const login = await queryRow(this.dataSource, redeemable, redeemableSql, [loginId]);
     if (login === null) throw new IamError('invalid_grant', 'the device code is too old');
-    return this.redeem(loginId, login, origin);
+    const session = await this.redeem(loginId, login, origin);
+    if (session === null) throw new IamError('invalid_grant', 'another request redeemed the login first');
+    return session;
   }
 
   /** Redeems a binding token in the transaction that links its subject to a user. @throws IamError `binding_token_invalid` */
@@ -119,7 +129,12 @@ export class Redemption {
     await manager.query(resumeSql, [loginId, userId, RESUME_SECONDS]);
   }
 
-  private redeem(loginId: string, login: Redeemable, origin: RequestOrigin): Promise<BegunSession> {
+  /** Null: another request was first. */
+  private async redeem(
+    loginId: string,
+    login: Redeemable,
+    origin: RequestOrigin,
+  ): Promise<BegunSession | null> {
     if (login.status !== 'authenticated' || !login.is_live)
       throw new IamError('invalid_grant', 'the login was redeemed or has expired');
     if (login.user_id === null) return this.requireBinding(loginId);
@@ -132,7 +147,7 @@ export class Redemption {
     loginId: string,
     clientId: string,
     origin: RequestOrigin,
-  ): Promise<BegunSession> {
+  ): Promise<BegunSession | null> {
     const sessionId = uuidv7();
     const begin = () =>
       queryRow(this.dataSource, begun, beginSessionSql, [
@@ -146,18 +161,9 @@ export class Redemption {
       ]);
     // A user who was merged while the first try waited for their lock is found by the second.
     const row = (await begin()) ?? (await begin());
-    if (row === null) throw new IamError('invalid_grant', 'another request redeemed the code first');
+    if (row === null) return null;
     this.telemetry.signedIn(row);
-    return {
-      sessionId,
-      userId: row.user_id,
-      clientId: row.client_id,
-      provider: row.provider,
-      isNewUser: row.is_new_user,
-      roles: row.roles,
-      method: row.method,
-      signedInAt: row.created_at,
-    };
+    return { ...toSession(row), sessionId, generation: 0, isRepeated: false };
   }
 
   private async requireBinding(loginId: string): Promise<never> {
@@ -171,12 +177,35 @@ export class Redemption {
     });
   }
 
-  private async endReused(loginId: string, clientId: string): Promise<void> {
-    await execute(this.dataSource, endReusedSql, [
+  private async repeat(loginId: string, clientId: string): Promise<BegunSession> {
+    const row = await queryRow(this.dataSource, begun.extend(repeated.shape), settleRepeatedCodeSql, [
       loginId,
+      this.options.tokens.refreshGrace,
+      MOST_REPETITIONS,
       ...auditParameters({ action: 'session.code_reused', clientId }),
     ]);
+    if (row === null) throw new IamError('invalid_grant', 'the login was redeemed');
+    return {
+      ...toSession(row),
+      sessionId: row.session_id,
+      generation: row.generation,
+      isRepeated: true,
+    };
   }
+}
+
+function toSession(
+  row: z.infer<typeof begun>,
+): Omit<BegunSession, 'sessionId' | 'generation' | 'isRepeated'> {
+  return {
+    userId: row.user_id,
+    clientId: row.client_id,
+    provider: row.provider,
+    isNewUser: row.is_new_user,
+    roles: row.roles,
+    method: row.method,
+    signedInAt: row.created_at,
+  };
 }
 
 /** Client, redirect_uri and PKCE, before the row's status says anything (RFC 7636 §4.6, RFC 9700 §4.5). */

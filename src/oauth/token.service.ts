@@ -9,6 +9,7 @@ import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { HookRunner } from '../hooks/hook-runner.js';
 import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
+import type { SignIn } from '../iam.hooks.js';
 import type { ResolvedIamClient } from '../iam.resolved-options.js';
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
@@ -104,8 +105,13 @@ export class Token {
   }
 
   private async begin(session: BegunSession, { client, request }: Asker): Promise<Answer> {
-    await this.hooks.afterSignIn(session);
-    const refreshToken = this.sessions.firstRefreshToken(session.sessionId);
+    const { sessionId, generation, isRepeated } = session;
+    if (!isRepeated) await this.hooks.afterSignIn(signInOf(session));
+    const refreshToken = this.sessions.refreshTokenOf({ sessionId, generation });
     return this.answers.answer({ ...session, refreshToken }, client, request);
   }
+}
+
+function signInOf({ userId, sessionId, clientId, provider, isNewUser }: BegunSession): SignIn {
+  return { userId, sessionId, clientId, provider, isNewUser };
 }

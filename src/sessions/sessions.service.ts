@@ -52,9 +52,9 @@ export class Sessions {
     this.mac = new Mac(options.keyRing, 'refresh-token');
   }
 
-  /** The first refresh token of a new session. */
-  firstRefreshToken(sessionId: string): string {
-    return mintRefreshToken(this.mac, { sessionId, generation: 0 });
+  /** The refresh token of a session after so many rotations. */
+  refreshTokenOf(token: RefreshToken): string {
+    return mintRefreshToken(this.mac, token);
   }
 
   /**

@@ -8,18 +8,26 @@ export class BrowserTab {
 
   /** Shows a page with this query. */
   show(search = ''): void {
-    const location = { origin: this.origin, search, assign: (url: string) => (this.wentTo = url) };
+    const location = {
+      origin: this.origin,
+      pathname: '/signed-in',
+      search,
+      assign: (url: string) => (this.wentTo = url),
+    };
+    const history = {
+      replaceState: (_state: unknown, _title: string, url: string) =>
+        this.show(new URL(url, this.origin).search),
+    };
     const sessionStorage = {
       getItem: (key: string) => this.memory.get(key) ?? null,
       setItem: (key: string, value: string) => this.memory.set(key, value),
       removeItem: (key: string) => this.memory.delete(key),
     };
-    Object.assign(globalThis, { location, sessionStorage });
+    Object.assign(globalThis, { location, history, sessionStorage });
   }
 
   close(): void {
-    Reflect.deleteProperty(globalThis, 'location');
-    Reflect.deleteProperty(globalThis, 'sessionStorage');
+    for (const name of ['location', 'history', 'sessionStorage']) Reflect.deleteProperty(globalThis, name);
   }
 }
 

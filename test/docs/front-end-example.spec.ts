@@ -47,6 +47,8 @@ describe('the front-end example, run as it is', () => {
 
     const me = await getWith(`${world.url}/iam/me`, issued.access_token);
     expect(me.json()).toMatchObject({ nickname: '小兰' });
+    await expect(finishSignIn()).rejects.toThrow('did not start');
+    expect((await getWith(`${world.url}/iam/me`, issued.access_token)).status).toBe(200);
   });
 
   it('refuses an answer to a sign-in that another page started', async () => {

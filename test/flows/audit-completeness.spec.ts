@@ -4,7 +4,7 @@ import { AdminClient, adminOptions } from '../support/admin.js';
 import { startReplica, type IamApp } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { redeem, returnFromPc, signInOnPc, toTokens } from '../support/sign-in.js';
+import { outlastGrace, redeem, returnFromPc, signInOnPc, toTokens } from '../support/sign-in.js';
 import { inWechat, refresh, revoke } from '../support/signed-in.js';
 import { until } from '../support/until.js';
 import { startWebhookWorld, type WebhookWorld } from '../support/webhook.js';
@@ -146,6 +146,7 @@ describe('after any walk over what can be done, on two replicas at once', () => 
     'redeem a code twice': async ({ person }) => {
       const returned = await returnFromPc(world, person);
       await redeem(world.url, returned);
+      await outlastGrace(world);
       await redeem(world.url, returned);
     },
     'fail at WeChat': ({ person }) => {

@@ -10,7 +10,7 @@ import { askForQrCode, decideOnPhone, pollUntilSettled, scanAndFollow } from '..
 import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { redeem, returnFromPc, toTokens } from '../support/sign-in.js';
+import { outlastGrace, redeem, returnFromPc, toTokens } from '../support/sign-in.js';
 import { inWechat, onPc, refresh, revoke, type SignedIn } from '../support/signed-in.js';
 import { until } from '../support/until.js';
 import {
@@ -185,6 +185,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     const lan = person();
     const returned = await returnFromPc(world, lan);
     const { refreshToken } = toTokens(await redeem(url, returned));
+    await outlastGrace(world);
     await redeem(url, returned);
     const again = await onPc(world, lan);
     await refresh(url, again.refreshToken);

@@ -4,7 +4,15 @@ import { PcBrowser } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
 import { startReplicaProcess } from '../support/replica-process.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { type ApprovedOnPc, approveOnPc, authorizeUrl, pkce, redeem, toTokens } from '../support/sign-in.js';
+import {
+  type ApprovedOnPc,
+  approveOnPc,
+  authorizeUrl,
+  outlastGrace,
+  pkce,
+  redeem,
+  toTokens,
+} from '../support/sign-in.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const exchangePath = '/sns/oauth2/access_token';
@@ -68,10 +76,11 @@ describe('a callback that comes again', () => {
     ).toEqual([{ ended_at: null }]);
   });
 
-  it('whose code is redeemed twice ends the session of the first time', async () => {
+  it('whose code is redeemed again after the grace ends the session of the first time', async () => {
     const approved = await approve();
     const returned = await approved.browser.visit(approved.callback);
     const { refreshToken } = toTokens(await redeem(world.url, { ...approved, returned }));
+    await outlastGrace(world);
 
     const second = await redeem(world.url, { ...approved, returned });
     const refreshed = await approved.browser.visit(`${world.url}/iam/token`, {

@@ -1,15 +1,42 @@
+import { Injectable, Module } from '@nestjs/common';
+import { decodeJwt } from 'jose';
+import type { IamHooks } from '../../src/index.js';
 import { startWorld, type World, redirectUri } from '../support/iam-app.js';
 import { PcBrowser, type Reply, type Visit } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { getWith, pkce, redeem, returnFromPc, toTokens, type PcSignIn } from '../support/sign-in.js';
-import { refresh } from '../support/signed-in.js';
+import {
+  getWith,
+  outlastGrace,
+  pkce,
+  redeem,
+  returnFromPc,
+  toTokens,
+  type PcSignIn,
+} from '../support/sign-in.js';
+import { refresh, revoke } from '../support/signed-in.js';
+
+@Injectable()
+class CountingHooks implements IamHooks {
+  signIns = 0;
+
+  afterSignIn(): void {
+    this.signIns += 1;
+  }
+}
+
+@Module({ providers: [CountingHooks], exports: [CountingHooks] })
+class HooksModule {}
 
 describe('a one-time code', () => {
   let world: World;
 
   beforeAll(async () => {
     world = await startWorld({
-      options: { clients: [{ id: 'other', redirectUris: ['https://other.example/back'] }] },
+      imports: [HooksModule],
+      options: {
+        hooks: CountingHooks,
+        clients: [{ id: 'other', redirectUris: ['https://other.example/back'] }],
+      },
     });
   });
   afterAll(() => world.close());
@@ -138,10 +165,58 @@ describe('a one-time code', () => {
     expect(summary(await redeem(world.url, signIn))).toEqual(invalidGrant);
   });
 
-  it('is refused the second time, which ends the session of the first', async () => {
+  it('is answered again with the same session for ten seconds: a reload, two tabs, a lost response', async () => {
+    const signIn = await returned();
+    const first = toTokens(await redeem(world.url, signIn));
+
+    const again = toTokens(await redeem(world.url, signIn));
+    const claims = [first, again].map(({ accessToken }) => decodeJwt(accessToken));
+
+    expect(again.refreshToken).toBe(first.refreshToken);
+    expect(claims[1]).toMatchObject({ sid: claims[0]?.['sid'], sub: claims[0]?.sub });
+    expect((await getWith(`${world.url}/iam/me`, first.accessToken)).status).toBe(200);
+    expect((await refresh(world.url, first.refreshToken)).status).toBe(200);
+  });
+
+  it('is answered with the live refresh token when the first one was spent within the grace', async () => {
+    const signIn = await returned();
+    const first = toTokens(await redeem(world.url, signIn));
+    const { refresh_token: second } = (await refresh(world.url, first.refreshToken)).json();
+
+    const again = toTokens(await redeem(world.url, signIn));
+
+    expect(again.refreshToken).toBe(second);
+    expect((await refresh(world.url, again.refreshToken)).status).toBe(200);
+  });
+
+  it('that is answered again tells the host of one sign-in only', async () => {
+    const signIn = await returned();
+    const hooks = world.app.get(CountingHooks);
+    hooks.signIns = 0;
+
+    await redeem(world.url, signIn);
+    await redeem(world.url, signIn);
+
+    expect(hooks.signIns).toBe(1);
+  });
+
+  it('is answered a hundred times at most, then its session ends', async () => {
+    const signIn = await returned();
+    const { refreshToken } = toTokens(await redeem(world.url, signIn));
+    await world.dataSource.query('UPDATE iam.sessions SET grace_uses = 99 WHERE ended_at IS NULL');
+
+    const hundredth = await redeem(world.url, signIn);
+    const next = await redeem(world.url, signIn);
+
+    expect([hundredth.status, summary(next)]).toEqual([200, invalidGrant]);
+    expect(summary(await refresh(world.url, refreshToken))).toEqual(invalidGrant);
+  });
+
+  it('is refused after the grace, which ends the session of the first time', async () => {
     const signIn = await returned();
     const { refreshToken, accessToken } = toTokens(await redeem(world.url, signIn));
     const { id } = (await getWith(`${world.url}/iam/me`, accessToken)).json();
+    await outlastGrace(world);
 
     const again = await redeem(world.url, signIn);
     const refreshed = await refresh(world.url, refreshToken);
@@ -170,6 +245,14 @@ describe('a one-time code', () => {
     expect((await refresh(world.url, refreshToken)).status).toBe(200);
   });
 
+  it('begins no session anew after a sign-out', async () => {
+    const signIn = await returned();
+    const { refreshToken } = toTokens(await redeem(world.url, signIn));
+    await revoke(world.url, refreshToken);
+
+    expect(summary(await redeem(world.url, signIn))).toEqual(invalidGrant);
+  });
+
   it('gives one session to 20 requests at once', async () => {
     const signIn = await returned();
     const sessions = () => valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.sessions');
@@ -177,8 +260,8 @@ describe('a one-time code', () => {
 
     const replies = await Promise.all(Array.from({ length: 20 }, () => redeem(world.url, signIn)));
 
-    expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
-    expect(replies.filter(({ status }) => status !== 200).map(summary)).toEqual(Array(19).fill(invalidGrant));
+    expect(replies.map(({ status }) => status)).toEqual(Array(20).fill(200));
+    expect(new Set(replies.map((reply) => toTokens(reply).refreshToken)).size).toBe(1);
     expect(await sessions()).toBe(before + 1);
   });
 
