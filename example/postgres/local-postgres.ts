@@ -10,8 +10,13 @@ import { startWatchdog, type Watchdog } from './watchdog.js';
 
 /** Where a local PostgreSQL keeps its files and listens. */
 export interface LocalPostgresOptions {
-  /** Kept and used again at the next start. Without it the files are temporary, and written without care for a power cut. */
+  /** Kept and used again at the next start. Without it the files are temporary. */
   readonly dataDir?: string | undefined;
+  /**
+   * Whether a commit waits for the disk.
+   * @default where `dataDir` is given
+   */
+  readonly isDurable?: boolean | undefined;
   /** @default a free port */
   readonly port?: number | undefined;
   /** @default 200 */
@@ -55,14 +60,14 @@ export class LocalPostgres {
     const user = findPostgresUser();
     const scratch = await mkdtemp(join(canEnter(tmpdir(), user) ? tmpdir() : '/tmp', 'nestjs-wechat-iam-'));
     const parent = options.dataDir === undefined ? scratch : resolve(options.dataDir);
-    const watchdog = startWatchdog(join(parent, 'postgres'), scratch);
+    const watchdog = startWatchdog(join(parent, 'postgres', 'postmaster.pid'), scratch);
     try {
       if (user) await chown(scratch, user.uid, user.gid);
       await mkdir(parent, { recursive: true });
       const temporary = parent === scratch;
       const binaries = await preparePostgresBinaries(user, scratch);
       const cluster = await openCluster({ parent, scratch, binaries, user, temporary });
-      const { server, port } = await launchWithPatience(binaries.postgres, cluster, temporary, options);
+      const { server, port } = await launchWithPatience(binaries.postgres, cluster, options);
       return new LocalPostgres(server, port, cluster.password, scratch, watchdog);
     } catch (cause) {
       await rm(scratch, { recursive: true, force: true });
@@ -131,10 +136,10 @@ function launch(
 async function launchWithPatience(
   program: string,
   cluster: PostgresCluster,
-  temporary: boolean,
   options: LocalPostgresOptions,
 ): Promise<{ server: ChildProcess; port: number }> {
-  const settings = [`max_connections=${options.maxConnections ?? 200}`, ...(temporary ? careless : [])];
+  const { isDurable = options.dataDir !== undefined, maxConnections = 200 } = options;
+  const settings = [`max_connections=${maxConnections}`, ...(isDurable ? [] : careless)];
   const end = Date.now() + 15_000;
   for (;;) {
     const port = options.port ?? (await free());

@@ -26,10 +26,6 @@ describe('people on the admin page', () => {
   beforeAll(async () => {
     [browser, shop] = await Promise.all([launchBrowser(), startExample(adminVariables)]);
   }, 120_000);
-  afterAll(async () => {
-    await browser.close();
-    await shop.clean();
-  });
 
   it('ends the session of a person who is disabled', async () => {
     const [admin, person] = await Promise.all([openPage(browser), openPage(browser)]);

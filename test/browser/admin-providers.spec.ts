@@ -32,10 +32,6 @@ describe('setting up identity providers on the admin page', () => {
   beforeAll(async () => {
     [browser, shop] = await Promise.all([launchBrowser(), startExample(adminVariables)]);
   }, 120_000);
-  afterAll(async () => {
-    await browser.close();
-    await shop.clean();
-  });
 
   it('makes one from nothing, by which a person then signs in', async () => {
     const { page, complaints, close } = await openPage(browser);

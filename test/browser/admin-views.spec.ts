@@ -17,10 +17,6 @@ describe('every view of the admin page', () => {
     await signInAtShop(page, shop, 'lan');
     await close();
   }, 120_000);
-  afterAll(async () => {
-    await browser.close();
-    await shop.clean();
-  });
 
   const screens: Readonly<Record<string, BrowserContextOptions>> = {
     'pc-zh': {},

@@ -10,10 +10,6 @@ describe('the description of the endpoints at /docs', () => {
   beforeAll(async () => {
     [browser, shop] = await Promise.all([launchBrowser(), startExample()]);
   }, 120_000);
-  afterAll(async () => {
-    await browser.close();
-    await shop.clean();
-  });
 
   it('lists the endpoints of sign-in and administration, from this machine alone', async () => {
     const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });

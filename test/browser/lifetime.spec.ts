@@ -121,7 +121,7 @@ describe('starting and stopping the example', () => {
 });
 
 describe('a start that cannot succeed', () => {
-  const bad = (name: string): string => join(tmpdir(), `does-not-exist-${name}`);
+  const bad = (name: string): string => join(import.meta.dirname, `does-not-exist-${name}`);
 
   it.each([
     ['an unreadable IAM_PROVIDERS', { IAM_PROVIDERS: bad('rows.json') }, bad('rows.json')],

@@ -17,10 +17,6 @@ describe('signing in on the example, in a real browser', () => {
   beforeAll(async () => {
     [browser, shop] = await Promise.all([launchBrowser(), startExample()]);
   }, 120_000);
-  afterAll(async () => {
-    await browser.close();
-    await shop.clean();
-  });
 
   it('is one user on the PC page by QR code and inside WeChat on the phone', async () => {
     const { page, complaints, close } = await openPage(browser);

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endChildWithTests } from '../support/end-with-tests.js';
 import { root, type Example } from './readme.js';
 
 const PATIENCE_MS = 60_000;
@@ -25,6 +26,7 @@ export async function runExample(
     ['--import', `${root}test/docs/register-self.mjs`, `${folder}/${name}.ts`],
     { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
+  void endChildWithTests(child, folder);
   const stop = async () => {
     await end(child);
     await rm(folder, { recursive: true, force: true });
@@ -44,7 +46,7 @@ async function answering(url: string, child: ChildProcess): Promise<void> {
     stream?.setEncoding('utf8').on('data', (text: string) => (words += text));
   const giveUpAt = Date.now() + PATIENCE_MS;
   while (Date.now() < giveUpAt) {
-    if (child.exitCode !== null) throw new Error(`the example ended: ${words}`);
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the example ended: ${words}`);
     const answer = await fetch(url).catch(() => null);
     if (answer !== null) return;
     await delay(100);

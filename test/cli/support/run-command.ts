@@ -4,6 +4,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../../../cli/run-cli.js';
+import { endChildWithTests } from '../../support/end-with-tests.js';
 
 /** What a call of the command line came to. */
 export interface Outcome {
@@ -47,11 +48,13 @@ export function spawnCommand(
 ) {
   const node = ['--import', pathOf('../../support/register-typescript.mjs'), ...nodeArguments];
   const { PATH, HOME } = process.env;
-  return spawn(
+  const child = spawn(
     process.execPath,
     [...node, '--disable-warning=ExperimentalWarning', pathOf('../../../cli/main.ts'), ...args],
     { env: { PATH, HOME, ...variables } },
   );
+  void endChildWithTests(child);
+  return child;
 }
 
 /** As `command`, in a process of its own. */

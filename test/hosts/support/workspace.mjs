@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { register } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+register('../../support/typescript-hooks.mjs', import.meta.url);
+const { startWatchdog } = await import('../../../example/postgres/watchdog.ts');
 
 const longestOutput = 64 * 1024;
 const patience = 10_000;
@@ -34,10 +38,13 @@ class Program {
         this.output = (this.output + text).slice(-longestOutput);
         if (name === 'stdout') this.stdout += text;
       });
+    // Its group ends with us too where we are killed.
+    const watchdog = startWatchdog(-(this.#child.pid ?? 0), '');
     this.ended = new Promise((done) => {
       this.#child.on('error', (error) => done(error.message));
       this.#child.on('close', (code, signal) => done(code ?? signal));
     });
+    void this.ended.then(() => watchdog.dismiss());
   }
 
   /** Resolves with the exit code (or signal), or with `undefined` when the time is over. */
@@ -69,9 +76,11 @@ export class Workspace {
   #programs = new Set();
   #releases = [];
   #closed = false;
+  #watchdog;
 
   constructor(folder) {
     this.folder = folder;
+    this.#watchdog = startWatchdog(0, folder);
   }
 
   static async open() {
@@ -113,5 +122,6 @@ export class Workspace {
       }
     }
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    this.#watchdog.dismiss();
   }
 }
