@@ -19,6 +19,7 @@ import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
+import { readAuthorizationCode } from '../wechat/authorization-code.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import { confirmEndPage, confirmPage, endingOf } from './confirm-page.js';
 import { ConfirmCookies } from './confirm-cookies.service.js';
@@ -131,8 +132,8 @@ export class Confirm {
 
   /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */
   private async arrive(slug: string, loginId: string, request: IamRequest): Promise<Answer> {
-    const { code } = request.query;
-    if (typeof code !== 'string') throw new IamError('access_denied', 'WeChat returned without a code');
+    const code = readAuthorizationCode(request.query['code']);
+    if (code === null) throw new IamError('access_denied', 'WeChat returned without a code');
     const token = this.tokens.mint('confirm', loginId);
     const { login, app } = await this.find(slug, token);
     const page = this.urls.path(`confirm/${slug}?login=${token}`);

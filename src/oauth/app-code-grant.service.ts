@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { toIamError } from '../http/to-iam-error.js';
+import { readAuthorizationCode } from '../wechat/authorization-code.js';
 import { IamError } from '../iam.error.js';
 import type { LoginStart } from '../logins/login-start.js';
 import { Logins } from '../logins/logins.service.js';
@@ -31,6 +32,7 @@ export class AppCodeGrant {
     { kind, provider: slug, clientId, code }: AppCode,
     origin: RequestOrigin,
   ): Promise<BegunSession> {
+    if (readAuthorizationCode(code) === null) throw new IamError('access_denied', 'refused in WeChat');
     const app = await this.codes.appOf(slug, kind);
     const start: LoginStart = { provider: slug, method: kind, appid: app.app.appid, clientId };
     const loginId = await this.logins.claimAppCode(start, code, origin);

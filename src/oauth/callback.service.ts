@@ -17,6 +17,7 @@ import { setActor } from '../request-context.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 import { inSpan, setSpanAttributes } from '../telemetry/in-span.js';
 import { Users } from '../users/users.service.js';
+import { readAuthorizationCode } from '../wechat/authorization-code.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
 import { returnCode, returnError, returnLinked } from './client-redirect.js';
 
@@ -97,8 +98,8 @@ export class Callback {
     if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
       throw new IamError('state_expired', 'the sign-in was started too long ago');
     if (attempt.link !== undefined) setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
-    const { code } = request.query;
-    if (typeof code !== 'string' || code === '') return this.refuse(attempt, 'access_denied', request);
+    const code = readAuthorizationCode(request.query['code']);
+    if (code === null) return this.refuse(attempt, 'access_denied', request);
     const provider = await this.providers.getEnabled(attempt.provider);
     const claim = await this.logins.claim(attempt, code, request.origin);
     switch (claim.kind) {

@@ -1,3 +1,5 @@
+import { readAuthorizationCode } from '../wechat/authorization-code.js';
+
 /** What a request to a strategy is: the start of a sign-in, or one of WeChat's ways to come back. */
 export type CallbackQuery =
   | { readonly kind: 'start' }
@@ -8,7 +10,7 @@ export type CallbackQuery =
 
 /**
  * Reads a callback. WeChat defines no `error` parameter: when it returns after a refusal at all, it is with `state` and
- * without `code`. A parameter given twice, or as an object, is nobody's callback.
+ * without `code`, or with `code=authdeny`. A parameter given twice, or as an object, is nobody's callback.
  */
 export function readCallback(request: object): CallbackQuery {
   const sources = [
@@ -19,7 +21,8 @@ export function readCallback(request: object): CallbackQuery {
   const values = [...(code ?? []), ...(state ?? []), ...(error ?? [])];
   if (!values.every((value) => typeof value === 'string')) return { kind: 'malformed' };
   const given = state?.find((value) => value !== '');
-  const hasCode = code?.some((value) => value !== '') === true && error?.length === 0;
+  const hasCode =
+    code?.some((value) => readAuthorizationCode(value) !== null) === true && error?.length === 0;
   if (typeof given !== 'string') return values.length === 0 ? { kind: 'start' } : { kind: 'stateless' };
   return hasCode ? { kind: 'code' } : { kind: 'denied', state: given };
 }

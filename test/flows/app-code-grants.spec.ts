@@ -52,6 +52,15 @@ describe('the codes of mini programs and mobile apps', () => {
     });
   });
 
+  it.each(['mini', 'mobile'] as const)('%s: a refusal is no code and goes nowhere', async (kind) => {
+    world.wechat.clearCalls();
+
+    const replies = [await handIn(kind, 'authdeny'), await handIn(kind, 'AUTHDENY')];
+
+    expect(replies.map((reply) => reply.json()['error'])).toEqual(['access_denied', 'access_denied']);
+    expect(world.wechat.calls()).toEqual([]);
+  });
+
   it.each(['mini', 'mobile'] as const)(
     '%s: a code is exchanged once, however often it is handed in',
     async (kind) => {

@@ -232,6 +232,28 @@ describe('a callback', () => {
       expect(exchanges()).toBe(0);
     });
 
+    it('comes with `code=authdeny` from an older client, and is everybody’s own refusal', async () => {
+      world.wechat.rules.deny = 'authdeny';
+      const people = [await declineOnPhone(), await declineOnPhone()];
+
+      const replies = await Promise.all(
+        people.map(({ browser, redirectTo = '' }) => browser.visit(redirectTo)),
+      );
+      const otherCase = await visitChanged(await approve(), (url) =>
+        url.searchParams.set('code', 'AuthDeny'),
+      );
+
+      expect(people.map(({ redirectTo = '' }) => new URL(redirectTo).searchParams.get('code'))).toEqual([
+        'authdeny',
+        'authdeny',
+      ]);
+      expect([...replies, otherCase].map(({ location }) => location?.searchParams.get('error'))).toEqual(
+        Array(3).fill('access_denied'),
+      );
+      expect(await loginsOf('code_already_used')).toEqual([]);
+      expect(exchanges()).toBe(0);
+    });
+
     it('never comes, and the browser may start again', async () => {
       const { browser, redirectTo, start } = await declineOnPhone();
       const { challenge } = pkce();

@@ -53,6 +53,29 @@ describe('the phone’s way to the page', () => {
     expect(page.redirects.filter((url) => url.includes('/connect/oauth2/authorize'))).toHaveLength(2);
   });
 
+  it.each(['authdeny', ''])(
+    'takes `code=%s` for a refusal, and the person may open the link again',
+    async (code) => {
+      const { person, link } = await scanned('不愿');
+      const first = await person.openInWechat(link);
+      const callback = new URL(first.redirects.find((url) => url.includes('code=')) ?? '');
+      const { person: other, link: otherLink } = await scanned('又一位');
+      const start = await other.openInWechat(otherLink);
+      const state = new URL(start.redirects.find((url) => url.includes('state=')) ?? '').searchParams.get(
+        'state',
+      );
+      callback.searchParams.set('code', code);
+      callback.searchParams.set('state', state ?? '');
+      world.wechat.clearCalls();
+
+      const refused = await other.openInWechat(callback.href);
+
+      expect(refused.status).toBe(403);
+      expect(world.wechat.calls('/sns/oauth2/access_token')).toEqual([]);
+      expect((await other.openInWechat(otherLink)).body).toContain('name="decision"');
+    },
+  );
+
   it('gives a stranger who sends WeChat’s redirect again no proof', async () => {
     const { person, link } = await scanned('陌生');
 

@@ -140,8 +140,8 @@ describe('a refusal in WeChat', () => {
     expect(exchanges()).toBe(0);
   });
 
-  it('comes as state alone from an older WeChat', async () => {
-    host.wechat.rules.deny = 'state-only';
+  it.each(['state-only', 'authdeny'] as const)('comes from an older WeChat as %s', async (deny) => {
+    host.wechat.rules.deny = deny;
     const browser = new PcBrowser();
     const start = await browser.visit(`${host.url}/wechat-open`);
     const screen = await host.wechat.showQrCode(String(start.location));
