@@ -6,7 +6,7 @@ export const adminPermissions = {
   'iam:roles:write': 'Create, change and delete roles, within what one may do oneself',
   'iam:users:read': 'See users and their identities',
   'iam:users:write':
-    'Change, disable, merge and delete users, and assign roles within what one may do oneself',
+    'Change, disable, merge and delete users, and give and take roles, within what one may do oneself',
   'iam:sessions:read': 'See who is signed in',
   'iam:sessions:write': 'End sessions',
   'iam:logins:read': 'See sign-in attempts and why they failed',

@@ -4,7 +4,7 @@ import { IamError } from '../iam.error.js';
 import { currentContext } from '../request-context.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';
 
-/** Nobody hands out what they may not do themselves: neither by a role they write nor by one they assign. */
+/** Nobody gives or takes what they may not do themselves: neither by a role that they write nor by one that they assign or take. */
 @Injectable()
 export class OwnPermissions {
   constructor(private readonly permissions: RolePermissions) {}
@@ -15,15 +15,15 @@ export class OwnPermissions {
    * @throws IamError `insufficient_permissions` that names what is missing in the log
    */
   async requireAll(user: AuthenticatedUser | undefined, permissions: readonly string[]): Promise<void> {
-    if (permissions.length === 0 || mayDoEverything()) return;
+    if (permissions.length === 0 || this.areUnlimited()) return;
     const missing = await this.permissions.missing(user?.roles ?? [], permissions);
     if (missing.length > 0)
-      throw new IamError('insufficient_permissions', `may not hand out ${missing.join(', ')}`);
+      throw new IamError('insufficient_permissions', `may not decide on ${missing.join(', ')}`);
   }
-}
 
-/** `AdminGuard` has noted who acts. */
-function mayDoEverything(): boolean {
-  const actor = currentContext()?.actor;
-  return actor === 'admin_token' || actor === 'host';
+  /** The admin token and the host's guard; `AdminGuard` has noted who acts. */
+  areUnlimited(): boolean {
+    const actor = currentContext()?.actor;
+    return actor === 'admin_token' || actor === 'host';
+  }
 }

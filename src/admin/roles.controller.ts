@@ -85,7 +85,11 @@ export class AdminRolesController {
     errors: ['not_found', 'precondition_required', 'precondition_failed', 'in_use'],
   })
   @Delete(':name')
-  remove(@Param('name') name: string, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.roles.remove(name, request);
+  remove(
+    @Param('name') name: string,
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.roles.remove({ name, request, admin });
   }
 }

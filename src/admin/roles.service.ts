@@ -24,7 +24,7 @@ export interface RoleRequest {
 /** A role written in SQL may have any name. */
 const anyName = /^[^\0]+$/;
 
-/** Roles for administrators, who hand out no more than they hold themselves. */
+/** Roles for administrators, who give and take no more than they hold themselves. */
 @Injectable()
 export class AdminRoles {
   constructor(
@@ -56,14 +56,16 @@ export class AdminRoles {
     const version = readIfMatch(request.ifMatch);
     const changes = parseBody(updateRoleBody, request.body);
     const role = await this.find(name);
-    await this.own.requireAll(admin, handedOut(role, changes));
+    await this.own.requireAll(admin, decidedOn(role, changes));
     return answer(await this.roles.change({ name, version: version ?? role.version }, changes));
   }
 
-  async remove(name: string, request: IamRequest): Promise<Answer> {
+  /** As `update`. */
+  async remove({ name, request, admin }: RoleRequest): Promise<Answer> {
     const version = readIfMatch(request.ifMatch);
-    await this.find(name);
-    await this.roles.remove({ name, version });
+    const role = await this.find(name);
+    await this.own.requireAll(admin, role.permissions);
+    await this.roles.remove({ name, version: version ?? role.version });
     return empty(204);
   }
 
@@ -73,13 +75,15 @@ export class AdminRoles {
   }
 }
 
-/** What somebody gets by a change: new permissions, or all of a role that becomes everybody's. */
-function handedOut(
+/** What somebody gets or loses by a change: permissions, or all of a role that becomes everybody's or no longer is. */
+function decidedOn(
   role: Role,
   { permissions = role.permissions, is_default = role.is_default }: RoleChanges,
-) {
-  if (is_default && !role.is_default) return permissions;
-  return permissions.filter((permission) => !role.permissions.includes(permission));
+): readonly string[] {
+  if (is_default !== role.is_default) return [...role.permissions, ...permissions];
+  const added = permissions.filter((permission) => !role.permissions.includes(permission));
+  const taken = role.permissions.filter((permission) => !permissions.includes(permission));
+  return [...added, ...taken];
 }
 
 function answer(role: Role): Answer {

@@ -1,5 +1,7 @@
 import { Delete, Get, Param } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
@@ -32,7 +34,7 @@ export class AdminSessionsController {
     errors: ['not_found'],
   })
   @Delete(':id')
-  end(@Param('id') id: string): Promise<Answer> {
-    return this.sessions.end(id);
+  end(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+    return this.sessions.end(id, admin);
   }
 }

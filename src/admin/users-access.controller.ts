@@ -6,7 +6,7 @@ import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { AdminController } from './admin-controller.decorator.js';
-import { AdminUserAccess, type Link } from './users-access.service.js';
+import { AdminUserAccess } from './users-access.service.js';
 import { AdminUserRoles, type Assignment } from './users-roles.service.js';
 import { disableBody, unlinkQuery } from './users.requests.js';
 import { userRoles } from './users.view.js';
@@ -28,11 +28,15 @@ export class AdminUserAccessController {
     path,
     body: disableBody,
     answers: { 204: null },
-    errors: ['not_found'],
+    errors: ['not_found', 'precondition_failed'],
   })
   @Post('disable')
-  disable(@Param('id') id: string, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.access.disable(id, request);
+  disable(
+    @Param('id') id: string,
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.access.disable({ id, admin }, request);
   }
 
   @Endpoint({
@@ -40,11 +44,11 @@ export class AdminUserAccessController {
     permission: 'iam:users:write',
     path,
     answers: { 204: null },
-    errors: ['not_found'],
+    errors: ['not_found', 'precondition_failed'],
   })
   @Post('enable')
-  enable(@Param('id') id: string): Promise<Answer> {
-    return this.access.enable(id);
+  enable(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+    return this.access.enable({ id, admin });
   }
 
   @Endpoint({
@@ -52,11 +56,11 @@ export class AdminUserAccessController {
     permission: 'iam:sessions:write',
     path,
     answers: { 204: null },
-    errors: ['not_found'],
+    errors: ['not_found', 'precondition_failed'],
   })
   @Delete('sessions')
-  endSessions(@Param('id') id: string): Promise<Answer> {
-    return this.access.endSessions(id);
+  endSessions(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+    return this.access.endSessions({ id, admin });
   }
 
   @Endpoint({
@@ -65,11 +69,15 @@ export class AdminUserAccessController {
     path: { ...path, identity: 'One of their identities' },
     query: unlinkQuery,
     answers: { 204: null },
-    errors: ['not_found', 'last_identity'],
+    errors: ['not_found', 'last_identity', 'precondition_failed'],
   })
   @Delete('identities/:identity')
-  unlink(@Param() given: Link, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.access.unlink(given, request);
+  unlink(
+    @Param() { id, identity }: { readonly id: string; readonly identity: string },
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.access.unlink({ id, identity, admin }, request);
   }
 
   @Endpoint({
@@ -98,14 +106,15 @@ export class AdminUserAccessController {
   }
 
   @Endpoint({
-    summary: 'Take a role from a user; acts from their next access token on',
+    summary:
+      'Take a role from a user whose permissions one has oneself; acts from their next access token on',
     permission: 'iam:users:write',
     path: assignment,
     answers: { 204: null },
     errors: ['not_found'],
   })
   @Delete('roles/:role')
-  remove(@Param() given: Assignment): Promise<Answer> {
-    return this.roles.remove(given);
+  remove(@Param() given: Assignment, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+    return this.roles.remove(given, admin);
   }
 }

@@ -1,22 +1,27 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { recordAudit } from '../audit/record-audit.js';
-import { inTransaction } from '../database/in-transaction.js';
 import { empty, type Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { Logins } from '../logins/logins.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { setUserStatus } from '../users/change-user.js';
-import { lockUser } from '../users/lock-users.js';
+import type { LockedUser } from '../users/lock-users.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
+import { AdminReach } from './admin-reach.service.js';
 import { parseBody } from './parse-body.js';
 import { disableBody, unlinkQuery } from './users.requests.js';
 
-/** A user and an identity, as a path names them. */
-export interface Link {
+/** A user as a path names them, and who acts. */
+export interface OnUser {
   readonly id: string;
+  readonly admin: AuthenticatedUser | undefined;
+}
+
+/** A user and an identity of theirs. */
+export interface OnIdentity extends OnUser {
   readonly identity: string;
 }
 
@@ -24,56 +29,54 @@ export interface Link {
 @Injectable()
 export class AdminUserAccess {
   constructor(
-    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly reach: AdminReach,
     private readonly logins: Logins,
     private readonly sessions: Sessions,
     private readonly identities: OwnIdentities,
   ) {}
 
-  /** Refreshing is refused from the same moment. @throws IamError `not_found` */
-  async disable(id: string, { body }: IamRequest): Promise<Answer> {
+  /** Refreshing is refused from the same moment. @throws IamError `not_found`, `insufficient_permissions` */
+  disable(on: OnUser, { body }: IamRequest): Promise<Answer> {
     const detail = parseBody(disableBody, body);
-    await inTransaction(this.dataSource, async (manager) => {
-      const { status } = await lockUser(manager, id);
+    return this.act(on, async (manager, { id, status }) => {
       if (status === 'disabled') return;
       await setUserStatus(manager, id, 'disabled');
       await recordAudit(manager, { action: 'user.disabled', userId: id, detail });
       await this.signOut(manager, id, 'user_disabled');
     });
-    return empty(204);
   }
 
-  /** @throws IamError `not_found` */
-  async enable(id: string): Promise<Answer> {
-    await inTransaction(this.dataSource, async (manager) => {
-      const { status } = await lockUser(manager, id);
+  /** @throws IamError `not_found`, `insufficient_permissions` */
+  enable(on: OnUser): Promise<Answer> {
+    return this.act(on, async (manager, { id, status }) => {
       if (status === 'active') return;
       await setUserStatus(manager, id, 'active');
       await recordAudit(manager, { action: 'user.enabled', userId: id });
     });
-    return empty(204);
   }
 
-  /** @throws IamError `not_found` */
-  async endSessions(id: string): Promise<Answer> {
-    await inTransaction(this.dataSource, async (manager) => {
-      await lockUser(manager, id);
-      await this.signOut(manager, id, 'ended_by_admin');
-    });
-    return empty(204);
+  /** @throws IamError `not_found`, `insufficient_permissions` */
+  endSessions(on: OnUser): Promise<Answer> {
+    return this.act(on, (manager, { id }) => this.signOut(manager, id, 'ended_by_admin'));
   }
 
-  /** What came by the identity ends with it. @throws IamError `not_found`, `last_identity` */
-  async unlink({ id, identity }: Link, { query }: IamRequest): Promise<Answer> {
+  /** What came by the identity ends with it. @throws IamError `not_found`, `last_identity`, `insufficient_permissions` */
+  unlink({ identity, ...on }: OnIdentity, { query }: IamRequest): Promise<Answer> {
     const { force } = parseInput(unlinkQuery, query);
-    await inTransaction(this.dataSource, async (manager) => {
-      await lockUser(manager, id);
+    return this.act(on, async (manager, { id }) => {
       const gone = await this.identities.unlink(manager, id, identity, { evenLast: force });
       await this.logins.endOfIdentity(manager, gone);
       await this.sessions.endOfIdentity(manager, gone, 'identity_unlinked');
       const { provider, ...detail } = gone;
       await recordAudit(manager, { action: 'identity.unlinked', userId: id, provider, detail });
     });
+  }
+
+  private async act(
+    { id, admin }: OnUser,
+    work: (manager: EntityManager, user: LockedUser) => Promise<void>,
+  ): Promise<Answer> {
+    await this.reach.act(admin, id, work);
     return empty(204);
   }
 

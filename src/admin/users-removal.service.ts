@@ -1,18 +1,13 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { Injectable } from '@nestjs/common';
 import { validate as isUuid } from 'uuid';
-import { inTransaction } from '../database/in-transaction.js';
 import { Erasure } from '../erasure/erasure.service.js';
 import { empty, json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamError } from '../iam.error.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { UserRoles } from '../roles/user-roles.service.js';
-import { lockUser, lockUsers } from '../users/lock-users.js';
 import { UserMerges } from '../users/user-merges.service.js';
+import { AdminReach } from './admin-reach.service.js';
 import { readIfMatch, requireVersion } from './etag.js';
-import { OwnPermissions } from './own-permissions.service.js';
 import { parseBody } from './parse-body.js';
 import { mergeBody } from './users.requests.js';
 
@@ -20,37 +15,26 @@ import { mergeBody } from './users.requests.js';
 @Injectable()
 export class AdminUserRemoval {
   constructor(
-    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly reach: AdminReach,
     private readonly merges: UserMerges,
-    private readonly roles: UserRoles,
-    private readonly own: OwnPermissions,
     private readonly erasure: Erasure,
   ) {}
 
   /**
-   * Merges two users into the older. Whoever signs in as one of them then has the roles of both, so the administrator must
-   * be allowed to hand out all of these.
+   * Merges two users into the older. Whoever signs in as one of them then has the roles of both.
    * @throws IamError `not_found`, `merge_refused`, `user_disabled`, `insufficient_permissions`
    */
   async merge(id: string, { body }: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
     const pair = toPair(id, parseBody(mergeBody, body).other);
-    const known = await this.roles.permissionsOf(this.dataSource, pair);
-    await this.own.requireAll(admin, known);
-    const kept = await inTransaction(this.dataSource, async (manager) => {
-      await lockUsers(manager, pair);
-      const current = await this.roles.permissionsOf(manager, pair);
-      if (current.some((permission) => !known.includes(permission)))
-        throw new IamError('precondition_failed', 'one of them was given a role in the meantime');
-      return this.merges.merge(manager, pair);
-    });
+    const kept = await this.reach.actOnAll(admin, pair, (manager) => this.merges.merge(manager, pair));
     return json({ id: kept, merged: pair.find((each) => each !== kept) });
   }
 
-  /** @throws IamError `precondition_required`, `precondition_failed`, `not_found`, `in_use` */
-  async erase(id: string, { ifMatch }: IamRequest): Promise<Answer> {
+  /** @throws IamError `precondition_required`, `precondition_failed`, `not_found`, `in_use`, `insufficient_permissions` */
+  async erase(id: string, { ifMatch }: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
     const version = readIfMatch(ifMatch);
-    await inTransaction(this.dataSource, async (manager) => {
-      requireVersion(await lockUser(manager, id), version);
+    await this.reach.act(admin, id, async (manager, user) => {
+      requireVersion(user, version);
       await this.erasure.eraseIn(manager, id);
     });
     return empty(204);

@@ -34,16 +34,17 @@ export class AdminUserRoles {
     return json({ roles: user.roles });
   }
 
-  /** Nobody gives away what they may not do themselves. @throws IamError `not_found`, `insufficient_permissions` */
+  /** @throws IamError `not_found`, `insufficient_permissions` */
   async assign({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<Answer> {
     if (!isPlain(role)) throw new IamError('not_found', 'no such role');
     await this.own.requireAll(admin, await this.roles.permissionsOfRole(role));
     return this.change(id, (manager) => this.roles.assign(manager, id, role));
   }
 
-  /** @throws IamError `not_found` for a user; a role that they do not hold is no error */
-  async remove({ id, role }: Assignment): Promise<Answer> {
+  /** @throws IamError `insufficient_permissions`, `not_found` for a user; a role that they do not hold is no error */
+  async remove({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<Answer> {
     if (!isPlain(role)) throw new IamError('not_found', 'no such role');
+    await this.own.requireAll(admin, (await this.roles.findPermissionsOfRole(role)) ?? []);
     return this.change(id, (manager) => this.roles.remove(manager, id, role));
   }
 

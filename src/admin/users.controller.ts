@@ -72,8 +72,12 @@ export class AdminUsersController {
     errors: ['not_found', 'already_exists', 'precondition_required', 'precondition_failed'],
   })
   @Patch(':id')
-  update(@Param('id') id: string, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.users.update(id, request);
+  update(
+    @Param('id') id: string,
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.users.update(id, request, admin);
   }
 
   @Endpoint({
@@ -84,8 +88,12 @@ export class AdminUsersController {
     errors: ['not_found', 'in_use', 'precondition_required', 'precondition_failed'],
   })
   @Delete(':id')
-  erase(@Param('id') id: string, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.removal.erase(id, request);
+  erase(
+    @Param('id') id: string,
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.removal.erase(id, request, admin);
   }
 
   @Endpoint({

@@ -10,9 +10,9 @@ import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { UserRoles } from '../roles/user-roles.service.js';
 import { SessionList } from '../sessions/session-list.service.js';
 import { createUser, updateUser, type UserChanges } from '../users/change-user.js';
-import { lockUser } from '../users/lock-users.js';
 import { UserList } from '../users/user-list.service.js';
 import { cleanNickname } from '../wechat/profile-text.js';
+import { AdminReach } from './admin-reach.service.js';
 import { readIfMatch, requireVersion, toEtag } from './etag.js';
 import { toIdPage, toPageRequest } from './id-page.js';
 import { OwnPermissions } from './own-permissions.service.js';
@@ -29,6 +29,7 @@ export class AdminUsers {
     private readonly sessions: SessionList,
     private readonly roles: UserRoles,
     private readonly own: OwnPermissions,
+    private readonly reach: AdminReach,
   ) {}
 
   async list({ query }: IamRequest): Promise<Answer> {
@@ -54,12 +55,16 @@ export class AdminUsers {
     return this.show(id, 201);
   }
 
-  /** @throws IamError `precondition_required`, `precondition_failed`, `already_exists`, `not_found` */
-  async update(id: string, { body, ifMatch }: IamRequest): Promise<Answer> {
+  /** @throws IamError `precondition_required`, `precondition_failed`, `already_exists`, `not_found`, `insufficient_permissions` */
+  async update(
+    id: string,
+    { body, ifMatch }: IamRequest,
+    admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
     const version = readIfMatch(ifMatch);
     const changes = toChanges(parseBody(updateUserBody, body));
-    await inTransaction(this.dataSource, async (manager) => {
-      requireVersion(await lockUser(manager, id), version);
+    await this.reach.act(admin, id, async (manager, user) => {
+      requireVersion(user, version);
       await updateUser(manager, id, changes);
     });
     return this.show(id, 200);

@@ -1,4 +1,5 @@
 import { AdminGuard } from '../admin/admin.guard.js';
+import { AdminReach } from '../admin/admin-reach.service.js';
 import { AdminAudit } from '../admin/audit.service.js';
 import { AdminEvents } from '../admin/events.service.js';
 import { KeyAdministration } from '../admin/key-administration.service.js';
@@ -19,6 +20,7 @@ export const adminProviders = [
   AdminGuard,
   KeyAdministration,
   OwnPermissions,
+  AdminReach,
   AdminProviders,
   ProviderCheck,
   WechatCheck,

@@ -28,6 +28,20 @@ const removeSql = `
   )
   ${auditInsertSql(3, { from: 'removed', userId: 'removed.user_id' })}`;
 
+/** $1 users. The audit log knows the roles that they, or who was merged into them, have lost, and what a deleted role permitted. */
+const recentPermissionsSql = `
+  WITH person AS (
+    SELECT id FROM iam.users WHERE id = ANY($1::uuid[]) OR merged_into = ANY($1::uuid[])
+  ), lost AS (
+    SELECT DISTINCT a.detail->>'role' AS role FROM iam.audit_log a JOIN person ON a.user_id = person.id
+    WHERE a.action = 'user.role_removed' AND a.at > now() - interval '24 hours'
+  )
+  SELECT r.permissions FROM iam.roles r
+  WHERE r.name IN (SELECT role FROM lost UNION SELECT role FROM iam.user_roles h JOIN person ON h.user_id = person.id)
+  UNION ALL
+  SELECT ARRAY(SELECT jsonb_array_elements_text(d.detail->'permissions')) FROM iam.audit_log d JOIN lost ON d.detail->>'role' = lost.role
+  WHERE d.action = 'role.deleted' AND d.at > now() - interval '24 hours'`;
+
 /** Which roles a user holds. */
 @Injectable()
 export class UserRoles {
@@ -35,16 +49,20 @@ export class UserRoles {
 
   /** What a role grants. @throws IamError `not_found` */
   async permissionsOfRole(role: string): Promise<readonly string[]> {
-    const sql = 'SELECT permissions FROM iam.roles WHERE name = $1';
-    const row = await queryRow(this.dataSource, permissionsRow, sql, [role]);
-    if (row === null) throw new IamError('not_found', `no role "${role}"`);
-    return row.permissions;
+    const permissions = await this.findPermissionsOfRole(role);
+    if (permissions === null) throw new IamError('not_found', `no role "${role}"`);
+    return permissions;
   }
 
-  /** What the roles of these users grant, taken together. */
-  async permissionsOf(executor: SqlExecutor, userIds: readonly string[]): Promise<readonly string[]> {
-    const sql = `SELECT r.permissions FROM iam.user_roles u JOIN iam.roles r ON r.name = u.role WHERE u.user_id = ANY($1::uuid[])`;
-    const rows = await queryRows(executor, permissionsRow, sql, [userIds]);
+  /** Null: there is no such role. */
+  async findPermissionsOfRole(role: string): Promise<readonly string[] | null> {
+    const sql = 'SELECT permissions FROM iam.roles WHERE name = $1';
+    return (await queryRow(this.dataSource, permissionsRow, sql, [role]))?.permissions ?? null;
+  }
+
+  /** What the roles permit that these users hold, or held within the last day, taken together. */
+  async recentPermissionsOf(executor: SqlExecutor, userIds: readonly string[]): Promise<readonly string[]> {
+    const rows = await queryRows(executor, permissionsRow, recentPermissionsSql, [userIds]);
     return rows.flatMap(({ permissions }) => permissions);
   }
 

@@ -79,6 +79,13 @@ export class SessionList {
     return (await queryRow(this.dataSource, z.object({ live: z.number() }), sql, [userId]))?.live ?? 0;
   }
 
+  /** Whose session it is; null: there is none with this id. */
+  async findOwner(id: string): Promise<string | null> {
+    const sql = 'SELECT user_id FROM iam.sessions WHERE id = $1';
+    const row = z.object({ user_id: z.string() });
+    return isUuid(id) ? ((await queryRow(this.dataSource, row, sql, [id]))?.user_id ?? null) : null;
+  }
+
   /** Ends a session, once; false: there is none with this id. */
   async end(id: string, reason: string): Promise<boolean> {
     if (!isUuid(id)) return false;

@@ -241,13 +241,29 @@ describe('roles in the admin API', () => {
       ).toBe(false);
     });
 
-    it('let the rest of a role be changed that permits more than one may do oneself', async () => {
+    it('let of a role that permits more than one may do oneself only the rest be changed', async () => {
       await admin.post('roles', { name: 'strong', permissions: ['x:y', 'x:z'] });
+      const own = await adminWithPermissions(world, 'iam:roles:write', 'x:z');
+
+      const described = await own.patch('roles/strong', { description: 'Strong', permissions: ['x:y'] });
+      const narrowed = await own.patch('roles/strong', { permissions: [] });
+      const deleted = await own.delete('roles/strong');
+
+      expect(described.json()).toMatchObject({ description: 'Strong', permissions: ['x:y'] });
+      expect([narrowed, deleted].map(({ status, code }) => [status, code])).toEqual(
+        Array(2).fill([403, 'insufficient_permissions']),
+      );
+    });
+
+    it('stay everybody’s when their permissions are more than one may do oneself', async () => {
+      await admin.post('roles', { name: 'given-to-all', permissions: ['x:y'], is_default: true });
       const own = await adminWithPermissions(world, 'iam:roles:write');
+      await world.dataSource.query(`DELETE FROM iam.user_roles WHERE role = 'given-to-all'`);
 
-      const described = await own.patch('roles/strong', { description: 'Strong', permissions: ['x:z'] });
+      const taken = await own.patch('roles/given-to-all', { is_default: false });
+      await admin.patch('roles/given-to-all', { is_default: false });
 
-      expect(described.json()).toMatchObject({ description: 'Strong', permissions: ['x:z'] });
+      expect(taken.code).toBe('insufficient_permissions');
     });
   });
 
