@@ -12,7 +12,15 @@ export interface RunningExample {
   stop(): Promise<void>;
 }
 
-/** Starts the code, compiled by SWC and otherwise as it is, and waits until `url` answers. */
+/** What `nest new` makes, with the module of an example for the application's. */
+const main = (name: string, module: string) => `
+  import { NestFactory } from '@nestjs/core';
+  import { ${module} } from './${name}.js';
+  const app = await NestFactory.create(${module});
+  await app.listen(process.env.PORT ?? 3000);
+`;
+
+/** Starts an application of the module that the code exports, compiled by SWC and otherwise as it is; waits until `url` answers. */
 export async function runExample(
   { name, code }: Example,
   env: Readonly<Record<string, string>>,
@@ -21,9 +29,11 @@ export async function runExample(
   const folder = `${root}test/output/readme-${process.pid}`;
   await mkdir(folder, { recursive: true });
   await writeFile(`${folder}/${name}.ts`, code);
+  const [, module = ''] = /^export class (\w+Module) /m.exec(code) ?? [];
+  await writeFile(`${folder}/main.ts`, main(name, module));
   const child = spawn(
     process.execPath,
-    ['--import', `${root}test/docs/register-self.mjs`, `${folder}/${name}.ts`],
+    ['--import', `${root}test/docs/register-self.mjs`, `${folder}/main.ts`],
     { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   void endChildWithTests(child, folder);

@@ -72,11 +72,14 @@ export function headingDepths(readme: Page): number[] {
   return [...outsideCode.matchAll(/^(#+) /gm)].map(([, marks = '']) => marks.length);
 }
 
-/** The targets of relative links, without fragments. */
+/** What the address of a file of the repository begins with. */
+const repository = /^https:\/\/github\.com\/nestjs-wechat-iam\/nestjs-wechat-iam\/(?:blob|tree)\/main\//;
+
+/** The paths in the repository that links lead to, without fragments. */
 export function linksOf(readme: Page): string[] {
-  return targetsOf(readme).flatMap((target) =>
-    /^(?:https?:|#)/.test(target) ? [] : [target.replace(/#.*/, '')],
-  );
+  return targetsOf(readme)
+    .map((target) => target.replace(repository, '').replace(/#.*/, ''))
+    .filter((target) => target !== '' && !/^https?:/.test(target));
 }
 
 /** The fragments that the README links to in itself. */

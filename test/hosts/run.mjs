@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import pg from 'pg';
+import { checkTemplate, templates } from './checks/cli-templates.mjs';
 import { checkEveryHost } from './checks/every-host.mjs';
 import * as expressEsm from './checks/express-esm.mjs';
 import * as fastifyEsm from './checks/fastify-esm.mjs';
@@ -10,8 +11,8 @@ import { checkContents, packPackage } from './support/package.mjs';
 import { Workspace } from './support/workspace.mjs';
 
 /**
- * Installs the packed tarball into three fresh host applications, each in a folder of its own outside this repository,
- * and signs a person in there. Says what failed and with what log, and ends with one line.
+ * Installs the packed tarball into host applications, each in a folder of its own outside this repository, and signs a person
+ * in there; and into what `nest new` makes, by README.md alone. Says what failed and with what log, and ends with one line.
  */
 const hosts = { 'express-esm': expressEsm, 'fastify-esm': fastifyEsm, 'nest11-cjs': nest11Cjs };
 const root = join(import.meta.dirname, '../..');
@@ -39,7 +40,7 @@ async function asClient(url, work) {
 
 /** Makes a database that is removed at the end. */
 async function createDatabase(server, host) {
-  const name = `iam_${host.replace('-', '_')}_${process.pid}`;
+  const name = `iam_${host.replaceAll('-', '_')}_${process.pid}`;
   await asClient(server, (client) => client.query(`CREATE DATABASE ${name}`));
   workspace.onClose(() => asClient(server, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)));
   const url = new URL(server);
@@ -101,13 +102,20 @@ async function main() {
       () => host.log,
     );
   });
+  const appsFolder = join(import.meta.dirname, 'apps');
+  const fresh = Object.keys(templates).map((name) =>
+    report(name, async () =>
+      checkTemplate({ workspace, name, appsFolder, databaseUrl: await createDatabase(await postgres, name) }),
+    ),
+  );
+  runs.push(...fresh);
   const passed = (await Promise.all(runs)).filter(Boolean).length;
   const failed = runs.length - passed + ((await contents) ? 0 : 1);
   return { passed, failed };
 }
 
 const running = main();
-let verdict = { passed: 0, failed: Object.keys(hosts).length };
+let verdict = { passed: 0, failed: Object.keys({ ...hosts, ...templates }).length };
 try {
   verdict = await Promise.race([running, interruption]);
 } catch (error) {

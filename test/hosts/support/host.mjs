@@ -8,7 +8,8 @@ import { pathToFileURL } from 'node:url';
 
 const bootTime = 60_000;
 
-async function freePort() {
+/** A port that nobody listens on. */
+export async function freePort() {
   const server = createServer();
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address();

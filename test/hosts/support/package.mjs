@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, rename, stat } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 
-const sources = ['src', 'migrations', 'emulator', 'cli', 'example', 'package.json', 'tsconfig.build.json'];
+const sources = [
+  'src',
+  'migrations',
+  'emulator',
+  'cli',
+  'example',
+  'scripts',
+  'package.json',
+  'tsconfig.build.json',
+];
+/** What a user runs, compiles against or reads. */
 const welcome =
-  /^(dist\/(src|emulator|migrations|cli)\/.+(?<!\.spec)\.(js|d\.ts)|README(\.zh-CN)?\.md|LICENSE|package\.json)$/;
+  /^(dist\/(src|emulator|migrations)\/.+(?<!\.spec)\.(js|d\.ts)|dist\/cli\/.+\.js|(docs\/[\w.-]+|emulator\/README|README(\.zh-CN)?)\.md|LICENSE|package\.json)$/;
+/** More files than this are a mistake, or a decision to be taken here. */
+const mostFiles = 800;
 
 /** In `import … from 'x';`, `import 'x';`, `export … from 'x';` and `import('x')`. */
 const specifiers = /(?:^(?:import|export)\b(?:[^'"`;]*\bfrom)?\s*|\bimport\()['"]([^'"\n]+)['"]/gm;
@@ -48,17 +60,33 @@ export async function checkContents(root, files) {
   const promised = [exports, types, bin, typesVersions]
     .flatMap(targets)
     .filter((path) => !path.includes('*'));
-  const documents = ['README.md', 'README.zh-CN.md', 'LICENSE'];
+  const documents = ['README.md', 'README.zh-CN.md', 'LICENSE', 'docs/cli.md', 'emulator/README.md'];
   assert.deepEqual(
     {
       unwelcome: files.filter((path) => !welcome.test(path)),
       missing: [...promised, ...documents].filter((path) => !files.includes(path)),
       undeclared: await findUndeclaredImports(root, files, manifest),
+      deadLinks: await findDeadLinks(root, files),
     },
-    { unwelcome: [], missing: [], undeclared: [] },
+    { unwelcome: [], missing: [], undeclared: [], deadLinks: [] },
   );
+  assert.ok(files.length <= mostFiles, `${files.length} files are more than ${mostFiles}`);
   for (const path of targets(bin))
     assert.match(await readFile(join(root, path), 'utf8'), /^#!\/usr\/bin\/env node\n/, `${path} cannot run`);
+}
+
+/** A registry's page and an installed copy have the tarball alone: a link leads to a file in it, or says where it leads. */
+async function findDeadLinks(root, files) {
+  const found = [];
+  for (const path of files.filter((each) => each.endsWith('.md'))) {
+    const text = await readFile(join(root, path), 'utf8');
+    for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^(https?:|#)/.test(target)) continue;
+      const leadsTo = normalize(join(dirname(path), target.replace(/#.*/, '')));
+      if (!files.includes(leadsTo)) found.push(`${target} in ${path}`);
+    }
+  }
+  return found;
 }
 
 /** A development dependency, or the types of one, would be missing at the user's. */

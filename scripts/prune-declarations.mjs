@@ -1,0 +1,29 @@
+import { readFile, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/**
+ * Removes the declarations that no entry of the package reaches: hosts compile against those that one does, and two thirds of
+ * what `nest build` writes describe our own insides.
+ */
+const root = join(import.meta.dirname, '..');
+const packed = ['src', 'emulator', 'migrations', 'cli'].map((folder) => join(root, 'dist', folder));
+/** In `from './x.js'`, `import './x.js'` and `import('./x.js')`. */
+const relativeImports = /\b(?:from|import)\s*\(?\s*['"](\.{1,2}\/[^'"]+)\.js['"]/g;
+
+async function reach(path, reached) {
+  if (reached.has(path)) return;
+  reached.add(path);
+  const code = await readFile(path, 'utf8');
+  for (const [, target] of code.matchAll(relativeImports))
+    await reach(`${join(dirname(path), target)}.d.ts`, reached);
+}
+
+const { exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+const entries = Object.values(exports).flatMap(({ types }) =>
+  types === undefined ? [] : [join(root, types)],
+);
+const reached = new Set();
+for (const entry of entries) await reach(entry, reached);
+for (const folder of packed)
+  for (const name of await readdir(folder, { recursive: true }))
+    if (name.endsWith('.d.ts') && !reached.has(join(folder, name))) await rm(join(folder, name));
