@@ -40,6 +40,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   redirect_uri_mismatch: { en: 'The return address is not registered.', zh: '回调地址未登记。' },
   invalid_client: { en: 'The application could not be authenticated.', zh: '应用身份验证失败。' },
   invalid_grant: { en: 'The code or token is no longer valid.', zh: '授权码或令牌已失效。' },
+  invalid_scope: {
+    en: 'The requested scope is unknown or malformed.',
+    zh: '请求的 scope 未知或格式不正确。',
+  },
   unsupported_grant_type: { en: 'This grant type is not supported.', zh: '不支持的授权类型。' },
   unsupported_response_type: {
     en: 'Only the response type code is supported.',

@@ -28,6 +28,7 @@ export const errorCatalogue = {
   redirect_uri_mismatch: { status: 400, oauth: 'invalid_request' },
   invalid_client: { status: 401, oauth: 'invalid_client' },
   invalid_grant: { status: 400, oauth: 'invalid_grant' },
+  invalid_scope: { status: 400, oauth: 'invalid_scope' },
   unsupported_grant_type: { status: 400, oauth: 'unsupported_grant_type' },
   unsupported_response_type: { status: 400, oauth: 'unsupported_response_type' },
 

@@ -2,6 +2,7 @@ import type { CanActivate, Type } from '@nestjs/common';
 import { z } from 'zod';
 import type { IamAuditSink } from './iam.audit-sink.js';
 import type { IamHooks } from './iam.hooks.js';
+import { isPublicHost } from './wechat/address-guard.js';
 
 const DAY = 86_400;
 
@@ -23,13 +24,15 @@ const days = (min: number, max: number) =>
 const absoluteUrl = z
   .string({ error: 'an absolute URL' })
   .refine(isAbsoluteHttpUrl, { error: 'an absolute http(s) URL without fragment' })
-  .regex(/^[\x21-\x7e]*$/, { error: 'a URL in ASCII (punycode host, percent-encoded path)' });
+  .regex(/^[\x21-\x7e]*$/, { error: 'a URL in ASCII (punycode host, percent-encoded path)' })
+  .refine(isProtected, { error: 'an https URL; http is for loopback and private networks only' });
 
 const publicUrl = z
   .string({ error: 'an absolute http(s) URL, such as https://app.example.com' })
   .refine(isOrigin, {
     error: 'an absolute http(s) URL without path, query or fragment, such as https://app.example.com',
   })
+  .refine(isProtected, { error: 'an https URL; http is for loopback and private networks only' })
   .transform((url) => new URL(url).origin);
 
 const origin = z
@@ -138,6 +141,13 @@ function isAbsoluteHttpUrl(text: string): boolean {
   return (
     (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === ''
   );
+}
+
+/** A code that travels over the public internet in clear can be read (RFC 9700 §2.6). */
+function isProtected(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || !isPublicHost(hostname);
 }
 
 function isOrigin(text: string): boolean {

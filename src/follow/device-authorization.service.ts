@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { parseInput } from '../http/parse-input.js';
+import { parseOAuthInput } from '../oauth/oauth-input.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Clients } from '../oauth/clients.service.js';
 import { FollowStart, type FollowStarted } from './follow-start.service.js';
@@ -20,7 +20,7 @@ export class DeviceAuthorization {
   ) {}
 
   async start(request: IamRequest): Promise<FollowStarted> {
-    const { client_id: clientId, provider } = parseInput(deviceAuthorizationBody, request.body);
+    const { client_id: clientId, provider } = parseOAuthInput(deviceAuthorizationBody, request.body);
     this.clients.authenticate(clientId);
     return this.starts.begin({ clientId, provider, origin: request.origin });
   }

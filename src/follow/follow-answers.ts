@@ -30,6 +30,7 @@ export const followFinishAnswer = z.union([
 /** Why there may be no QR code. */
 export const followStartErrors: readonly IamErrorCode[] = [
   'invalid_client',
+  'invalid_scope',
   'rate_limited',
   'provider_not_found',
   'provider_disabled',

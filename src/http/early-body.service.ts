@@ -5,7 +5,7 @@ import { oauthError, problem } from './error-answers.js';
 import type { Exchange } from './exchange.js';
 import { readRequest } from './iam-request.js';
 import { logFailure } from './log-failure.js';
-import { oauthEndpoints } from './oauth-endpoints.js';
+import { findOAuthEndpoint } from './oauth-endpoints.js';
 import { readBody } from './read-body.js';
 import { keepBody } from './request-body.js';
 import { toIamError } from './to-iam-error.js';
@@ -61,9 +61,11 @@ export class EarlyBody {
     const id = correlationId();
     logFailure(this.logger, error);
     if (request.destroyed) return;
-    const { status, headers, body } = oauthEndpoints.has(endpoint)
-      ? oauthError(error)
-      : problem(error, readRequest(request).language, id);
+    const oauthEndpoint = findOAuthEndpoint(endpoint);
+    const { status, headers, body } =
+      oauthEndpoint === null
+        ? problem(error, readRequest(request).language, id)
+        : oauthError(error, oauthEndpoint);
     response.writeHead(status, { ...headers, 'X-Request-Id': id }).end(body);
     request.resume();
     setTimeout(() => {

@@ -3,6 +3,7 @@ import { errorTexts } from '../iam.error-texts.js';
 import { json, type Answer } from './answer.js';
 import { errorPage } from './error-page.js';
 import type { IamRequest } from './iam-request.js';
+import type { OAuthEndpoint } from './oauth-endpoints.js';
 import type { Language } from './language.js';
 
 /** RFC 9457 with our stable `code` and a text that is safe to show. */
@@ -36,11 +37,45 @@ export function oauthStatus(code: IamErrorCode): number {
   return isKept ? status : 400;
 }
 
-/** The body of RFC 6749 §5.2. */
-export function oauthError(error: IamError): Answer {
-  const { oauth } = errorCatalogue[error.code];
-  const body = { error: oauth, error_description: errorTexts[error.code].en, ...error.members };
-  return json(body, oauthStatus(error.code), errorHeaders(error));
+/** The body of RFC 6749 §5.2; `code` is our stable code. */
+export function oauthError(error: IamError, endpoint: OAuthEndpoint): Answer {
+  const { code, members } = error;
+  const body = {
+    error: oauthErrorOf(code, endpoint),
+    error_description: errorTexts[code].en,
+    code,
+    ...members,
+  };
+  return json(body, oauthStatus(code), errorHeaders(error));
+}
+
+/**
+ * What a token endpoint may answer: RFC 6749 §5.2, RFC 8628 §3.5; `interaction_required` of OpenID Connect Core §3.1.2.6 and
+ * `binding_required` of ours, which clients act upon; the last two with a status of 5xx.
+ */
+const tokenErrors: ReadonlySet<string> = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'invalid_scope',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'authorization_pending',
+  'slow_down',
+  'access_denied',
+  'expired_token',
+  'interaction_required',
+  'binding_required',
+  'temporarily_unavailable',
+  'server_error',
+]);
+
+/** The value of `error` for a code of ours. At `/token` and `/revoke` only registered ones, which generic clients know. */
+export function oauthErrorOf(code: IamErrorCode, endpoint: OAuthEndpoint): string {
+  const { oauth, status } = errorCatalogue[code];
+  if (endpoint === 'device_authorization' || tokenErrors.has(oauth)) return oauth;
+  if (status === 409) return 'invalid_grant';
+  return status === 403 ? 'access_denied' : 'invalid_request';
 }
 
 /** For a navigation a small page, for a script problem+json. */
@@ -62,7 +97,9 @@ export function errorHeaders(error: IamError): Record<string, string> {
 /** RFC 6750 §3: no error code when the request carried no token at all; `max_age` of RFC 9470 §3. */
 function challenge(error: IamError): string {
   const { oauth } = errorCatalogue[error.code];
-  if (error.code === 'authentication_required' || error.code === 'invalid_client') return 'Bearer';
+  // A client authenticates by RFC 7617, a caller by RFC 6750: a Bearer challenge would ask for a token (RFC 6749 §5.2).
+  if (error.code === 'invalid_client') return 'Basic realm="iam"';
+  if (error.code === 'authentication_required') return 'Bearer';
   const maxAge = error.members['max_age'];
   return `Bearer error="${oauth}"${maxAge === undefined ? '' : `, max_age="${maxAge}"`}`;
 }

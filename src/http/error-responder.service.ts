@@ -6,7 +6,7 @@ import { oauthError, pageOrProblem } from './error-answers.js';
 import { readRequest } from './iam-request.js';
 import { IamUrls } from './iam-urls.service.js';
 import { logFailure } from './log-failure.js';
-import { oauthEndpoints } from './oauth-endpoints.js';
+import { findOAuthEndpoint } from './oauth-endpoints.js';
 import { toIamError } from './to-iam-error.js';
 
 /** Answers what was thrown while one of our endpoints was at work, and logs it once under the id that the answer carries. */
@@ -26,7 +26,10 @@ export class ErrorResponder {
     runInContext(() => logFailure(this.logger, error), { correlationId: id });
     if (this.writer.isSent(response)) return;
     const read = readRequest(request);
-    const isOAuth = oauthEndpoints.has(this.urls.findEndpoint(read.path) ?? '');
-    this.writer.write(response, isOAuth ? oauthError(error) : pageOrProblem(error, read, id));
+    const endpoint = findOAuthEndpoint(this.urls.findEndpoint(read.path));
+    this.writer.write(
+      response,
+      endpoint === null ? pageOrProblem(error, read, id) : oauthError(error, endpoint),
+    );
   }
 }

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { IamError } from '../iam.error.js';
-import { parseInput } from '../http/parse-input.js';
+import { parseOAuthInput } from './oauth-input.js';
 import type { Parameters } from '../http/iam-request.js';
 
 /** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */
 export const authorizeQuery = z.object({
   response_type: z.string().meta({ description: '`code`' }),
+  response_mode: z.literal('query').optional(),
+  /** Space-separated; a first-party client gets all of them, asked or not. */
+  scope: z.string().optional(),
   provider: z.string().min(1).max(63),
   /** Goes through the sealed cookie, which a browser caps at 4096 bytes. */
   state: z.string().max(1024).optional(),
@@ -25,5 +28,5 @@ export function parseAuthorizeRequest(query: Parameters): AuthorizeRequest {
   if (typeof query['response_type'] === 'string' && query['response_type'] !== 'code') {
     throw new IamError('unsupported_response_type', 'only response_type=code');
   }
-  return parseInput(authorizeQuery, query);
+  return parseOAuthInput(authorizeQuery, query);
 }

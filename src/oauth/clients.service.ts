@@ -25,7 +25,8 @@ export class Clients {
   }
 
   /**
-   * The client and the address a browser may be sent back to: an exact match of a registered one (RFC 9700 §2.1).
+   * The client and the address a browser may be sent back to: an exact match of a registered one (RFC 9700 §2.1), but for the
+   * port of a loopback address, which an app on this machine is given when it starts (RFC 8252 §7.3).
    * @throws IamError `client_unknown` or `redirect_uri_mismatch`, which must not redirect
    */
   checkRedirect(
@@ -34,9 +35,21 @@ export class Clients {
   ): { readonly clientId: string; readonly redirectUri: string } {
     const client = typeof clientId === 'string' ? this.options.clients.get(clientId) : undefined;
     if (client === undefined) throw new IamError('client_unknown', 'no client with this client_id');
-    if (typeof redirectUri !== 'string' || !client.redirectUris.includes(redirectUri)) {
+    if (
+      typeof redirectUri !== 'string' ||
+      !client.redirectUris.some((registered) => isSameRedirect(registered, redirectUri))
+    ) {
       throw new IamError('redirect_uri_mismatch', `not a redirect URI of client "${client.id}"`);
     }
     return { clientId: client.id, redirectUri };
   }
+}
+
+/** `localhost` is compared with its port: it may resolve elsewhere (RFC 8252 §8.3). */
+const loopbackPort = /^(http:\/\/(?:127(?:\.\d{1,3}){3}|\[::1\]))(?::\d{1,5})?(?=[/?]|$)/;
+
+function isSameRedirect(registered: string, requested: string): boolean {
+  if (registered === requested) return true;
+  const isLoopback = loopbackPort.test(registered) && URL.canParse(requested);
+  return isLoopback && registered.replace(loopbackPort, '$1') === requested.replace(loopbackPort, '$1');
 }

@@ -8,6 +8,7 @@ import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
+import { supportedScopes } from './oauth-input.js';
 import { grantTypes } from './token-request.js';
 
 const ROOT_PATH = '/.well-known/oauth-authorization-server';
@@ -46,6 +47,7 @@ export class Metadata implements OnModuleInit {
       device_authorization_endpoint: this.urls.endpoint('device_authorization'),
       revocation_endpoint: this.urls.endpoint('revoke'),
       jwks_uri: this.urls.endpoint('jwks'),
+      scopes_supported: supportedScopes,
       response_types_supported: ['code'],
       response_modes_supported: ['query'],
       grant_types_supported: grantTypes,

@@ -58,6 +58,7 @@ export class OAuthController {
       'client_unknown',
       'redirect_uri_mismatch',
       'unsupported_response_type',
+      'invalid_scope',
       'provider_not_found',
       'provider_disabled',
       'provider_misconfigured',

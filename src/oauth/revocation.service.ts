@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { empty, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { parseInput } from '../http/parse-input.js';
+import { parseOAuthInput } from './oauth-input.js';
 import { SessionCookies } from '../http/session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { IamError } from '../iam.error.js';
@@ -18,7 +18,10 @@ export const revocationBody = z.object({
   token: z.string().min(1).max(4096).optional(),
 });
 
-/** `POST /revoke` (RFC 7009): either token ends the whole session; an unknown token is answered like a known one. */
+/**
+ * `POST /revoke` (RFC 7009): either token ends the whole session. An unknown token is answered like a known one; one of another
+ * client is refused (§2.1).
+ */
 @Injectable()
 export class Revocation {
   constructor(
@@ -30,7 +33,7 @@ export class Revocation {
   ) {}
 
   async revoke(request: IamRequest): Promise<Answer> {
-    const { client_id, token } = parseInput(revocationBody, request.body);
+    const { client_id, token } = parseOAuthInput(revocationBody, request.body);
     const client = this.clients.authenticate(client_id);
     if (token !== undefined) return this.end(await this.sessionOf(token), client);
     if (client.tokens === 'bearer') throw new IamError('invalid_request', 'token: missing');
@@ -45,7 +48,9 @@ export class Revocation {
   }
 
   private async end(sessionId: string | null, client: ResolvedIamClient): Promise<Answer> {
-    if (sessionId !== null) await this.sessions.end(sessionId, 'revoked', this.clients.callerOf(client));
+    const isOwn =
+      sessionId === null || (await this.sessions.end(sessionId, 'revoked', this.clients.callerOf(client)));
+    if (!isOwn) throw new IamError('invalid_grant', 'the token was issued to another client');
     return empty(200);
   }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isPkceVerifier } from '../crypto/pkce.js';
 import { parseInput } from '../http/parse-input.js';
+import { parseOAuthInput } from './oauth-input.js';
 import { IamError } from '../iam.error.js';
 
 const client_id = z.string().min(1).max(128);
@@ -51,7 +52,7 @@ export const grantTypes: readonly string[] = tokenBody.options.map((option) => o
 
 /** @throws IamError `invalid_request` or `unsupported_grant_type` (RFC 6749 §5.2) */
 export function parseTokenRequest(body: unknown): TokenRequest {
-  const { grant_type } = parseInput(grantType, body);
+  const { grant_type } = parseOAuthInput(grantType, body);
   if (!grantTypes.includes(grant_type)) throw new IamError('unsupported_grant_type', 'not a grant of ours');
   return parseInput(tokenBody, body);
 }

@@ -34,6 +34,7 @@ export class TokenController {
     errors: [
       'invalid_client',
       'invalid_grant',
+      'invalid_scope',
       'unsupported_grant_type',
       'binding_required',
       'user_disabled',
@@ -74,7 +75,7 @@ export class TokenController {
     body: revocationBody,
     bodyType: 'form',
     answers: { 200: null },
-    errors: ['invalid_client', 'origin_forbidden'],
+    errors: ['invalid_client', 'invalid_grant', 'invalid_scope', 'origin_forbidden'],
   })
   @Post('revoke')
   revoke(@Incoming() request: IamRequest): Promise<Answer> {

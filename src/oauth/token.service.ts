@@ -94,7 +94,7 @@ export class Token {
     } catch (error) {
       if (!(error instanceof IamError) || error.code !== 'invalid_grant') throw error;
       logFailure(this.logger, error);
-      return { ...oauthError(error), cookies: this.cookies.clear() };
+      return { ...oauthError(error, 'token'), cookies: this.cookies.clear() };
     }
   }
 

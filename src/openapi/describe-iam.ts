@@ -4,7 +4,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { AdminGuard } from '../admin/admin.guard.js';
 import { endpointsOf, type EndpointDeclaration } from '../http/endpoints.js';
 import { IamGuard } from '../http/iam.guard.js';
-import { oauthEndpoints } from '../http/oauth-endpoints.js';
+import { findOAuthEndpoint } from '../http/oauth-endpoints.js';
 import { REQUIRED_RECENT_SIGN_IN } from '../http/requirements.decorator.js';
 import { iamControllers } from '../composition/controllers.js';
 import { describeEndpoint } from './describe-endpoint.js';
@@ -39,7 +39,7 @@ function descriptionOf(
     ...description,
     errors: [...(description.errors ?? []), ...(isRecent ? (['recent_sign_in_required'] as const) : [])],
     access,
-    errorForm: oauthEndpoints.has(path) ? 'oauth' : 'problem',
+    oauthEndpoint: findOAuthEndpoint(path),
     isNavigation:
       (method === 'GET' && access === 'everybody') ||
       Object.values(description.answers).includes('text/html'),

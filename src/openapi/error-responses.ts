@@ -1,4 +1,5 @@
-import { oauthStatus } from '../http/error-answers.js';
+import { oauthErrorOf, oauthStatus } from '../http/error-answers.js';
+import type { OAuthEndpoint } from '../http/oauth-endpoints.js';
 import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
 import { errorTexts } from '../iam.error-texts.js';
 import type { Access, RouteDescription } from './route-description.js';
@@ -36,26 +37,33 @@ export function errorResponses(route: RouteDescription): ErrorResponse[] {
     ...(route.body === undefined ? [] : withBody),
     ...anywhere,
   ]);
-  const isOAuth = route.errorForm === 'oauth';
+  const { oauthEndpoint } = route;
   const byStatus = new Map<number, Codes>();
   for (const code of codes) {
-    const status = isOAuth ? oauthStatus(code) : errorCatalogue[code].status;
+    const status = oauthEndpoint !== null ? oauthStatus(code) : errorCatalogue[code].status;
     const [first = code, ...others] = byStatus.get(status) ?? [];
     byStatus.set(status, first === code ? [code] : [first, ...others, code]);
   }
   return [...byStatus]
     .sort(([a], [b]) => a - b)
-    .map(([status, of]) => ({ status, content: isOAuth ? oauthErrors(of) : problems(status, of, route) }));
+    .map(([status, of]) => ({
+      status,
+      content: oauthEndpoint === null ? problems(status, of, route) : oauthErrors(of, oauthEndpoint),
+    }));
 }
 
-function oauthErrors(codes: Codes): ErrorResponse['content'] {
-  const names = [...new Set(codes.map((code) => errorCatalogue[code].oauth))];
+function oauthErrors(codes: Codes, endpoint: OAuthEndpoint): ErrorResponse['content'] {
+  const names = [...new Set(codes.map((code) => oauthErrorOf(code, endpoint)))];
   const schema = {
     type: 'object',
-    required: ['error', 'error_description'],
-    properties: { error: { type: 'string', enum: names }, error_description: { type: 'string' } },
+    required: ['error', 'error_description', 'code'],
+    properties: {
+      error: { type: 'string', enum: names },
+      error_description: { type: 'string' },
+      code: { type: 'string', enum: codes },
+    },
   };
-  const example = { error: names[0], error_description: errorTexts[codes[0]].en };
+  const example = { error: names[0], error_description: errorTexts[codes[0]].en, code: codes[0] };
   return { 'application/json': { schema, example } };
 }
 

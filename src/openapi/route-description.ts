@@ -1,3 +1,4 @@
+import type { OAuthEndpoint } from '../http/oauth-endpoints.js';
 import type { EndpointDescription } from '../http/endpoint.decorator.js';
 
 /** Who may call a route. */
@@ -7,7 +8,8 @@ export type Access = 'everybody' | 'users' | 'administrators';
 export interface RouteDescription extends EndpointDescription {
   readonly access: Access;
   /** RFC 6749 §5.2 or RFC 9457. */
-  readonly errorForm: 'oauth' | 'problem';
+  /** The OAuth endpoint that it is, whose errors are those of RFC 6749 §5.2; null for any other route. */
+  readonly oauthEndpoint: OAuthEndpoint | null;
   /** People navigate here, so that an error may be a page. */
   readonly isNavigation: boolean;
 }

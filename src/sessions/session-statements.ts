@@ -52,14 +52,16 @@ export const settleReuseSql = `
   )
   SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOf('verdict')} FROM verdict`;
 
-/** $1 session, $2 clients, $3 reason, $4… audit entry, written only when the session was live. */
+/** $1 session, $2 clients, $3 reason, $4… audit entry, written only when the session was live. Says whose the session is. */
 export const endSql = `
   WITH ended AS (
     UPDATE iam.sessions SET ended_at = now(), end_reason = $3
     WHERE id = $1 AND client_id = ANY($2::text[]) AND ended_at IS NULL
     RETURNING user_id
+  ), audited AS (
+    ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id' })}
   )
-  ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id' })}`;
+  SELECT client_id = ANY($2::text[]) AS is_own FROM iam.sessions WHERE id = $1`;
 
 /** $1 user, $2 reason. */
 export const endAllSql = `

@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { auditParameters, recordAudit } from '../audit/record-audit.js';
 import { Mac } from '../crypto/mac.js';
-import { execute, queryRow, queryRows } from '../database/query-rows.js';
+import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
@@ -82,17 +82,18 @@ export class Sessions {
 
   /**
    * Ends a session, because its client says so or because the browser now has another; ending it twice, or one that never
-   * was, is no error (RFC 7009 §2.2).
+   * was, is no error (RFC 7009 §2.2). False: it is another client's, and goes on.
    */
-  async end(sessionId: string, reason: 'revoked' | 'replaced', caller: TokenCaller): Promise<void> {
+  async end(sessionId: string, reason: 'revoked' | 'replaced', caller: TokenCaller): Promise<boolean> {
     const { clientId, sessionsOf } = caller;
-    await execute(this.dataSource, endSql, [
+    const row = await queryRow(this.dataSource, z.object({ is_own: z.boolean() }), endSql, [
       sessionId,
       sessionsOf,
       reason,
       ...auditParameters({ action: `session.${reason}`, sessionId, clientId }),
     ]);
     this.check.forget(sessionId);
+    return row?.is_own !== false;
   }
 
   /** Ends every live session of a user; the audit log names them. */

@@ -52,6 +52,16 @@ export function isPublic(address: string): boolean {
   return isIP(address) !== 0 && !special.check(address, family(address));
 }
 
+/**
+ * True for a host that is reached over the public internet: a public address, or a name that is neither of this machine, of one
+ * label, nor of a domain reserved for private networks (RFC 6761, RFC 6762, RFC 8375, `internal`).
+ */
+export function isPublicHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
+  if (isIP(host) !== 0) return isPublic(host);
+  return host.includes('.') && !/\.(?:localhost|test|local|internal|home\.arpa)$/.test(host);
+}
+
 /** A name resolved to an address that outgoing calls may not reach. */
 export class AddressRefused extends Error {
   readonly code = 'ADDRESS_REFUSED';

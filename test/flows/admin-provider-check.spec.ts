@@ -321,7 +321,7 @@ describe('the check of a provider', () => {
 describe('the check of a provider, elsewhere', () => {
   it.each([
     ['https://app.example.com', 'url_public'],
-    ['http://app.example.com', 'url_plain_http'],
+    ['http://app.internal', 'url_plain_http'],
     ['https://app.example.com:8443', 'url_port'],
     ['https://203.0.113.7', 'url_address'],
     ['http://127.0.0.1:3000', 'url_local'],

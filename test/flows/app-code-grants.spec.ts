@@ -102,7 +102,7 @@ describe('the codes of mini programs and mobile apps', () => {
 
     const reply = await handIn(kind, 'code', { provider: 'bare' });
 
-    expect(reply.json()['error']).toBe(code);
+    expect(reply.json()).toMatchObject({ error: 'invalid_request', code });
   });
 
   it('keeps the session key to itself', async () => {

@@ -293,7 +293,9 @@ describe('a one-time code', () => {
 
       expect(summary(reply)).toEqual(expected);
       expect(reply.json()['error_description']).toEqual(expect.any(String));
-      expect(reply.headers.get('www-authenticate')).toBe(expected.status === 401 ? 'Bearer' : null);
+      expect(reply.headers.get('www-authenticate')).toBe(
+        expected.status === 401 ? 'Basic realm="iam"' : null,
+      );
     });
 
     it.each(['grant_type', 'client_id', 'code', 'code_verifier', 'redirect_uri'] as const)(

@@ -345,6 +345,6 @@ describe('the endings of the device grant', () => {
     const reply = await pollUntilSettled(world.url, device);
     await world.saveProvider({ enabled: true });
 
-    expect(reply.json()['error']).toBe('provider_disabled');
+    expect(reply.json()).toMatchObject({ error: 'access_denied', code: 'provider_disabled' });
   });
 });

@@ -60,6 +60,8 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
     ['publicUrl', { publicUrl: 'https://app.example.com#f' }],
     ['publicUrl', { publicUrl: 'https://user:secret@app.example.com' }],
     ['publicUrl', { publicUrl: ' https://app.example.com' }],
+    ['publicUrl', { publicUrl: 'http://app.example.com' }],
+    ['publicUrl', { publicUrl: 'http://8.8.8.8' }],
     ['keys', { keys: undefined }],
     ['keys', { keys: [] }],
     ['keys', { keys: testKey() }],
@@ -89,6 +91,8 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
     ['clients[0].redirectUris[0]', redirectTo('https://app.example.com\\@evil.example')],
     ['clients[0].redirectUris[0]', redirectTo('https://app.example.com/登录')],
     ['clients[0].redirectUris[0]', redirectTo(undefined)],
+    ['clients[0].redirectUris[0]', redirectTo('http://app.example.com/signed-in')],
+    ['clients[0].redirectUris[0]', redirectTo('http://[2606:4700::1111]/signed-in')],
     ['clients[0]', client({ secret: 'x' })],
     ['background', { background: 'no' }],
     ['wechat.timeout', { wechat: { timeout: 0 } }],
@@ -147,6 +151,12 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
   it.each<[string, object]>([
     ['what is required alone', {}],
     ['a slash at the end of publicUrl', { publicUrl: 'https://app.example.com/' }],
+    ...['localhost:3000', '127.0.0.1', '[::1]:8080', '192.168.1.20', 'host', 'app.internal', 'app.test'].map(
+      (host): [string, object] => [
+        `http on ${host}, which is not the public internet`,
+        { publicUrl: `http://${host}`, ...redirectTo(`http://${host}/signed-in`) },
+      ],
+    ),
     ['a redirect URI with a query', redirectTo('https://app.example.com/cb?from=iam')],
     ['a path of two parts with slashes around', { path: '/auth/iam/' }],
     [

@@ -77,7 +77,7 @@ describe('revoking a token (RFC 7009)', () => {
     },
   );
 
-  it('is answered alike to a client that has no right to it, and ends nothing', async () => {
+  it('is refused to a client that it was not issued to, and ends nothing (RFC 7009 §2.1)', async () => {
     const tokens = await signIn();
 
     const replies = [
@@ -85,7 +85,10 @@ describe('revoking a token (RFC 7009)', () => {
       await revoke(world.url, tokens.accessToken, { client_id: 'other' }),
     ];
 
-    expect(replies.map(({ status }) => status)).toEqual([200, 200]);
+    expect(replies.map((reply) => [reply.status, reply.json()['error']])).toEqual([
+      [400, 'invalid_grant'],
+      [400, 'invalid_grant'],
+    ]);
     expect(await rowOf(tokens)).toEqual({ end_reason: null });
     expect((await refresh(world.url, tokens.refreshToken)).status).toBe(200);
   });

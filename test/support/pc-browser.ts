@@ -14,7 +14,7 @@ export interface Reply {
 export interface Visit {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly form?: Readonly<Record<string, string>>;
+  readonly form?: Readonly<Record<string, string>> | URLSearchParams;
   readonly body?: unknown;
   /** The origin of the page whose script or form sends it: the browser tells it, and keeps cookies from other sites. */
   readonly from?: string;

@@ -1,0 +1,29 @@
+import type { z } from 'zod';
+import { parseInput } from '../http/parse-input.js';
+import { IamError } from '../iam.error.js';
+
+/**
+ * What a first-party client's tokens always allow, whether or not it asks: the person's profile under `/me`, roles in the access
+ * token, a refresh token.
+ */
+export const supportedScopes: readonly string[] = ['profile', 'roles', 'offline_access'];
+
+/**
+ * The parameters of an OAuth request. None may come twice, known or not: two readers could each believe another one (RFC 6749
+ * §3.1, §3.2).
+ * @throws IamError `invalid_request`, or `invalid_scope` (RFC 6749 §3.3)
+ */
+export function parseOAuthInput<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parameters = new Map(Object.entries(input ?? {}));
+  for (const [name, value] of parameters)
+    if (Array.isArray(value)) throw new IamError('invalid_request', `${name}: sent more than once`);
+  checkScope(parameters.get('scope') ?? '');
+  return parseInput(schema, input);
+}
+
+function checkScope(scope: unknown): void {
+  const names = typeof scope === 'string' ? scope.split(' ').filter((name) => name !== '') : [null];
+  const unknown = names.find((name) => name === null || !supportedScopes.includes(name));
+  if (unknown !== undefined)
+    throw new IamError('invalid_scope', `scope: expected some of ${supportedScopes.join(' ')}`);
+}
