@@ -118,6 +118,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   wechat_unavailable: { en: 'WeChat is not answering. Try again.', zh: '微信暂时没有响应，请稍后再试。' },
   wechat_answer_invalid: { en: 'WeChat gave an unexpected answer. Try again.', zh: '微信返回异常，请重试。' },
   wechat_code_invalid: { en: 'The sign-in has expired. Start again.', zh: '登录凭证已失效，请重新登录。' },
+  phone_code_invalid: {
+    en: 'The code for the phone number is wrong or was used. It must come from the phone number button.',
+    zh: '手机号验证码无效或已使用，请重新点击获取手机号按钮。',
+  },
   wechat_credentials_rejected: {
     en: 'WeChat does not accept this site. Tell its operator.',
     zh: '微信拒绝了本站的凭证，请联系网站管理员。',

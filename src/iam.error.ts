@@ -79,6 +79,7 @@ export const errorCatalogue = {
   wechat_unavailable: { status: 503, oauth: 'temporarily_unavailable' },
   wechat_answer_invalid: { status: 502, oauth: 'server_error' },
   wechat_code_invalid: { status: 400, oauth: 'invalid_grant' },
+  phone_code_invalid: { status: 400, oauth: 'invalid_grant' },
   wechat_credentials_rejected: { status: 502, oauth: 'server_error' },
   wechat_ip_not_allowed: { status: 502, oauth: 'server_error' },
   wechat_quota_exceeded: { status: 503, oauth: 'temporarily_unavailable' },

@@ -80,7 +80,7 @@ export class MeController {
       'provider_disabled',
       'provider_misconfigured',
       'wechat_mini_not_configured',
-      'wechat_code_invalid',
+      'phone_code_invalid',
       'wechat_unavailable',
       'wechat_answer_invalid',
       'wechat_credentials_rejected',

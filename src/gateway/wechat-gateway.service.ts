@@ -5,6 +5,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { BaseTokens } from '../wechat/base-token.js';
 import { phoneAnswerOf } from '../wechat/phone-answer.js';
+import { unionid } from '../wechat/sns-answers.js';
 import { WechatSns } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { WechatError } from '../wechat/wechat-error.js';
@@ -12,8 +13,7 @@ import { WechatHttp, type WechatCallReport } from '../wechat/wechat-http.js';
 import { AppHealth } from './app-health.service.js';
 
 const qrCodeAnswer = z.object({ url: z.string().min(1).max(1024) });
-const unionid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
-const followerAnswer = z.object({ subscribe: z.number().optional(), unionid: unionid.optional() });
+const followerAnswer = z.object({ subscribe: z.number().optional(), unionid });
 
 /** The openid of a call does not fit. */
 const OPENID_REFUSED = 40003;
@@ -66,7 +66,7 @@ export class WechatGateway implements OnApplicationShutdown {
 
   /**
    * The number behind a mini program's phone button (protocol D.3), with country code. WeChat checks that the code is this
-   * person's; a code of somebody else is `wechat_code_invalid`.
+   * person's; a code of somebody else, or one of `wx.login`, is `phone_code_invalid`.
    */
   async readPhoneNumber(app: WechatApp, code: string, openid: string): Promise<string> {
     const path = '/wxa/business/getuserphonenumber';
@@ -75,7 +75,7 @@ export class WechatGateway implements OnApplicationShutdown {
     } catch (error) {
       if (!(error instanceof WechatError) || error.errcode !== OPENID_REFUSED) throw error;
       const { endpoint, errcode, rid } = error;
-      throw new WechatError('wechat_code_invalid', 'the code is not of this person', {
+      throw new WechatError('phone_code_invalid', 'the code is not of this person', {
         endpoint,
         action: 'relogin',
         errcode,

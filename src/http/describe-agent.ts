@@ -7,6 +7,7 @@ const browsers = [
   ['Opera', /\bOPR\//],
   ['Firefox', /\b(Firefox|FxiOS)\//],
   ['QQ Browser', /\bQQBrowser\//],
+  ['Huawei Browser', /\bHuaweiBrowser\//],
   ['Chrome', /\b(Chrome|CriOS)\//],
   ['Safari', /\bVersion\/.*Safari\//],
 ] as const;
@@ -15,6 +16,7 @@ const systems = [
   ['Windows', /\bWindows NT\b/],
   ['iOS', /\b(iPhone|iPad)\b/],
   ['macOS', /\bMac OS X\b/],
+  ['HarmonyOS', /\b(OpenHarmony|HarmonyOS|ArkWeb)\b/],
   ['Android', /\bAndroid\b/],
   ['Linux', /\bLinux\b/],
 ] as const;

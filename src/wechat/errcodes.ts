@@ -102,6 +102,9 @@ const credentialRows = {
   appToken: ['token', 'wechat_credentials_rejected', "the app's access_token is invalid or expired"],
 } as const satisfies Record<string, Row>;
 
+/** Its codes are of a button, not of a sign-in. */
+const phonePath = '/wxa/business/getuserphonenumber';
+
 const secretPaths = new Set([
   '/sns/oauth2/access_token',
   '/sns/jscode2session',
@@ -118,7 +121,9 @@ export function meaningOf(errcode: number, path: string): ErrcodeMeaning {
 function rowOf(errcode: number, path: string): Row {
   if (credentialCodes.has(errcode)) return credentialRows[credentialOf(path)];
   if (bugs.has(errcode)) return ['bug', 'internal_error', 'WeChat finds our request wrong'];
-  return rows[errcode] ?? ['fail', 'wechat_answer_invalid', 'unknown errcode'];
+  const [action, code, note] = rows[errcode] ?? ['fail', 'wechat_answer_invalid', 'unknown errcode'];
+  const isPhoneCode = code === 'wechat_code_invalid' && path === phonePath;
+  return [action, isPhoneCode ? 'phone_code_invalid' : code, note];
 }
 
 function credentialOf(path: string): keyof typeof credentialRows {

@@ -2,7 +2,14 @@ import { z } from 'zod';
 
 /** Ids are opaque printable ASCII; WeChat's are 28 characters long, but no document promises a length. */
 const openid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
-const unionid = z.string().regex(/^[\x21-\x7e]{1,64}$/);
+
+/** Absent for an app outside any Open Platform account; some answers say so by an empty text. */
+export const unionid = z
+  .string()
+  .regex(/^[\x21-\x7e]{0,64}$/)
+  .transform((id) => (id === '' ? undefined : id))
+  .optional();
+
 const token = z.string().regex(/^[\x21-\x7e]{1,2048}$/);
 
 /** Anything but a clear "no" is a snapshot: its ids are virtual and must never become a user. */
@@ -14,7 +21,7 @@ const snapshot = z
 /** `/sns/oauth2/access_token` and `/sns/oauth2/refresh_token`. */
 export const grantAnswer = z.object({
   openid,
-  unionid: unionid.optional(),
+  unionid,
   access_token: token,
   refresh_token: token,
   expires_in: z.number().int().positive(),
@@ -26,7 +33,7 @@ export type GrantAnswer = z.output<typeof grantAnswer>;
 
 const userinfoAnswer = z.object({
   openid,
-  unionid: unionid.optional(),
+  unionid,
   nickname: z.unknown().optional(),
   headimgurl: z.unknown().optional(),
 });
@@ -44,7 +51,7 @@ export function userinfoAnswerOf(grant: { readonly openid: string; readonly unio
 }
 
 /** `/sns/jscode2session`. */
-export const sessionAnswer = z.object({ openid, unionid: unionid.optional(), session_key: token });
+export const sessionAnswer = z.object({ openid, unionid, session_key: token });
 
 /** An answer whose only news is that there is no errcode. */
 export const plainAnswer = z.object({});

@@ -40,7 +40,7 @@ export class WechatError extends IamError {
 }
 
 const minuteQuota = 45011;
-const ridForm = /\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})\b/;
+const ridForm = /\brid:\s*([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})\b/;
 const refusedAddressForm = /\binvalid ip ([0-9a-f.:]{3,45})\b/;
 
 /** WeChat did not answer, or its answer could not be read: whether it acted on the request is unknown. */

@@ -85,7 +85,7 @@ describe('the phone number of a signed-in user', () => {
 
     const reply = await post(attacker, victim.phoneNumberCode(apps.mini));
 
-    expect([reply.status, reply.json()['code']]).toEqual([400, 'wechat_code_invalid']);
+    expect([reply.status, reply.json()['code']]).toEqual([400, 'phone_code_invalid']);
     expect(await phoneOf(attacker)).toEqual([null, null]);
   });
 
@@ -125,8 +125,8 @@ describe('the phone number of a signed-in user', () => {
   });
 
   it.each([
-    ['a code used before', { errcode: 40163 }, 400, 'wechat_code_invalid'],
-    ['a code of wx.login', { errcode: 40029 }, 400, 'wechat_code_invalid'],
+    ['a code used before', { errcode: 40163 }, 400, 'phone_code_invalid'],
+    ['a code of wx.login', { errcode: 40029 }, 400, 'phone_code_invalid'],
     ['no numbers left of those paid for', { errcode: 1400001 }, 503, 'wechat_quota_exceeded'],
     [
       'the number of another mini program',

@@ -117,7 +117,25 @@ describe('what WeChat says of a person', () => {
     expect(await people()).toEqual(before);
   });
 
-  it.each(hostileIds)('is refused when the unionid is %s, in either answer', async (_case, unionid) => {
+  it('is a person without unionid when it is empty, who is joined with nobody by it', async () => {
+    const [before] = await people();
+    for (const path of [exchangePath, userinfoPath]) world.wechat.always(path, { patch: { unionid: '' } });
+
+    const returned = [await returnFromPc(world, someone('一')), await returnFromPc(world, someone('二'))];
+
+    for (const signIn of returned) expect((await redeem(world.url, signIn)).status).toBe(200);
+    expect(await people()).toEqual([
+      {
+        ...before,
+        users: Number(before?.['users']) + 2,
+        identities: Number(before?.['identities']) + 2,
+        sessions: Number(before?.['sessions']) + 2,
+      },
+    ]);
+  });
+
+  const hostileUnionids = hostileIds.filter(([, id]) => id !== '');
+  it.each(hostileUnionids)('is refused when the unionid is %s, in either answer', async (_case, unionid) => {
     const before = await people();
 
     for (const path of [exchangePath, userinfoPath]) {

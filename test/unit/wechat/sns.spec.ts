@@ -63,6 +63,12 @@ describe('exchangeCode', () => {
     expect(inspect(given, { depth: 9, showHidden: true })).not.toContain('88_');
   });
 
+  it('takes an empty unionid for none', async () => {
+    stub.on(exchangePath, json({ ...tokenAnswer, unionid: '' }));
+
+    expect((await sns.exchangeCode(app, 'CODE-1')).unionid).toBeNull();
+  });
+
   it('accepts errcode 0, a trailing comma and no unionid', async () => {
     stub.on(exchangePath, json({ ...tokenAnswer, errcode: 0, scope: 'snsapi_base,snsapi_userinfo,' }));
 
@@ -102,7 +108,6 @@ describe('exchangeCode', () => {
     ['openid missing', { openid: undefined }],
     ['unionid null', { unionid: null }],
     ['unionid array', { unionid: ['u'] }],
-    ['unionid empty', { unionid: '' }],
     ['unionid of 65', { unionid: 'u'.repeat(65) }],
     ['access_token missing', { access_token: undefined }],
     ['refresh_token number', { refresh_token: 1 }],

@@ -110,6 +110,18 @@ describe('an answer of WeChat', () => {
     });
   });
 
+  it.each([
+    'invalid code, rid: 60196b9b-4c5ba79c-066b49c8',
+    'invalid code rid:  60196b9b-4c5ba79c-066b49c8',
+    'invalid code rid:60196b9b-4c5ba79c-066b49c8 ',
+  ])('finds the rid in %j', async (errmsg) => {
+    stub.on(path, json({ errcode: 40029, errmsg }));
+
+    expect(await failureOf(client().call({ path, query }, anything))).toMatchObject({
+      rid: '60196b9b-4c5ba79c-066b49c8',
+    });
+  });
+
   it('keeps the rid and a refused address for the operator, and nothing else of errmsg', async () => {
     const errmsg = `invalid ip 118.190.42.90 ipv6 ::ffff:118.190.42.90, not in whitelist ${planted} rid: 60196b9b-4c5ba79c-066b49c8`;
     stub.on(path, json({ errcode: 40164, errmsg }));
