@@ -4,7 +4,6 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { IamUsers } from './account/iam-users.service.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
 import { Authentication } from './http/authentication.service.js';
-import { ErrorResponder } from './http/error-responder.service.js';
 import { IamErrorFilter } from './http/iam-error.filter.js';
 import { IamGuard } from './http/iam.guard.js';
 import { Requirements } from './http/requirements.service.js';
@@ -67,7 +66,6 @@ function compose(
       Authentication,
       Requirements,
       AccessTokens,
-      ErrorResponder,
       IamErrorFilter,
       IamUsers,
       IdentityProviders,

@@ -182,6 +182,12 @@ export interface IamOptions {
    * @default true
    */
   readonly background?: boolean;
+  /**
+   * Whether the host's middleware (Express middleware, Fastify hooks) runs before the module's endpoints. `skip`: they answer
+   * first, so that no CSRF check, session or parser is in the way. `run`: for hooks that need what middleware sets up.
+   * @default skip
+   */
+  readonly hostMiddleware?: 'skip' | 'run';
 }
 
 /** What must be known before providers exist, so it stands beside an async factory. */

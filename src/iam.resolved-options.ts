@@ -40,6 +40,7 @@ export interface ResolvedIamOptions {
   readonly siteName: string;
   readonly hooks: Type<IamHooks> | undefined;
   readonly background: boolean;
+  readonly hostMiddleware: 'skip' | 'run';
   readonly admin: {
     readonly token: string | undefined;
     readonly guard: Type<CanActivate> | undefined;

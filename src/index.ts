@@ -7,6 +7,7 @@ export { IamHealth, type IamHealthReport } from './health/iam-health.service.js'
 export type { IamProblem } from './health/find-problems.js';
 export { CurrentUser } from './http/current-user.decorator.js';
 export { IamErrorFilter } from './http/iam-error.filter.js';
+export { isIamRequest } from './http/own-requests.js';
 export { IamGuard } from './http/iam.guard.js';
 export { Public } from './http/public.decorator.js';
 export { RequirePermissions, RequireRecentSignIn, RequireRoles } from './http/requirements.decorator.js';

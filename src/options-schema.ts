@@ -112,6 +112,7 @@ export const optionsSchema = z.strictObject({
     .optional(),
   hooks: hostClass<IamHooks>(),
   background: z.boolean({ error: 'true or false' }).default(true),
+  hostMiddleware: z.enum(['skip', 'run'], { error: "'skip' or 'run'" }).default('skip'),
   admin: z
     .strictObject({
       token: z

@@ -37,6 +37,7 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
     siteName: checked.siteName ?? new URL(checked.publicUrl).host,
     hooks: checked.hooks,
     background: checked.background,
+    hostMiddleware: checked.hostMiddleware,
     admin: {
       token: checked.admin.token,
       guard: checked.admin.guard,

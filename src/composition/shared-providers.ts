@@ -3,15 +3,16 @@ import { WechatApi } from '../gateway/wechat-api.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { Gauges } from '../health/gauges.service.js';
 import { IamHealth } from '../health/iam-health.service.js';
-import { AnswerWriter } from '../http/answer-writer.js';
 import { Authentication } from '../http/authentication.service.js';
 import { Cors } from '../http/cors.service.js';
 import { EarlyBody } from '../http/early-body.service.js';
 import { EarlyErrors } from '../http/early-errors.service.js';
+import { EndpointAnswers } from '../http/endpoint-answers.service.js';
 import { EndpointFilter } from '../http/endpoint.filter.js';
 import { ErrorResponder } from '../http/error-responder.service.js';
 import { FrontDoor } from '../http/front-door.service.js';
 import { IamErrorFilter } from '../http/iam-error.filter.js';
+import { IamRoutes } from '../http/iam-routes.service.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IamGuard } from '../http/iam.guard.js';
 import { Requirements } from '../http/requirements.service.js';
@@ -24,9 +25,10 @@ import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 export const sharedProviders = [
   Authentication,
   Requirements,
-  AnswerWriter,
   ErrorResponder,
   EndpointFilter,
+  EndpointAnswers,
+  IamRoutes,
   IamErrorFilter,
   EarlyErrors,
   IamUrls,

@@ -1,6 +1,5 @@
-import { Header, type MessageEvent, Post, Sse } from '@nestjs/common';
-import type { Observable } from 'rxjs';
-import { json, type Answer } from '../http/answer.js';
+import { Get, Post } from '@nestjs/common';
+import { eventStream, json, type Answer } from '../http/answer.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -36,10 +35,8 @@ export class DeviceAuthorizationController {
     answers: { 200: 'text/event-stream' },
     errors: ['not_found', 'rate_limited'],
   })
-  @Header('Cache-Control', 'no-store')
-  @Header('X-Accel-Buffering', 'no')
-  @Sse('events')
-  events(@Incoming() request: IamRequest): Observable<MessageEvent> {
-    return this.streams.stream(request);
+  @Get('events')
+  events(@Incoming() request: IamRequest): Answer {
+    return eventStream(this.streams.stream(request));
   }
 }

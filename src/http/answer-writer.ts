@@ -1,30 +1,71 @@
-import { Injectable } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import type { ServerResponse } from 'node:http';
+import type { MessageEvent } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { IamLogger } from '../iam-logger.js';
 import { correlationId } from '../request-context.js';
 import type { Answer } from './answer.js';
+import { mergeVary } from './merge-vary.js';
+import { takeResponse } from './raw-http.js';
 
-/** Writes status, headers and cookies through Nest's adapter, so that Express and Fastify hosts answer alike. */
-@Injectable()
-export class AnswerWriter {
-  constructor(private readonly adapterHost: HttpAdapterHost) {}
+/** What an interceptor, a guard or middleware of the host may have said of an answer that it expected to be its own. */
+const ofTheHost = [
+  'Content-Type',
+  'Content-Length',
+  'Content-Encoding',
+  'Content-Disposition',
+  'Transfer-Encoding',
+  'Location',
+  'ETag',
+  'Last-Modified',
+  'Expires',
+] as const;
 
-  /** Everything but the body. */
-  writeHead(response: unknown, answer: Answer): void {
-    const { httpAdapter } = this.adapterHost;
-    httpAdapter.status(response, answer.status);
-    httpAdapter.setHeader(response, 'X-Request-Id', correlationId());
-    for (const [name, value] of Object.entries(answer.headers)) httpAdapter.setHeader(response, name, value);
-    for (const cookie of answer.cookies) httpAdapter.appendHeader(response, 'Set-Cookie', cookie);
+const logger = new IamLogger('IamErrors');
+
+/**
+ * Writes an answer to Node's own response, so that nothing of the host's sees, keeps or changes it: no interceptor, no
+ * patched `res.json`, no `onSend` hook, no ETag. Once the status line is out nothing can be answered, and nothing is.
+ */
+export function writeAnswer(response: unknown, answer: Answer): void {
+  const raw = takeResponse(response);
+  if (raw.headersSent || raw.destroyed) return;
+  for (const name of ofTheHost) raw.removeHeader(name);
+  raw.statusCode = answer.status;
+  raw.setHeader('X-Request-Id', correlationId());
+  for (const [name, value] of Object.entries(answer.headers))
+    raw.setHeader(name, name === 'Vary' ? mergeVary(raw.getHeader(name), value.split(',')) : value);
+  for (const cookie of answer.cookies) raw.appendHeader('Set-Cookie', cookie);
+  if (answer.events !== undefined) writeEvents(raw, answer.events);
+  else writeBody(raw, answer);
+}
+
+function writeBody(raw: ServerResponse, { status, body }: Answer): void {
+  const bytes = Buffer.from(body ?? '', 'utf8');
+  if (status !== 204) raw.setHeader('Content-Length', bytes.length);
+  raw.end(bytes);
+}
+
+/** Lives as long as the connection, whatever becomes of the interceptors around the handler. */
+function writeEvents(raw: ServerResponse, events: Observable<MessageEvent>): void {
+  raw.flushHeaders();
+  if (raw.req.method === 'HEAD') {
+    raw.end();
+    return;
   }
+  // The head alone does not tell every client that the stream has begun.
+  raw.write('\n');
+  const subscription = events.subscribe({
+    next: (event) => raw.write(eventText(event)),
+    error: (error: unknown) => {
+      logger.error('a stream of events ended', error instanceof Error ? error.stack : String(error));
+      raw.end();
+    },
+    complete: () => raw.end(),
+  });
+  raw.once('close', () => subscription.unsubscribe());
+}
 
-  /** The whole answer, where no interceptor runs (exception filters). */
-  write(response: unknown, answer: Answer): void {
-    this.writeHead(response, answer);
-    this.adapterHost.httpAdapter.reply(response, answer.body ?? '', answer.status);
-  }
-
-  /** True once the status line is out; nothing can be answered then. */
-  isSent(response: unknown): boolean {
-    return this.adapterHost.httpAdapter.isHeadersSent(response) === true;
-  }
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream; JSON has no line breaks. */
+function eventText({ type, data }: MessageEvent): string {
+  return `${type === undefined ? '' : `event: ${type}\n`}data: ${JSON.stringify(data)}\n\n`;
 }

@@ -1,3 +1,6 @@
+import type { MessageEvent } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+
 /** What an edge answers, independent of Express and Fastify; `AnswerInterceptor` writes it. */
 export interface Answer {
   readonly status: number;
@@ -5,6 +8,8 @@ export interface Answer {
   /** Serialized `Set-Cookie` values. */
   readonly cookies: readonly string[];
   readonly body: string | null;
+  /** Server-sent events in place of a body. */
+  readonly events?: Observable<MessageEvent>;
 }
 
 /** On every answer: nothing is cached, sniffed or told to the next site (RFC 6749 §5.1, RFC 9700 §4.2). */
@@ -35,7 +40,18 @@ export function redirect(location: string, status: 302 | 303, cookies: readonly 
   return { status, headers: { ...securityHeaders, Location: location }, cookies, body: null };
 }
 
-/** True for what the interceptor writes itself; anything else a handler returns is left to Nest. */
+/** Server-sent events. `no-transform` keeps compression away, which would hold them back. */
+export function eventStream(events: Observable<MessageEvent>): Answer {
+  const headers = {
+    ...securityHeaders,
+    'Cache-Control': 'no-store, no-transform',
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'X-Accel-Buffering': 'no',
+  };
+  return { status: 200, headers, cookies: [], body: null, events };
+}
+
+/** What a handler of ours has to return. */
 export function isAnswer(value: unknown): value is Answer {
   return (
     typeof value === 'object' &&

@@ -43,16 +43,13 @@ export class Cors {
     this.origins = origins;
   }
 
-  /** Sees to the CORS headers of the answer to come. True: it was a preflight, and this was the answer. */
-  answer(endpoint: string, { request, response }: Exchange): boolean {
+  /** Sees to the CORS headers of the answer to come, which may be that of a preflight. */
+  apply(endpoint: string, { request, response }: Exchange): void {
     const [area = ''] = endpoint.split('/');
     const granted = forScripts.has(area) ? this.grant(request.headers.origin) : null;
-    const asksFirst = isPreflight(request);
-    const headers = { ...granted, ...(asksFirst && granted !== null && preflightHeaders) };
+    const headers = { ...granted, ...(isPreflight(request) && granted !== null && preflightHeaders) };
     const vary = personal.has(area) ? ['Origin', 'Authorization', 'Cookie'] : ['Origin'];
     overruleHeaders(response, () => replaceCors(response, headers, vary));
-    if (asksFirst) response.writeHead(204, { 'Content-Length': '0', 'Cache-Control': 'no-store' }).end();
-    return asksFirst;
   }
 
   /** The headers that let a script of this origin read an answer; null for an origin that is not a client's. */

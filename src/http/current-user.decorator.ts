@@ -1,8 +1,7 @@
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { findAuthenticatedUser, type AuthenticatedUser } from './authenticated-user.js';
+import { fromRequest } from './incoming.decorator.js';
 
 /** The `AuthenticatedUser` whom `IamGuard` admitted; undefined on a route that is `@Public()`. */
-export const CurrentUser = createParamDecorator(
-  (_options: unknown, context: ExecutionContext): AuthenticatedUser | undefined =>
-    findAuthenticatedUser(context.switchToHttp().getRequest<object>()) ?? undefined,
+export const CurrentUser = fromRequest(
+  (request): AuthenticatedUser | undefined => findAuthenticatedUser(request) ?? undefined,
 );

@@ -10,18 +10,6 @@ import { readBody } from './read-body.js';
 import { keepBody } from './request-body.js';
 import { toIamError } from './to-iam-error.js';
 
-/** The first part of our endpoints that take a body from whoever sends one. */
-const withBody: ReadonlySet<string> = new Set([
-  'webhook',
-  'token',
-  'revoke',
-  'device_authorization',
-  'confirm',
-  'follow',
-  'me',
-  'admin',
-]);
-
 const methodsWithBody: ReadonlySet<string | undefined> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 /** How long the rest of a refused body is taken in and dropped: clients read the answer only when they have sent it all. */
@@ -38,8 +26,7 @@ export class EarlyBody {
   /** Goes on once the body is read, or answers that it cannot be. */
   receive(endpoint: string, exchange: Exchange): void {
     const { request, next } = exchange;
-    const isRead = methodsWithBody.has(request.method) && withBody.has(endpoint.replace(/\/.*/s, ''));
-    if (isRead) void this.read(endpoint, exchange);
+    if (methodsWithBody.has(request.method)) void this.read(endpoint, exchange);
     else next();
   }
 

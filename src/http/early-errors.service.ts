@@ -1,9 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { findAdapter } from './attach-in-front.js';
 import { ErrorResponder } from './error-responder.service.js';
+import { findAdapter } from './host-router.js';
 import { readRequest } from './iam-request.js';
-import { IamUrls } from './iam-urls.service.js';
+import { IamRoutes } from './iam-routes.service.js';
+import { claim } from './own-requests.js';
 import { isClientError } from './to-iam-error.js';
 
 /**
@@ -14,7 +15,7 @@ import { isClientError } from './to-iam-error.js';
 export class EarlyErrors implements OnModuleInit {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
-    private readonly urls: IamUrls,
+    private readonly routes: IamRoutes,
     private readonly responder: ErrorResponder,
   ) {}
 
@@ -24,9 +25,9 @@ export class EarlyErrors implements OnModuleInit {
     if (httpAdapter?.getType() !== 'express') return;
     // Express tells an error handler by its four parameters.
     httpAdapter.use((error: unknown, request: unknown, response: unknown, next: (error: unknown) => void) => {
-      const endpoint = isClientError(error) ? this.urls.findEndpoint(readRequest(request).path) : null;
-      if (endpoint === null) next(error);
-      else this.responder.respond(error, request, response);
+      const isOurs = isClientError(error) && this.routes.at(readRequest(request).path).length > 0;
+      if (!isOurs) next(error);
+      else if (claim(request, response)) this.responder.respond(error, request, response);
     });
   }
 }

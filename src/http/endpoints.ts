@@ -2,11 +2,16 @@ import { RequestMethod, type Type } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { ENDPOINT, type EndpointDescription } from './endpoint.decorator.js';
 
+/** Metadata key of every controller of ours. */
+export const IAM_CONTROLLER = 'nestjs-wechat-iam:controller';
+
+type Handler = (...parameters: unknown[]) => unknown;
+
 /** One endpoint as its controller declares it. */
 export interface EndpointDeclaration {
   /** The name of the method that answers. */
   readonly name: string;
-  readonly handler: object;
+  readonly handler: Handler;
   /** In upper case. */
   readonly method: string;
   /** Below the option `path`, with parameters as `:name`: `me/identities/:id`. */
@@ -15,7 +20,7 @@ export interface EndpointDeclaration {
 }
 
 /** Every endpoint of a controller. @throws TypeError that names a route without `@Endpoint()` */
-export function endpointsOf(controller: Type): EndpointDeclaration[] {
+export function endpointsOf(controller: Type<unknown>): EndpointDeclaration[] {
   return handlersOf(controller).map(({ name, handler }) => {
     const description = Reflect.getMetadata(ENDPOINT, handler) as EndpointDescription | undefined;
     if (description === undefined) throw new TypeError(`${controller.name}.${name} has no @Endpoint()`);
@@ -32,10 +37,13 @@ export function endpointsOf(controller: Type): EndpointDeclaration[] {
 }
 
 /** The methods of a controller that are routes. */
-export function handlersOf({ prototype }: Type): { readonly name: string; readonly handler: object }[] {
+export function handlersOf({ prototype }: Type<unknown>): {
+  readonly name: string;
+  readonly handler: Handler;
+}[] {
   return Object.entries(Object.getOwnPropertyDescriptors(prototype as object))
     .map(([name, { value }]): [string, unknown] => [name, value])
-    .filter((member): member is [string, object] => typeof member[1] === 'function')
+    .filter((member): member is [string, Handler] => typeof member[1] === 'function')
     .filter(([, handler]) => Reflect.hasMetadata(METHOD_METADATA, handler))
     .map(([name, handler]) => ({ name, handler }));
 }

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { IamLogger } from '../iam-logger.js';
 import { correlationId, runInContext } from '../request-context.js';
-import { AnswerWriter } from './answer-writer.js';
+import { writeAnswer } from './answer-writer.js';
 import { oauthError, pageOrProblem } from './error-answers.js';
 import { readRequest } from './iam-request.js';
-import { IamUrls } from './iam-urls.service.js';
+import { IamRoutes } from './iam-routes.service.js';
 import { logFailure } from './log-failure.js';
 import { findOAuthEndpoint } from './oauth-endpoints.js';
 import { toIamError } from './to-iam-error.js';
@@ -14,22 +14,15 @@ import { toIamError } from './to-iam-error.js';
 export class ErrorResponder {
   private readonly logger = new IamLogger('IamErrors');
 
-  constructor(
-    private readonly writer: AnswerWriter,
-    private readonly urls: IamUrls,
-  ) {}
+  constructor(private readonly routes: IamRoutes) {}
 
   /** RFC 6749 §5.2 on the OAuth endpoints, a page for a navigation, else RFC 9457. */
   respond(thrown: unknown, request: unknown, response: unknown): void {
     const error = toIamError(thrown);
     const id = correlationId();
     runInContext(() => logFailure(this.logger, error), { correlationId: id });
-    if (this.writer.isSent(response)) return;
     const read = readRequest(request);
-    const endpoint = findOAuthEndpoint(this.urls.findEndpoint(read.path));
-    this.writer.write(
-      response,
-      endpoint === null ? pageOrProblem(error, read, id) : oauthError(error, endpoint),
-    );
+    const endpoint = findOAuthEndpoint(this.routes.at(read.path)[0]?.endpoint ?? null);
+    writeAnswer(response, endpoint === null ? pageOrProblem(error, read, id) : oauthError(error, endpoint));
   }
 }

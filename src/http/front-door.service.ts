@@ -1,29 +1,33 @@
-import type { IncomingMessage } from 'node:http';
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { runInContext } from '../request-context.js';
-import { attachInFront, findAdapter, type HttpAdapter } from './attach-in-front.js';
 import { Cors } from './cors.service.js';
 import { EarlyBody } from './early-body.service.js';
+import { EndpointAnswers } from './endpoint-answers.service.js';
 import type { Exchange } from './exchange.js';
-import { readPath } from './iam-request.js';
+import { findAdapter, openHostRouter, type Front, type HostRouter, type HttpAdapter } from './host-router.js';
+import { readPath, readTarget } from './iam-request.js';
+import { canonicalPath, IamRoutes, type IamRoute } from './iam-routes.service.js';
 import { incomingCorrelationId } from './incoming-correlation.js';
-import { IamUrls } from './iam-urls.service.js';
+import { isIamRequest, markAsOwn } from './own-requests.js';
 
 /**
- * What every request passes first: it gets its context, and on our endpoints CORS and the body are ours before the host's
- * own middleware. Providers are made while the application is created, before the host can add any and before Nest adds
- * its parsers; in a testing module the adapter comes later.
+ * What every request passes first: it gets its context, and on our endpoints CORS, the body and, unless the host wants it
+ * otherwise, the answer are ours before the host's own middleware. Providers are made while the application is created,
+ * before the host can add any and before Nest adds its parsers; in a testing module the adapter comes later.
  */
 @Injectable()
 export class FrontDoor implements OnModuleInit {
-  private isOpen = false;
+  private router: HostRouter | null = null;
 
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly adapterHost: HttpAdapterHost,
-    private readonly urls: IamUrls,
+    private readonly routes: IamRoutes,
     private readonly cors: Cors,
     private readonly bodies: EarlyBody,
+    private readonly answers: EndpointAnswers,
   ) {
     this.open(findAdapter(adapterHost));
     // Nest before 11.1 does not announce the adapter that a testing module gets later.
@@ -31,33 +35,67 @@ export class FrontDoor implements OnModuleInit {
     init$?.subscribe(() => this.open(findAdapter(adapterHost)));
   }
 
+  /** Now the routes are there. */
   onModuleInit(): void {
     this.open(findAdapter(this.adapterHost));
+    this.router?.takeRoutes();
   }
 
   private open(adapter: HttpAdapter | null): void {
-    if (adapter === null || this.isOpen) return;
-    this.isOpen = true;
-    attachInFront(adapter, (exchange) => {
+    if (adapter === null || this.router !== null) return;
+    const receive: Front['receive'] = (exchange) => {
       const { request, origin } = exchange;
       const correlationId = incomingCorrelationId(request.headers);
       runInContext(() => this.receive(exchange), { correlationId, origin });
-    });
+    };
+    const replace: Front['replace'] = (method, pattern, handler) => {
+      const route = this.routes.find(method, pattern);
+      if (route === undefined) return null;
+      return async (request, response, next) => {
+        await handler(request, response, next);
+        await this.answers.giveUnlessGiven(route, request, response);
+      };
+    };
+    const skipsMiddleware = this.options.hostMiddleware === 'skip';
+    this.router = openHostRouter(adapter, { receive, replace, skipsMiddleware });
   }
 
   private receive(exchange: Exchange): void {
-    const endpoint = this.urls.findEndpoint(pathOf(exchange.request));
-    if (endpoint === null) exchange.next();
-    else if (!this.cors.answer(endpoint, exchange)) this.bodies.receive(endpoint, exchange);
+    const { request, next } = exchange;
+    const routes = isIamRequest(request) ? [] : this.routes.at(readPath(request));
+    const [first] = routes;
+    const route = routes.find(({ method }) => answersMethod(method, request.method));
+    if (first !== undefined && request.method === 'OPTIONS') this.tellMethods(routes, first, exchange);
+    else if (route === undefined) next();
+    else this.admit(route, exchange);
+  }
+
+  private admit(route: IamRoute, exchange: Exchange): void {
+    markAsOwn(exchange.request);
+    spellAs(route, exchange);
+    this.cors.apply(route.endpoint, exchange);
+    this.bodies.receive(route.endpoint, exchange);
+  }
+
+  /** A preflight, or the question what a path takes (RFC 9110 §9.3.7). */
+  private tellMethods(routes: readonly IamRoute[], { endpoint }: IamRoute, exchange: Exchange): void {
+    this.cors.apply(endpoint, exchange);
+    const methods = routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    const allow = [...new Set([...methods, 'OPTIONS'])].join(', ');
+    exchange.response
+      .writeHead(204, { Allow: allow, 'Content-Length': '0', 'Cache-Control': 'no-store' })
+      .end();
   }
 }
 
-/** A path as the routers see it: Fastify decodes it before it chooses a route. */
-function pathOf(request: IncomingMessage): string {
-  const path = readPath(request);
-  try {
-    return decodeURI(path);
-  } catch {
-    return path;
-  }
+function answersMethod(method: string, asked: string | undefined): boolean {
+  return method === asked || (method === 'GET' && asked === 'HEAD');
+}
+
+/** The routers of the platforms, and what hosts set in them, differ in case, slashes at the end and encoded letters. */
+function spellAs(route: IamRoute, { request }: Exchange): void {
+  const { url, path, query } = readTarget(request);
+  const spelled = canonicalPath(route, path);
+  // Below another Express application the router sees less than the whole address.
+  if (spelled !== path && url === request.url) request.url = query === '' ? spelled : `${spelled}?${query}`;
 }

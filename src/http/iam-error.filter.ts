@@ -1,15 +1,32 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { IamError } from '../iam.error.js';
-import { ErrorResponder } from './error-responder.service.js';
+import { IamLogger } from '../iam-logger.js';
+import { correlationId, runInContext } from '../request-context.js';
+import { pageOrProblem } from './error-answers.js';
+import { readRequest } from './iam-request.js';
+import { logFailure } from './log-failure.js';
 
-/** For the host's own routes: what our services throw there is answered as on ours. Everything else is the host's. */
+/**
+ * For the host's own routes: what our services throw there is answered as on ours, through the host's platform with its
+ * hooks. Everything else is the host's.
+ */
 @Catch(IamError)
 @Injectable()
 export class IamErrorFilter implements ExceptionFilter {
-  constructor(private readonly responder: ErrorResponder) {}
+  private readonly logger = new IamLogger('IamErrors');
 
-  catch(thrown: IamError, host: ArgumentsHost): void {
-    const http = host.switchToHttp();
-    this.responder.respond(thrown, http.getRequest(), http.getResponse());
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  catch(error: IamError, host: ArgumentsHost): void {
+    const { httpAdapter } = this.adapterHost;
+    const response = host.switchToHttp().getResponse<unknown>();
+    const id = correlationId();
+    runInContext(() => logFailure(this.logger, error), { correlationId: id });
+    if (httpAdapter.isHeadersSent(response) === true) return;
+    const answer = pageOrProblem(error, readRequest(host.switchToHttp().getRequest()), id);
+    for (const [name, value] of Object.entries({ ...answer.headers, 'X-Request-Id': id }))
+      httpAdapter.setHeader(response, name, value);
+    httpAdapter.reply(response, answer.body ?? '', answer.status);
   }
 }

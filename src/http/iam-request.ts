@@ -74,6 +74,16 @@ export function readPath(request: unknown): string {
   return splitTarget(requestParts(request).url).path;
 }
 
+/** The request target, whole and in its parts. */
+export function readTarget(request: unknown): {
+  readonly url: string;
+  readonly path: string;
+  readonly query: string;
+} {
+  const { url } = requestParts(request);
+  return { url, ...splitTarget(url) };
+}
+
 /** Query or form parameters; one given several times becomes an array. */
 export function collectParameters(parameters: URLSearchParams): Parameters {
   const collected = new Map<string, string[]>();

@@ -5,14 +5,10 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js
 /** Public addresses of our endpoints: from configuration alone, never from a request's Host header (RFC 9700 §4.1). */
 @Injectable()
 export class IamUrls {
-  private readonly ours: RegExp;
-
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly application: ApplicationConfig,
-  ) {
-    this.ours = new RegExp(`/${options.path}/(.*)`, 'is');
-  }
+  ) {}
 
   /** An endpoint, e.g. `token` → `https://app.example.com/api/iam/token` on a host with the global prefix `api`. */
   endpoint(name: string): string {
@@ -22,13 +18,6 @@ export class IamUrls {
   /** Where WeChat returns for a provider; its host is the callback domain to register with WeChat. */
   callback(providerSlug: string): string {
     return this.endpoint(`callback/${providerSlug}`);
-  }
-
-  /** The endpoint that a request's path names, in lower case, e.g. `/api/IAM/token` → `token`; null for a path that is not ours. */
-  findEndpoint(path: string): string | null {
-    const [, name] = this.ours.exec(path) ?? [];
-    const isOurs = name !== undefined && this.path(name).toLowerCase() === path.toLowerCase();
-    return isOurs ? name.toLowerCase().replace(/\/$/, '') : null;
   }
 
   /** As `endpoint`, without the origin. */

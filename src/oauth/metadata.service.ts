@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { json, type Answer } from '../http/answer.js';
-import { AnswerWriter } from '../http/answer-writer.js';
-import { findAdapter } from '../http/attach-in-front.js';
+import { writeAnswer } from '../http/answer-writer.js';
 import { Cors } from '../http/cors.service.js';
+import { findAdapter } from '../http/host-router.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -21,7 +21,6 @@ export class Metadata implements OnModuleInit {
     private readonly urls: IamUrls,
     private readonly keys: SigningKeys,
     private readonly adapterHost: HttpAdapterHost,
-    private readonly writer: AnswerWriter,
     private readonly cors: Cors,
   ) {}
 
@@ -34,7 +33,7 @@ export class Metadata implements OnModuleInit {
     const httpAdapter = findAdapter(this.adapterHost);
     if (httpAdapter === null || hasRoute(httpAdapter.getInstance<unknown>())) return;
     httpAdapter.get(ROOT_PATH, (request: unknown, response: unknown) =>
-      this.writer.write(response, this.atTheRoot(readRequest(request))),
+      writeAnswer(response, this.atTheRoot(readRequest(request))),
     );
   }
 

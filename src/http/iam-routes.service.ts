@@ -1,0 +1,112 @@
+import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { endpointsOf, IAM_CONTROLLER, type EndpointDeclaration } from './endpoints.js';
+import { IamUrls } from './iam-urls.service.js';
+
+/** One endpoint of ours as this application has it. */
+export interface IamRoute {
+  /** As its controller declares it, below the option `path`: `me/identities/:id`. */
+  readonly endpoint: string;
+  /** In upper case. */
+  readonly method: string;
+  /** As the host's router knows it, with the host's global prefix. */
+  readonly pattern: string;
+  readonly segments: readonly string[];
+  /** The controller's instance, and the method of it that answers. */
+  readonly controller: object;
+  readonly handler: EndpointDeclaration['handler'];
+  readonly name: string;
+}
+
+/** Which requests are for our endpoints: the same on Express and Fastify, whatever either thinks of case and slashes. */
+@Injectable()
+export class IamRoutes implements OnModuleInit {
+  private known: readonly IamRoute[] | undefined;
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly urls: IamUrls,
+  ) {}
+
+  /** Now the host has set its global prefix. */
+  onModuleInit(): void {
+    this.known = this.readAll();
+  }
+
+  /** The endpoints at a path, one for each method: `/api/IAM/token/` is `/api/iam/token`. Those without parameters first. */
+  at(path: string): readonly IamRoute[] {
+    const segments = segmentsOf(path).map(normalized);
+    return this.all.filter((route) => fits(route.segments, segments));
+  }
+
+  /** By method and path as the host's router knows them. */
+  find(method: string, pattern: string): IamRoute | undefined {
+    const asked = method === 'HEAD' ? 'GET' : method;
+    return this.all.find((route) => route.method === asked && route.pattern === pattern);
+  }
+
+  private get all(): readonly IamRoute[] {
+    return this.known ?? this.readAll();
+  }
+
+  private readAll(): IamRoute[] {
+    return this.discovery
+      .getControllers()
+      .flatMap(({ instance, metatype }: { instance: unknown; metatype: unknown }) =>
+        isObject(instance) && isOwn(metatype) ? this.routesOf(instance, metatype) : [],
+      )
+      .sort((one, other) => parametersIn(one) - parametersIn(other));
+  }
+
+  private routesOf(controller: object, type: Type): IamRoute[] {
+    return endpointsOf(type).map(({ path: endpoint, method, handler, name }) => {
+      const pattern = this.urls.path(endpoint);
+      return { endpoint, method, pattern, segments: segmentsOf(pattern), controller, handler, name };
+    });
+  }
+}
+
+/** The spelling of a path that every router takes for the route; parameters stay as they came. */
+export function canonicalPath({ segments }: IamRoute, path: string): string {
+  const given = segmentsOf(path);
+  return `/${segments.map((segment, index) => (isParameter(segment) ? given[index] : segment)).join('/')}`;
+}
+
+/** A slash at the end changes nothing. */
+function segmentsOf(path: string): string[] {
+  const segments = path.split('/').slice(1);
+  if (segments.at(-1) === '') segments.pop();
+  return segments;
+}
+
+function fits(pattern: readonly string[], path: readonly string[]): boolean {
+  if (pattern.length !== path.length) return false;
+  return pattern.every((segment, index) => {
+    const given = path[index] ?? '';
+    return isParameter(segment) ? given !== '' : given === segment.toLowerCase();
+  });
+}
+
+function isParameter(segment: string): boolean {
+  return segment.startsWith(':');
+}
+
+function parametersIn({ segments }: IamRoute): number {
+  return segments.filter(isParameter).length;
+}
+
+function normalized(segment: string): string {
+  try {
+    return decodeURIComponent(segment).toLowerCase();
+  } catch {
+    return segment;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function isOwn(type: unknown): type is Type {
+  return typeof type === 'function' && Reflect.hasMetadata(IAM_CONTROLLER, type);
+}
