@@ -5,6 +5,7 @@ import { AddAdministration1764000003000 } from './1764000003000-add-administrati
 import { AddAuditDelivery1764000004000 } from './1764000004000-add-audit-delivery.js';
 import { RepairEarlySchemas1764000005000 } from './1764000005000-repair-early-schemas.js';
 import { BarSubjects1764000006100 } from './1764000006100-bar-subjects.js';
+import { BindLoginsToAttempts1764000006200 } from './1764000006200-bind-logins-to-attempts.js';
 import { CarryUnions1764000006000 } from './1764000006000-carry-unions.js';
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
 
@@ -18,5 +19,6 @@ export const iamMigrations = [
   RepairEarlySchemas1764000005000,
   CarryUnions1764000006000,
   BarSubjects1764000006100,
+  BindLoginsToAttempts1764000006200,
   AskBeforeLinking1764000009000,
 ];

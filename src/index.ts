@@ -1,5 +1,5 @@
 export { iamMigrations } from '../migrations/index.js';
-export { IamUsers, type IamUser, type NewIamUser } from './account/iam-users.service.js';
+export { IamUsers, type BindingSource, type IamUser, type NewIamUser } from './account/iam-users.service.js';
 export { WechatApi, type WechatApiCall } from './gateway/wechat-api.service.js';
 export { Authentication } from './http/authentication.service.js';
 export type { AuthenticatedUser } from './http/authenticated-user.js';

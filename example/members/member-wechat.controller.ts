@@ -1,4 +1,14 @@
-import { Body, ConflictException, Controller, HttpCode, Post, UseFilters, UseGuards } from '@nestjs/common';
+import {
+  Body,
+  ConflictException,
+  Controller,
+  HttpCode,
+  Post,
+  Req,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
+import type { Request } from 'express';
 import { IamError, IamUsers } from 'nestjs-wechat-iam';
 import { z } from 'zod';
 import { credentials } from './credentials.js';
@@ -28,22 +38,22 @@ export class MemberWechatController {
   /** "I have an account": the password, asked for now, decides whose. Being signed in is not enough for a new way in. */
   @Post('wechat')
   @HttpCode(200)
-  async connect(@Body() body: unknown): Promise<MemberView> {
+  async connect(@Req() request: Request, @Body() body: unknown): Promise<MemberView> {
     const { binding_token, another, ...given } = parseBody(connection, body);
     const member = await this.members.getByPassword(given);
     const { has_wechat, name } = await toView(member, this.users);
     if (has_wechat && !another) throw new ConflictException({ error: 'already_connected', name });
-    await this.users.bind(binding_token, { externalId: member.id });
+    await this.users.bind(binding_token, { externalId: member.id }, { request });
     return toView(member, this.users);
   }
 
   /** "I am new here": an account first, then the binding, so that no user is ever bound to an account that is not there. */
   @Post()
-  async join(@Body() body: unknown): Promise<MemberView> {
+  async join(@Req() request: Request, @Body() body: unknown): Promise<MemberView> {
     const { binding_token, name } = parseBody(newcomer, body);
     const member = await this.members.create(name);
     try {
-      await this.users.bind(binding_token, { externalId: member.id });
+      await this.users.bind(binding_token, { externalId: member.id }, { request });
     } catch (error) {
       // Refused for certain. After any other failure it may be bound: an account that nobody can sign in to does no harm.
       if (error instanceof IamError && error.status < 500) await this.members.remove(member.id);

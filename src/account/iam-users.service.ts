@@ -6,10 +6,12 @@ import { recordAudit } from '../audit/record-audit.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
+import { readRequest } from '../http/iam-request.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { Bindings } from '../logins/bindings.service.js';
 import { Logins } from '../logins/logins.service.js';
-import { Redemption } from '../logins/redemption.service.js';
+import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { defaultRolesSql } from '../roles/default-roles.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { IdentityEntity } from '../users/identity.entity.js';
@@ -33,6 +35,14 @@ export interface NewIamUser {
   readonly nickname?: string;
 }
 
+/** From where a host got a binding token. */
+export interface BindingSource {
+  /** The request of Express or Fastify that brought it: a browser other than the one that signed in is refused. */
+  readonly request?: object;
+  /** The client that brought it, where the host knows: a token of another client is refused. */
+  readonly clientId?: string;
+}
+
 /** The host's own code reaches users here: find, create, bind, and the `external_id` that ties them to its rows. */
 @Injectable()
 export class IamUsers {
@@ -40,7 +50,8 @@ export class IamUsers {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly users: Users,
     private readonly logins: Logins,
-    private readonly redemption: Redemption,
+    private readonly bindings: Bindings,
+    private readonly attempts: AttemptCookies,
     private readonly sessions: Sessions,
   ) {}
 
@@ -81,21 +92,28 @@ export class IamUsers {
    * Connects the WeChat identity behind a `binding_token` to a user whom the host has recognised in its own way, given
    * by our id (also that of a user merged into another) or by the host's, which creates the user if need be. What was
    * signed in as that user before ends, and so does what was about to be. The sign-in that the token came from goes on:
-   * for 60 seconds its client may repeat the token request that was answered `binding_required`.
+   * for 60 seconds its client may repeat the token request that was answered `binding_required`. Pass the request that
+   * brought the token: without it, a person whom somebody else leads to your page binds that somebody's WeChat.
    * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found` or `user_disabled`
    */
   async bind(
     bindingToken: string,
     user: { readonly id: string } | { readonly externalId: string },
+    { request, clientId }: BindingSource = {},
   ): Promise<IamUser> {
+    const cookies = request === undefined ? undefined : readRequest(request).cookies;
+    const holdsAttempt = cookies && ((hash: string) => this.attempts.holds(hash, cookies));
     return inTransaction(this.dataSource, async (manager) => {
       if ('externalId' in user) await this.insertIfNew(manager, user.externalId);
       const target = await this.getActive(manager, user);
-      const subject = await this.redemption.redeemBinding(manager, bindingToken, target.id);
+      const subject = await this.bindings.redeem(manager, bindingToken, target.id, {
+        clientId,
+        holdsAttempt,
+      });
       await this.logins.endOfUser(manager, target.id);
       await this.sessions.endAll(manager, target.id, 'identity_bound');
       await this.users.link(manager, subject, target.id);
-      await this.redemption.resume(manager, bindingToken, target.id);
+      await this.bindings.resume(manager, bindingToken, target.id);
       return target;
     });
   }

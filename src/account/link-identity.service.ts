@@ -13,6 +13,7 @@ import { IdentityLinks } from '../logins/identity-links.service.js';
 import type { LoginStart } from '../logins/login-start.js';
 import { Logins } from '../logins/logins.service.js';
 import type { RequestOrigin } from '../request-context.js';
+import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
 import { AppCodes } from '../strategies/app-codes.service.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
@@ -26,7 +27,11 @@ const end_other_sessions = z
   .meta({ description: 'Also ends every other session of the user' });
 
 const byBindingToken = z.strictObject({
-  binding_token: z.string().min(1).max(256),
+  binding_token: z
+    .string()
+    .min(1)
+    .max(256)
+    .meta({ description: 'Of the same client, in the browser that signed in with WeChat' }),
   end_other_sessions,
 });
 const byAppCode = z.strictObject({
@@ -54,16 +59,18 @@ export class LinkIdentity {
     private readonly logins: Logins,
     private readonly identities: OwnIdentities,
     private readonly sessions: OwnSessions,
+    private readonly attempts: AttemptCookies,
   ) {}
 
   /** 201 for an identity that was nobody's, 200 for one that is the user's own already. @throws IamError `identity_conflict`, … */
-  async link({ body, origin }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+  async link({ body, origin, cookies }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
     const asked = parseInput(linkBody, body);
     const link = actingSession(user);
     const { clientId } = user;
+    const holdsAttempt = (hash: string) => this.attempts.holds(hash, cookies);
     const { id, isNew } =
       'binding_token' in asked
-        ? await this.links.redeem({ bindingToken: asked.binding_token, link, clientId })
+        ? await this.links.redeem({ bindingToken: asked.binding_token, link, clientId, holdsAttempt })
         : await this.byAppCode(asked, user, origin);
     if (asked.end_other_sessions)
       await inTransaction(this.dataSource, (manager) =>

@@ -12,6 +12,7 @@ import { InboxList } from '../inbox/inbox-list.service.js';
 import { InboxWorker } from '../inbox/inbox-worker.service.js';
 import { Inbox } from '../inbox/inbox.service.js';
 import { Reseal } from '../keys/reseal.service.js';
+import { Bindings } from '../logins/bindings.service.js';
 import { FollowLogins } from '../logins/follow-logins.service.js';
 import { FollowScans } from '../logins/follow-scans.service.js';
 import { IdentityLinks } from '../logins/identity-links.service.js';
@@ -50,6 +51,7 @@ export const stateProviders = [
   ProviderRows,
   StoredProviders,
   Logins,
+  Bindings,
   Redemption,
   IdentityLinks,
   Users,

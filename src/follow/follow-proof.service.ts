@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import type { IamRequest } from '../http/iam-request.js';
 import { IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
 import { FollowLogins } from '../logins/follow-logins.service.js';
+import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import { FollowTokens } from './follow-tokens.service.js';
@@ -21,14 +23,25 @@ export class FollowProof {
     private readonly follows: FollowLogins,
     private readonly follower: Follower,
     private readonly tokens: FollowTokens,
+    private readonly attempts: AttemptCookies,
   ) {}
 
-  /** The login that a proof names: confirmed, live, a sign-in, of this provider and client. @throws IamError `follow_required` */
-  async check(proof: string, provider: IdentityProvider, clientId: string): Promise<string> {
+  /**
+   * The login that a proof names: confirmed, live, a sign-in, of this provider and client, and of this browser where our own
+   * page showed its QR code.
+   * @throws IamError `follow_required`
+   */
+  async check(
+    proof: string,
+    provider: IdentityProvider,
+    clientId: string,
+    { cookies }: IamRequest,
+  ): Promise<string> {
     const loginId = this.tokens.read('follow-proof', proof);
     const login = loginId === null ? null : await this.follows.find(loginId);
     const isOfRequest = login?.provider === provider.slug && login.client_id === clientId;
-    if (!isOfRequest || !isConfirmed(login) || linkOf(login) !== undefined)
+    const isOfBrowser = login?.attempt_hash == null || this.attempts.holds(login.attempt_hash, cookies);
+    if (!isOfRequest || !isOfBrowser || !isConfirmed(login) || linkOf(login) !== undefined)
       throw new IamError('follow_required', 'no confirmed scan stands behind this step');
     return login.id;
   }

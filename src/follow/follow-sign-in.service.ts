@@ -12,7 +12,8 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { Logins } from '../logins/logins.service.js';
-import type { Attempt } from '../logins/sealed-attempt.js';
+import { attemptHash, type Attempt } from '../logins/sealed-attempt.js';
+import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { codeLocation, errorLocation } from '../oauth/client-redirect.js';
 import { FollowAttempts } from './follow-attempts.service.js';
 import { FollowLink, type Departure, type LinkAttempt } from './follow-link.service.js';
@@ -33,6 +34,7 @@ export class FollowSignIn {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly attempts: FollowAttempts,
+    private readonly attemptCookies: AttemptCookies,
     private readonly starts: FollowStart,
     private readonly watch: LoginWatch,
     private readonly follower: Follower,
@@ -46,13 +48,14 @@ export class FollowSignIn {
   /** A new QR code for the page's attempt; a person who lets one expire asks again. */
   async start(request: IamRequest): Promise<Answer> {
     const attempt = this.attempts.get(parseInput(startBody, request.body).state, request);
-    const { provider, clientId, redirectUri, codeChallenge, link } = attempt;
+    const { provider, clientId, redirectUri, codeChallenge, link, state } = attempt;
     return json(
       await this.starts.begin({
         provider,
         clientId,
         redirectUri,
         codeChallenge,
+        attemptHash: attemptHash(state),
         link,
         origin: request.origin,
       }),
@@ -80,7 +83,7 @@ export class FollowSignIn {
     const loginId = this.tokens.read('device-code', deviceCode);
     const login = loginId === null ? null : await this.watch.current(loginId);
     const isOfAttempt =
-      login?.code_challenge === attempt.codeChallenge &&
+      login?.attempt_hash === attemptHash(attempt.state) &&
       linkOf(login)?.userId === attempt.link?.userId &&
       linkOf(login)?.sessionId === attempt.link?.sessionId;
     if (!isOfAttempt) throw new IamError('state_mismatch', 'not a login of this attempt');
@@ -90,7 +93,8 @@ export class FollowSignIn {
   private async depart(login: FollowLogin, attempt: Attempt, request: IamRequest): Promise<Departure> {
     try {
       if (isLink(attempt)) return await this.links.depart(login, attempt, this.returnTo(attempt), request);
-      return { location: await this.signIn(login, attempt) };
+      const location = await this.signIn(login, attempt);
+      return { location, cookies: this.attemptCookies.finishForBinding(attempt.state, request.cookies) };
     } catch (thrown) {
       return { location: errorLocation(this.returnTo(attempt), this.report(thrown)) };
     }

@@ -25,6 +25,7 @@ export interface FollowRequest {
   readonly clientId: string;
   readonly redirectUri?: string;
   readonly codeChallenge?: string;
+  readonly attemptHash?: string;
   /** Who links an identity by it, instead of signing in. */
   readonly link?: ActingSession | undefined;
   readonly origin: RequestOrigin;
@@ -109,6 +110,7 @@ export class FollowStart {
       client_id: request.clientId,
       redirect_uri: request.redirectUri ?? null,
       code_challenge: request.codeChallenge ?? null,
+      attempt_hash: request.attemptHash ?? null,
       user_id: request.link?.userId ?? null,
       link_session_id: request.link?.sessionId ?? null,
       linked_identity_id: null,

@@ -14,6 +14,7 @@ export const followLoginRow = z.object({
   client_id: z.string(),
   redirect_uri: z.string().nullable(),
   code_challenge: z.string().nullable(),
+  attempt_hash: z.string().nullable(),
   user_id: z.string().nullable(),
   link_session_id: z.string().nullable(),
   linked_identity_id: z.string().nullable(),

@@ -38,6 +38,8 @@ export interface FollowStart {
   /** Of the sign-in page, which ends in a code; absent for a client that polls for tokens. */
   readonly redirectUri?: string;
   readonly codeChallenge?: string;
+  /** Hash of the state of the page's attempt, which its browser alone carries. */
+  readonly attemptHash?: string;
   /** Who links an identity by it, instead of signing in. */
   readonly link?: ActingSession | undefined;
   readonly origin: RequestOrigin;
@@ -87,6 +89,7 @@ export class FollowLogins {
       confirmation,
       start.link?.userId ?? null,
       start.link?.sessionId ?? null,
+      start.attemptHash ?? null,
     ]);
     return { loginId, scene, userCode, confirmation };
   }

@@ -3,18 +3,18 @@ import { auditInsertSql } from '../audit/record-audit.js';
 /**
  * A device authorization: $1 id, $2 scene hash, $3 user code, $4 provider, $5 appid, $6 client, $7 redirect_uri,
  * $8 code_challenge, $9 life of the QR code in seconds, $10 ip, $11 user agent, $12 confirmation; of a link $13 user and
- * $14 session.
+ * $14 session; $15 hash of the attempt's state.
  */
 export const startFollowSql = `
   INSERT INTO iam.logins (id, scene_hash, user_code, status, provider, method, appid, client_id, redirect_uri, code_challenge,
-                          redeem_before, ip, user_agent, expires_at, confirmation, user_id, link_session_id)
+                          redeem_before, ip, user_agent, expires_at, confirmation, user_id, link_session_id, attempt_hash)
   VALUES ($1, $2, $3, 'pending', $4, 'follow', $5, $6, $7, $8, now() + make_interval(secs => $9::int), $10, $11,
-          now() + interval '1 day', $12, $13, $14)
+          now() + interval '1 day', $12, $13, $14, $15)
   RETURNING id`;
 
 /** What the phone shows and the browser waits for: $1 ids. */
 export const followsSql = `
-  SELECT id, status, error, provider, appid, openid, client_id, redirect_uri, code_challenge, user_id, link_session_id,
+  SELECT id, status, error, provider, appid, openid, client_id, redirect_uri, code_challenge, attempt_hash, user_id, link_session_id,
          linked_identity_id, user_code, confirmation, number_tries, ip, user_agent, created_at, COALESCE(redeem_before > now(), false) AS is_live
   FROM iam.logins WHERE id = ANY ($1::uuid[]) AND method = 'follow'`;
 

@@ -10,10 +10,10 @@ import { OwnSessions, type ActingSession } from '../sessions/own-sessions.servic
 import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import type { LinkedIdentity } from '../users/write-subject.js';
+import { Bindings } from './bindings.service.js';
 import { linkedFollowSql } from './follow-statements.js';
 import { linkedSql } from './login-statements.js';
 import type { LoginStart } from './login-start.js';
-import { Redemption } from './redemption.service.js';
 
 const idRow = z.object({ id: z.string() });
 
@@ -29,6 +29,7 @@ export interface BindingLink {
   readonly bindingToken: string;
   readonly link: ActingSession;
   readonly clientId: string;
+  readonly holdsAttempt: (hash: string) => boolean;
 }
 
 /**
@@ -42,7 +43,7 @@ export class IdentityLinks {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly users: Users,
     private readonly sessions: OwnSessions,
-    private readonly redemption: Redemption,
+    private readonly bindings: Bindings,
   ) {}
 
   /**
@@ -61,15 +62,15 @@ export class IdentityLinks {
   }
 
   /**
-   * Links the identity behind a binding token, which is bound to it and works once.
+   * Links the identity behind a binding token, which is bound to it, to client and browser, and works once.
    * @throws IamError `binding_token_invalid`, `invalid_token`, `user_disabled` or `identity_conflict`
    */
-  async redeem({ bindingToken, link, clientId }: BindingLink): Promise<LinkedIdentity> {
-    const by = { sessionId: link.sessionId, clientId };
+  async redeem({ bindingToken, link, ...bearer }: BindingLink): Promise<LinkedIdentity> {
+    const by = { sessionId: link.sessionId, clientId: bearer.clientId };
     try {
       return await inTransaction(this.dataSource, async (manager) => {
         await this.sessions.lockActing(manager, link);
-        const subject = await this.redemption.redeemBinding(manager, bindingToken, link.userId);
+        const subject = await this.bindings.redeem(manager, bindingToken, link.userId, bearer);
         return this.users.link(manager, subject, link.userId, by);
       });
     } catch (error) {

@@ -16,7 +16,7 @@ export const claimSql = `
 
 /** $1 state hash. The age is by the clock that all replicas share. */
 export const outcomeSql = `
-  SELECT id, status, error, linked_identity_id, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
+  SELECT id, status, error, linked_identity_id, user_id IS NULL AS binds, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
   FROM iam.logins WHERE state_hash = $1`;
 
 /** $1 id, $2 user, $3 openid, $4 new user, $5 subject to bind, $6 life of the code in seconds, $7… audit entry. */
@@ -124,10 +124,10 @@ export const startBindingSql = `
 /** $1 id, $2 user. What WeChat proved stays no longer than it is needed. */
 export const bindSql = `
   WITH proven AS (
-    SELECT id, subject FROM iam.logins WHERE id = $1 AND status = 'binding' AND redeem_before > now() FOR UPDATE
+    SELECT id, subject, client_id, COALESCE(state_hash, attempt_hash) AS attempt_hash FROM iam.logins WHERE id = $1 AND status = 'binding' AND redeem_before > now() FOR UPDATE
   ), login AS (
     UPDATE iam.logins l SET status = 'consumed', user_id = $2, subject = NULL FROM proven WHERE l.id = proven.id
-  ) SELECT subject FROM proven`;
+  ) SELECT subject, client_id, attempt_hash FROM proven`;
 
 /** The sign-in that asked for the binding goes on, for its client alone and once: $1 id, $2 user, $3 life in seconds. */
 export const resumeSql = `

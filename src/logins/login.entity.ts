@@ -68,6 +68,10 @@ export class LoginEntity {
   @Column({ type: 'text', name: 'scene_hash', nullable: true })
   sceneHash!: string | null;
 
+  /** SHA-256 of the state of the attempt whose page asked for the QR code; several codes may be one attempt's. */
+  @Column({ type: 'text', name: 'attempt_hash', nullable: true })
+  attemptHash!: string | null;
+
   @Column({ type: 'text' })
   status!: LoginStatus;
 

@@ -26,9 +26,9 @@ import { mintLoginToken } from './login-token.js';
 import { auditOfLogin, type LoginStart } from './login-start.js';
 import type { Attempt } from './sealed-attempt.js';
 
-/** How a claimed callback ended: a one-time code for the client, an identity linked, or an error that the client may see. */
+/** How a claimed callback ended: a one-time code for the client (`binds`: of a person without a user yet), an identity linked, or an error that the client may see. */
 export type LoginOutcome =
-  | { readonly kind: 'code'; readonly code: string }
+  | { readonly kind: 'code'; readonly code: string; readonly binds: boolean }
   | { readonly kind: 'linked'; readonly identityId: string }
   | { readonly kind: 'error'; readonly code: IamErrorCode };
 
@@ -56,6 +56,7 @@ const outcomeRow = z.object({
   status: z.string(),
   error: z.string().nullable(),
   linked_identity_id: z.string().nullable(),
+  binds: z.boolean(),
   age_ms: z.number(),
 });
 
@@ -128,8 +129,8 @@ export class Logins {
   }
 
   /** The code of an authenticated login; always the same one. */
-  codeOf(loginId: string): LoginOutcome {
-    return { kind: 'code', code: this.mintCode(loginId) };
+  codeOf(loginId: string, { binds }: { readonly binds: boolean }): LoginOutcome {
+    return { kind: 'code', code: this.mintCode(loginId), binds };
   }
 
   /** The one-time code of a login; it works once the row says `authenticated`. */
@@ -199,6 +200,6 @@ export class Logins {
     if (row.status === 'pending')
       throw new IamError('login_interrupted', `login ${row.id} was claimed and never finished`);
     if (row.linked_identity_id !== null) return { kind: 'linked', identityId: row.linked_identity_id };
-    return row.error === null ? this.codeOf(row.id) : { kind: 'error', code: toErrorCode(row.error) };
+    return row.error === null ? this.codeOf(row.id, row) : { kind: 'error', code: toErrorCode(row.error) };
   }
 }

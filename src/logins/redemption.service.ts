@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { auditParameters } from '../audit/record-audit.js';
@@ -11,17 +11,10 @@ import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { RequestOrigin } from '../request-context.js';
 import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
-import { subjectSchema, type Subject } from '../users/subject.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
-import {
-  beginSessionSql,
-  bindSql,
-  redeemableSql,
-  resumeSql,
-  settleRepeatedCodeSql,
-  startBindingSql,
-} from './login-statements.js';
-import { mintLoginToken, readLoginToken } from './login-token.js';
+import { Bindings } from './bindings.service.js';
+import { beginSessionSql, redeemableSql, settleRepeatedCodeSql } from './login-statements.js';
+import { readLoginToken } from './login-token.js';
 
 /** What a client brings to `/token` for a code. */
 export interface CodeRedemption {
@@ -41,10 +34,8 @@ export interface BegunSession extends AccessTokenClaims {
   readonly isRepeated: boolean;
 }
 
-const BINDING_SECONDS = 600;
 /** Past this many repetitions of one answer the grace is being abused. */
 const MOST_REPETITIONS = 100;
-const RESUME_SECONDS = 60;
 
 const redeemable = z.object({
   status: z.string(),
@@ -71,15 +62,14 @@ const begun = z.object({
 @Injectable()
 export class Redemption {
   private readonly codes: Mac;
-  private readonly bindings: Mac;
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
+    private readonly bindings: Bindings,
   ) {
     this.codes = new Mac(options.keyRing, 'login-code');
-    this.bindings = new Mac(options.keyRing, 'binding-token');
   }
 
   /**
@@ -110,25 +100,6 @@ export class Redemption {
     return session;
   }
 
-  /** Redeems a binding token in the transaction that links its subject to a user. @throws IamError `binding_token_invalid` */
-  async redeemBinding(manager: EntityManager, bindingToken: string, userId: string): Promise<Subject> {
-    const loginId = readLoginToken(this.bindings, bindingToken);
-    if (loginId === null) throw new IamError('binding_token_invalid', 'not a binding token of ours');
-    const row = await queryRow(manager, z.object({ subject: subjectSchema }), bindSql, [loginId, userId]);
-    if (row === null)
-      throw new IamError('binding_token_invalid', 'the binding token was used or has expired');
-    return row.subject;
-  }
-
-  /**
-   * Lets the sign-in behind a binding token that this transaction has redeemed go on: its client repeats the token
-   * request that was answered `binding_required`, with the same proof (PKCE or `device_code`), and gets tokens once.
-   */
-  async resume(manager: EntityManager, bindingToken: string, userId: string): Promise<void> {
-    const loginId = readLoginToken(this.bindings, bindingToken);
-    await manager.query(resumeSql, [loginId, userId, RESUME_SECONDS]);
-  }
-
   /** Null: another request was first. */
   private async redeem(
     loginId: string,
@@ -137,7 +108,7 @@ export class Redemption {
   ): Promise<BegunSession | null> {
     if (login.status !== 'authenticated' || !login.is_live)
       throw new IamError('invalid_grant', 'the login was redeemed or has expired');
-    if (login.user_id === null) return this.requireBinding(loginId);
+    if (login.user_id === null) return this.bindings.require(loginId);
     if (login.user_status !== 'active')
       throw new IamError('user_disabled', `user ${login.user_id} is ${login.user_status ?? 'gone'}`);
     return this.beginSession(loginId, login.client_id, origin);
@@ -164,17 +135,6 @@ export class Redemption {
     if (row === null) return null;
     this.telemetry.signedIn(row);
     return { ...toSession(row), sessionId, generation: 0, isRepeated: false };
-  }
-
-  private async requireBinding(loginId: string): Promise<never> {
-    const row = await queryRow(this.dataSource, z.object({ id: z.string() }), startBindingSql, [
-      loginId,
-      BINDING_SECONDS,
-    ]);
-    if (row === null) throw new IamError('invalid_grant', 'another request redeemed the code first');
-    throw new IamError('binding_required', 'this person has yet to be connected to an account of the host', {
-      members: { binding_token: mintLoginToken(this.bindings, loginId), expires_in: BINDING_SECONDS },
-    });
   }
 
   private async repeat(loginId: string, clientId: string): Promise<BegunSession> {

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { serialize } from 'cookie';
+import { Mac } from '../crypto/mac.js';
 import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { attemptId, openAttempt, sealAttempt, type Attempt } from '../logins/sealed-attempt.js';
+import { attemptHash, attemptId, openAttempt, sealAttempt, type Attempt } from '../logins/sealed-attempt.js';
 
 type Cookies = Readonly<Record<string, string | undefined>>;
 
@@ -15,15 +16,22 @@ const MAX_COOKIE_BYTES = 4_096;
 const MAX_BYTES_TOGETHER = 6_144;
 /** After the callback, long enough for WeChat's second request or a reload to get the same answer. */
 const AFTERLIFE_SECONDS = 60;
+/** Longer than a code and the binding token that it may lead to (660 seconds). */
+const BINDING_SECONDS = 720;
+
+/** When the attempt was started, and `markOf`. */
+const markForm = /^\d+~([\w-]{43})\./;
 
 /** One sealed cookie per sign-in attempt; on https with the `__Host-` prefix, which a sibling domain cannot set. */
 @Injectable()
 export class AttemptCookies {
   private readonly sealer: Sealer;
+  private readonly marks: Mac;
   private readonly prefix: string;
 
   constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {
     this.sealer = new Sealer(options.keyRing, 'login-attempt');
+    this.marks = new Mac(options.keyRing, 'attempt-mark');
     this.prefix = options.isHttps ? '__Host-iam-login-' : 'iam-login-';
   }
 
@@ -32,7 +40,7 @@ export class AttemptCookies {
    * @throws IamError `invalid_request` when the client's state makes the cookie too long
    */
   start(attempt: Attempt, present: Cookies): string[] {
-    const sealed = `${attempt.startedAt}.${sealAttempt(this.sealer, attempt)}`;
+    const sealed = `${attempt.startedAt}~${this.markOf(attempt.state)}.${sealAttempt(this.sealer, attempt)}`;
     const kept = this.write(this.nameOf(attempt.state), sealed, this.options.loginLifetime);
     if (kept.length > MAX_COOKIE_BYTES) throw new IamError('invalid_request', 'state: too long for a cookie');
     return [kept, ...this.surplus(present, kept.length).map((name) => this.write(name, '', 0))];
@@ -45,10 +53,21 @@ export class AttemptCookies {
     return sealed === undefined ? null : openAttempt(this.sealer, sealed, state);
   }
 
+  /** True for the browser that carries the attempt with this hash of its state: what belongs to it is not handed to another. */
+  holds(hash: string, present: Cookies): boolean {
+    const value = present[`${this.prefix}${attemptId(hash)}`] ?? '';
+    const [, tag = ''] = markForm.exec(value) ?? [];
+    return this.marks.verify(hash, tag);
+  }
+
   /** `Set-Cookie` values once the attempt has its outcome. */
   finish(state: string, present: Cookies): string[] {
-    const name = this.nameOf(state);
-    return [this.write(name, present[name] ?? '', AFTERLIFE_SECONDS)];
+    return this.keep(state, present, AFTERLIFE_SECONDS);
+  }
+
+  /** As `finish`, of one that a person may have yet to be connected by: `holds` finds it as long as a binding token lives. */
+  finishForBinding(state: string, present: Cookies): string[] {
+    return this.keep(state, present, BINDING_SECONDS);
   }
 
   /** Newest first; browsers send older cookies first (RFC 6265 §5.4), which decides within a millisecond. */
@@ -65,8 +84,18 @@ export class AttemptCookies {
       });
   }
 
+  /** Shows that we gave this cookie for this state, which the cookie does not tell. */
+  private markOf(state: string): string {
+    return this.marks.sign(attemptHash(state)) ?? '';
+  }
+
+  private keep(state: string, present: Cookies, seconds: number): string[] {
+    const name = this.nameOf(state);
+    return [this.write(name, present[name] ?? '', seconds)];
+  }
+
   private nameOf(state: string): string {
-    return `${this.prefix}${attemptId(state)}`;
+    return `${this.prefix}${attemptId(attemptHash(state))}`;
   }
 
   private write(name: string, value: string, maxAge: number): string {

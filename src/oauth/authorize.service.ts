@@ -60,7 +60,7 @@ export class Authorize {
 
   private async begin(request: IamRequest, back: Redirect, asked: AuthorizeRequest): Promise<Answer> {
     const provider = await this.providers.getEnabled(asked.provider);
-    const followLoginId = await this.followLoginId(provider, back, asked);
+    const followLoginId = await this.followLoginId(provider, back, asked, request);
     const method = asked.display === 'widget' && asked.method === 'auto' ? 'open' : asked.method;
     const chosen = chooseMethod(provider, request.browser, {
       method,
@@ -94,9 +94,10 @@ export class Authorize {
     provider: IdentityProvider,
     back: Redirect,
     { follow_proof }: AuthorizeRequest,
+    request: IamRequest,
   ): Promise<string | undefined> {
     if (follow_proof === undefined || provider.qr.loginWith !== 'open') return undefined;
-    return this.followProof.check(follow_proof, provider, back.clientId);
+    return this.followProof.check(follow_proof, provider, back.clientId, request);
   }
 
   private attempt(

@@ -50,7 +50,8 @@ export class Callback {
       clientState: attempt.clientState,
       issuer: this.options.publicUrl,
     };
-    const cookies = this.cookies.finish(attempt.state, request.cookies);
+    const binds = outcome.kind === 'code' && outcome.binds;
+    const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](attempt.state, request.cookies);
     if (outcome.kind === 'code') return returnCode(to, outcome.code, cookies);
     if (outcome.kind === 'linked') return returnLinked(to, outcome.identityId, cookies);
     return returnError(to, outcome.code, cookies);
@@ -135,13 +136,13 @@ export class Callback {
         const { id } = await this.links.finish(loginId, { subject, link, start: attempt });
         return { kind: 'linked', identityId: id };
       }
-      await this.users.resolve(subject, {
+      const { kind } = await this.users.resolve(subject, {
         signUp: provider.signUp,
         holder,
         record: (executor, resolution) =>
           this.logins.authenticate(executor, loginId, { subject, resolution, attempt }),
       });
-      return this.logins.codeOf(loginId);
+      return this.logins.codeOf(loginId, { binds: kind === 'bind' });
     } catch (thrown) {
       const error = toIamError(thrown);
       logFailure(this.logger, error, `sign-in at "${provider.slug}":`);

@@ -1,8 +1,11 @@
-/** What an example of the README finds in a browser: where it is, where it goes, what this tab remembers. */
+import type { PcBrowser } from '../support/pc-browser.js';
+
+/** What an example of the README finds in a browser: where it is, where it goes, what this tab and the browser remember. */
 export class BrowserTab {
   /** The address that the page was left for. */
   wentTo = '';
   private readonly memory = new Map<string, string>();
+  private readonly fetch = globalThis.fetch;
 
   constructor(private readonly origin: string) {}
 
@@ -26,7 +29,18 @@ export class BrowserTab {
     Object.assign(globalThis, { location, history, sessionStorage });
   }
 
+  /** From now on the page's requests carry the cookies of this browser. */
+  openIn({ jar }: PcBrowser): void {
+    globalThis.fetch = async (input, init = {}) => {
+      const headers = new Headers(init.headers);
+      if (typeof input === 'string' && !headers.has('cookie'))
+        headers.set('cookie', await jar.getCookieString(input));
+      return this.fetch(input, { ...init, headers });
+    };
+  }
+
   close(): void {
+    globalThis.fetch = this.fetch;
     for (const name of ['location', 'history', 'sessionStorage']) Reflect.deleteProperty(globalThis, name);
   }
 }

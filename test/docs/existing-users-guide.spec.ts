@@ -15,6 +15,7 @@ import { z } from 'zod';
 import type { Person } from '../../emulator/index.js';
 import { type IamHooks, IamUsers } from '../../src/index.js';
 import { startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf } from '../support/rows.js';
 import { onPc } from '../support/signed-in.js';
 import { getWith, redeem, returnFromPc } from '../support/sign-in.js';
@@ -145,7 +146,8 @@ describe('its two sides, run as they are', () => {
   /** Up to the question; returns what answers it. */
   const beAsked = async (person: Person) => {
     const page = await load();
-    const { returned, verifier } = await returnFromPc(world, person);
+    const { browser, returned, verifier } = await returnFromPc(world, person);
+    tab.openIn(browser);
     const answer = await page.requestTokens({
       grant_type: 'authorization_code',
       code: returned.location?.searchParams.get('code') ?? '',
@@ -209,6 +211,13 @@ describe('its two sides, run as they are', () => {
 
     expect(answers).toEqual(Array(2).fill({ error: 'binding_token_invalid' }));
     expect(members.rows.size).toBe(before);
+  });
+
+  it('refuses a token that another browser brings', async () => {
+    const { haveAccount } = await beAsked(world.wechat.person({ nickname: '骗' }));
+    tab.openIn(new PcBrowser());
+
+    expect(await haveAccount('afang', 'right')).toEqual({ error: 'binding_token_invalid' });
   });
 
   it('leaves the decision about a disabled account to the host', async () => {

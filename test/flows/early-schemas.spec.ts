@@ -46,6 +46,8 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000005000-repair-early-schemas.ts': '11c685b408e5a9db1bd346f26e558883ffef3c222189f6f58100bcb523c7a935',
   '1764000006000-carry-unions.ts': '3839e0fb1784959f0836f9d46fc1f7f2dd5c10ff2c369067930db12e054f609a',
   '1764000006100-bar-subjects.ts': '999e57f23ff60e0181ea634246a482fd9aa050f1674c0a6ce62268fa169a410f',
+  '1764000006200-bind-logins-to-attempts.ts':
+    '4dc90c0f363800decbb35a8e915e21a6a298507bd487991585554cbfc38ca110',
   '1764000009000-ask-before-linking.ts': '7b9564aababbeab03d9228bc492e3b0dcae8610ca9ac10b193e5173e03a508e6',
 };
 

@@ -256,7 +256,11 @@ describe('a signed-in user who links another identity', () => {
     const underWay = await returnFromPc(world, second, { provider: 'asks' });
     const token = String((await redeem(world.url, underWay)).json()['binding_token']);
 
-    const reply = await link(user, { binding_token: token });
+    const reply = await callMe(world, user, '/identities', {
+      method: 'POST',
+      body: { binding_token: token },
+      browser: underWay.browser,
+    });
     const late = await redeem(world.url, underWay);
 
     expect(reply.status).toBe(201);
