@@ -52,6 +52,6 @@ function wrongKeys(uses: readonly SealingKeyUse[], foreign: readonly SealingKeyU
   const given = idsOf(uses.filter(({ isConfigured }) => isConfigured));
   return new CommandError(
     'wrong_key',
-    `IAM_KEYS (${given}) are not the keys of this database, which were ${idsOf(foreign)} (first 8 hex digits of the SHA-256): give the option \`keys\` of your application`,
+    `IAM_KEYS (${given}) are not the keys of this database, which were ${idsOf(foreign)} (first 8 hex digits of the SHA-256): give the option \`keys\` of your application. If those are lost for good, start the application first: its error says what to do`,
   );
 }

@@ -10,13 +10,17 @@ const byState: Readonly<Record<string, Failure>> = {
   '3F000': missing('The tables are not there'),
   '42P01': missing('The tables are not there'),
   '42703': missing('The tables are older than this version'),
-  '28P01': wrongUrl('PostgreSQL refuses the password'),
-  '28000': wrongUrl('PostgreSQL refuses the user'),
-  '3D000': wrongUrl('there is no such database'),
+  '28P01': wrongUrl(
+    'PostgreSQL refuses the password: compare it with that of your application, and escape what a URL does not take (encodeURIComponent)',
+  ),
+  '28000': wrongUrl(
+    'PostgreSQL refuses the user: compare it with that of your application, or let it in by pg_hba.conf',
+  ),
+  '3D000': wrongUrl('there is no such database: correct its name, or create it with CREATE DATABASE'),
   '42501': {
     code: 'database_permission_missing',
     message:
-      'The database user lacks a right: migrations must create a schema, commands read and write its tables.',
+      'The database user lacks a right: migrations must create a schema, commands read and write its tables. Use the URL of your application, or GRANT the right as the owner of the tables.',
     exitCode: 1,
   },
 };
@@ -27,7 +31,7 @@ export function describeModuleFailure(error: unknown): Failure {
   if (error instanceof SealError)
     return {
       code: 'wrong_key',
-      message: `IAM_KEYS does not open what is stored: ${error.message}`,
+      message: `IAM_KEYS does not open what is stored, so it is not the option \`keys\` of the application: ${error.message}`,
       exitCode: 1,
     };
   const known = byState[sqlState(error) ?? ''];

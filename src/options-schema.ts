@@ -66,8 +66,8 @@ const hostClass = <T>() =>
 export const optionsSchema = z.strictObject({
   publicUrl,
   keys: z
-    .array(key, { error: 'an array of 32-byte base64 keys' })
-    .min(1, { error: 'at least one 32-byte base64 key' }),
+    .array(key, { error: 'an array of 32-byte base64 keys, each made with openssl rand -base64 32' })
+    .min(1, { error: 'at least one 32-byte base64 key, made with openssl rand -base64 32' }),
   clients: z
     .array(client, { error: 'an array of { id, redirectUris }' })
     .min(1, { error: 'at least one client' }),

@@ -1,6 +1,7 @@
 import { AppHealth } from '../gateway/app-health.service.js';
 import { WechatApi } from '../gateway/wechat-api.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { FirstSteps } from '../health/first-steps.service.js';
 import { Gauges } from '../health/gauges.service.js';
 import { IamHealth } from '../health/iam-health.service.js';
 import { Authentication } from '../http/authentication.service.js';
@@ -41,6 +42,7 @@ export const sharedProviders = [
   AppHealth,
   Gauges,
   IamHealth,
+  FirstSteps,
   WechatApi,
   WechatGateway,
   WechatStrategies,

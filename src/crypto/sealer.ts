@@ -9,13 +9,22 @@ const tagBytes = 16;
 /** Why a sealed text did not open. Tampering and a wrong context are the same failure to AES-GCM. */
 export type SealErrorReason = 'malformed' | 'unknown_key' | 'not_authentic';
 
-/** A sealed text that does not open; it carries the key's id, never a key or a text. */
+/** What is wrong, and what an operator can do about it. */
+const remedies: Readonly<Record<SealErrorReason, (key: string) => string>> = {
+  malformed: () => 'it is no sealed text: write the secret again',
+  unknown_key: (key) =>
+    `it was sealed with ${key}, which is not among \`keys\`: put that key behind the first one, or write the secret again`,
+  not_authentic: (key) =>
+    `it was changed, or copied from another row, since ${key} sealed it: write the secret again`,
+};
+
+/** A sealed text that does not open; it carries the key's id (the first 8 hex digits of its SHA-256), never a key or a text. */
 export class SealError extends Error {
   constructor(
     readonly reason: SealErrorReason,
     readonly keyId: string | null,
   ) {
-    super(`sealed text does not open: ${reason}${keyId === null ? '' : ` (key ${keyId})`}`);
+    super(`sealed text does not open (${reason}): ${remedies[reason](`key ${keyId ?? '?'}`)}`);
     this.name = 'SealError';
   }
 }

@@ -68,7 +68,9 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
       await this.load();
     } catch (cause) {
       if (cause instanceof SealError) throw wrongKeys(cause);
-      this.logger.warn(`signing keys are not there yet (have the migrations run?): ${String(cause)}`);
+      this.logger.warn(
+        `signing keys cannot be read, so nobody can sign in: ${String(cause)}. Where the tables are missing, run the migrations: \`migrationsRun: true\` with \`iamMigrations\`, or \`npx nestjs-wechat-iam migrate\``,
+      );
     }
     const reload = () => void this.tryToLoad('/* background */');
     this.timer = setInterval(reload, RELOAD_MS * (0.8 + Math.random() * 0.2)).unref();
@@ -173,7 +175,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
 function wrongKeys(cause: SealError): TypeError {
   const sealedWith = cause.keyId === null ? 'another key' : `key ${cause.keyId}`;
   return new TypeError(
-    `IamModule option \`keys\`: expected the key that sealed iam.signing_keys (${sealedWith}, by the first 8 hex digits of its SHA-256) among them`,
+    `IamModule option \`keys\`: expected the key that sealed iam.signing_keys (${sealedWith}, by the first 8 hex digits of its SHA-256) among them. Put it behind the new first one. If it is lost for good, DELETE FROM iam.signing_keys, which signs everybody out, and write the secrets of the provider rows again`,
     { cause },
   );
 }

@@ -1,15 +1,20 @@
 import { createHash } from 'node:crypto';
 import { decodeProtectedHeader } from 'jose';
+import pg from 'pg';
+import { IdentityProviders } from '../../src/index.js';
+import { createDatabase } from '../support/database.js';
 import {
   redirectUri,
+  startIamApp,
   startReplica,
   startWorld,
   testKey,
   type IamApp,
   type World,
 } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { getWith, redeem, returnFromPc, toTokens } from '../support/sign-in.js';
+import { authorizeUrl, getWith, pkce, redeem, returnFromPc, toTokens } from '../support/sign-in.js';
 
 /** The id of a host's key, as a sealed text shows it. */
 const idOf = (key: string) =>
@@ -76,6 +81,35 @@ describe('the signing key', () => {
     await expect(start).rejects.toThrow(
       `IamModule option \`keys\`: expected the key that sealed iam.signing_keys (key ${idOf(world.key)}, by the first 8 hex digits of its SHA-256) among them`,
     );
+  });
+
+  it('is lost with the key that sealed it: the error says how to go on without, and that works', async () => {
+    const database = await createDatabase();
+    const host = { databaseUrl: database.url, endpoints: world.wechat.endpoints };
+    const row = {
+      slug: 'wechat',
+      name: '微信',
+      open_app_id: world.site.appid,
+      open_app_secret: world.site.secret,
+    };
+    const first = await startIamApp({ ...host, key: testKey() });
+    await first.app.get(IdentityProviders).save(row);
+    await first.close();
+    const newKey = testKey();
+    const error: unknown = await startIamApp({ ...host, key: newKey }).catch((thrown: unknown) => thrown);
+    const [remedy = ''] = /DELETE FROM [\w.]+/.exec(String(error)) ?? [];
+
+    const sql = new pg.Client({ connectionString: database.url });
+    await sql.connect();
+    await sql.query(remedy);
+    await sql.end();
+    const second = await startIamApp({ ...host, key: newKey });
+    await second.app.get(IdentityProviders).save(row);
+
+    const started = await new PcBrowser().visit(authorizeUrl(second.url, pkce().challenge));
+    expect([started.status, started.location?.origin]).toEqual([302, world.wechat.endpoints.open]);
+    await second.close();
+    await database.drop();
   });
 
   it('stops the start of a host when it was tampered with', async () => {

@@ -96,7 +96,8 @@ describe('npx nestjs-wechat-iam', () => {
     const { exitCode, stderr } = await command(['emulator', '--port', port]);
 
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(port);
+    expect(stderr).toContain(`port ${port}`);
+    expect(stderr).toContain('--port N');
     await new Promise((resolve) => other.close(resolve));
   });
 

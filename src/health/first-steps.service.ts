@@ -1,0 +1,58 @@
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { queryRow } from '../database/query-rows.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { iamEntities } from '../iam.entities.js';
+import { IamLogger } from '../iam-logger.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+
+/** The host's own code may make the row while it starts, after us. */
+const PATIENCE_MS = 2_000;
+
+const emptySql = `/* background */ SELECT NOT EXISTS (SELECT 1 FROM iam.identity_providers) AS is_empty`;
+
+/** What a newcomer forgets: entities stop the start, and where there is no provider row yet, one line says what to do next. */
+@Injectable()
+export class FirstSteps implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new IamLogger('IamModule');
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly urls: IamUrls,
+  ) {}
+
+  /** Else TypeORM says so at somebody's first sign-in. */
+  onModuleInit(): void {
+    if (iamEntities.every((entity) => this.dataSource.hasMetadata(entity))) return;
+    throw new TypeError(
+      'the TypeORM connection of IamModule lacks its entities: set `autoLoadEntities: true` in TypeOrmModule.forRoot, or add `...iamEntities` to `entities`',
+    );
+  }
+
+  onApplicationBootstrap(): void {
+    if (!this.options.background) return;
+    this.timer = setTimeout(() => void this.look().catch(() => undefined), PATIENCE_MS).unref();
+  }
+
+  onModuleDestroy(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** Where the tables are missing too, the signing keys have said so. */
+  private async look(): Promise<void> {
+    const row = await queryRow(this.dataSource, z.object({ is_empty: z.boolean() }), emptySql, []);
+    if (row?.is_empty !== true) return;
+    this.logger.warn(
+      `nobody can sign in yet: there is no provider row. Make one with \`npx nestjs-wechat-iam provider add wechat --open-app-id … --open-app-secret-from -\`, POST ${this.urls.endpoint('admin/providers')}, or INSERT INTO iam.identity_providers. Without a WeChat account: \`npx nestjs-wechat-iam emulator --demo\``,
+    );
+  }
+}
