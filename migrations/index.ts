@@ -8,6 +8,7 @@ import { BarSubjects1764000006100 } from './1764000006100-bar-subjects.js';
 import { BindLoginsToAttempts1764000006200 } from './1764000006200-bind-logins-to-attempts.js';
 import { CarryUnions1764000006000 } from './1764000006000-carry-unions.js';
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
+import { RememberWhoNamed1764000014000 } from './1764000014000-remember-who-named.js';
 
 /** Every migration of the `iam` schema, in order, for the host's `migrations` option. */
 export const iamMigrations = [
@@ -21,4 +22,5 @@ export const iamMigrations = [
   BarSubjects1764000006100,
   BindLoginsToAttempts1764000006200,
   AskBeforeLinking1764000009000,
+  RememberWhoNamed1764000014000,
 ];

@@ -145,6 +145,12 @@ export interface IamOptions {
    */
   readonly recentSignIn?: number;
   /**
+   * Whose nickname and picture count when a person signs in: those that the host or the person has set stay
+   * (`host_wins`), or WeChat's replace them each time that they are read (`wechat_wins`).
+   * @default 'host_wins'
+   */
+  readonly profile?: 'host_wins' | 'wechat_wins';
+  /**
    * Time between a person's wish to be deleted and the erasure, in days; they may change their mind until then.
    * @default 7
    */

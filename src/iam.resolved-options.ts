@@ -49,6 +49,7 @@ export interface ResolvedIamOptions {
   readonly audit: { readonly retentionDays: number; readonly sink: Type<IamAuditSink> | undefined };
   readonly sessionCheck: 'never' | 'always';
   readonly recentSignIn: number;
+  readonly profile: 'host_wins' | 'wechat_wins';
   readonly deletionGraceDays: number;
 }
 

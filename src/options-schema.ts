@@ -133,6 +133,9 @@ export const optionsSchema = z.strictObject({
     .prefault({}),
   sessionCheck: z.enum(['never', 'always'], { error: "'never' or 'always'" }).default('never'),
   recentSignIn: seconds(900, DAY),
+  profile: z
+    .enum(['host_wins', 'wechat_wins'], { error: "'host_wins' or 'wechat_wins'" })
+    .default('host_wins'),
   deletionGraceDays: days(0, 365).prefault(7),
 });
 

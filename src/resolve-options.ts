@@ -46,6 +46,7 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
     audit: { retentionDays: checked.audit.retentionDays, sink: checked.audit.sink },
     sessionCheck: checked.sessionCheck,
     recentSignIn: checked.recentSignIn,
+    profile: checked.profile,
     deletionGraceDays: checked.deletionGraceDays,
   });
 }

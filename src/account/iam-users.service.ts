@@ -166,7 +166,8 @@ export class IamUsers {
 /** $1 id, $2 external id, $3 nickname; the default roles in the same statement. */
 const insertUserSql = (onConflict = '') => `
   WITH new_user AS (
-    INSERT INTO iam.users (id, external_id, nickname) VALUES ($1, $2, $3) ${onConflict} RETURNING id
+    INSERT INTO iam.users (id, external_id, nickname, nickname_by)
+    VALUES ($1, $2, $3::text, CASE WHEN $3::text IS NULL THEN 'wechat' ELSE 'host' END) ${onConflict} RETURNING id
   ), new_roles AS (${defaultRolesSql('new_user.id', 'new_user')}
   )
   SELECT id FROM new_user`;

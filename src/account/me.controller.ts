@@ -1,5 +1,5 @@
-import { Delete, Get, Post } from '@nestjs/common';
-import { json, type Answer } from '../http/answer.js';
+import { Delete, Get, Patch, Post } from '@nestjs/common';
+import type { Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
@@ -7,17 +7,17 @@ import { UserController } from '../http/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { RequireRecentSignIn } from '../http/requirements.decorator.js';
-import { Profiles } from '../users/profiles.service.js';
 import { AccountDeletion, deletionAnswer } from './account-deletion.service.js';
 import { AccountExport, exportAnswer, exportExample } from './account-export.service.js';
 import { meAnswer, meExample } from './me-answer.js';
+import { MyProfile, profileBody } from './my-profile.service.js';
 import { phoneAnswer, phoneBody, PhoneNumbers } from './phone-numbers.service.js';
 
 /** The signed-in user's own record. */
 @UserController('me')
 export class MeController {
   constructor(
-    private readonly profiles: Profiles,
+    private readonly profile: MyProfile,
     private readonly exports: AccountExport,
     private readonly deletion: AccountDeletion,
     private readonly phoneNumbers: PhoneNumbers,
@@ -30,8 +30,20 @@ export class MeController {
     errors: ['user_disabled'],
   })
   @Get()
-  async me(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
-    return json({ ...(await this.profiles.get(user.id)), roles: user.roles });
+  me(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+    return this.profile.show(user);
+  }
+
+  @Endpoint({
+    summary: 'Sets the nickname of the signed-in user, which WeChat does not replace',
+    body: profileBody,
+    answers: { 200: meAnswer },
+    example: meExample,
+    errors: ['user_disabled'],
+  })
+  @Patch()
+  change(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
+    return this.profile.change(request, user);
   }
 
   @Endpoint({

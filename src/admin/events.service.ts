@@ -7,7 +7,7 @@ import { EventReplay } from '../inbox/event-replay.service.js';
 import { InboxList } from '../inbox/inbox-list.service.js';
 import { eventQuery, replayBody, toEventDetail, toEventItem } from './events.view.js';
 import { toIdPage, toPageRequest } from './id-page.js';
-import { parseBody } from './parse-body.js';
+import { parseBody } from '../http/parse-body.js';
 
 /** The webhook's inbox in the admin API. */
 @Injectable()

@@ -3,7 +3,7 @@ import { empty, json, type Answer } from '../http/answer.js';
 import { Reseal } from '../keys/reseal.service.js';
 import { KeyRotation } from '../sessions/key-rotation.service.js';
 import { rotateBody, toResealView, toSealingKeyView, toSigningKeyView } from './key-answers.js';
-import { parseBody } from './parse-body.js';
+import { parseBody } from '../http/parse-body.js';
 
 /** What administrators do with keys; no key ever leaves the server. */
 @Injectable()

@@ -14,7 +14,7 @@ import { ProviderRows } from '../identity-providers/provider-rows.service.js';
 import { StoredProviders, type StoredProvider } from '../identity-providers/stored-providers.service.js';
 import { readIfMatch, toEtag } from './etag.js';
 import { readCursor, toPage } from './page.js';
-import { parseBody } from './parse-body.js';
+import { parseBody } from '../http/parse-body.js';
 import { createProviderBody, providerQuery, rotateBody, updateProviderBody } from './providers.requests.js';
 import { toProviderView } from './providers.view.js';
 

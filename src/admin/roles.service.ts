@@ -9,8 +9,8 @@ import { Roles, type Role, type RoleChanges } from '../roles/roles.service.js';
 import { readIfMatch, toEtag } from './etag.js';
 import { OwnPermissions } from './own-permissions.service.js';
 import { readCursor, toPage } from './page.js';
-import { parseBody } from './parse-body.js';
-import { isPlain } from './plain-text.js';
+import { parseBody } from '../http/parse-body.js';
+import { isPlain } from '../http/plain-text.js';
 import { createRoleBody, roleQuery, updateRoleBody } from './roles.requests.js';
 import { toRoleView } from './roles.view.js';
 

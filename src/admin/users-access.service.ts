@@ -11,7 +11,7 @@ import { setUserStatus } from '../users/change-user.js';
 import type { LockedUser } from '../users/lock-users.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
 import { AdminReach } from './admin-reach.service.js';
-import { parseBody } from './parse-body.js';
+import { parseBody } from '../http/parse-body.js';
 import { disableBody, unlinkQuery } from './users.requests.js';
 
 /** A user as a path names them, and who acts. */

@@ -8,7 +8,7 @@ import { IamError } from '../iam.error.js';
 import { UserMerges } from '../users/user-merges.service.js';
 import { AdminReach } from './admin-reach.service.js';
 import { readIfMatch, requireVersion } from './etag.js';
-import { parseBody } from './parse-body.js';
+import { parseBody } from '../http/parse-body.js';
 import { mergeBody } from './users.requests.js';
 
 /** What leaves one user less: a merge by hand, and an erasure. */

@@ -9,7 +9,7 @@ import { UserRoles } from '../roles/user-roles.service.js';
 import { lockUser } from '../users/lock-users.js';
 import { UserList } from '../users/user-list.service.js';
 import { OwnPermissions } from './own-permissions.service.js';
-import { isPlain } from './plain-text.js';
+import { isPlain } from '../http/plain-text.js';
 
 /** A user and a role, as a path names them. */
 export interface Assignment {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pageQuery } from './page.js';
-import { plainText } from './plain-text.js';
+import { plainText } from '../http/plain-text.js';
 
 const name = plainText(128);
 const externalId = plainText(255);

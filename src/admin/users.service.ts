@@ -16,7 +16,7 @@ import { AdminReach } from './admin-reach.service.js';
 import { readIfMatch, requireVersion, toEtag } from './etag.js';
 import { toIdPage, toPageRequest } from './id-page.js';
 import { OwnPermissions } from './own-permissions.service.js';
-import { parseBody } from './parse-body.js';
+import { parseBody } from '../http/parse-body.js';
 import { createUserBody, updateUserBody, userQuery } from './users.requests.js';
 import { toUserDetail, toUserItem } from './users.view.js';
 
@@ -84,5 +84,5 @@ function toChanges(given: {
   readonly external_id?: string | null | undefined;
 }): UserChanges {
   const nickname = given.nickname === undefined ? undefined : cleanNickname(given.nickname);
-  return { nickname, externalId: given.external_id };
+  return { by: 'host', nickname, externalId: given.external_id };
 }

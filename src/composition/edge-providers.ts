@@ -3,6 +3,7 @@ import { AccountExport } from '../account/account-export.service.js';
 import { IamUsers } from '../account/iam-users.service.js';
 import { LinkIdentity } from '../account/link-identity.service.js';
 import { MyIdentities } from '../account/my-identities.service.js';
+import { MyProfile } from '../account/my-profile.service.js';
 import { MySessions } from '../account/my-sessions.service.js';
 import { PhoneNumbers } from '../account/phone-numbers.service.js';
 import { ConfirmCookies } from '../follow/confirm-cookies.service.js';
@@ -53,6 +54,7 @@ export const edgeProviders = [
   AccountExport,
   LinkIdentity,
   MyIdentities,
+  MyProfile,
   MySessions,
   PhoneNumbers,
   Confirm,

@@ -6,11 +6,14 @@ import { violatedConstraint } from '../database/database-errors.js';
 import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { defaultRolesSql } from '../roles/default-roles.js';
+import type { ProfileAuthor } from './user.entity.js';
 
 const externalIdRow = z.object({ external_id: z.string().nullable() });
 
-/** What an administrator may write of a user; what is undefined stays. */
+/** What the host or the person may write of a user; what is undefined stays. */
 export interface UserChanges {
+  /** Who writes. WeChat's nickname replaces none of theirs, and fills one that they have emptied. */
+  readonly by: 'host' | 'user';
   readonly nickname?: string | null | undefined;
   readonly externalId?: string | null | undefined;
 }
@@ -19,9 +22,11 @@ export interface UserChanges {
 export async function createUser(manager: EntityManager, user: UserChanges): Promise<string> {
   const id = uuidv7();
   const sql = `WITH new_user AS (
-      INSERT INTO iam.users (id, nickname, external_id) VALUES ($1, $2, $3) RETURNING id
+      INSERT INTO iam.users (id, nickname, external_id, nickname_by) VALUES ($1, $2, $3, $4) RETURNING id
     ) ${defaultRolesSql('new_user.id', 'new_user')}`;
-  await manager.query(sql, [id, user.nickname ?? null, user.externalId ?? null]).catch(explainTaken);
+  await manager
+    .query(sql, [id, user.nickname ?? null, user.externalId ?? null, authorOf(user)])
+    .catch(explainTaken);
   await recordAudit(manager, { action: 'user.created', userId: id });
   return id;
 }
@@ -37,9 +42,11 @@ export async function updateUser(manager: EntityManager, id: string, changes: Us
   const before = await queryRow(manager, externalIdRow, 'SELECT external_id FROM iam.users WHERE id = $1', [
     id,
   ]);
-  const assignments = changed.map(([column], index) => `${column} = $${index + 2}`);
+  const author = changes.nickname === undefined ? {} : { nickname_by: authorOf(changes) };
+  const written = [...changed, ...Object.entries(author)];
+  const assignments = written.map(([column], index) => `${column} = $${index + 2}`);
   const sql = `UPDATE iam.users SET ${assignments.join(', ')}, updated_at = now() WHERE id = $1`;
-  await manager.query(sql, [id, ...changed.map(([, value]) => value)]).catch(explainTaken);
+  await manager.query(sql, [id, ...written.map(([, value]) => value)]).catch(explainTaken);
   const detail = {
     changed: changed.map(([column]) => column),
     ...(given.external_id !== undefined && {
@@ -57,6 +64,10 @@ export async function setUserStatus(
   status: 'active' | 'disabled',
 ): Promise<void> {
   await manager.query('UPDATE iam.users SET status = $2, updated_at = now() WHERE id = $1', [id, status]);
+}
+
+function authorOf({ nickname, by }: UserChanges): ProfileAuthor {
+  return nickname == null ? 'wechat' : by;
 }
 
 function explainTaken(cause: unknown): never {

@@ -14,6 +14,9 @@ import {
 /** `active` may sign in; `disabled` was shut out by an administrator; `merged` lives on in `merged_into`. */
 export type UserStatus = 'active' | 'disabled' | 'merged';
 
+/** Who set a field of a profile: WeChat, the host (its code, hook or administrator), or the person. */
+export type ProfileAuthor = 'wechat' | 'host' | 'user';
+
 /** A row of `iam.users`: a person, whatever ways they sign in by. */
 @Entity({ schema: 'iam', name: 'users' })
 @Unique('users_external_id_key', ['externalId'])
@@ -21,6 +24,8 @@ export type UserStatus = 'active' | 'disabled' | 'merged';
 @Index('users_deletion_at_idx', ['deletionAt'], { where: '(deletion_at IS NOT NULL)' })
 @Index('users_nickname_idx', { synchronize: false })
 @Check('users_phone_check', '(phone_number IS NULL) = (phone_verified_at IS NULL)')
+@Check('users_nickname_by_check', "nickname_by IN ('wechat', 'host', 'user')")
+@Check('users_avatar_by_check', "avatar_by IN ('wechat', 'host', 'user')")
 @Check('users_status_check', "status IN ('active', 'disabled', 'merged')")
 @Check('users_merged_check', "(status = 'merged') = (merged_into IS NOT NULL)")
 export class UserEntity {
@@ -35,8 +40,15 @@ export class UserEntity {
   @Column({ type: 'text', nullable: true })
   nickname!: string | null;
 
+  /** Who set the nickname; `wechat` also where there is none, which WeChat may fill. */
+  @Column({ type: 'text', name: 'nickname_by', default: 'wechat' })
+  nicknameBy!: ProfileAuthor;
+
   @Column({ type: 'text', name: 'avatar_url', nullable: true })
   avatarUrl!: string | null;
+
+  @Column({ type: 'text', name: 'avatar_by', default: 'wechat' })
+  avatarBy!: ProfileAuthor;
 
   @Column({ type: 'text', default: 'active' })
   status!: UserStatus;

@@ -15,7 +15,7 @@ import {
   createUserOf,
   linkSubject,
   LostRace,
-  type LinkBasis,
+  type LinkTarget,
   type LinkedIdentity,
   type NewUser,
 } from './write-subject.js';
@@ -76,7 +76,9 @@ export class Users {
     by: Pick<AuditEntry, 'sessionId' | 'clientId'> = {},
   ): Promise<LinkedIdentity> {
     const { provider, appid, openid, unionid } = subject;
-    const linked = await linkSubject(manager, subject, userId, 'given').catch((cause: unknown) => {
+    const { profile } = this.options;
+    const target = { userId, basis: 'given', profile } as const;
+    const linked = await linkSubject(manager, subject, target).catch((cause: unknown) => {
       if (!(cause instanceof LostRace)) throw cause;
       throw new IamError('identity_conflict', `${appid} identity has another owner`, { cause });
     });
@@ -110,14 +112,15 @@ export class Users {
     options: ResolveOptions & { owner: string },
   ): Promise<Resolution> {
     const { identity_user_id: byIdentity, union_user_id: byUnion } = holder;
+    const { profile } = this.options;
     if (byIdentity === null || byUnion === null || byIdentity === byUnion) {
       const basis = byIdentity === null ? 'union' : 'identity';
-      await join(manager, subject, holder, { userId: options.owner, basis });
+      await join(manager, subject, holder, { userId: options.owner, basis, profile });
       return this.recorded(manager, options, options.owner);
     }
     const survivor = await mergeUsers(manager, [byIdentity, byUnion], this.mergeSteps);
     if (survivor === null) return this.refuseMerge(manager, subject, options);
-    await join(manager, subject, holder, { userId: survivor, basis: 'both' });
+    await join(manager, subject, holder, { userId: survivor, basis: 'both', profile });
     return this.recorded(manager, options, survivor);
   }
 
@@ -127,7 +130,9 @@ export class Users {
     subject: Subject,
     options: ResolveOptions & { owner: string },
   ): Promise<Resolution> {
-    await linkSubject(manager, { ...subject, unionid: null }, options.owner, 'identity');
+    const { profile } = this.options;
+    const target = { userId: options.owner, basis: 'identity', profile } as const;
+    await linkSubject(manager, { ...subject, unionid: null }, target);
     await recordAudit(manager, {
       action: 'user.merge_refused',
       userId: options.owner,
@@ -177,6 +182,7 @@ export class Users {
     return {
       externalId: decision?.externalId ?? null,
       nickname: decision?.nickname ?? subject.profile?.nickname ?? null,
+      nicknameBy: decision?.nickname === undefined ? 'wechat' : 'host',
       avatarUrl: subject.profile?.avatarUrl ?? null,
     };
   }
@@ -197,12 +203,13 @@ async function join(
   manager: EntityManager,
   subject: Subject,
   holder: SubjectHolder,
-  { userId, basis }: { readonly userId: string; readonly basis: LinkBasis },
+  target: LinkTarget,
 ): Promise<void> {
-  const { isNew } = await linkSubject(manager, subject, userId, basis);
+  const { isNew } = await linkSubject(manager, subject, target);
   const { provider, appid, openid, unionid } = subject;
   if (!isNew && (unionid === null || holder.identity_has_union)) return;
   const action = isNew ? 'identity.linked' : 'identity.unionid_learned';
+  const { userId } = target;
   await recordAudit(manager, { action, userId, provider, detail: { appid, openid, unionid } });
 }
 

@@ -37,7 +37,10 @@ export async function outdateProfile(executor: SqlExecutor, { appid, openid }: I
   ]);
 }
 
-/** Forgets a user's nickname and avatar, unless another identity than this one has brought a profile too. */
+/**
+ * Forgets the nickname and avatar that WeChat gave a user, unless another identity than this one has brought a profile too. What
+ * the host or the person has set is not WeChat's to withdraw.
+ */
 export async function forgetProfile(
   manager: EntityManager,
   userId: string,
@@ -45,7 +48,8 @@ export async function forgetProfile(
 ): Promise<void> {
   await outdateProfile(manager, identity);
   await manager.query(
-    `UPDATE iam.users SET nickname = NULL, avatar_url = NULL, updated_at = now()
+    `UPDATE iam.users SET nickname = CASE WHEN nickname_by <> 'wechat' THEN nickname END,
+                          avatar_url = CASE WHEN avatar_by <> 'wechat' THEN avatar_url END, updated_at = now()
      WHERE id = $1
        AND NOT EXISTS (SELECT 1 FROM iam.identities WHERE user_id = $1 AND profile_read_at IS NOT NULL)`,
     [userId],

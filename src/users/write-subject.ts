@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { violatedConstraint } from '../database/database-errors.js';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
+import type { ResolvedIamOptions } from '../iam.resolved-options.js';
 import { defaultRolesSql } from '../roles/default-roles.js';
 import type { Subject } from './subject.js';
+import type { ProfileAuthor } from './user.entity.js';
 
 /** Another transaction won a unique constraint: start over and find its result. */
 export class LostRace extends Error {
@@ -18,6 +20,7 @@ export class LostRace extends Error {
 export interface NewUser {
   readonly externalId: string | null;
   readonly nickname: string | null;
+  readonly nicknameBy: ProfileAuthor;
   readonly avatarUrl: string | null;
 }
 
@@ -40,7 +43,7 @@ const profileReadAt = `CASE WHEN $9 THEN now() END`;
 /** One statement, unions before identities, so that racing sign-ins queue at the same constraint in the same order. */
 const createSql = `
   WITH new_user AS (
-    INSERT INTO iam.users (id, external_id, nickname, avatar_url) VALUES ($1, $10, $11, $12)
+    INSERT INTO iam.users (id, external_id, nickname, avatar_url, nickname_by) VALUES ($1, $10, $11, $12, $13)
   ), new_roles AS (${defaultRolesSql('$1::uuid')}
   ), new_union AS (
     INSERT INTO iam.unions (union_scope, unionid, user_id) SELECT $6, $7::text, $1 WHERE $7::text IS NOT NULL
@@ -61,9 +64,17 @@ export async function createUserOf(executor: SqlExecutor, subject: Subject, user
     user.externalId,
     user.nickname,
     user.avatarUrl,
+    user.nicknameBy,
   ]).catch(explainBarred);
   if (row?.identities !== 1 || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
   return userId;
+}
+
+/** Whose a subject becomes, and which profile counts. */
+export interface LinkTarget {
+  readonly userId: string;
+  readonly basis: LinkBasis;
+  readonly profile: ResolvedIamOptions['profile'];
 }
 
 /** Why a subject is a user's: they were proven in another way, or have its identity, its unionid or both. */
@@ -80,6 +91,15 @@ const bases: Readonly<Record<LinkBasis, { readonly joins: string; readonly locke
   union: { joins: heldUnion, locked: 'u, shown' },
   both: { joins: `${heldIdentity} ${heldUnion}`, locked: 'u, held, shown' },
 };
+
+/** WeChat's value replaces its own, or anybody's where `$12` says that WeChat wins; an empty one replaces nothing. */
+const replaces = (by: string, value: string) =>
+  `(${value}::text IS NOT NULL AND ($12::boolean OR ${by} = 'wechat'))`;
+const taken = (column: string, by: string, value: string) =>
+  `${column} = CASE WHEN ${replaces(by, value)} THEN ${value}::text ELSE ${column} END,
+   ${by} = CASE WHEN ${replaces(by, value)} THEN 'wechat' ELSE ${by} END`;
+const changes = (column: string, by: string, value: string) =>
+  `(${replaces(by, value)} AND ${column} IS DISTINCT FROM ${value}::text)`;
 
 /**
  * `owner` locks the user first, as a merge does, and excludes one that was merged or disabled since it was found, and one
@@ -103,8 +123,8 @@ const linkSql = (basis: LinkBasis) => `
     WHERE i.user_id = EXCLUDED.user_id
     RETURNING i.id, i.xmax = 0 AS is_new
   ), profile AS (
-    UPDATE iam.users SET nickname = COALESCE($10, nickname), avatar_url = COALESCE($11, avatar_url), updated_at = now()
-    WHERE id = $1 AND $9 AND (nickname, avatar_url) IS DISTINCT FROM (COALESCE($10, nickname), COALESCE($11, avatar_url))
+    UPDATE iam.users SET ${taken('nickname', 'nickname_by', '$10')}, ${taken('avatar_url', 'avatar_by', '$11')}, updated_at = now()
+    WHERE id = $1 AND $9 AND (${changes('nickname', 'nickname_by', '$10')} OR ${changes('avatar_url', 'avatar_by', '$11')})
   )
   SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT id FROM new_identity) AS identity_id,
          (SELECT is_new FROM new_identity) AS is_new`;
@@ -117,14 +137,14 @@ const linkSql = (basis: LinkBasis) => `
 export async function linkSubject(
   executor: SqlExecutor,
   subject: Subject,
-  userId: string,
-  basis: LinkBasis,
+  { userId, basis, profile }: LinkTarget,
 ): Promise<LinkedIdentity> {
   const row = await queryRow(executor, linked, linkSql(basis), [
     userId,
     ...subjectParameters(subject),
     subject.profile?.nickname ?? null,
     subject.profile?.avatarUrl ?? null,
+    profile === 'wechat_wins',
   ]).catch(explainBarred);
   if (row?.identity_id == null || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
   return { id: row.identity_id, isNew: row.is_new === true };

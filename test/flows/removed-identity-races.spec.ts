@@ -43,7 +43,7 @@ describe('an identity that goes while another of the same person comes', () => {
       profile: null,
     };
     const linking = await begin();
-    await linkSubject(linking.manager, inside, id, 'union');
+    await linkSubject(linking.manager, inside, { userId: id, basis: 'union', profile: 'host_wins' });
 
     const identity = { appid: world.site.appid, openid: lan.openid(world.site) };
     const removing = world.dataSource.transaction(async (manager) => {
@@ -66,7 +66,11 @@ describe('an identity that goes while another of the same person comes', () => {
     const { id } = await onPc(world, lan);
     const identity = { appid: world.site.appid, openid: lan.openid(world.site) };
     const shown = { provider: 'wechat', appKind: 'open', ...identity, unionid, profile: null } as const;
-    await linkSubject(world.dataSource, { ...shown, unionScope: 'elsewhere' }, id, 'identity');
+    await linkSubject(
+      world.dataSource,
+      { ...shown, unionScope: 'elsewhere' },
+      { userId: id, basis: 'identity', profile: 'host_wins' },
+    );
 
     const wasLast = await world.dataSource.transaction((manager) => removeIdentity(manager, identity));
 

@@ -5,7 +5,7 @@ import { toTokens, type Tokens } from './sign-in.js';
 
 /** One request of a signed-in user's front-end. */
 export interface OwnCall {
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly body?: unknown;
   readonly browser?: PcBrowser;
 }
@@ -24,7 +24,7 @@ export function callMe(
       accept: 'application/json',
       'accept-language': 'en',
     },
-    ...(method === 'POST' && { body: body ?? {} }),
+    ...((method === 'POST' || method === 'PATCH') && { body: body ?? {} }),
   });
 }
 

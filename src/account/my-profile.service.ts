@@ -1,0 +1,48 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { inTransaction } from '../database/in-transaction.js';
+import { json, type Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { parseBody } from '../http/parse-body.js';
+import { plainText } from '../http/plain-text.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { OwnSessions } from '../sessions/own-sessions.service.js';
+import { updateUser } from '../users/change-user.js';
+import { Profiles } from '../users/profiles.service.js';
+import { cleanNickname } from '../wechat/profile-text.js';
+import { actingSession } from './acting-session.js';
+
+/** What a person may change of themself. */
+export const profileBody = z.strictObject({
+  nickname: plainText(512)
+    .refine((text) => cleanNickname(text) !== null, { error: 'nothing visible' })
+    .nullable()
+    .meta({ description: 'At most 64 visible characters are kept; null empties it, for WeChat to fill' }),
+});
+
+/** `/me`: the signed-in user's own record, and the one thing in it that is theirs to write. */
+@Injectable()
+export class MyProfile {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly profiles: Profiles,
+    private readonly sessions: OwnSessions,
+  ) {}
+
+  async show(user: AuthenticatedUser): Promise<Answer> {
+    return json({ ...(await this.profiles.get(user.id)), roles: user.roles });
+  }
+
+  /** @throws IamError `invalid_request`, `invalid_token` when the session is over, `user_disabled` */
+  async change({ body }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+    const { nickname } = parseBody(profileBody, body);
+    const acting = actingSession(user);
+    await inTransaction(this.dataSource, async (manager) => {
+      await this.sessions.lockActing(manager, acting);
+      await updateUser(manager, acting.userId, { by: 'user', nickname: cleanNickname(nickname) });
+    });
+    return this.show(user);
+  }
+}
