@@ -1,4 +1,5 @@
 import { AskBeforeLinking1764000009000 } from './1764000009000-ask-before-linking.js';
+import { RefillLimits1764000009100 } from './1764000009100-refill-limits.js';
 import { AddFollowLogins1764000002000 } from './1764000002000-add-follow-logins.js';
 import { CreateIamSchema1764000000000 } from './1764000000000-create-iam-schema.js';
 import { AddAdministration1764000003000 } from './1764000003000-add-administration.js';
@@ -22,5 +23,6 @@ export const iamMigrations = [
   BarSubjects1764000006100,
   BindLoginsToAttempts1764000006200,
   AskBeforeLinking1764000009000,
+  RefillLimits1764000009100,
   RememberWhoNamed1764000014000,
 ];

@@ -4,6 +4,7 @@ import { AuditOutboxEntity } from './audit/audit-outbox.entity.js';
 import { IdentityProviderEntity } from './identity-providers/identity-provider.entity.js';
 import { WebhookEventEntity } from './inbox/webhook-event.entity.js';
 import { LoginEntity } from './logins/login.entity.js';
+import { RefusalEntity } from './audit/refusal.entity.js';
 import { RateLimitEntity } from './rate-limits/rate-limit.entity.js';
 import { RoleEntity } from './roles/role.entity.js';
 import { UserRoleEntity } from './roles/user-role.entity.js';
@@ -33,4 +34,5 @@ export const iamEntities = [
   AuditDeliveryEntity,
   WebhookEventEntity,
   RateLimitEntity,
+  RefusalEntity,
 ];

@@ -72,23 +72,39 @@ export interface IamWechatOptions {
   readonly allowLoopback?: boolean;
 }
 
-/** How many QR codes may be asked for. */
+/**
+ * How many QR codes may be asked for, and how much may be tried in vain. An IPv6 /64 counts as one address; a /56 has twice
+ * as much, a /48 or an IPv4 /24 four times.
+ */
 export interface IamRateLimits {
   /**
-   * By one client address in one minute.
+   * QR codes of one client address in one minute.
    * @default 60
    */
   readonly qrPerAddressAndMinute?: number;
   /**
-   * By one client address in one day, so that a few of them cannot use up an account's codes.
+   * QR codes of one client address: so many at once, refilled evenly over a day, so that a few of them cannot use up an
+   * account's codes.
    * @default 2000
    */
   readonly qrPerAddressAndDay?: number;
   /**
-   * For one Official Account in one day; WeChat makes 100,000 and the rest is the host's own.
-   * @default 90000
+   * QR codes of one Official Account: so many at once, refilled evenly over a day. In one day it can be twice as many, of
+   * which WeChat makes 100,000. The last quarter is for networks that had no more than 20 codes lately.
+   * @default 48000
    */
   readonly qrPerAccountAndDay?: number;
+  /**
+   * Sign-ins, links and other uses of a code or token that failed, of one client address at one app in one minute. What
+   * succeeds does not count.
+   * @default 60
+   */
+  readonly failuresPerAddressAndMinute?: number;
+  /**
+   * As before: so many at once, refilled evenly over a day.
+   * @default 2000
+   */
+  readonly failuresPerAddressAndDay?: number;
 }
 
 /** Lifetimes of what a sign-in issues, in seconds. */
@@ -170,9 +186,9 @@ export interface IamOptions {
    */
   readonly loginLifetime?: number;
   /**
-   * Limits on QR codes, counted in PostgreSQL over all replicas; `off` for load tests. Behind a proxy the host must tell
-   * Express or Fastify to trust it, or every visitor has the proxy's address.
-   * @default { qrPerAddressAndMinute: 60, qrPerAddressAndDay: 2000, qrPerAccountAndDay: 90000 }
+   * Limits on QR codes and on failures, counted in PostgreSQL over all replicas; `off` for load tests. Behind a proxy the
+   * host must tell Express or Fastify to trust it, or every visitor has the proxy's address.
+   * @default { qrPerAddressAndMinute: 60, qrPerAddressAndDay: 2000, qrPerAccountAndDay: 48000, failuresPerAddressAndMinute: 60, failuresPerAddressAndDay: 2000 }
    */
   readonly rateLimits?: 'off' | IamRateLimits;
   /**

@@ -2,7 +2,7 @@ import type { CanActivate, Type } from '@nestjs/common';
 import type { KeyRing } from './crypto/key-ring.js';
 import type { IamAuditSink } from './iam.audit-sink.js';
 import type { IamHooks } from './iam.hooks.js';
-import type { IamClient } from './iam.options.js';
+import type { IamClient, IamRateLimits } from './iam.options.js';
 import type { WechatEndpoints } from './wechat/endpoints.js';
 
 /** A client with every default filled in. */
@@ -30,13 +30,7 @@ export interface ResolvedIamOptions {
   };
   readonly profileFreshness: number;
   readonly loginLifetime: number;
-  readonly rateLimits:
-    | 'off'
-    | {
-        readonly qrPerAddressAndMinute: number;
-        readonly qrPerAddressAndDay: number;
-        readonly qrPerAccountAndDay: number;
-      };
+  readonly rateLimits: 'off' | Readonly<Required<IamRateLimits>>;
   readonly siteName: string;
   readonly hooks: Type<IamHooks> | undefined;
   readonly background: boolean;

@@ -98,10 +98,12 @@ export const optionsSchema = z.strictObject({
         z.strictObject({
           qrPerAddressAndMinute: z.number().int().min(1).default(60),
           qrPerAddressAndDay: z.number().int().min(1).default(2_000),
-          qrPerAccountAndDay: z.number().int().min(1).max(100_000).default(90_000),
+          qrPerAccountAndDay: z.number().int().min(1).max(100_000).default(48_000),
+          failuresPerAddressAndMinute: z.number().int().min(1).default(60),
+          failuresPerAddressAndDay: z.number().int().min(1).default(2_000),
         }),
       ],
-      { error: "'off' or { qrPerAddressAndMinute, qrPerAccountAndDay } of whole numbers" },
+      { error: "'off' or { qrPerAddressAndMinute, failuresPerAddressAndMinute, … } of whole numbers" },
     )
     .prefault({}),
   siteName: z

@@ -6,16 +6,17 @@ import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
-import { toIamError } from '../http/to-iam-error.js';
+import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { IdentityLinks } from '../logins/identity-links.service.js';
+import { IdentityLinks, type ProvenLink } from '../logins/identity-links.service.js';
 import type { LoginStart } from '../logins/login-start.js';
 import { Logins } from '../logins/logins.service.js';
+import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import type { RequestOrigin } from '../request-context.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
-import { AppCodes } from '../strategies/app-codes.service.js';
+import { AppCodes, type CodeApp } from '../strategies/app-codes.service.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
 import type { LinkedIdentity } from '../users/write-subject.js';
 import { actingSession } from './acting-session.js';
@@ -60,6 +61,7 @@ export class LinkIdentity {
     private readonly identities: OwnIdentities,
     private readonly sessions: OwnSessions,
     private readonly attempts: AttemptCookies,
+    private readonly failures: FailureLimits,
   ) {}
 
   /** 201 for an identity that was nobody's, 200 for one that is the user's own already. @throws IamError `identity_conflict`, … */
@@ -70,7 +72,9 @@ export class LinkIdentity {
     const holdsAttempt = (hash: string) => this.attempts.holds(hash, cookies);
     const { id, isNew } =
       'binding_token' in asked
-        ? await this.links.redeem({ bindingToken: asked.binding_token, link, clientId, holdsAttempt })
+        ? await this.failures.guard({ origin, at: 'binding_token', clientId }, { ofThrown: failureOf }, () =>
+            this.links.redeem({ bindingToken: asked.binding_token, link, clientId, holdsAttempt }),
+          )
         : await this.byAppCode(asked, user, origin);
     if (asked.end_other_sessions)
       await inTransaction(this.dataSource, (manager) =>
@@ -88,7 +92,19 @@ export class LinkIdentity {
     const app = await this.codes.appOf(slug, kind);
     const { appid } = app.app;
     const link = actingSession(user);
-    const start: LoginStart = { provider: slug, method: kind, appid, clientId: user.clientId, link };
+    const { clientId } = user;
+    const start: LoginStart = { provider: slug, method: kind, appid, clientId, link };
+    return this.failures.guard({ origin, at: appid, provider: slug, clientId }, { ofThrown: failureOf }, () =>
+      this.linkClaimed(app, code, { start, link }, origin),
+    );
+  }
+
+  private async linkClaimed(
+    app: CodeApp,
+    code: string,
+    { start, link }: Pick<ProvenLink, 'start' | 'link'>,
+    origin: RequestOrigin,
+  ): Promise<LinkedIdentity> {
     const loginId = await this.logins.claimAppCode(start, code, origin);
     if (loginId === null) throw new IamError('code_already_used', 'this code was handed in before');
     try {

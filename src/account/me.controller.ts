@@ -93,6 +93,7 @@ export class MeController {
       'provider_misconfigured',
       'wechat_mini_not_configured',
       'phone_code_invalid',
+      'rate_limited',
       'wechat_unavailable',
       'wechat_answer_invalid',
       'wechat_credentials_rejected',

@@ -50,6 +50,7 @@ export class MyIdentitiesController {
       'wechat_mini_not_configured',
       'wechat_mobile_not_configured',
       'wechat_code_invalid',
+      'rate_limited',
       'wechat_unavailable',
       'wechat_answer_invalid',
       'wechat_credentials_rejected',

@@ -7,8 +7,10 @@ import { empty, json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
+import { failureOf } from '../http/to-iam-error.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
 import { AppCodes } from '../strategies/app-codes.service.js';
 import { forgetPhoneNumber, keepPhoneNumber } from '../users/phone-number.js';
@@ -34,6 +36,7 @@ export class PhoneNumbers {
     private readonly codes: AppCodes,
     private readonly gateway: WechatGateway,
     private readonly sessions: OwnSessions,
+    private readonly failures: FailureLimits,
   ) {}
 
   /**
@@ -41,14 +44,17 @@ export class PhoneNumbers {
    * number of somebody else who gave them a code.
    * @throws IamError `insufficient_permissions` for a session of another app, a `wechat_…` code, …
    */
-  async verify({ body }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+  async verify({ body, origin }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
     const { provider: slug, code } = parseInput(phoneBody, body);
     const { app } = await this.codes.appOf(slug, 'mini');
     const acting = actingSession(user);
     const { appid, openid } = await this.sessions.getSubject(acting);
     if (appid !== app.appid)
       throw new IamError('insufficient_permissions', 'the session did not begin in this mini program');
-    const phoneNumber = await this.gateway.readPhoneNumber(app, code, openid);
+    const each = { origin, at: appid, provider: slug, clientId: user.clientId };
+    const phoneNumber = await this.failures.guard(each, { ofThrown: failureOf }, () =>
+      this.gateway.readPhoneNumber(app, code, openid),
+    );
     const verifiedAt = await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
       const { userId, sessionId } = acting;

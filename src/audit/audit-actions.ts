@@ -10,6 +10,7 @@ export const auditActions = [
   'key.resealed',
   'key.revoked',
   'key.rotated',
+  'limit.refused',
   'login.authenticated',
   'login.confirmed',
   'login.denied',

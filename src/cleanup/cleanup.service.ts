@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { closeRefusals } from '../audit/refusals.js';
 import { queryRow } from '../database/query-rows.js';
 import { Erasure } from '../erasure/erasure.service.js';
 import { IamLogger } from '../iam-logger.js';
@@ -48,11 +49,12 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
     await this.running;
   }
 
-  /** Removes every expired row, a batch at a time, and then erases whose day has come, or what there is time for until the application stops. */
+  /** Removes every expired row, a batch at a time, sums refusals up, and then erases whose day has come, or what there is time for until the application stops. */
   async removeExpired(): Promise<void> {
     for (const batch of this.batches) {
       while (!this.isStopping && (await this.remove(batch)) === BATCH);
     }
+    while (!this.isStopping && (await closeRefusals(this.dataSource)));
     while (!this.isStopping && (await this.erasure.eraseNextDue()));
   }
 

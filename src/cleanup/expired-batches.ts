@@ -21,7 +21,7 @@ const fixed = [
       WHERE (status = 'done' AND received_at < now() - interval '7 days')
          OR (status = 'dead' AND received_at < now() - interval '30 days')
       ORDER BY received_at ${limit})`,
-  // The counters' own clock is the application's, in milliseconds.
+  // Milliseconds of this clock; a refund may still come within the hour.
   `DELETE FROM iam.rate_limits WHERE key IN
      (SELECT key FROM iam.rate_limits WHERE expire < extract(epoch FROM now() - interval '1 hour') * 1000
       ORDER BY expire ${limit})`,

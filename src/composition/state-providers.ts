@@ -20,6 +20,8 @@ import { LoginList } from '../logins/login-list.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { Logins } from '../logins/logins.service.js';
 import { Redemption } from '../logins/redemption.service.js';
+import { FailureLimits } from '../rate-limits/failure-limits.service.js';
+import { QrBudget } from '../rate-limits/qr-budget.service.js';
 import { RateLimits } from '../rate-limits/rate-limits.service.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';
 import { Roles } from '../roles/roles.service.js';
@@ -47,6 +49,8 @@ export const stateProviders = [
   FollowScans,
   LoginWatch,
   RateLimits,
+  QrBudget,
+  FailureLimits,
   IdentityProviders,
   ProviderRows,
   StoredProviders,

@@ -6,6 +6,7 @@ import { redirect, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
+import { failureOf } from '../http/to-iam-error.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -15,6 +16,7 @@ import { FollowLogins } from '../logins/follow-logins.service.js';
 import { FollowScans } from '../logins/follow-scans.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import type { WechatGrant } from '../wechat/sns.js';
@@ -58,6 +60,7 @@ export class Confirm {
     private readonly cookies: ConfirmCookies,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
+    private readonly failures: FailureLimits,
   ) {
     this.csrf = new Mac(options.keyRing, 'confirm-csrf');
   }
@@ -138,8 +141,7 @@ export class Confirm {
     const { login, app } = await this.find(slug, token);
     const page = this.urls.path(`confirm/${slug}?login=${token}`);
     if (this.cookies.findProof(loginId, request.cookies) !== null) return redirect(page, 303);
-    const isFirst = await this.scans.claimConfirmCode(login, code);
-    const grant = isFirst ? await this.exchange(app, code) : null;
+    const grant = await this.exchange(app, { code, login, request });
     if (grant === null) return redirect(page, 303);
     if (grant.snapshotUser)
       throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
@@ -148,9 +150,12 @@ export class Confirm {
   }
 
   /** Null: WeChat says that the code was used, so the phone is sent on, or asks once more. */
-  private async exchange(app: WechatApp, code: string): Promise<WechatGrant | null> {
+  private async exchange(app: WechatApp, { code, login, request }: Arrival): Promise<WechatGrant | null> {
+    const by = { origin: request.origin, at: app.appid, provider: login.provider };
     try {
-      return await this.gateway.sns.exchangeCode(app, code);
+      return await this.failures.guard(by, { ofThrown: failureOf }, async () =>
+        (await this.scans.claimConfirmCode(login, code)) ? this.gateway.sns.exchangeCode(app, code) : null,
+      );
     } catch (error) {
       if (error instanceof WechatError && error.errcode === CODE_USED) return null;
       throw error;
@@ -187,6 +192,13 @@ export class Confirm {
   private isOwnOrigin({ requestOrigin }: IamRequest): boolean {
     return requestOrigin === undefined || requestOrigin === this.options.publicUrl;
   }
+}
+
+/** A code that WeChat sent a phone back with. */
+interface Arrival {
+  readonly code: string;
+  readonly login: FollowLogin;
+  readonly request: IamRequest;
 }
 
 function csrfMessage(loginId: string, openid: string): string {

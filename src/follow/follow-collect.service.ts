@@ -26,6 +26,11 @@ export class FollowCollect {
     private readonly urls: IamUrls,
   ) {}
 
+  /** Whether this is a device code that we issued, whatever became of it. */
+  isOurs(deviceCode: string): boolean {
+    return this.tokens.read('device-code', deviceCode) !== null;
+  }
+
   /** @throws IamError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `interaction_required`, … */
   async collect(deviceCode: string, clientId: string, origin: RequestOrigin): Promise<BegunSession> {
     const loginId = this.tokens.read('device-code', deviceCode);

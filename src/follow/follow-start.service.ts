@@ -1,18 +1,16 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import QRCode from 'qrcode';
 import type { z } from 'zod';
 import { Clock } from '../clock.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IamError } from '../iam.error.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { FollowLogins, QR_SECONDS, type StartedFollow } from '../logins/follow-logins.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
-import { networkOf } from '../rate-limits/network-of.js';
-import { RateLimits } from '../rate-limits/rate-limits.service.js';
+import { QrBudget } from '../rate-limits/qr-budget.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import type { RequestOrigin } from '../request-context.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
@@ -37,18 +35,14 @@ export type FollowStarted = Readonly<z.infer<typeof followStartedAnswer>>;
 /** Seconds between polls; sooner is `slow_down`. */
 export const POLL_SECONDS = 2;
 
-const MINUTE = 60;
-const DAY = 86_400;
-
 /** Starts a device authorization: one row, then one QR code of the Official Account. */
 @Injectable()
 export class FollowStart {
   constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly providers: IdentityProviders,
     private readonly follows: FollowLogins,
     private readonly watch: LoginWatch,
-    private readonly limits: RateLimits,
+    private readonly budget: QrBudget,
     private readonly gateway: WechatGateway,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
@@ -58,7 +52,18 @@ export class FollowStart {
   async begin(request: FollowRequest): Promise<FollowStarted> {
     const provider = await this.providers.getEnabled(request.provider);
     const app = officialAccountOf(provider);
-    await this.checkLimits(app, request);
+    const { started, content } = await this.budget.spend(app.appid, request.origin, () =>
+      this.make(app, provider, request),
+    );
+    this.beginWatch(started, app, request);
+    return this.toStarted(started, content);
+  }
+
+  private async make(
+    app: WechatApp,
+    provider: IdentityProvider,
+    request: FollowRequest,
+  ): Promise<{ readonly started: StartedFollow; readonly content: string }> {
     const started = await this.follows.start({ ...request, provider, appid: app.appid });
     const login = {
       id: started.loginId,
@@ -66,19 +71,7 @@ export class FollowStart {
       client_id: request.clientId,
       link: request.link,
     };
-    const content = await this.createQrCode(app, started.scene, login);
-    this.beginWatch(started, app, request);
-    return this.toStarted(started, content);
-  }
-
-  private async checkLimits({ appid }: WechatApp, { origin }: FollowRequest): Promise<void> {
-    const { rateLimits } = this.options;
-    if (rateLimits === 'off') return;
-    const { qrPerAddressAndMinute, qrPerAddressAndDay, qrPerAccountAndDay } = rateLimits;
-    const address = networkOf(origin.ip ?? 'unknown');
-    await this.limits.consume('qr:address', address, { points: qrPerAddressAndMinute, seconds: MINUTE });
-    await this.limits.consume('qr:address:day', address, { points: qrPerAddressAndDay, seconds: DAY });
-    await this.limits.consume('qr:account', appid, { points: qrPerAccountAndDay, seconds: DAY });
+    return { started, content: await this.createQrCode(app, started.scene, login) };
   }
 
   private async createQrCode(

@@ -77,6 +77,7 @@ export class FollowController {
       'wechat_code_invalid',
       'wechat_credentials_rejected',
       'snapshot_user',
+      'rate_limited',
     ],
   })
   @Get('confirm/:provider')

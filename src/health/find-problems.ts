@@ -10,7 +10,8 @@ export type IamProblem =
   | 'audit_late'
   | 'pool_exhausted'
   | 'wechat_unreachable'
-  | 'provider_unhealthy';
+  | 'provider_unhealthy'
+  | 'qr_codes_low';
 
 /** What is judged. */
 export interface HealthFindings {
@@ -20,6 +21,7 @@ export interface HealthFindings {
   readonly audit?: { readonly oldest_seconds: number | null };
   readonly pool?: PoolState;
   readonly apps?: readonly unknown[];
+  readonly qr_codes?: readonly unknown[];
 }
 
 /** Handlers that fail are tried again for three minutes; a worker that works begins within seconds. */
@@ -34,6 +36,7 @@ export function findProblems({
   audit,
   pool,
   apps,
+  qr_codes,
 }: HealthFindings): IamProblem[] {
   const found: readonly (readonly [boolean, IamProblem])[] = [
     [!hasKey, 'signing_key_missing'],
@@ -43,6 +46,7 @@ export function findProblems({
     [(pool?.waiting ?? 0) > 0, 'pool_exhausted'],
     [!isWechatAvailable, 'wechat_unreachable'],
     [(apps?.length ?? 0) > 0, 'provider_unhealthy'],
+    [(qr_codes?.length ?? 0) > 0, 'qr_codes_low'],
   ];
   return found.filter(([isSo]) => isSo).map(([, problem]) => problem);
 }

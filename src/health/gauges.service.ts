@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { readPoolState } from '../database/pool-state.js';
 import { readInboxBacklog } from '../inbox/inbox-backlog.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { QrBudget } from '../rate-limits/qr-budget.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 
 /** Values that are read only when the host exports its metrics, so nothing is asked where it exports none. */
@@ -14,6 +15,7 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
+    private readonly budget: QrBudget,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -33,6 +35,12 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
     this.observe(
       this.telemetry.gauge('iam.pool.waiting', 'Who waits for a connection', '{request}'),
       (result) => result.observe(readPoolState(this.dataSource)?.waiting ?? 0),
+    );
+    this.observe(
+      this.telemetry.gauge('iam.qr_codes.used', 'QR codes that an Official Account has used; 1 is all', '1'),
+      async (result) => {
+        for (const { appid, used } of await this.budget.used()) result.observe(used, { 'iam.appid': appid });
+      },
     );
     // Last, so that its own query is not among those that wait.
     this.observe(

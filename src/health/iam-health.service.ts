@@ -9,6 +9,7 @@ import { AppHealth } from '../gateway/app-health.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { readInboxBacklog } from '../inbox/inbox-backlog.js';
+import { QrBudget } from '../rate-limits/qr-budget.service.js';
 import { findProblems, type IamProblem } from './find-problems.js';
 
 /** What `IamHealth` found. Secrets and people do not occur in it. */
@@ -23,6 +24,8 @@ export interface IamHealthReport {
   readonly pool?: PoolState;
   /** Apps that WeChat refuses to serve. */
   readonly apps?: readonly { readonly appid: string; readonly code: string; readonly since: string }[];
+  /** Official Accounts that have used more than 70% of their QR codes; 1 is all. */
+  readonly qr_codes?: readonly { readonly appid: string; readonly used: number }[];
 }
 
 /** How long PostgreSQL may take before it counts as away, in milliseconds. */
@@ -50,6 +53,7 @@ export class IamHealth {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly gateway: WechatGateway,
     private readonly appHealth: AppHealth,
+    private readonly budget: QrBudget,
   ) {}
 
   /** `{ [key]: { status, problems, … } }`, as `HealthCheckService.check([() => health.check('iam')])` takes it. Never rejects. */
@@ -91,10 +95,12 @@ export class IamHealth {
   private async read(): Promise<Finding> {
     const found = await queryRow(this.dataSource, row, sql, []);
     const { oldestSeconds, dead } = await readInboxBacklog(this.dataSource);
+    const low = await this.budget.low();
     return {
       hasKey: found?.has_key === true,
       audit: { oldest_seconds: found?.audit_age ?? null },
       inbox: { oldest_seconds: oldestSeconds, dead },
+      ...(low.length > 0 && { qr_codes: low }),
     };
   }
 }

@@ -38,3 +38,9 @@ function fromStatus(status: number, cause: Error): IamError {
   const code = byStatus[status] ?? (status < 500 ? 'invalid_request' : 'internal_error');
   return new IamError(code, cause.message, { cause });
 }
+
+/** By what code a try failed: somebody who is yet to be bound has proved who they are. */
+export function failureOf(thrown: unknown): IamErrorCode | null {
+  const { code } = toIamError(thrown);
+  return code === 'binding_required' ? null : code;
+}

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { auditParameters, type AuditEntry } from '../audit/record-audit.js';
+import { refusalParameters } from '../audit/refusals.js';
 import { sha256 } from '../crypto/hash.js';
 import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import type { IamErrorCode } from '../iam.error.js';
@@ -99,7 +100,7 @@ export class FollowLogins {
     const { id, provider, client_id: clientId, link } = login;
     const action = link === undefined ? 'login.failed' : 'identity.link_refused';
     const entry: AuditEntry = { ...link, action, provider, clientId, detail: { method: 'follow', error } };
-    await this.dataSource.query(failFollowSql, [id, error, ...auditParameters(entry)]);
+    await this.dataSource.query(failFollowSql, [id, error, ...refusalParameters(entry)]);
     if (link === undefined) this.telemetry.signInFailed({ provider, method: 'follow' }, error);
   }
 

@@ -1,4 +1,5 @@
 import { auditInsertSql } from '../audit/record-audit.js';
+import { refusalCtes } from '../audit/refusals.js';
 
 /**
  * A device authorization: $1 id, $2 scene hash, $3 user code, $4 provider, $5 appid, $6 client, $7 redirect_uri,
@@ -22,12 +23,11 @@ export const followsSql = `
 export const changedFollowsSql = `
   ${followsSql} AND NOT (id = ANY ($2::uuid[]) AND status = 'pending' AND COALESCE(redeem_before > now(), false))`;
 
-/** $1 id, $2 error, $3 audit entry… */
+/** $1 id, $2 error, $3… refusal. */
 export const failFollowSql = `
   WITH failed AS (
     UPDATE iam.logins SET status = 'failed', error = $2 WHERE id = $1 AND status IN ('pending', 'confirmed') RETURNING id
-  )
-  ${auditInsertSql(3, { from: 'failed' })}`;
+  ), ${refusalCtes(3, 'failed')} SELECT id FROM failed`;
 
 /** $1 id, $2 user, $3 new user, $4 subject to bind, $5 life of the code in seconds, $6… audit entry. */
 export const authenticateFollowSql = `

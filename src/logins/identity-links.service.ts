@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { recordAudit } from '../audit/record-audit.js';
+import { recordRefusal } from '../audit/refusals.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
@@ -85,7 +85,7 @@ export class IdentityLinks {
     by: { readonly sessionId: string; readonly clientId: string },
   ): Promise<void> {
     const detail = { method: 'binding_token', error };
-    await recordAudit(this.dataSource, { ...by, action: 'identity.link_refused', userId, detail });
+    await recordRefusal(this.dataSource, { ...by, action: 'identity.link_refused', userId, detail });
   }
 }
 

@@ -1,4 +1,5 @@
 import { auditInsertSql } from '../audit/record-audit.js';
+import { refusalCtes } from '../audit/refusals.js';
 
 /** Rows stay this long after they were made: longer than any cookie, code or binding token of theirs. */
 const KEEP = `interval '1 day'`;
@@ -7,12 +8,23 @@ const KEEP = `interval '1 day'`;
  * Claims a state or the code of an app: $1 id, $2 state hash, $3 hash of WeChat's code, $4 provider, $5 method, $6 appid,
  * $7 client, $8 redirect_uri, $9 code_challenge, $10 ip, $11 user agent. No row: state or code was claimed before.
  */
-export const claimSql = `
-  INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, provider, method, appid, client_id, redirect_uri,
-                          code_challenge, ip, user_agent, expires_at)
-  VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $10, $11, now() + ${KEEP})
-  ON CONFLICT DO NOTHING
-  RETURNING id`;
+export const claimSql = claimFrom('(VALUES (1)) AS one');
+
+/** As `claimSql`, if the points are there that a `takePart` takes from $12 on. */
+export const claimWithPointsSql = (take: string) => `
+  WITH taken AS MATERIALIZED (SELECT * FROM ${take}), claimed AS (${claimFrom('taken WHERE taken.refused IS NULL')})
+  SELECT taken.*, (SELECT id FROM claimed) AS id FROM taken`;
+
+function claimFrom(from: string): string {
+  return `
+    INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, provider, method, appid, client_id, redirect_uri,
+                            code_challenge, ip, user_agent, expires_at)
+    SELECT $1::uuid, $2::text, $3::text, 'pending', $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text,
+           $11::text, now() + ${KEEP}
+    FROM ${from}
+    ON CONFLICT DO NOTHING
+    RETURNING id`;
+}
 
 /** $1 state hash. The age is by the clock that all replicas share. */
 export const outcomeSql = `
@@ -32,12 +44,15 @@ export const authenticateSql = `
   )
   SELECT user_id FROM login`;
 
-/** $1 id, $2 status, $3 error, $4… audit entry. */
+/** $1 id, $2 status, $3 error, $4… refusal. */
 export const finishSql = `
   WITH login AS (
     UPDATE iam.logins SET status = $2, error = $3 WHERE id = $1 AND status = 'pending' RETURNING id
-  )
-  ${auditInsertSql(4, { from: 'login' })}`;
+  ), ${refusalCtes(4, 'login')} SELECT id FROM login`;
+
+/** A person, or somebody in their name, came back from WeChat without a code: $1 id. */
+export const denySql = `
+  UPDATE iam.logins SET status = 'denied', error = 'access_denied' WHERE id = $1 AND status = 'pending'`;
 
 /** A login by which a signed-in user has linked an identity: $1 id, $2 user, $3 openid, $4 identity. */
 export const linkedSql = `

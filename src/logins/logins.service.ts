@@ -3,13 +3,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { auditParameters, recordAudit } from '../audit/record-audit.js';
+import { auditParameters } from '../audit/record-audit.js';
+import { recordRefusal, refusalParameters } from '../audit/refusals.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { toErrorCode } from '../iam.error-codes.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import type { Reserved } from '../rate-limits/failure-limits.service.js';
+import { readTaken, takenRow, takePart, type Tier } from '../rate-limits/rate-limits.service.js';
 import type { RequestOrigin } from '../request-context.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
@@ -17,6 +20,8 @@ import { Telemetry } from '../telemetry/telemetry.service.js';
 import {
   authenticateSql,
   claimSql,
+  claimWithPointsSql,
+  denySql,
   endOfIdentitySql,
   endOfUserSql,
   finishSql,
@@ -32,12 +37,6 @@ export type LoginOutcome =
   | { readonly kind: 'linked'; readonly identityId: string }
   | { readonly kind: 'error'; readonly code: IamErrorCode };
 
-/** A callback that may now ask WeChat, or why it may not. */
-export type Claim =
-  | { readonly kind: 'claimed'; readonly loginId: string }
-  | { readonly kind: 'claimed_before' }
-  | { readonly kind: 'code_seen_before' };
-
 /** A login that ends without anybody signed in. */
 interface FailedLogin {
   readonly status: 'denied' | 'failed';
@@ -51,6 +50,7 @@ const MARGIN_MS = 2_000;
 const TICK_MS = 100;
 
 const idRow = z.object({ id: z.string() });
+const claimRow = takenRow.extend({ id: z.string().nullable() });
 const outcomeRow = z.object({
   id: z.string(),
   status: z.string(),
@@ -75,20 +75,35 @@ export class Logins {
     this.patienceMs = 2 * options.wechat.timeout + MARGIN_MS;
   }
 
-  /** Claims the attempt's state and WeChat's code with one insert; the database decides between simultaneous callbacks. */
-  async claim(attempt: Attempt, wechatCode: string, origin: RequestOrigin): Promise<Claim> {
+  /**
+   * Claims the attempt's state and WeChat's code with one insert, which takes the points of `tiers` too; the database decides
+   * between simultaneous callbacks.
+   */
+  async claim(
+    attempt: Attempt,
+    wechatCode: string,
+    origin: RequestOrigin,
+    tiers: readonly Tier[] | null,
+  ): Promise<Reserved<string | null>> {
     const codeHash = sha256(`${attempt.appid}:${wechatCode}`);
-    const loginId = await this.insert(attempt, codeHash, origin);
-    if (loginId !== null) return { kind: 'claimed', loginId };
-    const earlier = await this.findOutcome(attempt.state);
-    return { kind: earlier === null ? 'code_seen_before' : 'claimed_before' };
+    if (tiers === null) return { points: null, value: await this.insert(attempt, codeHash, origin) };
+    const { sql, parameters } = takePart(tiers);
+    const values = claimValues(attempt, codeHash, origin);
+    const statement = claimWithPointsSql(sql(values.length + 1));
+    const row = await queryRow(this.dataSource, claimRow, statement, [...values, ...parameters]);
+    return { points: readTaken(tiers, row), value: row?.id ?? null };
+  }
+
+  /** Why a claim gave no login. */
+  async findEarlier(attempt: Attempt): Promise<'code_seen_before' | 'claimed_before'> {
+    return (await this.findOutcome(attempt.state)) === null ? 'code_seen_before' : 'claimed_before';
   }
 
   /** Claims a code that an app got from WeChat by itself; null when it was seen before, which is noted. */
   async claimAppCode(start: LoginStart, wechatCode: string, origin: RequestOrigin): Promise<string | null> {
     const codeHash = sha256(`${start.appid}:${wechatCode}`);
     const loginId = await this.insert(start, codeHash, origin);
-    if (loginId === null) await recordAudit(this.dataSource, auditOfLogin(start, 'code_already_used'));
+    if (loginId === null) await recordRefusal(this.dataSource, auditOfLogin(start, 'code_already_used'));
     return loginId;
   }
 
@@ -96,8 +111,16 @@ export class Logins {
   async refuse(attempt: Attempt, error: IamErrorCode, origin: RequestOrigin): Promise<boolean> {
     const status = error === 'access_denied' ? 'denied' : 'failed';
     const loginId = await this.insert(attempt, null, origin);
-    if (loginId !== null) await this.finish(loginId, { status, error, start: attempt });
-    return loginId !== null;
+    if (loginId === null) return false;
+    if (error === 'access_denied' && attempt.link === undefined) await this.deny(loginId, attempt);
+    else await this.finish(loginId, { status, error, start: attempt });
+    return true;
+  }
+
+  /** Nobody is known who could have declined: the row, which goes after a day, is all that is written. */
+  private async deny(loginId: string, attempt: Attempt): Promise<void> {
+    await execute(this.dataSource, denySql, [loginId]);
+    this.telemetry.signInFailed(attempt, 'access_denied');
   }
 
   /** Stores whom WeChat proved; `executor` is the transaction that resolved them. */
@@ -171,24 +194,12 @@ export class Logins {
     codeHash: string | null,
     origin: RequestOrigin,
   ): Promise<string | null> {
-    const row = await queryRow(this.dataSource, idRow, claimSql, [
-      uuidv7(),
-      attempt.state === undefined ? null : sha256(attempt.state),
-      codeHash,
-      attempt.provider,
-      attempt.method,
-      attempt.appid,
-      attempt.clientId,
-      attempt.redirectUri ?? null,
-      attempt.codeChallenge ?? null,
-      origin.ip,
-      origin.userAgent,
-    ]);
+    const row = await queryRow(this.dataSource, idRow, claimSql, claimValues(attempt, codeHash, origin));
     return row?.id ?? null;
   }
 
   private async finish(loginId: string, { status, error, start }: FailedLogin): Promise<void> {
-    const entry = auditParameters(auditOfLogin(start, error));
+    const entry = refusalParameters(auditOfLogin(start, error));
     await execute(this.dataSource, finishSql, [loginId, status, error, ...entry]);
     if (start.link === undefined) this.telemetry.signInFailed(start, error);
   }
@@ -202,4 +213,20 @@ export class Logins {
     if (row.linked_identity_id !== null) return { kind: 'linked', identityId: row.linked_identity_id };
     return row.error === null ? this.codeOf(row.id, row) : { kind: 'error', code: toErrorCode(row.error) };
   }
+}
+
+function claimValues(attempt: LoginStart, codeHash: string | null, origin: RequestOrigin): unknown[] {
+  return [
+    uuidv7(),
+    attempt.state === undefined ? null : sha256(attempt.state),
+    codeHash,
+    attempt.provider,
+    attempt.method,
+    attempt.appid,
+    attempt.clientId,
+    attempt.redirectUri ?? null,
+    attempt.codeChallenge ?? null,
+    origin.ip,
+    origin.userAgent,
+  ];
 }

@@ -72,6 +72,11 @@ export class Redemption {
     this.codes = new Mac(options.keyRing, 'login-code');
   }
 
+  /** Whether this is a code that we issued, whatever became of it. */
+  isOurs(code: string): boolean {
+    return readLoginToken(this.codes, code) !== null;
+  }
+
   /**
    * Redeems a one-time code; two round trips. A reload, two tabs or a lost response bring a code again: for
    * `tokens.refreshGrace` seconds the answer is repeated, later the session that the code began ends.

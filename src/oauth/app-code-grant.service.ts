@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { toIamError } from '../http/to-iam-error.js';
+import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { readAuthorizationCode } from '../wechat/authorization-code.js';
 import { IamError } from '../iam.error.js';
 import type { LoginStart } from '../logins/login-start.js';
 import { Logins } from '../logins/logins.service.js';
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
+import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import type { RequestOrigin } from '../request-context.js';
 import { AppCodes, type AppCodeKind, type CodeApp } from '../strategies/app-codes.service.js';
 import { Users } from '../users/users.service.js';
@@ -25,6 +26,7 @@ export class AppCodeGrant {
     private readonly logins: Logins,
     private readonly users: Users,
     private readonly redemption: Redemption,
+    private readonly failures: FailureLimits,
   ) {}
 
   /** @throws IamError `wechat_mini_not_configured`, `wechat_mobile_not_configured`, `code_already_used`, a `wechat_…` code, … */
@@ -34,11 +36,15 @@ export class AppCodeGrant {
   ): Promise<BegunSession> {
     if (readAuthorizationCode(code) === null) throw new IamError('access_denied', 'refused in WeChat');
     const app = await this.codes.appOf(slug, kind);
-    const start: LoginStart = { provider: slug, method: kind, appid: app.app.appid, clientId };
-    const loginId = await this.logins.claimAppCode(start, code, origin);
-    if (loginId === null) throw new IamError('code_already_used', 'this code was handed in before');
-    await this.signIn({ loginId, start, app, code });
-    return this.redemption.redeemProven(loginId, origin);
+    const { appid } = app.app;
+    const start: LoginStart = { provider: slug, method: kind, appid, clientId };
+    const by = { origin, at: appid, provider: slug, clientId };
+    return this.failures.guard(by, { ofThrown: failureOf }, async () => {
+      const loginId = await this.logins.claimAppCode(start, code, origin);
+      if (loginId === null) throw new IamError('code_already_used', 'this code was handed in before');
+      await this.signIn({ loginId, start, app, code });
+      return this.redemption.redeemProven(loginId, origin);
+    });
   }
 
   private async signIn({ loginId, start, app, code }: ClaimedCode): Promise<void> {

@@ -4,7 +4,7 @@ import { FollowProof } from '../follow/follow-proof.service.js';
 import type { Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { logFailure } from '../http/log-failure.js';
-import { toIamError } from '../http/to-iam-error.js';
+import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -13,6 +13,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import { IdentityLinks } from '../logins/identity-links.service.js';
 import { Logins, type LoginOutcome } from '../logins/logins.service.js';
 import type { Attempt } from '../logins/sealed-attempt.js';
+import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { setActor } from '../request-context.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 import { inSpan, setSpanAttributes } from '../telemetry/in-span.js';
@@ -40,6 +41,7 @@ export class Callback {
     private readonly links: IdentityLinks,
     private readonly followProof: FollowProof,
     private readonly clock: Clock,
+    private readonly failures: FailureLimits,
   ) {}
 
   async answer(slug: string, request: IamRequest): Promise<Answer> {
@@ -99,18 +101,25 @@ export class Callback {
     if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
       throw new IamError('state_expired', 'the sign-in was started too long ago');
     if (attempt.link !== undefined) setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
+    const { appid: at, clientId } = attempt;
+    const by = { origin: request.origin, at, provider: attempt.provider, clientId };
     const code = readAuthorizationCode(request.query['code']);
-    if (code === null) return this.refuse(attempt, 'access_denied', request);
+    if (code === null)
+      return this.failures.guard(by, judge, () => this.refuse(attempt, 'access_denied', request));
     const provider = await this.providers.getEnabled(attempt.provider);
-    const claim = await this.logins.claim(attempt, code, request.origin);
-    switch (claim.kind) {
-      case 'claimed':
-        return this.signIn({ loginId: claim.loginId, provider, attempt, code });
-      case 'claimed_before':
-        return this.logins.awaitOutcome(attempt.state);
-      case 'code_seen_before':
-        return this.refuse(attempt, 'code_already_used', request);
-    }
+    return this.failures.guardClaim(by, judge, {
+      claim: (tiers) => this.logins.claim(attempt, code, request.origin, tiers),
+      work: (loginId) =>
+        loginId === null
+          ? this.findOutcome(attempt, request)
+          : this.signIn({ loginId, provider, attempt, code }),
+    });
+  }
+
+  private async findOutcome(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
+    const earlier = await this.logins.findEarlier(attempt);
+    if (earlier === 'claimed_before') return this.logins.awaitOutcome(attempt.state);
+    return this.refuse(attempt, 'code_already_used', request);
   }
 
   private async refuse(
@@ -151,6 +160,12 @@ export class Callback {
     }
   }
 }
+
+/** An outcome is an answer to the client, also where the sign-in failed. */
+const judge = {
+  ofThrown: failureOf,
+  ofResult: (outcome: LoginOutcome) => (outcome.kind === 'error' ? outcome.code : null),
+};
 
 /** An attempt that goes through WeChat's pages; a scan never comes back by this way. */
 type RedirectAttempt = Attempt & { readonly method: 'open' | 'mp' };

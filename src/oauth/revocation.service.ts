@@ -7,6 +7,7 @@ import { SessionCookies } from '../http/session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { IamError } from '../iam.error.js';
 import type { ResolvedIamClient } from '../iam.resolved-options.js';
+import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { AccessTokens } from '../sessions/access-tokens.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { Clients } from './clients.service.js';
@@ -30,12 +31,13 @@ export class Revocation {
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
     private readonly cookies: SessionCookies,
+    private readonly failures: FailureLimits,
   ) {}
 
   async revoke(request: IamRequest): Promise<Answer> {
     const { client_id, token } = parseOAuthInput(revocationBody, request.body);
     const client = this.clients.authenticate(client_id);
-    if (token !== undefined) return this.end(await this.sessionOf(token), client);
+    if (token !== undefined) return this.end(await this.sessionOf(token, request), client);
     if (client.tokens === 'bearer') throw new IamError('invalid_request', 'token: missing');
     return this.signOut(client, request);
   }
@@ -54,7 +56,9 @@ export class Revocation {
     return empty(200);
   }
 
-  private async sessionOf(token: string): Promise<string | null> {
-    return this.sessions.findSessionId(token) ?? this.accessTokens.findSessionId(token);
+  private async sessionOf(token: string, { origin }: IamRequest): Promise<string | null> {
+    const sessionId = this.sessions.findSessionId(token) ?? (await this.accessTokens.findSessionId(token));
+    if (sessionId === null) this.failures.countForgery(origin);
+    return sessionId;
   }
 }

@@ -33,6 +33,7 @@ export class TokenController {
     example: { access_token: 'eyJ…', token_type: 'Bearer', expires_in: 900, refresh_token: '1f2e…' },
     errors: [
       'invalid_client',
+      'rate_limited',
       'invalid_grant',
       'invalid_scope',
       'unsupported_grant_type',
@@ -75,7 +76,7 @@ export class TokenController {
     body: revocationBody,
     bodyType: 'form',
     answers: { 200: null },
-    errors: ['invalid_client', 'invalid_grant', 'invalid_scope', 'origin_forbidden'],
+    errors: ['invalid_client', 'invalid_grant', 'invalid_scope', 'origin_forbidden', 'rate_limited'],
   })
   @Post('revoke')
   revoke(@Incoming() request: IamRequest): Promise<Answer> {

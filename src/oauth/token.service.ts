@@ -12,6 +12,7 @@ import { IamError } from '../iam.error.js';
 import type { SignIn } from '../iam.hooks.js';
 import type { ResolvedIamClient } from '../iam.resolved-options.js';
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
+import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { inSpan } from '../telemetry/in-span.js';
 import { AppCodeGrant } from './app-code-grant.service.js';
@@ -42,6 +43,7 @@ export class Token {
     private readonly cookies: SessionCookies,
     private readonly answers: TokenAnswers,
     private readonly hooks: HookRunner,
+    private readonly failures: FailureLimits,
   ) {}
 
   /** A cookie client is asked where it comes from: else any page could sign its visitor in as somebody else. */
@@ -58,18 +60,25 @@ export class Token {
     const { client, request } = asker;
     switch (asked.grant_type) {
       case 'authorization_code':
+        this.checkForgery(this.redemption.isOurs(asked.code), request);
         return this.begin(await this.fromCode(asked, request), asker);
       case 'refresh_token':
         return client.tokens === 'cookie'
           ? this.fromCookie(asked, asker)
           : this.refresh(asked.refresh_token, asker);
       case 'urn:ietf:params:oauth:grant-type:device_code':
+        this.checkForgery(this.collect.isOurs(asked.device_code), request);
         return this.begin(await this.collect.collect(asked.device_code, client.id, request.origin), asker);
       case 'urn:wechat:grant:mini_program':
         return this.begin(await this.fromAppCode('mini', asked, request), asker);
       case 'urn:wechat:grant:mobile_app':
         return this.begin(await this.fromAppCode('mobile', asked, request), asker);
     }
+  }
+
+  /** What we never issued is refused for sure; after too many of one address that is not even said. */
+  private checkForgery(isOurs: boolean, { origin }: IamRequest): void {
+    if (!isOurs) this.failures.countForgery(origin);
   }
 
   private fromCode(asked: RequestOf<'authorization_code'>, { origin }: IamRequest): Promise<BegunSession> {
@@ -100,6 +109,7 @@ export class Token {
 
   private async refresh(token: string | undefined, { client, request }: Asker): Promise<Answer> {
     if (token === undefined) throw new IamError('invalid_request', 'refresh_token: missing');
+    this.checkForgery(this.sessions.findSessionId(token) !== null, request);
     const session = await this.sessions.refresh(token, this.clients.callerOf(client));
     return this.answers.answer(session, client, request);
   }

@@ -1,6 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { execute, queryRow } from '../database/query-rows.js';
+import type { StatementPart } from '../database/statement-part.js';
+import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
@@ -11,10 +14,85 @@ export interface RateLimit {
   readonly seconds: number;
 }
 
-/** Counters in PostgreSQL, so that a limit holds exactly over all replicas (security item 73). */
+/**
+ * One of the limits that a request must pass. `window`: the points come back together when its time is over. `bucket`: they
+ * come back evenly. `soft`: a bucket that refuses nobody, and tells who comes rarely.
+ */
+export interface Tier extends RateLimit {
+  /** As the operator knows the limit. */
+  readonly name: string;
+  readonly key: string;
+  readonly kind: 'window' | 'bucket' | 'soft';
+  /** The part of the points that is there for everybody; the rest is kept for those whose `soft` tier has points. */
+  readonly share?: number;
+}
+
+/** Points that were taken, and how much of each tier had been used before. */
+export interface TakenPoints {
+  readonly tiers: readonly Tier[];
+  readonly expires: readonly number[];
+  readonly used: readonly number[];
+}
+
+/** Points that were not given. */
+export interface RefusedPoints {
+  readonly tier: Tier;
+  readonly retryAfterSeconds: number;
+  /** Points of the tier that may come back before its time is over. */
+  readonly inFlight: number;
+}
+
+/** What `iam.take_points` answers. */
+export const takenRow = z.object({
+  refused: z.number().nullable(),
+  wait_ms: z.number().nullable(),
+  in_flight: z.number().nullable(),
+  expires: z.array(z.number()).nullable(),
+  used: z.array(z.number()),
+});
+
+/** A FROM item that takes one point of every tier, or of none; a larger statement composes it. */
+export function takePart(tiers: readonly Tier[]): StatementPart {
+  const sql = (first: number) =>
+    `iam.take_points($${first}, $${first + 1}, $${first + 2}, $${first + 3}, $${first + 4})`;
+  return { sql, parameters: [...columnsOf(tiers), tiers.map(({ share = 1 }) => share)] };
+}
+
+/** Reads the row of a `takePart`. */
+export function readTaken(
+  tiers: readonly Tier[],
+  row: z.infer<typeof takenRow> | null,
+): TakenPoints | RefusedPoints {
+  const tier = tiers[(row?.refused ?? 0) - 1];
+  if (tier === undefined) return { tiers, expires: row?.expires ?? [], used: row?.used ?? [] };
+  return {
+    tier,
+    retryAfterSeconds: Math.max(1, Math.ceil((row?.wait_ms ?? 0) / 1000)),
+    inFlight: row?.in_flight ?? 0,
+  };
+}
+
+/** $1 keys, $2 points, $3 spans in ms, $4 kinds, $5 `expire` when they were taken, $6 points that come back. */
+const releaseSql = `
+  WITH given AS (
+    SELECT * FROM unnest($1::text[], $2::integer[], $3::float8[], $4::text[], $5::float8[], $6::integer[])
+      AS g (name, capacity, span, kind, expire, back)
+  ), locked AS (
+    SELECT key FROM iam.rate_limits WHERE key = ANY ($1) ORDER BY key FOR UPDATE
+  ), released AS (
+    UPDATE iam.rate_limits r SET
+      points = r.points - CASE WHEN g.kind = 'window' THEN g.back ELSE 0 END,
+      held = GREATEST(0, r.held - 1),
+      expire = r.expire - CASE WHEN g.kind = 'window' THEN 0 ELSE g.back * g.span / g.capacity END
+    FROM given g, locked l
+    WHERE r.key = g.name AND l.key = r.key AND (g.kind <> 'window' OR r.expire = g.expire)
+    RETURNING 1
+  ) SELECT count(*)::int FROM released`;
+
+/** Counters in PostgreSQL and by its clock, so that a limit holds exactly over all replicas (security item 73). */
 @Injectable()
 export class RateLimits {
-  private readonly limiters = new Map<string, RateLimiterPostgres>();
+  private readonly logger = new IamLogger(RateLimits.name);
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
@@ -26,41 +104,40 @@ export class RateLimits {
    * @throws IamError `rate_limited` with the seconds to wait; the database's error when it does not answer (fails closed)
    */
   async consume(name: string, key: string, limit: RateLimit): Promise<void> {
-    try {
-      await this.limiter(name, limit).consume(key);
-    } catch (refusal) {
-      if (!(refusal instanceof RateLimiterRes)) throw refusal;
-      this.telemetry.rateLimited(name);
-      const retryAfterSeconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1000));
-      throw new IamError('rate_limited', `limit "${name}" is used up`, { retryAfterSeconds });
-    }
+    const taken = await this.take([{ ...limit, name, key: `${name}:${key}`, kind: 'window' }]);
+    if ('tier' in taken) throw this.refusal(taken);
   }
 
-  private limiter(name: string, { points, seconds }: RateLimit): RateLimiterPostgres {
-    const known = this.limiters.get(name);
-    if (known !== undefined) return known;
-    const limiter = new RateLimiterPostgres({
-      storeClient: { query: (statement: Statement) => this.run(statement) },
-      storeType: 'client',
-      schemaName: 'iam',
-      tableName: 'rate_limits',
-      tableCreated: true,
-      clearExpiredByTimeout: false,
-      keyPrefix: name,
-      points,
-      duration: seconds,
-    });
-    this.limiters.set(name, limiter);
-    return limiter;
+  /** Takes one point of every tier, or of none; one round trip. */
+  async take(tiers: readonly Tier[]): Promise<TakenPoints | RefusedPoints> {
+    const { sql, parameters } = takePart(tiers);
+    const row = await queryRow(this.dataSource, takenRow, `SELECT * FROM ${sql(1)}`, parameters);
+    return readTaken(tiers, row);
   }
 
-  /** Through the host's pool and without the statement's name, which transaction-pooling proxies do not keep. */
-  private async run({ text, values }: Statement): Promise<{ rows: unknown }> {
-    return { rows: await this.dataSource.query(text, [...values]) };
+  /**
+   * Ends a reservation; gives the points back of the tiers that `isBack` names. A window that is over keeps its own. Never
+   * rejects: what was done with the points stands, and a point that is lost is a small loss.
+   */
+  async release({ tiers, expires }: TakenPoints, isBack: (tier: Tier) => boolean): Promise<void> {
+    const back = tiers.map((tier) => (isBack(tier) ? 1 : 0));
+    await execute(this.dataSource, releaseSql, [...columnsOf(tiers), expires, back]).catch((error: unknown) =>
+      this.logger.warn(`points were not given back: ${String(error)}`),
+    );
+  }
+
+  /** Counts a refusal, and says it as the caller sees it. */
+  refusal({ tier, retryAfterSeconds }: RefusedPoints): IamError {
+    this.telemetry.rateLimited(tier.name);
+    return new IamError('rate_limited', `limit "${tier.key}" is used up`, { retryAfterSeconds });
   }
 }
 
-interface Statement {
-  readonly text: string;
-  readonly values: readonly unknown[];
+function columnsOf(tiers: readonly Tier[]): unknown[] {
+  return [
+    tiers.map(({ key }) => key),
+    tiers.map(({ points }) => points),
+    tiers.map(({ seconds }) => seconds * 1000),
+    tiers.map(({ kind }) => kind),
+  ];
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { recordAudit } from '../audit/record-audit.js';
+import { recordRefusal } from '../audit/refusals.js';
 import { Clock } from '../clock.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { securityHeaders, type Answer } from '../http/answer.js';
@@ -109,7 +109,7 @@ export class Webhook {
         `"${slug}": somebody posts messages of their own under a signature of WeChat's: choose safe mode`,
       );
       const detail = { event: received.stored.event, openid: received.stored.openid };
-      await recordAudit(this.dataSource, { action: 'webhook.replay_refused', provider: slug, detail });
+      await recordRefusal(this.dataSource, { action: 'webhook.replay_refused', provider: slug, detail });
       throw forged('another message under a signature that was used', error);
     }
   }

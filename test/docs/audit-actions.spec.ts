@@ -7,7 +7,9 @@ it.each(['administration.md', 'administration.zh-CN.md'])(
     const document = await readFile(`docs/${name}`, 'utf8');
 
     const listed = [
-      ...document.matchAll(/`((?:login|session|identity|user|provider|role|key|event|webhook)\.[a-z_]+)`/g),
+      ...document.matchAll(
+        /`((?:login|session|identity|user|provider|role|key|event|webhook|limit)\.[a-z_]+)`/g,
+      ),
     ];
 
     expect([...new Set(listed.map(([, action]) => action))].sort()).toEqual([...auditActions].sort());

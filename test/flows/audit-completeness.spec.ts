@@ -64,7 +64,9 @@ const balance: Readonly<Record<string, readonly [state: string, audit: string]>>
   ],
   'logins that failed': [
     `SELECT count(*) FROM iam.logins WHERE status IN ('failed', 'denied') AND error <> 'login_interrupted'`,
-    `SELECT count(*) FROM iam.audit_log WHERE action = 'login.failed' AND detail ->> 'error' <> 'code_already_used'`,
+    `SELECT count(*) + (SELECT COALESCE(sum(GREATEST(0, r.count - 30)), 0) FROM iam.refusals r
+                        WHERE r.action = 'login.failed' AND r.detail ->> 'error' <> 'code_already_used')
+     FROM iam.audit_log WHERE action = 'login.failed' AND detail ->> 'error' <> 'code_already_used'`,
   ],
   'sessions begun': [
     'SELECT count(*) FROM iam.sessions',

@@ -75,6 +75,7 @@ const expected: Readonly<Record<AuditAction, readonly FromWhere[]>> = {
   'provider.deleted': ['administrator, browser, session'],
   'provider.secret_rotated': ['administrator, browser, session'],
   'provider.updated': ['administrator, browser, session', 'stranger, nowhere'],
+  'limit.refused': ['stranger, browser'],
   'role.created': ['administrator, browser, session'],
   'role.deleted': ['administrator, browser, session'],
   'role.updated': ['administrator, browser, session'],
@@ -127,6 +128,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     await signInInEveryWay();
     await joinAndPart();
     await follow();
+    await flood();
     await ownAccount();
     await receivePushes();
   }, 120_000);
@@ -298,6 +300,14 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     await post(world.webhook, push);
     const forged = toXml(eventFields('SCAN', newOpenid(), { EventKey: 'anything', Ticket: 't' }));
     await post(world.webhook, { ...push, body: forged });
+  }
+
+  /** More made-up codes than one address may try in a minute. */
+  async function flood(): Promise<void> {
+    const grant = { grant_type: 'urn:wechat:grant:mobile_app', client_id: 'web', provider: 'wechat' };
+    const codes = Array.from({ length: 65 }, (_, n) => ({ ...grant, code: `made-up-${n}` }));
+    await Promise.all(codes.map((form) => new PcBrowser().visit(`${world.url}/iam/token`, { form })));
+    await world.dataSource.query('DELETE FROM iam.rate_limits');
   }
 
   it('says who acted, from where and in which session', async () => {

@@ -49,6 +49,7 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000006200-bind-logins-to-attempts.ts':
     '4dc90c0f363800decbb35a8e915e21a6a298507bd487991585554cbfc38ca110',
   '1764000009000-ask-before-linking.ts': '7b9564aababbeab03d9228bc492e3b0dcae8610ca9ac10b193e5173e03a508e6',
+  '1764000009100-refill-limits.ts': 'be2a90cddde8cdbd0b36c47541be75f1b5c71c433a49668598749503d56bbdc1',
 };
 
 it('a committed migration is never edited, and every one has its checksum here', async () => {

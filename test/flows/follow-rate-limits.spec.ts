@@ -1,9 +1,10 @@
-import type { INestApplication } from '@nestjs/common';
-import { ExpressAdapter } from '@nestjs/platform-express';
+import { IamHealth } from '../../src/index.js';
 import { startFollowWorld } from '../support/follow.js';
 import { startReplica, type World } from '../support/iam-app.js';
+import { LogCapture } from '../support/log-capture.js';
 import { PcBrowser } from '../support/pc-browser.js';
-import { rowsOf } from '../support/rows.js';
+import { rowsOf, valueOf } from '../support/rows.js';
+import { trustProxy } from '../support/trust-proxy.js';
 
 const form = { client_id: 'web', provider: 'wechat' };
 const ask = (url: string, headers: Readonly<Record<string, string>> = {}) =>
@@ -39,14 +40,15 @@ describe('the limit on QR codes of one address', () => {
     const replies = await askAll(asked);
     const refused = replies.filter(({ status }) => status === 429);
     const created = world.wechat.calls('/cgi-bin/qrcode/create').length;
-    const counters = await rowsOf(world.dataSource, 'SELECT key, points FROM iam.rate_limits ORDER BY key');
+    const counters = await rowsOf(
+      world.dataSource,
+      `SELECT points FROM iam.rate_limits WHERE key LIKE 'qr:minute:%'`,
+    );
     await replica.close();
 
     expect(statuses(replies)).toEqual({ 200: PER_MINUTE, 429: 10 });
     expect(created).toBe(PER_MINUTE);
-    expect(counters.map(({ points }) => points)).toEqual(
-      expect.arrayContaining([PER_MINUTE, PER_MINUTE + 10]),
-    );
+    expect(counters).toEqual([{ points: PER_MINUTE }]);
     for (const reply of refused) {
       expect(reply.json()).toMatchObject({ error: 'slow_down' });
       expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -136,6 +138,115 @@ describe('the limit on QR codes of one Official Account', () => {
   });
 });
 
+describe('the day of QR codes', () => {
+  const from = (address: string) => ({ 'x-forwarded-for': address });
+  const hour = (world: World, hours: number) =>
+    world.dataSource.query(
+      `UPDATE iam.rate_limits SET expire = expire - $1 * 3600000.0 WHERE key NOT LIKE 'qr:minute:%'`,
+      [hours],
+    );
+  const startWith = (
+    rateLimits: Readonly<Record<string, number>>,
+    settings: Parameters<typeof startFollowWorld>[1] = {},
+  ) => startFollowWorld({}, { options: { rateLimits }, prepare: (app) => trustProxy(app), ...settings });
+  const askFrom = async (world: World, addresses: readonly string[]) =>
+    statuses(await Promise.all(addresses.map((address) => ask(world.url, from(address)))));
+
+  it('comes back evenly, not at midnight', async () => {
+    const world = await startWith({ qrPerAccountAndDay: 12 });
+    const spent = await askFrom(
+      world,
+      Array.from({ length: 13 }, () => '198.51.100.7'),
+    );
+
+    await hour(world, 2);
+    const later = await askFrom(world, Array(2).fill('198.51.100.7'));
+    await world.close();
+
+    expect([spent, later]).toEqual([
+      { 200: 12, 429: 1 },
+      { 200: 1, 429: 1 },
+    ]);
+  });
+
+  it.each([
+    ['an IPv6 /56', 2, (n: number) => `2001:db8:1:${(n % 200).toString(16)}::1`],
+    ['an IPv6 /48', 4, (n: number) => `2001:db8:1:${((n * 257) % 60_000).toString(16)}::1`],
+    ['an IPv4 /24', 4, (n: number) => `198.51.100.${n}`],
+  ])('%s has %i times what one address has', async (_network, times, address) => {
+    const world = await startWith({ qrPerAddressAndDay: 3 });
+
+    const asked = await askFrom(
+      world,
+      Array.from({ length: 3 * times + 4 }, (_, n) => address(n)),
+    );
+    const other = await askFrom(world, ['203.0.113.1', '2001:db8:2::1']);
+    await world.close();
+
+    expect(asked).toEqual({ 200: 3 * times, 429: 4 });
+    expect(other).toEqual({ 200: 2 });
+  });
+
+  it('keeps a quarter for networks that come rarely, and says so before the end', async () => {
+    const logger = new LogCapture();
+    const world = await startWith({ qrPerAccountAndDay: 40, qrPerAddressAndMinute: 100 }, { logger });
+    const health = async () => (await world.app.get(IamHealth).check())['iam'];
+
+    const many = await askFrom(
+      world,
+      Array.from({ length: 35 }, () => '198.51.100.7'),
+    );
+    const report = await health();
+    const rare = await askFrom(
+      world,
+      Array.from({ length: 11 }, (_, n) => `203.0.${n}.1`),
+    );
+    const lines = logger.with('of its QR codes');
+    await world.close();
+
+    expect(many).toEqual({ 200: 30, 429: 5 });
+    expect(rare).toEqual({ 200: 10, 429: 1 });
+    expect(lines).toHaveLength(1);
+    expect(report).toMatchObject({
+      status: 'up',
+      problems: ['qr_codes_low'],
+      qr_codes: [{ appid: world.oa.appid }],
+    });
+  });
+
+  it('is spent by codes that WeChat made, and by no others', async () => {
+    const world = await startWith({ qrPerAccountAndDay: 5, qrPerAddressAndDay: 5 });
+    world.wechat.always('/cgi-bin/qrcode/create', { errcode: 45009 });
+
+    const failed = [];
+    for (let n = 0; n < 8; n += 1) failed.push(await ask(world.url, from('198.51.100.7')));
+    const health = (await world.app.get(IamHealth).check())['iam'];
+    world.wechat.clearFaults();
+    const made = await askFrom(world, Array(6).fill('198.51.100.7'));
+    await world.close();
+
+    expect(statuses(failed)).toEqual({ 503: 8 });
+    expect(health?.problems).not.toContain('qr_codes_low');
+    expect(made).toEqual({ 200: 5, 429: 1 });
+  });
+
+  it('leaves no row for who was refused', async () => {
+    const world = await startWith({ qrPerAddressAndDay: 1 });
+    await askFrom(world, ['2001:db8:1:1::1', '2001:db8:1:2::1', '2001:db8:1:300::1', '2001:db8:1:400::1']);
+    const before = await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.rate_limits');
+
+    const refused = await askFrom(
+      world,
+      Array.from({ length: 30 }, (_, n) => `2001:db8:1:${(0x500 + n).toString(16)}::1`),
+    );
+    const after = await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.rate_limits');
+    await world.close();
+
+    expect(refused).toEqual({ 429: 30 });
+    expect(after).toBe(before);
+  });
+});
+
 describe('without limits', () => {
   it('everybody gets a QR code, and nothing is counted', async () => {
     const world = await startFollowWorld({}, { options: { rateLimits: 'off' } });
@@ -148,9 +259,3 @@ describe('without limits', () => {
     expect(counters).toEqual([]);
   });
 });
-
-/** What a host on Express does behind its own proxy. */
-function trustProxy(app: INestApplication): void {
-  const adapter = app.getHttpAdapter();
-  if (adapter instanceof ExpressAdapter) adapter.set('trust proxy', 'loopback');
-}
