@@ -1,22 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, IsNull, type EntityManager } from 'typeorm';
-import { v7 as uuidv7, validate as isUuid } from 'uuid';
-import { z } from 'zod';
-import { recordAudit } from '../audit/record-audit.js';
-import { isUniqueViolation } from '../database/database-errors.js';
+import { DataSource, type EntityManager } from 'typeorm';
+import { validate as isUuid } from 'uuid';
 import { inTransaction } from '../database/in-transaction.js';
-import { queryRow } from '../database/query-rows.js';
+import { isStorable } from '../database/storable-text.js';
 import { readRequest } from '../http/iam-request.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { Bindings } from '../logins/bindings.service.js';
 import { Logins } from '../logins/logins.service.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
-import { defaultRolesSql } from '../roles/default-roles.js';
 import { Sessions } from '../sessions/sessions.service.js';
+import { createUser, createUserOnce, updateUser } from '../users/change-user.js';
+import { externalIdSchema, readExternalId } from '../users/external-id.js';
 import { IdentityEntity } from '../users/identity.entity.js';
+import { lockUser } from '../users/lock-users.js';
 import { UserEntity, type UserStatus } from '../users/user.entity.js';
 import { Users } from '../users/users.service.js';
+import { cleanNickname } from '../wechat/profile-text.js';
 
 /** A user as the host sees them. */
 export interface IamUser {
@@ -60,31 +60,40 @@ export class IamUsers {
     return isUuid(id) ? this.findSurvivor({ id }) : null;
   }
 
-  /** The user whom the host knows by this id, or the one they were merged into. */
+  /** The user whom the host knows by this id, or the one they were merged into; null also for a text that is no such id. */
   async findByExternalId(externalId: string): Promise<IamUser | null> {
-    return this.findSurvivor({ externalId });
+    return externalIdSchema.safeParse(externalId).success ? this.findSurvivor({ externalId }) : null;
   }
 
   /** The user of a WeChat identity. */
   async findByIdentity(appid: string, openid: string): Promise<IamUser | null> {
+    if (![appid, openid].every((text: unknown) => typeof text === 'string' && isStorable(text))) return null;
     const identity = await this.dataSource.getRepository(IdentityEntity).findOneBy({ appid, openid });
     return identity === null ? null : this.find(identity.userId);
   }
 
-  /** Creates a user without any WeChat identity. @throws IamError `identity_conflict` when the external id is taken */
-  async create(user: NewIamUser): Promise<IamUser> {
-    return inTransaction(this.dataSource, (manager) => this.insert(manager, user));
+  /**
+   * Creates a user without any WeChat identity; the nickname is cleaned as one of WeChat's is.
+   * @throws IamError `identity_conflict` when the external id is taken, `invalid_request` when it is none
+   */
+  async create({ externalId, nickname }: NewIamUser): Promise<IamUser> {
+    const user = {
+      by: 'host' as const,
+      externalId: externalId == null ? null : readExternalId(externalId),
+      nickname: cleanNickname(nickname),
+    };
+    return inTransaction(this.dataSource, async (manager) => {
+      const id = await createUser(manager, user);
+      return toUser(await manager.getRepository(UserEntity).findOneByOrFail({ id }));
+    });
   }
 
-  /** Sets the id under which the host knows a user. @throws IamError `not_found` or `identity_conflict` */
+  /** Sets the id under which the host knows a user. @throws IamError `not_found`, `identity_conflict` or `invalid_request` */
   async setExternalId(id: string, externalId: string): Promise<void> {
-    if (!isUuid(id)) throw new IamError('not_found', 'no user has such an id');
+    const changes = { by: 'host', externalId: readExternalId(externalId) } as const;
     await inTransaction(this.dataSource, async (manager) => {
-      const rows = manager.getRepository(UserEntity);
-      const change = await rows.update({ id, mergedInto: IsNull() }, { externalId }).catch(translateTaken);
-      if (change.affected !== 1) throw new IamError('not_found', `no user ${id}`);
-      const detail = { changed: ['external_id'] };
-      await recordAudit(manager, { action: 'user.updated', userId: id, detail });
+      await lockUser(manager, id);
+      await updateUser(manager, id, changes);
     });
   }
 
@@ -94,7 +103,7 @@ export class IamUsers {
    * signed in as that user before ends, and so does what was about to be. The sign-in that the token came from goes on:
    * for 60 seconds its client may repeat the token request that was answered `binding_required`. Pass the request that
    * brought the token: without it, a person whom somebody else leads to your page binds that somebody's WeChat.
-   * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found` or `user_disabled`
+   * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found`, `user_disabled` or `invalid_request`
    */
   async bind(
     bindingToken: string,
@@ -104,8 +113,7 @@ export class IamUsers {
     const cookies = request === undefined ? undefined : readRequest(request).cookies;
     const holdsAttempt = cookies && ((hash: string) => this.attempts.holds(hash, cookies));
     return inTransaction(this.dataSource, async (manager) => {
-      if ('externalId' in user) await this.insertIfNew(manager, user.externalId);
-      const target = await this.getActive(manager, user);
+      const target = await this.getActive(manager, await whereOf(manager, user));
       const subject = await this.bindings.redeem(manager, bindingToken, target.id, {
         clientId,
         holdsAttempt,
@@ -124,38 +132,16 @@ export class IamUsers {
     return this.findSurvivor({ id: user.mergedInto });
   }
 
-  /** Waits for another transaction that is about to create the same user. */
-  private async insertIfNew(manager: EntityManager, externalId: string): Promise<void> {
-    const row = await queryRow(
-      manager,
-      z.object({ id: z.string() }),
-      insertUserSql('ON CONFLICT (external_id) DO NOTHING'),
-      [uuidv7(), externalId, null],
-    );
-    if (row !== null) await recordAudit(manager, { action: 'user.created', userId: row.id });
-  }
-
   private async getActive(
     manager: EntityManager,
     where: { id: string } | { externalId: string },
   ): Promise<IamUser> {
-    const row =
-      'id' in where && !isUuid(where.id)
-        ? null
-        : await manager.getRepository(UserEntity).findOne({ where, lock: { mode: 'pessimistic_write' } });
+    const rows = manager.getRepository(UserEntity);
+    const row = await rows.findOne({ where, lock: { mode: 'pessimistic_write' } });
     if (row === null) throw new IamError('not_found', `no user with this ${Object.keys(where).join()}`);
     if (row.mergedInto !== null) return this.getActive(manager, { id: row.mergedInto });
     if (row.status !== 'active') throw new IamError('user_disabled', `user ${row.id} is ${row.status}`);
     return toUser(row);
-  }
-
-  private async insert(manager: EntityManager, user: NewIamUser): Promise<IamUser> {
-    const id = uuidv7();
-    await manager
-      .query(insertUserSql(), [id, user.externalId ?? null, user.nickname ?? null])
-      .catch(translateTaken);
-    await recordAudit(manager, { action: 'user.created', userId: id });
-    return toUser(await manager.getRepository(UserEntity).findOneByOrFail({ id }));
   }
 
   private rows() {
@@ -163,19 +149,18 @@ export class IamUsers {
   }
 }
 
-/** $1 id, $2 external id, $3 nickname; the default roles in the same statement. */
-const insertUserSql = (onConflict = '') => `
-  WITH new_user AS (
-    INSERT INTO iam.users (id, external_id, nickname, nickname_by)
-    VALUES ($1, $2, $3::text, CASE WHEN $3::text IS NULL THEN 'wechat' ELSE 'host' END) ${onConflict} RETURNING id
-  ), new_roles AS (${defaultRolesSql('new_user.id', 'new_user')}
-  )
-  SELECT id FROM new_user`;
-
-function translateTaken(cause: unknown): never {
-  if (isUniqueViolation(cause))
-    throw new IamError('identity_conflict', 'the external id belongs to another user', { cause });
-  throw cause;
+/** TypeORM takes a condition that is undefined for none at all, and finds anybody: neither is let through. */
+async function whereOf(
+  manager: EntityManager,
+  user: { readonly id: string } | { readonly externalId: string },
+): Promise<{ id: string } | { externalId: string }> {
+  if (!('externalId' in user)) {
+    if (!isUuid(user.id)) throw new IamError('not_found', 'not the id of a user');
+    return { id: user.id };
+  }
+  const externalId = readExternalId(user.externalId);
+  await createUserOnce(manager, externalId);
+  return { externalId };
 }
 
 function toUser({ id, externalId, nickname, avatarUrl, status, createdAt }: UserEntity): IamUser {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isStorable } from '../database/storable-text.js';
 import { empty, json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -10,7 +11,6 @@ import { readIfMatch, toEtag } from './etag.js';
 import { OwnPermissions } from './own-permissions.service.js';
 import { readCursor, toPage } from './page.js';
 import { parseBody } from '../http/parse-body.js';
-import { isPlain } from '../http/plain-text.js';
 import { createRoleBody, roleQuery, updateRoleBody } from './roles.requests.js';
 import { toRoleView } from './roles.view.js';
 
@@ -70,7 +70,7 @@ export class AdminRoles {
   }
 
   private async find(name: string): Promise<Role> {
-    if (!isPlain(name)) throw new IamError('not_found', 'no such role');
+    if (!isStorable(name)) throw new IamError('not_found', 'no such role');
     return this.roles.get(name);
   }
 }

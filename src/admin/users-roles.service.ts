@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { inTransaction } from '../database/in-transaction.js';
+import { isStorable } from '../database/storable-text.js';
 import { empty, json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { IamError } from '../iam.error.js';
@@ -9,7 +10,6 @@ import { UserRoles } from '../roles/user-roles.service.js';
 import { lockUser } from '../users/lock-users.js';
 import { UserList } from '../users/user-list.service.js';
 import { OwnPermissions } from './own-permissions.service.js';
-import { isPlain } from '../http/plain-text.js';
 
 /** A user and a role, as a path names them. */
 export interface Assignment {
@@ -36,14 +36,14 @@ export class AdminUserRoles {
 
   /** @throws IamError `not_found`, `insufficient_permissions` */
   async assign({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<Answer> {
-    if (!isPlain(role)) throw new IamError('not_found', 'no such role');
+    if (!isStorable(role)) throw new IamError('not_found', 'no such role');
     await this.own.requireAll(admin, await this.roles.permissionsOfRole(role));
     return this.change(id, (manager) => this.roles.assign(manager, id, role));
   }
 
   /** @throws IamError `insufficient_permissions`, `not_found` for a user; a role that they do not hold is no error */
   async remove({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<Answer> {
-    if (!isPlain(role)) throw new IamError('not_found', 'no such role');
+    if (!isStorable(role)) throw new IamError('not_found', 'no such role');
     await this.own.requireAll(admin, (await this.roles.findPermissionsOfRole(role)) ?? []);
     return this.change(id, (manager) => this.roles.remove(manager, id, role));
   }

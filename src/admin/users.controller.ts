@@ -39,7 +39,7 @@ export class AdminUsersController {
     body: createUserBody,
     answers: { 201: userDetail },
     example: userDetailExample,
-    errors: ['already_exists', 'not_found'],
+    errors: ['identity_conflict', 'not_found'],
   })
   @Post()
   create(
@@ -69,7 +69,7 @@ export class AdminUsersController {
     body: updateUserBody,
     answers: { 200: userDetail },
     example: userDetailExample,
-    errors: ['not_found', 'already_exists', 'precondition_required', 'precondition_failed'],
+    errors: ['not_found', 'identity_conflict', 'precondition_required', 'precondition_failed'],
   })
   @Patch(':id')
   update(

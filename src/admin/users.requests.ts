@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { externalIdSchema } from '../users/external-id.js';
 import { pageQuery } from './page.js';
 import { plainText } from '../http/plain-text.js';
 
 const name = plainText(128);
-const externalId = plainText(255);
 
 /** `GET /admin/users`; filters that are given must all be met. */
 export const userQuery = pageQuery.extend({
@@ -11,7 +11,7 @@ export const userQuery = pageQuery.extend({
   nickname: name.optional().describe('Its beginning; upper and lower case are the same'),
   openid: name.optional(),
   unionid: name.optional(),
-  external_id: externalId.optional(),
+  external_id: externalIdSchema.optional(),
   status: z.enum(['active', 'disabled', 'merged']).optional(),
   role: name.optional(),
   provider: plainText(64).optional().describe('Slug of a provider by which an identity was first seen'),
@@ -19,7 +19,7 @@ export const userQuery = pageQuery.extend({
 
 const writable = {
   nickname: plainText(512).nullish().describe('Stored without control characters, at most 64 visible ones'),
-  external_id: externalId.nullish().describe('The id under which the host knows the user'),
+  external_id: externalIdSchema.nullish().describe('The id under which the host knows the user'),
 };
 
 /** `POST /admin/users`. */

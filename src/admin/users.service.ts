@@ -43,7 +43,7 @@ export class AdminUsers {
     return this.show(id, 200);
   }
 
-  /** @throws IamError `already_exists`, `not_found` for a role, `insufficient_permissions` */
+  /** @throws IamError `identity_conflict`, `not_found` for a role, `insufficient_permissions` */
   async create({ body }: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
     const { roles, ...given } = parseBody(createUserBody, body);
     for (const role of roles) await this.own.requireAll(admin, await this.roles.permissionsOfRole(role));
@@ -55,7 +55,7 @@ export class AdminUsers {
     return this.show(id, 201);
   }
 
-  /** @throws IamError `precondition_required`, `precondition_failed`, `already_exists`, `not_found`, `insufficient_permissions` */
+  /** @throws IamError `precondition_required`, `precondition_failed`, `identity_conflict`, `not_found`, `insufficient_permissions` */
   async update(
     id: string,
     { body, ifMatch }: IamRequest,

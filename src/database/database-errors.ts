@@ -21,6 +21,12 @@ export function isTransient(error: unknown): boolean {
   return state === '40001' || state === '40P01';
 }
 
+/** A text that PostgreSQL cannot hold, such as one with NUL, came as far as a statement. */
+export function isUnstorableText(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === '22021' || state === '22P05';
+}
+
 /** A unique constraint decided a race. */
 export function isUniqueViolation(error: unknown): boolean {
   return sqlState(error) === '23505';

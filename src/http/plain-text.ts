@@ -1,10 +1,6 @@
 import { z } from 'zod';
+import { isStorable } from '../database/storable-text.js';
 
-/** Text that PostgreSQL can hold and compare: no NUL, no lone surrogate. */
+/** Text that PostgreSQL can hold and compare. */
 export const plainText = (max: number) =>
-  z.string().min(1).max(max).refine(isPlain, { error: 'contains NUL or half a character' });
-
-/** True for text that PostgreSQL can hold. */
-export function isPlain(text: string): boolean {
-  return !/[\0\p{Cs}]/u.test(text);
-}
+  z.string().min(1).max(max).refine(isStorable, { error: 'contains NUL or half a character' });

@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { isDatabaseUnavailable, isTransient } from '../database/database-errors.js';
+import { isDatabaseUnavailable, isTransient, isUnstorableText } from '../database/database-errors.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 
 const byStatus: Readonly<Record<number, IamErrorCode>> = {
@@ -19,6 +19,8 @@ export function toIamError(thrown: unknown): IamError {
       retryAfterSeconds: 1,
     });
   }
+  if (isUnstorableText(thrown))
+    return new IamError('invalid_request', 'text that PostgreSQL cannot hold', { cause: thrown });
   if (thrown instanceof HttpException) return fromHttpException(thrown);
   if (isClientError(thrown)) return fromStatus(thrown.status, thrown);
   return new IamError('internal_error', 'unexpected error', { cause: thrown });

@@ -2,15 +2,15 @@ import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { violatedConstraint } from '../database/database-errors.js';
 import { queryRow } from '../database/query-rows.js';
-import { IamError } from '../iam.error.js';
 import { defaultRolesSql } from '../roles/default-roles.js';
+import { explainTaken } from './external-id.js';
 import type { ProfileAuthor } from './user.entity.js';
 
+const idRow = z.object({ id: z.string() });
 const externalIdRow = z.object({ external_id: z.string().nullable() });
 
-/** What the host or the person may write of a user; what is undefined stays. */
+/** What the host or the person may write of a user, checked already; what is undefined stays. */
 export interface UserChanges {
   /** Who writes. WeChat's nickname replaces none of theirs, and fills one that they have emptied. */
   readonly by: 'host' | 'user';
@@ -18,22 +18,37 @@ export interface UserChanges {
   readonly externalId?: string | null | undefined;
 }
 
-/** Creates a user without any identity, with the default roles. @throws IamError `already_exists` when the external id is taken */
+const createSql = (onConflict: string) => `
+  WITH new_user AS (
+    INSERT INTO iam.users (id, nickname, external_id, nickname_by) VALUES ($1, $2, $3, $4) ${onConflict} RETURNING id
+  ), new_roles AS (${defaultRolesSql('new_user.id', 'new_user')}
+  )
+  SELECT id FROM new_user`;
+
+/** Creates a user without any identity, with the default roles. @throws IamError `identity_conflict` when the external id is taken */
 export async function createUser(manager: EntityManager, user: UserChanges): Promise<string> {
   const id = uuidv7();
-  const sql = `WITH new_user AS (
-      INSERT INTO iam.users (id, nickname, external_id, nickname_by) VALUES ($1, $2, $3, $4) RETURNING id
-    ) ${defaultRolesSql('new_user.id', 'new_user')}`;
-  await manager
-    .query(sql, [id, user.nickname ?? null, user.externalId ?? null, authorOf(user)])
-    .catch(explainTaken);
+  const parameters = [id, user.nickname ?? null, user.externalId ?? null, authorOf(user)];
+  await manager.query(createSql(''), parameters).catch(explainTaken);
   await recordAudit(manager, { action: 'user.created', userId: id });
   return id;
 }
 
+/** As `createUser`, unless a user has the external id; waits for another transaction that is about to create the same one. */
+export async function createUserOnce(manager: EntityManager, externalId: string): Promise<void> {
+  const id = uuidv7();
+  const row = await queryRow(manager, idRow, createSql('ON CONFLICT (external_id) DO NOTHING'), [
+    id,
+    null,
+    externalId,
+    'wechat',
+  ]);
+  if (row !== null) await recordAudit(manager, { action: 'user.created', userId: id });
+}
+
 /**
  * Changes a user that the caller has locked. The audit log names the columns, and of `external_id`, which decides whose
- * account of the host this is, the values too. @throws IamError `already_exists`
+ * account of the host this is, the values too. @throws IamError `identity_conflict`
  */
 export async function updateUser(manager: EntityManager, id: string, changes: UserChanges): Promise<void> {
   const given = { nickname: changes.nickname, external_id: changes.externalId };
@@ -68,10 +83,4 @@ export async function setUserStatus(
 
 function authorOf({ nickname, by }: UserChanges): ProfileAuthor {
   return nickname == null ? 'wechat' : by;
-}
-
-function explainTaken(cause: unknown): never {
-  if (violatedConstraint(cause) === 'users_external_id_key')
-    throw new IamError('already_exists', 'the external id belongs to another user', { cause });
-  throw cause;
 }

@@ -7,6 +7,8 @@ import type { SqlExecutor } from '../database/query-rows.js';
 import { HookRunner } from '../hooks/hook-runner.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { cleanNickname } from '../wechat/profile-text.js';
+import { explainTaken, readExternalId } from './external-id.js';
 import { findSubject, type SubjectHolder } from './find-subject.js';
 import { mergeUsers, type UserMergeStep } from './merge-users.js';
 import type { Subject } from './subject.js';
@@ -166,7 +168,7 @@ export class Users {
     if (!isUniqueViolation(cause)) throw cause;
     const { identity_user_id, union_user_id } = await this.find(subject);
     if (identity_user_id !== null || union_user_id !== null) throw new LostRace();
-    throw new IamError('identity_conflict', 'the external id belongs to another user', { cause });
+    return explainTaken(cause);
   }
 
   private async startOf(subject: Subject): Promise<NewUser> {
@@ -179,10 +181,11 @@ export class Users {
       avatarUrl: subject.profile?.avatarUrl ?? null,
     });
     if (decision?.refuse === true) throw new IamError('sign_up_refused', 'the host refused this sign-up');
+    const nickname = cleanNickname(decision?.nickname);
     return {
-      externalId: decision?.externalId ?? null,
-      nickname: decision?.nickname ?? subject.profile?.nickname ?? null,
-      nicknameBy: decision?.nickname === undefined ? 'wechat' : 'host',
+      externalId: decision?.externalId == null ? null : readExternalId(decision.externalId),
+      nickname: nickname ?? subject.profile?.nickname ?? null,
+      nicknameBy: nickname === null ? 'wechat' : 'host',
       avatarUrl: subject.profile?.avatarUrl ?? null,
     };
   }

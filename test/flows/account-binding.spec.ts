@@ -41,6 +41,7 @@ describe('a person whom the host already has an account for', () => {
     expect(reply.status).toBe(400);
     expect(reply.json()).toEqual({
       error: 'binding_required',
+      code: 'binding_required',
       error_description: expect.any(String) as string,
       binding_token: expect.any(String) as string,
       expires_in: 600,

@@ -189,8 +189,8 @@ describe('users in the admin API', () => {
     const withoutRole = await admin.post('users', { nickname: '无', roles: ['no-such-role'] });
 
     expect([changed.code, created.code, withoutRole.code]).toEqual([
-      'already_exists',
-      'already_exists',
+      'identity_conflict',
+      'identity_conflict',
       'not_found',
     ]);
     expect(await rowsOf(world.dataSource, count)).toEqual(before);
