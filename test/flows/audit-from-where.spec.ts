@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, Module, Post, UseGuards } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Person } from '../../emulator/index.js';
 import { auditActions, type AuditAction } from '../../src/audit/audit-actions.js';
 import { IamGuard, IamUsers } from '../../src/index.js';
@@ -7,8 +10,9 @@ import { addApps, callMe, handIn, inApp, itemsOf, type Apps } from '../support/a
 import { AdminClient, adminOptions, signedInWithPermissions } from '../support/admin.js';
 import { cookieClient, signInWithCookies } from '../support/cookie-client.js';
 import { askForQrCode, decideOnPhone, pollUntilSettled, scanAndFollow } from '../support/follow.js';
+import { startWorld } from '../support/iam-app.js';
 import { PcBrowser, userAgents } from '../support/pc-browser.js';
-import { platforms } from '../support/platforms.js';
+import { platforms, quietOptions, type Create } from '../support/platforms.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { outlastGrace, redeem, returnFromPc, toTokens } from '../support/sign-in.js';
 import { inWechat, onPc, refresh, revoke, type SignedIn } from '../support/signed-in.js';
@@ -391,5 +395,42 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     expect(await rowsOf(world.dataSource, later)).toEqual([
       { actor: 'wechat', ip: null, user_agent: null, correlated: true },
     ]);
+  });
+});
+
+const trusting: [string, Create][] = [
+  [
+    'Express',
+    async (module) => {
+      const app = await NestFactory.create<NestExpressApplication>(module, quietOptions);
+      app.set('trust proxy', 'loopback');
+      return app;
+    },
+  ],
+  [
+    'Fastify',
+    (module) =>
+      NestFactory.create<NestFastifyApplication>(
+        module,
+        new FastifyAdapter({ trustProxy: 'loopback' }),
+        quietOptions,
+      ),
+  ],
+];
+
+describe.each(trusting)('behind a proxy that the host trusts, on %s', (_name, create) => {
+  it('an entry has the address that the proxy reports, and no address that the client made up', async () => {
+    const world = await startWorld({ create, options: adminOptions });
+    const headers = { 'x-forwarded-for': '203.0.113.9, 198.51.100.7' };
+
+    await new AdminClient(world.url).request('POST', 'roles', {
+      body: { name: 'clerk', permissions: [] },
+      headers,
+    });
+
+    expect(
+      await rowsOf(world.dataSource, `SELECT ip FROM iam.audit_log WHERE action = 'role.created'`),
+    ).toEqual([{ ip: '198.51.100.7' }]);
+    await world.close();
   });
 });
