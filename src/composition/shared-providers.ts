@@ -12,6 +12,7 @@ import { EndpointAnswers } from '../http/endpoint-answers.service.js';
 import { EndpointFilter } from '../http/endpoint.filter.js';
 import { ErrorResponder } from '../http/error-responder.service.js';
 import { FrontDoor } from '../http/front-door.service.js';
+import { HostThrottlers } from '../http/host-throttlers.service.js';
 import { IamErrorFilter } from '../http/iam-error.filter.js';
 import { IamRoutes } from '../http/iam-routes.service.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -36,6 +37,7 @@ export const sharedProviders = [
   IamGuard,
   Cors,
   FrontDoor,
+  HostThrottlers,
   SessionCookies,
   TrustedOrigins,
   EarlyBody,

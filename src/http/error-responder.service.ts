@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { ApplicationConfig } from '@nestjs/core';
 import { IamLogger } from '../iam-logger.js';
 import { correlationId, runInContext } from '../request-context.js';
 import { writeAnswer } from './answer-writer.js';
@@ -14,15 +15,23 @@ import { toIamError } from './to-iam-error.js';
 export class ErrorResponder {
   private readonly logger = new IamLogger('IamErrors');
 
-  constructor(private readonly routes: IamRoutes) {}
+  constructor(
+    private readonly routes: IamRoutes,
+    private readonly application: ApplicationConfig,
+  ) {}
 
   /** RFC 6749 §5.2 on the OAuth endpoints, a page for a navigation, else RFC 9457. */
   respond(thrown: unknown, request: unknown, response: unknown): void {
-    const error = toIamError(thrown);
+    const error = toIamError(thrown, this.globalGuards());
     const id = correlationId();
     runInContext(() => logFailure(this.logger, error), { correlationId: id });
     const read = readRequest(request);
     const endpoint = findOAuthEndpoint(this.routes.at(read.path)[0]?.endpoint ?? null);
     writeAnswer(response, endpoint === null ? pageOrProblem(error, read, id) : oauthError(error, endpoint));
+  }
+
+  private globalGuards(): string[] {
+    const guards = this.application.getGlobalGuards().map((guard) => guard.constructor.name);
+    return [...guards, ...this.application.getGlobalRequestGuards().map(({ name }) => String(name))];
   }
 }

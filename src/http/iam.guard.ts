@@ -1,4 +1,12 @@
-import { type CanActivate, type ExecutionContext, HttpException, Injectable } from '@nestjs/common';
+import { STATUS_CODES } from 'node:http';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  ForbiddenException,
+  HttpException,
+  Injectable,
+  UnauthorizedException,
+} from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { errorCatalogue, type IamError } from '../iam.error.js';
 import { Authentication } from './authentication.service.js';
@@ -25,7 +33,8 @@ export class IamGuard implements CanActivate {
     const targets = [context.getHandler(), context.getClass()];
     if (this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, targets) === true)
       return !arePublicRoutesClosed(context.switchToHttp().getRequest());
-    if (context.getType() !== 'http') return false;
+    if (context.getType() !== 'http')
+      throw new ForbiddenException('IamGuard admits HTTP requests only; @Public() opens a handler');
     const http = context.switchToHttp();
     this.tellCaches(http.getResponse());
     try {
@@ -45,12 +54,24 @@ export class IamGuard implements CanActivate {
     httpAdapter.setHeader(response, 'Vary', mergeVary(present, variesBy));
   }
 
-  /** An HttpException, because on the host's routes the host's own filters answer. */
+  /**
+   * Nest's own exceptions, because on the host's routes the host's own filters answer. The body is that of our problem+json
+   * and of Nest's exceptions at once, so that a filter finds what it looks for.
+   */
   private refusal(error: IamError, request: unknown, response: unknown): HttpException {
     const { httpAdapter } = this.adapterHost;
     for (const [name, value] of Object.entries(errorHeaders(error)))
       httpAdapter.setHeader(response, name, value);
+    const problem = problemBody(error, readRequest(request).language);
     const { status } = errorCatalogue[error.code];
-    return new HttpException(problemBody(error, readRequest(request).language), status, { cause: error });
+    const body = {
+      ...problem,
+      statusCode: status,
+      message: problem['title'],
+      error: STATUS_CODES[status],
+    };
+    if (status === 401) return new UnauthorizedException(body, { cause: error });
+    if (status === 403) return new ForbiddenException(body, { cause: error });
+    return new HttpException(body, status, { cause: error });
   }
 }

@@ -10,8 +10,11 @@ const byStatus: Readonly<Record<number, IamErrorCode>> = {
   429: 'rate_limited',
 };
 
-/** Whatever was thrown, as one of our codes; what nobody foresaw becomes `internal_error` with its cause. */
-export function toIamError(thrown: unknown): IamError {
+/**
+ * Whatever was thrown, as one of our codes; what nobody foresaw becomes `internal_error` with its cause. `hostGuards` are the
+ * guards that Nest does not name when one of them admits nobody.
+ */
+export function toIamError(thrown: unknown, hostGuards: readonly string[] = []): IamError {
   if (thrown instanceof IamError) return thrown;
   if (isDatabaseUnavailable(thrown) || isTransient(thrown)) {
     return new IamError('database_unavailable', 'PostgreSQL did not answer', {
@@ -21,8 +24,8 @@ export function toIamError(thrown: unknown): IamError {
   }
   if (isUnstorableText(thrown))
     return new IamError('invalid_request', 'text that PostgreSQL cannot hold', { cause: thrown });
-  if (thrown instanceof HttpException) return fromHttpException(thrown);
-  if (isClientError(thrown)) return fromStatus(thrown.status, thrown);
+  if (thrown instanceof HttpException) return fromHttpException(thrown, hostGuards);
+  if (isClientError(thrown)) return fromStatus(thrown.status, thrown, thrown.message);
   return new IamError('internal_error', 'unexpected error', { cause: thrown });
 }
 
@@ -32,13 +35,25 @@ export function isClientError(thrown: unknown): thrown is Error & { readonly sta
   return typeof thrown.status === 'number' && thrown.status >= 400 && thrown.status < 500;
 }
 
-function fromHttpException(thrown: HttpException): IamError {
-  return thrown.cause instanceof IamError ? thrown.cause : fromStatus(thrown.getStatus(), thrown);
+function fromHttpException(thrown: HttpException, hostGuards: readonly string[]): IamError {
+  if (thrown.cause instanceof IamError) return thrown.cause;
+  return fromStatus(
+    thrown.getStatus(),
+    thrown,
+    `${thrown.name} "${thrown.message}" ${sourceOf(thrown, hostGuards)}`,
+  );
 }
 
-function fromStatus(status: number, cause: Error): IamError {
+/** None of our code throws Nest's exceptions by itself: without this the log would not say what of the host's did. */
+function sourceOf({ stack = '' }: Error, hostGuards: readonly string[]): string {
+  const [source = ''] = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  if (!/[\\/]@nestjs[\\/]core[\\/]/.test(source)) return `of the application, ${source.trim()}`;
+  return `of the application; its global guards: ${hostGuards.join(', ') || 'none'}`;
+}
+
+function fromStatus(status: number, cause: Error, detail: string): IamError {
   const code = byStatus[status] ?? (status < 500 ? 'invalid_request' : 'internal_error');
-  return new IamError(code, cause.message, { cause });
+  return new IamError(code, detail, { cause });
 }
 
 /** By what code a try failed: somebody who is yet to be bound has proved who they are. */

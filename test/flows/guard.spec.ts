@@ -128,6 +128,9 @@ describe('IamGuard', () => {
         title: expect.any(String) as string,
         status: 401,
         code: 'authentication_required',
+        statusCode: 401,
+        message: chinese.json()['title'],
+        error: 'Unauthorized',
       });
       expect(chinese.json()['title']).not.toBe(english.json()['title']);
       expect(chinese.headers.get('www-authenticate')).toBe('Bearer');
@@ -191,7 +194,7 @@ describe('IamGuard', () => {
     const guard = world.app.get(IamGuard);
     const { unmarked, open } = OrdersController.prototype;
 
-    expect(await guard.canActivate(contextOf(unmarked))).toBe(false);
+    await expect(guard.canActivate(contextOf(unmarked))).rejects.toThrow('admits HTTP requests only');
     expect(await guard.canActivate(contextOf(open))).toBe(true);
   });
 });

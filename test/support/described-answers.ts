@@ -1,8 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { brotliDecompressSync, unzipSync } from 'node:zlib';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
+import { isIamRequest } from '../../src/index.js';
 import { describeIam } from '../../src/openapi.js';
 
 /** An answer that left the application. */
@@ -60,7 +62,9 @@ export class DescribedAnswers {
     };
     response.once('finish', () => {
       const type = String(response.getHeader('content-type') ?? written).replace(/;.*/s, '');
-      const body = Buffer.concat(chunks).toString('utf8');
+      // A route of the host below the same path is not ours.
+      if (!isIamRequest(request)) return;
+      const body = unpacked(Buffer.concat(chunks), response).toString('utf8');
       this.check({ method, path: url.replace(/\?.*/s, ''), status: response.statusCode, type, body });
     });
   }
@@ -84,6 +88,13 @@ export class DescribedAnswers {
     const isValid = this.ajv.validate(content.schema, JSON.parse(body));
     return isValid ? null : `${this.ajv.errorsText()}: ${body.slice(0, 300)}`;
   }
+}
+
+/** The bytes before middleware of the host compressed them. */
+function unpacked(bytes: Buffer, response: ServerResponse): Buffer {
+  const encoding = response.getHeader('content-encoding');
+  if (encoding === undefined || bytes.length === 0) return bytes;
+  return encoding === 'br' ? brotliDecompressSync(bytes) : unzipSync(bytes);
 }
 
 /** `writeHead` takes an object, or Node's flat list of names and values; what it is given `getHeader` does not know. */

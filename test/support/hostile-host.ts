@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type ArgumentsHost,
   BadGatewayException,
@@ -6,6 +7,7 @@ import {
   type DynamicModule,
   type ExceptionFilter,
   type ExecutionContext,
+  type INestApplication,
   Injectable,
   Module,
   type NestInterceptor,
@@ -15,6 +17,8 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE, HttpAdapterHost } from '@nestjs/core';
 import { CacheInterceptor, CacheModule } from '@nestjs/cache-manager';
+import compression from 'compression';
+import helmet from 'helmet';
 import { catchError, map, type Observable, of, repeat, retry, tap, throwError, timeout } from 'rxjs';
 
 interface Http {
@@ -130,4 +134,51 @@ export function hostileModule(...which: readonly Hostility[]): DynamicModule {
       { provide: APP_FILTER, useClass: EverythingFilter },
     ],
   };
+}
+
+type Next = (error?: unknown) => void;
+
+/** The requests that a host's middleware or hooks have seen, as `GET /iam/me`. */
+export type Seen = string[];
+
+/** Refuses every write without a token that only the host's own pages have. */
+export function refuseForgery(request: IncomingMessage, response: ServerResponse, next: Next): void {
+  const isSafe = ['GET', 'HEAD', 'OPTIONS'].includes(request.method ?? '');
+  if (isSafe || request.headers['x-csrf-token'] !== undefined) next();
+  else response.writeHead(403, { 'content-type': 'text/plain' }).end('csrf token missing');
+}
+
+/** Middleware that a host has, on either platform: what it sees, and what it does to every answer. */
+export function addMiddleware(app: INestApplication, seen: Seen): void {
+  app.use((request: IncomingMessage, response: PatchedResponse, next: Next) => {
+    seen.push(`${request.method ?? ''} ${(request.url ?? '').replace(/\?.*/s, '')}`);
+    response.setHeader('Content-Type', 'text/html');
+    response.setHeader('ETag', '"of-the-host"');
+    response.setHeader('X-Host', 'seen');
+    response.json = (body) => response.end(JSON.stringify({ patched: body }));
+    response.send = (body) => response.end(`patched ${String(body)}`);
+    next();
+  });
+  app.use(helmet());
+  app.use(compression({ threshold: 0 }));
+  if (app.getHttpAdapter().getType() === 'fastify') addHooks(app, seen);
+}
+
+interface PatchedResponse extends ServerResponse {
+  json(body: unknown): unknown;
+  send(body: unknown): unknown;
+}
+
+interface WithHooks {
+  addHook(name: string, hook: (...parameters: never[]) => Promise<unknown>): unknown;
+}
+
+/** Hooks of Fastify that change every answer. */
+function addHooks(app: INestApplication, seen: Seen): void {
+  const fastify = app.get(HttpAdapterHost).httpAdapter.getInstance<WithHooks>();
+  fastify.addHook('preHandler', async (request: { method: string; url: string }) => {
+    seen.push(`preHandler ${request.method} ${request.url.replace(/\?.*/s, '')}`);
+  });
+  fastify.addHook('preSerialization', async (_request, _reply, payload) => ({ hooked: payload as unknown }));
+  fastify.addHook('onSend', async () => 'hooked');
 }

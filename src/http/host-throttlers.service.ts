@@ -1,0 +1,43 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService, ModuleRef } from '@nestjs/core';
+import { IAM_CONTROLLER } from './endpoints.js';
+
+/** Where `@nestjs/throttler` 5 and 6 keep their options, and the key, before a throttler's name, of what is skipped. */
+const THROTTLER_OPTIONS = 'THROTTLER:MODULE_OPTIONS';
+const THROTTLER_SKIP = 'THROTTLER:SKIP';
+
+/**
+ * Tells Nest's own throttler to skip our endpoints, under every name that the host gave one: WeChat sends the pushes of all
+ * people from a few addresses, and a push that is refused with 429 is lost. The module has limits of its own.
+ */
+@Injectable()
+export class HostThrottlers implements OnModuleInit {
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    private readonly discovery: DiscoveryService,
+  ) {}
+
+  onModuleInit(): void {
+    const names = new Set(this.findOptions().flatMap(throttlerNames));
+    for (const { metatype } of this.discovery.getControllers())
+      if (metatype !== null && Reflect.hasMetadata(IAM_CONTROLLER, metatype))
+        for (const name of names) Reflect.defineMetadata(`${THROTTLER_SKIP}${name}`, true, metatype);
+  }
+
+  private findOptions(): unknown[] {
+    try {
+      return this.moduleRef.get<unknown, unknown>(THROTTLER_OPTIONS, { strict: false, each: true });
+    } catch {
+      return [];
+    }
+  }
+}
+
+/** Options are a list of throttlers, or an object with one. */
+function throttlerNames(options: unknown): string[] {
+  const throttlers: unknown = Array.isArray(options) ? options : Reflect.get(Object(options), 'throttlers');
+  return [throttlers].flat().map((throttler: unknown) => {
+    const name: unknown = Reflect.get(Object(throttler), 'name');
+    return typeof name === 'string' ? name : 'default';
+  });
+}
