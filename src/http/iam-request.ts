@@ -47,7 +47,9 @@ export function readRequest(request: unknown): IamRequest {
     method,
     path,
     query: collectParameters(new URLSearchParams(query)),
-    body: parsedBody(request, raw),
+    get body() {
+      return parsedBody(request, raw);
+    },
     rawBody: rawBody(request, raw),
     contentType: bodyType(raw) ?? headers['content-type'],
     cookies: parseCookies(headers.cookie ?? ''),

@@ -18,7 +18,21 @@ export async function readBody(request: IncomingMessage): Promise<KeptBody> {
   const bytes = hasBody(request) ? await readBytes(request) : Buffer.alloc(0);
   for (const name of ['content-type', 'content-length', 'content-encoding', 'transfer-encoding'])
     Reflect.deleteProperty(request.headers, name);
-  return { bytes, type, parsed: parseBody(bytes, type) };
+  return new ReadBody(bytes, type);
+}
+
+class ReadBody implements KeptBody {
+  private result: { readonly value: unknown } | undefined;
+
+  constructor(
+    readonly bytes: Buffer,
+    readonly type: string,
+  ) {}
+
+  get parsed(): unknown {
+    this.result ??= { value: parseBody(this.bytes, this.type) };
+    return this.result.value;
+  }
 }
 
 /** HTTP/2 may leave the length out. */

@@ -3,7 +3,10 @@ export interface KeptBody {
   readonly bytes: Buffer;
   /** Its `Content-Type`, which the headers no longer show. */
   readonly type: string;
-  /** What a form or JSON says, the text of anything else; undefined where there is no body. */
+  /**
+   * What a form or JSON says, the text of anything else; undefined where there is no body. Parsed when first asked for: an
+   * endpoint that verifies the bytes first never pays for those of a stranger.
+   */
   readonly parsed: unknown;
 }
 
