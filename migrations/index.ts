@@ -1,3 +1,4 @@
+import { KeepUnreadablePushes1764000007000 } from './1764000007000-keep-unreadable-pushes.js';
 import { AskBeforeLinking1764000009000 } from './1764000009000-ask-before-linking.js';
 import { RefillLimits1764000009100 } from './1764000009100-refill-limits.js';
 import { AddFollowLogins1764000002000 } from './1764000002000-add-follow-logins.js';
@@ -22,6 +23,7 @@ export const iamMigrations = [
   CarryUnions1764000006000,
   BarSubjects1764000006100,
   BindLoginsToAttempts1764000006200,
+  KeepUnreadablePushes1764000007000,
   AskBeforeLinking1764000009000,
   RefillLimits1764000009100,
   RememberWhoNamed1764000014000,

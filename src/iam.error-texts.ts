@@ -113,7 +113,6 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   },
 
   webhook_signature_invalid: { en: 'The message is not from WeChat.', zh: '消息并非来自微信。' },
-  webhook_message_invalid: { en: 'The message cannot be read.', zh: '消息无法解析。' },
 
   wechat_unavailable: { en: 'WeChat is not answering. Try again.', zh: '微信暂时没有响应，请稍后再试。' },
   wechat_answer_invalid: { en: 'WeChat gave an unexpected answer. Try again.', zh: '微信返回异常，请重试。' },

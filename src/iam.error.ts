@@ -73,7 +73,6 @@ export const errorCatalogue = {
 
   // WeChat's pushes
   webhook_signature_invalid: { status: 403, oauth: 'access_denied' },
-  webhook_message_invalid: { status: 400, oauth: 'invalid_request' },
 
   // WeChat's answers
   wechat_unavailable: { status: 503, oauth: 'temporarily_unavailable' },

@@ -7,7 +7,7 @@ const status = z.enum(['processing', 'pending', 'done', 'dead']);
 
 /** `GET /admin/events`. */
 export const eventQuery = pageQuery.extend({
-  status: status.optional().describe('dead: given up after the last attempt'),
+  status: status.optional().describe('dead: given up after the last attempt, or not readable'),
   provider: plainText(64).optional().describe('Slug of an identity provider'),
   openid: plainText(128).optional(),
   event: plainText(128).optional().describe('`Event` of an event, `MsgType` of a message'),
@@ -36,7 +36,14 @@ const jsonObject = z.record(z.string(), z.unknown());
 export const eventPage = pageOf(eventItem);
 
 /** What `GET /admin/events/{id}` answers. */
-export const eventDetail = eventItem.extend({ message: jsonObject, result: jsonObject.nullable() });
+export const eventDetail = eventItem.extend({
+  message: jsonObject,
+  raw: z
+    .string()
+    .nullable()
+    .describe('A push that could not be read, as it came, in base64; null for every other'),
+  result: jsonObject.nullable(),
+});
 
 /** What `GET /admin/events/summary` answers. */
 export const eventSummary = z.object({
@@ -62,7 +69,8 @@ export function toEventItem(row: ListedEvent): z.infer<typeof eventItem> {
 
 /** An event with what WeChat sent. */
 export function toEventDetail(row: DetailedEvent): z.infer<typeof eventDetail> {
-  return { ...toEventItem(row), message: row.message, result: row.result };
+  const { message, raw, result } = row;
+  return { ...toEventItem(row), message, raw: raw?.toString('base64') ?? null, result };
 }
 
 const exampleItem: z.infer<typeof eventItem> = {
@@ -85,5 +93,6 @@ export const eventPageExample: z.infer<typeof eventPage> = { items: [exampleItem
 export const eventDetailExample: z.infer<typeof eventDetail> = {
   ...exampleItem,
   message: { MsgType: 'event', Event: 'subscribe', FromUserName: 'oLVPpjqs9BhvzwPj5A-vTYAX3GLc' },
+  raw: null,
   result: { reply: null, finished: [] },
 };

@@ -27,7 +27,11 @@ const listed = z.object({
   next_attempt_at: z.date().nullable(),
 });
 const jsonObject = z.record(z.string(), z.unknown());
-const detailed = listed.extend({ message: jsonObject, result: jsonObject.nullable() });
+const detailed = listed.extend({
+  message: jsonObject,
+  raw: z.instanceof(Buffer).nullable(),
+  result: jsonObject.nullable(),
+});
 const summary = z.object({
   pending: z.number(),
   processing: z.number(),
@@ -75,7 +79,7 @@ export class InboxList {
 
   /** Null: no event has this id, or it is none at all. */
   async find(id: string): Promise<DetailedEvent | null> {
-    const sql = `SELECT ${columns}, e.message, e.result FROM iam.webhook_events e WHERE e.id = $1`;
+    const sql = `SELECT ${columns}, e.message, e.raw, e.result FROM iam.webhook_events e WHERE e.id = $1`;
     return isUuid(id) ? queryRow(this.dataSource, detailed, sql, [id]) : null;
   }
 

@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 export interface InboxEvent {
   /** Slug of the provider row whose webhook received it. */
   readonly provider: string;
-  /** Equal for deliveries of the same event, unequal for different events of one person in the same second. */
+  /** Equal for deliveries of the same message, unequal for messages that differ in anything. */
   readonly dedupeKey: string;
   /** `Event` of an event, `MsgType` of a message. */
   readonly event: string;
@@ -14,13 +14,17 @@ export interface InboxEvent {
   readonly eventAt: Date;
   /** The flat message; WeChat's own names. */
   readonly message: Readonly<Record<string, unknown>>;
+  /** A push that could not be read, as it came. */
+  readonly raw?: Uint8Array | null;
   /** Plain mode: another event under the same signature, timestamp and nonce is forged and violates a constraint. */
   readonly replayKey?: string | null;
 }
 
-/** How an event enters the inbox: with its effect in the same statement, or leased to whoever inserts it. */
+/** How an event enters the inbox: with its effect in the same statement, leased to the replica that inserts it, or given up. */
 export interface InboxState {
-  readonly status: 'done' | 'processing';
+  readonly status: 'done' | 'processing' | 'dead';
+  /** Why it is given up. */
+  readonly error?: string;
   /** What a repeated delivery is answered with. */
   readonly result?: object | null;
   /** Fences the lease: whoever finishes the event must still hold it. */
@@ -35,7 +39,7 @@ export interface InboxInsertParts {
 }
 
 /** How many parameters `inboxInsertSql` takes. */
-export const INBOX_PARAMETERS = 12;
+export const INBOX_PARAMETERS = 14;
 
 /**
  * `INSERT INTO iam.webhook_events … RETURNING id` whose parameters start at `$first`; composes into a larger statement.
@@ -47,10 +51,11 @@ export function inboxInsertSql(first: number, parts: InboxInsertParts = {}): str
   const result = parts.result === undefined ? given : `COALESCE(${given}, ${parts.result})`;
   return `INSERT INTO iam.webhook_events
       (id, provider, dedupe_key, event, openid, event_at, message, status, result, lease_token, lease_until,
-       replay_key)
+       replay_key, raw, last_error)
     SELECT ${value(0, 'uuid')}, ${value(1, 'text')}, ${value(2, 'text')}, ${value(3, 'text')}, ${value(4, 'text')},
            ${value(5, 'timestamptz')}, ${value(6, 'jsonb')}, ${value(7, 'text')}, ${result}, ${value(9, 'uuid')},
-           now() + make_interval(secs => ${value(10, 'double precision')}), ${value(11, 'text')}
+           now() + make_interval(secs => ${value(10, 'double precision')}), ${value(11, 'text')},
+           ${value(12, 'bytea')}, ${value(13, 'text')}
     ${parts.where === undefined ? '' : `WHERE ${parts.where}`}
     ON CONFLICT (dedupe_key) DO NOTHING
     RETURNING id`;
@@ -71,5 +76,7 @@ export function inboxParameters(event: InboxEvent, state: InboxState): unknown[]
     state.leaseToken ?? null,
     state.leaseSeconds ?? null,
     event.replayKey ?? null,
+    event.raw == null ? null : Buffer.from(event.raw),
+    state.error ?? null,
   ];
 }

@@ -50,6 +50,7 @@ const dueRow = z.object({
   openid: z.string().nullable(),
   event_at: z.date(),
   message: z.record(z.string(), z.unknown()),
+  raw: z.instanceof(Buffer).nullable(),
   status: z.string(),
   result,
   lease_token: z.string().nullable(),
@@ -67,6 +68,13 @@ export class Inbox {
       ...parameters,
       ...(effect?.parameters ?? []),
     ]);
+  }
+
+  /** Commits a push that cannot be worked on; false when it was delivered before. One round trip. */
+  async bury(event: InboxEvent, error: string): Promise<boolean> {
+    const parameters = inboxParameters(event, { status: 'dead', error });
+    const row = await queryRow(this.dataSource, intakeRow, intakeSql(), parameters);
+    return row?.id != null;
   }
 
   /** Commits an event with its effect, and leases it to the caller when it is new. One round trip. */
@@ -132,5 +140,6 @@ function toEvent(row: z.infer<typeof dueRow>): InboxEvent {
     openid: row.openid,
     eventAt: row.event_at,
     message: row.message,
+    raw: row.raw,
   };
 }

@@ -78,4 +78,4 @@ export const takeDueSql = `
     FROM leased WHERE e.id = leased.id
     RETURNING e.*
   )
-  SELECT id, provider, dedupe_key, event, openid, event_at, message, status, result, lease_token FROM taken`;
+  SELECT id, provider, dedupe_key, event, openid, event_at, message, raw, status, result, lease_token FROM taken`;

@@ -2,7 +2,7 @@ import { Check, Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique }
 
 /**
  * `processing`: leased by a replica until `lease_until`. `pending`: to be tried again at `lease_until`. `done` and `dead`
- * (given up after the last attempt, with an error in the log) are final.
+ * (given up after the last attempt, or not readable, with an error in the log) are final.
  */
 export type WebhookEventStatus = 'processing' | 'pending' | 'done' | 'dead';
 
@@ -45,6 +45,10 @@ export class WebhookEventEntity {
 
   @Column({ type: 'jsonb' })
   message!: Record<string, unknown>;
+
+  /** A push that could not be read, as it came. */
+  @Column({ type: 'bytea', nullable: true })
+  raw!: Buffer | null;
 
   @Column({ type: 'text' })
   status!: WebhookEventStatus;

@@ -8,15 +8,19 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import { InboxWorker, type Attempt } from '../inbox/inbox-worker.service.js';
 import { Inbox, type InboxResult } from '../inbox/inbox.service.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
 import { followStatePart, type FollowChange } from '../users/follow-state.js';
 import { EventHandlers } from './event-handlers.service.js';
 import { isAuthorizationChange } from './inbox-event.js';
 import { OWN_EVENTS, type OwnEvents } from './own-events.js';
+import { parseMessage } from './parse-message.js';
 import { toPassiveReply, type PassiveReply } from './passive-reply.js';
 import { eventName, toVerifiedEvent, type VerifiedEvent } from './verified-event.js';
 
 /** WeChat gives up after five seconds; the way there and back takes some of them. */
 const ANSWER_WITHIN_MS = 4_000;
+
+const UNREADABLE = 'the message cannot be read, or names neither an event nor a kind of message';
 
 /** An event as it came in. */
 export interface ReceivedEvent {
@@ -41,6 +45,7 @@ export class EventIntake implements OnApplicationBootstrap {
     private readonly worker: InboxWorker,
     private readonly handlers: EventHandlers,
     private readonly clock: Clock,
+    private readonly telemetry: Telemetry,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -68,6 +73,13 @@ export class EventIntake implements OnApplicationBootstrap {
     return takesReply(event) ? this.inTime(run, received) : null;
   }
 
+  /** Commits a push that is no event as given up, so that nothing WeChat has sent is lost. */
+  async bury(stored: InboxEvent): Promise<void> {
+    if (!(await this.inbox.bury(stored, UNREADABLE))) return;
+    this.telemetry.webhookEvent(stored.provider, 'dead');
+    this.logger.error(`"${stored.provider}": a push is kept as it came (${stored.dedupeKey}): ${UNREADABLE}`);
+  }
+
   /** Past its time an event is worked on as before, but nothing that comes of it can be shown in the chat. */
   private async inTime(
     run: Promise<InboxResult>,
@@ -84,8 +96,8 @@ export class EventIntake implements OnApplicationBootstrap {
   }
 
   private async workOn(stored: InboxEvent, earlier: InboxResult | null): Promise<Attempt> {
-    const event = toVerifiedEvent(stored.message);
-    if (event === null) return { result: earlier ?? {}, failure: null };
+    const event = toVerifiedEvent(stored.raw == null ? stored.message : parseMessage(stored.raw).fields);
+    if (event === null) return { result: earlier ?? {}, failure: UNREADABLE };
     const finished = Array.isArray(earlier?.['finished']) ? earlier['finished'].map(String) : [];
     const outcome = await this.handlers.run(stored.provider, event, finished);
     const result = { reply: replyIn(earlier) ?? outcome.reply, finished: outcome.finished };

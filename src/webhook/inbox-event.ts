@@ -1,37 +1,48 @@
 import { sha256 } from '../crypto/hash.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
+import { hashOf, hideScenes } from '../logins/scene.js';
 import { eventName, type VerifiedEvent } from './verified-event.js';
+import type { VerifiedPush } from './verify-push.js';
 
 /** Openids have 28 characters; what is longer than this names nobody. */
 const MAX_OPENID = 128;
 
-/** Where and how an event arrived. */
-export interface Arrival {
-  /** Slug of the row whose webhook received it. */
+/** `event` of a push that cannot be read. */
+const UNREADABLE = 'unreadable';
+
+/** Where and when a push came in. */
+interface Arrival {
+  /** Slug of the provider row. */
   readonly provider: string;
-  /** The app it was sent to. */
-  readonly appid: string;
-  readonly replayKey: string | null;
-  /** Milliseconds; stands in for a `CreateTime` that is none. */
+  /** Milliseconds since the Unix epoch; stands in for a `CreateTime` that is none. */
   readonly receivedAt: number;
 }
 
-/**
- * How the inbox keeps a verified event. What makes it one event goes by the app, not by the row: an app has one server URL,
- * and a push that somebody recorded would count again at each further row of the app.
- */
-export function toInboxEvent(
-  event: VerifiedEvent,
-  { provider, appid, replayKey, receivedAt }: Arrival,
-): InboxEvent {
+/** How the inbox keeps a verified event. */
+export function toInboxEvent(push: VerifiedPush, event: VerifiedEvent, arrival: Arrival): InboxEvent {
+  return {
+    provider: arrival.provider,
+    dedupeKey: dedupeKeyOf(push, { ...push.fields, ...event }),
+    event: shortened(eventName(event)),
+    openid: personOf(event),
+    eventAt: eventTime(event, arrival.receivedAt),
+    message: withoutScene(event),
+    replayKey: replayKeyOf(push),
+  };
+}
+
+/** How the inbox keeps a push that is no event: as it came. */
+export function toDeadLetter(push: VerifiedPush, { provider, receivedAt }: Arrival): InboxEvent {
+  const text = Buffer.from(push.bytes).toString('latin1');
   return {
     provider,
-    dedupeKey: sha256(JSON.stringify([appid, ...identityOf(event)])),
-    event: eventName(event).slice(0, 64),
-    openid: personOf(event),
-    eventAt: eventTime(event, receivedAt),
-    message: event,
-    replayKey: replayKey === null ? null : sha256(`${appid}:${replayKey}`),
+    dedupeKey: dedupeKeyOf({ ...push, isWhole: false }, push.fields),
+    event: UNREADABLE,
+    openid: null,
+    eventAt: new Date(receivedAt),
+    message: {},
+    raw: Buffer.from(withoutSceneInText(text), 'latin1'),
+    replayKey: replayKeyOf(push),
   };
 }
 
@@ -40,22 +51,73 @@ export function isAuthorizationChange(event: VerifiedEvent): boolean {
   return /^user_(authorization|info)_/.test(eventName(event));
 }
 
+/**
+ * The whole message: WeChat's advice, `MsgId` or sender and second, takes two results of one second for one. WeChat signs and
+ * encrypts a repetition anew, so nothing around the message counts; the order of its fields does not either. What a reader
+ * has repaired or left out counts by its bytes. An app has one server URL, however many rows it stands in.
+ */
+function dedupeKeyOf(
+  { appid, bytes, isWhole }: Pick<VerifiedPush, 'appid' | 'bytes' | 'isWhole'>,
+  message: Readonly<Record<string, unknown>>,
+): string {
+  return sha256(canonical(['message', appid, message, isWhole ? '' : sha256(bytes)]));
+}
+
+/** JSON with sorted names and all values as text: XML knows nothing else. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (!isRecord(value)) return JSON.stringify(isScalar(value) ? String(value) : '');
+  const names = Object.keys(value).sort();
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value);
+}
+
+function replayKeyOf({ appid, replayKey }: VerifiedPush): string | null {
+  return replayKey === null ? null : sha256(`${appid}:${replayKey}`);
+}
+
+/** Cut between characters: half of one cannot be stored. */
+function shortened(name: string): string {
+  return name.slice(0, 64).replace(/[\ud800-\udbff]$/, '');
+}
+
 /** Whom the event concerns. */
 function personOf(event: VerifiedEvent): string | null {
   const openid = isAuthorizationChange(event) ? event.OpenID : event.FromUserName;
   return openid === undefined || openid === '' || openid.length > MAX_OPENID ? null : openid;
 }
 
-/** What tells events apart. WeChat's advice, sender and second, takes two events of one second for one. */
-function identityOf(event: VerifiedEvent): unknown[] {
-  const { FromUserName: from, CreateTime: time, MsgId: id } = event;
-  if (id !== undefined && id !== '') return ['message', id, from, time];
-  if (isAuthorizationChange(event))
-    return ['authorization', event.OpenID, eventName(event), time, event.AppID, event.RevokeInfo];
-  return ['event', from, time, eventName(event), event.EventKey, event.Ticket, event['MsgID']];
+function eventTime({ CreateTime: seconds }: VerifiedEvent, receivedAt: number): Date {
+  const inRange = seconds > 0 && seconds < 100_000_000_000;
+  return new Date(inRange ? seconds * 1000 : receivedAt);
 }
 
-function eventTime({ CreateTime: seconds }: VerifiedEvent, receivedAt: number): Date {
-  const inRange = Number.isSafeInteger(seconds) && seconds > 0 && seconds < 100_000_000_000;
-  return new Date(inRange ? seconds * 1000 : receivedAt);
+/** Nobody who reads the inbox may learn how to post a scan of a QR code of ours. */
+function withoutScene(event: VerifiedEvent): Readonly<Record<string, unknown>> {
+  const text = JSON.stringify(event);
+  const hidden = hideScenes(text);
+  if (hidden === text) return event;
+  const message: unknown = JSON.parse(hidden);
+  return {
+    ...(isRecord(message) && message),
+    ...(event.Ticket !== undefined && { Ticket: hashOf(event.Ticket) }),
+  };
+}
+
+/** The same in what cannot be read. */
+function withoutSceneInText(text: string): string {
+  const hidden = hideScenes(text);
+  return hidden === text
+    ? text
+    : hidden.replace(
+        /(Ticket(?:\W|CDATA){1,32})([\w+/=%-]{8,})/g,
+        (_all, name: string, ticket: string) => name + hashOf(ticket),
+      );
 }

@@ -1,4 +1,4 @@
-import { invalidMessage, type MessageFields } from './message-fields.js';
+import { emptyFields, type ReadFields } from './message-fields.js';
 import { parseJson } from './parse-json.js';
 import { parseXml } from './parse-xml.js';
 
@@ -6,22 +6,17 @@ import { parseXml } from './parse-xml.js';
 export type MessageFormat = 'xml' | 'json';
 
 /** A message that was read, and how it was written. */
-export interface ParsedMessage {
+export interface ParsedMessage extends ReadFields {
   readonly format: MessageFormat;
-  readonly fields: MessageFields;
 }
 
-/** Reads a message whose content type nobody vouches for: WeChat says `text/xml` of JSON too. @throws IamError `webhook_message_invalid` */
+/**
+ * Reads a message, however a person's text has broken it; without fields where it is none. The content type is not looked
+ * at: WeChat says `text/xml` of JSON too.
+ */
 export function parseMessage(source: string | Uint8Array): ParsedMessage {
-  const text = typeof source === 'string' ? source : decode(source);
+  const text = typeof source === 'string' ? source : new TextDecoder().decode(source);
   const format = text.trimStart().startsWith('{') ? 'json' : 'xml';
-  return { format, fields: format === 'json' ? parseJson(text) : parseXml(text) };
-}
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw invalidMessage('a body that is not UTF-8', cause);
-  }
+  const read = format === 'json' ? parseJson(text) : parseXml(text);
+  return { format, ...(read ?? { fields: emptyFields(), isWhole: false }) };
 }

@@ -1,4 +1,5 @@
 import type { EncryptedReply } from '../wechat/message-cipher.js';
+import { illegible } from './message-fields.js';
 import type { PassiveReply } from './passive-reply.js';
 import type { MessageFormat } from './parse-message.js';
 import type { VerifiedEvent } from './verified-event.js';
@@ -79,7 +80,7 @@ function clean(_name: string, value: unknown): unknown {
 
 /** XML can write neither control characters nor half a surrogate pair, in CDATA no more than elsewhere. */
 function cleanText(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udfff]/gu, '');
+  return text.replace(illegible, '');
 }
 
 /** As many whole characters as fit into so many bytes of UTF-8. */

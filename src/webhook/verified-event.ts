@@ -1,4 +1,4 @@
-import { emptyFields, type MessageFields } from './message-fields.js';
+import { emptyFields, envelopeFields, type MessageFields } from './message-fields.js';
 
 /**
  * A message or event that WeChat signed, in WeChat's own names (protocol F.5). What it says of itself is text, except
@@ -30,9 +30,8 @@ const SCENE_PREFIX = 'qrscene_';
 /** The event in a message; null for a message that says neither what it is nor what happened. */
 export function toVerifiedEvent(fields: MessageFields): VerifiedEvent | null {
   const event = emptyFields();
-  for (const [name, value] of Object.entries(fields))
-    event[name] = typeof value === 'number' ? String(value) : value;
-  event['CreateTime'] = Number(textOf(fields, 'CreateTime')) || 0;
+  for (const [name, value] of Object.entries(fields)) event[name] = valueOf(name, value);
+  event['CreateTime'] = secondsOf(textOf(fields, 'CreateTime'));
   for (const name of ['ToUserName', 'FromUserName', 'MsgType']) event[name] = textOf(fields, name);
   for (const name of optionalTexts) if (typeof event[name] !== 'string') Reflect.deleteProperty(event, name);
   return isEvent(event) && eventName(event) !== '' ? event : null;
@@ -67,7 +66,17 @@ const optionalTexts = [
 
 function textOf(fields: MessageFields, name: string): string {
   const value = fields[name];
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
+}
+
+/** WeChat's own examples have blanks around the values of the envelope (protocol part 2, H.2). */
+function valueOf(name: string, value: unknown): unknown {
+  const text = typeof value === 'number' ? String(value) : value;
+  return typeof text === 'string' && envelopeFields.has(name) ? text.trim() : text;
+}
+
+function secondsOf(text: string): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 
 /** What `toVerifiedEvent` has just made sure of. */

@@ -27,37 +27,54 @@ export interface ServerConfiguration extends MpServer {
 
 /** A message that WeChat sent, and how to answer it. */
 export interface VerifiedPush extends ParsedMessage {
+  /** The message as WeChat wrote it. */
+  readonly bytes: Uint8Array;
   /** The app it was sent to; in plain mode the Official Account, since nothing says so. */
   readonly appid: string;
-  /** Equal for whatever was posted under the same signature; null where the signature covers the message. */
+  /** Equal for everything that was posted under the same signature; null where the signature covers the message. */
   readonly replayKey: string | null;
   /** Encrypts a reply with the key that opened the message; null in plain mode. `now` is in milliseconds. */
   readonly seal: ((reply: string, now: number) => EncryptedReply) | null;
 }
 
-/** Verifies and opens a push. Every check stands in the order in which whoever sends one meets it. */
+/**
+ * Verifies and opens a push, each check in the order in which a sender meets it. Nothing of the body is looked at before the
+ * query is signed; a message that is WeChat's is never refused for what it says.
+ */
 export function verifyPush(
   request: { readonly query: RawQuery; readonly body: Uint8Array },
   server: ServerConfiguration,
   now: number,
 ): VerifiedPush {
   const query = readQuery(request.query, now);
-  if (server.mode === 'plain') {
-    const signature = readText(request.query, 'signature', signatureForm);
-    findToken(server, query, signature);
-    const message = parseMessage(request.body);
-    if ('Encrypt' in message.fields && !('MsgType' in message.fields))
-      throw forged('the message is encrypted, and the row says plain');
-    return { ...message, appid: server.appids[0], replayKey: sha256(signature), seal: null };
-  }
-  readText(request.query, 'encrypt_type', /^aes$/);
-  const msgSignature = readText(request.query, 'msg_signature', signatureForm);
-  const encrypted = encryptedPart(request.body);
-  const signed = { ...query, token: findToken(server, query, msgSignature, encrypted) };
-  const { text, appid, cipher } = open(server, { ...signed, msgSignature, encrypted });
+  const signature = readText(request.query, 'signature', signatureForm);
+  const signed = { ...query, token: findToken(server, query, signature) };
+  return server.mode === 'plain'
+    ? plainPush(request.body, server, signature)
+    : encryptedPush(request, server, signed);
+}
+
+function plainPush(bytes: Uint8Array, server: ServerConfiguration, signature: string): VerifiedPush {
+  const message = parseMessage(bytes);
+  if ('Encrypt' in message.fields && !('MsgType' in message.fields))
+    throw forged('the message is encrypted, and the row says plain');
+  return { ...message, bytes, appid: server.appids[0], replayKey: sha256(signature), seal: null };
+}
+
+/** What the clear part of the body says is not signed, and not read. */
+function encryptedPush(
+  { query, body }: { readonly query: RawQuery; readonly body: Uint8Array },
+  server: ServerConfiguration,
+  signed: SignedQuery,
+): VerifiedPush {
+  readText(query, 'encrypt_type', /^aes$/);
+  const msgSignature = readText(query, 'msg_signature', signatureForm);
+  const encrypted = encryptedParts(body).find((part) => isSignature(msgSignature, signed, part));
+  if (encrypted === undefined) throw forged('no encrypted part has this msg_signature');
+  const { bytes, appid, cipher } = open(server, { ...signed, msgSignature, encrypted });
   const seal = (reply: string, at: number) =>
     cipher.seal(reply, { ...signed, timestamp: String(Math.floor(at / 1000)) });
-  return { ...parseMessage(text), appid, replayKey: null, seal };
+  return { ...parseMessage(bytes), bytes, appid, replayKey: null, seal };
 }
 
 /** Verifies the question whether this server knows the Token, and gives the text to answer it with (protocol F.1). */
@@ -67,27 +84,30 @@ export function verifyHandshake(query: RawQuery, server: ServerConfiguration, no
 }
 
 /** The current Token or the previous one. */
-function findToken(server: MpServer, query: QueryToVerify, signature: string, encrypted?: string): string {
+function findToken(server: MpServer, query: QueryToVerify, signature: string): string {
   const token = server.tokens
     .map((secret) => secret.reveal())
-    .find((candidate) => isSignature(signature, { ...query, token: candidate }, encrypted));
+    .find((candidate) => isSignature(signature, { ...query, token: candidate }));
   if (token === undefined) throw forged('no Token of the row signed this');
   return token;
 }
 
-/** What the clear part of the body says besides is nobody's word. */
-function encryptedPart(body: Uint8Array): string {
-  const { fields } = readEnvelope(body);
-  if (typeof fields['Encrypt'] !== 'string') throw forged('nothing is encrypted');
-  return fields['Encrypt'];
+/**
+ * Everything in the body that may be the ciphertext, in XML or JSON: in compatible mode a person's text stands in the clear
+ * before it and may look like it. The signature tells which it is.
+ */
+function encryptedParts(body: Uint8Array): string[] {
+  const text = Buffer.from(body).toString('latin1');
+  const inXml = text.matchAll(/<Encrypt>\s*(?:<!\[CDATA\[)?([A-Za-z0-9+/=]+)/g);
+  const inJson = text.matchAll(/"\s*Encrypt\s*"\s*:\s*"([A-Za-z0-9+/=\\]+)"/g);
+  return [...inXml, ...inJson].map(([, part = '']) => withoutEscapes(part));
 }
 
-function readEnvelope(body: Uint8Array): ParsedMessage {
-  try {
-    return parseMessage(body);
-  } catch (cause) {
-    throw forged('the envelope cannot be read', cause);
-  }
+/** JSON may escape a slash, and any other sign of base64 by its number. */
+function withoutEscapes(part: string): string {
+  return part
+    .replace(/\\u00([\da-fA-F]{2})/g, (_escape, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+    .replaceAll('\\', '');
 }
 
 /** Tries the current EncodingAESKey, then the previous one; the appid at the end of the message decides. */
@@ -98,14 +118,14 @@ function open(
   for (const key of usableKeys(server.encodingAesKeys)) {
     for (const appid of server.appids) {
       const cipher = new MessageCipher(appid, key);
-      const text = tryOpen(cipher, message);
-      if (text !== null) return { text, appid, cipher };
+      const bytes = tryOpen(cipher, message);
+      if (bytes !== null) return { bytes, appid, cipher };
     }
   }
   throw forged('no EncodingAESKey of the row opens this for an app of the row');
 }
 
-function tryOpen(cipher: MessageCipher, message: Parameters<MessageCipher['open']>[0]): string | null {
+function tryOpen(cipher: MessageCipher, message: Parameters<MessageCipher['open']>[0]): Buffer | null {
   try {
     return cipher.open(message);
   } catch (error) {

@@ -45,7 +45,7 @@ export class WebhookController {
       'provider_not_found',
       'provider_misconfigured',
       'webhook_signature_invalid',
-      'webhook_message_invalid',
+      'invalid_request',
       'payload_too_large',
       'request_too_slow',
       'content_encoding_unsupported',

@@ -12,9 +12,9 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { setActor } from '../request-context.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
-import { EventIntake, type ReceivedEvent } from './event-intake.service.js';
-import { toInboxEvent } from './inbox-event.js';
-import { invalidMessage } from './message-fields.js';
+import type { InboxEvent } from '../inbox/inbox-statements.js';
+import { EventIntake } from './event-intake.service.js';
+import { toDeadLetter, toInboxEvent } from './inbox-event.js';
 import type { PassiveReply } from './passive-reply.js';
 import { PushTime } from './push-time.service.js';
 import { renderEnvelope, renderReply } from './render-reply.js';
@@ -61,23 +61,19 @@ export class Webhook {
   private async receive(slug: string, { query, rawBody }: IamRequest): Promise<Answer> {
     const receivedAt = this.clock.now();
     const provider = await this.find(slug);
-    if (rawBody === null) throw invalidMessage('the body did not reach us as it was sent');
+    if (rawBody === null) throw new IamError('invalid_request', 'a parser of the host has taken the body');
     const push = verifyPush({ query, body: rawBody }, configurationOf(provider), await this.time.now(query));
     setActor('wechat');
     const event = toVerifiedEvent(push.fields);
+    const arrival = { provider: slug, receivedAt };
     if (event === null) {
-      this.logger.log(
-        `"${slug}": a push that is no event: ${Object.keys(push.fields).join(' ').slice(0, 100)}`,
-      );
+      const stored = toDeadLetter(push, arrival);
+      await this.once(stored, () => this.intake.bury(stored));
       return success;
     }
-    const stored = toInboxEvent(event, {
-      provider: slug,
-      appid: push.appid,
-      replayKey: push.replayKey,
-      receivedAt,
-    });
-    const reply = await this.accept({ provider, event, appid: push.appid, stored, receivedAt });
+    const stored = toInboxEvent(push, event, arrival);
+    const received = { provider, event, appid: push.appid, stored, receivedAt };
+    const reply = await this.once(stored, () => this.intake.accept(received));
     return reply === null ? success : this.render(reply, event, push);
   }
 
@@ -95,21 +91,26 @@ export class Webhook {
     return provider;
   }
 
-  /** The constraint may also be met by two deliveries of one event at once: then the second time all is well. */
-  private async accept(received: ReceivedEvent): Promise<PassiveReply | null> {
+  /**
+   * Commits one message under one signature. The constraint may also be met by two deliveries of one event at once: then the
+   * second time all is well.
+   */
+  private async once<T>({ provider, event, openid }: InboxEvent, commit: () => Promise<T>): Promise<T> {
     try {
-      return await this.intake.accept(received).catch((error: unknown) => {
+      return await commit().catch((error: unknown) => {
         if (!isReplay(error)) throw error;
-        return this.intake.accept(received);
+        return commit();
       });
     } catch (error) {
       if (!isReplay(error)) throw error;
-      const { slug } = received.provider;
       this.logger.error(
-        `"${slug}": somebody posts messages of their own under a signature of WeChat's: choose safe mode`,
+        `"${provider}": somebody posts messages of their own under a signature of WeChat's: choose safe mode`,
       );
-      const detail = { event: received.stored.event, openid: received.stored.openid };
-      await recordRefusal(this.dataSource, { action: 'webhook.replay_refused', provider: slug, detail });
+      await recordRefusal(this.dataSource, {
+        action: 'webhook.replay_refused',
+        provider,
+        detail: { event, openid },
+      });
       throw forged('another message under a signature that was used', error);
     }
   }

@@ -48,8 +48,8 @@ export class MessageCipher {
     this.#key = Buffer.from(`${text}=`, 'base64');
   }
 
-  /** The message, after its signature was verified: WeChat's encryption alone proves nothing. */
-  open(message: EncryptedMessage): string {
+  /** The message as WeChat wrote it, after its signature was verified: WeChat's encryption alone proves nothing. */
+  open(message: EncryptedMessage): Buffer {
     if (!isSignature(message.msgSignature, message, message.encrypted)) throw new MessageRefused();
     return this.decrypt(message.encrypted);
   }
@@ -65,7 +65,7 @@ export class MessageCipher {
     };
   }
 
-  private decrypt(encrypted: string): string {
+  private decrypt(encrypted: string): Buffer {
     const box = decodeBase64(encrypted);
     if (box === null || box.length === 0 || box.length % aesBlock !== 0) throw new MessageRefused();
     const decipher = createDecipheriv(
@@ -79,7 +79,7 @@ export class MessageCipher {
     const end = headerLength + full.readUInt32BE(randomLength);
     const rightful = end <= full.length && full.subarray(end).toString('utf8') === this.appid;
     if (!rightful) throw new MessageRefused();
-    return full.subarray(headerLength, end).toString('utf8');
+    return full.subarray(headerLength, end);
   }
 
   private encrypt(message: string, random: Buffer): string {

@@ -5,6 +5,7 @@ import { OnWechatEvent, type WechatEvent } from '../../src/index.js';
 import { AdminClient, adminOptions, adminWithPermissions } from '../support/admin.js';
 import { startReplica, type IamApp } from '../support/iam-app.js';
 import { rowsOf, valueOf } from '../support/rows.js';
+import { safePush, toXml } from '../support/wechat-push.js';
 import {
   newOpenid,
   post,
@@ -107,6 +108,30 @@ describe('the inbox in the admin API', () => {
     });
     expect(event).not.toHaveProperty('message');
     expect(detail['message']).toMatchObject({ Content: 'poison shown' });
+  });
+
+  it('shows a push that cannot be read as it came, and reads it again when it is replayed', async () => {
+    const unreadable = `not a message ${randomUUID()}`;
+    await post(world.webhook, safePush(unreadable, world.server));
+    const [event] = (await admin.get('events?event=unreadable&status=dead')).items();
+    const id = String(event?.['id']);
+    const detail = (await admin.get(`events/${id}`)).json();
+    const readable = textFields('readable by now');
+    await world.dataSource.query('UPDATE iam.webhook_events SET raw = $1 WHERE id = $2', [
+      Buffer.from(toXml(readable)),
+      id,
+    ]);
+
+    const replayed = await admin.post(`events/${id}/replay`);
+    await until('done', async () => (await statusOf(id)) === 'done');
+
+    expect(event).toMatchObject({
+      openid: null,
+      attempts: 0,
+      last_error: expect.stringContaining('cannot be read') as unknown,
+    });
+    expect(detail).toMatchObject({ message: {}, raw: Buffer.from(unreadable).toString('base64') });
+    expect([replayed.status, handled.get('readable by now')]).toEqual([202, 1]);
   });
 
   it('narrows the list down by state, provider, openid and kind', async () => {

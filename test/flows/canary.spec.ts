@@ -26,6 +26,8 @@ import {
 } from '../support/sign-in.js';
 import { approveInWechat, refresh, revoke } from '../support/signed-in.js';
 import { StatementLog } from '../support/statement-log.js';
+import { eventFields, newOpenid, post } from '../support/webhook.js';
+import { safePush, toXml } from '../support/wechat-push.js';
 
 const planted = 'planted+secret/0f9e8d7c6b5a';
 const plantedToken = 'PlantedWebhookToken0123456789';
@@ -173,7 +175,30 @@ describe('secrets, codes, tokens and people', () => {
     await pollUntilSettled(world.url, device);
     const denied = await askForQrCode(world.url);
     await scanAndFollow(world, person(), denied.qr);
+    await scanWithoutEffect();
     await world.saveProvider({ qr_enabled: false });
+  }
+
+  /** Scans that are stored though no sign-in takes them: of another app, and in a push that cannot be read. */
+  async function scanWithoutEffect(): Promise<void> {
+    for (const { body } of world.wechat.calls('/cgi-bin/qrcode/create'))
+      canaries.note('secret', 'scene', /"scene_str":"([^"]+)"/.exec(body)?.[1]);
+    for (const { fields } of world.oa.deliveries)
+      canaries.note('secret', 'ticket', String(fields['Ticket'] ?? ''));
+    await askForQrCode(world.url);
+    const [, scene = ''] =
+      /"scene_str":"([^"]+)"/.exec(world.wechat.calls('/cgi-bin/qrcode/create').at(-1)?.body ?? '') ?? [];
+    const ticket = 'gQ-planted-ticket-0123456789abcdef';
+    canaries.note('secret', 'scene', scene);
+    canaries.note('secret', 'ticket', ticket);
+    const server = { appid: world.oa.appid, token: plantedToken, encodingAesKey: plantedAesKey };
+    const webhook = `${world.url}/iam/webhook/wechat`;
+    const scan = toXml(eventFields('SCAN', newOpenid(), { EventKey: scene, Ticket: ticket }));
+    const answers = [
+      await post(webhook, safePush(scan, { ...server, appid: mini.appid })),
+      await post(webhook, safePush(scan.replace('<xml>', 'unreadable'), server)),
+    ];
+    expect(answers.map(({ text }) => text)).toEqual(['success', 'success']);
   }
 
   async function bindAndAdminister(): Promise<void> {
@@ -197,6 +222,7 @@ describe('secrets, codes, tokens and people', () => {
       open_app_secret: `no\u0000${planted}`,
     });
     for (const path of ['providers', 'providers/wechat', 'keys']) await admin.get(path);
+    for (const { id } of (await admin.get('events')).items()) await admin.get(`events/${String(id)}`);
     await admin.post('providers/wechat/check');
     await admin.post('keys/rotate');
     await admin.post('keys/reseal');
@@ -288,6 +314,7 @@ describe('secrets, codes, tokens and people', () => {
           'token of WeChat',
         ],
         ...['code of WeChat', 'state', 'code verifier', 'cookie', 'code', 'access token', 'refresh token'],
+        ...['scene', 'ticket'],
         ...['device code', 'confirm link', 'binding token', 'openid', 'unionid', 'nickname', 'chat text'],
       ].toSorted(),
     );
@@ -324,6 +351,21 @@ describe('secrets, codes, tokens and people', () => {
     expect(audit).not.toContain(nickname);
   });
 
+  it('of ours and of WeChat are stored in no row, in no disguise', async () => {
+    const tables = await rowsOf(
+      world.dataSource,
+      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('iam', 'public')`,
+    );
+    const found = [];
+    for (const { name } of tables) {
+      const rows = await rowsOf(world.dataSource, `SELECT t::text AS line FROM ${String(name)} t`);
+      found.push(...canaries.in(rows.map(({ line }) => line).join('\n'), 'secret'));
+    }
+
+    expect(tables.length).toBeGreaterThan(10);
+    expect(found).toEqual([]);
+  });
+
   it('appear in no statement that TypeORM may be told to log', () => {
     expect(statements.text).toContain('UPDATE iam.identity_providers SET');
     expect(canaries.in(statements.text, 'secret', 'issued')).toEqual([]);
@@ -337,8 +379,9 @@ describe('secrets, codes, tokens and people', () => {
     expect(found).toEqual([]);
   });
 
-  it('that name people at WeChat reach no browser', () => {
-    const found = recorded.replies.flatMap(({ url, text, headers }) =>
+  it('that name people at WeChat reach no browser but an administrator’s', () => {
+    const others = recorded.replies.filter(({ url }) => !url.includes('/iam/admin/events'));
+    const found = others.flatMap(({ url, text, headers }) =>
       canaries
         .in(`${text}\n${JSON.stringify([...headers])}`, 'person')
         .filter((name) => name === 'openid' || name === 'unionid')

@@ -48,6 +48,8 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000006100-bar-subjects.ts': '999e57f23ff60e0181ea634246a482fd9aa050f1674c0a6ce62268fa169a410f',
   '1764000006200-bind-logins-to-attempts.ts':
     '4dc90c0f363800decbb35a8e915e21a6a298507bd487991585554cbfc38ca110',
+  '1764000007000-keep-unreadable-pushes.ts':
+    'a4c559494d5c59388627614fc177233c7b495f9f47fb6e181d4d30fbc813e071',
   '1764000009000-ask-before-linking.ts': '7b9564aababbeab03d9228bc492e3b0dcae8610ca9ac10b193e5173e03a508e6',
   '1764000009100-refill-limits.ts': 'be2a90cddde8cdbd0b36c47541be75f1b5c71c433a49668598749503d56bbdc1',
 };

@@ -1,5 +1,7 @@
 import { DataSource } from 'typeorm';
 import { iamEntities, iamMigrations } from '../../src/index.js';
+import { toInboxEvent } from '../../src/webhook/inbox-event.js';
+import { toVerifiedEvent } from '../../src/webhook/verified-event.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { rowsOf } from '../support/rows.js';
 
@@ -92,5 +94,58 @@ describe('the rows of an earlier version', () => {
       VALUES (gen_random_uuid(), $1, 'wechat', 'open', 'wx1', 'lan', 'wechat')`;
     await now.query(`DELETE FROM iam.identities WHERE openid = 'lan'`);
     await expect(now.query(comeBack, [ming])).rejects.toThrow('barred');
+  });
+
+  it('that are pushes hold no scene of ours any more, and are recognised when WeChat delivers them again', async () => {
+    const old = await before('1764000007000');
+    const scene = `iam:${'a1B2c'.repeat(9).slice(0, 43)}`;
+    const common = { ToUserName: 'gh_x', FromUserName: 'oA', CreateTime: 1_700_000_000 };
+    const messages = [
+      { ...common, MsgType: 'event', Event: 'SCAN', EventKey: scene, Ticket: 'gQ-ticket' },
+      { ...common, MsgType: 'event', Event: 'subscribe', EventKey: `qrscene_${scene}`, Ticket: 'gQ-ticket' },
+      { ...common, MsgType: 'event', Event: 'SCAN', EventKey: 'the host’s', Ticket: 'gQ-ticket' },
+      { ...common, MsgType: 'text', Content: '"a"\\\t\n\u2028é你🌏/\u007f', MsgId: '7' },
+      { ...common, MsgType: 'event', Event: 'CLICK', EventKey: '', b_: '', B: '2', a: '1' },
+    ];
+    await old.query(
+      `INSERT INTO iam.identity_providers (slug, name, mp_app_id, mp_app_secret)
+       VALUES ('wechat', 'one', 'wx1', 'plain:x'), ('second', 'two', 'wx1', 'plain:x')`,
+    );
+    const insert = (provider: string, message: object, age: string) =>
+      old.query(
+        `INSERT INTO iam.webhook_events (id, provider, dedupe_key, event, event_at, message, status, received_at)
+         VALUES (gen_random_uuid(), $1, gen_random_uuid()::text, 'x', now(), $2, 'done', now() - $3::interval)`,
+        [provider, JSON.stringify(message), age],
+      );
+    for (const message of messages) await insert('wechat', message, '1 second');
+    await insert('second', messages[3] ?? {}, '1 second');
+    await insert('wechat', { ...messages[0], CreateTime: 1 }, '6 days');
+    await insert('wechat', { ...common, MsgType: 'event', Event: 'x', nested: { a: ['1'] } }, '1 second');
+
+    const now = await migrated();
+    const rows = await rowsOf(now, 'SELECT dedupe_key, message FROM iam.webhook_events');
+    const expected = messages.map((message) => {
+      const fields = { ...message, CreateTime: String(message.CreateTime) };
+      const push = {
+        fields,
+        isWhole: true,
+        bytes: Buffer.alloc(0),
+        appid: 'wx1',
+        replayKey: null,
+        seal: null,
+      };
+      const event = toVerifiedEvent(fields);
+      if (event === null) throw new Error('no event');
+      return toInboxEvent({ ...push, format: 'xml' }, event, { provider: 'wechat', receivedAt: 0 });
+    });
+
+    expect(rows).toHaveLength(8);
+    for (const { dedupeKey, message } of expected)
+      expect(rows).toContainEqual({
+        dedupe_key: dedupeKey,
+        message: JSON.parse(JSON.stringify(message)) as unknown,
+      });
+    expect(JSON.stringify(rows)).not.toContain(scene);
+    expect(JSON.stringify(rows).match(/sha256:/g)).toHaveLength(6);
   });
 });

@@ -9,7 +9,7 @@ import { startReplicaProcess } from '../support/replica-process.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { returnFromPc, redeem, toTokens } from '../support/sign-in.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { plainPush, toXml } from '../support/wechat-push.js';
+import { plainPush, safePush, toXml } from '../support/wechat-push.js';
 import {
   eventFields,
   newOpenid,
@@ -127,6 +127,62 @@ describe('the inbox', () => {
     ]);
 
     expect([handled.get('key-a'), handled.get('key-b')]).toEqual([1, 1]);
+  });
+
+  it('tells events apart by whatever differs in them, and by nothing else', async () => {
+    const openid = newOpenid();
+    const checked = (trace_id: string, changes: Readonly<Record<string, string | number>> = {}) => ({
+      ...eventFields('wxa_media_check', openid, { appid: 'wx1', CreateTime: 1_700_000_000, ...changes }),
+      trace_id,
+      version: 2,
+      errcode: 0,
+    });
+    const inAnotherOrder = Object.fromEntries(Object.entries(checked('one')).reverse());
+    const nested = (suggest: string) =>
+      JSON.stringify({
+        ...checked('one'),
+        result: { suggest, label: 100 },
+        detail: [{ prob: 90 }, { level: 1 }],
+      });
+    const nestedInAnotherOrder = JSON.stringify({
+      detail: [{ prob: 90 }, { level: 1 }],
+      result: { label: 100, suggest: 'pass' },
+      ...inAnotherOrder,
+    });
+    const twice = (second: string) =>
+      `{"MsgType":"event","Event":"wxa_media_check","FromUserName":"${openid}","a":1,"a":"${second}"}`;
+
+    for (const message of [
+      toXml(checked('one')),
+      toXml(checked('two')),
+      toXml(checked('one', { appid: 'wx2' })),
+      toXml(checked('one')),
+      toXml(inAnotherOrder),
+      JSON.stringify(inAnotherOrder),
+      nested('pass'),
+      nested('risky'),
+      nestedInAnotherOrder,
+      twice('x'),
+      twice('y'),
+      twice('x'),
+    ])
+      expect((await post(world.webhook, safePush(message, world.server))).text).toBe('success');
+    const stored = await rowsOf(
+      world.dataSource,
+      `SELECT message->>'trace_id' AS trace, message->>'appid' AS appid, message->'result'->>'suggest' AS suggest
+       FROM iam.webhook_events WHERE openid = $1 ORDER BY id`,
+      [openid],
+    );
+
+    expect(stored).toEqual([
+      { trace: 'one', appid: 'wx1', suggest: null },
+      { trace: 'two', appid: 'wx1', suggest: null },
+      { trace: 'one', appid: 'wx2', suggest: null },
+      { trace: 'one', appid: 'wx1', suggest: 'pass' },
+      { trace: 'one', appid: 'wx1', suggest: 'risky' },
+      { trace: null, appid: null, suggest: null },
+      { trace: null, appid: null, suggest: null },
+    ]);
   });
 
   it('says success to a delivery while another replica works on the event', async () => {

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { platforms } from '../support/platforms.js';
 import { rowsOf, valueOf } from '../support/rows.js';
@@ -243,7 +244,7 @@ describe.each(platforms)('the webhook on %s', (_host, create) => {
   it('answers success to whatever WeChat may invent', async () => {
     const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9]{0,12}$/).filter((each) => each !== 'Encrypt');
     const anyText = fc.string({ unit: 'binary' });
-    const xmlText = anyText.map((text) => text.replace(/[^\t\n\x20-\ud7ff\ue000-\ufffd]|]]>/g, ''));
+    const xmlText = anyText.map((text) => text.replaceAll(']]>', ''));
     const inXml = fc.record({ event: xmlText, more: fc.dictionary(name, fc.oneof(xmlText, fc.integer())) });
     const inJson = fc.record({ event: anyText, more: fc.dictionary(name, fc.jsonValue({ maxDepth: 3 })) });
     const message = fc.oneof(
@@ -260,16 +261,99 @@ describe.each(platforms)('the webhook on %s', (_host, create) => {
     );
   });
 
-  it('refuses a signed message that is hostile XML, without being slow or dying of it', async () => {
-    const answer = await post(
-      world.webhook,
-      safePush(
-        `<!DOCTYPE x [<!ENTITY a "${'a'.repeat(20_000)}">]><xml>${'&a;'.repeat(5_000)}</xml>`,
-        world.server,
-      ),
+  it.each([
+    ['hostile XML', `<!DOCTYPE x [<!ENTITY a "${'a'.repeat(20_000)}">]><xml>${'&a;'.repeat(5_000)}</xml>`],
+    ['bytes that are no text', Buffer.from([0, 0xff, 0xc3, 0x28, 0])],
+    ['JSON cut short', '{"MsgType":"text","Content":"'],
+    ['nothing', ''],
+  ])('keeps %s as it came when it is signed, once', async (_what, message) => {
+    const push = () => safePush(message, world.server);
+
+    const answers = [await post(world.webhook, push()), await post(world.webhook, push())];
+    const rows = await rowsOf(
+      world.dataSource,
+      `SELECT event, openid, status, message, last_error FROM iam.webhook_events WHERE raw = $1`,
+      [Buffer.from(message)],
     );
 
-    expect([answer.status, answer.code]).toEqual([400, 'webhook_message_invalid']);
+    expect(answers.map(({ status, text }) => [status, text])).toEqual(Array(2).fill([200, 'success']));
+    expect(rows).toEqual([
+      {
+        event: 'unreadable',
+        openid: null,
+        status: 'dead',
+        message: {},
+        last_error: expect.stringContaining('cannot be read') as unknown,
+      },
+    ]);
+  });
+
+  it.each(['safe', 'compatible', 'plain'] as const)(
+    'takes what a person types into a chat as it was typed, from whom it came, in %s mode',
+    async (mode) => {
+      await world.saveProvider({ mp_message_mode: mode });
+      const victim = newOpenid();
+      const texts = [
+        'a\u0002b\u0000c',
+        'a]]>b',
+        ']]></Content></xml>',
+        `x]]></Content><FromUserName><![CDATA[${victim}]]></FromUserName><Content><![CDATA[y`,
+        `x]]></Content><FromUserName>${victim}</FromUserName><MsgType>event</MsgType><Event>unsubscribe</Event><!--`,
+      ];
+      const push = (text: string, openid: string) => {
+        const message =
+          `<xml><ToUserName><![CDATA[gh_x]]></ToUserName><FromUserName><![CDATA[${openid}]]></FromUserName><CreateTime>1</CreateTime>` +
+          `<MsgType><![CDATA[text]]></MsgType><Content><![CDATA[${text}]]></Content><MsgId>1</MsgId></xml>`;
+        if (mode === 'plain') return plainPush(message, world.server);
+        return safePush(message, world.server, mode === 'safe' ? {} : { clear: message.slice(5, -6) });
+      };
+
+      for (const text of texts) {
+        const openid = newOpenid();
+        const answer = await post(world.webhook, push(text, openid));
+        const stored = await rowsOf(
+          world.dataSource,
+          `SELECT event, message->>'FromUserName' AS "from", message->>'Content' AS content FROM iam.webhook_events WHERE openid = $1`,
+          [openid],
+        );
+
+        expect([answer.status, answer.text]).toEqual([200, 'success']);
+        expect(stored).toEqual([
+          { event: 'text', from: openid, content: text.replace(/[\u0000\u0002]/g, '\ufffd') },
+        ]);
+      }
+      expect(
+        await rowsOf(world.dataSource, 'SELECT 1 FROM iam.webhook_events WHERE openid = $1', [victim]),
+      ).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['application/json', '{"MsgType":"text","Content":"', '"}'],
+    ['application/x-www-form-urlencoded', 'a=', '&b=c'],
+    ['text/xml', '<xml><Encrypt><![CDATA[', ']]></Encrypt></xml>'],
+  ])('reads nothing of %s under a query that nobody signed', async (type, start, end) => {
+    const { query } = sealed(textFields('hi'), world);
+    const body = `${start}${'x'.repeat(60_000)}${end}`;
+    const asText = jest.spyOn(Buffer.prototype, 'toString');
+    const decoded = jest.spyOn(TextDecoder.prototype, 'decode');
+    const bodiesRead = () =>
+      asText.mock.contexts.filter((buffer) => Buffer.isBuffer(buffer) && buffer.length === body.length)
+        .length + decoded.mock.calls.filter(([bytes]) => bytes?.byteLength === body.length).length;
+
+    const unsigned = await post(
+      world.webhook,
+      { query: { ...query, signature: 'a'.repeat(40) }, body },
+      { 'content-type': type },
+    );
+    const read = bodiesRead();
+    const signed = await post(world.webhook, { query, body }, { 'content-type': type });
+    const readOfSigned = bodiesRead();
+    asText.mockRestore();
+    decoded.mockRestore();
+
+    expect([unsigned.status, signed.status]).toEqual([403, 403]);
+    expect([read, readOfSigned]).toEqual([0, 1]);
   });
 
   describe('in plain mode', () => {

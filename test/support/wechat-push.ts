@@ -20,7 +20,7 @@ export function sign(...parts: readonly string[]): string {
 }
 
 /** AES-256-CBC over 16 random bytes, the length, the message and the appid, padded to 32. */
-export function encrypt(message: string, { appid, encodingAesKey }: PushAccount): string {
+export function encrypt(message: string | Buffer, { appid, encodingAesKey }: PushAccount): string {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(Buffer.byteLength(message));
   const full = Buffer.concat([randomBytes(16), length, Buffer.from(message), Buffer.from(appid)]);
@@ -76,14 +76,14 @@ export function plainPush(message: string, account: PushAccount, changes: PushCh
 
 /** A push in safe mode; `clear` is what compatible mode says besides. */
 export function safePush(
-  message: string,
+  message: string | Buffer,
   account: PushAccount,
   changes: PushChanges & { readonly clear?: string; readonly encrypted?: string } = {},
 ): PushToSend {
   const plain = plainPush('', account, changes);
   const { timestamp = '', nonce = '' } = plain.query;
   const encrypted = changes.encrypted ?? encrypt(message, account);
-  const body = message.startsWith('{')
+  const body = message.toString().startsWith('{')
     ? JSON.stringify({ ToUserName: 'gh_x', Encrypt: encrypted })
     : `<xml>${changes.clear ?? ''}<ToUserName><![CDATA[gh_x]]></ToUserName><Encrypt><![CDATA[${encrypted}]]></Encrypt></xml>`;
   const query = {

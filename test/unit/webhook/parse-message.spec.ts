@@ -1,20 +1,10 @@
 import fc from 'fast-check';
-import { IamError } from '../../../src/iam.error.js';
 import { parseMessage } from '../../../src/webhook/parse-message.js';
 import { eventName, sceneOf, toVerifiedEvent } from '../../../src/webhook/verified-event.js';
 
 const scan =
   '<xml><ToUserName><![CDATA[gh_x]]></ToUserName><FromUserName><![CDATA[oX]]></FromUserName><CreateTime>1348831860</CreateTime>' +
   '<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[SCAN]]></Event><EventKey><![CDATA[a&b]]></EventKey></xml>';
-
-function codeOf(read: () => unknown): string {
-  try {
-    read();
-    return 'read';
-  } catch (error) {
-    return error instanceof IamError ? error.code : String(error);
-  }
-}
 
 /** Milliseconds of work, whoever else uses the machine. */
 function cpuTime(work: () => unknown): number {
@@ -88,6 +78,170 @@ describe('parseMessage', () => {
     expect(parseMessage(source).fields['Event']).toBe('SCAN');
   });
 
+  it.each<[string, string, string, true?]>([
+    ['a control character', 'a\u0002b', 'a\ufffdb'],
+    ['NUL', 'a\0b', 'a\ufffdb'],
+    ['half a surrogate pair by reference', 'a&#xD800;b', 'a\ufffdb', true],
+    ['NUL by reference', 'a&#0;b', 'a\ufffdb', true],
+    ['a reference that names nothing', '&nbsp;&#x110000;', '&nbsp;&#x110000;', true],
+    ['the end of a CDATA section', 'a]]>b', 'a]]>b'],
+    ['a piece of XML', '<status>]]></status>', '<status>]]></status>'],
+    ['a CDATA section', '<a><![CDATA[x]]></a>', '<a><![CDATA[x]]></a>'],
+    [
+      'a message',
+      '<xml><Content><![CDATA[x]]></Content></xml>',
+      '<xml><Content><![CDATA[x]]></Content></xml>',
+    ],
+    ['markup that is not one', '<', '<'],
+  ])('takes a text with %s as it was typed', (_what, typed, expected, isBare?: true) => {
+    const content = isBare === true ? typed : `<![CDATA[${typed}]]>`;
+    const source = `<xml><FromUserName><![CDATA[oA]]></FromUserName><MsgType>text</MsgType><Content>${content}</Content><MsgId>7</MsgId></xml>`;
+
+    expect({ ...event(source) }).toMatchObject({ FromUserName: 'oA', Content: expected, MsgId: '7' });
+  });
+
+  const envelope =
+    '<ToUserName><![CDATA[gh_x]]></ToUserName><FromUserName><![CDATA[oA]]></FromUserName><CreateTime>1</CreateTime>';
+  const injected = [
+    '<FromUserName><![CDATA[oEVIL]]></FromUserName>',
+    '<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[SCAN]]></Event><EventKey><![CDATA[k]]></EventKey>',
+    '<OpenID><![CDATA[oEVIL]]></OpenID><AppID><![CDATA[wx]]></AppID><RevokeInfo><![CDATA[301]]></RevokeInfo>',
+    '<CreateTime>2</CreateTime><MsgId>666</MsgId>',
+  ].join('');
+  const around: readonly (readonly [string, string])[] = [
+    ['and opens the text again', `x]]></F>${injected}<F><![CDATA[y`],
+    ['and leaves the rest open', `x]]></F>${injected}`],
+    ['and opens another', `x]]></F>${injected}<Z><![CDATA[y`],
+    ['and begins a comment', `x]]></F>${injected}<!--`],
+    ['and begins a processing instruction', `x]]></F>${injected}<?x `],
+    ['and ends the message', `x]]></F>${injected}</xml>`],
+    ['and begins another message', `x]]></F></xml><xml>${injected}<F><![CDATA[y`],
+    ['inside itself', `x]]>${injected}<![CDATA[y`],
+    [
+      'closing every field before it',
+      `]]></MsgType>]]></FromUserName>]]></Event>]]></F>${injected}<F><![CDATA[y`,
+    ],
+    ['and an attribute', `x]]></F>${injected}<F a="><![CDATA[y`],
+  ];
+  const messages: readonly (readonly [string, string, string])[] = [
+    ['Content', 'text', '<F>@@</F><MsgId>7</MsgId>'],
+    ['Recognition', 'voice', '<MediaId><![CDATA[m]]></MediaId><MsgId>7</MsgId><F>@@</F>'],
+    ['Label', 'location', '<Location_X>1</Location_X><F>@@</F><MsgId>7</MsgId>'],
+    ['Title', 'link', '<F>@@</F><Description><![CDATA[--> ?> "> ]]]]></Description><MsgId>7</MsgId>'],
+    ['Description', 'link', '<Title><![CDATA[<!--]]></Title><F>@@</F><Url>u</Url><MsgId>7</MsgId>'],
+    ['Unheard', 'hologram', '<F>@@</F><MsgId>7</MsgId>'],
+  ];
+
+  describe.each(messages)('a %s that a person has typed', (field, type, rest) => {
+    it.each(around)('changes nothing but itself when it breaks out %s', (_how, typed) => {
+      const body = rest.replace('@@', () => `<![CDATA[${typed}]]>`).replaceAll('F>', `${field}>`);
+      const source = `<xml>${envelope}<MsgType><![CDATA[${type}]]></MsgType>${body.replaceAll('F a=', `${field} a=`)}</xml>`;
+      const read = event(source);
+
+      expect([read.FromUserName, read.CreateTime, read.MsgType]).toEqual(['oA', 1, type]);
+      expect([read.Event, read.EventKey, read.OpenID, read.AppID, read.RevokeInfo]).toEqual(
+        Array(5).fill(undefined),
+      );
+      expect(JSON.stringify(read[field])).toContain('oEVIL');
+    });
+  });
+
+  it.each(around)('what a scanned code says changes no event when it breaks out %s', (_how, typed) => {
+    const result = typed
+      .replaceAll('</F>', '</ScanResult></ScanCodeInfo>')
+      .replaceAll('<F>', '<ScanCodeInfo><ScanResult>');
+    const source =
+      `<xml>${envelope}<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[scancode_push]]></Event><EventKey><![CDATA[menu]]></EventKey>` +
+      `<ScanCodeInfo><ScanType><![CDATA[qrcode]]></ScanType><ScanResult><![CDATA[${result}]]></ScanResult></ScanCodeInfo></xml>`;
+    const read = event(source);
+
+    expect([read.FromUserName, read.CreateTime, read.Event, read.EventKey]).toEqual([
+      'oA',
+      1,
+      'scancode_push',
+      'menu',
+    ]);
+    expect([read.OpenID, read.AppID, read.RevokeInfo]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('lets no text that anybody types say who sent the message and what it is', () => {
+    const pieces = [
+      ']]>',
+      '<![CDATA[',
+      '<!--',
+      '-->',
+      '<?a ',
+      '?>',
+      '<!DOCTYPE a [',
+      '<a b="',
+      '">',
+      '/>',
+      'x',
+      ' ',
+    ];
+    const names = ['xml', 'FromUserName', 'MsgType', 'Event', 'OpenID', 'Title', 'Description', 'Url', 'a'];
+    const tags = names.flatMap((name) => [
+      `<${name}>`,
+      `</${name}>`,
+      `]]></${name}>`,
+      `<${name}><![CDATA[`,
+      `<${name}/>`,
+    ]);
+    const typed = fc
+      .array(fc.constantFrom(...pieces, ...tags), { maxLength: 12 })
+      .map((parts) => parts.join(''));
+
+    fc.assert(
+      fc.property(typed, typed, (title, description) => {
+        const read = event(
+          `<xml>${envelope}<MsgType><![CDATA[link]]></MsgType><Title><![CDATA[${title}]]></Title>` +
+            `<Description><![CDATA[${description}]]></Description><Url><![CDATA[u]]></Url><MsgId>7</MsgId></xml>`,
+        );
+        expect([read.FromUserName, read.CreateTime, read.MsgType]).toEqual(['oA', 1, 'link']);
+        expect([read.Event, read.OpenID]).toEqual([undefined, undefined]);
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
+  it('takes the first of two members of one name, which is WeChat’s, and numbers past a double as text', () => {
+    const source =
+      '{"FromUserName":"oA","MsgType":"text","FromUserName":"oEVIL","Content":"a\u0002\\u0000\\ud800b\\/\\"","n":1e400,"MsgId":18446744073709551615}';
+
+    expect({ ...event(source) }).toMatchObject({
+      FromUserName: 'oA',
+      Content: 'a\ufffd\ufffd\ufffdb/"',
+      n: '1e400',
+      MsgId: '18446744073709551615',
+    });
+  });
+
+  it.each([
+    [
+      'JSON',
+      '{" MsgType":"event"," Event":" user_authorization_revoke"," OpenID":" oX ","AppID":"wx1 ","RevokeInfo":" 8"}',
+    ],
+    [
+      'XML',
+      '<xml><MsgType> event</MsgType><Event>user_authorization_revoke</Event>< OpenID> oX</OpenID><AppID><![CDATA[ wx1]]></AppID><RevokeInfo><![CDATA[ 8]]></RevokeInfo></xml>',
+    ],
+  ])('takes no notice of the blanks in %s that WeChat’s own examples have', (_format, source) => {
+    expect({ ...event(source) }).toMatchObject({
+      Event: 'user_authorization_revoke',
+      OpenID: 'oX',
+      AppID: 'wx1',
+      RevokeInfo: '8',
+    });
+  });
+
+  it('keeps what nests too deep as text', () => {
+    const { fields } = parseMessage('{"a":{"b":{"c":{"d":{"e":[1,{"f":"}"}]}}}}}');
+    const xml = parseMessage('<xml><a><b><c><d><e>1</e></d></c></b></a></xml>').fields;
+
+    expect(JSON.parse(JSON.stringify(fields))).toEqual({ a: { b: { c: { d: { e: '[1,{"f":"}"}]' } } } } });
+    expect(JSON.parse(JSON.stringify(xml))).toEqual({ a: { b: { c: { d: '1' } } } });
+  });
+
   const nested = (depth: number) => `<xml>${'<a>'.repeat(depth)}${'</a>'.repeat(depth)}</xml>`;
   const hostile: readonly (readonly [string, string | Buffer])[] = [
     ['a DTD', `<!DOCTYPE xml>${scan}`],
@@ -95,7 +249,6 @@ describe('parseMessage', () => {
       'an external entity',
       `<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><Content>&e;</Content></xml>`,
     ],
-    ['an entity that nobody declared', '<xml><Content>&nbsp;</Content></xml>'],
     [
       'a billion laughs',
       `<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><xml>${'&b;'.repeat(10_000)}</xml>`,
@@ -105,51 +258,69 @@ describe('parseMessage', () => {
       `<!DOCTYPE x [<!ENTITY a "${'a'.repeat(30_000)}">]><xml>${'&a;'.repeat(10_000)}</xml>`,
     ],
     ['a processing instruction', '<?xml version="1.0"?><?php echo 1 ?><xml/>'],
-    ['a code point out of range', '<xml><Content>&#x110000;</Content></xml>'],
-    ['a surrogate by reference', '<xml><Content>&#xD800;</Content></xml>'],
-    ['NUL', '<xml><Content>a\0b</Content></xml>'],
-    ['NUL by reference', '<xml><Content>&#0;</Content></xml>'],
-    ['10,000 nested elements', nested(10_000)],
-    ['six levels', nested(6)],
-    ['201 elements', `<xml>${'<a/>'.repeat(201)}</xml>`],
-    ['FromUserName twice', '<xml><FromUserName>a</FromUserName><FromUserName>b</FromUserName></xml>'],
-    ['Encrypt twice', '<xml><Encrypt>a</Encrypt><Encrypt>b</Encrypt></xml>'],
     ['two roots', '<xml/><xml/>'],
-    ['text around the root', 'x<xml/>'],
-    ['an element that is not closed', '<xml><Content>a</xml>'],
-    ['CDATA that is not closed', '<xml><Content><![CDATA[a</Content></xml>'],
+    ['text before the root', 'x<xml/>'],
     ['UTF-16', Buffer.from(`\ufeff${scan}`, 'utf16le')],
     ['UTF-7', Buffer.from(`+/v8-${scan}`)],
-    [
-      'bytes that are not UTF-8',
-      Buffer.concat([
-        Buffer.from('<xml><Content>'),
-        Buffer.from([0xc3, 0x28]),
-        Buffer.from('</Content></xml>'),
-      ]),
-    ],
     ['an attribute', '<xml a="b"/>'],
     ['a megabyte in an attribute', `<xml a="${'x'.repeat(1024 * 1024)}`],
+    ['a name that never ends', `<xml><${'a'.repeat(64_000)}`],
     ['nothing', ''],
     ['JSON cut short', '{"MsgType":"text"'],
-    ['nested JSON', `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`],
     ['a JSON array', '[1]'],
+    ['JSON with a constant that is none', '{"MsgType":constructor}'],
     ['JSON whose text never ends, of escaped quotes', `{"${'\\"'.repeat(32_000)}`],
     ['JSON whose texts begin everywhere and never end', `{${'"\\'.repeat(32_000)}`],
     ['JSON with a number that never ends', `{"a":${'1'.repeat(64_000)}`],
-    ['XML with brackets that never close', `<xml><a><![CDATA[${']'.repeat(64_000)}`],
+    ['JSON that nests and never ends', `{"a":${'[{"a":'.repeat(10_000)}`],
     ['a reference that never ends', `<xml>&${'a'.repeat(64_000)}`],
     ['a comment that never ends', `<xml><!--${' -'.repeat(32_000)}`],
     ['tags that never close', `<xml>${'<'.repeat(64_000)}`],
+    ['tags that begin and never close', `<xml>${'<a'.repeat(32_000)}`],
     ['closing brackets in text', `<xml>${']'.repeat(64_000)}>`],
   ];
 
-  it.each(hostile)('refuses %s within 50 ms', (_what, source) => {
-    let code = '';
+  it.each(hostile)('finds nothing in %s, within 50 ms', (_what, source) => {
+    let fields: unknown;
 
-    const spent = cpuTime(() => (code = codeOf(() => parseMessage(source))));
+    const spent = cpuTime(() => (fields = parseMessage(source).fields));
 
-    expect(code).toBe('webhook_message_invalid');
+    expect({ ...Object(fields) }).toEqual({});
+    expect(spent).toBeLessThan(50);
+  });
+
+  const broken: readonly (readonly [string, string, object])[] = [
+    ['10,000 nested elements', nested(10_000), { a: { a: { a: { a: '' } } } }],
+    ['six levels', nested(6), { a: { a: { a: { a: '' } } } }],
+    ['201 elements', `<xml>${'<a/>'.repeat(201)}</xml>`, { a: Array(201).fill('') }],
+    [
+      'FromUserName twice',
+      '<xml><FromUserName>a</FromUserName><FromUserName>b</FromUserName></xml>',
+      { FromUserName: 'a' },
+    ],
+    ['Encrypt twice', '<xml><Encrypt>a</Encrypt><Encrypt>b</Encrypt></xml>', { Encrypt: 'a' }],
+    [
+      'CDATA that is not closed',
+      '<xml><MsgId>1</MsgId><Content><![CDATA[a</Content></xml>',
+      { MsgId: '1', Content: '<![CDATA[a' },
+    ],
+    ['a list', '<xml><a>1</a><a>2</a><b/></xml>', { a: ['1', '2'], b: '' }],
+    [
+      'nested JSON',
+      `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+      { a: [[[['['.repeat(19_996) + ']'.repeat(19_996)]]]] },
+    ],
+    ['elements that never close', `<xml><MsgId>1</MsgId>${'<a><b>'.repeat(10_000)}`, { MsgId: '1' }],
+    ['sections that never close', `<xml><MsgId>1</MsgId>${'<a><![CDATA['.repeat(5_000)}`, { MsgId: '1' }],
+    ['brackets that never close', `<xml><MsgId>1</MsgId><a><![CDATA[${']'.repeat(64_000)}`, { MsgId: '1' }],
+  ];
+
+  it.each(broken)('reads what there is in %s, within 50 ms', (_what, source, expected) => {
+    let fields: unknown;
+
+    const spent = cpuTime(() => (fields = parseMessage(source).fields));
+
+    expect(JSON.parse(JSON.stringify(fields))).toEqual(expected);
     expect(spent).toBeLessThan(50);
   });
 
@@ -183,7 +354,7 @@ describe('parseMessage', () => {
     expect(fields['Content']).toBe('a\ufffdb\ufffdc');
   });
 
-  it('reads any bytes or refuses them, and does nothing else', () => {
+  it('reads any bytes, and does nothing else', () => {
     const start = Buffer.from(scan);
     const mutation = fc.tuple(fc.nat(start.length - 1), fc.uint8Array({ maxLength: 8 }));
 
@@ -194,20 +365,18 @@ describe('parseMessage', () => {
             Buffer.concat([mutated.subarray(0, at), inserted, mutated.subarray(at + inserted.length)]),
           start,
         );
-        expect(['read', 'webhook_message_invalid']).toContain(codeOf(() => parseMessage(bytes)));
+        expect(() => parseMessage(bytes)).not.toThrow();
       }),
       { numRuns: 10_000 },
     );
   });
 
-  it('reads any JSON or refuses it, and does nothing else', () => {
+  it('reads any JSON, and does nothing else', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 8 }), fc.nat(40), fc.string(), (json, at, inserted) => {
         const mutated = json.slice(0, at) + inserted + json.slice(at);
         for (const source of [json, mutated])
-          expect(['read', 'webhook_message_invalid']).toContain(
-            codeOf(() => toVerifiedEvent(parseMessage(source).fields)),
-          );
+          expect(() => toVerifiedEvent(parseMessage(source).fields)).not.toThrow();
       }),
       { numRuns: 5_000 },
     );
