@@ -18,6 +18,7 @@ const CONNECT_MS = 10_000;
 /** What `migrate` may have to know of the host's own DataSource. */
 export interface MigrationSettings {
   readonly migrationsTableName?: string;
+  readonly schema?: string;
 }
 
 /** Runs `work` on connections of its own to the host's PostgreSQL, and closes them. */

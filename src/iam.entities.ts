@@ -1,3 +1,4 @@
+import { getMetadataArgsStorage } from 'typeorm';
 import { AuditDeliveryEntity } from './audit/audit-delivery.entity.js';
 import { AuditEntryEntity } from './audit/audit-entry.entity.js';
 import { AuditOutboxEntity } from './audit/audit-outbox.entity.js';
@@ -36,3 +37,7 @@ export const iamEntities = [
   RateLimitEntity,
   RefusalEntity,
 ];
+
+/** Our migrations alone make these tables: a host's `synchronize` would make them without triggers, functions and indexes. */
+for (const table of getMetadataArgsStorage().tables)
+  if (iamEntities.some((entity) => entity === table.target)) table.synchronize = false;

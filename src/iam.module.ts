@@ -1,6 +1,13 @@
-import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule, RouterModule } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
 import { IamUsers } from './account/iam-users.service.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
 import { Authentication } from './http/authentication.service.js';
@@ -10,17 +17,24 @@ import { Requirements } from './http/requirements.service.js';
 import { IamHealth } from './health/iam-health.service.js';
 import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './iam.options.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS } from './iam.resolved-options.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from './iam.resolved-options.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
 import { checkStatics, resolveOptions, resolvePath } from './resolve-options.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { asyncOptions, type IamAsyncOptions } from './iam.async-options.js';
+import { checkHostDataSource } from './composition/host-data-source.js';
+import { openOwnDataSource } from './composition/own-data-source.js';
 import { iamControllers } from './composition/controllers.js';
 import { iamProviders } from './iam.providers.js';
 
 /** Identity and access management with WeChat sign-in for the host's application. */
 @Module({})
-export class IamModule {
+export class IamModule implements OnApplicationShutdown {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+  ) {}
+
   /** @throws TypeError that names the wrong option */
   static forRoot({
     path,
@@ -28,8 +42,14 @@ export class IamModule {
     dataSource,
     ...options
   }: IamOptions & IamStaticOptions): DynamicModule {
-    const statics = pickStatics({ path, globalGuard, dataSource });
+    const own = options.database === undefined ? undefined : (false as const);
+    const statics = pickStatics({ path, globalGuard, dataSource: dataSource ?? own });
     return compose(statics, [], [{ provide: IAM_OPTIONS, useValue: resolveOptions(options, statics) }]);
+  }
+
+  /** Nest calls the module itself after its services, which may still use the connections. */
+  async onApplicationShutdown(): Promise<void> {
+    if (this.options.database !== undefined) await this.dataSource.destroy();
   }
 
   /** As `forRoot`, with options that other providers know. */
@@ -37,6 +57,21 @@ export class IamModule {
     return compose(options, options.imports ?? [], asyncOptions(options));
   }
 }
+
+const ownDataSource: Provider = {
+  provide: IAM_DATA_SOURCE,
+  useFactory: ({ database }: ResolvedIamOptions) => {
+    if (database === undefined) throw new TypeError('IamModule option `database`: expected { url }');
+    return openOwnDataSource(database);
+  },
+  inject: [IAM_OPTIONS],
+};
+
+const hostDataSource = (name: string | undefined): Provider => ({
+  provide: IAM_DATA_SOURCE,
+  useFactory: checkHostDataSource,
+  inject: [getDataSourceToken(name)],
+});
 
 function compose(
   statics: IamStaticOptions,
@@ -51,13 +86,13 @@ function compose(
     imports: [
       ...(imports ?? []),
       DiscoveryModule,
-      TypeOrmModule.forFeature(iamEntities, dataSource),
+      ...(dataSource === false ? [] : [TypeOrmModule.forFeature(iamEntities, dataSource)]),
       RouterModule.register([{ path: resolvePath(statics.path), module: IamModule }]),
     ],
     controllers: iamControllers,
     providers: [
       ...options,
-      { provide: IAM_DATA_SOURCE, useExisting: getDataSourceToken(dataSource) },
+      dataSource === false ? ownDataSource : hostDataSource(dataSource),
       ...(globalGuard === true ? [{ provide: APP_GUARD, useExisting: IamGuard }] : []),
       ...iamProviders,
     ],

@@ -1,3 +1,4 @@
+import type { ConnectionOptions as TlsConnectionOptions, SecureContextOptions } from 'node:tls';
 import type { CanActivate, Type } from '@nestjs/common';
 import type { IamAuditSink } from './iam.audit-sink.js';
 import type { IamHooks } from './iam.hooks.js';
@@ -137,6 +138,31 @@ export interface IamTokenOptions {
   readonly audience?: string;
 }
 
+/** What a database connection may need of `node:tls`. */
+export type TlsSettings = SecureContextOptions &
+  Pick<TlsConnectionOptions, 'rejectUnauthorized' | 'servername'>;
+
+/** A PostgreSQL for the schema `iam` alone, for a host without TypeORM or with another database. */
+export interface IamDatabaseOptions {
+  /** E.g. `postgres://app:…@db.internal:5432/app`. */
+  readonly url: string;
+  /**
+   * Connections at most.
+   * @default 10
+   */
+  readonly poolSize?: number;
+  /**
+   * TLS: `true`, or what `node:tls` takes, such as `{ ca }`.
+   * @default what `url` says (`sslmode`)
+   */
+  readonly ssl?: boolean | TlsSettings;
+  /**
+   * Runs pending migrations at the start; else they stop it.
+   * @default false
+   */
+  readonly migrationsRun?: boolean;
+}
+
 /** What `IamModule.forRoot` takes and an async factory returns. */
 export interface IamOptions {
   /** Issuer and base of callback URLs, e.g. `https://app.example.com`. Never taken from a request (RFC 9700 §4.1). */
@@ -145,6 +171,11 @@ export interface IamOptions {
   readonly keys: readonly (string | undefined)[];
   /** The front-ends that may sign people in. */
   readonly clients: readonly IamClient[];
+  /**
+   * Connections of the module's own, of which your ORM knows nothing. `forRootAsync` needs `dataSource: false` with it.
+   * @default those of your TypeORM connection `dataSource`
+   */
+  readonly database?: IamDatabaseOptions;
   /** Who opens the admin API, besides users whose roles permit it. */
   readonly admin?: IamAdminOptions;
   /** The audit log. */
@@ -225,8 +256,8 @@ export interface IamStaticOptions {
    */
   readonly globalGuard?: boolean;
   /**
-   * Name of the host's TypeORM connection.
+   * Name of the host's TypeORM connection; `false` for none, with `database`.
    * @default TypeORM's default connection
    */
-  readonly dataSource?: string;
+  readonly dataSource?: string | false;
 }

@@ -2,11 +2,19 @@ import type { CanActivate, Type } from '@nestjs/common';
 import type { KeyRing } from './crypto/key-ring.js';
 import type { IamAuditSink } from './iam.audit-sink.js';
 import type { IamHooks } from './iam.hooks.js';
-import type { IamClient, IamRateLimits } from './iam.options.js';
+import type { IamClient, IamDatabaseOptions, IamRateLimits } from './iam.options.js';
 import type { WechatEndpoints } from './wechat/endpoints.js';
 
 /** A client with every default filled in. */
 export type ResolvedIamClient = Readonly<Required<IamClient>>;
+
+/** `IamDatabaseOptions` with every default filled in. */
+export interface ResolvedIamDatabase {
+  readonly url: string;
+  readonly poolSize: number;
+  readonly ssl?: IamDatabaseOptions['ssl'] | undefined;
+  readonly migrationsRun: boolean;
+}
 
 /** `IamOptions` with every default filled in, checked once at start-up; what the code reads. Times are in seconds. */
 export interface ResolvedIamOptions {
@@ -14,6 +22,8 @@ export interface ResolvedIamOptions {
   readonly isHttps: boolean;
   readonly path: string;
   readonly keyRing: KeyRing;
+  /** Undefined: the host's TypeORM connection. */
+  readonly database: ResolvedIamDatabase | undefined;
   readonly clients: ReadonlyMap<string, ResolvedIamClient>;
   /** `timeout` is in milliseconds. */
   readonly wechat: {

@@ -21,6 +21,7 @@ export type {
   IamAdminOptions,
   IamAuditOptions,
   IamClient,
+  IamDatabaseOptions,
   IamOptions,
   IamRateLimits,
   IamStaticOptions,

@@ -2,6 +2,7 @@ import type { CanActivate, Type } from '@nestjs/common';
 import { z } from 'zod';
 import type { IamAuditSink } from './iam.audit-sink.js';
 import type { IamHooks } from './iam.hooks.js';
+import type { TlsSettings } from './iam.options.js';
 import { isPublicHost } from './wechat/address-guard.js';
 
 const DAY = 86_400;
@@ -59,6 +60,29 @@ const client = z.strictObject({
   origins: z.array(origin, { error: 'an array of origins such as https://www.example.com' }).default([]),
 });
 
+const database = z.strictObject(
+  {
+    url: z
+      .string({ error: 'postgres://user:password@host:port/database (is the environment variable set?)' })
+      .refine((text) => URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol), {
+        error: 'postgres://user:password@host:port/database, with special characters percent-encoded',
+      }),
+    poolSize: z
+      .number({ error: 'a number of connections' })
+      .int()
+      .min(2, { error: 'at least 2' })
+      .default(10),
+    ssl: z
+      .custom<boolean | TlsSettings>(
+        (value) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+        { error: 'true, false or what node:tls takes' },
+      )
+      .optional(),
+    migrationsRun: z.boolean({ error: 'true or false' }).default(false),
+  },
+  { error: '{ url }' },
+);
+
 const hostClass = <T>() =>
   z.custom<Type<T>>((value) => typeof value === 'function', { error: 'a class' }).optional();
 
@@ -71,6 +95,7 @@ export const optionsSchema = z.strictObject({
   clients: z
     .array(client, { error: 'an array of { id, redirectUris }' })
     .min(1, { error: 'at least one client' }),
+  database: database.optional(),
   wechat: z
     .strictObject({
       endpoints: z

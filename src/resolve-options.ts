@@ -18,11 +18,13 @@ const pathSchema = z
  */
 export function resolveOptions(options: IamOptions, statics: IamStaticOptions): ResolvedIamOptions {
   const checked = parse(optionsSchema, options);
+  checkDatabase(checked.database !== undefined, statics.dataSource);
   const allowLoopback = checked.wechat.allowLoopback ?? isLoopback(checked.publicUrl);
   return Object.freeze({
     publicUrl: checked.publicUrl,
     isHttps: checked.publicUrl.startsWith('https:'),
     path: resolvePath(statics.path),
+    database: checked.database,
     keyRing: new KeyRing(checked.keys),
     clients: indexClients(checked.clients),
     wechat: {
@@ -54,12 +56,24 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
 const staticsSchema = z.object({
   path: pathSchema.optional(),
   globalGuard: z.boolean({ error: 'true or false' }).optional(),
-  dataSource: z.string({ error: 'the name of a TypeORM connection' }).min(1).optional(),
+  dataSource: z
+    .union([z.string().min(1), z.literal(false)], { error: 'the name of a TypeORM connection, or false' })
+    .optional(),
 });
 
 /** @throws TypeError that names the option and what was expected */
 export function checkStatics(statics: IamStaticOptions): void {
   parse(staticsSchema, statics);
+}
+
+/** Whether TypeORM's module is imported must be known before an async factory has run. */
+function checkDatabase(hasOwn: boolean, dataSource: IamStaticOptions['dataSource']): void {
+  if (hasOwn && dataSource !== false)
+    throw new TypeError(
+      'IamModule option `database`: expected `dataSource: false` beside it (beside the factory of forRootAsync): the module makes its own connections',
+    );
+  if (!hasOwn && dataSource === false)
+    throw new TypeError('IamModule option `database`: expected { url } where `dataSource` is false');
 }
 
 /** The path of every endpoint, without slashes at its ends. */

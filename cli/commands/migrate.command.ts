@@ -1,13 +1,15 @@
 import type { DataSource } from 'typeorm';
-import { z } from 'zod';
 import { iamMigrations } from '../../migrations/index.js';
-import { queryRow, queryRows } from '../../src/database/query-rows.js';
+import {
+  OWN_TABLE,
+  pendingMigrations,
+  runMigrations,
+  runOwnMigrations,
+} from '../../src/database/iam-migrations.js';
 import type { Command, Result } from '../command.js';
 import { withDatabase } from '../data-source.js';
+import type { Environment } from '../environment.js';
 import { UsageError } from '../errors.js';
-
-/** Not the number that the migrations themselves lock: "iam cli " in ASCII. */
-const LOCK = '7593470432597797152';
 
 /** Creates and updates the schema `iam`. */
 export const migrateCommand: Command = {
@@ -20,21 +22,44 @@ must be allowed to create a schema.`,
     'dry-run': { summary: 'only list what would run; changes nothing' },
     'migrations-table': {
       value: 'NAME',
-      summary: "TypeORM's table, if your DataSource has another `migrationsTableName` (default migrations)",
+      summary:
+        "TypeORM's table, if your DataSource has another `migrationsTableName` (default migrations); iam.migrations for the option `database`, the default once it is there",
+    },
+    'moved-from': {
+      value: 'NAME',
+      summary: 'with iam.migrations: the table that knew the migrations before (default public.migrations)',
     },
   },
   variables: ['DATABASE_URL'],
   example: 'DATABASE_URL=postgres://app:…@localhost:5432/app npx nestjs-wechat-iam migrate',
   async run({ arguments: given, environment }) {
-    const table = given.value('migrations-table') ?? 'migrations';
-    if (!/^\w+$/.test(table)) throw new UsageError('--migrations-table: expected the name of a table');
-    const work = given.has('dry-run') ? listPending : migrate;
-    return withDatabase(environment, (dataSource) => work(dataSource, table), { migrationsTableName: table });
+    const named = given.value('migrations-table');
+    const movedFrom = given.value('moved-from') ?? 'public.migrations';
+    for (const [option, table] of Object.entries({ 'migrations-table': named, 'moved-from': movedFrom }))
+      if (table !== undefined && !/^(\w+\.)?\w+$/.test(table))
+        throw new UsageError(`--${option}: expected the name of a table, such as iam.migrations`);
+    const table = await chooseTable(environment, named);
+    const [migrationsTableName = '', schema] = table.split('.').reverse();
+    return withDatabase(
+      environment,
+      (dataSource) =>
+        given.has('dry-run') ? listPending(dataSource, table) : migrate(dataSource, table, movedFrom),
+      { migrationsTableName, ...(schema !== undefined && { schema }) },
+    );
   },
 };
 
+async function chooseTable(environment: Environment, given: string | undefined): Promise<string> {
+  if (given !== undefined) return given;
+  const isOwn = await withDatabase(environment, async (dataSource) => {
+    const [first] = await pendingMigrations(dataSource, OWN_TABLE);
+    return first !== iamMigrations[0]?.name;
+  });
+  return isOwn ? OWN_TABLE : 'migrations';
+}
+
 async function listPending(dataSource: DataSource, table: string): Promise<Result> {
-  const pending = await pendingNames(dataSource, table);
+  const pending = await pendingMigrations(dataSource, table);
   return {
     json: { pending },
     text:
@@ -42,31 +67,13 @@ async function listPending(dataSource: DataSource, table: string): Promise<Resul
   };
 }
 
-/** The lock makes a second run wait: TypeORM creates its own table without one. */
-async function migrate(dataSource: DataSource): Promise<Result> {
-  const executed = await dataSource.transaction(async (manager) => {
-    await manager.query(`SELECT pg_advisory_xact_lock(${LOCK})`);
-    return dataSource.runMigrations();
-  });
-  const ran = executed.map(({ name }) => name);
+async function migrate(dataSource: DataSource, table: string, movedFrom: string): Promise<Result> {
+  const ran =
+    table === OWN_TABLE ? await runOwnMigrations(dataSource, movedFrom) : await runMigrations(dataSource);
   return {
     json: { executed: ran },
     text: ran.length === 0 ? 'Nothing to do: the tables are up to date.' : `Ran:\n${list(ran)}`,
   };
-}
-
-async function pendingNames(dataSource: DataSource, table: string): Promise<string[]> {
-  const names = iamMigrations.map((Migration) => new Migration().name);
-  const exists = await queryRow(
-    dataSource,
-    z.object({ found: z.boolean() }),
-    'SELECT to_regclass($1) IS NOT NULL AS found',
-    [`"${table}"`],
-  );
-  if (exists?.found !== true) return names;
-  const rows = await queryRows(dataSource, z.object({ name: z.string() }), `SELECT name FROM "${table}"`, []);
-  const executed = new Set(rows.map(({ name }) => name));
-  return names.filter((name) => !executed.has(name));
 }
 
 function list(names: readonly string[]): string {

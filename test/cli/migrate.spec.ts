@@ -49,6 +49,30 @@ describe('nestjs-wechat-iam migrate', () => {
     expect((await operator.run(['migrate', '--migrations-table', 'a"; DROP'])).exitCode).toBe(2);
   });
 
+  it('keeps its books inside the schema iam for the option `database`, and finds them there by itself', async () => {
+    expect(await operator.json(['migrate', '--migrations-table', 'iam.migrations'])).toEqual({
+      executed: names,
+    });
+
+    expect(await operator.query(`SELECT to_regclass('public.migrations')::text AS other`)).toEqual([
+      { other: null },
+    ]);
+    expect(await operator.json(['migrate', '--dry-run'])).toEqual({ pending: [] });
+    expect(await operator.json(['migrate'])).toEqual({ executed: [] });
+  });
+
+  it('moves its books into the schema iam without running anything twice', async () => {
+    await operator.json(['migrate', '--migrations-table', 'host_migrations']);
+    const move = ['migrate', '--migrations-table', 'iam.migrations'];
+
+    expect((await operator.run(move)).exitCode).toBe(1);
+    expect(await operator.json([...move, '--moved-from', 'host_migrations'])).toEqual({ executed: [] });
+
+    expect(await operator.query('SELECT name FROM iam.migrations ORDER BY "timestamp"')).toEqual(
+      names.map((name) => ({ name })),
+    );
+  });
+
   it('leaves nothing behind when a migration fails', async () => {
     await operator.query('CREATE SCHEMA iam CREATE TABLE users (id int)');
 

@@ -10,8 +10,11 @@ export type Readme = (typeof readmes)[number];
 /** Pages of docs/ that have examples, as the READMEs in two languages. */
 export const guides = ['docs/existing-users.md', 'docs/existing-users.zh-CN.md'] as const;
 
+/** The pages for hosts without TypeORM. */
+export const ormGuides = ['docs/beside-other-orms.md', 'docs/beside-other-orms.zh-CN.md'] as const;
+
 /** A page with examples, by its path in the repository. */
-export type Page = Readme | (typeof guides)[number];
+export type Page = Readme | (typeof guides)[number] | (typeof ormGuides)[number];
 
 /** The folder of package.json. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -11,7 +11,7 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import { TypeOrmModule, type TypeOrmModuleOptions } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { type OpenPlatformAccount, strictRules, WechatEmulator } from '../../emulator/index.js';
 import { Clock } from '../../src/clock.js';
@@ -19,10 +19,12 @@ import {
   iamMigrations,
   IamModule,
   IdentityProviders,
+  type IamDatabaseOptions,
   type IamOptions,
   type IamStaticOptions,
   type IdentityProviderInput,
 } from '../../src/index.js';
+import { IAM_DATA_SOURCE } from '../../src/iam.resolved-options.js';
 import { createDatabase, type TestDatabase } from './database.js';
 import { DescribedAnswers } from './described-answers.js';
 import { freePort } from './free-port.js';
@@ -42,6 +44,10 @@ export interface IamAppOptions extends IamStaticOptions {
   /** Changes of the module's options; `clients` are added to the client `web`. */
   readonly options?: Partial<IamOptions>;
   readonly imports?: (DynamicModule | Type)[];
+  /** The module makes its own connections, and the host has no TypeORM. */
+  readonly ownDatabase?: Partial<IamDatabaseOptions>;
+  /** Changes of the host's TypeORM connection. */
+  readonly typeOrm?: object;
   /** Takes the place of the module's clock, so that a test decides what time it is. */
   readonly clock?: Clock;
   /** Where the application's log goes; nowhere unless IAM_TEST_LOG is set. */
@@ -64,12 +70,27 @@ export interface IamApp {
 @Module({})
 class HostModule {}
 
+function typeOrmModule(url: string, changes: object = {}): DynamicModule {
+  const options: TypeOrmModuleOptions = {
+    type: 'postgres',
+    url,
+    autoLoadEntities: true,
+    migrations: [...iamMigrations],
+    migrationsRun: true,
+    retryAttempts: 3,
+    retryDelay: 200,
+  };
+  return TypeOrmModule.forRoot(Object.assign(options, changes));
+}
+
 /** Starts a host on a free port of 127.0.0.1. */
 export async function startIamApp({
   databaseUrl,
   endpoints,
   key,
   options,
+  ownDatabase,
+  typeOrm,
   ...rest
 }: IamAppOptions): Promise<IamApp> {
   const port = await freePort();
@@ -79,20 +100,15 @@ export async function startIamApp({
   const app = await create({
     module: HostModule,
     imports: [
-      TypeOrmModule.forRoot({
-        type: 'postgres',
-        url: databaseUrl,
-        autoLoadEntities: true,
-        migrations: [...iamMigrations],
-        migrationsRun: true,
-        retryAttempts: 3,
-        retryDelay: 200,
-      }),
+      ...(ownDatabase === undefined ? [typeOrmModule(databaseUrl, typeOrm)] : []),
       IamModule.forRoot({
         publicUrl: url,
         keys: [key ?? testKey()],
         clients: [{ id: 'web', redirectUris: [redirectUri(more.publicUrl ?? url)] }, ...clients],
         wechat: { endpoints, ...wechat },
+        ...(ownDatabase !== undefined && {
+          database: { url: databaseUrl, migrationsRun: true, ...ownDatabase },
+        }),
         ...(path !== undefined && { path }),
         ...(globalGuard !== undefined && { globalGuard }),
         ...more,
@@ -113,7 +129,7 @@ export async function startIamApp({
     if (rest.isRefusing !== true && answers.violations.length > 0)
       throw new Error(`not as OpenAPI says:\n${[...new Set(answers.violations)].join('\n')}`);
   };
-  return { app, url, dataSource: app.get<DataSource>(getDataSourceToken()), close };
+  return { app, url, dataSource: app.get<DataSource>(IAM_DATA_SOURCE), close };
 }
 
 const quiet = process.env['IAM_TEST_LOG'] === undefined;
