@@ -39,7 +39,12 @@ describe('the export of a signed-in user', () => {
     expect(held['profile']).toMatchObject({ id: user.id, nickname: '小兰', phone_number: '+8613800138000' });
     expect(held['roles']).toMatchObject([{ name: 'clerk' }]);
     expect(held['identities']).toMatchObject([
-      { kind: 'open', openid: lan.openid(world.site), unionid: lan.unionid(world.account) },
+      {
+        kind: 'open',
+        openid: lan.openid(world.site),
+        unionid: lan.unionid(world.account),
+        union_scopes: ['wechat'],
+      },
       { kind: 'mini', openid: lan.openid(apps.mini) },
       { kind: 'mp', openid: lan.openid(world.oa), follows: true },
     ]);
