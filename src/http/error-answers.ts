@@ -1,8 +1,7 @@
 import { errorCatalogue, type IamError, type IamErrorCode } from '../iam.error.js';
 import { errorTexts } from '../iam.error-texts.js';
 import { json, type Answer } from './answer.js';
-import { errorPage } from './error-page.js';
-import type { IamRequest } from './iam-request.js';
+import { errorPage, type ErrorPageInput } from './error-page.js';
 import type { OAuthEndpoint } from './oauth-endpoints.js';
 import type { Language } from './language.js';
 
@@ -79,9 +78,10 @@ export function oauthErrorOf(code: IamErrorCode, endpoint: OAuthEndpoint): strin
 }
 
 /** For a navigation a small page, for a script problem+json. */
-export function pageOrProblem(error: IamError, request: IamRequest, correlationId: string): Answer {
+export function pageOrProblem(error: IamError, context: Omit<ErrorPageInput, 'code'>): Answer {
+  const { request, correlationId } = context;
   if (!request.wantsPage) return problem(error, request.language, correlationId);
-  const page = errorPage(error.code, request.language, correlationId);
+  const page = errorPage({ ...context, code: error.code });
   return { ...page, headers: { ...page.headers, ...errorHeaders(error) } };
 }
 

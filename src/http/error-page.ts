@@ -1,7 +1,9 @@
 import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
 import { errorTexts } from '../iam.error-texts.js';
+import type { ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { Answer } from './answer.js';
-import { page } from './html.js';
+import { escapeHtml, page } from './html.js';
+import type { IamRequest } from './iam-request.js';
 import type { Language } from './language.js';
 
 const style = `
@@ -11,6 +13,8 @@ body { margin: 0; min-height: 100vh; display: grid; place-items: center; backgro
 main { max-width: 26rem; margin: 1rem; padding: 2rem; border-radius: 12px; background: #fff; box-shadow: 0 4px 24px rgb(0 0 0 / 8%); }
 h1 { margin: 0 0 .5rem; font-size: 1.25rem; }
 p { margin: 0 0 1rem; }
+a { display: inline-block; padding: .5rem 1.25rem; border-radius: 8px; background: #07804a; color: #fff; text-decoration: none; overflow-wrap: anywhere; }
+a:focus-visible { outline: 3px solid #8fd3b0; outline-offset: 2px; }
 small { color: #6b7280; overflow-wrap: anywhere; }
 @media (prefers-color-scheme: dark) {
   body { background: #16181c; color: #e6e8eb; }
@@ -18,20 +22,82 @@ small { color: #6b7280; overflow-wrap: anywhere; }
   small { color: #9aa2ad; }
 }`;
 
-const headings = { zh: '无法登录', en: 'Sign-in did not work' } as const;
-const reference = { zh: '参考编号', en: 'Reference' } as const;
+const texts = {
+  zh: {
+    heading: '无法登录',
+    waiting: '请稍候…',
+    checking: '正在再次确认此浏览器的登录。',
+    back: '返回 {site} 重新登录',
+    reference: '参考编号',
+  },
+  en: {
+    heading: 'Sign-in did not work',
+    waiting: 'One moment…',
+    checking: 'Looking for the sign-in of this browser once more.',
+    back: 'Back to {site} to sign in again',
+    reference: 'Reference',
+  },
+} as const satisfies Record<Language, object>;
 
-/** The small page for a navigation that has nowhere to return to. */
-export function errorPage(code: IamErrorCode, language: Language, correlationId: string): Answer {
-  return page({
+/** What an error page is made of. */
+export interface ErrorPageInput {
+  readonly code: IamErrorCode;
+  readonly request: IamRequest;
+  readonly correlationId: string;
+  /** Null where the module's own endpoints are not concerned: the page then leads nowhere and is framed by nobody. */
+  readonly site: ErrorPageSite | null;
+}
+
+/** Where people come from who meet an error page. */
+export type ErrorPageSite = Pick<ResolvedIamOptions, 'publicUrl' | 'siteName' | 'clients'>;
+
+/** The small page for a navigation that has nowhere to return to: what happened, and the way back to where a sign-in begins. */
+export function errorPage({ code, request, correlationId, site }: ErrorPageInput): Answer {
+  const { language } = request;
+  const { heading, waiting, checking, reference } = texts[language];
+  const again = site === null ? null : secondTry(code, request);
+  const title = again === null ? heading : waiting;
+  const answer = page({
     status: errorCatalogue[code].status,
     language,
-    title: headings[language],
+    title,
     style,
+    ...(site !== null && { framedBy: clientOrigins(site.clients.values()) }),
     body: `<main>
-<h1>${headings[language]}</h1>
-<p>${errorTexts[code][language]}</p>
-<small>${reference[language]} ${code} · ${correlationId}</small>
+<h1>${title}</h1>
+<p>${again === null ? errorTexts[code][language] : checking}</p>
+${site === null ? '' : wayBack(request, site)}<small>${reference} ${code} · ${correlationId}</small>
 </main>`,
   });
+  return again === null ? answer : { ...answer, headers: { ...answer.headers, Refresh: `1;url=${again}` } };
+}
+
+/**
+ * Some browsers leave their cookies at home when WeChat's site leads back to us, and send them along when our own page is
+ * loaded: the same address is asked for once more.
+ */
+function secondTry(code: IamErrorCode, { method, path, query }: IamRequest): string | null {
+  const isReturn = method === 'GET' && typeof query['state'] === 'string' && query['again'] === undefined;
+  if (code !== 'state_mismatch' || !isReturn) return null;
+  const parameters = Object.entries({ ...query, again: '1' }).flatMap(([name, value]) =>
+    [value].flat().map((each): [string, string] => [name, each]),
+  );
+  return `${path}?${new URLSearchParams(parameters).toString()}`;
+}
+
+function wayBack(request: IamRequest, site: ErrorPageSite): string {
+  const text = texts[request.language].back.replace('{site}', () => site.siteName);
+  return `<p><a href="${escapeHtml(homeOf(request, site))}" target="_top">${escapeHtml(text)}</a></p>\n`;
+}
+
+/** The site of the client that the request names, or of the only client, else ours. */
+function homeOf({ query }: IamRequest, { clients, publicUrl }: ErrorPageSite): string {
+  const named = typeof query['client_id'] === 'string' ? clients.get(query['client_id']) : undefined;
+  const [only] = clients.size === 1 ? clients.values() : [];
+  return clientOrigins([named ?? only].filter((client) => client !== undefined))[0] ?? publicUrl;
+}
+
+function clientOrigins(clients: Iterable<{ readonly redirectUris: readonly string[] }>): string[] {
+  const uris = [...clients].flatMap(({ redirectUris }) => redirectUris);
+  return [...new Set(uris.map((uri) => new URL(uri).origin))];
 }

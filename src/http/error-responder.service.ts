@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { IamLogger } from '../iam-logger.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { correlationId, runInContext } from '../request-context.js';
 import { writeAnswer } from './answer-writer.js';
 import { oauthError, pageOrProblem } from './error-answers.js';
@@ -16,6 +17,7 @@ export class ErrorResponder {
   private readonly logger = new IamLogger('IamErrors');
 
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly routes: IamRoutes,
     private readonly application: ApplicationConfig,
   ) {}
@@ -27,7 +29,11 @@ export class ErrorResponder {
     runInContext(() => logFailure(this.logger, error), { correlationId: id });
     const read = readRequest(request);
     const endpoint = findOAuthEndpoint(this.routes.at(read.path)[0]?.endpoint ?? null);
-    writeAnswer(response, endpoint === null ? pageOrProblem(error, read, id) : oauthError(error, endpoint));
+    const answer =
+      endpoint === null
+        ? pageOrProblem(error, { request: read, correlationId: id, site: this.options })
+        : oauthError(error, endpoint);
+    writeAnswer(response, answer);
   }
 
   private globalGuards(): string[] {

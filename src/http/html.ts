@@ -16,13 +16,15 @@ export interface Page {
   readonly style: string;
   /** Runs at the end of the body; it may call this server and show pictures it was given as data URLs. */
   readonly script?: string;
+  /** Origins besides our own whose pages may show it in a frame; without them none may, not even ours. */
+  readonly framedBy?: readonly string[];
 }
 
-/** A page that no site can frame and that loads nothing from anywhere. */
-export function page({ status, language, title, body, style, script }: Page): Answer {
+/** A page that loads nothing from anywhere, and that no site can frame unless it says so. */
+export function page({ status, language, title, body, style, script, framedBy }: Page): Answer {
   const scripts =
     script === undefined ? '' : `script-src ${hashSource(script)}; connect-src 'self'; img-src data:; `;
-  const policy = `default-src 'none'; style-src ${hashSource(style)}; ${scripts}base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+  const policy = `default-src 'none'; style-src ${hashSource(style)}; ${scripts}base-uri 'none'; form-action 'self'; frame-ancestors ${framedBy === undefined ? "'none'" : ["'self'", ...framedBy].join(' ')}`;
   const html = `<!doctype html>
 <html lang="${language === 'zh' ? 'zh-CN' : 'en'}">
 <head>
@@ -42,7 +44,8 @@ ${body}${script === undefined ? '' : `\n<script>${script}</script>`}
       ...securityHeaders,
       'Content-Type': 'text/html; charset=utf-8',
       'Content-Security-Policy': policy,
-      'X-Frame-Options': 'DENY',
+      // It knows no list of origins, so it would keep out those that the policy lets in.
+      ...(framedBy === undefined && { 'X-Frame-Options': 'DENY' }),
       Vary: 'Accept, Accept-Language',
     },
     cookies: [],

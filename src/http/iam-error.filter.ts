@@ -24,7 +24,8 @@ export class IamErrorFilter implements ExceptionFilter {
     const id = correlationId();
     runInContext(() => logFailure(this.logger, error), { correlationId: id });
     if (httpAdapter.isHeadersSent(response) === true) return;
-    const answer = pageOrProblem(error, readRequest(host.switchToHttp().getRequest()), id);
+    const request = readRequest(host.switchToHttp().getRequest());
+    const answer = pageOrProblem(error, { request, correlationId: id, site: null });
     for (const [name, value] of Object.entries({ ...answer.headers, 'X-Request-Id': id }))
       httpAdapter.setHeader(response, name, value);
     httpAdapter.reply(response, answer.body ?? '', answer.status);

@@ -14,6 +14,8 @@ const MAX_ATTEMPTS = 5;
 const MAX_COOKIE_BYTES = 4_096;
 /** What all attempts together may take of the 8 KiB that proxies allow a header. */
 const MAX_BYTES_TOGETHER = 6_144;
+/** How long a cookie outlives its attempt, so that a browser that comes too late is told so and led back to its client. */
+const LATE_SECONDS = 3_600;
 /** After the callback, long enough for WeChat's second request or a reload to get the same answer. */
 const AFTERLIFE_SECONDS = 60;
 /** Longer than a code and the binding token that it may lead to (660 seconds). */
@@ -41,7 +43,7 @@ export class AttemptCookies {
    */
   start(attempt: Attempt, present: Cookies): string[] {
     const sealed = `${attempt.startedAt}~${this.markOf(attempt.state)}.${sealAttempt(this.sealer, attempt)}`;
-    const kept = this.write(this.nameOf(attempt.state), sealed, this.options.loginLifetime);
+    const kept = this.write(this.nameOf(attempt.state), sealed, this.options.loginLifetime + LATE_SECONDS);
     if (kept.length > MAX_COOKIE_BYTES) throw new IamError('invalid_request', 'state: too long for a cookie');
     return [kept, ...this.surplus(present, kept.length).map((name) => this.write(name, '', 0))];
   }

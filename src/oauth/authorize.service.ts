@@ -135,6 +135,7 @@ export class Authorize {
   private widget({ appid, state, provider, method }: Attempt): Answer {
     if (method !== 'open')
       throw new IamError('method_unavailable', 'the embedded QR code is the Open Platform’s');
-    return json(wxLoginParameters({ appid, state, redirectUri: this.urls.callback(provider) }));
+    const parameters = wxLoginParameters({ appid, state, redirectUri: this.urls.callback(provider) });
+    return json({ ...parameters, expires_in: this.options.loginLifetime });
   }
 }

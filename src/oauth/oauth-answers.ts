@@ -24,6 +24,10 @@ export const widgetAnswer = z.object({
   scope: z.literal('snsapi_login'),
   redirect_uri: z.string(),
   state: z.string(),
+  expires_in: z
+    .number()
+    .int()
+    .meta({ description: 'Seconds until the attempt ends: ask again and show a new QR code before' }),
 });
 
 /** RFC 7517. */

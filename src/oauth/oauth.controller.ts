@@ -53,6 +53,7 @@ export class OAuthController {
       scope: 'snsapi_login',
       redirect_uri: 'https%3A%2F%2Fapp.example.com%2Fiam%2Fcallback%2Fwechat',
       state: 'kzA0…',
+      expires_in: 600,
     },
     errors: [
       'client_unknown',

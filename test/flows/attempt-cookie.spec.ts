@@ -49,7 +49,7 @@ describe('the cookie of a sign-in attempt', () => {
 
       expect(others).toEqual([]);
       expect(cookie?.name).toMatch(/^__Host-iam-login-[\w-]{16}$/);
-      expect(cookie?.attributes).toEqual(['HttpOnly', 'Max-Age=600', 'Path=/', 'SameSite=Lax', 'Secure']);
+      expect(cookie?.attributes).toEqual(['HttpOnly', 'Max-Age=4200', 'Path=/', 'SameSite=Lax', 'Secure']);
     });
 
     it('tells nothing of what it carries', async () => {
@@ -133,7 +133,7 @@ describe('the cookie of a sign-in attempt', () => {
       const [cookie] = cookiesOf(await start(new PcBrowser()));
 
       expect(cookie?.name).toMatch(/^iam-login-[\w-]{16}$/);
-      expect(cookie?.attributes).toEqual(['HttpOnly', 'Max-Age=120', 'Path=/', 'SameSite=Lax']);
+      expect(cookie?.attributes).toEqual(['HttpOnly', 'Max-Age=3720', 'Path=/', 'SameSite=Lax']);
     });
 
     it('stands beside those of other tabs, five at most: the oldest goes', async () => {

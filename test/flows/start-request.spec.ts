@@ -248,6 +248,7 @@ describe('the start of a sign-in', () => {
       expect(rest).toEqual({
         appid: world.site.appid,
         scope: 'snsapi_login',
+        expires_in: 600,
         redirect_uri: encodeURIComponent(`${world.url}/iam/callback/wechat`),
       });
       expect(reply.headers.getSetCookie()).toHaveLength(1);

@@ -137,7 +137,9 @@ async function start(provider, method) {
   }
 }
 
-/** WeChat's QR page in a frame, with the parameters that `new WxLogin({…})` would take. */
+let renewal;
+
+/** WeChat's QR page in a frame, with the parameters that `new WxLogin({…})` would take; a new one before its attempt ends. */
 async function showWechatCode(block, provider) {
   if (!isSecureContext) return showProblem(text('insecure'));
   try {
@@ -151,6 +153,8 @@ async function showWechatCode(block, provider) {
     embedded.replaceChildren(frame);
     embedded.hidden = false;
     block.append(embedded);
+    clearTimeout(renewal);
+    renewal = setTimeout(() => showWechatCode(block, provider), (parameters.expires_in - 30) * 1000);
   } catch (error) {
     showProblem(errorText(error.code));
   }

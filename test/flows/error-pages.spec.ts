@@ -1,0 +1,143 @@
+import { FakeClock } from '../support/fake-clock.js';
+import { redirectUri, startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser, type Reply } from '../support/pc-browser.js';
+import { platforms } from '../support/platforms.js';
+import { approveOnPc, authorizeUrl, pkce, type ApprovedOnPc } from '../support/sign-in.js';
+
+describe.each(platforms)('a person whom a page stops, on %s', (_platform, create) => {
+  let world: World;
+  const page = { headers: { accept: 'text/html', 'accept-language': 'en' } };
+
+  beforeAll(async () => {
+    world = await startWorld({
+      create,
+      options: {
+        siteName: '小店 & Co',
+        clients: [
+          { id: 'shop', redirectUris: ['https://shop.example/signed-in', 'https://m.shop.example/back'] },
+        ],
+      },
+    });
+  });
+  afterAll(() => world.close());
+
+  const approve = () => approveOnPc(world, world.wechat.person({ nickname: '小兰' }));
+  const linkIn = ({ text }: Reply) => /<a href="([^"]+)" target="_top">([^<]+)<\/a>/.exec(text)?.slice(1);
+  const framedBy = ({ headers }: Reply) =>
+    /frame-ancestors ([^;]+)/.exec(headers.get('content-security-policy') ?? '')?.[1];
+
+  it.each([
+    ['zh-CN,zh;q=0.9', '返回 小店 &#38; Co 重新登录'],
+    ['en', 'Back to 小店 &#38; Co to sign in again'],
+  ])('finds a way back, in the language %s', async (language, text) => {
+    const headers = { accept: 'text/html', 'accept-language': language };
+
+    const reply = await new PcBrowser().visit(`${world.url}/iam/callback/wechat?again=1&code=c&state=s`, {
+      headers,
+    });
+
+    expect(reply.status).toBe(400);
+    expect(linkIn(reply)).toEqual([world.url, text]);
+  });
+
+  it('is led to the client that the address names', async () => {
+    const address = authorizeUrl(world.url, pkce().challenge, {
+      client_id: 'shop',
+      redirect_uri: 'https://x.example/',
+    });
+
+    expect(linkIn(await new PcBrowser().visit(address, page))?.[0]).toBe('https://shop.example');
+  });
+
+  it('sees the page in a frame of our own or of a client, and of nobody else', async () => {
+    const reply = await new PcBrowser().visit(`${world.url}/iam/callback/wechat?state=x`, page);
+
+    expect(framedBy(reply)).toBe(
+      `'self' ${new URL(redirectUri(world.url)).origin} https://shop.example https://m.shop.example`,
+    );
+    expect(reply.headers.get('x-frame-options')).toBeNull();
+  });
+
+  describe('because the cookie of the attempt is late', () => {
+    const visit = (browser: PcBrowser, { callback }: ApprovedOnPc, again = false) => {
+      const url = new URL(callback);
+      if (again) url.searchParams.set('again', '1');
+      return browser.visit(url, page);
+    };
+
+    it('comes once more to the same address by itself, and is signed in when the cookie is there then', async () => {
+      const approved = await approve();
+
+      const late = await visit(new PcBrowser(), approved);
+      const [seconds, address = ''] = (late.headers.get('refresh') ?? '').split(';url=');
+      const next = await approved.browser.visit(new URL(address, world.url), page);
+
+      expect([late.status, seconds]).toEqual([400, '1']);
+      expect(late.text).toContain('One moment…');
+      expect(next.location?.searchParams.get('code')).toEqual(expect.any(String));
+    });
+
+    it('is told what happened the second time, without a third', async () => {
+      const reply = await visit(new PcBrowser(), await approve(), true);
+
+      expect(reply.headers.get('refresh')).toBeNull();
+      expect(reply.text).toContain('Sign-in did not work');
+    });
+
+    it('comes back by an address of this server only', async () => {
+      const url = `${world.url}//evil.example/iam/callback/wechat?code=c&state=s`;
+      const hostile = `${world.url}/iam/callback/wechat?code=c&state=${encodeURIComponent('s\r\nX: 1;url=//evil.example')}`;
+
+      const replies = [await new PcBrowser().visit(url, page), await new PcBrowser().visit(hostile, page)];
+
+      expect(replies[1]?.headers.get('refresh')).toMatch(/^1;url=\/iam\/callback\/wechat\?[\w=&%+.-]+$/);
+      expect(replies[0]?.headers.get('refresh') ?? '1;url=/iam/').toMatch(/^1;url=\/iam\//);
+    });
+
+    it('is not sent again as a script, by POST or without a state', async () => {
+      const approved = await approve();
+
+      const script = await new PcBrowser().visit(approved.callback, {
+        headers: { accept: 'application/json' },
+      });
+      const stateless = await new PcBrowser().visit(`${world.url}/iam/callback/wechat?code=c`, page);
+
+      expect([script.headers.get('refresh'), stateless.headers.get('refresh')]).toEqual([null, null]);
+    });
+  });
+});
+
+describe('an attempt that is too old', () => {
+  const clock = new FakeClock();
+
+  it('keeps its cookie, so that the person returns to the client with the reason', async () => {
+    const world = await startWorld({ clock });
+    const { browser, callback } = await approveOnPc(world, world.wechat.person({ nickname: '慢' }));
+    const [cookie] = await browser.jar.getCookies(world.url);
+    clock.advance(601);
+
+    const reply = await browser.visit(callback);
+    await world.close();
+
+    expect(cookie?.maxAge).toBe(4200);
+    expect(reply.location?.href.startsWith(redirectUri(world.url))).toBe(true);
+    expect(reply.location?.searchParams.get('state')).toBe('client-state');
+    expect(reply.location?.searchParams.get('error_description')).toMatch(/too long|expired/i);
+  });
+});
+
+describe('the embedded QR code', () => {
+  it('says for how long it is good', async () => {
+    const world = await startWorld({ options: { loginLifetime: 300 } });
+
+    const reply = await new PcBrowser().visit(
+      authorizeUrl(world.url, pkce().challenge, { display: 'widget' }),
+      {
+        headers: { accept: 'application/json' },
+      },
+    );
+    await world.close();
+
+    expect(reply.json()).toMatchObject({ appid: world.site.appid, expires_in: 300 });
+  });
+});
