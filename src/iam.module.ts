@@ -9,6 +9,7 @@ import { APP_GUARD, DiscoveryModule, RouterModule } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { IamUsers } from './account/iam-users.service.js';
+import { boundDataSource } from './database/bounded-data-source.js';
 import { WechatApi } from './gateway/wechat-api.service.js';
 import { Authentication } from './http/authentication.service.js';
 import { IamErrorFilter } from './http/iam-error.filter.js';
@@ -60,17 +61,18 @@ export class IamModule implements OnApplicationShutdown {
 
 const ownDataSource: Provider = {
   provide: IAM_DATA_SOURCE,
-  useFactory: ({ database }: ResolvedIamOptions) => {
+  useFactory: async ({ database, databaseTimeout }: ResolvedIamOptions) => {
     if (database === undefined) throw new TypeError('IamModule option `database`: expected { url }');
-    return openOwnDataSource(database);
+    return boundDataSource(await openOwnDataSource(database), databaseTimeout);
   },
   inject: [IAM_OPTIONS],
 };
 
 const hostDataSource = (name: string | undefined): Provider => ({
   provide: IAM_DATA_SOURCE,
-  useFactory: checkHostDataSource,
-  inject: [getDataSourceToken(name)],
+  useFactory: async (host: DataSource, { databaseTimeout }: ResolvedIamOptions) =>
+    boundDataSource(await checkHostDataSource(host), databaseTimeout),
+  inject: [getDataSourceToken(name), IAM_OPTIONS],
 });
 
 function compose(

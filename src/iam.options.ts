@@ -217,6 +217,13 @@ export interface IamOptions {
    */
   readonly loginLifetime?: number;
   /**
+   * How long one of the module's own statements may take, a wait for a lock included, and how long it may wait for a
+   * connection of the host's pool, in milliseconds (100 to 60000). After that the request ends as `database_unavailable`.
+   * Clean-up, erasure, resealing and exports have five minutes for each statement.
+   * @default 5000
+   */
+  readonly databaseTimeout?: number;
+  /**
    * Limits on QR codes and on failures, counted in PostgreSQL over all replicas; `off` for load tests. Behind a proxy the
    * host must tell Express or Fastify to trust it, or every visitor has the proxy's address.
    * @default { qrPerAddressAndMinute: 60, qrPerAddressAndDay: 2000, qrPerAccountAndDay: 48000, failuresPerAddressAndMinute: 60, failuresPerAddressAndDay: 2000 }

@@ -40,6 +40,8 @@ export interface ResolvedIamOptions {
   };
   readonly profileFreshness: number;
   readonly loginLifetime: number;
+  /** In milliseconds. */
+  readonly databaseTimeout: number;
   readonly rateLimits: 'off' | Readonly<Required<IamRateLimits>>;
   readonly siteName: string;
   readonly hooks: Type<IamHooks> | undefined;

@@ -116,6 +116,12 @@ export const optionsSchema = z.strictObject({
     .prefault({}),
   profileFreshness: seconds(DAY, 365 * DAY),
   loginLifetime: seconds(600, 600),
+  databaseTimeout: z
+    .number({ error: 'a number of milliseconds' })
+    .int({ error: 'a whole number of milliseconds' })
+    .min(100, { error: 'at least 100 milliseconds' })
+    .max(60_000, { error: 'at most 60000 milliseconds' })
+    .default(5_000),
   rateLimits: z
     .union(
       [

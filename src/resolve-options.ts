@@ -35,6 +35,7 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
     tokens: { ...checked.tokens, audience: checked.tokens.audience ?? checked.publicUrl },
     profileFreshness: checked.profileFreshness,
     loginLifetime: checked.loginLifetime,
+    databaseTimeout: checked.databaseTimeout,
     rateLimits: checked.rateLimits,
     siteName: checked.siteName ?? new URL(checked.publicUrl).host,
     hooks: checked.hooks,

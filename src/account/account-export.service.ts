@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
+import { inLongJob } from '../database/patience.js';
 import { queryRows } from '../database/query-rows.js';
 import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
@@ -60,7 +61,7 @@ export class AccountExport {
     const { userId, sessionId } = actingSession(user);
     await this.sessions.getSubject({ userId, sessionId });
     const profile = await this.profiles.get(userId);
-    const { sections, truncated } = await this.read(userId);
+    const { sections, truncated } = await inLongJob(() => this.read(userId));
     await recordAudit(this.dataSource, { action: 'user.exported', userId, sessionId });
     const exported_at = new Date().toISOString();
     return json({ exported_at, profile, ...sections, truncated }, 200, {

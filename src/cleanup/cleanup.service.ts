@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { closeRefusals } from '../audit/refusals.js';
+import { inLongJob } from '../database/patience.js';
 import { queryRow } from '../database/query-rows.js';
 import { Erasure } from '../erasure/erasure.service.js';
 import { IamLogger } from '../iam-logger.js';
@@ -33,7 +34,7 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
     if (!this.options.background) return;
     this.timer = setInterval(
       () => {
-        this.running = this.removeExpired().catch((error: unknown) =>
+        this.running = inLongJob(() => this.removeExpired()).catch((error: unknown) =>
           this.logger.warn(`clean-up failed: ${String(error)}`),
         );
       },

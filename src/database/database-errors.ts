@@ -44,6 +44,11 @@ export function violatedConstraint(error: unknown): string | undefined {
   return 'constraint' in error && typeof error.constraint === 'string' ? error.constraint : undefined;
 }
 
+/** The database takes no changes: a standby after a failover, or `default_transaction_read_only`. */
+export function isReadOnly(error: unknown): boolean {
+  return sqlState(error) === '25006';
+}
+
 /** PostgreSQL is down, restarting, read-only, out of connections or too slow for the host's timeouts. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const state = sqlState(error);

@@ -6,6 +6,7 @@ import { recordAudit } from '../audit/record-audit.js';
 import { Clock } from '../clock.js';
 import { isDatabaseUnavailable, isForeignKeyViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
+import { inLongJob } from '../database/patience.js';
 import { queryRow } from '../database/query-rows.js';
 import { HookRunner } from '../hooks/hook-runner.js';
 import { IamLogger } from '../iam-logger.js';
@@ -84,8 +85,10 @@ export class Erasure {
       [userId],
     );
     if (row === null) throw new IamError('not_found', `no user ${userId}`);
-    await this.hooks.onErase(userId, manager);
-    const counts = await queryRow(manager, erasedCounts, eraseSql, [userId]).catch(explainReference);
+    await inLongJob(() => this.hooks.onErase(userId, manager));
+    const counts = await inLongJob(() =>
+      queryRow(manager, erasedCounts, eraseSql, [userId]).catch(explainReference),
+    );
     const detail = {
       ...counts,
       wishedFor: row.deletion_at?.toISOString() ?? null,

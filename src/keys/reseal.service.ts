@@ -3,6 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { recordAudit } from '../audit/record-audit.js';
 import { isSealed, Sealer, sealedWith } from '../crypto/sealer.js';
 import { inTransaction } from '../database/in-transaction.js';
+import { inLongJob } from '../database/patience.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviderEntity } from '../identity-providers/identity-provider.entity.js';
 import { sealSecrets } from '../identity-providers/seal-secrets.js';
@@ -43,7 +44,21 @@ export class Reseal {
   }
 
   /** Row by row, each with its audit entry in one transaction. */
-  async run(onProgress: (progress: ResealProgress) => void = () => undefined): Promise<ResealReport> {
+  run(onProgress: (progress: ResealProgress) => void = () => undefined): Promise<ResealReport> {
+    return inLongJob(() => this.reseal(onProgress));
+  }
+
+  /** Which keys have sealed what is stored now. */
+  async use(): Promise<SealingKeyUse[]> {
+    const rows = await this.dataSource.getRepository(IdentityProviderEntity).find();
+    const stored = rows.flatMap((row) => secretProperties.map((property) => row[property] ?? ''));
+    return countSeals(this.options.keyRing.ids, {
+      providerSecrets: stored.filter((text) => text !== '').map(keyIdOf),
+      signingKeys: await signingKeySeals(this.dataSource),
+    });
+  }
+
+  private async reseal(onProgress: (progress: ResealProgress) => void): Promise<ResealReport> {
     const rows = await this.dataSource.getRepository(IdentityProviderEntity).find();
     const keys = await this.dataSource.getRepository(SigningKeyEntity).find();
     const total = rows.length + keys.length;
@@ -57,16 +72,6 @@ export class Reseal {
       onProgress({ done: rows.length + index + 1, total });
     }
     return { ...report, left: await this.countLeft() };
-  }
-
-  /** Which keys have sealed what is stored now. */
-  async use(): Promise<SealingKeyUse[]> {
-    const rows = await this.dataSource.getRepository(IdentityProviderEntity).find();
-    const stored = rows.flatMap((row) => secretProperties.map((property) => row[property] ?? ''));
-    return countSeals(this.options.keyRing.ids, {
-      providerSecrets: stored.filter((text) => text !== '').map(keyIdOf),
-      signingKeys: await signingKeySeals(this.dataSource),
-    });
   }
 
   private resealProvider(row: IdentityProviderEntity): Promise<number> {

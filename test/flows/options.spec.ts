@@ -52,6 +52,8 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
   it.each<[option: string, wrong: object]>([
     ['publicUrl', { publicUrl: undefined }],
     ['publicUrl', { publicUrl: '' }],
+    ['databaseTimeout', { databaseTimeout: 50 }],
+    ['databaseTimeout', { databaseTimeout: '5s' }],
     ['publicUrl', { publicUrl: 42 }],
     ['publicUrl', { publicUrl: 'app.example.com' }],
     ['publicUrl', { publicUrl: 'ftp://app.example.com' }],

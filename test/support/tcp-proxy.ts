@@ -6,6 +6,7 @@ export class TcpProxy {
   private server: Server | undefined;
   private port = 0;
   private fatal: string | undefined;
+  private isSilent = false;
 
   private constructor(private readonly target: URL) {}
 
@@ -37,6 +38,7 @@ export class TcpProxy {
 
   /** Accepts connections again, on the same port. */
   async restore(): Promise<void> {
+    this.isSilent = false;
     if (this.server !== undefined) return;
     const server = createServer((client) => this.forward(client));
     this.server = server;
@@ -44,6 +46,11 @@ export class TcpProxy {
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
     this.port = address.port;
+  }
+
+  /** Swallows everything, also of new connections, as a broken network does, until `restore`. */
+  silence(): void {
+    this.isSilent = true;
   }
 
   /** The next statement with this text reaches PostgreSQL, but its answer never comes back: the connection is cut instead. */
@@ -62,6 +69,7 @@ export class TcpProxy {
     upstream.on('close', () => client.destroy());
     let isMute = false;
     client.on('data', (bytes) => {
+      if (this.isSilent) return;
       if (this.fatal !== undefined && bytes.includes(this.fatal)) {
         this.fatal = undefined;
         isMute = true;
@@ -70,7 +78,7 @@ export class TcpProxy {
     });
     upstream.on('data', (bytes) => {
       if (isMute) client.destroy();
-      else client.write(bytes);
+      else if (!this.isSilent) client.write(bytes);
     });
   }
 
