@@ -17,9 +17,24 @@ export interface ReplicaProcess {
 const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** Starts another node process with the same database, key and public URL; other `options` travel as JSON. */
-export async function startReplicaProcess(
+export function startReplicaProcess(
   world: World,
   options: NonNullable<ReplicaSettings['options']> = {},
+): Promise<ReplicaProcess> {
+  return startProcess(world, { options: { publicUrl: world.url, ...options } });
+}
+
+/** Starts a host that has everything at once, with the same database and key, and its own address as its public URL. */
+export function startCrowdedHost(
+  world: World,
+  settings: Required<Pick<ReplicaSettings, 'crowded' | 'options'>>,
+): Promise<ReplicaProcess> {
+  return startProcess(world, settings);
+}
+
+async function startProcess(
+  world: World,
+  more: Pick<ReplicaSettings, 'crowded' | 'options'>,
 ): Promise<ReplicaProcess> {
   const child = fork(pathOf('replica-main.ts'), {
     execArgv: ['--import', pathOf('register-typescript.mjs'), '--disable-warning=ExperimentalWarning'],
@@ -29,7 +44,7 @@ export async function startReplicaProcess(
     databaseUrl: world.database.url,
     endpoints: world.wechat.endpoints,
     key: world.key,
-    options: { publicUrl: world.url, ...options },
+    ...more,
   };
   child.send(settings);
   endWithTests(() => end(child));
