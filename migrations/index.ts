@@ -9,6 +9,7 @@ import { RepairEarlySchemas1764000005000 } from './1764000005000-repair-early-sc
 import { BarSubjects1764000006100 } from './1764000006100-bar-subjects.js';
 import { BindLoginsToAttempts1764000006200 } from './1764000006200-bind-logins-to-attempts.js';
 import { CarryUnions1764000006000 } from './1764000006000-carry-unions.js';
+import { WithdrawAsOfThen1764000008000 } from './1764000008000-withdraw-as-of-then.js';
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
 import { RememberWhoNamed1764000014000 } from './1764000014000-remember-who-named.js';
 
@@ -24,6 +25,7 @@ export const iamMigrations = [
   BarSubjects1764000006100,
   BindLoginsToAttempts1764000006200,
   KeepUnreadablePushes1764000007000,
+  WithdrawAsOfThen1764000008000,
   AskBeforeLinking1764000009000,
   RefillLimits1764000009100,
   RememberWhoNamed1764000014000,

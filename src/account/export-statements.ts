@@ -14,7 +14,7 @@ export const exportStatements = {
   identities: `WITH ${person}
     SELECT id, provider, app_kind AS kind, appid, openid, union_scope, unionid,
            ARRAY(SELECT c.union_scope FROM iam.identity_unions c WHERE c.identity_id = identities.id ORDER BY 1) AS union_scopes, follows, follow_changed_at,
-           profile_read_at, created_at AS linked_at
+           profile_read_at, withdrawn_at, created_at AS linked_at
     FROM iam.identities WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
   roles: `SELECT role AS name, created_at AS given_at FROM iam.user_roles WHERE user_id = $1 ORDER BY role ${newest}`,
   sessions: `WITH ${person}

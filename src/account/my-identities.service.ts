@@ -8,9 +8,8 @@ import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { Logins } from '../logins/logins.service.js';
+import { SignOut } from '../logins/sign-out.service.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
-import { Sessions } from '../sessions/sessions.service.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
 import { actingSession } from './acting-session.js';
 import { toIdentityView } from './identity-view.js';
@@ -39,8 +38,7 @@ export class MyIdentities {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly identities: OwnIdentities,
     private readonly ownSessions: OwnSessions,
-    private readonly sessions: Sessions,
-    private readonly logins: Logins,
+    private readonly signOut: SignOut,
   ) {}
 
   async list(user: AuthenticatedUser): Promise<Answer> {
@@ -59,8 +57,7 @@ export class MyIdentities {
     const rejoins = await inTransaction(this.dataSource, async (manager) => {
       await this.ownSessions.lockActing(manager, acting);
       const gone = await this.identities.unlink(manager, userId, id);
-      await this.logins.endOfIdentity(manager, gone);
-      await this.sessions.endOfIdentity(manager, gone, 'identity_unlinked');
+      await this.signOut.ofIdentity(manager, gone, { reason: 'identity_unlinked' });
       if (end_other_sessions === 'true')
         await this.ownSessions.endOthers(manager, acting, 'identity_unlinked');
       const { provider, appid } = gone;

@@ -6,6 +6,7 @@ import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
 import { Logins } from '../logins/logins.service.js';
+import { SignOut } from '../logins/sign-out.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { setUserStatus } from '../users/change-user.js';
 import type { LockedUser } from '../users/lock-users.js';
@@ -32,6 +33,7 @@ export class AdminUserAccess {
     private readonly reach: AdminReach,
     private readonly logins: Logins,
     private readonly sessions: Sessions,
+    private readonly signOut: SignOut,
     private readonly identities: OwnIdentities,
   ) {}
 
@@ -42,7 +44,7 @@ export class AdminUserAccess {
       if (status === 'disabled') return;
       await setUserStatus(manager, id, 'disabled');
       await recordAudit(manager, { action: 'user.disabled', userId: id, detail });
-      await this.signOut(manager, id, 'user_disabled');
+      await this.endAll(manager, id, 'user_disabled');
     });
   }
 
@@ -57,7 +59,7 @@ export class AdminUserAccess {
 
   /** @throws IamError `not_found`, `insufficient_permissions` */
   endSessions(on: OnUser): Promise<Answer> {
-    return this.act(on, (manager, { id }) => this.signOut(manager, id, 'ended_by_admin'));
+    return this.act(on, (manager, { id }) => this.endAll(manager, id, 'ended_by_admin'));
   }
 
   /** What came by the identity ends with it. @throws IamError `not_found`, `last_identity`, `insufficient_permissions` */
@@ -65,8 +67,7 @@ export class AdminUserAccess {
     const { force } = parseInput(unlinkQuery, query);
     return this.act(on, async (manager, { id }) => {
       const gone = await this.identities.unlink(manager, id, identity, { evenLast: force });
-      await this.logins.endOfIdentity(manager, gone);
-      await this.sessions.endOfIdentity(manager, gone, 'identity_unlinked');
+      await this.signOut.ofIdentity(manager, gone, { reason: 'identity_unlinked' });
       const { provider, ...detail } = gone;
       await recordAudit(manager, { action: 'identity.unlinked', userId: id, provider, detail });
     });
@@ -81,7 +82,7 @@ export class AdminUserAccess {
   }
 
   /** What is signed in, and what is about to be. */
-  private async signOut(manager: EntityManager, id: string, reason: string): Promise<void> {
+  private async endAll(manager: EntityManager, id: string, reason: string): Promise<void> {
     await this.logins.endOfUser(manager, id);
     await this.sessions.endAll(manager, id, reason);
   }

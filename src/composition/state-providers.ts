@@ -22,6 +22,7 @@ import { Logins } from '../logins/logins.service.js';
 import { Redemption } from '../logins/redemption.service.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { QrBudget } from '../rate-limits/qr-budget.service.js';
+import { SignOut } from '../logins/sign-out.service.js';
 import { RateLimits } from '../rate-limits/rate-limits.service.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';
 import { Roles } from '../roles/roles.service.js';
@@ -57,6 +58,7 @@ export const stateProviders = [
   Logins,
   Bindings,
   Redemption,
+  SignOut,
   IdentityLinks,
   Users,
   OwnIdentities,

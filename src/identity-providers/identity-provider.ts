@@ -36,3 +36,8 @@ export interface IdentityProvider {
   /** Rows with the same value share unionids. */
   readonly unionScope: string;
 }
+
+/** The apps of a row whose pair is complete, the Official Account first: what a push that names no app is for. */
+export function appsOf({ mp, open, mini, mobile }: IdentityProvider): WechatApp[] {
+  return [mp, open, mini, mobile].filter((app) => app !== null);
+}

@@ -51,12 +51,18 @@ export class IdentityProviders {
     );
   }
 
-  /** @throws IamError `provider_not_found`, `provider_disabled` or `provider_misconfigured` */
-  async getEnabled(slug: string): Promise<IdentityProvider> {
+  /** Also a disabled one, through which nobody signs in. @throws IamError `provider_not_found` or `provider_misconfigured` */
+  async get(slug: string): Promise<IdentityProvider> {
     const { rows } = await this.current();
     const row = rows.get(slug);
     if (row === undefined) throw new IamError('provider_not_found', `no identity provider "${slug}"`);
     if (row instanceof IamError) throw row;
+    return row;
+  }
+
+  /** @throws IamError `provider_not_found`, `provider_disabled` or `provider_misconfigured` */
+  async getEnabled(slug: string): Promise<IdentityProvider> {
+    const row = await this.get(slug);
     if (!row.enabled) throw new IamError('provider_disabled', `identity provider "${slug}" is disabled`);
     return row;
   }

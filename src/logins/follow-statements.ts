@@ -1,5 +1,6 @@
 import { auditInsertSql } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
+import { nowForEventsSql } from '../database/event-time.js';
 
 /**
  * A device authorization: $1 id, $2 scene hash, $3 user code, $4 provider, $5 appid, $6 client, $7 redirect_uri,
@@ -38,7 +39,7 @@ export const authenticateFollowSql = `
     WHERE id = $1 AND status = 'confirmed' AND link_session_id IS NULL
     RETURNING user_id, appid, openid
   ), followed AS (
-    UPDATE iam.identities i SET follows = true, follow_changed_at = now()
+    UPDATE iam.identities i SET follows = true, follow_changed_at = ${nowForEventsSql}
     FROM login WHERE i.appid = login.appid AND i.openid = login.openid AND i.follows IS NULL
   )
   ${auditInsertSql(6, { from: 'login', userId: 'login.user_id' })}`;
@@ -54,7 +55,7 @@ export const linkedFollowSql = `
       AND status = 'confirmed' AND redeem_before > now()
     RETURNING id
   ), followed AS (
-    UPDATE iam.identities i SET follows = true, follow_changed_at = now() FROM login WHERE i.id = $4 AND i.follows IS NULL
+    UPDATE iam.identities i SET follows = true, follow_changed_at = ${nowForEventsSql} FROM login WHERE i.id = $4 AND i.follows IS NULL
   ) SELECT id FROM login`;
 
 /** The Open Platform step that follows a confirmed scan takes it with it: $1 id. */

@@ -1,5 +1,7 @@
 import { auditInsertSql } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
+import { eventHorizonSql } from '../database/event-time.js';
+import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/proven-at.js';
 
 /** Rows stay this long after they were made: longer than any cookie, code or binding token of theirs. */
 const KEEP = `interval '1 day'`;
@@ -74,16 +76,19 @@ export const redeemableSql = `
 
 /**
  * Consumes a login and begins its session in one statement. The user is locked against a merge or a ban, and first, as a
- * merge does; the identity that was proven must be theirs still, whoever unlinks it meanwhile: $1 login, $2 session,
- * $3 idle and $4 absolute lifetime in seconds, $5 ip, $6 user agent, $7… audit entry.
+ * merge does; the identity that was proven must be theirs still, whoever unlinks it meanwhile, proven after WeChat's last
+ * withdrawal, and by a row that is enabled: $1 login, $2 session, $3 idle and $4 absolute lifetime in seconds, $5 ip,
+ * $6 user agent, $7… audit entry.
  * No row: another request was first, or the user changed while this one waited for the lock; nothing is consumed then.
  */
 export const beginSessionSql = `
   WITH login AS (
-    SELECT id, user_id, appid, openid FROM iam.logins WHERE id = $1
+    SELECT l.id, l.user_id, l.appid, l.openid, ${loginProvenAtSql('l')} AS proven_at
+    FROM iam.logins l JOIN iam.identity_providers p ON p.slug = l.provider AND p.enabled WHERE l.id = $1
   ), owner AS (
     SELECT u.id FROM login, iam.identities i, ${ownerOf('login')} AND u.status = 'active'
       AND i.appid = login.appid AND i.openid = login.openid AND i.user_id = u.id
+      AND (i.withdrawn_at IS NULL OR login.proven_at >= i.withdrawn_at)
     FOR SHARE OF u, i
   ), consumed AS (
     UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM owner
@@ -154,7 +159,25 @@ const interrupted = `status = 'failed', error = 'login_interrupted', redeem_befo
 /** Ends what was proven and not yet redeemed: $1 user. */
 export const endOfUserSql = `UPDATE iam.logins SET ${interrupted} WHERE user_id = $1 AND status = 'authenticated'`;
 
-/** Ends every open login of a person to one app, whose proof goes: $1 appid, $2 openid. */
+/** Ends every open login of a person to one app, whose proof goes: $1 appid, $2 openid, $3 only what WeChat proved before. */
 export const endOfIdentitySql = `
-  UPDATE iam.logins SET ${interrupted}
-  WHERE appid = $1 AND openid = $2 AND status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')`;
+  UPDATE iam.logins l SET ${interrupted}
+  WHERE l.appid = $1 AND l.openid = $2 AND l.status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')
+    AND ($3::timestamptz IS NULL OR ${loginProvenAtSql('l')} < ${eventHorizonSql('$3::timestamptz')})`;
+
+/** $1 appid, $2 openid, $3 only what WeChat proved before. */
+export const forgetProfileSql = `
+  UPDATE iam.logins l SET subject = jsonb_set(l.subject, '{profile}', 'null')
+  WHERE l.appid = $1 AND l.openid = $2 AND l.subject IS NOT NULL
+    AND ${loginProvenAtSql('l')} < ${eventHorizonSql('$3::timestamptz')}`;
+
+/** Whether WeChat has proved a person to one app since: $1 appid, $2 openid, $3 since when. */
+export const provenSinceSql = `
+  SELECT EXISTS (
+    SELECT FROM iam.logins l WHERE l.appid = $1 AND l.openid = $2 AND l.status IN ('confirmed', 'authenticated', 'binding', 'consumed')
+      AND ${loginProvenAtSql('l')} >= ${eventHorizonSql('$3::timestamptz')}
+  ) OR EXISTS (
+    SELECT FROM iam.identities i WHERE i.appid = $1 AND i.openid = $2 AND i.created_at >= ${eventHorizonSql('$3::timestamptz')}
+  ) OR EXISTS (
+    SELECT FROM iam.sessions s WHERE s.appid = $1 AND s.openid = $2 AND ${sessionProvenAtSql('s')} >= ${eventHorizonSql('$3::timestamptz')}
+  ) AS is_proven`;

@@ -16,6 +16,7 @@ import { readTaken, takenRow, takePart, type Tier } from '../rate-limits/rate-li
 import type { RequestOrigin } from '../request-context.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
+import type { IdentityKey } from '../users/withdraw-data.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import {
   authenticateSql,
@@ -25,6 +26,7 @@ import {
   endOfIdentitySql,
   endOfUserSql,
   finishSql,
+  forgetProfileSql,
   outcomeSql,
 } from './login-statements.js';
 import { mintLoginToken } from './login-token.js';
@@ -184,9 +186,18 @@ export class Logins {
     await manager.query(endOfUserSql, [userId]);
   }
 
-  /** Ends the open sign-ins of a person to one app, binding tokens too, and forgets what WeChat proved in them. */
-  async endOfIdentity(manager: EntityManager, identity: { appid: string; openid: string }): Promise<void> {
-    await manager.query(endOfIdentitySql, [identity.appid, identity.openid]);
+  /** Ends the open sign-ins of a person to one app, binding tokens too, and forgets what WeChat proved in them. See `SignOut`. */
+  async endOfIdentity(
+    executor: SqlExecutor,
+    { appid, openid }: IdentityKey,
+    provenBefore: Date | null = null,
+  ): Promise<void> {
+    await execute(executor, endOfIdentitySql, [appid, openid, provenBefore]);
+  }
+
+  /** Forgets the profile of a person to one app that waits to be connected to an account; see `forgetProfile`. */
+  async forgetProfile(executor: SqlExecutor, { appid, openid }: IdentityKey, at: Date): Promise<void> {
+    await execute(executor, forgetProfileSql, [appid, openid, at]);
   }
 
   private async insert(

@@ -1,4 +1,6 @@
 import { auditInsertSql } from '../audit/record-audit.js';
+import { eventHorizonSql } from '../database/event-time.js';
+import { sessionProvenAtSql } from './proven-at.js';
 
 const rolesOf = (relation: string) =>
   `ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = ${relation}.user_id ORDER BY r.role) AS roles`;
@@ -69,10 +71,11 @@ export const endAllSql = `
     UPDATE iam.sessions SET ended_at = now(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id, user_id
   ) SELECT id, user_id FROM ended ORDER BY id`;
 
-/** $1 appid, $2 openid, $3 reason. */
+/** $1 appid, $2 openid, $3 reason, $4 only what WeChat proved before. */
 export const endOfIdentitySql = `
   WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = $3
-    WHERE appid = $1 AND openid = $2 AND ended_at IS NULL
-    RETURNING id, user_id
+    UPDATE iam.sessions s SET ended_at = now(), end_reason = $3
+    WHERE s.appid = $1 AND s.openid = $2 AND s.ended_at IS NULL
+      AND ($4::timestamptz IS NULL OR ${sessionProvenAtSql('s')} < ${eventHorizonSql('$4::timestamptz')})
+    RETURNING s.id, s.user_id
   ) SELECT id, user_id FROM ended ORDER BY id`;

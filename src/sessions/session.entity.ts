@@ -16,6 +16,7 @@ import { UserEntity } from '../users/user.entity.js';
 @Index('sessions_client_id_idx', ['clientId', 'id'])
 @Index('sessions_provider_idx', ['provider', 'id'])
 @Index('sessions_method_idx', ['method', 'id'])
+@Index('sessions_live_openid_idx', ['openid'], { where: '(ended_at IS NULL)' })
 export class SessionEntity {
   /** `sid` of access tokens. */
   @PrimaryColumn({ type: 'uuid' })

@@ -7,6 +7,7 @@ import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
+import type { IdentityKey } from '../users/withdraw-data.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
 import { SessionCheck } from './session-check.service.js';
@@ -22,6 +23,12 @@ export interface TokenCaller {
   readonly clientId: string;
   /** The clients whose sessions it may go on with or end: itself, or with cookies all that share the browser's session. */
   readonly sessionsOf: readonly string[];
+}
+
+/** Why what came by an identity ends; of an event of WeChat's, only what WeChat proved before it. */
+export interface IdentityEnd {
+  readonly reason: string;
+  readonly provenBefore?: Date | null;
 }
 
 /** Past this many answers to the same parent token the grace is being abused. */
@@ -102,13 +109,14 @@ export class Sessions {
     await this.recordEnded(manager, ended, reason);
   }
 
-  /** Ends every live session that was begun through an identity; the audit log names them. */
+  /** Ends the live sessions that were begun through an identity; the audit log names them. See `SignOut`. */
   async endOfIdentity(
     manager: EntityManager,
-    { appid, openid }: { readonly appid: string; readonly openid: string },
-    reason: string,
+    { appid, openid }: IdentityKey,
+    { reason, provenBefore = null }: IdentityEnd,
   ): Promise<void> {
-    const ended = await queryRows(manager, endedRow, endOfIdentitySql, [appid, openid, reason]);
+    const parameters = [appid, openid, reason, provenBefore];
+    const ended = await queryRows(manager, endedRow, endOfIdentitySql, parameters);
     await this.recordEnded(manager, ended, reason);
   }
 

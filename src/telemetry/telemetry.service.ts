@@ -43,6 +43,7 @@ export class Telemetry {
   private readonly calls: Histogram;
   private readonly events: Counter;
   private readonly limited: Counter;
+  private readonly withdrawals: Counter;
 
   constructor() {
     const { meter } = this;
@@ -59,6 +60,9 @@ export class Telemetry {
     });
     this.events = meter.createCounter('iam.webhook.events', {
       description: "WeChat's pushes, and what became of those with handlers",
+    });
+    this.withdrawals = meter.createCounter('iam.webhook.unknown_withdrawals', {
+      description: 'Withdrawals of WeChat that name something unknown, or nobody: nothing was done',
     });
     this.limited = meter.createCounter('iam.rate_limited', {
       description: 'Requests that a rate limit refused',
@@ -81,6 +85,11 @@ export class Telemetry {
 
   webhookEvent(provider: string, outcome: WebhookOutcome): void {
     this.events.add(1, { 'iam.provider': provider, 'iam.outcome': outcome });
+  }
+
+  /** WeChat withdrew something that we do not know. */
+  unknownWithdrawal(provider: string): void {
+    this.withdrawals.add(1, { 'iam.provider': provider });
   }
 
   rateLimited(limit: string): void {

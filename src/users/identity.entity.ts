@@ -64,6 +64,10 @@ export class IdentityEntity {
   @Column({ type: 'timestamptz', name: 'follow_changed_at', nullable: true })
   followChangedAt!: Date | null;
 
+  /** `CreateTime` of the last withdrawal of all that the app may do: what WeChat proved before signs nobody in. */
+  @Column({ type: 'timestamptz', name: 'withdrawn_at', nullable: true })
+  withdrawnAt!: Date | null;
+
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 }

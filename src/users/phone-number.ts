@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { eventHorizonSql } from '../database/event-time.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { auditInsertSql, auditParameters, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 
@@ -27,18 +28,20 @@ const forgetSql = `
   WITH forgotten AS (
     UPDATE iam.users SET phone_number = NULL, phone_verified_at = NULL, updated_at = now()
     WHERE id = $1 AND phone_number IS NOT NULL
+      AND ($2::timestamptz IS NULL OR phone_verified_at < ${eventHorizonSql('$2::timestamptz')})
     RETURNING id
   )
-  ${auditInsertSql(2, { from: 'forgotten', userId: 'forgotten.id' })}`;
+  ${auditInsertSql(3, { from: 'forgotten', userId: 'forgotten.id' })}`;
 
-/** Forgets the number, if there is one. */
+/** Forgets the number, if there is one; with `verifiedBefore`, unless WeChat has verified one since. */
 export async function forgetPhoneNumber(
   executor: SqlExecutor,
   userId: string,
-  entry: PhoneEntry,
+  { verifiedBefore = null, ...entry }: PhoneEntry & { readonly verifiedBefore?: Date | null },
 ): Promise<void> {
   await execute(executor, forgetSql, [
     userId,
+    verifiedBefore,
     ...auditParameters({ ...entry, action: 'user.phone_removed' }),
   ]);
 }

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { eventHorizonSql } from '../database/event-time.js';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 
 /** A person to one app. */
@@ -29,31 +30,73 @@ export async function lockOwner(
   }
 }
 
-/** The stored profile is not what WeChat shows any more: the next sign-in reads it again. */
-export async function outdateProfile(executor: SqlExecutor, { appid, openid }: IdentityKey): Promise<void> {
-  await executor.query('UPDATE iam.identities SET profile_read_at = NULL WHERE appid = $1 AND openid = $2', [
-    appid,
-    openid,
-  ]);
+/** Sign-ins of an identity that WeChat proved before this time begin no session any more. */
+export async function markWithdrawn(
+  executor: SqlExecutor,
+  { appid, openid }: IdentityKey,
+  at: Date,
+): Promise<void> {
+  const sql = `
+    UPDATE iam.identities SET withdrawn_at = GREATEST(withdrawn_at, LEAST($3::timestamptz, now()))
+    WHERE appid = $1 AND openid = $2`;
+  await executor.query(sql, [appid, openid, at]);
 }
 
+/** What WeChat has taken back of a person, and when: what was read or verified since is granted anew. */
+export interface Withdrawal {
+  readonly userId: string;
+  readonly identity: IdentityKey;
+  readonly at: Date;
+}
+
+const sameIdentity = 'i.appid = $1 AND i.openid = $2';
+/** A person has one profile in WeChat, whichever app shows it. */
+const samePerson = `(${sameIdentity} OR EXISTS (
+    SELECT FROM iam.identity_unions theirs
+    JOIN iam.identity_unions ours ON ours.union_scope = theirs.union_scope AND ours.unionid = theirs.unionid
+    JOIN iam.identities o ON o.id = ours.identity_id
+    WHERE theirs.identity_id = i.id AND o.appid = $1 AND o.openid = $2))`;
+
 /**
- * Forgets the nickname and avatar that WeChat gave a user, unless another identity than this one has brought a profile too. What
- * the host or the person has set is not WeChat's to withdraw.
+ * Forgets nickname and avatar that an identity brought, unless another identity of the user has brought them too. What the
+ * host or the person has set is not WeChat's to withdraw.
  */
-export async function forgetProfile(
+export async function forgetProfile(manager: EntityManager, withdrawal: Withdrawal): Promise<void> {
+  await outdate(manager, sameIdentity, withdrawal);
+}
+
+/** Forgets nickname and avatar that any identity of the same WeChat person brought: WeChat shows another profile by now. */
+export async function forgetProfileOfPerson(manager: EntityManager, withdrawal: Withdrawal): Promise<void> {
+  await outdate(manager, samePerson, withdrawal);
+}
+
+async function outdate(
   manager: EntityManager,
-  userId: string,
-  identity: IdentityKey,
+  which: string,
+  { userId, identity: { appid, openid }, at }: Withdrawal,
 ): Promise<void> {
-  await outdateProfile(manager, identity);
-  await manager.query(
-    `UPDATE iam.users SET nickname = CASE WHEN nickname_by <> 'wechat' THEN nickname END,
-                          avatar_url = CASE WHEN avatar_by <> 'wechat' THEN avatar_url END, updated_at = now()
-     WHERE id = $1
-       AND NOT EXISTS (SELECT 1 FROM iam.identities WHERE user_id = $1 AND profile_read_at IS NOT NULL)`,
-    [userId],
-  );
+  const outdateSql = `
+    UPDATE iam.identities i SET profile_read_at = NULL
+    WHERE ${which} AND i.user_id = $3 AND i.profile_read_at < ${eventHorizonSql('$4::timestamptz')}`;
+  await manager.query(outdateSql, [appid, openid, userId, at]);
+  const forgetSql = `
+    UPDATE iam.users SET nickname = CASE WHEN nickname_by <> 'wechat' THEN nickname END,
+                         avatar_url = CASE WHEN avatar_by <> 'wechat' THEN avatar_url END, updated_at = now()
+    WHERE id = $1 AND (nickname_by = 'wechat' OR avatar_by = 'wechat')
+      AND NOT EXISTS (SELECT 1 FROM iam.identities WHERE user_id = $1 AND profile_read_at IS NOT NULL)`;
+  await manager.query(forgetSql, [userId]);
+}
+
+/** Whether the user is another WeChat person too who has a mini program, the only kind of app that brings a phone number. */
+export async function hasPhoneOfAnother(
+  manager: EntityManager,
+  { userId, identity: { appid, openid } }: Withdrawal,
+): Promise<boolean> {
+  const sql = `
+    SELECT EXISTS (SELECT FROM iam.identities i WHERE i.user_id = $3 AND i.app_kind = 'mini' AND NOT ${samePerson})
+      AS has`;
+  const row = await queryRow(manager, z.object({ has: z.boolean() }), sql, [appid, openid, userId]);
+  return row?.has === true;
 }
 
 /**

@@ -4,31 +4,29 @@ import { recordAudit } from '../audit/record-audit.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { appsOf } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { Logins } from '../logins/logins.service.js';
+import { SignOut } from '../logins/sign-out.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
+import { Telemetry } from '../telemetry/telemetry.service.js';
+import { forgetPhoneNumber } from '../users/phone-number.js';
 import {
   forgetProfile,
+  forgetProfileOfPerson,
+  hasPhoneOfAnother,
   lockOwner,
-  outdateProfile,
   removeIdentity,
   type IdentityKey,
+  type Withdrawal,
 } from '../users/withdraw-data.js';
 import { OnWechatEvent } from './on-wechat-event.decorator.js';
+import { readRevokeInfo } from './revoke-info.js';
 import type { WechatEvent, WechatEventContext } from './wechat-events.js';
-
-/** Nickname and avatar by a web page of the Official Account, all of a website or mobile app, nickname and avatar of a mini program. */
-const profileRevocations: ReadonlySet<string> = new Set(['205', '301', '6']);
 
 type AuthorizationChange = WechatEvent<'user_authorization_revoke'>;
 
-interface Withdrawal {
-  readonly manager: EntityManager;
-  readonly userId: string;
-  readonly identity: IdentityKey;
-}
-
-/** What a person takes back in WeChat's settings is taken back here (protocol F.5). */
+/** What a person takes back in WeChat's settings is taken back here (protocol F.5, part 2 H), as of when they did. */
 @Injectable()
 export class AuthorizationChanges {
   private readonly logger = new IamLogger('IamWebhook');
@@ -38,74 +36,106 @@ export class AuthorizationChanges {
     private readonly providers: IdentityProviders,
     private readonly logins: Logins,
     private readonly sessions: Sessions,
+    private readonly signOut: SignOut,
+    private readonly telemetry: Telemetry,
   ) {}
 
-  /** WeChat has removed a risky nickname or picture. */
+  /** WeChat has removed a risky nickname or picture; only a sign-in shows what stands there now. */
   @OnWechatEvent('user_info_modified')
-  onProfileModified(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
-    return this.withOwner(event, context, ({ manager, userId, identity }) =>
-      revokesProfile(event) ? forgetProfile(manager, userId, identity) : outdateProfile(manager, identity),
-    );
+  async onProfileModified(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
+    const identity = await this.findIdentity(event, context);
+    if (identity === null) return;
+    await this.logins.forgetProfile(this.dataSource, identity, context.at);
+    await this.withOwner(identity, context, forgetProfileOfPerson);
   }
 
-  /** The person has withdrawn an authorization; the account stays. */
+  /** The person has withdrawn an authorization; the account stays. Acts by the list alone: see `readRevokeInfo`. */
   @OnWechatEvent('user_authorization_revoke')
-  onRevoked(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
-    return this.withOwner(event, context, async ({ manager, userId, identity }) => {
-      if (revokesProfile(event)) await forgetProfile(manager, userId, identity);
-      await this.sessions.endOfIdentity(manager, identity, 'authorization_revoked');
+  async onRevoked(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
+    const identity = await this.findIdentity(event, context);
+    if (identity === null) return;
+    const { at, provider } = context;
+    const { revokes, unknown } = readRevokeInfo(event.RevokeInfo);
+    if (unknown !== null) this.reportUnknown(`RevokeInfo ${unknown}`, provider);
+    // First and by itself: a binding token that is being used has connected the identity by then, or is refused.
+    if (revokes.has('everything')) await this.logins.endOfIdentity(this.dataSource, identity, at);
+    if (revokes.has('profile')) await this.logins.forgetProfile(this.dataSource, identity, at);
+    await this.withOwner(identity, context, async (manager, withdrawal) => {
+      const { userId } = withdrawal;
       const detail = { appid: identity.appid, revokeInfo: event.RevokeInfo ?? null };
-      const { provider } = context;
+      if (revokes.has('profile')) await forgetProfile(manager, withdrawal);
+      if (revokes.has('phone'))
+        await forgetPhoneNumber(manager, userId, { verifiedBefore: at, provider, detail });
+      if (revokes.has('everything'))
+        await this.signOut.ofIdentity(manager, identity, {
+          reason: 'authorization_revoked',
+          provenBefore: at,
+        });
       await recordAudit(manager, { action: 'identity.authorization_revoked', userId, provider, detail });
     });
   }
 
-  /** The person has closed the WeChat account: nobody can ever prove this identity again. */
+  /** The person has closed the WeChat account: nobody can ever prove this identity again, unless somebody has since. */
   @OnWechatEvent('user_authorization_cancellation')
   async onAccountClosed(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
-    const closed = await this.findIdentity(event, context);
-    if (closed === null) return;
-    // First and by itself: a binding token that is being used has connected the identity by then, or is refused.
-    await this.logins.endOfIdentity(this.dataSource.manager, closed);
-    await this.withOwner(event, context, async ({ manager, userId, identity }) => {
-      await forgetProfile(manager, userId, identity);
-      await this.sessions.endOfIdentity(manager, identity, 'wechat_account_closed');
-      const wasLast = await removeIdentity(manager, identity);
-      if (wasLast) await this.sessions.endAll(manager, userId, 'wechat_account_closed');
-      const { provider } = context;
-      const detail = { appid: identity.appid };
-      await recordAudit(manager, { action: 'identity.account_closed', userId, provider, detail });
+    const identity = await this.findIdentity(event, context);
+    if (identity === null) return;
+    await this.logins.endOfIdentity(this.dataSource, identity, context.at);
+    await this.withOwner(identity, context, async (manager, withdrawal) => {
+      const { at } = withdrawal;
+      const reason = 'wechat_account_closed';
+      await forgetProfile(manager, withdrawal);
+      await this.signOut.ofIdentity(manager, identity, { reason, provenBefore: at });
+      if (await this.signOut.isProvenSince(manager, identity, at))
+        this.logger.warn(
+          `"${context.provider}": somebody has signed in by an account of ${identity.appid} since it was closed`,
+        );
+      else await this.remove(manager, withdrawal, context);
     });
+  }
+
+  private async remove(
+    manager: EntityManager,
+    withdrawal: Withdrawal,
+    { provider }: WechatEventContext,
+  ): Promise<void> {
+    const { userId, identity, at } = withdrawal;
+    const detail = { appid: identity.appid };
+    if (!(await hasPhoneOfAnother(manager, withdrawal)))
+      await forgetPhoneNumber(manager, userId, { verifiedBefore: at, provider, detail });
+    const wasLast = await removeIdentity(manager, identity);
+    if (wasLast) await this.sessions.endAll(manager, userId, 'wechat_account_closed');
+    await recordAudit(manager, { action: 'identity.account_closed', userId, provider, detail });
   }
 
   /** Runs `work` in a transaction that has locked the identity's user; not at all when nobody here has that identity. */
   private async withOwner(
-    event: AuthorizationChange,
-    context: WechatEventContext,
-    work: (withdrawal: Withdrawal) => Promise<void>,
+    identity: IdentityKey,
+    { at }: WechatEventContext,
+    work: (manager: EntityManager, withdrawal: Withdrawal) => Promise<void>,
   ): Promise<void> {
-    const identity = await this.findIdentity(event, context);
-    if (identity === null) return;
     await inTransaction(this.dataSource, async (manager) => {
       const userId = await lockOwner(manager, identity);
-      if (userId !== null) await work({ manager, userId, identity });
+      if (userId !== null) await work(manager, { userId, identity, at });
     });
   }
 
-  /** The identity that an event concerns, when the app is one of the row's. */
+  /** The identity that an event concerns, when the app is one of the row's. WeChat's own samples have blanks around values. */
   private async findIdentity(
-    { OpenID: openid, AppID: named }: AuthorizationChange,
+    event: AuthorizationChange,
     { provider: slug }: WechatEventContext,
   ): Promise<IdentityKey | null> {
-    const { open, mp, mini, mobile } = await this.providers.getEnabled(slug);
-    const appid = named ?? mp?.appid;
-    const isOfRow = [open, mp, mini, mobile].some((app) => app !== null && app.appid === appid);
-    if (openid !== undefined && appid !== undefined && isOfRow) return { appid, openid };
-    this.logger.warn(`a change of authorization for "${slug}" names no person or an app of another row`);
+    const apps = appsOf(await this.providers.get(slug));
+    const openid = event.OpenID?.trim() ?? '';
+    const appid = event.AppID?.trim() ?? apps[0]?.appid;
+    if (openid !== '' && appid !== undefined && apps.some((app) => app.appid === appid))
+      return { appid, openid };
+    this.reportUnknown('no person, or an app of another row', slug);
     return null;
   }
-}
 
-function revokesProfile({ RevokeInfo = '' }: AuthorizationChange): boolean {
-  return RevokeInfo.split(/\D+/).some((number) => profileRevocations.has(number));
+  private reportUnknown(what: string, provider: string): void {
+    this.telemetry.unknownWithdrawal(provider);
+    this.logger.warn(`"${provider}": a change of authorization names ${what}: nothing is done for it`);
+  }
 }

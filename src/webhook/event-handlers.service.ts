@@ -4,6 +4,7 @@ import { IamLogger } from '../iam-logger.js';
 import { findInterests, type EventInterest } from './on-wechat-event.decorator.js';
 import { toPassiveReply, type PassiveReply } from './passive-reply.js';
 import { eventName, type VerifiedEvent } from './verified-event.js';
+import type { WechatEventContext } from './wechat-events.js';
 
 /** What the handlers of an event have come to. */
 export interface HandlersOutcome {
@@ -18,7 +19,7 @@ export interface HandlersOutcome {
 interface Handler {
   readonly name: string;
   readonly interest: EventInterest;
-  readonly call: (event: VerifiedEvent, context: { readonly provider: string }) => unknown;
+  readonly call: (event: VerifiedEvent, context: WechatEventContext) => unknown;
 }
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
@@ -52,11 +53,15 @@ export class EventHandlers implements OnApplicationBootstrap {
   }
 
   /** Calls the handlers of an event that have not finished with it yet, all at once. Never rejects. */
-  async run(provider: string, event: VerifiedEvent, finished: readonly string[]): Promise<HandlersOutcome> {
+  async run(
+    event: VerifiedEvent,
+    context: WechatEventContext,
+    finished: readonly string[],
+  ): Promise<HandlersOutcome> {
     const due = this.handlers.filter(
-      ({ name, interest }) => isWanted(interest, provider, event) && !finished.includes(name),
+      ({ name, interest }) => isWanted(interest, context.provider, event) && !finished.includes(name),
     );
-    const ends = await Promise.all(due.map((handler) => this.call(handler, provider, event)));
+    const ends = await Promise.all(due.map((handler) => this.call(handler, event, context)));
     const failures = ends.filter((end) => end.failure !== null);
     return {
       reply: ends.map(({ reply }) => reply).find((reply) => reply !== null) ?? null,
@@ -66,9 +71,9 @@ export class EventHandlers implements OnApplicationBootstrap {
     };
   }
 
-  private async call({ name, call }: Handler, provider: string, event: VerifiedEvent) {
+  private async call({ name, call }: Handler, event: VerifiedEvent, context: WechatEventContext) {
     try {
-      const answer = await call(event, { provider });
+      const answer = await call(event, context);
       const reply = toPassiveReply(answer);
       if (reply === null && answer !== undefined && answer !== null)
         this.logger.warn(`${name} returned something that is no PassiveReply`);

@@ -99,7 +99,8 @@ export class EventIntake implements OnApplicationBootstrap {
     const event = toVerifiedEvent(stored.raw == null ? stored.message : parseMessage(stored.raw).fields);
     if (event === null) return { result: earlier ?? {}, failure: UNREADABLE };
     const finished = Array.isArray(earlier?.['finished']) ? earlier['finished'].map(String) : [];
-    const outcome = await this.handlers.run(stored.provider, event, finished);
+    const context = { provider: stored.provider, at: stored.eventAt };
+    const outcome = await this.handlers.run(event, context, finished);
     const result = { reply: replyIn(earlier) ?? outcome.reply, finished: outcome.finished };
     return { result, failure: outcome.failure };
   }

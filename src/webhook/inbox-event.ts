@@ -90,7 +90,7 @@ function shortened(name: string): string {
 
 /** Whom the event concerns. */
 function personOf(event: VerifiedEvent): string | null {
-  const openid = isAuthorizationChange(event) ? event.OpenID : event.FromUserName;
+  const openid = isAuthorizationChange(event) ? event.OpenID?.trim() : event.FromUserName;
   return openid === undefined || openid === '' || openid.length > MAX_OPENID ? null : openid;
 }
 

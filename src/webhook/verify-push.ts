@@ -21,15 +21,15 @@ import {
 
 /** The server configuration that a push is verified against: chosen by the path, never by the request. */
 export interface ServerConfiguration extends MpServer {
-  /** The apps whose messages may arrive here, the Official Account first. */
-  readonly appids: readonly [string, ...string[]];
+  /** The apps whose messages may arrive here, the Official Account first; at least one. */
+  readonly appids: readonly string[];
 }
 
 /** A message that WeChat sent, and how to answer it. */
 export interface VerifiedPush extends ParsedMessage {
   /** The message as WeChat wrote it. */
   readonly bytes: Uint8Array;
-  /** The app it was sent to; in plain mode the Official Account, since nothing says so. */
+  /** The app it was sent to; in plain mode the first, since nothing that is signed says so. */
   readonly appid: string;
   /** Equal for everything that was posted under the same signature; null where the signature covers the message. */
   readonly replayKey: string | null;
@@ -57,7 +57,7 @@ export function verifyPush(
 function plainPush(bytes: Uint8Array, server: ServerConfiguration, signature: string): VerifiedPush {
   const message = parseMessage(bytes);
   if (isEnvelope(message)) throw forged('the message is encrypted, and the row says plain');
-  return { ...message, bytes, appid: server.appids[0], replayKey: sha256(signature), seal: null };
+  return { ...message, bytes, appid: server.appids[0] ?? '', replayKey: sha256(signature), seal: null };
 }
 
 /** What safe mode sends, and nothing besides: a text that a person typed may look like a part of it. */

@@ -8,7 +8,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
-import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { appsOf, type IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { setActor } from '../request-context.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
@@ -77,17 +77,14 @@ export class Webhook {
     return reply === null ? success : this.render(reply, event, push);
   }
 
-  /** A row that cannot take pushes is answered like none. */
+  /**
+   * A disabled row signs nobody in, but what WeChat withdraws concerns people who are known already. A row that cannot take
+   * pushes is answered like none.
+   */
   private async find(slug: string): Promise<IdentityProvider> {
-    const provider = await this.providers.getEnabled(slug).catch((error: unknown) => {
-      if (error instanceof IamError && error.code === 'provider_disabled') return null;
-      throw error;
-    });
-    if (provider?.mp == null || provider.mpServer.tokens.length === 0)
-      throw new IamError(
-        'provider_not_found',
-        `"${slug}" is disabled, or has no Official Account or no mp_token`,
-      );
+    const provider = await this.providers.get(slug);
+    if (appsOf(provider).length === 0 || provider.mpServer.tokens.length === 0)
+      throw new IamError('provider_not_found', `"${slug}" has no app or no mp_token`);
     return provider;
   }
 
@@ -123,9 +120,8 @@ export class Webhook {
   }
 }
 
-function configurationOf({ mp, open, mini, mobile, mpServer }: IdentityProvider): ServerConfiguration {
-  const others = [open, mini, mobile].flatMap((app) => (app === null ? [] : [app.appid]));
-  return { ...mpServer, appids: [mp?.appid ?? '', ...others] };
+function configurationOf(provider: IdentityProvider): ServerConfiguration {
+  return { ...provider.mpServer, appids: appsOf(provider).map(({ appid }) => appid) };
 }
 
 function isReplay(error: unknown): boolean {

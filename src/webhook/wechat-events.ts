@@ -51,6 +51,8 @@ export type WechatEvent<K extends string = string> = VerifiedEvent &
 export interface WechatEventContext {
   /** Slug of the provider row whose webhook received it. */
   readonly provider: string;
+  /** When it happened: WeChat's `CreateTime`, else when it was received. An event may come late, or be replayed. */
+  readonly at: Date;
 }
 
 /** A method that is told of an event. What it returns as a reply is shown in the chat, if it is in time. */

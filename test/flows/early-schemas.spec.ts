@@ -50,6 +50,7 @@ const checksums: Readonly<Record<string, string>> = {
     '4dc90c0f363800decbb35a8e915e21a6a298507bd487991585554cbfc38ca110',
   '1764000007000-keep-unreadable-pushes.ts':
     'a4c559494d5c59388627614fc177233c7b495f9f47fb6e181d4d30fbc813e071',
+  '1764000008000-withdraw-as-of-then.ts': '307180cf04bc7beed65d41b2eb0f0fc227d9f82c895bd650b6fe7e5c6725c937',
   '1764000009000-ask-before-linking.ts': '7b9564aababbeab03d9228bc492e3b0dcae8610ca9ac10b193e5173e03a508e6',
   '1764000009100-refill-limits.ts': 'be2a90cddde8cdbd0b36c47541be75f1b5c71c433a49668598749503d56bbdc1',
   '1764000014000-remember-who-named.ts': 'a0b91562cb78c2de5eee66380a7115c56fb79f568bc0aa7825b26c58a7442685',

@@ -112,8 +112,10 @@ describe('what WeChat tells of a person', () => {
 
     const deliveries = await ming.loseProfile();
     await settled('user_info_modified');
+    const cleaned = await userOf(tokens);
     const again = await signInOnPc(world, ming);
 
+    expect(cleaned).toMatchObject({ nickname: null, avatar_url: null });
     expect(deliveries.map(({ outcome }) => outcome)).toEqual(['answered']);
     expect((await userOf(again))['id']).toBe((await userOf(tokens))['id']);
     expect((await userOf(again))['nickname']).toBe('微信用户');
@@ -149,7 +151,7 @@ describe('what WeChat tells of a person', () => {
     await lin.revokeAuthorization(world.oa, '205');
     await settled('user_authorization_revoke');
 
-    expect((await refresh(inside)).status).toBe(400);
+    expect((await refresh(inside)).status).toBe(200);
     expect((await refresh(onPc)).status).toBe(200);
     expect((await userOf(onPc))['nickname']).toBe('小林');
   });
