@@ -95,6 +95,7 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
     ['clients[0].redirectUris[0]', redirectTo(undefined)],
     ['clients[0].redirectUris[0]', redirectTo('http://app.example.com/signed-in')],
     ['clients[0].redirectUris[0]', redirectTo('http://[2606:4700::1111]/signed-in')],
+    ['hostMiddleware', { hostMiddleware: 'first' }],
     ['clients[0]', client({ secret: 'x' })],
     ['background', { background: 'no' }],
     ['wechat.timeout', { wechat: { timeout: 0 } }],
