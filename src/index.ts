@@ -10,6 +10,7 @@ export { IamErrorFilter } from './http/iam-error.filter.js';
 export { isIamRequest } from './http/own-requests.js';
 export { IamGuard } from './http/iam.guard.js';
 export { Public } from './http/public.decorator.js';
+export { Requirements, type Requirement } from './http/requirements.service.js';
 export { RequirePermissions, RequireRecentSignIn, RequireRoles } from './http/requirements.decorator.js';
 export type { IamAuditEntry, IamAuditSink } from './iam.audit-sink.js';
 export { iamEntities } from './iam.entities.js';

@@ -9,7 +9,7 @@ import { readRequest, type IamRequest } from './iam-request.js';
 import { SessionCookies } from './session-cookies.service.js';
 import { TrustedOrigins } from './trusted-origins.service.js';
 
-/** Who makes a request: the one place where a request's token is found and believed. */
+/** Who makes a request, opens a socket or holds a token: the one place where a token is found and believed. */
 @Injectable()
 export class Authentication {
   constructor(
@@ -26,19 +26,21 @@ export class Authentication {
   }
 
   /**
-   * `mustLive`: asks PostgreSQL about the session and the roles, whatever the option `sessionCheck` says.
+   * Takes a request of Express, Fastify or Node (also the handshake of a WebSocket), with its bearer token or cookie, or an
+   * access token alone. `mustLive`: asks PostgreSQL about the session and the roles, whatever the option `sessionCheck` says.
    * @throws IamError `authentication_required`, `invalid_token` or `origin_forbidden`
    */
   async authenticate(
-    request: object,
+    source: object | string,
     { mustLive = this.options.sessionCheck === 'always' }: { readonly mustLive?: boolean } = {},
   ): Promise<AuthenticatedUser> {
-    const claims = await this.verify(readRequest(request));
+    const claims =
+      typeof source === 'string' ? await this.tokens.verify(source) : await this.verify(readRequest(source));
     const confirmed = mustLive ? await this.sessions.confirm(claims) : claims;
     const { userId: id, ...session } = confirmed;
     const user: AuthenticatedUser = { id, ...session };
     setActor(`user:${id}`, confirmed.sessionId);
-    setAuthenticatedUser(request, user);
+    if (typeof source !== 'string') setAuthenticatedUser(source, user);
     return user;
   }
 

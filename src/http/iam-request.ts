@@ -28,6 +28,8 @@ export interface IamRequest {
   readonly ifMatch: string | undefined;
   /** The `Origin` header. */
   readonly requestOrigin: string | undefined;
+  /** The handshake of a WebSocket: a GET that browsers send to any site, with its cookies (RFC 6455 §10.2). */
+  readonly isUpgrade: boolean;
   /** The `Sec-Fetch-Site` header. */
   readonly fetchSite: string | undefined;
   readonly browser: Browser;
@@ -57,6 +59,7 @@ export function readRequest(request: unknown): IamRequest {
     authorization: headers.authorization,
     ifMatch: headers['if-match'],
     requestOrigin: headers.origin,
+    isUpgrade: headers.upgrade !== undefined,
     fetchSite: fetchSiteOf(headers),
     browser: classifyBrowser(headers['user-agent']),
     language: preferredLanguage(headers['accept-language']),

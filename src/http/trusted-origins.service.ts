@@ -18,12 +18,12 @@ export class TrustedOrigins {
   }
 
   /**
-   * A request that changes something comes from a page of the same origin or of a cookie client's, as only the browser can
+   * A request that changes something, or opens a socket, comes from a page of the same origin or of a cookie client's, as only the browser can
    * say (Fetch Metadata, or `Origin` where it is older), and never as the text that any page's form can send.
    * @throws IamError `origin_forbidden`
    */
-  checkWrite({ method, fetchSite, requestOrigin, contentType }: IamRequest): void {
-    if (reading.has(method)) return;
+  checkWrite({ method, isUpgrade, fetchSite, requestOrigin, contentType }: IamRequest): void {
+    if (reading.has(method) && !isUpgrade) return;
     const isTrusted =
       fetchSite === 'same-origin' || (requestOrigin !== undefined && this.origins.has(requestOrigin));
     if (!isTrusted)

@@ -65,7 +65,11 @@ export class AccessTokens {
       .sign(key.privateKey);
   }
 
-  /** @throws IamError `invalid_token` for anything but a live token of ours */
+  /**
+   * What a token says, by signature and time alone: it asks neither whether the session still lives nor what roles the user has
+   * now, and knows no cookies. `Authentication.authenticate` does.
+   * @throws IamError `invalid_token` for anything but a token of ours that has not expired
+   */
   async verify(token: string): Promise<AccessTokenClaims> {
     try {
       const { payload } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {

@@ -2,6 +2,7 @@ import { Controller, Get, UseGuards } from '@nestjs/common';
 import {
   type AccessTokenClaims,
   AccessTokens,
+  Authentication,
   type AuthenticatedUser,
   CurrentUser,
   IamError,
@@ -10,6 +11,7 @@ import {
   type IamUser,
   IamUsers,
   Public,
+  Requirements,
 } from '../../src/index.js';
 
 @Controller('orders')
@@ -65,3 +67,15 @@ export const codeOf = (error: IamError): IamErrorCode => error.code;
 export const unknown: IamErrorCode = 'no_such_code';
 // @ts-expect-error details are the operator's, not the caller's
 export const message = new IamError('not_found');
+
+/** Who it is, by request or token, and what they may. */
+export async function ask(authentication: Authentication, requirements: Requirements): Promise<boolean> {
+  const user: AuthenticatedUser = await authentication.authenticate('token');
+  await authentication.authenticate({ headers: {}, url: '/' }, { mustLive: true });
+  // @ts-expect-error a token or a request
+  await authentication.authenticate(42);
+  await requirements.require(user, { roles: ['clerk'], permissions: ['orders:read'], recentSignIn: true });
+  // @ts-expect-error no such requirement
+  await requirements.require(user, { scopes: ['orders'] });
+  return requirements.allows(user, { permissions: ['orders:read'] });
+}
