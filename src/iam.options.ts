@@ -71,6 +71,17 @@ export interface IamWechatOptions {
    * @default true when `publicUrl` is itself on a loopback host, else false
    */
   readonly allowLoopback?: boolean;
+  /**
+   * Admits hosts of a private network, also over http: a relay of yours, or an emulator in another container. Warns at each start.
+   * @default false
+   */
+  readonly allowPrivateEndpoints?: boolean;
+  /**
+   * An HTTP proxy for calls to WeChat, e.g. `http://user:password@proxy.internal:3128`; `environment` goes by HTTPS_PROXY,
+   * HTTP_PROXY and NO_PROXY.
+   * @default none
+   */
+  readonly proxy?: string;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { CanActivate, Type } from '@nestjs/common';
+import type { Secret } from './crypto/secret.js';
 import type { KeyRing } from './crypto/key-ring.js';
 import type { IamAuditSink } from './iam.audit-sink.js';
 import type { IamHooks } from './iam.hooks.js';
@@ -30,6 +31,9 @@ export interface ResolvedIamOptions {
     readonly endpoints: WechatEndpoints;
     readonly timeout: number;
     readonly allowLoopback: boolean;
+    readonly allowPrivateEndpoints: boolean;
+    /** Its URL may hold a password. */
+    readonly proxy: Secret | undefined;
   };
   readonly tokens: {
     readonly accessToken: number;

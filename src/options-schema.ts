@@ -103,6 +103,13 @@ export const optionsSchema = z.strictObject({
         .default({}),
       timeout: z.number().int().min(1).max(60_000, { error: 'at most 60000 milliseconds' }).default(5_000),
       allowLoopback: z.boolean().optional(),
+      allowPrivateEndpoints: z.boolean({ error: 'true or false' }).default(false),
+      proxy: z
+        .string({ error: "a proxy's URL, or 'environment'" })
+        .refine((text) => text === 'environment' || isProxyUrl(text), {
+          error: "a proxy's URL such as http://proxy.internal:3128, or 'environment'",
+        })
+        .optional(),
     })
     .prefault({}),
   tokens: z
@@ -191,4 +198,10 @@ function isOrigin(text: string): boolean {
   if (!isAbsoluteHttpUrl(text)) return false;
   const { origin } = new URL(text);
   return text === origin || text === `${origin}/`;
+}
+
+function isProxyUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && pathname === '/' && search === '' && hash === '';
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { IamOptions, IamStaticOptions } from './iam.options.js';
 import type { ResolvedIamClient, ResolvedIamOptions } from './iam.resolved-options.js';
+import { Secret } from './crypto/secret.js';
 import { KeyRing } from './crypto/key-ring.js';
 import { optionsSchema } from './options-schema.js';
 import { resolveWechatEndpoints } from './wechat/endpoints.js';
@@ -28,7 +29,12 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
     keyRing: new KeyRing(checked.keys),
     clients: indexClients(checked.clients),
     wechat: {
-      endpoints: resolveWechatEndpoints(definedEntries(checked.wechat.endpoints), { allowLoopback }),
+      endpoints: resolveWechatEndpoints(definedEntries(checked.wechat.endpoints), {
+        allowLoopback,
+        allowPrivateEndpoints: checked.wechat.allowPrivateEndpoints,
+      }),
+      allowPrivateEndpoints: checked.wechat.allowPrivateEndpoints,
+      proxy: checked.wechat.proxy === undefined ? undefined : new Secret(checked.wechat.proxy),
       timeout: checked.wechat.timeout,
       allowLoopback,
     },

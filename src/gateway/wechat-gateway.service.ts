@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
+import { IamLogger } from '../iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { BaseTokens } from '../wechat/base-token.js';
@@ -37,12 +38,23 @@ export class WechatGateway implements OnApplicationShutdown {
     telemetry: Telemetry,
     appHealth: AppHealth,
   ) {
-    const { endpoints, allowLoopback, timeout } = wechat;
+    const { endpoints, allowLoopback, allowPrivateEndpoints, proxy, timeout } = wechat;
+    if (allowPrivateEndpoints)
+      new IamLogger('IamWechat').warn(
+        `wechat.allowPrivateEndpoints is on: secrets go to ${endpoints.api}, which need be neither public nor https. Never with people's real WeChat accounts, unless that host is your own relay`,
+      );
     const onCall = (report: WechatCallReport) => {
       telemetry.wechatCall(report);
       appHealth.note(report);
     };
-    this.http = new WechatHttp({ endpoints, allowLoopback, timeoutMs: timeout, onCall });
+    this.http = new WechatHttp({
+      endpoints,
+      allowLoopback,
+      allowPrivateEndpoints,
+      proxy,
+      timeoutMs: timeout,
+      onCall,
+    });
     this.sns = new WechatSns(this.http);
     this.baseTokens = new BaseTokens(this.http, () => clock.now());
   }

@@ -24,7 +24,11 @@ export interface WechatStrategyOptions {
   readonly endpoints?: Partial<WechatEndpoints>;
   /** Lets `endpoints` be this machine, over http too. @default false */
   readonly allowLoopback?: boolean;
-  /** A client to share with other strategies, instead of `endpoints` and `allowLoopback`. */
+  /** Lets `endpoints` be hosts of a private network, over http too. @default false */
+  readonly allowPrivateEndpoints?: boolean;
+  /** A proxy's URL, or `environment` for HTTPS_PROXY, HTTP_PROXY and NO_PROXY. @default none */
+  readonly proxy?: string;
+  /** A client to share with other strategies, instead of how to reach WeChat. */
   readonly http?: WechatHttp;
   /** @default false; the profile is always skipped with `snsapi_base`, which does not allow it */
   readonly skipUserProfile?: SkipUserProfile;
@@ -47,7 +51,7 @@ export interface ResolvedStrategyOptions {
 
 /** Checks the options; a wrong one is a `TypeError` that names it and never shows its value. */
 export function resolveStrategyOptions(options: WechatStrategyOptions): ResolvedStrategyOptions {
-  const { secret, endpoints, allowLoopback } = options;
+  const { secret, endpoints, allowLoopback, allowPrivateEndpoints, proxy } = options;
   if (typeof options.appid !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(options.appid)) {
     throw new TypeError('appid: expected the appid of the app, e.g. wx0123456789abcdef');
   }
@@ -61,7 +65,7 @@ export function resolveStrategyOptions(options: WechatStrategyOptions): Resolved
     scope: options.scope,
     lang: options.lang ?? 'zh_CN',
     store: checkStateStore(options.store ?? new SessionStateStore()),
-    http: options.http ?? new WechatHttp({ endpoints, allowLoopback }),
+    http: options.http ?? new WechatHttp({ endpoints, allowLoopback, allowPrivateEndpoints, proxy }),
     skipUserProfile: options.skipUserProfile ?? false,
     passReqToCallback: options.passReqToCallback ?? false,
   };

@@ -62,6 +62,27 @@ export function isPublicHost(hostname: string): boolean {
   return host.includes('.') && !/\.(?:localhost|test|local|internal|home\.arpa)$/.test(host);
 }
 
+/** Networks of an operator's own: RFC 1918, ULA, carrier-grade NAT, and the addresses that fake-IP proxies make up. */
+const own = new BlockList();
+own.addSubnet('10.0.0.0', 8, 'ipv4');
+own.addSubnet('172.16.0.0', 12, 'ipv4');
+own.addSubnet('192.168.0.0', 16, 'ipv4');
+own.addSubnet('100.64.0.0', 10, 'ipv4');
+own.addSubnet('198.18.0.0', 15, 'ipv4');
+own.addSubnet('fc00::', 7, 'ipv6');
+
+/** Where clouds hand out credentials: never asked, whatever is allowed. */
+const metadata = new BlockList();
+metadata.addAddress('100.100.100.200', 'ipv4');
+metadata.addAddress('fd00:ec2::254', 'ipv6');
+
+/** True for an address of a private network, the metadata services in them left out. */
+export function isPrivate(address: string): boolean {
+  return (
+    isIP(address) !== 0 && own.check(address, family(address)) && !metadata.check(address, family(address))
+  );
+}
+
 /** A name resolved to an address that outgoing calls may not reach. */
 export class AddressRefused extends Error {
   readonly code = 'ADDRESS_REFUSED';
@@ -76,8 +97,12 @@ export class AddressRefused extends Error {
  * A DNS lookup for the socket itself, so that the address which was checked is the one connected to, whatever the name
  * resolves to a moment later (DNS rebinding).
  */
-export function guardedLookup(allowLoopback: boolean): LookupFunction {
-  const allowed = ({ address }: LookupAddress) => isPublic(address) || (allowLoopback && isLoopback(address));
+export function guardedLookup(
+  allowLoopback: boolean,
+  isReachable: (address: string) => boolean = isPublic,
+): LookupFunction {
+  const allowed = ({ address }: LookupAddress) =>
+    isReachable(address) || (allowLoopback && isLoopback(address));
   return (hostname, options, callback) => {
     dnsLookup(hostname, { ...options, all: true }, (error, addresses) => {
       const [first] = error === null ? addresses : [];
@@ -87,4 +112,12 @@ export function guardedLookup(allowLoopback: boolean): LookupFunction {
       else callback(null, first.address, first.family);
     });
   };
+}
+
+/** What `lookup` says against a name; null for one that is allowed or does not resolve here. */
+export function lookupRefusal(hostname: string, lookup: LookupFunction): Promise<AddressRefused | null> {
+  if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0) return Promise.resolve(null);
+  return new Promise((resolve) => {
+    lookup(hostname, { all: true }, (error) => resolve(error instanceof AddressRefused ? error : null));
+  });
 }

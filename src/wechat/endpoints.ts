@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isLoopback, isPublic } from './address-guard.js';
+import { isLoopback, isPrivate, isPublic } from './address-guard.js';
 
 /** The three hosts of WeChat, as base URLs without a trailing slash. */
 export interface WechatEndpoints {
@@ -18,9 +18,12 @@ export const wechatEndpoints: WechatEndpoints = {
   mp: 'https://mp.weixin.qq.com',
 };
 
-/** `allowLoopback` lets a URL name this machine, also over http, for the emulator and for tests; nothing else. */
+/** What a URL may name but public hosts over https. */
 export interface EndpointRules {
+  /** This machine, also over http, for the emulator and for tests. */
   readonly allowLoopback: boolean;
+  /** Hosts of a private network, also over http: a relay, or an emulator in another container. */
+  readonly allowPrivateEndpoints?: boolean | undefined;
 }
 
 /** Completes and checks the configured hosts; a wrong one is a `TypeError` that names the option. */
@@ -47,7 +50,10 @@ function resolveEndpoint(
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-function problemOf(input: unknown, { allowLoopback }: EndpointRules): string | null {
+function problemOf(
+  input: unknown,
+  { allowLoopback, allowPrivateEndpoints = false }: EndpointRules,
+): string | null {
   if (typeof input !== 'string' || !URL.canParse(input)) return 'expected an absolute URL';
   const url = new URL(input);
   if (url.username !== '' || url.password !== '') return 'a URL with credentials is not allowed';
@@ -56,9 +62,15 @@ function problemOf(input: unknown, { allowLoopback }: EndpointRules): string | n
     if (!allowLoopback) return 'a loopback address is allowed only with allowLoopback';
     return /^https?:$/.test(url.protocol) ? null : 'expected http or https';
   }
-  if (url.protocol !== 'https:') return 'expected https';
   const address = bareHost(url.hostname);
-  return isIP(address) === 0 || isPublic(address) ? null : 'a private or reserved address is not allowed';
+  const isName = isIP(address) === 0;
+  if (!/^https?:$/.test(url.protocol)) return 'expected https';
+  if (!allowPrivateEndpoints && url.protocol === 'http:')
+    return 'expected https; http is allowed only in a private network, with wechat.allowPrivateEndpoints';
+  if (url.protocol === 'http:' && !isName && isPublic(address)) return 'expected https for a public address';
+  if (isName || isPublic(address)) return null;
+  if (!isPrivate(address)) return 'a reserved address is not allowed';
+  return allowPrivateEndpoints ? null : 'a private address is allowed only with wechat.allowPrivateEndpoints';
 }
 
 function isLocal(hostname: string): boolean {

@@ -1,12 +1,15 @@
 import { randomInt } from 'node:crypto';
+import type { LookupFunction } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Agent, request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import type { z } from 'zod';
+import type { Secret } from '../crypto/secret.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
-import { guardedLookup } from './address-guard.js';
+import { guardedLookup, lookupRefusal } from './address-guard.js';
 import { acceptAnswer, parseAnswer } from './answer.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { resolveWechatEndpoints, type WechatEndpoints } from './endpoints.js';
+import { makeDispatcher, reachable } from './dispatcher.js';
 import { invalidAnswer, unavailable, WechatError } from './wechat-error.js';
 
 /** One attempt at a call, for metrics. `outcome` is `ok` or the code of the error; nothing here is a secret. */
@@ -24,6 +27,10 @@ export interface WechatHttpOptions {
   readonly endpoints?: Partial<WechatEndpoints> | undefined;
   /** Lets the endpoints be this machine, over http too: for the emulator and tests. @default false */
   readonly allowLoopback?: boolean | undefined;
+  /** Lets the endpoints be hosts of a private network, over http too. @default false */
+  readonly allowPrivateEndpoints?: boolean | undefined;
+  /** A proxy's URL, or `environment` for HTTPS_PROXY, HTTP_PROXY and NO_PROXY. @default none */
+  readonly proxy?: Secret | string | undefined;
   /** Milliseconds for a call from the first byte sent to the last byte read, retries included. @default 5000 */
   readonly timeoutMs?: number | undefined;
   /** Bytes of an answer that are read at most; a profile with a 1 MB nickname still fits. @default 2 MiB */
@@ -31,6 +38,9 @@ export interface WechatHttpOptions {
   /** Called after every attempt; it must not throw. */
   readonly onCall?: ((report: WechatCallReport) => void) | undefined;
 }
+
+/** How long a name may take to be resolved here before it is left to the proxy. */
+const LOOKUP_MS = 1_000;
 
 /** A path alone: nothing that would make another host, a query or a fragment of it. */
 const pathForm = /^\/[\w./-]+$/;
@@ -50,7 +60,9 @@ export interface WechatCall {
 /** Calls WeChat: https to public addresses only, no redirects, one deadline and a size limit per call. */
 export class WechatHttp {
   readonly endpoints: WechatEndpoints;
-  private readonly agent: Agent;
+  private readonly agent: Dispatcher;
+  private readonly lookup: LookupFunction;
+  private readonly isProxied: boolean;
   private readonly timeoutMs: number;
   private readonly maxBytes: number;
   private readonly onCall: (report: WechatCallReport) => void;
@@ -62,11 +74,16 @@ export class WechatHttp {
 
   constructor(options: WechatHttpOptions = {}) {
     const allowLoopback = options.allowLoopback ?? false;
-    this.endpoints = resolveWechatEndpoints(options.endpoints, { allowLoopback });
+    this.endpoints = resolveWechatEndpoints(options.endpoints, {
+      allowLoopback,
+      allowPrivateEndpoints: options.allowPrivateEndpoints,
+    });
     this.timeoutMs = options.timeoutMs ?? 5000;
     this.maxBytes = options.maxBytes ?? 2 * 1024 * 1024;
     this.onCall = options.onCall ?? (() => undefined);
-    this.agent = new Agent({ connect: { lookup: guardedLookup(allowLoopback) } });
+    this.lookup = guardedLookup(allowLoopback, reachable(this.endpoints.api, options.allowPrivateEndpoints));
+    this.isProxied = options.proxy !== undefined;
+    this.agent = makeDispatcher(options.proxy, this.lookup);
   }
 
   /**
@@ -159,6 +176,7 @@ export class WechatHttp {
     signal: AbortSignal,
   ): Promise<{ status: number; body: Uint8Array }> {
     const query = new URLSearchParams(call.query);
+    if (this.isProxied) await this.checkBeforeProxy();
     const response = await request(`${this.endpoints.api}${call.path}?${query.toString()}`, {
       dispatcher: this.agent,
       signal,
@@ -167,6 +185,15 @@ export class WechatHttp {
       body: call.body === undefined ? null : JSON.stringify(call.body),
     });
     return { status: response.statusCode, body: await this.readBody(call.path, response.body) };
+  }
+
+  /** A proxy resolves the name itself. What it means here must be allowed too; a name that only the proxy knows is left to it. */
+  private async checkBeforeProxy(): Promise<void> {
+    const refusal = await Promise.race([
+      lookupRefusal(new URL(this.endpoints.api).hostname, this.lookup),
+      pause(LOOKUP_MS, null, { ref: false }),
+    ]);
+    if (refusal !== null) throw refusal;
   }
 
   private async readBody(endpoint: string, body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
@@ -194,6 +221,8 @@ function isPassing(error: unknown): boolean {
 
 /** The code of a network failure (`ECONNREFUSED`, `CERT_HAS_EXPIRED`), never its message. */
 function errorCode(error: unknown): string {
+  const [, status] = /^Proxy response \((\d{3})\)/.exec(error instanceof Error ? error.message : '') ?? [];
+  if (status !== undefined) return `the proxy answered ${status}`;
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : 'failure';
 }

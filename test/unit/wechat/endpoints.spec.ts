@@ -57,10 +57,8 @@ describe('resolveWechatEndpoints', () => {
   });
 
   it.each(privateUrls)('refuses %s, even where loopback is allowed', (url) => {
-    expect(refused(url, false)).toThrow(
-      new TypeError('wechat.endpoints.api: a private or reserved address is not allowed'),
-    );
-    expect(refused(url, true)).toThrow('wechat.endpoints.api: a private or reserved address is not allowed');
+    expect(refused(url, false)).toThrow(/^wechat\.endpoints\.api: a (private|reserved) address is/);
+    expect(refused(url, true)).toThrow(/^wechat\.endpoints\.api: a (private|reserved) address is/);
     expect(refused(url.replace('https', 'http'), true)).toThrow('wechat.endpoints.api: expected https');
   });
 
