@@ -25,8 +25,11 @@ export class AdminUserRemoval {
    * @throws IamError `not_found`, `merge_refused`, `user_disabled`, `insufficient_permissions`
    */
   async merge(id: string, { body }: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
-    const pair = toPair(id, parseBody(mergeBody, body).other);
-    const kept = await this.reach.actOnAll(admin, pair, (manager) => this.merges.merge(manager, pair));
+    const { other, force = false } = parseBody(mergeBody, body);
+    const pair = toPair(id, other);
+    const kept = await this.reach.actOnAll(admin, pair, (manager) =>
+      this.merges.merge(manager, pair, { evenIfTwo: force }),
+    );
     return json({ id: kept, merged: pair.find((each) => each !== kept) });
   }
 

@@ -41,6 +41,12 @@ export const disableBody = z.strictObject({
 /** `POST /admin/users/{id}/merge`. */
 export const mergeBody = z.strictObject({
   other: z.uuid().describe('The other user; the older of the two stays'),
+  force: z
+    .boolean()
+    .optional()
+    .describe(
+      'Also two whom WeChat takes for two people, as after an app moved to another Open Platform account',
+    ),
 });
 
 /** `DELETE /admin/users/{id}/identities/{identityId}`. */

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { queryRow, queryRows } from '../database/query-rows.js';
+import { queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { takeBackDeletion } from './deletion-wish.js';
 import { LostRace } from './write-subject.js';
@@ -14,6 +14,12 @@ export interface UserMergeStep {
 const locked = z.object({ id: z.string(), status: z.string(), external_id: z.string().nullable() });
 type LockedUser = z.infer<typeof locked>;
 
+/** What a merge may do beyond what WeChat's word allows. */
+export interface MergeOptions {
+  /** Merges two whom WeChat takes for two people: an app that moved to another Open Platform account gave one person both. */
+  readonly evenIfTwo?: boolean;
+}
+
 /**
  * Merges two active users into the older. Both rows are locked in id order, so merges of the same pair queue.
  * @returns the id of the user that stays; null when each owns another unionid of one scope: two people by WeChat's word
@@ -22,9 +28,11 @@ export async function mergeUsers(
   manager: EntityManager,
   pair: readonly [string, string],
   steps: readonly UserMergeStep[],
+  { evenIfTwo = false }: MergeOptions = {},
 ): Promise<string | null> {
   const [older, younger] = await lockPair(manager, pair);
-  if (await areTwoPeople(manager, older.id, younger.id)) return null;
+  const scopes = await scopesOfTwo(manager, older.id, younger.id);
+  if (scopes.length > 0 && !evenIfTwo) return null;
   for (const { id, status } of [older, younger])
     if (status === 'disabled')
       throw new IamError('user_disabled', `user ${id} is disabled and is not merged`);
@@ -42,6 +50,7 @@ export async function mergeUsers(
       to: older.id,
       fromExternalId: younger.external_id,
       toExternalId: older.external_id,
+      ...(scopes.length > 0 && { twoUnionidsIn: scopes }),
     },
   });
   return older.id;
@@ -59,17 +68,17 @@ async function lockPair(manager: EntityManager, pair: readonly [string, string])
   return [first, second] as const;
 }
 
-async function areTwoPeople(manager: EntityManager, one: string, other: string): Promise<boolean> {
-  const row = await queryRow(
+/** The scopes in which each of two users owns another unionid; none for one person. */
+export async function scopesOfTwo(manager: EntityManager, one: string, other: string): Promise<string[]> {
+  const rows = await queryRows(
     manager,
-    z.object({ differ: z.boolean() }),
-    `SELECT EXISTS (
-       SELECT 1 FROM iam.unions a JOIN iam.unions b ON b.union_scope = a.union_scope AND b.unionid <> a.unionid
-       WHERE a.user_id = $1 AND b.user_id = $2
-     ) AS differ`,
+    z.object({ union_scope: z.string() }),
+    `SELECT DISTINCT a.union_scope
+     FROM iam.unions a JOIN iam.unions b ON b.union_scope = a.union_scope AND b.unionid <> a.unionid
+     WHERE a.user_id = $1 AND b.user_id = $2 ORDER BY a.union_scope`,
     [one, other],
   );
-  return row?.differ === true;
+  return rows.map(({ union_scope }) => union_scope);
 }
 
 /**
