@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sha256 } from '../crypto/hash.js';
 import { Secret } from '../crypto/secret.js';
 import type { WechatApp } from './wechat-app.js';
 import { WechatError } from './wechat-error.js';
@@ -34,12 +35,12 @@ export class BaseTokens {
   ) {}
 
   async get(app: WechatApp): Promise<Secret> {
-    const kept = this.kept.get(app.appid);
+    const kept = this.kept.get(keyOf(app));
     if (kept !== undefined && this.now() < kept.staleAt) return kept.token;
-    const running = this.running.get(app.appid);
+    const running = this.running.get(keyOf(app));
     if (running !== undefined) return running;
-    const fetching = this.fetch(app).finally(() => this.running.delete(app.appid));
-    this.running.set(app.appid, fetching);
+    const fetching = this.fetch(app).finally(() => this.running.delete(keyOf(app)));
+    this.running.set(keyOf(app), fetching);
     return fetching;
   }
 
@@ -50,7 +51,7 @@ export class BaseTokens {
 
   /** Forgets a token that WeChat refused; a newer one, fetched by somebody else meanwhile, stays. */
   invalidate(app: WechatApp, token: Secret): void {
-    if (this.kept.get(app.appid)?.token === token) this.kept.delete(app.appid);
+    if (this.kept.get(keyOf(app))?.token === token) this.kept.delete(keyOf(app));
   }
 
   /** Makes a call with the app's token, once more with a new token when WeChat finds the first invalid. */
@@ -78,9 +79,14 @@ export class BaseTokens {
       tokenAnswer,
     );
     const token = new Secret(answer.access_token);
-    this.kept.set(app.appid, { token, staleAt: askedAt + answer.expires_in * 1000 - marginMs });
+    this.kept.set(keyOf(app), { token, staleAt: askedAt + answer.expires_in * 1000 - marginMs });
     return token;
   }
+}
+
+/** A row with the same AppID and another AppSecret must not get the token that the right secret got. */
+function keyOf({ appid, secret }: WechatApp): string {
+  return `${appid} ${sha256(secret.reveal())}`;
 }
 
 function withToken(call: BaseTokenCall, token: Secret): WechatCall {

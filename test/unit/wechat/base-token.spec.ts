@@ -47,6 +47,15 @@ describe('the app’s access token', () => {
     });
   });
 
+  it('is not given to the same AppID with another AppSecret', async () => {
+    await tokens.get(app);
+
+    const other = await tokens.get({ ...app, secret: new Secret('another-secret') });
+
+    expect(other.reveal()).toBe('T2');
+    expect(stub.calls.map(({ path }) => path)).toEqual([tokenPath, tokenPath]);
+  });
+
   it('is fetched once for twenty who wait', async () => {
     const all = await Promise.all(Array.from({ length: 20 }, () => tokens.get(app)));
 
