@@ -1,5 +1,5 @@
 import { EntityManager, type DataSource, type QueryRunner } from 'typeorm';
-import { isReadOnly } from './database-errors.js';
+import { isReadOnly, sqlState } from './database-errors.js';
 import { endsWithin, patience } from './patience.js';
 import { cancelStatement, discardConnection } from './pg-connection.js';
 
@@ -45,9 +45,9 @@ function boundRunner(runner: QueryRunner, timeoutMs: number): QueryRunner {
     }
     const connection = await connecting;
     const running: Promise<unknown> = query(...statement);
-    if (await endsWithin(running, ms)) return discardReadOnly(running, connection);
+    if (await endsWithin(running, ms)) return running.catch(discardReadOnly(connection));
     cancelStatement(connection);
-    if (await endsWithin(running, CANCELLED_WITHIN_MS)) return running;
+    if ((await endsWithin(running, CANCELLED_WITHIN_MS)) && (await wasCancelled(running))) return running;
     hasGivenUp = true;
     discardConnection(connection);
     throw new DatabaseTimeout(`PostgreSQL did not answer within ${ms} ms`);
@@ -62,11 +62,17 @@ function releaseLater(runner: QueryRunner, connecting: Promise<unknown>): void {
 }
 
 /** After a failover a pool may hold connections that stay read-only for ever: the next request gets another one. */
-async function discardReadOnly(running: Promise<unknown>, connection: unknown): Promise<unknown> {
-  try {
-    return await running;
-  } catch (error) {
+function discardReadOnly(connection: unknown): (error: unknown) => never {
+  return (error) => {
     if (isReadOnly(error)) discardConnection(connection);
     throw error;
-  }
+  };
+}
+
+/** A cancel that came too late for its statement would hit the next one on the same connection, the host's perhaps. */
+async function wasCancelled(running: Promise<unknown>): Promise<boolean> {
+  return running.then(
+    () => false,
+    (error: unknown) => sqlState(error) === '57014',
+  );
 }

@@ -1,4 +1,5 @@
-import type { QueryRunner } from 'typeorm';
+import { getDataSourceToken } from '@nestjs/typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { Cleanup } from '../../src/cleanup/cleanup.service.js';
 import { inLongJob } from '../../src/database/patience.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
@@ -124,7 +125,7 @@ describe('when PostgreSQL keeps statements waiting', () => {
 
     const cleaning = inLongJob(() => iam.app.get(Cleanup).removeExpired());
     await until('a statement that waits', async () => (await countWaiting(world.dataSource)) === 1);
-    const slept = await valueOf(iam.dataSource, 'SELECT pg_sleep(1) IS NULL');
+    const slept = await valueOf(iam.app.get<DataSource>(getDataSourceToken()), 'SELECT pg_sleep(1) IS NULL');
     const waiting = await countWaiting(world.dataSource);
     await held[0]?.rollbackTransaction();
 
