@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { auditParameters, type AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
+import { isUniqueViolation } from '../database/database-errors.js';
 import { queryRow } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { inboxParameters, type InboxEvent } from '../inbox/inbox-statements.js';
@@ -88,7 +89,8 @@ export class FollowScans {
   /** Claims the code with which a phone returns to the confirm page; false when another request has it already. */
   async claimConfirmCode(login: Pick<FollowLogin, 'id' | 'appid'>, wechatCode: string): Promise<boolean> {
     const hash = sha256(`${login.appid}:${wechatCode}`);
-    return (await queryRow(this.dataSource, idRow, claimConfirmCodeSql, [login.id, hash])) !== null;
+    const claimed = queryRow(this.dataSource, idRow, claimConfirmCodeSql, [login.id, hash]);
+    return claimed.then((row) => row !== null, takenElsewhere);
   }
 
   /** The phone's decision, by the scanner alone and once; false when there was nothing left to decide. */
@@ -135,4 +137,10 @@ function auditOfDecision(
     return { ...link, action: `login.${step}`, provider, detail: { openid } };
   const detail = { openid, method: 'follow', error: 'access_denied' };
   return { ...link, action: 'identity.link_refused', provider, detail };
+}
+
+/** The code belongs to another login, e.g. to a sign-in by redirect. */
+function takenElsewhere(error: unknown): false {
+  if (isUniqueViolation(error)) return false;
+  throw error;
 }
