@@ -1,8 +1,9 @@
 import type { PoolState } from '../database/pool-state.js';
 
-/** What somebody should look at; the first three keep a replica from working. */
+/** What somebody should look at; the first four keep a replica from working. */
 export type IamProblem =
   | 'database_unreachable'
+  | 'database_read_only'
   | 'migrations_missing'
   | 'signing_key_missing'
   | 'inbox_late'

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { sqlState } from '../database/database-errors.js';
+import { isReadOnly, sqlState } from '../database/database-errors.js';
 import { readPoolState, type PoolState } from '../database/pool-state.js';
-import { queryRow } from '../database/query-rows.js';
+import { execute, queryRow } from '../database/query-rows.js';
 import { AppHealth } from '../gateway/app-health.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
@@ -37,6 +37,8 @@ const sql = `
     EXISTS (SELECT 1 FROM iam.signing_keys WHERE active_at <= now() AND (retires_at IS NULL OR retires_at > now())) AS has_key,
     (SELECT GREATEST(0, extract(epoch FROM now() - at))::float8 FROM iam.audit_log
      WHERE id = (SELECT id FROM iam.audit_outbox ORDER BY id LIMIT 1)) AS audit_age`;
+/** Refused by a database that takes no changes, such as a standby after a failover; locks nothing. */
+const writableSql = '/* background */ SELECT 1 FROM iam.signing_keys WHERE false FOR UPDATE';
 const row = z.object({ has_key: z.boolean(), audit_age: z.number().nullable() });
 
 type Finding = Omit<IamHealthReport, 'status' | 'problems' | 'pool' | 'apps'> & { readonly hasKey: boolean };
@@ -85,14 +87,13 @@ export class IamHealth {
   /** One question at a time: checks that come while PostgreSQL hangs take no more connections. */
   private ask(): Promise<Finding | IamProblem> {
     this.asking ??= this.read()
-      .catch((error: unknown): IamProblem =>
-        notMigrated.has(sqlState(error)) ? 'migrations_missing' : 'database_unreachable',
-      )
+      .catch(problemOf)
       .finally(() => (this.asking = undefined));
     return this.asking;
   }
 
   private async read(): Promise<Finding> {
+    await execute(this.dataSource, writableSql, []);
     const found = await queryRow(this.dataSource, row, sql, []);
     const { oldestSeconds, dead } = await readInboxBacklog(this.dataSource);
     const low = await this.budget.low();
@@ -103,4 +104,9 @@ export class IamHealth {
       ...(low.length > 0 && { qr_codes: low }),
     };
   }
+}
+
+function problemOf(error: unknown): IamProblem {
+  if (isReadOnly(error)) return 'database_read_only';
+  return notMigrated.has(sqlState(error)) ? 'migrations_missing' : 'database_unreachable';
 }

@@ -1,5 +1,10 @@
 import { HttpException } from '@nestjs/common';
-import { isDatabaseUnavailable, isTransient, isUnstorableText } from '../database/database-errors.js';
+import {
+  isDatabaseUnavailable,
+  isReadOnly,
+  isTransient,
+  isUnstorableText,
+} from '../database/database-errors.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 
 const byStatus: Readonly<Record<number, IamErrorCode>> = {
@@ -17,7 +22,8 @@ const byStatus: Readonly<Record<number, IamErrorCode>> = {
 export function toIamError(thrown: unknown, hostGuards: readonly string[] = []): IamError {
   if (thrown instanceof IamError) return thrown;
   if (isDatabaseUnavailable(thrown) || isTransient(thrown)) {
-    return new IamError('database_unavailable', 'PostgreSQL did not answer', {
+    const detail = isReadOnly(thrown) ? 'PostgreSQL is read-only: a standby?' : 'PostgreSQL did not answer';
+    return new IamError('database_unavailable', detail, {
       cause: thrown,
       retryAfterSeconds: 1,
     });

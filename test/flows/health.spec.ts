@@ -4,7 +4,9 @@ import { IamHealth, WechatApi } from '../../src/index.js';
 import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { returnFromPc, signInOnPc } from '../support/sign-in.js';
+import { refresh } from '../support/signed-in.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
 
 @Controller('health')
 class HealthController {
@@ -77,6 +79,27 @@ describe('the health of a replica, as Terminus shows it', () => {
       iam: { status: 'down', problems: ['database_unreachable'] },
     });
     expect(back).toMatchObject({ status: 'ok', iam: { status: 'up' } });
+  });
+
+  it('is down on a database that takes no changes, and up again without a restart', async () => {
+    const name = new URL(world.database.url).pathname.slice(1);
+    const tokens = await signInOnPc(world, person());
+    await world.dataSource.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    await proxy.cut();
+    await proxy.restore();
+
+    const isReadOnly = ({ iam: { problems } }: Awaited<ReturnType<typeof healthOf>>) =>
+      JSON.stringify(problems) === '["database_read_only"]';
+    await until('health says so', async () => isReadOnly(await healthOf(iam)));
+    const health = await healthOf(iam);
+    const refused = await refresh(iam.url, tokens.refreshToken);
+    await world.dataSource.query(
+      `BEGIN READ WRITE; ALTER DATABASE ${name} RESET default_transaction_read_only; COMMIT`,
+    );
+    await until('health is up', async () => (await healthOf(iam)).iam['status'] === 'up');
+
+    expect(health.iam).toMatchObject({ status: 'down', problems: ['database_read_only'] });
+    expect(refused.status).toBe(503);
   });
 
   it('is down within its patience when every connection is busy, and asks for no more of them', async () => {
