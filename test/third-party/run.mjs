@@ -1,0 +1,109 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WechatEmulator } from '../../dist/emulator/index.js';
+import { Workspace } from '../hosts/support/workspace.mjs';
+import * as languages from './support/languages.mjs';
+import { servePeople, setStage } from './support/stage.mjs';
+import { markdownTable } from './support/table.mjs';
+
+/**
+ * Installs other people's WeChat clients, unmodified and in pinned versions, and has each of them sign somebody in or exchange
+ * pushes with the emulator. Arguments choose languages; all by default. Prints a table and ends with one line.
+ */
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in languages));
+if (unknown.length > 0) {
+  console.error(`no such language: ${unknown.join(', ')} (there are ${Object.keys(languages).join(', ')})`);
+  process.exit(2);
+}
+const chosen = Object.entries(languages).filter(([name]) => asked.length === 0 || asked.includes(name));
+const workspace = await Workspace.open();
+const interruption = new Promise((_done, fail) => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => fail(new Error(`interrupted by ${signal}`)));
+});
+
+/** Where clients reach WeChat's hosts by name alone: port 443 of an address of this machine that nobody else uses. */
+const quietAddress = '127.0.0.66';
+
+/** An emulator on any port, or at `quietAddress` for languages whose clients cannot be led to another port. */
+async function startWechat(language) {
+  const where = language.ownPort === true ? {} : { host: quietAddress, port: 443 };
+  const wechat = await WechatEmulator.start({ ...where, tls: {} });
+  workspace.onClose(() => wechat.stop());
+  return wechat;
+}
+
+/** Runs the script of one client against a stage of its own; what it says of itself. */
+async function tryClient(wechat, { name, run }) {
+  const stage = setStage(wechat);
+  const people = await servePeople(stage);
+  try {
+    const output = await run({ PEOPLE: people.url });
+    const line = output.trim().split('\n').at(-1) ?? '';
+    return JSON.parse(line);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { client: name, version: '', worked: [], broken: [], failed: [{ what: 'the script', why }] };
+  } finally {
+    people.stop();
+  }
+}
+
+function say({ client, version, worked, failed, broken }) {
+  const verdict = failed.length === 0 ? 'ok' : 'not ok';
+  console.log(`${verdict} ${client} ${version}: ${worked.length} worked, ${failed.length} failed`);
+  for (const { what, why } of failed) console.error(`  failed: ${what}\n    ${why}`);
+  for (const { what, why } of broken) console.log(`  broken in the client: ${what} (${why.split('\n')[0]})`);
+}
+
+async function tryLanguage(name, language) {
+  const lack = await language.findLack(workspace);
+  if (lack !== undefined) {
+    console.log(`skipped ${name}: ${lack}`);
+    return { results: [], skipped: language.clients.length };
+  }
+  const started = performance.now();
+  const wechat = await startWechat(language);
+  const certificateAuthority = join(workspace.folder, `${name}-ca.pem`);
+  await writeFile(certificateAuthority, wechat.certificateAuthority ?? '');
+  const address = new URL(wechat.endpoints.api).host;
+  const programs = await language.install({ workspace, certificateAuthority, address });
+  console.log(`# ${name}: installed in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  const results = [];
+  for (const program of programs) {
+    const result = { language: name, ...(await tryClient(wechat, program)) };
+    say(result);
+    results.push(result);
+  }
+  await wechat.stop();
+  return { results, skipped: 0 };
+}
+
+async function main() {
+  const results = [];
+  let skipped = 0;
+  for (const [name, language] of chosen) {
+    const tried = await tryLanguage(name, language);
+    results.push(...tried.results);
+    skipped += tried.skipped;
+  }
+  const failed = results.filter((result) => result.failed.length > 0).length;
+  console.log(`\n${markdownTable(results)}\n`);
+  return { passed: results.length - failed, failed, skipped };
+}
+
+const running = main();
+let verdict = { passed: 0, failed: 1, skipped: 0 };
+try {
+  verdict = await Promise.race([running, interruption]);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+} finally {
+  await workspace.close();
+  await Promise.allSettled([running]);
+  await workspace.close();
+}
+const { passed, failed, skipped } = verdict;
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exit(failed === 0 ? 0 : 1);
