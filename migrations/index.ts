@@ -1,6 +1,7 @@
 import { KeepUnreadablePushes1764000007000 } from './1764000007000-keep-unreadable-pushes.js';
 import { AskBeforeLinking1764000009000 } from './1764000009000-ask-before-linking.js';
 import { RefillLimits1764000009100 } from './1764000009100-refill-limits.js';
+import { EndScansWithAttempts1764000009200 } from './1764000009200-end-scans-with-attempts.js';
 import { AddFollowLogins1764000002000 } from './1764000002000-add-follow-logins.js';
 import { CreateIamSchema1764000000000 } from './1764000000000-create-iam-schema.js';
 import { AddAdministration1764000003000 } from './1764000003000-add-administration.js';
@@ -28,5 +29,6 @@ export const iamMigrations = [
   WithdrawAsOfThen1764000008000,
   AskBeforeLinking1764000009000,
   RefillLimits1764000009100,
+  EndScansWithAttempts1764000009200,
   RememberWhoNamed1764000014000,
 ];

@@ -109,7 +109,7 @@ export interface IamRateLimits {
   /**
    * Sign-ins, links and other uses of a code or token that failed, of one client address at one app in one minute. What
    * succeeds does not count.
-   * @default 60
+   * @default 120
    */
   readonly failuresPerAddressAndMinute?: number;
   /**
@@ -237,9 +237,14 @@ export interface IamOptions {
   /**
    * Limits on QR codes and on failures, counted in PostgreSQL over all replicas; `off` for load tests. Behind a proxy the
    * host must tell Express or Fastify to trust it, or every visitor has the proxy's address.
-   * @default { qrPerAddressAndMinute: 60, qrPerAddressAndDay: 2000, qrPerAccountAndDay: 48000, failuresPerAddressAndMinute: 60, failuresPerAddressAndDay: 2000 }
+   * @default { qrPerAddressAndMinute: 60, qrPerAddressAndDay: 2000, qrPerAccountAndDay: 48000, failuresPerAddressAndMinute: 120, failuresPerAddressAndDay: 2000 }
    */
   readonly rateLimits?: 'off' | IamRateLimits;
+  /**
+   * What the scenes of our QR codes begin with: 1 to 20 letters, digits or `:._-`, the last of them no letter or digit. Scans of other scenes go to your handlers.
+   * @default iam:
+   */
+  readonly scenePrefix?: string;
   /**
    * The name a person reads on the phone when asked to confirm.
    * @default the host of `publicUrl`

@@ -47,6 +47,7 @@ export interface ResolvedIamOptions {
   /** In milliseconds. */
   readonly databaseTimeout: number;
   readonly rateLimits: 'off' | Readonly<Required<IamRateLimits>>;
+  readonly scenePrefix: string;
   readonly siteName: string;
   readonly hooks: Type<IamHooks> | undefined;
   readonly background: boolean;

@@ -137,13 +137,20 @@ export const optionsSchema = z.strictObject({
           qrPerAddressAndMinute: z.number().int().min(1).default(60),
           qrPerAddressAndDay: z.number().int().min(1).default(2_000),
           qrPerAccountAndDay: z.number().int().min(1).max(100_000).default(48_000),
-          failuresPerAddressAndMinute: z.number().int().min(1).default(60),
+          failuresPerAddressAndMinute: z.number().int().min(1).default(120),
           failuresPerAddressAndDay: z.number().int().min(1).default(2_000),
         }),
       ],
       { error: "'off' or { qrPerAddressAndMinute, failuresPerAddressAndMinute, … } of whole numbers" },
     )
     .prefault({}),
+  scenePrefix: z
+    .string({ error: 'a text such as iam:' })
+    .regex(/^(?!qrscene_)[\w:.-]{0,19}[:._-]$/, {
+      error:
+        '1 to 20 letters, digits or : . _ - that end with one of these four, and not qrscene_, which WeChat writes itself',
+    })
+    .default('iam:'),
   siteName: z
     .string({ error: 'a name' })
     .trim()

@@ -43,6 +43,7 @@ export function resolveOptions(options: IamOptions, statics: IamStaticOptions): 
     loginLifetime: checked.loginLifetime,
     databaseTimeout: checked.databaseTimeout,
     rateLimits: checked.rateLimits,
+    scenePrefix: checked.scenePrefix,
     siteName: checked.siteName ?? new URL(checked.publicUrl).host,
     hooks: checked.hooks,
     background: checked.background,

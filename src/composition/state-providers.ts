@@ -23,6 +23,7 @@ import { Redemption } from '../logins/redemption.service.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { QrBudget } from '../rate-limits/qr-budget.service.js';
 import { SignOut } from '../logins/sign-out.service.js';
+import { Scenes } from '../logins/scene.js';
 import { RateLimits } from '../rate-limits/rate-limits.service.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';
 import { Roles } from '../roles/roles.service.js';
@@ -48,6 +49,7 @@ export const stateProviders = [
   InboxWorker,
   FollowLogins,
   FollowScans,
+  Scenes,
   LoginWatch,
   RateLimits,
   QrBudget,

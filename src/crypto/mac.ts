@@ -15,6 +15,11 @@ export class Mac {
     this.keyId = first;
   }
 
+  /** The ids of every key that is configured. */
+  get keyIds(): readonly string[] {
+    return [...this.#keys.keys()];
+  }
+
   /** The tag of a message; null when the key of that id is no longer configured. */
   sign(message: string, keyId = this.keyId): string | null {
     const key = this.#keys.get(keyId);
@@ -23,6 +28,6 @@ export class Mac {
 
   /** True when the tag belongs to the message under any configured key. */
   verify(message: string, tag: string): boolean {
-    return [...this.#keys.keys()].some((keyId) => constantTimeEqual(this.sign(message, keyId) ?? '', tag));
+    return this.keyIds.some((keyId) => constantTimeEqual(this.sign(message, keyId) ?? '', tag));
   }
 }

@@ -99,7 +99,7 @@ export function confirmEndPage(
 function numberField({ language, isNumberWrong }: ConfirmQuestion): string {
   const texts = confirmPageTexts[language];
   return `${isNumberWrong ? `<p role="alert">${texts.numberWrong}</p>\n` : ''}<label for="number">${texts.numberPrompt}</label>
-<input id="number" name="number" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" autocomplete="off" required>`;
+<input id="number" name="number" inputmode="numeric" maxlength="16" autocomplete="off" required>`;
 }
 
 function formatTime(at: Date, language: Language): string {

@@ -35,7 +35,7 @@ export const decisionBody = z.object({
   login: z.string().max(256),
   csrf: z.string().max(128),
   decision: z.enum(['confirm', 'deny']),
-  number: z.string().max(8).optional(),
+  number: z.string().max(32).optional(),
 });
 
 /**

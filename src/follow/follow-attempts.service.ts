@@ -20,8 +20,13 @@ export class FollowAttempts {
     const attempt = this.cookies.find(state, cookies);
     if (attempt?.method !== 'follow')
       throw new IamError('state_mismatch', 'this browser has no such attempt');
-    if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
+    if (this.secondsLeft(attempt) < 1)
       throw new IamError('state_expired', 'the attempt was started too long ago');
     return attempt;
+  }
+
+  /** Whole seconds until the attempt ends. */
+  secondsLeft({ startedAt }: Attempt): number {
+    return Math.floor((startedAt - this.clock.now()) / 1000) + this.options.loginLifetime;
   }
 }

@@ -2,10 +2,12 @@ import type { ScanOutcome } from '../logins/follow-scans.service.js';
 import type { AnsweredNumber } from '../logins/judge-number.js';
 import { quotableName } from './quotable-name.js';
 
+const OVER =
+  '二维码已失效，请在电脑上获取新的二维码。\nThis QR code is no longer valid. Get a new one on the computer.';
+
 /** What the Official Account answers in the chat. A push names no language, so both are there. */
 export function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl: string): string {
-  if (scan === null || scan.outcome === 'over')
-    return '二维码已失效，请在电脑上获取新的二维码。\nThis QR code is no longer valid. Get a new one on the computer.';
+  if (scan === null || scan.outcome === 'over') return OVER;
   if (scan.outcome === 'taken') return '该二维码已被其他人扫描。\nSomebody else has scanned this QR code.';
   if (scan.link !== null) return linkReply(scan, accountAt(siteName, scan.link.nickname), confirmUrl);
   if (scan.status === 'confirmed' || scan.status === 'authenticated')
@@ -36,6 +38,8 @@ export function numberReply({ outcome, isLink }: AnsweredNumber, siteName: strin
       if (isLink)
         return `已确认绑定到 ${siteName} 的账号，请回到电脑继续。\nConfirmed. Go on at your computer.`;
       return `已确认登录 ${siteName}，请回到电脑继续。\nConfirmed. Go on at your computer.`;
+    case 'over':
+      return OVER;
     case 'wrong':
       return '数字不正确，请核对电脑上显示的数字后重新回复。\nThat is not the number on the computer. Try again.';
     case 'denied':

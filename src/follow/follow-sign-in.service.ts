@@ -56,6 +56,7 @@ export class FollowSignIn {
         redirectUri,
         codeChallenge,
         attemptHash: attemptHash(state),
+        attemptSeconds: this.attempts.secondsLeft(attempt),
         link,
         origin: request.origin,
       }),

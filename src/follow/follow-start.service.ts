@@ -7,7 +7,7 @@ import { toIamError } from '../http/to-iam-error.js';
 import { IamError } from '../iam.error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { FollowLogins, QR_SECONDS, type StartedFollow } from '../logins/follow-logins.service.js';
+import { FollowLogins, type StartedFollow } from '../logins/follow-logins.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
 import { QrBudget } from '../rate-limits/qr-budget.service.js';
@@ -24,6 +24,8 @@ export interface FollowRequest {
   readonly redirectUri?: string;
   readonly codeChallenge?: string;
   readonly attemptHash?: string;
+  /** Seconds until that attempt ends. */
+  readonly attemptSeconds?: number;
   /** Who links an identity by it, instead of signing in. */
   readonly link?: ActingSession | undefined;
   readonly origin: RequestOrigin;
@@ -71,16 +73,16 @@ export class FollowStart {
       client_id: request.clientId,
       link: request.link,
     };
-    return { started, content: await this.createQrCode(app, started.scene, login) };
+    return { started, content: await this.createQrCode(app, started, login) };
   }
 
   private async createQrCode(
     app: WechatApp,
-    scene: string,
+    { scene, seconds }: StartedFollow,
     login: Parameters<FollowLogins['fail']>[0],
   ): Promise<string> {
     try {
-      return await this.gateway.createSceneQrCode(app, scene, QR_SECONDS);
+      return await this.gateway.createSceneQrCode(app, scene, seconds);
     } catch (thrown) {
       await this.follows.fail(login, toIamError(thrown).code);
       throw thrown;
@@ -118,7 +120,7 @@ export class FollowStart {
   }
 
   private async toStarted(
-    { loginId, userCode, confirmation }: StartedFollow,
+    { loginId, userCode, confirmation, seconds }: StartedFollow,
     content: string,
   ): Promise<FollowStarted> {
     const svg = await QRCode.toString(content, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' });
@@ -127,7 +129,7 @@ export class FollowStart {
       user_code: userCode,
       verification_uri: content,
       verification_uri_complete: content,
-      expires_in: QR_SECONDS,
+      expires_in: seconds,
       interval: POLL_SECONDS,
       qr_image: `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`,
       confirmation,

@@ -4,7 +4,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
 import { FollowScans, type ScanOutcome } from '../logins/follow-scans.service.js';
-import { isOurScene } from '../logins/scene.js';
+import { Scenes } from '../logins/scene.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import type { OwnEventOutcome, OwnEvents } from '../webhook/own-events.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/verified-event.js';
@@ -19,6 +19,7 @@ import { FollowTokens } from './follow-tokens.service.js';
 export class FollowOwnEvents implements OwnEvents {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly scenes: Scenes,
     private readonly scans: FollowScans,
     private readonly watch: LoginWatch,
     private readonly tokens: FollowTokens,
@@ -33,7 +34,7 @@ export class FollowOwnEvents implements OwnEvents {
     const appid = provider.mp?.appid;
     if (appid === undefined) return null;
     const scene = sceneOf(event);
-    if (scene !== null && isOurScene(scene)) return this.scan(appid, scene, stored);
+    if (scene !== null && this.scenes.isOurs(scene)) return this.scan(appid, scene, stored);
     return eventName(event) === 'text' ? this.number(appid, event.Content ?? '', stored) : null;
   }
 
@@ -45,7 +46,7 @@ export class FollowOwnEvents implements OwnEvents {
   }
 
   private async number(appid: string, text: string, stored: InboxEvent): Promise<OwnEventOutcome | null> {
-    const answered = await this.scans.answerNumber(appid, text.trim(), stored);
+    const answered = await this.scans.answerNumber(appid, text, stored);
     if (answered === null) return null;
     if (answered.loginId !== null) this.watch.hint(answered.loginId);
     return { reply: { type: 'text', content: numberReply(answered, this.options.siteName) } };

@@ -15,7 +15,7 @@ import type { ActingSession } from '../sessions/own-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
-import { newScene } from './scene.js';
+import { Scenes } from './scene.js';
 import { confirmationOf, followLoginRow, type Confirmation, type FollowLogin } from './follow-login.js';
 import {
   authenticateFollowSql,
@@ -26,7 +26,7 @@ import {
   startFollowSql,
 } from './follow-statements.js';
 
-/** Life of a QR code, in seconds. */
+/** Longest life of a QR code, in seconds. */
 export const QR_SECONDS = 300;
 
 const CODE_SECONDS = 60;
@@ -41,6 +41,8 @@ export interface FollowStart {
   readonly codeChallenge?: string;
   /** Hash of the state of the page's attempt, which its browser alone carries. */
   readonly attemptHash?: string;
+  /** Seconds until that attempt ends. */
+  readonly attemptSeconds?: number;
   /** Who links an identity by it, instead of signing in. */
   readonly link?: ActingSession | undefined;
   readonly origin: RequestOrigin;
@@ -52,6 +54,8 @@ export interface StartedFollow {
   readonly scene: string;
   readonly userCode: string;
   readonly confirmation: Confirmation;
+  /** Life of the QR code: no longer than that of the attempt whose page shows it. */
+  readonly seconds: number;
 }
 
 /** A login that ends without success; with `link`, the link is what is refused. */
@@ -67,12 +71,14 @@ export class FollowLogins {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
+    private readonly scenes: Scenes,
   ) {}
 
   /** Stores the attempt, before WeChat is asked for its QR code, so that no scan can come too early. */
   async start(start: FollowStart): Promise<StartedFollow> {
     const loginId = uuidv7();
-    const scene = newScene();
+    const scene = this.scenes.create();
+    const seconds = Math.min(QR_SECONDS, start.attemptSeconds ?? QR_SECONDS);
     const userCode = String(randomInt(10_000)).padStart(4, '0');
     const confirmation = confirmationOf(start.provider, start.link);
     await this.dataSource.query(startFollowSql, [
@@ -84,15 +90,16 @@ export class FollowLogins {
       start.clientId,
       start.redirectUri ?? null,
       start.codeChallenge ?? null,
-      QR_SECONDS,
+      seconds,
       start.origin.ip,
       start.origin.userAgent,
       confirmation,
       start.link?.userId ?? null,
       start.link?.sessionId ?? null,
       start.attemptHash ?? null,
+      start.attemptSeconds ?? null,
     ]);
-    return { loginId, scene, userCode, confirmation };
+    return { loginId, scene, userCode, confirmation, seconds };
   }
 
   /** Ends a login for good: WeChat gave no QR code, or the follower may not sign in or be linked. */

@@ -9,7 +9,13 @@ import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { inboxParameters, type InboxEvent } from '../inbox/inbox-statements.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { linkOf, type FollowLogin } from './follow-login.js';
-import { judgeNumber, type AnsweredNumber, type NumberOutcome } from './judge-number.js';
+import {
+  judgeNumber,
+  NUMBER_DIGITS,
+  readTypedNumber,
+  type AnsweredNumber,
+  type Judgement,
+} from './judge-number.js';
 import {
   answerNumberSql,
   claimConfirmCodeSql,
@@ -42,7 +48,7 @@ const scanRow = z.object({
 const idRow = z.object({ id: z.string() });
 const numberRow = z.object({
   id: z.string().nullable(),
-  outcome: z.enum(['confirmed', 'wrong', 'denied']).nullable(),
+  outcome: z.enum(['confirmed', 'wrong', 'denied', 'over']).nullable(),
   is_link: z.boolean(),
   is_settled: z.boolean(),
 });
@@ -71,13 +77,14 @@ export class FollowScans {
 
   /** Takes a typed number for the login that this follower scanned: one round trip. Null: the text is not for us. */
   async answerNumber(appid: string, text: string, event: InboxEvent): Promise<AnsweredNumber | null> {
-    if (!/^\d{4}$/.test(text)) return null;
+    const digits = readTypedNumber(text);
+    if (digits === null) return null;
     const answer = () =>
       queryRow(this.dataSource, numberRow, answerNumberSql, [
         ...inboxParameters(event, { status: 'done' }),
         appid,
         event.openid,
-        text,
+        digits,
         ...auditParameters({ action: 'login.number_typed', detail: { openid: event.openid } }),
       ]);
     const first = await answer();
@@ -109,9 +116,11 @@ export class FollowScans {
   }
 
   /** As `decide`, where agreeing takes the number that the PC shows; after three wrong ones the login is denied. */
-  async decideByNumber(login: FollowLogin, openid: string, text: string): Promise<NumberOutcome> {
+  async decideByNumber(login: FollowLogin, openid: string, text: string): Promise<Judgement> {
     const { id, number_tries } = login;
-    const outcome = judgeNumber(login, text);
+    const digits = readTypedNumber(text);
+    if (digits?.length !== NUMBER_DIGITS) return 'wrong';
+    const outcome = judgeNumber(login, digits);
     const row = await queryRow(this.dataSource, idRow, decideByNumberSql, [
       id,
       openid,
@@ -123,13 +132,13 @@ export class FollowScans {
   }
 }
 
-type Step = 'confirmed' | 'denied' | `number_${NumberOutcome}`;
+type Step = 'confirmed' | 'denied' | `number_${Judgement}`;
 
 /** Whoever says no to a link refuses that link; all else is a step of a login. */
 function auditOfDecision(
   login: FollowLogin,
   openid: string,
-  { decision, step }: { readonly decision: NumberOutcome; readonly step: Step },
+  { decision, step }: { readonly decision: Judgement; readonly step: Step },
 ): AuditEntry {
   const { provider } = login;
   const link = linkOf(login);

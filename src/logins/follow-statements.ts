@@ -5,13 +5,13 @@ import { nowForEventsSql } from '../database/event-time.js';
 /**
  * A device authorization: $1 id, $2 scene hash, $3 user code, $4 provider, $5 appid, $6 client, $7 redirect_uri,
  * $8 code_challenge, $9 life of the QR code in seconds, $10 ip, $11 user agent, $12 confirmation; of a link $13 user and
- * $14 session; $15 hash of the attempt's state.
+ * $14 session; $15 hash of the attempt's state; $16 seconds until the attempt ends, null for one without a page.
  */
 export const startFollowSql = `
   INSERT INTO iam.logins (id, scene_hash, user_code, status, provider, method, appid, client_id, redirect_uri, code_challenge,
-                          redeem_before, ip, user_agent, expires_at, confirmation, user_id, link_session_id, attempt_hash)
+                          redeem_before, ip, user_agent, expires_at, confirmation, user_id, link_session_id, attempt_hash, attempt_ends_at)
   VALUES ($1, $2, $3, 'pending', $4, 'follow', $5, $6, $7, $8, now() + make_interval(secs => $9::int), $10, $11,
-          now() + interval '1 day', $12, $13, $14, $15)
+          now() + interval '1 day', $12, $13, $14, $15, now() + make_interval(secs => $16::int))
   RETURNING id`;
 
 /** What the phone shows and the browser waits for: $1 ids. */

@@ -153,6 +153,10 @@ export class LoginEntity {
   @Column({ type: 'timestamptz', name: 'redeem_before', nullable: true })
   redeemBefore!: Date | null;
 
+  /** When the page that shows the QR code gives up: no scan keeps the login for longer. */
+  @Column({ type: 'timestamptz', name: 'attempt_ends_at', nullable: true })
+  attemptEndsAt!: Date | null;
+
   /** When the row may be removed. */
   @Index('logins_expires_at_idx')
   @Column({ type: 'timestamptz', name: 'expires_at' })

@@ -1,8 +1,8 @@
 import { auditInsertSql } from '../audit/record-audit.js';
 import { inboxInsertSql, INBOX_PARAMETERS } from '../inbox/inbox-statements.js';
-import { NUMBER_TRIES } from './judge-number.js';
+import { NUMBER_DIGITS, NUMBER_TRIES } from './judge-number.js';
 
-/** How long a confirmed scan may wait for its browser, in seconds. */
+/** How long a confirmed scan may wait for its browser, in seconds; an attempt of a page ends with the page's cookie. */
 const COLLECT_SECONDS = 600;
 const E = INBOX_PARAMETERS;
 
@@ -23,7 +23,8 @@ export const scanSql = `
     SET openid = $${E + 3}, scanned_at = now(),
         status = CASE WHEN l.confirmation = 'none' THEN 'confirmed' ELSE 'scanned' END,
         confirmed_at = CASE WHEN l.confirmation = 'none' THEN now() END,
-        redeem_before = GREATEST(l.redeem_before, now() + make_interval(secs => ${COLLECT_SECONDS}))
+        redeem_before = LEAST(GREATEST(l.redeem_before, now() + make_interval(secs => ${COLLECT_SECONDS})),
+                              l.attempt_ends_at)
     FROM target t, event
     WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live
     RETURNING l.id, l.status
@@ -48,19 +49,22 @@ export const scanSql = `
 
 /**
  * A typed number with its inbox row, in one statement: $1… inbox row, then appid, openid, the number, audit entry.
- * Of several logins that wait for a number of this follower, the one that shows it is meant, else the latest. No row
- * is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not for us.
+ * Of several logins that wait for a number of this follower, the one that shows it is meant, else the latest. What has not as
+ * many digits is no try, and one that comes after the login has ended is told so. No row is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not for us.
  * `is_settled` is false for a repetition that came at once: what the first delivery did is not visible to it yet.
  */
 export const answerNumberSql = `
   WITH target AS (
     SELECT id, provider, link_session_id IS NOT NULL AS is_link, CASE
+             WHEN redeem_before <= now() THEN 'over'
              WHEN user_code = $${E + 3} THEN 'confirmed'
+             WHEN length($${E + 3}) <> ${NUMBER_DIGITS} THEN 'wrong'
              WHEN number_tries + 1 >= ${NUMBER_TRIES} THEN 'denied'
              ELSE 'wrong' END AS outcome
     FROM iam.logins
-    WHERE appid = $${E + 1} AND openid = $${E + 2} AND status = 'scanned' AND confirmation = 'number' AND redeem_before > now()
-    ORDER BY user_code = $${E + 3} DESC, scanned_at DESC
+    WHERE appid = $${E + 1} AND openid = $${E + 2} AND status = 'scanned' AND confirmation = 'number'
+      AND redeem_before > now() - make_interval(secs => ${COLLECT_SECONDS})
+    ORDER BY redeem_before > now() DESC, user_code = $${E + 3} DESC, scanned_at DESC
     LIMIT 1 FOR UPDATE
   ), event AS (
     ${inboxInsertSql(1, {
@@ -69,12 +73,12 @@ export const answerNumberSql = `
     })}
   ), answered AS (
     UPDATE iam.logins l
-    SET number_tries = l.number_tries + 1,
+    SET number_tries = l.number_tries + CASE WHEN length($${E + 3}) = ${NUMBER_DIGITS} THEN 1 ELSE 0 END,
         status = CASE t.outcome WHEN 'wrong' THEN 'scanned' ELSE t.outcome END,
         confirmed_at = CASE t.outcome WHEN 'confirmed' THEN now() END,
         error = CASE t.outcome WHEN 'denied' THEN 'access_denied' END
     FROM target t, event
-    WHERE l.id = t.id
+    WHERE l.id = t.id AND t.outcome <> 'over'
     RETURNING l.id, l.provider, t.outcome
   ), audited AS (
     ${auditInsertSql(E + 4, {

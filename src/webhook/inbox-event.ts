@@ -1,6 +1,6 @@
 import { sha256 } from '../crypto/hash.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
-import { hashOf, hideScenes } from '../logins/scene.js';
+import { hashOf, type Scenes } from '../logins/scene.js';
 import { eventName, type VerifiedEvent } from './verified-event.js';
 import type { VerifiedPush } from './verify-push.js';
 
@@ -16,6 +16,8 @@ interface Arrival {
   readonly provider: string;
   /** Milliseconds since the Unix epoch; stands in for a `CreateTime` that is none. */
   readonly receivedAt: number;
+  /** What knows the scenes of ours. */
+  readonly scenes: Pick<Scenes, 'hide'>;
 }
 
 /** How the inbox keeps a verified event. */
@@ -26,13 +28,13 @@ export function toInboxEvent(push: VerifiedPush, event: VerifiedEvent, arrival: 
     event: shortened(eventName(event)),
     openid: personOf(event),
     eventAt: eventTime(event, arrival.receivedAt),
-    message: withoutScene(event),
+    message: withoutScene(event, arrival.scenes),
     replayKey: replayKeyOf(push),
   };
 }
 
 /** How the inbox keeps a push that is no event: as it came. */
-export function toDeadLetter(push: VerifiedPush, { provider, receivedAt }: Arrival): InboxEvent {
+export function toDeadLetter(push: VerifiedPush, { provider, receivedAt, scenes }: Arrival): InboxEvent {
   const text = Buffer.from(push.bytes).toString('latin1');
   return {
     provider,
@@ -41,7 +43,7 @@ export function toDeadLetter(push: VerifiedPush, { provider, receivedAt }: Arriv
     openid: null,
     eventAt: new Date(receivedAt),
     message: {},
-    raw: Buffer.from(withoutSceneInText(text), 'latin1'),
+    raw: Buffer.from(withoutSceneInText(text, scenes), 'latin1'),
     replayKey: replayKeyOf(push),
   };
 }
@@ -100,9 +102,9 @@ function eventTime({ CreateTime: seconds }: VerifiedEvent, receivedAt: number): 
 }
 
 /** Nobody who reads the inbox may learn how to post a scan of a QR code of ours. */
-function withoutScene(event: VerifiedEvent): Readonly<Record<string, unknown>> {
+function withoutScene(event: VerifiedEvent, scenes: Arrival['scenes']): Readonly<Record<string, unknown>> {
   const text = JSON.stringify(event);
-  const hidden = hideScenes(text);
+  const hidden = scenes.hide(text);
   if (hidden === text) return event;
   const message: unknown = JSON.parse(hidden);
   return {
@@ -112,8 +114,8 @@ function withoutScene(event: VerifiedEvent): Readonly<Record<string, unknown>> {
 }
 
 /** The same in what cannot be read. */
-function withoutSceneInText(text: string): string {
-  const hidden = hideScenes(text);
+function withoutSceneInText(text: string, scenes: Arrival['scenes']): string {
+  const hidden = scenes.hide(text);
   return hidden === text
     ? text
     : hidden.replace(

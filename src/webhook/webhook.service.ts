@@ -13,6 +13,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { setActor } from '../request-context.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
+import { Scenes } from '../logins/scene.js';
 import { EventIntake } from './event-intake.service.js';
 import { toDeadLetter, toInboxEvent } from './inbox-event.js';
 import type { PassiveReply } from './passive-reply.js';
@@ -30,6 +31,7 @@ export class Webhook {
   constructor(
     private readonly providers: IdentityProviders,
     private readonly intake: EventIntake,
+    private readonly scenes: Scenes,
     private readonly time: PushTime,
     private readonly clock: Clock,
     private readonly telemetry: Telemetry,
@@ -65,7 +67,7 @@ export class Webhook {
     const push = verifyPush({ query, body: rawBody }, configurationOf(provider), await this.time.now(query));
     setActor('wechat');
     const event = toVerifiedEvent(push.fields);
-    const arrival = { provider: slug, receivedAt };
+    const arrival = { provider: slug, receivedAt, scenes: this.scenes };
     if (event === null) {
       const stored = toDeadLetter(push, arrival);
       await this.once(stored, () => this.intake.bury(stored));

@@ -309,7 +309,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
   /** More made-up codes than one address may try in a minute. */
   async function flood(): Promise<void> {
     const grant = { grant_type: 'urn:wechat:grant:mobile_app', client_id: 'web', provider: 'wechat' };
-    const codes = Array.from({ length: 65 }, (_, n) => ({ ...grant, code: `made-up-${n}` }));
+    const codes = Array.from({ length: 125 }, (_, n) => ({ ...grant, code: `made-up-${n}` }));
     await Promise.all(codes.map((form) => new PcBrowser().visit(`${world.url}/iam/token`, { form })));
     await world.dataSource.query('DELETE FROM iam.rate_limits');
   }

@@ -53,6 +53,8 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000008000-withdraw-as-of-then.ts': '307180cf04bc7beed65d41b2eb0f0fc227d9f82c895bd650b6fe7e5c6725c937',
   '1764000009000-ask-before-linking.ts': '7b9564aababbeab03d9228bc492e3b0dcae8610ca9ac10b193e5173e03a508e6',
   '1764000009100-refill-limits.ts': 'be2a90cddde8cdbd0b36c47541be75f1b5c71c433a49668598749503d56bbdc1',
+  '1764000009200-end-scans-with-attempts.ts':
+    '8867ed7a8bfd5098cd918a4b2706ed1b62d8d43b933f58927ca896bb6fd38bac',
   '1764000014000-remember-who-named.ts': 'a0b91562cb78c2de5eee66380a7115c56fb79f568bc0aa7825b26c58a7442685',
 };
 

@@ -128,6 +128,69 @@ describe('one Official Account in several rows', () => {
   }
 });
 
+describe('two environments at one Official Account', () => {
+  let world: World;
+  let heard: string[];
+
+  beforeAll(async () => {
+    heard = [];
+    @Injectable()
+    class Listener {
+      @OnWechatEvent('SCAN')
+      @OnWechatEvent('subscribe')
+      hear({ EventKey }: WechatEvent): void {
+        heard.push(String(EventKey));
+      }
+    }
+    @Module({ providers: [Listener] })
+    class ListenerModule {}
+    world = await startFollowWorld({ qr_confirmation: 'tap' }, { imports: [ListenerModule] });
+  });
+  afterAll(() => world.close());
+
+  const pushScan = async (EventKey: string) => {
+    const wei = world.wechat.person({ nickname: '阿伟' });
+    await world.oa.push({ FromUserName: wei.openid(world.oa), MsgType: 'event', Event: 'SCAN', EventKey });
+  };
+  const sceneOfNewCode = async () => {
+    const { qr } = await askForQrCode(world.url);
+    const { body = '' } = world.wechat.calls('/cgi-bin/qrcode/create').at(-1) ?? {};
+    return { qr, own: /"scene_str":"([^"]+)"/.exec(body)?.[1] ?? '' };
+  };
+
+  it('leave the scans of the other one to the host’s handlers', async () => {
+    const { own, qr } = await sceneOfNewCode();
+    const swapped = `${own.slice(0, -1)}${own.endsWith('a') ? 'b' : 'a'}`;
+    const scenes = [`iam:${'x'.repeat(43)}`, swapped, 'iam:', 'shop-1'];
+
+    for (const scene of scenes) await pushScan(scene);
+    const told = heard.filter((key) => scenes.includes(key));
+    const lan = world.wechat.person({ nickname: '小兰' });
+    await scanAndFollow(world, lan, qr);
+
+    expect(told).toEqual(scenes);
+    expect(heard.filter((key) => key.endsWith(own))).toEqual([]);
+    expect(confirmLink(world, lan)).toContain('/iam/confirm/wechat');
+  });
+});
+
+it('the scenes of QR codes begin as the option says, and stay under the 64 characters of WeChat', async () => {
+  const world = await startFollowWorld(
+    { qr_confirmation: 'none' },
+    { options: { scenePrefix: 'staging.sign-in:' } },
+  );
+  const lan = world.wechat.person({ nickname: '小兰' });
+  const device = await askForQrCode(world.url);
+  const { body = '' } = world.wechat.calls('/cgi-bin/qrcode/create').at(-1) ?? {};
+
+  await scanAndFollow(world, lan, device.qr);
+  const reply = await pollUntilSettled(world.url, device);
+  await world.close();
+
+  expect(/"scene_str":"([^"]+)"/.exec(body)?.[1]).toMatch(/^staging\.sign-in:[A-Za-z0-9]{43}$/);
+  expect(reply.status).toBe(200);
+});
+
 describe('one Official Account in three rows that know its Token', () => {
   let world: World;
   let heard: string[];
