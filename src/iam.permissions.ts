@@ -1,7 +1,10 @@
 /** What the admin API can be allowed to do, permission by permission. A role may also grant `iam:users:*`, `iam:*` or `*`. */
 export const adminPermissions = {
   'iam:providers:read': 'See identity providers and run their check; secrets are never shown',
-  'iam:providers:write': 'Create, change, rotate and delete identity providers',
+  'iam:providers:write':
+    'Create, change and delete identity providers, but for what `iam:providers:secrets` covers',
+  'iam:providers:secrets':
+    'Set what proves who speaks for WeChat: AppIDs, AppSecrets, Token, EncodingAESKey, message mode, union scope',
   'iam:roles:read': 'See roles and what they permit',
   'iam:roles:write': 'Create, change and delete roles, within what one may do oneself',
   'iam:users:read': 'See users and their identities',
@@ -15,7 +18,7 @@ export const adminPermissions = {
   'iam:events:write': 'Try messages and events again that failed',
   'iam:keys:read': 'See which keys sign and seal; never the keys themselves',
   'iam:keys:write': 'Rotate keys',
-} as const satisfies Readonly<Record<`iam:${string}:${'read' | 'write'}`, string>>;
+} as const satisfies Readonly<Record<`iam:${string}:${'read' | 'write' | 'secrets'}`, string>>;
 
 /** A permission of the admin API. */
 export type AdminPermission = keyof typeof adminPermissions;

@@ -1,5 +1,7 @@
 import { Delete, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
 import type { Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
@@ -34,7 +36,8 @@ export class AdminProvidersController {
   }
 
   @Endpoint({
-    summary: 'Create an identity provider; secrets are given in clear and stored sealed',
+    summary:
+      'Create an identity provider; secrets are given in clear and stored sealed. Apps, keys, message mode and union scope take `iam:providers:secrets` too',
     permission: 'iam:providers:write',
     body: createProviderBody,
     answers: { 201: providerView },
@@ -42,8 +45,11 @@ export class AdminProvidersController {
     errors: ['already_exists'],
   })
   @Post()
-  create(@Incoming() request: IamRequest): Promise<Answer> {
-    return this.providers.create(request);
+  create(
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.providers.create(request, admin);
   }
 
   @Endpoint({
@@ -60,7 +66,8 @@ export class AdminProvidersController {
   }
 
   @Endpoint({
-    summary: 'Change an identity provider, If-Match its ETag: what is left out stays, null clears',
+    summary:
+      'Change an identity provider, If-Match its ETag: what is left out stays, null clears. A change of apps, keys, message mode or union scope takes `iam:providers:secrets` too',
     permission: 'iam:providers:write',
     path,
     body: updateProviderBody,
@@ -69,26 +76,35 @@ export class AdminProvidersController {
     errors: ['provider_not_found', 'precondition_required', 'precondition_failed'],
   })
   @Patch(':slug')
-  update(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.providers.update(slug, request);
+  update(
+    @Param('slug') slug: string,
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.providers.update(slug, request, admin);
   }
 
   @Endpoint({
-    summary: 'Delete an identity provider, If-Match its ETag, that nobody has ever signed in through',
+    summary:
+      'Delete an identity provider, If-Match its ETag, that nobody has ever signed in through; one that holds secrets takes `iam:providers:secrets` too',
     permission: 'iam:providers:write',
     path,
     answers: { 204: null },
     errors: ['provider_not_found', 'precondition_required', 'precondition_failed', 'in_use'],
   })
   @Delete(':slug')
-  remove(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
-    return this.providers.remove(slug, request);
+  remove(
+    @Param('slug') slug: string,
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.providers.remove(slug, request, admin);
   }
 
   @Endpoint({
     summary:
       'Replace a secret, If-Match the ETag; the Token or EncodingAESKey so far works on as the previous one until that is cleared',
-    permission: 'iam:providers:write',
+    permission: 'iam:providers:secrets',
     path,
     body: rotateBody,
     answers: { 200: rotationView },

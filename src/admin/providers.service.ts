@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { empty, json, type Answer } from '../http/answer.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
@@ -10,9 +11,10 @@ import {
   newSharedSecret,
   type RotatableSecret,
 } from '../identity-providers/provider-rotation.js';
-import { ProviderRows } from '../identity-providers/provider-rows.service.js';
+import { ProviderRows, type TrustCheck } from '../identity-providers/provider-rows.service.js';
 import { StoredProviders, type StoredProvider } from '../identity-providers/stored-providers.service.js';
 import { readIfMatch, toEtag } from './etag.js';
+import { OwnPermissions } from './own-permissions.service.js';
 import { readCursor, toPage } from './page.js';
 import { parseBody } from '../http/parse-body.js';
 import { createProviderBody, providerQuery, rotateBody, updateProviderBody } from './providers.requests.js';
@@ -26,6 +28,7 @@ export class AdminProviders {
     private readonly stored: StoredProviders,
     private readonly providers: IdentityProviders,
     private readonly urls: IamUrls,
+    private readonly own: OwnPermissions,
   ) {}
 
   async list(request: IamRequest): Promise<Answer> {
@@ -39,9 +42,10 @@ export class AdminProviders {
     return this.answer(await this.rows.get(slug), request);
   }
 
-  async create(request: IamRequest): Promise<Answer> {
+  /** @throws IamError `already_exists`, `insufficient_permissions` */
+  async create(request: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
     const input = parseBody(createProviderBody, request.body);
-    const stored = await this.changed(this.rows.create(input));
+    const stored = await this.changed(this.rows.create(input, this.trustOf(admin)));
     const headers = {
       ETag: toEtag(stored.version),
       Location: this.urls.endpoint(`admin/providers/${input.slug}`),
@@ -49,14 +53,16 @@ export class AdminProviders {
     return json(this.view(stored, request), 201, headers);
   }
 
-  async update(slug: string, request: IamRequest): Promise<Answer> {
-    const version = readIfMatch(request.ifMatch);
+  /** @throws IamError `precondition_failed`, `insufficient_permissions` for a column that decides whom the module believes */
+  async update(slug: string, request: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+    const edit = { slug, version: readIfMatch(request.ifMatch) };
     const changes = parseBody(updateProviderBody, request.body);
-    return this.answer(await this.changed(this.rows.change({ slug, version }, changes)), request);
+    return this.answer(await this.changed(this.rows.change(edit, changes, this.trustOf(admin))), request);
   }
 
-  async remove(slug: string, request: IamRequest): Promise<Answer> {
-    await this.changed(this.rows.remove({ slug, version: readIfMatch(request.ifMatch) }));
+  async remove(slug: string, request: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+    const edit = { slug, version: readIfMatch(request.ifMatch) };
+    await this.changed(this.rows.remove(edit, this.trustOf(admin)));
     return empty(204);
   }
 
@@ -67,6 +73,10 @@ export class AdminProviders {
     const stored = await this.changed(this.rows.rotate({ slug, version }, secret, value));
     const provider = this.view(stored, request);
     return json({ secret, ...(given === undefined && { value }), provider }, 200, { ETag: provider.etag });
+  }
+
+  private trustOf(admin: AuthenticatedUser | undefined): TrustCheck {
+    return () => this.own.requireAll(admin, ['iam:providers:secrets']);
   }
 
   /** Also after a failure: whether a commit happened may be unknown. */

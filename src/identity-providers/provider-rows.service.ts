@@ -17,9 +17,9 @@ import {
   type IdentityProviderInput,
 } from './identity-provider.input.js';
 import { isSharedSecret, sharedSecrets, type RotatableSecret } from './provider-rotation.js';
-import { differenceOf, isEmpty } from './row-difference.js';
+import { differenceOf, isEmpty, trustedIn } from './row-difference.js';
 import type { StoredProvider } from './stored-providers.service.js';
-import { openSecret, PROVIDER_SECRETS_PURPOSE } from './secret-columns.js';
+import { openSecret, PROVIDER_SECRETS_PURPOSE, secretColumns, secretProperties } from './secret-columns.js';
 
 /** A change of one row. `version` is what it is based on; null for "whatever it is now". */
 export interface ProviderEdit {
@@ -30,6 +30,11 @@ export interface ProviderEdit {
 const slugs = identityProviderInput.shape.slug;
 const versions = z.array(z.object({ version: z.string() }));
 const inUse = z.object({ identities: z.boolean(), logins: z.boolean(), sessions: z.boolean() });
+
+/** Asked before anything is written that decides whom the module believes; throws for who may not. */
+export type TrustCheck = (columns: readonly string[]) => Promise<void>;
+
+const anybody: TrustCheck = async () => undefined;
 
 /** Writes identity provider rows, each change with its audit entry in one transaction. */
 @Injectable()
@@ -49,11 +54,16 @@ export class ProviderRows {
   }
 
   /** @throws IamError `already_exists` */
-  async create({ slug, ...input }: IdentityProviderInput): Promise<StoredProvider> {
+  async create(
+    { slug, ...input }: IdentityProviderInput,
+    mayTrust: TrustCheck = anybody,
+  ): Promise<StoredProvider> {
     return inTransaction(this.dataSource, async (manager) => {
       const id = randomUUID();
       const name = input.name ?? slug;
-      const { columns, changed, secrets } = differenceOf({ id }, { ...input, name }, this.sealer);
+      const difference = differenceOf({ id }, { ...input, name }, this.sealer);
+      await requireTrust(trustedIn(difference, input), mayTrust);
+      const { columns, changed, secrets } = difference;
       await manager
         .insert(IdentityProviderEntity, { id, slug, name, ...columns })
         .catch((cause: unknown) => refuseTaken(slug, cause));
@@ -65,12 +75,17 @@ export class ProviderRows {
   }
 
   /** Changes the columns given; no entry is written when nothing changes. @throws IamError `provider_not_found`, `precondition_failed` */
-  async change(edit: ProviderEdit, changes: IdentityProviderChanges): Promise<StoredProvider> {
+  async change(
+    edit: ProviderEdit,
+    changes: IdentityProviderChanges,
+    mayTrust: TrustCheck = anybody,
+  ): Promise<StoredProvider> {
     return inTransaction(this.dataSource, async (manager) => {
       const stored = await this.lock(manager, edit);
-      const { columns, ...difference } = differenceOf(stored.row, changes, this.sealer);
-      if (isEmpty({ columns, ...difference })) return stored;
-      await manager.update(IdentityProviderEntity, { id: stored.row.id }, columns);
+      const difference = differenceOf(stored.row, changes, this.sealer);
+      await requireTrust(trustedIn(difference, changes), mayTrust);
+      if (isEmpty(difference)) return stored;
+      await manager.update(IdentityProviderEntity, { id: stored.row.id }, difference.columns);
       const detail = { changed: difference.changed, secrets: difference.secrets };
       await recordAudit(manager, { action: 'provider.updated', provider: edit.slug, detail });
       return this.read(manager, edit.slug);
@@ -96,9 +111,14 @@ export class ProviderRows {
   }
 
   /** @throws IamError `in_use` while an identity, a sign-in or a session came through it */
-  async remove(edit: ProviderEdit): Promise<void> {
+  async remove(edit: ProviderEdit, mayTrust: TrustCheck = anybody): Promise<void> {
     await inTransaction(this.dataSource, async (manager) => {
       const { row } = await this.lock(manager, edit);
+      const held = secretProperties.filter((property) => row[property] !== null);
+      await requireTrust(
+        held.map((property) => secretColumns[property]),
+        mayTrust,
+      );
       await refuseUsed(manager, row.slug);
       await manager.delete(IdentityProviderEntity, { id: row.id });
       const detail = { name: row.name };
@@ -148,6 +168,10 @@ export class ProviderRows {
     if (row === undefined) throw new IamError('provider_not_found', `no identity provider "${slug}"`);
     return { row, version };
   }
+}
+
+async function requireTrust(columns: readonly string[], mayTrust: TrustCheck): Promise<void> {
+  if (columns.length > 0) await mayTrust(columns);
 }
 
 async function refuseUsed(manager: EntityManager, slug: string): Promise<void> {

@@ -70,6 +70,25 @@ export function differenceOf(
   };
 }
 
+/** The columns that say whose messages and sign-ins are believed; the others say what happens to them. */
+const trustColumns: ReadonlySet<string> = new Set<keyof IdentityProviderChanges>([
+  'open_app_id',
+  'mp_app_id',
+  'mini_app_id',
+  'mobile_app_id',
+  'mp_message_mode',
+  'union_scope',
+]);
+
+/**
+ * What of a change takes `iam:providers:secrets`. A secret does so even where it is the one that is stored: else the answer would
+ * tell whether a guess was right.
+ */
+export function trustedIn({ changed }: RowDifference, input: IdentityProviderChanges): string[] {
+  const secrets = Object.values(secretColumns).filter((column) => input[column] !== undefined);
+  return [...Object.keys(changed).filter((column) => trustColumns.has(column)), ...secrets];
+}
+
 /** True for a difference that is none. */
 export function isEmpty({ columns }: RowDifference): boolean {
   return Object.keys(columns).length === 0;

@@ -1,0 +1,87 @@
+import { AdminClient, adminOptions, adminWithPermissions } from '../support/admin.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { platforms } from '../support/platforms.js';
+import { rowsOf } from '../support/rows.js';
+
+describe.each(platforms)('iam:providers:secrets, on %s', (_platform, create) => {
+  let world: World;
+  let root: AdminClient;
+
+  beforeAll(async () => {
+    world = await startWorld({ create, options: adminOptions });
+    root = new AdminClient(world.url);
+    await world.saveProvider({ mp_token: 'TheTokenOfTheServer', mp_encoding_aes_key: 'a'.repeat(43) });
+  });
+  afterAll(() => world.close());
+
+  const administrator = (...permissions: string[]) => adminWithPermissions(world, ...permissions);
+  const stored = () => rowsOf(world.dataSource, `SELECT * FROM iam.identity_providers WHERE slug = 'wechat'`);
+
+  it.each<[string, object]>([
+    ['AppIDs', { mp_app_id: 'wx00000000000000aa' }],
+    ['an AppSecret', { mini_app_secret: '0'.repeat(32) }],
+    ['a Token', { mp_token: 'AnotherTokenOfMine' }],
+    [
+      'the Token that is stored, which would tell whether a guess was right',
+      { mp_token: 'TheTokenOfTheServer' },
+    ],
+    ['an EncodingAESKey', { mp_encoding_aes_key: 'b'.repeat(43) }],
+    ['a previous Token', { mp_token_previous: 'AnotherTokenOfMine' }],
+    ['plain mode', { mp_message_mode: 'plain' }],
+    ['the union scope', { union_scope: 'elsewhere' }],
+    ['a harmless column and a Token together', { name: '新名字', mp_token: 'AnotherTokenOfMine' }],
+  ])('is needed to change %s, and nothing changes without it', async (_case, change) => {
+    const writer = await administrator('iam:providers:read', 'iam:providers:write', 'iam:events:read');
+    const before = await stored();
+
+    const reply = await writer.patch('providers/wechat', change);
+
+    expect([reply.status, reply.code]).toEqual([403, 'insufficient_permissions']);
+    expect(await stored()).toEqual(before);
+  });
+
+  it('is needed to rotate, to create a row with an app, and to delete one that holds secrets', async () => {
+    const writer = await administrator('iam:providers:read', 'iam:providers:write');
+    const app = { open_app_id: world.site.appid, open_app_secret: world.site.secret };
+    await root.post('providers', { slug: 'other', ...app });
+
+    const replies = [
+      await writer.post('providers/wechat/rotate', { secret: 'mp_token' }, '*'),
+      await writer.post('providers', { slug: 'mine', ...app }),
+      await writer.delete('providers/other', '*'),
+      await writer.post('providers', { slug: 'empty', name: '空' }),
+      await writer.delete('providers/empty', '*'),
+    ];
+
+    expect(replies.map(({ status }) => status)).toEqual([403, 403, 403, 201, 204]);
+  });
+
+  it('is not needed for what a row does with the people whom WeChat vouches for', async () => {
+    const writer = await administrator('iam:providers:write');
+
+    const reply = await writer.patch('providers/wechat', {
+      name: '微信登录',
+      sign_up: 'auto',
+      qr_confirmation: 'number',
+      mp_message_mode: 'safe',
+    });
+
+    expect(reply.status).toBe(200);
+  });
+
+  it('lets its holder do it, and the audit log says who', async () => {
+    const keeper = await administrator('iam:providers:write', 'iam:providers:secrets');
+
+    const reply = await keeper.patch('providers/wechat', { mp_token: 'AnotherTokenOfMine' });
+
+    expect(reply.status).toBe(200);
+    const [entry] = await rowsOf(
+      world.dataSource,
+      `SELECT actor, detail FROM iam.audit_log WHERE action = 'provider.updated' ORDER BY id DESC LIMIT 1`,
+    );
+    expect(entry).toMatchObject({
+      actor: expect.stringMatching(/^user:/) as string,
+      detail: { secrets: { mp_token: 'replaced' } },
+    });
+  });
+});
