@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WechatEmulator } from '../../dist/emulator/index.js';
 import { Workspace } from '../hosts/support/workspace.mjs';
-import * as languages from './support/languages.mjs';
+import { languages } from './support/languages.mjs';
 import { servePeople, setStage } from './support/stage.mjs';
 import { markdownTable } from './support/table.mjs';
 
@@ -57,18 +57,30 @@ function say({ client, version, worked, failed, broken }) {
   for (const { what, why } of broken) console.log(`  broken in the client: ${what} (${why.split('\n')[0]})`);
 }
 
+function uninstalled(language, client) {
+  const failed = [{ what: 'the installation', why: 'see above' }];
+  return { language, client, version: '', worked: [], broken: [], failed };
+}
+
 async function tryLanguage(name, language) {
   const lack = await language.findLack(workspace);
   if (lack !== undefined) {
     console.log(`skipped ${name}: ${lack}`);
-    return { results: [], skipped: language.clients.length };
+    return { results: [], skipped: language.clients.length + Object.keys(language.untried ?? {}).length };
   }
+  const untried = Object.entries(language.untried ?? {});
+  for (const [client, why] of untried) console.log(`skipped ${client}: ${why}`);
   const started = performance.now();
   const wechat = await startWechat(language);
   const certificateAuthority = join(workspace.folder, `${name}-ca.pem`);
   await writeFile(certificateAuthority, wechat.certificateAuthority ?? '');
   const address = new URL(wechat.endpoints.api).host;
-  const programs = await language.install({ workspace, certificateAuthority, address });
+  const programs = await language.install({ workspace, certificateAuthority, address }).catch((error) => {
+    console.error(error instanceof Error ? error.message : error);
+    return undefined;
+  });
+  if (programs === undefined)
+    return { results: language.clients.map((client) => uninstalled(name, client)), skipped: 0 };
   console.log(`# ${name}: installed in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   const results = [];
   for (const program of programs) {
@@ -77,7 +89,7 @@ async function tryLanguage(name, language) {
     results.push(result);
   }
   await wechat.stop();
-  return { results, skipped: 0 };
+  return { results, skipped: untried.length };
 }
 
 async function main() {

@@ -50,7 +50,7 @@ async function checkSignIn(on, app, options) {
 }
 
 await check('sign-in on a PC', () => checkSignIn('pc', site, { platformType: 'WebsiteApp' }));
-// Its state is a sealed token of some 260 bytes; Official Accounts take 128.
+// Its state is a sealed token of some 430 bytes; Official Accounts take 128.
 await checkBroken('sign-in in WeChat with its own state', () => checkSignIn('wechat', officialAccount, {}));
 await check("sign-in in WeChat with `checks: ['none']`", () =>
   checkSignIn('wechat', officialAccount, { checks: ['none'] }),

@@ -1,6 +1,7 @@
-import { cp } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { wechatHosts } from '../../../dist/emulator/http/host-names.js';
 
 const here = join(import.meta.dirname, '..');
 const minute = 60_000;
@@ -13,7 +14,7 @@ async function copySources(workspace, name) {
 }
 
 /** Node.js: a preload leads connections to the emulator, whatever its port. */
-export const node = {
+const node = {
   ownPort: true,
   clients: [
     'passport-wechat',
@@ -42,3 +43,105 @@ export const node = {
     }));
   },
 };
+
+/** Runs a program with an /etc/hosts of its own: the command, and what goes before its arguments. */
+async function underOwnNames(workspace, address) {
+  const hosts = join(workspace.folder, 'hosts');
+  const { hostname } = new URL(`http://${address}`);
+  await writeFile(hosts, `127.0.0.1 localhost\n${hostname} ${wechatHosts.join(' ')}\n`);
+  return ['-m', 'sh', '-c', `mount --bind "${hosts}" /etc/hosts && exec "$@"`, 'sh'];
+}
+
+/** What this machine lacks for clients that always go to port 443 of WeChat's hosts. */
+async function findLackOf(workspace, ...commands) {
+  if (process.getuid?.() !== 0) return 'needs root, for port 443 and an /etc/hosts of its own';
+  for (const [command, ...args] of [['unshare', '-m', 'true'], ...commands]) {
+    const missing = await workspace.run(command, args, { timeout: minute }).then(
+      () => false,
+      () => true,
+    );
+    if (missing) return `${[command, ...args].join(' ')} does not run here`;
+  }
+  return undefined;
+}
+
+/** Programs that run under their own names, one per client. */
+function programsOf(names, { workspace, prefix, folder, commandOf, trust }) {
+  return names.map((name) => ({
+    name,
+    run: (env) =>
+      workspace.run('unshare', [...prefix, ...commandOf(name)], {
+        cwd: folder,
+        env: { ...trust, ...env },
+        timeout: 2 * minute,
+      }),
+  }));
+}
+
+const python = {
+  clients: ['wechatpy', 'werobot', 'django_allauth', 'social_auth'],
+  findLack: (workspace) => findLackOf(workspace, ['python3', '-m', 'venv', '--help']),
+  async install({ workspace, certificateAuthority, address }) {
+    const folder = await copySources(workspace, 'python');
+    await workspace.run('python3', ['-m', 'venv', 'venv'], { cwd: folder });
+    const interpreter = join(folder, 'venv/bin/python');
+    await workspace.run(interpreter, ['-m', 'pip', 'install', '-q', '-r', 'requirements.txt'], {
+      cwd: folder,
+    });
+    return programsOf(python.clients, {
+      workspace,
+      prefix: await underOwnNames(workspace, address),
+      folder,
+      commandOf: (name) => [interpreter, `${name}_client.py`],
+      trust: { REQUESTS_CA_BUNDLE: certificateAuthority, SSL_CERT_FILE: certificateAuthority },
+    });
+  },
+};
+
+const go = {
+  clients: ['silenceper-wechat'],
+  untried: {
+    'github.com/ArtisanCloud/PowerWeChat/v3':
+      'the checksum of its PowerSocialite v3.0.8 could not be verified (docs/third-party.md)',
+  },
+  findLack: (workspace) => findLackOf(workspace, ['go', 'version']),
+  async install({ workspace, certificateAuthority, address }) {
+    const folder = await copySources(workspace, 'go');
+    const env = { GOFLAGS: '-mod=readonly', GOTOOLCHAIN: 'local' };
+    await workspace.run('go', ['build', '-o', 'client', '.'], { cwd: folder, env });
+    return programsOf(go.clients, {
+      workspace,
+      prefix: await underOwnNames(workspace, address),
+      folder,
+      commandOf: () => ['./client'],
+      trust: { SSL_CERT_FILE: certificateAuthority },
+    });
+  },
+};
+
+const java = {
+  clients: ['WxJavaMp', 'WxJavaOpen', 'WxJavaMiniapp', 'JustAuth'],
+  findLack: (workspace) =>
+    findLackOf(workspace, ['javac', '-version'], ['keytool', '-help'], ['mvn', '--version']),
+  async install({ workspace, certificateAuthority, address }) {
+    const folder = await copySources(workspace, 'java');
+    const run = (command, ...args) => workspace.run(command, args, { cwd: folder });
+    await run('mvn', '-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib');
+    const sources = java.clients.map((name) => `${name}.java`);
+    const flags = ['-encoding', 'UTF-8', '-sourcepath', '.', '-cp', 'lib/*', '-d', 'classes'];
+    await run('javac', ...flags, ...sources);
+    const trusted = ['-noprompt', '-alias', 'wechat', '-file', certificateAuthority];
+    await run('keytool', '-importcert', ...trusted, '-keystore', 'trust.p12', '-storepass', 'changeit');
+    const trust = ['-Djavax.net.ssl.trustStore=trust.p12', '-Djavax.net.ssl.trustStorePassword=changeit'];
+    return programsOf(java.clients, {
+      workspace,
+      prefix: await underOwnNames(workspace, address),
+      folder,
+      commandOf: (name) => ['java', '-Dfile.encoding=UTF-8', ...trust, '-cp', 'classes:lib/*', name],
+      trust: {},
+    });
+  },
+};
+
+/** What can be tried, in the order of the table. */
+export const languages = { node, python, go, java };

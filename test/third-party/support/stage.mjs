@@ -77,6 +77,8 @@ async function signInWithinWechat({ lan }, url) {
 
 /** Follows, writes and leaves in one of the three modes; what the chat shows of the server's replies, and each outcome. */
 async function exchangePushes({ oa, lan }, { url, mode, text: said = '你好' }) {
+  oa.configureServer({ url: undefined });
+  await lan.unfollow(oa);
   oa.configureServer({ url, mode });
   const handshake = await oa.verifyServer();
   const seen = lan.chat(oa).length;
