@@ -14,6 +14,8 @@ const pairs = [
 export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding[] {
   const facts = { columns: unreadable.join(', ') };
   const isReadable = unreadable.length === 0;
+  // Pushes also come for what people withdraw, with follow-to-login or without.
+  const hasServer = has(row.mpToken) || has(row.mpEncodingAesKey);
   return [
     { id: 'row.enabled', key: row.enabled ? 'row_enabled' : 'row_disabled', facts: {} },
     {
@@ -25,8 +27,8 @@ export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding
     checkSignUp(row),
     ...pairs.flatMap((pair) => checkPair(row, pair)),
     ...(row.mpAppId === null && !row.qrEnabled ? [] : [checkQrLogin(row)]),
-    ...(row.qrEnabled && provider !== null ? checkServer(row, provider.mpServer) : []),
-    ...(has(row.mpToken) || has(row.mpEncodingAesKey) ? [checkRotation(row)] : []),
+    ...((row.qrEnabled || hasServer) && provider !== null ? checkServer(row, provider.mpServer) : []),
+    ...(hasServer ? [checkRotation(row)] : []),
   ];
 }
 
@@ -70,8 +72,8 @@ interface MpServer {
 /** Protocol section F: what the server URL needs to believe and read WeChat's messages. */
 function checkServer(row: IdentityProviderEntity, { tokens, encodingAesKeys }: MpServer): Finding[] {
   const mode = row.mpMessageMode;
-  const token = form(has(row.mpToken) ? tokens[0] : undefined, /^[A-Za-z0-9]{3,32}$/);
-  const key = form(has(row.mpEncodingAesKey) ? encodingAesKeys[0] : undefined, /^[A-Za-z0-9]{43}$/);
+  const token = form(has(row.mpToken) ? tokens : [], /^[A-Za-z0-9]{3,32}$/);
+  const key = form(has(row.mpEncodingAesKey) ? encodingAesKeys : [], /^[A-Za-z0-9]{43}$/);
   return [
     { id: 'mp.token', key: `token_${token}`, facts: {} },
     { id: 'mp.encoding_aes_key', key: mode === 'plain' ? 'key_not_needed' : `key_${key}`, facts: {} },
@@ -90,9 +92,10 @@ function checkRotation(row: IdentityProviderEntity): Finding {
   return { id: 'mp.rotation', key: 'rotation_open', facts: { columns } };
 }
 
-function form(secret: Secret | undefined, expected: RegExp): 'set' | 'missing' | 'malformed' {
-  if (secret === undefined) return 'missing';
-  return expected.test(secret.reveal()) ? 'set' : 'malformed';
+/** The current value and the previous one, both of which must be of their form. */
+function form(secrets: readonly Secret[], expected: RegExp): 'set' | 'missing' | 'malformed' {
+  if (secrets.length === 0) return 'missing';
+  return secrets.every((secret) => expected.test(secret.reveal())) ? 'set' : 'malformed';
 }
 
 function has(value: string | null): boolean {

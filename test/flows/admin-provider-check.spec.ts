@@ -249,6 +249,31 @@ describe('the check of a provider', () => {
     expect((await check()).of(id)?.status).toBe(status);
   });
 
+  it.each([
+    ['mp_encoding_aes_key', 'k'.repeat(44), 'mp.encoding_aes_key', 'key_malformed'],
+    ['mp_encoding_aes_key_previous', `${'k'.repeat(43)}=`, 'mp.encoding_aes_key', 'key_malformed'],
+    ['mp_token', 'with a blank', 'mp.token', 'token_malformed'],
+  ])(
+    'finds a malformed %s that SQL let through, also without follow-to-login',
+    async (column, value, id, finding) => {
+      await admin.post('providers', {
+        slug: 'by-hand',
+        mp_app_id: world.oa.appid,
+        mp_app_secret: world.oa.secret,
+        ...shared,
+      });
+      await world.dataSource.query(
+        `UPDATE iam.identity_providers SET ${column} = 'plain:' || $1, qr_enabled = false WHERE slug = 'by-hand'`,
+        [value],
+      );
+
+      const checked = await check('en', 'by-hand');
+      await admin.delete('providers/by-hand');
+
+      expect(checked.of(id)?.finding).toBe(finding);
+    },
+  );
+
   it('finds values that SQL let through: a malformed Token and key, a secret that does not open', async () => {
     await admin.post('providers', { slug: 'by-hand', mp_app_id: world.oa.appid, qr_enabled: true });
     await world.dataSource.query(
