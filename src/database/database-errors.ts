@@ -21,10 +21,16 @@ export function isTransient(error: unknown): boolean {
   return state === '40001' || state === '40P01';
 }
 
-/** A text that PostgreSQL cannot hold, such as one with NUL, came as far as a statement. */
-export function isUnstorableText(error: unknown): boolean {
+/**
+ * Values that came as far as a statement and that no column or index holds: too long, out of range, no date, no UUID, NUL.
+ * Other data exceptions, such as a division by zero, are faults of the statement.
+ */
+const unstorable = /^(22001|22003|22007|22008|22021|22P02|22P03|22P05|54000)$/;
+
+/** A value, as a caller sent it, that PostgreSQL cannot hold. */
+export function isUnstorableValue(error: unknown): boolean {
   const state = sqlState(error);
-  return state === '22021' || state === '22P05';
+  return state !== undefined && unstorable.test(state);
 }
 
 /** A unique constraint decided a race. */

@@ -3,7 +3,9 @@ import {
   isDatabaseUnavailable,
   isReadOnly,
   isTransient,
-  isUnstorableText,
+  isUniqueViolation,
+  isUnstorableValue,
+  violatedConstraint,
 } from '../database/database-errors.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 
@@ -28,8 +30,12 @@ export function toIamError(thrown: unknown, hostGuards: readonly string[] = []):
       retryAfterSeconds: 1,
     });
   }
-  if (isUnstorableText(thrown))
-    return new IamError('invalid_request', 'text that PostgreSQL cannot hold', { cause: thrown });
+  if (isUnstorableValue(thrown))
+    return new IamError('invalid_request', 'a value that PostgreSQL cannot hold', { cause: thrown });
+  if (isUniqueViolation(thrown))
+    return new IamError('already_exists', `another row has it: ${violatedConstraint(thrown) ?? 'unnamed'}`, {
+      cause: thrown,
+    });
   if (thrown instanceof HttpException) return fromHttpException(thrown, hostGuards);
   if (isClientError(thrown)) return fromStatus(thrown.status, thrown, thrown.message);
   return new IamError('internal_error', 'unexpected error', { cause: thrown });

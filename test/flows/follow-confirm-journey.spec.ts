@@ -1,5 +1,13 @@
 import { askForQrCode, confirmLink, scanAndFollow, startFollowWorld } from '../support/follow.js';
 import { startReplica, type World } from '../support/iam-app.js';
+import { PcBrowser, userAgents } from '../support/pc-browser.js';
+import { authorizeUrl, pkce } from '../support/sign-in.js';
+
+/** The code that WeChat gave to the address in which `path` occurs. */
+function codeOf(redirects: readonly string[], path: string): string {
+  const callback = redirects.find((url) => url.includes(path) && url.includes('code=')) ?? '';
+  return new URL(callback).searchParams.get('code') ?? '';
+}
 
 describe('the phone’s way to the page', () => {
   let world: World;
@@ -75,6 +83,40 @@ describe('the phone’s way to the page', () => {
       expect((await other.openInWechat(otherLink)).body).toContain('name="decision"');
     },
   );
+
+  it('goes on when the code was used for a sign-in, whose callback refuses a code of the page', async () => {
+    const { person, link } = await scanned('借用');
+    const { challenge } = pkce();
+    let signedIn = await person.openInWechat(authorizeUrl(world.url, challenge));
+    if (!signedIn.redirects.some((url) => url.includes('/iam/callback/'))) signedIn = await person.confirm();
+    const used = codeOf(signedIn.redirects, '/iam/callback/');
+    const phone = new PcBrowser(userAgents.wechat);
+    const started = await phone.visit(link);
+    const callback = new URL(`${world.url}/iam/confirm/wechat`);
+    callback.searchParams.set('state', started.location?.searchParams.get('state') ?? '');
+    callback.searchParams.set('code', used);
+
+    const confirm = await phone.visit(callback);
+    const asked = await phone.visit(confirm.location ?? '');
+
+    expect([confirm.status, confirm.location?.pathname]).toEqual([303, '/iam/confirm/wechat']);
+    expect([asked.status, asked.location?.pathname]).toEqual([302, '/connect/oauth2/authorize']);
+  });
+
+  it('gives a sign-in nothing for a code that the page has used', async () => {
+    const { person, link } = await scanned('反过来');
+    const used = codeOf((await person.openInWechat(link)).redirects, '/iam/confirm/');
+    const browser = new PcBrowser(userAgents.wechat);
+    const started = await browser.visit(authorizeUrl(world.url, pkce().challenge));
+    const callback = new URL(`${world.url}/iam/callback/wechat`);
+    callback.searchParams.set('state', started.location?.searchParams.get('state') ?? '');
+    callback.searchParams.set('code', used);
+
+    const returned = await browser.visit(callback);
+
+    expect(returned.status).toBe(303);
+    expect(returned.location?.searchParams.get('error')).toBe('invalid_grant');
+  });
 
   it('gives a stranger who sends WeChat’s redirect again no proof', async () => {
     const { person, link } = await scanned('陌生');
