@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
+import { Clock } from '../clock.js';
 import { inLongJob } from '../database/patience.js';
 import { queryRows } from '../database/query-rows.js';
 import { json, type Answer } from '../http/answer.js';
@@ -54,6 +55,7 @@ export class AccountExport {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly profiles: Profiles,
     private readonly sessions: OwnSessions,
+    private readonly clock: Clock,
   ) {}
 
   /** The openids and addresses in it are for a session that lives. @throws IamError `invalid_token` or `user_disabled` */
@@ -63,7 +65,7 @@ export class AccountExport {
     const profile = await this.profiles.get(userId);
     const { sections, truncated } = await inLongJob(() => this.read(userId));
     await recordAudit(this.dataSource, { action: 'user.exported', userId, sessionId });
-    const exported_at = new Date().toISOString();
+    const exported_at = new Date(this.clock.now()).toISOString();
     return json({ exported_at, profile, ...sections, truncated }, 200, {
       'Content-Disposition': 'attachment; filename="account.json"',
     });

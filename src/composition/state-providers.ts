@@ -2,6 +2,7 @@ import { AuditDelivery } from '../audit/audit-delivery.service.js';
 import { AuditTrail } from '../audit/audit-trail.service.js';
 import { Cleanup } from '../cleanup/cleanup.service.js';
 import { Clock } from '../clock.js';
+import { ClockSync } from '../database/clock-sync.service.js';
 import { Erasure } from '../erasure/erasure.service.js';
 import { HookRunner } from '../hooks/hook-runner.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -84,6 +85,7 @@ export const stateProviders = [
   UserMerges,
   LastingBans,
   Clock,
+  ClockSync,
   Telemetry,
   HookRunner,
   AuditDelivery,

@@ -55,7 +55,7 @@ export class Erasure {
    * one whose erasure fails is left for a while, so that the others have their turn.
    */
   async eraseNextDue(): Promise<boolean> {
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     for (const [id, until] of this.postponed) if (until <= now) this.postponed.delete(id);
     let due: string | undefined;
     try {

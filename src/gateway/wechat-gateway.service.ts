@@ -56,7 +56,7 @@ export class WechatGateway implements OnApplicationShutdown {
       onCall,
     });
     this.sns = new WechatSns(this.http);
-    this.baseTokens = new BaseTokens(this.http, () => clock.now());
+    this.baseTokens = new BaseTokens(this.http, () => clock.elapsed());
   }
 
   /** A temporary QR code with a text scene (protocol E.3); gives what the code says, to be drawn by us. */

@@ -88,7 +88,7 @@ export class IdentityProviders {
 
   private current(): Promise<Snapshot> {
     const { snapshot } = this;
-    const isFresh = snapshot !== undefined && Math.abs(this.clock.now() - snapshot.readAt) < FRESH_MS;
+    const isFresh = snapshot !== undefined && this.clock.elapsed() - snapshot.readAt < FRESH_MS;
     if (isFresh) return Promise.resolve(snapshot);
     this.reading ??= this.read();
     return this.reading;
@@ -108,7 +108,7 @@ export class IdentityProviders {
   }
 
   private async select(): Promise<Snapshot> {
-    const readAt = this.clock.now();
+    const readAt = this.clock.elapsed();
     const rows = await this.dataSource.getRepository(IdentityProviderEntity).find({ order: { slug: 'ASC' } });
     await Promise.all(rows.map((row) => sealSecrets(this.dataSource, this.sealer, row)));
     return { readAt, rows: new Map(rows.map((row) => [row.slug, this.toProvider(row)])) };

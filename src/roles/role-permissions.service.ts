@@ -44,15 +44,15 @@ export class RolePermissions {
   }
 
   private current(): Promise<Permissions> {
-    const age = this.clock.now() - this.readAt;
-    if (age >= 0 && age < FRESH_MS) return Promise.resolve(this.roles);
+    const age = this.clock.elapsed() - this.readAt;
+    if (age < FRESH_MS) return Promise.resolve(this.roles);
     this.reading ??= this.read();
     return this.reading;
   }
 
   /** A reading that was forgotten meanwhile may have seen what was before the change: it is not kept. */
   private read(): Promise<Permissions> {
-    const readAt = this.clock.now();
+    const readAt = this.clock.elapsed();
     const reading = this.select()
       .then((roles) => {
         if (this.reading === reading) [this.roles, this.readAt] = [roles, readAt];

@@ -7,7 +7,7 @@ import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { SigningKeys } from './signing-keys.service.js';
 
-/** How far the clocks of replicas may differ. */
+/** How far the readings of replicas may differ, and the clocks of those who verify by the JWKS. */
 export const SKEW_SECONDS = 60;
 
 /** What an access token says about its bearer. */

@@ -60,7 +60,7 @@ export class SessionCheck {
     if (known !== undefined && this.isFresh(known)) return Promise.resolve(known.session);
     const running = this.reads.get(sessionId);
     if (running !== undefined) return running;
-    const readAt = this.clock.now();
+    const readAt = this.clock.elapsed();
     const read = queryRow(this.dataSource, liveSession, liveSessionSql, [sessionId])
       .then((session) => {
         if (this.reads.get(sessionId) === read) this.keep(sessionId, { readAt, session });
@@ -83,7 +83,6 @@ export class SessionCheck {
   }
 
   private isFresh({ readAt }: Known): boolean {
-    const age = this.clock.now() - readAt;
-    return age >= 0 && age < FRESH_MS;
+    return this.clock.elapsed() - readAt < FRESH_MS;
   }
 }

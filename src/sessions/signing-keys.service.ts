@@ -92,9 +92,9 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   async find(kid: string): Promise<SigningKey | null> {
     const known = this.known(kid);
     if (known !== null) return known;
-    const sinceLastMiss = this.clock.now() - this.missedAt;
-    if (sinceLastMiss >= 0 && sinceLastMiss < UNKNOWN_KID_MS) return null;
-    this.missedAt = this.clock.now();
+    const sinceLastMiss = this.clock.elapsed() - this.missedAt;
+    if (sinceLastMiss < UNKNOWN_KID_MS) return null;
+    this.missedAt = this.clock.elapsed();
     await this.load();
     return this.known(kid);
   }
@@ -117,7 +117,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Reads the keys where the background has not managed to; what is known is better than nothing while PostgreSQL is away. */
   private async freshen(): Promise<void> {
-    const age = Math.abs(this.clock.now() - this.keys.loadedAt);
+    const age = this.clock.elapsed() - this.keys.loadedAt;
     if (this.keys.current === undefined) await this.load();
     else if (age > 2 * RELOAD_MS) await this.tryToLoad('');
   }
@@ -146,7 +146,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     }
     const all = await Promise.all(rows.map((row) => this.open(row)));
     const current = all.findLast((_key, index) => rows[index]?.is_active === true);
-    this.keys = { all, current, loadedAt: this.clock.now() };
+    this.keys = { all, current, loadedAt: this.clock.elapsed() };
   }
 
   private select(marker: string) {

@@ -29,8 +29,8 @@ export interface ReceivedEvent {
   /** The app it was sent to. */
   readonly appid: string;
   readonly stored: InboxEvent;
-  /** Milliseconds since the Unix epoch. */
-  readonly receivedAt: number;
+  /** When the request came, by `Clock.elapsed`. */
+  readonly arrivedAt: number;
 }
 
 /** Commits an event, has it worked on, and gives the reply if there is one in time. */
@@ -83,10 +83,10 @@ export class EventIntake implements OnApplicationBootstrap {
   /** Past its time an event is worked on as before, but nothing that comes of it can be shown in the chat. */
   private async inTime(
     run: Promise<InboxResult>,
-    { stored, receivedAt }: ReceivedEvent,
+    { stored, arrivedAt }: ReceivedEvent,
   ): Promise<PassiveReply | null> {
     const timer = new AbortController();
-    const remaining = Math.max(0, receivedAt + ANSWER_WITHIN_MS - this.clock.now());
+    const remaining = Math.max(0, arrivedAt + ANSWER_WITHIN_MS - this.clock.elapsed());
     const late = delay(remaining, null, { signal: timer.signal, ref: false }).catch(() => null);
     const result = await Promise.race([run, late]);
     timer.abort();

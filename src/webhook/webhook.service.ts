@@ -61,10 +61,11 @@ export class Webhook {
   }
 
   private async receive(slug: string, { query, rawBody }: IamRequest): Promise<Answer> {
-    const receivedAt = this.clock.now();
+    const arrivedAt = this.clock.elapsed();
     const provider = await this.find(slug);
     if (rawBody === null) throw new IamError('invalid_request', 'a parser of the host has taken the body');
-    const push = verifyPush({ query, body: rawBody }, configurationOf(provider), await this.time.now(query));
+    const receivedAt = await this.time.now(query);
+    const push = verifyPush({ query, body: rawBody }, configurationOf(provider), receivedAt);
     setActor('wechat');
     const event = toVerifiedEvent(push.fields);
     const arrival = { provider: slug, receivedAt, scenes: this.scenes };
@@ -74,7 +75,7 @@ export class Webhook {
       return success;
     }
     const stored = toInboxEvent(push, event, arrival);
-    const received = { provider, event, appid: push.appid, stored, receivedAt };
+    const received = { provider, event, appid: push.appid, stored, arrivedAt };
     const reply = await this.once(stored, () => this.intake.accept(received));
     return reply === null ? success : this.render(reply, event, push);
   }

@@ -31,7 +31,7 @@ export class BaseTokens {
 
   constructor(
     private readonly http: WechatHttp,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = () => performance.now(),
   ) {}
 
   async get(app: WechatApp): Promise<Secret> {

@@ -199,6 +199,7 @@ describe('identity provider rows', () => {
     it('act though the clock of a replica was set back an hour', async () => {
       await startAt(replica.url, 'moving');
       clock.advance(-3600);
+      letRowsAge();
       await world.saveProvider({ slug: 'moving', open_app_id: 'wxnewest' });
 
       const outcome = await startAt(replica.url, 'moving');

@@ -1,0 +1,75 @@
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { Clock } from '../clock.js';
+import { IamLogger } from '../iam-logger.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { queryRow } from './query-rows.js';
+
+/** A system clock that is further than this from PostgreSQL's is worth an alarm. */
+const TOLERATED_MS = 60_000;
+const INTERVAL_MS = 30_000;
+/** How often a doubt of a request's may cause a measurement. */
+const RECHECK_MS = 5_000;
+
+const timeSql = 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now';
+const timeRow = z.object({ now: z.number() });
+
+/**
+ * Keeps the clock in step with PostgreSQL's: measured at start-up, then in the background, so that replicas whose system clocks
+ * differ agree on tokens and cookies. While PostgreSQL is away, the last measurement stays.
+ */
+@Injectable()
+export class ClockSync implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new IamLogger('IamClock');
+  private timer: NodeJS.Timeout | undefined;
+  private measuredAt = Number.NEGATIVE_INFINITY;
+  private measuring: Promise<void> | undefined;
+  private isOff = false;
+
+  constructor(
+    private readonly clock: Clock,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+  ) {}
+
+  /** Before the first request. A database that is away shall not keep the application from starting. */
+  async onModuleInit(): Promise<void> {
+    const measure = () => this.measure('/* background */ ').catch(() => undefined);
+    await measure();
+    this.timer = setInterval(() => void measure(), INTERVAL_MS * (1 + Math.random() * 0.2)).unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Measures now, unless that was done a moment ago: for a request that finds a time hard to believe. */
+  async doubt(): Promise<void> {
+    if (this.clock.elapsed() - this.measuredAt > RECHECK_MS) await this.measure('');
+  }
+
+  private measure(marker: string): Promise<void> {
+    this.measuring ??= this.read(marker).finally(() => (this.measuring = undefined));
+    return this.measuring;
+  }
+
+  /** PostgreSQL read its clock at some moment between question and answer: that is how far off the result may be. */
+  private async read(marker: string): Promise<void> {
+    const askedAt = performance.now();
+    this.measuredAt = this.clock.elapsed();
+    const answer = await queryRow(this.dataSource, timeRow, `${marker}${timeSql}`, []);
+    if (answer === null) return;
+    const latest = answer.now + performance.now() - askedAt;
+    this.clock.correct(answer.now, latest);
+    this.alarm(this.clock.system() - latest);
+  }
+
+  private alarm(ahead: number): void {
+    const isOff = Math.abs(ahead) >= TOLERATED_MS;
+    if (isOff && !this.isOff)
+      this.logger.error(
+        `the clock of this replica is ${Math.round(ahead / 1000)} s ahead of PostgreSQL's: set it right (NTP)`,
+      );
+    this.isOff = isOff;
+  }
+}
