@@ -4,13 +4,14 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { isReadOnly, sqlState } from '../database/database-errors.js';
 import { readPoolState, type PoolState } from '../database/pool-state.js';
-import { execute, queryRow } from '../database/query-rows.js';
+import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { AppHealth } from '../gateway/app-health.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { iamEntities } from '../iam.entities.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { readInboxBacklog } from '../inbox/inbox-backlog.js';
 import { QrBudget } from '../rate-limits/qr-budget.service.js';
-import { findProblems, type IamProblem } from './find-problems.js';
+import { findProblems, remedies, type IamProblem } from './find-problems.js';
 
 /** What `IamHealth` found. Secrets and people do not occur in it. */
 export interface IamHealthReport {
@@ -18,6 +19,10 @@ export interface IamHealthReport {
   readonly status: 'up' | 'down';
   /** Everything that somebody should look at, also while the status is `up`. */
   readonly problems: readonly IamProblem[];
+  /** What ends the first problem. */
+  readonly remedy?: string;
+  /** Columns that the migrations make and that are not there, as `table.column`. */
+  readonly missing?: readonly string[];
   readonly inbox?: { readonly oldest_seconds: number | null; readonly dead: number };
   /** Age of the oldest entry that the host's sink has not been given. */
   readonly audit?: { readonly oldest_seconds: number | null };
@@ -31,6 +36,16 @@ export interface IamHealthReport {
 /** How long PostgreSQL may take before it counts as away, in milliseconds. */
 const PATIENCE_MS = 2_000;
 
+/** A whole schema is looked at again after this time, in milliseconds; one that lacks something, each time. */
+const SCHEMA_TRUST_MS = 60_000;
+
+/** $1 tables, $2 their columns */
+const missingSql = `
+  /* background */ SELECT needed.t || '.' || needed.c AS name FROM unnest($1::text[], $2::text[]) AS needed (t, c)
+  WHERE NOT EXISTS (SELECT 1 FROM information_schema.columns
+    WHERE table_schema = 'iam' AND table_name = needed.t AND column_name = needed.c) ORDER BY 1`;
+const missingRow = z.object({ name: z.string() });
+
 /** Columns and tables of the newest migration: an error of theirs means that it has not run. */
 const sql = `
   /* background */ SELECT
@@ -41,7 +56,14 @@ const sql = `
 const writableSql = '/* background */ SELECT 1 FROM iam.signing_keys WHERE false FOR UPDATE';
 const row = z.object({ has_key: z.boolean(), audit_age: z.number().nullable() });
 
-type Finding = Omit<IamHealthReport, 'status' | 'problems' | 'pool' | 'apps'> & { readonly hasKey: boolean };
+type Finding = Omit<IamHealthReport, 'status' | 'problems' | 'remedy' | 'missing' | 'pool' | 'apps'> & {
+  readonly hasKey: boolean;
+};
+/** Why nothing more can be read. */
+interface Obstacle {
+  readonly problem: IamProblem;
+  readonly missing?: readonly string[];
+}
 
 /** undefined_table, undefined_column, invalid_schema_name */
 const notMigrated: ReadonlySet<string | undefined> = new Set(['42P01', '42703', '3F000']);
@@ -49,7 +71,8 @@ const notMigrated: ReadonlySet<string | undefined> = new Set(['42P01', '42703', 
 /** Whether this replica can do its work: a health indicator of `@nestjs/terminus`, or of anything else. */
 @Injectable()
 export class IamHealth {
-  private asking: Promise<Finding | IamProblem> | undefined;
+  private asking: Promise<Finding | Obstacle> | undefined;
+  private trustedUntil = 0;
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
@@ -66,14 +89,14 @@ export class IamHealth {
   private async report(): Promise<IamHealthReport> {
     const finding = await Promise.race([
       this.ask(),
-      delay(PATIENCE_MS, 'database_unreachable' as const, { ref: false }),
+      delay<Obstacle>(PATIENCE_MS, { problem: 'database_unreachable' }, { ref: false }),
     ]);
     const pool = readPoolState(this.dataSource);
     const apps = this.appHealth
       .list()
       .map(({ appid, code, since }) => ({ appid, code, since: since.toISOString() }));
     const here = { ...(pool !== null && { pool }), ...(apps.length > 0 && { apps }) };
-    if (typeof finding === 'string') return { status: 'down', problems: [finding], ...here };
+    if ('problem' in finding) return { ...obstructed(finding), ...here };
     const { hasKey, ...rest } = finding;
     const problems = findProblems({
       ...rest,
@@ -85,14 +108,29 @@ export class IamHealth {
   }
 
   /** One question at a time: checks that come while PostgreSQL hangs take no more connections. */
-  private ask(): Promise<Finding | IamProblem> {
+  private ask(): Promise<Finding | Obstacle> {
     this.asking ??= this.read()
-      .catch(problemOf)
+      .catch((error: unknown) => ({ problem: problemOf(error) }))
       .finally(() => (this.asking = undefined));
     return this.asking;
   }
 
-  private async read(): Promise<Finding> {
+  /** By what the entities say, so that a new column is looked for by itself. */
+  private async findMissing(): Promise<string[]> {
+    if (performance.now() < this.trustedUntil) return [];
+    const columns = iamEntities.flatMap((entity) => this.dataSource.getMetadata(entity).columns);
+    const names = [
+      columns.map(({ entityMetadata }) => entityMetadata.tableName),
+      columns.map(({ databaseName }) => databaseName),
+    ];
+    const missing = await queryRows(this.dataSource, missingRow, missingSql, names);
+    if (missing.length === 0) this.trustedUntil = performance.now() + SCHEMA_TRUST_MS;
+    return missing.map(({ name }) => name);
+  }
+
+  private async read(): Promise<Finding | Obstacle> {
+    const missing = await this.findMissing();
+    if (missing.length > 0) return { problem: 'migrations_missing', missing };
     await execute(this.dataSource, writableSql, []);
     const found = await queryRow(this.dataSource, row, sql, []);
     const { oldestSeconds, dead } = await readInboxBacklog(this.dataSource);
@@ -104,6 +142,16 @@ export class IamHealth {
       ...(low.length > 0 && { qr_codes: low }),
     };
   }
+}
+
+function obstructed({ problem, missing }: Obstacle): IamHealthReport {
+  const remedy = remedies[problem];
+  return {
+    status: 'down',
+    problems: [problem],
+    ...(remedy !== undefined && { remedy }),
+    ...(missing !== undefined && { missing }),
+  };
 }
 
 function problemOf(error: unknown): IamProblem {

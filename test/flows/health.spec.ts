@@ -98,7 +98,11 @@ describe('the health of a replica, as Terminus shows it', () => {
     );
     await until('health is up', async () => (await healthOf(iam)).iam['status'] === 'up');
 
-    expect(health.iam).toMatchObject({ status: 'down', problems: ['database_read_only'] });
+    expect(health.iam).toMatchObject({
+      status: 'down',
+      problems: ['database_read_only'],
+      remedy: expect.stringContaining('primary') as string,
+    });
     expect(refused.status).toBe(503);
   });
 
@@ -123,6 +127,24 @@ describe('the health of a replica, as Terminus shows it', () => {
     await world.dataSource.query('ALTER TABLE iam.audit_outbox_later RENAME TO audit_outbox');
 
     expect(health.iam).toMatchObject({ status: 'down', problems: ['migrations_missing'] });
+  });
+
+  it('is down where a column is gone, says which and what to do, and is up again without a restart', async () => {
+    const replica = await startReplica(world, { imports: [HealthModule] });
+    await world.dataSource.query('ALTER TABLE iam.sessions RENAME COLUMN user_agent TO user_agent_later');
+
+    const health = await healthOf(replica);
+    await world.dataSource.query('ALTER TABLE iam.sessions RENAME COLUMN user_agent_later TO user_agent');
+    const repaired = await healthOf(replica);
+    await replica.close();
+
+    expect(health.iam).toMatchObject({
+      status: 'down',
+      problems: ['migrations_missing'],
+      missing: ['sessions.user_agent'],
+      remedy: expect.stringContaining('npx nestjs-wechat-iam migrate') as string,
+    });
+    expect(repaired.iam).toMatchObject({ status: 'up', problems: [] });
   });
 
   it('is down without a signing key', async () => {
