@@ -1,15 +1,8 @@
-import {
-  Inject,
-  Injectable,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { queryRow } from '../database/query-rows.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { iamEntities } from '../iam.entities.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 
@@ -18,9 +11,9 @@ const PATIENCE_MS = 2_000;
 
 const emptySql = `/* background */ SELECT NOT EXISTS (SELECT 1 FROM iam.identity_providers) AS is_empty`;
 
-/** What a newcomer forgets: entities stop the start, and where there is no provider row yet, one line says what to do next. */
+/** Where there is no provider row yet, one line says what a newcomer does next. */
 @Injectable()
-export class FirstSteps implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+export class FirstSteps implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new IamLogger('IamModule');
   private timer: NodeJS.Timeout | undefined;
 
@@ -29,14 +22,6 @@ export class FirstSteps implements OnModuleInit, OnApplicationBootstrap, OnModul
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly urls: IamUrls,
   ) {}
-
-  /** Else TypeORM says so at somebody's first sign-in. */
-  onModuleInit(): void {
-    if (iamEntities.every((entity) => this.dataSource.hasMetadata(entity))) return;
-    throw new TypeError(
-      'the TypeORM connection of IamModule lacks its entities: set `autoLoadEntities: true` in TypeOrmModule.forRoot, or add `...iamEntities` to `entities`',
-    );
-  }
 
   onApplicationBootstrap(): void {
     if (!this.options.background) return;

@@ -44,7 +44,7 @@ describe('what PostgreSQL says of a statement', () => {
   it.each([
     ['a division by zero', 'SELECT 1 / 0'],
     ['a syntax error', 'SELECT FROM WHERE'],
-    ['a row that a check refuses', `INSERT INTO iam.roles (name) VALUES (NULL)`],
+    ['a row that lacks a value', `INSERT INTO iam.roles (name) VALUES (NULL)`],
   ])('is our fault: %s', async (_what, sql) => {
     expect(await codeOf(sql)).toBe('internal_error');
   });

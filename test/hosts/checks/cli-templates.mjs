@@ -92,6 +92,12 @@ async function checkRunning(workspace, folder, variables) {
     assert.equal(await program.end(50), undefined, program.output);
     assert.ok(Date.now() < end, program.output);
   }
+  // Nest says so before it listens.
+  for (;;) {
+    if (await ask('/').catch(() => null)) break;
+    assert.equal(await program.end(50), undefined, program.output);
+    assert.ok(Date.now() < end, program.output);
+  }
   const [own, guarded, providers] = [await ask('/'), await ask('/orders'), await ask('/iam/providers')];
   assert.deepEqual([own.status, guarded.status, providers.status], [200, 401, 200]);
   assert.deepEqual(providers.body.providers, []);
