@@ -34,6 +34,7 @@ import { AuthorizationChanges } from '../webhook/authorization-changes.service.j
 import { EventHandlers } from '../webhook/event-handlers.service.js';
 import { EventIntake } from '../webhook/event-intake.service.js';
 import { PushTime } from '../webhook/push-time.service.js';
+import { ConfirmedApps } from '../webhook/confirmed-apps.service.js';
 import { Webhook } from '../webhook/webhook.service.js';
 
 /** OAuth, accounts, follow-to-login and the webhook. */
@@ -74,5 +75,6 @@ export const edgeProviders = [
   EventHandlers,
   EventIntake,
   PushTime,
+  ConfirmedApps,
   Webhook,
 ];

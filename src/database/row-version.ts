@@ -1,2 +1,6 @@
-/** SQL that computes the version of a row of `relation`, any change of any column changes it: 32 hex digits. */
-export const versionSql = (relation: string) => `md5(to_jsonb(${relation})::text)`;
+/**
+ * SQL that computes the version of a row of `relation`: 32 hex digits, which any change of any column changes, except of those
+ * that nobody edits.
+ */
+export const versionSql = (relation: string, ...except: readonly string[]) =>
+  `md5((to_jsonb(${relation})${except.map((column) => ` - '${column}'`).join('')})::text)`;

@@ -81,6 +81,10 @@ export class IdentityProviderEntity {
   @Column({ type: 'text', name: 'union_scope', nullable: true })
   unionScope!: string | null;
 
+  /** Which pairs WeChat has confirmed: see `readConfirmations`. */
+  @Column({ type: 'jsonb', default: () => "'{}'" })
+  confirmations!: unknown;
+
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 

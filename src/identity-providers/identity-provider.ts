@@ -1,4 +1,5 @@
 import type { Secret } from '../crypto/secret.js';
+import type { Confirmations } from './confirmations.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 
 /** What happens to a person not seen before: a user is made, an account of the host is connected, or nothing. */
@@ -33,6 +34,7 @@ export interface IdentityProvider {
     readonly loginWith: 'mp' | 'open';
     readonly confirmation: 'tap' | 'number' | 'none';
   };
+  readonly confirmations: Confirmations;
   /** Rows with the same value share unionids. */
   readonly unionScope: string;
 }

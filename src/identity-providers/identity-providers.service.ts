@@ -5,6 +5,7 @@ import { Sealer } from '../crypto/sealer.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
+import { adoptPairs, needsAdoption } from './confirmations.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { identityProviderInput, type IdentityProviderInput } from './identity-provider.input.js';
 import type { IdentityProvider } from './identity-provider.js';
@@ -43,12 +44,15 @@ export class IdentityProviders {
     this.sealer = new Sealer(options.keyRing, 'identity-providers');
   }
 
+  /** Every row that can be read, by slug order. */
+  async list(): Promise<IdentityProvider[]> {
+    const { rows } = await this.current();
+    return [...rows.values()].filter((row): row is IdentityProvider => !(row instanceof IamError));
+  }
+
   /** Every enabled row that can be used, by slug order. */
   async listEnabled(): Promise<IdentityProvider[]> {
-    const { rows } = await this.current();
-    return [...rows.values()].filter(
-      (row): row is IdentityProvider => !(row instanceof IamError) && row.enabled,
-    );
+    return (await this.list()).filter(({ enabled }) => enabled);
   }
 
   /** Also a disabled one, through which nobody signs in. @throws IamError `provider_not_found` or `provider_misconfigured` */
@@ -111,7 +115,13 @@ export class IdentityProviders {
     const readAt = this.clock.elapsed();
     const rows = await this.dataSource.getRepository(IdentityProviderEntity).find({ order: { slug: 'ASC' } });
     await Promise.all(rows.map((row) => sealSecrets(this.dataSource, this.sealer, row)));
-    return { readAt, rows: new Map(rows.map((row) => [row.slug, this.toProvider(row)])) };
+    const providers = new Map(rows.map((row) => [row.slug, this.toProvider(row)]));
+    for (const provider of providers.values())
+      if (!(provider instanceof IamError) && needsAdoption(provider)) {
+        await adoptPairs(this.dataSource, provider);
+        return this.select();
+      }
+    return { readAt, rows: providers };
   }
 
   private toProvider(row: IdentityProviderEntity): IdentityProvider | IamError {

@@ -1,6 +1,7 @@
 import { Secret } from '../crypto/secret.js';
 import type { Sealer } from '../crypto/sealer.js';
 import type { WechatApp, WechatAppKind } from '../wechat/wechat-app.js';
+import { readConfirmations } from './confirmations.js';
 import type { IdentityProviderEntity } from './identity-provider.entity.js';
 import { identityProviderInput } from './identity-provider.input.js';
 import type { IdentityProvider } from './identity-provider.js';
@@ -41,6 +42,7 @@ export function readRow(row: IdentityProviderEntity, sealer: Sealer): IdentityPr
       encodingAesKeys: present([secret('mpEncodingAesKey'), secret('mpEncodingAesKeyPrevious')]),
     },
     qr: { enabled: row.qrEnabled, loginWith: chosen.qr_login_with, confirmation: chosen.qr_confirmation },
+    confirmations: readConfirmations(row.confirmations),
     unionScope: unionScopeOf(row),
   });
 }

@@ -45,6 +45,7 @@ export class WebhookController {
       'provider_not_found',
       'provider_misconfigured',
       'webhook_signature_invalid',
+      'wechat_unavailable',
       'invalid_request',
       'payload_too_large',
       'request_too_slow',

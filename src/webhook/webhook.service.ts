@@ -14,6 +14,7 @@ import { setActor } from '../request-context.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
 import { Scenes } from '../logins/scene.js';
+import { ConfirmedApps } from './confirmed-apps.service.js';
 import { EventIntake } from './event-intake.service.js';
 import { toDeadLetter, toInboxEvent } from './inbox-event.js';
 import type { PassiveReply } from './passive-reply.js';
@@ -30,6 +31,7 @@ export class Webhook {
 
   constructor(
     private readonly providers: IdentityProviders,
+    private readonly apps: ConfirmedApps,
     private readonly intake: EventIntake,
     private readonly scenes: Scenes,
     private readonly time: PushTime,
@@ -66,8 +68,10 @@ export class Webhook {
     if (rawBody === null) throw new IamError('invalid_request', 'a parser of the host has taken the body');
     const receivedAt = await this.time.now(query);
     const push = verifyPush({ query, body: rawBody }, configurationOf(provider), receivedAt);
-    setActor('wechat');
     const event = toVerifiedEvent(push.fields);
+    const named = event?.AppID?.trim() ?? push.appid;
+    for (const appid of new Set([push.appid, named])) await this.apps.require(provider, appid);
+    setActor('wechat');
     const arrival = { provider: slug, receivedAt, scenes: this.scenes };
     if (event === null) {
       const stored = toDeadLetter(push, arrival);

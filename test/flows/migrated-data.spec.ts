@@ -36,6 +36,34 @@ describe('the rows of an earlier version', () => {
   }
   const before = (timestamp: string) => migrated((name) => (/\d+$/.exec(name)?.[0] ?? '') < timestamp);
 
+  it('keep taking pushes where people have signed in or messages came, and nowhere else', async () => {
+    const old = await before('1764000015000');
+    await old.query(
+      `INSERT INTO iam.identity_providers (slug, name, mp_app_id, mp_app_secret, mini_app_id, mini_app_secret)
+       SELECT slug, slug, 'mp-' || slug, 'plain:one', 'mini-' || slug, 'plain:two' FROM unnest(ARRAY['new', 'pushed', 'used']) slug`,
+    );
+    await old.query('INSERT INTO iam.users (id) VALUES ($1)', [lan]);
+    await old.query(
+      `INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope)
+       VALUES (gen_random_uuid(), $1, 'used', 'mini', 'mini-used', 'lan', 'used')`,
+      [lan],
+    );
+    await old.query(
+      `INSERT INTO iam.webhook_events (id, provider, dedupe_key, event, event_at, message, status)
+       VALUES (gen_random_uuid(), 'pushed', 'one', 'CLICK', now(), '{}', 'done')`,
+    );
+
+    const now = await migrated();
+
+    const sql = `SELECT slug, confirmations->'mp'->>'pair' AS mp, confirmations->'mini'->>'pair' AS mini
+                 FROM iam.identity_providers ORDER BY slug`;
+    expect(await rowsOf(now, sql)).toEqual([
+      { slug: 'new', mp: null, mini: null },
+      { slug: 'pushed', mp: 'adopt', mini: null },
+      { slug: 'used', mp: null, mini: 'adopt' },
+    ]);
+  });
+
   it('keep the unionids that an identity carries, and lose those that none does', async () => {
     const old = await before('1764000006000');
     await old.query('INSERT INTO iam.users (id) VALUES ($1), ($2), ($3)', [lan, ming, hong]);

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { sha256 } from '../crypto/hash.js';
+import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import type { WechatApp } from '../wechat/wechat-app.js';
+import type { IdentityProvider } from './identity-provider.js';
+
+/** Which pair of AppID and AppSecret WeChat has confirmed, by kind of app, and since when in milliseconds. */
+export type Confirmations = z.infer<typeof stored>;
+
+/** What a migration writes where a pair was in use before pairs were confirmed. */
+const ADOPT = 'adopt';
+
+const confirmation = z.object({ pair: z.string(), at: z.coerce.date().transform((date) => date.getTime()) });
+const stored = z.object({
+  open: confirmation.optional(),
+  mp: confirmation.optional(),
+  mini: confirmation.optional(),
+  mobile: confirmation.optional(),
+});
+const updated = z.object({ at: z.date() });
+
+/** Reads the column; what is not of its form confirms nothing. */
+export function readConfirmations(column: unknown): Confirmations {
+  return stored.safeParse(column).data ?? {};
+}
+
+/** Since when this very pair is confirmed, in milliseconds; null when it is not. */
+export function confirmedSince({ confirmations }: IdentityProvider, app: WechatApp): number | null {
+  const known = confirmations[app.kind];
+  return known?.pair === pairOf(app) ? known.at : null;
+}
+
+/** Notes that WeChat has confirmed the pair; one that is noted already keeps its time. Gives the time. */
+export async function confirmPair(executor: SqlExecutor, id: string, app: WechatApp): Promise<number> {
+  const row = await queryRow(
+    executor,
+    updated,
+    `WITH confirmed AS (
+       UPDATE iam.identity_providers SET confirmations = CASE
+         WHEN confirmations->$2->>'pair' = $3 THEN confirmations
+         ELSE confirmations || jsonb_build_object($2::text, jsonb_build_object('pair', $3::text, 'at', now())) END
+       WHERE id = $1 RETURNING (confirmations->$2->>'at')::timestamptz AS at
+     ) SELECT at FROM confirmed`,
+    [id, app.kind, pairOf(app)],
+  );
+  return row?.at.getTime() ?? Infinity;
+}
+
+/** True for a row in which a migration's mark is still to be replaced. */
+export function needsAdoption({ confirmations, mp, mini }: IdentityProvider): boolean {
+  return [mp, mini].some((app) => app !== null && confirmations[app.kind]?.pair === ADOPT);
+}
+
+/** Puts the pairs in the place of the migration's marks. */
+export async function adoptPairs(
+  executor: SqlExecutor,
+  { id, confirmations, mp, mini }: IdentityProvider,
+): Promise<void> {
+  for (const app of [mp, mini])
+    if (app !== null && confirmations[app.kind]?.pair === ADOPT)
+      await queryRow(
+        executor,
+        z.object({ id: z.string() }),
+        `WITH adopted AS (
+           UPDATE iam.identity_providers SET confirmations = jsonb_set(confirmations, ARRAY[$2, 'pair'], to_jsonb($3::text))
+           WHERE id = $1 AND confirmations->$2->>'pair' = '${ADOPT}' RETURNING id
+         ) SELECT id FROM adopted`,
+        [id, app.kind, pairOf(app)],
+      );
+}
+
+/** Another AppID or AppSecret is another pair. */
+function pairOf({ appid, secret }: WechatApp): string {
+  return sha256(`iam.identity_providers.confirmations\n${appid}\n${secret.reveal()}`);
+}
