@@ -29,6 +29,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     zh: '内容已被他人修改，请重新读取。',
   },
   already_exists: { en: 'This name is taken.', zh: '该名称已存在。' },
+  provider_keys_differ: {
+    en: 'Another provider has the same app with another Token or EncodingAESKey.',
+    zh: '另一个登录入口已为同一应用设置了不同的 Token 或 EncodingAESKey。',
+  },
   in_use: { en: 'This is still in use.', zh: '仍在使用中，无法删除。' },
   event_done: {
     en: 'This event has been worked off. Say force to work on it again.',

@@ -20,6 +20,7 @@ export const errorCatalogue = {
   precondition_required: { status: 428, oauth: 'invalid_request' },
   precondition_failed: { status: 412, oauth: 'invalid_request' },
   already_exists: { status: 409, oauth: 'invalid_request' },
+  provider_keys_differ: { status: 409, oauth: 'invalid_request' },
   in_use: { status: 409, oauth: 'invalid_request' },
   event_done: { status: 409, oauth: 'invalid_request' },
 

@@ -130,6 +130,16 @@ export const findingsHere = {
     ['未填写 mp_token，微信的消息都会被拒绝。', "mp_token is not set: WeChat's messages are all refused."],
     ['在此生成（rotate），并填到微信控制台。', 'Generate one here (rotate) and enter it in the console.'],
   ),
+  keys_differ: error(
+    [
+      '登录入口 {provider} 为同一应用设置了不同的 Token 或 EncodingAESKey。',
+      'The provider {provider} has the same app with another Token or EncodingAESKey.',
+    ],
+    [
+      '微信只认一个：将两行改为控制台中的值。',
+      'WeChat knows one of each: give both rows what the console has.',
+    ],
+  ),
   token_malformed: error(
     ['mp_token 应为 3 到 32 位字母或数字。', 'mp_token must be 3 to 32 letters and digits.'],
     ['重新生成，并填到微信控制台。', 'Generate a new one and enter it in the console.'],

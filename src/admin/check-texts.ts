@@ -74,6 +74,11 @@ export const checks = {
     title: text('消息加解密密钥（EncodingAESKey）', 'EncodingAESKey of the server URL'),
     where: row,
   },
+  'mp.shared_keys': {
+    area: 'mp',
+    title: text('与其他登录入口的密钥是否一致', 'Keys of other providers with the same app'),
+    where: row,
+  },
   'mp.message_mode': { area: 'mp', title: text('消息加解密方式', 'How messages are encrypted'), where: row },
   'mp.rotation': {
     area: 'mp',

@@ -6,7 +6,9 @@ import type { Language } from '../http/language.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { ProviderRows } from '../identity-providers/provider-rows.service.js';
-import { StoredProviders } from '../identity-providers/stored-providers.service.js';
+import type { IdentityProviderEntity } from '../identity-providers/identity-provider.entity.js';
+import { findRival } from '../identity-providers/rival-keys.js';
+import { StoredProviders, type OpenedProvider } from '../identity-providers/stored-providers.service.js';
 import { RateLimits } from '../rate-limits/rate-limits.service.js';
 import { isError, toCheckItem, type Finding, type FindingKey } from './check-item.js';
 import { checkRow } from './check-row.js';
@@ -53,9 +55,22 @@ export class ProviderCheck {
     const known = [
       ...checkRow(opened),
       checkUnionScope(row, others),
+      ...this.checkRivals(opened, others),
       ...checkAddresses(row, this.options, addressesOf(this.urls, row.slug)),
     ];
     return inPlace(known, asked);
+  }
+
+  /** Rows written by SQL were not compared when they were saved. */
+  private checkRivals(
+    { provider }: OpenedProvider,
+    others: readonly IdentityProviderEntity[],
+  ): readonly Finding[] {
+    const readable = others.flatMap((row) => this.stored.open(row).provider ?? []);
+    const rival = provider === null ? undefined : findRival(provider, readable);
+    return rival === undefined
+      ? []
+      : [{ id: 'mp.shared_keys', key: 'keys_differ', facts: { provider: rival.slug } }];
   }
 }
 

@@ -42,7 +42,7 @@ export class AdminProvidersController {
     body: createProviderBody,
     answers: { 201: providerView },
     example: providerExample,
-    errors: ['already_exists'],
+    errors: ['already_exists', 'provider_keys_differ'],
   })
   @Post()
   create(
@@ -73,7 +73,7 @@ export class AdminProvidersController {
     body: updateProviderBody,
     answers: { 200: providerView },
     example: providerExample,
-    errors: ['provider_not_found', 'precondition_required', 'precondition_failed'],
+    errors: ['provider_not_found', 'precondition_required', 'precondition_failed', 'provider_keys_differ'],
   })
   @Patch(':slug')
   update(
@@ -109,7 +109,13 @@ export class AdminProvidersController {
     body: rotateBody,
     answers: { 200: rotationView },
     example: { secret: 'mp_token', value: 'kQ2r8Zt4Wm6Yb1Xc9Vd3Nf5Hg7Jk0Lp2', provider: providerExample },
-    errors: ['provider_not_found', 'precondition_required', 'precondition_failed', 'in_use'],
+    errors: [
+      'provider_not_found',
+      'precondition_required',
+      'precondition_failed',
+      'in_use',
+      'provider_keys_differ',
+    ],
   })
   @Post(':slug/rotate')
   @HttpCode(200)

@@ -17,6 +17,7 @@ import {
   type IdentityProviderInput,
 } from './identity-provider.input.js';
 import { isSharedSecret, sharedSecrets, type RotatableSecret } from './provider-rotation.js';
+import { queueRowChanges, refuseRivals } from './rival-keys.js';
 import { differenceOf, isEmpty, trustedIn } from './row-difference.js';
 import type { StoredProvider } from './stored-providers.service.js';
 import { openSecret, PROVIDER_SECRETS_PURPOSE, secretColumns, secretProperties } from './secret-columns.js';
@@ -59,6 +60,7 @@ export class ProviderRows {
     mayTrust: TrustCheck = anybody,
   ): Promise<StoredProvider> {
     return inTransaction(this.dataSource, async (manager) => {
+      await queueRowChanges(manager);
       const id = randomUUID();
       const name = input.name ?? slug;
       const difference = differenceOf({ id }, { ...input, name }, this.sealer);
@@ -67,6 +69,7 @@ export class ProviderRows {
       await manager
         .insert(IdentityProviderEntity, { id, slug, name, ...columns })
         .catch((cause: unknown) => refuseTaken(slug, cause));
+      await refuseRivals(manager, slug, this.sealer);
       const values = Object.fromEntries(Object.entries(changed).map(([column, { to }]) => [column, to]));
       const detail = { values, secrets: Object.keys(secrets) };
       await recordAudit(manager, { action: 'provider.created', provider: slug, detail });
@@ -81,11 +84,13 @@ export class ProviderRows {
     mayTrust: TrustCheck = anybody,
   ): Promise<StoredProvider> {
     return inTransaction(this.dataSource, async (manager) => {
+      await queueRowChanges(manager);
       const stored = await this.lock(manager, edit);
       const difference = differenceOf(stored.row, changes, this.sealer);
       await requireTrust(trustedIn(difference, changes), mayTrust);
       if (isEmpty(difference)) return stored;
       await manager.update(IdentityProviderEntity, { id: stored.row.id }, difference.columns);
+      await refuseRivals(manager, edit.slug, this.sealer);
       const detail = { changed: difference.changed, secrets: difference.secrets };
       await recordAudit(manager, { action: 'provider.updated', provider: edit.slug, detail });
       return this.read(manager, edit.slug);
@@ -99,11 +104,13 @@ export class ProviderRows {
    */
   async rotate(edit: ProviderEdit, secret: RotatableSecret, value: string): Promise<StoredProvider> {
     return inTransaction(this.dataSource, async (manager) => {
+      await queueRowChanges(manager);
       const stored = await this.lock(manager, edit);
       if (isEmpty(differenceOf(stored.row, { [secret]: value }, this.sealer))) return stored;
       const kept = this.keepPrevious(stored.row, secret);
       const { columns } = differenceOf(stored.row, { ...kept, [secret]: value }, this.sealer);
       await manager.update(IdentityProviderEntity, { id: stored.row.id }, columns);
+      await refuseRivals(manager, edit.slug, this.sealer);
       const detail = { secret, previous_kept: Object.keys(kept).length > 0 };
       await recordAudit(manager, { action: 'provider.secret_rotated', provider: edit.slug, detail });
       return this.read(manager, edit.slug);

@@ -1,5 +1,13 @@
+import type { EntityManager } from 'typeorm';
+import type { Sealer } from '../crypto/sealer.js';
 import type { Secret } from '../crypto/secret.js';
+import { IamError } from '../iam.error.js';
+import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { appsOf, type IdentityProvider } from './identity-provider.js';
+import { readRow } from './read-row.js';
+
+/** Any number that the host's own advisory locks are unlikely to use: "iam rows" in ASCII. */
+const ROWS_LOCK = '7593470432849163123';
 
 /**
  * True for two rows that take pushes for this app and cannot both be right: WeChat knows one Token and one EncodingAESKey per
@@ -21,4 +29,47 @@ function areRivals(one: readonly Secret[], other: readonly Secret[]): boolean {
   const holds = (secrets: readonly Secret[], value: Secret) =>
     secrets.some((secret) => secret.reveal() === value.reveal());
   return !holds(other, current) && !holds(one, otherCurrent);
+}
+
+/** The first row that shares an app with this one and holds other keys for it. */
+export function findRival(
+  row: IdentityProvider,
+  others: readonly IdentityProvider[],
+): IdentityProvider | undefined {
+  const appids = appsOf(row).map(({ appid }) => appid);
+  return others.find(
+    (other) => other.id !== row.id && appids.some((appid) => haveRivalKeys(row, other, appid)),
+  );
+}
+
+/** Lets one change of rows after the other look at them. Before any row is locked, so that two never wait for each other. */
+export async function queueRowChanges(manager: EntityManager): Promise<void> {
+  await manager.query(`SELECT pg_advisory_xact_lock(${ROWS_LOCK})`);
+}
+
+/**
+ * Refuses a row, as written in this transaction, whose keys are not those of another row with the same app. Sealed values cannot
+ * be compared by the database. A row that cannot be read takes no pushes and is no rival.
+ * @throws IamError `provider_keys_differ` that names the other row
+ */
+export async function refuseRivals(manager: EntityManager, slug: string, sealer: Sealer): Promise<void> {
+  const rows = (await manager.find(IdentityProviderEntity)).flatMap((row) => tryRead(row, sealer) ?? []);
+  const own = rows.find((row) => row.slug === slug);
+  const rival = own === undefined ? undefined : findRival(own, rows);
+  if (rival === undefined) return;
+  throw new IamError(
+    'provider_keys_differ',
+    `"${slug}" and "${rival.slug}" share an app and differ in keys`,
+    {
+      members: { provider: rival.slug },
+    },
+  );
+}
+
+function tryRead(row: IdentityProviderEntity, sealer: Sealer): IdentityProvider | null {
+  try {
+    return readRow(row, sealer);
+  } catch {
+    return null;
+  }
 }

@@ -85,3 +85,84 @@ describe.each(platforms)('iam:providers:secrets, on %s', (_platform, create) => 
     });
   });
 });
+
+describe('two rows with one app', () => {
+  const keys = { mp_token: 'TheTokenOfTheServer', mp_encoding_aes_key: 'a'.repeat(43) };
+  let world: World;
+  let admin: AdminClient;
+  let twin: object;
+
+  beforeEach(async () => {
+    world = await startWorld({ options: adminOptions });
+    admin = new AdminClient(world.url);
+    await world.saveProvider(keys);
+    twin = { slug: 'twin', mp_app_id: world.oa.appid, mp_app_secret: world.oa.secret };
+  });
+  afterEach(() => world.close());
+
+  it.each([
+    ['another Token', { ...keys, mp_token: 'AnotherTokenOfMine' }],
+    ['another EncodingAESKey', { ...keys, mp_encoding_aes_key: 'b'.repeat(43) }],
+  ])('are refused when one has %s, and nothing is written', async (_case, other) => {
+    const reply = await admin.post('providers', { ...twin, ...other });
+
+    expect([reply.status, reply.code, reply.json()['provider']]).toEqual([
+      409,
+      'provider_keys_differ',
+      'wechat',
+    ]);
+    expect((await admin.get('providers/twin')).status).toBe(404);
+  });
+
+  it('may have the same keys, or one of them none, and change them one after the other', async () => {
+    const created = await admin.post('providers', { ...twin, ...keys });
+    const rotated = await admin.post(
+      'providers/wechat/rotate',
+      { secret: 'mp_token', value: 'TheNextToken' },
+      '*',
+    );
+    const early = await admin.patch('providers/wechat', { mp_token_previous: null });
+    const followed = await admin.post(
+      'providers/twin/rotate',
+      { secret: 'mp_token', value: 'TheNextToken' },
+      '*',
+    );
+    const finished = await admin.patch('providers/wechat', { mp_token_previous: null });
+    const without = await admin.post('providers', { ...twin, slug: 'quiet' });
+
+    expect([created, rotated, followed, finished, without].map(({ status }) => status)).toEqual([
+      201, 200, 200, 200, 201,
+    ]);
+    expect([early.status, early.code]).toEqual([409, 'provider_keys_differ']);
+  });
+
+  it('cannot both be saved with keys of their own at once', async () => {
+    const app = { mp_app_id: 'wx00000000000000cc', mp_app_secret: 'c'.repeat(32) };
+
+    const replies = await Promise.all([
+      admin.post('providers', { slug: 'one', ...app, mp_token: 'TheTokenOfOne' }),
+      admin.post('providers', { slug: 'two', ...app, mp_token: 'TheTokenOfTwo' }),
+    ]);
+
+    expect(replies.map(({ status }) => status).sort()).toEqual([201, 409]);
+  });
+
+  it('are found by the check when SQL wrote them', async () => {
+    await world.dataSource.query(
+      `INSERT INTO iam.identity_providers (slug, name, mp_app_id, mp_app_secret, mp_token)
+       VALUES ('by-hand', 'x', $1, 'plain:' || $2, 'plain:AnotherTokenOfMine')`,
+      [world.oa.appid, world.oa.secret],
+    );
+
+    const items: unknown = (await admin.post('providers/wechat/check')).json()['items'];
+
+    expect(items).toContainEqual(
+      expect.objectContaining({
+        id: 'mp.shared_keys',
+        finding: 'keys_differ',
+        status: 'error',
+        facts: { provider: 'by-hand' },
+      }),
+    );
+  });
+});
