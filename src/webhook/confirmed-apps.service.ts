@@ -62,14 +62,15 @@ export class ConfirmedApps {
     }
   }
 
-  /** Such an app has no token of its own to ask for; a code that it exchanged left an identity. */
+  /** Such an app has no token of its own to ask for; a code that it exchanged left an identity, or a sign-in that waits for one. */
   private async requireUse({ appid, secret }: WechatApp): Promise<void> {
     const slugs = (await this.providers.list())
       .filter((row) =>
         appsOf(row).some((app) => app.appid === appid && app.secret.reveal() === secret.reveal()),
       )
       .map(({ slug }) => slug);
-    const sql = 'SELECT EXISTS (SELECT FROM iam.identities WHERE appid = $1 AND provider = ANY ($2)) AS used';
+    const sql = `SELECT EXISTS (SELECT FROM iam.identities WHERE appid = $1 AND provider = ANY ($2))
+      OR EXISTS (SELECT FROM iam.logins WHERE appid = $1 AND provider = ANY ($2) AND status = 'binding') AS used`;
     const answer = await queryRow(this.dataSource, z.object({ used: z.boolean() }), sql, [appid, slugs]);
     if (answer?.used !== true) throw forged(`nobody has signed in by ${appid} with this AppSecret yet`);
   }
