@@ -52,6 +52,7 @@ const layers = [
       'request-context.ts',
       'iam.audit-sink.ts',
       'iam-logger.ts',
+      'is-record.ts',
       'one-line.ts',
       'options-schema.ts',
     ]),

@@ -19,7 +19,7 @@ const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 /** The seed of the demo's world. */
 export const DEMO_SEED = 'demo';
 
-/** What somebody does next with the demo's world. */
+/** What to do next with the demo's world. */
 export interface DemoWorld {
   readonly people: readonly string[];
   readonly phone: string;

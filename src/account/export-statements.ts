@@ -30,7 +30,7 @@ export const exportStatements = {
     FROM iam.webhook_events e
     WHERE e.openid IN (SELECT i.openid FROM iam.identities i JOIN person ON i.user_id = person.id)
     ORDER BY e.id DESC ${newest}`,
-  // From where somebody else acted is theirs: an administrator's address is none of the user's data.
+  // An administrator's address belongs to the administrator, and is none of the user's data.
   audit: `WITH ${person}
     SELECT a.id, a.at, a.action, CASE WHEN ${byThemself} OR ${isTheirSession} THEN a.session_id END AS session_id, a.client_id,
            a.provider, CASE WHEN ${byThemself} THEN a.ip END AS ip, CASE WHEN ${byThemself} THEN a.user_agent END AS user_agent,

@@ -102,7 +102,7 @@ export class IamUsers {
    * by our id (also that of a user merged into another) or by the host's, which creates the user if need be. What was
    * signed in as that user before ends, and so does what was about to be. The sign-in that the token came from goes on:
    * for 60 seconds its client may repeat the token request that was answered `binding_required`. Pass the request that
-   * brought the token: without it, a person whom somebody else leads to your page binds that somebody's WeChat.
+   * brought the token: without it, an attacker who leads a person to your page binds the attacker's WeChat.
    * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found`, `user_disabled` or `invalid_request`
    */
   async bind(

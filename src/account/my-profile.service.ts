@@ -6,7 +6,7 @@ import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseBody } from '../http/parse-body.js';
-import { plainText } from '../http/plain-text.js';
+import { plainText } from '../database/storable-text.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
 import { updateUser } from '../users/change-user.js';

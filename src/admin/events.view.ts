@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { DetailedEvent, ListedEvent } from '../inbox/inbox-list.service.js';
 import { pageOf, pageQuery } from './page.js';
-import { plainText } from '../http/plain-text.js';
+import { plainText } from '../database/storable-text.js';
 
 const status = z.enum(['processing', 'pending', 'done', 'dead']);
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ListedLogin } from '../logins/login-list.service.js';
 import { pageOf, pageQuery } from './page.js';
-import { plainText } from '../http/plain-text.js';
+import { plainText } from '../database/storable-text.js';
 
 const statuses = [
   'pending',

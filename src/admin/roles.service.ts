@@ -75,7 +75,7 @@ export class AdminRoles {
   }
 }
 
-/** What somebody gets or loses by a change: permissions, or all of a role that becomes everybody's or no longer is. */
+/** The permissions that users get or lose by a change: all of the role's when `is_default` changes. */
 function decidedOn(
   role: Role,
   { permissions = role.permissions, is_default = role.is_default }: RoleChanges,

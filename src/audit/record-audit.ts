@@ -8,7 +8,7 @@ export interface AuditEntry {
   readonly action: AuditAction;
   /** Whom it concerns. */
   readonly userId?: string | null;
-  /** The session that it concerns; without one, the entry names the session in which somebody acts. */
+  /** The session that it concerns; without one, the entry names the session of the request under way. */
   readonly sessionId?: string | null;
   readonly clientId?: string | null;
   readonly provider?: string | null;
@@ -45,7 +45,7 @@ export function auditInsertSql(first: number, source: AuditSource = {}): string 
 
 /**
  * The parameters of `auditInsertSql`, in order. Who acts, in which session, from where and under which correlation id comes from
- * the request under way, whatever part of the module or of the host writes the entry.
+ * the request under way, for entries of the host's code too.
  */
 export function auditParameters(entry: AuditEntry): unknown[] {
   const context = currentContext();

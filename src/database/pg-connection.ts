@@ -1,4 +1,5 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { isRecord } from '../is-record.js';
 
 /** CancelRequest of PostgreSQL's wire protocol: 1234 and 5678, where a version would stand. */
 const CANCEL_CODE = 80_877_102;
@@ -6,9 +7,9 @@ const CANCEL_MS = 1_000;
 
 /** Ends a connection of `pg` at once. Its pool does not take it back, and replaces it. */
 export function discardConnection(connection: unknown): void {
-  if (!isObject(connection)) return;
-  if ('end' in connection && typeof connection.end === 'function')
-    Reflect.apply(connection.end, connection, [() => undefined]);
+  if (!isRecord(connection)) return;
+  if (typeof connection['end'] === 'function')
+    Reflect.apply(connection['end'], connection, [() => undefined]);
   streamOf(connection)?.destroy();
 }
 
@@ -17,7 +18,7 @@ export function discardConnection(connection: unknown): void {
  * for a lock, and do its work after the caller has been told that it failed. Best effort; says nothing when it fails.
  */
 export function cancelStatement(connection: unknown): void {
-  if (!isObject(connection) || !('processID' in connection) || !('secretKey' in connection)) return;
+  if (!isRecord(connection)) return;
   const { processID, secretKey } = connection;
   const target = addressOf(connection);
   if (typeof processID !== 'number' || typeof secretKey !== 'number' || target === null) return;
@@ -44,14 +45,9 @@ function streamOf(
   connection: object,
 ): (Partial<Pick<Socket, 'remoteAddress' | 'remotePort'>> & Pick<Socket, 'destroy'>) | null {
   const wire = 'connection' in connection ? connection.connection : undefined;
-  if (!isObject(wire) || !('stream' in wire)) return null;
-  return isStream(wire.stream) ? wire.stream : null;
+  return isRecord(wire) && isStream(wire['stream']) ? wire['stream'] : null;
 }
 
 function isStream(value: unknown): value is Socket {
-  return isObject(value) && 'destroy' in value && typeof value.destroy === 'function';
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+  return isRecord(value) && typeof value['destroy'] === 'function';
 }

@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { isRecord } from '../is-record.js';
 import { endpointsOf, IAM_CONTROLLER, type EndpointDeclaration } from './endpoints.js';
 import { IamUrls } from './iam-urls.service.js';
 
@@ -53,7 +54,7 @@ export class IamRoutes implements OnModuleInit {
     return this.discovery
       .getControllers()
       .flatMap(({ instance, metatype }: { instance: unknown; metatype: unknown }) =>
-        isObject(instance) && isOwn(metatype) ? this.routesOf(instance, metatype) : [],
+        isRecord(instance) && isOwn(metatype) ? this.routesOf(instance, metatype) : [],
       )
       .sort((one, other) => parametersIn(one) - parametersIn(other));
   }
@@ -101,10 +102,6 @@ function normalized(segment: string): string {
   } catch {
     return segment;
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }
 
 function isOwn(type: unknown): type is Type {

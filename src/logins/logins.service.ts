@@ -31,7 +31,7 @@ import {
 } from './login-statements.js';
 import { mintLoginToken } from './login-token.js';
 import { auditOfLogin, type LoginStart } from './login-start.js';
-import type { Attempt } from './sealed-attempt.js';
+import { attemptHash, type Attempt } from './sealed-attempt.js';
 
 /** How a claimed callback ended: a one-time code for the client (`binds`: of a person without a user yet), an identity linked, or an error that the client may see. */
 export type LoginOutcome =
@@ -216,7 +216,7 @@ export class Logins {
   }
 
   private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {
-    const row = await queryRow(this.dataSource, outcomeRow, outcomeSql, [sha256(state)]);
+    const row = await queryRow(this.dataSource, outcomeRow, outcomeSql, [attemptHash(state)]);
     if (row === null) return null;
     if (row.status === 'pending' && row.age_ms < this.patienceMs) return 'pending';
     if (row.status === 'pending')
@@ -229,7 +229,7 @@ export class Logins {
 function claimValues(attempt: LoginStart, codeHash: string | null, origin: RequestOrigin): unknown[] {
   return [
     uuidv7(),
-    attempt.state === undefined ? null : sha256(attempt.state),
+    attempt.state === undefined ? null : attemptHash(attempt.state),
     codeHash,
     attempt.provider,
     attempt.method,

@@ -5,7 +5,7 @@ import { recordRefusal } from '../audit/refusals.js';
 import { errorCatalogue, type IamError, type IamErrorCode } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { RequestOrigin } from '../request-context.js';
-import { networksOf } from './networks-of.js';
+import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from './networks-of.js';
 import { RateLimits, type RefusedPoints, type TakenPoints, type Tier } from './rate-limits.service.js';
 
 /** Who tries, at what. */
@@ -37,9 +37,6 @@ export interface Claimed<C, T> {
 
 const MINUTE = 60;
 const DAY = 86_400;
-/** How much more a network has than one address of it. */
-const MIDDLE = 2;
-const WIDE = 4;
 /** A try waits this long for others of its address that are under way: they give their point back if they succeed. */
 const PATIENCE_MS = 3_000;
 const TICK_MS = 50;
@@ -177,9 +174,9 @@ export class FailureLimits {
     } as const;
     return [
       minute(narrow, 1),
-      ...(middle === null ? [] : [minute(middle, MIDDLE)]),
-      ...(wide === null ? [] : [minute(wide, WIDE)]),
-      { ...day, points: perDay * (wide === null ? 1 : WIDE) },
+      ...(middle === null ? [] : [minute(middle, MIDDLE_SHARE)]),
+      ...(wide === null ? [] : [minute(wide, WIDE_SHARE)]),
+      { ...day, points: perDay * (wide === null ? 1 : WIDE_SHARE) },
     ];
   }
 }

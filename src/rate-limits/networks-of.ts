@@ -10,6 +10,11 @@ export interface Networks {
   readonly wide: string | null;
 }
 
+/** How much more a `middle` network may have than one visitor. */
+export const MIDDLE_SHARE = 2;
+/** How much more a `wide` network may have than one visitor. */
+export const WIDE_SHARE = 4;
+
 /** See `Networks`. */
 export function networksOf(address: string): Networks {
   const [plain = ''] = address.split('%');

@@ -6,7 +6,7 @@ import { queryRows } from '../database/query-rows.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { RequestOrigin } from '../request-context.js';
-import { networksOf } from './networks-of.js';
+import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from './networks-of.js';
 import { RateLimits, type TakenPoints, type Tier } from './rate-limits.service.js';
 
 /** An Official Account's budget of QR codes, as far as it is used: 1 is all of it. */
@@ -17,9 +17,6 @@ export interface UsedBudget {
 
 const MINUTE = 60;
 const DAY = 86_400;
-/** How much more a network has than one address of it. */
-const MIDDLE = 2;
-const WIDE = 4;
 /** The part of an account's codes that is there for everybody. */
 const SHARE = 0.75;
 /** The part after which the operator is told, while everybody still gets codes. */
@@ -123,8 +120,8 @@ export class QrBudget {
         seconds: MINUTE,
       },
       day(narrow, 1),
-      ...(middle === null ? [] : [day(middle, MIDDLE)]),
-      ...(wide === null ? [] : [day(wide, WIDE)]),
+      ...(middle === null ? [] : [day(middle, MIDDLE_SHARE)]),
+      ...(wide === null ? [] : [day(wide, WIDE_SHARE)]),
       {
         name: 'qr:rare',
         key: `qr:rare:${appid}:${wide ?? narrow}`,

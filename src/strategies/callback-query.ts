@@ -1,3 +1,4 @@
+import { isRecord } from '../is-record.js';
 import { readAuthorizationCode } from '../wechat/authorization-code.js';
 
 /** What a request to a strategy is: the start of a sign-in, or one of WeChat's ways to come back. */
@@ -31,8 +32,4 @@ function valuesOf(sources: readonly unknown[], name: string): unknown[] {
   return sources
     .map((source) => (isRecord(source) && Object.hasOwn(source, name) ? source[name] : undefined))
     .filter((value) => value !== undefined);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

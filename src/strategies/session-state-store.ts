@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { constantTimeEqual } from '../crypto/constant-time.js';
 import { randomAlphanumeric } from '../crypto/random.js';
+import { isRecord } from '../is-record.js';
 import type { StateMeta, StateStored, StateVerified, WechatStateStore } from './state-store.js';
 
 /** Where and how long the session remembers. */
@@ -69,10 +70,6 @@ export class SessionStateStore implements WechatStateStore {
 function sessionOf(request: object): Record<string, unknown> | null {
   const session: unknown = 'session' in request ? request.session : undefined;
   return isRecord(session) ? session : null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
 
 function sessionMissing(): TypeError {

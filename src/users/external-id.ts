@@ -1,14 +1,9 @@
-import { z } from 'zod';
 import { violatedConstraint } from '../database/database-errors.js';
-import { isStorable } from '../database/storable-text.js';
+import { plainText } from '../database/storable-text.js';
 import { IamError } from '../iam.error.js';
 
 /** The id under which a host knows a user. */
-export const externalIdSchema = z
-  .string()
-  .min(1)
-  .max(255)
-  .refine(isStorable, { error: 'contains NUL or half a character' });
+export const externalIdSchema = plainText(255);
 
 /** An external id from code of the host, whose types nobody checked. @throws IamError `invalid_request` */
 export function readExternalId(given: unknown): string {

@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { IamLogger } from '../iam-logger.js';
+import { isRecord } from '../is-record.js';
 import { findInterests, type EventInterest } from './on-wechat-event.decorator.js';
 import { toPassiveReply, type PassiveReply } from './passive-reply.js';
 import { eventName, type VerifiedEvent } from './verified-event.js';
@@ -40,7 +41,7 @@ export class EventHandlers implements OnApplicationBootstrap {
     const seen = new Set<unknown>();
     const handlers = wrappers.flatMap((wrapper) => {
       const instance: unknown = wrapper.instance;
-      const isAlias = isObject(instance) && seen.has(instance);
+      const isAlias = isRecord(instance) && seen.has(instance);
       seen.add(instance);
       return isAlias ? [] : this.handlersOf(wrapper);
     });
@@ -91,7 +92,7 @@ export class EventHandlers implements OnApplicationBootstrap {
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
       const wanted = findInterests(prototype, method);
       const name = `${String(wrapper.name)}.${method}`;
-      if (wanted.length > 0 && (!isObject(instance) || !wrapper.isDependencyTreeStatic())) {
+      if (wanted.length > 0 && (!isRecord(instance) || !wrapper.isDependencyTreeStatic())) {
         this.logger.error(`${name} is not told of events: its class is not a singleton`);
         return [];
       }
@@ -117,20 +118,16 @@ function isWanted({ name, provider }: EventInterest, slug: string, event: Verifi
 
 /** Of a class whose instances live for a request there is only the class. */
 function prototypeOf({ metatype }: Wrapper, instance: unknown): object | null {
-  const prototype: unknown = isObject(instance)
+  const prototype: unknown = isRecord(instance)
     ? Object.getPrototypeOf(instance)
     : typeof metatype === 'function'
       ? metatype.prototype
       : null;
-  return isObject(prototype) ? prototype : null;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+  return isRecord(prototype) ? prototype : null;
 }
 
 function callMethod(instance: unknown, method: string, args: unknown[]): unknown {
-  if (!isObject(instance)) return undefined;
+  if (!isRecord(instance)) return undefined;
   const implementation: unknown = Reflect.get(instance, method);
   return typeof implementation === 'function' ? Reflect.apply(implementation, instance, args) : undefined;
 }

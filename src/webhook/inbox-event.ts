@@ -1,5 +1,6 @@
 import { sha256 } from '../crypto/hash.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
+import { isRecord } from '../is-record.js';
 import { hashOf, type Scenes } from '../logins/scene.js';
 import { eventName, type VerifiedEvent } from './verified-event.js';
 import type { VerifiedPush } from './verify-push.js';
@@ -71,10 +72,6 @@ function canonical(value: unknown): string {
   if (!isRecord(value)) return JSON.stringify(isScalar(value) ? String(value) : '');
   const names = Object.keys(value).sort();
   return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
 
 function isScalar(value: unknown): value is string | number | boolean {

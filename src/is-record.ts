@@ -1,0 +1,4 @@
+/** True for an object: its members may be asked for by name. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
