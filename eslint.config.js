@@ -53,6 +53,7 @@ const layers = [
       'iam.audit-sink.ts',
       'iam-logger.ts',
       'is-record.ts',
+      'networks-of.ts',
       'one-line.ts',
       'options-schema.ts',
     ]),

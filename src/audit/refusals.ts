@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { networksOf } from '../rate-limits/networks-of.js';
+import { networksOf } from '../networks-of.js';
 import { currentContext } from '../request-context.js';
 import { auditInsertSql, auditParameters, type AuditEntry } from './record-audit.js';
 

@@ -54,7 +54,7 @@ export class ProviderRows {
     return this.read(this.dataSource.manager, slug);
   }
 
-  /** @throws IamError `already_exists` */
+  /** @throws IamError `already_exists`, `provider_keys_differ` */
   async create(
     { slug, ...input }: IdentityProviderInput,
     mayTrust: TrustCheck = anybody,
@@ -77,7 +77,10 @@ export class ProviderRows {
     });
   }
 
-  /** Changes the columns given; no entry is written when nothing changes. @throws IamError `provider_not_found`, `precondition_failed` */
+  /**
+   * Changes the columns given; no entry is written when nothing changes.
+   * @throws IamError `provider_not_found`, `precondition_failed`, `provider_keys_differ`
+   */
   async change(
     edit: ProviderEdit,
     changes: IdentityProviderChanges,
@@ -100,7 +103,8 @@ export class ProviderRows {
   /**
    * Puts a new secret in the place of the current one; a Token or EncodingAESKey that was valid goes on working as the
    * previous one until that is cleared.
-   * @throws IamError `in_use` while the previous one of an earlier rotation is still there: one of the two is WeChat's
+   * @throws IamError `in_use` while the previous one of an earlier rotation is still there: one of the two is WeChat's;
+   * `provider_keys_differ`
    */
   async rotate(edit: ProviderEdit, secret: RotatableSecret, value: string): Promise<StoredProvider> {
     return inTransaction(this.dataSource, async (manager) => {

@@ -5,7 +5,7 @@ import { recordRefusal } from '../audit/refusals.js';
 import { errorCatalogue, type IamError, type IamErrorCode } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { RequestOrigin } from '../request-context.js';
-import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from './networks-of.js';
+import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../networks-of.js';
 import { RateLimits, type RefusedPoints, type TakenPoints, type Tier } from './rate-limits.service.js';
 
 /** Who tries, at what. */

@@ -6,7 +6,7 @@ import { queryRows } from '../database/query-rows.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { RequestOrigin } from '../request-context.js';
-import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from './networks-of.js';
+import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../networks-of.js';
 import { RateLimits, type TakenPoints, type Tier } from './rate-limits.service.js';
 
 /** An Official Account's budget of QR codes, as far as it is used: 1 is all of it. */

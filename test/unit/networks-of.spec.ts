@@ -1,4 +1,4 @@
-import { networksOf } from '../../../src/rate-limits/networks-of.js';
+import { networksOf } from '../../src/networks-of.js';
 
 describe('the networks that a rate limit counts', () => {
   it.each([
