@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endChildWithTests } from '../support/end-with-tests.js';
@@ -37,8 +37,12 @@ describe('what a test has started', () => {
   };
 
   it('ends where the next step of the set-up fails: no Chromium can be started', async () => {
-    const { ended } = runBrowserTests(folder, { ...environment, CHROME_PATH: process.execPath });
+    const chromium = join(folder, 'chromium');
+    const failWhenTold = `#!/bin/sh\nuntil [ -e "$0.fail" ]; do sleep 0.05; done\nexit 1\n`;
+    await writeFile(chromium, failWhenTold, { mode: 0o755 });
+    const { ended } = runBrowserTests(folder, { ...environment, CHROME_PATH: chromium });
     await waitUntil(async () => (await examples()) > 0);
+    await writeFile(`${chromium}.fail`, '');
 
     expect(await ended).toBe(1);
 
