@@ -1,4 +1,5 @@
-import { Roles, type Role } from '../../src/roles/roles.service.js';
+import type { Role } from '../../src/roles/find-role.js';
+import { Roles } from '../../src/roles/roles.service.js';
 import type { Command } from '../command.js';
 import { withIam } from '../open-iam.js';
 import { roleMembers, roleServices, roleTable } from '../role-services.js';

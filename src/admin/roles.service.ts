@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { isStorable } from '../database/storable-text.js';
 import { empty, json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
-import { IamError } from '../iam.error.js';
-import { Roles, type Role, type RoleChanges } from '../roles/roles.service.js';
+import type { Role } from '../roles/find-role.js';
+import { Roles, type RoleChanges } from '../roles/roles.service.js';
 import { readIfMatch, toEtag } from './etag.js';
 import { OwnPermissions } from './own-permissions.service.js';
 import { readCursor, toPage } from './page.js';
@@ -40,7 +39,7 @@ export class AdminRoles {
   }
 
   async get(name: string): Promise<Answer> {
-    return answer(await this.find(name));
+    return answer(await this.roles.get(name));
   }
 
   async create(request: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
@@ -55,7 +54,7 @@ export class AdminRoles {
   async update({ name, request, admin }: RoleRequest): Promise<Answer> {
     const version = readIfMatch(request.ifMatch);
     const changes = parseBody(updateRoleBody, request.body);
-    const role = await this.find(name);
+    const role = await this.roles.get(name);
     await this.own.requireAll(admin, decidedOn(role, changes));
     return answer(await this.roles.change({ name, version: version ?? role.version }, changes));
   }
@@ -63,15 +62,10 @@ export class AdminRoles {
   /** As `update`. */
   async remove({ name, request, admin }: RoleRequest): Promise<Answer> {
     const version = readIfMatch(request.ifMatch);
-    const role = await this.find(name);
+    const role = await this.roles.get(name);
     await this.own.requireAll(admin, role.permissions);
     await this.roles.remove({ name, version: version ?? role.version });
     return empty(204);
-  }
-
-  private async find(name: string): Promise<Role> {
-    if (!isStorable(name)) throw new IamError('not_found', 'no such role');
-    return this.roles.get(name);
   }
 }
 

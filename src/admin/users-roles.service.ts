@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { inTransaction } from '../database/in-transaction.js';
-import { isStorable } from '../database/storable-text.js';
 import { empty, json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { IamError } from '../iam.error.js';
@@ -36,16 +35,17 @@ export class AdminUserRoles {
 
   /** @throws IamError `not_found`, `insufficient_permissions` */
   async assign({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<Answer> {
-    if (!isStorable(role)) throw new IamError('not_found', 'no such role');
     await this.own.requireAll(admin, await this.roles.permissionsOfRole(role));
     return this.change(id, (manager) => this.roles.assign(manager, id, role));
   }
 
   /** @throws IamError `insufficient_permissions`, `not_found` for a user; a role that they do not hold is no error */
   async remove({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<Answer> {
-    if (!isStorable(role)) throw new IamError('not_found', 'no such role');
-    await this.own.requireAll(admin, (await this.roles.findPermissionsOfRole(role)) ?? []);
-    return this.change(id, (manager) => this.roles.remove(manager, id, role));
+    const permissions = await this.roles.findPermissionsOfRole(role);
+    await this.own.requireAll(admin, permissions ?? []);
+    return this.change(id, async (manager) => {
+      if (permissions !== null) await this.roles.remove(manager, id, role);
+    });
   }
 
   private async change(id: string, work: (manager: EntityManager) => Promise<void>): Promise<Answer> {

@@ -5,22 +5,10 @@ import { recordAudit } from '../audit/record-audit.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
-import { versionSql } from '../database/row-version.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
+import { findRole, roleColumns, roleRow, type Role } from './find-role.js';
 import { RolePermissions } from './role-permissions.service.js';
-
-const roleRow = z.object({
-  name: z.string(),
-  description: z.string(),
-  permissions: z.array(z.string()),
-  is_default: z.boolean(),
-  created_at: z.date(),
-  version: z.string(),
-});
-
-/** A role with its version (see `versionSql`). */
-export type Role = z.infer<typeof roleRow>;
 
 /** What may be changed of a role; what is undefined stays. */
 export interface RoleChanges {
@@ -35,8 +23,6 @@ export interface RoleEdit {
   readonly version: string | null;
 }
 
-const columns = `name, description, permissions, is_default, created_at, ${versionSql('r')} AS version`;
-
 /** The roles: written by administrators, each change with its audit entry in one transaction. */
 @Injectable()
 export class Roles {
@@ -47,7 +33,7 @@ export class Roles {
 
   /** At most `limit` roles by name, after `after`, whose name begins with `prefix`. */
   async list({ after, prefix, limit }: RoleList): Promise<Role[]> {
-    const sql = `SELECT ${columns} FROM iam.roles r
+    const sql = `SELECT ${roleColumns} FROM iam.roles r
       WHERE ($1::text IS NULL OR name > $1) AND starts_with(name, $2) ORDER BY name LIMIT $3`;
     return queryRows(this.dataSource, roleRow, sql, [after, prefix ?? '', limit]);
   }
@@ -123,8 +109,7 @@ async function lock(manager: EntityManager, { name, version }: RoleEdit): Promis
 }
 
 async function read(manager: EntityManager, name: string, locking: '' | 'FOR UPDATE' = ''): Promise<Role> {
-  const sql = `SELECT ${columns} FROM iam.roles r WHERE name = $1 ${locking}`;
-  const role = await queryRow(manager, roleRow, sql, [name]);
+  const role = await findRole(manager, name, locking);
   if (role === null) throw new IamError('not_found', `no role "${name}"`);
   return role;
 }

@@ -6,6 +6,7 @@ import { violatedConstraint } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { findRole } from './find-role.js';
 
 const permissionsRow = z.object({ permissions: z.array(z.string()) });
 
@@ -56,8 +57,7 @@ export class UserRoles {
 
   /** Null: there is no such role. */
   async findPermissionsOfRole(role: string): Promise<readonly string[] | null> {
-    const sql = 'SELECT permissions FROM iam.roles WHERE name = $1';
-    return (await queryRow(this.dataSource, permissionsRow, sql, [role]))?.permissions ?? null;
+    return (await findRole(this.dataSource, role))?.permissions ?? null;
   }
 
   /** What the roles permit that these users hold, or held within the last day, taken together. */
