@@ -55,11 +55,11 @@ export class ClockSync implements OnModuleInit, OnModuleDestroy {
 
   /** PostgreSQL read its clock at some moment between question and answer: that is how far off the result may be. */
   private async read(marker: string): Promise<void> {
-    const askedAt = performance.now();
-    this.measuredAt = this.clock.elapsed();
+    const askedAt = this.clock.elapsed();
+    this.measuredAt = askedAt;
     const answer = await queryRow(this.dataSource, timeRow, `${marker}${timeSql}`, []);
     if (answer === null) return;
-    const latest = answer.now + performance.now() - askedAt;
+    const latest = answer.now + this.clock.elapsed() - askedAt;
     this.clock.correct(answer.now, latest);
     this.alarm(this.clock.system() - latest);
   }

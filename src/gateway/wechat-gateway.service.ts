@@ -53,6 +53,7 @@ export class WechatGateway implements OnApplicationShutdown {
       allowPrivateEndpoints,
       proxy,
       timeoutMs: timeout,
+      clock,
       onCall,
     });
     this.sns = new WechatSns(this.http);

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { Clock } from '../clock.js';
 import { isReadOnly, sqlState } from '../database/database-errors.js';
 import { readPoolState, type PoolState } from '../database/pool-state.js';
 import { execute, queryRow, queryRows } from '../database/query-rows.js';
@@ -79,6 +80,7 @@ export class IamHealth {
     private readonly gateway: WechatGateway,
     private readonly appHealth: AppHealth,
     private readonly budget: QrBudget,
+    private readonly clock: Clock,
   ) {}
 
   /** `{ [key]: { status, problems, … } }`, as `HealthCheckService.check([() => health.check('iam')])` takes it. Never rejects. */
@@ -117,14 +119,14 @@ export class IamHealth {
 
   /** By what the entities say, so that a new column is looked for by itself. */
   private async findMissing(): Promise<string[]> {
-    if (performance.now() < this.trustedUntil) return [];
+    if (this.clock.elapsed() < this.trustedUntil) return [];
     const columns = iamEntities.flatMap((entity) => this.dataSource.getMetadata(entity).columns);
     const names = [
       columns.map(({ entityMetadata }) => entityMetadata.tableName),
       columns.map(({ databaseName }) => databaseName),
     ];
     const missing = await queryRows(this.dataSource, missingRow, missingSql, names);
-    if (missing.length === 0) this.trustedUntil = performance.now() + SCHEMA_TRUST_MS;
+    if (missing.length === 0) this.trustedUntil = this.clock.elapsed() + SCHEMA_TRUST_MS;
     return missing.map(({ name }) => name);
   }
 

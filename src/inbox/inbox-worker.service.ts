@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
+import { Clock } from '../clock.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { runInContext, runOutsideContext } from '../request-context.js';
@@ -47,6 +48,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly inbox: Inbox,
     private readonly telemetry: Telemetry,
+    private readonly clock: Clock,
   ) {}
 
   /** Begins to look for due events, unless that is the business of other processes. */
@@ -61,7 +63,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
       this.running.delete(leased.leaseToken);
       if (this.isBehind && !this.isTicking) this.schedule(0);
     });
-    this.running.set(leased.leaseToken, { startedAt: performance.now(), done });
+    this.running.set(leased.leaseToken, { startedAt: this.clock.elapsed(), done });
     return done;
   }
 
@@ -115,7 +117,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
 
   /** Keeps what is being worked on, but for what is stuck; the number of what is kept. */
   private async renew(): Promise<number> {
-    const now = performance.now();
+    const now = this.clock.elapsed();
     const alive = [...this.running].filter(([, { startedAt }]) => now - startedAt < LONGEST_MS);
     if (alive.length > 0) await this.inbox.renew(alive.map(([token]) => token));
     return alive.length;

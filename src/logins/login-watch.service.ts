@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '../clock.js';
 import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import type { FollowLogin } from './follow-login.js';
@@ -44,7 +45,10 @@ export class LoginWatch implements OnModuleDestroy {
   private gathering: NodeJS.Timeout | undefined;
   private isClosing = false;
 
-  constructor(private readonly follows: FollowLogins) {}
+  constructor(
+    private readonly follows: FollowLogins,
+    private readonly clock: Clock,
+  ) {}
 
   /** The login as of the last tick, or of the next one if it is new here; null when there is no such login. */
   async current(loginId: string): Promise<FollowLogin | null> {
@@ -87,7 +91,7 @@ export class LoginWatch implements OnModuleDestroy {
   /** Milliseconds since this login was last polled here; counts this call as a poll. */
   sinceLastPoll(loginId: string): number {
     const entry = this.entryOf(loginId);
-    const now = performance.now();
+    const now = this.clock.elapsed();
     const elapsed = now - entry.lastPoll;
     entry.lastPoll = now;
     return elapsed;
@@ -121,12 +125,12 @@ export class LoginWatch implements OnModuleDestroy {
   private entryOf(loginId: string): Watched {
     const known = this.watched.get(loginId);
     if (known !== undefined) {
-      known.lastAsked = performance.now();
+      known.lastAsked = this.clock.elapsed();
       return known;
     }
     const entry: Watched = {
       state: undefined,
-      lastAsked: performance.now(),
+      lastAsked: this.clock.elapsed(),
       lastPoll: Number.NEGATIVE_INFINITY,
       once: new Set(),
       always: new Set(),
@@ -189,7 +193,7 @@ export class LoginWatch implements OnModuleDestroy {
   }
 
   private forgetIdle(): void {
-    const horizon = performance.now() - FORGET_MS;
+    const horizon = this.clock.elapsed() - FORGET_MS;
     for (const [id, entry] of this.watched) {
       if (entry.lastAsked < horizon && entry.always.size === 0 && entry.once.size === 0)
         this.watched.delete(id);

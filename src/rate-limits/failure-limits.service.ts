@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { recordRefusal } from '../audit/refusals.js';
+import { Clock } from '../clock.js';
 import { errorCatalogue, type IamError, type IamErrorCode } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { RequestOrigin } from '../request-context.js';
@@ -61,6 +62,7 @@ export class FailureLimits {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly limits: RateLimits,
+    private readonly clock: Clock,
   ) {}
 
   /**
@@ -100,7 +102,7 @@ export class FailureLimits {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return;
     const { narrow } = networksOf(ip ?? 'unknown');
-    const now = performance.now();
+    const now = this.clock.elapsed();
     const known = this.forgeries.get(narrow);
     const window =
       known !== undefined && known.until > now ? known : { count: 0, until: now + MINUTE * 1000 };
@@ -131,8 +133,8 @@ export class FailureLimits {
   /** One try of an address at a time asks again, so that waiting costs the database the same however many wait. */
   private async wait<C>(key: string, ask: () => Promise<Reserved<C>>): Promise<Reserved<C>> {
     const before = this.queues.get(key) ?? { tail: Promise.resolve(), length: 0 };
-    const until = performance.now() + PATIENCE_MS;
-    const turn = before.tail.then(() => askUntil(until, ask));
+    const until = this.clock.elapsed() + PATIENCE_MS;
+    const turn = before.tail.then(() => this.askUntil(until, ask));
     this.queues.set(key, { tail: turn.catch(() => null), length: before.length + 1 });
     try {
       return await turn;
@@ -140,6 +142,14 @@ export class FailureLimits {
       const { tail, length } = this.queues.get(key) ?? { tail: turn, length: 1 };
       if (length === 1) this.queues.delete(key);
       else this.queues.set(key, { tail, length: length - 1 });
+    }
+  }
+
+  private async askUntil<C>(until: number, ask: () => Promise<Reserved<C>>): Promise<Reserved<C>> {
+    for (;;) {
+      const asked = await ask();
+      if (!isWorthWaiting(asked) || this.clock.elapsed() > until) return asked;
+      await delay(TICK_MS);
     }
   }
 
@@ -178,14 +188,6 @@ export class FailureLimits {
       ...(wide === null ? [] : [minute(wide, WIDE_SHARE)]),
       { ...day, points: perDay * (wide === null ? 1 : WIDE_SHARE) },
     ];
-  }
-}
-
-async function askUntil<C>(until: number, ask: () => Promise<Reserved<C>>): Promise<Reserved<C>> {
-  for (;;) {
-    const asked = await ask();
-    if (!isWorthWaiting(asked) || performance.now() > until) return asked;
-    await delay(TICK_MS);
   }
 }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { recordRefusal } from '../audit/refusals.js';
+import { Clock } from '../clock.js';
 import { queryRows } from '../database/query-rows.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -44,6 +45,7 @@ export class QrBudget {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly limits: RateLimits,
+    private readonly clock: Clock,
   ) {}
 
   /** Runs what has WeChat make a code; one that was not made costs the minute alone. @throws IamError `rate_limited` */
@@ -90,7 +92,7 @@ export class QrBudget {
   }
 
   private warn(appid: string, share: number): void {
-    const now = performance.now();
+    const now = this.clock.elapsed();
     if (now - (this.warnedAt.get(appid) ?? -WARN_MS) < WARN_MS) return;
     this.warnedAt.set(appid, now);
     this.logger.warn(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Clock } from '../clock.js';
 import { constantTimeEqual } from '../crypto/constant-time.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { isRecord } from '../is-record.js';
@@ -32,7 +33,7 @@ export class SessionStateStore implements WechatStateStore {
 
   constructor(options: SessionStateStoreOptions = {}) {
     this.key = options.key ?? 'wechat:states';
-    this.now = options.now ?? Date.now;
+    this.now = options.now ?? (() => new Clock().system());
   }
 
   store(request: object, meta: StateMeta, done: StateStored): void {

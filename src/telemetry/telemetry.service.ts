@@ -8,6 +8,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { Clock } from '../clock.js';
 import type { IamErrorCode } from '../iam.error.js';
 import { INSTRUMENTATION } from './instrumentation.js';
 
@@ -45,7 +46,7 @@ export class Telemetry {
   private readonly limited: Counter;
   private readonly withdrawals: Counter;
 
-  constructor() {
+  constructor(private readonly clock: Clock) {
     const { meter } = this;
     this.signIns = meter.createCounter('iam.sign_ins', {
       description: 'Sign-ins that ended: `session`, or the error code',
@@ -104,7 +105,7 @@ export class Telemetry {
       ...(errcode !== undefined && { 'iam.wechat.errcode': errcode }),
     };
     this.calls.record(durationMs / 1000, attributes);
-    const startTime = Date.now() - durationMs;
+    const startTime = this.clock.system() - durationMs;
     const span = trace
       .getTracer(INSTRUMENTATION)
       .startSpan(`wechat ${endpoint}`, { kind: SpanKind.CLIENT, attributes, startTime });

@@ -31,7 +31,8 @@ export class BaseTokens {
 
   constructor(
     private readonly http: WechatHttp,
-    private readonly now: () => number = () => performance.now(),
+    /** Milliseconds of a clock that only runs forward. */
+    private readonly now: () => number,
   ) {}
 
   async get(app: WechatApp): Promise<Secret> {

@@ -3,6 +3,7 @@ import type { LookupFunction } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Dispatcher, request } from 'undici';
 import type { z } from 'zod';
+import { Clock } from '../clock.js';
 import type { Secret } from '../crypto/secret.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { guardedLookup, lookupRefusal } from './address-guard.js';
@@ -35,6 +36,8 @@ export interface WechatHttpOptions {
   readonly timeoutMs?: number | undefined;
   /** Bytes of an answer that are read at most; a profile with a 1 MB nickname still fits. @default 2 MiB */
   readonly maxBytes?: number | undefined;
+  /** Tells how long a call takes. @default a clock of its own */
+  readonly clock?: Pick<Clock, 'elapsed'> | undefined;
   /** Called after every attempt; it must not throw. */
   readonly onCall?: ((report: WechatCallReport) => void) | undefined;
 }
@@ -66,10 +69,11 @@ export class WechatHttp {
   private readonly timeoutMs: number;
   private readonly maxBytes: number;
   private readonly onCall: (report: WechatCallReport) => void;
+  private readonly clock: Pick<Clock, 'elapsed'>;
   private readonly breaker = new CircuitBreaker({
     failures: 10,
     openMs: 5_000,
-    now: () => performance.now(),
+    now: () => this.clock.elapsed(),
   });
 
   constructor(options: WechatHttpOptions = {}) {
@@ -80,6 +84,7 @@ export class WechatHttp {
     });
     this.timeoutMs = options.timeoutMs ?? 5000;
     this.maxBytes = options.maxBytes ?? 2 * 1024 * 1024;
+    this.clock = options.clock ?? new Clock();
     this.onCall = options.onCall ?? (() => undefined);
     this.lookup = guardedLookup(allowLoopback, reachable(this.endpoints.api, options.allowPrivateEndpoints));
     this.isProxied = options.proxy !== undefined;
@@ -93,12 +98,12 @@ export class WechatHttp {
   async call<T>(call: WechatCall, schema: z.ZodType<T>): Promise<T> {
     if (!pathForm.test(call.path))
       throw new TypeError(`no path of WeChat's API: ${JSON.stringify(call.path)}`);
-    const endsAt = performance.now() + this.timeoutMs;
+    const endsAt = this.clock.elapsed() + this.timeoutMs;
     try {
       return await this.attempt(call, schema, endsAt);
     } catch (error) {
       const pauseMs = randomInt(50, 200);
-      const hopeless = performance.now() + pauseMs >= endsAt;
+      const hopeless = this.clock.elapsed() + pauseMs >= endsAt;
       if (call.repeatable !== true || !isPassing(error) || hopeless) throw error;
       await pause(pauseMs);
       return await this.attempt(call, schema, endsAt);
@@ -116,9 +121,9 @@ export class WechatHttp {
   }
 
   private async attempt<T>(call: WechatCall, schema: z.ZodType<T>, endsAt: number): Promise<T> {
-    const startedAt = performance.now();
+    const startedAt = this.clock.elapsed();
     const report = (outcome: WechatCallReport['outcome'], errcode?: number) => {
-      const durationMs = performance.now() - startedAt;
+      const durationMs = this.clock.elapsed() - startedAt;
       this.onCall({ endpoint: call.path, appid: call.appid, outcome, errcode, durationMs });
     };
     try {

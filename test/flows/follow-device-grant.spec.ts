@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as oauth from 'oauth4webapi';
+import { SkewedClock } from '../support/fake-clock.js';
 import {
   askForQrCode,
   decideOnPhone,
@@ -18,11 +19,13 @@ const insecure = { [oauth.allowInsecureRequests]: true };
 
 describe('the device grant', () => {
   let world: World;
+  const clock = new SkewedClock(0);
 
   beforeAll(async () => {
     world = await startFollowWorld(
       { qr_confirmation: 'tap' },
       {
+        clock,
         options: {
           rateLimits: 'off',
           clients: [{ id: 'other', redirectUris: ['https://other.example/back'] }],
@@ -81,7 +84,7 @@ describe('the device grant', () => {
 
     const first = await errorOf(device);
     const eager = await errorOf(device);
-    await delay(1_900);
+    clock.pass(2);
     const patient = await errorOf(device);
 
     expect([first, eager, patient]).toEqual([

@@ -1,4 +1,5 @@
 import { IamHealth } from '../../src/index.js';
+import { SkewedClock } from '../support/fake-clock.js';
 import { startFollowWorld } from '../support/follow.js';
 import { startReplica, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
@@ -188,8 +189,8 @@ describe('the day of QR codes', () => {
   });
 
   it('keeps a quarter for networks that come rarely, and says so before the end', async () => {
-    const logger = new LogCapture();
-    const world = await startWith({ qrPerAccountAndDay: 40, qrPerAddressAndMinute: 100 }, { logger });
+    const [logger, clock] = [new LogCapture(), new SkewedClock(0)];
+    const world = await startWith({ qrPerAccountAndDay: 40, qrPerAddressAndMinute: 100 }, { logger, clock });
     const health = async () => (await world.app.get(IamHealth).check())['iam'];
 
     const many = await askFrom(
@@ -202,11 +203,14 @@ describe('the day of QR codes', () => {
       Array.from({ length: 11 }, (_, n) => `203.0.${n}.1`),
     );
     const lines = logger.with('of its QR codes');
+    clock.pass(600);
+    await askFrom(world, ['198.51.100.7', '198.51.100.7']);
+    const later = logger.with('of its QR codes');
     await world.close();
 
     expect(many).toEqual({ 200: 30, 429: 5 });
     expect(rare).toEqual({ 200: 10, 429: 1 });
-    expect(lines).toHaveLength(1);
+    expect([lines.length, later.length]).toEqual([1, 2]);
     expect(report).toMatchObject({
       status: 'up',
       problems: ['qr_codes_low'],
