@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { cp, readFile, readdir, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+const packed = ['src', 'emulator', 'migrations', 'cli'].map((folder) => join(dist, folder));
+/** In `from './x.js'`, `import './x.js'` and `import('./x.js')`. */
+const relativeImports = /\b(?:from|import)\s*\(?\s*['"](\.{1,2}\/[^'"]+)\.js['"]/g;
+
+function compile() {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  const { status, error } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (error) throw error;
+  if (status !== 0) process.exit(1);
+}
+
+async function reach(path, reached) {
+  if (reached.has(path)) return;
+  reached.add(path);
+  const code = await readFile(path, 'utf8');
+  for (const [, target] of code.matchAll(relativeImports))
+    await reach(`${join(dirname(path), target)}.d.ts`, reached);
+}
+
+/**
+ * Removes the declarations that no entry of the package reaches: hosts compile against those that one does, and two thirds of
+ * what the compiler writes describe our own insides.
+ */
+async function pruneDeclarations() {
+  const { exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const entries = Object.values(exports).flatMap(({ types }) =>
+    types === undefined ? [] : [join(root, types)],
+  );
+  const reached = new Set();
+  for (const entry of entries) await reach(entry, reached);
+  for (const folder of packed)
+    for (const name of await readdir(folder, { recursive: true }))
+      if (name.endsWith('.d.ts') && !reached.has(join(folder, name))) await rm(join(folder, name));
+}
+
+await rm(dist, { recursive: true, force: true });
+compile();
+await cp(join(root, 'example', 'public'), join(dist, 'example', 'public'), { recursive: true });
+await pruneDeclarations();
