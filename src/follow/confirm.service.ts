@@ -11,7 +11,7 @@ import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { linkOf, type FollowLogin } from '../logins/follow-login.js';
+import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
 import { FollowLogins } from '../logins/follow-logins.service.js';
 import { FollowScans } from '../logins/follow-scans.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
@@ -71,7 +71,9 @@ export class Confirm {
     const { state } = request.query;
     if (typeof state === 'string') return this.arriveOnce(slug, state, request);
     const token = typeof request.query['login'] === 'string' ? request.query['login'] : '';
-    const { login, provider, app } = await this.find(slug, token);
+    const login = await this.find(slug, token);
+    if (hasFailed(login)) return confirmEndPage(request.language, 'over', login);
+    const { provider, app } = await this.accountOf(login);
     const proof = this.cookies.findProof(login.id, request.cookies);
     if (proof === null) return this.askWechat(provider, app, { loginId: login.id, present: request.cookies });
     return this.page(login, token, proof.openid, request);
@@ -80,7 +82,8 @@ export class Confirm {
   /** The decision. */
   async decide(slug: string, request: IamRequest): Promise<Answer> {
     const { login: token, csrf, decision, number } = parseInput(decisionBody, request.body);
-    const { login } = await this.find(slug, token);
+    const login = await this.find(slug, token);
+    if (hasFailed(login)) return confirmEndPage(request.language, 'over', login);
     const proof = this.cookies.findProof(login.id, request.cookies);
     const isOurs = proof !== null && this.csrf.verify(csrfMessage(login.id, proof.openid), csrf);
     if (!isOurs || !this.isOwnOrigin(request))
@@ -94,17 +97,18 @@ export class Confirm {
     return redirect(this.urls.path(`confirm/${slug}?login=${token}${isWrong}`), 303);
   }
 
-  private async find(
-    slug: string,
-    token: string,
-  ): Promise<{ login: FollowLogin; provider: IdentityProvider; app: WechatApp }> {
+  private async find(slug: string, token: string): Promise<FollowLogin> {
     const loginId = this.tokens.read('confirm', token);
     const login = loginId === null ? null : await this.follows.find(loginId);
     if (login?.provider !== slug) throw new IamError('not_found', 'no such login at this provider');
-    const provider = await this.providers.getEnabled(slug);
+    return login;
+  }
+
+  private async accountOf(login: FollowLogin): Promise<{ provider: IdentityProvider; app: WechatApp }> {
+    const provider = await this.providers.getEnabled(login.provider);
     if (provider.mp?.appid !== login.appid)
       throw new IamError('provider_misconfigured', 'another Official Account by now');
-    return { login, provider, app: provider.mp };
+    return { provider, app: provider.mp };
   }
 
   /** `snsapi_base` is silent: the person sees nothing of it. */
@@ -138,7 +142,9 @@ export class Confirm {
     const code = readAuthorizationCode(request.query['code']);
     if (code === null) throw new IamError('access_denied', 'WeChat returned without a code');
     const token = this.tokens.mint('confirm', loginId);
-    const { login, app } = await this.find(slug, token);
+    const login = await this.find(slug, token);
+    if (hasFailed(login)) return confirmEndPage(request.language, 'over', login);
+    const { app } = await this.accountOf(login);
     const page = this.urls.path(`confirm/${slug}?login=${token}`);
     if (this.cookies.findProof(loginId, request.cookies) !== null) return redirect(page, 303);
     const grant = await this.exchange(app, { code, login, request });
@@ -199,6 +205,11 @@ interface Arrival {
   readonly code: string;
   readonly login: FollowLogin;
   readonly request: IamRequest;
+}
+
+/** Whoever scanned a code of a row that signs nobody in any more is told that it is over, and proves nothing for it. */
+function hasFailed(login: FollowLogin): boolean {
+  return followStateOf(login) === 'failed';
 }
 
 function csrfMessage(loginId: string, openid: string): string {

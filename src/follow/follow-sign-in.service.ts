@@ -6,6 +6,7 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IamLogger } from '../iam-logger.js';
+import { toErrorCode } from '../iam.error-codes.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -73,10 +74,8 @@ export class FollowSignIn {
       const { location, cookies = [] } = await this.depart(login, attempt, request);
       return { ...json({ status: 'confirmed', location }), cookies };
     }
-    return json({
-      status,
-      return_to: errorLocation(this.returnTo(attempt), 'access_denied'),
-    });
+    const error = status === 'failed' ? toErrorCode(login.error) : 'access_denied';
+    return json({ status, return_to: errorLocation(this.returnTo(attempt), error) });
   }
 
   /** A scan for a sign-in links nothing, and a scan for a link signs nobody in. */

@@ -4,9 +4,9 @@ import type { z } from 'zod';
 import { Clock } from '../clock.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { toIamError } from '../http/to-iam-error.js';
-import { IamError } from '../iam.error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { followAccountOf } from '../logins/follow-offer.js';
 import { FollowLogins, type StartedFollow } from '../logins/follow-logins.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
@@ -53,7 +53,7 @@ export class FollowStart {
 
   async begin(request: FollowRequest): Promise<FollowStarted> {
     const provider = await this.providers.getEnabled(request.provider);
-    const app = officialAccountOf(provider);
+    const app = followAccountOf(provider);
     const { started, content } = await this.budget.spend(app.appid, request.origin, () =>
       this.make(app, provider, request),
     );
@@ -138,16 +138,4 @@ export class FollowStart {
       ),
     };
   }
-}
-
-/** The account whose code is shown, if its row has what comes after the scan too. */
-function officialAccountOf({ slug, mp, open, qr }: IdentityProvider): WechatApp {
-  if (mp === null) throw new IamError('wechat_mp_not_configured', `"${slug}" has no Official Account`);
-  if (!qr.enabled) throw new IamError('method_unavailable', `"${slug}" has its QR code switched off`);
-  if (qr.loginWith === 'open' && open === null)
-    throw new IamError(
-      'wechat_open_not_configured',
-      `"${slug}" goes on to an Open Platform app that it does not have`,
-    );
-  return mp;
 }

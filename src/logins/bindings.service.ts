@@ -62,7 +62,10 @@ export class Bindings {
     if (loginId === null) throw new IamError('binding_token_invalid', 'not a binding token of ours');
     const row = await queryRow(manager, bound, bindSql, [loginId, userId]);
     if (row === null)
-      throw new IamError('binding_token_invalid', 'the binding token was used or has expired');
+      throw new IamError(
+        'binding_token_invalid',
+        'the binding token was used or has expired, or its row is disabled',
+      );
     checkBearer(row, bearer);
     return row.subject;
   }

@@ -1,6 +1,7 @@
 import { auditInsertSql } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
 import { nowForEventsSql } from '../database/event-time.js';
+import { followProblemSql } from './follow-offer.js';
 
 /**
  * A device authorization: $1 id, $2 scene hash, $3 user code, $4 provider, $5 appid, $6 client, $7 redirect_uri,
@@ -14,15 +15,21 @@ export const startFollowSql = `
           now() + interval '1 day', $12, $13, $14, $15, now() + make_interval(secs => $16::int))
   RETURNING id`;
 
-/** What the phone shows and the browser waits for: $1 ids. */
+/**
+ * What the phone shows and the browser waits for: $1 ids. Where the row can finish no scan any more, the login has failed, as
+ * long as that is so.
+ */
 export const followsSql = `
-  SELECT id, status, error, provider, appid, openid, client_id, redirect_uri, code_challenge, attempt_hash, user_id, link_session_id,
-         linked_identity_id, user_code, confirmation, number_tries, ip, user_agent, created_at, COALESCE(redeem_before > now(), false) AS is_live
-  FROM iam.logins WHERE id = ANY ($1::uuid[]) AND method = 'follow'`;
+  SELECT id, CASE WHEN problem IS NULL THEN status ELSE 'failed' END AS status, COALESCE(problem, error) AS error, provider, appid,
+         openid, client_id, redirect_uri, code_challenge, attempt_hash, user_id, link_session_id, linked_identity_id, user_code,
+         confirmation, number_tries, ip, user_agent, created_at, COALESCE(redeem_before > now(), false) AS is_live
+  FROM iam.logins l CROSS JOIN LATERAL (SELECT ${followProblemSql('l')} AS problem) AS offer
+  WHERE id = ANY ($1::uuid[]) AND method = 'follow'`;
 
 /** As `followsSql`, without those of $2 that wait as before: ten thousand of them are not worth their bytes every second. */
 export const changedFollowsSql = `
-  ${followsSql} AND NOT (id = ANY ($2::uuid[]) AND status = 'pending' AND COALESCE(redeem_before > now(), false))`;
+  ${followsSql}
+    AND NOT (id = ANY ($2::uuid[]) AND status = 'pending' AND problem IS NULL AND COALESCE(redeem_before > now(), false))`;
 
 /** $1 id, $2 error, $3… refusal. */
 export const failFollowSql = `

@@ -141,10 +141,12 @@ export const startBindingSql = `
     RETURNING id
   ) SELECT id FROM login`;
 
-/** $1 id, $2 user. What WeChat proved stays no longer than it is needed. */
+/** $1 id, $2 user; by a row that is enabled. What WeChat proved stays no longer than it is needed. */
 export const bindSql = `
   WITH proven AS (
-    SELECT id, subject, client_id, COALESCE(state_hash, attempt_hash) AS attempt_hash FROM iam.logins WHERE id = $1 AND status = 'binding' AND redeem_before > now() FOR UPDATE
+    SELECT l.id, l.subject, l.client_id, COALESCE(l.state_hash, l.attempt_hash) AS attempt_hash
+    FROM iam.logins l JOIN iam.identity_providers p ON p.slug = l.provider AND p.enabled
+    WHERE l.id = $1 AND l.status = 'binding' AND l.redeem_before > now() FOR UPDATE OF l
   ), login AS (
     UPDATE iam.logins l SET status = 'consumed', user_id = $2, subject = NULL FROM proven WHERE l.id = proven.id
   ) SELECT subject, client_id, attempt_hash FROM proven`;

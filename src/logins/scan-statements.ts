@@ -1,5 +1,6 @@
 import { auditInsertSql } from '../audit/record-audit.js';
 import { inboxInsertSql, INBOX_PARAMETERS } from '../inbox/inbox-statements.js';
+import { followProblemSql } from './follow-offer.js';
 import { NUMBER_DIGITS, NUMBER_TRIES } from './judge-number.js';
 
 /** How long a confirmed scan may wait for its browser, in seconds; an attempt of a page ends with the page's cookie. */
@@ -9,14 +10,15 @@ const E = INBOX_PARAMETERS;
 /**
  * A scan with its inbox row, in one statement: $1… inbox row, then scene hash, appid, openid, audit entry.
  * The first scanner owns the login: whoever waits for the row lock sees it taken. `outcome` depends on the login alone,
- * so a delivery that comes twice is answered twice alike. An Official Account has one server URL, so the provider of the
- * login may be another than the one that the push came to.
+ * and on its row, so a delivery that comes twice is answered twice alike. An Official Account has one server URL, so the provider of
+ * the login may be another than the one that the push came to. Where that one signs nobody in any more, the login ends here.
  */
 export const scanSql = `
   WITH event AS (${inboxInsertSql(1)}),
   target AS (
     SELECT id, provider, status, openid, confirmation, user_id, link_session_id IS NOT NULL AS is_link,
-           appid = $${E + 2} AND redeem_before > now() AND $${E + 3}::text IS NOT NULL AS is_live
+           appid = $${E + 2} AND redeem_before > now() AND $${E + 3}::text IS NOT NULL AS is_live,
+           ${followProblemSql('logins')} AS problem
     FROM iam.logins WHERE scene_hash = $${E + 1} FOR UPDATE
   ), scanned AS (
     UPDATE iam.logins l
@@ -26,14 +28,17 @@ export const scanSql = `
         redeem_before = LEAST(GREATEST(l.redeem_before, now() + make_interval(secs => ${COLLECT_SECONDS})),
                               l.attempt_ends_at)
     FROM target t, event
-    WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live
+    WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live AND t.problem IS NULL
     RETURNING l.id, l.status
+  ), ended AS (
+    UPDATE iam.logins l SET status = 'failed', error = t.problem FROM target t, event
+    WHERE l.id = t.id AND t.is_live AND t.problem IS NOT NULL
   ), verdict AS (
     SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation, t.is_link,
            CASE WHEN t.is_link THEN (SELECT u.nickname FROM iam.users u WHERE u.id = t.user_id) END AS nickname,
            CASE
              WHEN s.id IS NOT NULL THEN 'owned'
-             WHEN NOT t.is_live OR t.status NOT IN ('scanned', 'confirmed', 'authenticated') THEN 'over'
+             WHEN NOT t.is_live OR t.problem IS NOT NULL OR t.status NOT IN ('scanned', 'confirmed', 'authenticated') THEN 'over'
              WHEN t.openid = $${E + 3} THEN 'owned'
              ELSE 'taken'
            END AS outcome
@@ -50,13 +55,13 @@ export const scanSql = `
 /**
  * A typed number with its inbox row, in one statement: $1… inbox row, then appid, openid, the number, audit entry.
  * Of several logins that wait for a number of this follower, the one that shows it is meant, else the latest. What has not as
- * many digits is no try, and one that comes after the login has ended is told so. No row is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not for us.
+ * many digits is no try, and one that comes after the login has ended, or at a row that signs nobody in, is told so. No row is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not for us.
  * `is_settled` is false for a repetition that came at once: what the first delivery did is not visible to it yet.
  */
 export const answerNumberSql = `
   WITH target AS (
     SELECT id, provider, link_session_id IS NOT NULL AS is_link, CASE
-             WHEN redeem_before <= now() THEN 'over'
+             WHEN redeem_before <= now() OR ${followProblemSql('logins')} IS NOT NULL THEN 'over'
              WHEN user_code = $${E + 3} THEN 'confirmed'
              WHEN length($${E + 3}) <> ${NUMBER_DIGITS} THEN 'wrong'
              WHEN number_tries + 1 >= ${NUMBER_TRIES} THEN 'denied'
@@ -105,7 +110,7 @@ export const decideSql = `
   WITH decided AS (
     UPDATE iam.logins SET status = $3, confirmed_at = CASE WHEN $3 = 'confirmed' THEN now() END,
            error = CASE WHEN $3 = 'denied' THEN 'access_denied' END
-    WHERE id = $1 AND openid = $2 AND status = 'scanned' AND redeem_before > now()
+    WHERE id = $1 AND openid = $2 AND status = 'scanned' AND redeem_before > now() AND ${followProblemSql('logins')} IS NULL
     RETURNING id
   ), audited AS (
     ${auditInsertSql(4, { from: 'decided' })}
@@ -122,6 +127,7 @@ export const decideByNumberSql = `
            confirmed_at = CASE WHEN $4 = 'confirmed' THEN now() END,
            error = CASE WHEN $4 = 'denied' THEN 'access_denied' END
     WHERE id = $1 AND openid = $2 AND number_tries = $3 AND status = 'scanned' AND redeem_before > now()
+      AND ${followProblemSql('logins')} IS NULL
     RETURNING id
   ), audited AS (
     ${auditInsertSql(5, { from: 'decided' })}

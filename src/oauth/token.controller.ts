@@ -53,6 +53,8 @@ export class TokenController {
       'provider_not_found',
       'provider_disabled',
       'provider_misconfigured',
+      'method_unavailable',
+      'wechat_open_not_configured',
       'wechat_mp_not_configured',
       'wechat_mini_not_configured',
       'wechat_mobile_not_configured',

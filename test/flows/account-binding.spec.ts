@@ -71,6 +71,18 @@ describe('a person whom the host already has an account for', () => {
     ).toEqual([{ action: 'identity.linked', openid: lan.openid(world.site) }]);
   });
 
+  it('is not connected while the row is disabled, and is once it is enabled again', async () => {
+    const token = await bindingTokenOf(stranger());
+    const account = await users.create({});
+
+    await world.saveProvider({ enabled: false });
+    const whileDisabled = await outcomeOf(users.bind(token, { id: account.id }));
+    await world.saveProvider({ enabled: true });
+    const after = await outcomeOf(users.bind(token, { id: account.id }));
+
+    expect([whileDisabled, after]).toEqual(['binding_token_invalid', 'done']);
+  });
+
   it('is connected by the host’s id, known here or not', async () => {
     const ming = stranger('小明');
     const known = await users.create({ externalId: 'host-2' });
