@@ -45,7 +45,7 @@ export const exportExample: z.infer<typeof exportAnswer> = {
   truncated: [],
 };
 
-type Kind = keyof typeof exportStatements;
+type Kind = keyof ReturnType<typeof exportStatements>;
 type Rows = z.infer<typeof rows>;
 
 /** `/me/export`: a copy of one's data (GDPR articles 15 and 20, PIPL article 45), of bounded size. */
@@ -75,8 +75,9 @@ export class AccountExport {
   private async read(userId: string): Promise<{ sections: Record<string, Rows>; truncated: Kind[] }> {
     const sections: Record<string, Rows> = {};
     const truncated: Kind[] = [];
+    const statements = exportStatements(userId);
     for (const kind of kinds) {
-      const found = await queryRows(this.dataSource, rows.element, exportStatements[kind], [userId]);
+      const found = await queryRows(this.dataSource, rows.element, statements[kind]);
       if (found.length > MOST_EXPORTED) truncated.push(kind);
       sections[kind] = found.slice(0, MOST_EXPORTED);
     }

@@ -87,11 +87,11 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
       delay(SHUTDOWN_MS, undefined, { ref: false, signal: timeout.signal }).catch(() => undefined),
     ]);
     timeout.abort();
-    await execute(this.dataSource, releaseSql, [this.leaseToken]).catch(() => undefined);
+    await execute(this.dataSource, releaseSql(this.leaseToken)).catch(() => undefined);
   }
 
   private async subscribe(): Promise<void> {
-    await execute(this.dataSource, subscribeSql, []);
+    await execute(this.dataSource, subscribeSql);
     this.isSubscribed = true;
   }
 
@@ -125,15 +125,15 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
 
   /** How many entries the sink took. While it writes, no connection is held. */
   private async deliver(): Promise<number> {
-    const rows = await queryRows(this.dataSource, entryRow, takeSql, [this.leaseToken, BATCH]);
+    const rows = await queryRows(this.dataSource, entryRow, takeSql(this.leaseToken, BATCH));
     if (rows.length === 0) return 0;
     await this.write(rows.map(toEntry));
-    await execute(this.dataSource, deliveredSql, [rows.map(({ id }) => id)]);
+    await execute(this.dataSource, deliveredSql(rows.map(({ id }) => id)));
     return rows.length;
   }
 
   private async write(entries: readonly IamAuditEntry[]): Promise<void> {
-    const renew = () => void execute(this.dataSource, renewSql, [this.leaseToken]).catch(() => undefined);
+    const renew = () => void execute(this.dataSource, renewSql(this.leaseToken)).catch(() => undefined);
     const renewing = setInterval(renew, (LEASE_SECONDS * 1000) / 3).unref();
     const timer = new AbortController();
     const isStuck = delay(LONGEST_MS, true, { ref: false, signal: timer.signal }).catch(() => false);

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { filterBy, keysetSql, prefixPattern, type ListFilter, type PageRequest } from '../database/keyset.js';
@@ -39,10 +40,10 @@ const listed = z.object({
 export type ListedAuditEntry = z.infer<typeof listed>;
 
 const source = {
-  columns: `
+  columns: sql`
     a.id, a.at, a.action, a.user_id, a.actor, a.session_id, a.client_id, a.provider, a.ip, a.user_agent, a.detail,
     a.correlation_id`,
-  from: 'iam.audit_log a',
+  from: sql`iam.audit_log a`,
   key: 'a.id',
 };
 
@@ -56,25 +57,24 @@ export class AuditTrail {
 
   /** One round trip. */
   async page(filter: AuditFilter, page: PageRequest): Promise<ListedAuditEntry[]> {
-    const { sql, parameters } = keysetSql(source, filtersOf(filter), page);
-    return queryRows(this.dataSource, listed, sql, parameters);
+    return queryRows(this.dataSource, listed, keysetSql(source, filtersOf(filter), page));
   }
 }
 
 function filtersOf({ action, from, to, ...filter }: AuditFilter): ListFilter[] {
   return [
-    ...filterBy(filter.user, (id) => `a.user_id = ${id}`),
-    ...filterBy(filter.actor, (actor) => `a.actor = ${actor}`),
+    ...filterBy(filter.user, (id) => sql`a.user_id = ${id}`),
+    ...filterBy(filter.actor, (actor) => sql`a.actor = ${actor}`),
     ...(action?.endsWith('*') === true
-      ? filterBy(prefixPattern(action.slice(0, -1)), (pattern) => `a.action LIKE ${pattern}`)
-      : filterBy(action, (name) => `a.action = ${name}`)),
-    ...filterBy(filter.provider, (slug) => `a.provider = ${slug}`),
-    ...filterBy(filter.session, (id) => `a.session_id = ${id}`),
-    ...filterBy(filter.correlationId, (id) => `a.correlation_id = ${id}`),
-    ...filterBy(from, (time) => `a.at >= ${time}`),
-    ...filterBy(from && firstIdOf(from.getTime() - CLOCKS_DIFFER_MS), (id) => `a.id >= ${id}::uuid`),
-    ...filterBy(to, (time) => `a.at < ${time}`),
-    ...filterBy(to && firstIdOf(to.getTime() + CLOCKS_DIFFER_MS), (id) => `a.id < ${id}::uuid`),
+      ? filterBy(prefixPattern(action.slice(0, -1)), (pattern) => sql`a.action LIKE ${pattern}`)
+      : filterBy(action, (name) => sql`a.action = ${name}`)),
+    ...filterBy(filter.provider, (slug) => sql`a.provider = ${slug}`),
+    ...filterBy(filter.session, (id) => sql`a.session_id = ${id}`),
+    ...filterBy(filter.correlationId, (id) => sql`a.correlation_id = ${id}`),
+    ...filterBy(from, (time) => sql`a.at >= ${time}`),
+    ...filterBy(from && firstIdOf(from.getTime() - CLOCKS_DIFFER_MS), (id) => sql`a.id >= ${id}::uuid`),
+    ...filterBy(to, (time) => sql`a.at < ${time}`),
+    ...filterBy(to && firstIdOf(to.getTime() + CLOCKS_DIFFER_MS), (id) => sql`a.id < ${id}::uuid`),
   ];
 }
 

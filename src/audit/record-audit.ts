@@ -1,5 +1,6 @@
+import sql, { empty, type Sql } from 'sql-template-tag';
 import { v7 as uuidv7 } from 'uuid';
-import type { SqlExecutor } from '../database/query-rows.js';
+import { execute, type SqlExecutor } from '../database/query-rows.js';
 import { currentContext } from '../request-context.js';
 import type { AuditAction } from './audit-actions.js';
 
@@ -17,55 +18,36 @@ export interface AuditEntry {
 
 /** Where the entries of a larger statement come from: its FROM clause, and expressions that fill what the caller does not know. */
 export interface AuditSource {
-  readonly from?: string;
-  readonly userId?: string;
-  readonly sessionId?: string;
-  readonly provider?: string;
+  readonly from?: Sql;
+  readonly userId?: Sql;
+  readonly sessionId?: Sql;
+  readonly provider?: Sql;
   /** A jsonb expression whose members join the caller's. */
-  readonly detail?: string;
+  readonly detail?: Sql;
 }
 
 /**
- * `INSERT INTO iam.audit_log` whose twelve values start at parameter `$first`; composes into a larger statement. An entry about
- * another session than the one that acts has the acting one in `detail`, as `by_session`.
+ * `INSERT INTO iam.audit_log` of one entry for each row of `source`, one row in all where it has no `from`; composes into a larger
+ * statement. Who acts, in which session, from where and under which correlation id comes from the request under way, for
+ * entries of the host's code too. An entry about another session than the one that acts has the acting one in `detail`,
+ * as `by_session`.
  */
-export function auditInsertSql(first: number, source: AuditSource = {}): string {
-  const value = (index: number, type: string) => `$${first + index}::${type}`;
-  const concerned = `COALESCE(${value(3, 'uuid')}, ${source.sessionId ?? 'NULL'})`;
-  const acting = value(11, 'uuid');
-  return `INSERT INTO iam.audit_log (id, action, user_id, session_id, client_id, provider, ip, user_agent, detail, actor, correlation_id)
-    SELECT ${value(0, 'uuid')}, ${value(1, 'text')},
-           COALESCE(${value(2, 'uuid')}, ${source.userId ?? 'NULL'}), COALESCE(${concerned}, ${acting}),
-           ${value(4, 'text')}, COALESCE(${value(5, 'text')}, ${source.provider ?? 'NULL'}), ${value(6, 'text')}, ${value(7, 'text')},
-           ${value(8, 'jsonb')} || ${source.detail ?? `'{}'`}
+export function insertAudit(entry: AuditEntry, source: AuditSource = {}): Sql {
+  const { origin, actor, correlationId, sessionId: actingSession } = currentContext() ?? {};
+  const acting = sql`${actingSession ?? null}::uuid`;
+  const concerned = sql`COALESCE(${entry.sessionId ?? null}::uuid, ${source.sessionId ?? sql`NULL`})`;
+  return sql`INSERT INTO iam.audit_log (id, action, user_id, session_id, client_id, provider, ip, user_agent, detail, actor, correlation_id)
+    SELECT ${uuidv7()}::uuid, ${entry.action}::text,
+           COALESCE(${entry.userId ?? null}::uuid, ${source.userId ?? sql`NULL`}), COALESCE(${concerned}, ${acting}),
+           ${entry.clientId ?? null}::text, COALESCE(${entry.provider ?? null}::text, ${source.provider ?? sql`NULL`}),
+           ${origin?.ip ?? null}::text, ${origin?.userAgent ?? null}::text,
+           ${JSON.stringify(entry.detail ?? {})}::jsonb || ${source.detail ?? sql`'{}'`}
              || CASE WHEN ${concerned} <> ${acting} THEN jsonb_build_object('by_session', ${acting}) ELSE '{}' END,
-           ${value(9, 'text')}, ${value(10, 'uuid')}
-    ${source.from === undefined ? '' : `FROM ${source.from}`}`;
-}
-
-/**
- * The parameters of `auditInsertSql`, in order. Who acts, in which session, from where and under which correlation id comes from
- * the request under way, for entries of the host's code too.
- */
-export function auditParameters(entry: AuditEntry): unknown[] {
-  const context = currentContext();
-  return [
-    uuidv7(),
-    entry.action,
-    entry.userId ?? null,
-    entry.sessionId ?? null,
-    entry.clientId ?? null,
-    entry.provider ?? null,
-    context?.origin?.ip ?? null,
-    context?.origin?.userAgent ?? null,
-    JSON.stringify(entry.detail ?? {}),
-    context?.actor ?? null,
-    context?.correlationId ?? null,
-    context?.sessionId ?? null,
-  ];
+           ${actor ?? null}::text, ${correlationId ?? null}::uuid
+    ${source.from === undefined ? empty : sql`FROM ${source.from}`}`;
 }
 
 /** Writes one entry; `executor` is the transaction that makes the change it records. */
 export async function recordAudit(executor: SqlExecutor, entry: AuditEntry): Promise<void> {
-  await executor.query(auditInsertSql(1), auditParameters(entry));
+  await execute(executor, insertAudit(entry));
 }

@@ -1,70 +1,63 @@
+import sql, { empty, type Sql } from 'sql-template-tag';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { networksOf } from '../networks-of.js';
 import { currentContext } from '../request-context.js';
-import { auditInsertSql, auditParameters, type AuditEntry } from './record-audit.js';
+import { insertAudit, type AuditEntry } from './record-audit.js';
 
 /** Refusals of one kind, address and hour that have an entry each; the others share one, made when the hour is over. */
 const SINGLE = 30;
 
 /**
- * CTEs `counted` and `audited` that record a refusal which a stranger can cause as often as they like. $first… are the
- * parameters of `refusalParameters`; `from` is a FROM clause with a row for each refusal. The row lock of the upsert makes
- * the count exact.
+ * CTEs `counted` and `audited` that record a refusal which a stranger can cause as often as they like; `from` is a FROM clause
+ * with a row for each refusal. What differs from one refusal to the next must not be in `detail`. The row lock of the upsert
+ * makes the count exact.
  */
-export function refusalCtes(first: number, from?: string): string {
-  const value = (index: number, type: string) => `$${first + index}::${type}`;
-  return `counted AS (
-    INSERT INTO iam.refusals AS r (key, hour, action, user_id, client_id, provider, ip, detail)
-    SELECT ${value(12, 'text')}, date_trunc('hour', now()), ${value(1, 'text')}, ${value(2, 'uuid')}, ${value(4, 'text')},
-           ${value(5, 'text')}, ${value(13, 'text')}, ${value(8, 'jsonb')} ${from === undefined ? '' : `FROM ${from}`}
-    ON CONFLICT (key, hour) DO UPDATE SET count = r.count + 1, last_at = now()
-    RETURNING r.count
-  ), audited AS (
-    ${auditInsertSql(first, { from: `counted WHERE counted.count <= ${SINGLE}` })}
-  )`;
-}
-
-/** The parameters of `refusalCtes`, in order. What differs from one refusal to the next must not be in `detail`. */
-export function refusalParameters(entry: AuditEntry): unknown[] {
-  const { action, userId, clientId, provider, detail } = entry;
+export function refusalCtes(entry: AuditEntry, from?: Sql): Sql {
+  const { action, userId = null, clientId = null, provider = null, detail = {} } = entry;
   const ip = currentContext()?.origin?.ip ?? null;
   const address = ip === null ? null : networksOf(ip).narrow;
   const key = sha256(JSON.stringify([action, userId, clientId, provider, address, detail]));
-  return [...auditParameters(entry), key, address];
+  return sql`counted AS (
+    INSERT INTO iam.refusals AS r (key, hour, action, user_id, client_id, provider, ip, detail)
+    SELECT ${key}::text, date_trunc('hour', now()), ${action}::text, ${userId}::uuid, ${clientId}::text,
+           ${provider}::text, ${address}::text, ${JSON.stringify(detail)}::jsonb ${from === undefined ? empty : sql`FROM ${from}`}
+    ON CONFLICT (key, hour) DO UPDATE SET count = r.count + 1, last_at = now()
+    RETURNING r.count
+  ), audited AS (
+    ${insertAudit(entry, { from: sql`counted WHERE counted.count <= ${SINGLE}` })}
+  )`;
 }
-
-const recordSql = `WITH ${refusalCtes(1)} SELECT 1`;
 
 /** Records a refusal by itself; see `refusalCtes`. */
 export async function recordRefusal(executor: SqlExecutor, entry: AuditEntry): Promise<void> {
-  await execute(executor, recordSql, refusalParameters(entry));
+  await execute(executor, sql`WITH ${refusalCtes(entry)} SELECT 1`);
 }
 
 /** Most hours that one statement ends. */
 const BATCH = 100;
 
-/** $1 ids of the entries, as many as hours may be ended. */
-const closeSql = `
+/** With ids for the entries: as many as hours may be ended. */
+const closeSql = (ids: readonly string[]) => sql`
   WITH over AS (
     DELETE FROM iam.refusals WHERE (key, hour) IN
       (SELECT key, hour FROM iam.refusals WHERE hour < now() - interval '1 hour'
-       ORDER BY hour LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)
+       ORDER BY hour LIMIT ${ids.length} FOR UPDATE SKIP LOCKED)
     RETURNING *
   ), rest AS (
-    SELECT *, row_number() OVER (ORDER BY last_at) AS nr FROM over WHERE count > ${SINGLE}
+    SELECT *, row_number() OVER (ORDER BY last_at) AS nr FROM over WHERE count > ${SINGLE}::int
   ), entered AS (
     INSERT INTO iam.audit_log (id, action, user_id, client_id, provider, ip, detail)
     SELECT i.id, action, user_id, client_id, provider, ip,
-           detail || jsonb_build_object('count', count - ${SINGLE}, 'first_at', first_at, 'last_at', last_at)
-    FROM rest JOIN unnest($1::uuid[]) WITH ORDINALITY AS i (id, nr) USING (nr)
+           detail || jsonb_build_object('count', count - ${SINGLE}::int, 'first_at', first_at, 'last_at', last_at)
+    FROM rest JOIN unnest(${ids}::uuid[]) WITH ORDINALITY AS i (id, nr) USING (nr)
   ) SELECT count(*)::int AS closed FROM over`;
 
 /** Ends hours that are over: one entry says how many refusals came after those with an entry each. True: there may be more. */
 export async function closeRefusals(executor: SqlExecutor): Promise<boolean> {
   const ids = Array.from({ length: BATCH }, () => uuidv7());
-  const row = await queryRow(executor, z.object({ closed: z.number() }), closeSql, [ids]);
+  const row = await queryRow(executor, z.object({ closed: z.number() }), closeSql(ids));
   return row?.closed === BATCH;
 }

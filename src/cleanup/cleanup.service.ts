@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { closeRefusals } from '../audit/refusals.js';
@@ -7,7 +8,7 @@ import { queryRow } from '../database/query-rows.js';
 import { Erasure } from '../erasure/erasure.service.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { BATCH, expiredBatches, type ExpiredBatch } from './expired-batches.js';
+import { BATCH, expiredBatches } from './expired-batches.js';
 
 const INTERVAL_MS = 60_000;
 
@@ -20,7 +21,7 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
   private isStopping = false;
-  private readonly batches: readonly ExpiredBatch[];
+  private readonly batches: readonly Sql[];
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
@@ -59,8 +60,8 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
     while (!this.isStopping && (await this.erasure.eraseNextDue()));
   }
 
-  private async remove({ sql: batch, parameters }: ExpiredBatch): Promise<number> {
-    const sql = `WITH gone AS (${batch} RETURNING 1) SELECT count(*)::int AS removed FROM gone`;
-    return (await queryRow(this.dataSource, counted, sql, parameters))?.removed ?? 0;
+  private async remove(batch: Sql): Promise<number> {
+    const remove = sql`WITH gone AS (${batch} RETURNING 1) SELECT count(*)::int AS removed FROM gone`;
+    return (await queryRow(this.dataSource, counted, remove))?.removed ?? 0;
   }
 }

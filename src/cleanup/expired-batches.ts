@@ -1,52 +1,46 @@
-/** One small DELETE that may be repeated until it finds less than a batch. */
-export interface ExpiredBatch {
-  readonly sql: string;
-  readonly parameters: readonly unknown[];
-}
+import sql, { raw, type Sql } from 'sql-template-tag';
 
 /** Most rows of one statement. */
 export const BATCH = 500;
 
 /** `SKIP LOCKED`: replicas that clean at once share the work instead of waiting for each other. */
-const limit = `LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
+const limit = raw(`LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`);
 
 const fixed = [
-  `DELETE FROM iam.logins WHERE id IN
+  sql`DELETE FROM iam.logins WHERE id IN
      (SELECT id FROM iam.logins WHERE expires_at < now() ORDER BY expires_at ${limit})`,
-  `DELETE FROM iam.sessions WHERE id IN
+  sql`DELETE FROM iam.sessions WHERE id IN
      (SELECT id FROM iam.sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
   // Far longer than WeChat delivers again; what was given up stays for whoever looks into it.
-  `DELETE FROM iam.webhook_events WHERE id IN
+  sql`DELETE FROM iam.webhook_events WHERE id IN
      (SELECT id FROM iam.webhook_events
       WHERE (status = 'done' AND received_at < now() - interval '7 days')
          OR (status = 'dead' AND received_at < now() - interval '30 days')
       ORDER BY received_at ${limit})`,
   // Milliseconds of this clock; a refund may still come within the hour.
-  `DELETE FROM iam.rate_limits WHERE key IN
+  sql`DELETE FROM iam.rate_limits WHERE key IN
      (SELECT key FROM iam.rate_limits WHERE expire < extract(epoch FROM now() - interval '1 hour') * 1000
       ORDER BY expire ${limit})`,
   // The last token that it signed has ended; see `KeyRotation`.
-  `DELETE FROM iam.signing_keys WHERE kid IN
+  sql`DELETE FROM iam.signing_keys WHERE kid IN
      (SELECT kid FROM iam.signing_keys WHERE retires_at < now() ORDER BY retires_at ${limit})`,
   // Kept for a sink that no replica has any more.
-  `DELETE FROM iam.audit_outbox WHERE id IN
+  sql`DELETE FROM iam.audit_outbox WHERE id IN
      (SELECT id FROM iam.audit_outbox
       WHERE NOT EXISTS (SELECT 1 FROM iam.audit_delivery WHERE subscribed_until > now()) ORDER BY id ${limit})`,
 ];
 
-const isOld = 'at < now() - make_interval(days => $1::int)';
-
 /** A trigger refuses to let go what is younger than 30 days, which is the least that the option takes. */
-const oldAudit = [
-  `DELETE FROM iam.audit_outbox WHERE id IN
-     (SELECT o.id FROM iam.audit_outbox o JOIN iam.audit_log USING (id) WHERE ${isOld} ORDER BY o.id ${limit})`,
-  `DELETE FROM iam.audit_log WHERE id IN (SELECT id FROM iam.audit_log WHERE ${isOld} ORDER BY at ${limit})`,
-];
-
-/** What has expired, table by table. */
-export function expiredBatches({ retentionDays }: { readonly retentionDays: number }): ExpiredBatch[] {
+function oldAudit(retentionDays: number): Sql[] {
+  const isOld = sql`at < now() - make_interval(days => ${retentionDays}::int)`;
   return [
-    ...fixed.map((sql) => ({ sql, parameters: [] })),
-    ...oldAudit.map((sql) => ({ sql, parameters: [retentionDays] })),
+    sql`DELETE FROM iam.audit_outbox WHERE id IN
+      (SELECT o.id FROM iam.audit_outbox o JOIN iam.audit_log USING (id) WHERE ${isOld} ORDER BY o.id ${limit})`,
+    sql`DELETE FROM iam.audit_log WHERE id IN (SELECT id FROM iam.audit_log WHERE ${isOld} ORDER BY at ${limit})`,
   ];
+}
+
+/** What has expired, table by table: small DELETEs that may be repeated until they find less than a batch. */
+export function expiredBatches({ retentionDays }: { readonly retentionDays: number }): Sql[] {
+  return [...fixed, ...oldAudit(retentionDays)];
 }

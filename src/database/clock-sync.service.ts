@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import sql, { raw } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
@@ -12,7 +13,7 @@ const INTERVAL_MS = 30_000;
 /** How often a doubt of a request's may cause a measurement. */
 const RECHECK_MS = 5_000;
 
-const timeSql = 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now';
+const timeSql = sql`SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now`;
 const timeRow = z.object({ now: z.number() });
 
 /**
@@ -57,7 +58,7 @@ export class ClockSync implements OnModuleInit, OnModuleDestroy {
   private async read(marker: string): Promise<void> {
     const askedAt = this.clock.elapsed();
     this.measuredAt = askedAt;
-    const answer = await queryRow(this.dataSource, timeRow, `${marker}${timeSql}`, []);
+    const answer = await queryRow(this.dataSource, timeRow, sql`${raw(marker)}${timeSql}`);
     if (answer === null) return;
     const latest = answer.now + this.clock.elapsed() - askedAt;
     this.clock.correct(answer.now, latest);

@@ -1,3 +1,5 @@
+import sql, { empty, join, raw, type Sql } from 'sql-template-tag';
+
 /** Which page of a list sorted by uuid: at most `limit` rows (one more is read, which tells whether there are more) after that key. */
 export interface PageRequest {
   readonly limit: number;
@@ -5,33 +7,25 @@ export interface PageRequest {
   readonly order: 'newest' | 'oldest';
 }
 
-/** A list without its filters. `key` is the uuid v7 that it is sorted by. */
+/** A list without its filters. `key` is the column, a uuid v7, that it is sorted by. */
 export interface ListSource {
-  readonly columns: string;
-  readonly from: string;
+  readonly columns: Sql;
+  readonly from: Sql;
   readonly key: string;
 }
 
 /** What narrows a list down. */
 export interface ListFilter {
-  /** The condition, given the parameter that stands for `value`. */
-  readonly sql: (parameter: string) => string;
-  readonly value: unknown;
+  readonly condition: Sql;
   /** Another relation that the condition joins, one row at most for each of the list. */
-  readonly join?: string;
+  readonly join?: Sql;
   /** That relation's column that equals the list's key: its index may bring the page in order. */
   readonly key?: string;
 }
 
-/** A statement with its parameters. */
-export interface Statement {
-  readonly sql: string;
-  readonly parameters: readonly unknown[];
-}
-
 /** A filter whose value was given; none where it was left out. */
-export function filterBy(value: unknown, sql: ListFilter['sql']): ListFilter[] {
-  return value === undefined ? [] : [{ value, sql }];
+export function filterBy<T>(value: T | undefined, conditionOf: (value: T) => Sql): ListFilter[] {
+  return value === undefined ? [] : [{ condition: conditionOf(value) }];
 }
 
 /**
@@ -42,21 +36,16 @@ export function keysetSql(
   { columns, from, key }: ListSource,
   filters: readonly ListFilter[],
   { limit, after, order }: PageRequest,
-): Statement {
-  const parameters: unknown[] = [];
-  const bind = (value: unknown) => `$${parameters.push(value)}`;
-  const [beyond, direction] = order === 'newest' ? ['<', 'DESC'] : ['>', 'ASC'];
-  const conditions = filters.map(({ sql, value }) => sql(bind(value)));
+): Sql {
+  const [beyond, direction] = order === 'newest' ? [raw('<'), raw('DESC')] : [raw('>'), raw('ASC')];
+  const conditions = filters.map(({ condition }) => condition);
   if (after !== null) {
-    const bound = `${beyond} ${bind(after)}::uuid`;
-    conditions.push(
-      ...[key, ...filters.flatMap((filter) => filter.key ?? [])].map((each) => `${each} ${bound}`),
-    );
+    const keys = [key, ...filters.flatMap((filter) => filter.key ?? [])];
+    conditions.push(...keys.map((each) => sql`${raw(each)} ${beyond} ${after}::uuid`));
   }
-  const relations = [from, ...filters.flatMap(({ join }) => join ?? [])].join(', ');
-  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-  const sql = `SELECT ${columns} FROM ${relations} ${where} ORDER BY ${key} ${direction} LIMIT ${bind(limit + 1)}`;
-  return { sql, parameters };
+  const relations = join([from, ...filters.flatMap((filter) => filter.join ?? [])], ', ');
+  const where = conditions.length === 0 ? empty : sql`WHERE ${join(conditions, ' AND ')}`;
+  return sql`SELECT ${columns} FROM ${relations} ${where} ORDER BY ${raw(key)} ${direction} LIMIT ${limit + 1}`;
 }
 
 /** A LIKE pattern for texts that begin with `prefix`, whatever wildcards it contains. */

@@ -1,3 +1,4 @@
+import { Sql } from 'sql-template-tag';
 import type { z } from 'zod';
 import { retryTransient } from './retry-transient.js';
 
@@ -11,10 +12,12 @@ export interface SqlExecutor {
 /** One round trip whose rows, if any, do not matter; repeated like `inTransaction` when it is its own transaction. */
 export async function execute(
   executor: SqlExecutor,
-  sql: string,
-  parameters: readonly unknown[],
+  statement: Sql | string,
+  parameters: readonly unknown[] = [],
 ): Promise<unknown> {
-  const run = () => executor.query(sql, [...parameters]);
+  const [text, values] =
+    statement instanceof Sql ? [statement.text, statement.values] : [statement, [...parameters]];
+  const run = () => executor.query(text, values);
   return executor.queryRunner === undefined ? retryTransient(run) : run();
 }
 
@@ -25,19 +28,19 @@ export async function execute(
 export async function queryRows<T>(
   executor: SqlExecutor,
   schema: z.ZodType<T>,
-  sql: string,
-  parameters: readonly unknown[],
+  statement: Sql | string,
+  parameters: readonly unknown[] = [],
 ): Promise<T[]> {
-  return schema.array().parse(await execute(executor, sql, parameters));
+  return schema.array().parse(await execute(executor, statement, parameters));
 }
 
 /** As `queryRows`, for a statement that yields at most one row. */
 export async function queryRow<T>(
   executor: SqlExecutor,
   schema: z.ZodType<T>,
-  sql: string,
-  parameters: readonly unknown[],
+  statement: Sql | string,
+  parameters: readonly unknown[] = [],
 ): Promise<T | null> {
-  const [row] = await queryRows(executor, schema, sql, parameters);
+  const [row] = await queryRows(executor, schema, statement, parameters);
   return row ?? null;
 }

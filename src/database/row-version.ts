@@ -1,6 +1,10 @@
+import { raw, type Sql } from 'sql-template-tag';
+
 /**
- * SQL that computes the version of a row of `relation`: 32 hex digits, which any change of any column changes, except of those
- * that nobody edits.
+ * Computes the version of a row of `relation`: 32 hex digits, which any change of any column changes, except of those that
+ * nobody edits.
  */
-export const versionSql = (relation: string, ...except: readonly string[]) =>
-  `md5((to_jsonb(${relation})${except.map((column) => ` - '${column}'`).join('')})::text)`;
+export function versionSql(relation: string, ...except: readonly string[]): Sql {
+  const left = except.map((column) => ` - '${column}'`).join('');
+  return raw(`md5((to_jsonb(${relation})${left})::text)`);
+}

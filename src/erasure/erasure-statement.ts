@@ -1,3 +1,4 @@
+import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
 
 /** How many rows of each kind an erasure removed: what the audit log keeps of it. */
@@ -12,13 +13,13 @@ export const erasedCounts = z.object({
 });
 
 /**
- * Everything about a user, and about the users that were merged into them, in one statement: $1 user, whose row is locked.
+ * Everything about a user, and about the users that were merged into them, in one statement. The user's row is locked.
  * Foreign keys are checked at its end. What came by an identity that they gave up goes too, unless it is somebody else's
  * since. The audit log is left alone: it keeps to its own retention.
  */
-export const eraseSql = `
+export const eraseSql = (userId: string): Sql => sql`
   WITH person AS (
-    SELECT id FROM iam.users WHERE id = $1 OR merged_into = $1
+    SELECT id FROM iam.users WHERE id = ${userId} OR merged_into = ${userId}
   ), known AS (
     SELECT i.appid, i.openid FROM iam.identities i JOIN person ON i.user_id = person.id
     UNION

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
@@ -17,10 +18,9 @@ import { erasedCounts, eraseSql } from './erasure-statement.js';
 /** How long a failed erasure is left before it is tried again, by each replica. */
 const RETRY_MS = 10 * 60_000;
 
-/** $1 users to leave. */
-const dueSql = `
+const dueSql = (left: readonly string[]): Sql => sql`
   SELECT id FROM iam.users
-  WHERE deletion_at <= now() AND status <> 'merged' AND id <> ALL ($1::uuid[])
+  WHERE deletion_at <= now() AND status <> 'merged' AND id <> ALL (${left}::uuid[])
   ORDER BY deletion_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
 
 const idRow = z.object({ id: z.string() });
@@ -60,7 +60,7 @@ export class Erasure {
     let due: string | undefined;
     try {
       return await inTransaction(this.dataSource, async (manager) => {
-        due = (await queryRow(manager, idRow, dueSql, [[...this.postponed.keys()]]))?.id;
+        due = (await queryRow(manager, idRow, dueSql([...this.postponed.keys()])))?.id;
         if (due !== undefined) await this.eraseIn(manager, due);
         return due !== undefined;
       });
@@ -81,13 +81,12 @@ export class Erasure {
     const row = await queryRow(
       manager,
       erasable,
-      `SELECT deletion_at, status = 'disabled' AS is_banned FROM iam.users WHERE id = $1 AND status <> 'merged' FOR UPDATE`,
-      [userId],
+      sql`SELECT deletion_at, status = 'disabled' AS is_banned FROM iam.users WHERE id = ${userId} AND status <> 'merged' FOR UPDATE`,
     );
     if (row === null) throw new IamError('not_found', `no user ${userId}`);
     await inLongJob(() => this.hooks.onErase(userId, manager));
     const counts = await inLongJob(() =>
-      queryRow(manager, erasedCounts, eraseSql, [userId]).catch(explainReference),
+      queryRow(manager, erasedCounts, eraseSql(userId)).catch(explainReference),
     );
     const detail = {
       ...counts,

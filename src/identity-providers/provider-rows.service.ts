@@ -170,7 +170,7 @@ export class ProviderRows {
     if (!slugs.safeParse(slug).success) throw new IamError('provider_not_found', 'no slug');
     const query = manager
       .createQueryBuilder(IdentityProviderEntity, 'p')
-      .addSelect(versionSql('p', 'confirmations'), 'version')
+      .addSelect(versionSql('p', 'confirmations').text, 'version')
       .where({ slug });
     if (lock !== undefined) query.setLock(lock);
     const { entities, raw } = await query.getRawAndEntities();

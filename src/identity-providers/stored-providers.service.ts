@@ -49,7 +49,7 @@ export class StoredProviders {
   async list({ after, limit, enabled, prefix }: ProviderFilter): Promise<StoredProvider[]> {
     const query = this.dataSource.manager
       .createQueryBuilder(IdentityProviderEntity, 'p')
-      .addSelect(versionSql('p', 'confirmations'), 'version')
+      .addSelect(versionSql('p', 'confirmations').text, 'version')
       .orderBy('p.slug')
       .limit(limit);
     if (after !== null) query.andWhere('p.slug > :after', { after });

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { auditInsertSql, auditParameters } from '../audit/record-audit.js';
+import { insertAudit } from '../audit/record-audit.js';
 import { queryRow } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { WebhookEventStatus } from './webhook-event.entity.js';
@@ -10,24 +11,27 @@ import type { WebhookEventStatus } from './webhook-event.entity.js';
 const replayed = z.object({ status: z.enum(['processing', 'pending', 'done', 'dead']) });
 
 /**
- * $1 event, $2 also one that was worked off, $3… audit entry, written when the event is taken up again. What was given up goes
- * on where it failed; what was worked off begins anew. `status` is that of before.
+ * The audit entry is written when the event is taken up again. What was given up goes on where it failed; what was worked off
+ * begins anew. `status` is that of before.
  */
-const replaySql = `
+const replaySql = (id: string, evenIfDone: boolean): Sql => sql`
   WITH asked AS (
-    SELECT id, status FROM iam.webhook_events WHERE id = $1 FOR UPDATE
+    SELECT id, status FROM iam.webhook_events WHERE id = ${id} FOR UPDATE
   ), replayed AS (
     UPDATE iam.webhook_events e
     SET status = 'pending', attempts = 0, lease_token = NULL, lease_until = now(),
         result = CASE WHEN asked.status = 'dead' THEN e.result END
-    FROM asked WHERE e.id = asked.id AND (asked.status = 'dead' OR (asked.status = 'done' AND $2::boolean))
+    FROM asked WHERE e.id = asked.id AND (asked.status = 'dead' OR (asked.status = 'done' AND ${evenIfDone}::boolean))
     RETURNING e.id, e.provider, e.event, asked.status
   ), audited AS (
-    ${auditInsertSql(3, {
-      from: 'replayed',
-      provider: 'replayed.provider',
-      detail: `jsonb_build_object('event_id', replayed.id, 'event', replayed.event, 'status', replayed.status)`,
-    })}
+    ${insertAudit(
+      { action: 'event.replayed' },
+      {
+        from: sql`replayed`,
+        provider: sql`replayed.provider`,
+        detail: sql`jsonb_build_object('event_id', replayed.id, 'event', replayed.event, 'status', replayed.status)`,
+      },
+    )}
   )
   SELECT status FROM asked`;
 
@@ -45,7 +49,6 @@ export class EventReplay {
     { evenIfDone }: { readonly evenIfDone: boolean },
   ): Promise<WebhookEventStatus | null> {
     if (!isUuid(id)) return null;
-    const parameters = [id, evenIfDone, ...auditParameters({ action: 'event.replayed' })];
-    return (await queryRow(this.dataSource, replayed, replaySql, parameters))?.status ?? null;
+    return (await queryRow(this.dataSource, replayed, replaySql(id, evenIfDone)))?.status ?? null;
   }
 }

@@ -1,3 +1,4 @@
+import sql from 'sql-template-tag';
 import { z } from 'zod';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 
@@ -11,7 +12,7 @@ export interface InboxBacklog {
 
 const row = z.object({ oldest: z.number().nullable(), dead: z.number() });
 
-const sql = `
+const backlogSql = sql`
   /* background */ SELECT
     (SELECT GREATEST(0, extract(epoch FROM now() - received_at))::float8
      FROM iam.webhook_events WHERE status IN ('processing', 'pending') ORDER BY received_at LIMIT 1) AS oldest,
@@ -19,6 +20,6 @@ const sql = `
 
 /** One round trip, by indexes, however many events there are. */
 export async function readInboxBacklog(executor: SqlExecutor): Promise<InboxBacklog> {
-  const found = await queryRow(executor, row, sql, []);
+  const found = await queryRow(executor, row, backlogSql);
   return { oldestSeconds: found?.oldest ?? null, dead: found?.dead ?? 0 };
 }

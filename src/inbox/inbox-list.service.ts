@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { join, raw } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
@@ -52,16 +53,16 @@ export type InboxSummary = z.infer<typeof summary>;
 /** Counting stops here: that there are more is all one needs to know, and must not cost more. */
 export const MOST_COUNTED = 10_000;
 
-const columns = `
+const columns = sql`
   e.id, e.provider, e.event, e.openid, e.status, e.attempts, e.last_error, e.event_at, e.received_at,
   CASE WHEN e.status = 'pending' THEN e.lease_until END AS next_attempt_at`;
 
 const countOf = (status: string) =>
-  `(SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = '${status}' ORDER BY id LIMIT ${MOST_COUNTED}) counted)
-   AS ${status}`;
+  sql`(SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = ${raw(`'${status}'`)} ORDER BY id LIMIT ${MOST_COUNTED}) counted)
+   AS ${raw(status)}`;
 
-const summarySql = `
-  SELECT ${['pending', 'processing', 'dead', 'done'].map(countOf).join(', ')},
+const summarySql = sql`
+  SELECT ${join(['pending', 'processing', 'dead', 'done'].map(countOf), ', ')},
          (SELECT CASE WHEN count(*) > 0 THEN GREATEST(0, extract(epoch FROM now() - min(received_at)))::int END
           FROM iam.webhook_events WHERE status IN ('processing', 'pending')) AS oldest_unprocessed_seconds`;
 
@@ -72,20 +73,19 @@ export class InboxList {
 
   /** One round trip. */
   async page(filter: InboxFilter, page: PageRequest): Promise<ListedEvent[]> {
-    const source = { columns, from: 'iam.webhook_events e', key: 'e.id' };
-    const { sql, parameters } = keysetSql(source, filtersOf(filter), page);
-    return queryRows(this.dataSource, listed, sql, parameters);
+    const source = { columns, from: sql`iam.webhook_events e`, key: 'e.id' };
+    return queryRows(this.dataSource, listed, keysetSql(source, filtersOf(filter), page));
   }
 
   /** Null: no event has this id, or it is none at all. */
   async find(id: string): Promise<DetailedEvent | null> {
-    const sql = `SELECT ${columns}, e.message, e.raw, e.result FROM iam.webhook_events e WHERE e.id = $1`;
-    return isUuid(id) ? queryRow(this.dataSource, detailed, sql, [id]) : null;
+    const one = sql`SELECT ${columns}, e.message, e.raw, e.result FROM iam.webhook_events e WHERE e.id = ${id}`;
+    return isUuid(id) ? queryRow(this.dataSource, detailed, one) : null;
   }
 
   /** One round trip. */
   async summarize(): Promise<InboxSummary> {
-    const row = await queryRow(this.dataSource, summary, summarySql, []);
+    const row = await queryRow(this.dataSource, summary, summarySql);
     if (row === null) throw new Error('a SELECT without FROM has a row');
     return row;
   }
@@ -93,9 +93,9 @@ export class InboxList {
 
 function filtersOf({ status, provider, openid, event }: InboxFilter): ListFilter[] {
   return [
-    ...filterBy(status, (name) => `e.status = ${name}`),
-    ...filterBy(provider, (slug) => `e.provider = ${slug}`),
-    ...filterBy(openid, (text) => `e.openid = ${text}`),
-    ...filterBy(event, (name) => `e.event = ${name}`),
+    ...filterBy(status, (name) => sql`e.status = ${name}`),
+    ...filterBy(provider, (slug) => sql`e.provider = ${slug}`),
+    ...filterBy(openid, (text) => sql`e.openid = ${text}`),
+    ...filterBy(event, (name) => sql`e.event = ${name}`),
   ];
 }

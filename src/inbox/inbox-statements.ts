@@ -1,3 +1,4 @@
+import sql, { empty, type Sql } from 'sql-template-tag';
 import { v7 as uuidv7 } from 'uuid';
 
 /** A verified push as the inbox keeps it. */
@@ -32,51 +33,27 @@ export interface InboxState {
   readonly leaseSeconds?: number;
 }
 
-/** SQL that a larger statement puts in place of a parameter: a condition for storing at all, and the result. */
+/** SQL of a larger statement: a condition for storing at all, and the result. */
 export interface InboxInsertParts {
-  readonly where?: string;
-  readonly result?: string;
+  readonly where?: Sql;
+  readonly result?: Sql;
 }
-
-/** How many parameters `inboxInsertSql` takes. */
-export const INBOX_PARAMETERS = 14;
 
 /**
- * `INSERT INTO iam.webhook_events … RETURNING id` whose parameters start at `$first`; composes into a larger statement.
- * No row comes back for an event that is there already.
+ * `INSERT INTO iam.webhook_events … RETURNING id`; composes into a larger statement. No row comes back for an event that is there
+ * already.
  */
-export function inboxInsertSql(first: number, parts: InboxInsertParts = {}): string {
-  const value = (index: number, type: string) => `$${first + index}::${type}`;
-  const given = value(8, 'jsonb');
-  const result = parts.result === undefined ? given : `COALESCE(${given}, ${parts.result})`;
-  return `INSERT INTO iam.webhook_events
+export function insertInboxEvent(event: InboxEvent, state: InboxState, parts: InboxInsertParts = {}): Sql {
+  const given = sql`${state.result == null ? null : JSON.stringify(state.result)}::jsonb`;
+  const result = parts.result === undefined ? given : sql`COALESCE(${given}, ${parts.result})`;
+  return sql`INSERT INTO iam.webhook_events
       (id, provider, dedupe_key, event, openid, event_at, message, status, result, lease_token, lease_until,
        replay_key, raw, last_error)
-    SELECT ${value(0, 'uuid')}, ${value(1, 'text')}, ${value(2, 'text')}, ${value(3, 'text')}, ${value(4, 'text')},
-           ${value(5, 'timestamptz')}, ${value(6, 'jsonb')}, ${value(7, 'text')}, ${result}, ${value(9, 'uuid')},
-           now() + make_interval(secs => ${value(10, 'double precision')}), ${value(11, 'text')},
-           ${value(12, 'bytea')}, ${value(13, 'text')}
-    ${parts.where === undefined ? '' : `WHERE ${parts.where}`}
+    SELECT ${uuidv7()}::uuid, ${event.provider}::text, ${event.dedupeKey}::text, ${event.event}::text, ${event.openid}::text,
+           ${event.eventAt}::timestamptz, ${JSON.stringify(event.message)}::jsonb, ${state.status}::text, ${result},
+           ${state.leaseToken ?? null}::uuid, now() + make_interval(secs => ${state.leaseSeconds ?? null}::double precision),
+           ${event.replayKey ?? null}::text, ${event.raw == null ? null : Buffer.from(event.raw)}::bytea, ${state.error ?? null}::text
+    ${parts.where === undefined ? empty : sql`WHERE ${parts.where}`}
     ON CONFLICT (dedupe_key) DO NOTHING
     RETURNING id`;
-}
-
-/** The parameters of `inboxInsertSql`, in order. */
-export function inboxParameters(event: InboxEvent, state: InboxState): unknown[] {
-  return [
-    uuidv7(),
-    event.provider,
-    event.dedupeKey,
-    event.event,
-    event.openid,
-    event.eventAt,
-    JSON.stringify(event.message),
-    state.status,
-    state.result == null ? null : JSON.stringify(state.result),
-    state.leaseToken ?? null,
-    state.leaseSeconds ?? null,
-    event.replayKey ?? null,
-    event.raw == null ? null : Buffer.from(event.raw),
-    state.error ?? null,
-  ];
 }

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import type { Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { queryRow, queryRows } from '../database/query-rows.js';
-import type { StatementPart } from '../database/statement-part.js';
+import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { inboxParameters, type InboxEvent } from './inbox-statements.js';
+import type { InboxEvent } from './inbox-statements.js';
 import {
   failSql,
   finishSql,
+  type HeldEvent,
   intakeSql,
   LEASE_SECONDS,
   releaseSql,
@@ -20,9 +21,7 @@ import {
 export type InboxResult = Readonly<Record<string, unknown>>;
 
 /** An event that this replica holds until the lease ends. */
-export interface LeasedEvent {
-  readonly id: string;
-  readonly leaseToken: string;
+export interface LeasedEvent extends HeldEvent {
   readonly event: InboxEvent;
   /** What earlier attempts left. */
   readonly result: InboxResult | null;
@@ -62,47 +61,34 @@ export class Inbox {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
   /** Commits an event that nobody has to work on, with its effect. One round trip. */
-  async keep(event: InboxEvent, effect?: StatementPart): Promise<void> {
-    const parameters = inboxParameters(event, { status: 'done' });
-    await queryRow(this.dataSource, intakeRow, intakeSql(effect), [
-      ...parameters,
-      ...(effect?.parameters ?? []),
-    ]);
+  async keep(event: InboxEvent, effect?: Sql): Promise<void> {
+    await execute(this.dataSource, intakeSql(event, { status: 'done' }, effect));
   }
 
   /** Commits a push that cannot be worked on; false when it was delivered before. One round trip. */
   async bury(event: InboxEvent, error: string): Promise<boolean> {
-    const parameters = inboxParameters(event, { status: 'dead', error });
-    const row = await queryRow(this.dataSource, intakeRow, intakeSql(), parameters);
+    const row = await queryRow(this.dataSource, intakeRow, intakeSql(event, { status: 'dead', error }));
     return row?.id != null;
   }
 
   /** Commits an event with its effect, and leases it to the caller when it is new. One round trip. */
-  async take(event: InboxEvent, effect?: StatementPart): Promise<Intake> {
+  async take(event: InboxEvent, effect?: Sql): Promise<Intake> {
     const leaseToken = randomUUID();
-    const row = await queryRow(this.dataSource, intakeRow, intakeSql(effect), [
-      ...inboxParameters(event, { status: 'processing', leaseToken, leaseSeconds: LEASE_SECONDS }),
-      ...(effect?.parameters ?? []),
-    ]);
+    const state = { status: 'processing', leaseToken, leaseSeconds: LEASE_SECONDS } as const;
+    const row = await queryRow(this.dataSource, intakeRow, intakeSql(event, state, effect));
     const id = row?.id ?? null;
     if (id === null) return { kind: 'duplicate', result: row?.result ?? null };
     return { kind: 'new', leased: { id, leaseToken, event, result: null } };
   }
 
   /** False when somebody else holds the event by now. */
-  async finish({ id, leaseToken }: LeasedEvent, outcome: InboxResult): Promise<boolean> {
-    const parameters = [id, leaseToken, JSON.stringify(outcome)];
-    return (await queryRow(this.dataSource, status, finishSql, parameters)) !== null;
+  async finish(leased: LeasedEvent, outcome: InboxResult): Promise<boolean> {
+    return (await queryRow(this.dataSource, status, finishSql(leased, outcome))) !== null;
   }
 
   /** `dead` after the last attempt; null when somebody else holds the event by now. */
-  async fail(
-    { id, leaseToken }: LeasedEvent,
-    outcome: InboxResult,
-    reason: string,
-  ): Promise<'pending' | 'dead' | null> {
-    const parameters = [id, leaseToken, JSON.stringify(outcome), reason];
-    const row = await queryRow(this.dataSource, status, failSql, parameters);
+  async fail(leased: LeasedEvent, outcome: InboxResult, reason: string): Promise<'pending' | 'dead' | null> {
+    const row = await queryRow(this.dataSource, status, failSql(leased, outcome, reason));
     if (row === null) return null;
     return row.status === 'dead' ? 'dead' : 'pending';
   }
@@ -110,7 +96,7 @@ export class Inbox {
   /** Up to `most` events that wait or were lost with their replica, leased to the caller. */
   async takeDue(most: number): Promise<DueEvents> {
     const tokens = Array.from({ length: most }, () => randomUUID());
-    const rows = await queryRows(this.dataSource, dueRow, takeDueSql, [tokens]);
+    const rows = await queryRows(this.dataSource, dueRow, takeDueSql(tokens));
     return {
       leased: rows.flatMap((row) =>
         row.lease_token === null
@@ -123,12 +109,12 @@ export class Inbox {
 
   /** Keeps what is still being worked on. */
   async renew(leaseTokens: readonly string[]): Promise<void> {
-    await this.dataSource.query(renewSql, [leaseTokens]);
+    await execute(this.dataSource, renewSql(leaseTokens));
   }
 
   /** Gives up what will not be finished here. */
   async release(leaseTokens: readonly string[]): Promise<void> {
-    await this.dataSource.query(releaseSql, [leaseTokens]);
+    await execute(this.dataSource, releaseSql(leaseTokens));
   }
 }
 

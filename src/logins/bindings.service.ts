@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { Mac } from '../crypto/mac.js';
-import { queryRow } from '../database/query-rows.js';
+import { execute, queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { subjectSchema, type Subject } from '../users/subject.js';
@@ -41,7 +41,7 @@ export class Bindings {
 
   /** @throws IamError `binding_required` with a `binding_token`, or `invalid_grant` */
   async require(loginId: string): Promise<never> {
-    const row = await queryRow(this.dataSource, idRow, startBindingSql, [loginId, BINDING_SECONDS]);
+    const row = await queryRow(this.dataSource, idRow, startBindingSql(loginId, BINDING_SECONDS));
     if (row === null) throw new IamError('invalid_grant', 'another request redeemed the code first');
     throw new IamError('binding_required', 'this person has yet to be connected to an account of the host', {
       members: { binding_token: mintLoginToken(this.tokens, loginId), expires_in: BINDING_SECONDS },
@@ -60,7 +60,7 @@ export class Bindings {
   ): Promise<Subject> {
     const loginId = readLoginToken(this.tokens, bindingToken);
     if (loginId === null) throw new IamError('binding_token_invalid', 'not a binding token of ours');
-    const row = await queryRow(manager, bound, bindSql, [loginId, userId]);
+    const row = await queryRow(manager, bound, bindSql(loginId, userId));
     if (row === null)
       throw new IamError(
         'binding_token_invalid',
@@ -76,7 +76,7 @@ export class Bindings {
    */
   async resume(manager: EntityManager, bindingToken: string, userId: string): Promise<void> {
     const loginId = readLoginToken(this.tokens, bindingToken);
-    await manager.query(resumeSql, [loginId, userId, RESUME_SECONDS]);
+    await execute(manager, resumeSql(loginId, userId, RESUME_SECONDS));
   }
 }
 

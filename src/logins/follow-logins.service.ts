@@ -3,10 +3,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { auditParameters, type AuditEntry } from '../audit/record-audit.js';
-import { refusalParameters } from '../audit/refusals.js';
+import type { AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
-import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
+import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import type { IamErrorCode } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
@@ -15,6 +14,7 @@ import type { ActingSession } from '../sessions/own-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
+import { provenPerson } from './login-start.js';
 import { Scenes } from './scene.js';
 import { confirmationOf, followLoginRow, type Confirmation, type FollowLogin } from './follow-login.js';
 import {
@@ -81,24 +81,9 @@ export class FollowLogins {
     const seconds = Math.min(QR_SECONDS, start.attemptSeconds ?? QR_SECONDS);
     const userCode = String(randomInt(10_000)).padStart(4, '0');
     const confirmation = confirmationOf(start.provider, start.link);
-    await this.dataSource.query(startFollowSql, [
-      loginId,
-      sha256(scene),
-      userCode,
-      start.provider.slug,
-      start.appid,
-      start.clientId,
-      start.redirectUri ?? null,
-      start.codeChallenge ?? null,
-      seconds,
-      start.origin.ip,
-      start.origin.userAgent,
-      confirmation,
-      start.link?.userId ?? null,
-      start.link?.sessionId ?? null,
-      start.attemptHash ?? null,
-      start.attemptSeconds ?? null,
-    ]);
+    const provider = start.provider.slug;
+    const row = { ...start, provider, loginId, sceneHash: sha256(scene), userCode, seconds, confirmation };
+    await execute(this.dataSource, startFollowSql(row));
     return { loginId, scene, userCode, confirmation, seconds };
   }
 
@@ -107,18 +92,18 @@ export class FollowLogins {
     const { id, provider, client_id: clientId, link } = login;
     const action = link === undefined ? 'login.failed' : 'identity.link_refused';
     const entry: AuditEntry = { ...link, action, provider, clientId, detail: { method: 'follow', error } };
-    await this.dataSource.query(failFollowSql, [id, error, ...refusalParameters(entry)]);
+    await execute(this.dataSource, failFollowSql(id, error, entry));
     if (link === undefined) this.telemetry.signInFailed({ provider, method: 'follow' }, error);
   }
 
   /** The logins with these ids, as they stand; one round trip however many. */
   findAll(loginIds: readonly string[]): Promise<FollowLogin[]> {
-    return queryRows(this.dataSource, followLoginRow, followsSql, [loginIds]);
+    return queryRows(this.dataSource, followLoginRow, followsSql(loginIds));
   }
 
   /** As `findAll`, leaving out those of `waiting` that are still pending and alive. */
   findChanged(loginIds: readonly string[], waiting: readonly string[]): Promise<FollowLogin[]> {
-    return queryRows(this.dataSource, followLoginRow, changedFollowsSql, [loginIds, waiting]);
+    return queryRows(this.dataSource, followLoginRow, changedFollowsSql(loginIds, waiting));
   }
 
   /** The login with this id. */
@@ -134,24 +119,18 @@ export class FollowLogins {
     proof: { readonly subject: Subject; readonly resolution: Resolution },
   ): Promise<void> {
     const { subject, resolution } = proof;
-    const isUser = resolution.kind === 'user';
-    await executor.query(authenticateFollowSql, [
-      login.id,
-      isUser ? resolution.userId : null,
-      isUser && resolution.isNewUser,
-      isUser ? null : JSON.stringify(subject),
-      CODE_SECONDS,
-      ...auditParameters({
-        action: isUser && resolution.isNewUser ? 'user.signed_up' : 'login.authenticated',
-        clientId: login.client_id,
-        provider: login.provider,
-        detail: { method: 'follow', appid: login.appid },
-      }),
-    ]);
+    const person = provenPerson(subject, resolution);
+    const entry: AuditEntry = {
+      action: person.isNewUser ? 'user.signed_up' : 'login.authenticated',
+      clientId: login.client_id,
+      provider: login.provider,
+      detail: { method: 'follow', appid: login.appid },
+    };
+    await execute(executor, authenticateFollowSql(login.id, person, CODE_SECONDS, entry));
   }
 
   /** Takes a confirmed login as the proof of a follow, once. */
   async consume(loginId: string): Promise<boolean> {
-    return (await queryRow(this.dataSource, idRow, consumeFollowSql, [loginId])) !== null;
+    return (await queryRow(this.dataSource, idRow, consumeFollowSql(loginId))) !== null;
   }
 }

@@ -1,3 +1,4 @@
+import { raw, type Sql } from 'sql-template-tag';
 import { IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
@@ -18,7 +19,8 @@ export function followAccountOf({ slug, mp, open, qr }: IdentityProvider): Wecha
  * The rule of `followAccountOf` for a login under way, by the row as it is now: why no scan can finish it any more, or null. In
  * SQL, because the push of a scan does not say whose login it is, and because a replica may know the row as it was.
  */
-export const followProblemSql = (login: string) => `
+export const followProblemSql = (login: string): Sql =>
+  raw(`
   CASE WHEN ${login}.status IN ('pending', 'scanned', 'confirmed', 'authenticated') THEN NULLIF(COALESCE((
     SELECT CASE
         WHEN NOT p.enabled THEN 'provider_disabled'
@@ -27,7 +29,7 @@ export const followProblemSql = (login: string) => `
         WHEN NOT p.qr_enabled THEN 'method_unavailable'
         WHEN p.qr_login_with = 'open' AND ${isIncomplete('p.open')} THEN 'wechat_open_not_configured'
         ELSE '' END
-    FROM iam.identity_providers p WHERE p.slug = ${login}.provider), 'provider_not_found'), '') END`;
+    FROM iam.identity_providers p WHERE p.slug = ${login}.provider), 'provider_not_found'), '') END`);
 
 function isIncomplete(app: 'p.mp' | 'p.open'): string {
   return `(COALESCE(trim(${app}_app_id), '') = '' OR COALESCE(${app}_app_secret, '') = '')`;

@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { auditParameters, type AuditEntry } from '../audit/record-audit.js';
+import type { AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { queryRow } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { inboxParameters, type InboxEvent } from '../inbox/inbox-statements.js';
+import type { InboxEvent } from '../inbox/inbox-statements.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { linkOf, type FollowLogin } from './follow-login.js';
 import {
@@ -16,13 +16,7 @@ import {
   type AnsweredNumber,
   type Judgement,
 } from './judge-number.js';
-import {
-  answerNumberSql,
-  claimConfirmCodeSql,
-  decideByNumberSql,
-  decideSql,
-  scanSql,
-} from './scan-statements.js';
+import { answerNumberSql, claimConfirmCodeSql, decideSql, scanSql } from './scan-statements.js';
 
 /** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
 export interface ScanOutcome {
@@ -63,13 +57,8 @@ export class FollowScans {
 
   /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
   async scan(appid: string, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
-    const row = await queryRow(this.dataSource, scanRow, scanSql, [
-      ...inboxParameters(event, { status: 'done' }),
-      sha256(scene),
-      appid,
-      event.openid,
-      ...auditParameters({ action: 'login.scanned', detail: { openid: event.openid } }),
-    ]);
+    const entry: AuditEntry = { action: 'login.scanned', detail: { openid: event.openid } };
+    const row = await queryRow(this.dataSource, scanRow, scanSql(sha256(scene), { appid, event }, entry));
     if (row === null) return null;
     const { id: loginId, is_link: isLink, nickname, ...outcome } = row;
     return { loginId, link: isLink ? { nickname } : null, ...outcome };
@@ -79,14 +68,9 @@ export class FollowScans {
   async answerNumber(appid: string, text: string, event: InboxEvent): Promise<AnsweredNumber | null> {
     const digits = readTypedNumber(text);
     if (digits === null) return null;
+    const entry: AuditEntry = { action: 'login.number_typed', detail: { openid: event.openid } };
     const answer = () =>
-      queryRow(this.dataSource, numberRow, answerNumberSql, [
-        ...inboxParameters(event, { status: 'done' }),
-        appid,
-        event.openid,
-        digits,
-        ...auditParameters({ action: 'login.number_typed', detail: { openid: event.openid } }),
-      ]);
+      queryRow(this.dataSource, numberRow, answerNumberSql(digits, { appid, event }, entry));
     const first = await answer();
     const row = first?.is_settled === false ? await answer() : first;
     if (row?.outcome == null) return null;
@@ -96,7 +80,7 @@ export class FollowScans {
   /** Claims the code with which a phone returns to the confirm page; false when another request has it already. */
   async claimConfirmCode(login: Pick<FollowLogin, 'id' | 'appid'>, wechatCode: string): Promise<boolean> {
     const hash = sha256(`${login.appid}:${wechatCode}`);
-    const claimed = queryRow(this.dataSource, idRow, claimConfirmCodeSql, [login.id, hash]);
+    const claimed = queryRow(this.dataSource, idRow, claimConfirmCodeSql(login.id, hash));
     return claimed.then((row) => row !== null, takenElsewhere);
   }
 
@@ -104,12 +88,9 @@ export class FollowScans {
   async decide(login: FollowLogin, openid: string, decision: 'confirmed' | 'denied'): Promise<boolean> {
     const { id, provider } = login;
     const link = linkOf(login);
-    const row = await queryRow(this.dataSource, idRow, decideSql, [
-      id,
-      openid,
-      decision,
-      ...auditParameters(auditOfDecision(login, openid, { decision, step: decision })),
-    ]);
+    const entry = auditOfDecision(login, openid, { decision, step: decision });
+    const decide = decideSql({ loginId: id, openid, status: decision }, entry);
+    const row = await queryRow(this.dataSource, idRow, decide);
     if (row !== null && decision === 'denied' && link === undefined)
       this.telemetry.signInFailed({ provider, method: 'follow' }, 'access_denied');
     return row !== null;
@@ -121,13 +102,10 @@ export class FollowScans {
     const digits = readTypedNumber(text);
     if (digits?.length !== NUMBER_DIGITS) return 'wrong';
     const outcome = judgeNumber(login, digits);
-    const row = await queryRow(this.dataSource, idRow, decideByNumberSql, [
-      id,
-      openid,
-      number_tries,
-      outcome === 'wrong' ? 'scanned' : outcome,
-      ...auditParameters(auditOfDecision(login, openid, { decision: outcome, step: `number_${outcome}` })),
-    ]);
+    const entry = auditOfDecision(login, openid, { decision: outcome, step: `number_${outcome}` });
+    const status = outcome === 'wrong' ? 'scanned' : outcome;
+    const decide = decideSql({ loginId: id, openid, status, tries: number_tries }, entry);
+    const row = await queryRow(this.dataSource, idRow, decide);
     return row === null ? 'wrong' : outcome;
   }
 }

@@ -1,72 +1,103 @@
-import { auditInsertSql } from '../audit/record-audit.js';
+import sql, { type Sql } from 'sql-template-tag';
+import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
 import { nowForEventsSql } from '../database/event-time.js';
+import type { RequestOrigin } from '../request-context.js';
+import type { ActingSession } from '../sessions/own-sessions.service.js';
 import { followProblemSql } from './follow-offer.js';
+import type { ProvenPerson } from './login-start.js';
+import type { LinkedLogin } from './login-statements.js';
 
-/**
- * A device authorization: $1 id, $2 scene hash, $3 user code, $4 provider, $5 appid, $6 client, $7 redirect_uri,
- * $8 code_challenge, $9 life of the QR code in seconds, $10 ip, $11 user agent, $12 confirmation; of a link $13 user and
- * $14 session; $15 hash of the attempt's state; $16 seconds until the attempt ends, null for one without a page.
- */
-export const startFollowSql = `
+/** A device authorization to store. */
+export interface NewFollow {
+  readonly loginId: string;
+  readonly sceneHash: string;
+  readonly userCode: string;
+  readonly provider: string;
+  readonly appid: string;
+  readonly clientId: string;
+  readonly redirectUri?: string;
+  readonly codeChallenge?: string;
+  /** Life of the QR code in seconds. */
+  readonly seconds: number;
+  readonly confirmation: string;
+  /** Hash of the attempt's state. */
+  readonly attemptHash?: string;
+  /** Seconds until the attempt ends; none for one without a page. */
+  readonly attemptSeconds?: number;
+  readonly link?: ActingSession | undefined;
+  readonly origin: RequestOrigin;
+}
+
+/** Stores a device authorization. */
+export const startFollowSql = (start: NewFollow): Sql => sql`
   INSERT INTO iam.logins (id, scene_hash, user_code, status, provider, method, appid, client_id, redirect_uri, code_challenge,
                           redeem_before, ip, user_agent, expires_at, confirmation, user_id, link_session_id, attempt_hash, attempt_ends_at)
-  VALUES ($1, $2, $3, 'pending', $4, 'follow', $5, $6, $7, $8, now() + make_interval(secs => $9::int), $10, $11,
-          now() + interval '1 day', $12, $13, $14, $15, now() + make_interval(secs => $16::int))
+  VALUES (${start.loginId}, ${start.sceneHash}, ${start.userCode}, 'pending', ${start.provider}, 'follow', ${start.appid},
+          ${start.clientId}, ${start.redirectUri ?? null}, ${start.codeChallenge ?? null},
+          now() + make_interval(secs => ${start.seconds}::int), ${start.origin.ip}, ${start.origin.userAgent},
+          now() + interval '1 day', ${start.confirmation}, ${start.link?.userId ?? null}, ${start.link?.sessionId ?? null},
+          ${start.attemptHash ?? null}, now() + make_interval(secs => ${start.attemptSeconds ?? null}::int))
   RETURNING id`;
 
-/**
- * What the phone shows and the browser waits for: $1 ids. Where the row can finish no scan any more, the login has failed, as
- * long as that is so.
- */
-export const followsSql = `
+/** What the phone shows and the browser waits for. Where the row can finish no scan any more, the login has failed, as long as that is so. */
+export const followsSql = (ids: readonly string[]): Sql => sql`
   SELECT id, CASE WHEN problem IS NULL THEN status ELSE 'failed' END AS status, COALESCE(problem, error) AS error, provider, appid,
          openid, client_id, redirect_uri, code_challenge, attempt_hash, user_id, link_session_id, linked_identity_id, user_code,
          confirmation, number_tries, ip, user_agent, created_at, COALESCE(redeem_before > now(), false) AS is_live
   FROM iam.logins l CROSS JOIN LATERAL (SELECT ${followProblemSql('l')} AS problem) AS offer
-  WHERE id = ANY ($1::uuid[]) AND method = 'follow'`;
+  WHERE id = ANY (${ids}::uuid[]) AND method = 'follow'`;
 
-/** As `followsSql`, without those of $2 that wait as before: ten thousand of them are not worth their bytes every second. */
-export const changedFollowsSql = `
-  ${followsSql}
-    AND NOT (id = ANY ($2::uuid[]) AND status = 'pending' AND problem IS NULL AND COALESCE(redeem_before > now(), false))`;
+/** As `followsSql`, without those that wait as before: ten thousand of them are not worth their bytes every second. */
+export const changedFollowsSql = (ids: readonly string[], waiting: readonly string[]): Sql => sql`
+  ${followsSql(ids)}
+    AND NOT (id = ANY (${waiting}::uuid[]) AND status = 'pending' AND problem IS NULL AND COALESCE(redeem_before > now(), false))`;
 
-/** $1 id, $2 error, $3… refusal. */
-export const failFollowSql = `
+/** Ends a login that got no QR code, or whose follower may not sign in. */
+export const failFollowSql = (loginId: string, error: string, refusal: AuditEntry): Sql => sql`
   WITH failed AS (
-    UPDATE iam.logins SET status = 'failed', error = $2 WHERE id = $1 AND status IN ('pending', 'confirmed') RETURNING id
-  ), ${refusalCtes(3, 'failed')} SELECT id FROM failed`;
+    UPDATE iam.logins SET status = 'failed', error = ${error} WHERE id = ${loginId} AND status IN ('pending', 'confirmed') RETURNING id
+  ), ${refusalCtes(refusal, sql`failed`)} SELECT id FROM failed`;
 
-/** $1 id, $2 user, $3 new user, $4 subject to bind, $5 life of the code in seconds, $6… audit entry. */
-export const authenticateFollowSql = `
+/** Stores whom the follower is; the code lives for so many seconds. */
+export const authenticateFollowSql = (
+  loginId: string,
+  person: ProvenPerson,
+  codeSeconds: number,
+  entry: AuditEntry,
+): Sql => sql`
   WITH login AS (
     UPDATE iam.logins
-    SET status = 'authenticated', user_id = $2, is_new_user = $3, subject = $4,
-        redeem_before = now() + make_interval(secs => $5::int)
-    WHERE id = $1 AND status = 'confirmed' AND link_session_id IS NULL
+    SET status = 'authenticated', user_id = ${person.userId}, is_new_user = ${person.isNewUser}, subject = ${person.subject},
+        redeem_before = now() + make_interval(secs => ${codeSeconds}::int)
+    WHERE id = ${loginId} AND status = 'confirmed' AND link_session_id IS NULL
     RETURNING user_id, appid, openid
   ), followed AS (
     UPDATE iam.identities i SET follows = true, follow_changed_at = ${nowForEventsSql}
     FROM login WHERE i.appid = login.appid AND i.openid = login.openid AND i.follows IS NULL
   )
-  ${auditInsertSql(6, { from: 'login', userId: 'login.user_id' })}`;
+  ${insertAudit(entry, { from: sql`login`, userId: sql`login.user_id` })}`;
 
-/**
- * A scan by which a signed-in user has linked an identity: $1 id, $2 user, $3 openid, $4 identity, $5 session, $6 appid.
- * No row: the scan is another's, was for another purpose, or is over.
- */
-export const linkedFollowSql = `
+/** A scan by which a signed-in user has linked an identity. No row: the scan is another's, was for another purpose, or is over. */
+export const linkedFollowSql = ({
+  loginId,
+  userId,
+  openid,
+  identityId,
+  sessionId,
+  appid,
+}: LinkedLogin & { readonly sessionId: string; readonly appid: string }): Sql => sql`
   WITH login AS (
-    UPDATE iam.logins SET status = 'consumed', linked_identity_id = $4
-    WHERE id = $1 AND user_id = $2 AND openid = $3 AND link_session_id = $5 AND appid = $6
+    UPDATE iam.logins SET status = 'consumed', linked_identity_id = ${identityId}
+    WHERE id = ${loginId} AND user_id = ${userId} AND openid = ${openid} AND link_session_id = ${sessionId} AND appid = ${appid}
       AND status = 'confirmed' AND redeem_before > now()
     RETURNING id
   ), followed AS (
-    UPDATE iam.identities i SET follows = true, follow_changed_at = ${nowForEventsSql} FROM login WHERE i.id = $4 AND i.follows IS NULL
+    UPDATE iam.identities i SET follows = true, follow_changed_at = ${nowForEventsSql} FROM login WHERE i.id = ${identityId} AND i.follows IS NULL
   ) SELECT id FROM login`;
 
-/** The Open Platform step that follows a confirmed scan takes it with it: $1 id. */
-export const consumeFollowSql = `
+/** The Open Platform step that follows a confirmed scan takes it with it. */
+export const consumeFollowSql = (loginId: string): Sql => sql`
   WITH consumed AS (
-    UPDATE iam.logins SET status = 'consumed' WHERE id = $1 AND status = 'confirmed' AND redeem_before > now() RETURNING id
+    UPDATE iam.logins SET status = 'consumed' WHERE id = ${loginId} AND status = 'confirmed' AND redeem_before > now() RETURNING id
   ) SELECT id FROM consumed`;

@@ -96,9 +96,12 @@ async function markLinked(
   { subject, link, start }: ProvenLink,
   { id: identityId }: LinkedIdentity,
 ): Promise<void> {
-  const parameters = [loginId, link.userId, subject.openid, identityId];
-  const row = await (start.method === 'follow'
-    ? queryRow(manager, idRow, linkedFollowSql, [...parameters, link.sessionId, subject.appid])
-    : queryRow(manager, idRow, linkedSql, parameters));
+  const { openid, appid } = subject;
+  const linked = { loginId, userId: link.userId, openid, identityId };
+  const statement =
+    start.method === 'follow'
+      ? linkedFollowSql({ ...linked, sessionId: link.sessionId, appid })
+      : linkedSql(linked);
+  const row = await queryRow(manager, idRow, statement);
   if (row === null) throw new IamError('login_interrupted', 'the attempt was ended meanwhile');
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
@@ -36,11 +37,11 @@ const listed = z.object({
 export type ListedLogin = z.infer<typeof listed>;
 
 const source = {
-  columns: `
+  columns: sql`
     l.id, l.status, l.error, l.provider, l.method, l.appid, l.client_id, l.user_id, l.is_new_user, l.ip, l.user_agent,
     l.created_at, l.scanned_at, l.confirmed_at, l.redeem_before,
     GREATEST(0, extract(epoch FROM now() - l.created_at))::int AS age_seconds`,
-  from: 'iam.logins l',
+  from: sql`iam.logins l`,
   key: 'l.id',
 };
 
@@ -51,16 +52,15 @@ export class LoginList {
 
   /** One round trip. */
   async page(filter: LoginFilter, page: PageRequest): Promise<ListedLogin[]> {
-    const { sql, parameters } = keysetSql(source, filtersOf(filter), page);
-    return queryRows(this.dataSource, listed, sql, parameters);
+    return queryRows(this.dataSource, listed, keysetSql(source, filtersOf(filter), page));
   }
 }
 
 function filtersOf({ status, error, provider, user }: LoginFilter): ListFilter[] {
   return [
-    ...filterBy(status, (name) => `l.status = ${name}`),
-    ...filterBy(error, (code) => `l.error = ${code}`),
-    ...filterBy(provider, (slug) => `l.provider = ${slug}`),
-    ...filterBy(user, (id) => `l.user_id = ${id}`),
+    ...filterBy(status, (name) => sql`l.status = ${name}`),
+    ...filterBy(error, (code) => sql`l.error = ${code}`),
+    ...filterBy(provider, (slug) => sql`l.provider = ${slug}`),
+    ...filterBy(user, (id) => sql`l.user_id = ${id}`),
   ];
 }

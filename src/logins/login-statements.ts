@@ -1,123 +1,167 @@
-import { auditInsertSql } from '../audit/record-audit.js';
+import sql, { empty, type Sql } from 'sql-template-tag';
+import { v7 as uuidv7 } from 'uuid';
+import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
 import { eventHorizonSql } from '../database/event-time.js';
+import type { RequestOrigin } from '../request-context.js';
 import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/proven-at.js';
+import { rolesOfSql } from '../sessions/session-statements.js';
+import type { IdentityKey } from '../users/withdraw-data.js';
+import type { LoginStart, ProvenPerson } from './login-start.js';
+import { attemptHash } from './sealed-attempt.js';
 
 /** Rows stay this long after they were made: longer than any cookie, code or binding token of theirs. */
-const KEEP = `interval '1 day'`;
+const KEEP = sql`interval '1 day'`;
 
-/**
- * Claims a state or the code of an app: $1 id, $2 state hash, $3 hash of WeChat's code, $4 provider, $5 method, $6 appid,
- * $7 client, $8 redirect_uri, $9 code_challenge, $10 ip, $11 user agent. No row: state or code was claimed before.
- */
-export const claimSql = claimFrom('(VALUES (1)) AS one');
+/** What is claimed: the state of an attempt, if it has one, and WeChat's code, as a hash. */
+export interface LoginClaim {
+  readonly start: LoginStart;
+  readonly codeHash: string | null;
+  readonly origin: RequestOrigin;
+}
 
-/** As `claimSql`, if the points are there that a `takePart` takes from $12 on. */
-export const claimWithPointsSql = (take: string) => `
-  WITH taken AS MATERIALIZED (SELECT * FROM ${take}), claimed AS (${claimFrom('taken WHERE taken.refused IS NULL')})
+/** Claims a state or the code of an app. No row: state or code was claimed before. */
+export const claimSql = (claim: LoginClaim): Sql => claimFrom(claim, empty);
+
+/** As `claimSql`, if the points are there that the FROM item `take` takes. */
+export const claimWithPointsSql = (claim: LoginClaim, take: Sql): Sql => sql`
+  WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
+  claimed AS (${claimFrom(claim, sql`FROM taken WHERE taken.refused IS NULL`)})
   SELECT taken.*, (SELECT id FROM claimed) AS id FROM taken`;
 
-function claimFrom(from: string): string {
-  return `
+function claimFrom({ start, codeHash, origin }: LoginClaim, from: Sql): Sql {
+  const stateHash = start.state === undefined ? null : attemptHash(start.state);
+  return sql`
     INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, provider, method, appid, client_id, redirect_uri,
                             code_challenge, ip, user_agent, expires_at)
-    SELECT $1::uuid, $2::text, $3::text, 'pending', $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text,
-           $11::text, now() + ${KEEP}
-    FROM ${from}
+    SELECT ${uuidv7()}::uuid, ${stateHash}::text, ${codeHash}::text, 'pending', ${start.provider}::text, ${start.method}::text,
+           ${start.appid}::text, ${start.clientId}::text, ${start.redirectUri ?? null}::text,
+           ${start.codeChallenge ?? null}::text, ${origin.ip}::text, ${origin.userAgent}::text, now() + ${KEEP}
+    ${from}
     ON CONFLICT DO NOTHING
     RETURNING id`;
 }
 
-/** $1 state hash. The age is by the clock that all replicas share. */
-export const outcomeSql = `
+/** The age is by the clock that all replicas share. */
+export const outcomeSql = (state: string): Sql => sql`
   SELECT id, status, error, linked_identity_id, user_id IS NULL AS binds, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
-  FROM iam.logins WHERE state_hash = $1`;
+  FROM iam.logins WHERE state_hash = ${attemptHash(state)}`;
 
-/** $1 id, $2 user, $3 openid, $4 new user, $5 subject to bind, $6 life of the code in seconds, $7… audit entry. */
-export const authenticateSql = `
+/** Stores whom WeChat proved; the code lives for so many seconds. */
+export const authenticateSql = (
+  loginId: string,
+  { openid, ...person }: ProvenPerson & { readonly openid: string },
+  codeSeconds: number,
+  entry: AuditEntry,
+): Sql => sql`
   WITH login AS (
     UPDATE iam.logins
-    SET status = 'authenticated', user_id = $2, openid = $3, is_new_user = $4, subject = $5,
-        redeem_before = now() + make_interval(secs => $6::int)
-    WHERE id = $1 AND status = 'pending'
+    SET status = 'authenticated', user_id = ${person.userId}, openid = ${openid}, is_new_user = ${person.isNewUser},
+        subject = ${person.subject}, redeem_before = now() + make_interval(secs => ${codeSeconds}::int)
+    WHERE id = ${loginId} AND status = 'pending'
     RETURNING user_id
   ), audited AS (
-    ${auditInsertSql(7, { from: 'login', userId: 'login.user_id' })}
+    ${insertAudit(entry, { from: sql`login`, userId: sql`login.user_id` })}
   )
   SELECT user_id FROM login`;
 
-/** $1 id, $2 status, $3 error, $4… refusal. */
-export const finishSql = `
+/** Ends a claimed login without success. */
+export const finishSql = (
+  loginId: string,
+  { status, error }: { readonly status: string; readonly error: string },
+  refusal: AuditEntry,
+): Sql => sql`
   WITH login AS (
-    UPDATE iam.logins SET status = $2, error = $3 WHERE id = $1 AND status = 'pending' RETURNING id
-  ), ${refusalCtes(4, 'login')} SELECT id FROM login`;
+    UPDATE iam.logins SET status = ${status}, error = ${error} WHERE id = ${loginId} AND status = 'pending' RETURNING id
+  ), ${refusalCtes(refusal, sql`login`)} SELECT id FROM login`;
 
-/** A person, or somebody in their name, came back from WeChat without a code: $1 id. */
-export const denySql = `
-  UPDATE iam.logins SET status = 'denied', error = 'access_denied' WHERE id = $1 AND status = 'pending'`;
+/** A person, or somebody in their name, came back from WeChat without a code. */
+export const denySql = (loginId: string): Sql => sql`
+  UPDATE iam.logins SET status = 'denied', error = 'access_denied' WHERE id = ${loginId} AND status = 'pending'`;
 
-/** A login by which a signed-in user has linked an identity: $1 id, $2 user, $3 openid, $4 identity. */
-export const linkedSql = `
+/** What a signed-in user has linked by a login. */
+export interface LinkedLogin {
+  readonly loginId: string;
+  readonly userId: string;
+  readonly openid: string;
+  readonly identityId: string;
+}
+
+/** A login by which a signed-in user has linked an identity. */
+export const linkedSql = ({ loginId, userId, openid, identityId }: LinkedLogin): Sql => sql`
   WITH login AS (
-    UPDATE iam.logins SET status = 'consumed', user_id = $2, openid = $3, linked_identity_id = $4
-    WHERE id = $1 AND status = 'pending'
+    UPDATE iam.logins SET status = 'consumed', user_id = ${userId}, openid = ${openid}, linked_identity_id = ${identityId}
+    WHERE id = ${loginId} AND status = 'pending'
     RETURNING id
   ) SELECT id FROM login`;
 
 /** Whose login it is, also when the user was merged while it was being written. */
-const ownerOf = (login: string) => `
-  iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id) WHERE asked.id = ${login}.user_id`;
+const ownerOf = (userId: Sql): Sql => sql`
+  iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id) WHERE asked.id = ${userId}`;
 
-/** $1 id. */
-export const redeemableSql = `
-  SELECT l.status, l.client_id, l.redirect_uri, l.code_challenge, l.user_id, (SELECT u.status FROM ${ownerOf('l')}) AS user_status,
-         COALESCE(l.redeem_before > now(), false) AS is_live
-  FROM iam.logins l WHERE l.id = $1`;
+/** What must be known of a login before it is redeemed. */
+export const redeemableSql = (loginId: string): Sql => sql`
+  SELECT l.status, l.client_id, l.redirect_uri, l.code_challenge, l.user_id,
+         (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status, COALESCE(l.redeem_before > now(), false) AS is_live
+  FROM iam.logins l WHERE l.id = ${loginId}`;
+
+/** A session to begin; lifetimes in seconds. */
+export interface NewSession {
+  readonly id: string;
+  readonly idle: number;
+  readonly absolute: number;
+  readonly origin: RequestOrigin;
+}
 
 /**
  * Consumes a login and begins its session in one statement. The user is locked against a merge or a ban, and first, as a
  * merge does; the identity that was proven must be theirs still, whoever unlinks it meanwhile, proven after WeChat's last
- * withdrawal, and by a row that is enabled: $1 login, $2 session, $3 idle and $4 absolute lifetime in seconds, $5 ip,
- * $6 user agent, $7… audit entry.
+ * withdrawal, and by a row that is enabled.
  * No row: another request was first, or the user changed while this one waited for the lock; nothing is consumed then.
  */
-export const beginSessionSql = `
+export const beginSessionSql = (loginId: string, session: NewSession, entry: AuditEntry): Sql => sql`
   WITH login AS (
     SELECT l.id, l.user_id, l.appid, l.openid, ${loginProvenAtSql('l')} AS proven_at
-    FROM iam.logins l JOIN iam.identity_providers p ON p.slug = l.provider AND p.enabled WHERE l.id = $1
+    FROM iam.logins l JOIN iam.identity_providers p ON p.slug = l.provider AND p.enabled WHERE l.id = ${loginId}
   ), owner AS (
-    SELECT u.id FROM login, iam.identities i, ${ownerOf('login')} AND u.status = 'active'
+    SELECT u.id FROM login, iam.identities i, ${ownerOf(sql`login.user_id`)} AND u.status = 'active'
       AND i.appid = login.appid AND i.openid = login.openid AND i.user_id = u.id
       AND (i.withdrawn_at IS NULL OR login.proven_at >= i.withdrawn_at)
     FOR SHARE OF u, i
   ), consumed AS (
     UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM owner
-    WHERE l.id = $1 AND l.status = 'authenticated' AND l.redeem_before > now()
+    WHERE l.id = ${loginId} AND l.status = 'authenticated' AND l.redeem_before > now()
     RETURNING l.*
   ), session AS (
     INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, ip, user_agent,
                               idle_expires_at, expires_at)
-    SELECT $2, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, $5, $6,
-           now() + make_interval(secs => LEAST($3::int, $4::int)), now() + make_interval(secs => $4::int)
+    SELECT ${session.id}, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, ${session.origin.ip},
+           ${session.origin.userAgent}, now() + make_interval(secs => ${Math.min(session.idle, session.absolute)}::int),
+           now() + make_interval(secs => ${session.absolute}::int)
     FROM consumed c
     RETURNING id, user_id, method, created_at
   ), audited AS (
-    ${auditInsertSql(7, { from: 'session', userId: 'session.user_id', sessionId: 'session.id' })}
+    ${insertAudit(entry, { from: sql`session`, userId: sql`session.user_id`, sessionId: sql`session.id` })}
   )
-  SELECT session.user_id, session.method, session.created_at, c.client_id, c.provider, c.is_new_user,
-         ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = session.user_id ORDER BY r.role) AS roles
+  SELECT session.user_id, session.method, session.created_at, c.client_id, c.provider, c.is_new_user, ${rolesOfSql('session')}
   FROM session, consumed c`;
+
+/** How long the answer to a redeemed code is repeated, in seconds, and how often. */
+export interface RepetitionGrace {
+  readonly seconds: number;
+  readonly uses: number;
+}
 
 /**
  * A code redeemed again: within the grace the session that it began is answered again, later that session ends (RFC 6749 §4.1.2).
- * $1 login, $2 grace in seconds, $3 most repetitions, $4… audit entry. No row: there is nothing to repeat.
+ * No row: there is nothing to repeat.
  */
-export const settleRepeatedCodeSql = `
+export const settleRepeatedCodeSql = (loginId: string, grace: RepetitionGrace, entry: AuditEntry): Sql => sql`
   WITH locked AS (
-    SELECT s.*, l.is_new_user, u.status = 'active' AND s.idle_expires_at > now() AND s.grace_uses < $3::int
-                AND s.created_at > now() - make_interval(secs => $2::int) AS repeats
+    SELECT s.*, l.is_new_user, u.status = 'active' AND s.idle_expires_at > now() AND s.grace_uses < ${grace.uses}::int
+                AND s.created_at > now() - make_interval(secs => ${grace.seconds}::int) AS repeats
     FROM iam.sessions s JOIN iam.logins l ON l.id = s.login_id JOIN iam.users u ON u.id = s.user_id
-    WHERE s.login_id = $1 AND s.ended_at IS NULL
+    WHERE s.login_id = ${loginId} AND s.ended_at IS NULL
     FOR UPDATE OF s
   ), repeated AS (
     UPDATE iam.sessions s SET grace_uses = s.grace_uses + 1 FROM locked WHERE locked.repeats AND s.id = locked.id
@@ -126,60 +170,62 @@ export const settleRepeatedCodeSql = `
     FROM locked WHERE NOT locked.repeats AND s.id = locked.id
     RETURNING s.id, s.user_id
   ), audited AS (
-    ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}
+    ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` })}
   )
   SELECT locked.id AS session_id, locked.generation, user_id, method, created_at, client_id, provider, is_new_user,
-         ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = locked.user_id ORDER BY r.role) AS roles
+         ${rolesOfSql('locked')}
   FROM locked WHERE repeats`;
 
-/** $1 id, $2 life of the binding token in seconds. A scan that nobody was asked about connects no accounts. */
-export const startBindingSql = `
+/** Starts the life, in seconds, of a binding token. A scan that nobody was asked about connects no accounts. */
+export const startBindingSql = (loginId: string, seconds: number): Sql => sql`
   WITH login AS (
-    UPDATE iam.logins SET status = 'binding', redeem_before = now() + make_interval(secs => $2::int)
-    WHERE id = $1 AND status = 'authenticated' AND user_id IS NULL AND redeem_before > now()
+    UPDATE iam.logins SET status = 'binding', redeem_before = now() + make_interval(secs => ${seconds}::int)
+    WHERE id = ${loginId} AND status = 'authenticated' AND user_id IS NULL AND redeem_before > now()
       AND confirmation IS DISTINCT FROM 'none'
     RETURNING id
   ) SELECT id FROM login`;
 
-/** $1 id, $2 user; by a row that is enabled. What WeChat proved stays no longer than it is needed. */
-export const bindSql = `
+/** By a row that is enabled. What WeChat proved stays no longer than it is needed. */
+export const bindSql = (loginId: string, userId: string): Sql => sql`
   WITH proven AS (
     SELECT l.id, l.subject, l.client_id, COALESCE(l.state_hash, l.attempt_hash) AS attempt_hash
     FROM iam.logins l JOIN iam.identity_providers p ON p.slug = l.provider AND p.enabled
-    WHERE l.id = $1 AND l.status = 'binding' AND l.redeem_before > now() FOR UPDATE OF l
+    WHERE l.id = ${loginId} AND l.status = 'binding' AND l.redeem_before > now() FOR UPDATE OF l
   ), login AS (
-    UPDATE iam.logins l SET status = 'consumed', user_id = $2, subject = NULL FROM proven WHERE l.id = proven.id
+    UPDATE iam.logins l SET status = 'consumed', user_id = ${userId}, subject = NULL FROM proven WHERE l.id = proven.id
   ) SELECT subject, client_id, attempt_hash FROM proven`;
 
-/** The sign-in that asked for the binding goes on, for its client alone and once: $1 id, $2 user, $3 life in seconds. */
-export const resumeSql = `
-  UPDATE iam.logins SET status = 'authenticated', redeem_before = now() + make_interval(secs => $3::int)
-  WHERE id = $1 AND user_id = $2 AND status = 'consumed'`;
+/** The sign-in that asked for the binding goes on for so many seconds, for its client alone and once. */
+export const resumeSql = (loginId: string | null, userId: string, seconds: number): Sql => sql`
+  UPDATE iam.logins SET status = 'authenticated', redeem_before = now() + make_interval(secs => ${seconds}::int)
+  WHERE id = ${loginId} AND user_id = ${userId} AND status = 'consumed'`;
 
-const interrupted = `status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
+const interrupted = sql`status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
 
-/** Ends what was proven and not yet redeemed: $1 user. */
-export const endOfUserSql = `UPDATE iam.logins SET ${interrupted} WHERE user_id = $1 AND status = 'authenticated'`;
+/** Ends what was proven and not yet redeemed. */
+export const endOfUserSql = (userId: string): Sql =>
+  sql`UPDATE iam.logins SET ${interrupted} WHERE user_id = ${userId} AND status = 'authenticated'`;
 
-/** Ends every open login of a person to one app, whose proof goes: $1 appid, $2 openid, $3 only what WeChat proved before. */
-export const endOfIdentitySql = `
+/** Ends every open login of a person to one app, whose proof goes; with a time, only what WeChat proved before it. */
+export const endOfIdentitySql = ({ appid, openid }: IdentityKey, provenBefore: Date | null): Sql => sql`
   UPDATE iam.logins l SET ${interrupted}
-  WHERE l.appid = $1 AND l.openid = $2 AND l.status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')
-    AND ($3::timestamptz IS NULL OR ${loginProvenAtSql('l')} < ${eventHorizonSql('$3::timestamptz')})`;
+  WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')
+    AND (${provenBefore}::timestamptz IS NULL OR ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)})`;
 
-/** $1 appid, $2 openid, $3 only what WeChat proved before. */
-export const forgetProfileSql = `
+/** Of a person to one app, as far as WeChat proved it before. */
+export const forgetProfileSql = ({ appid, openid }: IdentityKey, provenBefore: Date): Sql => sql`
   UPDATE iam.logins l SET subject = jsonb_set(l.subject, '{profile}', 'null')
-  WHERE l.appid = $1 AND l.openid = $2 AND l.subject IS NOT NULL
-    AND ${loginProvenAtSql('l')} < ${eventHorizonSql('$3::timestamptz')}`;
+  WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.subject IS NOT NULL
+    AND ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)}`;
 
-/** Whether WeChat has proved a person to one app since: $1 appid, $2 openid, $3 since when. */
-export const provenSinceSql = `
+/** Whether WeChat has proved a person to one app since. */
+export const provenSinceSql = ({ appid, openid }: IdentityKey, since: Date): Sql => sql`
   SELECT EXISTS (
-    SELECT FROM iam.logins l WHERE l.appid = $1 AND l.openid = $2 AND l.status IN ('confirmed', 'authenticated', 'binding', 'consumed')
-      AND ${loginProvenAtSql('l')} >= ${eventHorizonSql('$3::timestamptz')}
+    SELECT FROM iam.logins l WHERE l.appid = ${appid} AND l.openid = ${openid}
+      AND l.status IN ('confirmed', 'authenticated', 'binding', 'consumed') AND ${loginProvenAtSql('l')} >= ${eventHorizonSql(since)}
   ) OR EXISTS (
-    SELECT FROM iam.identities i WHERE i.appid = $1 AND i.openid = $2 AND i.created_at >= ${eventHorizonSql('$3::timestamptz')}
+    SELECT FROM iam.identities i WHERE i.appid = ${appid} AND i.openid = ${openid} AND i.created_at >= ${eventHorizonSql(since)}
   ) OR EXISTS (
-    SELECT FROM iam.sessions s WHERE s.appid = $1 AND s.openid = $2 AND ${sessionProvenAtSql('s')} >= ${eventHorizonSql('$3::timestamptz')}
+    SELECT FROM iam.sessions s WHERE s.appid = ${appid} AND s.openid = ${openid}
+      AND ${sessionProvenAtSql('s')} >= ${eventHorizonSql(since)}
   ) AS is_proven`;

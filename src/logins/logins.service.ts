@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import sql from 'sql-template-tag';
 import { DataSource, type EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { auditParameters } from '../audit/record-audit.js';
-import { recordRefusal, refusalParameters } from '../audit/refusals.js';
+import { recordRefusal } from '../audit/refusals.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
@@ -12,7 +11,7 @@ import { IamError, type IamErrorCode } from '../iam.error.js';
 import { toErrorCode } from '../iam.error-codes.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { Reserved } from '../rate-limits/failure-limits.service.js';
-import { readTaken, takenRow, takePart, type Tier } from '../rate-limits/rate-limits.service.js';
+import { readTaken, takenRow, takeSql, type Tier } from '../rate-limits/rate-limits.service.js';
 import type { RequestOrigin } from '../request-context.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
@@ -30,8 +29,8 @@ import {
   outcomeSql,
 } from './login-statements.js';
 import { mintLoginToken } from './login-token.js';
-import { auditOfLogin, type LoginStart } from './login-start.js';
-import { attemptHash, type Attempt } from './sealed-attempt.js';
+import { auditOfLogin, provenPerson, type LoginStart } from './login-start.js';
+import type { Attempt } from './sealed-attempt.js';
 
 /** How a claimed callback ended: a one-time code for the client (`binds`: of a person without a user yet), an identity linked, or an error that the client may see. */
 export type LoginOutcome =
@@ -89,10 +88,8 @@ export class Logins {
   ): Promise<Reserved<string | null>> {
     const codeHash = sha256(`${attempt.appid}:${wechatCode}`);
     if (tiers === null) return { points: null, value: await this.insert(attempt, codeHash, origin) };
-    const { sql, parameters } = takePart(tiers);
-    const values = claimValues(attempt, codeHash, origin);
-    const statement = claimWithPointsSql(sql(values.length + 1));
-    const row = await queryRow(this.dataSource, claimRow, statement, [...values, ...parameters]);
+    const statement = claimWithPointsSql({ start: attempt, codeHash, origin }, takeSql(tiers));
+    const row = await queryRow(this.dataSource, claimRow, statement);
     return { points: readTaken(tiers, row), value: row?.id ?? null };
   }
 
@@ -121,7 +118,7 @@ export class Logins {
 
   /** Nobody is known who could have declined: the row, which goes after a day, is all that is written. */
   private async deny(loginId: string, attempt: Attempt): Promise<void> {
-    await execute(this.dataSource, denySql, [loginId]);
+    await execute(this.dataSource, denySql(loginId));
     this.telemetry.signInFailed(attempt, 'access_denied');
   }
 
@@ -132,19 +129,11 @@ export class Logins {
     proof: { subject: Subject; resolution: Resolution; attempt: LoginStart },
   ): Promise<void> {
     const { subject, resolution, attempt } = proof;
-    const isUser = resolution.kind === 'user';
-    await execute(executor, authenticateSql, [
-      loginId,
-      isUser ? resolution.userId : null,
-      subject.openid,
-      isUser && resolution.isNewUser,
-      isUser ? null : JSON.stringify(subject),
-      CODE_SECONDS,
-      ...auditParameters({
-        ...auditOfLogin(attempt),
-        action: isUser && resolution.isNewUser ? 'user.signed_up' : 'login.authenticated',
-      }),
-    ]);
+    const person = provenPerson(subject, resolution);
+    const action = person.isNewUser ? 'user.signed_up' : 'login.authenticated';
+    const entry = { ...auditOfLogin(attempt), action } as const;
+    const { openid } = subject;
+    await execute(executor, authenticateSql(loginId, { ...person, openid }, CODE_SECONDS, entry));
   }
 
   /** Ends a claimed login that WeChat or we refused. */
@@ -178,45 +167,44 @@ export class Logins {
 
   /** See `UserMergeStep`: what waits to be redeemed belongs to the user that stays. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
-    await manager.query('UPDATE iam.logins SET user_id = $2 WHERE user_id = $1', [fromUserId, toUserId]);
+    await execute(manager, sql`UPDATE iam.logins SET user_id = ${toUserId} WHERE user_id = ${fromUserId}`);
   }
 
   /** Ends a user's sign-ins that were not redeemed yet: they are `login_interrupted`. */
   async endOfUser(manager: EntityManager, userId: string): Promise<void> {
-    await manager.query(endOfUserSql, [userId]);
+    await execute(manager, endOfUserSql(userId));
   }
 
   /** Ends the open sign-ins of a person to one app, binding tokens too, and forgets what WeChat proved in them. See `SignOut`. */
   async endOfIdentity(
     executor: SqlExecutor,
-    { appid, openid }: IdentityKey,
+    identity: IdentityKey,
     provenBefore: Date | null = null,
   ): Promise<void> {
-    await execute(executor, endOfIdentitySql, [appid, openid, provenBefore]);
+    await execute(executor, endOfIdentitySql(identity, provenBefore));
   }
 
   /** Forgets the profile of a person to one app that waits to be connected to an account; see `forgetProfile`. */
-  async forgetProfile(executor: SqlExecutor, { appid, openid }: IdentityKey, at: Date): Promise<void> {
-    await execute(executor, forgetProfileSql, [appid, openid, at]);
+  async forgetProfile(executor: SqlExecutor, identity: IdentityKey, at: Date): Promise<void> {
+    await execute(executor, forgetProfileSql(identity, at));
   }
 
   private async insert(
-    attempt: LoginStart,
+    start: LoginStart,
     codeHash: string | null,
     origin: RequestOrigin,
   ): Promise<string | null> {
-    const row = await queryRow(this.dataSource, idRow, claimSql, claimValues(attempt, codeHash, origin));
+    const row = await queryRow(this.dataSource, idRow, claimSql({ start, codeHash, origin }));
     return row?.id ?? null;
   }
 
   private async finish(loginId: string, { status, error, start }: FailedLogin): Promise<void> {
-    const entry = refusalParameters(auditOfLogin(start, error));
-    await execute(this.dataSource, finishSql, [loginId, status, error, ...entry]);
+    await execute(this.dataSource, finishSql(loginId, { status, error }, auditOfLogin(start, error)));
     if (start.link === undefined) this.telemetry.signInFailed(start, error);
   }
 
   private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {
-    const row = await queryRow(this.dataSource, outcomeRow, outcomeSql, [attemptHash(state)]);
+    const row = await queryRow(this.dataSource, outcomeRow, outcomeSql(state));
     if (row === null) return null;
     if (row.status === 'pending' && row.age_ms < this.patienceMs) return 'pending';
     if (row.status === 'pending')
@@ -224,20 +212,4 @@ export class Logins {
     if (row.linked_identity_id !== null) return { kind: 'linked', identityId: row.linked_identity_id };
     return row.error === null ? this.codeOf(row.id, row) : { kind: 'error', code: toErrorCode(row.error) };
   }
-}
-
-function claimValues(attempt: LoginStart, codeHash: string | null, origin: RequestOrigin): unknown[] {
-  return [
-    uuidv7(),
-    attempt.state === undefined ? null : attemptHash(attempt.state),
-    codeHash,
-    attempt.provider,
-    attempt.method,
-    attempt.appid,
-    attempt.clientId,
-    attempt.redirectUri ?? null,
-    attempt.codeChallenge ?? null,
-    origin.ip,
-    origin.userAgent,
-  ];
 }

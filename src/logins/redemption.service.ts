@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { auditParameters } from '../audit/record-audit.js';
 import { constantTimeEqual } from '../crypto/constant-time.js';
 import { Mac } from '../crypto/mac.js';
 import { pkceChallenge } from '../crypto/pkce.js';
@@ -85,7 +84,7 @@ export class Redemption {
   async redeemCode(redemption: CodeRedemption, origin: RequestOrigin): Promise<BegunSession> {
     const loginId = readLoginToken(this.codes, redemption.code);
     if (loginId === null) throw new IamError('invalid_grant', 'not a code of ours');
-    const login = await queryRow(this.dataSource, redeemable, redeemableSql, [loginId]);
+    const login = await queryRow(this.dataSource, redeemable, redeemableSql(loginId));
     if (login === null) throw new IamError('invalid_grant', 'the code is too old');
     checkPossession(login, redemption);
     if (login.status === 'consumed') return this.repeat(loginId, redemption.clientId);
@@ -98,7 +97,7 @@ export class Redemption {
    * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
    */
   async redeemProven(loginId: string, origin: RequestOrigin): Promise<BegunSession> {
-    const login = await queryRow(this.dataSource, redeemable, redeemableSql, [loginId]);
+    const login = await queryRow(this.dataSource, redeemable, redeemableSql(loginId));
     if (login === null) throw new IamError('invalid_grant', 'the device code is too old');
     const session = await this.redeem(loginId, login, origin);
     if (session === null) throw new IamError('invalid_grant', 'another request redeemed the login first');
@@ -125,16 +124,17 @@ export class Redemption {
     origin: RequestOrigin,
   ): Promise<BegunSession | null> {
     const sessionId = uuidv7();
+    const { idle, absolute } = this.options.tokens;
     const begin = () =>
-      queryRow(this.dataSource, begun, beginSessionSql, [
-        loginId,
-        sessionId,
-        this.options.tokens.idle,
-        this.options.tokens.absolute,
-        origin.ip,
-        origin.userAgent,
-        ...auditParameters({ action: 'session.started', clientId }),
-      ]);
+      queryRow(
+        this.dataSource,
+        begun,
+        beginSessionSql(
+          loginId,
+          { id: sessionId, idle, absolute, origin },
+          { action: 'session.started', clientId },
+        ),
+      );
     // A user who was merged while the first try waited for their lock is found by the second.
     const row = (await begin()) ?? (await begin());
     if (row === null) return null;
@@ -143,12 +143,9 @@ export class Redemption {
   }
 
   private async repeat(loginId: string, clientId: string): Promise<BegunSession> {
-    const row = await queryRow(this.dataSource, begun.extend(repeated.shape), settleRepeatedCodeSql, [
-      loginId,
-      this.options.tokens.refreshGrace,
-      MOST_REPETITIONS,
-      ...auditParameters({ action: 'session.code_reused', clientId }),
-    ]);
+    const grace = { seconds: this.options.tokens.refreshGrace, uses: MOST_REPETITIONS };
+    const settle = settleRepeatedCodeSql(loginId, grace, { action: 'session.code_reused', clientId });
+    const row = await queryRow(this.dataSource, begun.extend(repeated.shape), settle);
     if (row === null) throw new IamError('invalid_grant', 'the login was redeemed');
     return {
       ...toSession(row),

@@ -28,7 +28,7 @@ export class SignOut {
   }
 
   /** Whether WeChat has proved the identity after an event of this time. */
-  async isProvenSince(manager: EntityManager, { appid, openid }: IdentityKey, at: Date): Promise<boolean> {
-    return (await queryRow(manager, proven, provenSinceSql, [appid, openid, at]))?.is_proven === true;
+  async isProvenSince(manager: EntityManager, identity: IdentityKey, at: Date): Promise<boolean> {
+    return (await queryRow(manager, proven, provenSinceSql(identity, at)))?.is_proven === true;
   }
 }

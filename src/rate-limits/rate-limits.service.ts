@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { execute, queryRow } from '../database/query-rows.js';
-import type { StatementPart } from '../database/statement-part.js';
 import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
@@ -52,13 +52,12 @@ export const takenRow = z.object({
 });
 
 /** A FROM item that takes one point of every tier, or of none; a larger statement composes it. */
-export function takePart(tiers: readonly Tier[]): StatementPart {
-  const sql = (first: number) =>
-    `iam.take_points($${first}, $${first + 1}, $${first + 2}, $${first + 3}, $${first + 4})`;
-  return { sql, parameters: [...columnsOf(tiers), tiers.map(({ share = 1 }) => share)] };
+export function takeSql(tiers: readonly Tier[]): Sql {
+  const { keys, points, spans, kinds } = columnsOf(tiers);
+  return sql`iam.take_points(${keys}, ${points}, ${spans}, ${kinds}, ${tiers.map(({ share = 1 }) => share)})`;
 }
 
-/** Reads the row of a `takePart`. */
+/** Reads the row of a `takeSql`. */
 export function readTaken(
   tiers: readonly Tier[],
   row: z.infer<typeof takenRow> | null,
@@ -72,13 +71,17 @@ export function readTaken(
   };
 }
 
-/** $1 keys, $2 points, $3 spans in ms, $4 kinds, $5 `expire` when they were taken, $6 points that come back. */
-const releaseSql = `
+/** `back`: points of each tier that come back. */
+const releaseSql = (
+  { keys, points, spans, kinds }: TierColumns,
+  expires: readonly number[],
+  back: readonly number[],
+) => sql`
   WITH given AS (
-    SELECT * FROM unnest($1::text[], $2::integer[], $3::float8[], $4::text[], $5::float8[], $6::integer[])
+    SELECT * FROM unnest(${keys}::text[], ${points}::integer[], ${spans}::float8[], ${kinds}::text[], ${expires}::float8[], ${back}::integer[])
       AS g (name, capacity, span, kind, expire, back)
   ), locked AS (
-    SELECT key FROM iam.rate_limits WHERE key = ANY ($1) ORDER BY key FOR UPDATE
+    SELECT key FROM iam.rate_limits WHERE key = ANY (${keys}) ORDER BY key FOR UPDATE
   ), released AS (
     UPDATE iam.rate_limits r SET
       points = r.points - CASE WHEN g.kind = 'window' THEN g.back ELSE 0 END,
@@ -110,8 +113,7 @@ export class RateLimits {
 
   /** Takes one point of every tier, or of none; one round trip. */
   async take(tiers: readonly Tier[]): Promise<TakenPoints | RefusedPoints> {
-    const { sql, parameters } = takePart(tiers);
-    const row = await queryRow(this.dataSource, takenRow, `SELECT * FROM ${sql(1)}`, parameters);
+    const row = await queryRow(this.dataSource, takenRow, sql`SELECT * FROM ${takeSql(tiers)}`);
     return readTaken(tiers, row);
   }
 
@@ -121,7 +123,7 @@ export class RateLimits {
    */
   async release({ tiers, expires }: TakenPoints, isBack: (tier: Tier) => boolean): Promise<void> {
     const back = tiers.map((tier) => (isBack(tier) ? 1 : 0));
-    await execute(this.dataSource, releaseSql, [...columnsOf(tiers), expires, back]).catch((error: unknown) =>
+    await execute(this.dataSource, releaseSql(columnsOf(tiers), expires, back)).catch((error: unknown) =>
       this.logger.warn(`points were not given back: ${String(error)}`),
     );
   }
@@ -133,11 +135,14 @@ export class RateLimits {
   }
 }
 
-function columnsOf(tiers: readonly Tier[]): unknown[] {
-  return [
-    tiers.map(({ key }) => key),
-    tiers.map(({ points }) => points),
-    tiers.map(({ seconds }) => seconds * 1000),
-    tiers.map(({ kind }) => kind),
-  ];
+type TierColumns = ReturnType<typeof columnsOf>;
+
+/** Spans in milliseconds. */
+function columnsOf(tiers: readonly Tier[]) {
+  return {
+    keys: tiers.map(({ key }) => key),
+    points: tiers.map(({ points }) => points),
+    spans: tiers.map(({ seconds }) => seconds * 1000),
+    kinds: tiers.map(({ kind }) => kind),
+  };
 }

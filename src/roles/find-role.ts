@@ -1,3 +1,4 @@
+import sql, { empty, type Sql } from 'sql-template-tag';
 import { z } from 'zod';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { versionSql } from '../database/row-version.js';
@@ -16,15 +17,18 @@ export const roleRow = z.object({
 export type Role = z.infer<typeof roleRow>;
 
 /** The columns of `roleRow`, of `iam.roles r`. */
-export const roleColumns = `name, description, permissions, is_default, created_at, ${versionSql('r')} AS version`;
+export const roleColumns = sql`name, description, permissions, is_default, created_at, ${versionSql('r')} AS version`;
 
 /** Null where there is no such role: never one whose name PostgreSQL cannot hold, and would refuse as a parameter. */
 export async function findRole(
   executor: SqlExecutor,
   name: string,
-  locking: '' | 'FOR UPDATE' = '',
+  locking: Sql = empty,
 ): Promise<Role | null> {
   if (!isStorable(name)) return null;
-  const sql = `SELECT ${roleColumns} FROM iam.roles r WHERE name = $1 ${locking}`;
-  return queryRow(executor, roleRow, sql, [name]);
+  return queryRow(
+    executor,
+    roleRow,
+    sql`SELECT ${roleColumns} FROM iam.roles r WHERE name = ${name} ${locking}`,
+  );
 }

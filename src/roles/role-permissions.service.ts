@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
@@ -65,7 +66,7 @@ export class RolePermissions {
   }
 
   private async select(): Promise<Permissions> {
-    const rows = await queryRows(this.dataSource, roleRow, 'SELECT name, permissions FROM iam.roles', []);
+    const rows = await queryRows(this.dataSource, roleRow, sql`SELECT name, permissions FROM iam.roles`);
     return new Map(rows.map(({ name, permissions }) => [name, permissions]));
   }
 }

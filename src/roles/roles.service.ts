@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { empty, type Sql } from 'sql-template-tag';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
-import { queryRow, queryRows } from '../database/query-rows.js';
+import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
 import { findRole, roleColumns, roleRow, type Role } from './find-role.js';
@@ -33,9 +34,9 @@ export class Roles {
 
   /** At most `limit` roles by name, after `after`, whose name begins with `prefix`. */
   async list({ after, prefix, limit }: RoleList): Promise<Role[]> {
-    const sql = `SELECT ${roleColumns} FROM iam.roles r
-      WHERE ($1::text IS NULL OR name > $1) AND starts_with(name, $2) ORDER BY name LIMIT $3`;
-    return queryRows(this.dataSource, roleRow, sql, [after, prefix ?? '', limit]);
+    const page = sql`SELECT ${roleColumns} FROM iam.roles r
+      WHERE (${after}::text IS NULL OR name > ${after}) AND starts_with(name, ${prefix ?? ''}) ORDER BY name LIMIT ${limit}`;
+    return queryRows(this.dataSource, roleRow, page);
   }
 
   /** @throws IamError `not_found` */
@@ -49,11 +50,11 @@ export class Roles {
     { description = '', permissions = [], is_default = false }: RoleChanges,
   ): Promise<Role> {
     return this.writing(async (manager) => {
-      const sql =
-        'INSERT INTO iam.roles (name, description, permissions, is_default) VALUES ($1, $2, $3, $4)';
-      await manager
-        .query(sql, [name, description, permissions, is_default])
-        .catch((cause: unknown) => refuseTaken(name, cause));
+      await execute(
+        manager,
+        sql`INSERT INTO iam.roles (name, description, permissions, is_default)
+          VALUES (${name}, ${description}, ${permissions}, ${is_default})`,
+      ).catch((cause: unknown) => refuseTaken(name, cause));
       await recordAudit(manager, {
         action: 'role.created',
         detail: { role: name, description, permissions, is_default },
@@ -68,9 +69,16 @@ export class Roles {
       const role = await lock(manager, edit);
       const changed = differences(role, changes);
       if (Object.keys(changed).length === 0) return role;
-      const sql = `UPDATE iam.roles SET description = $2, permissions = $3, is_default = $4 WHERE name = $1`;
-      const { description = role.description, permissions = role.permissions } = changes;
-      await manager.query(sql, [role.name, description, permissions, changes.is_default ?? role.is_default]);
+      const {
+        description = role.description,
+        permissions = role.permissions,
+        is_default = role.is_default,
+      } = changes;
+      await execute(
+        manager,
+        sql`UPDATE iam.roles SET description = ${description}, permissions = ${permissions}, is_default = ${is_default}
+          WHERE name = ${role.name}`,
+      );
       await recordAudit(manager, { action: 'role.updated', detail: { role: role.name, changed } });
       return read(manager, role.name);
     });
@@ -80,10 +88,10 @@ export class Roles {
   async remove(edit: RoleEdit): Promise<void> {
     await this.writing(async (manager) => {
       const { name, permissions } = await lock(manager, edit);
-      const sql = 'SELECT EXISTS (SELECT FROM iam.user_roles WHERE role = $1) AS held';
-      const use = await queryRow(manager, z.object({ held: z.boolean() }), sql, [name]);
+      const heldSql = sql`SELECT EXISTS (SELECT FROM iam.user_roles WHERE role = ${name}) AS held`;
+      const use = await queryRow(manager, z.object({ held: z.boolean() }), heldSql);
       if (use?.held === true) throw new IamError('in_use', `users hold the role "${name}"`);
-      await manager.query('DELETE FROM iam.roles WHERE name = $1', [name]);
+      await execute(manager, sql`DELETE FROM iam.roles WHERE name = ${name}`);
       await recordAudit(manager, { action: 'role.deleted', detail: { role: name, permissions } });
     });
   }
@@ -102,13 +110,13 @@ export interface RoleList {
 }
 
 async function lock(manager: EntityManager, { name, version }: RoleEdit): Promise<Role> {
-  const role = await read(manager, name, 'FOR UPDATE');
+  const role = await read(manager, name, sql`FOR UPDATE`);
   if (version !== null && version !== role.version)
     throw new IamError('precondition_failed', `role "${name}" has changed since version ${version}`);
   return role;
 }
 
-async function read(manager: EntityManager, name: string, locking: '' | 'FOR UPDATE' = ''): Promise<Role> {
+async function read(manager: EntityManager, name: string, locking: Sql = empty): Promise<Role> {
   const role = await findRole(manager, name, locking);
   if (role === null) throw new IamError('not_found', `no role "${name}"`);
   return role;

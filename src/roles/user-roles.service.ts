@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { auditInsertSql, auditParameters, type AuditEntry } from '../audit/record-audit.js';
+import { insertAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
@@ -10,29 +11,34 @@ import { findRole } from './find-role.js';
 
 const permissionsRow = z.object({ permissions: z.array(z.string()) });
 
-/** $1 user, $2 role, $3… audit entry. A merge or an erasure of the user is waited for, and leaves nobody to assign to. */
-const assignSql = `
+/** A merge or an erasure of the user is waited for, and leaves nobody to assign to. */
+const assignSql = (userId: string, role: string): Sql => sql`
   WITH owner AS (
-    SELECT id FROM iam.users WHERE id = $1 AND status <> 'merged' FOR KEY SHARE
+    SELECT id FROM iam.users WHERE id = ${userId} AND status <> 'merged' FOR KEY SHARE
   ), added AS (
-    INSERT INTO iam.user_roles (user_id, role) SELECT owner.id, $2::text FROM owner
+    INSERT INTO iam.user_roles (user_id, role) SELECT owner.id, ${role}::text FROM owner
     ON CONFLICT DO NOTHING RETURNING user_id
   ), audited AS (
-    ${auditInsertSql(3, { from: 'added', userId: 'added.user_id' })}
+    ${insertAudit(
+      { action: 'user.role_assigned', detail: { role } },
+      { from: sql`added`, userId: sql`added.user_id` },
+    )}
   )
   SELECT id FROM owner`;
 
-/** $1 user, $2 role, $3… audit entry. */
-const removeSql = `
+const removeSql = (userId: string, role: string): Sql => sql`
   WITH removed AS (
-    DELETE FROM iam.user_roles WHERE user_id = $1 AND role = $2 RETURNING user_id
+    DELETE FROM iam.user_roles WHERE user_id = ${userId} AND role = ${role} RETURNING user_id
   )
-  ${auditInsertSql(3, { from: 'removed', userId: 'removed.user_id' })}`;
+  ${insertAudit(
+    { action: 'user.role_removed', detail: { role } },
+    { from: sql`removed`, userId: sql`removed.user_id` },
+  )}`;
 
-/** $1 users. The audit log knows the roles that they, or who was merged into them, have lost, and what a deleted role permitted. */
-const recentPermissionsSql = `
+/** The audit log knows the roles that they, or who was merged into them, have lost, and what a deleted role permitted. */
+const recentPermissionsSql = (userIds: readonly string[]): Sql => sql`
   WITH person AS (
-    SELECT id FROM iam.users WHERE id = ANY($1::uuid[]) OR merged_into = ANY($1::uuid[])
+    SELECT id FROM iam.users WHERE id = ANY(${userIds}::uuid[]) OR merged_into = ANY(${userIds}::uuid[])
   ), lost AS (
     SELECT DISTINCT a.detail->>'role' AS role FROM iam.audit_log a JOIN person ON a.user_id = person.id
     WHERE a.action = 'user.role_removed' AND a.at > now() - interval '24 hours'
@@ -62,32 +68,28 @@ export class UserRoles {
 
   /** What the roles permit that these users hold, or held within the last day, taken together. */
   async recentPermissionsOf(executor: SqlExecutor, userIds: readonly string[]): Promise<readonly string[]> {
-    const rows = await queryRows(executor, permissionsRow, recentPermissionsSql, [userIds]);
+    const rows = await queryRows(executor, permissionsRow, recentPermissionsSql(userIds));
     return rows.flatMap(({ permissions }) => permissions);
   }
 
   /** Gives a user a role; one that they have already changes nothing. @throws IamError `not_found` */
   async assign(executor: SqlExecutor, userId: string, role: string): Promise<void> {
-    const entry: AuditEntry = { action: 'user.role_assigned', detail: { role } };
-    const parameters = [userId, role, ...auditParameters(entry)];
-    const row = await queryRow(executor, z.object({ id: z.string() }), assignSql, parameters).catch(
-      explainNoRole,
-    );
+    const assign = assignSql(userId, role);
+    const row = await queryRow(executor, z.object({ id: z.string() }), assign).catch(explainNoRole);
     if (row === null) throw new IamError('not_found', `no user ${userId} to assign to`);
   }
 
   /** Takes a role from a user; one that they do not have changes nothing. */
   async remove(executor: SqlExecutor, userId: string, role: string): Promise<void> {
-    const entry: AuditEntry = { action: 'user.role_removed', detail: { role } };
-    await execute(executor, removeSql, [userId, role, ...auditParameters(entry)]);
+    await execute(executor, removeSql(userId, role));
   }
 
   /** The user that stays gets the roles of the one that goes; see `UserMergeStep`. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
-    await manager.query(
-      `WITH moved AS (DELETE FROM iam.user_roles WHERE user_id = $1 RETURNING role)
-       INSERT INTO iam.user_roles (user_id, role) SELECT $2, role FROM moved ON CONFLICT DO NOTHING`,
-      [fromUserId, toUserId],
+    await execute(
+      manager,
+      sql`WITH moved AS (DELETE FROM iam.user_roles WHERE user_id = ${fromUserId} RETURNING role)
+       INSERT INTO iam.user_roles (user_id, role) SELECT ${toUserId}::uuid, role FROM moved ON CONFLICT DO NOTHING`,
     );
   }
 }

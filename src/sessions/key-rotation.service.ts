@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { Sealer } from '../crypto/sealer.js';
 import { inTransaction } from '../database/in-transaction.js';
-import { queryRows, type SqlExecutor } from '../database/query-rows.js';
+import { execute, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { SKEW_SECONDS } from './access-tokens.service.js';
@@ -16,12 +16,7 @@ import {
   lockKeysSql,
   retireKeysSql,
 } from './key-rotation-statements.js';
-import {
-  ALGORITHM,
-  generateSigningKey,
-  SIGNING_KEYS_PURPOSE,
-  type SealedSigningKey,
-} from './signing-key-material.js';
+import { generateSigningKey, SIGNING_KEYS_PURPOSE } from './signing-key-material.js';
 import { KEYS_RELOAD_SECONDS, SigningKeys } from './signing-keys.service.js';
 
 /** Seconds between publishing a key and signing with it: longer than verifiers keep a JWKS, which is ten minutes with most. */
@@ -76,7 +71,7 @@ export class KeyRotation {
 
   /** Every key of the database, the newest first. */
   list(executor: SqlExecutor = this.dataSource): Promise<ListedSigningKey[]> {
-    return queryRows(executor, listedKey, listKeysSql, []);
+    return queryRows(executor, listedKey, listKeysSql);
   }
 
   /** Publishes a new key, or brings the time of one forward that waits. Of rotations at the same time one makes a key. */
@@ -88,9 +83,9 @@ export class KeyRotation {
       const isWaiting = newest?.state === 'next';
       if (newest !== undefined && !isWaiting && newest.generation !== seen?.generation)
         return { key: newest, isNew: false };
-      if (isWaiting) await manager.query(bringForwardSql, [newest.kid, activateIn]);
-      else await this.insert(manager, fresh, activateIn);
-      await manager.query(retireKeysSql, [this.overlapSeconds]);
+      if (isWaiting) await execute(manager, bringForwardSql(newest.kid, activateIn));
+      else await execute(manager, insertKeySql(fresh, activateIn));
+      await execute(manager, retireKeysSql(this.overlapSeconds));
       const [key] = await this.list(manager);
       if (key === undefined) throw new Error('a key that was inserted is there');
       const isChanged = !isWaiting || key.active_at < newest.active_at;
@@ -112,12 +107,12 @@ export class KeyRotation {
       const keys = await this.list(manager);
       const revoked = keys.find((key) => key.kid === kid);
       if (revoked === undefined) throw new IamError('not_found', 'no signing key with this kid');
-      await manager.query(deleteKeySql, [kid]);
+      await execute(manager, deleteKeySql(kid));
       const { state } = revoked;
       const next = keys.find((key) => key.state === 'next');
-      if (state === 'signing' && next !== undefined) await manager.query(bringForwardSql, [next.kid, 0]);
-      else if (state === 'signing') await this.insert(manager, fresh, 0);
-      await manager.query(retireKeysSql, [this.overlapSeconds]);
+      if (state === 'signing' && next !== undefined) await execute(manager, bringForwardSql(next.kid, 0));
+      else if (state === 'signing') await execute(manager, insertKeySql(fresh, 0));
+      await execute(manager, retireKeysSql(this.overlapSeconds));
       const replacedBy = state === 'signing' ? (next ?? fresh).kid : null;
       await recordAudit(manager, { action: 'key.revoked', detail: { kid, state, replacedBy } });
     });
@@ -126,13 +121,9 @@ export class KeyRotation {
 
   private change<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return inTransaction(this.dataSource, async (manager) => {
-      await manager.query(lockKeysSql);
+      await execute(manager, lockKeysSql);
       return work(manager);
     });
-  }
-
-  private async insert(manager: EntityManager, key: SealedSigningKey, activateIn: number): Promise<void> {
-    await manager.query(insertKeySql, [key.kid, ALGORITHM, key.publicJwk, key.privateJwk, activateIn]);
   }
 }
 

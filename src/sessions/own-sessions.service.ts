@@ -1,12 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { auditInsertSql, auditParameters, recordAudit, type AuditEntry } from '../audit/record-audit.js';
+import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { SessionCheck } from './session-check.service.js';
+import { isLiveSql } from './session-statements.js';
 
 /** A user, and the session in which they act. */
 export interface ActingSession {
@@ -32,44 +34,42 @@ const listed = z.object({
 /** A live session as its user sees it; it ends at `expires_at` unless it is refreshed before. */
 export type OwnSession = Readonly<z.infer<typeof listed>>;
 
-const isLive = 's.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()';
-
-/** $1 user, $2 the session that asks. */
-const listSql = `
+/** The session that asks comes first. */
+const listSql = ({ userId, sessionId }: ActingSession): Sql => sql`
   SELECT s.id, s.client_id, s.provider, s.method, s.ip, s.user_agent, s.created_at,
          COALESCE(s.rotated_at, s.created_at) AS last_used_at, LEAST(s.idle_expires_at, s.expires_at) AS expires_at
-  FROM iam.sessions s WHERE s.user_id = $1 AND ${isLive}
-  ORDER BY s.id = $2 DESC, last_used_at DESC LIMIT ${MOST_LISTED}`;
+  FROM iam.sessions s WHERE s.user_id = ${userId} AND ${isLiveSql}
+  ORDER BY s.id = ${sessionId} DESC, last_used_at DESC LIMIT ${MOST_LISTED}`;
 
-/** $1 user, $2 session, $3 the session that asks, which ends another only while it lives, $4… audit entry. */
-const endSql = `
+/** The session that asks ends another only while it lives. */
+const endSql = (id: string, { userId, sessionId }: ActingSession, entry: AuditEntry): Sql => sql`
   WITH acting AS (
-    SELECT s.id FROM iam.sessions s WHERE s.id = $3 AND s.user_id = $1 AND (s.id = $2 OR ${isLive})
+    SELECT s.id FROM iam.sessions s WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND (s.id = ${id} OR ${isLiveSql})
   ), ended AS (
     UPDATE iam.sessions SET ended_at = now(), end_reason = 'ended_by_user'
-    WHERE id = $2 AND user_id = $1 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM acting)
+    WHERE id = ${id} AND user_id = ${userId} AND ended_at IS NULL AND EXISTS (SELECT 1 FROM acting)
     RETURNING id, user_id
   ), audited AS (
-    ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}
+    ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` })}
   )
   SELECT EXISTS (SELECT 1 FROM acting) AS may_act,
-         EXISTS (SELECT 1 FROM iam.sessions WHERE id = $2 AND user_id = $1) AS is_own`;
+         EXISTS (SELECT 1 FROM iam.sessions WHERE id = ${id} AND user_id = ${userId}) AS is_own`;
 
 const endVerdict = z.object({ may_act: z.boolean(), is_own: z.boolean() });
 
-/** $1 user, $2 the session that stays, $3 reason. */
-const endOthersSql = `
+const endOthersSql = ({ userId, sessionId }: ActingSession, reason: string): Sql => sql`
   WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = $3
-    WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL
+    UPDATE iam.sessions SET ended_at = now(), end_reason = ${reason}
+    WHERE user_id = ${userId} AND id <> ${sessionId} AND ended_at IS NULL
     RETURNING id, idle_expires_at > now() AND expires_at > now() AS was_live
   ) SELECT id, was_live FROM ended ORDER BY id`;
 
-/** $1 user. As a merge, a ban, an erasure and every other change of an account do. */
-const lockUserSql = 'SELECT status FROM iam.users WHERE id = $1 FOR UPDATE';
+/** As a merge, a ban, an erasure and every other change of an account do. */
+const lockUserSql = (id: string): Sql => sql`SELECT status FROM iam.users WHERE id = ${id} FOR UPDATE`;
 
-/** $1 session, $2 user. A statement of its own: it must see what was committed while the lock was waited for. */
-const liveSql = `SELECT s.appid, s.openid FROM iam.sessions s WHERE s.id = $1 AND s.user_id = $2 AND ${isLive}`;
+/** A statement of its own: it must see what was committed while the lock was waited for. */
+const liveSql = ({ userId, sessionId }: ActingSession): Sql => sql`
+  SELECT s.appid, s.openid FROM iam.sessions s WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND ${isLiveSql}`;
 
 const subject = z.object({ appid: z.string(), openid: z.string() });
 
@@ -82,14 +82,14 @@ export class OwnSessions {
   ) {}
 
   /** The live sessions of a user, the asking one first. */
-  list({ userId, sessionId }: ActingSession): Promise<OwnSession[]> {
-    return queryRows(this.dataSource, listed, listSql, [userId, sessionId]);
+  list(acting: ActingSession): Promise<OwnSession[]> {
+    return queryRows(this.dataSource, listed, listSql(acting));
   }
 
   /** Who the session's person is to the app by which it began. @throws IamError `invalid_token` when it is over */
-  async getSubject({ userId, sessionId }: ActingSession): Promise<z.infer<typeof subject>> {
-    const row = await queryRow(this.dataSource, subject, liveSql, [sessionId, userId]);
-    if (row === null) throw new IamError('invalid_token', `session ${sessionId} is over`);
+  async getSubject(acting: ActingSession): Promise<z.infer<typeof subject>> {
+    const row = await queryRow(this.dataSource, subject, liveSql(acting));
+    if (row === null) throw new IamError('invalid_token', `session ${acting.sessionId} is over`);
     return row;
   }
 
@@ -97,12 +97,11 @@ export class OwnSessions {
    * Ends a session of the user; one that is over already stays so.
    * @throws IamError `invalid_token` when the session that asks is over, `not_found` for anybody else's
    */
-  async end(id: string, { userId, sessionId }: ActingSession): Promise<void> {
+  async end(id: string, acting: ActingSession): Promise<void> {
     if (!isUuid(id)) throw new IamError('not_found', 'not the id of a session');
     const audited: AuditEntry = { action: 'session.ended', detail: { reason: 'ended_by_user' } };
-    const parameters = [userId, id, sessionId, ...auditParameters(audited)];
-    const verdict = await queryRow(this.dataSource, endVerdict, endSql, parameters);
-    if (verdict?.may_act !== true) throw new IamError('invalid_token', `session ${sessionId} is over`);
+    const verdict = await queryRow(this.dataSource, endVerdict, endSql(id, acting, audited));
+    if (verdict?.may_act !== true) throw new IamError('invalid_token', `session ${acting.sessionId} is over`);
     if (!verdict.is_own) throw new IamError('not_found', 'no session of this user');
     this.check.forget(id);
   }
@@ -111,7 +110,7 @@ export class OwnSessions {
   async endOthers(manager: EntityManager, acting: ActingSession, reason: string): Promise<number> {
     const { userId, sessionId } = acting;
     const row = z.object({ id: z.string(), was_live: z.boolean() });
-    const ended = await queryRows(manager, row, endOthersSql, [userId, sessionId, reason]);
+    const ended = await queryRows(manager, row, endOthersSql(acting, reason));
     for (const { id } of ended) this.check.forget(id);
     const detail = { reason, sessions: ended.map(({ id }) => id) };
     if (ended.length > 0) await recordAudit(manager, { action: 'session.ended', userId, sessionId, detail });
@@ -123,10 +122,11 @@ export class OwnSessions {
    * read it may not change.
    * @throws IamError `invalid_token` when the session is over, `user_disabled`
    */
-  async lockActing(manager: EntityManager, { userId, sessionId }: ActingSession): Promise<void> {
-    const user = await queryRow(manager, z.object({ status: z.string() }), lockUserSql, [userId]);
+  async lockActing(manager: EntityManager, acting: ActingSession): Promise<void> {
+    const { userId, sessionId } = acting;
+    const user = await queryRow(manager, z.object({ status: z.string() }), lockUserSql(userId));
     if (user?.status === 'disabled') throw new IamError('user_disabled', `user ${userId} is disabled`);
-    const live = await queryRow(manager, subject, liveSql, [sessionId, userId]);
+    const live = await queryRow(manager, subject, liveSql(acting));
     if (user?.status !== 'active' || live === null)
       throw new IamError('invalid_token', `session ${sessionId} is over`);
   }

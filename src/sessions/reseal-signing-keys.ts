@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import sql from 'sql-template-tag';
 import { z } from 'zod';
 import { isSealed, sealedWith, type Sealer } from '../crypto/sealer.js';
 import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
@@ -8,7 +9,7 @@ const sealedKey = z.object({ kid: z.string(), private_jwk: z.string() });
 
 /** Which key sealed each signing key: one id per row of `iam.signing_keys`, null for a text that is not sealed. */
 export async function signingKeySeals(executor: SqlExecutor): Promise<(string | null)[]> {
-  const rows = await queryRows(executor, sealedKey, 'SELECT kid, private_jwk FROM iam.signing_keys', []);
+  const rows = await queryRows(executor, sealedKey, sql`SELECT kid, private_jwk FROM iam.signing_keys`);
   return rows.map(({ private_jwk: text }) => (isSealed(text) ? sealedWith(text) : null));
 }
 
@@ -23,18 +24,14 @@ export async function resealSigningKey(
 ): Promise<boolean> {
   const context = signingKeyContext(kid);
   if (!sealer.needsReseal(stored, context)) return false;
+  const digest = createHash('sha256').update(stored, 'utf8').digest();
   const row = await queryRow(
     executor,
     z.object({ kid: z.string() }),
-    `WITH resealed AS (
-       UPDATE iam.signing_keys SET private_jwk = $3
-       WHERE kid = $1 AND sha256(convert_to(private_jwk, 'UTF8')) = $2 RETURNING kid
+    sql`WITH resealed AS (
+       UPDATE iam.signing_keys SET private_jwk = ${sealer.seal(sealer.open(stored, context), context)}
+       WHERE kid = ${kid} AND sha256(convert_to(private_jwk, 'UTF8')) = ${digest} RETURNING kid
      ) SELECT kid FROM resealed`,
-    [
-      kid,
-      createHash('sha256').update(stored, 'utf8').digest(),
-      sealer.seal(sealer.open(stored, context), context),
-    ],
   );
   return row !== null;
 }

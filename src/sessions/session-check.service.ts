@@ -61,7 +61,7 @@ export class SessionCheck {
     const running = this.reads.get(sessionId);
     if (running !== undefined) return running;
     const readAt = this.clock.elapsed();
-    const read = queryRow(this.dataSource, liveSession, liveSessionSql, [sessionId])
+    const read = queryRow(this.dataSource, liveSession, liveSessionSql(sessionId))
       .then((session) => {
         if (this.reads.get(sessionId) === read) this.keep(sessionId, { readAt, session });
         return session;

@@ -1,12 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { auditInsertSql, auditParameters, type AuditEntry } from '../audit/record-audit.js';
+import { insertAudit } from '../audit/record-audit.js';
 import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { SessionCheck } from './session-check.service.js';
+import { isLiveSql } from './session-statements.js';
 
 /** How the list of sessions is narrowed down; all that are given must be met. */
 export interface SessionFilter {
@@ -39,21 +41,22 @@ const listed = z.object({
 /** A session as a list shows it. */
 export type ListedSession = z.infer<typeof listed>;
 
-const isLive = '(s.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now())';
-
-const columns = `
+const columns = sql`
   s.id, s.user_id, s.client_id, s.provider, s.method, s.appid, s.ip, s.user_agent, s.created_at, s.rotated_at,
-  s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason, ${isLive} AS is_live`;
+  s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason, ${isLiveSql} AS is_live`;
 
-/** $1 session, $2 reason, $3… audit entry, written only when the session had not ended before. */
-const endSql = `
+/** The audit entry is written only when the session had not ended before. */
+const endSql = (id: string, reason: string): Sql => sql`
   WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = $2 WHERE id = $1 AND ended_at IS NULL
+    UPDATE iam.sessions SET ended_at = now(), end_reason = ${reason} WHERE id = ${id} AND ended_at IS NULL
     RETURNING id, user_id
   ), audited AS (
-    ${auditInsertSql(3, { from: 'ended', userId: 'ended.user_id', sessionId: 'ended.id' })}
+    ${insertAudit(
+      { action: 'session.ended', detail: { reason } },
+      { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` },
+    )}
   )
-  SELECT EXISTS (SELECT 1 FROM iam.sessions WHERE id = $1) AS is_known`;
+  SELECT EXISTS (SELECT 1 FROM iam.sessions WHERE id = ${id}) AS is_known`;
 
 /** Sessions as administrators see and end them. */
 @Injectable()
@@ -65,33 +68,27 @@ export class SessionList {
 
   /** One round trip. */
   async page(filter: SessionFilter, page: PageRequest): Promise<ListedSession[]> {
-    const { sql, parameters } = keysetSql(
-      { columns, from: 'iam.sessions s', key: 's.id' },
-      filtersOf(filter),
-      page,
-    );
-    return queryRows(this.dataSource, listed, sql, parameters);
+    const source = { columns, from: sql`iam.sessions s`, key: 's.id' };
+    return queryRows(this.dataSource, listed, keysetSql(source, filtersOf(filter), page));
   }
 
   /** How many sessions a user has that can still be refreshed. */
   async countLive(userId: string): Promise<number> {
-    const sql = `SELECT count(*)::int AS live FROM iam.sessions s WHERE s.user_id = $1 AND ${isLive}`;
-    return (await queryRow(this.dataSource, z.object({ live: z.number() }), sql, [userId]))?.live ?? 0;
+    const count = sql`SELECT count(*)::int AS live FROM iam.sessions s WHERE s.user_id = ${userId} AND ${isLiveSql}`;
+    return (await queryRow(this.dataSource, z.object({ live: z.number() }), count))?.live ?? 0;
   }
 
   /** Whose session it is; null: there is none with this id. */
   async findOwner(id: string): Promise<string | null> {
-    const sql = 'SELECT user_id FROM iam.sessions WHERE id = $1';
+    const owner = sql`SELECT user_id FROM iam.sessions WHERE id = ${id}`;
     const row = z.object({ user_id: z.string() });
-    return isUuid(id) ? ((await queryRow(this.dataSource, row, sql, [id]))?.user_id ?? null) : null;
+    return isUuid(id) ? ((await queryRow(this.dataSource, row, owner))?.user_id ?? null) : null;
   }
 
   /** Ends a session, once; false: there is none with this id. */
   async end(id: string, reason: string): Promise<boolean> {
     if (!isUuid(id)) return false;
-    const entry: AuditEntry = { action: 'session.ended', detail: { reason } };
-    const parameters = [id, reason, ...auditParameters(entry)];
-    const row = await queryRow(this.dataSource, z.object({ is_known: z.boolean() }), endSql, parameters);
+    const row = await queryRow(this.dataSource, z.object({ is_known: z.boolean() }), endSql(id, reason));
     this.check.forget(id);
     return row?.is_known === true;
   }
@@ -99,10 +96,10 @@ export class SessionList {
 
 function filtersOf({ user, client, provider, method, live }: SessionFilter): ListFilter[] {
   return [
-    ...filterBy(user, (id) => `s.user_id = ${id}`),
-    ...filterBy(client, (id) => `s.client_id = ${id}`),
-    ...filterBy(provider, (slug) => `s.provider = ${slug}`),
-    ...filterBy(method, (name) => `s.method = ${name}`),
-    ...filterBy(live, (wanted) => `${isLive} = ${wanted}::boolean`),
+    ...filterBy(user, (id) => sql`s.user_id = ${id}`),
+    ...filterBy(client, (id) => sql`s.client_id = ${id}`),
+    ...filterBy(provider, (slug) => sql`s.provider = ${slug}`),
+    ...filterBy(method, (name) => sql`s.method = ${name}`),
+    ...filterBy(live, (wanted) => sql`${isLiveSql} = ${wanted}::boolean`),
   ];
 }

@@ -1,46 +1,59 @@
-import { auditInsertSql } from '../audit/record-audit.js';
+import sql, { raw, type Sql } from 'sql-template-tag';
+import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { eventHorizonSql } from '../database/event-time.js';
 import { sessionProvenAtSql } from './proven-at.js';
+import type { RefreshToken } from './refresh-token.js';
 
-const rolesOf = (relation: string) =>
-  `ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = ${relation}.user_id ORDER BY r.role) AS roles`;
+/** The names of the roles that the user of a row holds. */
+export const rolesOfSql = (relation: string): Sql =>
+  sql`ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = ${raw(relation)}.user_id ORDER BY r.role) AS roles`;
 
-const live = 's.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()';
+/** A session `s` that can still be refreshed. */
+export const isLiveSql = sql`(s.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now())`;
 
-/** $1 session. No row: it is over, or its user is not active. */
-export const liveSessionSql = `
-  SELECT s.user_id, ${rolesOf('s')}
+/** No row: the session is over, or its user is not active. */
+export const liveSessionSql = (sessionId: string): Sql => sql`
+  SELECT s.user_id, ${rolesOfSql('s')}
   FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
-  WHERE s.id = $1 AND ${live} AND u.status = 'active'`;
+  WHERE s.id = ${sessionId} AND ${isLiveSql} AND u.status = 'active'`;
 
-/** $1 session, $2 generation of the token, $3 clients, $4 idle lifetime in seconds. No row: the token is not the live one. */
-export const rotateSql = `
+/** Of the sessions of these clients; `idle` in seconds. No row: the token is not the live one. */
+export const rotateSql = (token: RefreshToken, clients: readonly string[], idle: number): Sql => sql`
   WITH rotated AS (
     UPDATE iam.sessions s
     SET generation = s.generation + 1, rotated_at = now(), grace_uses = 0,
-        idle_expires_at = LEAST(now() + make_interval(secs => $4::int), s.expires_at)
+        idle_expires_at = LEAST(now() + make_interval(secs => ${idle}::int), s.expires_at)
     FROM iam.users u
-    WHERE s.id = $1 AND s.generation = $2 AND s.client_id = ANY($3::text[]) AND ${live}
-      AND u.id = s.user_id AND u.status = 'active'
+    WHERE s.id = ${token.sessionId} AND s.generation = ${token.generation} AND s.client_id = ANY(${clients}::text[])
+      AND ${isLiveSql} AND u.id = s.user_id AND u.status = 'active'
     RETURNING s.user_id, s.client_id, s.method, s.created_at
   )
-  SELECT user_id, client_id, method, created_at, ${rolesOf('rotated')} FROM rotated`;
+  SELECT user_id, client_id, method, created_at, ${rolesOfSql('rotated')} FROM rotated`;
 
-/**
- * $1 session, $2 generation of the token, $3 clients, $4 grace in seconds, $5 most uses of the grace, $6… audit entry.
- * Under a lock on the session: the direct parent within the grace is answered again, an older token ends the session.
- */
-export const settleReuseSql = `
+/** How long a parent token is answered again, and how often. */
+export interface ReuseGrace {
+  readonly seconds: number;
+  readonly uses: number;
+}
+
+/** Under a lock on the session: the direct parent within the grace is answered again, an older token ends the session. */
+export const settleReuseSql = (
+  { sessionId, generation }: RefreshToken,
+  clients: readonly string[],
+  grace: ReuseGrace,
+  entry: AuditEntry,
+): Sql => sql`
   WITH locked AS (
     SELECT s.id, s.user_id, s.client_id, s.method, s.created_at, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status
     FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
-    WHERE s.id = $1 AND s.client_id = ANY($3::text[]) AND ${live}
+    WHERE s.id = ${sessionId} AND s.client_id = ANY(${clients}::text[]) AND ${isLiveSql}
     FOR UPDATE OF s
   ), verdict AS (
     SELECT locked.*, CASE
       WHEN user_status <> 'active' THEN 'dead'
-      WHEN generation = $2 + 1 AND rotated_at > now() - make_interval(secs => $4::int) AND grace_uses < $5 THEN 'grace'
-      WHEN generation > $2 THEN 'reuse'
+      WHEN generation = ${generation}::int + 1 AND rotated_at > now() - make_interval(secs => ${grace.seconds}::int)
+           AND grace_uses < ${grace.uses}::int THEN 'grace'
+      WHEN generation > ${generation}::int THEN 'reuse'
       ELSE 'dead' END AS verdict
     FROM locked
   ), graced AS (
@@ -50,32 +63,41 @@ export const settleReuseSql = `
     FROM verdict v WHERE v.verdict = 'reuse' AND s.id = v.id
     RETURNING s.user_id
   ), audited AS (
-    ${auditInsertSql(6, { from: 'ended', userId: 'ended.user_id' })}
+    ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id` })}
   )
-  SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOf('verdict')} FROM verdict`;
+  SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOfSql('verdict')} FROM verdict`;
 
-/** $1 session, $2 clients, $3 reason, $4… audit entry, written only when the session was live. Says whose the session is. */
-export const endSql = `
+/** Of a session of these clients. The entry is written only when the session was live. Says whose the session is. */
+export const endSql = (
+  sessionId: string,
+  clients: readonly string[],
+  reason: string,
+  entry: AuditEntry,
+): Sql => sql`
   WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = $3
-    WHERE id = $1 AND client_id = ANY($2::text[]) AND ended_at IS NULL
+    UPDATE iam.sessions SET ended_at = now(), end_reason = ${reason}
+    WHERE id = ${sessionId} AND client_id = ANY(${clients}::text[]) AND ended_at IS NULL
     RETURNING user_id
   ), audited AS (
-    ${auditInsertSql(4, { from: 'ended', userId: 'ended.user_id' })}
+    ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id` })}
   )
-  SELECT client_id = ANY($2::text[]) AS is_own FROM iam.sessions WHERE id = $1`;
+  SELECT client_id = ANY(${clients}::text[]) AS is_own FROM iam.sessions WHERE id = ${sessionId}`;
 
-/** $1 user, $2 reason. */
-export const endAllSql = `
+/** Every session of a user that has not ended. */
+export const endAllSql = (userId: string, reason: string): Sql => sql`
   WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id, user_id
+    UPDATE iam.sessions SET ended_at = now(), end_reason = ${reason} WHERE user_id = ${userId} AND ended_at IS NULL RETURNING id, user_id
   ) SELECT id, user_id FROM ended ORDER BY id`;
 
-/** $1 appid, $2 openid, $3 reason, $4 only what WeChat proved before. */
-export const endOfIdentitySql = `
+/** Every session that began by an identity; with a time, only what WeChat proved before it. */
+export const endOfIdentitySql = (
+  { appid, openid }: { readonly appid: string; readonly openid: string },
+  reason: string,
+  provenBefore: Date | null,
+): Sql => sql`
   WITH ended AS (
-    UPDATE iam.sessions s SET ended_at = now(), end_reason = $3
-    WHERE s.appid = $1 AND s.openid = $2 AND s.ended_at IS NULL
-      AND ($4::timestamptz IS NULL OR ${sessionProvenAtSql('s')} < ${eventHorizonSql('$4::timestamptz')})
+    UPDATE iam.sessions s SET ended_at = now(), end_reason = ${reason}
+    WHERE s.appid = ${appid} AND s.openid = ${openid} AND s.ended_at IS NULL
+      AND (${provenBefore}::timestamptz IS NULL OR ${sessionProvenAtSql('s')} < ${eventHorizonSql(provenBefore)})
     RETURNING s.id, s.user_id
   ) SELECT id, user_id FROM ended ORDER BY id`;

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { auditParameters, recordAudit } from '../audit/record-audit.js';
+import { recordAudit } from '../audit/record-audit.js';
 import { Mac } from '../crypto/mac.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
@@ -71,12 +71,8 @@ export class Sessions {
   async refresh(text: string, caller: TokenCaller): Promise<RefreshedSession> {
     const token = readRefreshToken(this.mac, text);
     if (token === null) throw new IamError('invalid_grant', 'not a refresh token of ours');
-    const row = await queryRow(this.dataSource, rotated, rotateSql, [
-      token.sessionId,
-      token.generation,
-      caller.sessionsOf,
-      this.options.tokens.idle,
-    ]);
+    const rotation = rotateSql(token, caller.sessionsOf, this.options.tokens.idle);
+    const row = await queryRow(this.dataSource, rotated, rotation);
     if (row === null) return this.settleReuse(token, caller);
     this.telemetry.refreshed('rotated');
     return this.successor(token, row);
@@ -93,30 +89,26 @@ export class Sessions {
    */
   async end(sessionId: string, reason: 'revoked' | 'replaced', caller: TokenCaller): Promise<boolean> {
     const { clientId, sessionsOf } = caller;
-    const row = await queryRow(this.dataSource, z.object({ is_own: z.boolean() }), endSql, [
-      sessionId,
-      sessionsOf,
-      reason,
-      ...auditParameters({ action: `session.${reason}`, sessionId, clientId }),
-    ]);
+    const entry = { action: `session.${reason}`, sessionId, clientId } as const;
+    const end = endSql(sessionId, sessionsOf, reason, entry);
+    const row = await queryRow(this.dataSource, z.object({ is_own: z.boolean() }), end);
     this.check.forget(sessionId);
     return row?.is_own !== false;
   }
 
   /** Ends every live session of a user; the audit log names them. */
   async endAll(manager: EntityManager, userId: string, reason: string): Promise<void> {
-    const ended = await queryRows(manager, endedRow, endAllSql, [userId, reason]);
+    const ended = await queryRows(manager, endedRow, endAllSql(userId, reason));
     await this.recordEnded(manager, ended, reason);
   }
 
   /** Ends the live sessions that were begun through an identity; the audit log names them. See `SignOut`. */
   async endOfIdentity(
     manager: EntityManager,
-    { appid, openid }: IdentityKey,
+    identity: IdentityKey,
     { reason, provenBefore = null }: IdentityEnd,
   ): Promise<void> {
-    const parameters = [appid, openid, reason, provenBefore];
-    const ended = await queryRows(manager, endedRow, endOfIdentitySql, parameters);
+    const ended = await queryRows(manager, endedRow, endOfIdentitySql(identity, reason, provenBefore));
     await this.recordEnded(manager, ended, reason);
   }
 
@@ -141,20 +133,15 @@ export class Sessions {
     token: RefreshToken,
     { clientId, sessionsOf }: TokenCaller,
   ): Promise<RefreshedSession> {
-    const { sessionId } = token;
-    const row = await queryRow(this.dataSource, settled, settleReuseSql, [
+    const { sessionId, generation } = token;
+    const grace = { seconds: this.options.tokens.refreshGrace, uses: GRACE_USES };
+    const entry = {
+      action: 'session.refresh_reused',
       sessionId,
-      token.generation,
-      sessionsOf,
-      this.options.tokens.refreshGrace,
-      GRACE_USES,
-      ...auditParameters({
-        action: 'session.refresh_reused',
-        sessionId,
-        clientId,
-        detail: { generation: token.generation },
-      }),
-    ]);
+      clientId,
+      detail: { generation },
+    } as const;
+    const row = await queryRow(this.dataSource, settled, settleReuseSql(token, sessionsOf, grace, entry));
     const outcomes = { grace: 'repeated', reuse: 'reused', dead: 'refused' } as const;
     this.telemetry.refreshed(outcomes[row?.verdict ?? 'dead']);
     if (row?.verdict === 'grace') return this.successor(token, row);

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { JWK } from 'jose';
+import sql, { raw } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
@@ -7,6 +8,7 @@ import { SealError, Sealer } from '../crypto/sealer.js';
 import { execute, queryRows } from '../database/query-rows.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { insertFirstKeySql } from './key-rotation-statements.js';
 import { resealSigningKey } from './reseal-signing-keys.js';
 import {
   ALGORITHM,
@@ -28,7 +30,7 @@ const RELOAD_MS = KEYS_RELOAD_SECONDS * 1000;
 const storedWithState = storedKey.extend({ is_active: z.boolean() });
 
 /** PostgreSQL's clock says which keys there are and which may sign; both are as of this read. */
-const keysSql = `
+const keysSql = sql`
   SELECT kid, public_jwk, private_jwk, active_at <= now() AS is_active FROM iam.signing_keys
   WHERE retires_at IS NULL OR retires_at > now() ORDER BY generation`;
 
@@ -150,7 +152,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private select(marker: string) {
-    return queryRows(this.dataSource, storedWithState, `${marker}${keysSql}`, []);
+    return queryRows(this.dataSource, storedWithState, sql`${raw(marker)}${keysSql}`);
   }
 
   private async open(row: z.infer<typeof storedWithState>): Promise<SigningKey> {
@@ -160,15 +162,8 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     return key;
   }
 
-  /** Many replicas may get here; the unique generation keeps one key. */
   private async createFirst(): Promise<void> {
-    const { kid, publicJwk, privateJwk } = await generateSigningKey(this.sealer);
-    await execute(
-      this.dataSource,
-      `INSERT INTO iam.signing_keys (kid, generation, algorithm, public_jwk, private_jwk)
-       VALUES ($1, 1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-      [kid, ALGORITHM, publicJwk, privateJwk],
-    );
+    await execute(this.dataSource, insertFirstKeySql(await generateSigningKey(this.sealer)));
   }
 }
 

@@ -1,8 +1,9 @@
+import sql, { empty, join, raw, type Sql } from 'sql-template-tag';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { queryRow } from '../database/query-rows.js';
+import { execute, queryRow } from '../database/query-rows.js';
 import { defaultRolesSql } from '../roles/default-roles.js';
 import { explainTaken } from './external-id.js';
 import type { ProfileAuthor } from './user.entity.js';
@@ -18,18 +19,27 @@ export interface UserChanges {
   readonly externalId?: string | null | undefined;
 }
 
-const createSql = (onConflict: string) => `
+interface NewUser {
+  readonly id: string;
+  readonly nickname: string | null;
+  readonly externalId: string | null;
+  readonly nicknameBy: ProfileAuthor;
+}
+
+const createSql = ({ id, nickname, externalId, nicknameBy }: NewUser, onConflict: Sql): Sql => sql`
   WITH new_user AS (
-    INSERT INTO iam.users (id, nickname, external_id, nickname_by) VALUES ($1, $2, $3, $4) ${onConflict} RETURNING id
-  ), new_roles AS (${defaultRolesSql('new_user.id', 'new_user')}
+    INSERT INTO iam.users (id, nickname, external_id, nickname_by)
+    VALUES (${id}, ${nickname}, ${externalId}, ${nicknameBy}) ${onConflict} RETURNING id
+  ), new_roles AS (${defaultRolesSql(sql`new_user.id`, sql`new_user`)}
   )
   SELECT id FROM new_user`;
 
 /** Creates a user without any identity, with the default roles. @throws IamError `identity_conflict` when the external id is taken */
 export async function createUser(manager: EntityManager, user: UserChanges): Promise<string> {
   const id = uuidv7();
-  const parameters = [id, user.nickname ?? null, user.externalId ?? null, authorOf(user)];
-  await manager.query(createSql(''), parameters).catch(explainTaken);
+  const { nickname = null, externalId = null } = user;
+  const row = { id, nickname, externalId, nicknameBy: authorOf(user) };
+  await execute(manager, createSql(row, empty)).catch(explainTaken);
   await recordAudit(manager, { action: 'user.created', userId: id });
   return id;
 }
@@ -37,12 +47,11 @@ export async function createUser(manager: EntityManager, user: UserChanges): Pro
 /** As `createUser`, unless a user has the external id; waits for another transaction that is about to create the same one. */
 export async function createUserOnce(manager: EntityManager, externalId: string): Promise<void> {
   const id = uuidv7();
-  const row = await queryRow(manager, idRow, createSql('ON CONFLICT (external_id) DO NOTHING'), [
-    id,
-    null,
-    externalId,
-    'wechat',
-  ]);
+  const create = createSql(
+    { id, nickname: null, externalId, nicknameBy: 'wechat' },
+    sql`ON CONFLICT (external_id) DO NOTHING`,
+  );
+  const row = await queryRow(manager, idRow, create);
   if (row !== null) await recordAudit(manager, { action: 'user.created', userId: id });
 }
 
@@ -54,14 +63,16 @@ export async function updateUser(manager: EntityManager, id: string, changes: Us
   const given = { nickname: changes.nickname, external_id: changes.externalId };
   const changed = Object.entries(given).filter(([, value]) => value !== undefined);
   if (changed.length === 0) return;
-  const before = await queryRow(manager, externalIdRow, 'SELECT external_id FROM iam.users WHERE id = $1', [
-    id,
-  ]);
+  const before = await queryRow(
+    manager,
+    externalIdRow,
+    sql`SELECT external_id FROM iam.users WHERE id = ${id}`,
+  );
   const author = changes.nickname === undefined ? {} : { nickname_by: authorOf(changes) };
   const written = [...changed, ...Object.entries(author)];
-  const assignments = written.map(([column], index) => `${column} = $${index + 2}`);
-  const sql = `UPDATE iam.users SET ${assignments.join(', ')}, updated_at = now() WHERE id = $1`;
-  await manager.query(sql, [id, ...written.map(([, value]) => value)]).catch(explainTaken);
+  const assignments = written.map(([column, value]) => sql`${raw(column)} = ${value}`);
+  const update = sql`UPDATE iam.users SET ${join(assignments, ', ')}, updated_at = now() WHERE id = ${id}`;
+  await execute(manager, update).catch(explainTaken);
   const detail = {
     changed: changed.map(([column]) => column),
     ...(given.external_id !== undefined && {
@@ -78,7 +89,7 @@ export async function setUserStatus(
   id: string,
   status: 'active' | 'disabled',
 ): Promise<void> {
-  await manager.query('UPDATE iam.users SET status = $2, updated_at = now() WHERE id = $1', [id, status]);
+  await execute(manager, sql`UPDATE iam.users SET status = ${status}, updated_at = now() WHERE id = ${id}`);
 }
 
 function authorOf({ nickname, by }: UserChanges): ProfileAuthor {

@@ -1,12 +1,13 @@
+import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
-import { auditInsertSql, auditParameters, recordAudit, type AuditEntry } from '../audit/record-audit.js';
+import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 
-const wishSql = `
+const wishSql = (userId: string, graceDays: number): Sql => sql`
   WITH asked AS (
-    SELECT id, deletion_at FROM iam.users WHERE id = $1 FOR UPDATE
+    SELECT id, deletion_at FROM iam.users WHERE id = ${userId} FOR UPDATE
   ), wished AS (
-    UPDATE iam.users u SET deletion_at = COALESCE(asked.deletion_at, now() + make_interval(days => $2::int)), updated_at = now()
+    UPDATE iam.users u SET deletion_at = COALESCE(asked.deletion_at, now() + make_interval(days => ${graceDays}::int)), updated_at = now()
     FROM asked WHERE u.id = asked.id
     RETURNING u.deletion_at
   )
@@ -14,14 +15,13 @@ const wishSql = `
 
 const wish = z.object({ deletion_at: z.date(), is_new: z.boolean() });
 
-/** $1 user, $2… audit entry. */
-const takeBackSql = `
+const takeBackSql = (userId: string, entry: AuditEntry): Sql => sql`
   WITH kept AS (
     UPDATE iam.users SET deletion_at = NULL, updated_at = now()
-    WHERE id = $1 AND deletion_at IS NOT NULL
+    WHERE id = ${userId} AND deletion_at IS NOT NULL
     RETURNING id
   )
-  ${auditInsertSql(2, { from: 'kept', userId: 'kept.id' })}`;
+  ${insertAudit(entry, { from: sql`kept`, userId: sql`kept.id` })}`;
 
 /** Notes when a user is to be erased; a wish expressed again keeps its day. */
 export async function wishDeletion(
@@ -29,7 +29,7 @@ export async function wishDeletion(
   userId: string,
   { graceDays, ...entry }: Pick<AuditEntry, 'sessionId'> & { readonly graceDays: number },
 ): Promise<Date> {
-  const row = await queryRow(executor, wish, wishSql, [userId, graceDays]);
+  const row = await queryRow(executor, wish, wishSql(userId, graceDays));
   if (row === null) throw new Error('the caller has locked the user');
   const detail = { deletionAt: row.deletion_at.toISOString() };
   if (row.is_new)
@@ -44,5 +44,5 @@ export async function takeBackDeletion(
   entry: Pick<AuditEntry, 'sessionId' | 'detail'> = {},
 ): Promise<void> {
   const taken: AuditEntry = { ...entry, action: 'user.deletion_cancelled' };
-  await execute(executor, takeBackSql, [userId, ...auditParameters(taken)]);
+  await execute(executor, takeBackSql(userId, taken));
 }

@@ -1,4 +1,4 @@
-import type { StatementPart } from '../database/statement-part.js';
+import sql, { empty, type Sql } from 'sql-template-tag';
 
 /** What an event says about following an Official Account. */
 export interface FollowChange {
@@ -14,12 +14,10 @@ export interface FollowChange {
  * the same state. Of two in the same second leaving wins; a time in the future is stored as now, or no later event could
  * follow it. `from` is a FROM clause to depend on.
  */
-export function followStatePart({ appid, openid, follows, at }: FollowChange, from?: string): StatementPart {
-  const sql = (first: number) => `
-    UPDATE iam.identities SET follows = $${first + 2}, follow_changed_at = LEAST($${first + 3}::timestamptz, now())
-    ${from === undefined ? '' : `FROM ${from}`}
-    WHERE appid = $${first} AND openid = $${first + 1}
-      AND (follow_changed_at IS NULL OR follow_changed_at < $${first + 3}
-           OR (follow_changed_at = $${first + 3} AND NOT $${first + 2}::boolean))`;
-  return { sql, parameters: [appid, openid, follows, at] };
+export function noteFollowingSql({ appid, openid, follows, at }: FollowChange, from?: Sql): Sql {
+  return sql`
+    UPDATE iam.identities SET follows = ${follows}, follow_changed_at = LEAST(${at}::timestamptz, now())
+    ${from === undefined ? empty : sql`FROM ${from}`}
+    WHERE appid = ${appid} AND openid = ${openid}
+      AND (follow_changed_at IS NULL OR follow_changed_at < ${at} OR (follow_changed_at = ${at} AND NOT ${follows}::boolean))`;
 }

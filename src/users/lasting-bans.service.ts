@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { auditInsertSql, auditParameters } from '../audit/record-audit.js';
+import { insertAudit } from '../audit/record-audit.js';
 import { keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
@@ -25,11 +26,11 @@ const lastingBan = z.object({
 /** What is left of a banned user who was erased: their id, and how many of their subjects stay barred. */
 export type LastingBan = z.infer<typeof lastingBan>;
 
-const isErased = 'NOT EXISTS (SELECT 1 FROM iam.users u WHERE u.id = b.user_id)';
+const isErased = sql`NOT EXISTS (SELECT 1 FROM iam.users u WHERE u.id = b.user_id)`;
 
 const source = {
-  columns: 'ban.id, ban.banned_at, ban.identities, ban.unions',
-  from: `(
+  columns: sql`ban.id, ban.banned_at, ban.identities, ban.unions`,
+  from: sql`(
     SELECT b.user_id AS id, min(b.created_at) AS banned_at, count(*) FILTER (WHERE b.kind = 'identity')::int AS identities,
            count(*) FILTER (WHERE b.kind = 'union')::int AS unions
     FROM iam.barred_subjects b WHERE ${isErased} GROUP BY b.user_id
@@ -37,15 +38,14 @@ const source = {
   key: 'ban.id',
 };
 
-/** $1 user, $2… audit entry. */
-const liftSql = `
+const liftSql = (userId: string): Sql => sql`
   WITH lifted AS (
-    DELETE FROM iam.barred_subjects b WHERE b.user_id = $1 AND ${isErased} RETURNING kind
+    DELETE FROM iam.barred_subjects b WHERE b.user_id = ${userId} AND ${isErased} RETURNING kind
   ), ban AS (
     SELECT count(*) FILTER (WHERE kind = 'identity')::int AS identities, count(*) FILTER (WHERE kind = 'union')::int AS unions
     FROM lifted HAVING count(*) > 0
   ), audited AS (
-    ${auditInsertSql(2, { from: 'ban', detail: 'to_jsonb(ban)' })}
+    ${insertAudit({ action: 'user.ban_lifted', userId }, { from: sql`ban`, detail: sql`to_jsonb(ban)` })}
   )
   SELECT identities FROM ban`;
 
@@ -56,15 +56,14 @@ export class LastingBans {
 
   /** One round trip; with `sought` only the ban that covers it. */
   page(sought: SoughtSubject | undefined, page: PageRequest): Promise<LastingBan[]> {
-    const { sql, parameters } = keysetSql(source, sought === undefined ? [] : [covering(sought)], page);
-    return queryRows(this.dataSource, lastingBan, sql, parameters);
+    const filters = sought === undefined ? [] : [covering(sought)];
+    return queryRows(this.dataSource, lastingBan, keysetSql(source, filters, page));
   }
 
   /** The person may sign up again, as somebody new. @throws IamError `not_found` */
   async lift(userId: string): Promise<void> {
-    const entry = auditParameters({ action: 'user.ban_lifted', userId: isUuid(userId) ? userId : null });
     const row = isUuid(userId)
-      ? await queryRow(this.dataSource, z.object({ identities: z.number() }), liftSql, [userId, ...entry])
+      ? await queryRow(this.dataSource, z.object({ identities: z.number() }), liftSql(userId))
       : null;
     if (row === null) throw new IamError('not_found', 'no ban of an erased user');
   }
@@ -72,9 +71,8 @@ export class LastingBans {
 
 function covering({ kind, namespace, subject }: SoughtSubject): ListFilter {
   return {
-    value: [kind, namespace, subject],
-    sql: (given) => `ban.id = (
+    condition: sql`ban.id = (
       SELECT c.user_id FROM iam.barred_subjects c
-      WHERE c.subject_hash = iam.subject_hash((${given}::text[])[1], (${given}::text[])[2], (${given}::text[])[3]))`,
+      WHERE c.subject_hash = iam.subject_hash(${kind}, ${namespace}, ${subject}))`,
   };
 }

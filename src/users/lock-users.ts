@@ -1,3 +1,4 @@
+import sql, { type Sql } from 'sql-template-tag';
 import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
@@ -15,9 +16,9 @@ const locked = z.object({
 /** A user whose row nobody else changes until the transaction ends. */
 export type LockedUser = z.infer<typeof locked>;
 
-const sql = `
+const lockSql = (ids: readonly string[]): Sql => sql`
   SELECT id, status, merged_into, ${versionSql('u')} AS version
-  FROM iam.users u WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`;
+  FROM iam.users u WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`;
 
 /**
  * Locks users in id order, as a merge does, so that merges, bans and erasures of them queue.
@@ -26,7 +27,7 @@ const sql = `
 export async function lockUsers(manager: EntityManager, ids: readonly string[]): Promise<LockedUser[]> {
   const unknown = ids.find((id) => !isUuid(id));
   if (unknown !== undefined) throw new IamError('not_found', 'not the id of a user');
-  const users = await queryRows(manager, locked, sql, [ids]);
+  const users = await queryRows(manager, locked, lockSql(ids));
   for (const id of ids) requireThere(users, id);
   return users;
 }

@@ -1,7 +1,8 @@
+import sql from 'sql-template-tag';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { queryRows } from '../database/query-rows.js';
+import { execute, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { takeBackDeletion } from './deletion-wish.js';
 import { LostRace } from './write-subject.js';
@@ -60,8 +61,7 @@ async function lockPair(manager: EntityManager, pair: readonly [string, string])
   const [first, second] = await queryRows(
     manager,
     locked,
-    'SELECT id, status, external_id FROM iam.users WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE',
-    [pair],
+    sql`SELECT id, status, external_id FROM iam.users WHERE id = ANY(${pair}::uuid[]) ORDER BY id FOR UPDATE`,
   );
   if (first === undefined || second === undefined) throw new LostRace();
   if (first.status === 'merged' || second.status === 'merged') throw new LostRace();
@@ -73,10 +73,9 @@ export async function scopesOfTwo(manager: EntityManager, one: string, other: st
   const rows = await queryRows(
     manager,
     z.object({ union_scope: z.string() }),
-    `SELECT DISTINCT a.union_scope
+    sql`SELECT DISTINCT a.union_scope
      FROM iam.unions a JOIN iam.unions b ON b.union_scope = a.union_scope AND b.unionid <> a.unionid
-     WHERE a.user_id = $1 AND b.user_id = $2 ORDER BY a.union_scope`,
-    [one, other],
+     WHERE a.user_id = ${one} AND b.user_id = ${other} ORDER BY a.union_scope`,
   );
   return rows.map(({ union_scope }) => union_scope);
 }
@@ -87,23 +86,23 @@ export async function scopesOfTwo(manager: EntityManager, one: string, other: st
  */
 async function retire(manager: EntityManager, gone: LockedUser, kept: LockedUser): Promise<void> {
   const handedOver = kept.external_id === null ? gone.external_id : null;
-  await manager.query(
-    `WITH gone AS (
-       UPDATE iam.users SET status = 'merged', merged_into = $2, external_id = NULLIF(external_id, $3),
+  await execute(
+    manager,
+    sql`WITH gone AS (
+       UPDATE iam.users SET status = 'merged', merged_into = ${kept.id}, external_id = NULLIF(external_id, ${handedOver}),
               phone_number = NULL, phone_verified_at = NULL, updated_at = now()
-       WHERE id = $1
+       WHERE id = ${gone.id}
      ), phone AS (
        UPDATE iam.users u SET phone_number = gone.phone_number, phone_verified_at = gone.phone_verified_at
        FROM iam.users gone
-       WHERE gone.id = $1 AND u.id = $2 AND u.phone_number IS NULL AND gone.phone_number IS NOT NULL
-     ) UPDATE iam.users SET merged_into = $2 WHERE merged_into = $1`,
-    [gone.id, kept.id, handedOver],
+       WHERE gone.id = ${gone.id} AND u.id = ${kept.id} AND u.phone_number IS NULL AND gone.phone_number IS NOT NULL
+     ) UPDATE iam.users SET merged_into = ${kept.id} WHERE merged_into = ${gone.id}`,
   );
   if (handedOver === null) return;
-  await manager.query('UPDATE iam.users SET external_id = $2 WHERE id = $1', [kept.id, handedOver]);
+  await execute(manager, sql`UPDATE iam.users SET external_id = ${handedOver} WHERE id = ${kept.id}`);
 }
 
 async function moveOwnRows(manager: EntityManager, from: string, to: string): Promise<void> {
-  await manager.query('UPDATE iam.unions SET user_id = $2 WHERE user_id = $1', [from, to]);
-  await manager.query('UPDATE iam.identities SET user_id = $2 WHERE user_id = $1', [from, to]);
+  await execute(manager, sql`UPDATE iam.unions SET user_id = ${to} WHERE user_id = ${from}`);
+  await execute(manager, sql`UPDATE iam.identities SET user_id = ${to} WHERE user_id = ${from}`);
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
@@ -26,20 +27,20 @@ export interface UnlinkedIdentity extends IdentityKey {
   readonly rejoins: boolean;
 }
 
-const columns = `i.id, i.provider, i.app_kind AS kind, i.appid, i.created_at AS linked_at, i.follows`;
+const columns = sql`i.id, i.provider, i.app_kind AS kind, i.appid, i.created_at AS linked_at, i.follows`;
 
 /** As `/me`: the user, or whom they were merged into; a row without identity where there is none. */
-const listSql = `
+const listSql = (userId: string): Sql => sql`
   SELECT ${columns}
   FROM iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id)
   LEFT JOIN iam.identities i ON i.user_id = u.id
-  WHERE asked.id = $1 AND u.status = 'active' ORDER BY i.id`;
+  WHERE asked.id = ${userId} AND u.status = 'active' ORDER BY i.id`;
 
-/** $1 identity, $2 user, whose row is locked. */
-const unlinkableSql = `
+/** The user's row is locked. */
+const unlinkableSql = (id: string, userId: string): Sql => sql`
   SELECT i.provider, i.appid, i.openid, i.unionid,
-         EXISTS (SELECT 1 FROM iam.identities o WHERE o.user_id = $2 AND o.id <> i.id) AS has_others
-  FROM iam.identities i WHERE i.id = $1 AND i.user_id = $2`;
+         EXISTS (SELECT 1 FROM iam.identities o WHERE o.user_id = ${userId} AND o.id <> i.id) AS has_others
+  FROM iam.identities i WHERE i.id = ${id} AND i.user_id = ${userId}`;
 
 const unlinkable = z.object({
   provider: z.string(),
@@ -49,8 +50,9 @@ const unlinkable = z.object({
   has_others: z.boolean(),
 });
 
-/** $1 user, $2 unionid; in whatever scope, since another row of the app may have it. */
-const rejoinsSql = `SELECT EXISTS (SELECT 1 FROM iam.unions WHERE user_id = $1 AND unionid = $2) AS rejoins`;
+/** In any scope, since another row of the app may have it. */
+const rejoinsSql = (userId: string, unionid: string | null): Sql => sql`
+  SELECT EXISTS (SELECT 1 FROM iam.unions WHERE user_id = ${userId} AND unionid = ${unionid}) AS rejoins`;
 
 /** The identities of a user, as far as the user may see and give them up. */
 @Injectable()
@@ -60,15 +62,15 @@ export class OwnIdentities {
   /** All of them, the oldest first. @throws IamError `user_disabled` */
   async list(userId: string): Promise<OwnIdentity[]> {
     const row = identity.or(z.object({ id: z.null() }));
-    const rows = await queryRows(this.dataSource, row, listSql, [userId]);
+    const rows = await queryRows(this.dataSource, row, listSql(userId));
     if (rows.length === 0) throw new IamError('user_disabled', `user ${userId} is not active`);
     return rows.filter((each): each is OwnIdentity => each.id !== null);
   }
 
   /** @throws IamError `not_found` for anybody else's */
   async get(executor: SqlExecutor, userId: string, id: string): Promise<OwnIdentity> {
-    const sql = `SELECT ${columns} FROM iam.identities i WHERE i.id = $1 AND i.user_id = $2`;
-    const row = await queryRow(executor, identity, sql, [id, userId]);
+    const one = sql`SELECT ${columns} FROM iam.identities i WHERE i.id = ${id} AND i.user_id = ${userId}`;
+    const row = await queryRow(executor, identity, one);
     if (row === null) throw new IamError('not_found', 'no identity of this user');
     return row;
   }
@@ -84,13 +86,13 @@ export class OwnIdentities {
     id: string,
     { evenLast = false }: { readonly evenLast?: boolean } = {},
   ): Promise<UnlinkedIdentity> {
-    const row = isUuid(id) ? await queryRow(manager, unlinkable, unlinkableSql, [id, userId]) : null;
+    const row = isUuid(id) ? await queryRow(manager, unlinkable, unlinkableSql(id, userId)) : null;
     if (row === null) throw new IamError('not_found', 'no identity of this user');
     if (!row.has_others && !evenLast)
       throw new IamError('last_identity', 'nobody could sign in as this user any more');
     const { provider, appid, openid, unionid } = row;
     await removeIdentity(manager, { appid, openid });
-    const left = await queryRow(manager, z.object({ rejoins: z.boolean() }), rejoinsSql, [userId, unionid]);
+    const left = await queryRow(manager, z.object({ rejoins: z.boolean() }), rejoinsSql(userId, unionid));
     return { provider, appid, openid, rejoins: left?.rejoins === true };
   }
 }

@@ -1,14 +1,15 @@
+import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
 import { eventHorizonSql } from '../database/event-time.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { auditInsertSql, auditParameters, recordAudit, type AuditEntry } from '../audit/record-audit.js';
+import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 
 /** Where an audit entry about a phone number comes from; the number itself is not in it. */
 type PhoneEntry = Pick<AuditEntry, 'provider' | 'sessionId' | 'clientId' | 'detail'>;
 
-const keepSql = `
+const keepSql = (userId: string, phoneNumber: string): Sql => sql`
   WITH kept AS (
-    UPDATE iam.users SET phone_number = $2, phone_verified_at = now(), updated_at = now() WHERE id = $1
+    UPDATE iam.users SET phone_number = ${phoneNumber}, phone_verified_at = now(), updated_at = now() WHERE id = ${userId}
     RETURNING phone_verified_at AS at
   ) SELECT at FROM kept`;
 
@@ -18,20 +19,20 @@ export async function keepPhoneNumber(
   userId: string,
   { phoneNumber, ...entry }: PhoneEntry & { readonly phoneNumber: string },
 ): Promise<Date> {
-  const kept = await queryRow(executor, z.object({ at: z.date() }), keepSql, [userId, phoneNumber]);
+  const kept = await queryRow(executor, z.object({ at: z.date() }), keepSql(userId, phoneNumber));
   if (kept === null) throw new Error('the caller has locked the user');
   await recordAudit(executor, { ...entry, action: 'user.phone_verified', userId });
   return kept.at;
 }
 
-const forgetSql = `
+const forgetSql = (userId: string, verifiedBefore: Date | null, entry: AuditEntry): Sql => sql`
   WITH forgotten AS (
     UPDATE iam.users SET phone_number = NULL, phone_verified_at = NULL, updated_at = now()
-    WHERE id = $1 AND phone_number IS NOT NULL
-      AND ($2::timestamptz IS NULL OR phone_verified_at < ${eventHorizonSql('$2::timestamptz')})
+    WHERE id = ${userId} AND phone_number IS NOT NULL
+      AND (${verifiedBefore}::timestamptz IS NULL OR phone_verified_at < ${eventHorizonSql(verifiedBefore)})
     RETURNING id
   )
-  ${auditInsertSql(3, { from: 'forgotten', userId: 'forgotten.id' })}`;
+  ${insertAudit(entry, { from: sql`forgotten`, userId: sql`forgotten.id` })}`;
 
 /** Forgets the number, if there is one; with `verifiedBefore`, unless WeChat has verified one since. */
 export async function forgetPhoneNumber(
@@ -39,9 +40,5 @@ export async function forgetPhoneNumber(
   userId: string,
   { verifiedBefore = null, ...entry }: PhoneEntry & { readonly verifiedBefore?: Date | null },
 ): Promise<void> {
-  await execute(executor, forgetSql, [
-    userId,
-    verifiedBefore,
-    ...auditParameters({ ...entry, action: 'user.phone_removed' }),
-  ]);
+  await execute(executor, forgetSql(userId, verifiedBefore, { ...entry, action: 'user.phone_removed' }));
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { queryRow } from '../database/query-rows.js';
@@ -28,16 +29,14 @@ const profile = z.object({
 /** What a user sees of themself: no openid, no unionid. */
 export type Profile = z.infer<typeof profile>;
 
-const sql = `
+const profileSql = (userId: string): Sql => sql`
   SELECT u.id, u.external_id, u.nickname, u.avatar_url, u.phone_number, u.phone_verified_at, u.deletion_at, u.created_at,
          COALESCE((
            SELECT jsonb_agg(jsonb_build_object('provider', i.provider, 'kind', i.app_kind, 'appid', i.appid, 'linked_at', i.created_at)
                             ORDER BY i.id)
            FROM iam.identities i WHERE i.user_id = u.id), '[]') AS identities
   FROM iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id)
-  WHERE asked.id = $1 AND u.status = 'active'`;
-
-const nicknameSql = 'SELECT nickname FROM iam.users WHERE id = $1';
+  WHERE asked.id = ${userId} AND u.status = 'active'`;
 
 /** Profiles of users, as `/me` shows them. */
 @Injectable()
@@ -46,7 +45,7 @@ export class Profiles {
 
   /** The profile of a user, or of the one they were merged into. @throws IamError `user_disabled` */
   async get(userId: string): Promise<Profile> {
-    const row = await queryRow(this.dataSource, profile, sql, [userId]);
+    const row = await queryRow(this.dataSource, profile, profileSql(userId));
     if (row === null) throw new IamError('user_disabled', `user ${userId} is not active`);
     return row;
   }
@@ -54,6 +53,7 @@ export class Profiles {
   /** What a user is called, if anything. */
   async findNickname(userId: string): Promise<string | null> {
     const row = z.object({ nickname: z.string().nullable() });
-    return (await queryRow(this.dataSource, row, nicknameSql, [userId]))?.nickname ?? null;
+    const nickname = sql`SELECT nickname FROM iam.users WHERE id = ${userId}`;
+    return (await queryRow(this.dataSource, row, nickname))?.nickname ?? null;
   }
 }

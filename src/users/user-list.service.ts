@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { raw, type Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
@@ -56,19 +57,19 @@ export type ListedUser = z.infer<typeof listed>;
 /** A user with all that is known of them; `version` changes with any column of the row. */
 export type DetailedUser = z.infer<typeof detailed>;
 
-const columns = `
+const columns = sql`
   u.id, u.external_id, u.nickname, u.avatar_url, u.status, u.merged_into, u.deletion_at, u.created_at,
   ARRAY(SELECT held.role FROM iam.user_roles held WHERE held.user_id = u.id ORDER BY held.role) AS roles,
   (SELECT count(*)::int FROM iam.identities counted WHERE counted.user_id = u.id) AS identity_count`;
 
-const detailSql = `
+const detailSql = (id: string): Sql => sql`
   SELECT ${columns}, u.updated_at, u.phone_number, u.phone_verified_at, ${versionSql('u')} AS version,
          COALESCE((
            SELECT jsonb_agg(jsonb_build_object(
              'id', i.id, 'provider', i.provider, 'kind', i.app_kind, 'appid', i.appid, 'openid', i.openid,
              'unionid', i.unionid, 'follows', i.follows, 'linked_at', i.created_at) ORDER BY i.id)
            FROM iam.identities i WHERE i.user_id = u.id), '[]') AS identities
-  FROM iam.users u WHERE u.id = $1`;
+  FROM iam.users u WHERE u.id = ${id}`;
 
 /** Users as administrators look for them. */
 @Injectable()
@@ -77,17 +78,13 @@ export class UserList {
 
   /** One round trip. */
   async page(filter: UserFilter, page: PageRequest): Promise<ListedUser[]> {
-    const { sql, parameters } = keysetSql(
-      { columns, from: 'iam.users u', key: 'u.id' },
-      filtersOf(filter),
-      page,
-    );
-    return queryRows(this.dataSource, listed, sql, parameters);
+    const source = { columns, from: sql`iam.users u`, key: 'u.id' };
+    return queryRows(this.dataSource, listed, keysetSql(source, filtersOf(filter), page));
   }
 
   /** Null: no user has this id, or it is none at all. */
   async find(id: string): Promise<DetailedUser | null> {
-    return isUuid(id) ? queryRow(this.dataSource, detailed, detailSql, [id]) : null;
+    return isUuid(id) ? queryRow(this.dataSource, detailed, detailSql(id)) : null;
   }
 }
 
@@ -95,47 +92,43 @@ function filtersOf(filter: UserFilter): ListFilter[] {
   return [
     ...(filter.q === undefined ? [] : [anywhere(filter.q)]),
     ...filterBy(filter.nickname && prefixPattern(filter.nickname), nicknameBegins),
-    ...filterBy(filter.openid, (openid) => `u.id = ANY (ARRAY(${usersWith('openid', openid)}))`),
-    ...filterBy(filter.unionid, (unionid) => `u.id = ANY (ARRAY(${usersWith('unionid', unionid)}))`),
-    ...filterBy(filter.externalId, (externalId) => `u.external_id = ${externalId}`),
-    ...filterBy(filter.status, (status) => `u.status = ${status}`),
+    ...filterBy(filter.openid, (openid) => sql`u.id = ANY (ARRAY(${usersWith('openid', openid)}))`),
+    ...filterBy(filter.unionid, (unionid) => sql`u.id = ANY (ARRAY(${usersWith('unionid', unionid)}))`),
+    ...filterBy(filter.externalId, (externalId) => sql`u.external_id = ${externalId}`),
+    ...filterBy(filter.status, (status) => sql`u.status = ${status}`),
     ...(filter.role === undefined ? [] : [holding(filter.role)]),
     ...(filter.provider === undefined ? [] : [signingInBy(filter.provider)]),
   ];
 }
 
-const nicknameBegins = (pattern: string) => `lower(u.nickname) LIKE lower(${pattern})`;
+const nicknameBegins = (pattern: string): Sql => sql`lower(u.nickname) LIKE lower(${pattern})`;
 
-const usersWith = (column: 'openid' | 'unionid', parameter: string) =>
-  `SELECT i.user_id FROM iam.identities i WHERE i.${column} = ${parameter}`;
+const usersWith = (column: 'openid' | 'unionid', value: string): Sql =>
+  sql`SELECT i.user_id FROM iam.identities i WHERE i.${raw(column)} = ${value}`;
 
-/** One parameter, an array, for what is compared in different ways: each way has an index, whose findings are joined. */
+/** Each way of comparing has an index, whose findings are joined. */
 function anywhere(text: string): ListFilter {
   return {
-    value: [text, prefixPattern(text), isUuid(text) ? text : null],
-    sql: (given) => `(
-      u.id = (${given}::text[])[3]::uuid OR u.external_id = (${given}::text[])[1]
-      OR ${nicknameBegins(`(${given}::text[])[2]`)}
-      OR u.id = ANY (ARRAY(${usersWith('openid', `(${given}::text[])[1]`)} UNION ALL ${usersWith('unionid', `(${given}::text[])[1]`)})))`,
+    condition: sql`(
+      u.id = ${isUuid(text) ? text : null}::uuid OR u.external_id = ${text} OR ${nicknameBegins(prefixPattern(text))}
+      OR u.id = ANY (ARRAY(${usersWith('openid', text)} UNION ALL ${usersWith('unionid', text)})))`,
   };
 }
 
 function holding(role: string): ListFilter {
   return {
-    value: role,
-    join: 'iam.user_roles r',
+    join: sql`iam.user_roles r`,
     key: 'r.user_id',
-    sql: (given) => `r.user_id = u.id AND r.role = ${given}`,
+    condition: sql`r.user_id = u.id AND r.role = ${role}`,
   };
 }
 
 /** Of several identities by one provider the first stands for all. */
 function signingInBy(provider: string): ListFilter {
   return {
-    value: provider,
-    join: 'iam.identities p',
+    join: sql`iam.identities p`,
     key: 'p.user_id',
-    sql: (given) => `p.user_id = u.id AND p.provider = ${given} AND NOT EXISTS (
-      SELECT 1 FROM iam.identities e WHERE e.user_id = p.user_id AND e.provider = ${given} AND e.id < p.id)`,
+    condition: sql`p.user_id = u.id AND p.provider = ${provider} AND NOT EXISTS (
+      SELECT 1 FROM iam.identities e WHERE e.user_id = p.user_id AND e.provider = ${provider} AND e.id < p.id)`,
   };
 }

@@ -1,7 +1,8 @@
+import sql, { type Sql } from 'sql-template-tag';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { eventHorizonSql } from '../database/event-time.js';
-import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 
 /** A person to one app. */
 export interface IdentityKey {
@@ -20,12 +21,12 @@ export async function lockOwner(
   manager: EntityManager,
   { appid, openid }: IdentityKey,
 ): Promise<string | null> {
-  const sql = 'SELECT user_id AS id FROM iam.identities WHERE appid = $1 AND openid = $2';
+  const ownerSql = sql`SELECT user_id AS id FROM iam.identities WHERE appid = ${appid} AND openid = ${openid}`;
   for (let locked: string | null = null; ;) {
     // A merge that was waited for leaves the identity with another user.
-    const found: string | null = (await queryRow(manager, owner, sql, [appid, openid]))?.id ?? null;
+    const found: string | null = (await queryRow(manager, owner, ownerSql))?.id ?? null;
     if (found === locked || found === null) return found;
-    await manager.query('SELECT 1 FROM iam.users WHERE id = $1 FOR UPDATE', [found]);
+    await execute(manager, sql`SELECT 1 FROM iam.users WHERE id = ${found} FOR UPDATE`);
     locked = found;
   }
 }
@@ -36,10 +37,10 @@ export async function markWithdrawn(
   { appid, openid }: IdentityKey,
   at: Date,
 ): Promise<void> {
-  const sql = `
-    UPDATE iam.identities SET withdrawn_at = GREATEST(withdrawn_at, LEAST($3::timestamptz, now()))
-    WHERE appid = $1 AND openid = $2`;
-  await executor.query(sql, [appid, openid, at]);
+  const mark = sql`
+    UPDATE iam.identities SET withdrawn_at = GREATEST(withdrawn_at, LEAST(${at}::timestamptz, now()))
+    WHERE appid = ${appid} AND openid = ${openid}`;
+  await execute(executor, mark);
 }
 
 /** What WeChat has taken back of a person, and when: what was read or verified since is granted anew. */
@@ -49,53 +50,50 @@ export interface Withdrawal {
   readonly at: Date;
 }
 
-const sameIdentity = 'i.appid = $1 AND i.openid = $2';
+const sameIdentity = ({ appid, openid }: IdentityKey): Sql =>
+  sql`i.appid = ${appid} AND i.openid = ${openid}`;
 /** A person has one profile in WeChat, whichever app shows it. */
-const samePerson = `(${sameIdentity} OR EXISTS (
+const samePerson = (identity: IdentityKey): Sql => sql`(${sameIdentity(identity)} OR EXISTS (
     SELECT FROM iam.identity_unions theirs
     JOIN iam.identity_unions ours ON ours.union_scope = theirs.union_scope AND ours.unionid = theirs.unionid
     JOIN iam.identities o ON o.id = ours.identity_id
-    WHERE theirs.identity_id = i.id AND o.appid = $1 AND o.openid = $2))`;
+    WHERE theirs.identity_id = i.id AND o.appid = ${identity.appid} AND o.openid = ${identity.openid}))`;
 
 /**
  * Forgets nickname and avatar that an identity brought, unless another identity of the user has brought them too. What the
  * host or the person has set is not WeChat's to withdraw.
  */
 export async function forgetProfile(manager: EntityManager, withdrawal: Withdrawal): Promise<void> {
-  await outdate(manager, sameIdentity, withdrawal);
+  await outdate(manager, sameIdentity(withdrawal.identity), withdrawal);
 }
 
 /** Forgets nickname and avatar that any identity of the same WeChat person brought: WeChat shows another profile by now. */
 export async function forgetProfileOfPerson(manager: EntityManager, withdrawal: Withdrawal): Promise<void> {
-  await outdate(manager, samePerson, withdrawal);
+  await outdate(manager, samePerson(withdrawal.identity), withdrawal);
 }
 
-async function outdate(
-  manager: EntityManager,
-  which: string,
-  { userId, identity: { appid, openid }, at }: Withdrawal,
-): Promise<void> {
-  const outdateSql = `
+async function outdate(manager: EntityManager, which: Sql, { userId, at }: Withdrawal): Promise<void> {
+  const outdateSql = sql`
     UPDATE iam.identities i SET profile_read_at = NULL
-    WHERE ${which} AND i.user_id = $3 AND i.profile_read_at < ${eventHorizonSql('$4::timestamptz')}`;
-  await manager.query(outdateSql, [appid, openid, userId, at]);
-  const forgetSql = `
+    WHERE ${which} AND i.user_id = ${userId} AND i.profile_read_at < ${eventHorizonSql(at)}`;
+  await execute(manager, outdateSql);
+  const forgetSql = sql`
     UPDATE iam.users SET nickname = CASE WHEN nickname_by <> 'wechat' THEN nickname END,
                          avatar_url = CASE WHEN avatar_by <> 'wechat' THEN avatar_url END, updated_at = now()
-    WHERE id = $1 AND (nickname_by = 'wechat' OR avatar_by = 'wechat')
-      AND NOT EXISTS (SELECT 1 FROM iam.identities WHERE user_id = $1 AND profile_read_at IS NOT NULL)`;
-  await manager.query(forgetSql, [userId]);
+    WHERE id = ${userId} AND (nickname_by = 'wechat' OR avatar_by = 'wechat')
+      AND NOT EXISTS (SELECT 1 FROM iam.identities WHERE user_id = ${userId} AND profile_read_at IS NOT NULL)`;
+  await execute(manager, forgetSql);
 }
 
 /** Whether the user is another WeChat person too who has a mini program, the only kind of app that brings a phone number. */
 export async function hasPhoneOfAnother(
   manager: EntityManager,
-  { userId, identity: { appid, openid } }: Withdrawal,
+  { userId, identity }: Withdrawal,
 ): Promise<boolean> {
-  const sql = `
-    SELECT EXISTS (SELECT FROM iam.identities i WHERE i.user_id = $3 AND i.app_kind = 'mini' AND NOT ${samePerson})
-      AS has`;
-  const row = await queryRow(manager, z.object({ has: z.boolean() }), sql, [appid, openid, userId]);
+  const another = sql`
+    SELECT EXISTS (SELECT FROM iam.identities i
+      WHERE i.user_id = ${userId} AND i.app_kind = 'mini' AND NOT ${samePerson(identity)}) AS has`;
+  const row = await queryRow(manager, z.object({ has: z.boolean() }), another);
   return row?.has === true;
 }
 
@@ -107,12 +105,12 @@ export async function removeIdentity(
   manager: EntityManager,
   { appid, openid }: IdentityKey,
 ): Promise<boolean> {
-  const sql = `
+  const remove = sql`
     WITH gone AS (
-      DELETE FROM iam.identities WHERE appid = $1 AND openid = $2 RETURNING id, user_id
+      DELETE FROM iam.identities WHERE appid = ${appid} AND openid = ${openid} RETURNING id, user_id
     )
     SELECT NOT EXISTS (
       SELECT 1 FROM iam.identities i WHERE i.user_id = gone.user_id AND i.id <> gone.id) AS was_last
     FROM gone`;
-  return (await queryRow(manager, removed, sql, [appid, openid]))?.was_last === true;
+  return (await queryRow(manager, removed, remove))?.was_last === true;
 }

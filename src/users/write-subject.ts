@@ -1,3 +1,4 @@
+import sql, { empty, join, type Sql } from 'sql-template-tag';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { violatedConstraint } from '../database/database-errors.js';
@@ -38,34 +39,34 @@ const linked = z.object({
   unions: z.number(),
 });
 
-const profileReadAt = `CASE WHEN $9 THEN now() END`;
+const profileReadAt = ({ profile }: Subject): Sql => (profile === null ? sql`NULL` : sql`now()`);
 
 /** One statement, unions before identities, so that racing sign-ins queue at the same constraint in the same order. */
-const createSql = `
+const createSql = (userId: string, subject: Subject, user: NewUser): Sql => sql`
   WITH new_user AS (
-    INSERT INTO iam.users (id, external_id, nickname, avatar_url, nickname_by) VALUES ($1, $10, $11, $12, $13)
-  ), new_roles AS (${defaultRolesSql('$1::uuid')}
+    INSERT INTO iam.users (id, external_id, nickname, avatar_url, nickname_by)
+    VALUES (${userId}, ${user.externalId}, ${user.nickname}, ${user.avatarUrl}, ${user.nicknameBy}) RETURNING id
+  ), new_roles AS (${defaultRolesSql(sql`new_user.id`, sql`new_user`)}
   ), new_union AS (
-    INSERT INTO iam.unions (union_scope, unionid, user_id) SELECT $6, $7::text, $1 WHERE $7::text IS NOT NULL
+    INSERT INTO iam.unions (union_scope, unionid, user_id)
+    SELECT ${subject.unionScope}::text, ${subject.unionid}::text, id FROM new_user WHERE ${subject.unionid}::text IS NOT NULL
     ON CONFLICT DO NOTHING RETURNING 1
   ), new_identity AS (
     INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
-    VALUES ($2, $1, $3, $8, $4, $5, $6, $7, ${profileReadAt})
+    SELECT ${identityValues(subject, sql`new_user.id`)} FROM new_user
     ON CONFLICT DO NOTHING RETURNING 1
   )
   SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT count(*) FROM new_identity)::int AS identities`;
 
+/** The columns of a new identity, in the order of both statements. */
+const identityValues = (subject: Subject, userId: Sql): Sql => sql`
+  ${uuidv7()}::uuid, ${userId}, ${subject.provider}::text, ${subject.appKind}::text, ${subject.appid}::text,
+  ${subject.openid}::text, ${subject.unionScope}::text, ${subject.unionid}::text, ${profileReadAt(subject)}::timestamptz`;
+
 /** Creates a user with its first identity. @throws LostRace when the subject has an owner by now, IamError `user_disabled` */
 export async function createUserOf(executor: SqlExecutor, subject: Subject, user: NewUser): Promise<string> {
   const userId = uuidv7();
-  const row = await queryRow(executor, written, createSql, [
-    userId,
-    ...subjectParameters(subject),
-    user.externalId,
-    user.nickname,
-    user.avatarUrl,
-    user.nicknameBy,
-  ]).catch(explainBarred);
+  const row = await queryRow(executor, written, createSql(userId, subject, user)).catch(explainBarred);
   if (row?.identities !== 1 || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
   return userId;
 }
@@ -80,51 +81,77 @@ export interface LinkTarget {
 /** Why a subject is a user's: they were proven in another way, or have its identity, its unionid or both. */
 export type LinkBasis = 'given' | 'identity' | 'union' | 'both';
 
-const heldIdentity =
-  'JOIN iam.identities held ON held.user_id = u.id AND held.appid = $4 AND held.openid = $5';
-const heldUnion =
-  'JOIN iam.unions shown ON shown.user_id = u.id AND shown.union_scope = $6 AND shown.unionid = $7';
+const held = ({ appid, openid }: Subject): Sql =>
+  sql`JOIN iam.identities held ON held.user_id = u.id AND held.appid = ${appid} AND held.openid = ${openid}`;
+const shown = ({ unionScope, unionid }: Subject): Sql =>
+  sql`JOIN iam.unions shown ON shown.user_id = u.id AND shown.union_scope = ${unionScope} AND shown.unionid = ${unionid}`;
 
-const bases: Readonly<Record<LinkBasis, { readonly joins: string; readonly locked: string }>> = {
-  given: { joins: '', locked: 'u' },
-  identity: { joins: heldIdentity, locked: 'u, held' },
-  union: { joins: heldUnion, locked: 'u, shown' },
-  both: { joins: `${heldIdentity} ${heldUnion}`, locked: 'u, held, shown' },
+const bases: Readonly<
+  Record<LinkBasis, { readonly joins: (subject: Subject) => Sql; readonly locked: Sql }>
+> = {
+  given: { joins: () => empty, locked: sql`u` },
+  identity: { joins: held, locked: sql`u, held` },
+  union: { joins: shown, locked: sql`u, shown` },
+  both: { joins: (subject) => sql`${held(subject)} ${shown(subject)}`, locked: sql`u, held, shown` },
 };
 
-/** WeChat's value replaces its own, or anybody's where `$12` says that WeChat wins; an empty one replaces nothing. */
-const replaces = (by: string, value: string) =>
-  `(${value}::text IS NOT NULL AND ($12::boolean OR ${by} = 'wechat'))`;
-const taken = (column: string, by: string, value: string) =>
-  `${column} = CASE WHEN ${replaces(by, value)} THEN ${value}::text ELSE ${column} END,
-   ${by} = CASE WHEN ${replaces(by, value)} THEN 'wechat' ELSE ${by} END`;
-const changes = (column: string, by: string, value: string) =>
-  `(${replaces(by, value)} AND ${column} IS DISTINCT FROM ${value}::text)`;
+/** A column of the profile, who set it, and what WeChat says. An empty value replaces nothing. */
+interface ProfileColumn {
+  readonly column: Sql;
+  readonly by: Sql;
+  readonly value: string | null;
+}
+
+/** WeChat's value replaces its own, or anybody's where the option says that WeChat wins. */
+const replaces = ({ by, value }: ProfileColumn, { profile }: LinkTarget): Sql =>
+  sql`(${value}::text IS NOT NULL AND (${profile === 'wechat_wins'}::boolean OR ${by} = 'wechat'))`;
+const taken = (field: ProfileColumn, target: LinkTarget): Sql => sql`
+  ${field.column} = CASE WHEN ${replaces(field, target)} THEN ${field.value}::text ELSE ${field.column} END,
+  ${field.by} = CASE WHEN ${replaces(field, target)} THEN 'wechat' ELSE ${field.by} END`;
+const changes = (field: ProfileColumn, target: LinkTarget): Sql =>
+  sql`(${replaces(field, target)} AND ${field.column} IS DISTINCT FROM ${field.value}::text)`;
+
+/** A profile that was not read changes nothing. */
+function profileSql(subject: Subject, target: LinkTarget): Sql {
+  const { nickname = null, avatarUrl = null } = subject.profile ?? {};
+  const fields = [
+    { column: sql`nickname`, by: sql`nickname_by`, value: nickname },
+    { column: sql`avatar_url`, by: sql`avatar_by`, value: avatarUrl },
+  ];
+  return sql`
+    UPDATE iam.users SET ${join(
+      fields.map((field) => taken(field, target)),
+      ', ',
+    )}, updated_at = now()
+    WHERE id = ${target.userId} AND ${subject.profile !== null}::boolean AND (${join(
+      fields.map((field) => changes(field, target)),
+      ' OR ',
+    )})`;
+}
 
 /**
  * `owner` locks the user first, as a merge does, and excludes one that was merged or disabled since it was found, and one
  * whose identity or union was taken away: else a sign-in under way would undo an unlink. Then the same order as above.
  */
-const linkSql = (basis: LinkBasis) => `
+const linkSql = (subject: Subject, target: LinkTarget): Sql => sql`
   WITH owner AS (
-    SELECT u.id FROM iam.users u ${bases[basis].joins}
-    WHERE u.id = $1 AND u.status = 'active' FOR KEY SHARE OF ${bases[basis].locked}
+    SELECT u.id FROM iam.users u ${bases[target.basis].joins(subject)}
+    WHERE u.id = ${target.userId} AND u.status = 'active' FOR KEY SHARE OF ${bases[target.basis].locked}
   ), new_union AS (
-    INSERT INTO iam.unions (union_scope, unionid, user_id) SELECT $6::text, $7::text, id FROM owner WHERE $7::text IS NOT NULL
+    INSERT INTO iam.unions (union_scope, unionid, user_id)
+    SELECT ${subject.unionScope}::text, ${subject.unionid}::text, id FROM owner WHERE ${subject.unionid}::text IS NOT NULL
     ON CONFLICT (union_scope, unionid) DO UPDATE SET created_at = unions.created_at WHERE unions.user_id = EXCLUDED.user_id
     RETURNING 1
   ), new_identity AS (
     INSERT INTO iam.identities AS i (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
-    SELECT $2::uuid, id, $3::text, $8::text, $4::text, $5::text, $6::text, $7::text, ${profileReadAt} FROM owner
+    SELECT ${identityValues(subject, sql`owner.id`)} FROM owner
     ON CONFLICT (appid, openid) DO UPDATE SET
       union_scope = CASE WHEN EXCLUDED.unionid IS NULL THEN i.union_scope ELSE EXCLUDED.union_scope END,
       unionid = COALESCE(EXCLUDED.unionid, i.unionid),
       profile_read_at = COALESCE(EXCLUDED.profile_read_at, i.profile_read_at)
     WHERE i.user_id = EXCLUDED.user_id
     RETURNING i.id, i.xmax = 0 AS is_new
-  ), profile AS (
-    UPDATE iam.users SET ${taken('nickname', 'nickname_by', '$10')}, ${taken('avatar_url', 'avatar_by', '$11')}, updated_at = now()
-    WHERE id = $1 AND $9 AND (${changes('nickname', 'nickname_by', '$10')} OR ${changes('avatar_url', 'avatar_by', '$11')})
+  ), profile AS (${profileSql(subject, target)}
   )
   SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT id FROM new_identity) AS identity_id,
          (SELECT is_new FROM new_identity) AS is_new`;
@@ -137,31 +164,11 @@ const linkSql = (basis: LinkBasis) => `
 export async function linkSubject(
   executor: SqlExecutor,
   subject: Subject,
-  { userId, basis, profile }: LinkTarget,
+  target: LinkTarget,
 ): Promise<LinkedIdentity> {
-  const row = await queryRow(executor, linked, linkSql(basis), [
-    userId,
-    ...subjectParameters(subject),
-    subject.profile?.nickname ?? null,
-    subject.profile?.avatarUrl ?? null,
-    profile === 'wechat_wins',
-  ]).catch(explainBarred);
+  const row = await queryRow(executor, linked, linkSql(subject, target)).catch(explainBarred);
   if (row?.identity_id == null || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
   return { id: row.identity_id, isNew: row.is_new === true };
-}
-
-/** Parameters $2 to $9 of both statements. */
-function subjectParameters(subject: Subject): unknown[] {
-  return [
-    uuidv7(),
-    subject.provider,
-    subject.appid,
-    subject.openid,
-    subject.unionScope,
-    subject.unionid,
-    subject.appKind,
-    subject.profile !== null,
-  ];
 }
 
 /** The database refuses the subjects of a banned user to everybody else. */

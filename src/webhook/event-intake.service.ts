@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import sql from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
+import { execute } from '../database/query-rows.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
@@ -9,7 +11,7 @@ import { InboxWorker, type Attempt } from '../inbox/inbox-worker.service.js';
 import { Inbox, type InboxResult } from '../inbox/inbox.service.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
-import { followStatePart, type FollowChange } from '../users/follow-state.js';
+import { noteFollowingSql, type FollowChange } from '../users/follow-state.js';
 import { EventHandlers } from './event-handlers.service.js';
 import { isAuthorizationChange } from './inbox-event.js';
 import { OWN_EVENTS, type OwnEvents } from './own-events.js';
@@ -62,7 +64,7 @@ export class EventIntake implements OnApplicationBootstrap {
       if (change !== null) await this.noteFollowing(change);
       return own.reply;
     }
-    const effect = change === null ? undefined : followStatePart(change, 'inserted');
+    const effect = change === null ? undefined : noteFollowingSql(change, sql`inserted`);
     if (!this.handlers.has(provider.slug, event)) {
       await this.inbox.keep(stored, effect);
       return null;
@@ -107,8 +109,7 @@ export class EventIntake implements OnApplicationBootstrap {
 
   /** With an event of ours the state of following is written after it: the sign-in does not depend on it. */
   private async noteFollowing(change: FollowChange): Promise<void> {
-    const { sql, parameters } = followStatePart(change);
-    await this.dataSource.query(sql(1), [...parameters]);
+    await execute(this.dataSource, noteFollowingSql(change));
   }
 }
 
