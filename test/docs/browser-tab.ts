@@ -6,11 +6,13 @@ export class BrowserTab {
   wentTo = '';
   private readonly memory = new Map<string, string>();
   private readonly fetch = globalThis.fetch;
+  private search = '';
 
   constructor(private readonly origin: string) {}
 
   /** Shows a page with this query. */
   show(search = ''): void {
+    this.search = search;
     const location = {
       origin: this.origin,
       pathname: '/signed-in',
@@ -27,6 +29,11 @@ export class BrowserTab {
       removeItem: (key: string) => this.memory.delete(key),
     };
     Object.assign(globalThis, { location, history, sessionStorage });
+  }
+
+  /** What a reload of the page, or a way back to it, would still find: the query of its address, and what it put aside. */
+  left(key: string): { readonly search: string; readonly kept: string | null } {
+    return { search: this.search, kept: this.memory.get(key) ?? null };
   }
 
   /** From now on the page's requests carry the cookies of this browser. */

@@ -43,8 +43,11 @@ describe('the front-end example, run as it is', () => {
     const start = await browser.visit(tab.wentTo);
     const back = await browser.visit(await callbackAfterScan(world.wechat, String(start.location), lan));
     tab.show(back.location?.search);
-    const issued = tokens.parse(await finishSignIn());
+    const finishing = finishSignIn();
+    const left = tab.left('sign-in');
+    const issued = tokens.parse(await finishing);
 
+    expect(left).toEqual({ search: '', kept: null });
     const me = await getWith(`${world.url}/iam/me`, issued.access_token);
     expect(me.json()).toMatchObject({ nickname: '小兰' });
     await expect(finishSignIn()).rejects.toThrow('did not start');

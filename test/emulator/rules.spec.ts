@@ -100,6 +100,15 @@ describe('unmodified clients', () => {
 describe('the strict rules', () => {
   const stage = useStage();
 
+  it('break a ticket that is put into an address unescaped', async () => {
+    const { ticket = '' } = await createQrCode(stage(), 'login');
+    const show = async (text: string) =>
+      (await fetch(`${stage().wechat.endpoints.mp}/cgi-bin/showqrcode?ticket=${text}`)).status;
+
+    expect(ticket).toMatch(/^gQ\+\//);
+    expect([await show(ticket), await show(encodeURIComponent(ticket))]).toEqual([404, 200]);
+  });
+
   it('refuse another order everywhere', async () => {
     expect(await errorCode(stage(), unorderedUrl(stage()))).toBe('10005');
   });
