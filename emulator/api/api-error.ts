@@ -5,6 +5,7 @@ const messages: Readonly<Record<number, string>> = {
     'invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r',
   40002: 'invalid grant_type',
   40003: 'invalid openid',
+  40006: 'invalid media size',
   40007: 'invalid media_id',
   40004: 'invalid media type',
   40008: 'invalid message type',
@@ -64,6 +65,7 @@ const messages: Readonly<Record<number, string>> = {
   85096: 'not allow include scancode_time field',
   85401: 'invalid expire time',
   85402: 'invalid env_version',
+  87014: 'risky content',
   87008: 'invalid sig_method',
   87009: 'invalid signature',
 };

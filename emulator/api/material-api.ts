@@ -5,12 +5,16 @@ import type { World } from '../world/world.js';
 import type { ApiAnswers } from './api-answers.js';
 import { ApiError } from './api-error.js';
 import { apiRoute, type ApiCall } from './api-route.js';
-import { officialAuthorized } from './base-authorized.js';
+import { baseAuthorized, officialAuthorized } from './base-authorized.js';
 import { jsonBody, textField } from './json-body.js';
 
 const kinds = ['image', 'voice', 'video', 'thumb'];
 
-/** Permanent media: kept as they came, so that a test can look at what was uploaded. */
+/** Bytes that this test picture has in it make the emulator's check of pictures find something. */
+const risky = 'EMULATOR-RISKY';
+const checkedBytes = 1024 * 1024;
+
+/** Media: kept as they came, so that a test can look at what was uploaded. */
 export function materialRoutes(world: World, answers: ApiAnswers): readonly Route[] {
   const recordsOf = (call: ApiCall): OperatorRecords =>
     world.operatorRecords(officialAuthorized(world, call).appid);
@@ -42,7 +46,60 @@ export function materialRoutes(world: World, answers: ApiAnswers): readonly Rout
       path: '/cgi-bin/material/get_material',
       respond: (incoming) => file(answers, incoming, (call) => materialIn(recordsOf(call), call)),
     },
+    ...mediaRoutes(world, answers),
   ];
+}
+
+/** Temporary media, which mini programs have too, and their check of pictures. */
+function mediaRoutes(world: World, answers: ApiAnswers): readonly Route[] {
+  const recordsOf = (call: ApiCall): OperatorRecords =>
+    world.operatorRecords(baseAuthorized(world, call).appid);
+  return [
+    apiRoute(answers, 'cgi-bin', '/cgi-bin/media/upload', (call) => {
+      const records = recordsOf(call);
+      const type = call.incoming.query.get('type') ?? '';
+      if (!kinds.includes(type)) throw new ApiError(40004);
+      const { mediaId, updatedAt } = records.addMedium({ type, ...uploadedFile(call.incoming) });
+      return { type, media_id: mediaId, created_at: updatedAt };
+    }),
+    {
+      method: 'GET',
+      path: '/cgi-bin/media/get',
+      respond: (incoming) => medium(answers, incoming, recordsOf),
+    },
+    apiRoute(answers, 'cgi-bin', '/wxa/img_sec_check', (call) => {
+      if (baseAuthorized(world, call).kind !== 'mini') throw new ApiError(48001);
+      const { bytes } = uploadedFile(call.incoming);
+      if (bytes.length > checkedBytes) throw new ApiError(40006);
+      if (bytes.includes(risky)) throw new ApiError(87014);
+      return { errcode: 0, errmsg: 'ok' };
+    }),
+  ];
+}
+
+/** A video is not given, its address is. */
+function medium(
+  answers: ApiAnswers,
+  incoming: Incoming,
+  recordsOf: (call: ApiCall) => OperatorRecords,
+): Answer {
+  const find = (call: ApiCall): Material => {
+    const found = recordsOf(call).findMedium(call.param('media_id'));
+    if (found === undefined) throw new ApiError(40007);
+    return found;
+  };
+  return file(answers, incoming, find, (found) => {
+    const { type, mediaId, name, contentType, bytes } = found;
+    if (type === 'video')
+      return answers.ok('cgi-bin', { video_url: `http://mmbiz.qpic.cn/emulator/${mediaId}` });
+    const extension = /\.\w+$/.exec(name)?.[0] ?? '';
+    const disposition = `attachment; filename="${mediaId}${extension}"`;
+    return {
+      status: 200,
+      headers: { 'content-type': contentType, 'content-disposition': disposition },
+      body: bytes,
+    };
+  });
 }
 
 function list({ materials }: OperatorRecords, call: ApiCall): object {
@@ -64,14 +121,22 @@ function materialIn({ materials }: OperatorRecords, call: ApiCall): Material {
 }
 
 /** The bytes themselves, not JSON; an error is JSON. */
-function file(answers: ApiAnswers, incoming: Incoming, find: (call: ApiCall) => Material): Answer {
+function file(
+  answers: ApiAnswers,
+  incoming: Incoming,
+  find: (call: ApiCall) => Material,
+  give: (found: Material) => Answer = givePlainly,
+): Answer {
   try {
-    const { contentType, bytes } = find({ incoming, param: (name) => incoming.query.get(name) ?? '' });
-    return { status: 200, headers: { 'content-type': contentType }, body: bytes };
+    return give(find({ incoming, param: (name) => incoming.query.get(name) ?? '' }));
   } catch (error) {
     if (error instanceof ApiError) return answers.error('cgi-bin', error.errcode, error.message);
     throw error;
   }
+}
+
+function givePlainly({ contentType, bytes }: Material): Answer {
+  return { status: 200, headers: { 'content-type': contentType }, body: bytes };
 }
 
 /** The part `media` of a multipart body. */

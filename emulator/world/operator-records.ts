@@ -9,7 +9,7 @@ export interface Tag {
   readonly members: Set<PersonId>;
 }
 
-/** A permanent media file of an Official Account. */
+/** A media file of an app. */
 export interface Material {
   readonly mediaId: string;
   readonly type: string;
@@ -19,12 +19,19 @@ export interface Material {
   readonly updatedAt: number;
 }
 
+/** Seconds that a temporary medium is kept. */
+const mediaSeconds = 3 * 86_400;
+
+/** A file as somebody uploads it. */
+export type UploadedFile = Pick<Material, 'type' | 'name' | 'contentType' | 'bytes'>;
+
 /** What the operator of one Official Account keeps on the platform besides its followers. */
 export class OperatorRecords {
   menu: unknown;
   readonly remarks = new Map<PersonId, string>();
   readonly tags = new Map<number, Tag>();
   readonly materials = new Map<string, Material>();
+  readonly #media = new Map<string, Material>();
   readonly #tickets = new Map<string, { readonly ticket: string; readonly expiresAt: number }>();
 
   constructor(
@@ -54,9 +61,24 @@ export class OperatorRecords {
     return [...this.tags.values()].filter(({ members }) => members.has(person)).map(({ id }) => id);
   }
 
-  addMaterial(file: Pick<Material, 'type' | 'name' | 'contentType' | 'bytes'>): Material {
+  addMaterial(file: UploadedFile): Material {
+    return this.#keep(this.materials, file);
+  }
+
+  /** A temporary medium, which goes after three days. */
+  addMedium(file: UploadedFile): Material {
+    return this.#keep(this.#media, file);
+  }
+
+  findMedium(mediaId: string): Material | undefined {
+    const medium = this.#media.get(mediaId);
+    const lasts = medium !== undefined && this.clock.seconds() < medium.updatedAt + mediaSeconds;
+    return lasts ? medium : undefined;
+  }
+
+  #keep(files: Map<string, Material>, file: UploadedFile): Material {
     const material = { ...file, mediaId: randomText(this.randomness, 43), updatedAt: this.clock.seconds() };
-    this.materials.set(material.mediaId, material);
+    files.set(material.mediaId, material);
     return material;
   }
 }
