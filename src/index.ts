@@ -1,6 +1,11 @@
 export { iamMigrations } from '../migrations/index.js';
 export { IamUsers, type BindingSource, type IamUser, type NewIamUser } from './account/iam-users.service.js';
-export { WechatApi, type WechatApiCall } from './gateway/wechat-api.service.js';
+export {
+  WechatApi,
+  type WechatApiCall,
+  type WechatApiDownload,
+  type WechatApiUpload,
+} from './gateway/wechat-api.service.js';
 export { Authentication } from './http/authentication.service.js';
 export type { AuthenticatedUser } from './http/authenticated-user.js';
 export { IamHealth, type IamHealthReport } from './health/iam-health.service.js';
@@ -32,6 +37,7 @@ export type {
 export type { IdentityProviderInput } from './identity-providers/identity-provider.input.js';
 export { IdentityProviders } from './identity-providers/identity-providers.service.js';
 export { AccessTokens, type AccessTokenClaims } from './sessions/access-tokens.service.js';
+export type { WechatFile } from './wechat/answer.js';
 export { runStrategy, type StrategyOutcome } from './strategies/run-strategy.js';
 export { SessionStateStore } from './strategies/session-state-store.js';
 export type { StateMeta, WechatStateStore } from './strategies/state-store.js';

@@ -3,6 +3,40 @@ import { errcodeError, invalidAnswer, unavailable } from './wechat-error.js';
 
 const utf8 = new TextDecoder('utf-8');
 
+/** What came back, before anything has looked at it. */
+export interface RawAnswer {
+  readonly body: Buffer;
+  /** The header `Content-Type`. */
+  readonly contentType: string | undefined;
+  /** The header `Content-Disposition`. */
+  readonly disposition: string | undefined;
+}
+
+/** @throws WechatError once it is over `maxBytes` */
+export async function readBody(
+  endpoint: string,
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw invalidAnswer(endpoint, `the answer is over ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A file that WeChat answered with, e.g. the picture of a mini program code. */
+export interface WechatFile {
+  readonly bytes: Buffer;
+  /** Of a JPEG, PNG or GIF by what it is, else as WeChat named it. */
+  readonly contentType: string;
+  /** As WeChat named it, without folders; null when it gave no name. */
+  readonly fileName: string | null;
+}
+
 /**
  * Reads the body of an answer: UTF-8 JSON whatever the content type says, without a byte order mark, and with the raw
  * control characters that nicknames have been seen to bring.
@@ -26,6 +60,45 @@ export function acceptAnswer<T>(endpoint: string, answer: Record<string, unknown
   if (result.success) return result.data;
   const fields = result.error.issues.map((issue) => issue.path.join('.') || 'answer');
   throw invalidAnswer(endpoint, `missing or malformed: ${fields.join(', ')}`);
+}
+
+/**
+ * A file, as it came. WeChat says what went wrong by JSON in its place, under any content type (protocol part 2, A.2), so the first
+ * bytes decide: no medium of WeChat's begins with a brace.
+ */
+export function acceptFile(endpoint: string, { body, contentType, disposition }: RawAnswer): WechatFile {
+  if (body.byteLength === 0) throw invalidAnswer(endpoint, 'the file is empty');
+  const start = utf8.decode(body.subarray(0, 64)).trimStart().toLowerCase();
+  if (start.startsWith('{')) {
+    const { errcode, errmsg } = parseAnswer(endpoint, body);
+    if (errcode !== undefined && errcode !== 0) throw refusal(endpoint, errcode, errmsg);
+    throw invalidAnswer(endpoint, 'JSON in place of a file');
+  }
+  const named = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (named === 'text/html' || /^<(?:!doctype|html)/.test(start))
+    throw unavailable(endpoint, 'a page in place of a file');
+  const [, known] = pictures.find(([magic]) => magic.every((byte, index) => body[index] === byte)) ?? [];
+  return {
+    bytes: body,
+    contentType: known ?? (mediaTypeForm.test(named) ? named : 'application/octet-stream'),
+    fileName: fileNameOf(disposition),
+  };
+}
+
+const mediaTypeForm = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
+
+const pictures: readonly (readonly [magic: readonly number[], contentType: string])[] = [
+  [[0xff, 0xd8, 0xff], 'image/jpeg'],
+  [[0x89, 0x50, 0x4e, 0x47], 'image/png'],
+  [[0x47, 0x49, 0x46, 0x38], 'image/gif'],
+];
+
+/** A name alone: with a folder in it, a host that saves the file would write elsewhere. */
+function fileNameOf(disposition: string | undefined): string | null {
+  const [, quoted, bare] = /\bfilename=(?:"([^"]*)"|([^;\s]+))/i.exec(disposition ?? '') ?? [];
+  const name = utf8.decode(Buffer.from(quoted ?? bare ?? '', 'latin1'));
+  const last = name.split(/[/\\]/).at(-1)?.replace(/\p{C}/gu, '').trim().slice(0, 255) ?? '';
+  return /^\.*$/.test(last) ? null : last;
 }
 
 function refusal(endpoint: string, errcode: unknown, errmsg: unknown): Error {

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { Secret } from '../crypto/secret.js';
+import type { WechatFile } from './answer.js';
 import type { WechatApp } from './wechat-app.js';
 import { WechatError } from './wechat-error.js';
-import type { WechatCall, WechatHttp } from './wechat-http.js';
+import type { WechatCall, WechatCallLimits } from './wechat-call.js';
+import type { WechatHttp } from './wechat-http.js';
 
 /** A call under `/cgi-bin` or `/wxa`, which takes the app's own access token besides its query. */
 export type BaseTokenCall = WechatCall;
@@ -56,14 +58,28 @@ export class BaseTokens {
   }
 
   /** Makes a call with the app's token, once more with a new token when WeChat finds the first invalid. */
-  async call<T>(app: WechatApp, call: BaseTokenCall, schema: z.ZodType<T>): Promise<T> {
+  async call<T>(
+    app: WechatApp,
+    call: BaseTokenCall,
+    schema: z.ZodType<T>,
+    limits?: WechatCallLimits,
+  ): Promise<T> {
+    return this.withToken(app, (token) => this.http.call(carrying(call, token), schema, limits));
+  }
+
+  /** As `call`, for what WeChat answers with a file. */
+  async download(app: WechatApp, call: BaseTokenCall, limits: WechatCallLimits): Promise<WechatFile> {
+    return this.withToken(app, (token) => this.http.download(carrying(call, token), limits));
+  }
+
+  private async withToken<T>(app: WechatApp, send: (token: Secret) => Promise<T>): Promise<T> {
     const token = await this.get(app);
     try {
-      return await this.http.call(withToken(call, token), schema);
+      return await send(token);
     } catch (error) {
       if (!(error instanceof WechatError) || error.action !== 'token') throw error;
       this.invalidate(app, token);
-      return this.http.call(withToken(call, await this.get(app)), schema);
+      return send(await this.get(app));
     }
   }
 
@@ -90,6 +106,6 @@ function keyOf({ appid, secret }: WechatApp): string {
   return `${appid} ${sha256(secret.reveal())}`;
 }
 
-function withToken(call: BaseTokenCall, token: Secret): WechatCall {
+function carrying(call: BaseTokenCall, token: Secret): WechatCall {
   return { ...call, query: { ...call.query, access_token: token.reveal() } };
 }

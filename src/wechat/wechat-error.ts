@@ -53,6 +53,26 @@ export function invalidAnswer(endpoint: string, reason: string): WechatError {
   return new WechatError('wechat_answer_invalid', reason, { endpoint, action: 'fail' });
 }
 
+/** WeChat itself always answers 200; another status comes from a gateway before it. */
+export function gatewayError(endpoint: string, status: number): WechatError {
+  const reason = `HTTP status ${status}`;
+  if (status !== 429) return unavailable(endpoint, reason);
+  return new WechatError('wechat_quota_exceeded', reason, { endpoint, action: 'rate' });
+}
+
+/** Another try may be answered. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof WechatError && error.code === 'wechat_unavailable';
+}
+
+/** The code of a network failure (`ECONNREFUSED`, `CERT_HAS_EXPIRED`), never its message. */
+export function networkReason(error: unknown): string {
+  const [, status] = /^Proxy response \((\d{3})\)/.exec(error instanceof Error ? error.message : '') ?? [];
+  if (status !== undefined) return `network: the proxy answered ${status}`;
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? `network: ${code}` : 'network: failure';
+}
+
 /** The error for an `errcode` other than 0. Of `errmsg` only the rid and a refused address are kept. */
 export function errcodeError(endpoint: string, errcode: number, errmsg: unknown): WechatError {
   const { code, action, note } = meaningOf(errcode, endpoint);

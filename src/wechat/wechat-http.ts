@@ -7,11 +7,19 @@ import { Clock } from '../clock.js';
 import type { Secret } from '../crypto/secret.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { guardedLookup, lookupRefusal } from './address-guard.js';
-import { acceptAnswer, parseAnswer } from './answer.js';
+import {
+  acceptAnswer,
+  acceptFile,
+  parseAnswer,
+  readBody,
+  type RawAnswer,
+  type WechatFile,
+} from './answer.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { resolveWechatEndpoints, type WechatEndpoints } from './endpoints.js';
 import { makeDispatcher, reachable } from './dispatcher.js';
-import { invalidAnswer, unavailable, WechatError } from './wechat-error.js';
+import { requirePath, type WechatCall, type WechatCallLimits } from './wechat-call.js';
+import { gatewayError, isPassing, networkReason, unavailable, WechatError } from './wechat-error.js';
 
 /** One attempt at a call, for metrics. `outcome` is `ok` or the code of the error; nothing here is a secret. */
 export interface WechatCallReport {
@@ -45,19 +53,12 @@ export interface WechatHttpOptions {
 /** How long a name may take to be resolved here before it is left to the proxy. */
 const LOOKUP_MS = 1_000;
 
-/** A path alone: nothing that would make another host, a query or a fragment of it. */
-const pathForm = /^\/[\w./-]+$/;
-
-/** A call to the `api` host. The query and body hold secrets and appear in no error. */
-export interface WechatCall {
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  /** Makes it a POST with this JSON. */
-  readonly body?: unknown;
-  /** The app whose secret is in the query or body; never sent, only reported. */
-  readonly appid?: string;
-  /** True where asking twice is harmless: such a call is sent once more when WeChat is busy or does not answer. */
-  readonly repeatable?: boolean;
+/** How one kind of call ends: by when, after how many bytes at most, and as what. */
+interface Reading<T> {
+  readonly endsAt: number;
+  readonly maxBytes: number;
+  readonly mediaType: string;
+  readonly accept: (answer: RawAnswer) => T;
 }
 
 /** Calls WeChat: https to public addresses only, no redirects, one deadline and a size limit per call. */
@@ -95,19 +96,21 @@ export class WechatHttp {
    * Makes the call and returns what the schema lets through; every failure is a `WechatError`.
    * @throws TypeError when `path` is no path: the query, with its token, would go to whomever it names
    */
-  async call<T>(call: WechatCall, schema: z.ZodType<T>): Promise<T> {
-    if (!pathForm.test(call.path))
-      throw new TypeError(`no path of WeChat's API: ${JSON.stringify(call.path)}`);
-    const endsAt = this.clock.elapsed() + this.timeoutMs;
-    try {
-      return await this.attempt(call, schema, endsAt);
-    } catch (error) {
-      const pauseMs = randomInt(50, 200);
-      const hopeless = this.clock.elapsed() + pauseMs >= endsAt;
-      if (call.repeatable !== true || !isPassing(error) || hopeless) throw error;
-      await pause(pauseMs);
-      return await this.attempt(call, schema, endsAt);
-    }
+  async call<T>(call: WechatCall, schema: z.ZodType<T>, limits: WechatCallLimits = {}): Promise<T> {
+    return this.run(call, {
+      ...this.limitsOf(limits),
+      mediaType: 'application/json',
+      accept: ({ body }) => acceptAnswer(call.path, parseAnswer(call.path, body), schema),
+    });
+  }
+
+  /** As `call`, for what WeChat answers with a file; JSON in its place is a `WechatError`. */
+  async download(call: WechatCall, limits: WechatCallLimits = {}): Promise<WechatFile> {
+    return this.run(call, {
+      ...this.limitsOf(limits),
+      mediaType: '*/*',
+      accept: (answer) => acceptFile(call.path, answer),
+    });
   }
 
   /** False while calls are refused because none was answered. */
@@ -120,7 +123,27 @@ export class WechatHttp {
     await this.agent.close();
   }
 
-  private async attempt<T>(call: WechatCall, schema: z.ZodType<T>, endsAt: number): Promise<T> {
+  private limitsOf({ timeoutMs = this.timeoutMs, maxBytes = this.maxBytes }: WechatCallLimits): {
+    readonly endsAt: number;
+    readonly maxBytes: number;
+  } {
+    return { endsAt: this.clock.elapsed() + timeoutMs, maxBytes };
+  }
+
+  private async run<T>(call: WechatCall, reading: Reading<T>): Promise<T> {
+    requirePath(call);
+    try {
+      return await this.attempt(call, reading);
+    } catch (error) {
+      const pauseMs = randomInt(50, 200);
+      const hopeless = this.clock.elapsed() + pauseMs >= reading.endsAt;
+      if (call.repeatable !== true || !isPassing(error) || hopeless) throw error;
+      await pause(pauseMs);
+      return await this.attempt(call, reading);
+    }
+  }
+
+  private async attempt<T>(call: WechatCall, reading: Reading<T>): Promise<T> {
     const startedAt = this.clock.elapsed();
     const report = (outcome: WechatCallReport['outcome'], errcode?: number) => {
       const durationMs = this.clock.elapsed() - startedAt;
@@ -128,7 +151,7 @@ export class WechatHttp {
     };
     try {
       this.requireAvailable(call.path);
-      const answer = acceptAnswer(call.path, await this.send(call, endsAt - startedAt), schema);
+      const answer = reading.accept(await this.send(call, reading, reading.endsAt - startedAt));
       report('ok');
       return answer;
     } catch (error) {
@@ -151,13 +174,12 @@ export class WechatHttp {
     });
   }
 
-  private async send(call: WechatCall, milliseconds: number): Promise<Record<string, unknown>> {
+  private async send(call: WechatCall, reading: Reading<unknown>, milliseconds: number): Promise<RawAnswer> {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), milliseconds);
     try {
-      const { status, body } = await this.exchange(call, deadline.signal);
+      const { status, ...answer } = await this.exchange(call, reading, deadline.signal);
       if (status < 200 || status > 299) throw gatewayError(call.path, status);
-      const answer = parseAnswer(call.path, body);
       this.breaker.succeeded();
       return answer;
     } catch (error) {
@@ -167,10 +189,7 @@ export class WechatHttp {
       }
       this.breaker.failed();
       // The cause is left out on purpose: an HTTP client's error may carry the URL or the bytes of the answer.
-      throw unavailable(
-        call.path,
-        deadline.signal.aborted ? 'no answer in time' : `network: ${errorCode(error)}`,
-      );
+      throw unavailable(call.path, deadline.signal.aborted ? 'no answer in time' : networkReason(error));
     } finally {
       clearTimeout(timer);
     }
@@ -178,18 +197,27 @@ export class WechatHttp {
 
   private async exchange(
     call: WechatCall,
+    { mediaType, maxBytes }: Reading<unknown>,
     signal: AbortSignal,
-  ): Promise<{ status: number; body: Uint8Array }> {
+  ): Promise<RawAnswer & { readonly status: number }> {
     const query = new URLSearchParams(call.query);
     if (this.isProxied) await this.checkBeforeProxy();
     const response = await request(`${this.endpoints.api}${call.path}?${query.toString()}`, {
       dispatcher: this.agent,
       signal,
-      method: call.body === undefined ? 'GET' : 'POST',
-      headers: { accept: 'application/json', 'content-type': 'application/json' },
-      body: call.body === undefined ? null : JSON.stringify(call.body),
+      method: call.body === undefined && call.form === undefined ? 'GET' : 'POST',
+      // undici names the type of a form itself, with its boundary.
+      headers: { accept: mediaType, ...(call.form === undefined && { 'content-type': 'application/json' }) },
+      body: call.form ?? (call.body === undefined ? null : JSON.stringify(call.body)),
     });
-    return { status: response.statusCode, body: await this.readBody(call.path, response.body) };
+    const { 'content-type': contentType, 'content-disposition': disposition } = response.headers;
+    const body = await readBody(call.path, response.body, maxBytes);
+    return {
+      status: response.statusCode,
+      body,
+      contentType: [contentType].flat()[0],
+      disposition: [disposition].flat()[0],
+    };
   }
 
   /** A proxy resolves the name itself. What it means here must be allowed too; a name that only the proxy knows is left to it. */
@@ -200,34 +228,4 @@ export class WechatHttp {
     ]);
     if (refusal !== null) throw refusal;
   }
-
-  private async readBody(endpoint: string, body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of body) {
-      bytes += chunk.byteLength;
-      if (bytes > this.maxBytes) throw invalidAnswer(endpoint, `the answer is over ${this.maxBytes} bytes`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
-  }
-}
-
-/** WeChat itself always answers 200; another status comes from a gateway before it. */
-function gatewayError(endpoint: string, status: number): WechatError {
-  const reason = `HTTP status ${status}`;
-  if (status !== 429) return unavailable(endpoint, reason);
-  return new WechatError('wechat_quota_exceeded', reason, { endpoint, action: 'rate' });
-}
-
-function isPassing(error: unknown): boolean {
-  return error instanceof WechatError && error.code === 'wechat_unavailable';
-}
-
-/** The code of a network failure (`ECONNREFUSED`, `CERT_HAS_EXPIRED`), never its message. */
-function errorCode(error: unknown): string {
-  const [, status] = /^Proxy response \((\d{3})\)/.exec(error instanceof Error ? error.message : '') ?? [];
-  if (status !== undefined) return `the proxy answered ${status}`;
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : 'failure';
 }

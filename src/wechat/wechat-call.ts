@@ -1,0 +1,31 @@
+import type { FormData } from 'undici';
+
+/** A call to the `api` host. The query and body hold secrets and appear in no error. */
+export interface WechatCall {
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Makes it a POST with this JSON. */
+  readonly body?: unknown;
+  /** Makes it a POST with this multipart form: an upload. */
+  readonly form?: FormData;
+  /** The app whose secret is in the query or body; never sent, only reported. */
+  readonly appid?: string;
+  /** True where asking twice is harmless: such a call is sent once more when WeChat is busy or does not answer. */
+  readonly repeatable?: boolean;
+}
+
+/** What one call may take beyond the client's own limits. */
+export interface WechatCallLimits {
+  /** As `WechatHttpOptions.timeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+  /** As `WechatHttpOptions.maxBytes`. */
+  readonly maxBytes?: number | undefined;
+}
+
+/** A path alone: nothing that would make another host, a query or a fragment of it. */
+const pathForm = /^\/[\w./-]+$/;
+
+/** @throws TypeError when the path is none: the query, with its token, would go to whomever it names */
+export function requirePath({ path }: WechatCall): void {
+  if (!pathForm.test(path)) throw new TypeError(`no path of WeChat's API: ${JSON.stringify(path)}`);
+}
