@@ -1,15 +1,13 @@
 import { SealError } from '../src/crypto/sealer.js';
-import { isDatabaseUnavailable, sqlState } from '../src/database/database-errors.js';
+import { isDatabaseUnavailable, isSchemaOutdated, sqlState } from '../src/database/database-errors.js';
 import { IamError } from '../src/iam.error.js';
 import type { Failure } from './failure.js';
 
+const NO_TABLES = ['3F000', '42P01'];
 const MIGRATE_FIRST = 'run `nestjs-wechat-iam migrate` first';
 
 /** By SQLSTATE: what an operator can mend. */
 const byState: Readonly<Record<string, Failure>> = {
-  '3F000': missing('The tables are not there'),
-  '42P01': missing('The tables are not there'),
-  '42703': missing('The tables are older than this version'),
   '28P01': wrongUrl(
     'PostgreSQL refuses the password: compare it with that of your application, and escape what a URL does not take (encodeURIComponent)',
   ),
@@ -36,6 +34,12 @@ export function describeModuleFailure(error: unknown): Failure {
     };
   const known = byState[sqlState(error) ?? ''];
   if (known !== undefined) return known;
+  if (isSchemaOutdated(error))
+    return missing(
+      NO_TABLES.includes(sqlState(error) ?? '')
+        ? 'The tables are not there'
+        : 'The tables are older than this version',
+    );
   if (isDatabaseUnavailable(error)) return unavailable(error);
   return {
     code: 'internal_error',

@@ -7,9 +7,10 @@ import {
   runOwnMigrations,
 } from '../../src/database/iam-migrations.js';
 import type { Command, Result } from '../command.js';
+import { findSchemaGaps } from '../../src/health/schema-gaps.js';
 import { withDatabase } from '../data-source.js';
 import type { Environment } from '../environment.js';
-import { UsageError } from '../errors.js';
+import { CommandError, UsageError } from '../errors.js';
 
 /** Creates and updates the schema `iam`. */
 export const migrateCommand: Command = {
@@ -60,6 +61,7 @@ async function chooseTable(environment: Environment, given: string | undefined):
 
 async function listPending(dataSource: DataSource, table: string): Promise<Result> {
   const pending = await pendingMigrations(dataSource, table);
+  if (pending.length === 0) await requireWhole(dataSource);
   return {
     json: { pending },
     text:
@@ -70,10 +72,21 @@ async function listPending(dataSource: DataSource, table: string): Promise<Resul
 async function migrate(dataSource: DataSource, table: string, movedFrom: string): Promise<Result> {
   const ran =
     table === OWN_TABLE ? await runOwnMigrations(dataSource, movedFrom) : await runMigrations(dataSource);
+  await requireWhole(dataSource);
   return {
     json: { executed: ran },
     text: ran.length === 0 ? 'Nothing to do: the tables are up to date.' : `Ran:\n${list(ran)}`,
   };
+}
+
+/** TypeORM runs no migration twice, so what somebody dropped since then comes back by hand alone. */
+async function requireWhole(dataSource: DataSource): Promise<void> {
+  const { missing } = await findSchemaGaps(dataSource);
+  if (missing.length > 0)
+    throw new CommandError(
+      'schema_incomplete',
+      `No migration is pending, and the schema iam lacks what they have made:\n${list(missing)}\nRestore it from a backup, or with the statements of the migration that makes it. The names of triggers may be of disabled ones.`,
+    );
 }
 
 function list(names: readonly string[]): string {

@@ -4,6 +4,7 @@ import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { FirstSteps } from '../health/first-steps.service.js';
 import { Gauges } from '../health/gauges.service.js';
 import { IamHealth } from '../health/iam-health.service.js';
+import { SchemaWatch } from '../health/schema-watch.service.js';
 import { Authentication } from '../http/authentication.service.js';
 import { Cors } from '../http/cors.service.js';
 import { EarlyBody } from '../http/early-body.service.js';
@@ -45,6 +46,7 @@ export const sharedProviders = [
   Gauges,
   IamHealth,
   FirstSteps,
+  SchemaWatch,
   WechatApi,
   WechatGateway,
   WechatStrategies,

@@ -50,6 +50,17 @@ export function violatedConstraint(error: unknown): string | undefined {
   return 'constraint' in error && typeof error.constraint === 'string' ? error.constraint : undefined;
 }
 
+/**
+ * undefined_table, undefined_column, invalid_schema_name, undefined_function, and ON CONFLICT without its constraint. Our
+ * statements are right by the newest migration, so it has not run, or what it made is gone.
+ */
+const outdated: ReadonlySet<string | undefined> = new Set(['42P01', '42703', '3F000', '42883', '42P10']);
+
+/** The schema lacks something that a statement of ours needs. */
+export function isSchemaOutdated(error: unknown): boolean {
+  return outdated.has(sqlState(error));
+}
+
 /** The database takes no changes: a standby after a failover, or `default_transaction_read_only`. */
 export function isReadOnly(error: unknown): boolean {
   return sqlState(error) === '25006';

@@ -43,6 +43,14 @@ export async function runOwnMigrations(dataSource: DataSource, movedFrom: string
 /** The name of the only table that a connection of the module's own writes its migrations to. */
 export const OWN_TABLE = `${ownBookkeeping.schema}.${ownBookkeeping.migrationsTableName}`;
 
+/** Where executed migrations of ours may be noted, quoted for SQL: TypeORM's table of this connection, and our own. */
+export function bookkeepingTables({ options }: DataSource): string[] {
+  const { migrationsTableName = 'migrations' } = options;
+  const schema = 'schema' in options ? options.schema : undefined;
+  const table = schema === undefined ? migrationsTableName : `${schema}.${migrationsTableName}`;
+  return [...new Set([table, OWN_TABLE])].map(quoteTable);
+}
+
 async function prepareBookkeeping(dataSource: DataSource, movedFrom: string): Promise<string | null> {
   await dataSource.query('CREATE SCHEMA IF NOT EXISTS iam');
   await dataSource.query(`CREATE TABLE IF NOT EXISTS iam.migrations (

@@ -14,12 +14,15 @@ export type IamProblem =
   | 'provider_unhealthy'
   | 'qr_codes_low';
 
+/** What ends `migrations_missing`. */
+export const MIGRATE =
+  'run the migrations: `npx nestjs-wechat-iam migrate`, or `migrationsRun: true` with `iamMigrations`; where none is pending, restore what was dropped or disabled';
+
 /** What ends the problems that keep a replica from working, where that is not in the rest of the report. */
 export const remedies: Partial<Readonly<Record<IamProblem, string>>> = {
   database_read_only:
     'PostgreSQL takes no changes: let the connection lead to the primary, or end default_transaction_read_only',
-  migrations_missing:
-    'the schema iam lacks tables or columns: run the migrations, e.g. `npx nestjs-wechat-iam migrate`; where none is pending, restore what was dropped',
+  migrations_missing: MIGRATE,
 };
 
 /** What is judged. */

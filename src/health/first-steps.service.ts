@@ -32,7 +32,7 @@ export class FirstSteps implements OnApplicationBootstrap, OnModuleDestroy {
     clearTimeout(this.timer);
   }
 
-  /** Where the tables are missing too, the signing keys have said so. */
+  /** Where the tables are missing too, `SchemaWatch` has said so. */
   private async look(): Promise<void> {
     const row = await queryRow(this.dataSource, z.object({ is_empty: z.boolean() }), emptySql, []);
     if (row?.is_empty !== true) return;

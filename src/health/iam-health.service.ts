@@ -2,17 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { Clock } from '../clock.js';
-import { isReadOnly, sqlState } from '../database/database-errors.js';
+import { isReadOnly, isSchemaOutdated } from '../database/database-errors.js';
 import { readPoolState, type PoolState } from '../database/pool-state.js';
-import { execute, queryRow, queryRows } from '../database/query-rows.js';
+import { execute, queryRow } from '../database/query-rows.js';
 import { AppHealth } from '../gateway/app-health.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
-import { iamEntities } from '../iam.entities.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { readInboxBacklog } from '../inbox/inbox-backlog.js';
 import { QrBudget } from '../rate-limits/qr-budget.service.js';
+import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { findProblems, remedies, type IamProblem } from './find-problems.js';
+import type { SchemaGaps } from './schema-gaps.js';
+import { SchemaWatch } from './schema-watch.service.js';
 
 /** What `IamHealth` found. Secrets and people do not occur in it. */
 export interface IamHealthReport {
@@ -22,8 +23,10 @@ export interface IamHealthReport {
   readonly problems: readonly IamProblem[];
   /** What ends the first problem. */
   readonly remedy?: string;
-  /** Columns that the migrations make and that are not there, as `table.column`. */
+  /** What the migrations make and is not there: columns as `table.column`, else e.g. `table users`, `trigger users.users_bar_or_lift`. */
   readonly missing?: readonly string[];
+  /** Migrations that have not run. */
+  readonly pending?: readonly string[];
   readonly inbox?: { readonly oldest_seconds: number | null; readonly dead: number };
   /** Age of the oldest entry that the host's sink has not been given. */
   readonly audit?: { readonly oldest_seconds: number | null };
@@ -37,17 +40,6 @@ export interface IamHealthReport {
 /** How long PostgreSQL may take before it counts as away, in milliseconds. */
 const PATIENCE_MS = 2_000;
 
-/** A whole schema is looked at again after this time, in milliseconds; one that lacks something, each time. */
-const SCHEMA_TRUST_MS = 60_000;
-
-/** $1 tables, $2 their columns */
-const missingSql = `
-  /* background */ SELECT needed.t || '.' || needed.c AS name FROM unnest($1::text[], $2::text[]) AS needed (t, c)
-  WHERE NOT EXISTS (SELECT 1 FROM information_schema.columns
-    WHERE table_schema = 'iam' AND table_name = needed.t AND column_name = needed.c) ORDER BY 1`;
-const missingRow = z.object({ name: z.string() });
-
-/** Columns and tables of the newest migration: an error of theirs means that it has not run. */
 const sql = `
   /* background */ SELECT
     EXISTS (SELECT 1 FROM iam.signing_keys WHERE active_at <= now() AND (retires_at IS NULL OR retires_at > now())) AS has_key,
@@ -57,30 +49,29 @@ const sql = `
 const writableSql = '/* background */ SELECT 1 FROM iam.signing_keys WHERE false FOR UPDATE';
 const row = z.object({ has_key: z.boolean(), audit_age: z.number().nullable() });
 
-type Finding = Omit<IamHealthReport, 'status' | 'problems' | 'remedy' | 'missing' | 'pool' | 'apps'> & {
+type Finding = Omit<
+  IamHealthReport,
+  'status' | 'problems' | 'remedy' | keyof SchemaGaps | 'pool' | 'apps'
+> & {
   readonly hasKey: boolean;
 };
 /** Why nothing more can be read. */
-interface Obstacle {
+interface Obstacle extends Partial<SchemaGaps> {
   readonly problem: IamProblem;
-  readonly missing?: readonly string[];
 }
-
-/** undefined_table, undefined_column, invalid_schema_name */
-const notMigrated: ReadonlySet<string | undefined> = new Set(['42P01', '42703', '3F000']);
 
 /** Whether this replica can do its work: a health indicator of `@nestjs/terminus`, or of anything else. */
 @Injectable()
 export class IamHealth {
   private asking: Promise<Finding | Obstacle> | undefined;
-  private trustedUntil = 0;
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly gateway: WechatGateway,
     private readonly appHealth: AppHealth,
     private readonly budget: QrBudget,
-    private readonly clock: Clock,
+    private readonly schema: SchemaWatch,
+    private readonly keys: SigningKeys,
   ) {}
 
   /** `{ [key]: { status, problems, … } }`, as `HealthCheckService.check([() => health.check('iam')])` takes it. Never rejects. */
@@ -112,51 +103,53 @@ export class IamHealth {
   /** One question at a time: checks that come while PostgreSQL hangs take no more connections. */
   private ask(): Promise<Finding | Obstacle> {
     this.asking ??= this.read()
-      .catch((error: unknown) => ({ problem: problemOf(error) }))
+      .catch((error: unknown) => this.explain(error))
       .finally(() => (this.asking = undefined));
     return this.asking;
   }
 
-  /** By what the entities say, so that a new column is looked for by itself. */
-  private async findMissing(): Promise<string[]> {
-    if (this.clock.elapsed() < this.trustedUntil) return [];
-    const columns = iamEntities.flatMap((entity) => this.dataSource.getMetadata(entity).columns);
-    const names = [
-      columns.map(({ entityMetadata }) => entityMetadata.tableName),
-      columns.map(({ databaseName }) => databaseName),
-    ];
-    const missing = await queryRows(this.dataSource, missingRow, missingSql, names);
-    if (missing.length === 0) this.trustedUntil = this.clock.elapsed() + SCHEMA_TRUST_MS;
-    return missing.map(({ name }) => name);
-  }
-
   private async read(): Promise<Finding | Obstacle> {
-    const missing = await this.findMissing();
-    if (missing.length > 0) return { problem: 'migrations_missing', missing };
+    const gaps = await this.schema.find();
+    if (gaps !== null) return { problem: 'migrations_missing', ...gaps };
     await execute(this.dataSource, writableSql, []);
     const found = await queryRow(this.dataSource, row, sql, []);
     const { oldestSeconds, dead } = await readInboxBacklog(this.dataSource);
     const low = await this.budget.low();
     return {
-      hasKey: found?.has_key === true,
+      hasKey: found?.has_key === true || (await this.canMakeKey()),
       audit: { oldest_seconds: found?.audit_age ?? null },
       inbox: { oldest_seconds: oldestSeconds, dead },
       ...(low.length > 0 && { qr_codes: low }),
     };
   }
+
+  /** Where the migrations ran after the start there is no key yet: a replica that gets no requests while it is down would wait. */
+  private async canMakeKey(): Promise<boolean> {
+    try {
+      await this.keys.reload();
+      await this.keys.current();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private async explain(error: unknown): Promise<Obstacle> {
+    if (isReadOnly(error)) return { problem: 'database_read_only' };
+    if (!isSchemaOutdated(error)) return { problem: 'database_unreachable' };
+    this.schema.forget();
+    const gaps = await this.schema.find().catch(() => null);
+    return { problem: 'migrations_missing', ...gaps };
+  }
 }
 
-function obstructed({ problem, missing }: Obstacle): IamHealthReport {
+function obstructed({ problem, missing = [], pending = [] }: Obstacle): IamHealthReport {
   const remedy = remedies[problem];
   return {
     status: 'down',
     problems: [problem],
     ...(remedy !== undefined && { remedy }),
-    ...(missing !== undefined && { missing }),
+    ...(missing.length > 0 && { missing }),
+    ...(pending.length > 0 && { pending }),
   };
-}
-
-function problemOf(error: unknown): IamProblem {
-  if (isReadOnly(error)) return 'database_read_only';
-  return notMigrated.has(sqlState(error)) ? 'migrations_missing' : 'database_unreachable';
 }

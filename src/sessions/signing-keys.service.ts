@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { SealError, Sealer } from '../crypto/sealer.js';
+import { isSchemaOutdated } from '../database/database-errors.js';
 import { execute, queryRows } from '../database/query-rows.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -70,9 +71,9 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
       await this.load();
     } catch (cause) {
       if (cause instanceof SealError) throw wrongKeys(cause);
-      this.logger.warn(
-        `signing keys cannot be read, so nobody can sign in: ${String(cause)}. Where the tables are missing, run the migrations: \`migrationsRun: true\` with \`iamMigrations\`, or \`npx nestjs-wechat-iam migrate\``,
-      );
+      // What the schema lacks is told by name, by `SchemaWatch`.
+      if (!isSchemaOutdated(cause))
+        this.logger.warn(`signing keys cannot be read, so nobody can sign in: ${String(cause)}`);
     }
     const reload = () => void this.tryToLoad('/* background */');
     this.timer = setInterval(reload, RELOAD_MS * (0.8 + Math.random() * 0.2)).unref();

@@ -1,4 +1,6 @@
+import { DataSource } from 'typeorm';
 import { iamMigrations } from '../../migrations/index.js';
+import { earlySchemas, migrationsOf } from '../support/old-migrations/states.js';
 import { recordOf, startOperator, type Operator } from './support/operator.js';
 import { commandProcess } from './support/run-command.js';
 
@@ -71,6 +73,47 @@ describe('nestjs-wechat-iam migrate', () => {
     expect(await operator.query('SELECT name FROM iam.migrations ORDER BY "timestamp"')).toEqual(
       names.map((name) => ({ name })),
     );
+  });
+
+  it('says what is missing though no migration is pending, since no run brings it back', async () => {
+    await operator.json(['migrate']);
+    await operator.query('DROP TRIGGER users_bar_or_lift ON iam.users');
+    await operator.query('DROP FUNCTION iam.subject_hash');
+
+    for (const args of [['migrate'], ['migrate', '--dry-run']]) {
+      const outcome = await operator.run([...args, '--json']);
+      expect(outcome.exitCode).toBe(1);
+      expect(outcome.json()).toEqual({
+        error: {
+          code: 'schema_incomplete',
+          message: expect.stringMatching(
+            /function iam\.subject_hash\(text,text,text\)\n {2}trigger users\.users_bar_or_lift\n/,
+          ) as string,
+        },
+      });
+    }
+  });
+
+  it.each(earlySchemas)('brings a database of early migrations up to date: %s', async (_name, versions) => {
+    const early = migrationsOf(versions);
+    const options = { type: 'postgres', url: operator.database.url, migrations: early } as const;
+    const source = await new DataSource(options).initialize();
+    await source.runMigrations();
+    await source.destroy();
+    const ran = early.map((Migration) => new Migration().name);
+    const pending = names.filter((name) => !ran.includes(name));
+
+    const refused = await operator.run(['provider', 'list', '--json']);
+    const listed = await operator.json(['migrate', '--dry-run']);
+    const executed = await operator.json(['migrate']);
+
+    expect([refused.exitCode, refused.json()]).toEqual([
+      1,
+      { error: { code: 'migrations_pending', message: expect.stringContaining('migrate') as string } },
+    ]);
+    expect([listed, executed]).toEqual([{ pending }, { executed: pending }]);
+    expect(await operator.json(['migrate', '--dry-run'])).toEqual({ pending: [] });
+    expect((await operator.run(['provider', 'list'])).exitCode).toBe(0);
   });
 
   it('leaves nothing behind when a migration fails', async () => {

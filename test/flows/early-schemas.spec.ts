@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { DataSource, type MigrationInterface } from 'typeorm';
-import { iamEntities, iamMigrations, IdentityProviders } from '../../src/index.js';
+import { iamEntities, IamHealth, iamMigrations, IdentityProviders } from '../../src/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { startIamApp, startWorld, type World } from '../support/iam-app.js';
+import { startIamApp, startWorld, type IamApp, type World } from '../support/iam-app.js';
+import { LogCapture } from '../support/log-capture.js';
 import { earlySchemas, migrationsOf } from '../support/old-migrations/states.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { getWith, signInOnPc } from '../support/sign-in.js';
@@ -135,14 +136,16 @@ describe('a host that starts on a database that early migrations made', () => {
   });
   afterAll(() => world.close());
 
-  it.each(earlySchemas)('signs people in: %s', async (_name, versions) => {
+  async function createEarly(versions: Parameters<typeof migrationsOf>[0]): Promise<TestDatabase> {
     const database = await createDatabase();
     const options = { type: 'postgres', url: database.url, migrations: migrationsOf(versions) } as const;
     const early = await new DataSource(options).initialize();
     await early.runMigrations();
     await early.destroy();
+    return database;
+  }
 
-    const iam = await startIamApp({ databaseUrl: database.url, endpoints: world.wechat.endpoints });
+  async function statusOfSignIn(iam: IamApp): Promise<number> {
     await iam.app.get(IdentityProviders).save({
       slug: 'wechat',
       name: '微信',
@@ -151,10 +154,55 @@ describe('a host that starts on a database that early migrations made', () => {
     });
     const person = world.wechat.person({ nickname: '早' });
     const tokens = await signInOnPc({ url: iam.url, wechat: world.wechat }, person);
-    const me = await getWith(`${iam.url}/iam/me`, tokens.accessToken);
+    return (await getWith(`${iam.url}/iam/me`, tokens.accessToken)).status;
+  }
 
-    expect(me.status).toBe(200);
+  it.each(earlySchemas)('signs people in: %s', async (_name, versions) => {
+    const database = await createEarly(versions);
+    const iam = await startIamApp({ databaseUrl: database.url, endpoints: world.wechat.endpoints });
+
+    expect(await statusOfSignIn(iam)).toBe(200);
     await iam.close();
     await database.drop();
   });
+
+  it.each([['nothing at all', {}], ...earlySchemas] as const)(
+    'says what is missing until the migrations have run, then signs people in without a restart: %s',
+    async (_name, versions) => {
+      const database = await createEarly(versions);
+      const logger = new LogCapture();
+      const iam = await startIamApp({
+        databaseUrl: database.url,
+        endpoints: world.wechat.endpoints,
+        typeOrm: { migrationsRun: false },
+        logger,
+      });
+      const healthOf = async () => (await iam.app.get(IamHealth).check())['iam'];
+      const ran = migrationsOf(versions).map((Migration) => new Migration().name);
+      const names = iamMigrations.map(({ name }) => name);
+
+      const before = await healthOf();
+      const told = logger.lines.filter(
+        ({ level, text }) => level === 'error' || text.includes('signing keys'),
+      );
+      await iam.dataSource.runMigrations();
+      const after = await healthOf();
+
+      expect(before).toMatchObject({
+        status: 'down',
+        problems: ['migrations_missing'],
+        remedy: expect.stringContaining('npx nestjs-wechat-iam migrate') as string,
+        missing: expect.arrayContaining(['table barred_subjects', 'table identity_unions']) as string[],
+      });
+      expect(before?.pending ?? names).toEqual(names.filter((name) => !ran.includes(name)));
+      expect(told).toEqual([
+        { level: 'error', text: expect.stringContaining(before?.missing?.[0] ?? '?') as string },
+      ]);
+      expect(told[0]?.text).toContain('npx nestjs-wechat-iam migrate');
+      expect(after).toMatchObject({ status: 'up', problems: [] });
+      expect(await statusOfSignIn(iam)).toBe(200);
+      await iam.close();
+      await database.drop();
+    },
+  );
 });

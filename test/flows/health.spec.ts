@@ -1,6 +1,11 @@
 import { Controller, Get, Module } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { IamHealth, WechatApi } from '../../src/index.js';
+import { findSchemaGaps } from '../../src/health/schema-gaps.js';
+import { CarryUnions1764000006000 } from '../../migrations/1764000006000-carry-unions.js';
+import { createDatabase } from '../support/database.js';
+import { SkewedClock } from '../support/fake-clock.js';
+import { rowsOf } from '../support/rows.js';
 import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { returnFromPc, signInOnPc } from '../support/sign-in.js';
@@ -25,14 +30,33 @@ class HealthController {
 @Module({ imports: [TerminusModule.forRoot({ logger: false })], controllers: [HealthController] })
 class HealthModule {}
 
+/** Every object by the name that health gives it, and the statement that hides it. */
+const madeByMigrations = `
+  SELECT table_name || '.' || column_name AS name,
+    format('ALTER TABLE iam.%I RENAME COLUMN %I TO %I', table_name, column_name, column_name || '_') AS rename
+  FROM information_schema.columns WHERE table_schema = 'iam'
+  UNION ALL SELECT format('constraint %s.%s', relname, conname),
+    format('ALTER TABLE iam.%I RENAME CONSTRAINT %I TO %I', relname, conname, conname || '_')
+  FROM pg_constraint JOIN pg_class c ON c.oid = conrelid WHERE connamespace = 'iam'::regnamespace AND contype <> 'n'
+  UNION ALL SELECT format('unique index %s', indexrelid::regclass), 'SELECT 1'
+  FROM pg_index JOIN pg_class c ON c.oid = indrelid
+  WHERE relnamespace = 'iam'::regnamespace AND indisunique AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+  UNION ALL SELECT format('trigger %s.%s', relname, tgname),
+    format('ALTER TRIGGER %I ON iam.%I RENAME TO %I', tgname, relname, tgname || '_')
+  FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = 'iam'::regnamespace AND NOT tgisinternal
+  UNION ALL SELECT 'function ' || oid::regprocedure,
+    format('ALTER FUNCTION %s RENAME TO %I', oid::regprocedure, proname || '_')
+  FROM pg_proc WHERE pronamespace = 'iam'::regnamespace AND prorettype <> 'trigger'::regtype`;
+
 describe('the health of a replica, as Terminus shows it', () => {
   let world: World;
   let proxy: TcpProxy;
+  const clock = new SkewedClock(0);
   /** Reaches the database by way of the proxy. */
   let iam: IamApp;
 
   beforeAll(async () => {
-    world = await startWorld({ imports: [HealthModule], options: { wechat: { timeout: 1_000 } } });
+    world = await startWorld({ imports: [HealthModule], clock, options: { wechat: { timeout: 1_000 } } });
     proxy = await TcpProxy.start(world.database.url);
     iam = await startReplica(world, { imports: [HealthModule], databaseUrl: proxy.url });
   });
@@ -120,31 +144,99 @@ describe('the health of a replica, as Terminus shows it', () => {
     expect(after.iam).toMatchObject({ status: 'up', problems: [] });
   });
 
-  it('is down before the migrations have run', async () => {
+  it('is down at once where a statement misses a table, though the schema was whole a moment ago', async () => {
+    await healthOf(world);
     await world.dataSource.query('ALTER TABLE iam.audit_outbox RENAME TO audit_outbox_later');
 
     const health = await healthOf(world);
     await world.dataSource.query('ALTER TABLE iam.audit_outbox_later RENAME TO audit_outbox');
 
-    expect(health.iam).toMatchObject({ status: 'down', problems: ['migrations_missing'] });
-  });
-
-  it('is down where a column is gone, says which and what to do, and is up again without a restart', async () => {
-    const replica = await startReplica(world, { imports: [HealthModule] });
-    await world.dataSource.query('ALTER TABLE iam.sessions RENAME COLUMN user_agent TO user_agent_later');
-
-    const health = await healthOf(replica);
-    await world.dataSource.query('ALTER TABLE iam.sessions RENAME COLUMN user_agent_later TO user_agent');
-    const repaired = await healthOf(replica);
-    await replica.close();
-
     expect(health.iam).toMatchObject({
       status: 'down',
       problems: ['migrations_missing'],
-      missing: ['sessions.user_agent'],
+      missing: ['table audit_outbox'],
+    });
+  });
+
+  it.each([
+    [
+      'a column is gone',
+      'ALTER TABLE iam.sessions RENAME COLUMN user_agent TO later',
+      'ALTER TABLE iam.sessions RENAME COLUMN later TO user_agent',
+      { missing: ['sessions.user_agent'] },
+    ],
+    [
+      'a trigger is switched off',
+      'ALTER TABLE iam.users DISABLE TRIGGER users_bar_or_lift',
+      'ALTER TABLE iam.users ENABLE TRIGGER users_bar_or_lift',
+      { missing: ['trigger users.users_bar_or_lift'] },
+    ],
+    [
+      'a function is gone',
+      'ALTER FUNCTION iam.subject_hash(text, text, text) RENAME TO later',
+      'ALTER FUNCTION iam.later(text, text, text) RENAME TO subject_hash',
+      { missing: ['function iam.subject_hash(text,text,text)'] },
+    ],
+    [
+      'a constraint is gone',
+      'ALTER TABLE iam.logins RENAME CONSTRAINT logins_status_check TO later',
+      'ALTER TABLE iam.logins RENAME CONSTRAINT later TO logins_status_check',
+      { missing: ['constraint logins.logins_status_check'] },
+    ],
+    [
+      'a migration has not run that adds nothing which can be seen',
+      `UPDATE migrations SET name = 'later' WHERE name = '${CarryUnions1764000006000.name}'`,
+      `UPDATE migrations SET name = '${CarryUnions1764000006000.name}' WHERE name = 'later'`,
+      { pending: [CarryUnions1764000006000.name] },
+    ],
+  ])('is down where %s, names it, and is up again without a restart', async (_what, spoil, mend, named) => {
+    await healthOf(world);
+    await world.dataSource.query(spoil);
+    clock.pass(60);
+
+    const health = await healthOf(world);
+    await world.dataSource.query(mend);
+    const repaired = await healthOf(world);
+
+    expect(health.iam).toEqual({
+      status: 'down',
+      problems: ['migrations_missing'],
       remedy: expect.stringContaining('npx nestjs-wechat-iam migrate') as string,
+      ...named,
+      pool: expect.anything() as object,
     });
     expect(repaired.iam).toMatchObject({ status: 'up', problems: [] });
+  });
+
+  it.each([
+    ['is not there', 'SELECT 1'],
+    ['knows none of ours', 'CREATE TABLE migrations (name text)'],
+    ['is another tool’s', 'CREATE TABLE migrations (id int, migration text)'],
+    ['has names that are no text', 'CREATE TABLE migrations AS SELECT 1 AS name UNION SELECT NULL'],
+  ])('is up where the table of migrations %s: it may be elsewhere', async (_what, make) => {
+    await world.dataSource.query(`ALTER TABLE migrations RENAME TO elsewhere; ${make}`);
+    clock.pass(60);
+
+    const health = await healthOf(world);
+    await world.dataSource.query(
+      'DROP TABLE IF EXISTS migrations; ALTER TABLE elsewhere RENAME TO migrations',
+    );
+
+    expect(health.iam).toMatchObject({ status: 'up', problems: [] });
+  });
+
+  it('looks for whatever the migrations make but indexes that only make it faster', async () => {
+    const database = await createDatabase();
+    const migrated = await startReplica(world, { databaseUrl: database.url });
+    const made = await rowsOf(migrated.dataSource, madeByMigrations);
+
+    await migrated.dataSource.query(made.map(({ rename }) => String(rename)).join(';'));
+    const { missing } = await findSchemaGaps(migrated.dataSource);
+    await migrated.close();
+    await database.drop();
+
+    expect(made.length).toBeGreaterThan(100);
+    expect([...missing].sort()).toEqual(made.map(({ name }) => name).sort());
   });
 
   it('is down without a signing key', async () => {
