@@ -7,12 +7,14 @@ import {
   UseFilters,
   UseGuards,
   UseInterceptors,
+  UsePipes,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { AnswerInterceptor } from './answer.interceptor.js';
 import { EndpointFilter } from './endpoint.filter.js';
 import { handlersOf, IAM_CONTROLLER } from './endpoints.js';
 import { IamGuard } from './iam.guard.js';
+import { pathAsGiven } from './incoming.decorator.js';
 import { Public } from './public.decorator.js';
 
 /** The key under which `CacheInterceptor` of `@nestjs/cache-manager` finds how to name what it keeps; no name, no cache. */
@@ -25,6 +27,7 @@ export const IamController = (path = '/'): ClassDecorator =>
     Controller({ path, version: VERSION_NEUTRAL }),
     UseFilters(EndpointFilter),
     UseInterceptors(AnswerInterceptor),
+    UsePipes(pathAsGiven),
     keepAnswersToItself,
   );
 

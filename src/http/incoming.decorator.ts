@@ -1,5 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
+import {
+  type ArgumentMetadata,
+  createParamDecorator,
+  type ExecutionContext,
+  type PipeTransform,
+  type Type,
+} from '@nestjs/common';
+import { isRecord } from '../is-record.js';
 import { readRequest } from './iam-request.js';
 
 const answered = new AsyncLocalStorage<object>();
@@ -27,3 +34,12 @@ export function fromRequest(
 
 /** The request as an `IamRequest`. */
 export const Incoming = fromRequest(readRequest);
+
+/** Gives handlers the path parameters as they came, whatever a global pipe of the host has made of them. */
+export const pathAsGiven: PipeTransform = {
+  transform(value: unknown, { type, data }: ArgumentMetadata): unknown {
+    const request = answered.getStore();
+    if (type !== 'param' || !isRecord(request) || !isRecord(request['params'])) return value;
+    return data === undefined ? request['params'] : request['params'][data];
+  },
+};
