@@ -1,11 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   Controller,
-  Injectable,
   type INestApplication,
   type MiddlewareConsumer,
   Module,
-  type NestMiddleware,
   type NestModule,
   Post,
 } from '@nestjs/common';
@@ -13,20 +11,12 @@ import { isIamRequest } from '../../src/index.js';
 import { adminOptions, AdminClient } from '../support/admin.js';
 import { openEvents } from '../support/event-stream.js';
 import { askForQrCode } from '../support/follow.js';
-import { addMiddleware, refuseForgery, type Seen } from '../support/hostile-host.js';
+import { addMiddleware, CsrfMiddleware, refuseForgery, type Seen } from '../support/hostile-host.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { getWith } from '../support/sign-in.js';
 import { inWechat, refresh } from '../support/signed-in.js';
 import { post, sealed, startWebhookWorld, textFields, type WebhookWorld } from '../support/webhook.js';
-
-/** A CSRF check as Nest's own middleware. */
-@Injectable()
-class ForgeryMiddleware implements NestMiddleware {
-  use(request: IncomingMessage, response: ServerResponse, next: () => void): void {
-    refuseForgery(request, response, next);
-  }
-}
 
 @Controller('iam/custom')
 class HostController {
@@ -39,7 +29,7 @@ class HostController {
 @Module({ controllers: [HostController] })
 class HostModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(ForgeryMiddleware).forRoutes('*path');
+    consumer.apply(CsrfMiddleware).forRoutes('*path');
   }
 }
 

@@ -11,6 +11,7 @@ import {
   Injectable,
   Module,
   type NestInterceptor,
+  type NestMiddleware,
   type PipeTransform,
   RequestTimeoutException,
   type Type,
@@ -89,7 +90,7 @@ class StandIn implements NestInterceptor {
 @Injectable()
 class CopyPipe implements PipeTransform {
   transform(value: unknown): unknown {
-    return typeof value === 'object' && value !== null ? { copied: JSON.stringify(value) } : value;
+    return typeof value === 'string' ? `${value}, copied` : { copied: JSON.stringify(value) };
   }
 }
 
@@ -146,6 +147,14 @@ export function refuseForgery(request: IncomingMessage, response: ServerResponse
   const isSafe = ['GET', 'HEAD', 'OPTIONS'].includes(request.method ?? '');
   if (isSafe || request.headers['x-csrf-token'] !== undefined) next();
   else response.writeHead(403, { 'content-type': 'text/plain' }).end('csrf token missing');
+}
+
+/** The same as Nest's own middleware. */
+@Injectable()
+export class CsrfMiddleware implements NestMiddleware {
+  use(request: IncomingMessage, response: ServerResponse, next: Next): void {
+    refuseForgery(request, response, next);
+  }
 }
 
 /** Middleware that a host has, on either platform: what it sees, and what it does to every answer. */

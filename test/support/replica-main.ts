@@ -25,5 +25,10 @@ process.once('message', (settings: ReplicaSettings) => {
 process.once('disconnect', () => {
   void Promise.resolve(running)
     .then((app) => app?.close())
-    .finally(() => process.exit());
+    .then(
+      () => process.exit(),
+      (error: unknown) => {
+        process.stderr.write(`${String(error)}\n`, () => process.exit(1));
+      },
+    );
 });

@@ -60,12 +60,12 @@ async function startProcess(
   return { url: answer.url, stop, kill };
 }
 
-/** It ends with its channel, as it does when we are killed. */
+/** It ends with its channel, as it does when we are killed. Rejects when it has answered otherwise than OpenAPI says. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   if (child.connected) child.disconnect();
-  await ended;
+  if ((await ended) !== 0) throw new Error('the replica did not end well: see its output');
 }
 
 function isStarted(answer: unknown): answer is { readonly url: string } {

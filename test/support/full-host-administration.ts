@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { decodeProtectedHeader } from 'jose';
+import { callMe, itemsOf } from './account.js';
+import { AdminClient } from './admin.js';
+import type { Flow, FullHost } from './full-host.js';
+import { onPc, refresh } from './signed-in.js';
+
+const newUser = (host: FullHost) => onPc(host, host.wechat.person({ nickname: '员' }));
+const slugOf = (): string => `made-${randomUUID()}`.slice(0, 30);
+
+/** What administrators do, from the first provider row to the last key. */
+export const adminFlows: readonly Flow[] = [
+  [
+    'keep provider rows',
+    async ({ admin, account }) => {
+      const slug = slugOf();
+      const site = account.websiteApp({ callbackDomain: 'localhost' });
+      const row = { slug, name: 'Made', open_app_id: site.appid, open_app_secret: site.secret };
+      const created = await admin.post('providers', row);
+      const steps = [
+        created,
+        await admin.get('providers'),
+        await admin.get(`providers/${slug}`),
+        await admin.patch(`providers/${slug}`, { name: 'Renamed' }, created.etag),
+        await admin.patch(`providers/${slug}`, { name: 'Late' }, created.etag),
+        await admin.request('POST', `providers/${slug}/rotate`, { body: { secret: 'mp_token' }, etag: '*' }),
+        await admin.post(`providers/${slug}/check`),
+        await admin.delete(`providers/${slug}`),
+      ];
+
+      expect(steps.map(({ status }) => status)).toEqual([201, 200, 200, 200, 412, 200, 200, 204]);
+      expect(steps[3]?.json()).toMatchObject({ name: 'Renamed' });
+    },
+  ],
+  [
+    'keep roles, and give and take them',
+    async ({ admin }) => {
+      const role = slugOf();
+      const { id } = (await admin.post('users', { nickname: '员' })).json();
+      const held = `users/${String(id)}/roles`;
+      const steps = [
+        await admin.get('permissions'),
+        await admin.post('roles', { name: role, permissions: ['orders:read'] }),
+        await admin.get('roles'),
+        await admin.get(`roles/${role}`),
+        await admin.patch(`roles/${role}`, { description: 'x' }),
+        await admin.request('PUT', `${held}/${role}`),
+        await admin.get(held),
+        await admin.request('DELETE', `${held}/${role}`),
+        await admin.delete(`roles/${role}`),
+      ];
+
+      expect(steps.map(({ status }) => status)).toEqual([200, 201, 200, 200, 200, 204, 200, 204, 204]);
+      expect(steps[6]?.json()).toMatchObject({ roles: [role] });
+    },
+  ],
+  [
+    'find, change, merge, disable and erase users, and lift a ban',
+    async (host) => {
+      const { admin } = host;
+      const [lan, ming] = [await newUser(host), await newUser(host)];
+      const [identity] = itemsOf(await callMe(host, ming, '/identities'));
+      const user = `users/${lan.id}`;
+      const steps = [
+        await admin.get(`users?q=${lan.id}`),
+        await admin.get(user),
+        await admin.patch(user, { external_id: lan.id }),
+        await admin.delete(`users/${ming.id}/identities/${String(identity?.['id'])}?force=true`),
+        await admin.post(`${user}/merge`, { other: ming.id }),
+        await admin.post(`${user}/disable`, { reason: 'x' }),
+        await admin.post(`${user}/enable`),
+        await admin.post(`${user}/disable`, {}),
+        await admin.delete(user),
+        await admin.get(`bans?openid=x&appid=x`),
+        await admin.request('DELETE', `bans/${lan.id}`),
+      ];
+
+      expect(steps.map(({ status, code }) => [status, code])).toEqual(
+        [200, 200, 200, 204, 200, 204, 204, 204, 204, 200, 204].map((status) => [status, undefined]),
+      );
+    },
+  ],
+  [
+    'see sign-ins, sessions and the audit log, and end sessions',
+    async (host) => {
+      const { admin } = host;
+      const lan = await newUser(host);
+      const [session] = (await admin.get(`sessions?user=${lan.id}`)).items();
+      const one = await admin.request('DELETE', `sessions/${String(session?.['id'])}`);
+      const all = await admin.request('DELETE', `users/${lan.id}/sessions`);
+      const logins = (await admin.get(`logins?user=${lan.id}`)).items();
+      const audit = (await admin.get(`audit?user=${lan.id}`)).items();
+
+      expect([one.status, all.status]).toEqual([204, 204]);
+      expect((await refresh(host.url, lan.refreshToken)).json()['error']).toBe('invalid_grant');
+      expect([logins.length, audit.some(({ action }) => action === 'user.signed_up')]).toEqual([1, true]);
+    },
+  ],
+  [
+    'look into the webhook’s inbox, and have a message worked on again',
+    async (host) => {
+      const { admin } = host;
+      const lan = host.wechat.person({ nickname: '小兰' });
+      await lan.follow(host.at('safe').oa);
+      await lan.say(host.at('safe').oa, '你好');
+      const openid = lan.openid(host.at('safe').oa);
+      const [event] = (await admin.get(`events?openid=${openid}&event=text`)).items();
+      const path = `events/${String(event?.['id'])}`;
+      const shown = await admin.get(path);
+      const replies = [await admin.get('events/summary'), await admin.post(`${path}/replay`)];
+      const forced = await admin.post(`${path}/replay`, { force: true });
+
+      expect(shown.json()).toMatchObject({ message: { Content: '你好' } });
+      expect([...replies, forced].map(({ status }) => status)).toEqual([200, 409, 202]);
+    },
+  ],
+  [
+    'rotate, seal anew and remove keys',
+    async (host) => {
+      const { admin } = host;
+      const lan = await newUser(host);
+      const rotated = await admin.post('keys/rotate', { activate_in: 0 });
+      const listed = (await admin.get('keys')).json();
+      const resealed = await admin.post('keys/reseal');
+      const { kid = '' } = decodeProtectedHeader(lan.accessToken);
+      const removed = await admin.request('DELETE', `keys/${kid}`);
+      const refused = await callMe(host, lan, '');
+
+      expect(listed).toMatchObject({ signing_keys: [{ kid: rotated.json()['kid'] }, { kid }] });
+      expect([rotated, resealed, removed].map(({ status }) => status)).toEqual([200, 200, 204]);
+      expect([refused.status, refused.json()['code']]).toEqual([401, 'invalid_token']);
+      expect((await newUser(host)).id).not.toBe(lan.id);
+    },
+  ],
+  [
+    'are refused without the token',
+    async ({ url }) => {
+      expect((await new AdminClient(url, null).get('users')).code).toBe('authentication_required');
+    },
+  ],
+];
