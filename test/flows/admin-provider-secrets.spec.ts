@@ -1,7 +1,8 @@
 import { AdminClient, adminOptions, adminWithPermissions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { platforms } from '../support/platforms.js';
-import { rowsOf } from '../support/rows.js';
+import { countWaiting, rowsOf } from '../support/rows.js';
+import { until } from '../support/until.js';
 
 describe.each(platforms)('iam:providers:secrets, on %s', (_platform, create) => {
   let world: World;
@@ -139,10 +140,17 @@ describe('two rows with one app', () => {
   it('cannot both be saved with keys of their own at once', async () => {
     const app = { mp_app_id: 'wx00000000000000cc', mp_app_secret: 'c'.repeat(32) };
 
-    const replies = await Promise.all([
+    const lock = world.dataSource.createQueryRunner();
+    await lock.startTransaction();
+    await lock.query('LOCK TABLE iam.identity_providers IN SHARE MODE');
+    const asked = [
       admin.post('providers', { slug: 'one', ...app, mp_token: 'TheTokenOfOne' }),
       admin.post('providers', { slug: 'two', ...app, mp_token: 'TheTokenOfTwo' }),
-    ]);
+    ];
+    await until('both are about to write', async () => (await countWaiting(world.dataSource)) === 2);
+    await lock.rollbackTransaction();
+    await lock.release();
+    const replies = await Promise.all(asked);
 
     expect(replies.map(({ status }) => status).sort()).toEqual([201, 409]);
   });

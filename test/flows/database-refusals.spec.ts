@@ -9,14 +9,16 @@ describe('what PostgreSQL says of a statement', () => {
   });
   afterAll(() => world.close());
 
-  const codeOf = async (sql: string) =>
-    world.dataSource.query(sql).then(
+  const codeOf = async (sql: string, parameters: unknown[] = []) =>
+    world.dataSource.query(sql, parameters).then(
       () => 'done',
       (error: unknown) => toIamError(error).code,
     );
 
-  it.each([
-    ['a text with NUL', `SELECT '\\u0000'::jsonb ->> 0`],
+  it.each<[string, string, unknown[]?]>([
+    ['a text with NUL', 'SELECT $1::text', ['a\0b']],
+    ['JSON with NUL', `SELECT '"\\u0000"'::jsonb`],
+    ['bytes of another length', 'SELECT $1::uuid', [Buffer.alloc(17)]],
     ['half a character', `SELECT '"\\ud800"'::jsonb`],
     [
       'a text that is too long',
@@ -31,8 +33,8 @@ describe('what PostgreSQL says of a statement', () => {
       `INSERT INTO iam.users (id, external_id)
        SELECT gen_random_uuid(), string_agg(gen_random_uuid()::text, '') FROM generate_series(1, 1000)`,
     ],
-  ])('is the caller’s fault: %s', async (_what, sql) => {
-    expect(await codeOf(sql)).toBe('invalid_request');
+  ])('is the caller’s fault: %s', async (...[, sql, parameters]) => {
+    expect(await codeOf(sql, parameters)).toBe('invalid_request');
   });
 
   it('is a conflict: a row that another one rules out, whoever forgot to name it', async () => {

@@ -95,11 +95,13 @@ describe('the phone’s way to the page', () => {
     const callback = new URL(`${world.url}/iam/confirm/wechat`);
     callback.searchParams.set('state', started.location?.searchParams.get('state') ?? '');
     callback.searchParams.set('code', used);
+    world.wechat.clearCalls();
 
     const confirm = await phone.visit(callback);
     const asked = await phone.visit(confirm.location ?? '');
 
     expect([confirm.status, confirm.location?.pathname]).toEqual([303, '/iam/confirm/wechat']);
+    expect(world.wechat.calls('/sns/oauth2/access_token')).toHaveLength(0);
     expect([asked.status, asked.location?.pathname]).toEqual([302, '/connect/oauth2/authorize']);
   });
 
@@ -111,11 +113,13 @@ describe('the phone’s way to the page', () => {
     const callback = new URL(`${world.url}/iam/callback/wechat`);
     callback.searchParams.set('state', started.location?.searchParams.get('state') ?? '');
     callback.searchParams.set('code', used);
+    world.wechat.clearCalls();
 
     const returned = await browser.visit(callback);
 
     expect(returned.status).toBe(303);
     expect(returned.location?.searchParams.get('error')).toBe('invalid_grant');
+    expect(world.wechat.calls('/sns/oauth2/access_token')).toHaveLength(0);
   });
 
   it('gives a stranger who sends WeChat’s redirect again no proof', async () => {

@@ -193,10 +193,14 @@ describe('the day of QR codes', () => {
     const world = await startWith({ qrPerAccountAndDay: 40, qrPerAddressAndMinute: 100 }, { logger, clock });
     const health = async () => (await world.app.get(IamHealth).check())['iam'];
 
-    const many = await askFrom(
-      world,
-      Array.from({ length: 35 }, () => '198.51.100.7'),
-    );
+    const askMany = (length: number) =>
+      askFrom(
+        world,
+        Array.from({ length }, () => '198.51.100.7'),
+      );
+    const early = [await askMany(28), logger.with('of its QR codes').length];
+    const warned = [await askMany(1), logger.with('of its QR codes').length];
+    const many = await askMany(6);
     const report = await health();
     const rare = await askFrom(
       world,
@@ -208,7 +212,11 @@ describe('the day of QR codes', () => {
     const later = logger.with('of its QR codes');
     await world.close();
 
-    expect(many).toEqual({ 200: 30, 429: 5 });
+    expect([early, warned]).toEqual([
+      [{ 200: 28 }, 0],
+      [{ 200: 1 }, 1],
+    ]);
+    expect(many).toEqual({ 200: 1, 429: 5 });
     expect(rare).toEqual({ 200: 10, 429: 1 });
     expect([lines.length, later.length]).toEqual([1, 2]);
     expect(report).toMatchObject({

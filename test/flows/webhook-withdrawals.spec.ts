@@ -4,6 +4,7 @@ import { AdminClient, adminOptions } from '../support/admin.js';
 import {
   askForQrCode,
   decideOnPhone,
+  poll,
   pollUntilSettled,
   scanAndFollow,
   startFollowWorld,
@@ -28,7 +29,7 @@ describe('what WeChat withdraws', () => {
     apps = await addApps(world);
   });
   afterAll(() => world.close());
-  beforeEach(() => world.saveProvider({ enabled: true, sign_up: 'auto' }));
+  beforeEach(() => world.saveProvider({ enabled: true, sign_up: 'auto', qr_enabled: false }));
 
   type Fields = Readonly<Record<string, string | number>>;
   /** Pushes a change and waits until it was worked off. */
@@ -107,6 +108,7 @@ describe('what WeChat withdraws', () => {
 
   it('leaves what began after it: a revocation of hours ago, and the same one replayed', async () => {
     const { person, pc } = await known('小红');
+    const waiting = await returnFromPc(world, person);
     const admin = new AdminClient(world.url);
 
     await revoke(person, 'site', { RevokeInfo: '301', CreateTime: ago(20 * HOURS) });
@@ -123,7 +125,7 @@ describe('what WeChat withdraws', () => {
     expect(afterLate).toEqual([200, '小红']);
     expect(replayed.status).toBe(202);
     expect((await meOf(pc))['nickname']).toBe('小红');
-    expect(await redeem(world.url, await returnFromPc(world, person)).then(({ status }) => status)).toBe(200);
+    expect((await redeem(world.url, waiting)).status).toBe(200);
     expect(
       await valueOf(
         world.dataSource,
@@ -160,6 +162,31 @@ describe('what WeChat withdraws', () => {
 
     expect(answers.map((answer) => answer.json()['error'])).toEqual(['invalid_grant', 'invalid_grant']);
     expect((await redeem(world.url, await returnFromPc(world, person))).status).toBe(200);
+  });
+
+  it('ends a scan that waits for its browser, and one that waits for its phone', async () => {
+    const { token, encodingAesKey } = world.server;
+    await world.saveProvider({ qr_enabled: true, qr_confirmation: 'tap' });
+    world.oa.configureServer({ url: world.webhook, token, encodingAesKey, mode: 'safe' });
+    const person = world.wechat.person({ nickname: '小青' });
+    const confirmed = await askForQrCode(world.url);
+    await scanAndFollow(world, person, confirmed.qr);
+    await decideOnPhone(world, person, 'confirm');
+    const scanned = await askForQrCode(world.url);
+    await scanAndFollow(world, person, scanned.qr);
+
+    await push('user_authorization_revoke', world.oa, {
+      OpenID: person.openid(world.oa),
+      RevokeInfo: '301',
+    });
+    const answers = [await poll(world.url, confirmed), await poll(world.url, scanned)];
+
+    expect(answers.map((answer) => 'access_token' in answer.json())).toEqual([false, false]);
+    expect(
+      await rowsOf(world.dataSource, 'SELECT status, error FROM iam.logins WHERE openid = $1', [
+        person.openid(world.oa),
+      ]),
+    ).toEqual(Array(2).fill({ status: 'failed', error: 'login_interrupted' }));
   });
 
   it('ends a session whose code was proven before it and redeemed after it', async () => {
@@ -219,7 +246,38 @@ describe('what WeChat withdraws', () => {
     });
 
     expect(await refresh(pc)).toBe(200);
-    expect(await meOf(pc)).toMatchObject({ nickname: '小黑', phone_number: '+8613800138000' });
+    expect(await meOf(pc)).toMatchObject({
+      nickname: '小黑',
+      phone_number: '+8613800138000',
+      identities: [{ kind: 'open' }, { kind: 'mini' }],
+    });
+  });
+
+  it('takes no phone number that may be another WeChat’s of the same user', async () => {
+    const { person, pc } = await known('小褐');
+    const second = world.wechat.person({ nickname: '小褐二' });
+    const body = { provider: 'wechat', app: 'mini', code: second.wxLogin(apps.mini) };
+    await callMe(world, pc, '/identities', { method: 'POST', body });
+
+    await push('user_authorization_cancellation', apps.mini, { OpenID: person.openid(apps.mini) });
+    const kept = await meOf(pc);
+    await push('user_authorization_cancellation', apps.mini, { OpenID: second.openid(apps.mini) });
+
+    expect(kept).toMatchObject({
+      phone_number: '+8613800138000',
+      identities: [{ kind: 'open' }, { kind: 'mini' }],
+    });
+    expect(await meOf(pc)).toMatchObject({ phone_number: null, identities: [{ kind: 'open' }] });
+  });
+
+  it('says nothing about the future, whatever its time', async () => {
+    const { person, pc } = await known('小金');
+
+    await revoke(person, 'site', { RevokeInfo: '301', CreateTime: ago(-HOURS) });
+    const ended = await refresh(pc);
+    const again = await redeem(world.url, await returnFromPc(world, person));
+
+    expect([ended, again.status]).toEqual([400, 200]);
   });
 
   it('reads XML and JSON with blanks around names and values', async () => {
