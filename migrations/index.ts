@@ -12,6 +12,7 @@ import { BindLoginsToAttempts1764000006200 } from './1764000006200-bind-logins-t
 import { CarryUnions1764000006000 } from './1764000006000-carry-unions.js';
 import { WithdrawAsOfThen1764000008000 } from './1764000008000-withdraw-as-of-then.js';
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
+import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
 import { RememberWhoNamed1764000014000 } from './1764000014000-remember-who-named.js';
 
@@ -33,4 +34,5 @@ export const iamMigrations = [
   EndScansWithAttempts1764000009200,
   RememberWhoNamed1764000014000,
   ConfirmApps1764000015000,
+  AcceptSecrets1764000018000,
 ];

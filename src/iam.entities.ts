@@ -2,6 +2,7 @@ import { getMetadataArgsStorage } from 'typeorm';
 import { AuditDeliveryEntity } from './audit/audit-delivery.entity.js';
 import { AuditEntryEntity } from './audit/audit-entry.entity.js';
 import { AuditOutboxEntity } from './audit/audit-outbox.entity.js';
+import { AcceptedSecretEntity } from './identity-providers/accepted-secret.entity.js';
 import { IdentityProviderEntity } from './identity-providers/identity-provider.entity.js';
 import { WebhookEventEntity } from './inbox/webhook-event.entity.js';
 import { LoginEntity } from './logins/login.entity.js';
@@ -20,6 +21,7 @@ import { UserEntity } from './users/user.entity.js';
 /** Every entity of the `iam` schema, for a host that does not use `autoLoadEntities`. */
 export const iamEntities = [
   IdentityProviderEntity,
+  AcceptedSecretEntity,
   UserEntity,
   UnionEntity,
   IdentityEntity,

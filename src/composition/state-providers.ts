@@ -6,6 +6,7 @@ import { ClockSync } from '../database/clock-sync.service.js';
 import { Erasure } from '../erasure/erasure.service.js';
 import { HookRunner } from '../hooks/hook-runner.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { AcceptedSecrets } from '../identity-providers/accepted-secrets.service.js';
 import { ProviderRows } from '../identity-providers/provider-rows.service.js';
 import { StoredProviders } from '../identity-providers/stored-providers.service.js';
 import { EventReplay } from '../inbox/event-replay.service.js';
@@ -57,6 +58,7 @@ export const stateProviders = [
   FailureLimits,
   IdentityProviders,
   ProviderRows,
+  AcceptedSecrets,
   StoredProviders,
   Logins,
   Bindings,

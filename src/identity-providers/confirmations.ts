@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
-import { queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
-import type { IdentityProvider } from './identity-provider.js';
+import { appsOf, type IdentityProvider } from './identity-provider.js';
 
 /** Which pair of AppID and AppSecret WeChat has confirmed, by kind of app, and since when in milliseconds. */
 export type Confirmations = z.infer<typeof stored>;
@@ -47,29 +47,37 @@ export async function confirmPair(executor: SqlExecutor, id: string, app: Wechat
 }
 
 /** True for a row in which a migration's mark is still to be replaced. */
-export function needsAdoption({ confirmations, mp, mini }: IdentityProvider): boolean {
-  return [mp, mini].some((app) => app !== null && confirmations[app.kind]?.pair === ADOPT);
+export function needsAdoption(provider: IdentityProvider): boolean {
+  return appsOf(provider).some(({ kind }) => provider.confirmations[kind]?.pair === ADOPT);
 }
 
-/** Puts the pairs in the place of the migration's marks. */
-export async function adoptPairs(
-  executor: SqlExecutor,
-  { id, confirmations, mp, mini }: IdentityProvider,
-): Promise<void> {
-  for (const app of [mp, mini])
-    if (app !== null && confirmations[app.kind]?.pair === ADOPT)
-      await queryRow(
-        executor,
-        z.object({ id: z.string() }),
-        `WITH adopted AS (
-           UPDATE iam.identity_providers SET confirmations = jsonb_set(confirmations, ARRAY[$2, 'pair'], to_jsonb($3::text))
-           WHERE id = $1 AND confirmations->$2->>'pair' = '${ADOPT}' RETURNING id
-         ) SELECT id FROM adopted`,
-        [id, app.kind, pairOf(app)],
-      );
+/** Puts the pairs in the place of the migrations' marks; of an app that WeChat cannot be asked about, the pair counts for every row. */
+export async function adoptPairs(executor: SqlExecutor, provider: IdentityProvider): Promise<void> {
+  for (const app of appsOf(provider))
+    if (provider.confirmations[app.kind]?.pair === ADOPT)
+      await execute(executor, adoptSql, [
+        provider.id,
+        app.kind,
+        pairOf(app),
+        isAskable(app) ? null : app.appid,
+      ]);
+}
+
+const adoptSql = `
+  WITH adopted AS (
+    UPDATE iam.identity_providers SET confirmations = jsonb_set(confirmations, ARRAY[$2, 'pair'], to_jsonb($3::text))
+    WHERE id = $1 AND confirmations->$2->>'pair' = '${ADOPT}' RETURNING confirmations->$2->>'at' AS at
+  )
+  INSERT INTO iam.accepted_secrets (appid, pair, accepted_at)
+  SELECT $4, $3, at::timestamptz FROM adopted WHERE $4::text IS NOT NULL
+  ON CONFLICT DO NOTHING`;
+
+/** Official Accounts and mini programs have an access token of their own to ask for; website and mobile apps have none. */
+export function isAskable({ kind }: WechatApp): boolean {
+  return kind === 'mp' || kind === 'mini';
 }
 
 /** Another AppID or AppSecret is another pair. */
-function pairOf({ appid, secret }: WechatApp): string {
+export function pairOf({ appid, secret }: WechatApp): string {
   return sha256(`iam.identity_providers.confirmations\n${appid}\n${secret.reveal()}`);
 }

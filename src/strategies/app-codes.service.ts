@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { IamError } from '../iam.error.js';
+import { AcceptedSecrets } from '../identity-providers/accepted-secrets.service.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { Subject } from '../users/subject.js';
@@ -23,6 +24,7 @@ export class AppCodes {
     private readonly providers: IdentityProviders,
     private readonly gateway: WechatGateway,
     private readonly users: Users,
+    private readonly accepted: AcceptedSecrets,
   ) {}
 
   /** @throws IamError `wechat_mini_not_configured`, `wechat_mobile_not_configured`, `provider_not_found`, … */
@@ -43,6 +45,7 @@ export class AppCodes {
       return { ...known, appKind: 'mini', openid, unionid, profile: null };
     }
     const grant = await sns.exchangeCode(app, code);
+    await this.accepted.note(app);
     if (grant.snapshotUser) throw new IamError('snapshot_user', 'virtual ids');
     const subject = { ...known, appKind: 'mobile', openid: grant.openid, unionid: grant.unionid } as const;
     if ((await this.users.find(subject)).profile_is_fresh) return { ...subject, profile: null };

@@ -3,6 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
+import { AcceptedSecrets } from '../identity-providers/accepted-secrets.service.js';
+import { isAskable } from '../identity-providers/confirmations.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { SubjectHolder } from '../users/find-subject.js';
 import type { Subject } from '../users/subject.js';
@@ -53,6 +55,7 @@ export class WechatStrategies {
     private readonly gateway: WechatGateway,
     private readonly urls: IamUrls,
     private readonly users: Users,
+    private readonly accepted: AcceptedSecrets,
   ) {}
 
   /** Where the browser goes to sign in. */
@@ -123,7 +126,7 @@ export class WechatStrategies {
       callbackURL: this.urls.callback(provider.slug),
       http: this.gateway.http,
       store: this.stateStore(),
-      skipUserProfile: (grant: WechatGrant) => this.isProfileFresh(app.appid, grant),
+      skipUserProfile: (grant: WechatGrant) => this.onGrant(app, grant),
     };
     const verify = (_access: string, _refresh: string, profile: WechatUserProfile, done: VerifyDone) =>
       done(null, profile);
@@ -141,7 +144,10 @@ export class WechatStrategies {
     };
   }
 
-  private async isProfileFresh(appid: string, grant: WechatGrant): Promise<boolean> {
+  /** Whether the stored profile is fresh enough. */
+  private async onGrant(app: WechatApp, grant: WechatGrant): Promise<boolean> {
+    if (!isAskable(app)) await this.accepted.note(app);
+    const { appid } = app;
     const exchange = this.exchanges.getStore();
     if (exchange === undefined) return false;
     const { unionScope } = exchange.provider;

@@ -1,14 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { sha256 } from '../crypto/hash.js';
-import { queryRow } from '../database/query-rows.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
-import { confirmedSince, confirmPair } from '../identity-providers/confirmations.js';
+import { AcceptedSecrets } from '../identity-providers/accepted-secrets.service.js';
+import { confirmedSince, confirmPair, isAskable } from '../identity-providers/confirmations.js';
 import { appsOf, type IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { haveRivalKeys } from '../identity-providers/rival-keys.js';
@@ -38,20 +37,26 @@ export class ConfirmedApps {
 
   constructor(
     private readonly providers: IdentityProviders,
+    private readonly accepted: AcceptedSecrets,
     private readonly gateway: WechatGateway,
     private readonly clock: Clock,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
   ) {}
 
   /**
-   * Asks WeChat about a pair when a push first needs it.
+   * Asks WeChat about a pair when a push first needs it; of an app that it cannot be asked about, a sign-in must have shown it.
    * @throws IamError `webhook_signature_invalid` for another account's app, `wechat_unavailable` when that cannot be known now
    */
   async require(provider: IdentityProvider, appid: string): Promise<void> {
     const app = appsOf(provider).find((candidate) => candidate.appid === appid);
     if (app === undefined) return;
-    if (app.kind === 'open' || app.kind === 'mobile') return this.requireUse(app);
-    const since = confirmedSince(provider, app) ?? (await this.ask(provider, app));
+    if (!isAskable(app) && !(await this.accepted.isAccepted(app)))
+      throw forged(
+        `WeChat has not exchanged a code of ${appid} with this AppSecret yet, or has with a later one`,
+      );
+    const since =
+      confirmedSince(provider, app) ??
+      (await (isAskable(app) ? this.ask(provider, app) : this.note(provider, app)));
     const rivals = (await this.providers.list()).filter(
       (other) => other.id !== provider.id && haveRivalKeys(provider, other, appid),
     );
@@ -60,19 +65,6 @@ export class ConfirmedApps {
       if (before < since || (before === since && rival.slug < provider.slug))
         throw forged(`"${provider.slug}" has other keys for ${appid} than "${rival.slug}", confirmed before`);
     }
-  }
-
-  /** Such an app has no token of its own to ask for; a code that it exchanged left an identity, or a sign-in that waits for one. */
-  private async requireUse({ appid, secret }: WechatApp): Promise<void> {
-    const slugs = (await this.providers.list())
-      .filter((row) =>
-        appsOf(row).some((app) => app.appid === appid && app.secret.reveal() === secret.reveal()),
-      )
-      .map(({ slug }) => slug);
-    const sql = `SELECT EXISTS (SELECT FROM iam.identities WHERE appid = $1 AND provider = ANY ($2))
-      OR EXISTS (SELECT FROM iam.logins WHERE appid = $1 AND provider = ANY ($2) AND status = 'binding') AS used`;
-    const answer = await queryRow(this.dataSource, z.object({ used: z.boolean() }), sql, [appid, slugs]);
-    if (answer?.used !== true) throw forged(`nobody has signed in by ${appid} with this AppSecret yet`);
   }
 
   private async ask(provider: IdentityProvider, app: WechatApp): Promise<number> {
@@ -93,6 +85,11 @@ export class ConfirmedApps {
     } finally {
       this.asking.delete(key);
     }
+    return this.note(provider, app);
+  }
+
+  /** Since when the row holds the pair decides between rows with other keys. */
+  private async note(provider: IdentityProvider, app: WechatApp): Promise<number> {
     const since = await confirmPair(this.dataSource, provider.id, app);
     this.providers.forget();
     return since;

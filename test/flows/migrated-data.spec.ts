@@ -64,6 +64,44 @@ describe('the rows of an earlier version', () => {
     ]);
   });
 
+  it('keep the AppSecret of a website app that somebody has signed in with, unless it was changed since', async () => {
+    const old = await before('1764000018000');
+    await old.query(
+      `INSERT INTO iam.identity_providers (slug, name, open_app_id, open_app_secret, mobile_app_id, mobile_app_secret)
+       SELECT slug, slug, site, 'plain:one', 'mobile-' || slug, 'plain:two'
+       FROM (VALUES ('unused', 'site-1'), ('used', 'site-2'), ('used-later', 'site-2'), ('rotated', 'site-3'), ('edited', 'site-4'),
+                    ('renamed', 'site-5')) AS row (slug, site)`,
+    );
+    await old.query('INSERT INTO iam.users (id) VALUES ($1)', [lan]);
+    await old.query(
+      `INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope, created_at)
+       SELECT gen_random_uuid(), $1, slug, kind, appid, slug, slug, now() - days * interval '1 day'
+       FROM (VALUES ('used', 'open', 'site-2', 3), ('used-later', 'open', 'site-2', 2), ('rotated', 'open', 'site-3', 2),
+                    ('edited', 'open', 'site-4', 2), ('edited', 'mobile', 'mobile-edited', 2), ('renamed', 'open', 'site-5', 2)
+            ) AS row (slug, kind, appid, days)`,
+      [lan],
+    );
+    await old.query(
+      `INSERT INTO iam.audit_log (id, action, provider, detail, at) VALUES
+         (gen_random_uuid(), 'provider.secret_rotated', 'rotated', '{"secret": "open_app_secret"}', now()),
+         (gen_random_uuid(), 'provider.updated', 'edited', '{"changed": {}, "secrets": {"open_app_secret": "replaced"}}', now()),
+         (gen_random_uuid(), 'provider.updated', 'renamed', '{"changed": {"name": {}}, "secrets": {}}', now())`,
+    );
+
+    const now = await migrated();
+
+    const sql = `SELECT slug, confirmations->'open'->>'pair' AS open, confirmations->'mobile'->>'pair' AS mobile
+                 FROM iam.identity_providers ORDER BY slug`;
+    expect(await rowsOf(now, sql)).toEqual([
+      { slug: 'edited', open: null, mobile: 'adopt' },
+      { slug: 'renamed', open: 'adopt', mobile: null },
+      { slug: 'rotated', open: null, mobile: null },
+      { slug: 'unused', open: null, mobile: null },
+      { slug: 'used', open: null, mobile: null },
+      { slug: 'used-later', open: 'adopt', mobile: null },
+    ]);
+  });
+
   it('keep the unionids that an identity carries, and lose those that none does', async () => {
     const old = await before('1764000006000');
     await old.query('INSERT INTO iam.users (id) VALUES ($1), ($2), ($3)', [lan, ming, hong]);

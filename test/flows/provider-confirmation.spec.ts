@@ -130,6 +130,91 @@ describe('a row and the account whose pushes it takes', () => {
     expect([byWechat.status, await revoked()]).toEqual([200, [{ provider: 'wechat' }]]);
   });
 
+  describe('for a website app', () => {
+    const withdrawal = (openid = newOpenid(), fields: Readonly<Record<string, string>> = {}) =>
+      toXml(
+        eventFields('user_authorization_revoke', newOpenid(), {
+          OpenID: openid,
+          AppID: world.site.appid,
+          RevokeInfo: '301',
+          ...fields,
+        }),
+      );
+    const withdraw = (url = world.webhook) => post(url, safePush(withdrawal(), world.server));
+    const secretIs = (open_app_secret: string) => world.saveProvider({ open_app_secret });
+    const signIn = () => signInOnPc(world, world.wechat.person({ nickname: '小明' }));
+
+    it('needs a sign-in with the AppSecret that the row has now, not with the one before', async () => {
+      const first = await withdraw();
+      await signIn();
+      const used = await withdraw();
+      await secretIs('0'.repeat(32));
+      const wrong = await withdraw();
+      await secretIs(world.site.secret);
+      const back = await withdraw();
+
+      expect([first, used, wrong, back].map(({ status }) => status)).toEqual([403, 200, 403, 200]);
+    });
+
+    it('believes no AppSecret that a later one has replaced at WeChat, until a sign-in shows it again', async () => {
+      await signIn();
+      await world.dataSource.query(`UPDATE iam.accepted_secrets SET pair = 'of a later AppSecret'`);
+      const replaced = await withdraw();
+      await secretIs('0'.repeat(32));
+      await secretIs(world.site.secret);
+      await signIn();
+      const shown = await withdraw();
+
+      expect([replaced.status, shown.status]).toEqual([403, 200]);
+    });
+
+    it('counts what another row has shown, and still does when that row is gone', async () => {
+      await signIn();
+      await addRow('other', world.oa.secret, world.server);
+      await world.dataSource.query(
+        `UPDATE iam.identity_providers SET open_app_id = $1, open_app_secret = 'plain:' || $2 WHERE slug = 'other'`,
+        [world.site.appid, world.site.secret],
+      );
+      await world.dataSource.query('DELETE FROM iam.identities');
+      await world.dataSource.query(`DELETE FROM iam.identity_providers WHERE slug = 'wechat'`);
+      const replica = await restart();
+
+      expect((await withdraw(`${replica.url}/iam/webhook/other`)).status).toBe(200);
+    });
+
+    it('keeps what a migration marked, for every row with the pair', async () => {
+      await world.dataSource.query(
+        `UPDATE iam.identity_providers SET confirmations = jsonb_build_object('open', jsonb_build_object('pair', 'adopt', 'at', now()))`,
+      );
+      const replica = await restart();
+
+      expect((await withdraw(`${replica.url}/iam/webhook/wechat`)).status).toBe(200);
+      expect(await rowsOf(world.dataSource, 'SELECT appid, pair FROM iam.accepted_secrets')).toEqual([
+        { appid: world.site.appid, pair: expect.stringMatching(/^[\w-]{43}$/) as string },
+      ]);
+    });
+
+    it('believes the row that took pushes before where another one with the pair has other keys', async () => {
+      await signIn();
+      await withdraw();
+      const bait = world.account.officialAccount({ oauthDomain: 'localhost' });
+      const own = newAccount();
+      await addRow('later', bait.secret, own);
+      await world.dataSource.query(
+        `UPDATE iam.identity_providers SET mp_app_id = $1, open_app_id = $2, open_app_secret = 'plain:' || $3 WHERE slug = 'later'`,
+        [bait.appid, world.site.appid, world.site.secret],
+      );
+      const replica = await restart();
+      const byLater = await post(
+        `${replica.url}/iam/webhook/later`,
+        safePush(withdrawal(), { ...own, appid: bait.appid }),
+      );
+      const byFirst = await withdraw(`${replica.url}/iam/webhook/wechat`);
+
+      expect([byLater.status, byFirst.status]).toEqual([403, 200]);
+    });
+  });
+
   it('believes the row that was confirmed before where another one has other keys', async () => {
     await push();
     const other = newAccount();
