@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Module } from '@nestjs/common';
 import { IamError, IamUsers, type IamHooks, type SignUpDecision } from '../../src/index.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
@@ -110,17 +111,21 @@ describe('text that PostgreSQL cannot hold, or that is none', () => {
     expect([created.nickname, unnamed.nickname, signedUp.me['nickname']]).toEqual(['abc', null, 'abc']);
   });
 
-  it('is refused by every admin route that has it in its path', async () => {
+  it('names nothing in the path of any admin route', async () => {
     const routes = adminRoutes().filter(({ pattern }) => pattern.includes(':'));
+    const bodies: Readonly<Record<string, object>> = {
+      'users/:id/merge': { other: randomUUID() },
+      'providers/:slug/rotate': { secret: 'mp_token' },
+    };
 
     for (const { method, pattern } of routes)
       for (const text of ['%00', 'a%00b', 'x'.repeat(3_000)]) {
         const path = pattern.replace(/:\w+/g, text);
         const reply = await admin.request(method, path, {
-          ...(method !== 'GET' && { body: {} }),
+          ...(method !== 'GET' && { body: bodies[pattern] ?? {} }),
           ...(['PATCH', 'DELETE', 'POST'].includes(method) && { etag: '*' }),
         });
-        expect(`${method} ${pattern} ${String(reply.status < 500)}`).toBe(`${method} ${pattern} true`);
+        expect(`${method} ${pattern} ${String(reply.code)}`).toMatch(/ (provider_)?not_found$/);
       }
     expect(routes.length).toBeGreaterThan(20);
   });
