@@ -142,12 +142,12 @@ describe('two rows with one app', () => {
 
     const lock = world.dataSource.createQueryRunner();
     await lock.startTransaction();
-    await lock.query('LOCK TABLE iam.identity_providers IN SHARE MODE');
+    await lock.query('LOCK TABLE iam.audit_log IN SHARE MODE');
     const asked = [
       admin.post('providers', { slug: 'one', ...app, mp_token: 'TheTokenOfOne' }),
       admin.post('providers', { slug: 'two', ...app, mp_token: 'TheTokenOfTwo' }),
     ];
-    await until('both are about to write', async () => (await countWaiting(world.dataSource)) === 2);
+    await until('neither goes on', async () => (await countWaiting(world.dataSource)) === 2);
     await lock.rollbackTransaction();
     await lock.release();
     const replies = await Promise.all(asked);
