@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import pg from 'pg';
+import { drizzle, prisma } from './checks/beside-an-orm.mjs';
 import { checkTemplate, templates } from './checks/cli-templates.mjs';
 import { checkEveryHost } from './checks/every-host.mjs';
 import * as expressEsm from './checks/express-esm.mjs';
@@ -14,7 +15,13 @@ import { Workspace } from './support/workspace.mjs';
  * Installs the packed tarball into host applications, each in a folder of its own outside this repository, and signs a person
  * in there; and into what `nest new` makes, by README.md alone. Says what failed and with what log, and ends with one line.
  */
-const hosts = { 'express-esm': expressEsm, 'fastify-esm': fastifyEsm, 'nest11-cjs': nest11Cjs };
+const hosts = {
+  'express-esm': expressEsm,
+  'fastify-esm': fastifyEsm,
+  'nest11-cjs': nest11Cjs,
+  prisma,
+  drizzle,
+};
 const root = join(import.meta.dirname, '../..');
 const workspace = await Workspace.open();
 const interruption = new Promise((_done, fail) => {
@@ -48,31 +55,33 @@ async function createDatabase(server, host) {
   return url.href;
 }
 
-async function checkMigrations(query, ownTable) {
+async function checkMigrations(query, { ownTable, migrationsTable = 'public.migrations' }) {
   const [row] =
     await query(`SELECT to_regclass('public.${ownTable}') AS own, to_regclass('iam.users') AS ours,
-    (SELECT count(*)::int FROM public.migrations) AS executed`);
+    (SELECT count(*)::int FROM ${migrationsTable}) AS executed`);
   assert.ok(row.own !== null && row.ours !== null, 'a migration did not run');
   return row.executed;
 }
 
 async function tryHost(host, checks, postgres) {
-  const { checkOwn, checkStopped, iamPath, guardedPath, ownTable, otherProjects = [] } = checks;
+  const { checkOwn, iamPath, guardedPath, otherProjects = [] } = checks;
   await host.install(join(import.meta.dirname, 'apps'));
+  await checks.prepare?.({ host });
   for (const project of ['tsconfig.json', ...otherProjects]) await host.compile(project);
   const databaseUrl = await createDatabase(await postgres, host.name);
   const query = (sql) => asClient(databaseUrl, async (client) => (await client.query(sql)).rows);
   const wechat = await host.startWechat();
+  await checks.beforeStart?.({ host, databaseUrl });
   await host.start(wechat, databaseUrl);
-  const executed = await checkMigrations(query, ownTable);
+  const executed = await checkMigrations(query, checks);
   const seen = await checkEveryHost({ host, wechat, iamPath, guardedPath });
   await checkOwn({ host, wechat, query, ...seen });
   await host.stop();
   // A second start finds everything migrated.
   await host.start(wechat, databaseUrl);
-  assert.equal(await checkMigrations(query, ownTable), executed);
+  assert.equal(await checkMigrations(query, checks), executed);
   await host.stop();
-  await checkStopped?.({ host, wechat, databaseUrl });
+  await checks.checkStopped?.({ host, wechat, databaseUrl, query });
   assert.match(await host.runBin('emulator', '--help'), /emulator/i);
 }
 

@@ -58,6 +58,13 @@ export class Host {
     });
   }
 
+  /** A command of any package that the application has. `databaseUrl` is all that it is told of the surroundings. */
+  async runCommand({ databaseUrl }, ...args) {
+    // CHECKPOINT_DISABLE: Prisma asks its maker for news otherwise.
+    const env = { CHECKPOINT_DISABLE: '1', DATABASE_URL: databaseUrl };
+    return this.#run('npm', ['exec', '--offline', '--no', '--', ...args], { env, timeout: bootTime });
+  }
+
   /** The host's own WeChat, made by the emulator from the tarball; by `require` where the host is CommonJS. */
   async startWechat() {
     const path = join(this.folder, 'dist/wechat.js');
