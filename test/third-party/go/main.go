@@ -1,4 +1,4 @@
-// Signs in and exchanges pushes with github.com/silenceper/wechat.
+// Signs in and exchanges pushes with the client that the argument names.
 package main
 
 import (
@@ -11,17 +11,21 @@ import (
 	"os"
 	"reflect"
 	"runtime/debug"
-
-	"github.com/silenceper/wechat/v2"
-	"github.com/silenceper/wechat/v2/cache"
-	miniConfig "github.com/silenceper/wechat/v2/miniprogram/config"
-	"github.com/silenceper/wechat/v2/officialaccount"
-	"github.com/silenceper/wechat/v2/officialaccount/basic"
-	"github.com/silenceper/wechat/v2/officialaccount/config"
-	"github.com/silenceper/wechat/v2/officialaccount/message"
 )
 
-const client = "github.com/silenceper/wechat/v2"
+// client is what is tried of one module: its checks, and a server for pushes that answers "welcome" and "you said …".
+type client struct {
+	module string
+	checks []named
+	serve  func() http.HandlerFunc
+}
+
+type named struct {
+	what string
+	work func() error
+}
+
+var clients = map[string]client{"silenceper-wechat": silenceper, "PowerWeChat": powerWeChat}
 
 type app struct{ Appid, Secret, Token, EncodingAesKey string }
 
@@ -94,12 +98,6 @@ func listen(handler http.HandlerFunc) string {
 	return fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port)
 }
 
-func account(of app) *officialaccount.OfficialAccount {
-	return wechat.NewWechat().GetOfficialAccount(&config.Config{
-		AppID: of.Appid, AppSecret: of.Secret, Token: of.Token, EncodingAESKey: of.EncodingAesKey, Cache: cache.NewMemory(),
-	})
-}
-
 // signIn goes from a link to the callback; the code that arrived there.
 func signIn(on string, link func(callback string) (string, error)) (string, error) {
 	var origin string
@@ -116,116 +114,8 @@ func signIn(on string, link func(callback string) (string, error)) (string, erro
 	return end.Body, err
 }
 
-func onPc() error {
-	oauth := account(people.Site).GetOauth()
-	code, err := signIn("pc", func(callback string) (string, error) {
-		return oauth.GetWebAppRedirectURL(callback, "snsapi_login", "s-1")
-	})
-	if err != nil {
-		return err
-	}
-	token, err := oauth.GetUserAccessToken(code)
-	if err != nil {
-		return err
-	}
-	user, err := oauth.GetUserInfo(token.AccessToken, token.OpenID, "")
-	return errors.Join(err, same(
-		[]string{user.OpenID, user.Unionid, user.Nickname},
-		[]string{people.Person.Openids.Site, people.Person.Unionid, people.Person.Nickname},
-	))
-}
-
-func inWechat() error {
-	oauth := account(people.OfficialAccount).GetOauth()
-	code, err := signIn("wechat", func(callback string) (string, error) {
-		return oauth.GetRedirectURL(callback, "snsapi_userinfo", "")
-	})
-	if err != nil {
-		return err
-	}
-	token, err := oauth.GetUserAccessToken(code)
-	if err != nil {
-		return err
-	}
-	fresh, err := oauth.RefreshAccessToken(token.RefreshToken)
-	if err != nil {
-		return err
-	}
-	valid, err := oauth.CheckAccessToken(fresh.AccessToken, fresh.OpenID)
-	return errors.Join(err, same(valid, true), same(fresh.OpenID, people.Person.Openids.OfficialAccount))
-}
-
-func operate() error {
-	if err := ask("/follow", map[string]string{}, &struct{}{}); err != nil {
-		return err
-	}
-	oa := account(people.OfficialAccount)
-	openid := people.Person.Openids.OfficialAccount
-	user, err := oa.GetUser().GetUserInfo(openid)
-	if err != nil {
-		return err
-	}
-	all, err := oa.GetUser().ListAllUserOpenIDs()
-	if err != nil {
-		return err
-	}
-	ticket, err := oa.GetBasic().GetQRTicket(basic.NewLimitQrRequest("shop"))
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		same(user.UnionID, people.Person.Unionid), same(all, []string{openid}), same(ticket.Ticket != "", true),
-	)
-}
-
-func miniProgram() error {
-	mini := wechat.NewWechat().GetMiniProgram(&miniConfig.Config{
-		AppID: people.MiniProgram.Appid, AppSecret: people.MiniProgram.Secret, Cache: cache.NewMemory(),
-	})
-	var login struct{ Code, EncryptedData, Iv string }
-	var phone struct{ Code string }
-	err := errors.Join(ask("/wx-login", map[string]string{}, &login), ask("/phone-number", map[string]string{}, &phone))
-	if err != nil {
-		return err
-	}
-	session, err := mini.GetAuth().Code2Session(login.Code)
-	if err != nil {
-		return err
-	}
-	profile, err := mini.GetEncryptor().Decrypt(session.SessionKey, login.EncryptedData, login.Iv)
-	if err != nil {
-		return err
-	}
-	number, err := mini.GetAuth().GetPhoneNumber(phone.Code)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		same(session.OpenID, people.Person.Openids.MiniProgram), same(profile.UnionID, people.Person.Unionid),
-		same(number.PhoneInfo.PhoneNumber != "", true),
-	)
-}
-
-func answer(msg *message.MixMessage) *message.Reply {
-	text := "you said " + msg.Content
-	if msg.MsgType == message.MsgTypeEvent {
-		if msg.Event != message.EventSubscribe {
-			return nil
-		}
-		text = "welcome"
-	}
-	return &message.Reply{MsgType: message.MsgTypeText, MsgData: message.NewText(text)}
-}
-
-func push(mode string) error {
-	oa := account(people.OfficialAccount)
-	origin := listen(func(writer http.ResponseWriter, request *http.Request) {
-		server := oa.GetServer(request, writer)
-		server.SetMessageHandler(answer)
-		if server.Serve() == nil {
-			server.Send()
-		}
-	})
+func push(handler http.HandlerFunc, mode string) error {
+	origin := listen(handler)
 	var seen struct {
 		Handshake struct{ Ok bool }
 		Outcomes  []string
@@ -247,11 +137,11 @@ func push(mode string) error {
 	)
 }
 
-func version() string {
+func version(module string) string {
 	info, _ := debug.ReadBuildInfo()
-	for _, module := range info.Deps {
-		if module.Path == client {
-			return module.Version
+	for _, dependency := range info.Deps {
+		if dependency.Path == module {
+			return dependency.Version
 		}
 	}
 	return ""
@@ -261,14 +151,14 @@ func main() {
 	if err := ask("/", nil, &people); err != nil {
 		panic(err)
 	}
-	check("sign-in on a PC", onPc)
-	check("sign-in in WeChat, refresh and verification of tokens", inWechat)
-	check("followers and QR codes", operate)
-	check("login to the mini program, profile and phone number", miniProgram)
+	tried := clients[os.Args[1]]
+	for _, each := range tried.checks {
+		check(each.what, each.work)
+	}
 	for _, mode := range []string{"plain", "compatible", "safe"} {
-		check("pushes in "+mode+" mode", func() error { return push(mode) })
+		check("pushes in "+mode+" mode", func() error { return push(tried.serve(), mode) })
 	}
 	json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"client": client, "version": version(), "worked": worked, "failed": failed, "broken": []failure{},
+		"client": tried.module, "version": version(tried.module), "worked": worked, "failed": failed, "broken": []failure{},
 	})
 }

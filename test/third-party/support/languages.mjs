@@ -99,11 +99,7 @@ const python = {
 };
 
 const go = {
-  clients: ['silenceper-wechat'],
-  untried: {
-    'github.com/ArtisanCloud/PowerWeChat/v3':
-      'the checksum of its PowerSocialite v3.0.8 could not be verified (docs/third-party.md)',
-  },
+  clients: ['silenceper-wechat', 'PowerWeChat'],
   findLack: (workspace) => findLackOf(workspace, ['go', 'version']),
   async install({ workspace, certificateAuthority, address }) {
     const folder = await copySources(workspace, 'go');
@@ -113,7 +109,7 @@ const go = {
       workspace,
       prefix: await underOwnNames(workspace, address),
       folder,
-      commandOf: () => ['./client'],
+      commandOf: (name) => ['./client', name],
       trust: { SSL_CERT_FILE: certificateAuthority },
     });
   },
