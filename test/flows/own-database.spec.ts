@@ -69,6 +69,16 @@ describe('a connection of the module’s own', () => {
     await dataSource.destroy();
   }
 
+  /** Those that the module has open. */
+  async function connections(): Promise<{ count: number }[]> {
+    const sql = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = $1 AND application_name = 'nestjs-wechat-iam'`;
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    const { rows } = await client.query<{ count: number }>(sql, [new URL(database.url).pathname.slice(1)]);
+    await client.end();
+    return rows;
+  }
+
   it('migrates an empty database, notes it in the schema iam alone, and signs people in', async () => {
     const app = await start({}, `${database.url}?schema=public&connection_limit=5`);
     const site = wechat.openPlatformAccount().websiteApp({ callbackDomain: 'localhost' });
@@ -91,12 +101,7 @@ describe('a connection of the module’s own', () => {
 
     await app.close();
 
-    const sql = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = $1 AND application_name = 'nestjs-wechat-iam'`;
-    const client = new pg.Client({ connectionString: database.url });
-    await client.connect();
-    const { rows } = await client.query<{ count: number }>(sql, [new URL(database.url).pathname.slice(1)]);
-    await client.end();
-    expect(rows).toEqual([{ count: 0 }]);
+    expect(await connections()).toEqual([{ count: 0 }]);
     expect(app.dataSource.isInitialized).toBe(false);
   });
 
@@ -126,6 +131,7 @@ describe('a connection of the module’s own', () => {
 
   it('stops the start while migrations are pending, and runs none of them unasked', async () => {
     await expect(start({ migrationsRun: false })).rejects.toThrow('database.migrationsRun');
+    expect(await connections()).toEqual([{ count: 0 }]);
 
     const app = await start();
     await expect(start({ migrationsRun: false })).resolves.toBeDefined();

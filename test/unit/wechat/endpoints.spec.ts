@@ -1,4 +1,5 @@
 import { isLoopback, isPublic, guardedLookup } from '../../../src/wechat/address-guard.js';
+import { reachable } from '../../../src/wechat/dispatcher.js';
 import { resolveWechatEndpoints } from '../../../src/wechat/endpoints.js';
 
 const refused = (api: string, allowLoopback: boolean) => () =>
@@ -96,6 +97,23 @@ describe('the address guard', () => {
     (address) => {
       expect(isPublic(address)).toBe(true);
       expect(isLoopback(address)).toBe(false);
+    },
+  );
+
+  it.each<[api: string, allowPrivate: boolean, isPublicReached: boolean, isPrivateReached: boolean]>([
+    ['https://api.weixin.qq.com', false, true, false],
+    ['https://relay.internal', true, true, true],
+    ['http://relay.internal', true, false, true],
+  ])(
+    'of calls to %s, with private endpoints allowed: %s, lets a name be public: %s, and private: %s',
+    (api, allowPrivate, isPublicReached, isPrivateReached) => {
+      const isReached = reachable(api, allowPrivate);
+
+      expect(isReached('101.89.47.18')).toBe(isPublicReached);
+      expect(['10.1.2.3', '192.168.1.2', 'fd00::1'].map(isReached)).toEqual(
+        Array.from({ length: 3 }, () => isPrivateReached),
+      );
+      expect(isReached('169.254.169.254')).toBe(false);
     },
   );
 
