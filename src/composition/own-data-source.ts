@@ -34,15 +34,14 @@ export async function openOwnDataSource(database: ResolvedIamDatabase): Promise<
 }
 
 async function migrate(dataSource: DataSource, { migrationsRun }: ResolvedIamDatabase): Promise<void> {
-  if (migrationsRun) {
-    await runOwnMigrations(dataSource, 'public.migrations');
-    return;
-  }
   const pending = await pendingMigrations(dataSource, OWN_TABLE);
-  if (pending.length > 0)
+  // A replica that restarts on a standby, which takes no changes, is to come up and be well once that is promoted.
+  if (pending.length === 0) return;
+  if (!migrationsRun)
     throw new Error(
       `${pending.length} migrations of the schema iam have not run: run \`npx nestjs-wechat-iam migrate --migrations-table iam.migrations\` before the start, or set the IamModule option \`database.migrationsRun\``,
     );
+  await runOwnMigrations(dataSource, 'public.migrations');
 }
 
 async function connect(database: ResolvedIamDatabase): Promise<DataSource> {

@@ -4,13 +4,21 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { WechatEmulator } from '../../emulator/index.js';
-import { iamMigrations, IamModule, type IamOptions, IamUsers, IdentityProviders } from '../../src/index.js';
+import {
+  IamHealth,
+  iamMigrations,
+  IamModule,
+  type IamOptions,
+  IamUsers,
+  IdentityProviders,
+} from '../../src/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { startIamApp, startWorld, testKey, type IamApp } from '../support/iam-app.js';
 import { quietOptions } from '../support/platforms.js';
 import { withParser } from '../support/pg-parsers.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { signInOnPc } from '../support/sign-in.js';
+import { until } from '../support/until.js';
 
 @Module({})
 class HostModule {}
@@ -136,6 +144,22 @@ describe('a connection of the module’s own', () => {
     const app = await start();
     await expect(start({ migrationsRun: false })).resolves.toBeDefined();
     expect(await valueOf(app.dataSource, 'SELECT count(*)::int FROM iam.migrations')).toBe(names.length);
+  });
+
+  it('lets a replica start while PostgreSQL takes no changes, which health then says until it does', async () => {
+    await start();
+    const name = new URL(database.url).pathname.slice(1);
+    const admin = await new DataSource({ type: 'postgres', url: database.url }).initialize();
+    await admin.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+
+    const app = await start();
+    const healthOf = async () => (await app.app.get(IamHealth).check())['iam'];
+    const readOnly = await healthOf();
+    await admin.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+    await admin.destroy();
+    await until('health is up', async () => (await healthOf())?.status === 'up');
+
+    expect(readOnly).toMatchObject({ status: 'down', problems: ['database_read_only'] });
   });
 
   it('is made from an async factory, beside a host’s own connection to another database', async () => {
