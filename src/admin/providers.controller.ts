@@ -73,7 +73,13 @@ export class AdminProvidersController {
     body: updateProviderBody,
     answers: { 200: providerView },
     example: providerExample,
-    errors: ['provider_not_found', 'precondition_required', 'precondition_failed', 'provider_keys_differ'],
+    errors: [
+      'provider_not_found',
+      'precondition_required',
+      'precondition_failed',
+      'in_use',
+      'provider_keys_differ',
+    ],
   })
   @Patch(':slug')
   update(

@@ -17,7 +17,8 @@ import {
   type IdentityProviderInput,
 } from './identity-provider.input.js';
 import { isSharedSecret, sharedSecrets, type RotatableSecret } from './provider-rotation.js';
-import { queueRowChanges, refuseRivals } from './rival-keys.js';
+import { queueRowChanges, readRows, refuseRivals } from './rival-keys.js';
+import { refuseLostPushes } from './lost-pushes.js';
 import { differenceOf, isEmpty, trustedIn } from './row-difference.js';
 import type { StoredProvider } from './stored-providers.service.js';
 import { openSecret, PROVIDER_SECRETS_PURPOSE, secretColumns, secretProperties } from './secret-columns.js';
@@ -79,7 +80,8 @@ export class ProviderRows {
 
   /**
    * Changes the columns given; no entry is written when nothing changes.
-   * @throws IamError `provider_not_found`, `precondition_failed`, `provider_keys_differ`
+   * @throws IamError `provider_not_found`, `precondition_failed`, `provider_keys_differ`, `in_use` where the pushes of an app
+   * would reach no row any more
    */
   async change(
     edit: ProviderEdit,
@@ -92,8 +94,10 @@ export class ProviderRows {
       const difference = differenceOf(stored.row, changes, this.sealer);
       await requireTrust(trustedIn(difference, changes), mayTrust);
       if (isEmpty(difference)) return stored;
+      const before = await readRows(manager, this.sealer);
       await manager.update(IdentityProviderEntity, { id: stored.row.id }, difference.columns);
       await refuseRivals(manager, edit.slug, this.sealer);
+      await refuseLostPushes(manager, before, this.sealer);
       const detail = { changed: difference.changed, secrets: difference.secrets };
       await recordAudit(manager, { action: 'provider.updated', provider: edit.slug, detail });
       return this.read(manager, edit.slug);
@@ -121,9 +125,10 @@ export class ProviderRows {
     });
   }
 
-  /** @throws IamError `in_use` while an identity, a sign-in or a session came through it */
+  /** @throws IamError `in_use` while an identity, a sign-in or a session came through it, or people's withdrawals come through it alone */
   async remove(edit: ProviderEdit, mayTrust: TrustCheck = anybody): Promise<void> {
     await inTransaction(this.dataSource, async (manager) => {
+      await queueRowChanges(manager);
       const { row } = await this.lock(manager, edit);
       const held = secretProperties.filter((property) => row[property] !== null);
       await requireTrust(
@@ -131,7 +136,9 @@ export class ProviderRows {
         mayTrust,
       );
       await refuseUsed(manager, row.slug);
+      const before = await readRows(manager, this.sealer);
       await manager.delete(IdentityProviderEntity, { id: row.id });
+      await refuseLostPushes(manager, before, this.sealer);
       const detail = { name: row.name };
       await recordAudit(manager, { action: 'provider.deleted', provider: row.slug, detail });
     });

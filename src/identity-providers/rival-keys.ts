@@ -53,7 +53,7 @@ export async function queueRowChanges(manager: EntityManager): Promise<void> {
  * @throws IamError `provider_keys_differ` that names the other row
  */
 export async function refuseRivals(manager: EntityManager, slug: string, sealer: Sealer): Promise<void> {
-  const rows = (await manager.find(IdentityProviderEntity)).flatMap((row) => tryRead(row, sealer) ?? []);
+  const rows = await readRows(manager, sealer);
   const own = rows.find((row) => row.slug === slug);
   const rival = own === undefined ? undefined : findRival(own, rows);
   if (rival === undefined) return;
@@ -64,6 +64,12 @@ export async function refuseRivals(manager: EntityManager, slug: string, sealer:
       members: { provider: rival.slug },
     },
   );
+}
+
+/** Every row that can be read, as this transaction sees it. */
+export async function readRows(manager: EntityManager, sealer: Sealer): Promise<IdentityProvider[]> {
+  const rows = await manager.find(IdentityProviderEntity, { order: { slug: 'ASC' } });
+  return rows.flatMap((row) => tryRead(row, sealer) ?? []);
 }
 
 function tryRead(row: IdentityProviderEntity, sealer: Sealer): IdentityProvider | null {

@@ -20,6 +20,7 @@ import {
   type IdentityKey,
   type Withdrawal,
 } from '../users/withdraw-data.js';
+import { ConfirmedApps } from './confirmed-apps.service.js';
 import { OnWechatEvent } from './on-wechat-event.decorator.js';
 import { readRevokeInfo } from './revoke-info.js';
 import type { WechatEvent, WechatEventContext } from './wechat-events.js';
@@ -34,6 +35,7 @@ export class AuthorizationChanges {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly providers: IdentityProviders,
+    private readonly apps: ConfirmedApps,
     private readonly logins: Logins,
     private readonly sessions: Sessions,
     private readonly signOut: SignOut,
@@ -120,16 +122,21 @@ export class AuthorizationChanges {
     });
   }
 
-  /** The identity that an event concerns, when the app is one of the row's. WeChat's own samples have blanks around values. */
+  /**
+   * The identity that an event concerns, when the app is one of the row's, and confirmed: an event may be worked on, or replayed,
+   * when the row has other apps than when it came. WeChat's own samples have blanks around values.
+   */
   private async findIdentity(
     event: AuthorizationChange,
     { provider: slug }: WechatEventContext,
   ): Promise<IdentityKey | null> {
-    const apps = appsOf(await this.providers.get(slug));
+    const provider = await this.providers.get(slug);
     const openid = event.OpenID?.trim() ?? '';
-    const appid = event.AppID?.trim() ?? apps[0]?.appid;
-    if (openid !== '' && appid !== undefined && apps.some((app) => app.appid === appid))
+    const appid = event.AppID?.trim();
+    if (openid !== '' && appid !== undefined && appsOf(provider).some((app) => app.appid === appid)) {
+      await this.apps.require(provider, appid);
       return { appid, openid };
+    }
     this.reportUnknown('no person, or an app of another row', slug);
     return null;
   }

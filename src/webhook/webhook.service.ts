@@ -16,7 +16,7 @@ import type { InboxEvent } from '../inbox/inbox-statements.js';
 import { Scenes } from '../logins/scene.js';
 import { ConfirmedApps } from './confirmed-apps.service.js';
 import { EventIntake } from './event-intake.service.js';
-import { toDeadLetter, toInboxEvent } from './inbox-event.js';
+import { isAuthorizationChange, toDeadLetter, toInboxEvent } from './inbox-event.js';
 import type { PassiveReply } from './passive-reply.js';
 import { PushTime } from './push-time.service.js';
 import { renderEnvelope, renderReply } from './render-reply.js';
@@ -68,7 +68,7 @@ export class Webhook {
     if (rawBody === null) throw new IamError('invalid_request', 'a parser of the host has taken the body');
     const receivedAt = await this.time.now(query);
     const push = verifyPush({ query, body: rawBody }, configurationOf(provider), receivedAt);
-    const event = toVerifiedEvent(push.fields);
+    const event = withApp(toVerifiedEvent(push.fields), push.appid);
     const named = event?.AppID?.trim() ?? push.appid;
     for (const appid of new Set([push.appid, named])) await this.apps.require(provider, appid);
     setActor('wechat');
@@ -125,6 +125,12 @@ export class Webhook {
     const body = seal === null ? message : renderEnvelope(seal(message, now), format);
     return answer(format === 'json' ? 'application/json' : 'application/xml', body);
   }
+}
+
+/** A withdrawal that names no app is for the one that it was encrypted for; later nothing tells which that was. */
+function withApp(event: VerifiedEvent | null, appid: string): VerifiedEvent | null {
+  if (event === null || !isAuthorizationChange(event) || (event.AppID ?? '').trim() !== '') return event;
+  return { ...event, AppID: appid };
 }
 
 function configurationOf(provider: IdentityProvider): ServerConfiguration {

@@ -168,6 +168,42 @@ describe('a row and the account whose pushes it takes', () => {
       expect([replaced.status, shown.status]).toEqual([403, 200]);
     });
 
+    it('is not signed out of by a withdrawal that names no app, of another app of the row', async () => {
+      const person = world.wechat.person({ nickname: '小明' });
+      await signInOnPc(world, person);
+      const bait = world.account.officialAccount({ oauthDomain: 'localhost' });
+      const own = newAccount();
+      await addRow('thief', 'wrong', own);
+      await world.dataSource.query(
+        `UPDATE iam.identity_providers SET mp_app_id = $1, mp_app_secret = 'plain:wrong', mini_app_id = $2, mini_app_secret = 'plain:' || $3
+         WHERE slug = 'thief'`,
+        [world.site.appid, bait.appid, bait.secret],
+      );
+      const replica = await restart();
+      const nameless = toXml(
+        eventFields('user_authorization_revoke', newOpenid(), {
+          OpenID: person.openid(world.site),
+          RevokeInfo: '301',
+        }),
+      );
+
+      const answer = await post(
+        `${replica.url}/iam/webhook/thief`,
+        safePush(nameless, { ...own, appid: bait.appid }),
+      );
+      await until(
+        'it is worked off',
+        async () =>
+          (await rowsOf(world.dataSource, `SELECT 1 FROM iam.webhook_events WHERE status = 'done'`)).length >
+          0,
+      );
+
+      expect(answer.status).toBe(200);
+      expect(
+        await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.sessions WHERE ended_at IS NULL'),
+      ).toBe(1);
+    });
+
     it('counts what another row has shown, and still does when that row is gone', async () => {
       await signIn();
       await addRow('other', world.oa.secret, world.server);

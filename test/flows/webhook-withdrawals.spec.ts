@@ -316,6 +316,15 @@ describe('what WeChat withdraws', () => {
   });
 
   it('reaches a row without an Official Account, in every mode', async () => {
+    const { appid: mp_app_id, token: mp_token, encodingAesKey: mp_encoding_aes_key } = world.server;
+    const keeper = { mp_app_id, mp_app_secret: world.oa.secret, mp_token, mp_encoding_aes_key };
+    await world.saveProvider({
+      slug: 'keeper',
+      enabled: false,
+      ...keeper,
+      open_app_id: null,
+      open_app_secret: null,
+    });
     for (const mp_message_mode of ['safe', 'plain'] as const) {
       await world.saveProvider({ mp_message_mode, mp_app_id: null, mp_app_secret: null });
       const person = world.wechat.person({ nickname: '小青' });

@@ -1,0 +1,40 @@
+import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
+import type { Sealer } from '../crypto/sealer.js';
+import { queryRows } from '../database/query-rows.js';
+import { IamError } from '../iam.error.js';
+import { appsOf, type IdentityProvider } from './identity-provider.js';
+import { readRows } from './rival-keys.js';
+
+const usedSql = 'SELECT DISTINCT appid FROM iam.identities WHERE appid = ANY ($1)';
+
+/**
+ * Refuses a change, as written in this transaction, after which what WeChat withdraws reaches no row for an app that people are
+ * linked by. A new AppSecret, Token or key goes on taking pushes; a row that took none before loses none.
+ * @throws IamError `in_use` with the apps
+ */
+export async function refuseLostPushes(
+  manager: EntityManager,
+  before: readonly IdentityProvider[],
+  sealer: Sealer,
+): Promise<void> {
+  const after = new Set((await readRows(manager, sealer)).flatMap(heardApps));
+  const lost = [...new Set(before.flatMap(heardApps))].filter((appid) => !after.has(appid));
+  if (lost.length === 0) return;
+  const used = await queryRows(manager, z.object({ appid: z.string() }), usedSql, [lost]);
+  if (used.length === 0) return;
+  const apps = used
+    .map(({ appid }) => appid)
+    .sort()
+    .join(' ');
+  throw new IamError('in_use', `no other row takes the withdrawals of the people of ${apps}`, {
+    members: { used_by: 'withdrawals', apps },
+  });
+}
+
+/** The apps whose pushes a row takes, enabled or not. */
+function heardApps(row: IdentityProvider): string[] {
+  const { mode, tokens, encodingAesKeys } = row.mpServer;
+  const takesPushes = tokens.length > 0 && (mode === 'plain' || encodingAesKeys.length > 0);
+  return takesPushes ? appsOf(row).map(({ appid }) => appid) : [];
+}
