@@ -12,6 +12,7 @@ import {
 } from '../support/sign-in.js';
 import { redirectUri } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
+import { until } from '../support/until.js';
 import { eventFields, post, sealed, startWebhookWorld, type WebhookWorld } from '../support/webhook.js';
 
 describe('what WeChat tells of a person', () => {
@@ -47,8 +48,7 @@ describe('what WeChat tells of a person', () => {
   const userOf = async (tokens: Tokens) => (await getWith(`${world.url}/iam/me`, tokens.accessToken)).json();
   const settled = async (event: string) => {
     const open = `SELECT count(*)::int FROM iam.webhook_events WHERE event = $1 AND status <> 'done'`;
-    for (let tries = 0; tries < 100 && (await valueOf(world.dataSource, open, [event])) !== 0; tries += 1)
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(`${event} is settled`, async () => (await valueOf(world.dataSource, open, [event])) === 0);
   };
 
   it('shows whether they follow, on the identity and nowhere else', async () => {

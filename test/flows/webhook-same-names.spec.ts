@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Module } from '@nestjs/common';
 import { OnWechatEvent } from '../../src/index.js';
 import { valueOf } from '../support/rows.js';
+import { until } from '../support/until.js';
 import { post, sealed, startWebhookWorld, textFields } from '../support/webhook.js';
 
 const told: string[] = [];
@@ -36,10 +36,8 @@ it('handlers of two classes with one name are told apart when one of them has to
   await world.dataSource.query('UPDATE iam.webhook_events SET lease_until = now()');
 
   const status = () => valueOf(world.dataSource, 'SELECT status FROM iam.webhook_events');
-  for (let waited = 0; waited < 10_000 && (await status()) !== 'done'; waited += 100) await delay(100);
-  const end = await status();
+  await until('the event is done', async () => (await status()) === 'done');
   await world.close();
 
-  expect(end).toBe('done');
   expect(told.sort()).toEqual(['shaky', 'shaky', 'sound']);
 });
