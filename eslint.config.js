@@ -70,6 +70,7 @@ const layers = [
       'iam-logger.ts',
       'is-record.ts',
       'networks-of.ts',
+      'runtime',
       'one-line.ts',
       'options-schema.ts',
     ]),

@@ -15,6 +15,7 @@ import { findOrCreate } from '../hooks/find-or-create.js';
 import { IamLogger } from '../iam-logger.js';
 import type { IamAuditEntry, IamAuditSink } from '../iam.audit-sink.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { BackgroundLoop } from '../runtime/background-loop.js';
 import {
   deliveredSql,
   LEASE_SECONDS,
@@ -52,11 +53,15 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
   private readonly logger = new IamLogger('IamAudit');
   private readonly leaseToken = randomUUID();
   private sink: IamAuditSink | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private ticking: Promise<void> = Promise.resolve();
+  private readonly loop = new BackgroundLoop({
+    work: () => this.deliverAll(),
+    every: POLL_MS,
+    longestPause: MAX_BACKOFF_MS,
+    onTrouble: (reason) => this.complain(reason),
+    onRecovery: () => this.logger.log('audit entries are delivered again'),
+  });
   private isSubscribed = false;
   private isStopping = false;
-  private failures = 0;
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
@@ -72,18 +77,17 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
   /** Entries are kept from the first start with a sink on. */
   async onApplicationBootstrap(): Promise<void> {
     if (this.sink === undefined) return;
-    await this.subscribe().catch((error: unknown) => this.complain(error));
-    this.schedule(POLL_MS * Math.random());
+    await this.subscribe().catch((error: unknown) => this.complain(String(error)));
+    this.loop.start();
   }
 
   /** Waits for the sink, but not long; what it has not confirmed another replica offers it again. */
   async beforeApplicationShutdown(): Promise<void> {
     this.isStopping = true;
-    clearTimeout(this.timer);
     if (this.sink === undefined) return;
     const timeout = new AbortController();
     await Promise.race([
-      this.ticking,
+      this.loop.stop(),
       delay(SHUTDOWN_MS, undefined, { ref: false, signal: timeout.signal }).catch(() => undefined),
     ]);
     timeout.abort();
@@ -95,31 +99,12 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
     this.isSubscribed = true;
   }
 
-  private schedule(milliseconds: number): void {
-    if (this.isStopping) return;
-    this.timer = setTimeout(() => {
-      this.ticking = this.tick();
-    }, milliseconds).unref();
+  private async deliverAll(): Promise<void> {
+    if (!this.isSubscribed) await this.subscribe();
+    while ((await this.deliver()) === BATCH && !this.isStopping);
   }
 
-  private async tick(): Promise<void> {
-    try {
-      if (!this.isSubscribed) await this.subscribe();
-      while ((await this.deliver()) === BATCH && !this.isStopping);
-      if (this.failures > 0) this.logger.log('audit entries are delivered again');
-      this.failures = 0;
-      this.schedule(POLL_MS * (0.8 + Math.random() * 0.4));
-    } catch (error) {
-      this.complain(error);
-      this.schedule(Math.min(POLL_MS * 2 ** this.failures, MAX_BACKOFF_MS) * (0.8 + Math.random() * 0.4));
-    }
-  }
-
-  /** Once per trouble, however often it is tried again. */
-  private complain(error: unknown): void {
-    this.failures += 1;
-    if (this.failures > 1) return;
-    const reason = error instanceof Error ? error.message : String(error);
+  private complain(reason: string): void {
     this.logger.error(`audit entries cannot be delivered and will be offered again: ${reason}`);
   }
 

@@ -8,6 +8,7 @@ import { queryRow } from '../database/query-rows.js';
 import { Erasure } from '../erasure/erasure.service.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { BackgroundLoop } from '../runtime/background-loop.js';
 import { BATCH, expiredBatches } from './expired-batches.js';
 
 const INTERVAL_MS = 60_000;
@@ -18,8 +19,11 @@ const counted = z.object({ removed: z.number() });
 @Injectable()
 export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new IamLogger(Cleanup.name);
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> = Promise.resolve();
+  private readonly loop = new BackgroundLoop({
+    work: () => inLongJob(() => this.removeExpired()),
+    every: INTERVAL_MS,
+    onTrouble: (reason) => this.logger.warn(`clean-up failed: ${reason}`),
+  });
   private isStopping = false;
   private readonly batches: readonly Sql[];
 
@@ -32,23 +36,13 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    if (!this.options.background) return;
-    this.timer = setInterval(
-      () => {
-        this.running = inLongJob(() => this.removeExpired()).catch((error: unknown) =>
-          this.logger.warn(`clean-up failed: ${String(error)}`),
-        );
-      },
-      INTERVAL_MS * (0.8 + Math.random() * 0.4),
-    );
-    this.timer.unref();
+    if (this.options.background) this.loop.start(INTERVAL_MS * (0.8 + Math.random() * 0.4));
   }
 
   /** Waits for the batch under way; the other replicas remove the rest. */
   async onModuleDestroy(): Promise<void> {
     this.isStopping = true;
-    clearInterval(this.timer);
-    await this.running;
+    await this.loop.stop();
   }
 
   /** Removes every expired row, a batch at a time, sums refusals up, and then erases whose day has come, or what there is time for until the application stops. */

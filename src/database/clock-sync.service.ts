@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { BackgroundLoop } from '../runtime/background-loop.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import { queryRow } from './query-rows.js';
 
 /** A system clock that is further than this from PostgreSQL's is worth an alarm. */
@@ -23,9 +25,14 @@ const timeRow = z.object({ now: z.number() });
 @Injectable()
 export class ClockSync implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new IamLogger('IamClock');
-  private timer: NodeJS.Timeout | undefined;
+  private readonly loop = new BackgroundLoop({
+    work: () => this.measure('/* background */ '),
+    every: INTERVAL_MS,
+    // Health says that PostgreSQL is away.
+    onTrouble: () => undefined,
+  });
   private measuredAt = Number.NEGATIVE_INFINITY;
-  private measuring: Promise<void> | undefined;
+  private readonly measuring = new SingleFlight<void>();
   private isOff = false;
 
   constructor(
@@ -35,13 +42,12 @@ export class ClockSync implements OnModuleInit, OnModuleDestroy {
 
   /** Before the first request. A database that is away shall not keep the application from starting. */
   async onModuleInit(): Promise<void> {
-    const measure = () => this.measure('/* background */ ').catch(() => undefined);
-    await measure();
-    this.timer = setInterval(() => void measure(), INTERVAL_MS * (1 + Math.random() * 0.2)).unref();
+    await this.measure('/* background */ ').catch(() => undefined);
+    this.loop.start(INTERVAL_MS);
   }
 
-  onModuleDestroy(): void {
-    clearInterval(this.timer);
+  async onModuleDestroy(): Promise<void> {
+    await this.loop.stop();
   }
 
   /** Measures now, unless that was done a moment ago: for a request that finds a time hard to believe. */
@@ -50,8 +56,7 @@ export class ClockSync implements OnModuleInit, OnModuleDestroy {
   }
 
   private measure(marker: string): Promise<void> {
-    this.measuring ??= this.read(marker).finally(() => (this.measuring = undefined));
-    return this.measuring;
+    return this.measuring.run('now', () => this.read(marker));
   }
 
   /** PostgreSQL read its clock at some moment between question and answer: that is how far off the result may be. */

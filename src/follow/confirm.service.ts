@@ -17,6 +17,7 @@ import { FollowScans } from '../logins/follow-scans.service.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import type { WechatGrant } from '../wechat/sns.js';
@@ -46,7 +47,7 @@ export const decisionBody = z.object({
 export class Confirm {
   private readonly csrf: Mac;
   /** WeChat may send its redirect twice; the second one joins the first. */
-  private readonly arrivals = new Map<string, Promise<Answer>>();
+  private readonly arrivals = new SingleFlight<Answer>();
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
@@ -130,11 +131,7 @@ export class Confirm {
     const journey = this.cookies.findJourney(state, request.cookies);
     if (journey === null)
       throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
-    const running =
-      this.arrivals.get(state) ??
-      this.arrive(slug, journey.loginId, request).finally(() => this.arrivals.delete(state));
-    this.arrivals.set(state, running);
-    return running;
+    return this.arrivals.run(state, () => this.arrive(slug, journey.loginId, request));
   }
 
   /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */

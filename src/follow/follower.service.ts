@@ -5,6 +5,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import type { FollowLogin } from '../logins/follow-login.js';
 import { FollowLogins } from '../logins/follow-logins.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 
@@ -17,7 +18,7 @@ export interface ReadFollower {
 /** Turns the openid of a confirmed scan into a user. */
 @Injectable()
 export class Follower {
-  private readonly running = new Map<string, Promise<void>>();
+  private readonly running = new SingleFlight<void>();
 
   constructor(
     private readonly follows: FollowLogins,
@@ -28,9 +29,7 @@ export class Follower {
   /** Resolves the follower of a confirmed login, whose row then says `authenticated`; parallel polls share the work. */
   async identify(login: FollowLogin, provider: IdentityProvider): Promise<void> {
     if (login.status === 'authenticated') return;
-    const running = this.running.get(login.id) ?? this.resolveOnce(login, provider);
-    this.running.set(login.id, running);
-    await running;
+    await this.running.run(login.id, () => this.resolveOnce(login, provider));
   }
 
   /** What this person may not do ends the login; what failed for another reason may be tried again. */
@@ -41,8 +40,6 @@ export class Follower {
       const error = toIamError(thrown);
       if (errorCatalogue[error.code].status < 500) await this.follows.fail(login, error.code);
       throw error;
-    } finally {
-      this.running.delete(login.id);
     }
   }
 

@@ -5,6 +5,7 @@ import { Sealer } from '../crypto/sealer.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
+import { FreshValue } from '../runtime/fresh-value.js';
 import { adoptPairs, needsAdoption } from './confirmations.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { identityProviderInput, type IdentityProviderInput } from './identity-provider.input.js';
@@ -16,19 +17,15 @@ import { sealSecrets } from './seal-secrets.js';
 /** How old the rows in memory may be: with the read itself, a change acts within 5 seconds on every replica. */
 const FRESH_MS = 4_000;
 
-interface Snapshot {
-  readonly readAt: number;
-  /** By slug; an error where the row cannot be used. */
-  readonly rows: ReadonlyMap<string, IdentityProvider | IamError>;
-}
+/** By slug; an error where the row cannot be used. */
+type Rows = ReadonlyMap<string, IdentityProvider | IamError>;
 
 /** The identity provider rows: read by every sign-in from memory, written by administrators. */
 @Injectable()
 export class IdentityProviders {
   private readonly logger = new IamLogger(IdentityProviders.name);
   private readonly sealer: Sealer;
-  private snapshot: Snapshot | undefined;
-  private reading: Promise<Snapshot> | undefined;
+  private readonly current: FreshValue<Rows>;
   /** Rows that have not changed since the last read keep their object, so that what was built from one stays. */
   private readonly unchanged = new Map<
     string,
@@ -39,14 +36,19 @@ export class IdentityProviders {
     @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly rows: ProviderRows,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
     this.sealer = new Sealer(options.keyRing, 'identity-providers');
+    this.current = new FreshValue({
+      read: () => this.read(),
+      milliseconds: FRESH_MS,
+      elapsed: () => clock.elapsed(),
+    });
   }
 
   /** Every row that can be read, by slug order. */
   async list(): Promise<IdentityProvider[]> {
-    const { rows } = await this.current();
+    const rows = await this.current.get();
     return [...rows.values()].filter((row): row is IdentityProvider => !(row instanceof IamError));
   }
 
@@ -57,7 +59,7 @@ export class IdentityProviders {
 
   /** Also a disabled one, through which nobody signs in. @throws IamError `provider_not_found` or `provider_misconfigured` */
   async get(slug: string): Promise<IdentityProvider> {
-    const { rows } = await this.current();
+    const rows = await this.current.get();
     const row = rows.get(slug);
     if (row === undefined) throw new IamError('provider_not_found', `no identity provider "${slug}"`);
     if (row instanceof IamError) throw row;
@@ -86,42 +88,19 @@ export class IdentityProviders {
 
   /** Makes the next question read the rows again: a change by this process acts at once. */
   forget(): void {
-    this.snapshot = undefined;
-    this.reading = undefined;
+    this.current.forget();
   }
 
-  private current(): Promise<Snapshot> {
-    const { snapshot } = this;
-    const isFresh = snapshot !== undefined && this.clock.elapsed() - snapshot.readAt < FRESH_MS;
-    if (isFresh) return Promise.resolve(snapshot);
-    this.reading ??= this.read();
-    return this.reading;
-  }
-
-  /** A reading that was forgotten meanwhile may have seen what was before the change: it is not kept. */
-  private read(): Promise<Snapshot> {
-    const reading = this.select()
-      .then((snapshot) => {
-        if (this.reading === reading) this.snapshot = snapshot;
-        return snapshot;
-      })
-      .finally(() => {
-        if (this.reading === reading) this.reading = undefined;
-      });
-    return reading;
-  }
-
-  private async select(): Promise<Snapshot> {
-    const readAt = this.clock.elapsed();
+  private async read(): Promise<Rows> {
     const rows = await this.dataSource.getRepository(IdentityProviderEntity).find({ order: { slug: 'ASC' } });
     await Promise.all(rows.map((row) => sealSecrets(this.dataSource, this.sealer, row)));
     const providers = new Map(rows.map((row) => [row.slug, this.toProvider(row)]));
     for (const provider of providers.values())
       if (!(provider instanceof IamError) && needsAdoption(provider)) {
         await adoptPairs(this.dataSource, provider);
-        return this.select();
+        return this.read();
       }
-    return { readAt, rows: providers };
+    return providers;
   }
 
   private toProvider(row: IdentityProviderEntity): IdentityProvider | IamError {

@@ -3,7 +3,8 @@ import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/comm
 import { Clock } from '../clock.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { runInContext, runOutsideContext } from '../request-context.js';
+import { runInContext } from '../request-context.js';
+import { BackgroundLoop } from '../runtime/background-loop.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
 import type { InboxEvent } from './inbox-statements.js';
@@ -36,12 +37,13 @@ export class InboxWorker implements BeforeApplicationShutdown {
   /** By lease token. */
   private readonly running = new Map<string, Running>();
   private work: EventWork | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private ticking: Promise<void> = Promise.resolve();
-  private isTicking = false;
+  private readonly loop = new BackgroundLoop({
+    work: () => this.look(),
+    every: POLL_MS,
+    onTrouble: (reason) => this.logger.warn(`cannot look for due events: ${reason}`),
+  });
   /** There may be more due than there was room for: whoever ends makes room. */
   private isBehind = false;
-  private trouble: string | undefined;
   private isStopping = false;
 
   constructor(
@@ -54,14 +56,14 @@ export class InboxWorker implements BeforeApplicationShutdown {
   /** Begins to look for due events, unless that is the business of other processes. */
   start(work: EventWork): void {
     this.work = work;
-    if (this.options.background) this.schedule(POLL_MS * Math.random());
+    if (this.options.background) this.loop.start();
   }
 
   /** Works on an event that the caller has leased. Never rejects; whatever failed is tried again later. */
   run(leased: LeasedEvent): Promise<InboxResult> {
     const done = this.attempt(leased).finally(() => {
       this.running.delete(leased.leaseToken);
-      if (this.isBehind && !this.isTicking) this.schedule(0);
+      if (this.isBehind) this.loop.hurry();
     });
     this.running.set(leased.leaseToken, { startedAt: this.clock.elapsed(), done });
     return done;
@@ -70,40 +72,19 @@ export class InboxWorker implements BeforeApplicationShutdown {
   /** Waits for what runs, and leaves what does not end in time to the other replicas. */
   async beforeApplicationShutdown(): Promise<void> {
     this.isStopping = true;
-    clearTimeout(this.timer);
     await Promise.race([this.finishAll(), delay(SHUTDOWN_MS, undefined, { ref: false })]);
     if (this.running.size > 0) await this.inbox.release([...this.running.keys()]);
   }
 
   private async finishAll(): Promise<void> {
-    await this.ticking;
+    await this.loop.stop();
     await Promise.all([...this.running.values()].map(({ done }) => done));
   }
 
-  private schedule(milliseconds: number): void {
-    clearTimeout(this.timer);
-    if (this.isStopping) return;
-    this.timer = setTimeout(() => {
-      // A push that ends may have set the timer; what is looked for here came by others.
-      this.ticking = runOutsideContext(() => this.tick());
-    }, milliseconds);
-    this.timer.unref();
-  }
-
   /** Waits for no handler: whatever they do, the leases of the others are renewed at every poll. */
-  private async tick(): Promise<void> {
-    this.isTicking = true;
-    try {
-      const room = ROOM - (await this.renew());
-      this.isBehind = room <= 0 || (await this.startDue(room)) === room;
-      this.trouble = undefined;
-    } catch (error) {
-      const trouble = error instanceof Error ? error.message : String(error);
-      if (trouble !== this.trouble) this.logger.warn(`cannot look for due events: ${trouble}`);
-      this.trouble = trouble;
-    }
-    this.isTicking = false;
-    this.schedule(POLL_MS * (0.8 + Math.random() * 0.4));
+  private async look(): Promise<void> {
+    const room = ROOM - (await this.renew());
+    this.isBehind = room <= 0 || (await this.startDue(room)) === room;
   }
 
   /** How many events were due, of as many as there is room for. */

@@ -15,6 +15,7 @@ import { Logins, type LoginOutcome } from '../logins/logins.service.js';
 import type { Attempt } from '../logins/sealed-attempt.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { setActor } from '../request-context.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
 import { inSpan, setSpanAttributes } from '../telemetry/in-span.js';
 import { Users } from '../users/users.service.js';
@@ -29,7 +30,7 @@ const stateForm = /^[A-Za-z0-9]{32,64}$/;
 export class Callback {
   private readonly logger = new IamLogger(Callback.name);
   /** Callbacks being answered by this process: WeChat and impatient people send the same one twice. */
-  private readonly running = new Map<string, Promise<LoginOutcome>>();
+  private readonly running = new SingleFlight<LoginOutcome>();
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
@@ -74,14 +75,12 @@ export class Callback {
   }
 
   private single(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
-    const running = this.running.get(attempt.state);
-    if (running !== undefined) return running;
     const { provider, method } = attempt;
-    const started = inSpan('iam.callback', { 'iam.provider': provider, 'iam.method': method }, () =>
-      this.finish(attempt, request),
-    ).finally(() => this.running.delete(attempt.state));
-    this.running.set(attempt.state, started);
-    return started;
+    return this.running.run(attempt.state, () =>
+      inSpan('iam.callback', { 'iam.provider': provider, 'iam.method': method }, () =>
+        this.finish(attempt, request),
+      ),
+    );
   }
 
   private async finish(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {

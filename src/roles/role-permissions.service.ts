@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { queryRows } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { FreshValue } from '../runtime/fresh-value.js';
 
 /** How old the roles in memory may be: with the read itself, a change acts within 5 seconds on every replica. */
 const FRESH_MS = 4_000;
@@ -16,14 +17,18 @@ type Permissions = ReadonlyMap<string, readonly string[]>;
 /** What the roles of a token permit: `iam.roles` in memory, read again at most every four seconds. */
 @Injectable()
 export class RolePermissions {
-  private roles: Permissions = new Map();
-  private readAt = Number.NEGATIVE_INFINITY;
-  private reading: Promise<Permissions> | undefined;
+  private readonly known: FreshValue<Permissions>;
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly clock: Clock,
-  ) {}
+    clock: Clock,
+  ) {
+    this.known = new FreshValue({
+      read: () => this.select(),
+      milliseconds: FRESH_MS,
+      elapsed: () => clock.elapsed(),
+    });
+  }
 
   /** True when the roles together grant every one of the permissions. */
   async grant(roles: readonly string[], permissions: readonly string[]): Promise<boolean> {
@@ -33,36 +38,14 @@ export class RolePermissions {
   /** Those of the permissions that the roles together do not grant; a permission may be a pattern, e.g. `orders:*`. */
   async missing(roles: readonly string[], permissions: readonly string[]): Promise<string[]> {
     if (roles.length === 0) return [...permissions];
-    const known = await this.current();
+    const known = await this.known.get();
     const granted = roles.flatMap((role) => known.get(role) ?? []);
     return permissions.filter((permission) => !granted.some((pattern) => covers(pattern, permission)));
   }
 
   /** Makes the next question read `iam.roles` again: a change by this process acts at once. */
   forget(): void {
-    this.readAt = Number.NEGATIVE_INFINITY;
-    this.reading = undefined;
-  }
-
-  private current(): Promise<Permissions> {
-    const age = this.clock.elapsed() - this.readAt;
-    if (age < FRESH_MS) return Promise.resolve(this.roles);
-    this.reading ??= this.read();
-    return this.reading;
-  }
-
-  /** A reading that was forgotten meanwhile may have seen what was before the change: it is not kept. */
-  private read(): Promise<Permissions> {
-    const readAt = this.clock.elapsed();
-    const reading = this.select()
-      .then((roles) => {
-        if (this.reading === reading) [this.roles, this.readAt] = [roles, readAt];
-        return roles;
-      })
-      .finally(() => {
-        if (this.reading === reading) this.reading = undefined;
-      });
-    return reading;
+    this.known.forget();
   }
 
   private async select(): Promise<Permissions> {

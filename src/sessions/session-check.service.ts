@@ -5,6 +5,7 @@ import { Clock } from '../clock.js';
 import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { liveSessionSql } from './session-statements.js';
 
@@ -27,7 +28,7 @@ interface Known {
 export class SessionCheck {
   /** Oldest read first. */
   private readonly known = new Map<string, Known>();
-  private readonly reads = new Map<string, Promise<LiveSession | null>>();
+  private readonly reads = new SingleFlight<LiveSession | null>();
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
@@ -52,25 +53,18 @@ export class SessionCheck {
   /** The session has changed: the next request reads it again, and a read under way is not kept. */
   forget(sessionId: string): void {
     this.known.delete(sessionId);
-    this.reads.delete(sessionId);
+    this.reads.forget(sessionId);
   }
 
   private find(sessionId: string): Promise<LiveSession | null> {
     const known = this.known.get(sessionId);
     if (known !== undefined && this.isFresh(known)) return Promise.resolve(known.session);
-    const running = this.reads.get(sessionId);
-    if (running !== undefined) return running;
     const readAt = this.clock.elapsed();
-    const read = queryRow(this.dataSource, liveSession, liveSessionSql(sessionId))
-      .then((session) => {
-        if (this.reads.get(sessionId) === read) this.keep(sessionId, { readAt, session });
-        return session;
-      })
-      .finally(() => {
-        if (this.reads.get(sessionId) === read) this.reads.delete(sessionId);
-      });
-    this.reads.set(sessionId, read);
-    return read;
+    return this.reads.run(sessionId, async (isCurrent) => {
+      const session = await queryRow(this.dataSource, liveSession, liveSessionSql(sessionId));
+      if (isCurrent()) this.keep(sessionId, { readAt, session });
+      return session;
+    });
   }
 
   private keep(sessionId: string, read: Known): void {

@@ -9,6 +9,8 @@ import { isSchemaOutdated } from '../database/database-errors.js';
 import { execute, queryRows } from '../database/query-rows.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { BackgroundLoop } from '../runtime/background-loop.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import { insertFirstKeySql } from './key-rotation-statements.js';
 import { resealSigningKey } from './reseal-signing-keys.js';
 import {
@@ -27,6 +29,9 @@ const UNKNOWN_KID_MS = 10_000;
 export const KEYS_RELOAD_SECONDS = 30;
 
 const RELOAD_MS = KEYS_RELOAD_SECONDS * 1000;
+
+/** There is one thing to load. */
+const ALL = 'keys';
 
 const storedWithState = storedKey.extend({ is_active: z.boolean() });
 
@@ -52,10 +57,14 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new IamLogger(SigningKeys.name);
   private readonly sealer: Sealer;
   private keys: Keys = { all: [], current: undefined, loadedAt: Number.NEGATIVE_INFINITY };
-  private loading: Promise<void> | undefined;
+  private readonly loading = new SingleFlight<void>();
+  private readonly loop = new BackgroundLoop({
+    work: () => this.load('/* background */'),
+    // The longest pause is RELOAD_MS: revocations count on it.
+    every: RELOAD_MS / 1.2,
+    onTrouble: (reason) => this.logger.warn(`signing keys cannot be read again: ${reason}`),
+  });
   private missedAt = Number.NEGATIVE_INFINITY;
-  private timer: NodeJS.Timeout | undefined;
-  private trouble: string | undefined;
 
   constructor(
     @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
@@ -75,12 +84,11 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
       if (!isSchemaOutdated(cause))
         this.logger.warn(`signing keys cannot be read, so nobody can sign in: ${String(cause)}`);
     }
-    const reload = () => void this.tryToLoad('/* background */');
-    this.timer = setInterval(reload, RELOAD_MS * (0.8 + Math.random() * 0.2)).unref();
+    this.loop.start(RELOAD_MS * (0.8 + Math.random() * 0.2));
   }
 
-  onModuleDestroy(): void {
-    clearInterval(this.timer);
+  async onModuleDestroy(): Promise<void> {
+    await this.loop.stop();
   }
 
   /** The newest key whose time to sign has come. */
@@ -110,7 +118,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Reads the keys now; whoever has just changed them calls this. */
   async reload(): Promise<void> {
-    await this.loading?.catch(() => undefined);
+    this.loading.forget(ALL);
     await this.load();
   }
 
@@ -122,26 +130,14 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   private async freshen(): Promise<void> {
     const age = this.clock.elapsed() - this.keys.loadedAt;
     if (this.keys.current === undefined) await this.load();
-    else if (age > 2 * RELOAD_MS) await this.tryToLoad('');
-  }
-
-  private async tryToLoad(marker: string): Promise<void> {
-    try {
-      await this.load(marker);
-      this.trouble = undefined;
-    } catch (error) {
-      const trouble = error instanceof Error ? error.message : String(error);
-      if (trouble !== this.trouble) this.logger.warn(`signing keys cannot be read again: ${trouble}`);
-      this.trouble = trouble;
-    }
+    else if (age > 2 * RELOAD_MS) await this.load().catch(() => undefined);
   }
 
   private load(marker = ''): Promise<void> {
-    this.loading ??= this.read(marker).finally(() => (this.loading = undefined));
-    return this.loading;
+    return this.loading.run(ALL, (isCurrent) => this.read(marker, isCurrent));
   }
 
-  private async read(marker: string): Promise<void> {
+  private async read(marker: string, isCurrent: () => boolean): Promise<void> {
     let rows = await this.select(marker);
     if (rows.length === 0) {
       await this.createFirst();
@@ -149,7 +145,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     }
     const all = await Promise.all(rows.map((row) => this.open(row)));
     const current = all.findLast((_key, index) => rows[index]?.is_active === true);
-    this.keys = { all, current, loadedAt: this.clock.elapsed() };
+    if (isCurrent()) this.keys = { all, current, loadedAt: this.clock.elapsed() };
   }
 
   private select(marker: string) {

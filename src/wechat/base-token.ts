@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { Secret } from '../crypto/secret.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import type { WechatFile } from './answer.js';
 import type { WechatApp } from './wechat-app.js';
 import { WechatError } from './wechat-error.js';
@@ -29,7 +30,7 @@ interface KeptToken {
  */
 export class BaseTokens {
   private readonly kept = new Map<string, KeptToken>();
-  private readonly running = new Map<string, Promise<Secret>>();
+  private readonly running = new SingleFlight<Secret>();
 
   constructor(
     private readonly http: WechatHttp,
@@ -40,11 +41,7 @@ export class BaseTokens {
   async get(app: WechatApp): Promise<Secret> {
     const kept = this.kept.get(keyOf(app));
     if (kept !== undefined && this.now() < kept.staleAt) return kept.token;
-    const running = this.running.get(keyOf(app));
-    if (running !== undefined) return running;
-    const fetching = this.fetch(app).finally(() => this.running.delete(keyOf(app)));
-    this.running.set(keyOf(app), fetching);
-    return fetching;
+    return this.running.run(keyOf(app), () => this.fetch(app));
   }
 
   /** Asks WeChat whatever is kept: an answer says that WeChat takes the pair and this server's address now. */
