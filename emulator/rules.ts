@@ -52,6 +52,16 @@ export interface EmulatorRules {
   sceneSeconds: number;
   /** How many `qrcode/create` calls an account has a day (100,000; sandbox accounts have 10,000). */
   qrCodesPerDay: number;
+  /** Which name of the old account `changeopenid` takes: field code sends the appid, the documents ask for the `gh_…`. */
+  migrationFrom: 'either' | 'appid' | 'original-id';
+  /** The answer of `changeopenid` without a migration, before it is confirmed, and when its fifteen days are over. */
+  migrationMissing: 63178 | 63183 | -1;
+  /** Whose openids a migration tells: of followers only, or of everybody who has authorized the old account too. */
+  migratedPeople: 'followers' | 'authorized-too';
+  /** The answer to more than a hundred openids. */
+  tooManyOpenids: 40032 | 40097;
+  /** `changeopenid` by http: answered, or redirected to https as in later years. */
+  migrationOverHttp: 'answered' | 'redirected';
   /** How many customer messages one message of the person allows within 48 hours. */
   customMessages: number;
 }
@@ -81,6 +91,11 @@ export function defaultRules(): EmulatorRules {
     longPoll: 25_000,
     sceneSeconds: 60,
     qrCodesPerDay: 100_000,
+    migrationFrom: 'either',
+    migrationMissing: 63178,
+    migratedPeople: 'authorized-too',
+    tooManyOpenids: 40032,
+    migrationOverHttp: 'answered',
     customMessages: 5,
   };
 }
@@ -92,6 +107,7 @@ export const strictRules = {
   stateCharacters: 'alphanumeric',
   passiveReplies: 'strict',
   tickets: 'hostile',
+  migratedPeople: 'followers',
 } as const satisfies Partial<EmulatorRules>;
 
 const count = z.int().min(0);
@@ -120,6 +136,11 @@ const values = {
   longPoll: count,
   sceneSeconds: count,
   qrCodesPerDay: count,
+  migrationFrom: z.enum(['either', 'appid', 'original-id']),
+  migrationMissing: z.literal([63178, 63183, -1]),
+  migratedPeople: z.enum(['followers', 'authorized-too']),
+  tooManyOpenids: z.literal([40032, 40097]),
+  migrationOverHttp: z.enum(['answered', 'redirected']),
   customMessages: count,
 } satisfies { [Rule in keyof EmulatorRules]: z.ZodType<EmulatorRules[Rule]> };
 

@@ -1,5 +1,6 @@
 import type { Route } from '../http/router.js';
 import type { Platform } from '../platform.js';
+import { accountMigrationRoutes } from './account-migration-api.js';
 import type { ApiAnswers } from './api-answers.js';
 import { customMessageRoutes } from './custom-message-api.js';
 import { materialRoutes } from './material-api.js';
@@ -21,6 +22,7 @@ export function apiRoutes({ world, pushes }: Platform, answers: ApiAnswers): rea
     ...miniProgramRoutes(world, answers),
     ...tokenRoutes(world, answers),
     ...userRoutes(world, answers),
+    ...accountMigrationRoutes(world, answers),
     ...qrcodeRoutes(world, answers),
     ...customMessageRoutes(world, answers),
     ...templateMessageRoutes(world, answers, pushes),

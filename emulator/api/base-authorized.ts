@@ -18,5 +18,6 @@ export function baseAuthorized(world: World, { incoming }: ApiCall): AppState {
 export function officialAuthorized(world: World, call: ApiCall): OfficialAccountState {
   const app = baseAuthorized(world, call);
   if (app.kind !== 'official' || !app.verified) throw new ApiError(48001);
+  if (world.migrations.isFrozen(app.appid)) throw new ApiError(50007);
   return app;
 }

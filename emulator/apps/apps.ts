@@ -16,4 +16,14 @@ export class MobileApp extends PlatformApp<MobileAppState> {}
 export class MiniProgram extends PlatformApp<MiniProgramState> {}
 
 /** 服务号: OAuth inside WeChat, followers, messages and parametric QR codes. */
-export class OfficialAccount extends PlatformApp<OfficialAccountState> {}
+export class OfficialAccount extends PlatformApp<OfficialAccountState> {
+  /** 帐号迁移: the operators have agreed that this account moves into another one; see `confirmMigration`. */
+  migrateTo(target: OfficialAccount): void {
+    this.platform.world.migrations.begin(this.settings, target.settings);
+  }
+
+  /** The administrator confirms: the followers go over and this account is frozen. Openids are told for fifteen days. */
+  confirmMigration(): void {
+    this.platform.world.migrations.confirm(this.settings);
+  }
+}

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { Route } from '../http/router.js';
 import { ControlError } from './control-error.js';
 import { controlRoute } from './control-route.js';
-import { getApp } from './find.js';
+import { getApp, getOfficialAccount } from './find.js';
 import { schemas } from './schemas.js';
 import type { StageHand } from './stage-hand.js';
 import { appView } from './views.js';
@@ -27,6 +27,14 @@ export function appRoutes(hand: StageHand): readonly Route[] {
     controlRoute('POST', '/apps/:appid/verify', schemas.nothing, ({ params }) =>
       getApp(hand, params['appid']).verifyServer(),
     ),
+    controlRoute('POST', '/apps/:appid/migration', schemas.migration, ({ input, params }) => {
+      const from = getOfficialAccount(hand, params['appid'] ?? '');
+      from.migrateTo(getOfficialAccount(hand, input.to));
+      if (input.confirmed === true) from.confirmMigration();
+    }),
+    controlRoute('POST', '/apps/:appid/migration/confirm', schemas.nothing, ({ params }) => {
+      getOfficialAccount(hand, params['appid'] ?? '').confirmMigration();
+    }),
     controlRoute('POST', '/apps/:appid/push', schemas.push, ({ input, params }) => {
       const { fields, ...options } = input;
       return getApp(hand, params['appid']).push(fields, options);

@@ -45,6 +45,7 @@ export const schemas = {
     ipWhitelist: z.array(z.string()).optional(),
     server: server.optional(),
   }),
+  migration: z.strictObject({ to: appid, confirmed: z.boolean().optional() }),
   push: z.strictObject({
     fields: z.record(z.string(), z.union([z.string(), z.number()])),
     url: z.string().optional(),

@@ -11,6 +11,8 @@ export interface Incoming {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly remoteAddress: string;
+  /** It came by https. */
+  readonly isSecure: boolean;
   /** Named parts of the route's path. */
   readonly params: Readonly<Record<string, string>>;
   /** Fires when the caller has gone away or the emulator stops. */

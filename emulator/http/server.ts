@@ -100,6 +100,7 @@ export class EmulatorServer {
       headers: request.headers,
       body: await readBody(request),
       remoteAddress: request.socket.remoteAddress ?? '',
+      isSecure: 'encrypted' in request.socket,
       params: {},
       signal: AbortSignal.any([gone, this.#stopping.signal]),
     };

@@ -33,7 +33,7 @@ export function readAuthorizeRequest(
   if (!app) return { error: 10012 };
   if (app.kind === 'website' || app.kind === 'mobile') return { error: 10016 };
   if (app.kind === 'mini' || !app.verified) return { error: 10005 };
-  if (app.banned) return { error: 10004 };
+  if (app.banned || world.migrations.isFrozen(app.appid)) return { error: 10004 };
   const scope = query.get('scope');
   const ordered = !checksOrder(world.rules, userAgent) || isOrdered(rawQuery);
   if (!ordered || query.get('response_type') !== 'code') return { error: 10005 };

@@ -1,5 +1,6 @@
 import type { EmulatorClock } from '../clock.js';
 import type { EmulatorRules } from '../rules.js';
+import { AccountMigrations } from './account-migrations.js';
 import { AppRegistry } from './app-registry.js';
 import type { AppState } from './app-state.js';
 import { AuthorizationCodes } from './authorization-codes.js';
@@ -37,6 +38,7 @@ export class World {
   readonly people = new People();
   readonly followers = new Followers();
   readonly grants: Grants;
+  readonly migrations: AccountMigrations;
   readonly codes: AuthorizationCodes;
   readonly snsTokens: SnsTokens;
   readonly qrLogins: QrLogins;
@@ -59,6 +61,8 @@ export class World {
     this.rules = rules;
     this.identities = new Identities(seed);
     this.grants = new Grants(clock);
+    const { followers, grants, people } = this;
+    this.migrations = new AccountMigrations({ clock, rules, followers, grants, people });
     this.codes = new AuthorizationCodes(clock, randomness);
     this.snsTokens = new SnsTokens(clock, randomness);
     this.qrLogins = new QrLogins(clock, randomness);
