@@ -14,6 +14,7 @@ import { WithdrawAsOfThen1764000008000 } from './1764000008000-withdraw-as-of-th
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
 import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
+import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
 import { RememberWhoNamed1764000014000 } from './1764000014000-remember-who-named.js';
 
 /** Every migration of the `iam` schema, in order, for the host's `migrations` option. */
@@ -35,4 +36,5 @@ export const iamMigrations = [
   RememberWhoNamed1764000014000,
   ConfirmApps1764000015000,
   AcceptSecrets1764000018000,
+  MoveOpenids1764000020000,
 ];

@@ -15,6 +15,7 @@ import { SigningKeyEntity } from './sessions/signing-key.entity.js';
 import { IdentityUnionEntity } from './users/identity-union.entity.js';
 import { BarredSubjectEntity } from './users/barred-subject.entity.js';
 import { IdentityEntity } from './users/identity.entity.js';
+import { OpenidMoveEntity } from './users/openid-move.entity.js';
 import { UnionEntity } from './users/union.entity.js';
 import { UserEntity } from './users/user.entity.js';
 
@@ -27,6 +28,7 @@ export const iamEntities = [
   IdentityEntity,
   IdentityUnionEntity,
   BarredSubjectEntity,
+  OpenidMoveEntity,
   LoginEntity,
   SessionEntity,
   SigningKeyEntity,

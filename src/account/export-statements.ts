@@ -19,7 +19,9 @@ export function exportStatements(userId: string) {
     identities: sql`WITH ${person}
     SELECT id, provider, app_kind AS kind, appid, openid, union_scope, unionid,
            ARRAY(SELECT c.union_scope FROM iam.identity_unions c WHERE c.identity_id = identities.id ORDER BY 1) AS union_scopes, follows, follow_changed_at,
-           profile_read_at, withdrawn_at, created_at AS linked_at
+           profile_read_at, withdrawn_at, created_at AS linked_at,
+           ARRAY(SELECT jsonb_build_object('appid', m.to_appid, 'openid', m.to_openid, 'outcome', m.outcome, 'answered_at', m.answered_at)
+                 FROM iam.openid_moves m WHERE m.identity_id = identities.id ORDER BY m.to_appid) AS moves
     FROM iam.identities WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
     roles: sql`SELECT role AS name, created_at AS given_at FROM iam.user_roles WHERE user_id = ${userId} ORDER BY role ${newest}`,
     sessions: sql`WITH ${person}

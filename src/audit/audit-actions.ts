@@ -5,6 +5,8 @@ export const auditActions = [
   'identity.authorization_revoked',
   'identity.link_refused',
   'identity.linked',
+  'identity.move_refused',
+  'identity.moved',
   'identity.unionid_learned',
   'identity.unlinked',
   'key.resealed',

@@ -6,7 +6,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { BaseTokens } from '../wechat/base-token.js';
 import { phoneAnswerOf } from '../wechat/phone-answer.js';
-import { unionid } from '../wechat/sns-answers.js';
+import { openid, unionid } from '../wechat/sns-answers.js';
 import { WechatSns } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { WechatError } from '../wechat/wechat-error.js';
@@ -16,8 +16,18 @@ import { AppHealth } from './app-health.service.js';
 const qrCodeAnswer = z.object({ url: z.string().min(1).max(1024) });
 const followerAnswer = z.object({ subscribe: z.number().optional(), unionid });
 
+/** A row is `ok` with a new openid, or says why there is none. */
+const changedOpenids = z.object({
+  result_list: z.array(
+    z.object({ ori_openid: z.string(), new_openid: openid.optional(), err_msg: z.string().default('') }),
+  ),
+});
+
 /** The openid of a call does not fit. */
 const OPENID_REFUSED = 40003;
+
+/** What WeChat says of one openid of an Official Account that has moved into another one. */
+export type ChangedOpenid = Readonly<z.infer<typeof changedOpenids>['result_list'][number]>;
 
 /** What WeChat says of somebody who scanned. */
 export interface FollowerAnswer {
@@ -68,6 +78,13 @@ export class WechatGateway implements OnApplicationShutdown {
       action_info: { scene: { scene_str: scene } },
     };
     return (await this.baseTokens.call(app, { path: '/cgi-bin/qrcode/create', body }, qrCodeAnswer)).url;
+  }
+
+  /** What up to a hundred openids of the account `from` are in `app`, into which it has moved (protocol part 2, D.1). */
+  async changeOpenids(app: WechatApp, from: string, openids: readonly string[]): Promise<ChangedOpenid[]> {
+    const body = { from_appid: from, openid_list: openids };
+    const call = { path: '/cgi-bin/changeopenid', body, repeatable: true };
+    return (await this.baseTokens.call(app, call, changedOpenids)).result_list;
   }
 
   /** What WeChat says of a follower (protocol E.4): since 2021 the unionid and no profile. */

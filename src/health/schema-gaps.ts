@@ -18,6 +18,7 @@ export const neededTriggers = [
   'audit_log.audit_log_append_only',
   'audit_log.audit_log_keep_for_sink',
   'audit_log.audit_log_keeps_the_young',
+  'identities.identities_bar_of_disabled',
   'identities.identities_carry_union',
   'identities.identities_refuse_barred',
   'identities.identities_refuse_barred_union',

@@ -1,4 +1,4 @@
-import sql from 'sql-template-tag';
+import sql, { type Sql } from 'sql-template-tag';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
@@ -68,15 +68,15 @@ async function lockPair(manager: EntityManager, pair: readonly [string, string])
   return [first, second] as const;
 }
 
+/** The scopes in which each of two users owns another unionid; the users are ids, or columns of a statement around it. */
+export const twoUnionidsSql = (one: string | Sql, other: string | Sql): Sql => sql`
+  SELECT DISTINCT a.union_scope
+  FROM iam.unions a JOIN iam.unions b ON b.union_scope = a.union_scope AND b.unionid <> a.unionid
+  WHERE a.user_id = ${one} AND b.user_id = ${other} ORDER BY a.union_scope`;
+
 /** The scopes in which each of two users owns another unionid; none for one person. */
 export async function scopesOfTwo(manager: EntityManager, one: string, other: string): Promise<string[]> {
-  const rows = await queryRows(
-    manager,
-    z.object({ union_scope: z.string() }),
-    sql`SELECT DISTINCT a.union_scope
-     FROM iam.unions a JOIN iam.unions b ON b.union_scope = a.union_scope AND b.unionid <> a.unionid
-     WHERE a.user_id = ${one} AND b.user_id = ${other} ORDER BY a.union_scope`,
-  );
+  const rows = await queryRows(manager, z.object({ union_scope: z.string() }), twoUnionidsSql(one, other));
   return rows.map(({ union_scope }) => union_scope);
 }
 

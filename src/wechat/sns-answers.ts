@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Ids are opaque printable ASCII; WeChat's are 28 characters long, but no document promises a length. */
-const openid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
+export const openid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 
 /** Absent for an app outside any Open Platform account; some answers say so by an empty text. */
 export const unionid = z

@@ -1,0 +1,147 @@
+import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { execute, queryRow, queryRows } from '../database/query-rows.js';
+import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { twoUnionidsSql } from './merge-users.js';
+import { moveOutcomes } from './openid-move.entity.js';
+
+/** Two Official Accounts, of which the first has moved into the second. */
+export interface AccountPair {
+  readonly fromAppid: string;
+  readonly toAppid: string;
+}
+
+/** Which identities of the old account are listed: those after an openid, in openid order. */
+export interface MovePage extends AccountPair {
+  readonly after: string;
+  readonly limit: number;
+}
+
+const identity = z.object({ id: z.string(), openid: z.string() });
+/** An identity of the old account. */
+export type OldIdentity = Readonly<z.infer<typeof identity>>;
+
+/** What WeChat said of one; no openid: it has none in the new account. */
+export interface OpenidAnswer {
+  readonly identityId: string;
+  readonly toOpenid: string | null;
+}
+
+const judged = z.object({
+  openid: z.string(),
+  to_openid: z.string(),
+  user_id: z.string(),
+  status: z.string(),
+  other_user_id: z.string().nullable(),
+  other_status: z.string().nullable(),
+  outcome: z.enum(['joined', 'already_there', 'second_user', 'barred']),
+  /** The scopes in which each of the two users owns another unionid: a merge needs `force`. */
+  union_scopes: z.array(z.string()),
+});
+/** Whose the openids before and after are now, and what a run would make of it. */
+export type JudgedMove = Readonly<z.infer<typeof judged>>;
+
+const countName = z.enum([...moveOutcomes, 'unanswered']);
+const counted = z.object({ outcome: countName, count: z.number() });
+const counts = z.record(countName, z.number());
+/** How many identities of the old account have come to what; `unanswered`: WeChat has not told yet. */
+export type MoveCounts = Readonly<z.infer<typeof counts>>;
+
+const pageSql = ({ fromAppid, toAppid, after, limit }: MovePage, condition: Sql): Sql => sql`
+  SELECT i.id, i.openid FROM iam.identities i
+  LEFT JOIN iam.openid_moves m ON m.identity_id = i.id AND m.to_appid = ${toAppid}
+  WHERE i.appid = ${fromAppid} AND i.app_kind = 'mp' AND i.openid > ${after} AND (${condition})
+  ORDER BY i.openid LIMIT ${limit}`;
+
+const isOpen = sql`m.outcome IN ('answered', 'second_user', 'barred')`;
+
+/** Answers as rows. */
+const givenSql = (answers: readonly OpenidAnswer[]): Sql => {
+  const [ids, openids] = [
+    answers.map(({ identityId }) => identityId),
+    answers.map(({ toOpenid }) => toOpenid),
+  ];
+  return sql`unnest(${ids}::uuid[], ${openids}::text[]) AS given (identity_id, to_openid)`;
+};
+
+/** An identity that went meanwhile is left out. An answer that there is stays, but "not a follower" may have been too early. */
+const keepSql = (toAppid: string, answers: readonly OpenidAnswer[]): Sql => sql`
+  INSERT INTO iam.openid_moves AS m (identity_id, to_appid, to_openid, outcome)
+  SELECT i.id, ${toAppid}::text, given.to_openid, CASE WHEN given.to_openid IS NULL THEN 'not_follower' ELSE 'answered' END
+  FROM ${givenSql(answers)} JOIN iam.identities i ON i.id = given.identity_id
+  ORDER BY i.id FOR KEY SHARE OF i
+  ON CONFLICT (identity_id, to_appid) DO UPDATE
+    SET to_openid = EXCLUDED.to_openid, outcome = EXCLUDED.outcome, answered_at = now()
+    WHERE m.outcome = 'not_follower'`;
+
+/** `moves` has `identity_id` and `to_openid`. */
+const judgeSql = (toAppid: string, moves: Sql): Sql => sql`
+  SELECT i.openid, j.to_openid, i.user_id, u.status, n.user_id AS other_user_id, o.status AS other_status,
+         CASE WHEN n.user_id = i.user_id THEN 'already_there' WHEN n.user_id IS NOT NULL THEN 'second_user'
+              WHEN EXISTS (SELECT 1 FROM iam.barred_subjects b WHERE b.user_id <> i.user_id
+                             AND b.subject_hash = iam.subject_hash('identity', ${toAppid}, j.to_openid)) THEN 'barred'
+              ELSE 'joined' END AS outcome,
+         ARRAY(${twoUnionidsSql(sql`i.user_id`, sql`n.user_id`)}) AS union_scopes
+  FROM (${moves}) j JOIN iam.identities i ON i.id = j.identity_id JOIN iam.users u ON u.id = i.user_id
+  LEFT JOIN iam.identities n ON n.appid = ${toAppid} AND n.openid = j.to_openid
+  LEFT JOIN iam.users o ON o.id = n.user_id`;
+
+/** What is known of people whose Official Account moved into another one. */
+@Injectable()
+export class OpenidMoves {
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** Those of whom WeChat has not said anything; `askAgain`: also those of whom it said that they do not follow. */
+  unanswered(page: MovePage, { askAgain }: { readonly askAgain: boolean }): Promise<OldIdentity[]> {
+    const again = sql`(${askAgain}::boolean AND m.outcome = 'not_follower')`;
+    return queryRows(this.dataSource, identity, pageSql(page, sql`m.outcome IS NULL OR ${again}`));
+  }
+
+  /** Those whose new openid is known and not theirs yet. */
+  open(page: MovePage): Promise<OldIdentity[]> {
+    return queryRows(this.dataSource, identity, pageSql(page, isOpen));
+  }
+
+  /** One statement; what was said before stays. */
+  async keep(toAppid: string, answers: readonly OpenidAnswer[]): Promise<void> {
+    await execute(this.dataSource, keepSql(toAppid, answers));
+  }
+
+  /** What would become of answers that are not kept. */
+  judge(toAppid: string, answers: readonly OpenidAnswer[]): Promise<JudgedMove[]> {
+    const told = answers.filter(({ toOpenid }) => toOpenid !== null);
+    const judging = judgeSql(toAppid, sql`SELECT * FROM ${givenSql(told)}`);
+    return queryRows(this.dataSource, judged, sql`${judging} ORDER BY i.openid`);
+  }
+
+  /** What would become of those that are kept and open, in openid order. */
+  judgeOpen({ fromAppid, toAppid, after, limit }: MovePage): Promise<JudgedMove[]> {
+    const kept = sql`
+      SELECT m.identity_id, m.to_openid FROM iam.openid_moves m WHERE m.to_appid = ${toAppid} AND ${isOpen}`;
+    const page = sql`WHERE i.appid = ${fromAppid} AND i.openid > ${after} ORDER BY i.openid LIMIT ${limit}`;
+    return queryRows(this.dataSource, judged, sql`${judgeSql(toAppid, kept)} ${page}`);
+  }
+
+  async count({ fromAppid, toAppid }: AccountPair): Promise<MoveCounts> {
+    const rows = await queryRows(
+      this.dataSource,
+      counted,
+      sql`
+        SELECT COALESCE(m.outcome, 'unanswered') AS outcome, count(*)::int AS count
+        FROM iam.identities i LEFT JOIN iam.openid_moves m ON m.identity_id = i.id AND m.to_appid = ${toAppid}
+        WHERE i.appid = ${fromAppid} AND i.app_kind = 'mp' GROUP BY 1`,
+    );
+    const found = new Map(rows.map(({ outcome, count }) => [outcome, count]));
+    return counts.parse(Object.fromEntries(countName.options.map((name) => [name, found.get(name) ?? 0])));
+  }
+
+  /** False also when the identity has gone. */
+  async isOpen(identityId: string, toAppid: string): Promise<boolean> {
+    const found = sql`
+      SELECT 1 AS found FROM iam.openid_moves m
+      WHERE identity_id = ${identityId} AND to_appid = ${toAppid} AND ${isOpen}`;
+    return (await queryRow(this.dataSource, z.object({ found: z.number() }), found)) !== null;
+  }
+}
