@@ -6,7 +6,7 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
  * Imports point down (docs/architecture.md). Each layer names the folders it may not reach.
  * composition → edges → http, strategies → state → wechat, crypto → options, error.
  */
-const edges = ['oauth', 'follow', 'webhook', 'account', 'admin'];
+const edges = ['oauth', 'follow', 'webhook', 'account', 'admin', 'account-migration'];
 const shared = ['http', 'strategies', 'gateway', 'health'];
 const state = [
   'logins',
