@@ -39,6 +39,11 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/provider-rotate.command.js')).providerRotateCommand,
   },
   {
+    name: 'provider migrate',
+    summary: 'move people to another Official Account',
+    load: async () => (await import('./commands/provider-migrate.command.js')).providerMigrateCommand,
+  },
+  {
     name: 'user find',
     summary: 'find users by id, openid, unionid, external id or nickname',
     load: async () => (await import('./commands/user-find.command.js')).userFindCommand,

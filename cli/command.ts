@@ -37,6 +37,8 @@ export interface Command {
   /** E.g. `provider add`. */
   readonly name: string;
   readonly description: string;
+  /** The help in Chinese; a command without it has English alone. */
+  readonly zh?: { readonly description: string; readonly options: Readonly<Record<string, string>> };
   /** The arguments that must be given, in order, e.g. `slug`. */
   readonly parameters: readonly string[];
   readonly options: Readonly<Record<string, OptionSpec>>;

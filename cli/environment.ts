@@ -10,7 +10,7 @@ export const variables = {
   PUBLIC_URL: 'the option `publicUrl` of IamModule, e.g. https://app.example.com',
   IAM_PATH: 'the option `path` of IamModule, after your global prefix if any (default iam)',
   WECHAT_API_URL: 'another WeChat than the real one, e.g. the emulator; also WECHAT_OPEN_URL, WECHAT_MP_URL',
-  LANG: 'zh… for Chinese findings (default English)',
+  LANG: 'zh… for Chinese (default English)',
 } as const;
 
 /** A variable that a command may read. */
@@ -35,6 +35,12 @@ export class Environment {
     if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol))
       throw new EnvironmentError('DATABASE_URL: expected postgres://user:password@host:port/database');
     return url;
+  }
+
+  /** Of what people read: Chinese where the shell is. */
+  get language(): 'zh' | 'en' {
+    const set = this.read('LC_ALL') ?? this.read('LC_MESSAGES') ?? this.read('LANG');
+    return /^zh/i.test(set ?? '') ? 'zh' : 'en';
   }
 
   /** The module's options, as far as commands need them. */

@@ -1,4 +1,5 @@
 import type { Provider } from '@nestjs/common';
+import { AccountMigration } from '../src/account-migration/account-migration.service.js';
 import { ProviderCheck } from '../src/admin/provider-check.service.js';
 import { IamUrls } from '../src/http/iam-urls.service.js';
 import { ProviderRows } from '../src/identity-providers/provider-rows.service.js';
@@ -10,3 +11,6 @@ export const providerServices: readonly Provider[] = [ProviderRows, StoredProvid
 
 /** What the check is made of. */
 export const checkServices: readonly Provider[] = [ProviderCheck];
+
+/** What the migration of an Official Account is made of. */
+export const migrationServices: readonly Provider[] = [AccountMigration, Reseal];

@@ -36,10 +36,10 @@ export async function runCli(
   const environment = new Environment(surroundings.variables);
   const found = findCommand(words);
   try {
-    if (found === null) return await answerWithoutCommand(words, output);
+    if (found === null) return await answerWithoutCommand(words, { output, environment });
     const command = await found.command.load();
     const given = words.slice(found.words);
-    if (asksForHelp(given)) return await said(output.help(helpText(command)));
+    if (asksForHelp(given)) return await said(output.help(helpText(command, environment.language)));
     return await run(command, given, { output, environment, surroundings });
   } catch (error) {
     const failure = await describeFailure(error, environment.secrets);
@@ -72,12 +72,15 @@ async function run(
   return result.foundProblems === true ? 1 : 0;
 }
 
-async function answerWithoutCommand(words: readonly string[], output: Output): Promise<number> {
+async function answerWithoutCommand(
+  words: readonly string[],
+  { output, environment }: Pick<Around, 'output' | 'environment'>,
+): Promise<number> {
   const [first = '', second = ''] = words;
   if (first === '--version') return said(output.help(version()));
   if (first === 'help' && findCommand(words.slice(1)) !== null) {
     const command = await findCommand(words.slice(1))?.command.load();
-    if (command !== undefined) return said(output.help(helpText(command)));
+    if (command !== undefined) return said(output.help(helpText(command, environment.language)));
   }
   const group = groupOf(words);
   if (first === 'help' || asksForHelp(words))

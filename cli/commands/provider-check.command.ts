@@ -1,7 +1,6 @@
 import { ProviderCheck } from '../../src/admin/provider-check.service.js';
-import type { Language } from '../../src/http/language.js';
-import type { Call, Command, Result } from '../command.js';
-import { UsageError } from '../errors.js';
+import type { Command, Result } from '../command.js';
+import { languageOf, languageOption } from '../language.js';
 import { withIam } from '../open-iam.js';
 import { checkServices } from '../provider-services.js';
 import { visible } from '../visible-text.js';
@@ -17,7 +16,7 @@ export const providerCheckCommand: Command = {
 codes, and what is to be registered in WeChat's consoles. Run it on a server of your application, or WeChat judges
 another address. ? stands for what only the console or a sign-in can tell. Exit code 1 when there is an ERROR.`,
   parameters: ['slug'],
-  options: { lang: { value: 'zh-CN|en', summary: 'the language of the findings (default by LANG)' } },
+  options: { lang: languageOption },
   variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH', 'WECHAT_API_URL', 'LANG'],
   example: 'npx nestjs-wechat-iam provider check wechat --lang zh-CN',
   async run(call) {
@@ -29,13 +28,6 @@ another address. ? stands for what only the console or a sign-in can tell. Exit 
     );
   },
 };
-
-function languageOf({ arguments: given, environment }: Call): Language {
-  const asked = given.value('lang');
-  if (asked !== undefined && !/^(zh|en)\b/i.test(asked)) throw new UsageError('--lang: expected zh-CN or en');
-  const set = environment.read('LC_ALL') ?? environment.read('LC_MESSAGES') ?? environment.read('LANG');
-  return /^zh/i.test(asked ?? set ?? '') ? 'zh' : 'en';
-}
 
 function toResult({ ok, items }: Check): Result {
   const lines = items.flatMap(({ status, title, detail, remedy, where }) => [

@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  AccountMigration,
+  type AccountMigrationReport,
+  type AccountMigrationRequest,
+} from '../../src/account-migration/account-migration.service.js';
+import type { Pause } from '../../src/account-migration/pause-after.js';
+import { Reseal } from '../../src/keys/reseal.service.js';
+import type { Arguments } from '../arguments.js';
+import type { Call, Command, Result } from '../command.js';
+import { UsageError } from '../errors.js';
+import { requireOwnKeys } from '../key-services.js';
+import { languageOf, languageOption } from '../language.js';
+import { migrationTexts, type MigrationTexts } from '../migration-texts.js';
+import { withIam } from '../open-iam.js';
+import { migrationServices } from '../provider-services.js';
+import { table } from '../table.js';
+import { visible } from '../visible-text.js';
+
+const appidForm = /^wx[0-9A-Za-z]{1,62}$/;
+const originalIdForm = /^gh_[0-9A-Za-z]{1,61}$/;
+const BAR = 20;
+
+/** Gives people the openids that they have in the Official Account into which theirs has moved. */
+export const providerMigrateCommand: Command = {
+  name: 'provider migrate',
+  description: migrationTexts.en.description,
+  zh: { description: migrationTexts.zh.description, options: migrationTexts.zh.options },
+  parameters: ['slug'],
+  options: {
+    'from-app-id': { value: 'wx…', summary: migrationTexts.en.options['from-app-id'] },
+    'to-app-id': { value: 'wx…', summary: migrationTexts.en.options['to-app-id'] },
+    'from-original-id': { value: 'gh_…', summary: migrationTexts.en.options['from-original-id'] },
+    'dry-run': { summary: migrationTexts.en.options['dry-run'] },
+    'ask-again': { summary: migrationTexts.en.options['ask-again'] },
+    'no-wait': { summary: migrationTexts.en.options['no-wait'] },
+    lang: languageOption,
+  },
+  variables: ['DATABASE_URL', 'IAM_KEYS', 'WECHAT_API_URL', 'LANG'],
+  example: `npx nestjs-wechat-iam provider migrate wechat --from-app-id wx0000000000000001 --to-app-id wx0000000000000002 --dry-run`,
+  async run(call) {
+    const { arguments: given, environment } = call;
+    const request = readRequest(given);
+    const texts = migrationTexts[languageOf(call)];
+    const options = environment.options({ needsPublicUrl: false });
+    return withIam(environment, { providers: migrationServices, options }, async (iam) => {
+      await requireOwnKeys(iam.get(Reseal));
+      const watch = { progress: progressBar(call), pause: pausing(call, texts) };
+      return toResult(await iam.get(AccountMigration).run(request, watch), request, texts);
+    });
+  },
+};
+
+function readRequest(given: Arguments): AccountMigrationRequest {
+  return {
+    provider: given.get('slug'),
+    fromAppid: required(given, 'from-app-id', appidForm),
+    toAppid: required(given, 'to-app-id', appidForm),
+    fromOriginalId: given.has('from-original-id')
+      ? required(given, 'from-original-id', originalIdForm)
+      : undefined,
+    dryRun: given.has('dry-run'),
+    askAgain: given.has('ask-again'),
+  };
+}
+
+function required(given: Arguments, option: string, form: RegExp): string {
+  const value = given.value(option);
+  const expected = form === appidForm ? 'an AppID (wx…)' : 'an original ID (gh_…)';
+  if (value === undefined || !form.test(value)) throw new UsageError(`--${option}: expected ${expected}`);
+  return value;
+}
+
+/** A line for each percent at most. */
+function progressBar({ progress }: Call): (done: number, total: number) => void {
+  let shown = -1;
+  return (done, total) => {
+    const percent = Math.floor((100 * done) / total);
+    if (percent === shown) return;
+    shown = percent;
+    const filled = Math.floor((BAR * done) / total);
+    progress(`[${'#'.repeat(filled)}${'-'.repeat(BAR - filled)}] ${percent}%  ${done} / ${total}`);
+  };
+}
+
+function pausing({ arguments: given, progress }: Call, texts: MigrationTexts) {
+  return async ({ reason, seconds, error }: Pause): Promise<boolean> => {
+    progress(visible(error.detail));
+    if (given.has('no-wait')) {
+      progress(texts.stopped);
+      return false;
+    }
+    progress(`${texts.pauses[reason](seconds)} ${texts.stopped}`);
+    await sleep(seconds * 1000);
+    return true;
+  };
+}
+
+function toResult(
+  { total, counts, undecided, unexplained }: AccountMigrationReport,
+  { dryRun = false }: AccountMigrationRequest,
+  texts: MigrationTexts,
+): Result {
+  const { joined, already_there, second_user, barred, not_follower } = counts;
+  const unfinished = counts.answered + counts.unanswered;
+  const numbers = { joined, already_there, second_user, barred, not_follower, unfinished };
+  const lines = Object.entries(numbers).map(([name, count]) => [name, count, texts.outcomes[name] ?? '']);
+  const rows = undecided.map((move) => [
+    move.outcome,
+    move.user_id,
+    move.other_user_id,
+    texts.why({ ...move, needsForce: move.union_scopes.length > 0 }),
+  ]);
+  const text = [
+    dryRun ? texts.wouldBe(total) : texts.is(total),
+    table(texts.heading, lines),
+    ...unexplained.map((said) => `${texts.said}: ${visible(said)}`),
+    ...(rows.length === 0 ? [] : ['', table(['', ...texts.pairHeading], rows), texts.merge]),
+    ...(unfinished === 0 ? [] : [texts.again]),
+  ].join('\n');
+  const json = { dry_run: dryRun, total, ...numbers, undecided, wechat_said: unexplained };
+  return { json, text, foundProblems: second_user + barred + unfinished > 0 };
+}
