@@ -12,6 +12,7 @@ export const confirmPageTexts = {
     numberPrompt: '请输入电脑上显示的 4 位数字',
     numberWrong: '数字不正确，请重新输入。',
     deny: '拒绝',
+    goTo: '前往 {site}',
   },
   en: {
     site: 'Site',
@@ -25,6 +26,7 @@ export const confirmPageTexts = {
     numberPrompt: 'Type the 4 digits that the computer shows',
     numberWrong: 'That is not the number. Try again.',
     deny: 'Deny',
+    goTo: 'Go to {site}',
   },
 } as const;
 

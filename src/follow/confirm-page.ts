@@ -1,4 +1,5 @@
 import type { Answer } from '../http/answer.js';
+import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { Language } from '../http/language.js';
 import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
@@ -79,21 +80,28 @@ export function endingOf(login: FollowLogin): Ending | null {
   }
 }
 
-/** Where the decision has been made, or cannot be made any more. */
+/** Where the decision has been made, or cannot be made any more: what stops a person leads on to the site. */
 export function confirmEndPage(
   language: Language,
   ending: Ending | 'foreign' | 'outside',
-  login: FollowLogin | null,
+  { login, site }: { readonly login: FollowLogin | null; readonly site: ErrorPageSite },
 ): Answer {
   const purpose = login === null || linkOf(login) === undefined ? 'signIn' : 'link';
   const text = confirmPurposeTexts[language][purpose].endings[ending];
+  const isDecided = ending === 'confirmed' || ending === 'denied';
   return page({
     status: ending === 'foreign' ? 403 : 200,
     language,
     title: text.title,
     style: followPageStyle,
-    body: `<main>\n<h1>${text.title}</h1>\n<p>${text.text}</p>\n</main>`,
+    body: `<main>\n<h1>${text.title}</h1>\n<p>${text.text}</p>\n${isDecided ? '' : wayOn(language, site, login)}</main>`,
   });
+}
+
+function wayOn(language: Language, site: ErrorPageSite, login: FollowLogin | null): string {
+  const text = confirmPageTexts[language].goTo.replace('{site}', () => site.siteName);
+  const home = escapeHtml(homeOf(site, login?.client_id));
+  return `<p class="actions"><a class="button" href="${home}">${escapeHtml(text)}</a></p>\n`;
 }
 
 function numberField({ language, isNumberWrong }: ConfirmQuestion): string {

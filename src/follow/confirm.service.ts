@@ -68,12 +68,12 @@ export class Confirm {
 
   /** The link from the chat, and WeChat's return to it. */
   async show(slug: string, request: IamRequest): Promise<Answer> {
-    if (request.browser.kind !== 'wechat') return confirmEndPage(request.language, 'outside', null);
+    if (request.browser.kind !== 'wechat') return this.end(request.language, 'outside', null);
     const { state } = request.query;
     if (typeof state === 'string') return this.arriveOnce(slug, state, request);
     const token = typeof request.query['login'] === 'string' ? request.query['login'] : '';
     const login = await this.find(slug, token);
-    if (hasFailed(login)) return confirmEndPage(request.language, 'over', login);
+    if (hasFailed(login)) return this.end(request.language, 'over', login);
     const { provider, app } = await this.accountOf(login);
     const proof = this.cookies.findProof(login.id, request.cookies);
     if (proof === null) return this.askWechat(provider, app, { loginId: login.id, present: request.cookies });
@@ -84,7 +84,7 @@ export class Confirm {
   async decide(slug: string, request: IamRequest): Promise<Answer> {
     const { login: token, csrf, decision, number } = parseInput(decisionBody, request.body);
     const login = await this.find(slug, token);
-    if (hasFailed(login)) return confirmEndPage(request.language, 'over', login);
+    if (hasFailed(login)) return this.end(request.language, 'over', login);
     const proof = this.cookies.findProof(login.id, request.cookies);
     const isOurs = proof !== null && this.csrf.verify(csrfMessage(login.id, proof.openid), csrf);
     if (!isOurs || !this.isOwnOrigin(request))
@@ -140,7 +140,7 @@ export class Confirm {
     if (code === null) throw new IamError('access_denied', 'WeChat returned without a code');
     const token = this.tokens.mint('confirm', loginId);
     const login = await this.find(slug, token);
-    if (hasFailed(login)) return confirmEndPage(request.language, 'over', login);
+    if (hasFailed(login)) return this.end(request.language, 'over', login);
     const { app } = await this.accountOf(login);
     const page = this.urls.path(`confirm/${slug}?login=${token}`);
     if (this.cookies.findProof(loginId, request.cookies) !== null) return redirect(page, 303);
@@ -148,7 +148,7 @@ export class Confirm {
     if (grant === null) return redirect(page, 303);
     if (grant.snapshotUser)
       throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
-    if (grant.openid !== login.openid) return confirmEndPage(request.language, 'foreign', login);
+    if (grant.openid !== login.openid) return this.end(request.language, 'foreign', login);
     return redirect(page, 303, [this.cookies.prove({ loginId, openid: grant.openid })]);
   }
 
@@ -173,7 +173,7 @@ export class Confirm {
   ): Promise<Answer> {
     const { language, query } = request;
     const ending = endingOf(login);
-    if (ending !== null) return confirmEndPage(language, ending, login);
+    if (ending !== null) return this.end(language, ending, login);
     const link = linkOf(login);
     return confirmPage({
       language,
@@ -185,6 +185,14 @@ export class Confirm {
       csrf: this.csrfOf(login.id, openid),
       isNumberWrong: query['number'] === 'wrong',
     });
+  }
+
+  private end(
+    language: IamRequest['language'],
+    ending: Parameters<typeof confirmEndPage>[1],
+    login: FollowLogin | null,
+  ): Answer {
+    return confirmEndPage(language, ending, { login, site: this.options });
   }
 
   private csrfOf(loginId: string, openid: string): string {

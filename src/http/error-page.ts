@@ -5,6 +5,7 @@ import type { Answer } from './answer.js';
 import { escapeHtml, page } from './html.js';
 import type { IamRequest } from './iam-request.js';
 import type { Language } from './language.js';
+import { isLoopback } from '../wechat/address-guard.js';
 
 const style = `
 :root { color-scheme: light dark; }
@@ -85,16 +86,27 @@ function secondTry(code: IamErrorCode, { method, path, query }: IamRequest): str
   return `${path}?${new URLSearchParams(parameters).toString()}`;
 }
 
-function wayBack(request: IamRequest, site: ErrorPageSite): string {
-  const text = texts[request.language].back.replace('{site}', () => site.siteName);
-  return `<p><a href="${escapeHtml(homeOf(request, site))}" target="_top">${escapeHtml(text)}</a></p>\n`;
+function wayBack({ language, query }: IamRequest, site: ErrorPageSite): string {
+  const text = texts[language].back.replace('{site}', () => site.siteName);
+  return `<p><a href="${escapeHtml(homeOf(site, query['client_id']))}" target="_top">${escapeHtml(text)}</a></p>\n`;
 }
 
-/** The site of the client that the request names, or of the only client, else ours. */
-function homeOf({ query }: IamRequest, { clients, publicUrl }: ErrorPageSite): string {
-  const named = typeof query['client_id'] === 'string' ? clients.get(query['client_id']) : undefined;
-  const [only] = clients.size === 1 ? clients.values() : [];
-  return clientOrigins([named ?? only].filter((client) => client !== undefined))[0] ?? publicUrl;
+/**
+ * Where a sign-in can begin anew: the site of the client that is named; else ours, if a client lives there; else the first
+ * client's. An app on a person's machine has an address there that no browser elsewhere can open.
+ */
+export function homeOf({ clients, publicUrl }: ErrorPageSite, clientId: unknown): string {
+  const named = typeof clientId === 'string' ? clients.get(clientId) : undefined;
+  const origins = clientOrigins(named === undefined ? clients.values() : [named]);
+  const [first = publicUrl, ...more] = origins.filter(
+    (origin) => !isOnMachine(origin) || isOnMachine(publicUrl),
+  );
+  return named === undefined && more.includes(publicUrl) ? publicUrl : first;
+}
+
+function isOnMachine(origin: string): boolean {
+  const { hostname } = new URL(origin);
+  return hostname === 'localhost' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
 }
 
 function clientOrigins(clients: Iterable<{ readonly redirectUris: readonly string[] }>): string[] {
