@@ -7,9 +7,8 @@ import { readRequest } from '../http/iam-request.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { Bindings } from '../logins/bindings.service.js';
-import { Logins } from '../logins/logins.service.js';
+import { SignOut } from '../logins/sign-out.service.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
-import { Sessions } from '../sessions/sessions.service.js';
 import { createUser, createUserOnce, updateUser } from '../users/change-user.js';
 import { externalIdSchema, readExternalId } from '../users/external-id.js';
 import { IdentityEntity } from '../users/identity.entity.js';
@@ -49,10 +48,9 @@ export class IamUsers {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly users: Users,
-    private readonly logins: Logins,
     private readonly bindings: Bindings,
     private readonly attempts: AttemptCookies,
-    private readonly sessions: Sessions,
+    private readonly signOut: SignOut,
   ) {}
 
   /** The user with this id, or the one they were merged into. */
@@ -118,8 +116,7 @@ export class IamUsers {
         clientId,
         holdsAttempt,
       });
-      await this.logins.endOfUser(manager, target.id);
-      await this.sessions.endAll(manager, target.id, 'identity_bound');
+      await this.signOut.ofUser(manager, target.id, 'identity_bound');
       await this.users.link(manager, subject, target.id);
       await this.bindings.resume(manager, bindingToken, target.id);
       return target;

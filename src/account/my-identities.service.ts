@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { recordAudit } from '../audit/record-audit.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
@@ -53,22 +52,11 @@ export class MyIdentities {
   async unlink(id: string, user: AuthenticatedUser, { query }: IamRequest): Promise<Answer> {
     const { end_other_sessions } = parseInput(unlinkQuery, query);
     const acting = actingSession(user);
-    const { userId, sessionId } = acting;
     const rejoins = await inTransaction(this.dataSource, async (manager) => {
       await this.ownSessions.lockActing(manager, acting);
-      const gone = await this.identities.unlink(manager, userId, id);
-      await this.signOut.ofIdentity(manager, gone, { reason: 'identity_unlinked' });
+      const gone = await this.signOut.unlink(manager, acting.userId, id);
       if (end_other_sessions === 'true')
         await this.ownSessions.endOthers(manager, acting, 'identity_unlinked');
-      const { provider, appid } = gone;
-      const detail = { appid, openid: gone.openid, rejoins: gone.rejoins };
-      await recordAudit(manager, {
-        action: 'identity.unlinked',
-        userId,
-        sessionId,
-        provider,
-        detail,
-      });
       return gone.rejoins;
     });
     return json({ id, rejoins });

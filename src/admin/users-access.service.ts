@@ -5,12 +5,9 @@ import { empty, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
-import { Logins } from '../logins/logins.service.js';
 import { SignOut } from '../logins/sign-out.service.js';
-import { Sessions } from '../sessions/sessions.service.js';
 import { setUserStatus } from '../users/change-user.js';
 import type { LockedUser } from '../users/lock-users.js';
-import { OwnIdentities } from '../users/own-identities.service.js';
 import { AdminReach } from './admin-reach.service.js';
 import { parseBody } from '../http/parse-body.js';
 import { disableBody, unlinkQuery } from './users.requests.js';
@@ -31,10 +28,7 @@ export interface OnIdentity extends OnUser {
 export class AdminUserAccess {
   constructor(
     private readonly reach: AdminReach,
-    private readonly logins: Logins,
-    private readonly sessions: Sessions,
     private readonly signOut: SignOut,
-    private readonly identities: OwnIdentities,
   ) {}
 
   /** Refreshing is refused from the same moment. @throws IamError `not_found`, `insufficient_permissions` */
@@ -44,7 +38,7 @@ export class AdminUserAccess {
       if (status === 'disabled') return;
       await setUserStatus(manager, id, 'disabled');
       await recordAudit(manager, { action: 'user.disabled', userId: id, detail });
-      await this.endAll(manager, id, 'user_disabled');
+      await this.signOut.ofUser(manager, id, 'user_disabled');
     });
   }
 
@@ -59,17 +53,14 @@ export class AdminUserAccess {
 
   /** @throws IamError `not_found`, `insufficient_permissions` */
   endSessions(on: OnUser): Promise<Answer> {
-    return this.act(on, (manager, { id }) => this.endAll(manager, id, 'ended_by_admin'));
+    return this.act(on, (manager, { id }) => this.signOut.ofUser(manager, id, 'ended_by_admin'));
   }
 
   /** What came by the identity ends with it. @throws IamError `not_found`, `last_identity`, `insufficient_permissions` */
   unlink({ identity, ...on }: OnIdentity, { query }: IamRequest): Promise<Answer> {
     const { force } = parseInput(unlinkQuery, query);
     return this.act(on, async (manager, { id }) => {
-      const gone = await this.identities.unlink(manager, id, identity, { evenLast: force });
-      await this.signOut.ofIdentity(manager, gone, { reason: 'identity_unlinked' });
-      const { provider, ...detail } = gone;
-      await recordAudit(manager, { action: 'identity.unlinked', userId: id, provider, detail });
+      await this.signOut.unlink(manager, id, identity, { evenLast: force });
     });
   }
 
@@ -79,11 +70,5 @@ export class AdminUserAccess {
   ): Promise<Answer> {
     await this.reach.act(admin, id, work);
     return empty(204);
-  }
-
-  /** What is signed in, and what is about to be. */
-  private async endAll(manager: EntityManager, id: string, reason: string): Promise<void> {
-    await this.logins.endOfUser(manager, id);
-    await this.sessions.endAll(manager, id, reason);
   }
 }

@@ -13,6 +13,7 @@ import { HookRunner } from '../hooks/hook-runner.js';
 import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { lockUser } from '../users/lock-users.js';
 import { erasedCounts, eraseSql } from './erasure-statement.js';
 
 /** How long a failed erasure is left before it is tried again, by each replica. */
@@ -24,7 +25,6 @@ const dueSql = (left: readonly string[]): Sql => sql`
   ORDER BY deletion_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
 
 const idRow = z.object({ id: z.string() });
-const erasable = z.object({ deletion_at: z.date().nullable(), is_banned: z.boolean() });
 
 /** Forgets people: all that is held about them, but for the audit log, which the law asks for and which has its own retention. */
 @Injectable()
@@ -78,20 +78,15 @@ export class Erasure {
 
   /** As `erase`, within a transaction of the caller. The lock makes merges, sign-ins and links of the user wait, then miss them. */
   async eraseIn(manager: EntityManager, userId: string): Promise<void> {
-    const row = await queryRow(
-      manager,
-      erasable,
-      sql`SELECT deletion_at, status = 'disabled' AS is_banned FROM iam.users WHERE id = ${userId} AND status <> 'merged' FOR UPDATE`,
-    );
-    if (row === null) throw new IamError('not_found', `no user ${userId}`);
+    const user = await lockUser(manager, userId);
     await inLongJob(() => this.hooks.onErase(userId, manager));
     const counts = await inLongJob(() =>
       queryRow(manager, erasedCounts, eraseSql(userId)).catch(explainReference),
     );
     const detail = {
       ...counts,
-      wishedFor: row.deletion_at?.toISOString() ?? null,
-      ...(row.is_banned && { staysBarred: true }),
+      wishedFor: user.deletion_at?.toISOString() ?? null,
+      ...(user.status === 'disabled' && { staysBarred: true }),
     };
     await recordAudit(manager, { action: 'user.erased', userId, detail });
   }

@@ -7,6 +7,7 @@ import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { lockExisting } from '../users/lock-users.js';
 import { SessionCheck } from './session-check.service.js';
 import { isLiveSql } from './session-statements.js';
 
@@ -63,9 +64,6 @@ const endOthersSql = ({ userId, sessionId }: ActingSession, reason: string): Sql
     WHERE user_id = ${userId} AND id <> ${sessionId} AND ended_at IS NULL
     RETURNING id, idle_expires_at > now() AND expires_at > now() AS was_live
   ) SELECT id, was_live FROM ended ORDER BY id`;
-
-/** As a merge, a ban, an erasure and every other change of an account do. */
-const lockUserSql = (id: string): Sql => sql`SELECT status FROM iam.users WHERE id = ${id} FOR UPDATE`;
 
 /** A statement of its own: it must see what was committed while the lock was waited for. */
 const liveSql = ({ userId, sessionId }: ActingSession): Sql => sql`
@@ -124,7 +122,7 @@ export class OwnSessions {
    */
   async lockActing(manager: EntityManager, acting: ActingSession): Promise<void> {
     const { userId, sessionId } = acting;
-    const user = await queryRow(manager, z.object({ status: z.string() }), lockUserSql(userId));
+    const [user] = await lockExisting(manager, [userId]);
     if (user?.status === 'disabled') throw new IamError('user_disabled', `user ${userId} is disabled`);
     const live = await queryRow(manager, subject, liveSql(acting));
     if (user?.status !== 'active' || live === null)

@@ -19,40 +19,42 @@ export interface UserChanges {
   readonly externalId?: string | null | undefined;
 }
 
-interface NewUser {
+/** How a user starts. */
+export interface NewUser {
   readonly id: string;
-  readonly nickname: string | null;
   readonly externalId: string | null;
+  readonly nickname: string | null;
   readonly nicknameBy: ProfileAuthor;
+  readonly avatarUrl: string | null;
 }
 
-const createSql = ({ id, nickname, externalId, nicknameBy }: NewUser, onConflict: Sql): Sql => sql`
-  WITH new_user AS (
-    INSERT INTO iam.users (id, nickname, external_id, nickname_by)
-    VALUES (${id}, ${nickname}, ${externalId}, ${nicknameBy}) ${onConflict} RETURNING id
+/** CTEs that make a user with the roles that everybody has; `new_user` has its id, unless `onConflict` left it out. */
+export const newUserCtes = (user: NewUser, onConflict: Sql = empty): Sql => sql`
+  new_user AS (
+    INSERT INTO iam.users (id, external_id, nickname, avatar_url, nickname_by)
+    VALUES (${user.id}, ${user.externalId}, ${user.nickname}, ${user.avatarUrl}, ${user.nicknameBy}) ${onConflict} RETURNING id
   ), new_roles AS (${defaultRolesSql(sql`new_user.id`, sql`new_user`)}
-  )
-  SELECT id FROM new_user`;
+  )`;
 
 /** Creates a user without any identity, with the default roles. @throws IamError `identity_conflict` when the external id is taken */
 export async function createUser(manager: EntityManager, user: UserChanges): Promise<string> {
-  const id = uuidv7();
   const { nickname = null, externalId = null } = user;
-  const row = { id, nickname, externalId, nicknameBy: authorOf(user) };
-  await execute(manager, createSql(row, empty)).catch(explainTaken);
-  await recordAudit(manager, { action: 'user.created', userId: id });
+  const id = uuidv7();
+  const row = { id, nickname, externalId, nicknameBy: authorOf(user), avatarUrl: null };
+  await insertUser(manager, row).catch(explainTaken);
   return id;
 }
 
 /** As `createUser`, unless a user has the external id; waits for another transaction that is about to create the same one. */
 export async function createUserOnce(manager: EntityManager, externalId: string): Promise<void> {
-  const id = uuidv7();
-  const create = createSql(
-    { id, nickname: null, externalId, nicknameBy: 'wechat' },
-    sql`ON CONFLICT (external_id) DO NOTHING`,
-  );
+  const row = { id: uuidv7(), nickname: null, externalId, nicknameBy: 'wechat', avatarUrl: null } as const;
+  await insertUser(manager, row, sql`ON CONFLICT (external_id) DO NOTHING`);
+}
+
+async function insertUser(manager: EntityManager, user: NewUser, onConflict?: Sql): Promise<void> {
+  const create = sql`WITH ${newUserCtes(user, onConflict)} SELECT id FROM new_user`;
   const row = await queryRow(manager, idRow, create);
-  if (row !== null) await recordAudit(manager, { action: 'user.created', userId: id });
+  if (row !== null) await recordAudit(manager, { action: 'user.created', userId: user.id });
 }
 
 /**

@@ -5,7 +5,7 @@ import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 
 const wishSql = (userId: string, graceDays: number): Sql => sql`
   WITH asked AS (
-    SELECT id, deletion_at FROM iam.users WHERE id = ${userId} FOR UPDATE
+    SELECT id, deletion_at FROM iam.users WHERE id = ${userId}
   ), wished AS (
     UPDATE iam.users u SET deletion_at = COALESCE(asked.deletion_at, now() + make_interval(days => ${graceDays}::int)), updated_at = now()
     FROM asked WHERE u.id = asked.id
@@ -23,7 +23,7 @@ const takeBackSql = (userId: string, entry: AuditEntry): Sql => sql`
   )
   ${insertAudit(entry, { from: sql`kept`, userId: sql`kept.id` })}`;
 
-/** Notes when a user is to be erased; a wish expressed again keeps its day. */
+/** Notes when a user, whom the caller has locked, is to be erased; a wish expressed again keeps its day. */
 export async function wishDeletion(
   executor: SqlExecutor,
   userId: string,

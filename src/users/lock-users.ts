@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import sql from 'sql-template-tag';
 import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
@@ -10,24 +10,33 @@ const locked = z.object({
   id: z.string(),
   status: z.enum(['active', 'disabled', 'merged']),
   merged_into: z.string().nullable(),
+  external_id: z.string().nullable(),
+  deletion_at: z.date().nullable(),
   version: z.string(),
 });
 
 /** A user whose row nobody else changes until the transaction ends. */
 export type LockedUser = z.infer<typeof locked>;
 
-const lockSql = (ids: readonly string[]): Sql => sql`
-  SELECT id, status, merged_into, ${versionSql('u')} AS version
-  FROM iam.users u WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`;
+/**
+ * Locks the users that there are, in id order, so that merges, bans, erasures and every other change of them queue. Merged
+ * users are among them.
+ */
+export async function lockExisting(manager: EntityManager, ids: readonly string[]): Promise<LockedUser[]> {
+  const lock = sql`
+    SELECT id, status, merged_into, external_id, deletion_at, ${versionSql('u')} AS version
+    FROM iam.users u WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`;
+  return queryRows(manager, locked, lock);
+}
 
 /**
- * Locks users in id order, as a merge does, so that merges, bans and erasures of them queue.
+ * As `lockExisting`, where every one of them must be there.
  * @throws IamError `not_found`, for a user merged into another with `merged_into`
  */
 export async function lockUsers(manager: EntityManager, ids: readonly string[]): Promise<LockedUser[]> {
   const unknown = ids.find((id) => !isUuid(id));
   if (unknown !== undefined) throw new IamError('not_found', 'not the id of a user');
-  const users = await queryRows(manager, locked, lockSql(ids));
+  const users = await lockExisting(manager, ids);
   for (const id of ids) requireThere(users, id);
   return users;
 }

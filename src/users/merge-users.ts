@@ -5,15 +5,13 @@ import { recordAudit } from '../audit/record-audit.js';
 import { execute, queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { takeBackDeletion } from './deletion-wish.js';
+import { lockExisting, type LockedUser } from './lock-users.js';
 import { LostRace } from './write-subject.js';
 
 /** What else moves or ends when two users become one; runs in the merge's transaction and may prevent it by throwing. */
 export interface UserMergeStep {
   onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void>;
 }
-
-const locked = z.object({ id: z.string(), status: z.string(), external_id: z.string().nullable() });
-type LockedUser = z.infer<typeof locked>;
 
 /** What a merge may do beyond what WeChat's word allows. */
 export interface MergeOptions {
@@ -58,11 +56,7 @@ export async function mergeUsers(
 }
 
 async function lockPair(manager: EntityManager, pair: readonly [string, string]) {
-  const [first, second] = await queryRows(
-    manager,
-    locked,
-    sql`SELECT id, status, external_id FROM iam.users WHERE id = ANY(${pair}::uuid[]) ORDER BY id FOR UPDATE`,
-  );
+  const [first, second] = await lockExisting(manager, pair);
   if (first === undefined || second === undefined) throw new LostRace();
   if (first.status === 'merged' || second.status === 'merged') throw new LostRace();
   return [first, second] as const;

@@ -8,6 +8,7 @@ import { HookRunner } from '../hooks/hook-runner.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { cleanNickname } from '../wechat/profile-text.js';
+import type { NewUser } from './change-user.js';
 import { explainTaken, readExternalId } from './external-id.js';
 import { findSubject, type SubjectHolder } from './find-subject.js';
 import { mergeUsers, type UserMergeStep } from './merge-users.js';
@@ -19,7 +20,6 @@ import {
   LostRace,
   type LinkTarget,
   type LinkedIdentity,
-  type NewUser,
 } from './write-subject.js';
 
 /** Whom a subject is. `bind` means: proven by WeChat, but the row wants an account of the host connected first. */
@@ -171,7 +171,7 @@ export class Users {
     return explainTaken(cause);
   }
 
-  private async startOf(subject: Subject): Promise<NewUser> {
+  private async startOf(subject: Subject): Promise<Omit<NewUser, 'id'>> {
     const decision = await this.hooks.beforeSignUp({
       provider: subject.provider,
       appid: subject.appid,

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { eventHorizonSql } from '../database/event-time.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { lockExisting } from './lock-users.js';
 
 /** A person to one app. */
 export interface IdentityKey {
@@ -26,7 +27,7 @@ export async function lockOwner(
     // A merge that was waited for leaves the identity with another user.
     const found: string | null = (await queryRow(manager, owner, ownerSql))?.id ?? null;
     if (found === locked || found === null) return found;
-    await execute(manager, sql`SELECT 1 FROM iam.users WHERE id = ${found} FOR UPDATE`);
+    await lockExisting(manager, [found]);
     locked = found;
   }
 }

@@ -5,9 +5,8 @@ import { violatedConstraint } from '../database/database-errors.js';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import type { ResolvedIamOptions } from '../iam.resolved-options.js';
-import { defaultRolesSql } from '../roles/default-roles.js';
+import { newUserCtes, type NewUser } from './change-user.js';
 import type { Subject } from './subject.js';
-import type { ProfileAuthor } from './user.entity.js';
 
 /** Another transaction won a unique constraint: start over and find its result. */
 export class LostRace extends Error {
@@ -15,14 +14,6 @@ export class LostRace extends Error {
     super('another sign-in of this person was first');
     this.name = 'LostRace';
   }
-}
-
-/** How a new user starts. */
-export interface NewUser {
-  readonly externalId: string | null;
-  readonly nickname: string | null;
-  readonly nicknameBy: ProfileAuthor;
-  readonly avatarUrl: string | null;
 }
 
 const written = z.object({ identities: z.number(), unions: z.number() });
@@ -42,12 +33,8 @@ const linked = z.object({
 const profileReadAt = ({ profile }: Subject): Sql => (profile === null ? sql`NULL` : sql`now()`);
 
 /** One statement, unions before identities, so that racing sign-ins queue at the same constraint in the same order. */
-const createSql = (userId: string, subject: Subject, user: NewUser): Sql => sql`
-  WITH new_user AS (
-    INSERT INTO iam.users (id, external_id, nickname, avatar_url, nickname_by)
-    VALUES (${userId}, ${user.externalId}, ${user.nickname}, ${user.avatarUrl}, ${user.nicknameBy}) RETURNING id
-  ), new_roles AS (${defaultRolesSql(sql`new_user.id`, sql`new_user`)}
-  ), new_union AS (
+const createSql = (subject: Subject, user: NewUser): Sql => sql`
+  WITH ${newUserCtes(user)}, new_union AS (
     INSERT INTO iam.unions (union_scope, unionid, user_id)
     SELECT ${subject.unionScope}::text, ${subject.unionid}::text, id FROM new_user WHERE ${subject.unionid}::text IS NOT NULL
     ON CONFLICT DO NOTHING RETURNING 1
@@ -64,11 +51,15 @@ const identityValues = (subject: Subject, userId: Sql): Sql => sql`
   ${subject.openid}::text, ${subject.unionScope}::text, ${subject.unionid}::text, ${profileReadAt(subject)}::timestamptz`;
 
 /** Creates a user with its first identity. @throws LostRace when the subject has an owner by now, IamError `user_disabled` */
-export async function createUserOf(executor: SqlExecutor, subject: Subject, user: NewUser): Promise<string> {
-  const userId = uuidv7();
-  const row = await queryRow(executor, written, createSql(userId, subject, user)).catch(explainBarred);
+export async function createUserOf(
+  executor: SqlExecutor,
+  subject: Subject,
+  start: Omit<NewUser, 'id'>,
+): Promise<string> {
+  const user = { ...start, id: uuidv7() };
+  const row = await queryRow(executor, written, createSql(subject, user)).catch(explainBarred);
   if (row?.identities !== 1 || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
-  return userId;
+  return user.id;
 }
 
 /** Whose a subject becomes, and which profile counts. */

@@ -8,7 +8,6 @@ import { appsOf } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { Logins } from '../logins/logins.service.js';
 import { SignOut } from '../logins/sign-out.service.js';
-import { Sessions } from '../sessions/sessions.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { forgetPhoneNumber } from '../users/phone-number.js';
 import {
@@ -37,7 +36,6 @@ export class AuthorizationChanges {
     private readonly providers: IdentityProviders,
     private readonly apps: ConfirmedApps,
     private readonly logins: Logins,
-    private readonly sessions: Sessions,
     private readonly signOut: SignOut,
     private readonly telemetry: Telemetry,
   ) {}
@@ -106,7 +104,7 @@ export class AuthorizationChanges {
     if (!(await hasPhoneOfAnother(manager, withdrawal)))
       await forgetPhoneNumber(manager, userId, { verifiedBefore: at, provider, detail });
     const wasLast = await removeIdentity(manager, identity);
-    if (wasLast) await this.sessions.endAll(manager, userId, 'wechat_account_closed');
+    if (wasLast) await this.signOut.ofUser(manager, userId, 'wechat_account_closed');
     await recordAudit(manager, { action: 'identity.account_closed', userId, provider, detail });
   }
 
