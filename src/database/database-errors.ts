@@ -38,9 +38,20 @@ export function isUniqueViolation(error: unknown): boolean {
   return sqlState(error) === '23505';
 }
 
-/** A row refers to one that is not there, or one that goes is still referred to. */
+/**
+ * A row refers to one that is not there, or one that goes is still referred to: 23001 where the reference says ON DELETE
+ * RESTRICT, from PostgreSQL 18 on.
+ */
 export function isForeignKeyViolation(error: unknown): boolean {
-  return sqlState(error) === '23503';
+  const state = sqlState(error);
+  return state === '23503' || state === '23001';
+}
+
+/** Whether the reference that is violated is one of the module's own tables', not of the host's. */
+export function isOwnReference(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  if ('driverError' in error) return isOwnReference(error.driverError);
+  return 'schema' in error && error.schema === 'iam';
 }
 
 /** The constraint that a statement violated; undefined for any other error. */

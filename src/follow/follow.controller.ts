@@ -41,7 +41,7 @@ export class FollowController {
     bodyType: 'form',
     answers: { 200: followStartedAnswer },
     example: followStartedExample,
-    errors: ['state_mismatch', 'state_expired', ...followStartErrors],
+    errors: ['state_mismatch', 'state_expired', 'invalid_token', ...followStartErrors],
   })
   @Post('follow')
   start(@Incoming() request: IamRequest): Promise<Answer> {

@@ -1,6 +1,8 @@
 import { HttpException } from '@nestjs/common';
 import {
   isDatabaseUnavailable,
+  isForeignKeyViolation,
+  isOwnReference,
   isReadOnly,
   isTransient,
   isUniqueViolation,
@@ -36,9 +38,18 @@ export function toIamError(thrown: unknown, hostGuards: readonly string[] = []):
     return new IamError('already_exists', `another row has it: ${violatedConstraint(thrown) ?? 'unnamed'}`, {
       cause: thrown,
     });
+  if (isForeignKeyViolation(thrown)) return fromReference(thrown);
   if (thrown instanceof HttpException) return fromHttpException(thrown, hostGuards);
   if (isClientError(thrown)) return fromStatus(thrown.status, thrown, thrown.message);
   return new IamError('internal_error', 'unexpected error', { cause: thrown });
+}
+
+/** Our rows refer to what was there a moment ago; a host's rows keep what would go. */
+function fromReference(cause: unknown): IamError {
+  const constraint = violatedConstraint(cause) ?? 'unnamed';
+  if (isOwnReference(cause))
+    return new IamError('not_found', `what it refers to is no longer there: ${constraint}`, { cause });
+  return new IamError('in_use', `a table of the host refers to it: ${constraint}`, { cause });
 }
 
 /** What Express and its body parsers throw: an ordinary error with the status that it calls for. */

@@ -5,8 +5,9 @@ import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
+import { isForeignKeyViolation } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
-import type { IamErrorCode } from '../iam.error.js';
+import { IamError, type IamErrorCode } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { RequestOrigin } from '../request-context.js';
@@ -74,7 +75,10 @@ export class FollowLogins {
     private readonly scenes: Scenes,
   ) {}
 
-  /** Stores the attempt, before WeChat is asked for its QR code, so that no scan can come too early. */
+  /**
+   * Stores the attempt, before WeChat is asked for its QR code, so that no scan can come too early.
+   * @throws IamError `invalid_token` when the user who links has been erased since
+   */
   async start(start: FollowStart): Promise<StartedFollow> {
     const loginId = uuidv7();
     const scene = this.scenes.create();
@@ -83,7 +87,7 @@ export class FollowLogins {
     const confirmation = confirmationOf(start.provider, start.link);
     const provider = start.provider.slug;
     const row = { ...start, provider, loginId, sceneHash: sha256(scene), userCode, seconds, confirmation };
-    await execute(this.dataSource, startFollowSql(row));
+    await execute(this.dataSource, startFollowSql(row)).catch((cause: unknown) => refuseErased(start, cause));
     return { loginId, scene, userCode, confirmation, seconds };
   }
 
@@ -133,4 +137,10 @@ export class FollowLogins {
   async consume(loginId: string): Promise<boolean> {
     return (await queryRow(this.dataSource, idRow, consumeFollowSql(loginId))) !== null;
   }
+}
+
+/** A link is the only start that names a user. */
+function refuseErased({ link }: FollowStart, cause: unknown): never {
+  if (link === undefined || !isForeignKeyViolation(cause)) throw cause;
+  throw new IamError('invalid_token', `the user of session ${link.sessionId} is erased`, { cause });
 }

@@ -3,7 +3,7 @@ import sql, { empty, type Sql } from 'sql-template-tag';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { isUniqueViolation } from '../database/database-errors.js';
+import { isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
@@ -91,7 +91,9 @@ export class Roles {
       const heldSql = sql`SELECT EXISTS (SELECT FROM iam.user_roles WHERE role = ${name}) AS held`;
       const use = await queryRow(manager, z.object({ held: z.boolean() }), heldSql);
       if (use?.held === true) throw new IamError('in_use', `users hold the role "${name}"`);
-      await execute(manager, sql`DELETE FROM iam.roles WHERE name = ${name}`);
+      await execute(manager, sql`DELETE FROM iam.roles WHERE name = ${name}`).catch((cause: unknown) =>
+        refuseHeld(name, cause),
+      );
       await recordAudit(manager, { action: 'role.deleted', detail: { role: name, permissions } });
     });
   }
@@ -135,6 +137,13 @@ function differences(role: Role, changes: RoleChanges): Record<string, { from: u
         { from: before.get(column), to },
       ]),
   );
+}
+
+/** Where the host's transactions are REPEATABLE READ, a holder who came while the lock was waited for is not seen before. */
+function refuseHeld(name: string, cause: unknown): never {
+  if (isForeignKeyViolation(cause))
+    throw new IamError('in_use', `rows refer to the role "${name}"`, { cause });
+  throw cause;
 }
 
 function refuseTaken(name: string, cause: unknown): never {

@@ -165,6 +165,23 @@ describe('roles in the admin API', () => {
     expect([refused.status, refused.code, deleted.status]).toEqual([409, 'in_use', 204]);
   });
 
+  it.each(['NO ACTION', 'RESTRICT'])(
+    'stay while a table of the host refers to them ON DELETE %s',
+    async (rule) => {
+      await admin.post('roles', { name: 'shown' });
+      await world.dataSource.query(
+        `CREATE TABLE public.badges (role text REFERENCES iam.roles (name) ON DELETE ${rule})`,
+      );
+      await world.dataSource.query(`INSERT INTO public.badges VALUES ('shown')`);
+
+      const refused = await admin.delete('roles/shown');
+      await world.dataSource.query('DROP TABLE public.badges');
+      const deleted = await admin.delete('roles/shown');
+
+      expect([refused.status, refused.code, deleted.status]).toEqual([409, 'in_use', 204]);
+    },
+  );
+
   it('are listed page by page in the order of their names, whatever SQL called them', async () => {
     for (const name of ['page-a', 'page-b', 'page-c']) await admin.post('roles', { name });
     await world.dataSource.query(`INSERT INTO iam.roles (name) VALUES ('page-角色: b?'), ('page-角色: c?')`);

@@ -174,19 +174,22 @@ describe('a user who is erased', () => {
     expect(await outcomeOf(erase(id))).toBe('in_use');
   });
 
-  it('is not erased while a table of the host refers to them', async () => {
-    const { id } = await onPc(world, world.wechat.person({ nickname: '戊' }));
-    await world.dataSource.query(
-      'CREATE TABLE public.letters (user_id uuid NOT NULL REFERENCES iam.users (id))',
-    );
-    await world.dataSource.query('INSERT INTO public.letters VALUES ($1)', [id]);
+  it.each(['NO ACTION', 'RESTRICT'])(
+    'is not erased while a table of the host refers to them ON DELETE %s',
+    async (rule) => {
+      const { id } = await onPc(world, world.wechat.person({ nickname: '戊' }));
+      await world.dataSource.query(
+        `CREATE TABLE public.letters (user_id uuid NOT NULL REFERENCES iam.users (id) ON DELETE ${rule})`,
+      );
+      await world.dataSource.query('INSERT INTO public.letters VALUES ($1)', [id]);
 
-    const outcome = await outcomeOf(erase(id));
-    await world.dataSource.query('DROP TABLE public.letters');
+      const outcome = await outcomeOf(erase(id));
+      await world.dataSource.query('DROP TABLE public.letters');
 
-    expect(outcome).toBe('in_use');
-    expect(await count('iam.users WHERE id = $1', id)).toBe(1);
-  });
+      expect(outcome).toBe('in_use');
+      expect(await count('iam.users WHERE id = $1', id)).toBe(1);
+    },
+  );
 
   it('cannot be erased twice, and nobody can be who is not there', async () => {
     const { id } = await onPc(world, world.wechat.person({ nickname: '己' }));

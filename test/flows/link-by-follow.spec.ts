@@ -256,6 +256,16 @@ describe('a signed-in user who links another identity by following on a PC', () 
     ]);
   });
 
+  it('is told to sign in again when they were erased before the code was asked for', async () => {
+    const user = await newUser('已注销');
+    const page = await openPage(user);
+    await world.app.get(Erasure).erase(user.id);
+
+    const reply = await startOnPage(page);
+
+    expect([reply.status, reply.json()['code'] ?? reply.json()['error']]).toEqual([401, 'invalid_token']);
+  });
+
   it('keeps no trace of a stranger who was refused and then erased', async () => {
     const known = person('卯');
     const owner = await inWechat(world, known);
