@@ -16,7 +16,7 @@ if (installed.length > 0) process.exitCode = await runStories(installed.join());
 
 function runStories(browsers: string): Promise<number> {
   const jest = join(import.meta.dirname, '../../node_modules/jest/bin/jest.js');
-  const stories = ['second-requests'].map((name) => `test/browser/${name}.spec.ts`);
+  const stories = ['second-requests', 'ways-on'].map((name) => `test/browser/${name}.spec.ts`);
   const child = spawn(process.execPath, ['--experimental-vm-modules', jest, '--verbose', ...stories], {
     env: { ...process.env, IAM_TEST_BROWSERS: browsers },
     stdio: 'inherit',
