@@ -12,7 +12,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule, type TypeOrmModuleOptions } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { type OpenPlatformAccount, strictRules, WechatEmulator } from '../../emulator/index.js';
 import { Clock } from '../../src/clock.js';
 import {
@@ -25,7 +25,7 @@ import {
   type IdentityProviderInput,
 } from '../../src/index.js';
 import { IAM_DATA_SOURCE } from '../../src/iam.resolved-options.js';
-import { createDatabase, type TestDatabase } from './database.js';
+import { createDatabase, type DatabaseTemplate, type TestDatabase } from './database.js';
 import { DescribedAnswers } from './described-answers.js';
 import { freePort } from './free-port.js';
 import { LogCapture } from './log-capture.js';
@@ -164,12 +164,29 @@ export interface World extends IamApp {
   saveProvider(row: Partial<IdentityProviderInput>): Promise<void>;
 }
 
+/** Part of a template's key: a changed migration makes another template. */
+export const migrationSource = iamMigrations.join('\n');
+
+/** A host's database with every migration run. */
+const migrated: DatabaseTemplate = {
+  key: `host\n${migrationSource}`,
+  prepare: async (url) => {
+    const source = new DataSource({ type: 'postgres', url, migrations: [...iamMigrations] });
+    await source.initialize();
+    await source.runMigrations().finally(() => source.destroy());
+  },
+};
+
+/** Only the host's ordinary connection keeps its migrations where the template has them. */
+const templateFor = ({ ownDatabase, typeOrm }: Partial<IamAppOptions>): DatabaseTemplate | undefined =>
+  ownDatabase === undefined && typeOrm === undefined ? migrated : undefined;
+
 /** Starts a `World`; `close` ends everything. */
 export async function startWorld(
   settings: Partial<IamAppOptions> & { provider?: Partial<IdentityProviderInput> } = {},
 ): Promise<World> {
   if (quiet && settings.logger === undefined) Logger.overrideLogger(false);
-  const database = await createDatabase();
+  const database = await createDatabase(templateFor(settings));
   const wechat = await WechatEmulator.start({ rules: strictRules });
   const end = async () => {
     await wechat.stop();

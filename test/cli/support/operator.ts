@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
-import { testKey } from '../../support/iam-app.js';
+import { createDatabase, type DatabaseTemplate, type TestDatabase } from '../../support/database.js';
+import { migrationSource, testKey } from '../../support/iam-app.js';
 import { rowsOf } from '../../support/rows.js';
 import { command, type Given, type Outcome } from './run-command.js';
 
@@ -23,9 +23,19 @@ export interface OperatorOptions {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-/** An operator with a database of their own, migrated by the command line itself. */
+/** Migrated by the command line itself, which keeps its migrations in a table of its own. */
+const migrated: DatabaseTemplate = {
+  key: `command line\n${migrationSource}`,
+  prepare: async (url) => {
+    const variables = { DATABASE_URL: url, IAM_KEYS: testKey() };
+    const { exitCode, stdout } = await command(['migrate', '--json'], { variables });
+    if (exitCode !== 0) throw new Error(`exit code ${exitCode}: ${stdout}`);
+  },
+};
+
+/** An operator with a database of their own. */
 export async function startOperator({ isEmpty = false, variables }: OperatorOptions = {}): Promise<Operator> {
-  const database = await createDatabase();
+  const database = await createDatabase(isEmpty ? undefined : migrated);
   const key = testKey();
   const own = { DATABASE_URL: database.url, IAM_KEYS: key, ...variables };
   const source = await new DataSource({ type: 'postgres', url: database.url }).initialize();
@@ -36,7 +46,6 @@ export async function startOperator({ isEmpty = false, variables }: OperatorOpti
     if (outcome.exitCode !== 0) throw new Error(`exit code ${outcome.exitCode}: ${outcome.stdout}`);
     return recordOf(outcome.json());
   };
-  if (!isEmpty) await json(['migrate']);
   return {
     database,
     key,
