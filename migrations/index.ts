@@ -16,6 +16,7 @@ import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
 import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
 import { RememberWhoNamed1764000014000 } from './1764000014000-remember-who-named.js';
+import { TypeUserCodes1764000019000 } from './1764000019000-type-user-codes.js';
 
 /** Every migration of the `iam` schema, in order, for the host's `migrations` option. */
 export const iamMigrations = [
@@ -36,5 +37,6 @@ export const iamMigrations = [
   RememberWhoNamed1764000014000,
   ConfirmApps1764000015000,
   AcceptSecrets1764000018000,
+  TypeUserCodes1764000019000,
   MoveOpenids1764000020000,
 ];

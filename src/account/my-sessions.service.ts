@@ -17,7 +17,9 @@ const sessionView = z.object({
   current: z.boolean().meta({ description: 'The session of this request' }),
   client_id: z.string(),
   provider: z.string(),
-  method: z.string().meta({ description: 'How it began: `open`, `mp`, `follow`, `mini` or `mobile`' }),
+  method: z
+    .string()
+    .meta({ description: 'How it began: `open`, `mp`, `follow`, `device`, `mini` or `mobile`' }),
   device: z.string().meta({ description: 'Browser and system, by the User-Agent’s own claim' }),
   ip: z.string().nullable(),
   created_at: z.iso.datetime(),

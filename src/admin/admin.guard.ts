@@ -20,6 +20,9 @@ import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { setActor } from '../request-context.js';
 
+/** Methods of sessions that another device than the one that has them agreed to. */
+const crossDevice: ReadonlySet<string> = new Set(['follow', 'device']);
+
 /**
  * Opens the admin API to the admin token, to whom the host's own guard admits, and to users whose roles grant the
  * permission of the route. A route that names no permission is closed to everybody.
@@ -81,7 +84,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
   /** Who was shut out or lost a role must not have the rest of a token's life to take it back. */
   private async requireUser(request: object, permission: string): Promise<void> {
     const user = await this.authentication.authenticate(request, { mustLive: true });
-    if (user.method === 'follow' && this.options.admin.crossDeviceSessions === 'refuse')
+    if (crossDevice.has(user.method) && this.options.admin.crossDeviceSessions === 'refuse')
       throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
     await this.requirements.requirePermissions(user, [permission]);
   }

@@ -8,7 +8,7 @@ export const sessionQuery = pageQuery.extend({
   user: z.uuid().optional().describe('Id of a user'),
   client: plainText(256).optional().describe('client_id of a front-end'),
   provider: plainText(64).optional().describe('Slug of an identity provider'),
-  method: plainText(16).optional().describe('open, mp, follow, mini or mobile'),
+  method: plainText(16).optional().describe('open, mp, follow, device, mini or mobile'),
   live: z.stringbool().optional().describe('true: can still be refreshed; false: is over'),
 });
 

@@ -14,6 +14,7 @@ import { AdminUserAccessController } from '../admin/users-access.controller.js';
 import { AdminUsersController } from '../admin/users.controller.js';
 import { DeviceAuthorizationController } from '../follow/device-authorization.controller.js';
 import { FollowController } from '../follow/follow.controller.js';
+import { DeviceController } from '../oauth/device.controller.js';
 import { LinkController } from '../oauth/link.controller.js';
 import { OAuthController } from '../oauth/oauth.controller.js';
 import { TokenController } from '../oauth/token.controller.js';
@@ -35,6 +36,7 @@ export const iamControllers = [
   TokenController,
   DeviceAuthorizationController,
   FollowController,
+  DeviceController,
   LinkController,
   MeController,
   MyIdentitiesController,

@@ -24,6 +24,7 @@ import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { Authorize } from '../oauth/authorize.service.js';
 import { Callback } from '../oauth/callback.service.js';
 import { Clients } from '../oauth/clients.service.js';
+import { DevicePage } from '../oauth/device-page.service.js';
 import { LinkStart } from '../oauth/link-start.service.js';
 import { Metadata } from '../oauth/metadata.service.js';
 import { ProviderList } from '../oauth/provider-list.service.js';
@@ -43,6 +44,7 @@ export const edgeProviders = [
   Clients,
   AttemptCookies,
   Authorize,
+  DevicePage,
   Callback,
   LinkStart,
   TokenAnswers,

@@ -25,6 +25,8 @@ import { Redemption } from '../logins/redemption.service.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { QrBudget } from '../rate-limits/qr-budget.service.js';
 import { SignOut } from '../logins/sign-out.service.js';
+import { UserCodes } from '../logins/user-codes.js';
+import { DeviceApprovals } from '../logins/device-approvals.service.js';
 import { Scenes } from '../logins/scene.js';
 import { RateLimits } from '../rate-limits/rate-limits.service.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';
@@ -52,6 +54,8 @@ export const stateProviders = [
   FollowLogins,
   FollowScans,
   Scenes,
+  UserCodes,
+  DeviceApprovals,
   LoginWatch,
   RateLimits,
   QrBudget,

@@ -22,12 +22,25 @@ const journeySchema = z.object({
 /** A phone whose openid WeChat has proved for this login. */
 const proofSchema = z.object({ loginId: z.string(), openid: z.string(), until: z.number() });
 
+/** A browser in which the code of this login was typed, and what has come of it. */
+const deviceSchema = z.object({
+  loginId: z.string(),
+  /** The PKCE verifier of the sign-in that the page starts. */
+  verifier: z.string(),
+  /** The login by which somebody has signed in there. */
+  signInId: z.string().optional(),
+  decision: z.enum(['confirm', 'deny']).optional(),
+  until: z.number(),
+});
+
+/** See `deviceSchema`. */
+export type DeviceVisit = Omit<z.infer<typeof deviceSchema>, 'until'>;
 /** See `journeySchema`. */
 export type ConfirmJourney = z.infer<typeof journeySchema>;
 /** See `proofSchema`. */
 export type ConfirmProof = z.infer<typeof proofSchema>;
 
-/** The two sealed cookies of the confirm page, in WeChat's own cookie jar. */
+/** The sealed cookies of the pages that agree for another device: two of the confirm page, one of the device page. */
 @Injectable()
 export class ConfirmCookies {
   private readonly sealer: Sealer;
@@ -65,6 +78,15 @@ export class ConfirmCookies {
     return this.read(proofSchema, cookies[this.proofName(loginId)], `proof/${loginId}`);
   }
 
+  keepDevice(visit: DeviceVisit): string {
+    const { loginId } = visit;
+    return this.write(this.deviceName(loginId), { ...visit, until: this.until() }, `device/${loginId}`);
+  }
+
+  findDevice(loginId: string, cookies: Cookies): DeviceVisit | null {
+    return this.read(deviceSchema, cookies[this.deviceName(loginId)], `device/${loginId}`);
+  }
+
   private clear(name: string): string {
     return serialize(name, '', {
       httpOnly: true,
@@ -85,6 +107,10 @@ export class ConfirmCookies {
 
   private proofName(loginId: string): string {
     return `${this.prefix}proof-${sha256(loginId).slice(0, 16)}`;
+  }
+
+  private deviceName(loginId: string): string {
+    return `${this.prefix}device-${sha256(loginId).slice(0, 16)}`;
   }
 
   private write(name: string, content: object, context: string): string {

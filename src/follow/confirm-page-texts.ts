@@ -1,3 +1,5 @@
+import type { Language } from '../http/language.js';
+
 /** What the phone's page says, whatever it asks. */
 export const confirmPageTexts = {
   zh: {
@@ -8,7 +10,7 @@ export const confirmPageTexts = {
     unknown: '未知',
     unnamed: '未设置昵称',
     zone: '{time}（北京时间）',
-    number: '请核对：电脑上显示的是这个数字吗？',
+    number: '请核对：电脑上显示的与此一致吗？',
     numberPrompt: '请输入电脑上显示的 4 位数字',
     numberWrong: '数字不正确，请重新输入。',
     deny: '拒绝',
@@ -22,7 +24,7 @@ export const confirmPageTexts = {
     unknown: 'unknown',
     unnamed: 'no nickname',
     zone: '{time} (Beijing)',
-    number: 'Does the computer show this number?',
+    number: 'Does the computer show the same?',
     numberPrompt: 'Type the 4 digits that the computer shows',
     numberWrong: 'That is not the number. Try again.',
     deny: 'Deny',
@@ -108,3 +110,14 @@ export const confirmPurposeTexts = {
     },
   },
 } as const;
+
+/** A moment as the person at the page reads it. */
+export function formatTime(at: Date, language: Language): string {
+  const locale = language === 'zh' ? 'zh-CN' : 'en-GB';
+  const time = new Intl.DateTimeFormat(locale, {
+    dateStyle: 'medium',
+    timeStyle: 'medium',
+    timeZone: 'Asia/Shanghai',
+  }).format(at);
+  return confirmPageTexts[language].zone.replace('{time}', time);
+}

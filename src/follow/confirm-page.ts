@@ -3,7 +3,7 @@ import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { Language } from '../http/language.js';
 import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
-import { confirmPageTexts, confirmPurposeTexts } from './confirm-page-texts.js';
+import { confirmPageTexts, confirmPurposeTexts, formatTime } from './confirm-page-texts.js';
 import { describeAgent } from '../http/describe-agent.js';
 import { followPageStyle } from './follow-page-style.js';
 import { quotableName } from './quotable-name.js';
@@ -18,6 +18,8 @@ export interface ConfirmQuestion {
   /** Where the form goes. */
   readonly action: string;
   readonly confirmToken: string;
+  /** What the other device shows, to be compared. */
+  readonly shown: string;
   readonly csrf: string;
   /** The last number typed was not the one shown. */
   readonly isNumberWrong: boolean;
@@ -48,7 +50,7 @@ ${rows}
 <form method="post" action="${escapeHtml(action)}">
 <input type="hidden" name="login" value="${escapeHtml(confirmToken)}">
 <input type="hidden" name="csrf" value="${escapeHtml(csrf)}">
-${login.confirmation === 'number' ? numberField(question) : `<p>${texts.number}</p>\n<p class="number">${login.user_code ?? ''}</p>`}
+${login.confirmation === 'number' ? numberField(question) : `<p>${texts.number}</p>\n<p class="number">${question.shown}</p>`}
 <p class="warn">${texts.warning}</p>
 <div class="choice">
 <button class="no" name="decision" value="deny" formnovalidate>${texts.deny}</button>
@@ -108,16 +110,6 @@ function numberField({ language, isNumberWrong }: ConfirmQuestion): string {
   const texts = confirmPageTexts[language];
   return `${isNumberWrong ? `<p role="alert">${texts.numberWrong}</p>\n` : ''}<label for="number">${texts.numberPrompt}</label>
 <input id="number" name="number" inputmode="numeric" maxlength="16" autocomplete="off" required>`;
-}
-
-function formatTime(at: Date, language: Language): string {
-  const locale = language === 'zh' ? 'zh-CN' : 'en-GB';
-  const time = new Intl.DateTimeFormat(locale, {
-    dateStyle: 'medium',
-    timeStyle: 'medium',
-    timeZone: 'Asia/Shanghai',
-  }).format(at);
-  return confirmPageTexts[language].zone.replace('{time}', time);
 }
 
 function accountLine(language: Language, nickname: string | null): string {

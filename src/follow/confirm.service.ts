@@ -14,6 +14,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import { followStateOf, linkOf, type FollowLogin } from '../logins/follow-login.js';
 import { FollowLogins } from '../logins/follow-logins.service.js';
 import { FollowScans } from '../logins/follow-scans.service.js';
+import { showUserCode, UserCodes } from '../logins/user-codes.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
@@ -62,6 +63,7 @@ export class Confirm {
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
     private readonly failures: FailureLimits,
+    private readonly userCodes: UserCodes,
   ) {
     this.csrf = new Mac(options.keyRing, 'confirm-csrf');
   }
@@ -175,6 +177,7 @@ export class Confirm {
     const ending = endingOf(login);
     if (ending !== null) return this.end(language, ending, login);
     const link = linkOf(login);
+    const code = this.userCodes.of(login);
     return confirmPage({
       language,
       siteName: this.options.siteName,
@@ -182,6 +185,7 @@ export class Confirm {
       link: link === undefined ? null : { nickname: await this.profiles.findNickname(link.userId) },
       action: this.urls.path(`confirm/${login.provider}`),
       confirmToken,
+      shown: code === null ? (login.user_code ?? '') : showUserCode(code),
       csrf: this.csrfOf(login.id, openid),
       isNumberWrong: query['number'] === 'wrong',
     });

@@ -4,10 +4,13 @@ import type { IamErrorCode } from '../iam.error.js';
 /** RFC 8628 §3.2, with a picture of the QR code and a stream of its states. */
 export const followStartedAnswer = z.object({
   device_code: z.string(),
-  user_code: z
-    .string()
-    .meta({ description: 'The number to show beside the QR code, where `confirmation` is `number`' }),
-  verification_uri: z.string(),
+  user_code: z.string().meta({
+    description: 'The code to show: it is typed at `verification_uri`, and the phone of a scan compares it',
+  }),
+  number: z.string().meta({
+    description: 'Four digits, which may be typed on the phone of a scan in place of `user_code`',
+  }),
+  verification_uri: z.string().meta({ description: 'A page of ours to type `user_code` on, in any browser' }),
   verification_uri_complete: z.string().meta({ description: 'The content of the QR code' }),
   expires_in: z.number().meta({ description: 'Seconds' }),
   interval: z.number().meta({ description: 'Seconds between polls' }),
@@ -49,8 +52,9 @@ export const followStartErrors: readonly IamErrorCode[] = [
 /** A QR code to follow by. */
 export const followStartedExample: z.infer<typeof followStartedAnswer> = {
   device_code: 'd9Qf…',
-  user_code: '4821',
-  verification_uri: 'http://weixin.qq.com/q/02aB…',
+  user_code: 'WDJB-MJHT',
+  number: '4821',
+  verification_uri: 'https://app.example.com/iam/device',
   verification_uri_complete: 'http://weixin.qq.com/q/02aB…',
   expires_in: 300,
   interval: 2,

@@ -41,7 +41,9 @@ export class FollowCollect {
       throw new IamError('invalid_grant', 'not a device code of this client');
     this.requireConfirmed(login);
     const provider = await this.providers.getEnabled(login.provider);
-    if (provider.qr.loginWith === 'open') throw this.interactionRequired(login);
+    // Who typed the code has been through that step already.
+    if (login.status !== 'authenticated' && provider.qr.loginWith === 'open')
+      throw this.interactionRequired(login);
     await this.follower.identify(login, provider);
     this.watch.forget(login.id);
     return this.redemption.redeemProven(login.id, origin).finally(() => this.watch.forget(login.id));

@@ -18,7 +18,7 @@ export const followPageScript = `
     var confirmation = state === 'scanned' && current ? current.confirmation : 'none';
     byId('status').textContent = confirmation === 'number' ? texts.scannedNumber : text;
     byId('number').hidden = confirmation === 'none';
-    byId('number').textContent = confirmation === 'none' ? '' : current.user_code;
+    byId('number').textContent = confirmation === 'none' ? '' : current.number;
     byId('cover').hidden = state === 'pending' || state === 'loading';
     byId('mark').textContent = over ? '!' : '\\u2713';
     byId('hint').hidden = state !== 'pending';

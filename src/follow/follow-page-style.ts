@@ -17,6 +17,7 @@ h1 { margin: 0 0 1.25rem; font-size: 1.3rem; }
 [data-state="expired"] #mark { background: #8a9099; }
 #status { margin: 0; font-weight: 600; }
 #number, .number { margin: .5rem 0; font-size: 2.2rem; font-weight: 700; letter-spacing: .35em; text-indent: .35em; font-variant-numeric: tabular-nums; }
+.code { margin: .25rem 0 1rem; font-size: 1.8rem; font-weight: 700; letter-spacing: .08em; font-family: ui-monospace, Menlo, Consolas, monospace; }
 .account, .ask { margin: -.75rem 0 1.25rem; overflow-wrap: anywhere; }
 #hint { margin: .25rem 0 0; color: var(--soft); font-size: .9rem; }
 .actions { margin: 1rem 0 0; min-height: 2.75rem; }
@@ -28,6 +29,8 @@ dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .choice { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; }
 .choice button { min-width: 0; min-height: 3rem; border-width: 2px; font-weight: 600; }
+.choice .button { display: grid; place-items: center; min-width: 0; border-width: 2px; font-weight: 600; }
+.yes { border-color: var(--green); color: var(--green); }
 .choice .yes { border-color: var(--green); color: var(--green); }
 .choice .no { border-color: var(--red); color: var(--red); }
 input { width: 100%; margin: 0 0 1rem; padding: .6rem; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); color: var(--ink); font: inherit; font-size: 1.4rem; text-align: center; letter-spacing: .3em; }

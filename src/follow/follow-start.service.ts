@@ -8,6 +8,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { followAccountOf } from '../logins/follow-offer.js';
 import { FollowLogins, type StartedFollow } from '../logins/follow-logins.service.js';
+import { showUserCode } from '../logins/user-codes.js';
 import { LoginWatch } from '../logins/login-watch.service.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
 import { QrBudget } from '../rate-limits/qr-budget.service.js';
@@ -91,7 +92,7 @@ export class FollowStart {
 
   /** This process knows the row that it has just written. */
   private beginWatch(
-    { loginId, userCode, confirmation }: StartedFollow,
+    { loginId, userCode, userCodeHash, confirmation }: StartedFollow,
     { appid }: WechatApp,
     request: FollowRequest,
   ): void {
@@ -110,6 +111,7 @@ export class FollowStart {
       link_session_id: request.link?.sessionId ?? null,
       linked_identity_id: null,
       user_code: userCode,
+      user_code_hash: userCodeHash,
       confirmation,
       number_tries: 0,
       ip: request.origin.ip,
@@ -120,14 +122,15 @@ export class FollowStart {
   }
 
   private async toStarted(
-    { loginId, userCode, confirmation, seconds }: StartedFollow,
+    { loginId, userCode, typedCode, confirmation, seconds }: StartedFollow,
     content: string,
   ): Promise<FollowStarted> {
     const svg = await QRCode.toString(content, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' });
     return {
       device_code: this.tokens.mint('device-code', loginId),
-      user_code: userCode,
-      verification_uri: content,
+      user_code: typedCode === null ? userCode : showUserCode(typedCode),
+      number: userCode,
+      verification_uri: typedCode === null ? content : this.urls.endpoint('device'),
       verification_uri_complete: content,
       expires_in: seconds,
       interval: POLL_SECONDS,

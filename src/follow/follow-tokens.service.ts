@@ -11,6 +11,8 @@ export type FollowTokenUse =
   | 'watch'
   /** Open the confirm page; goes to the scanner's chat, and still the page asks WeChat who opens it. */
   | 'confirm'
+  /** Name the login on the page where its code was typed; worth nothing without the cookie of that browser. */
+  | 'device-page'
   /** Go on to the Open Platform QR code. */
   | 'follow-proof';
 
@@ -24,6 +26,7 @@ export class FollowTokens {
       'device-code': new Mac(keyRing, 'device-code'),
       watch: new Mac(keyRing, 'login-watch'),
       confirm: new Mac(keyRing, 'login-confirm'),
+      'device-page': new Mac(keyRing, 'device-page'),
       'follow-proof': new Mac(keyRing, 'follow-proof'),
     };
   }

@@ -19,6 +19,7 @@ export const followLoginRow = z.object({
   link_session_id: z.string().nullable(),
   linked_identity_id: z.string().nullable(),
   user_code: z.string().nullable(),
+  user_code_hash: z.string().nullable(),
   confirmation: z.enum(['tap', 'number', 'none']).nullable(),
   number_tries: z.number(),
   ip: z.string().nullable(),

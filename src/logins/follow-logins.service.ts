@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
-import { isForeignKeyViolation } from '../database/database-errors.js';
+import { isForeignKeyViolation, violatedConstraint } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
@@ -17,6 +17,7 @@ import type { Resolution } from '../users/users.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { provenPerson } from './login-start.js';
 import { Scenes } from './scene.js';
+import { UserCodes } from './user-codes.js';
 import { confirmationOf, followLoginRow, type Confirmation, type FollowLogin } from './follow-login.js';
 import {
   authenticateFollowSql,
@@ -54,6 +55,9 @@ export interface StartedFollow {
   readonly loginId: string;
   readonly scene: string;
   readonly userCode: string;
+  /** The code of RFC 8628; null for a login of our own page, which nobody types one for. */
+  readonly typedCode: string | null;
+  readonly userCodeHash: string | null;
   readonly confirmation: Confirmation;
   /** Life of the QR code: no longer than that of the attempt whose page shows it. */
   readonly seconds: number;
@@ -73,6 +77,7 @@ export class FollowLogins {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
     private readonly scenes: Scenes,
+    private readonly userCodes: UserCodes,
   ) {}
 
   /**
@@ -80,15 +85,27 @@ export class FollowLogins {
    * @throws IamError `invalid_token` when the user who links has been erased since
    */
   async start(start: FollowStart): Promise<StartedFollow> {
-    const loginId = uuidv7();
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.insert(start, uuidv7());
+      } catch (error) {
+        if (violatedConstraint(error) !== 'logins_user_code_hash_key' || tries === 3) throw error;
+      }
+    }
+  }
+
+  private async insert(start: FollowStart, loginId: string): Promise<StartedFollow> {
     const scene = this.scenes.create();
     const seconds = Math.min(QR_SECONDS, start.attemptSeconds ?? QR_SECONDS);
     const userCode = String(randomInt(10_000)).padStart(4, '0');
     const confirmation = confirmationOf(start.provider, start.link);
     const provider = start.provider.slug;
-    const row = { ...start, provider, loginId, sceneHash: sha256(scene), userCode, seconds, confirmation };
+    const isTyped = start.redirectUri === undefined && start.link === undefined;
+    const typed = isTyped ? this.userCodes.create(loginId) : null;
+    const started = { loginId, userCode, userCodeHash: typed?.hash ?? null, seconds, confirmation };
+    const row = { ...start, ...started, provider, sceneHash: sha256(scene) };
     await execute(this.dataSource, startFollowSql(row)).catch((cause: unknown) => refuseErased(start, cause));
-    return { loginId, scene, userCode, confirmation, seconds };
+    return { ...started, scene, typedCode: typed?.code ?? null };
   }
 
   /** Ends a login for good: WeChat gave no QR code, or the follower may not sign in or be linked. */

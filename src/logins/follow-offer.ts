@@ -24,6 +24,7 @@ export const followProblemSql = (login: string): Sql =>
   CASE WHEN ${login}.status IN ('pending', 'scanned', 'confirmed', 'authenticated') THEN NULLIF(COALESCE((
     SELECT CASE
         WHEN NOT p.enabled THEN 'provider_disabled'
+        WHEN ${login}.method = 'device' THEN ''
         WHEN ${isIncomplete('p.mp')} THEN 'wechat_mp_not_configured'
         WHEN trim(p.mp_app_id) <> ${login}.appid THEN 'provider_misconfigured'
         WHEN NOT p.qr_enabled THEN 'method_unavailable'

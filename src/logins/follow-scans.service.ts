@@ -8,6 +8,8 @@ import { queryRow } from '../database/query-rows.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { InboxEvent } from '../inbox/inbox-statements.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
+import { DeviceApprovals } from './device-approvals.service.js';
+import { readUserCode, UserCodes } from './user-codes.js';
 import { linkOf, type FollowLogin } from './follow-login.js';
 import {
   judgeNumber,
@@ -53,6 +55,8 @@ export class FollowScans {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
+    private readonly devices: DeviceApprovals,
+    private readonly userCodes: UserCodes,
   ) {}
 
   /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
@@ -66,7 +70,7 @@ export class FollowScans {
 
   /** Takes a typed number for the login that this follower scanned: one round trip. Null: the text is not for us. */
   async answerNumber(appid: string, text: string, event: InboxEvent): Promise<AnsweredNumber | null> {
-    const digits = readTypedNumber(text);
+    const digits = readTypedNumber(text) ?? (await this.numberBehind(text));
     if (digits === null) return null;
     const entry: AuditEntry = { action: 'login.number_typed', detail: { openid: event.openid } };
     const answer = () =>
@@ -75,6 +79,13 @@ export class FollowScans {
     const row = first?.is_settled === false ? await answer() : first;
     if (row?.outcome == null) return null;
     return { loginId: row.id, outcome: row.outcome, isLink: row.is_link };
+  }
+
+  /** The number of the login whose letters were typed in its place; of letters that are none, no digits: a try that costs none. */
+  private async numberBehind(text: string): Promise<string | null> {
+    const code = readUserCode(text);
+    if (code === null) return null;
+    return (await this.devices.findByCode(code))?.user_code ?? '';
   }
 
   /** Claims the code with which a phone returns to the confirm page; false when another request has it already. */
@@ -99,7 +110,8 @@ export class FollowScans {
   /** As `decide`, where agreeing takes the number that the PC shows; after three wrong ones the login is denied. */
   async decideByNumber(login: FollowLogin, openid: string, text: string): Promise<Judgement> {
     const { id, number_tries } = login;
-    const digits = readTypedNumber(text);
+    const isCode = readUserCode(text) !== null && readUserCode(text) === this.userCodes.of(login);
+    const digits = isCode ? login.user_code : readTypedNumber(text);
     if (digits?.length !== NUMBER_DIGITS) return 'wrong';
     const outcome = judgeNumber(login, digits);
     const entry = auditOfDecision(login, openid, { decision: outcome, step: `number_${outcome}` });

@@ -13,6 +13,8 @@ export interface NewFollow {
   readonly loginId: string;
   readonly sceneHash: string;
   readonly userCode: string;
+  /** Only of a device authorization whose code may be typed. */
+  readonly userCodeHash: string | null;
   readonly provider: string;
   readonly appid: string;
   readonly clientId: string;
@@ -32,21 +34,21 @@ export interface NewFollow {
 /** Stores a device authorization. */
 export const startFollowSql = (start: NewFollow): Sql => sql`
   INSERT INTO iam.logins (id, scene_hash, user_code, status, provider, method, appid, client_id, redirect_uri, code_challenge,
-                          redeem_before, ip, user_agent, expires_at, confirmation, user_id, link_session_id, attempt_hash, attempt_ends_at)
+                          redeem_before, ip, user_agent, expires_at, confirmation, user_id, link_session_id, attempt_hash, attempt_ends_at, user_code_hash)
   VALUES (${start.loginId}, ${start.sceneHash}, ${start.userCode}, 'pending', ${start.provider}, 'follow', ${start.appid},
           ${start.clientId}, ${start.redirectUri ?? null}, ${start.codeChallenge ?? null},
           now() + make_interval(secs => ${start.seconds}::int), ${start.origin.ip}, ${start.origin.userAgent},
           now() + interval '1 day', ${start.confirmation}, ${start.link?.userId ?? null}, ${start.link?.sessionId ?? null},
-          ${start.attemptHash ?? null}, now() + make_interval(secs => ${start.attemptSeconds ?? null}::int))
+          ${start.attemptHash ?? null}, now() + make_interval(secs => ${start.attemptSeconds ?? null}::int), ${start.userCodeHash})
   RETURNING id`;
 
 /** What the phone shows and the browser waits for. Where the row can finish no scan any more, the login has failed, as long as that is so. */
 export const followsSql = (ids: readonly string[]): Sql => sql`
   SELECT id, CASE WHEN problem IS NULL THEN status ELSE 'failed' END AS status, COALESCE(problem, error) AS error, provider, appid,
-         openid, client_id, redirect_uri, code_challenge, attempt_hash, user_id, link_session_id, linked_identity_id, user_code,
+         openid, client_id, redirect_uri, code_challenge, attempt_hash, user_id, link_session_id, linked_identity_id, user_code, user_code_hash,
          confirmation, number_tries, ip, user_agent, created_at, COALESCE(redeem_before > now(), false) AS is_live
   FROM iam.logins l CROSS JOIN LATERAL (SELECT ${followProblemSql('l')} AS problem) AS offer
-  WHERE id = ANY (${ids}::uuid[]) AND method = 'follow'`;
+  WHERE id = ANY (${ids}::uuid[]) AND scene_hash IS NOT NULL`;
 
 /** As `followsSql`, without those that wait as before: ten thousand of them are not worth their bytes every second. */
 export const changedFollowsSql = (ids: readonly string[], waiting: readonly string[]): Sql => sql`

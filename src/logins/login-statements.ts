@@ -105,6 +105,13 @@ export const redeemableSql = (loginId: string): Sql => sql`
          (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status, COALESCE(l.redeem_before > now(), false) AS is_live
   FROM iam.logins l WHERE l.id = ${loginId}`;
 
+/** Lets an authenticated login wait for the decision of its person. */
+export const holdLoginSql = (loginId: string, seconds: number): Sql => sql`
+  WITH held AS (
+    UPDATE iam.logins SET redeem_before = GREATEST(redeem_before, now() + make_interval(secs => ${seconds}::int))
+    WHERE id = ${loginId} AND status = 'authenticated' AND redeem_before > now() RETURNING id
+  ) SELECT id FROM held`;
+
 /** A session to begin; lifetimes in seconds. */
 export interface NewSession {
   readonly id: string;

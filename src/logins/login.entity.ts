@@ -32,6 +32,7 @@ export type LoginStatus =
 @Unique('logins_state_hash_key', ['stateHash'])
 @Unique('logins_wechat_code_hash_key', ['wechatCodeHash'])
 @Unique('logins_scene_hash_key', ['sceneHash'])
+@Unique('logins_user_code_hash_key', ['userCodeHash'])
 @Index('logins_status_idx', ['status', 'id'])
 @Index('logins_error_idx', ['error', 'id'], { where: '(error IS NOT NULL)' })
 @Index('logins_provider_idx', ['provider', 'id'])
@@ -122,6 +123,10 @@ export class LoginEntity {
   /** The number that the PC shows, which the follower types with `qr_confirmation = number`. */
   @Column({ type: 'text', name: 'user_code', nullable: true })
   userCode!: string | null;
+
+  /** MAC of the code that a person types on the device page; only a device authorization has one. */
+  @Column({ type: 'text', name: 'user_code_hash', nullable: true })
+  userCodeHash!: string | null;
 
   /** What the phone must do, as the row said when the QR code was asked for: the PC says the same. */
   @Column({ type: 'text', nullable: true })

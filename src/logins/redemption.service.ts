@@ -12,7 +12,7 @@ import type { RequestOrigin } from '../request-context.js';
 import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
 import { Bindings } from './bindings.service.js';
-import { beginSessionSql, redeemableSql, settleRepeatedCodeSql } from './login-statements.js';
+import { beginSessionSql, holdLoginSql, redeemableSql, settleRepeatedCodeSql } from './login-statements.js';
 import { readLoginToken } from './login-token.js';
 
 /** What a client brings to `/token` for a code. */
@@ -46,6 +46,7 @@ const redeemable = z.object({
   is_live: z.boolean(),
 });
 type Redeemable = z.infer<typeof redeemable>;
+const heldRow = z.object({ id: z.string() });
 const repeated = z.object({ session_id: z.string(), generation: z.number() });
 const begun = z.object({
   user_id: z.string(),
@@ -90,6 +91,21 @@ export class Redemption {
     if (login.status === 'consumed') return this.repeat(loginId, redemption.clientId);
     const session = await this.redeem(loginId, login, origin);
     return session ?? this.repeat(loginId, redemption.clientId);
+  }
+
+  /**
+   * The login of a code that comes back to our own device page: it waits there for the person's decision, no longer than so many
+   * seconds, and is still redeemed once. @throws IamError `invalid_grant`
+   */
+  async holdCode(redemption: CodeRedemption, seconds: number): Promise<string> {
+    const loginId = readLoginToken(this.codes, redemption.code);
+    const login =
+      loginId === null ? null : await queryRow(this.dataSource, redeemable, redeemableSql(loginId));
+    if (loginId === null || login === null) throw new IamError('invalid_grant', 'not a code of ours');
+    checkPossession(login, redemption);
+    if (!(await queryRow(this.dataSource, heldRow, holdLoginSql(loginId, seconds))))
+      throw new IamError('invalid_grant', 'the login was redeemed or has expired');
+    return loginId;
   }
 
   /**

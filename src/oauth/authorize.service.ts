@@ -58,7 +58,8 @@ export class Authorize {
     }
   }
 
-  private async begin(request: IamRequest, back: Redirect, asked: AuthorizeRequest): Promise<Answer> {
+  /** Starts where the client and where it returns to are known: what a request says of them is checked in `start`. */
+  async begin(request: IamRequest, back: Redirect, asked: AuthorizeRequest): Promise<Answer> {
     const provider = await this.providers.getEnabled(asked.provider);
     const followLoginId = await this.followLoginId(provider, back, asked, request);
     const method = asked.display === 'widget' && asked.method === 'auto' ? 'open' : asked.method;

@@ -59,6 +59,7 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000014000-remember-who-named.ts': 'a0b91562cb78c2de5eee66380a7115c56fb79f568bc0aa7825b26c58a7442685',
   '1764000015000-confirm-apps.ts': '1ed113752ab9dfad8432e4cd920c7dc2ab13ab227a657df1aee2d5f6cd54a0b4',
   '1764000018000-accept-secrets.ts': '73b9730ca819eb21bc8e623d5c6def495962e2b837227a80eb95821b30605901',
+  '1764000019000-type-user-codes.ts': '7b24ced72f4e1630d42efa7b860a27ba3f0c471360d3ff68654ad2b95bb0de65',
   '1764000020000-move-openids.ts': '3a9364dd9083f94655699f92b770db5ba6d2e91165fdaab3aa209d7644b9ed86',
 };
 

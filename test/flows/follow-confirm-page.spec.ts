@@ -50,7 +50,7 @@ describe('the page on the phone', () => {
     headers: Record<string, string> = {},
   ) => person.post(actionOf(link), fields, { headers });
 
-  it('says who asks: site, browser, address, time and the number that the PC shows', async () => {
+  it('says who asks: site, browser, address, time and the code that the PC shows', async () => {
     const { person, device, link } = await scanned('小兰');
 
     const page = await person.openInWechat(link);
@@ -61,7 +61,7 @@ describe('the page on the phone', () => {
     expect(page.body).toContain('Windows 上的 Chrome');
     expect(page.body).toMatch(/<dd>(127\.0\.0\.1|::1|::ffff:127\.0\.0\.1)<\/dd>/);
     expect(page.body).toMatch(new RegExp(`<dt>时间</dt><dd>${new Date().getFullYear()}年`));
-    expect(page.body).toContain(`>${device.userCode}</p>`);
+    expect(page.body).toContain(`>${device.typedCode}</p>`);
     expect(page.body).not.toContain('name="number"');
   });
 

@@ -37,8 +37,9 @@ describe('asking for a QR code', () => {
 
     expect(reply.json()).toEqual({
       device_code: expect.stringMatching(/^[\w.-]{40,}$/) as string,
-      user_code: expect.stringMatching(/^\d{4}$/) as string,
-      verification_uri: expect.stringContaining('://') as string,
+      user_code: expect.stringMatching(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/) as string,
+      number: expect.stringMatching(/^\d{4}$/) as string,
+      verification_uri: `${world.url}/iam/device`,
       verification_uri_complete: expect.stringContaining('://') as string,
       expires_in: 300,
       interval: 2,

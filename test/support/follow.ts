@@ -23,7 +23,9 @@ export async function startFollowWorld(
 /** A device authorization as the client got it. */
 export interface Device {
   readonly deviceCode: string;
+  /** The number. */
   readonly userCode: string;
+  readonly typedCode: string;
   readonly qr: string;
   readonly eventsUri: string;
 }
@@ -40,7 +42,8 @@ export async function askForQrCode(
   const body = reply.json();
   return {
     deviceCode: String(body['device_code']),
-    userCode: String(body['user_code']),
+    userCode: String(body['number']),
+    typedCode: String(body['user_code']),
     qr: String(body['verification_uri_complete']),
     eventsUri: String(body['events_uri']),
   };

@@ -24,7 +24,7 @@ export function linksIn(world: () => World) {
   async function showCode(user: SignedIn) {
     const page = await openPage(user);
     const started = await startOnPage(page);
-    const { user_code: userCode, confirmation } = started.json();
+    const { number: userCode, confirmation } = started.json();
     return { page, userCode: String(userCode), confirmation, ...codesOf(started) };
   }
   /** Somebody has scanned the page's code, followed and confirmed. */

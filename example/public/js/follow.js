@@ -125,7 +125,7 @@ function show() {
   mark.textContent = isOver ? '!' : '✓';
   status.textContent = statusText();
   number.hidden = !isScanned;
-  number.textContent = isScanned ? device.user_code : '';
+  number.textContent = isScanned ? (device.confirmation === 'number' ? device.number : device.user_code) : '';
   again.hidden = !isOver;
 }
 
