@@ -1,10 +1,16 @@
 import type { Command } from './command.js';
-import type { Summary } from './help-text.js';
 
 /** A command that is read from disk when it is called: the emulator alone needs neither Nest nor PostgreSQL's driver. */
-export interface ListedCommand extends Summary {
+export interface ListedCommand {
+  readonly name: string;
+  readonly summary: string;
   load(): Promise<Command>;
 }
+
+const providers = () => import('./commands/provider.commands.js');
+const users = () => import('./commands/user.commands.js');
+const roles = () => import('./commands/role.commands.js');
+const keys = () => import('./commands/keys.commands.js');
 
 /** Every command, in the order of the help. */
 export const commandList: readonly ListedCommand[] = [
@@ -16,17 +22,17 @@ export const commandList: readonly ListedCommand[] = [
   {
     name: 'provider list',
     summary: 'list the identity providers',
-    load: async () => (await import('./commands/provider-list.command.js')).providerListCommand,
+    load: async () => (await providers()).providerListCommand,
   },
   {
     name: 'provider add',
     summary: 'create an identity provider',
-    load: async () => (await import('./commands/provider-add.command.js')).providerAddCommand,
+    load: async () => (await providers()).providerAddCommand,
   },
   {
     name: 'provider set',
     summary: 'change an identity provider',
-    load: async () => (await import('./commands/provider-set.command.js')).providerSetCommand,
+    load: async () => (await providers()).providerSetCommand,
   },
   {
     name: 'provider check',
@@ -36,7 +42,7 @@ export const commandList: readonly ListedCommand[] = [
   {
     name: 'provider rotate',
     summary: 'replace a secret of one',
-    load: async () => (await import('./commands/provider-rotate.command.js')).providerRotateCommand,
+    load: async () => (await providers()).providerRotateCommand,
   },
   {
     name: 'provider migrate',
@@ -46,42 +52,42 @@ export const commandList: readonly ListedCommand[] = [
   {
     name: 'user find',
     summary: 'find users by id, openid, unionid, external id or nickname',
-    load: async () => (await import('./commands/user-find.command.js')).userFindCommand,
+    load: async () => (await users()).userFindCommand,
   },
   {
     name: 'user roles',
     summary: 'show, give and take the roles of a user',
-    load: async () => (await import('./commands/user-roles.command.js')).userRolesCommand,
+    load: async () => (await users()).userRolesCommand,
   },
   {
     name: 'role list',
     summary: 'list the roles and what they permit',
-    load: async () => (await import('./commands/role-list.command.js')).roleListCommand,
+    load: async () => (await roles()).roleListCommand,
   },
   {
     name: 'role add',
     summary: 'create a role',
-    load: async () => (await import('./commands/role-add.command.js')).roleAddCommand,
+    load: async () => (await roles()).roleAddCommand,
   },
   {
     name: 'role set',
     summary: 'change what a role permits',
-    load: async () => (await import('./commands/role-set.command.js')).roleSetCommand,
+    load: async () => (await roles()).roleSetCommand,
   },
   {
     name: 'keys list',
     summary: 'show which keys sign and seal',
-    load: async () => (await import('./commands/keys-list.command.js')).keysListCommand,
+    load: async () => (await keys()).keysListCommand,
   },
   {
     name: 'keys rotate',
     summary: 'make a new key for access tokens',
-    load: async () => (await import('./commands/keys-rotate.command.js')).keysRotateCommand,
+    load: async () => (await keys()).keysRotateCommand,
   },
   {
     name: 'keys reseal',
     summary: 'seal everything anew with the first of IAM_KEYS',
-    load: async () => (await import('./commands/keys-reseal.command.js')).keysResealCommand,
+    load: async () => (await keys()).keysResealCommand,
   },
   {
     name: 'emulator',
@@ -89,24 +95,3 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/emulator.command.js')).emulatorCommand,
   },
 ];
-
-/** How many words at the beginning of the arguments name a command. */
-export interface FoundCommand {
-  readonly command: ListedCommand;
-  readonly words: number;
-}
-
-/** The command that the first words name; null when they name none. */
-export function findCommand(args: readonly string[]): FoundCommand | null {
-  for (const words of [2, 1]) {
-    const name = args.slice(0, words).join(' ');
-    const command = commandList.find((each) => each.name === name);
-    if (command !== undefined) return { command, words };
-  }
-  return null;
-}
-
-/** The commands whose first word is this, and that have another. */
-export function commandsOf(group: string): readonly ListedCommand[] {
-  return commandList.filter(({ name }) => name.startsWith(`${group} `));
-}

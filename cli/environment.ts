@@ -54,6 +54,7 @@ export class Environment {
       clients: [{ id: 'cli', redirectUris: ['http://localhost/'] }],
       tokens: { accessToken: LONGEST_ACCESS_TOKEN },
       wechat: this.wechat,
+      background: false,
     };
     try {
       return resolveOptions(options, { path: this.read('IAM_PATH') ?? 'iam' });

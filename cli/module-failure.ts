@@ -1,13 +1,18 @@
 import { SealError } from '../src/crypto/sealer.js';
 import { isDatabaseUnavailable, isSchemaOutdated, sqlState } from '../src/database/database-errors.js';
 import { IamError } from '../src/iam.error.js';
-import type { Failure } from './failure.js';
+
+interface ModuleFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: 1 | 2;
+}
 
 const NO_TABLES = ['3F000', '42P01'];
 const MIGRATE_FIRST = 'run `nestjs-wechat-iam migrate` first';
 
 /** By SQLSTATE: what an operator can mend. */
-const byState: Readonly<Record<string, Failure>> = {
+const byState: Readonly<Record<string, ModuleFailure>> = {
   '28P01': wrongUrl(
     'PostgreSQL refuses the password: compare it with that of your application, and escape what a URL does not take (encodeURIComponent)',
   ),
@@ -24,7 +29,7 @@ const byState: Readonly<Record<string, Failure>> = {
 };
 
 /** What the module, TypeORM or PostgreSQL's driver has thrown. */
-export function describeModuleFailure(error: unknown): Failure {
+export function describeModuleFailure(error: unknown): ModuleFailure {
   if (error instanceof IamError) return { code: error.code, message: wordsOf(error), exitCode: 1 };
   if (error instanceof SealError)
     return {
@@ -54,7 +59,7 @@ function wordsOf({ detail, members }: IamError): string {
 }
 
 /** Node reports a refused connection to several addresses without a message of its own. */
-function unavailable(error: unknown): Failure {
+function unavailable(error: unknown): ModuleFailure {
   const reason = error instanceof Error && error.message !== '' ? error.message : (sqlState(error) ?? '');
   return {
     code: 'database_unavailable',
@@ -63,10 +68,10 @@ function unavailable(error: unknown): Failure {
   };
 }
 
-function missing(what: string): Failure {
+function missing(what: string): ModuleFailure {
   return { code: 'migrations_pending', message: `${what}: ${MIGRATE_FIRST}.`, exitCode: 1 };
 }
 
-function wrongUrl(what: string): Failure {
+function wrongUrl(what: string): ModuleFailure {
   return { code: 'environment', message: `DATABASE_URL: ${what}`, exitCode: 2 };
 }

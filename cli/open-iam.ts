@@ -3,9 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../src/iam.resolved-options.js';
 import { runInContext } from '../src/request-context.js';
-import { withDatabase } from './data-source.js';
+import { withDatabase } from './database.js';
 import type { Environment } from './environment.js';
-import { withDependencies } from './with-dependencies.js';
 
 /** The module's services, as a command uses them. */
 export interface Iam {
@@ -15,7 +14,8 @@ export interface Iam {
 
 /** What a command needs of the module. */
 export interface Parts {
-  readonly providers: readonly Provider[];
+  /** Lists the services that the command uses, with all that they are made of; nothing in it starts work of its own. */
+  readonly module: Type;
   /** Left out where nothing is sealed or opened. */
   readonly options?: ResolvedIamOptions;
 }
@@ -23,29 +23,36 @@ export interface Parts {
 /** What goes wrong is thrown, and told in one place. */
 const quiet: Pick<NestApplicationOptions, 'logger' | 'abortOnError'> = { logger: false, abortOnError: false };
 
+/** The connection and the options, for the services of every command. */
 @Module({})
-class CliModule {}
+class SurroundingsModule {}
 
 /**
- * Runs `work` with the very services that the application uses, and only those that it needs: the inbox's worker of a process
+ * Runs `work` with the very services that the application uses, and only those of the command: the inbox's worker of a process
  * without the host's handlers would take their events, and clean-up is not a command's business. What is audited says `cli`.
  */
 export async function withIam<T>(
   environment: Environment,
-  { providers, options }: Parts,
+  { module, options }: Parts,
   work: (iam: Iam) => Promise<T>,
 ): Promise<T> {
   return withDatabase(environment, async (dataSource) => {
-    const given: Provider[] = [
+    const providers: Provider[] = [
       { provide: IAM_DATA_SOURCE, useValue: dataSource },
       ...(options === undefined ? [] : [{ provide: IAM_OPTIONS, useValue: options }]),
     ];
     const context = await NestFactory.createApplicationContext(
-      { module: CliModule, providers: withDependencies([...given, ...providers]) },
+      {
+        module: SurroundingsModule,
+        global: true,
+        imports: [module],
+        providers,
+        exports: [IAM_DATA_SOURCE, ...(options === undefined ? [] : [IAM_OPTIONS])],
+      },
       quiet,
     );
     try {
-      const iam = { dataSource, get: <S>(type: Type<S>): S => context.get(type) };
+      const iam = { dataSource, get: <S>(type: Type<S>): S => context.get(type, { strict: false }) };
       return await runInContext(() => work(iam), { actor: 'cli' });
     } finally {
       await context.close();

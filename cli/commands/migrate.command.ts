@@ -8,7 +8,7 @@ import {
 } from '../../src/database/iam-migrations.js';
 import type { Command, Result } from '../command.js';
 import { findSchemaGaps } from '../../src/health/schema-gaps.js';
-import { withDatabase } from '../data-source.js';
+import { withDatabase } from '../database.js';
 import type { Environment } from '../environment.js';
 import { CommandError, UsageError } from '../errors.js';
 

@@ -1,9 +1,34 @@
+import { Module } from '@nestjs/common';
 import { ProviderCheck } from '../../src/admin/provider-check.service.js';
-import type { Command, Result } from '../command.js';
-import { languageOf, languageOption } from '../language.js';
+import { WechatCheck } from '../../src/admin/wechat-check.service.js';
+import { Clock } from '../../src/clock.js';
+import { AppHealth } from '../../src/gateway/app-health.service.js';
+import { WechatGateway } from '../../src/gateway/wechat-gateway.service.js';
+import { IamUrls } from '../../src/http/iam-urls.service.js';
+import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
+import { StoredProviders } from '../../src/identity-providers/stored-providers.service.js';
+import { RateLimits } from '../../src/rate-limits/rate-limits.service.js';
+import { Telemetry } from '../../src/telemetry/telemetry.service.js';
+import { languageOf, languageOption, type Command, type Result } from '../command.js';
 import { withIam } from '../open-iam.js';
-import { checkServices } from '../provider-services.js';
-import { visible } from '../visible-text.js';
+import { visible } from '../output.js';
+
+/** What the check needs. */
+@Module({
+  providers: [
+    ProviderCheck,
+    WechatCheck,
+    WechatGateway,
+    AppHealth,
+    RateLimits,
+    Telemetry,
+    Clock,
+    ProviderRows,
+    StoredProviders,
+    IamUrls,
+  ],
+})
+class ProviderCheckModule {}
 
 type Check = Awaited<ReturnType<ProviderCheck['run']>>;
 
@@ -23,7 +48,7 @@ another address. ? stands for what only the console or a sign-in can tell. Exit 
     const { arguments: given, environment } = call;
     const [slug, language] = [given.get('slug'), languageOf(call)];
     const options = environment.options({ needsPublicUrl: true });
-    return withIam(environment, { providers: checkServices, options }, async (iam) =>
+    return withIam(environment, { module: ProviderCheckModule, options }, async (iam) =>
       toResult(await iam.get(ProviderCheck).run(slug, language)),
     );
   },

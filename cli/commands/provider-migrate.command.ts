@@ -1,3 +1,4 @@
+import { Module } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AccountMigration,
@@ -5,17 +6,43 @@ import {
   type AccountMigrationRequest,
 } from '../../src/account-migration/account-migration.service.js';
 import type { Pause } from '../../src/account-migration/pause-after.js';
+import { Clock } from '../../src/clock.js';
+import { AppHealth } from '../../src/gateway/app-health.service.js';
+import { WechatGateway } from '../../src/gateway/wechat-gateway.service.js';
+import { IdentityProviders } from '../../src/identity-providers/identity-providers.service.js';
+import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
 import { Reseal } from '../../src/keys/reseal.service.js';
-import type { Arguments } from '../arguments.js';
-import type { Call, Command, Result } from '../command.js';
+import { Telemetry } from '../../src/telemetry/telemetry.service.js';
+import { OpenidMoves } from '../../src/users/openid-moves.service.js';
+import {
+  languageOf,
+  languageOption,
+  type Arguments,
+  type Call,
+  type Command,
+  type Result,
+} from '../command.js';
 import { UsageError } from '../errors.js';
-import { requireOwnKeys } from '../key-services.js';
-import { languageOf, languageOption } from '../language.js';
-import { migrationTexts, type MigrationTexts } from '../migration-texts.js';
 import { withIam } from '../open-iam.js';
-import { migrationServices } from '../provider-services.js';
-import { table } from '../table.js';
-import { visible } from '../visible-text.js';
+import { table, visible } from '../output.js';
+import { requireOwnKeys } from '../own-keys.js';
+import { migrationTexts, type MigrationTexts } from './provider-migrate.texts.js';
+
+/** What the migration of an Official Account needs. */
+@Module({
+  providers: [
+    AccountMigration,
+    OpenidMoves,
+    IdentityProviders,
+    ProviderRows,
+    WechatGateway,
+    AppHealth,
+    Telemetry,
+    Clock,
+    Reseal,
+  ],
+})
+class MigrationModule {}
 
 const appidForm = /^wx[0-9A-Za-z]{1,62}$/;
 const originalIdForm = /^gh_[0-9A-Za-z]{1,61}$/;
@@ -43,7 +70,7 @@ export const providerMigrateCommand: Command = {
     const request = readRequest(given);
     const texts = migrationTexts[languageOf(call)];
     const options = environment.options({ needsPublicUrl: false });
-    return withIam(environment, { providers: migrationServices, options }, async (iam) => {
+    return withIam(environment, { module: MigrationModule, options }, async (iam) => {
       await requireOwnKeys(iam.get(Reseal));
       const watch = { progress: progressBar(call), pause: pausing(call, texts) };
       return toResult(await iam.get(AccountMigration).run(request, watch), request, texts);

@@ -1,5 +1,4 @@
-import { CommandError, EnvironmentError, UsageError } from '../../../cli/errors.js';
-import { describeFailure } from '../../../cli/failure.js';
+import { CommandError, describeFailure, EnvironmentError, UsageError } from '../../../cli/errors.js';
 import { SealError } from '../../../src/crypto/sealer.js';
 import { IamError } from '../../../src/iam.error.js';
 

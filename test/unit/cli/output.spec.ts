@@ -1,6 +1,5 @@
-import { displayWidth } from '../../../cli/display-width.js';
-import { pairs, table } from '../../../cli/table.js';
-import { visibleJson, visibleLines } from '../../../cli/visible-text.js';
+import stringWidth from 'string-width';
+import { pairs, table, visibleJson, visibleLines } from '../../../cli/output.js';
 
 it.each([
   ['abc', 3],
@@ -14,7 +13,7 @@ it.each([
   ['ﾊﾝ', 2],
   ['', 0],
 ])('%s takes %d cells', (text, width) => {
-  expect(displayWidth(text)).toBe(width);
+  expect(stringWidth(text)).toBe(width);
 });
 
 it('aligns columns by what a terminal shows, and cuts nothing off', () => {

@@ -1,24 +1,6 @@
-import { Injectable, type Provider } from '@nestjs/common';
-import { Reseal } from '../src/keys/reseal.service.js';
+import type { Reseal } from '../src/keys/reseal.service.js';
 import type { SealingKeyUse } from '../src/keys/sealing-key-use.js';
-import { KeyRotation } from '../src/sessions/key-rotation.service.js';
-import { SigningKeys } from '../src/sessions/signing-keys.service.js';
 import { CommandError } from './errors.js';
-
-/** An application opens its signing keys when it starts, and makes the first one; a command reads them when it needs them. */
-@Injectable()
-class SigningKeysOnDemand extends SigningKeys {
-  override onApplicationBootstrap(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-/** What the commands about keys are made of. */
-export const keyServices: readonly Provider[] = [
-  { provide: SigningKeys, useClass: SigningKeysOnDemand },
-  KeyRotation,
-  Reseal,
-];
 
 /**
  * Stops before something is sealed with a key that the application does not have: keys none of which has sealed anything,

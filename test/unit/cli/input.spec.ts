@@ -1,6 +1,6 @@
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { StandardInput } from '../../../cli/standard-input.js';
+import { StandardInput } from '../../../cli/input.js';
 
 /** A terminal as far as the code can tell; `typed` is what the person types. */
 function terminal(typed: string) {

@@ -1,0 +1,150 @@
+import { Injectable, Module } from '@nestjs/common';
+import { toResealView, toSealingKeyView, toSigningKeyView } from '../../src/admin/key-answers.js';
+import { Clock } from '../../src/clock.js';
+import { Reseal, type ResealReport } from '../../src/keys/reseal.service.js';
+import { KeyRotation } from '../../src/sessions/key-rotation.service.js';
+import { SigningKeys } from '../../src/sessions/signing-keys.service.js';
+import type { Arguments, Command, Result } from '../command.js';
+import { UsageError } from '../errors.js';
+import { withIam } from '../open-iam.js';
+import { table } from '../output.js';
+import { requireOwnKeys, requireSigningKeys } from '../own-keys.js';
+
+/** An application opens its signing keys when it starts, and makes the first one; a command reads them when it needs them. */
+@Injectable()
+class SigningKeysOnDemand extends SigningKeys {
+  override onApplicationBootstrap(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** What the commands about keys need. */
+@Module({
+  providers: [{ provide: SigningKeys, useClass: SigningKeysOnDemand }, KeyRotation, Reseal, Clock],
+})
+class KeyCommandsModule {}
+
+/** Shows which keys sign and which have sealed what; never a key itself. */
+export const keysListCommand: Command = {
+  name: 'keys list',
+  description: `Lists the keys that sign access tokens, and how much each sealing key holds. A sealing key is named by the first 8 hex
+digits of its SHA-256. One that is not configured and holds something is missing in IAM_KEYS; one that is not the first
+and holds nothing can be taken away.`,
+  parameters: [],
+  options: {},
+  variables: ['DATABASE_URL', 'IAM_KEYS'],
+  example: 'npx nestjs-wechat-iam keys list',
+  async run({ environment }) {
+    const options = environment.options({ needsPublicUrl: false });
+    return withIam(environment, { module: KeyCommandsModule, options }, async (iam) => {
+      const signing = (await iam.get(KeyRotation).list()).map(toSigningKeyView);
+      const sealing = (await iam.get(Reseal).use()).map(toSealingKeyView);
+      return {
+        json: { signing_keys: signing, sealing_keys: sealing },
+        text: `Signing keys\n${signingTable(signing)}\n\nSealing keys\n${sealingTable(sealing)}`,
+      };
+    });
+  },
+};
+
+function signingTable(keys: readonly ReturnType<typeof toSigningKeyView>[]): string {
+  if (keys.length === 0) return 'none yet: the application makes the first one when it starts';
+  return table(
+    ['kid', 'state', 'signs from', 'verifies until'],
+    keys.map(({ kid, state, active_at, retires_at }) => [kid, state, active_at, retires_at]),
+  );
+}
+
+function sealingTable(keys: readonly ReturnType<typeof toSealingKeyView>[]): string {
+  return table(
+    ['key', 'in IAM_KEYS', 'seals', 'provider secrets', 'signing keys'],
+    keys.map((key) => [
+      key.key_id ?? 'plain:',
+      key.is_configured,
+      key.is_current,
+      key.provider_secrets,
+      key.signing_keys,
+    ]),
+  );
+}
+
+const LONGEST = 604_800;
+
+/** Publishes a new signing key, which takes over later. */
+export const keysRotateCommand: Command = {
+  name: 'keys rotate',
+  description: `Makes a new key for signing access tokens. It is published at once and signs after --activate-in seconds, so that
+whoever keeps the list of keys knows it by then; the old one goes when its last token has ended. Nobody is signed out.
+Run again while a key waits, it only brings that one forward.`,
+  parameters: [],
+  options: {
+    'activate-in': {
+      value: 'SECONDS',
+      summary:
+        'until the new key signs (default 600); 0 in an emergency: others may refuse its tokens for a while',
+    },
+  },
+  variables: ['DATABASE_URL', 'IAM_KEYS'],
+  example: 'npx nestjs-wechat-iam keys rotate',
+  async run({ arguments: given, environment }) {
+    const activateIn = secondsOf(given);
+    const options = environment.options({ needsPublicUrl: false });
+    return withIam(environment, { module: KeyCommandsModule, options }, async (iam) => {
+      await requireOwnKeys(iam.get(Reseal));
+      await requireSigningKeys(iam.get(Reseal));
+      const { key, isNew } = await iam
+        .get(KeyRotation)
+        .rotate(activateIn === undefined ? {} : { activateIn });
+      return toRotateResult(toSigningKeyView(key), isNew);
+    });
+  },
+};
+
+function secondsOf(given: Arguments): number | undefined {
+  const text = given.value('activate-in');
+  if (text === undefined) return undefined;
+  if (!/^\d{1,6}$/.test(text) || Number(text) > LONGEST)
+    throw new UsageError(`--activate-in: expected 0 to ${LONGEST} seconds`);
+  return Number(text);
+}
+
+function toRotateResult(key: ReturnType<typeof toSigningKeyView>, isNew: boolean): Result {
+  const what = isNew ? 'New signing key' : 'A key was waiting already:';
+  return { json: { ...key, is_new: isNew }, text: `${what} ${key.kid}, signs from ${key.active_at}` };
+}
+
+/** Lets an old sealing key be taken away. */
+export const keysResealCommand: Command = {
+  name: 'keys reseal',
+  description: `Seals every provider secret and signing key anew with the first of IAM_KEYS, row by row, beside running
+applications: stopped in the middle, what is done stays done. IAM_KEYS must be what every replica has already
+(keys: [new, old]). Exit code 1 when something is left that IAM_KEYS does not open.`,
+  parameters: [],
+  options: {},
+  variables: ['DATABASE_URL', 'IAM_KEYS'],
+  example: 'IAM_KEYS=$NEW,$OLD npx nestjs-wechat-iam keys reseal',
+  async run({ environment, progress }) {
+    const options = environment.options({ needsPublicUrl: false });
+    return withIam(environment, { module: KeyCommandsModule, options }, async (iam) => {
+      const reseal = iam.get(Reseal);
+      await requireOwnKeys(reseal);
+      const report = await reseal.run(({ done, total }) => {
+        if (done % 100 === 0 || done === total) progress(`${done} of ${total}`);
+      });
+      return toResealResult(report);
+    });
+  },
+};
+
+function toResealResult(report: ResealReport): Result {
+  const { providerSecrets, signingKeys, left } = report;
+  const rest =
+    left === 0
+      ? 'Nothing else is sealed with another key.'
+      : `${left} are left that IAM_KEYS does not open: see keys list.`;
+  return {
+    json: toResealView(report),
+    text: `Sealed anew: ${providerSecrets} provider secrets, ${signingKeys} signing keys. ${rest}`,
+    foundProblems: left > 0,
+  };
+}

@@ -1,0 +1,213 @@
+import { Module } from '@nestjs/common';
+import { IamUrls } from '../../src/http/iam-urls.service.js';
+import {
+  identityProviderChanges,
+  type IdentityProviderChanges,
+} from '../../src/identity-providers/identity-provider.input.js';
+import {
+  isSharedSecret,
+  newSharedSecret,
+  rotatableSecrets,
+  type RotatableSecret,
+} from '../../src/identity-providers/provider-rotation.js';
+import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
+import {
+  StoredProviders,
+  type StoredProvider,
+} from '../../src/identity-providers/stored-providers.service.js';
+import { Reseal } from '../../src/keys/reseal.service.js';
+import type { Call, Command, Result } from '../command.js';
+import { UsageError } from '../errors.js';
+import { readSecret, secretInArguments, SOURCE, sourceHelp } from '../input.js';
+import { withIam } from '../open-iam.js';
+import { table } from '../output.js';
+import { requireOwnKeys } from '../own-keys.js';
+import {
+  describeProblems,
+  describeProvider,
+  providerOptions,
+  readProviderRow,
+  refuseSecretOption,
+  showProvider,
+  type ShownProvider,
+} from './provider-row.js';
+
+/** What the commands about rows need. */
+@Module({ providers: [ProviderRows, StoredProviders, IamUrls, Reseal] })
+class ProviderCommandsModule {}
+
+const PAGE = 200;
+
+/** Shows every row; of secrets only whether they are set. */
+export const providerListCommand: Command = {
+  name: 'provider list',
+  description:
+    'Lists the identity providers, and what can be seen to be wrong without asking WeChat. Secrets are never shown.',
+  parameters: [],
+  options: {},
+  variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH'],
+  example: 'npx nestjs-wechat-iam provider list',
+  async run({ environment }) {
+    const options = environment.options({ needsPublicUrl: false });
+    return withIam(environment, { module: ProviderCommandsModule, options }, async (iam) => {
+      const stored = await listAll(iam.get(StoredProviders));
+      return toListResult(stored.map((each) => showProvider(each, iam, environment)));
+    });
+  },
+};
+
+async function listAll(providers: StoredProviders): Promise<StoredProvider[]> {
+  const all: StoredProvider[] = [];
+  for (let after: string | null = null; ; after = all.at(-1)?.row.slug ?? null) {
+    const page = await providers.list({ after, limit: PAGE });
+    all.push(...page);
+    if (page.length < PAGE) return all;
+  }
+}
+
+function toListResult(providers: readonly ShownProvider[]): Result {
+  const heading = ['slug', 'name', 'enabled', 'open', 'mp', 'mini', 'mobile', 'qr', 'sign-up'];
+  const rows = providers.map(({ view }) => [
+    view.slug,
+    view.name,
+    view.enabled,
+    view.open_app_id,
+    view.mp_app_id,
+    view.mini_app_id,
+    view.mobile_app_id,
+    view.qr_enabled,
+    view.sign_up,
+  ]);
+  const problems = providers.flatMap(({ view }) => describeProblems(view));
+  const text = providers.length === 0 ? 'None yet: provider add makes one.' : table(heading, rows);
+  return { json: { providers: providers.map(({ json }) => json) }, text: [text, ...problems].join('\n') };
+}
+
+/** Makes a row; a slug that is taken is refused. */
+export const providerAddCommand: Command = {
+  name: 'provider add',
+  description: `Creates an identity provider; it acts within 5 seconds on every replica. The columns are explained in the README
+("Provider columns").
+
+${sourceHelp}`,
+  parameters: ['slug'],
+  options: providerOptions,
+  variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH'],
+  example: `npx nestjs-wechat-iam provider add wechat --mp-app-id wx0123456789abcdef --mp-app-secret-from -
+npx nestjs-wechat-iam provider add wechat --from row.json`,
+  refuse: refuseSecretOption,
+  async run(call) {
+    const { environment } = call;
+    const options = environment.options({ needsPublicUrl: false });
+    const row = await readProviderRow(call);
+    return withIam(environment, { module: ProviderCommandsModule, options }, async (iam) => {
+      await requireOwnKeys(iam.get(Reseal));
+      const shown = showProvider(await iam.get(ProviderRows).create(row), iam, environment);
+      return { json: shown.json, text: describeProvider(shown) };
+    });
+  },
+};
+
+/** Changes the columns that are given; the others stay. */
+export const providerSetCommand: Command = {
+  name: 'provider set',
+  description: `Changes the columns given of an identity provider; it acts within 5 seconds on every replica. To change a Token,
+EncodingAESKey or AppSecret that is in use, see provider rotate.
+
+${sourceHelp}`,
+  parameters: ['slug'],
+  options: {
+    ...providerOptions,
+    clear: { value: 'COLUMN', summary: 'empty this column, e.g. mp_token_previous', repeated: true },
+  },
+  variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH'],
+  example: 'npx nestjs-wechat-iam provider set wechat --qr-enabled true --clear mp_token_previous',
+  refuse: refuseSecretOption,
+  async run(call) {
+    const { environment } = call;
+    const options = environment.options({ needsPublicUrl: false });
+    const { slug, ...changes } = await readProviderRow(call);
+    if (Object.keys(changes).length === 0) throw new UsageError('Nothing to change: give a column');
+    return withIam(environment, { module: ProviderCommandsModule, options }, async (iam) => {
+      await requireOwnKeys(iam.get(Reseal));
+      const stored = await iam.get(ProviderRows).change({ slug, version: null }, changes);
+      const shown = showProvider(stored, iam, environment);
+      return { json: shown.json, text: describeProvider(shown) };
+    });
+  },
+};
+
+/** Replaces a secret without a moment in which WeChat's messages are refused. */
+export const providerRotateCommand: Command = {
+  name: 'provider rotate',
+  description: `Replaces a secret: ${rotatableSecrets.join(', ')}.
+A Token or EncodingAESKey is generated and shown this once; the one before goes on working, until you have entered the
+new one in WeChat's console and cleared it (provider set <slug> --clear mp_token_previous). An AppSecret is WeChat's to
+choose: --from says where the new one is.
+
+${sourceHelp}`,
+  parameters: ['slug', 'column'],
+  options: {
+    from: {
+      value: SOURCE,
+      summary: 'where the new value is; left out, a Token or EncodingAESKey is generated',
+    },
+  },
+  variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH'],
+  example: `npx nestjs-wechat-iam provider rotate wechat mp_token
+npx nestjs-wechat-iam provider rotate wechat mp_app_secret --from env:NEW_SECRET`,
+  refuse: (option) =>
+    option === null || /secret|token|key|value/.test(option) ? secretInArguments('from') : null,
+  async run(call) {
+    const { arguments: given, environment } = call;
+    const [slug, column] = [given.get('slug'), columnOf(given.get('column'))];
+    const options = environment.options({ needsPublicUrl: false });
+    const { value, isGenerated } = await valueFor(column, call);
+    return withIam(environment, { module: ProviderCommandsModule, options }, async (iam) => {
+      await requireOwnKeys(iam.get(Reseal));
+      const stored = await iam.get(ProviderRows).rotate({ slug, version: null }, column, value);
+      return toRotateResult(showProvider(stored, iam, environment), column, isGenerated ? value : null);
+    });
+  },
+};
+
+function columnOf(given: string): RotatableSecret {
+  const named = given.replaceAll('-', '_');
+  const column = rotatableSecrets.find((each) => each === named);
+  if (column !== undefined) return column;
+  const begun = named === '' ? undefined : rotatableSecrets.find((each) => each.startsWith(named));
+  const hint = begun === undefined ? `expected ${rotatableSecrets.join(', ')}` : `did you mean ${begun}?`;
+  throw new UsageError(`<column>: ${hint}`);
+}
+
+async function valueFor(column: RotatableSecret, call: Call) {
+  const source = call.arguments.value('from');
+  if (source !== undefined)
+    return { value: checked(column, await readSecret(source, 'from', call)), isGenerated: false };
+  if (!isSharedSecret(column))
+    throw new UsageError(`${column} comes from WeChat: say where it is with --from`);
+  return { value: newSharedSecret(column), isGenerated: true };
+}
+
+function checked(column: RotatableSecret, value: string): string {
+  const changes: IdentityProviderChanges = { [column]: value };
+  const result = identityProviderChanges.safeParse(changes);
+  if (!result.success) throw new UsageError(`${column}: ${result.error.issues[0]?.message ?? 'not valid'}`);
+  return result.data[column] ?? value;
+}
+
+function toRotateResult(
+  { json: provider, view }: ShownProvider,
+  secret: RotatableSecret,
+  generated: string | null,
+): Result {
+  if (generated === null)
+    return { json: { secret, provider }, text: `${secret} of ${view.slug} is replaced.` };
+  const console = "Enter it in WeChat's console (服务器配置)";
+  const previous = `provider set ${view.slug} --clear ${secret}_previous`;
+  return {
+    json: { secret, value: generated, provider },
+    text: `${generated}\n${console}, then: ${previous}`,
+    isShownOnce: true,
+  };
+}

@@ -1,0 +1,104 @@
+import { Module } from '@nestjs/common';
+import { toUserItem } from '../../src/admin/users.view.js';
+import { inTransaction } from '../../src/database/in-transaction.js';
+import { UserRoles } from '../../src/roles/user-roles.service.js';
+import { lockUser } from '../../src/users/lock-users.js';
+import { UserList, type DetailedUser, type ListedUser } from '../../src/users/user-list.service.js';
+import type { Arguments, Command, Result } from '../command.js';
+import { CommandError, UsageError } from '../errors.js';
+import { withIam, type Iam } from '../open-iam.js';
+import { table } from '../output.js';
+
+/** What the commands about users need; none of it seals or opens anything. */
+@Module({ providers: [UserList, UserRoles] })
+class UserCommandsModule {}
+
+const MOST = 1_000;
+
+/** Finds people by what is known of them. */
+export const userFindCommand: Command = {
+  name: 'user find',
+  description: `Finds users by id, openid, unionid or external id (exactly), or by the beginning of the nickname; the newest first.
+When there are more than --limit, it says so.`,
+  parameters: ['query'],
+  options: { limit: { value: 'N', summary: `at most so many (default 50, up to ${MOST})` } },
+  variables: ['DATABASE_URL'],
+  example: 'npx nestjs-wechat-iam user find 小兰',
+  async run({ arguments: given, environment }) {
+    const [q, limit] = [given.get('query'), limitOf(given)];
+    if (q === '') throw new UsageError('<query>: expected something to look for');
+    return withIam(environment, { module: UserCommandsModule }, async (iam) => {
+      const found = await iam.get(UserList).page({ q }, { limit, after: null, order: 'newest' });
+      return toFindResult(found.slice(0, limit), found.length > limit);
+    });
+  },
+};
+
+function limitOf(given: Arguments): number {
+  const limit = Number(given.value('limit') ?? '50');
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
+    throw new UsageError(`--limit: expected 1 to ${MOST}`);
+  return limit;
+}
+
+function toFindResult(found: readonly ListedUser[], hasMore: boolean): Result {
+  const users = found.map(toUserItem);
+  const rows = users.map((user) => [
+    user.id,
+    user.nickname,
+    user.external_id,
+    user.status,
+    user.roles.join(', '),
+    user.identity_count,
+    user.created_at,
+  ]);
+  const heading = ['id', 'nickname', 'external id', 'status', 'roles', 'identities', 'created'];
+  const more = hasMore ? `\nThere are more: narrow the query, or raise --limit.` : '';
+  const text = users.length === 0 ? 'No such user.' : `${table(heading, rows)}${more}`;
+  return { json: { users, has_more: hasMore }, text };
+}
+
+/** Shows, gives and takes roles: the way to the first administrator. */
+export const userRolesCommand: Command = {
+  name: 'user roles',
+  description: `Shows which roles a user holds, after giving and taking those named: all of it or nothing. The role must exist
+(role add). It is in the user's next access token: after a new sign-in at once, else within the life of the token
+(15 minutes by default).`,
+  parameters: ['id'],
+  options: {
+    add: { value: 'ROLE', summary: 'give this role', repeated: true },
+    remove: { value: 'ROLE', summary: 'take this role', repeated: true },
+  },
+  variables: ['DATABASE_URL'],
+  example: 'npx nestjs-wechat-iam user roles 01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f --add admin',
+  async run({ arguments: given, environment }) {
+    const [id, add, remove] = [given.get('id'), given.values('add'), given.values('remove')];
+    return withIam(environment, { module: UserCommandsModule }, async (iam) => {
+      if (add.length + remove.length > 0) await change(iam, { id, add, remove });
+      const user = await iam.get(UserList).find(id);
+      if (user === null) throw new CommandError('not_found', 'No user has this id: user find lists them');
+      return toRolesResult(user);
+    });
+  },
+};
+
+interface Change {
+  readonly id: string;
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
+async function change({ dataSource, get }: Iam, { id, add, remove }: Change): Promise<void> {
+  const roles = get(UserRoles);
+  await inTransaction(dataSource, async (manager) => {
+    const user = await lockUser(manager, id);
+    for (const role of add) await roles.permissionsOfRole(role);
+    for (const role of add) await roles.assign(manager, user.id, role);
+    for (const role of remove) await roles.remove(manager, user.id, role);
+  });
+}
+
+function toRolesResult({ id, nickname, roles }: DetailedUser): Result {
+  const held = roles.length === 0 ? 'no roles' : roles.join(', ');
+  return { json: { id, nickname, roles }, text: `${nickname ?? id}: ${held}` };
+}
