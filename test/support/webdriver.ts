@@ -50,12 +50,15 @@ export class WebDriverSession implements Profile {
     );
   }
 
-  /** Opened from the first window, which stays: where the last command went may be closed. */
+  /**
+   * A window, since WebKitGTK never draws the picture of a tab behind another. Opened from the first one, which stays: where
+   * the last command went may be closed.
+   */
   async tab(): Promise<Tab> {
     const handle = await this.inTurn(async () => {
       const [first] = z.array(z.string()).parse(await this.send('GET', '/window/handles'));
       await this.send('POST', '/window', { handle: first });
-      const opened = await this.send('POST', '/window/new', { type: 'tab' });
+      const opened = await this.send('POST', '/window/new', { type: 'window' });
       return z.object({ handle: z.string() }).parse(opened).handle;
     });
     return new WebDriverTab((work) =>
