@@ -1,7 +1,8 @@
+import sql, { raw } from 'sql-template-tag';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { iamMigrations } from '../../migrations/index.js';
-import { queryRow, queryRows } from './query-rows.js';
+import { execute, queryRow, queryRows } from './query-rows.js';
 
 /** Not the number that the migrations themselves lock: "iam cli " in ASCII. */
 const LOCK = '7593470432597797152';
@@ -52,17 +53,20 @@ export function bookkeepingTables({ options }: DataSource): string[] {
 }
 
 async function prepareBookkeeping(dataSource: DataSource, movedFrom: string): Promise<string | null> {
-  await dataSource.query('CREATE SCHEMA IF NOT EXISTS iam');
-  await dataSource.query(`CREATE TABLE IF NOT EXISTS iam.migrations (
-    id serial PRIMARY KEY, "timestamp" bigint NOT NULL, name character varying NOT NULL)`);
+  await execute(dataSource, sql`CREATE SCHEMA IF NOT EXISTS iam`);
+  await execute(
+    dataSource,
+    sql`CREATE TABLE IF NOT EXISTS iam.migrations (
+      id serial PRIMARY KEY, "timestamp" bigint NOT NULL, name character varying NOT NULL)`,
+  );
   const isFresh = (await namesIn(dataSource, OWN_TABLE)).length === 0;
   if (!isFresh || !(await exists(dataSource, 'iam.identity_providers'))) return null;
   const names = iamMigrations.map((Migration) => new Migration().name);
   if (await exists(dataSource, movedFrom))
-    await dataSource.query(
-      `INSERT INTO iam.migrations ("timestamp", name)
-       SELECT "timestamp", name FROM ${quoteTable(movedFrom)} WHERE name = ANY($1) ORDER BY "timestamp"`,
-      [names],
+    await execute(
+      dataSource,
+      sql`INSERT INTO iam.migrations ("timestamp", name)
+        SELECT "timestamp", name FROM ${raw(quoteTable(movedFrom))} WHERE name = ANY(${names}) ORDER BY "timestamp"`,
     );
   if ((await namesIn(dataSource, OWN_TABLE)).length > 0) return null;
   return `the tables of the schema iam are there, but neither iam.migrations nor ${movedFrom} says by which migrations: name TypeORM's table, as in \`nestjs-wechat-iam migrate --migrations-table iam.migrations --moved-from public.migrations\``;
@@ -70,23 +74,22 @@ async function prepareBookkeeping(dataSource: DataSource, movedFrom: string): Pr
 
 async function locked<T>(dataSource: DataSource, work: () => Promise<T>): Promise<T> {
   return dataSource.transaction(async (manager) => {
-    await manager.query(`SELECT pg_advisory_xact_lock(${LOCK})`);
+    await execute(manager, sql`SELECT pg_advisory_xact_lock(${raw(LOCK)})`);
     return work();
   });
 }
 
 async function exists(dataSource: DataSource, table: string): Promise<boolean> {
   const found = z.object({ found: z.boolean() });
-  const sql = 'SELECT to_regclass($1) IS NOT NULL AS found';
-  return (await queryRow(dataSource, found, sql, [quoteTable(table)]))?.found === true;
+  const named = sql`SELECT to_regclass(${quoteTable(table)}) IS NOT NULL AS found`;
+  return (await queryRow(dataSource, found, named))?.found === true;
 }
 
 async function namesIn(dataSource: DataSource, table: string): Promise<string[]> {
   const rows = await queryRows(
     dataSource,
     z.object({ name: z.string() }),
-    `SELECT name FROM ${quoteTable(table)}`,
-    [],
+    sql`SELECT name FROM ${raw(quoteTable(table))}`,
   );
   return rows.map(({ name }) => name);
 }

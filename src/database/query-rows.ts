@@ -1,4 +1,4 @@
-import { Sql } from 'sql-template-tag';
+import type { Sql } from 'sql-template-tag';
 import type { z } from 'zod';
 import { retryTransient } from './retry-transient.js';
 
@@ -10,14 +10,8 @@ export interface SqlExecutor {
 }
 
 /** One round trip whose rows, if any, do not matter; repeated like `inTransaction` when it is its own transaction. */
-export async function execute(
-  executor: SqlExecutor,
-  statement: Sql | string,
-  parameters: readonly unknown[] = [],
-): Promise<unknown> {
-  const [text, values] =
-    statement instanceof Sql ? [statement.text, statement.values] : [statement, [...parameters]];
-  const run = () => executor.query(text, values);
+export async function execute(executor: SqlExecutor, statement: Sql): Promise<unknown> {
+  const run = () => executor.query(statement.text, statement.values);
   return executor.queryRunner === undefined ? retryTransient(run) : run();
 }
 
@@ -28,19 +22,17 @@ export async function execute(
 export async function queryRows<T>(
   executor: SqlExecutor,
   schema: z.ZodType<T>,
-  statement: Sql | string,
-  parameters: readonly unknown[] = [],
+  statement: Sql,
 ): Promise<T[]> {
-  return schema.array().parse(await execute(executor, statement, parameters));
+  return schema.array().parse(await execute(executor, statement));
 }
 
 /** As `queryRows`, for a statement that yields at most one row. */
 export async function queryRow<T>(
   executor: SqlExecutor,
   schema: z.ZodType<T>,
-  statement: Sql | string,
-  parameters: readonly unknown[] = [],
+  statement: Sql,
 ): Promise<T | null> {
-  const [row] = await queryRows(executor, schema, statement, parameters);
+  const [row] = await queryRows(executor, schema, statement);
   return row ?? null;
 }

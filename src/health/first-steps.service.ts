@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import sql from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { queryRow } from '../database/query-rows.js';
@@ -9,7 +10,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.re
 /** The host's own code may make the row while it starts, after us. */
 const PATIENCE_MS = 2_000;
 
-const emptySql = `/* background */ SELECT NOT EXISTS (SELECT 1 FROM iam.identity_providers) AS is_empty`;
+const emptySql = sql`/* background */ SELECT NOT EXISTS (SELECT 1 FROM iam.identity_providers) AS is_empty`;
 
 /** Where there is no provider row yet, one line says what a newcomer does next. */
 @Injectable()
@@ -34,7 +35,7 @@ export class FirstSteps implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Where the tables are missing too, `SchemaWatch` has said so. */
   private async look(): Promise<void> {
-    const row = await queryRow(this.dataSource, z.object({ is_empty: z.boolean() }), emptySql, []);
+    const row = await queryRow(this.dataSource, z.object({ is_empty: z.boolean() }), emptySql);
     if (row?.is_empty !== true) return;
     this.logger.warn(
       `nobody can sign in yet: there is no provider row. Make one with \`npx nestjs-wechat-iam provider add wechat --open-app-id … --open-app-secret-from -\`, POST ${this.urls.endpoint('admin/providers')}, or INSERT INTO iam.identity_providers. Without a WeChat account: \`npx nestjs-wechat-iam emulator --demo\``,

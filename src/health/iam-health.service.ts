@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import sql from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { isReadOnly, isSchemaOutdated } from '../database/database-errors.js';
@@ -40,13 +41,13 @@ export interface IamHealthReport {
 /** How long PostgreSQL may take before it counts as away, in milliseconds. */
 const PATIENCE_MS = 2_000;
 
-const sql = `
+const stateSql = sql`
   /* background */ SELECT
     EXISTS (SELECT 1 FROM iam.signing_keys WHERE active_at <= now() AND (retires_at IS NULL OR retires_at > now())) AS has_key,
     (SELECT GREATEST(0, extract(epoch FROM now() - at))::float8 FROM iam.audit_log
      WHERE id = (SELECT id FROM iam.audit_outbox ORDER BY id LIMIT 1)) AS audit_age`;
 /** Refused by a database that takes no changes, such as a standby after a failover; locks nothing. */
-const writableSql = '/* background */ SELECT 1 FROM iam.signing_keys WHERE false FOR UPDATE';
+const writableSql = sql`/* background */ SELECT 1 FROM iam.signing_keys WHERE false FOR UPDATE`;
 const row = z.object({ has_key: z.boolean(), audit_age: z.number().nullable() });
 
 type Finding = Omit<
@@ -111,8 +112,8 @@ export class IamHealth {
   private async read(): Promise<Finding | Obstacle> {
     const gaps = await this.schema.find();
     if (gaps !== null) return { problem: 'migrations_missing', ...gaps };
-    await execute(this.dataSource, writableSql, []);
-    const found = await queryRow(this.dataSource, row, sql, []);
+    await execute(this.dataSource, writableSql);
+    const found = await queryRow(this.dataSource, row, stateSql);
     const { oldestSeconds, dead } = await readInboxBacklog(this.dataSource);
     const low = await this.budget.low();
     return {

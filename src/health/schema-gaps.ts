@@ -1,3 +1,4 @@
+import sql, { join, raw, type Sql } from 'sql-template-tag';
 import type { DataSource, EntityMetadata } from 'typeorm';
 import { z } from 'zod';
 import { bookkeepingTables } from '../database/iam-migrations.js';
@@ -41,14 +42,14 @@ interface Need {
 }
 
 /**
- * $1 kinds, $2 tables, $3 names. A table that is not there is named instead of all that belongs to it. `books` are tables of
+ * A table that is not there is named instead of all that belongs to it. `books` are tables of
  * TypeORM, found where they can be read; another tool may keep a table of the same name.
  */
-const gapsSql = `
+const gapsSql = (needs: readonly Need[]): Sql => sql`
   /* background */ SELECT DISTINCT
     CASE WHEN needed.kind = 'books' THEN 'books' WHEN needed.t IS NOT NULL AND c.oid IS NULL THEN 'table' ELSE needed.kind END AS kind,
     CASE WHEN needed.t IS NOT NULL AND c.oid IS NULL THEN needed.t ELSE concat_ws('.', needed.t, needed.name) END AS name
-  FROM unnest($1::text[], $2::text[], $3::text[]) AS needed (kind, t, name)
+  FROM unnest(${needs.map(({ kind }) => kind)}::text[], ${needs.map(({ table }) => table)}::text[], ${needs.map(({ name }) => name)}::text[]) AS needed (kind, t, name)
   LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('iam') AND c.relname = needed.t AND c.relkind IN ('r', 'p')
   WHERE CASE needed.kind
     WHEN 'column' THEN NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = needed.name AND NOT attisdropped)
@@ -67,13 +68,7 @@ const noteRow = z.object({ name: z.string() });
  * indexes or the body of a function.
  */
 export async function findSchemaGaps(dataSource: DataSource): Promise<SchemaGaps> {
-  const needs = neededOf(dataSource);
-  const parameters = [
-    needs.map(({ kind }) => kind),
-    needs.map(({ table }) => table),
-    needs.map(({ name }) => name),
-  ];
-  const rows = await queryRows(dataSource, gapRow, gapsSql, parameters);
+  const rows = await queryRows(dataSource, gapRow, gapsSql(neededOf(dataSource)));
   const books = rows.filter(({ kind }) => kind === 'books').map(({ name }) => name);
   return {
     missing: rows
@@ -108,8 +103,10 @@ function ofTable({ tableName: table, columns, checks, uniques, foreignKeys }: En
 async function findPending(dataSource: DataSource, books: readonly string[]): Promise<string[]> {
   if (books.length === 0) return [];
   const ours = iamMigrations.map((Migration) => new Migration().name);
-  const notes = books.map((table) => `SELECT name::text FROM ${table} WHERE name::text = ANY ($1)`);
-  const sql = `/* background */ ${notes.join(' UNION ')}`;
-  const executed = (await queryRows(dataSource, noteRow, sql, [ours])).map(({ name }) => name);
+  const notes = books.map(
+    (table) => sql`SELECT name::text FROM ${raw(table)} WHERE name::text = ANY (${ours})`,
+  );
+  const executedSql = sql`/* background */ ${join(notes, ' UNION ')}`;
+  const executed = (await queryRows(dataSource, noteRow, executedSql)).map(({ name }) => name);
   return executed.length === 0 ? [] : ours.filter((name) => !executed.includes(name));
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { type Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
@@ -11,8 +12,8 @@ import { pairOf } from './confirmations.js';
 const NOTED_MS = 600_000;
 
 /** An AppSecret that WeChat accepts takes the place of the one before, which a reset at WeChat has ended. */
-const noteSql = `
-  INSERT INTO iam.accepted_secrets AS known (appid, pair) VALUES ($1, $2)
+const noteSql = (app: WechatApp): Sql => sql`
+  INSERT INTO iam.accepted_secrets AS known (appid, pair) VALUES (${app.appid}, ${pairOf(app)})
   ON CONFLICT (appid) DO UPDATE SET pair = EXCLUDED.pair, accepted_at = now() WHERE known.pair <> EXCLUDED.pair`;
 
 /**
@@ -33,14 +34,14 @@ export class AcceptedSecrets {
   async note(app: WechatApp): Promise<void> {
     const notedAt = this.noted.get(app);
     if (notedAt !== undefined && this.clock.elapsed() < notedAt + NOTED_MS) return;
-    await execute(this.dataSource, noteSql, [app.appid, pairOf(app)]);
+    await execute(this.dataSource, noteSql(app));
     this.noted.set(app, this.clock.elapsed());
   }
 
   /** Whether this AppSecret is the last one that WeChat accepted for the app, by whatever row. */
   async isAccepted(app: WechatApp): Promise<boolean> {
-    const sql = 'SELECT pair FROM iam.accepted_secrets WHERE appid = $1';
-    const known = await queryRow(this.dataSource, z.object({ pair: z.string() }), sql, [app.appid]);
+    const accepted = sql`SELECT pair FROM iam.accepted_secrets WHERE appid = ${app.appid}`;
+    const known = await queryRow(this.dataSource, z.object({ pair: z.string() }), accepted);
     return known?.pair === pairOf(app);
   }
 }

@@ -1,11 +1,9 @@
+import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
-import { appsOf, type IdentityProvider } from './identity-provider.js';
-
-/** Which pair of AppID and AppSecret WeChat has confirmed, by kind of app, and since when in milliseconds. */
-export type Confirmations = z.infer<typeof stored>;
+import { appsOf, type Confirmations, type IdentityProvider } from './identity-provider.js';
 
 /** What a migration writes where a pair was in use before pairs were confirmed. */
 const ADOPT = 'adopt';
@@ -32,17 +30,15 @@ export function confirmedSince({ confirmations }: IdentityProvider, app: WechatA
 
 /** Notes that WeChat has confirmed the pair; one that is noted already keeps its time. Gives the time. */
 export async function confirmPair(executor: SqlExecutor, id: string, app: WechatApp): Promise<number> {
-  const row = await queryRow(
-    executor,
-    updated,
-    `WITH confirmed AS (
-       UPDATE iam.identity_providers SET confirmations = CASE
-         WHEN confirmations->$2->>'pair' = $3 THEN confirmations
-         ELSE confirmations || jsonb_build_object($2::text, jsonb_build_object('pair', $3::text, 'at', now())) END
-       WHERE id = $1 RETURNING (confirmations->$2->>'at')::timestamptz AS at
-     ) SELECT at FROM confirmed`,
-    [id, app.kind, pairOf(app)],
-  );
+  const pair = pairOf(app);
+  const confirm = sql`
+    WITH confirmed AS (
+      UPDATE iam.identity_providers SET confirmations = CASE
+        WHEN confirmations->${app.kind}::text->>'pair' = ${pair} THEN confirmations
+        ELSE confirmations || jsonb_build_object(${app.kind}::text, jsonb_build_object('pair', ${pair}::text, 'at', now())) END
+      WHERE id = ${id} RETURNING (confirmations->${app.kind}::text->>'at')::timestamptz AS at
+    ) SELECT at FROM confirmed`;
+  const row = await queryRow(executor, updated, confirm);
   return row?.at.getTime() ?? Infinity;
 }
 
@@ -54,22 +50,18 @@ export function needsAdoption(provider: IdentityProvider): boolean {
 /** Puts the pairs in the place of the migrations' marks; of an app that WeChat cannot be asked about, the pair counts for every row. */
 export async function adoptPairs(executor: SqlExecutor, provider: IdentityProvider): Promise<void> {
   for (const app of appsOf(provider))
-    if (provider.confirmations[app.kind]?.pair === ADOPT)
-      await execute(executor, adoptSql, [
-        provider.id,
-        app.kind,
-        pairOf(app),
-        isAskable(app) ? null : app.appid,
-      ]);
+    if (provider.confirmations[app.kind]?.pair === ADOPT) await execute(executor, adoptSql(provider.id, app));
 }
 
-const adoptSql = `
+const adoptSql = (id: string, app: WechatApp): Sql => sql`
   WITH adopted AS (
-    UPDATE iam.identity_providers SET confirmations = jsonb_set(confirmations, ARRAY[$2, 'pair'], to_jsonb($3::text))
-    WHERE id = $1 AND confirmations->$2->>'pair' = '${ADOPT}' RETURNING confirmations->$2->>'at' AS at
+    UPDATE iam.identity_providers
+    SET confirmations = jsonb_set(confirmations, ARRAY[${app.kind}, 'pair'], to_jsonb(${pairOf(app)}::text))
+    WHERE id = ${id} AND confirmations->${app.kind}::text->>'pair' = ${ADOPT}
+    RETURNING confirmations->${app.kind}::text->>'at' AS at
   )
   INSERT INTO iam.accepted_secrets (appid, pair, accepted_at)
-  SELECT $4, $3, at::timestamptz FROM adopted WHERE $4::text IS NOT NULL
+  SELECT ${app.appid}, ${pairOf(app)}, at::timestamptz FROM adopted WHERE ${!isAskable(app)}::boolean
   ON CONFLICT DO NOTHING`;
 
 /** Official Accounts and mini programs have an access token of their own to ask for; website and mobile apps have none. */

@@ -1,5 +1,4 @@
 import type { Secret } from '../crypto/secret.js';
-import type { Confirmations } from './confirmations.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 
 /** What happens to a person not seen before: a user is made, an account of the host is connected, or nothing. */
@@ -13,6 +12,9 @@ export interface MpServer {
   /** The current EncodingAESKey first. */
   readonly encodingAesKeys: readonly Secret[];
 }
+
+/** Which pair of AppID and AppSecret WeChat has confirmed, by kind of app, and since when in milliseconds. */
+export type Confirmations = Readonly<Partial<Record<WechatApp['kind'], { readonly pair: string; readonly at: number } | undefined>>>;
 
 /** An `iam.identity_providers` row as the code reads it: secrets opened, defaults filled in. */
 export interface IdentityProvider {

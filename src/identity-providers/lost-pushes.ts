@@ -1,3 +1,4 @@
+import sql from 'sql-template-tag';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { Sealer } from '../crypto/sealer.js';
@@ -5,8 +6,6 @@ import { queryRows } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { appsOf, type IdentityProvider } from './identity-provider.js';
 import { readRows } from './rival-keys.js';
-
-const usedSql = 'SELECT DISTINCT appid FROM iam.identities WHERE appid = ANY ($1)';
 
 /**
  * Refuses a change, as written in this transaction, after which what WeChat withdraws reaches no row for an app that people are
@@ -21,7 +20,8 @@ export async function refuseLostPushes(
   const after = new Set((await readRows(manager, sealer)).flatMap(heardApps));
   const lost = [...new Set(before.flatMap(heardApps))].filter((appid) => !after.has(appid));
   if (lost.length === 0) return;
-  const used = await queryRows(manager, z.object({ appid: z.string() }), usedSql, [lost]);
+  const usedSql = sql`SELECT DISTINCT appid FROM iam.identities WHERE appid = ANY (${lost})`;
+  const used = await queryRows(manager, z.object({ appid: z.string() }), usedSql);
   if (used.length === 0) return;
   const apps = used
     .map(({ appid }) => appid)

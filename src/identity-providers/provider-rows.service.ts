@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { join, raw } from 'sql-template-tag';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
@@ -193,9 +194,10 @@ async function requireTrust(columns: readonly string[], mayTrust: TrustCheck): P
 }
 
 async function refuseUsed(manager: EntityManager, slug: string): Promise<void> {
-  const exists = (table: string) => `EXISTS (SELECT FROM iam.${table} WHERE provider = $1) AS ${table}`;
-  const sql = `SELECT ${['identities', 'logins', 'sessions'].map(exists).join(', ')}`;
-  const uses = Object.entries((await queryRow(manager, inUse, sql, [slug])) ?? {}).filter(([, is]) => is);
+  const exists = (table: string) =>
+    sql`EXISTS (SELECT FROM ${raw(`iam.${table}`)} WHERE provider = ${slug}) AS ${raw(table)}`;
+  const usesSql = sql`SELECT ${join(['identities', 'logins', 'sessions'].map(exists), ', ')}`;
+  const uses = Object.entries((await queryRow(manager, inUse, usesSql)) ?? {}).filter(([, is]) => is);
   if (uses.length === 0) return;
   const used = uses.map(([table]) => table).join(', ');
   throw new IamError('in_use', `"${slug}" has ${used}`, { members: { used_by: used } });

@@ -1,6 +1,8 @@
+import sql, { raw } from 'sql-template-tag';
 import type { EntityManager } from 'typeorm';
 import type { Sealer } from '../crypto/sealer.js';
 import type { Secret } from '../crypto/secret.js';
+import { execute } from '../database/query-rows.js';
 import { IamError } from '../iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { appsOf, type IdentityProvider } from './identity-provider.js';
@@ -44,7 +46,7 @@ export function findRival(
 
 /** Lets one change of rows after the other look at them. Before any row is locked, so that two never wait for each other. */
 export async function queueRowChanges(manager: EntityManager): Promise<void> {
-  await manager.query(`SELECT pg_advisory_xact_lock(${ROWS_LOCK})`);
+  await execute(manager, sql`SELECT pg_advisory_xact_lock(${raw(ROWS_LOCK)})`);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import sql, { raw } from 'sql-template-tag';
 import { z } from 'zod';
 import type { Sealer } from '../crypto/sealer.js';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
@@ -43,15 +44,15 @@ interface StoredSecret {
 async function seal(executor: SqlExecutor, sealer: Sealer, secret: StoredSecret): Promise<boolean> {
   const { row, property, stored } = secret;
   const sealed = sealer.seal(openSecret(sealer, row, property) ?? '', secretContext(row.id, property));
-  const column = secretColumns[property];
+  const column = raw(secretColumns[property]);
+  const digest = createHash('sha256').update(stored, 'utf8').digest();
   const changed = await queryRow(
     executor,
     z.object({ id: z.string() }),
-    `WITH sealed AS (
-       UPDATE iam.identity_providers SET ${column} = $2, updated_at = now()
-       WHERE id = $1 AND sha256(convert_to(${column}, 'UTF8')) = $3 RETURNING id
+    sql`WITH sealed AS (
+       UPDATE iam.identity_providers SET ${column} = ${sealed}, updated_at = now()
+       WHERE id = ${row.id} AND sha256(convert_to(${column}, 'UTF8')) = ${digest} RETURNING id
      ) SELECT id FROM sealed`,
-    [row.id, sealed, createHash('sha256').update(stored, 'utf8').digest()],
   );
   row[property] = sealed;
   return changed !== null;

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import sql, { raw, type Sql } from 'sql-template-tag';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { recordRefusal } from '../audit/refusals.js';
@@ -28,10 +29,10 @@ const RARE = 20;
 const WARN_MS = 600_000;
 const BUDGET = 'qr:budget:';
 
-/** $1 the least time until the bucket is full again, in milliseconds. */
-const usedSql = `
-  /* background */ SELECT substr(key, ${BUDGET.length + 1}) AS appid, expire - extract(epoch FROM clock_timestamp())::float8 * 1000 AS left_ms
-  FROM iam.rate_limits WHERE key LIKE '${BUDGET}%' AND expire > extract(epoch FROM clock_timestamp()) * 1000 + $1::float8
+/** `least`: time until the bucket is full again, in milliseconds. */
+const usedSql = (least: number): Sql => sql`
+  /* background */ SELECT substr(key, ${BUDGET.length + 1}::int) AS appid, expire - extract(epoch FROM clock_timestamp())::float8 * 1000 AS left_ms
+  FROM iam.rate_limits WHERE key LIKE ${raw(`'${BUDGET}%'`)} AND expire > extract(epoch FROM clock_timestamp()) * 1000 + ${least}::float8
   ORDER BY expire DESC LIMIT 20`;
 const usedRow = z.object({ appid: z.string(), left_ms: z.number() });
 
@@ -81,7 +82,7 @@ export class QrBudget {
   }
 
   private async read(least: number): Promise<UsedBudget[]> {
-    const rows = await queryRows(this.dataSource, usedRow, usedSql, [least * DAY * 1000]);
+    const rows = await queryRows(this.dataSource, usedRow, usedSql(least * DAY * 1000));
     return rows.map(({ appid, left_ms }) => ({ appid, used: Math.min(1, left_ms / (DAY * 1000)) }));
   }
 
