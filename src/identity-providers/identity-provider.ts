@@ -14,7 +14,9 @@ export interface MpServer {
 }
 
 /** Which pair of AppID and AppSecret WeChat has confirmed, by kind of app, and since when in milliseconds. */
-export type Confirmations = Readonly<Partial<Record<WechatApp['kind'], { readonly pair: string; readonly at: number } | undefined>>>;
+export type Confirmations = Readonly<
+  Partial<Record<WechatApp['kind'], { readonly pair: string; readonly at: number } | undefined>>
+>;
 
 /** An `iam.identity_providers` row as the code reads it: secrets opened, defaults filled in. */
 export interface IdentityProvider {
