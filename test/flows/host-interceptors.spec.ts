@@ -20,6 +20,10 @@ const ownHeaders = {
 const headersOf = ({ headers }: Reply) =>
   Object.fromEntries(Object.keys(ownHeaders).map((name) => [name, headers.get(name)]));
 
+/** A form of ours is sent with its Origin, which `no-referrer` would make `null`. */
+const referrerPolicyOf = ({ method, path }: { method: string; path: string }) =>
+  method === 'GET' && path === 'device' ? 'same-origin' : 'no-referrer';
+
 /** Every endpoint that there is, so that a new one is covered by itself. */
 const endpoints = iamControllers.flatMap((controller) => endpointsOf(controller));
 
@@ -94,7 +98,8 @@ describe.each(platforms)('on %s, a host whose global interceptors, pipe and filt
 
       expect(described(hostile, endpoint)).toEqual(described(plain, endpoint));
       expect(described(again, endpoint)).toEqual(described(plain, endpoint));
-      expect(headersOf(hostile)).toEqual(ownHeaders);
+      expect(headersOf(hostile)).toEqual(headersOf(plain));
+      expect(headersOf(hostile)).toEqual({ ...ownHeaders, 'referrer-policy': referrerPolicyOf(endpoint) });
     }
   });
 });

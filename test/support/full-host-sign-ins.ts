@@ -3,6 +3,7 @@ import { IamUsers } from '../../src/index.js';
 import type { Person } from '../../emulator/index.js';
 import { handIn, inApp } from './account.js';
 import { refreshByCookie, signInWithCookies, signOut } from './cookie-client.js';
+import { Visitor } from './device-page.js';
 import { openEvents } from './event-stream.js';
 import { askForQrCode, decideOnPhone, poll, pollUntilSettled, scanAndFollow } from './follow.js';
 import { codesOf, leavePage, openFollowPage, redeemFromPage, startOnPage } from './follow-page.js';
@@ -109,6 +110,20 @@ export const signInFlows: readonly Flow[] = [
       const tokens = toTokens(await redeemFromPage(page, await leavePage(page, deviceCode)));
 
       expect(page.reply.headers.get('content-security-policy')).toContain("default-src 'none'");
+      expect((await getWith(`${host.url}/iam/me`, tokens.accessToken)).status).toBe(200);
+    },
+  ],
+  [
+    'type the code of a device on its page, sign in there, and let the device in',
+    async (host) => {
+      const device = await askForQrCode(host.url, undefined, 'safe');
+      const visitor = new Visitor(host.at('safe'));
+      await visitor.browser.visit(`${host.url}/iam/device`);
+      await visitor.type(device.typedCode);
+      await visitor.signIn(host.wechat.person({ nickname: '小兰' }));
+      await visitor.decide('confirm');
+      const tokens = toTokens(await pollUntilSettled(host.url, device));
+
       expect((await getWith(`${host.url}/iam/me`, tokens.accessToken)).status).toBe(200);
     },
   ],
