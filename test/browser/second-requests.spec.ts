@@ -127,7 +127,7 @@ describe.each(engines)('a sign-in whose end comes twice, in %s', (name) => {
         expect(problems).toEqual(Array(3).fill(expect.stringMatching(/did not start|state_unknown/)));
         expect(await sessionsOf(person)).toEqual(one);
         await Promise.all([tab.close(), other.close()]);
-      }, 60_000);
+      }, 180_000);
 
       it(`is one session when the token request is sent twice, ${gaps.join(', ')} ms apart`, async () => {
         const outcomes = await Promise.all(
@@ -147,7 +147,7 @@ describe.each(engines)('a sign-in whose end comes twice, in %s', (name) => {
         expect(outcomes).toEqual(
           gaps.map((gap) => ({ gap, who: true, repeated: 200, later: true, sessions: one })),
         );
-      }, 60_000);
+      }, 180_000);
     });
 
     describe('by a front-end that keeps code and verifier', () => {
@@ -163,7 +163,7 @@ describe.each(engines)('a sign-in whose end comes twice, in %s', (name) => {
         expect(new URL(await tab.address()).searchParams.has('code')).toBe(true);
         expect(await sessionsOf(person)).toEqual(one);
         await tab.close();
-      }, 60_000);
+      }, 180_000);
 
       it('is ended by a reload after the grace, and the person signs in anew', async () => {
         const person = someone();
@@ -177,7 +177,7 @@ describe.each(engines)('a sign-in whose end comes twice, in %s', (name) => {
         await tab.close();
         await (await signIn(forgetfulFrontEnd, person)).close();
         expect(await sessionsOf(person)).toContainEqual({ end_reason: null });
-      }, 60_000);
+      }, 180_000);
     });
   });
 });

@@ -109,7 +109,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
     beforeAll(async () => {
       pc = await engine.profile({ language });
       phone = await engine.profile({ language, insideWechat: true });
-    }, 60_000);
+    }, 180_000);
     afterEach(() => tab.close());
 
     const open = async (profile: Profile, url: string, place: Place = 'page') => {
@@ -170,7 +170,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
         await expectStop(place);
 
         await expectWayOn(back, friend.url, place);
-      }, 60_000);
+      }, 180_000);
     });
 
     describe('at the client', () => {
@@ -195,7 +195,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
         await tab.open(href);
 
         expect(await tab.text('#problem')).toBe('invalid_request');
-      }, 60_000);
+      }, 180_000);
 
       it('learns that the code was used', async () => {
         const first = await startAgain();
@@ -206,7 +206,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
         await tab.open(second.href);
 
         expect(await tab.text('#problem')).toBe('invalid_grant');
-      }, 60_000);
+      }, 180_000);
 
       it('learns of a refusal, also as an older WeChat tells it', async () => {
         const refused = await startAgain();
@@ -215,7 +215,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
         await tab.open(refused.href);
 
         expect(await tab.text('#problem')).toBe('access_denied');
-      }, 60_000);
+      }, 180_000);
 
       it('is signed in within the frame of the QR code, where the cookie comes late', async () => {
         await pc.forget(front.url);
@@ -226,7 +226,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
         await person.confirm();
 
         expect(await tab.text('#who', 'frame')).toBe(person.nickname);
-      }, 60_000);
+      }, 180_000);
     });
 
     describe('on the phone', () => {
@@ -251,7 +251,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
         await until('the end', async () => (await tab.text('h1')) === confirmed);
 
         expect((await pollUntilSettled(world.url, device)).status).toBe(200);
-      }, 60_000);
+      }, 180_000);
 
       it('learns at the client that WeChat showed the page as a snapshot', async () => {
         world.wechat.once('/sns/oauth2/access_token', { patch: { is_snapshotuser: 1 } });
@@ -261,7 +261,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
         await tab.click('[data-testid=allow]');
 
         expect(await tab.text('#problem')).toBe('snapshot_user');
-      }, 60_000);
+      }, 180_000);
 
       it('goes on from a link that was made up', async () => {
         await open(phone, `${front.url}/iam/confirm/wechat?login=x`);
@@ -269,7 +269,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
 
         expect(await tab.text('small')).toContain(' not_found · ');
         await expectWayOn(back);
-      }, 60_000);
+      }, 180_000);
 
       it('goes on where WeChat’s return finds no cookie', async () => {
         await open(phone, `${front.url}/iam/confirm/wechat?code=c&state=${state}`);
@@ -277,7 +277,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
 
         expect(await tab.text('small')).toContain(' state_mismatch · ');
         await expectWayOn(back);
-      }, 60_000);
+      }, 180_000);
 
       it('goes on from WeChat’s snapshot of the page', async () => {
         const { person, link } = await scanned();
@@ -287,7 +287,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
 
         expect(await tab.text('small')).toContain(' snapshot_user · ');
         await expectWayOn(back);
-      }, 60_000);
+      }, 180_000);
 
       it('goes on from a link of somebody else, one that is over, and one that is opened outside WeChat', async () => {
         const { person, link } = await scanned();
@@ -302,7 +302,7 @@ describe.each(engines)('a person whom something stops, in %s', (name) => {
         await tab.close();
         await open(pc, link);
         await expectWayOn(goTo);
-      }, 60_000);
+      }, 180_000);
     });
   });
 });

@@ -70,7 +70,7 @@ async function openContext(
     userAgent: userAgents[insideWechat ? 'wechat' : 'pc'],
     viewport: { width: 800, height: 600 },
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(45_000);
   return {
     version: browser.version(),
     tab: () => openTab(context),
