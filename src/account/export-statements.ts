@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 
 /** Rows of one kind that an export holds at most: the newest. */
 export const MOST_EXPORTED = 1_000;

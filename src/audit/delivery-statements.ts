@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 
 /** Seconds that a replica stays the one that delivers without saying so again. */
 export const LEASE_SECONDS = 30;

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { closeRefusals } from '../audit/refusals.js';

@@ -1,4 +1,4 @@
-import sql, { raw, type Sql } from 'sql-template-tag';
+import { sql, raw, type Sql } from '../database/sql.js';
 
 /** Most rows of one statement. */
 export const BATCH = 500;

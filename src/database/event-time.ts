@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from './sql.js';
 
 /**
  * Seconds after an event of WeChat's in which what began counts as earlier. `CreateTime` has whole seconds, which takes one;

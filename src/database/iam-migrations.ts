@@ -1,4 +1,4 @@
-import sql, { raw } from 'sql-template-tag';
+import { sql, raw } from './sql.js';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { iamMigrations } from '../../migrations/index.js';

@@ -1,4 +1,4 @@
-import sql, { empty, join, raw, type Sql } from 'sql-template-tag';
+import { sql, empty, join, raw, type Sql } from './sql.js';
 
 /** Which page of a list sorted by uuid: at most `limit` rows (one more is read, which tells whether there are more) after that key. */
 export interface PageRequest {

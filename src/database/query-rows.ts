@@ -1,4 +1,4 @@
-import type { Sql } from 'sql-template-tag';
+import type { Sql } from './sql.js';
 import type { z } from 'zod';
 import { retryTransient } from './retry-transient.js';
 

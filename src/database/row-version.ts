@@ -1,4 +1,4 @@
-import { raw, type Sql } from 'sql-template-tag';
+import { raw, type Sql } from './sql.js';
 
 /**
  * Computes the version of a row of `relation`: 32 hex digits, which any change of any column changes, except of those that

@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 import { z } from 'zod';
 
 /** How many rows of each kind an erasure removed: what the audit log keeps of it. */

@@ -1,4 +1,4 @@
-import sql, { join, raw, type Sql } from 'sql-template-tag';
+import { sql, join, raw, type Sql } from '../database/sql.js';
 import type { DataSource, EntityMetadata } from 'typeorm';
 import { z } from 'zod';
 import { bookkeepingTables } from '../database/iam-migrations.js';

@@ -1,4 +1,4 @@
-import sql from 'sql-template-tag';
+import { sql } from '../database/sql.js';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { Sealer } from '../crypto/sealer.js';

@@ -1,4 +1,4 @@
-import sql, { raw } from 'sql-template-tag';
+import { sql, raw } from '../database/sql.js';
 import type { EntityManager } from 'typeorm';
 import type { Sealer } from '../crypto/sealer.js';
 import type { Secret } from '../crypto/secret.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import sql, { raw } from 'sql-template-tag';
+import { sql, raw } from '../database/sql.js';
 import { z } from 'zod';
 import type { Sealer } from '../crypto/sealer.js';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';

@@ -1,4 +1,4 @@
-import sql from 'sql-template-tag';
+import { sql } from '../database/sql.js';
 import { z } from 'zod';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 

@@ -1,4 +1,4 @@
-import sql, { empty, type Sql } from 'sql-template-tag';
+import { sql, empty, type Sql } from '../database/sql.js';
 import { v7 as uuidv7 } from 'uuid';
 
 /** A verified push as the inbox keeps it. */

@@ -1,4 +1,4 @@
-import sql, { empty, type Sql } from 'sql-template-tag';
+import { sql, empty, type Sql } from '../database/sql.js';
 import { insertInboxEvent, type InboxEvent, type InboxState } from './inbox-statements.js';
 
 /** Attempts before an event is given up. */

@@ -1,4 +1,4 @@
-import { raw, type Sql } from 'sql-template-tag';
+import { raw, type Sql } from '../database/sql.js';
 import { IamError } from '../iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { WechatApp } from '../wechat/wechat-app.js';

@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
 import { nowForEventsSql } from '../database/event-time.js';

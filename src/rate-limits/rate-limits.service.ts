@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { execute, queryRow } from '../database/query-rows.js';

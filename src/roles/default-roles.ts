@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 
 /**
  * `INSERT` that gives a new user the roles that everybody has; composes into the statement that creates the user.

@@ -1,4 +1,4 @@
-import sql, { empty, type Sql } from 'sql-template-tag';
+import { sql, empty, type Sql } from '../database/sql.js';
 import { z } from 'zod';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { versionSql } from '../database/row-version.js';

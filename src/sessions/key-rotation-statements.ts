@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 import { ALGORITHM, type SealedSigningKey } from './signing-key-material.js';
 
 /** Rotations and revocations take turns; readers and sign-ins are not kept waiting. */

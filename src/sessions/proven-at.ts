@@ -1,4 +1,4 @@
-import sql, { raw, type Sql } from 'sql-template-tag';
+import { sql, raw, type Sql } from '../database/sql.js';
 
 /** When WeChat proved the person of a login: at the scan, else just before the callback claimed it. */
 export const loginProvenAtSql = (login: string): Sql =>

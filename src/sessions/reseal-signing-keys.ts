@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import sql from 'sql-template-tag';
+import { sql } from '../database/sql.js';
 import { z } from 'zod';
 import { isSealed, sealedWith, type Sealer } from '../crypto/sealer.js';
 import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';

@@ -1,4 +1,4 @@
-import sql, { raw, type Sql } from 'sql-template-tag';
+import { sql, raw, type Sql } from '../database/sql.js';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { eventHorizonSql } from '../database/event-time.js';
 import { sessionProvenAtSql } from './proven-at.js';

@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 import { z } from 'zod';
 import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';

@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import { sql, type Sql } from '../database/sql.js';
 import { z } from 'zod';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 import type { Subject } from './subject.js';

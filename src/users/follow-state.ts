@@ -1,4 +1,4 @@
-import sql, { empty, type Sql } from 'sql-template-tag';
+import { sql, empty, type Sql } from '../database/sql.js';
 
 /** What an event says about following an Official Account. */
 export interface FollowChange {

@@ -1,4 +1,4 @@
-import sql from 'sql-template-tag';
+import { sql } from '../database/sql.js';
 import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';

@@ -1,4 +1,4 @@
-import sql, { empty, join, type Sql } from 'sql-template-tag';
+import { sql, empty, join, type Sql } from '../database/sql.js';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { violatedConstraint } from '../database/database-errors.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import sql from 'sql-template-tag';
+import { sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
 import { execute } from '../database/query-rows.js';
