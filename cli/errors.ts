@@ -39,7 +39,7 @@ export interface Failure {
   readonly exitCode: 1 | 2;
 }
 
-/** Words for whoever called; `secrets` are taken out of messages that others have worded. */
+/** What the caller is told; `secrets` are taken out of messages that others have worded. */
 export async function describeFailure(error: unknown, secrets: readonly string[]): Promise<Failure> {
   if (error instanceof UsageError) return { code: 'usage', message: error.message, exitCode: 2 };
   if (error instanceof EnvironmentError) return { code: 'environment', message: error.message, exitCode: 2 };

@@ -68,7 +68,7 @@ export const SOURCE = 'SOURCE';
 export const sourceHelp =
   'A secret is never an argument, which other users of the machine and the history of the shell would see. SOURCE says where it\nis: `-` a line of standard input (asked for at a terminal, unseen), `env:NAME` an environment variable, else a file.';
 
-/** What to say to whoever gives a secret itself. */
+/** The refusal of a secret that was given itself. */
 export const secretInArguments = (option: string): string =>
   `A secret does not belong into an argument: every process of the machine sees it, and the shell's history keeps it (change it if it was real). Use --${option} - for standard input, env:NAME or a file`;
 

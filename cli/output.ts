@@ -9,7 +9,7 @@ export interface Streams {
   readonly stderr: Writable;
 }
 
-/** Writes it all; false when the reader has gone away (EPIPE), as `| head` does: nobody is there to complain to. */
+/** Writes it all; false when the reader has gone away (EPIPE), as `| head` does: there is no reader to complain to. */
 export async function write(stream: Writable, text: string): Promise<boolean> {
   return new Promise((resolve) => {
     stream.write(text, (error) => resolve(error === undefined || error === null));
@@ -23,7 +23,7 @@ export function outliveReaders({ stdout, stderr }: Streams): void {
 }
 
 function ignore(): void {
-  // `write` tells whoever wrote.
+  // The caller of `write` is told.
 }
 
 /** What a call says, in the form that was asked for; results go to standard output, everything else to standard error. */

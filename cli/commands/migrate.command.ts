@@ -79,7 +79,7 @@ async function migrate(dataSource: DataSource, table: string, movedFrom: string)
   };
 }
 
-/** TypeORM runs no migration twice, so what somebody dropped since then comes back by hand alone. */
+/** TypeORM runs no migration twice, so what was dropped since then must be restored by hand. */
 async function requireWhole(dataSource: DataSource): Promise<void> {
   const { missing } = await findSchemaGaps(dataSource);
   if (missing.length > 0)

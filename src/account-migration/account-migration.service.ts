@@ -44,7 +44,7 @@ export interface MigrationWatch {
 export interface AccountMigrationReport {
   readonly total: number;
   readonly counts: MoveCounts;
-  /** Those that somebody has to decide, at most a thousand. */
+  /** Those that an operator has to decide, at most a thousand. */
   readonly undecided: readonly JudgedMove[];
   /** What else WeChat said instead of an openid, once each. */
   readonly unexplained: readonly string[];

@@ -57,7 +57,8 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
     work: () => this.deliverAll(),
     every: POLL_MS,
     longestPause: MAX_BACKOFF_MS,
-    onTrouble: (reason) => this.complain(reason),
+    onTrouble: (reason) =>
+      this.logger.error(`audit entries cannot be delivered and will be offered again: ${reason}`),
     onRecovery: () => this.logger.log('audit entries are delivered again'),
   });
   private isSubscribed = false;
@@ -77,7 +78,8 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
   /** Entries are kept from the first start with a sink on. */
   async onApplicationBootstrap(): Promise<void> {
     if (this.sink === undefined) return;
-    await this.subscribe().catch((error: unknown) => this.complain(String(error)));
+    // The loop tries again, and tells of a failure.
+    await this.subscribe().catch(() => undefined);
     this.loop.start();
   }
 
@@ -102,10 +104,6 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
   private async deliverAll(): Promise<void> {
     if (!this.isSubscribed) await this.subscribe();
     while ((await this.deliver()) === BATCH && !this.isStopping);
-  }
-
-  private complain(reason: string): void {
-    this.logger.error(`audit entries cannot be delivered and will be offered again: ${reason}`);
   }
 
   /** How many entries the sink took. While it writes, no connection is held. */

@@ -1,10 +1,10 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { sql, type Sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { closeRefusals } from '../audit/refusals.js';
 import { inLongJob } from '../database/patience.js';
 import { queryRow } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 import { Erasure } from '../erasure/erasure.service.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';

@@ -1,5 +1,4 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { sql, raw } from './sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
@@ -8,6 +7,7 @@ import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { queryRow } from './query-rows.js';
+import { sql, raw } from './sql.js';
 
 /** A system clock that is further than this from PostgreSQL's is worth an alarm. */
 const TOLERATED_MS = 60_000;

@@ -1,6 +1,6 @@
-import type { Sql } from './sql.js';
 import type { z } from 'zod';
 import { retryTransient } from './retry-transient.js';
+import type { Sql } from './sql.js';
 
 /** What can run SQL: a `DataSource` (each statement a transaction of its own) or the `EntityManager` of a transaction. */
 export interface SqlExecutor {

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql, type Sql } from '../database/sql.js';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
@@ -9,6 +8,7 @@ import { isDatabaseUnavailable, isForeignKeyViolation } from '../database/databa
 import { inTransaction } from '../database/in-transaction.js';
 import { inLongJob } from '../database/patience.js';
 import { queryRow } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 import { HookRunner } from '../hooks/hook-runner.js';
 import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';

@@ -7,6 +7,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
 import { failureOf } from '../http/to-iam-error.js';
+import { isOwnForm } from '../http/trusted-origins.service.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -89,7 +90,7 @@ export class Confirm {
     if (hasFailed(login)) return this.end(request.language, 'over', login);
     const proof = this.cookies.findProof(login.id, request.cookies);
     const isOurs = proof !== null && this.csrf.verify(csrfMessage(login.id, proof.openid), csrf);
-    if (!isOurs || !this.isOwnOrigin(request))
+    if (!isOurs || !isOwnForm(request, this.options))
       throw new IamError('origin_forbidden', 'not sent from our own confirm page');
     const outcome =
       decision === 'confirm' && login.confirmation === 'number'
@@ -202,11 +203,6 @@ export class Confirm {
   private csrfOf(loginId: string, openid: string): string {
     return this.csrf.sign(csrfMessage(loginId, openid)) ?? '';
   }
-
-  /** Browsers send `Origin` with a POST; where one does, it must be ours. */
-  private isOwnOrigin({ requestOrigin }: IamRequest): boolean {
-    return requestOrigin === undefined || requestOrigin === this.options.publicUrl;
-  }
 }
 
 /** A code that WeChat sent a phone back with. */
@@ -216,7 +212,7 @@ interface Arrival {
   readonly request: IamRequest;
 }
 
-/** Whoever scanned a code of a row that signs nobody in any more is told that it is over, and proves nothing for it. */
+/** The scanner of a code of a row that signs nobody in any more is told that it is over, and proves nothing for it. */
 function hasFailed(login: FollowLogin): boolean {
   return followStateOf(login) === 'failed';
 }

@@ -1,8 +1,8 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { queryRow } from '../database/query-rows.js';
+import { sql } from '../database/sql.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';

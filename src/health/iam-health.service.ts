@@ -1,16 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { isReadOnly, isSchemaOutdated } from '../database/database-errors.js';
 import { readPoolState, type PoolState } from '../database/pool-state.js';
 import { execute, queryRow } from '../database/query-rows.js';
+import { sql } from '../database/sql.js';
 import { AppHealth } from '../gateway/app-health.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { readInboxBacklog } from '../inbox/inbox-backlog.js';
 import { QrBudget } from '../rate-limits/qr-budget.service.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { findProblems, remedies, type IamProblem } from './find-problems.js';
 import type { SchemaGaps } from './schema-gaps.js';
@@ -64,7 +65,7 @@ interface Obstacle extends Partial<SchemaGaps> {
 /** Whether this replica can do its work: a health indicator of `@nestjs/terminus`, or of anything else. */
 @Injectable()
 export class IamHealth {
-  private asking: Promise<Finding | Obstacle> | undefined;
+  private readonly asking = new SingleFlight<Finding | Obstacle>();
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
@@ -103,10 +104,7 @@ export class IamHealth {
 
   /** One question at a time: checks that come while PostgreSQL hangs take no more connections. */
   private ask(): Promise<Finding | Obstacle> {
-    this.asking ??= this.read()
-      .catch((error: unknown) => this.explain(error))
-      .finally(() => (this.asking = undefined));
-    return this.asking;
+    return this.asking.run('read', () => this.read().catch((error: unknown) => this.explain(error)));
   }
 
   private async read(): Promise<Finding | Obstacle> {

@@ -3,6 +3,14 @@ import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import type { IamRequest } from './iam-request.js';
 
+/** A form of one of our own pages: browsers send `Origin` with a POST, and where one does, it must be ours. */
+export function isOwnForm(
+  { requestOrigin }: IamRequest,
+  { publicUrl }: Pick<ResolvedIamOptions, 'publicUrl'>,
+): boolean {
+  return requestOrigin === undefined || requestOrigin === publicUrl;
+}
+
 const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Where a request may come from that a browser authenticates by itself, with its cookies. */

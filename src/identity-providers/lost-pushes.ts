@@ -1,24 +1,22 @@
-import { sql } from '../database/sql.js';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import type { Sealer } from '../crypto/sealer.js';
 import { queryRows } from '../database/query-rows.js';
+import { sql } from '../database/sql.js';
 import { IamError } from '../iam.error.js';
 import { appsOf, type IdentityProvider } from './identity-provider.js';
-import { readRows } from './rival-keys.js';
 
 /**
  * Refuses a change, as written in this transaction, after which what WeChat withdraws reaches no row for an app that people are
- * linked by. A new AppSecret, Token or key goes on taking pushes; a row that took none before loses none.
+ * linked by. `before` is the row that changes or goes, null when it could not be read; `after` are all rows. A new AppSecret, Token or key goes on taking pushes; a row that took none before loses none.
  * @throws IamError `in_use` with the apps
  */
 export async function refuseLostPushes(
   manager: EntityManager,
-  before: readonly IdentityProvider[],
-  sealer: Sealer,
+  before: IdentityProvider | null,
+  after: readonly IdentityProvider[],
 ): Promise<void> {
-  const after = new Set((await readRows(manager, sealer)).flatMap(heardApps));
-  const lost = [...new Set(before.flatMap(heardApps))].filter((appid) => !after.has(appid));
+  const heard = new Set(after.flatMap(heardApps));
+  const lost = before === null ? [] : heardApps(before).filter((appid) => !heard.has(appid));
   if (lost.length === 0) return;
   const usedSql = sql`SELECT DISTINCT appid FROM iam.identities WHERE appid = ANY (${lost})`;
   const used = await queryRows(manager, z.object({ appid: z.string() }), usedSql);

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { sql, join, raw } from '../database/sql.js';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
@@ -9,6 +8,7 @@ import { isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
 import { versionSql } from '../database/row-version.js';
+import { sql, join, raw } from '../database/sql.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
@@ -18,7 +18,7 @@ import {
   type IdentityProviderInput,
 } from './identity-provider.input.js';
 import { isSharedSecret, sharedSecrets, type RotatableSecret } from './provider-rotation.js';
-import { queueRowChanges, readRows, refuseRivals } from './rival-keys.js';
+import { queueRowChanges, readRows, refuseRivals, tryRead } from './rival-keys.js';
 import { refuseLostPushes } from './lost-pushes.js';
 import { differenceOf, isEmpty, trustedIn } from './row-difference.js';
 import type { StoredProvider } from './stored-providers.service.js';
@@ -71,7 +71,7 @@ export class ProviderRows {
       await manager
         .insert(IdentityProviderEntity, { id, slug, name, ...columns })
         .catch((cause: unknown) => refuseTaken(slug, cause));
-      await refuseRivals(manager, slug, this.sealer);
+      refuseRivals(await readRows(manager, this.sealer), slug);
       const values = Object.fromEntries(Object.entries(changed).map(([column, { to }]) => [column, to]));
       const detail = { values, secrets: Object.keys(secrets) };
       await recordAudit(manager, { action: 'provider.created', provider: slug, detail });
@@ -95,10 +95,10 @@ export class ProviderRows {
       const difference = differenceOf(stored.row, changes, this.sealer);
       await requireTrust(trustedIn(difference, changes), mayTrust);
       if (isEmpty(difference)) return stored;
-      const before = await readRows(manager, this.sealer);
       await manager.update(IdentityProviderEntity, { id: stored.row.id }, difference.columns);
-      await refuseRivals(manager, edit.slug, this.sealer);
-      await refuseLostPushes(manager, before, this.sealer);
+      const rows = await readRows(manager, this.sealer);
+      refuseRivals(rows, edit.slug);
+      await refuseLostPushes(manager, tryRead(stored.row, this.sealer), rows);
       const detail = { changed: difference.changed, secrets: difference.secrets };
       await recordAudit(manager, { action: 'provider.updated', provider: edit.slug, detail });
       return this.read(manager, edit.slug);
@@ -119,7 +119,7 @@ export class ProviderRows {
       const kept = this.keepPrevious(stored.row, secret);
       const { columns } = differenceOf(stored.row, { ...kept, [secret]: value }, this.sealer);
       await manager.update(IdentityProviderEntity, { id: stored.row.id }, columns);
-      await refuseRivals(manager, edit.slug, this.sealer);
+      refuseRivals(await readRows(manager, this.sealer), edit.slug);
       const detail = { secret, previous_kept: Object.keys(kept).length > 0 };
       await recordAudit(manager, { action: 'provider.secret_rotated', provider: edit.slug, detail });
       return this.read(manager, edit.slug);
@@ -137,9 +137,9 @@ export class ProviderRows {
         mayTrust,
       );
       await refuseUsed(manager, row.slug);
-      const before = await readRows(manager, this.sealer);
       await manager.delete(IdentityProviderEntity, { id: row.id });
-      await refuseLostPushes(manager, before, this.sealer);
+      const left = await readRows(manager, this.sealer);
+      await refuseLostPushes(manager, tryRead(row, this.sealer), left);
       const detail = { name: row.name };
       await recordAudit(manager, { action: 'provider.deleted', provider: row.slug, detail });
     });

@@ -1,8 +1,8 @@
-import { sql, raw } from '../database/sql.js';
 import type { EntityManager } from 'typeorm';
 import type { Sealer } from '../crypto/sealer.js';
 import type { Secret } from '../crypto/secret.js';
 import { execute } from '../database/query-rows.js';
+import { sql, raw } from '../database/sql.js';
 import { IamError } from '../iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { appsOf, type IdentityProvider } from './identity-provider.js';
@@ -50,12 +50,11 @@ export async function queueRowChanges(manager: EntityManager): Promise<void> {
 }
 
 /**
- * Refuses a row, as written in this transaction, whose keys are not those of another row with the same app. Sealed values cannot
+ * Refuses a row, of all as written in this transaction, whose keys are not those of another row with the same app. Sealed values cannot
  * be compared by the database. A row that cannot be read takes no pushes and is no rival.
  * @throws IamError `provider_keys_differ` that names the other row
  */
-export async function refuseRivals(manager: EntityManager, slug: string, sealer: Sealer): Promise<void> {
-  const rows = await readRows(manager, sealer);
+export function refuseRivals(rows: readonly IdentityProvider[], slug: string): void {
   const own = rows.find((row) => row.slug === slug);
   const rival = own === undefined ? undefined : findRival(own, rows);
   if (rival === undefined) return;
@@ -74,7 +73,8 @@ export async function readRows(manager: EntityManager, sealer: Sealer): Promise<
   return rows.flatMap((row) => tryRead(row, sealer) ?? []);
 }
 
-function tryRead(row: IdentityProviderEntity, sealer: Sealer): IdentityProvider | null {
+/** Null for a row that cannot be read. */
+export function tryRead(row: IdentityProviderEntity, sealer: Sealer): IdentityProvider | null {
   try {
     return readRow(row, sealer);
   } catch {

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql, join, raw } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
+import { sql, join, raw } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 
 /** How the list of events is narrowed down; all that are given must be met. */

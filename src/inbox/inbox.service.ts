@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { execute, queryRow, queryRows } from '../database/query-rows.js';
+import type { Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { InboxEvent } from './inbox-statements.js';
 import {

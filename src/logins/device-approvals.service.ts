@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { queryRow } from '../database/query-rows.js';
+import { sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { loginProvenAtSql } from '../sessions/proven-at.js';
 import { Telemetry } from '../telemetry/telemetry.service.js';
@@ -29,12 +29,9 @@ export class DeviceApprovals {
   /** The login whose device shows this code, whatever became of it. */
   async findByCode(code: string): Promise<FollowLogin | null> {
     const hashes = this.userCodes.hashesOf(code);
-    const found = await queryRow(
-      this.dataSource,
-      idRow,
-      sql`SELECT id FROM iam.logins WHERE user_code_hash = ANY (${hashes}::text[]) ORDER BY id DESC LIMIT 1`,
-    );
-    return found === null ? null : queryRow(this.dataSource, followLoginRow, followsSql([found.id]));
+    const latest = sql`ARRAY(
+      SELECT id FROM iam.logins WHERE user_code_hash = ANY (${hashes}::text[]) ORDER BY id DESC LIMIT 1)`;
+    return queryRow(this.dataSource, followLoginRow, followsSql(latest));
   }
 
   /** Who signed in on the page; null once that sign-in is over. */

@@ -1,7 +1,7 @@
-import { sql, type Sql } from '../database/sql.js';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
 import { nowForEventsSql } from '../database/event-time.js';
+import { sql, type Sql } from '../database/sql.js';
 import type { RequestOrigin } from '../request-context.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
 import { followProblemSql } from './follow-offer.js';
@@ -42,8 +42,8 @@ export const startFollowSql = (start: NewFollow): Sql => sql`
           ${start.attemptHash ?? null}, now() + make_interval(secs => ${start.attemptSeconds ?? null}::int), ${start.userCodeHash})
   RETURNING id`;
 
-/** What the phone shows and the browser waits for. Where the row can finish no scan any more, the login has failed, as long as that is so. */
-export const followsSql = (ids: readonly string[]): Sql => sql`
+/** What the phone shows and the browser waits for; `ids` may be an expression. Where the row can finish no scan any more, the login has failed, as long as that is so. */
+export const followsSql = (ids: readonly string[] | Sql): Sql => sql`
   SELECT id, CASE WHEN problem IS NULL THEN status ELSE 'failed' END AS status, COALESCE(problem, error) AS error, provider, appid,
          openid, client_id, redirect_uri, code_challenge, attempt_hash, user_id, link_session_id, linked_identity_id, user_code, user_code_hash,
          confirmation, number_tries, ip, user_agent, created_at, COALESCE(redeem_before > now(), false) AS is_live

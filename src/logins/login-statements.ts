@@ -1,11 +1,11 @@
-import { sql, empty, type Sql } from '../database/sql.js';
 import { v7 as uuidv7 } from 'uuid';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
 import { eventHorizonSql } from '../database/event-time.js';
+import { sql, empty, type Sql } from '../database/sql.js';
 import type { RequestOrigin } from '../request-context.js';
 import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/proven-at.js';
-import { rolesOfSql } from '../sessions/session-statements.js';
+import { rolesOfSql, type ReuseGrace } from '../sessions/session-statements.js';
 import type { IdentityKey } from '../users/withdraw-data.js';
 import type { LoginStart, ProvenPerson } from './login-start.js';
 import { attemptHash } from './sealed-attempt.js';
@@ -153,17 +153,11 @@ export const beginSessionSql = (loginId: string, session: NewSession, entry: Aud
   SELECT session.user_id, session.method, session.created_at, c.client_id, c.provider, c.is_new_user, ${rolesOfSql('session')}
   FROM session, consumed c`;
 
-/** How long the answer to a redeemed code is repeated, in seconds, and how often. */
-export interface RepetitionGrace {
-  readonly seconds: number;
-  readonly uses: number;
-}
-
 /**
  * A code redeemed again: within the grace the session that it began is answered again, later that session ends (RFC 6749 §4.1.2).
  * No row: there is nothing to repeat.
  */
-export const settleRepeatedCodeSql = (loginId: string, grace: RepetitionGrace, entry: AuditEntry): Sql => sql`
+export const settleRepeatedCodeSql = (loginId: string, grace: ReuseGrace, entry: AuditEntry): Sql => sql`
   WITH locked AS (
     SELECT s.*, l.is_new_user, u.status = 'active' AND s.idle_expires_at > now() AND s.grace_uses < ${grace.uses}::int
                 AND s.created_at > now() - make_interval(secs => ${grace.seconds}::int) AS repeats

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { sql } from '../database/sql.js';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordRefusal } from '../audit/refusals.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/mac.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { sql } from '../database/sql.js';
 import { IamError, type IamErrorCode } from '../iam.error.js';
 import { toErrorCode } from '../iam.error-codes.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';

@@ -1,5 +1,5 @@
-import { sql, type Sql } from '../database/sql.js';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
+import { sql, type Sql } from '../database/sql.js';
 import { insertInboxEvent, type InboxEvent } from '../inbox/inbox-statements.js';
 import { followProblemSql } from './follow-offer.js';
 import { NUMBER_DIGITS, NUMBER_TRIES } from './judge-number.js';

@@ -12,6 +12,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
+import { isOwnForm } from '../http/trusted-origins.service.js';
 import { errorTexts } from '../iam.error-texts.js';
 import { IamError } from '../iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
@@ -202,9 +203,8 @@ export class DevicePage {
     return this.urls.endpoint('device');
   }
 
-  /** Browsers send `Origin` with a POST; where one does, it must be ours. */
-  private checkOrigin({ requestOrigin }: IamRequest): void {
-    if (requestOrigin !== undefined && requestOrigin !== this.options.publicUrl)
+  private checkOrigin(request: IamRequest): void {
+    if (!isOwnForm(request, this.options))
       throw new IamError('origin_forbidden', 'not sent from our own device page');
   }
 }

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql, type Sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { execute, queryRow } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 import { IamLogger } from '../iam-logger.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';

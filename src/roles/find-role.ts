@@ -1,7 +1,7 @@
-import { sql, empty, type Sql } from '../database/sql.js';
 import { z } from 'zod';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { versionSql } from '../database/row-version.js';
+import { sql, empty, type Sql } from '../database/sql.js';
 import { isStorable } from '../database/storable-text.js';
 
 export const roleRow = z.object({

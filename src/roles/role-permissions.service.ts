@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../clock.js';
 import { queryRows } from '../database/query-rows.js';
+import { sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { FreshValue } from '../runtime/fresh-value.js';
 

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql, empty, type Sql } from '../database/sql.js';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { execute, queryRow, queryRows } from '../database/query-rows.js';
+import { sql, empty, type Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { IamError } from '../iam.error.js';
 import { findRole, roleColumns, roleRow, type Role } from './find-role.js';

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql, type Sql } from '../database/sql.js';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { findRole } from './find-role.js';

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql, type Sql } from '../database/sql.js';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { lockExisting } from '../users/lock-users.js';

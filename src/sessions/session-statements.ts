@@ -1,6 +1,7 @@
-import { sql, raw, type Sql } from '../database/sql.js';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { eventHorizonSql } from '../database/event-time.js';
+import { sql, raw, type Sql } from '../database/sql.js';
+import type { IdentityKey } from '../users/withdraw-data.js';
 import { sessionProvenAtSql } from './proven-at.js';
 import type { RefreshToken } from './refresh-token.js';
 
@@ -30,7 +31,7 @@ export const rotateSql = (token: RefreshToken, clients: readonly string[], idle:
   )
   SELECT user_id, client_id, method, created_at, ${rolesOfSql('rotated')} FROM rotated`;
 
-/** How long a parent token is answered again, and how often. */
+/** For how many seconds what was used up, a parent token or a code, is answered again, and how often. */
 export interface ReuseGrace {
   readonly seconds: number;
   readonly uses: number;
@@ -91,7 +92,7 @@ export const endAllSql = (userId: string, reason: string): Sql => sql`
 
 /** Every session that began by an identity; with a time, only what WeChat proved before it. */
 export const endOfIdentitySql = (
-  { appid, openid }: { readonly appid: string; readonly openid: string },
+  { appid, openid }: IdentityKey,
   reason: string,
   provenBefore: Date | null,
 ): Sql => sql`

@@ -1,7 +1,7 @@
-import { sql, type Sql } from '../database/sql.js';
 import { z } from 'zod';
 import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 
 const wishSql = (userId: string, graceDays: number): Sql => sql`
   WITH asked AS (

@@ -1,4 +1,3 @@
-import { sql, type Sql } from '../database/sql.js';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
@@ -6,6 +5,7 @@ import { recordAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 import { moveOutcomes } from './openid-move.entity.js';
 
 /** Whose new openid becomes an identity, and of which row. */

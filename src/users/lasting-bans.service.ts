@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql, type Sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
 import { keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 

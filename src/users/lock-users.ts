@@ -1,9 +1,9 @@
-import { sql } from '../database/sql.js';
 import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { queryRows } from '../database/query-rows.js';
 import { versionSql } from '../database/row-version.js';
+import { sql } from '../database/sql.js';
 import { IamError } from '../iam.error.js';
 
 const locked = z.object({

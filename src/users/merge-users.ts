@@ -1,8 +1,8 @@
-import { sql, type Sql } from '../database/sql.js';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { execute, queryRows } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 import { IamError } from '../iam.error.js';
 import { takeBackDeletion } from './deletion-wish.js';
 import { lockExisting, type LockedUser } from './lock-users.js';

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { sql, type Sql } from '../database/sql.js';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
+import { sql, type Sql } from '../database/sql.js';
 import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { removeIdentity, type IdentityKey } from './withdraw-data.js';

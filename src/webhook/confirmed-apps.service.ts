@@ -11,6 +11,7 @@ import { confirmedSince, confirmPair, isAskable } from '../identity-providers/co
 import { appsOf, type IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { haveRivalKeys } from '../identity-providers/rival-keys.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import { forged } from './signed-query.js';
@@ -32,7 +33,7 @@ interface Refusal {
 @Injectable()
 export class ConfirmedApps {
   private readonly logger = new IamLogger('IamWebhook');
-  private readonly asking = new Map<string, Promise<number>>();
+  private readonly asking = new SingleFlight<number>();
   private readonly refusals = new Map<string, Refusal>();
 
   constructor(
@@ -71,9 +72,7 @@ export class ConfirmedApps {
     const key = sha256([provider.id, app.kind, app.appid, app.secret.reveal()].join(' '));
     const refusal = this.refusals.get(key);
     if (refusal !== undefined && this.clock.elapsed() < refusal.until) throw refusal.error;
-    const asking = this.asking.get(key) ?? this.confirm(provider, app, key);
-    this.asking.set(key, asking);
-    return asking;
+    return this.asking.run(key, () => this.confirm(provider, app, key));
   }
 
   private async confirm(provider: IdentityProvider, app: WechatApp, key: string): Promise<number> {
@@ -82,8 +81,6 @@ export class ConfirmedApps {
       this.refusals.delete(key);
     } catch (cause) {
       throw this.refuse(provider, app, { key, cause });
-    } finally {
-      this.asking.delete(key);
     }
     return this.note(provider, app);
   }

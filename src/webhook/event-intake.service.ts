@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { sql } from '../database/sql.js';
 import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
 import { execute } from '../database/query-rows.js';
+import { sql } from '../database/sql.js';
 import { IamLogger } from '../iam-logger.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';

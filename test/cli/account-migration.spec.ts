@@ -146,6 +146,29 @@ describe('nestjs-wechat-iam provider migrate', () => {
     expect(stdout).toMatch(new RegExp(`${shut}  not while one is disabled`));
   });
 
+  it('follows the guide for a row with a Token: a disabled row hears what people withdraw at the old account', async () => {
+    await followers(1);
+    const variables = {
+      OLD_SECRET: old?.secret ?? '',
+      NEW_SECRET: target?.secret ?? '',
+      TOKEN: 'tokenOfTheTests',
+      AES_KEY: 'a'.repeat(43),
+    };
+    const before = ['--mp-app-id', appidOf(old), '--mp-app-secret-from', 'env:OLD_SECRET'];
+    const keys = ['--mp-token-from', 'env:TOKEN', '--mp-encoding-aes-key-from', 'env:AES_KEY'];
+    const after = ['--mp-app-id', appidOf(target), '--mp-app-secret-from', 'env:NEW_SECRET'];
+    await operator.json(['provider', 'set', 'wechat', ...before, ...keys], { variables });
+
+    const early = await operator.run(['provider', 'set', 'wechat', ...after, '--json'], { variables });
+    await operator.json(['provider', 'add', 'wechat-before', '--enabled', 'false', ...before, ...keys], {
+      variables,
+    });
+    await operator.json(['provider', 'set', 'wechat', ...after], { variables });
+
+    expect([early.exitCode, early.json()]).toMatchObject([1, { error: { code: 'in_use' } }]);
+    expect(await operator.json(migrate())).toMatchObject({ joined: 1 });
+  });
+
   it('ends instead of waiting when told so, and keeps what is done', async () => {
     await followers(101);
     wechat.once(path, {});
