@@ -7,6 +7,7 @@ import { demoProviders } from '../../example/demo/demo-providers.js';
 import { launchBrowser } from '../support/browser.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { type ExampleApp, startExample } from '../support/example-app.js';
+import { askForQrCode, pollUntilSettled } from '../support/follow.js';
 import {
   openConfirmPage,
   openPage,
@@ -247,6 +248,36 @@ describe('following on the demo’s rows', () => {
     expect(onPhone).toBe(onPc);
     expect(onPc).toMatch(/^[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}$/);
     expect(await page.locator('#identities li').allTextContents()).toEqual(['公众号']);
+    expect(complaints.filter(isNotAPoll)).toEqual([]);
+    await close();
+  }, 120_000);
+
+  it('lets a television in on its page: the code typed, a sign-in by QR code, and the question answered', async () => {
+    const { page, complaints, close } = await openPage(browser);
+    const device = await askForQrCode(shop.url, undefined, 'wechat-follow');
+
+    await page.goto(`${shop.url}/iam/device`);
+    await takePicture(page, 'device-form-zh');
+    await page.locator('#user_code').fill(device.typedCode.toLowerCase().replace('-', ' '));
+    await page.locator('button.yes').click();
+    await page.locator('a.button.yes').click();
+    await page.locator('main[data-state=pending]').waitFor();
+    const phone = await openPhone(page, shop.url, 'lan');
+    await scanAndFollow(phone);
+    await (await openConfirmPage(phone)).locator('[value=confirm]').click();
+    await page.locator('#device [value=confirm]').waitFor();
+    await takePicture(page, 'device-question-zh');
+    const asked = await page.locator('#device .code').textContent();
+    await page.locator('#device [value=confirm]').click();
+    await page.locator('#device form').waitFor({ state: 'detached' });
+    await takePicture(page, 'device-done-zh');
+    await page.goBack();
+    const afterBack = await page.locator('#device h1').textContent();
+    const { error, access_token } = (await pollUntilSettled(shop.url, device)).json();
+
+    expect(asked).toBe(device.typedCode);
+    expect([error, typeof access_token]).toEqual([undefined, 'string']);
+    expect(afterBack).toBe('已完成');
     expect(complaints.filter(isNotAPoll)).toEqual([]);
     await close();
   }, 120_000);
