@@ -7,7 +7,7 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
  * composition → edges → http, strategies → state → wechat, crypto → options, error.
  */
 const edges = ['oauth', 'follow', 'webhook', 'account', 'admin', 'account-migration'];
-const shared = ['http', 'strategies', 'gateway', 'health'];
+const shared = ['http', 'strategies', 'gateway', 'sign-in', 'health'];
 const state = [
   'logins',
   'identity-providers',

@@ -6,19 +6,14 @@ import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
-import { failureOf, toIamError } from '../http/to-iam-error.js';
-import { IamError } from '../iam.error.js';
+import { failureOf } from '../http/to-iam-error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { IdentityLinks, type ProvenLink } from '../logins/identity-links.service.js';
-import type { LoginStart } from '../logins/login-start.js';
-import { Logins } from '../logins/logins.service.js';
+import { IdentityLinks } from '../logins/identity-links.service.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
-import type { RequestOrigin } from '../request-context.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
-import { AppCodes, type CodeApp } from '../strategies/app-codes.service.js';
+import { AppCodes } from '../sign-in/app-codes.service.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
-import type { LinkedIdentity } from '../users/write-subject.js';
 import { actingSession } from './acting-session.js';
 import { toIdentityView } from './identity-view.js';
 
@@ -45,8 +40,6 @@ const byAppCode = z.strictObject({
 /** The two proofs of another identity that need no redirect. */
 export const linkBody = z.union([byBindingToken, byAppCode]);
 
-type AppCodeLink = z.infer<typeof byAppCode>;
-
 /**
  * `POST /me/identities`. The other sessions stay unless the caller wants them ended: every session began by an identity
  * that is the user's already, so a link hands the account over to nobody (security 63).
@@ -57,7 +50,6 @@ export class LinkIdentity {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly links: IdentityLinks,
     private readonly codes: AppCodes,
-    private readonly logins: Logins,
     private readonly identities: OwnIdentities,
     private readonly sessions: OwnSessions,
     private readonly attempts: AttemptCookies,
@@ -75,45 +67,12 @@ export class LinkIdentity {
         ? await this.failures.guard({ origin, at: 'binding_token', clientId }, { ofThrown: failureOf }, () =>
             this.links.redeem({ bindingToken: asked.binding_token, link, clientId, holdsAttempt }),
           )
-        : await this.byAppCode(asked, user, origin);
+        : await this.codes.link({ ...asked, kind: asked.app, clientId }, link, origin);
     if (asked.end_other_sessions)
       await inTransaction(this.dataSource, (manager) =>
         this.sessions.endOthers(manager, link, 'identity_linked'),
       );
     const identity = await this.identities.get(this.dataSource, user.id, id);
     return json(toIdentityView(identity), isNew ? 201 : 200);
-  }
-
-  private async byAppCode(
-    { provider: slug, app: kind, code }: AppCodeLink,
-    user: AuthenticatedUser,
-    origin: RequestOrigin,
-  ): Promise<LinkedIdentity> {
-    const app = await this.codes.appOf(slug, kind);
-    const { appid } = app.app;
-    const link = actingSession(user);
-    const { clientId } = user;
-    const start: LoginStart = { provider: slug, method: kind, appid, clientId, link };
-    return this.failures.guard({ origin, at: appid, provider: slug, clientId }, { ofThrown: failureOf }, () =>
-      this.linkClaimed(app, code, { start, link }, origin),
-    );
-  }
-
-  private async linkClaimed(
-    app: CodeApp,
-    code: string,
-    { start, link }: Pick<ProvenLink, 'start' | 'link'>,
-    origin: RequestOrigin,
-  ): Promise<LinkedIdentity> {
-    const loginId = await this.logins.claimAppCode(start, code, origin);
-    if (loginId === null) throw new IamError('code_already_used', 'this code was handed in before');
-    try {
-      const subject = await this.codes.exchange(app, code);
-      return await this.links.finish(loginId, { subject, link, start });
-    } catch (thrown) {
-      const error = toIamError(thrown);
-      await this.logins.fail(loginId, error.code, start);
-      throw error;
-    }
   }
 }

@@ -12,7 +12,7 @@ import { IamError } from '../iam.error.js';
 import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
-import { AppCodes } from '../strategies/app-codes.service.js';
+import { AppCodes } from '../sign-in/app-codes.service.js';
 import { forgetPhoneNumber, keepPhoneNumber } from '../users/phone-number.js';
 import { actingSession } from './acting-session.js';
 

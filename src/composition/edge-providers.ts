@@ -19,7 +19,6 @@ import { FollowStart } from '../follow/follow-start.service.js';
 import { FollowTokens } from '../follow/follow-tokens.service.js';
 import { Follower } from '../follow/follower.service.js';
 import { FollowOwnEvents } from '../follow/own-events.service.js';
-import { AppCodeGrant } from '../oauth/app-code-grant.service.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { Authorize } from '../oauth/authorize.service.js';
 import { Callback } from '../oauth/callback.service.js';
@@ -40,7 +39,6 @@ import { Webhook } from '../webhook/webhook.service.js';
 
 /** OAuth, accounts, follow-to-login and the webhook. */
 export const edgeProviders = [
-  AppCodeGrant,
   Clients,
   AttemptCookies,
   Authorize,

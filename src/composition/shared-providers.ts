@@ -21,8 +21,8 @@ import { IamGuard } from '../http/iam.guard.js';
 import { Requirements } from '../http/requirements.service.js';
 import { SessionCookies } from '../http/session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
-import { AppCodes } from '../strategies/app-codes.service.js';
-import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { AppCodes } from '../sign-in/app-codes.service.js';
+import { CodeExchange } from '../sign-in/code-exchange.service.js';
 
 /** What the edges share. */
 export const sharedProviders = [
@@ -49,6 +49,6 @@ export const sharedProviders = [
   SchemaWatch,
   WechatApi,
   WechatGateway,
-  WechatStrategies,
+  CodeExchange,
   AppCodes,
 ];

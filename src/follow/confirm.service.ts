@@ -20,7 +20,7 @@ import { LoginWatch } from '../logins/login-watch.service.js';
 import { WechatGateway } from '../gateway/wechat-gateway.service.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { SingleFlight } from '../runtime/single-flight.js';
-import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { CodeExchange } from '../sign-in/code-exchange.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
@@ -57,7 +57,7 @@ export class Confirm {
     private readonly follows: FollowLogins,
     private readonly scans: FollowScans,
     private readonly watch: LoginWatch,
-    private readonly strategies: WechatStrategies,
+    private readonly codes: CodeExchange,
     private readonly gateway: WechatGateway,
     private readonly profiles: Profiles,
     private readonly cookies: ConfirmCookies,
@@ -116,18 +116,15 @@ export class Confirm {
   }
 
   /** `snsapi_base` is silent: the person sees nothing of it. */
-  private async askWechat(
+  private askWechat(
     provider: IdentityProvider,
-    { appid }: WechatApp,
+    app: WechatApp,
     { loginId, present }: { readonly loginId: string; readonly present: IamRequest['cookies'] },
-  ): Promise<Answer> {
+  ): Answer {
     const state = randomAlphanumeric(43);
-    const url = await this.strategies.authorizeUrl(
-      provider,
-      { method: 'mp', appid, state },
-      { callbackURL: this.urls.endpoint(`confirm/${provider.slug}`), scope: 'snsapi_base' },
-    );
-    return redirect(url, 302, this.cookies.startJourney({ loginId, state, appid }, present));
+    const callbackURL = this.urls.endpoint(`confirm/${provider.slug}`);
+    const url = this.codes.authorizeUrl({ provider, app }, { state, callbackURL, scope: 'snsapi_base' });
+    return redirect(url, 302, this.cookies.startJourney({ loginId, state, appid: app.appid }, present));
   }
 
   private arriveOnce(slug: string, state: string, request: IamRequest): Promise<Answer> {

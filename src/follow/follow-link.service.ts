@@ -20,7 +20,7 @@ import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { linkedLocation, type ClientReturn } from '../oauth/client-redirect.js';
 import { setActor } from '../request-context.js';
 import type { ActingSession } from '../sessions/own-sessions.service.js';
-import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { CodeExchange } from '../sign-in/code-exchange.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { FollowAttempts } from './follow-attempts.service.js';
 import { followPage } from './follow-page.js';
@@ -47,7 +47,7 @@ export class FollowLink {
     private readonly cookies: AttemptCookies,
     private readonly profiles: Profiles,
     private readonly providers: IdentityProviders,
-    private readonly strategies: WechatStrategies,
+    private readonly codes: CodeExchange,
     private readonly follower: Follower,
     private readonly follows: FollowLogins,
     private readonly links: IdentityLinks,
@@ -102,20 +102,20 @@ export class FollowLink {
   }
 
   /** The redirect link of the Open Platform, whose callback takes the scan as the proof of the follow. */
-  private async openStep(
+  private openStep(
     login: FollowLogin,
     provider: IdentityProvider,
     attempt: LinkAttempt,
     { language, cookies }: IamRequest,
-  ): Promise<Departure> {
+  ): Departure {
     if (provider.open === null)
       throw new IamError('wechat_open_not_configured', `"${provider.slug}" has no Open Platform app`);
-    const { appid } = provider.open;
+    const app = provider.open;
+    const { appid } = app;
     const state = randomAlphanumeric(43);
     const step = { ...attempt, state, method: 'open', appid, followLoginId: login.id } as const;
-    const location = await this.strategies.authorizeUrl(provider, step, {
-      lang: language === 'en' ? 'en' : 'zh_CN',
-    });
+    const lang = language === 'en' ? 'en' : 'zh_CN';
+    const location = this.codes.authorizeUrl({ provider, app }, { state, lang });
     return { location, cookies: this.cookies.start({ ...step, startedAt: this.clock.now() }, cookies) };
   }
 }

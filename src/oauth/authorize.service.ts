@@ -15,7 +15,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { chooseMethod, type LoginMethod } from '../identity-providers/method-choice.js';
 import type { Attempt } from '../logins/sealed-attempt.js';
-import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
 import { wxLoginParameters } from '../wechat/authorize-url.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
 import { parseAuthorizeRequest, type AuthorizeRequest } from './authorize-request.js';
@@ -36,7 +36,7 @@ export class Authorize {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clients: Clients,
     private readonly providers: IdentityProviders,
-    private readonly strategies: WechatStrategies,
+    private readonly codes: CodeExchange,
     private readonly cookies: AttemptCookies,
     private readonly urls: IamUrls,
     private readonly followProof: FollowProof,
@@ -74,20 +74,21 @@ export class Authorize {
       { ...attempt, ...(followLoginId !== undefined && { followLoginId }) },
       request.cookies,
     );
-    return { ...(await this.answer(provider, attempt, request, asked.display)), cookies };
+    return { ...this.answer(provider, attempt, request, asked.display), cookies };
   }
 
-  private async answer(
+  private answer(
     provider: IdentityProvider,
     attempt: Attempt,
     request: IamRequest,
     display: AuthorizeRequest['display'],
-  ): Promise<Answer> {
-    const { method } = attempt;
+  ): Answer {
+    const { method, appid, state } = attempt;
     if (display === 'widget') return this.widget(attempt);
     if (method === 'follow') return this.followPage(attempt, request);
     const lang = request.language === 'en' ? 'en' : 'zh_CN';
-    return redirect(await this.strategies.authorizeUrl(provider, { ...attempt, method }, { lang }), 302);
+    const app = redirectAppOf(provider, { method, appid });
+    return redirect(this.codes.authorizeUrl(app, { state, lang }), 302);
   }
 
   /** One read, only for a start that claims to go on from a scan; an `mp` row has no such step. */

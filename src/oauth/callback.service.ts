@@ -16,7 +16,7 @@ import type { Attempt } from '../logins/sealed-attempt.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { setActor } from '../request-context.js';
 import { SingleFlight } from '../runtime/single-flight.js';
-import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
 import { inSpan, setSpanAttributes } from '../telemetry/in-span.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorization-code.js';
@@ -35,7 +35,7 @@ export class Callback {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly providers: IdentityProviders,
-    private readonly strategies: WechatStrategies,
+    private readonly codes: CodeExchange,
     private readonly cookies: AttemptCookies,
     private readonly logins: Logins,
     private readonly users: Users,
@@ -45,19 +45,20 @@ export class Callback {
     private readonly failures: FailureLimits,
   ) {}
 
+  /** The way of a callback: the attempt of this browser, its outcome, back to the client. */
   async answer(slug: string, request: IamRequest): Promise<Answer> {
     const attempt = this.openAttempt(slug, request);
-    const outcome = await this.single(attempt, request);
-    const to = {
-      redirectUri: attempt.redirectUri,
-      clientState: attempt.clientState,
-      issuer: this.options.publicUrl,
-    };
-    const binds = outcome.kind === 'code' && outcome.binds;
-    const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](attempt.state, request.cookies);
-    if (outcome.kind === 'code') return returnCode(to, outcome.code, cookies);
-    if (outcome.kind === 'linked') return returnLinked(to, outcome.identityId, cookies);
-    return returnError(to, outcome.code, cookies);
+    const { state, provider, method } = attempt;
+    const outcome = await this.running.run(state, () =>
+      inSpan('iam.callback', { 'iam.provider': provider, 'iam.method': method }, async () => {
+        const ended = await this.follow(attempt, request).catch((thrown: unknown) =>
+          this.settle(thrown, attempt),
+        );
+        setSpanAttributes({ 'iam.outcome': ended.kind === 'error' ? ended.code : ended.kind });
+        return ended;
+      }),
+    );
+    return this.returnToClient(attempt, outcome, request);
   }
 
   /** State, cookie and path must tell of the same attempt (RFC 9700 §4.4, §4.7). */
@@ -74,48 +75,49 @@ export class Callback {
     return attempt;
   }
 
-  private single(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
-    const { provider, method } = attempt;
-    return this.running.run(attempt.state, () =>
-      inSpan('iam.callback', { 'iam.provider': provider, 'iam.method': method }, () =>
-        this.finish(attempt, request),
-      ),
-    );
-  }
-
-  private async finish(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
-    try {
-      const outcome = await this.claimAndSignIn(attempt, request);
-      setSpanAttributes({ 'iam.outcome': outcome.kind === 'error' ? outcome.code : outcome.kind });
-      return outcome;
-    } catch (thrown) {
-      const error = toIamError(thrown);
-      setSpanAttributes({ 'iam.outcome': error.code });
-      logFailure(this.logger, error, `callback of "${attempt.provider}":`);
-      return { kind: 'error', code: error.code };
-    }
-  }
-
-  private async claimAndSignIn(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
+  /** Age, refusal, claim: each step either is the outcome or leads to the next. */
+  private async follow(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
+    const { appid: at, clientId, link } = attempt;
+    const { origin } = request;
     if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
       throw new IamError('state_expired', 'the sign-in was started too long ago');
-    if (attempt.link !== undefined) setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
-    const { appid: at, clientId } = attempt;
-    const by = { origin: request.origin, at, provider: attempt.provider, clientId };
+    if (link !== undefined) setActor(`user:${link.userId}`, link.sessionId);
+    const by = { origin, at, provider: attempt.provider, clientId };
     const code = readAuthorizationCode(request.query['code']);
     if (code === null)
       return this.failures.guard(by, judge, () => this.refuse(attempt, 'access_denied', request));
     const provider = await this.providers.getEnabled(attempt.provider);
     return this.failures.guardClaim(by, judge, {
-      claim: (tiers) => this.logins.claim(attempt, code, request.origin, tiers),
+      claim: (tiers) => this.logins.claim(attempt, code, origin, tiers),
       work: (loginId) =>
         loginId === null
-          ? this.findOutcome(attempt, request)
-          : this.signIn({ loginId, provider, attempt, code }),
+          ? this.outcomeOfEarlier(attempt, request)
+          : this.finish({ loginId, provider, attempt, code }).catch((thrown: unknown) =>
+              this.settle(thrown, attempt, loginId),
+            ),
     });
   }
 
-  private async findOutcome(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
+  /** The claimed code: exchange, proof of the follow, then link or sign in. */
+  private async finish({ loginId, provider, attempt, code }: ClaimedLogin): Promise<LoginOutcome> {
+    const { followLoginId, link } = attempt;
+    const { subject, holder } = await this.codes.exchange(redirectAppOf(provider, attempt), code);
+    if (followLoginId !== undefined)
+      await this.followProof.consume({ loginId: followLoginId, link }, provider, subject);
+    if (link !== undefined) {
+      const { id } = await this.links.finish(loginId, { subject, link, start: attempt });
+      return { kind: 'linked', identityId: id };
+    }
+    const { kind } = await this.users.resolve(subject, {
+      signUp: provider.signUp,
+      holder,
+      record: (executor, resolution) =>
+        this.logins.authenticate(executor, loginId, { subject, resolution, attempt }),
+    });
+    return this.logins.codeOf(loginId, { binds: kind === 'bind' });
+  }
+
+  private async outcomeOfEarlier(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
     const earlier = await this.logins.findEarlier(attempt);
     if (earlier === 'claimed_before') return this.logins.awaitOutcome(attempt.state);
     return this.refuse(attempt, 'code_already_used', request);
@@ -124,39 +126,36 @@ export class Callback {
   private async refuse(
     attempt: RedirectAttempt,
     error: 'access_denied' | 'code_already_used',
-    request: IamRequest,
+    { origin }: IamRequest,
   ): Promise<LoginOutcome> {
-    const isFirst = await this.logins.refuse(attempt, error, request.origin);
+    const isFirst = await this.logins.refuse(attempt, error, origin);
     return isFirst ? { kind: 'error', code: error } : this.logins.awaitOutcome(attempt.state);
   }
 
   /**
-   * Asks WeChat once, then resolves; whatever fails is the outcome of this login for good. What the row says in the end
-   * is the answer: a connection lost around COMMIT may have left it authenticated.
+   * Where an error becomes the outcome. That of a claimed login is its outcome for good, and the row has the last word:
+   * a connection lost around COMMIT may have left it authenticated.
    */
-  private async signIn({ loginId, provider, attempt, code }: ClaimedLogin): Promise<LoginOutcome> {
-    try {
-      const { subject, holder } = await this.strategies.exchange(provider, attempt, code);
-      const { followLoginId, link } = attempt;
-      if (followLoginId !== undefined)
-        await this.followProof.consume({ loginId: followLoginId, link }, provider, subject);
-      if (link !== undefined) {
-        const { id } = await this.links.finish(loginId, { subject, link, start: attempt });
-        return { kind: 'linked', identityId: id };
-      }
-      const { kind } = await this.users.resolve(subject, {
-        signUp: provider.signUp,
-        holder,
-        record: (executor, resolution) =>
-          this.logins.authenticate(executor, loginId, { subject, resolution, attempt }),
-      });
-      return this.logins.codeOf(loginId, { binds: kind === 'bind' });
-    } catch (thrown) {
-      const error = toIamError(thrown);
-      logFailure(this.logger, error, `sign-in at "${provider.slug}":`);
-      await this.logins.fail(loginId, error.code, attempt);
-      return this.logins.awaitOutcome(attempt.state);
-    }
+  private async settle(thrown: unknown, attempt: RedirectAttempt, loginId?: string): Promise<LoginOutcome> {
+    const error = toIamError(thrown);
+    const step = loginId === undefined ? 'callback of' : 'sign-in at';
+    logFailure(this.logger, error, `${step} "${attempt.provider}":`);
+    if (loginId === undefined) return { kind: 'error', code: error.code };
+    await this.logins.fail(loginId, error.code, attempt);
+    return this.logins.awaitOutcome(attempt.state);
+  }
+
+  private returnToClient(
+    { redirectUri, clientState, state }: RedirectAttempt,
+    outcome: LoginOutcome,
+    { cookies: present }: IamRequest,
+  ): Answer {
+    const to = { redirectUri, clientState, issuer: this.options.publicUrl };
+    const binds = outcome.kind === 'code' && outcome.binds;
+    const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](state, present);
+    if (outcome.kind === 'code') return returnCode(to, outcome.code, cookies);
+    if (outcome.kind === 'linked') return returnLinked(to, outcome.identityId, cookies);
+    return returnError(to, outcome.code, cookies);
   }
 }
 

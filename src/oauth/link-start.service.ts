@@ -11,7 +11,7 @@ import { IamError } from '../iam.error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { chooseMethod, type LoginMethod } from '../identity-providers/method-choice.js';
-import { WechatStrategies } from '../strategies/wechat-strategies.service.js';
+import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
 import { Clients } from './clients.service.js';
 
@@ -37,7 +37,7 @@ export class LinkStart {
   constructor(
     private readonly clients: Clients,
     private readonly providers: IdentityProviders,
-    private readonly strategies: WechatStrategies,
+    private readonly codes: CodeExchange,
     private readonly cookies: AttemptCookies,
     private readonly urls: IamUrls,
     private readonly clock: Clock,
@@ -70,7 +70,7 @@ export class LinkStart {
     const authorize_uri =
       method === 'follow'
         ? this.urls.endpoint(`follow?state=${state}`)
-        : await this.strategies.authorizeUrl(provider, { method, appid, state }, { lang });
+        : this.codes.authorizeUrl(redirectAppOf(provider, { method, appid }), { state, lang });
     return { ...json({ authorize_uri }), cookies };
   }
 

@@ -14,8 +14,8 @@ import type { ResolvedIamClient } from '../iam.resolved-options.js';
 import { Redemption, type BegunSession } from '../logins/redemption.service.js';
 import { FailureLimits } from '../rate-limits/failure-limits.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
+import { AppCodes } from '../sign-in/app-codes.service.js';
 import { inSpan } from '../telemetry/in-span.js';
-import { AppCodeGrant } from './app-code-grant.service.js';
 import { Clients } from './clients.service.js';
 import { TokenAnswers } from './token-answers.service.js';
 import { parseTokenRequest, type TokenRequest } from './token-request.js';
@@ -38,7 +38,7 @@ export class Token {
     private readonly origins: TrustedOrigins,
     private readonly redemption: Redemption,
     private readonly collect: FollowCollect,
-    private readonly appCodes: AppCodeGrant,
+    private readonly appCodes: AppCodes,
     private readonly sessions: Sessions,
     private readonly cookies: SessionCookies,
     private readonly answers: TokenAnswers,
@@ -91,7 +91,7 @@ export class Token {
     { provider, client_id: clientId, code }: { provider: string; client_id: string; code: string },
     { origin }: IamRequest,
   ): Promise<BegunSession> {
-    return this.appCodes.grant({ kind, provider, clientId, code }, origin);
+    return this.appCodes.signIn({ kind, provider, clientId, code }, origin);
   }
 
   /** A session that is over leaves no cookies behind. */

@@ -15,7 +15,7 @@ export class WechatMpStrategy extends WechatOAuth2Strategy {
     return traits;
   }
 
-  protected override authorizeUrl({ scope, ...ask }: AuthorizeAsk): string {
+  protected override toWechatUrl({ scope, ...ask }: AuthorizeAsk): string {
     return mpAuthorizeUrl({ ...ask, scope: scope === 'snsapi_base' ? 'snsapi_base' : 'snsapi_userinfo' });
   }
 }

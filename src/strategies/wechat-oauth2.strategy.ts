@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import OAuth2Strategy from 'passport-oauth2';
 import { IamError } from '../iam.error.js';
-import { type WechatLanguage, WechatSns } from '../wechat/sns.js';
+import { type WechatGrant, type WechatLanguage, WechatSns } from '../wechat/sns.js';
 import { readCallback } from './callback-query.js';
 import { CodeExchange } from './code-exchange.js';
 import { derive } from './derive.js';
@@ -72,7 +72,16 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
   protected abstract traits(): WechatStrategyTraits;
 
   /** The URL in WeChat's documented order, with its `appid` and its fragment. */
-  protected abstract authorizeUrl(ask: AuthorizeAsk): string;
+  protected abstract toWechatUrl(ask: AuthorizeAsk): string;
+
+  /** Where a browser goes for a code. @throws TypeError for a choice that WeChat would not take */
+  authorizeUrl(options: WechatAuthenticateOptions & { readonly state: string }): string {
+    const { callbackURL: redirectUri, ...choices } = this.choose(options);
+    const { state } = options;
+    if (!isState(state)) throw new TypeError('state: expected 1 to 128 letters and digits');
+    const { appid, http } = this.options;
+    return this.toWechatUrl({ ...choices, endpoint: http.endpoints.open, appid, redirectUri, state });
+  }
 
   override authenticate(request: Request, options: WechatAuthenticateOptions = {}): void {
     try {
@@ -91,11 +100,12 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
       .catch(done);
   }
 
-  private follow(request: Request, choices: Choices): void {
+  private follow(request: Request, choices: Choices & WechatAuthenticateOptions): void {
     const callback = readCallback(request);
     if (callback.kind === 'malformed') this.fail({ message: 'invalid_request' }, 400);
     else if (callback.kind === 'stateless') this.fail({ message: 'state_mismatch' }, 403);
     else if (callback.kind === 'denied') this.deny(request, callback.state, choices);
+    else if (callback.kind === 'start') this.start(request, choices);
     else super.authenticate.call(this.forRequest(choices), request, choices);
   }
 
@@ -108,7 +118,26 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
     };
   }
 
-  /** An object for this request alone: it remembers the grant and turns the redirect into WeChat's form. */
+  /** Passport would build a URL with `client_id`, which WeChat does not know, and without the fragment. */
+  private start(request: Request, choices: Choices & WechatAuthenticateOptions): void {
+    const { state } = choices;
+    if (typeof state === 'string' && state !== '') this.redirect(this.authorizeUrl({ ...choices, state }));
+    else
+      this.options.store.store(request, this.meta(choices), (error, stored) =>
+        this.leave(choices, error, stored),
+      );
+  }
+
+  private leave(choices: Choices, failure: Error | null, state = ''): void {
+    try {
+      if (failure !== null) this.error(failure);
+      else this.redirect(this.authorizeUrl({ ...choices, state }));
+    } catch (error) {
+      this.error(error);
+    }
+  }
+
+  /** An object for this request alone: it remembers the grant. */
   private forRequest(choices: Choices): this {
     const { appid, secret, http } = this.options;
     const { authorizationURL, tokenURL } = this.meta(choices);
@@ -118,23 +147,7 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
       exchange: (code) => new WechatSns(http).exchangeCode(app, code),
       fail: (error) => this.error(error),
     });
-    once.redirect = (location, status) => {
-      const state = new URL(location).searchParams.get('state') ?? '';
-      if (isState(state)) this.redirect(this.toWechatUrl(state, choices), status);
-      else this.error(new TypeError('state: expected 1 to 128 letters and digits'));
-    };
     return once;
-  }
-
-  private toWechatUrl(state: string, { callbackURL, ...choices }: Choices): string {
-    const { appid, http } = this.options;
-    return this.authorizeUrl({
-      ...choices,
-      endpoint: http.endpoints.open,
-      appid,
-      redirectUri: callbackURL,
-      state,
-    });
   }
 
   /** A refusal consumes its state like any other callback, and only then counts as the person's. */
@@ -151,7 +164,7 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
     if (grant === null)
       throw new IamError('internal_error', 'userProfile was called before the code was exchanged');
     const { appid, http, lang, skipUserProfile } = this.options;
-    const silent = this.scope === 'snsapi_base' || grant.scopes.join() === 'snsapi_base';
+    const silent = this.scope === 'snsapi_base' || isSilent(grant);
     const skip =
       silent || (typeof skipUserProfile === 'function' ? await skipUserProfile(grant) : skipUserProfile);
     return toUserProfile(appid, grant, skip ? null : await new WechatSns(http).userinfo(grant, lang));
@@ -172,6 +185,11 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
       callbackURL,
     };
   }
+}
+
+/** `snsapi_base` alone does not allow to read the profile. */
+export function isSilent({ scopes }: Pick<WechatGrant, 'scopes'>): boolean {
+  return scopes.join() === 'snsapi_base';
 }
 
 /** WeChat returns no other state unharmed. */

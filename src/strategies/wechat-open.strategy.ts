@@ -15,7 +15,7 @@ export class WechatOpenStrategy extends WechatOAuth2Strategy {
     return traits;
   }
 
-  protected override authorizeUrl({ lang, ...ask }: AuthorizeAsk): string {
+  protected override toWechatUrl({ lang, ...ask }: AuthorizeAsk): string {
     return openAuthorizeUrl({ ...ask, lang: lang === 'en' ? 'en' : undefined });
   }
 }

@@ -30,7 +30,7 @@ export type Resolution =
 export interface ResolveOptions {
   readonly signUp: 'auto' | 'bind' | 'off';
   /** The result of an earlier `find` of the same subject, which saves the first look. */
-  readonly holder?: SubjectHolder;
+  readonly holder?: SubjectHolder | undefined;
   /** Runs in the transaction that makes the change, or by itself when nothing had to change. */
   readonly record: (executor: SqlExecutor, resolution: Resolution) => Promise<void>;
 }

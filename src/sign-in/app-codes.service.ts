@@ -1,0 +1,123 @@
+import { Injectable } from '@nestjs/common';
+import { failureOf, toIamError } from '../http/to-iam-error.js';
+import { IamError } from '../iam.error.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { IdentityLinks } from '../logins/identity-links.service.js';
+import type { LoginStart } from '../logins/login-start.js';
+import { Logins } from '../logins/logins.service.js';
+import { Redemption, type BegunSession } from '../logins/redemption.service.js';
+import { FailureLimits } from '../rate-limits/failure-limits.service.js';
+import type { RequestOrigin } from '../request-context.js';
+import type { ActingSession } from '../sessions/own-sessions.service.js';
+import { Users } from '../users/users.service.js';
+import type { LinkedIdentity } from '../users/write-subject.js';
+import { readAuthorizationCode } from '../wechat/authorization-code.js';
+import { CodeExchange, type CodeApp, type ProvenSubject } from './code-exchange.service.js';
+
+/** The apps that get their code from WeChat by themselves. */
+export type AppCodeKind = 'mini' | 'mobile';
+
+/** A code that WeChat gave to an app, and who hands it in. */
+export interface AppCode {
+  readonly kind: AppCodeKind;
+  readonly provider: string;
+  readonly clientId: string;
+  readonly code: string;
+}
+
+interface HandedIn {
+  readonly asked: AppCode;
+  readonly origin: RequestOrigin;
+  /** Who links another identity by it, instead of signing in. */
+  readonly link?: ActingSession;
+}
+
+/** A code that only this request may exchange. */
+interface ClaimedCode {
+  readonly loginId: string;
+  readonly start: LoginStart;
+  readonly provider: IdentityProvider;
+}
+
+/** What is done with the person whom a code has proved. */
+type Finish<T> = (claimed: ClaimedCode, proven: ProvenSubject) => Promise<T>;
+
+/** The codes of mini programs (`wx.login`) and mobile apps (Open SDK): same claim, exchange and resolution as a callback. */
+@Injectable()
+export class AppCodes {
+  constructor(
+    private readonly providers: IdentityProviders,
+    private readonly codes: CodeExchange,
+    private readonly logins: Logins,
+    private readonly users: Users,
+    private readonly links: IdentityLinks,
+    private readonly redemption: Redemption,
+    private readonly failures: FailureLimits,
+  ) {}
+
+  /** @throws IamError `wechat_mini_not_configured`, `wechat_mobile_not_configured`, `provider_not_found`, … */
+  async appOf(slug: string, kind: AppCodeKind): Promise<CodeApp> {
+    const provider = await this.providers.getEnabled(slug);
+    const app = provider[kind];
+    if (app === null) throw new IamError(`wechat_${kind}_not_configured`, `"${slug}" has no ${kind} app`);
+    return { provider, app };
+  }
+
+  /** The extension grants. @throws IamError `code_already_used`, a `wechat_…` code, … */
+  async signIn(asked: AppCode, origin: RequestOrigin): Promise<BegunSession> {
+    if (readAuthorizationCode(asked.code) === null) throw new IamError('access_denied', 'refused in WeChat');
+    const resolve: Finish<void> = async ({ loginId, start, provider }, { subject, holder }) => {
+      await this.users.resolve(subject, {
+        signUp: provider.signUp,
+        holder,
+        record: (executor, resolution) =>
+          this.logins.authenticate(executor, loginId, { subject, resolution, attempt: start }),
+      });
+    };
+    return this.guarded(asked, origin, async (app) => {
+      const { loginId } = await this.exchange(app, { asked, origin }, resolve);
+      return this.redemption.redeemProven(loginId, origin);
+    });
+  }
+
+  /** Links the person of a code to a signed-in user. @throws IamError `identity_conflict`, `code_already_used`, … */
+  async link(asked: AppCode, link: ActingSession, origin: RequestOrigin): Promise<LinkedIdentity> {
+    const finish: Finish<LinkedIdentity> = ({ loginId, start }, { subject }) =>
+      this.links.finish(loginId, { subject, link, start });
+    return this.guarded(asked, origin, async (app) => {
+      const { result } = await this.exchange(app, { asked, origin, link }, finish);
+      return result;
+    });
+  }
+
+  private async guarded<T>(
+    { kind, provider, clientId }: AppCode,
+    origin: RequestOrigin,
+    work: (app: CodeApp) => Promise<T>,
+  ): Promise<T> {
+    const app = await this.appOf(provider, kind);
+    const by = { origin, at: app.app.appid, provider, clientId };
+    return this.failures.guard(by, { ofThrown: failureOf }, () => work(app));
+  }
+
+  /** Claims the code and asks WeChat once; what fails from then on ends the login for good. */
+  private async exchange<T>(
+    app: CodeApp,
+    { asked, origin, link }: HandedIn,
+    finish: Finish<T>,
+  ): Promise<{ readonly loginId: string; readonly result: T }> {
+    const { kind: method, provider, clientId, code } = asked;
+    const start: LoginStart = { provider, method, appid: app.app.appid, clientId, link };
+    const loginId = await this.logins.claimAppCode(start, code, origin);
+    if (loginId === null) throw new IamError('code_already_used', 'this code was handed in before');
+    try {
+      const proven = await this.codes.exchange(app, code);
+      return { loginId, result: await finish({ loginId, start, provider: app.provider }, proven) };
+    } catch (thrown) {
+      const error = toIamError(thrown);
+      await this.logins.fail(loginId, error.code, start);
+      throw error;
+    }
+  }
+}

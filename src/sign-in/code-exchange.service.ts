@@ -1,0 +1,156 @@
+import { Injectable } from '@nestjs/common';
+import { Secret } from '../crypto/secret.js';
+import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { IamLogger } from '../iam-logger.js';
+import { IamError } from '../iam.error.js';
+import { AcceptedSecrets } from '../identity-providers/accepted-secrets.service.js';
+import { isAskable } from '../identity-providers/confirmations.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { runStrategy } from '../strategies/run-strategy.js';
+import type { WechatStateStore } from '../strategies/state-store.js';
+import { WechatMpStrategy } from '../strategies/wechat-mp.strategy.js';
+import { isSilent, type WechatAuthenticateOptions } from '../strategies/wechat-oauth2.strategy.js';
+import { WechatOpenStrategy } from '../strategies/wechat-open.strategy.js';
+import type { WechatVerifyWithParams } from '../strategies/wechat-verify.js';
+import type { SubjectHolder } from '../users/find-subject.js';
+import type { Subject } from '../users/subject.js';
+import { Users } from '../users/users.service.js';
+import type { WechatGrant, WechatProfile } from '../wechat/sns.js';
+import type { WechatApp } from '../wechat/wechat-app.js';
+import { WechatError } from '../wechat/wechat-error.js';
+
+/** An app whose codes sign people in, and the row that it stands in. */
+export interface CodeApp {
+  readonly provider: IdentityProvider;
+  readonly app: WechatApp;
+}
+
+/** What a code proved, and who held it before, if that was looked up. */
+export interface ProvenSubject {
+  readonly subject: Subject;
+  readonly holder?: SubjectHolder | undefined;
+}
+
+/** What a code with the right to a profile was exchanged for. */
+type Grant = Pick<WechatGrant, 'openid' | 'unionid' | 'accessToken' | 'scopes'>;
+
+/**
+ * The app of a sign-in that a browser began, as it was when the browser left for WeChat.
+ * @throws IamError `provider_misconfigured`
+ */
+export function redirectAppOf(
+  provider: IdentityProvider,
+  { method, appid }: { readonly method: 'open' | 'mp'; readonly appid: string },
+): CodeApp {
+  const app = provider[method];
+  if (app?.appid !== appid)
+    throw new IamError('provider_misconfigured', `"${provider.slug}" has another ${method} app by now`);
+  return { provider, app };
+}
+
+/** Where browsers get a code from WeChat, and the one place where a code of any kind of app becomes a subject. */
+@Injectable()
+export class CodeExchange {
+  private readonly logger = new IamLogger(CodeExchange.name);
+
+  constructor(
+    private readonly gateway: WechatGateway,
+    private readonly urls: IamUrls,
+    private readonly users: Users,
+    private readonly accepted: AcceptedSecrets,
+  ) {}
+
+  /** Where the browser goes to sign in. */
+  authorizeUrl(of: CodeApp, choices: WechatAuthenticateOptions & { readonly state: string }): string {
+    return this.strategyOf(of).authorizeUrl(choices);
+  }
+
+  /** Exchanges a code, once, and reads the profile unless the stored one is fresh enough. */
+  async exchange(of: CodeApp, code: string): Promise<ProvenSubject> {
+    const { provider, app } = of;
+    if (app.kind === 'mini') return this.exchangeMini(of, code);
+    const grant = app.kind === 'mobile' ? await this.grantOf(app, code) : await this.runStrategy(of, code);
+    if (!isAskable(app)) await this.accepted.note(app);
+    const holder = await this.users.find({ ...idsOf(of, grant), unionid: grant.unionid });
+    const silent = isSilent(grant) || (app.kind === 'mp' && provider.mpScope === 'snsapi_base');
+    const read = holder.profile_is_fresh || silent ? null : await this.readProfile(grant, holder);
+    const unionid = read?.unionid ?? grant.unionid;
+    const profile = read === null ? null : { nickname: read.nickname, avatarUrl: read.avatarUrl };
+    const subject = { ...idsOf(of, grant), provider: provider.slug, appKind: app.kind, unionid, profile };
+    return { subject, holder: unionid === grant.unionid ? holder : await this.users.find(subject) };
+  }
+
+  /** A mini program shows no profile (protocol D.2); its session key stays here and is not kept. */
+  private async exchangeMini(of: CodeApp, code: string): Promise<ProvenSubject> {
+    const session = await this.gateway.sns.jscode2session(of.app, code);
+    const { unionid } = session;
+    const known = { provider: of.provider.slug, appKind: 'mini', unionid, profile: null } as const;
+    return { subject: { ...idsOf(of, session), ...known } };
+  }
+
+  private async grantOf(app: WechatApp, code: string): Promise<Grant> {
+    const grant = await this.gateway.sns.exchangeCode(app, code);
+    if (grant.snapshotUser) throw new IamError('snapshot_user', 'virtual ids');
+    return grant;
+  }
+
+  private async runStrategy(of: CodeApp, code: string): Promise<Grant> {
+    const outcome = await runStrategy(this.strategyOf(of), { query: { code, state: 'claimed' } });
+    if (outcome.kind === 'success' && outcome.user instanceof ExchangedCode) return outcome.user;
+    throw new IamError('internal_error', `strategy ended in ${outcome.kind}`);
+  }
+
+  /** Null for somebody known by openid while WeChat is too busy for the profile: another sign-in will read it. */
+  private async readProfile(grant: Grant, holder: SubjectHolder): Promise<WechatProfile | null> {
+    try {
+      return await this.gateway.sns.userinfo(grant);
+    } catch (error) {
+      const isBusy = error instanceof WechatError && ['retry', 'rate'].includes(error.action);
+      if (!isBusy || holder.identity_user_id === null) throw error;
+      this.logger.warn(`signing in without the profile: ${error.message}`);
+      return null;
+    }
+  }
+
+  /** Made for each use: a row may have changed since the last one, and nothing is shared between requests. */
+  private strategyOf({ provider, app }: CodeApp): WechatOpenStrategy | WechatMpStrategy {
+    const options = {
+      appid: app.appid,
+      secret: app.secret,
+      callbackURL: this.urls.callback(provider.slug),
+      http: this.gateway.http,
+      store: claimedStates,
+      skipUserProfile: true,
+    };
+    return app.kind === 'open'
+      ? new WechatOpenStrategy(options, keepGrant)
+      : new WechatMpStrategy({ ...options, scope: provider.mpScope }, keepGrant);
+  }
+}
+
+/** Only a callback whose state was found in the browser's cookie and claimed in the database gets as far as a strategy. */
+const claimedStates: WechatStateStore = {
+  store: (_request, _meta, done) => done(new IamError('internal_error', 'a sign-in brings its state')),
+  verify: (_request, _state, _meta, done) => done(null, true),
+};
+
+/** What the strategies give us for a code. */
+class ExchangedCode implements Grant {
+  constructor(
+    readonly openid: string,
+    readonly unionid: string | null,
+    readonly accessToken: Secret,
+    readonly scopes: readonly string[],
+  ) {}
+}
+
+// eslint-disable-next-line no-restricted-syntax -- passport-oauth2 counts the parameters
+const keepGrant: WechatVerifyWithParams = (accessToken, _refreshToken, params, _profile, done) => {
+  const { openid, unionid = null, scope } = params;
+  done(null, new ExchangedCode(openid, unionid, new Secret(accessToken), scope.split(',')));
+};
+
+function idsOf({ provider, app }: CodeApp, { openid }: { readonly openid: string }) {
+  return { appid: app.appid, openid, unionScope: provider.unionScope };
+}
