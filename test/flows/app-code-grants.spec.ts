@@ -52,6 +52,21 @@ describe('the codes of mini programs and mobile apps', () => {
     });
   });
 
+  it('sign in somebody who is known in the mobile app without a profile while WeChat is busy', async () => {
+    const mei = world.wechat.person({ nickname: '小梅' });
+    await handIn('mobile', codeOf(mei, 'mobile'));
+    const stranger = world.wechat.person({ nickname: '新来的' });
+    await world.dataSource.query("UPDATE iam.identities SET profile_read_at = now() - interval '1 day'");
+    world.wechat.always('/sns/userinfo', { status: 502 });
+
+    const known = await handIn('mobile', codeOf(mei, 'mobile'));
+    const unknown = await handIn('mobile', codeOf(stranger, 'mobile'));
+    world.wechat.clearFaults();
+
+    expect(toTokens(known).accessToken).toEqual(expect.any(String));
+    expect(unknown.json()['error']).toBe('temporarily_unavailable');
+  });
+
   it.each(['mini', 'mobile'] as const)('%s: a refusal is no code and goes nowhere', async (kind) => {
     world.wechat.clearCalls();
 

@@ -67,6 +67,20 @@ describe('the options of a strategy', () => {
     );
   });
 
+  it('build the URL that a browser is sent to, without a request', () => {
+    const open = new WechatOpenStrategy(good, verify);
+    const mp = new WechatMpStrategy({ ...good, scope: 'snsapi_base' }, verify);
+    const redirectUri = 'https%3A%2F%2Fapp.example.com%2Fcallback';
+
+    expect(open.authorizeUrl({ state: 'abc123', lang: 'en' })).toBe(
+      `https://open.weixin.qq.com/connect/qrconnect?appid=${good.appid}&redirect_uri=${redirectUri}&response_type=code&scope=snsapi_login&state=abc123&lang=en#wechat_redirect`,
+    );
+    expect(mp.authorizeUrl({ state: 'abc123' })).toBe(
+      `https://open.weixin.qq.com/connect/oauth2/authorize?appid=${good.appid}&redirect_uri=${redirectUri}&response_type=code&scope=snsapi_base&state=abc123#wechat_redirect`,
+    );
+    expect(() => open.authorizeUrl({ state: 'a-b' })).toThrow('state');
+  });
+
   it('give each strategy its name', () => {
     expect(new WechatOpenStrategy(good, verify).name).toBe('wechat-open');
     expect(new WechatMpStrategy(good, verify).name).toBe('wechat-mp');
