@@ -1,6 +1,6 @@
 import { SealError } from '../src/crypto/sealer.js';
 import { isDatabaseUnavailable, isSchemaOutdated, sqlState } from '../src/database/database-errors.js';
-import { IamError } from '../src/iam.error.js';
+import { IamError } from '../src/errors/iam.error.js';
 
 interface ModuleFailure {
   readonly code: string;

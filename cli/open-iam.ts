@@ -1,8 +1,8 @@
 import { Module, type NestApplicationOptions, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../src/iam.resolved-options.js';
-import { runInContext } from '../src/request-context.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../src/config/iam.resolved-options.js';
+import { runInContext } from '../src/runtime/request-context.js';
 import { withDatabase } from './database.js';
 import type { Environment } from './environment.js';
 

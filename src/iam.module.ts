@@ -10,21 +10,21 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { IamUsers } from './account/iam-users.service.js';
 import { boundDataSource } from './database/bounded-data-source.js';
-import { WechatApi } from './gateway/wechat-api.service.js';
-import { Authentication } from './http/authentication.service.js';
+import { WechatApi } from './identity-providers/wechat-api.service.js';
+import { Authentication } from './sessions/authentication.service.js';
 import { IamErrorFilter } from './http/iam-error.filter.js';
-import { IamGuard } from './http/iam.guard.js';
-import { Requirements } from './http/requirements.service.js';
+import { IamGuard } from './sessions/iam.guard.js';
+import { Requirements } from './sessions/requirements.service.js';
 import { IamHealth } from './health/iam-health.service.js';
 import { iamEntities } from './iam.entities.js';
-import type { IamOptions, IamStaticOptions } from './iam.options.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from './iam.resolved-options.js';
+import type { IamOptions, IamStaticOptions } from './config/iam.options.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from './config/iam.resolved-options.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
-import { checkStatics, resolveOptions, resolvePath } from './resolve-options.js';
+import { checkStatics, resolveOptions, resolvePath } from './config/resolve-options.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
-import { asyncOptions, type IamAsyncOptions } from './iam.async-options.js';
-import { checkHostDataSource } from './composition/host-data-source.js';
-import { openOwnDataSource } from './composition/own-data-source.js';
+import { asyncOptions, type IamAsyncOptions } from './config/iam.async-options.js';
+import { checkHostDataSource } from './database/host-data-source.js';
+import { openOwnDataSource } from './database/own-data-source.js';
 import { iamControllers } from './composition/controllers.js';
 import { iamProviders } from './iam.providers.js';
 
@@ -63,7 +63,7 @@ const ownDataSource: Provider = {
   provide: IAM_DATA_SOURCE,
   useFactory: async ({ database, databaseTimeout }: ResolvedIamOptions) => {
     if (database === undefined) throw new TypeError('IamModule option `database`: expected { url }');
-    return boundDataSource(await openOwnDataSource(database), databaseTimeout);
+    return boundDataSource(await openOwnDataSource(database, iamEntities), databaseTimeout);
   },
   inject: [IAM_OPTIONS],
 };
@@ -71,7 +71,7 @@ const ownDataSource: Provider = {
 const hostDataSource = (name: string | undefined): Provider => ({
   provide: IAM_DATA_SOURCE,
   useFactory: async (host: DataSource, { databaseTimeout }: ResolvedIamOptions) =>
-    boundDataSource(await checkHostDataSource(host), databaseTimeout),
+    boundDataSource(await checkHostDataSource(host, iamEntities), databaseTimeout),
   inject: [getDataSourceToken(name), IAM_OPTIONS],
 });
 

@@ -5,23 +5,23 @@ export {
   type WechatApiCall,
   type WechatApiDownload,
   type WechatApiUpload,
-} from './gateway/wechat-api.service.js';
-export { Authentication } from './http/authentication.service.js';
+} from './identity-providers/wechat-api.service.js';
+export { Authentication } from './sessions/authentication.service.js';
 export type { AuthenticatedUser } from './http/authenticated-user.js';
 export { IamHealth, type IamHealthReport } from './health/iam-health.service.js';
 export type { IamProblem } from './health/find-problems.js';
 export { CurrentUser } from './http/current-user.decorator.js';
 export { IamErrorFilter } from './http/iam-error.filter.js';
 export { isIamRequest } from './http/own-requests.js';
-export { IamGuard } from './http/iam.guard.js';
+export { IamGuard } from './sessions/iam.guard.js';
 export { Public } from './http/public.decorator.js';
-export { Requirements, type Requirement } from './http/requirements.service.js';
+export { Requirements, type Requirement } from './sessions/requirements.service.js';
 export { RequirePermissions, RequireRecentSignIn, RequireRoles } from './http/requirements.decorator.js';
-export type { IamAuditEntry, IamAuditSink } from './iam.audit-sink.js';
+export type { IamAuditEntry, IamAuditSink } from './config/iam.audit-sink.js';
 export { iamEntities } from './iam.entities.js';
-export { errorCatalogue, IamError, type IamErrorCode } from './iam.error.js';
-export type { IamHooks, SignIn, SignUp, SignUpDecision } from './iam.hooks.js';
-export type { IamAsyncOptions, IamOptionsFactory } from './iam.async-options.js';
+export { errorCatalogue, IamError, type IamErrorCode } from './errors/iam.error.js';
+export type { IamHooks, SignIn, SignUp, SignUpDecision } from './config/iam.hooks.js';
+export type { IamAsyncOptions, IamOptionsFactory } from './config/iam.async-options.js';
 export { IamModule } from './iam.module.js';
 export type {
   IamAdminOptions,
@@ -33,19 +33,19 @@ export type {
   IamStaticOptions,
   IamTokenOptions,
   IamWechatOptions,
-} from './iam.options.js';
+} from './config/iam.options.js';
 export type { IdentityProviderInput } from './identity-providers/identity-provider.input.js';
 export { IdentityProviders } from './identity-providers/identity-providers.service.js';
 export { AccessTokens, type AccessTokenClaims } from './sessions/access-tokens.service.js';
 export type { WechatFile } from './wechat/answer.js';
-export { runStrategy, type StrategyOutcome } from './strategies/run-strategy.js';
-export { SessionStateStore } from './strategies/session-state-store.js';
-export type { StateMeta, WechatStateStore } from './strategies/state-store.js';
-export type { SkipUserProfile, WechatStrategyOptions } from './strategies/strategy-options.js';
-export { WechatMpStrategy } from './strategies/wechat-mp.strategy.js';
-export type { WechatAuthenticateOptions } from './strategies/wechat-oauth2.strategy.js';
-export { WechatOpenStrategy } from './strategies/wechat-open.strategy.js';
-export type { WechatTokenParams, WechatUserProfile } from './strategies/wechat-user-profile.js';
+export { runStrategy, type StrategyOutcome } from './wechat/strategies/run-strategy.js';
+export { SessionStateStore } from './wechat/strategies/session-state-store.js';
+export type { StateMeta, WechatStateStore } from './wechat/strategies/state-store.js';
+export type { SkipUserProfile, WechatStrategyOptions } from './wechat/strategies/strategy-options.js';
+export { WechatMpStrategy } from './wechat/strategies/wechat-mp.strategy.js';
+export type { WechatAuthenticateOptions } from './wechat/strategies/wechat-oauth2.strategy.js';
+export { WechatOpenStrategy } from './wechat/strategies/wechat-open.strategy.js';
+export type { WechatTokenParams, WechatUserProfile } from './wechat/strategies/wechat-user-profile.js';
 export { OnWechatEvent, type OnWechatEventOptions } from './webhook/on-wechat-event.decorator.js';
 export type { PassiveReply } from './webhook/passive-reply.js';
 export type {

@@ -1,6 +1,6 @@
 import { Injectable, Module } from '@nestjs/common';
-import { toResealView, toSealingKeyView, toSigningKeyView } from '../../src/admin/key-answers.js';
-import { Clock } from '../../src/clock.js';
+import { toResealView, toSealingKeyView, toSigningKeyView } from '../../src/admin/keys/key-answers.js';
+import { Clock } from '../../src/runtime/clock.js';
 import { Reseal, type ResealReport } from '../../src/keys/reseal.service.js';
 import { KeyRotation } from '../../src/sessions/key-rotation.service.js';
 import { SigningKeys } from '../../src/sessions/signing-keys.service.js';

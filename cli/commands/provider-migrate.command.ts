@@ -4,15 +4,15 @@ import {
   AccountMigration,
   type AccountMigrationReport,
   type AccountMigrationRequest,
-} from '../../src/account-migration/account-migration.service.js';
-import type { Pause } from '../../src/account-migration/pause-after.js';
-import { Clock } from '../../src/clock.js';
-import { AppHealth } from '../../src/gateway/app-health.service.js';
-import { WechatGateway } from '../../src/gateway/wechat-gateway.service.js';
+} from '../../src/identity-providers/account-migration.service.js';
+import type { Pause } from '../../src/identity-providers/pause-after.js';
+import { Clock } from '../../src/runtime/clock.js';
+import { AppHealth } from '../../src/wechat/app-health.service.js';
+import { WechatGateway } from '../../src/wechat/wechat-gateway.service.js';
 import { IdentityProviders } from '../../src/identity-providers/identity-providers.service.js';
 import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
 import { Reseal } from '../../src/keys/reseal.service.js';
-import { Telemetry } from '../../src/telemetry/telemetry.service.js';
+import { Telemetry } from '../../src/runtime/telemetry.service.js';
 import { OpenidMoves } from '../../src/users/openid-moves.service.js';
 import {
   languageOf,

@@ -1,4 +1,4 @@
-import { toProviderView } from '../../src/admin/providers.view.js';
+import { toProviderView } from '../../src/admin/providers/providers.view.js';
 import { IamUrls } from '../../src/http/iam-urls.service.js';
 import {
   identityProviderInput,

@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import type { z } from 'zod';
-import { createRoleBody, updateRoleBody } from '../../src/admin/roles.requests.js';
-import { toRoleView } from '../../src/admin/roles.view.js';
-import { Clock } from '../../src/clock.js';
+import { createRoleBody, updateRoleBody } from '../../src/admin/roles/roles.requests.js';
+import { toRoleView } from '../../src/admin/roles/roles.view.js';
+import { Clock } from '../../src/runtime/clock.js';
 import type { Role } from '../../src/roles/find-role.js';
 import { RolePermissions } from '../../src/roles/role-permissions.service.js';
 import { Roles } from '../../src/roles/roles.service.js';

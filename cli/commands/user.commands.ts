@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { toUserItem } from '../../src/admin/users.view.js';
+import { toUserItem } from '../../src/admin/users/users.view.js';
 import { inTransaction } from '../../src/database/in-transaction.js';
 import { UserRoles } from '../../src/roles/user-roles.service.js';
 import { lockUser } from '../../src/users/lock-users.js';

@@ -7,14 +7,14 @@ import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
 import { failureOf } from '../http/to-iam-error.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { IdentityLinks } from '../logins/identity-links.service.js';
-import { FailureLimits } from '../rate-limits/failure-limits.service.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { IdentityLinks } from '../sign-in/identity-links.service.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
-import { actingSession } from './acting-session.js';
+import { actingSession } from '../sessions/acting-session.js';
 import { toIdentityView } from './identity-view.js';
 
 const end_other_sessions = z

@@ -6,11 +6,11 @@ import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { SignOut } from '../logins/sign-out.service.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { SignOut } from '../sign-in/sign-out.service.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
 import { OwnIdentities } from '../users/own-identities.service.js';
-import { actingSession } from './acting-session.js';
+import { actingSession } from '../sessions/acting-session.js';
 import { toIdentityView } from './identity-view.js';
 
 /** How an identity is given up. */

@@ -7,12 +7,12 @@ import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseBody } from '../http/parse-body.js';
 import { plainText } from '../database/storable-text.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
 import { updateUser } from '../users/change-user.js';
 import { Profiles } from '../users/profiles.service.js';
 import { cleanNickname } from '../wechat/profile-text.js';
-import { actingSession } from './acting-session.js';
+import { actingSession } from '../sessions/acting-session.js';
 
 /** What a person may change of themself. */
 export const profileBody = z.strictObject({

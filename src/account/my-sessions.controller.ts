@@ -3,7 +3,7 @@ import type { Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { UserController } from '../http/iam-controller.decorator.js';
+import { UserController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { endedAnswer, MySessions, sessionsAnswer } from './my-sessions.service.js';

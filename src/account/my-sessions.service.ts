@@ -7,10 +7,10 @@ import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { describeAgent } from '../http/describe-agent.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { Language } from '../http/language.js';
-import { SessionCookies } from '../http/session-cookies.service.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { SessionCookies } from '../sessions/session-cookies.service.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { OwnSessions, type OwnSession } from '../sessions/own-sessions.service.js';
-import { actingSession } from './acting-session.js';
+import { actingSession } from '../sessions/acting-session.js';
 
 const sessionView = z.object({
   id: z.uuid(),

@@ -2,19 +2,19 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { inTransaction } from '../database/in-transaction.js';
-import { WechatGateway } from '../gateway/wechat-gateway.service.js';
+import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { empty, json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
 import { failureOf } from '../http/to-iam-error.js';
-import { IamError } from '../iam.error.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { FailureLimits } from '../rate-limits/failure-limits.service.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { OwnSessions } from '../sessions/own-sessions.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
 import { forgetPhoneNumber, keepPhoneNumber } from '../users/phone-number.js';
-import { actingSession } from './acting-session.js';
+import { actingSession } from '../sessions/acting-session.js';
 
 /** The code that the button `open-type="getPhoneNumber"` of a mini program gives. */
 export const phoneBody = z.object({

@@ -1,5 +1,5 @@
 import { applyDecorators, UseGuards } from '@nestjs/common';
-import { IamController } from '../http/iam-controller.decorator.js';
+import { IamController } from '../sessions/iam-controller.decorator.js';
 import { Public } from '../http/public.decorator.js';
 import { AdminGuard } from './admin.guard.js';
 

@@ -9,16 +9,16 @@ import { ModuleRef, Reflector } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { constantTimeEqual } from '../crypto/constant-time.js';
 import { sha256 } from '../crypto/hash.js';
-import { Authentication } from '../http/authentication.service.js';
+import { Authentication } from '../sessions/authentication.service.js';
 import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.js';
 import { readRequest } from '../http/iam-request.js';
 import { closePublicRoutes } from '../http/public-routes.js';
-import { Requirements } from '../http/requirements.service.js';
+import { Requirements } from '../sessions/requirements.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
-import { findOrCreate } from '../hooks/find-or-create.js';
-import { IamError } from '../iam.error.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { setActor } from '../request-context.js';
+import { findOrCreate } from '../database/find-or-create.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { setActor } from '../runtime/request-context.js';
 
 /** Methods of sessions that another device than the one that has them agreed to. */
 const crossDevice: ReadonlySet<string> = new Set(['follow', 'device']);

@@ -1,4 +1,4 @@
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 
 export { versionSql } from '../database/row-version.js';
 

@@ -1,7 +1,7 @@
 import { validate as isUuid } from 'uuid';
 import type { z } from 'zod';
 import type { PageRequest } from '../database/keyset.js';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 import { readCursor, toPage, type pageQuery } from './page.js';
 
 /** The page that a request asks for, of a list sorted by id. @throws IamError `invalid_request` for a foreign cursor */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
-import { IamError } from '../iam.error.js';
-import { currentContext } from '../request-context.js';
+import { IamError } from '../errors/iam.error.js';
+import { currentContext } from '../runtime/request-context.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';
 
 /** Nobody gives or takes what they may not do themselves: neither by a role that they write nor by one that they assign or take. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 
 const MAX_LIMIT = 100;
 

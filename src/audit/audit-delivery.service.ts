@@ -11,10 +11,10 @@ import { ModuleRef } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { execute, queryRows } from '../database/query-rows.js';
-import { findOrCreate } from '../hooks/find-or-create.js';
-import { IamLogger } from '../iam-logger.js';
-import type { IamAuditEntry, IamAuditSink } from '../iam.audit-sink.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { findOrCreate } from '../database/find-or-create.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import type { IamAuditEntry, IamAuditSink } from '../config/iam.audit-sink.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import {
   deliveredSql,

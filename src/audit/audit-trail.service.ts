@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { filterBy, keysetSql, prefixPattern, type ListFilter, type PageRequest } from '../database/keyset.js';
 import { queryRows } from '../database/query-rows.js';
 import { sql } from '../database/sql.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
 /** How the audit log is narrowed down; all that are given must be met. */
 export interface AuditFilter {

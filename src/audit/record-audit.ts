@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { execute, type SqlExecutor } from '../database/query-rows.js';
 import { sql, empty, type Sql } from '../database/sql.js';
-import { currentContext } from '../request-context.js';
+import { currentContext } from '../runtime/request-context.js';
 import type { AuditAction } from './audit-actions.js';
 
 /** What an audit entry says; tokens, codes and secrets never go into `detail`. */

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { sql, empty, type Sql } from '../database/sql.js';
-import { networksOf } from '../networks-of.js';
-import { currentContext } from '../request-context.js';
+import { networksOf } from '../runtime/networks-of.js';
+import { currentContext } from '../runtime/request-context.js';
 import { insertAudit, type AuditEntry } from './record-audit.js';
 
 /** Refusals of one kind, address and hour that have an entry each; the others share one, made when the hour is over. */

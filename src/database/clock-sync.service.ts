@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { Clock } from '../clock.js';
-import { IamLogger } from '../iam-logger.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { Clock } from '../runtime/clock.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { queryRow } from './query-rows.js';

@@ -1,5 +1,5 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { isRecord } from '../is-record.js';
+import { isRecord } from '../runtime/is-record.js';
 
 /** CancelRequest of PostgreSQL's wire protocol: 1234 and 5678, where a version would stand. */
 const CANCEL_CODE = 80_877_102;

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { queryRow } from '../database/query-rows.js';
 import { sql } from '../database/sql.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { IamLogger } from '../iam-logger.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 
 /** The host's own code may make the row while it starts, after us. */
 const PATIENCE_MS = 2_000;

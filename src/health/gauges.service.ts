@@ -2,10 +2,10 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { ObservableCallback, ObservableGauge } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
 import { readPoolState } from '../database/pool-state.js';
-import { readInboxBacklog } from '../inbox/inbox-backlog.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { QrBudget } from '../rate-limits/qr-budget.service.js';
-import { Telemetry } from '../telemetry/telemetry.service.js';
+import { readInboxBacklog } from '../webhook/inbox/inbox-backlog.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { QrBudget } from '../follow-login/qr-budget.service.js';
+import { Telemetry } from '../runtime/telemetry.service.js';
 
 /** Values that are read only when the host exports its metrics, so nothing is asked where it exports none. */
 @Injectable()

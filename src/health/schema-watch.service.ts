@@ -1,8 +1,8 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Clock } from '../clock.js';
-import { IamLogger } from '../iam-logger.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { Clock } from '../runtime/clock.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { MIGRATE } from './find-problems.js';
 import { findSchemaGaps, type SchemaGaps } from './schema-gaps.js';
 

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { IamLogger } from '../iam-logger.js';
-import { correlationId } from '../request-context.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { correlationId } from '../runtime/request-context.js';
 import type { Answer } from './answer.js';
 import { mergeVary } from './merge-vary.js';
 import { takeResponse } from './raw-http.js';

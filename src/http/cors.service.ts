@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { Exchange } from './exchange.js';
 import { mergeVary } from './merge-vary.js';
 import { overruleHeaders } from './overrule-headers.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { correlationId } from '../request-context.js';
-import { IamLogger } from '../iam-logger.js';
+import { correlationId } from '../runtime/request-context.js';
+import { IamLogger } from '../runtime/iam-logger.js';
 import { oauthError, problem } from './error-answers.js';
 import type { Exchange } from './exchange.js';
 import { readRequest } from './iam-request.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { ExternalContextCreator } from '@nestjs/core';
 import { RouteParamsFactory } from '@nestjs/core/router/route-params-factory.js';
-import { IamLogger } from '../iam-logger.js';
+import { IamLogger } from '../runtime/iam-logger.js';
 import { isAnswer } from './answer.js';
 import { writeAnswer } from './answer-writer.js';
 import { ErrorResponder } from './error-responder.service.js';

@@ -1,7 +1,7 @@
 import { SetMetadata } from '@nestjs/common';
 import type { z } from 'zod';
-import type { IamErrorCode } from '../iam.error.js';
-import type { AdminPermission } from '../iam.permissions.js';
+import type { IamErrorCode } from '../errors/iam.error.js';
+import type { AdminPermission } from '../config/iam.permissions.js';
 
 /** Metadata key of `@Endpoint()`. */
 export const ENDPOINT = 'nestjs-wechat-iam:endpoint';

@@ -1,5 +1,5 @@
-import { errorCatalogue, type IamError, type IamErrorCode } from '../iam.error.js';
-import { errorTexts } from '../iam.error-texts.js';
+import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { errorTexts } from '../errors/iam.error-texts.js';
 import { json, type Answer } from './answer.js';
 import { errorPage, type ErrorPageInput } from './error-page.js';
 import type { OAuthEndpoint } from './oauth-endpoints.js';

@@ -1,11 +1,11 @@
-import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
-import { errorTexts } from '../iam.error-texts.js';
-import type { ResolvedIamOptions } from '../iam.resolved-options.js';
+import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
+import { errorTexts } from '../errors/iam.error-texts.js';
+import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { Answer } from './answer.js';
 import { escapeHtml, page } from './html.js';
 import type { IamRequest } from './iam-request.js';
 import type { Language } from './language.js';
-import { isLoopback } from '../wechat/address-guard.js';
+import { isLoopback } from '../config/address-guard.js';
 
 const style = `
 :root { color-scheme: light dark; }

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { IamLogger } from '../iam-logger.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { correlationId, runInContext } from '../request-context.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { correlationId, runInContext } from '../runtime/request-context.js';
 import { writeAnswer } from './answer-writer.js';
 import { oauthError, pageOrProblem } from './error-answers.js';
 import { readRequest } from './iam-request.js';

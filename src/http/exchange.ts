@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RequestOrigin } from '../request-context.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
 
 /** Goes on to whoever comes after. */
 export type Next = (error?: unknown) => void;

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { runInContext } from '../request-context.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { runInContext } from '../runtime/request-context.js';
 import { Cors } from './cors.service.js';
 import { EarlyBody } from './early-body.service.js';
 import { EndpointAnswers } from './endpoint-answers.service.js';

@@ -1,8 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { IamError } from '../iam.error.js';
-import { IamLogger } from '../iam-logger.js';
-import { correlationId, runInContext } from '../request-context.js';
+import { IamError } from '../errors/iam.error.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { correlationId, runInContext } from '../runtime/request-context.js';
 import { pageOrProblem } from './error-answers.js';
 import { readRequest } from './iam-request.js';
 import { logFailure } from './log-failure.js';

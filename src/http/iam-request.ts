@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseCookies } from 'cookie';
-import type { RequestOrigin } from '../request-context.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
 import { classifyBrowser, type Browser } from '../wechat/browser.js';
 import { preferredLanguage, type Language } from './language.js';
 import { bodyType, parsedBody, rawBody } from './request-body.js';

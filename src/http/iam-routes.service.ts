@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { isRecord } from '../is-record.js';
+import { isRecord } from '../runtime/is-record.js';
 import { endpointsOf, IAM_CONTROLLER, type EndpointDeclaration } from './endpoints.js';
 import { IamUrls } from './iam-urls.service.js';
 

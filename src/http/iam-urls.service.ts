@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 
 /** Public addresses of our endpoints: from configuration alone, never from a request's Host header (RFC 9700 §4.1). */
 @Injectable()

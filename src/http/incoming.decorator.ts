@@ -6,7 +6,7 @@ import {
   type PipeTransform,
   type Type,
 } from '@nestjs/common';
-import { isRecord } from '../is-record.js';
+import { isRecord } from '../runtime/is-record.js';
 import { readRequest } from './iam-request.js';
 
 const answered = new AsyncLocalStorage<object>();

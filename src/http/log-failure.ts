@@ -1,5 +1,5 @@
-import type { IamLogger } from '../iam-logger.js';
-import { errorCatalogue, type IamError, type IamErrorCode } from '../iam.error.js';
+import type { IamLogger } from '../runtime/iam-logger.js';
+import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.error.js';
 
 /** What a polling client is told all the time (RFC 8628 §3.5): no failure of anybody. */
 const routine: ReadonlySet<IamErrorCode> = new Set(['authorization_pending', 'slow_down']);

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 
 /**
  * The body of a request as `schema` sees it. Unlike a parameter of OAuth, a member that is empty was not left out.

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 
 /**
  * The parameters of a request as `schema` sees them; one without a value counts as left out (RFC 6749 §3.1, §3.2).

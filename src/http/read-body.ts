@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 import { collectParameters } from './iam-request.js';
 import type { KeptBody } from './request-body.js';
 

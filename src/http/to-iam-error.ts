@@ -9,7 +9,7 @@ import {
   isUnstorableValue,
   violatedConstraint,
 } from '../database/database-errors.js';
-import { IamError, type IamErrorCode } from '../iam.error.js';
+import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 
 const byStatus: Readonly<Record<number, IamErrorCode>> = {
   401: 'authentication_required',

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { IamError } from '../iam.error.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { IamRequest } from './iam-request.js';
 
 /** A form of one of our own pages: browsers send `Origin` with a POST, and where one does, it must be ours. */

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import { execute, queryRow } from '../database/query-rows.js';
 import { sql, type Sql } from '../database/sql.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { pairOf } from './confirmations.js';
 

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import { Sealer } from '../crypto/sealer.js';
-import { IamLogger } from '../iam-logger.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { IamError } from '../iam.error.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
 import { FreshValue } from '../runtime/fresh-value.js';
 import { adoptPairs, needsAdoption } from './confirmations.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';

@@ -1,4 +1,4 @@
-import type { IamErrorCode } from '../iam.error.js';
+import type { IamErrorCode } from '../errors/iam.error.js';
 import type { Browser } from '../wechat/browser.js';
 import type { IdentityProvider } from './identity-provider.js';
 

@@ -9,8 +9,8 @@ import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
 import { versionSql } from '../database/row-version.js';
 import { sql, join, raw } from '../database/sql.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import {
   identityProviderInput,

@@ -3,7 +3,7 @@ import type { Sealer } from '../crypto/sealer.js';
 import type { Secret } from '../crypto/secret.js';
 import { execute } from '../database/query-rows.js';
 import { sql, raw } from '../database/sql.js';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { appsOf, type IdentityProvider } from './identity-provider.js';
 import { readRow } from './read-row.js';

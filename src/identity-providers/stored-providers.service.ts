@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Sealer } from '../crypto/sealer.js';
 import { versionSql } from '../database/row-version.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import type { IdentityProvider } from './identity-provider.js';
 import { readRow } from './read-row.js';

@@ -4,7 +4,7 @@ import { recordAudit } from '../audit/record-audit.js';
 import { isSealed, Sealer, sealedWith } from '../crypto/sealer.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { inLongJob } from '../database/patience.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviderEntity } from '../identity-providers/identity-provider.entity.js';
 import { sealSecrets } from '../identity-providers/seal-secrets.js';
 import { PROVIDER_SECRETS_PURPOSE, secretProperties } from '../identity-providers/secret-columns.js';

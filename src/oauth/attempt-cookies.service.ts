@@ -2,9 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { serialize } from 'cookie';
 import { Mac } from '../crypto/mac.js';
 import { Sealer } from '../crypto/sealer.js';
-import { IamError } from '../iam.error.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
-import { attemptHash, attemptId, openAttempt, sealAttempt, type Attempt } from '../logins/sealed-attempt.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { attemptHash, attemptId, openAttempt, sealAttempt, type Attempt } from '../sign-in/sealed-attempt.js';
 
 type Cookies = Readonly<Record<string, string | undefined>>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 import { parseOAuthInput } from './oauth-input.js';
 import type { Parameters } from '../http/iam-request.js';
 

@@ -1,6 +1,6 @@
 import { redirect, type Answer } from '../http/answer.js';
-import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
-import { errorTexts } from '../iam.error-texts.js';
+import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
+import { errorTexts } from '../errors/iam.error-texts.js';
 
 /** Where a browser returns with its answer. */
 export interface ClientReturn {

@@ -1,7 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { SessionCookies } from '../http/session-cookies.service.js';
-import { IamError } from '../iam.error.js';
-import { IAM_OPTIONS, type ResolvedIamClient, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { SessionCookies } from '../sessions/session-cookies.service.js';
+import { IamError } from '../errors/iam.error.js';
+import {
+  IAM_OPTIONS,
+  type ResolvedIamClient,
+  type ResolvedIamOptions,
+} from '../config/iam.resolved-options.js';
 import type { TokenCaller } from '../sessions/sessions.service.js';
 
 /** The registered front-ends. */

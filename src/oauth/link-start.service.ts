@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { json, type Answer } from '../http/answer.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { chooseMethod, type LoginMethod } from '../identity-providers/method-choice.js';

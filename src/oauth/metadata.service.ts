@@ -6,7 +6,7 @@ import { Cors } from '../http/cors.service.js';
 import { findAdapter } from '../http/host-router.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { supportedScopes } from './oauth-input.js';
 import { grantTypes } from './token-request.js';

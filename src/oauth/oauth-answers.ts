@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
+import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
 
 const code = z.custom<IamErrorCode>((value) => typeof value === 'string' && value in errorCatalogue);
 const method = z.enum(['open', 'mp', 'follow']);

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { parseInput } from '../http/parse-input.js';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 
 /**
  * What a first-party client's tokens always allow, whether or not it asks: the person's profile under `/me`, roles in the access

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { json, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { errorTexts } from '../iam.error-texts.js';
+import { errorTexts } from '../errors/iam.error-texts.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { offerMethods } from '../identity-providers/method-choice.js';

@@ -1,9 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import { json, type Answer } from '../http/answer.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { SessionCookies } from '../http/session-cookies.service.js';
-import { IAM_OPTIONS, type ResolvedIamClient, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { SessionCookies } from '../sessions/session-cookies.service.js';
+import {
+  IAM_OPTIONS,
+  type ResolvedIamClient,
+  type ResolvedIamOptions,
+} from '../config/iam.resolved-options.js';
 import { AccessTokens } from '../sessions/access-tokens.service.js';
 import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import { Clients } from './clients.service.js';

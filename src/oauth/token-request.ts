@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isPkceVerifier } from '../crypto/pkce.js';
 import { parseInput } from '../http/parse-input.js';
 import { parseOAuthInput } from './oauth-input.js';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 
 const client_id = z.string().min(1).max(128);
 

@@ -2,7 +2,7 @@ import { Post } from '@nestjs/common';
 import { z } from 'zod';
 import type { Answer } from '../http/answer.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { PublicController } from '../http/iam-controller.decorator.js';
+import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Revocation, revocationBody } from './revocation.service.js';

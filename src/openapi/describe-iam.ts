@@ -3,7 +3,7 @@ import { GUARDS_METADATA } from '@nestjs/common/constants.js';
 import { ApiTags } from '@nestjs/swagger';
 import { AdminGuard } from '../admin/admin.guard.js';
 import { endpointsOf, type EndpointDeclaration } from '../http/endpoints.js';
-import { IamGuard } from '../http/iam.guard.js';
+import { IamGuard } from '../sessions/iam.guard.js';
 import { findOAuthEndpoint } from '../http/oauth-endpoints.js';
 import { REQUIRED_RECENT_SIGN_IN } from '../http/requirements.decorator.js';
 import { iamControllers } from '../composition/controllers.js';

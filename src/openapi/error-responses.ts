@@ -1,7 +1,7 @@
 import { oauthErrorOf, oauthStatus } from '../http/error-answers.js';
 import type { OAuthEndpoint } from '../http/oauth-endpoints.js';
-import { errorCatalogue, type IamErrorCode } from '../iam.error.js';
-import { errorTexts } from '../iam.error-texts.js';
+import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
+import { errorTexts } from '../errors/iam.error-texts.js';
 import type { Access, RouteDescription } from './route-description.js';
 
 /** One HTTP status and the bodies it may have. */

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import { queryRows } from '../database/query-rows.js';
 import { sql } from '../database/sql.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { FreshValue } from '../runtime/fresh-value.js';
 
 /** How old the roles in memory may be: with the read itself, a change acts within 5 seconds on every replica. */

@@ -6,8 +6,8 @@ import { isForeignKeyViolation, isUniqueViolation } from '../database/database-e
 import { inTransaction } from '../database/in-transaction.js';
 import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { sql, empty, type Sql } from '../database/sql.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { IamError } from '../iam.error.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
 import { findRole, roleColumns, roleRow, type Role } from './find-role.js';
 import { RolePermissions } from './role-permissions.service.js';
 

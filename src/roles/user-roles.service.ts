@@ -5,8 +5,8 @@ import { insertAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import { sql, type Sql } from '../database/sql.js';
-import { IamError } from '../iam.error.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { findRole } from './find-role.js';
 
 const permissionsRow = z.object({ permissions: z.array(z.string()) });

@@ -1,4 +1,4 @@
-import { runOutsideContext } from '../request-context.js';
+import { runOutsideContext } from './request-context.js';
 
 /** What a loop does, and how often. */
 export interface LoopOptions {

@@ -2,9 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { Clock } from '../clock.js';
-import { IamError } from '../iam.error.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { Clock } from '../runtime/clock.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { SigningKeys } from './signing-keys.service.js';
 
 /** How far the readings of replicas may differ, and the clocks of those who verify by the JWKS. */

@@ -5,8 +5,8 @@ import { recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { Sealer } from '../crypto/sealer.js';
 import { inTransaction } from '../database/in-transaction.js';
 import { execute, queryRows, type SqlExecutor } from '../database/query-rows.js';
-import { IamError } from '../iam.error.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { SKEW_SECONDS } from './access-tokens.service.js';
 import {
   bringForwardSql,

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import { queryRow } from '../database/query-rows.js';
-import { IamError } from '../iam.error.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { liveSessionSql } from './session-statements.js';

@@ -6,7 +6,7 @@ import { insertAudit } from '../audit/record-audit.js';
 import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { sql, type Sql } from '../database/sql.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SessionCheck } from './session-check.service.js';
 import { isLiveSql } from './session-statements.js';
 

@@ -2,13 +2,13 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import type { JWK } from 'jose';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import { SealError, Sealer } from '../crypto/sealer.js';
 import { isSchemaOutdated } from '../database/database-errors.js';
 import { execute, queryRows } from '../database/query-rows.js';
 import { sql, raw } from '../database/sql.js';
-import { IamLogger } from '../iam-logger.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { insertFirstKeySql } from './key-rotation-statements.js';

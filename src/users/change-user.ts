@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { execute, queryRow } from '../database/query-rows.js';
 import { sql, empty, join, raw, type Sql } from '../database/sql.js';
-import { defaultRolesSql } from '../roles/default-roles.js';
+import { defaultRolesSql } from './default-roles.js';
 import { explainTaken } from './external-id.js';
 import type { ProfileAuthor } from './user.entity.js';
 

@@ -1,6 +1,6 @@
 import { violatedConstraint } from '../database/database-errors.js';
 import { plainText } from '../database/storable-text.js';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 
 /** The id under which a host knows a user. */
 export const externalIdSchema = plainText(255);

@@ -6,8 +6,8 @@ import { insertAudit } from '../audit/record-audit.js';
 import { keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { sql, type Sql } from '../database/sql.js';
-import { IamError } from '../iam.error.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
 /** A subject that may be barred: an openid within its app, or a unionid within its union scope. */
 export interface SoughtSubject {

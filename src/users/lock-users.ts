@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { queryRows } from '../database/query-rows.js';
 import { versionSql } from '../database/row-version.js';
 import { sql } from '../database/sql.js';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 
 const locked = z.object({
   id: z.string(),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { execute, queryRows } from '../database/query-rows.js';
 import { sql, type Sql } from '../database/sql.js';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 import { takeBackDeletion } from './deletion-wish.js';
 import { lockExisting, type LockedUser } from './lock-users.js';
 import { LostRace } from './write-subject.js';

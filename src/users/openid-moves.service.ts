@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { execute, queryRow, queryRows } from '../database/query-rows.js';
 import { sql, type Sql } from '../database/sql.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { twoUnionidsSql } from './merge-users.js';
 import { moveOutcomes } from './openid-move.entity.js';
 

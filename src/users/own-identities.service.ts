@@ -4,8 +4,8 @@ import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
 import { sql, type Sql } from '../database/sql.js';
-import { IamError } from '../iam.error.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { removeIdentity, type IdentityKey } from './withdraw-data.js';
 
 const identity = z.object({

@@ -3,8 +3,8 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { queryRow } from '../database/query-rows.js';
 import { sql, type Sql } from '../database/sql.js';
-import { IamError } from '../iam.error.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
 const time = z.date().transform((at) => at.toISOString());
 const identity = z.object({

@@ -6,7 +6,7 @@ import { filterBy, keysetSql, prefixPattern, type ListFilter, type PageRequest }
 import { queryRow, queryRows } from '../database/query-rows.js';
 import { versionSql } from '../database/row-version.js';
 import { sql, raw, type Sql } from '../database/sql.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
 /** How the list of users is narrowed down; all that are given must be met. */
 export interface UserFilter {

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 import { mergeUsers, scopesOfTwo, type MergeOptions, type UserMergeStep } from './merge-users.js';
 import { USER_MERGE_STEPS } from './user-merge-steps.js';
 

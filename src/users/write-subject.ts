@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { violatedConstraint } from '../database/database-errors.js';
 import { queryRow, type SqlExecutor } from '../database/query-rows.js';
 import { sql, empty, join, type Sql } from '../database/sql.js';
-import { IamError } from '../iam.error.js';
-import type { ResolvedIamOptions } from '../iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
+import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { newUserCtes, type NewUser } from './change-user.js';
 import type { Subject } from './subject.js';
 

@@ -2,13 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { recordAudit } from '../audit/record-audit.js';
 import { inTransaction } from '../database/in-transaction.js';
-import { IamLogger } from '../iam-logger.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { appsOf } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { Logins } from '../logins/logins.service.js';
-import { SignOut } from '../logins/sign-out.service.js';
-import { Telemetry } from '../telemetry/telemetry.service.js';
+import { Logins } from '../sign-in/logins.service.js';
+import { SignOut } from '../sign-in/sign-out.service.js';
+import { Telemetry } from '../runtime/telemetry.service.js';
 import { forgetPhoneNumber } from '../users/phone-number.js';
 import {
   forgetProfile,

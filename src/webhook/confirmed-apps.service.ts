@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import { sha256 } from '../crypto/hash.js';
-import { WechatGateway } from '../gateway/wechat-gateway.service.js';
-import { IamLogger } from '../iam-logger.js';
-import { IAM_DATA_SOURCE } from '../iam.resolved-options.js';
-import { IamError } from '../iam.error.js';
+import { WechatGateway } from '../wechat/wechat-gateway.service.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
 import { AcceptedSecrets } from '../identity-providers/accepted-secrets.service.js';
 import { confirmedSince, confirmPair, isAskable } from '../identity-providers/confirmations.js';
 import { appsOf, type IdentityProvider } from '../identity-providers/identity-provider.js';

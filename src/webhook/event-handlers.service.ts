@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { IamLogger } from '../iam-logger.js';
-import { isRecord } from '../is-record.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { isRecord } from '../runtime/is-record.js';
 import { findInterests, type EventInterest } from './on-wechat-event.decorator.js';
 import { toPassiveReply, type PassiveReply } from './passive-reply.js';
 import { eventName, type VerifiedEvent } from './verified-event.js';

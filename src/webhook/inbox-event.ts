@@ -1,7 +1,7 @@
 import { sha256 } from '../crypto/hash.js';
-import type { InboxEvent } from '../inbox/inbox-statements.js';
-import { isRecord } from '../is-record.js';
-import { hashOf, type Scenes } from '../logins/scene.js';
+import type { InboxEvent } from './inbox/inbox-statements.js';
+import { isRecord } from '../runtime/is-record.js';
+import { hashOf, type Scenes } from './scene.js';
 import { eventName, type VerifiedEvent } from './verified-event.js';
 import type { VerifiedPush } from './verify-push.js';
 

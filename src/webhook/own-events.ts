@@ -1,5 +1,5 @@
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import type { InboxEvent } from '../inbox/inbox-statements.js';
+import type { InboxEvent } from './inbox/inbox-statements.js';
 import type { PassiveReply } from './passive-reply.js';
 import type { VerifiedEvent } from './verified-event.js';
 

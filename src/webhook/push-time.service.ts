@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import { ClockSync } from '../database/clock-sync.service.js';
 import { isInWindow, type RawQuery } from './signed-query.js';
 

@@ -1,4 +1,4 @@
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 
 /** Parameters of a push or handshake, as the URL gave them: an array where one was given several times. */
 export type RawQuery = Readonly<Record<string, string | readonly string[] | undefined>>;

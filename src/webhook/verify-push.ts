@@ -1,7 +1,7 @@
 import { sha256 } from '../crypto/hash.js';
 import type { Secret } from '../crypto/secret.js';
 import type { MpServer } from '../identity-providers/identity-provider.js';
-import { IamError } from '../iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 import {
   isEncodingAesKey,
   MessageCipher,

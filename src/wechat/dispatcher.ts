@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import { Secret } from '../crypto/secret.js';
-import { isPrivate, isPublic } from './address-guard.js';
+import { isPrivate, isPublic } from '../config/address-guard.js';
 
 /** Over http only a private network may be reached: a public one would read the secrets. */
 export function reachable(api: string, allowPrivate = false): (address: string) => boolean {

@@ -1,4 +1,4 @@
-import type { IamErrorCode } from '../iam.error.js';
+import type { IamErrorCode } from '../errors/iam.error.js';
 
 /**
  * What to do about an errcode. `retry`: again later, if the call may be repeated. `token`: fetch the app's access token

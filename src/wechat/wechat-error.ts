@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { IamError, type IamErrorCode } from '../iam.error.js';
+import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { type ErrcodeAction, meaningOf } from './errcodes.js';
 
 /** What is known about a failed call. Nothing here is a secret: no query, no body, no errmsg. */

@@ -3,10 +3,10 @@ import type { LookupFunction } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Dispatcher, request } from 'undici';
 import type { z } from 'zod';
-import { Clock } from '../clock.js';
+import { Clock } from '../runtime/clock.js';
 import type { Secret } from '../crypto/secret.js';
-import { IamError, type IamErrorCode } from '../iam.error.js';
-import { guardedLookup, lookupRefusal } from './address-guard.js';
+import { IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { guardedLookup, lookupRefusal } from '../config/address-guard.js';
 import {
   acceptAnswer,
   acceptFile,
@@ -16,7 +16,7 @@ import {
   type WechatFile,
 } from './answer.js';
 import { CircuitBreaker } from './circuit-breaker.js';
-import { resolveWechatEndpoints, type WechatEndpoints } from './endpoints.js';
+import { resolveWechatEndpoints, type WechatEndpoints } from '../config/endpoints.js';
 import { makeDispatcher, reachable } from './dispatcher.js';
 import { requirePath, type WechatCall, type WechatCallLimits } from './wechat-call.js';
 import { gatewayError, isPassing, networkReason, unavailable, WechatError } from './wechat-error.js';

@@ -13,14 +13,14 @@ export interface DeclaredOption {
 
 /** What a host may write: every field of `IamOptions` and `IamStaticOptions`, down to the leaves. */
 export function declaredOptions(): DeclaredOption[] {
-  const path = `${root}src/iam.options.ts`;
+  const path = `${root}src/config/iam.options.ts`;
   const file = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest, true);
   const interfaces = new Map(
     file.statements.filter(ts.isInterfaceDeclaration).map((each) => [each.name.text, each] as const),
   );
   const fieldsOf = (name: string, place: string): DeclaredOption[] => {
     const declaration = interfaces.get(name);
-    if (declaration === undefined) throw new Error(`src/iam.options.ts has no interface ${name}`);
+    if (declaration === undefined) throw new Error(`src/config/iam.options.ts has no interface ${name}`);
     return declaration.members.filter(ts.isPropertySignature).flatMap((field) => {
       const type = field.type?.getText() ?? '';
       const [inner] = /\bIam(?!Hooks|AuditSink)\w+/.exec(type) ?? [];

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { errorCatalogue } from '../../src/iam.error.js';
+import { errorCatalogue } from '../../src/errors/iam.error.js';
 import { root } from './readme.js';
 
-const stories = ['test/flows', 'test/browser']
-  .flatMap((folder) => readdirSync(`${root}${folder}`).map((name) => `${root}${folder}/${name}`))
-  .filter((path) => path.endsWith('.spec.ts'))
+const stories = readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.spec.ts') && !/^(?:docs|emulator|errors|hosts|wechat)\//.test(path))
+  .map((path) => `${root}test/${path}`)
   .map((path) => readFileSync(path, 'utf8'));
 
 it.each(Object.keys(errorCatalogue))('%s is what some story ends with', (code) => {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { errorCatalogue } from '../../src/iam.error.js';
+import { errorCatalogue } from '../../src/errors/iam.error.js';
 import { identityProviderInput } from '../../src/identity-providers/identity-provider.input.js';
 import { declaredOptions } from './declared-options.js';
 import { mountedRoutes } from './mounted-routes.js';

@@ -1,4 +1,4 @@
-import { Clock } from '../../src/clock.js';
+import { Clock } from '../../src/runtime/clock.js';
 
 /** The module's clock, stopped at the present until a test moves it. */
 export class FakeClock extends Clock {

@@ -14,7 +14,7 @@ import { Test } from '@nestjs/testing';
 import { TypeOrmModule, type TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { type OpenPlatformAccount, strictRules, WechatEmulator } from '../../emulator/index.js';
-import { Clock } from '../../src/clock.js';
+import { Clock } from '../../src/runtime/clock.js';
 import {
   iamMigrations,
   IamModule,
@@ -24,7 +24,7 @@ import {
   type IamStaticOptions,
   type IdentityProviderInput,
 } from '../../src/index.js';
-import { IAM_DATA_SOURCE } from '../../src/iam.resolved-options.js';
+import { IAM_DATA_SOURCE } from '../../src/config/iam.resolved-options.js';
 import { createDatabase, type DatabaseTemplate, type TestDatabase } from './database.js';
 import { DescribedAnswers } from './described-answers.js';
 import { freePort } from './free-port.js';

@@ -1,0 +1,26 @@
+import { Get } from '@nestjs/common';
+import type { Answer } from '../../http/answer.js';
+import { Endpoint } from '../../http/endpoint.decorator.js';
+import type { IamRequest } from '../../http/iam-request.js';
+import { Incoming } from '../../http/incoming.decorator.js';
+import { AdminController } from '../admin-controller.decorator.js';
+import { AdminAudit } from './audit.service.js';
+import { auditPage, auditPageExample, auditQuery } from './audit.view.js';
+
+/** What happened, and who did it. */
+@AdminController('audit')
+export class AdminAuditController {
+  constructor(private readonly audit: AdminAudit) {}
+
+  @Endpoint({
+    summary: 'The audit log, newest first',
+    permission: 'iam:audit:read',
+    query: auditQuery,
+    answers: { 200: auditPage },
+    example: auditPageExample,
+  })
+  @Get()
+  list(@Incoming() request: IamRequest): Promise<Answer> {
+    return this.audit.list(request);
+  }
+}

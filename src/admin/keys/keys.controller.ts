@@ -1,0 +1,78 @@
+import { Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
+import type { Answer } from '../../http/answer.js';
+import { Endpoint } from '../../http/endpoint.decorator.js';
+import type { IamRequest } from '../../http/iam-request.js';
+import { Incoming } from '../../http/incoming.decorator.js';
+import { AdminController } from '../admin-controller.decorator.js';
+import { KeyAdministration } from './key-administration.service.js';
+import { keysAnswer, resealAnswer, rotateAnswer, rotateBody } from './key-answers.js';
+
+const signing = {
+  kid: 'vS6gN0Zc6bVQj1wYH6wX3m1s1n3v0Qe6m0S5bJt9yXo',
+  state: 'signing',
+  created_at: '2026-01-31T08:00:00.000Z',
+  active_at: '2026-01-31T08:10:00.000Z',
+  retires_at: null,
+};
+const sealing = {
+  key_id: '1f8b0c5d',
+  is_configured: true,
+  is_current: true,
+  provider_secrets: 4,
+  signing_keys: 1,
+};
+
+/** The keys that sign access tokens and those that seal what is stored: what they hold, rotation, sealing anew. */
+@AdminController('keys')
+export class KeysController {
+  constructor(private readonly keys: KeyAdministration) {}
+
+  @Endpoint({
+    summary: 'Signing keys, and what each sealing key still holds',
+    permission: 'iam:keys:read',
+    answers: { 200: keysAnswer },
+    example: { signing_keys: [signing], sealing_keys: [sealing] },
+  })
+  @Get()
+  list(): Promise<Answer> {
+    return this.keys.list();
+  }
+
+  @Endpoint({
+    summary: 'Publishes a new signing key, which signs after activate_in seconds (600)',
+    permission: 'iam:keys:write',
+    body: rotateBody,
+    answers: { 200: rotateAnswer },
+    example: { ...signing, state: 'next', is_new: true },
+  })
+  @Post('rotate')
+  @HttpCode(200)
+  rotate(@Incoming() request: IamRequest): Promise<Answer> {
+    return this.keys.rotate(request.body);
+  }
+
+  @Endpoint({
+    summary: 'Seals every secret anew with the first of the configured keys',
+    permission: 'iam:keys:write',
+    answers: { 200: resealAnswer },
+    example: { provider_secrets: 4, signing_keys: 1, left: 0 },
+  })
+  @Post('reseal')
+  @HttpCode(200)
+  reseal(): Promise<Answer> {
+    return this.keys.reseal();
+  }
+
+  @Endpoint({
+    summary: 'Removes a signing key that somebody else may have: its tokens are refused',
+    permission: 'iam:keys:write',
+    path: { kid: 'Id of the key' },
+    answers: { 204: null },
+    errors: ['not_found'],
+  })
+  @Delete(':kid')
+  @HttpCode(204)
+  revoke(@Param('kid') kid: string): Promise<Answer> {
+    return this.keys.revoke(kid);
+  }
+}

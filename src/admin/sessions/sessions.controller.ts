@@ -1,0 +1,40 @@
+import { Delete, Get, Param } from '@nestjs/common';
+import type { Answer } from '../../http/answer.js';
+import type { AuthenticatedUser } from '../../http/authenticated-user.js';
+import { CurrentUser } from '../../http/current-user.decorator.js';
+import { Endpoint } from '../../http/endpoint.decorator.js';
+import type { IamRequest } from '../../http/iam-request.js';
+import { Incoming } from '../../http/incoming.decorator.js';
+import { AdminController } from '../admin-controller.decorator.js';
+import { AdminSessions } from './sessions.service.js';
+import { sessionPage, sessionPageExample, sessionQuery } from './sessions.view.js';
+
+/** Who is signed in. */
+@AdminController('sessions')
+export class AdminSessionsController {
+  constructor(private readonly sessions: AdminSessions) {}
+
+  @Endpoint({
+    summary: 'Sessions, newest first',
+    permission: 'iam:sessions:read',
+    query: sessionQuery,
+    answers: { 200: sessionPage },
+    example: sessionPageExample,
+  })
+  @Get()
+  list(@Incoming() request: IamRequest): Promise<Answer> {
+    return this.sessions.list(request);
+  }
+
+  @Endpoint({
+    summary: 'End a session; its access tokens last until they expire, at once with `sessionCheck: always`',
+    permission: 'iam:sessions:write',
+    path: { id: 'The session' },
+    answers: { 204: null },
+    errors: ['not_found'],
+  })
+  @Delete(':id')
+  end(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+    return this.sessions.end(id, admin);
+  }
+}

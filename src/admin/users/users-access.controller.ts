@@ -1,0 +1,120 @@
+import { Delete, Get, Param, Post, Put } from '@nestjs/common';
+import type { Answer } from '../../http/answer.js';
+import type { AuthenticatedUser } from '../../http/authenticated-user.js';
+import { CurrentUser } from '../../http/current-user.decorator.js';
+import { Endpoint } from '../../http/endpoint.decorator.js';
+import type { IamRequest } from '../../http/iam-request.js';
+import { Incoming } from '../../http/incoming.decorator.js';
+import { AdminController } from '../admin-controller.decorator.js';
+import { AdminUserAccess } from './users-access.service.js';
+import { AdminUserRoles, type Assignment } from './users-roles.service.js';
+import { disableBody, unlinkQuery } from './users.requests.js';
+import { userRoles } from './users.view.js';
+
+const path = { id: 'The user' };
+const assignment = { ...path, role: 'Name of a role' };
+
+/** Who may come in, and as what. */
+@AdminController('users/:id')
+export class AdminUserAccessController {
+  constructor(
+    private readonly access: AdminUserAccess,
+    private readonly roles: AdminUserRoles,
+  ) {}
+
+  @Endpoint({
+    summary: 'Shut a user out: sessions and sign-ins under way end with it',
+    permission: 'iam:users:write',
+    path,
+    body: disableBody,
+    answers: { 204: null },
+    errors: ['not_found', 'precondition_failed'],
+  })
+  @Post('disable')
+  disable(
+    @Param('id') id: string,
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.access.disable({ id, admin }, request);
+  }
+
+  @Endpoint({
+    summary: 'Let a user in again',
+    permission: 'iam:users:write',
+    path,
+    answers: { 204: null },
+    errors: ['not_found', 'precondition_failed'],
+  })
+  @Post('enable')
+  enable(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+    return this.access.enable({ id, admin });
+  }
+
+  @Endpoint({
+    summary: 'End all sessions of a user, and sign-ins under way',
+    permission: 'iam:sessions:write',
+    path,
+    answers: { 204: null },
+    errors: ['not_found', 'precondition_failed'],
+  })
+  @Delete('sessions')
+  endSessions(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+    return this.access.endSessions({ id, admin });
+  }
+
+  @Endpoint({
+    summary: 'Take an identity from a user, and end the sessions that came by it',
+    permission: 'iam:users:write',
+    path: { ...path, identity: 'One of their identities' },
+    query: unlinkQuery,
+    answers: { 204: null },
+    errors: ['not_found', 'last_identity', 'precondition_failed'],
+  })
+  @Delete('identities/:identity')
+  unlink(
+    @Param() { id, identity }: { readonly id: string; readonly identity: string },
+    @Incoming() request: IamRequest,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<Answer> {
+    return this.access.unlink({ id, identity, admin }, request);
+  }
+
+  @Endpoint({
+    summary: 'The roles of a user',
+    permission: 'iam:users:read',
+    path,
+    answers: { 200: userRoles },
+    example: { roles: ['support'] },
+    errors: ['not_found'],
+  })
+  @Get('roles')
+  listRoles(@Param('id') id: string): Promise<Answer> {
+    return this.roles.list(id);
+  }
+
+  @Endpoint({
+    summary: 'Give a user a role whose permissions one has oneself; acts from their next access token on',
+    permission: 'iam:users:write',
+    path: assignment,
+    answers: { 204: null },
+    errors: ['not_found'],
+  })
+  @Put('roles/:role')
+  assign(@Param() given: Assignment, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+    return this.roles.assign(given, admin);
+  }
+
+  @Endpoint({
+    summary:
+      'Take a role from a user whose permissions one has oneself; acts from their next access token on',
+    permission: 'iam:users:write',
+    path: assignment,
+    answers: { 204: null },
+    errors: ['not_found'],
+  })
+  @Delete('roles/:role')
+  remove(@Param() given: Assignment, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+    return this.roles.remove(given, admin);
+  }
+}

@@ -1,0 +1,104 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Type } from '@nestjs/common';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { isDatabaseUnavailable } from './database-errors.js';
+import { OWN_TABLE, ownBookkeeping, pendingMigrations, runOwnMigrations } from './iam-migrations.js';
+import { iamMigrations } from '../../migrations/index.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import type { ResolvedIamDatabase } from '../config/iam.resolved-options.js';
+
+const CONNECT_MS = 10_000;
+/** As `TypeOrmModule` does: the database may start later than the application. */
+const ATTEMPTS = 10;
+const PAUSE_MS = 3_000;
+
+/**
+ * Opens the module's own connections, of which the host's ORM knows nothing.
+ * @throws Error when migrations are pending that `database.migrationsRun` does not allow to run
+ */
+export async function openOwnDataSource(
+  database: ResolvedIamDatabase,
+  entities: readonly Type[],
+): Promise<DataSource> {
+  const dataSource = await connect(database, entities);
+  try {
+    await migrate(dataSource, database);
+    return dataSource;
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+}
+
+async function migrate(dataSource: DataSource, { migrationsRun }: ResolvedIamDatabase): Promise<void> {
+  const pending = await pendingMigrations(dataSource, OWN_TABLE);
+  // A replica that restarts on a standby, which takes no changes, is to come up and be well once that is promoted.
+  if (pending.length === 0) return;
+  if (!migrationsRun)
+    throw new Error(
+      `${pending.length} migrations of the schema iam have not run: run \`npx nestjs-wechat-iam migrate --migrations-table iam.migrations\` before the start, or set the IamModule option \`database.migrationsRun\``,
+    );
+  await runOwnMigrations(dataSource, 'public.migrations');
+}
+
+async function connect(database: ResolvedIamDatabase, entities: readonly Type[]): Promise<DataSource> {
+  const logger = new IamLogger('IamDatabase');
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await dataSourceOf(database, entities).initialize();
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isDatabaseUnavailable(error)) throw error;
+      logger.warn(`PostgreSQL does not answer, attempt ${attempt} of ${ATTEMPTS}: ${String(error)}`);
+      await delay(PAUSE_MS);
+    }
+  }
+}
+
+function dataSourceOf({ url, poolSize, ssl }: ResolvedIamDatabase, entities: readonly Type[]): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    ...ownBookkeeping,
+    entities: [...entities],
+    migrations: [...iamMigrations],
+    poolSize,
+    ...(ssl !== undefined && { ssl }),
+    installExtensions: false,
+    applicationName: 'nestjs-wechat-iam',
+    connectTimeoutMS: CONNECT_MS,
+    extra: { types: { getTypeParser } },
+  });
+}
+
+type TypeId = (typeof pg.types.builtins)[keyof typeof pg.types.builtins];
+type Parser = (text: string) => unknown;
+
+const parsers: Readonly<Record<number, Parser | undefined>> = {
+  [pg.types.builtins.BOOL]: (text) => text === 't',
+  [pg.types.builtins.INT2]: Number,
+  [pg.types.builtins.INT4]: Number,
+  [pg.types.builtins.INT8]: String,
+  [pg.types.builtins.FLOAT4]: Number,
+  [pg.types.builtins.FLOAT8]: Number,
+  [pg.types.builtins.JSON]: (text) => JSON.parse(text) as unknown,
+  [pg.types.builtins.JSONB]: (text) => JSON.parse(text) as unknown,
+  [pg.types.builtins.TIMESTAMPTZ]: (text) => parseTime(text),
+};
+
+/** Values as `pg` reads them by default, whatever the host has set with `pg.types.setTypeParser` for the whole process. */
+function getTypeParser(oid: TypeId, format?: 'text'): Parser {
+  const other: unknown = pg.types.getTypeParser(oid, format);
+  return (
+    parsers[oid] ??
+    ((text): unknown => (typeof other === 'function' ? Reflect.apply(other, null, [text]) : text))
+  );
+}
+
+/** `2026-11-27 08:30:00.123456+08` or `+05:30`. */
+function parseTime(text: string): unknown {
+  const [, date, time, offset = '+00'] =
+    /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,3})?)\d*([+-]\d\d(?::\d\d)?)/.exec(text) ?? [];
+  if (date === undefined || time === undefined) return text;
+  return new Date(`${date}T${time}${offset.length === 3 ? `${offset}:00` : offset}`);
+}

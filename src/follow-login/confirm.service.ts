@@ -1,0 +1,219 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { Mac } from '../crypto/mac.js';
+import { randomAlphanumeric } from '../crypto/random.js';
+import { redirect, type Answer } from '../http/answer.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { parseInput } from '../http/parse-input.js';
+import { failureOf } from '../http/to-iam-error.js';
+import { isOwnForm } from '../http/trusted-origins.service.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { followStateOf, linkOf, type FollowLogin } from './follow-login.js';
+import { FollowLogins } from './follow-logins.service.js';
+import { FollowScans } from './follow-scans.service.js';
+import { showUserCode, UserCodes } from './user-codes.js';
+import { LoginWatch } from './login-watch.service.js';
+import { WechatGateway } from '../wechat/wechat-gateway.service.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { SingleFlight } from '../runtime/single-flight.js';
+import { CodeExchange } from '../sign-in/code-exchange.service.js';
+import { Profiles } from '../users/profiles.service.js';
+import type { WechatGrant } from '../wechat/sns.js';
+import type { WechatApp } from '../wechat/wechat-app.js';
+import { readAuthorizationCode } from '../wechat/authorization-code.js';
+import { WechatError } from '../wechat/wechat-error.js';
+import { confirmEndPage, confirmPage, endingOf } from './confirm-page.js';
+import { ConfirmCookies } from './confirm-cookies.service.js';
+import { FollowTokens } from './follow-tokens.service.js';
+
+/** What WeChat says of a code that was exchanged before (protocol I.1). */
+const CODE_USED = 40163;
+
+/** The form of the confirm page. */
+export const decisionBody = z.object({
+  login: z.string().max(256),
+  csrf: z.string().max(128),
+  decision: z.enum(['confirm', 'deny']),
+  number: z.string().max(32).optional(),
+});
+
+/**
+ * The phone's page for a scan: it proves by Official Account OAuth that whoever opens the link is the scanner, shows who
+ * asks, and takes the decision by POST. A GET, which link scanners send too, decides nothing.
+ */
+@Injectable()
+export class Confirm {
+  private readonly csrf: Mac;
+  /** WeChat may send its redirect twice; the second one joins the first. */
+  private readonly arrivals = new SingleFlight<Answer>();
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly providers: IdentityProviders,
+    private readonly follows: FollowLogins,
+    private readonly scans: FollowScans,
+    private readonly watch: LoginWatch,
+    private readonly codes: CodeExchange,
+    private readonly gateway: WechatGateway,
+    private readonly profiles: Profiles,
+    private readonly cookies: ConfirmCookies,
+    private readonly tokens: FollowTokens,
+    private readonly urls: IamUrls,
+    private readonly failures: FailureLimits,
+    private readonly userCodes: UserCodes,
+  ) {
+    this.csrf = new Mac(options.keyRing, 'confirm-csrf');
+  }
+
+  /** The link from the chat, and WeChat's return to it. */
+  async show(slug: string, request: IamRequest): Promise<Answer> {
+    if (request.browser.kind !== 'wechat') return this.end(request.language, 'outside', null);
+    const { state } = request.query;
+    if (typeof state === 'string') return this.arriveOnce(slug, state, request);
+    const token = typeof request.query['login'] === 'string' ? request.query['login'] : '';
+    const login = await this.find(slug, token);
+    if (hasFailed(login)) return this.end(request.language, 'over', login);
+    const { provider, app } = await this.accountOf(login);
+    const proof = this.cookies.findProof(login.id, request.cookies);
+    if (proof === null) return this.askWechat(provider, app, { loginId: login.id, present: request.cookies });
+    return this.page(login, token, proof.openid, request);
+  }
+
+  /** The decision. */
+  async decide(slug: string, request: IamRequest): Promise<Answer> {
+    const { login: token, csrf, decision, number } = parseInput(decisionBody, request.body);
+    const login = await this.find(slug, token);
+    if (hasFailed(login)) return this.end(request.language, 'over', login);
+    const proof = this.cookies.findProof(login.id, request.cookies);
+    const isOurs = proof !== null && this.csrf.verify(csrfMessage(login.id, proof.openid), csrf);
+    if (!isOurs || !isOwnForm(request, this.options))
+      throw new IamError('origin_forbidden', 'not sent from our own confirm page');
+    const outcome =
+      decision === 'confirm' && login.confirmation === 'number'
+        ? await this.scans.decideByNumber(login, proof.openid, number ?? '')
+        : await this.scans.decide(login, proof.openid, decision === 'confirm' ? 'confirmed' : 'denied');
+    this.watch.hint(login.id);
+    const isWrong = outcome === 'wrong' ? '&number=wrong' : '';
+    return redirect(this.urls.path(`confirm/${slug}?login=${token}${isWrong}`), 303);
+  }
+
+  private async find(slug: string, token: string): Promise<FollowLogin> {
+    const loginId = this.tokens.read('confirm', token);
+    const login = loginId === null ? null : await this.follows.find(loginId);
+    if (login?.provider !== slug) throw new IamError('not_found', 'no such login at this provider');
+    return login;
+  }
+
+  private async accountOf(login: FollowLogin): Promise<{ provider: IdentityProvider; app: WechatApp }> {
+    const provider = await this.providers.getEnabled(login.provider);
+    if (provider.mp?.appid !== login.appid)
+      throw new IamError('provider_misconfigured', 'another Official Account by now');
+    return { provider, app: provider.mp };
+  }
+
+  /** `snsapi_base` is silent: the person sees nothing of it. */
+  private askWechat(
+    provider: IdentityProvider,
+    app: WechatApp,
+    { loginId, present }: { readonly loginId: string; readonly present: IamRequest['cookies'] },
+  ): Answer {
+    const state = randomAlphanumeric(43);
+    const callbackURL = this.urls.endpoint(`confirm/${provider.slug}`);
+    const url = this.codes.authorizeUrl({ provider, app }, { state, callbackURL, scope: 'snsapi_base' });
+    return redirect(url, 302, this.cookies.startJourney({ loginId, state, appid: app.appid }, present));
+  }
+
+  private arriveOnce(slug: string, state: string, request: IamRequest): Promise<Answer> {
+    const journey = this.cookies.findJourney(state, request.cookies);
+    if (journey === null)
+      throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
+    return this.arrivals.run(state, () => this.arrive(slug, journey.loginId, request));
+  }
+
+  /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */
+  private async arrive(slug: string, loginId: string, request: IamRequest): Promise<Answer> {
+    const code = readAuthorizationCode(request.query['code']);
+    if (code === null) throw new IamError('access_denied', 'WeChat returned without a code');
+    const token = this.tokens.mint('confirm', loginId);
+    const login = await this.find(slug, token);
+    if (hasFailed(login)) return this.end(request.language, 'over', login);
+    const { app } = await this.accountOf(login);
+    const page = this.urls.path(`confirm/${slug}?login=${token}`);
+    if (this.cookies.findProof(loginId, request.cookies) !== null) return redirect(page, 303);
+    const grant = await this.exchange(app, { code, login, request });
+    if (grant === null) return redirect(page, 303);
+    if (grant.snapshotUser)
+      throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
+    if (grant.openid !== login.openid) return this.end(request.language, 'foreign', login);
+    return redirect(page, 303, [this.cookies.prove({ loginId, openid: grant.openid })]);
+  }
+
+  /** Null: WeChat says that the code was used, so the phone is sent on, or asks once more. */
+  private async exchange(app: WechatApp, { code, login, request }: Arrival): Promise<WechatGrant | null> {
+    const by = { origin: request.origin, at: app.appid, provider: login.provider };
+    try {
+      return await this.failures.guard(by, { ofThrown: failureOf }, async () =>
+        (await this.scans.claimConfirmCode(login, code)) ? this.gateway.sns.exchangeCode(app, code) : null,
+      );
+    } catch (error) {
+      if (error instanceof WechatError && error.errcode === CODE_USED) return null;
+      throw error;
+    }
+  }
+
+  private async page(
+    login: FollowLogin,
+    confirmToken: string,
+    openid: string,
+    request: IamRequest,
+  ): Promise<Answer> {
+    const { language, query } = request;
+    const ending = endingOf(login);
+    if (ending !== null) return this.end(language, ending, login);
+    const link = linkOf(login);
+    const code = this.userCodes.of(login);
+    return confirmPage({
+      language,
+      siteName: this.options.siteName,
+      login,
+      link: link === undefined ? null : { nickname: await this.profiles.findNickname(link.userId) },
+      action: this.urls.path(`confirm/${login.provider}`),
+      confirmToken,
+      shown: code === null ? (login.user_code ?? '') : showUserCode(code),
+      csrf: this.csrfOf(login.id, openid),
+      isNumberWrong: query['number'] === 'wrong',
+    });
+  }
+
+  private end(
+    language: IamRequest['language'],
+    ending: Parameters<typeof confirmEndPage>[1],
+    login: FollowLogin | null,
+  ): Answer {
+    return confirmEndPage(language, ending, { login, site: this.options });
+  }
+
+  private csrfOf(loginId: string, openid: string): string {
+    return this.csrf.sign(csrfMessage(loginId, openid)) ?? '';
+  }
+}
+
+/** A code that WeChat sent a phone back with. */
+interface Arrival {
+  readonly code: string;
+  readonly login: FollowLogin;
+  readonly request: IamRequest;
+}
+
+/** The scanner of a code of a row that signs nobody in any more is told that it is over, and proves nothing for it. */
+function hasFailed(login: FollowLogin): boolean {
+  return followStateOf(login) === 'failed';
+}
+
+function csrfMessage(loginId: string, openid: string): string {
+  return `${loginId}/${openid}`;
+}

@@ -1,0 +1,225 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { Mac } from '../crypto/mac.js';
+import { pkceChallenge } from '../crypto/pkce.js';
+import { randomAlphanumeric } from '../crypto/random.js';
+import { ConfirmCookies, type DeviceVisit } from './confirm-cookies.service.js';
+import { deviceEndingOf, deviceEndPage, deviceFormPage, deviceQuestionPage } from './device-page.js';
+import { devicePageTexts } from './device-page-texts.js';
+import { FollowTokens } from './follow-tokens.service.js';
+import { redirect, type Answer } from '../http/answer.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { parseInput } from '../http/parse-input.js';
+import { failureOf, toIamError } from '../http/to-iam-error.js';
+import { isOwnForm } from '../http/trusted-origins.service.js';
+import { errorTexts } from '../errors/iam.error-texts.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { DeviceApprovals } from './device-approvals.service.js';
+import { followStateOf, type FollowLogin } from './follow-login.js';
+import { FollowLogins } from './follow-logins.service.js';
+import { LoginWatch } from './login-watch.service.js';
+import { Redemption } from '../sign-in/redemption.service.js';
+import { readUserCode, showUserCode, UserCodes } from './user-codes.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { Authorize } from '../oauth/authorize.service.js';
+import { parseAuthorizeRequest } from '../oauth/authorize-request.js';
+
+/** How long a person who has signed in may think about it, in seconds. */
+const THINK_SECONDS = 600;
+
+/** The form with the code. */
+export const userCodeBody = z.object({ user_code: z.string().max(64) });
+/** The form with the decision. */
+export const deviceDecisionBody = z.object({
+  device: z.string().max(256),
+  csrf: z.string().max(128),
+  decision: z.enum(['confirm', 'deny']),
+});
+
+/** A device whose code was typed in this browser. */
+interface Visit {
+  readonly token: string;
+  readonly visit: DeviceVisit;
+  readonly login: FollowLogin;
+}
+
+/**
+ * The page on which a person types the code of a device (RFC 8628 §3.3), signs in as on any start of the device's client, and
+ * decides. What was typed is kept in a sealed cookie, so that no link leads past the typing.
+ */
+@Injectable()
+export class DevicePage {
+  private readonly csrf: Mac;
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly devices: DeviceApprovals,
+    private readonly follows: FollowLogins,
+    private readonly watch: LoginWatch,
+    private readonly redemption: Redemption,
+    private readonly authorize: Authorize,
+    private readonly cookies: ConfirmCookies,
+    private readonly tokens: FollowTokens,
+    private readonly userCodes: UserCodes,
+    private readonly failures: FailureLimits,
+    private readonly urls: IamUrls,
+  ) {
+    this.csrf = new Mac(options.keyRing, 'device-csrf');
+  }
+
+  /** The form, the question about one device, or the return of a sign-in. */
+  async show(request: IamRequest): Promise<Answer> {
+    const { state, code, device, user_code: typed } = request.query;
+    const found = await this.find(state ?? device, request);
+    if (found === null) return this.form(request, { typed: typeof typed === 'string' ? typed : undefined });
+    if (state === undefined) return this.page(found, request, null);
+    return typeof code === 'string' ? this.arrive(found, code) : this.toPage(found.token, [], '&problem=1');
+  }
+
+  /** Looks the typed code up; wrong ones are limited like other guesses (RFC 8628 §5.1). */
+  async enter(request: IamRequest): Promise<Answer> {
+    const { user_code: typed } = parseInput(userCodeBody, request.body);
+    this.checkOrigin(request);
+    const code = readUserCode(typed);
+    const by = { origin: request.origin, at: 'device' };
+    try {
+      const login = await this.failures.guard(by, judge, async () =>
+        code === null ? null : this.devices.findByCode(code),
+      );
+      if (login === null || isOver(login)) return this.form(request, { typed, problem: 'wrong' });
+      const token = this.tokens.mint('device-page', login.id);
+      const known = this.cookies.findDevice(login.id, request.cookies);
+      const visit = known ?? { loginId: login.id, verifier: randomAlphanumeric(43) };
+      return this.toPage(token, [this.cookies.keepDevice(visit)]);
+    } catch (thrown) {
+      const { code: failure, retryAfterSeconds } = toIamError(thrown);
+      if (failure !== 'rate_limited') throw thrown;
+      const answer = this.form(request, { typed, problem: 'limited' });
+      return { ...answer, headers: { ...answer.headers, 'Retry-After': String(retryAfterSeconds ?? 60) } };
+    }
+  }
+
+  /** Starts a sign-in of the device's client that comes back to this page. */
+  async signIn(request: IamRequest): Promise<Answer> {
+    const found = await this.find(request.query['device'], request);
+    if (found === null) return redirect(this.url(), 303);
+    const { token, visit, login } = found;
+    if (followStateOf(login) !== 'pending') return this.toPage(token);
+    const back = { clientId: login.client_id, redirectUri: this.returnUri() };
+    const asked = parseAuthorizeRequest({
+      response_type: 'code',
+      provider: login.provider,
+      state: token,
+      code_challenge: pkceChallenge(visit.verifier),
+      code_challenge_method: 'S256',
+    });
+    try {
+      return await this.authorize.begin(request, back, asked);
+    } catch (thrown) {
+      return this.page(found, request, errorTexts[toIamError(thrown).code][request.language]);
+    }
+  }
+
+  /** Takes the decision; only what was signed in here, in this browser, can be handed over. */
+  async decide(request: IamRequest): Promise<Answer> {
+    const { device, csrf, decision } = parseInput(deviceDecisionBody, request.body);
+    const found = await this.find(device, request);
+    if (found === null) return redirect(this.url(), 303);
+    const { token, visit, login } = found;
+    this.checkOrigin(request);
+    if (!this.csrf.verify(csrfMessage(visit), csrf))
+      throw new IamError('origin_forbidden', 'not sent from our own device page');
+    const { signInId } = visit;
+    if (decision === 'confirm' && signInId === undefined) return this.toPage(token);
+    const isDone =
+      decision === 'confirm' && signInId !== undefined
+        ? await this.devices.approve(login, signInId)
+        : await this.devices.deny(login);
+    this.watch.hint(login.id);
+    return this.toPage(token, isDone ? [this.cookies.keepDevice({ ...visit, decision })] : []);
+  }
+
+  private async find(token: unknown, { cookies }: IamRequest): Promise<Visit | null> {
+    const loginId = typeof token === 'string' ? this.tokens.read('device-page', token) : null;
+    const visit = loginId === null ? null : this.cookies.findDevice(loginId, cookies);
+    const login = visit === null ? null : await this.follows.find(visit.loginId);
+    return typeof token !== 'string' || visit === null || login === null ? null : { token, visit, login };
+  }
+
+  /** The code is held rather than redeemed: its session is the device's. A page loaded again finds it held already. */
+  private async arrive({ token, visit, login }: Visit, code: string): Promise<Answer> {
+    const { client_id: clientId } = login;
+    const redemption = { code, clientId, redirectUri: this.returnUri(), codeVerifier: visit.verifier };
+    try {
+      const signInId = await this.redemption.holdCode(redemption, THINK_SECONDS);
+      return this.toPage(token, [this.cookies.keepDevice({ ...visit, signInId })]);
+    } catch (thrown) {
+      if (toIamError(thrown).code !== 'invalid_grant') throw thrown;
+      return this.toPage(token, [], '&problem=1');
+    }
+  }
+
+  private async page(
+    { token, visit, login }: Visit,
+    request: IamRequest,
+    problem: string | null,
+  ): Promise<Answer> {
+    const { language } = request;
+    const ending = deviceEndingOf(login, visit);
+    if (ending !== null) return deviceEndPage(language, ending, this.url());
+    const failed = request.query['problem'] === undefined ? null : devicePageTexts[language].failed;
+    return deviceQuestionPage({
+      language,
+      siteName: this.options.siteName,
+      login,
+      code: showUserCode(this.userCodes.of(login) ?? ''),
+      device: token,
+      csrf: this.csrf.sign(csrfMessage(visit)) ?? '',
+      action: this.urls.path('device/decision'),
+      signInUrl: this.urls.path(`device/sign-in?device=${token}`),
+      person: visit.signInId === undefined ? null : await this.devices.findPerson(visit.signInId),
+      problem: problem ?? failed,
+    });
+  }
+
+  private form(
+    { language }: IamRequest,
+    how: { readonly typed?: string | undefined; readonly problem?: 'wrong' | 'limited' },
+  ): Answer {
+    return deviceFormPage({ language, siteName: this.options.siteName, action: this.url(), ...how });
+  }
+
+  private toPage(token: string, cookies: readonly string[] = [], more = ''): Answer {
+    return redirect(`${this.url()}?device=${token}${more}`, 303, cookies);
+  }
+
+  private url(): string {
+    return this.urls.path('device');
+  }
+
+  private returnUri(): string {
+    return this.urls.endpoint('device');
+  }
+
+  private checkOrigin(request: IamRequest): void {
+    if (!isOwnForm(request, this.options))
+      throw new IamError('origin_forbidden', 'not sent from our own device page');
+  }
+}
+
+/** A code that nobody shows counts as a guess. */
+const judge = {
+  ofThrown: failureOf,
+  ofResult: (login: FollowLogin | null) => (login === null ? ('not_found' as const) : null),
+};
+
+function isOver(login: FollowLogin): boolean {
+  return ['expired', 'failed'].includes(followStateOf(login));
+}
+
+/** Bound to who has signed in: a form of before shows somebody else. */
+function csrfMessage({ loginId, signInId = '' }: DeviceVisit): string {
+  return `${loginId}/${signInId}`;
+}

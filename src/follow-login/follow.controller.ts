@@ -1,0 +1,106 @@
+import { Get, Param, Post } from '@nestjs/common';
+import type { Answer } from '../http/answer.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
+import { PublicController } from '../sessions/iam-controller.decorator.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { Incoming } from '../http/incoming.decorator.js';
+import { Confirm, decisionBody } from './confirm.service.js';
+import {
+  followFinishAnswer,
+  followStartErrors,
+  followStartedAnswer,
+  followStartedExample,
+} from './follow-answers.js';
+import { FollowLink, linkPageQuery } from './follow-link.service.js';
+import { FollowSignIn, finishBody, startBody } from './follow-sign-in.service.js';
+
+/** What the module's own pages call: the PC's sign-in page and the phone's confirm page. */
+@PublicController()
+export class FollowController {
+  constructor(
+    private readonly signIn: FollowSignIn,
+    private readonly links: FollowLink,
+    private readonly confirm: Confirm,
+  ) {}
+
+  @Endpoint({
+    summary:
+      "The module's own page to link another identity by following; `/me/identities/authorize` leads to it",
+    query: linkPageQuery,
+    answers: { 200: 'text/html' },
+    errors: ['state_mismatch', 'state_expired'],
+  })
+  @Get('follow')
+  linkPage(@Incoming() request: IamRequest): Promise<Answer> {
+    return this.links.page(request);
+  }
+
+  @Endpoint({
+    summary: "For the module's own sign-in page: a new QR code",
+    body: startBody,
+    bodyType: 'form',
+    answers: { 200: followStartedAnswer },
+    example: followStartedExample,
+    errors: ['state_mismatch', 'state_expired', 'invalid_token', ...followStartErrors],
+  })
+  @Post('follow')
+  start(@Incoming() request: IamRequest): Promise<Answer> {
+    return this.signIn.start(request);
+  }
+
+  @Endpoint({
+    summary: "For the module's own sign-in page: the state, and where to go",
+    body: finishBody,
+    bodyType: 'form',
+    answers: { 200: followFinishAnswer },
+    example: { status: 'confirmed', location: 'https://app.example.com/signed-in?code=…&state=…&iss=…' },
+    errors: ['state_mismatch', 'state_expired'],
+  })
+  @Post('follow/finish')
+  finish(@Incoming() request: IamRequest): Promise<Answer> {
+    return this.signIn.finish(request);
+  }
+
+  @Endpoint({
+    summary: "The phone's page for a scan; proves the scanner by Official Account OAuth",
+    path: { provider: 'Slug of the provider row' },
+    answers: { 200: 'text/html', 303: null, 302: null },
+    errors: [
+      'not_found',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'origin_forbidden',
+      'state_mismatch',
+      'wechat_unavailable',
+      'wechat_answer_invalid',
+      'wechat_code_invalid',
+      'wechat_credentials_rejected',
+      'snapshot_user',
+      'rate_limited',
+    ],
+  })
+  @Get('confirm/:provider')
+  show(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+    return this.confirm.show(slug, request);
+  }
+
+  @Endpoint({
+    summary: 'The decision on the phone',
+    path: { provider: 'Slug of the provider row' },
+    body: decisionBody,
+    bodyType: 'application/x-www-form-urlencoded',
+    answers: { 200: 'text/html', 303: null },
+    errors: [
+      'not_found',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'origin_forbidden',
+    ],
+  })
+  @Post('confirm/:provider')
+  decide(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+    return this.confirm.decide(slug, request);
+  }
+}

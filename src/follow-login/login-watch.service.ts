@@ -1,0 +1,207 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '../runtime/clock.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IamError } from '../errors/iam.error.js';
+import type { FollowLogin } from './follow-login.js';
+import { FollowLogins } from './follow-logins.service.js';
+
+const TICK_MS = 1_000;
+/** New and hinted logins are asked for together, this long after the first of them. */
+const GATHER_MS = 20;
+/** A login nobody has asked about for this long is no longer watched. */
+const FORGET_MS = 20_000;
+
+type Listener = (login: FollowLogin | null) => void;
+
+/** Whoever follows a login's changes; `onClose` is called when this process goes down, and another may be asked. */
+export interface WatchListener {
+  readonly onChange: Listener;
+  readonly onClose: () => void;
+}
+
+interface Waiter {
+  readonly resolve: Listener;
+  readonly reject: (reason: unknown) => void;
+}
+
+interface Watched {
+  state: FollowLogin | null | undefined;
+  lastAsked: number;
+  lastPoll: number;
+  readonly once: Set<Waiter>;
+  readonly always: Set<WatchListener>;
+}
+
+/**
+ * What waiting browsers wait for: one query per tick for all of this process, none while nobody waits. A webhook that
+ * lands here speeds its login up by `hint`; one that lands on another replica is seen at the next tick.
+ */
+@Injectable()
+export class LoginWatch implements OnModuleDestroy {
+  private readonly logger = new IamLogger(LoginWatch.name);
+  private readonly watched = new Map<string, Watched>();
+  private readonly urgent = new Set<string>();
+  private tick: NodeJS.Timeout | undefined;
+  private gathering: NodeJS.Timeout | undefined;
+  private isClosing = false;
+
+  constructor(
+    private readonly follows: FollowLogins,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The login as of the last tick, or of the next one if it is new here; null when there is no such login. */
+  async current(loginId: string): Promise<FollowLogin | null> {
+    const entry = this.entryOf(loginId);
+    if (entry.state !== undefined) return entry.state;
+    return new Promise((resolve, reject) => {
+      entry.once.add({ resolve, reject });
+      this.hint(loginId);
+    });
+  }
+
+  /** Tells `listener` of the login now and whenever it changes; the returned function ends that. */
+  subscribe(loginId: string, listener: WatchListener): () => void {
+    if (this.isClosing) {
+      listener.onClose();
+      return () => undefined;
+    }
+    const entry = this.entryOf(loginId);
+    entry.always.add(listener);
+    if (entry.state === undefined) this.hint(loginId);
+    else listener.onChange(entry.state);
+    return () => entry.always.delete(listener);
+  }
+
+  /** Starts with what is known already, so that the first poll costs nothing. */
+  begin(login: FollowLogin): void {
+    this.entryOf(login.id).state = login;
+  }
+
+  /** Something has happened to this login: look at once. */
+  hint(loginId: string): void {
+    if (!this.watched.has(loginId)) return;
+    this.urgent.add(loginId);
+    this.gathering ??= setTimeout(() => {
+      this.gathering = undefined;
+      void this.lookAtUrgent();
+    }, GATHER_MS);
+  }
+
+  /** Milliseconds since this login was last polled here; counts this call as a poll. */
+  sinceLastPoll(loginId: string): number {
+    const entry = this.entryOf(loginId);
+    const now = this.clock.elapsed();
+    const elapsed = now - entry.lastPoll;
+    entry.lastPoll = now;
+    return elapsed;
+  }
+
+  /** This process collects the login: what is known of it is old now. Whoever waits for it here hears how it stands. */
+  forget(loginId: string): void {
+    const entry = this.watched.get(loginId);
+    if (entry === undefined) return;
+    if (entry.always.size + entry.once.size === 0) this.watched.delete(loginId);
+    else this.hint(loginId);
+  }
+
+  /** How many logins are waited for. */
+  get size(): number {
+    return this.watched.size;
+  }
+
+  /** Polls of the last moments are still answered; nobody begins to listen any more. */
+  onModuleDestroy(): void {
+    this.isClosing = true;
+    clearTimeout(this.tick);
+    clearTimeout(this.gathering);
+    for (const { once, always } of this.watched.values()) {
+      for (const { reject } of once) reject(new IamError('login_interrupted', 'this replica goes down'));
+      for (const { onClose } of [...always]) onClose();
+    }
+    this.watched.clear();
+  }
+
+  private entryOf(loginId: string): Watched {
+    const known = this.watched.get(loginId);
+    if (known !== undefined) {
+      known.lastAsked = this.clock.elapsed();
+      return known;
+    }
+    const entry: Watched = {
+      state: undefined,
+      lastAsked: this.clock.elapsed(),
+      lastPoll: Number.NEGATIVE_INFINITY,
+      once: new Set(),
+      always: new Set(),
+    };
+    this.watched.set(loginId, entry);
+    this.scheduleTick();
+    return entry;
+  }
+
+  private scheduleTick(): void {
+    if (this.isClosing || this.tick !== undefined || this.watched.size === 0) return;
+    this.tick = setTimeout(() => {
+      this.forgetIdle();
+      void this.look([...this.watched.keys()]).finally(() => {
+        this.tick = undefined;
+        this.scheduleTick();
+      });
+    }, TICK_MS);
+    this.tick.unref();
+  }
+
+  private async lookAtUrgent(): Promise<void> {
+    const ids = [...this.urgent];
+    this.urgent.clear();
+    await this.look(ids);
+  }
+
+  /** A database that does not answer fails the polls that need it; those who listen wait for the next tick. */
+  private async look(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    const waiting = new Set(ids.filter((id) => isWaiting(this.watched.get(id))));
+    try {
+      const changed = await this.follows.findChanged(ids, [...waiting]);
+      const found = new Map(changed.map((login) => [login.id, login]));
+      for (const id of ids) if (found.has(id) || !waiting.has(id)) this.update(id, found.get(id) ?? null);
+    } catch (error) {
+      this.logger.warn(`waiting logins could not be read: ${String(error)}`);
+      this.failPolls(ids, error);
+    }
+  }
+
+  private failPolls(ids: readonly string[], error: unknown): void {
+    for (const id of ids) {
+      const once = this.watched.get(id)?.once;
+      for (const { reject } of once ?? []) reject(error);
+      once?.clear();
+    }
+  }
+
+  private update(id: string, state: FollowLogin | null): void {
+    const entry = this.watched.get(id);
+    if (entry === undefined) return;
+    const before = entry.state;
+    entry.state = state;
+    for (const { resolve } of entry.once) resolve(state);
+    entry.once.clear();
+    const isNews =
+      before === undefined || before?.status !== state?.status || before?.is_live !== state?.is_live;
+    if (isNews) for (const { onChange } of [...entry.always]) onChange(state);
+  }
+
+  private forgetIdle(): void {
+    const horizon = this.clock.elapsed() - FORGET_MS;
+    for (const [id, entry] of this.watched) {
+      if (entry.lastAsked < horizon && entry.always.size === 0 && entry.once.size === 0)
+        this.watched.delete(id);
+    }
+  }
+}
+
+/** Nothing to be told but a change. */
+function isWaiting(entry: Watched | undefined): boolean {
+  return entry?.state?.status === 'pending' && entry.state.is_live && entry.once.size === 0;
+}

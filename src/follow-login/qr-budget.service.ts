@@ -1,0 +1,145 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { recordRefusal } from '../audit/refusals.js';
+import { Clock } from '../runtime/clock.js';
+import { queryRows } from '../database/query-rows.js';
+import { sql, raw, type Sql } from '../database/sql.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
+import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
+import { RateLimits, type TakenPoints, type Tier } from '../database/rate-limits.service.js';
+
+/** An Official Account's budget of QR codes, as far as it is used: 1 is all of it. */
+export interface UsedBudget {
+  readonly appid: string;
+  readonly used: number;
+}
+
+const MINUTE = 60;
+const DAY = 86_400;
+/** The part of an account's codes that is there for everybody. */
+const SHARE = 0.75;
+/** The part after which the operator is told, while everybody still gets codes. */
+const ALARM = 0.7;
+/** Who has had no more codes than these lately comes rarely, and may use the rest too. */
+const RARE = 20;
+/** A log line for each account, no more often than this. */
+const WARN_MS = 600_000;
+const BUDGET = 'qr:budget:';
+
+/** `least`: time until the bucket is full again, in milliseconds. */
+const usedSql = (least: number): Sql => sql`
+  /* background */ SELECT substr(key, ${BUDGET.length + 1}::int) AS appid, expire - extract(epoch FROM clock_timestamp())::float8 * 1000 AS left_ms
+  FROM iam.rate_limits WHERE key LIKE ${raw(`'${BUDGET}%'`)} AND expire > extract(epoch FROM clock_timestamp()) * 1000 + ${least}::float8
+  ORDER BY expire DESC LIMIT 20`;
+const usedRow = z.object({ appid: z.string(), left_ms: z.number() });
+
+/** The QR codes that WeChat makes for an Official Account in a day, shared out among those who ask. */
+@Injectable()
+export class QrBudget {
+  private readonly logger = new IamLogger(QrBudget.name);
+  private readonly warnedAt = new Map<string, number>();
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly limits: RateLimits,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Runs what has WeChat make a code; one that was not made costs the minute alone. @throws IamError `rate_limited` */
+  async spend<T>(appid: string, origin: RequestOrigin, make: () => Promise<T>): Promise<T> {
+    const tiers = this.tiersOf(appid, origin);
+    if (tiers === null) return make();
+    const taken = await this.limits.take(tiers);
+    if ('tier' in taken) {
+      if (taken.tier.key.startsWith(BUDGET)) this.warn(appid, 1);
+      await recordRefusal(this.dataSource, {
+        action: 'limit.refused',
+        detail: { limit: taken.tier.name, at: appid },
+      });
+      throw this.limits.refusal(taken);
+    }
+    this.watch(appid, taken);
+    try {
+      return await make();
+    } catch (thrown) {
+      await this.limits.release(taken, ({ kind }) => kind !== 'window');
+      throw thrown;
+    }
+  }
+
+  /** The accounts whose budget will soon be there only for those who come rarely. */
+  async low(): Promise<UsedBudget[]> {
+    return this.options.rateLimits === 'off' ? [] : this.read(ALARM);
+  }
+
+  /** Every account that has used some of its budget. */
+  async used(): Promise<UsedBudget[]> {
+    return this.options.rateLimits === 'off' ? [] : this.read(0);
+  }
+
+  private async read(least: number): Promise<UsedBudget[]> {
+    const rows = await queryRows(this.dataSource, usedRow, usedSql(least * DAY * 1000));
+    return rows.map(({ appid, left_ms }) => ({ appid, used: Math.min(1, left_ms / (DAY * 1000)) }));
+  }
+
+  private watch(appid: string, { tiers, used }: TakenPoints): void {
+    const points = tiers.at(-1)?.points ?? 1;
+    const share = ((used.at(-1) ?? 0) + 1) / points;
+    if (share > ALARM) this.warn(appid, share);
+  }
+
+  private warn(appid: string, share: number): void {
+    const now = this.clock.elapsed();
+    if (now - (this.warnedAt.get(appid) ?? -WARN_MS) < WARN_MS) return;
+    this.warnedAt.set(appid, now);
+    this.logger.warn(
+      `${appid} has used ${Math.floor(share * 100)}% of its QR codes: from ${SHARE * 100}% on only networks that had few get one (rateLimits.qrPerAccountAndDay)`,
+    );
+  }
+
+  /** The account last. */
+  private tiersOf(appid: string, { ip }: RequestOrigin): Tier[] | null {
+    const { rateLimits } = this.options;
+    if (rateLimits === 'off') return null;
+    const { qrPerAddressAndMinute, qrPerAddressAndDay: perDay, qrPerAccountAndDay } = rateLimits;
+    const { narrow, middle, wide } = networksOf(ip ?? 'unknown');
+    const day = (network: string, times: number): Tier => ({
+      name: 'qr:address:day',
+      key: `qr:day:${network}`,
+      kind: 'bucket',
+      points: perDay * times,
+      seconds: DAY,
+    });
+    return [
+      {
+        name: 'qr:address',
+        key: `qr:minute:${narrow}`,
+        kind: 'window',
+        points: qrPerAddressAndMinute,
+        seconds: MINUTE,
+      },
+      day(narrow, 1),
+      ...(middle === null ? [] : [day(middle, MIDDLE_SHARE)]),
+      ...(wide === null ? [] : [day(wide, WIDE_SHARE)]),
+      {
+        name: 'qr:rare',
+        key: `qr:rare:${appid}:${wide ?? narrow}`,
+        kind: 'soft',
+        points: RARE,
+        seconds: DAY,
+      },
+      {
+        name: 'qr:account',
+        key: `${BUDGET}${appid}`,
+        kind: 'bucket',
+        points: qrPerAccountAndDay,
+        seconds: DAY,
+        share: SHARE,
+      },
+    ];
+  }
+}

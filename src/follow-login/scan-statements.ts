@@ -1,0 +1,142 @@
+import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
+import { sql, type Sql } from '../database/sql.js';
+import { insertInboxEvent, type InboxEvent } from '../webhook/inbox/inbox-statements.js';
+import { followProblemSql } from './follow-offer.js';
+import { NUMBER_DIGITS, NUMBER_TRIES } from './judge-number.js';
+
+/** How long a confirmed scan may wait for its browser; an attempt of a page ends with the page's cookie. */
+const COLLECT = sql`interval '600 seconds'`;
+
+/** A push that is about a login: of which Official Account, and as the inbox keeps it. */
+export interface PushOfLogin {
+  readonly appid: string;
+  readonly event: InboxEvent;
+}
+
+/**
+ * A scan with its inbox row, in one statement. The first scanner owns the login: whoever waits for the row lock sees it taken.
+ * `outcome` depends on the login and its row alone, so a delivery that comes twice is answered twice alike. An Official Account has
+ * one server URL, so the provider of the login may be another than the one that the push came to. Where that one signs nobody in
+ * any more, the login ends here.
+ */
+export const scanSql = (sceneHash: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
+  WITH event AS (${insertInboxEvent(event, { status: 'done' })}),
+  target AS (
+    SELECT id, provider, status, openid, confirmation, user_id, link_session_id IS NOT NULL AS is_link,
+           appid = ${appid} AND redeem_before > now() AND ${event.openid}::text IS NOT NULL AS is_live,
+           ${followProblemSql('logins')} AS problem
+    FROM iam.logins WHERE scene_hash = ${sceneHash} FOR UPDATE
+  ), scanned AS (
+    UPDATE iam.logins l
+    SET openid = ${event.openid}, scanned_at = now(),
+        status = CASE WHEN l.confirmation = 'none' THEN 'confirmed' ELSE 'scanned' END,
+        confirmed_at = CASE WHEN l.confirmation = 'none' THEN now() END,
+        redeem_before = LEAST(GREATEST(l.redeem_before, now() + ${COLLECT}), l.attempt_ends_at)
+    FROM target t, event
+    WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live AND t.problem IS NULL
+    RETURNING l.id, l.status
+  ), ended AS (
+    UPDATE iam.logins l SET status = 'failed', error = t.problem FROM target t, event
+    WHERE l.id = t.id AND t.is_live AND t.problem IS NOT NULL
+  ), verdict AS (
+    SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation, t.is_link,
+           CASE WHEN t.is_link THEN (SELECT u.nickname FROM iam.users u WHERE u.id = t.user_id) END AS nickname,
+           CASE
+             WHEN s.id IS NOT NULL THEN 'owned'
+             WHEN NOT t.is_live OR t.problem IS NOT NULL OR t.status NOT IN ('scanned', 'confirmed', 'authenticated') THEN 'over'
+             WHEN t.openid = ${event.openid} THEN 'owned'
+             ELSE 'taken'
+           END AS outcome
+    FROM target t LEFT JOIN scanned s ON s.id = t.id
+  ), audited AS (
+    ${insertAudit(entry, {
+      from: sql`event LEFT JOIN verdict ON true`,
+      provider: sql`verdict.provider`,
+      detail: sql`jsonb_build_object('outcome', COALESCE(verdict.outcome, 'unknown_scene'), 'login', verdict.id)`,
+    })}
+  )
+  SELECT id, provider, status, outcome, confirmation, is_link, nickname FROM verdict`;
+
+/**
+ * A typed number with its inbox row, in one statement. Of several logins that wait for a number of this follower, the one that
+ * shows it is meant, else the latest. What has not as many digits is no try, and one that comes after the login has ended, or
+ * at a row that signs nobody in, is told so. No row is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not
+ * for us. `is_settled` is false for a repetition that came at once: what the first delivery did is not visible to it yet.
+ */
+export const answerNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
+  WITH target AS (
+    SELECT id, provider, link_session_id IS NOT NULL AS is_link, CASE
+             WHEN redeem_before <= now() OR ${followProblemSql('logins')} IS NOT NULL THEN 'over'
+             WHEN user_code = ${digits} THEN 'confirmed'
+             WHEN ${digits.length !== NUMBER_DIGITS}::boolean THEN 'wrong'
+             WHEN number_tries + 1 >= ${NUMBER_TRIES}::int THEN 'denied'
+             ELSE 'wrong' END AS outcome
+    FROM iam.logins
+    WHERE appid = ${appid} AND openid = ${event.openid} AND status = 'scanned' AND confirmation = 'number'
+      AND redeem_before > now() - ${COLLECT}
+    ORDER BY redeem_before > now() DESC, user_code = ${digits} DESC, scanned_at DESC
+    LIMIT 1 FOR UPDATE
+  ), event AS (
+    ${insertInboxEvent(
+      event,
+      { status: 'done' },
+      {
+        where: sql`EXISTS (SELECT 1 FROM target)`,
+        result: sql`(SELECT jsonb_build_object('number', outcome, 'link', is_link) FROM target)`,
+      },
+    )}
+  ), answered AS (
+    UPDATE iam.logins l
+    SET number_tries = l.number_tries + ${digits.length === NUMBER_DIGITS ? 1 : 0}::int,
+        status = CASE t.outcome WHEN 'wrong' THEN 'scanned' ELSE t.outcome END,
+        confirmed_at = CASE t.outcome WHEN 'confirmed' THEN now() END,
+        error = CASE t.outcome WHEN 'denied' THEN 'access_denied' END
+    FROM target t, event
+    WHERE l.id = t.id AND t.outcome <> 'over'
+    RETURNING l.id, l.provider, t.outcome
+  ), audited AS (
+    ${insertAudit(entry, {
+      from: sql`answered`,
+      provider: sql`answered.provider`,
+      detail: sql`jsonb_build_object('outcome', answered.outcome, 'login', answered.id)`,
+    })}
+  )
+  SELECT target.id, COALESCE(e.result ->> 'number', target.outcome) AS outcome,
+         COALESCE((e.result ->> 'link')::boolean, target.is_link, false) AS is_link,
+         e.id IS NOT NULL OR target.id IS NULL OR EXISTS (SELECT 1 FROM event) AS is_settled
+  FROM (VALUES (1)) AS one
+  LEFT JOIN target ON true
+  LEFT JOIN iam.webhook_events e ON e.dedupe_key = ${event.dedupeKey}`;
+
+/** The code with which a phone returns to the confirm page, once. No row: it was here before. */
+export const claimConfirmCodeSql = (loginId: string, codeHash: string): Sql => sql`
+  WITH claimed AS (
+    UPDATE iam.logins SET wechat_code_hash = ${codeHash}
+    WHERE id = ${loginId} AND wechat_code_hash IS DISTINCT FROM ${codeHash} RETURNING id
+  ) SELECT id FROM claimed`;
+
+/** What a phone makes of a login that its follower scanned. */
+export interface PhoneDecision {
+  readonly loginId: string;
+  readonly openid: string;
+  readonly status: 'confirmed' | 'denied' | 'scanned';
+  /**
+   * Tries known, where it is a number typed on the confirm page. Of numbers sent at once only one finds the tries as they were
+   * known, so nobody gets more of them by haste.
+   */
+  readonly tries?: number;
+}
+
+/** No row: there was nothing left to decide. */
+export const decideSql = ({ loginId, openid, status, tries }: PhoneDecision, entry: AuditEntry): Sql => sql`
+  WITH decided AS (
+    UPDATE iam.logins SET status = ${status}, number_tries = number_tries + ${tries === undefined ? 0 : 1}::int,
+           confirmed_at = ${status === 'confirmed' ? sql`now()` : sql`NULL`},
+           error = ${status === 'denied' ? 'access_denied' : null}
+    WHERE id = ${loginId} AND openid = ${openid} AND status = 'scanned' AND redeem_before > now()
+      AND ${followProblemSql('logins')} IS NULL AND number_tries = COALESCE(${tries ?? null}::int, number_tries)
+    RETURNING id
+  ), audited AS (
+    ${insertAudit(entry, { from: sql`decided` })}
+  )
+  SELECT id FROM decided`;

@@ -1,0 +1,225 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Clock } from '../runtime/clock.js';
+import { inLongJob } from '../database/patience.js';
+import { WechatGateway, type ChangedOpenid } from '../wechat/wechat-gateway.service.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import type { IdentityProvider } from './identity-provider.js';
+import { IdentityProviders } from './identity-providers.service.js';
+import { joinMovedOpenid } from '../users/join-moved-openid.js';
+import {
+  OpenidMoves,
+  type JudgedMove,
+  type MoveCounts,
+  type OldIdentity,
+  type OpenidAnswer,
+} from '../users/openid-moves.service.js';
+import type { WechatApp } from '../wechat/wechat-app.js';
+import { WechatError } from '../wechat/wechat-error.js';
+import { pauseAfter, type Pause } from './pause-after.js';
+
+/** Which account's people move where. */
+export interface AccountMigrationRequest {
+  /** Slug of the row that has the new Official Account. */
+  readonly provider: string;
+  readonly fromAppid: string;
+  readonly toAppid: string;
+  /** The `gh_…` of the old account, under which WeChat may know the migration instead. */
+  readonly fromOriginalId?: string | undefined;
+  /** Asks again about those who were no followers when WeChat was asked before. */
+  readonly askAgain?: boolean;
+  /** Asks WeChat, and changes nothing. */
+  readonly dryRun?: boolean;
+}
+
+/** Who waits for a run. */
+export interface MigrationWatch {
+  readonly progress: (done: number, total: number) => void;
+  /** Waits; false gives up, and the run fails with the error of the pause. */
+  readonly pause: (pause: Pause) => Promise<boolean>;
+}
+
+/** What a run has come to; of a dry run, what it would. */
+export interface AccountMigrationReport {
+  readonly total: number;
+  readonly counts: MoveCounts;
+  /** Those that an operator has to decide, at most a thousand. */
+  readonly undecided: readonly JudgedMove[];
+  /** What else WeChat said instead of an openid, once each. */
+  readonly unexplained: readonly string[];
+}
+
+/** WeChat takes no more openids in one call. */
+const BATCH = 100;
+const MOST_UNDECIDED = 1_000;
+/** Races lost in a row before the next run is left to decide. */
+const RACES = 5;
+const NOT_A_FOLLOWER = 'ori_openid error';
+const NO_MIGRATION: ReadonlySet<number | undefined> = new Set([63178, 63183]);
+
+interface Run extends AccountMigrationRequest, MigrationWatch {
+  readonly app: WechatApp;
+  readonly row: IdentityProvider;
+  /** What WeChat is told of the old account. */
+  named: string;
+  readonly unexplained: Set<string>;
+}
+
+/**
+ * Moves people to another Official Account (protocol part 2, D): asks WeChat for their new openids and adds these to the
+ * users. What WeChat has said is kept before anything comes of it, so a run that is stopped goes on where it was.
+ */
+@Injectable()
+export class AccountMigration {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly providers: IdentityProviders,
+    private readonly moves: OpenidMoves,
+    private readonly gateway: WechatGateway,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws IamError `provider_not_found`, `provider_misconfigured`, `not_found` (nobody to move), a `wechat_…` code */
+  run(request: AccountMigrationRequest, watch: MigrationWatch): Promise<AccountMigrationReport> {
+    return inLongJob(() => this.migrate(request, watch));
+  }
+
+  private async migrate(
+    request: AccountMigrationRequest,
+    watch: MigrationWatch,
+  ): Promise<AccountMigrationReport> {
+    const row = await this.providers.get(request.provider);
+    const app = requireApp(row, request);
+    const total = sum(await this.moves.count(request));
+    if (total === 0)
+      throw new IamError('not_found', `nobody is known by the Official Account ${request.fromAppid}`);
+    const run = { ...request, ...watch, app, row, named: request.fromAppid, unexplained: new Set<string>() };
+    const result = request.dryRun === true ? await this.preview(run, total) : await this.move(run, total);
+    return { total, ...result, unexplained: [...run.unexplained] };
+  }
+
+  private async move(run: Run, total: number) {
+    for await (const page of this.pages(run, (from) => this.moves.open(from)))
+      for (const { id } of page) await this.join(run, id);
+    let done = total - (await this.countToAsk(run));
+    for await (const page of this.pages(run, (from) => this.toAsk(run, from))) {
+      const answers = await this.ask(run, page);
+      await this.moves.keep(run.toAppid, answers);
+      for (const { identityId, toOpenid } of answers) if (toOpenid !== null) await this.join(run, identityId);
+      run.progress((done += page.length), total);
+    }
+    const undecided = await this.moves.judgeOpen({ ...run, after: '', limit: MOST_UNDECIDED });
+    return { counts: await this.moves.count(run), undecided };
+  }
+
+  /** The counts as they would be after a run. */
+  private async preview(run: Run, total: number) {
+    const counts = { ...(await this.moves.count(run)) };
+    const undecided: JudgedMove[] = [];
+    const take = (judged: readonly JudgedMove[]) => {
+      for (const { outcome } of judged) counts[outcome] += 1;
+      const left = judged.filter(({ outcome }) => outcome === 'second_user' || outcome === 'barred');
+      undecided.push(...left.slice(0, MOST_UNDECIDED - undecided.length));
+    };
+    Object.assign(counts, { answered: 0, second_user: 0, barred: 0 });
+    for await (const page of this.pages(run, (from) => this.moves.judgeOpen(from))) take(page);
+    let done = total - (await this.countToAsk(run));
+    if (run.askAgain === true) Object.assign(counts, { not_follower: 0 });
+    for await (const page of this.pages(run, (from) => this.toAsk(run, from))) {
+      const answers = await this.ask(run, page);
+      take(await this.moves.judge(run.toAppid, answers));
+      counts.not_follower += answers.filter(({ toOpenid }) => toOpenid === null).length;
+      run.progress((done += page.length), total);
+    }
+    counts.unanswered = 0;
+    counts.unanswered = total - sum(counts);
+    return { counts, undecided };
+  }
+
+  /** By openid, so that a run passes everybody once, whatever comes of them. */
+  private async *pages<T extends { readonly openid: string }>(
+    { fromAppid, toAppid }: Run,
+    read: (page: { fromAppid: string; toAppid: string; after: string; limit: number }) => Promise<T[]>,
+  ): AsyncGenerator<readonly T[]> {
+    for (let after: string | undefined = ''; after !== undefined;) {
+      const page: T[] = await read({ fromAppid, toAppid, after, limit: BATCH });
+      if (page.length > 0) yield page;
+      after = page.length === BATCH ? page.at(-1)?.openid : undefined;
+    }
+  }
+
+  private toAsk({ askAgain = false }: Run, page: Parameters<OpenidMoves['unanswered']>[0]) {
+    return this.moves.unanswered(page, { askAgain });
+  }
+
+  private async countToAsk(run: Run): Promise<number> {
+    const { unanswered, not_follower } = await this.moves.count(run);
+    return unanswered + (run.askAgain === true ? not_follower : 0);
+  }
+
+  /** A row that WeChat leaves out, or refuses for a reason that we do not know, is asked for again by the next run. */
+  private async ask(run: Run, page: readonly OldIdentity[]): Promise<OpenidAnswer[]> {
+    const rows = await this.askPatiently(run, page);
+    const told = new Map(rows.map((row) => [row.ori_openid, row]));
+    return page.flatMap(({ id, openid }): OpenidAnswer[] => {
+      const { new_openid, err_msg = 'no answer' } = told.get(openid) ?? {};
+      if (new_openid !== undefined) return [{ identityId: id, toOpenid: new_openid }];
+      if (err_msg === NOT_A_FOLLOWER) return [{ identityId: id, toOpenid: null }];
+      run.unexplained.add(err_msg);
+      return [];
+    });
+  }
+
+  private async askPatiently(run: Run, page: readonly OldIdentity[]): Promise<ChangedOpenid[]> {
+    const openids = page.map(({ openid }) => openid);
+    for (let failures = 0; ;) {
+      try {
+        return await this.askAs(run, openids);
+      } catch (error) {
+        const pause = pauseAfter(error, { failures, now: this.clock.now() });
+        if (pause === null || !(await run.pause(pause))) throw error;
+        failures = pause.reason === 'unavailable' ? failures + 1 : 0;
+      }
+    }
+  }
+
+  /** Witnesses disagree about the name of the old account: the appid first, then the `gh_…`. */
+  private async askAs(run: Run, openids: readonly string[]): Promise<ChangedOpenid[]> {
+    const { app, fromOriginalId } = run;
+    try {
+      return await this.gateway.changeOpenids(app, run.named, openids);
+    } catch (error) {
+      const isUnknown = error instanceof WechatError && NO_MIGRATION.has(error.errcode);
+      if (!isUnknown || fromOriginalId === undefined || run.named === fromOriginalId) throw error;
+      run.named = fromOriginalId;
+      return this.gateway.changeOpenids(app, run.named, openids);
+    }
+  }
+
+  private async join({ row, toAppid }: Run, identityId: string): Promise<void> {
+    const moved = { identityId, toAppid, provider: row.slug, unionScope: row.unionScope };
+    for (let race = 1; race <= RACES; race += 1) {
+      if (await joinMovedOpenid(this.dataSource, moved)) return;
+      if (!(await this.moves.isOpen(identityId, toAppid))) return;
+    }
+  }
+}
+
+function requireApp(
+  { slug, mp }: IdentityProvider,
+  { fromAppid, toAppid }: AccountMigrationRequest,
+): WechatApp {
+  if (fromAppid === toAppid)
+    throw new IamError('invalid_request', 'the old account and the new one have the same AppID');
+  if (mp?.appid === toAppid) return mp;
+  const has = mp === null ? 'no Official Account whose pair is complete' : `the Official Account ${mp.appid}`;
+  throw new IamError(
+    'provider_misconfigured',
+    `"${slug}" has ${has}: give it ${toAppid} and its secret first`,
+  );
+}
+
+function sum(counts: MoveCounts): number {
+  return Object.values(counts).reduce((all, count) => all + count, 0);
+}

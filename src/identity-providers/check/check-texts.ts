@@ -1,0 +1,106 @@
+import type { Language } from '../../http/language.js';
+
+/** A text in the languages of our pages. */
+export type CheckText = Readonly<Record<Language, string>>;
+
+/** Which part of a provider an item is about. */
+export type CheckArea = 'open' | 'mp' | 'mini' | 'mobile' | 'server' | 'row';
+
+/** One thing that the check looks at; `where` is the place to mend it. */
+interface CheckDescription {
+  readonly area: CheckArea;
+  readonly title: CheckText;
+  readonly where: CheckText;
+}
+
+const text = (zh: string, en: string): CheckText => ({ zh, en });
+
+const row = text('本登录入口的配置（identity_providers 的这一行）', 'The identity provider row here');
+const options = text('应用的 IamModule 选项', 'The options of IamModule in your application');
+/** WeChat's consoles are in Chinese: the English texts keep the names that stand on the screen. */
+const openConsole = '微信开放平台 open.weixin.qq.com';
+const mpConsole = '微信公众平台 mp.weixin.qq.com → 设置与开发';
+const miniConsole = '微信公众平台 mp.weixin.qq.com（小程序）';
+const inConsole = (place: string): CheckText => text(place, `WeChat's console: ${place}`);
+
+/** Everything the check looks at, by the stable id of its item. */
+export const checks = {
+  'row.enabled': { area: 'row', title: text('是否启用', 'Switched on'), where: row },
+  'row.secrets': { area: 'row', title: text('密钥能否解密', 'Secrets can be opened'), where: row },
+  'row.methods': { area: 'row', title: text('可用的登录方式', 'Ways to sign in'), where: row },
+  'row.sign_up': { area: 'row', title: text('新用户', 'People not seen before'), where: row },
+  'row.union_scope': { area: 'row', title: text('unionid 范围', 'Scope of unionids'), where: row },
+  'server.public_url': { area: 'server', title: text('公开地址', 'Public address'), where: options },
+  'server.wechat': { area: 'server', title: text('能否连接微信', 'WeChat can be reached'), where: options },
+  'open.credentials': {
+    area: 'open',
+    title: text('网站应用的 AppID 与 AppSecret', 'AppID and AppSecret of the website app'),
+    where: inConsole(`${openConsole} → 网站应用 → AppSecret`),
+  },
+  'open.callback_domain': {
+    area: 'open',
+    title: text('网站应用的授权回调域', 'Callback domain of the website app (授权回调域)'),
+    where: inConsole(`${openConsole} → 网站应用 → 授权回调域`),
+  },
+  'mp.credentials': {
+    area: 'mp',
+    title: text('服务号的 AppID 与 AppSecret', 'AppID and AppSecret of the Official Account'),
+    where: inConsole(`${mpConsole} → 基本配置 → AppSecret`),
+  },
+  'mp.ip_whitelist': {
+    area: 'mp',
+    title: text('服务号的 IP 白名单', 'IP whitelist of the Official Account (IP白名单)'),
+    where: inConsole(`${mpConsole} → 基本配置 → IP白名单`),
+  },
+  'mp.oauth_domain': {
+    area: 'mp',
+    title: text('服务号的网页授权域名', 'OAuth domain of the Official Account (网页授权域名)'),
+    where: inConsole(`${mpConsole} → 网页授权域名`),
+  },
+  'mp.qr_login': { area: 'mp', title: text('扫码关注登录', 'Follow-to-login'), where: row },
+  'mp.qr_code': {
+    area: 'mp',
+    title: text('生成带参数二维码的权限', 'Permission to make QR codes (带参数的二维码)'),
+    where: inConsole(`${mpConsole} → 接口权限`),
+  },
+  'mp.webhook': {
+    area: 'mp',
+    title: text('服务器地址（URL）', 'Server URL (服务器配置)'),
+    where: inConsole(`${mpConsole} → 开发接口管理 → 服务器配置`),
+  },
+  'mp.token': { area: 'mp', title: text('令牌（Token）', 'Token of the server URL'), where: row },
+  'mp.encoding_aes_key': {
+    area: 'mp',
+    title: text('消息加解密密钥（EncodingAESKey）', 'EncodingAESKey of the server URL'),
+    where: row,
+  },
+  'mp.shared_keys': {
+    area: 'mp',
+    title: text('与其他登录入口的密钥是否一致', 'Keys of other providers with the same app'),
+    where: row,
+  },
+  'mp.message_mode': { area: 'mp', title: text('消息加解密方式', 'How messages are encrypted'), where: row },
+  'mp.rotation': {
+    area: 'mp',
+    title: text('Token 与密钥的更换', 'Change of Token or EncodingAESKey'),
+    where: row,
+  },
+  'mini.credentials': {
+    area: 'mini',
+    title: text('小程序的 AppID 与 AppSecret', 'AppID and AppSecret of the mini program'),
+    where: inConsole(`${miniConsole} → AppSecret`),
+  },
+  'mini.ip_whitelist': {
+    area: 'mini',
+    title: text('小程序的 IP 白名单', 'IP whitelist of the mini program (IP白名单)'),
+    where: inConsole(`${miniConsole} → IP白名单`),
+  },
+  'mobile.credentials': {
+    area: 'mobile',
+    title: text('移动应用的 AppID 与 AppSecret', 'AppID and AppSecret of the mobile app'),
+    where: inConsole(`${openConsole} → 移动应用 → AppSecret`),
+  },
+} as const satisfies Readonly<Record<string, CheckDescription>>;
+
+/** The stable id of an item. */
+export type CheckId = keyof typeof checks;

@@ -1,0 +1,127 @@
+import { Injectable } from '@nestjs/common';
+import { randomAlphanumeric } from '../../crypto/random.js';
+import { WechatGateway } from '../../wechat/wechat-gateway.service.js';
+import type { IdentityProvider } from '../identity-provider.js';
+import type { WechatApp } from '../../wechat/wechat-app.js';
+import { WechatError } from '../../wechat/wechat-error.js';
+import type { Finding, FindingKey } from './check-item.js';
+
+/** Seconds that the QR code of the check lives: nobody is ever shown it. */
+const QR_SECONDS = 60;
+
+/** Errcodes that say more than their code of ours (protocol E.1, H.2). */
+const byErrcode: Readonly<Record<number, FindingKey>> = {
+  40243: 'secret_frozen',
+  48001: 'app_kind_wrong',
+  48004: 'app_restricted',
+  50002: 'app_restricted',
+  50004: 'app_restricted',
+  50007: 'app_restricted',
+  89501: 'ip_awaits_admin',
+  89503: 'ip_awaits_admin',
+  89506: 'ip_blocked',
+  89507: 'ip_blocked',
+};
+
+/** Asks WeChat what can be asked without harm; every failure is a finding. */
+@Injectable()
+export class WechatCheck {
+  constructor(private readonly gateway: WechatGateway) {}
+
+  async ask({ open, mp, mini, mobile, qr }: IdentityProvider): Promise<Finding[]> {
+    const answers = await Promise.all([
+      open === null ? [] : this.askPerson(open, 'open.credentials'),
+      mp === null ? [] : this.askOfficialAccount(mp, qr.enabled),
+      mini === null ? [] : this.askBaseToken(mini, 'mini'),
+      mobile === null ? [] : this.askPerson(mobile, 'mobile.credentials'),
+    ]);
+    const found = answers.flat();
+    return found.length === 0 ? [] : [reachability(found), ...found.map(withoutOutage)];
+  }
+
+  private async askOfficialAccount(app: WechatApp, wantsQrCode: boolean): Promise<Finding[]> {
+    const found = await this.askBaseToken(app, 'mp');
+    if (!wantsQrCode) return found;
+    const hasToken = found.every(({ key }) => key === 'pair_accepted' || key === 'ip_admitted');
+    return [
+      ...found,
+      hasToken ? await this.askQrCode(app) : { id: 'mp.qr_code', key: 'not_asked', facts: {} },
+    ];
+  }
+
+  /** `stable_token` without `force_refresh` disturbs nobody (protocol E.1). */
+  private async askBaseToken(app: WechatApp, kind: 'mp' | 'mini'): Promise<Finding[]> {
+    const pair = { id: `${kind}.credentials`, facts: { appid: app.appid } } as const;
+    const whitelist = { id: `${kind}.ip_whitelist`, facts: {} } as const;
+    try {
+      await this.gateway.baseTokens.confirm(app);
+      return [
+        { ...pair, key: 'pair_accepted' },
+        { ...whitelist, key: 'ip_admitted' },
+      ];
+    } catch (error) {
+      const { key, facts } = judge(error, app);
+      return key.startsWith('ip_')
+        ? [
+            { ...pair, key: 'not_asked' },
+            { ...whitelist, key, facts },
+          ]
+        : [
+            { ...pair, key, facts },
+            { ...whitelist, key: 'not_asked' },
+          ];
+    }
+  }
+
+  /** Websites and mobile apps have no token of their own: a code that cannot exist is all there is to ask about. */
+  private async askPerson(app: WechatApp, id: 'open.credentials' | 'mobile.credentials'): Promise<Finding[]> {
+    try {
+      await this.gateway.sns.exchangeCode(app, randomAlphanumeric(32));
+      return [{ id, key: 'answer_unexpected', facts: { appid: app.appid, errcode: '0' } }];
+    } catch (error) {
+      return [{ id, ...judge(error, app) }];
+    }
+  }
+
+  private async askQrCode(app: WechatApp): Promise<Finding> {
+    const id = 'mp.qr_code';
+    try {
+      await this.gateway.createSceneQrCode(app, `iam-check:${randomAlphanumeric(32)}`, QR_SECONDS);
+      return { id, key: 'qr_code_made', facts: { appid: app.appid } };
+    } catch (error) {
+      const { key, facts } = judge(error, app);
+      return { id, key: key === 'app_kind_wrong' ? 'qr_code_forbidden' : key, facts };
+    }
+  }
+}
+
+function judge(error: unknown, { appid }: WechatApp): Pick<Finding, 'key' | 'facts'> {
+  if (!(error instanceof WechatError)) throw error;
+  const { errcode, refusedAddress } = error;
+  const facts = {
+    appid,
+    ...(errcode !== undefined && { errcode: String(errcode) }),
+    ...(refusedAddress !== undefined && { address: refusedAddress }),
+  };
+  return { key: (errcode !== undefined ? byErrcode[errcode] : undefined) ?? byCode(error), facts };
+}
+
+function byCode({ code, errcode, refusedAddress }: WechatError): FindingKey {
+  if (code === 'wechat_ip_not_allowed')
+    return refusedAddress === undefined ? 'ip_refused_unnamed' : 'ip_refused';
+  if (code === 'wechat_credentials_rejected') return 'pair_rejected';
+  if (code === 'wechat_code_invalid') return 'pair_not_refused';
+  if (code === 'wechat_quota_exceeded') return 'quota_used_up';
+  if (code === 'wechat_unavailable') return 'wechat_unreachable';
+  return errcode === undefined ? 'answer_unreadable' : 'answer_unexpected';
+}
+
+/** One item for an outage, however many calls it ended. */
+function reachability(found: readonly Finding[]): Finding {
+  const isOut = found.some(({ key }) => key === 'wechat_unreachable');
+  return { id: 'server.wechat', key: isOut ? 'wechat_unreachable' : 'wechat_reached', facts: {} };
+}
+
+function withoutOutage(finding: Finding): Finding {
+  return finding.key === 'wechat_unreachable' ? { ...finding, key: 'not_asked' } : finding;
+}

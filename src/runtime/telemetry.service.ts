@@ -1,0 +1,120 @@
+import { Injectable } from '@nestjs/common';
+import {
+  type Counter,
+  type Histogram,
+  metrics,
+  type ObservableGauge,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import { Clock } from './clock.js';
+import type { IamErrorCode } from '../errors/iam.error.js';
+import { INSTRUMENTATION } from './instrumentation.js';
+
+/** Which way of which provider row. */
+export interface SignInWay {
+  readonly provider: string;
+  readonly method: string;
+}
+
+/** One attempt at a call to WeChat. */
+export interface MeasuredCall {
+  /** The path alone. */
+  readonly endpoint: string;
+  readonly outcome: 'ok' | IamErrorCode;
+  readonly errcode: number | undefined;
+  readonly durationMs: number;
+}
+
+/** What became of a webhook event: at the door, then in the hands of the handlers. */
+export type WebhookOutcome = 'accepted' | 'refused' | 'done' | 'failed' | 'dead';
+
+const seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/**
+ * What the module measures, by the host's OpenTelemetry. Attributes have few values: slugs, methods, error codes, paths of
+ * WeChat's API. The host must register its SDK before it creates the application.
+ */
+@Injectable()
+export class Telemetry {
+  private readonly meter = metrics.getMeter(INSTRUMENTATION);
+  private readonly signIns: Counter;
+  private readonly refreshes: Counter;
+  private readonly calls: Histogram;
+  private readonly events: Counter;
+  private readonly limited: Counter;
+  private readonly withdrawals: Counter;
+
+  constructor(private readonly clock: Clock) {
+    const { meter } = this;
+    this.signIns = meter.createCounter('iam.sign_ins', {
+      description: 'Sign-ins that ended: `session`, or the error code',
+    });
+    this.refreshes = meter.createCounter('iam.refreshes', {
+      description: 'Refresh tokens handed in: `rotated`, `repeated` within the grace, `reused` or `refused`',
+    });
+    this.calls = meter.createHistogram('iam.wechat.call.duration', {
+      description: 'Attempts at calls to WeChat',
+      unit: 's',
+      advice: { explicitBucketBoundaries: seconds },
+    });
+    this.events = meter.createCounter('iam.webhook.events', {
+      description: "WeChat's pushes, and what became of those with handlers",
+    });
+    this.withdrawals = meter.createCounter('iam.webhook.unknown_withdrawals', {
+      description: 'Withdrawals of WeChat that name something unknown, or nobody: nothing was done',
+    });
+    this.limited = meter.createCounter('iam.rate_limited', {
+      description: 'Requests that a rate limit refused',
+    });
+  }
+
+  /** A session began. */
+  signedIn({ provider, method }: SignInWay): void {
+    this.signIns.add(1, { 'iam.provider': provider, 'iam.method': method, 'iam.outcome': 'session' });
+  }
+
+  /** A claimed sign-in ended without one. */
+  signInFailed({ provider, method }: SignInWay, error: IamErrorCode): void {
+    this.signIns.add(1, { 'iam.provider': provider, 'iam.method': method, 'iam.outcome': error });
+  }
+
+  refreshed(outcome: 'rotated' | 'repeated' | 'reused' | 'refused'): void {
+    this.refreshes.add(1, { 'iam.outcome': outcome });
+  }
+
+  webhookEvent(provider: string, outcome: WebhookOutcome): void {
+    this.events.add(1, { 'iam.provider': provider, 'iam.outcome': outcome });
+  }
+
+  /** WeChat withdrew something that we do not know. */
+  unknownWithdrawal(provider: string): void {
+    this.withdrawals.add(1, { 'iam.provider': provider });
+  }
+
+  rateLimited(limit: string): void {
+    this.limited.add(1, { 'iam.limit': limit });
+  }
+
+  /** Called when the attempt has ended: its span begins in the past. */
+  wechatCall({ endpoint, outcome, errcode, durationMs }: MeasuredCall): void {
+    const attributes = {
+      'iam.wechat.endpoint': endpoint,
+      'iam.outcome': outcome,
+      ...(errcode !== undefined && { 'iam.wechat.errcode': errcode }),
+    };
+    this.calls.record(durationMs / 1000, attributes);
+    const startTime = this.clock.system() - durationMs;
+    const span = trace
+      .getTracer(INSTRUMENTATION)
+      .startSpan(`wechat ${endpoint}`, { kind: SpanKind.CLIENT, attributes, startTime });
+    if (outcome !== 'ok') span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
+    span.end();
+  }
+
+  /** A value that is asked for when the host exports. */
+  gauge(name: string, description: string, unit: string): ObservableGauge {
+    return this.meter.createObservableGauge(name, { description, unit });
+  }
+}

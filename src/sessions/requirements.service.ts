@@ -1,0 +1,91 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { Clock } from '../runtime/clock.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { RolePermissions } from '../roles/role-permissions.service.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import {
+  REQUIRED_PERMISSIONS,
+  REQUIRED_RECENT_SIGN_IN,
+  REQUIRED_ROLES,
+} from '../http/requirements.decorator.js';
+
+type Targets = Parameters<Reflector['getAll']>[1];
+
+/** What may be asked of a signed-in user; all that is given must be met. */
+export interface Requirement {
+  /** At least one of them. */
+  readonly roles?: readonly string[];
+  /** Every one of them, as the user's roles grant them. */
+  readonly permissions?: readonly string[];
+  /** A sign-in within the option `recentSignIn`. */
+  readonly recentSignIn?: boolean;
+}
+
+/** What a user may do, as the decorators say it or the host's own code asks it. */
+@Injectable()
+export class Requirements {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly permissions: RolePermissions,
+    private readonly reflector: Reflector,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws IamError `insufficient_permissions` or `recent_sign_in_required` */
+  async require(user: AuthenticatedUser, { roles, permissions, recentSignIn }: Requirement): Promise<void> {
+    if (roles !== undefined && !roles.some((role) => user.roles.includes(role)))
+      throw new IamError('insufficient_permissions', `needs a role of ${roles.join(', ')}`);
+    if (permissions !== undefined) await this.requirePermissions(user, permissions);
+    if (recentSignIn === true) this.requireRecentSignIn(user);
+  }
+
+  /** As `require`, for code that goes on either way. */
+  async allows(user: AuthenticatedUser, requirement: Requirement): Promise<boolean> {
+    try {
+      await this.require(user, requirement);
+      return true;
+    } catch (error) {
+      if (error instanceof IamError && refusals.has(error.code)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * What the decorators of a handler and its class ask for, for a guard of the host's own.
+   * @throws IamError `insufficient_permissions` or `recent_sign_in_required`
+   */
+  async check(targets: Targets, user: AuthenticatedUser): Promise<void> {
+    for (const roles of this.reflector.getAll<(string[] | undefined)[]>(REQUIRED_ROLES, targets))
+      if (roles !== undefined) await this.require(user, { roles });
+    const permissions = this.reflector
+      .getAll<(string[] | undefined)[]>(REQUIRED_PERMISSIONS, targets)
+      .flatMap((each) => each ?? []);
+    const recentSignIn =
+      this.reflector.getAllAndOverride<boolean | undefined>(REQUIRED_RECENT_SIGN_IN, targets) === true;
+    await this.require(user, { permissions, recentSignIn });
+  }
+
+  /** @throws IamError `insufficient_permissions` */
+  async requirePermissions(user: AuthenticatedUser, permissions: readonly string[]): Promise<void> {
+    if (permissions.length > 0 && !(await this.permissions.grant(user.roles, permissions)))
+      throw lacking(permissions);
+  }
+
+  private requireRecentSignIn({ id, signedInAt }: AuthenticatedUser): void {
+    const { recentSignIn } = this.options;
+    if (this.clock.now() - signedInAt.getTime() <= recentSignIn * 1000) return;
+    throw new IamError('recent_sign_in_required', `user ${id} signed in at ${signedInAt.toISOString()}`, {
+      members: { max_age: recentSignIn },
+    });
+  }
+}
+
+const refusals: ReadonlySet<string> = new Set(['insufficient_permissions', 'recent_sign_in_required']);
+
+/** Names them to the caller as well (RFC 6750 §3.1 has `scope` for it): what a route asks for is no secret. */
+function lacking(permissions: readonly string[]): IamError {
+  const required = permissions.join(' ');
+  return new IamError('insufficient_permissions', `needs ${required}`, { members: { required } });
+}

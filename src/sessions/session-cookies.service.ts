@@ -1,0 +1,113 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { serialize } from 'cookie';
+import { decodeJwt } from 'jose';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { AccessTokens } from './access-tokens.service.js';
+import { Sessions } from './sessions.service.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+
+/** Browsers drop a longer cookie without a word (RFC 6265 §6.1). */
+const MAX_COOKIE_BYTES = 4_096;
+
+/** What a browser's two cookies carry. */
+export interface CookieTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  /** How long the session lives if it is not refreshed again, in seconds. */
+  readonly maxAge: number;
+}
+
+/**
+ * The session of a browser, for clients with `tokens: 'cookie'`: one per browser, whichever of them began it. The refresh
+ * token goes to our endpoints alone. On https the access cookie is a `__Host-` one, which a sibling domain cannot plant.
+ */
+@Injectable()
+export class SessionCookies {
+  /** The clients that share it. */
+  readonly clientIds: readonly string[];
+  private readonly accessName: string;
+  private readonly refreshName: string;
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly urls: IamUrls,
+    private readonly sessions: Sessions,
+    private readonly accessTokens: AccessTokens,
+  ) {
+    const clients = [...options.clients.values()];
+    this.clientIds = clients.filter(({ tokens }) => tokens === 'cookie').map(({ id }) => id);
+    this.accessName = options.isHttps ? '__Host-iam-access' : 'iam-access';
+    this.refreshName = options.isHttps ? '__Secure-iam-refresh' : 'iam-refresh';
+  }
+
+  /** `Set-Cookie` values. The access cookie outlives its token: it says which session the refresh cookie must be of. */
+  write({ accessToken, refreshToken, maxAge }: CookieTokens): string[] {
+    const cookies = [this.access(accessToken, maxAge), this.refresh(refreshToken, maxAge)];
+    if (cookies.some(({ length }) => length > MAX_COOKIE_BYTES))
+      throw new Error('the roles of this user make the access cookie longer than browsers keep');
+    return cookies;
+  }
+
+  /** `Set-Cookie` values that take both away. */
+  clear(): string[] {
+    return [this.access('', 0), this.refresh('', 0)];
+  }
+
+  /** `clear` where the browser's session is this one, which has just ended; else nothing. */
+  clearOf(sessionId: string, request: IamRequest): string[] {
+    return claimedSessionId(this.findAccessToken(request) ?? '') === sessionId ? this.clear() : [];
+  }
+
+  /** What the access cookie holds; null where no client uses cookies. */
+  findAccessToken({ cookies }: IamRequest): string | null {
+    return this.clientIds.length === 0 ? null : (cookies[this.accessName] ?? null);
+  }
+
+  /**
+   * The refresh token of the session that the access cookie names. A sibling domain can add a cookie with the name of the
+   * refresh cookie, and would sign the browser in as somebody else.
+   */
+  findRefreshToken(request: IamRequest): string | null {
+    const sessionId = claimedSessionId(this.findAccessToken(request) ?? '');
+    const tokens = valuesOf(this.refreshName, request.cookieHeader);
+    const isOfSession = (token: string) => this.sessions.findSessionId(token) === sessionId;
+    return sessionId === null ? null : (tokens.find(isOfSession) ?? null);
+  }
+
+  /** The session that the cookies prove, also when the access token has expired. */
+  async findSessionId(request: IamRequest): Promise<string | null> {
+    const refreshToken = this.findRefreshToken(request);
+    if (refreshToken !== null) return this.sessions.findSessionId(refreshToken);
+    const accessToken = this.findAccessToken(request);
+    return accessToken === null ? null : this.accessTokens.findSessionId(accessToken);
+  }
+
+  /** Navigations to the host's guarded pages bring it, so `Lax`. */
+  private access(value: string, maxAge: number): string {
+    const { isHttps: secure } = this.options;
+    return serialize(this.accessName, value, { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge });
+  }
+
+  private refresh(value: string, maxAge: number): string {
+    const { isHttps: secure } = this.options;
+    const path = this.urls.path('token').replace(/\/token$/, '');
+    return serialize(this.refreshName, value, { httpOnly: true, secure, sameSite: 'strict', path, maxAge });
+  }
+}
+
+/** The `sid` of an access token that nobody has verified, and that may have expired. */
+function claimedSessionId(accessToken: string): string | null {
+  try {
+    const { sid } = decodeJwt(accessToken);
+    return typeof sid === 'string' ? sid : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Every value of a name in a `Cookie` header. */
+function valuesOf(name: string, header: string): string[] {
+  const pairs = header.split(';').map((pair) => pair.trim());
+  return pairs.filter((pair) => pair.startsWith(`${name}=`)).map((pair) => pair.slice(name.length + 1));
+}

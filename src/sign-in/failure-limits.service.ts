@@ -1,0 +1,207 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { recordRefusal } from '../audit/refusals.js';
+import { Clock } from '../runtime/clock.js';
+import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
+import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
+import {
+  RateLimits,
+  type RefusedPoints,
+  type TakenPoints,
+  type Tier,
+} from '../database/rate-limits.service.js';
+
+/** Who tries, at what. */
+export interface Try {
+  readonly origin: RequestOrigin;
+  /** The appid, or the endpoint where no app is known. */
+  readonly at: string;
+  readonly provider?: string;
+  readonly clientId?: string;
+}
+
+/** Says by what code a try failed; null for one that did not. */
+export interface Judge<T> {
+  readonly ofThrown: (thrown: unknown) => IamErrorCode | null;
+  readonly ofResult?: (result: T) => IamErrorCode | null;
+}
+
+/** The points of a try and what was claimed with them; without limits there are no points. */
+export interface Reserved<C> {
+  readonly points: TakenPoints | RefusedPoints | null;
+  readonly value: C;
+}
+
+/** A first statement that takes the points of its tiers too, and what is done once they are there. */
+export interface Claimed<C, T> {
+  readonly claim: (tiers: readonly Tier[] | null) => Promise<Reserved<C>>;
+  readonly work: (value: C) => Promise<T>;
+}
+
+const MINUTE = 60;
+const DAY = 86_400;
+/** A try waits this long for others of its address that are under way: they give their point back if they succeed. */
+const PATIENCE_MS = 3_000;
+const TICK_MS = 50;
+/** More tries of one address than may wait in one process are refused at once. */
+const WAITING = 100;
+const NAME = 'failures';
+/** Addresses of forgeries that a process remembers. */
+const FORGERS = 10_000;
+
+/**
+ * Limits what fails, by address and app. A try takes its point before it costs anything and gets it back when it succeeds, so
+ * many people behind one address sign in, and tries at once are no more than the limit allows.
+ */
+@Injectable()
+export class FailureLimits {
+  /** The last try of each address that waits, and how many do. */
+  private readonly queues = new Map<string, { readonly tail: Promise<unknown>; readonly length: number }>();
+
+  private readonly forgeries = new Map<string, { readonly count: number; readonly until: number }>();
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly limits: RateLimits,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Runs what writes a row or asks WeChat for anybody.
+   * @throws IamError `rate_limited` before anything is done; what `work` throws
+   */
+  async guard<T>(by: Try, judge: Judge<T>, work: () => Promise<T>): Promise<T> {
+    const take = async (tiers: readonly Tier[] | null): Promise<Reserved<null>> => {
+      const points = tiers === null ? null : await this.limits.take(tiers);
+      return { points, value: null };
+    };
+    return this.guardClaim(by, judge, { claim: take, work });
+  }
+
+  /** As `guard`, where the first statement of the work takes the points too. */
+  async guardClaim<C, T>(by: Try, judge: Judge<T>, { claim, work }: Claimed<C, T>): Promise<T> {
+    const { points, value } = await this.reserve(by, claim);
+    if (points === null) return work(value);
+    if ('tier' in points) throw await this.refuse(by, points);
+    const release = (code: IamErrorCode | null) =>
+      this.limits.release(points, ({ seconds }) => isForgiven(code, seconds));
+    try {
+      const result = await work(value);
+      await release(judge.ofResult?.(result) ?? null);
+      return result;
+    } catch (thrown) {
+      await release(judge.ofThrown(thrown));
+      throw thrown;
+    }
+  }
+
+  /**
+   * Counts a token that we never issued. It has cost neither a row nor a query, and nor does this: each process counts for
+   * itself. @throws IamError `rate_limited` once there are too many
+   */
+  countForgery({ ip }: RequestOrigin): void {
+    const { rateLimits } = this.options;
+    if (rateLimits === 'off') return;
+    const { narrow } = networksOf(ip ?? 'unknown');
+    const now = this.clock.elapsed();
+    const known = this.forgeries.get(narrow);
+    const window =
+      known !== undefined && known.until > now ? known : { count: 0, until: now + MINUTE * 1000 };
+    this.forgeries.delete(narrow);
+    this.forgeries.set(narrow, { ...window, count: window.count + 1 });
+    const [oldest] = this.forgeries.keys();
+    if (this.forgeries.size > FORGERS && oldest !== undefined) this.forgeries.delete(oldest);
+    if (window.count < rateLimits.failuresPerAddressAndMinute) return;
+    throw this.limits.refusal({
+      tier: { name: NAME, key: `${NAME}:forgery:${narrow}`, kind: 'window', points: 0, seconds: MINUTE },
+      retryAfterSeconds: Math.max(1, Math.ceil((window.until - now) / 1000)),
+      inFlight: 0,
+    });
+  }
+
+  private async reserve<C>(by: Try, claim: Claimed<C, unknown>['claim']): Promise<Reserved<C>> {
+    const tiers = this.tiersOf(by);
+    const key = tiers?.[0]?.key ?? '';
+    const isQueued = this.queues.has(key);
+    const isFull = (this.queues.get(key)?.length ?? 0) >= WAITING;
+    if (tiers === null || !isQueued || isFull) {
+      const first = await claim(tiers);
+      if (tiers === null || isFull || !isWorthWaiting(first)) return first;
+    }
+    return this.wait(key, () => claim(tiers));
+  }
+
+  /** One try of an address at a time asks again, so that waiting costs the database the same however many wait. */
+  private async wait<C>(key: string, ask: () => Promise<Reserved<C>>): Promise<Reserved<C>> {
+    const before = this.queues.get(key) ?? { tail: Promise.resolve(), length: 0 };
+    const until = this.clock.elapsed() + PATIENCE_MS;
+    const turn = before.tail.then(() => this.askUntil(until, ask));
+    this.queues.set(key, { tail: turn.catch(() => null), length: before.length + 1 });
+    try {
+      return await turn;
+    } finally {
+      const { tail, length } = this.queues.get(key) ?? { tail: turn, length: 1 };
+      if (length === 1) this.queues.delete(key);
+      else this.queues.set(key, { tail, length: length - 1 });
+    }
+  }
+
+  private async askUntil<C>(until: number, ask: () => Promise<Reserved<C>>): Promise<Reserved<C>> {
+    for (;;) {
+      const asked = await ask();
+      if (!isWorthWaiting(asked) || this.clock.elapsed() > until) return asked;
+      await delay(TICK_MS);
+    }
+  }
+
+  private async refuse({ at, provider, clientId }: Try, refused: RefusedPoints): Promise<IamError> {
+    await recordRefusal(this.dataSource, {
+      action: 'limit.refused',
+      detail: { limit: NAME, at },
+      ...(provider !== undefined && { provider }),
+      ...(clientId !== undefined && { clientId }),
+    });
+    return this.limits.refusal(refused);
+  }
+
+  /** The widest network alone has a day: what its parts do adds up there. */
+  private tiersOf({ origin, at }: Try): Tier[] | null {
+    const { rateLimits } = this.options;
+    if (rateLimits === 'off') return null;
+    const { failuresPerAddressAndMinute: perMinute, failuresPerAddressAndDay: perDay } = rateLimits;
+    const { narrow, middle, wide } = networksOf(origin.ip ?? 'unknown');
+    const minute = (network: string, times: number): Tier => ({
+      name: NAME,
+      key: `${NAME}:minute:${at}:${network}`,
+      kind: 'window',
+      points: perMinute * times,
+      seconds: MINUTE,
+    });
+    const day = {
+      name: NAME,
+      key: `${NAME}:day:${at}:${wide ?? narrow}`,
+      kind: 'bucket',
+      seconds: DAY,
+    } as const;
+    return [
+      minute(narrow, 1),
+      ...(middle === null ? [] : [minute(middle, MIDDLE_SHARE)]),
+      ...(wide === null ? [] : [minute(wide, WIDE_SHARE)]),
+      { ...day, points: perDay * (wide === null ? 1 : WIDE_SHARE) },
+    ];
+  }
+}
+
+/** Others of the address are under way, and give their points back if they succeed. */
+function isWorthWaiting({ points }: Reserved<unknown>): boolean {
+  return points !== null && 'tier' in points && points.inFlight > 0;
+}
+
+/** What WeChat or this side failed at does not use up the day of those who tried; within the minute it counts as a try. */
+function isForgiven(code: IamErrorCode | null, seconds: number): boolean {
+  return code === null || (errorCatalogue[code].status >= 500 && seconds === DAY);
+}

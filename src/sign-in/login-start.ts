@@ -1,0 +1,46 @@
+import type { AuditEntry } from '../audit/record-audit.js';
+import type { IamErrorCode } from '../errors/iam.error.js';
+import type { ActingSession } from '../sessions/own-sessions.service.js';
+import type { Subject } from '../users/subject.js';
+import type { Resolution } from '../users/users.service.js';
+
+/** What a login starts from: an `Attempt` that a browser carried, or the code of a mini program or mobile app. */
+export interface LoginStart {
+  readonly provider: string;
+  readonly method: 'open' | 'mp' | 'follow' | 'mini' | 'mobile';
+  readonly appid: string;
+  readonly clientId: string;
+  readonly state?: string;
+  readonly redirectUri?: string;
+  readonly codeChallenge?: string;
+  /** Who links another identity by it, instead of signing in. */
+  readonly link?: ActingSession | undefined;
+}
+
+/** Whom WeChat proved. Without a user, `subject` waits to be bound. */
+export interface ProvenPerson {
+  readonly userId: string | null;
+  readonly isNewUser: boolean;
+  /** JSON. */
+  readonly subject: string | null;
+}
+
+/** The audit entry of a login that ended, well or with an error. */
+export function auditOfLogin(start: LoginStart, error?: IamErrorCode): AuditEntry {
+  const { method, appid, clientId, provider, link } = start;
+  const failed = link === undefined ? 'login.failed' : 'identity.link_refused';
+  return {
+    ...link,
+    action: error === undefined ? 'login.authenticated' : failed,
+    clientId,
+    provider,
+    detail: { method, appid, ...(error !== undefined && { error }) },
+  };
+}
+
+/** Whom WeChat proved, as a login keeps it. */
+export function provenPerson(subject: Subject, resolution: Resolution): ProvenPerson {
+  return resolution.kind === 'user'
+    ? { userId: resolution.userId, isNewUser: resolution.isNewUser, subject: null }
+    : { userId: null, isNewUser: false, subject: JSON.stringify(subject) };
+}

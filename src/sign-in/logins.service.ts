@@ -1,0 +1,215 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { recordRefusal } from '../audit/refusals.js';
+import { sha256 } from '../crypto/hash.js';
+import { Mac } from '../crypto/mac.js';
+import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { sql } from '../database/sql.js';
+import { IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { toErrorCode } from '../errors/iam.error-codes.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import type { Reserved } from './failure-limits.service.js';
+import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits.service.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
+import type { Subject } from '../users/subject.js';
+import type { Resolution } from '../users/users.service.js';
+import type { IdentityKey } from '../users/withdraw-data.js';
+import { Telemetry } from '../runtime/telemetry.service.js';
+import {
+  authenticateSql,
+  claimSql,
+  claimWithPointsSql,
+  denySql,
+  endOfIdentitySql,
+  endOfUserSql,
+  finishSql,
+  forgetProfileSql,
+  outcomeSql,
+} from './login-statements.js';
+import { mintLoginToken } from './login-token.js';
+import { auditOfLogin, provenPerson, type LoginStart } from './login-start.js';
+import type { Attempt } from './sealed-attempt.js';
+
+/** How a claimed callback ended: a one-time code for the client (`binds`: of a person without a user yet), an identity linked, or an error that the client may see. */
+export type LoginOutcome =
+  | { readonly kind: 'code'; readonly code: string; readonly binds: boolean }
+  | { readonly kind: 'linked'; readonly identityId: string }
+  | { readonly kind: 'error'; readonly code: IamErrorCode };
+
+/** A login that ends without anybody signed in. */
+interface FailedLogin {
+  readonly status: 'denied' | 'failed';
+  readonly error: IamErrorCode;
+  readonly start: LoginStart;
+}
+
+const CODE_SECONDS = 60;
+/** What a callback may take besides its two calls to WeChat; then its process is taken for dead. */
+const MARGIN_MS = 2_000;
+const TICK_MS = 100;
+
+const idRow = z.object({ id: z.string() });
+const claimRow = takenRow.extend({ id: z.string().nullable() });
+const outcomeRow = z.object({
+  id: z.string(),
+  status: z.string(),
+  error: z.string().nullable(),
+  linked_identity_id: z.string().nullable(),
+  binds: z.boolean(),
+  age_ms: z.number(),
+});
+
+/** Sign-in attempts from their callback on: claimed once, finished once (design section 5). */
+@Injectable()
+export class Logins {
+  private readonly codes: Mac;
+  private readonly patienceMs: number;
+
+  constructor(
+    @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly telemetry: Telemetry,
+  ) {
+    this.codes = new Mac(options.keyRing, 'login-code');
+    this.patienceMs = 2 * options.wechat.timeout + MARGIN_MS;
+  }
+
+  /**
+   * Claims the attempt's state and WeChat's code with one insert, which takes the points of `tiers` too; the database decides
+   * between simultaneous callbacks.
+   */
+  async claim(
+    attempt: Attempt,
+    wechatCode: string,
+    origin: RequestOrigin,
+    tiers: readonly Tier[] | null,
+  ): Promise<Reserved<string | null>> {
+    const codeHash = sha256(`${attempt.appid}:${wechatCode}`);
+    if (tiers === null) return { points: null, value: await this.insert(attempt, codeHash, origin) };
+    const statement = claimWithPointsSql({ start: attempt, codeHash, origin }, takeSql(tiers));
+    const row = await queryRow(this.dataSource, claimRow, statement);
+    return { points: readTaken(tiers, row), value: row?.id ?? null };
+  }
+
+  /** Why a claim gave no login. */
+  async findEarlier(attempt: Attempt): Promise<'code_seen_before' | 'claimed_before'> {
+    return (await this.findOutcome(attempt.state)) === null ? 'code_seen_before' : 'claimed_before';
+  }
+
+  /** Claims a code that an app got from WeChat by itself; null when it was seen before, which is noted. */
+  async claimAppCode(start: LoginStart, wechatCode: string, origin: RequestOrigin): Promise<string | null> {
+    const codeHash = sha256(`${start.appid}:${wechatCode}`);
+    const loginId = await this.insert(start, codeHash, origin);
+    if (loginId === null) await recordRefusal(this.dataSource, auditOfLogin(start, 'code_already_used'));
+    return loginId;
+  }
+
+  /** Claims the state of an attempt that ends without asking WeChat; false when it was claimed before. */
+  async refuse(attempt: Attempt, error: IamErrorCode, origin: RequestOrigin): Promise<boolean> {
+    const status = error === 'access_denied' ? 'denied' : 'failed';
+    const loginId = await this.insert(attempt, null, origin);
+    if (loginId === null) return false;
+    if (error === 'access_denied' && attempt.link === undefined) await this.deny(loginId, attempt);
+    else await this.finish(loginId, { status, error, start: attempt });
+    return true;
+  }
+
+  /** Nobody is known who could have declined: the row, which goes after a day, is all that is written. */
+  private async deny(loginId: string, attempt: Attempt): Promise<void> {
+    await execute(this.dataSource, denySql(loginId));
+    this.telemetry.signInFailed(attempt, 'access_denied');
+  }
+
+  /** Stores whom WeChat proved; `executor` is the transaction that resolved them. */
+  async authenticate(
+    executor: SqlExecutor,
+    loginId: string,
+    proof: { subject: Subject; resolution: Resolution; attempt: LoginStart },
+  ): Promise<void> {
+    const { subject, resolution, attempt } = proof;
+    const person = provenPerson(subject, resolution);
+    const action = person.isNewUser ? 'user.signed_up' : 'login.authenticated';
+    const entry = { ...auditOfLogin(attempt), action } as const;
+    const { openid } = subject;
+    await execute(executor, authenticateSql(loginId, { ...person, openid }, CODE_SECONDS, entry));
+  }
+
+  /** Ends a claimed login that WeChat or we refused. */
+  async fail(loginId: string, error: IamErrorCode, attempt: LoginStart): Promise<void> {
+    const status = error === 'access_denied' ? 'denied' : 'failed';
+    await this.finish(loginId, { status, error, start: attempt });
+  }
+
+  /** The code of an authenticated login; always the same one. */
+  codeOf(loginId: string, { binds }: { readonly binds: boolean }): LoginOutcome {
+    return { kind: 'code', code: this.mintCode(loginId), binds };
+  }
+
+  /** The one-time code of a login; it works once the row says `authenticated`. */
+  mintCode(loginId: string): string {
+    return mintLoginToken(this.codes, loginId);
+  }
+
+  /**
+   * Waits for another callback of the same attempt, on whatever replica, and gives its outcome.
+   * @throws IamError `login_interrupted` when that callback must be dead
+   */
+  async awaitOutcome(state: string): Promise<LoginOutcome> {
+    for (;;) {
+      const outcome = await this.findOutcome(state);
+      if (outcome === null) throw new IamError('login_interrupted', 'the login is gone');
+      if (outcome !== 'pending') return outcome;
+      await delay(TICK_MS);
+    }
+  }
+
+  /** See `UserMergeStep`: what waits to be redeemed belongs to the user that stays. */
+  async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
+    await execute(manager, sql`UPDATE iam.logins SET user_id = ${toUserId} WHERE user_id = ${fromUserId}`);
+  }
+
+  /** Ends a user's sign-ins that were not redeemed yet: they are `login_interrupted`. */
+  async endOfUser(manager: EntityManager, userId: string): Promise<void> {
+    await execute(manager, endOfUserSql(userId));
+  }
+
+  /** Ends the open sign-ins of a person to one app, binding tokens too, and forgets what WeChat proved in them. See `SignOut`. */
+  async endOfIdentity(
+    executor: SqlExecutor,
+    identity: IdentityKey,
+    provenBefore: Date | null = null,
+  ): Promise<void> {
+    await execute(executor, endOfIdentitySql(identity, provenBefore));
+  }
+
+  /** Forgets the profile of a person to one app that waits to be connected to an account; see `forgetProfile`. */
+  async forgetProfile(executor: SqlExecutor, identity: IdentityKey, at: Date): Promise<void> {
+    await execute(executor, forgetProfileSql(identity, at));
+  }
+
+  private async insert(
+    start: LoginStart,
+    codeHash: string | null,
+    origin: RequestOrigin,
+  ): Promise<string | null> {
+    const row = await queryRow(this.dataSource, idRow, claimSql({ start, codeHash, origin }));
+    return row?.id ?? null;
+  }
+
+  private async finish(loginId: string, { status, error, start }: FailedLogin): Promise<void> {
+    await execute(this.dataSource, finishSql(loginId, { status, error }, auditOfLogin(start, error)));
+    if (start.link === undefined) this.telemetry.signInFailed(start, error);
+  }
+
+  private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {
+    const row = await queryRow(this.dataSource, outcomeRow, outcomeSql(state));
+    if (row === null) return null;
+    if (row.status === 'pending' && row.age_ms < this.patienceMs) return 'pending';
+    if (row.status === 'pending')
+      throw new IamError('login_interrupted', `login ${row.id} was claimed and never finished`);
+    if (row.linked_identity_id !== null) return { kind: 'linked', identityId: row.linked_identity_id };
+    return row.error === null ? this.codeOf(row.id, row) : { kind: 'error', code: toErrorCode(row.error) };
+  }
+}

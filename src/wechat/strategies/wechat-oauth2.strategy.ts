@@ -1,0 +1,198 @@
+import type { Request } from 'express';
+import OAuth2Strategy from 'passport-oauth2';
+import { IamError } from '../../errors/iam.error.js';
+import { type WechatGrant, type WechatLanguage, WechatSns } from '../sns.js';
+import { readCallback } from './callback-query.js';
+import { CodeExchange } from './code-exchange.js';
+import { derive } from './derive.js';
+import type { StateMeta } from './state-store.js';
+import {
+  checkCallbackURL,
+  type ResolvedStrategyOptions,
+  resolveStrategyOptions,
+  type WechatStrategyOptions,
+} from './strategy-options.js';
+import type { AuthorizeAsk, WechatStrategyTraits } from './wechat-strategy-kind.js';
+import { toUserProfile, type WechatUserProfile } from './wechat-user-profile.js';
+import {
+  type AnyWechatVerify,
+  verifyByArity,
+  type WechatVerify,
+  type WechatVerifyWithParams,
+  type WechatVerifyWithRequest,
+  type WechatVerifyWithRequestAndParams,
+} from './wechat-verify.js';
+
+/** What one call of `authenticate` may choose, besides Passport's own options. */
+export interface WechatAuthenticateOptions {
+  /** Another callback than the strategy's, absolute too. */
+  readonly callbackURL?: string;
+  /** A state of your own, letters and digits; the strategy's `store` must then know it at the callback. */
+  readonly state?: string;
+  readonly scope?: string;
+  readonly lang?: WechatLanguage;
+  /** Official Account: ask for consent even where WeChat would stay silent. */
+  readonly forcePopup?: boolean;
+}
+
+type Choices = Pick<AuthorizeAsk, 'scope' | 'lang' | 'forcePopup'> & { readonly callbackURL: string };
+type WithRequest = WechatStrategyOptions & { readonly passReqToCallback: true };
+type WithoutRequest = WechatStrategyOptions & { readonly passReqToCallback?: false };
+
+/** OAuth 2.0 as WeChat speaks it. The order of authenticate is passport-oauth2's; each step is WeChat's. */
+export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
+  private readonly options: ResolvedStrategyOptions;
+  private readonly scope: string;
+
+  /* eslint-disable @typescript-eslint/unified-signatures -- apart, TypeScript infers the parameters of the short forms */
+  constructor(options: WithoutRequest, verify: WechatVerify);
+  constructor(options: WithoutRequest, verify: WechatVerifyWithParams);
+  constructor(options: WithRequest, verify: WechatVerifyWithRequest);
+  constructor(options: WithRequest, verify: WechatVerifyWithRequestAndParams);
+  /* eslint-enable @typescript-eslint/unified-signatures */
+  constructor(options: WechatStrategyOptions, verify: AnyWechatVerify) {
+    const resolved = resolveStrategyOptions(options);
+    const settings: OAuth2Strategy.StrategyOptionsWithRequest = {
+      authorizationURL: resolved.http.endpoints.open,
+      tokenURL: resolved.http.endpoints.api,
+      clientID: resolved.appid,
+      clientSecret: '',
+      callbackURL: resolved.callbackURL,
+      passReqToCallback: true,
+    };
+    super(
+      Object.assign(settings, { store: resolved.store }),
+      verifyByArity(verify, resolved.passReqToCallback),
+    );
+    this.options = resolved;
+    this.name = this.traits().name;
+    this.scope = this.checkScope(resolved.scope ?? this.traits().scopes[0]);
+  }
+
+  protected abstract traits(): WechatStrategyTraits;
+
+  /** The URL in WeChat's documented order, with its `appid` and its fragment. */
+  protected abstract toWechatUrl(ask: AuthorizeAsk): string;
+
+  /** Where a browser goes for a code. @throws TypeError for a choice that WeChat would not take */
+  authorizeUrl(options: WechatAuthenticateOptions & { readonly state: string }): string {
+    const { callbackURL: redirectUri, ...choices } = this.choose(options);
+    const { state } = options;
+    if (!isState(state)) throw new TypeError('state: expected 1 to 128 letters and digits');
+    const { appid, http } = this.options;
+    return this.toWechatUrl({ ...choices, endpoint: http.endpoints.open, appid, redirectUri, state });
+  }
+
+  override authenticate(request: Request, options: WechatAuthenticateOptions = {}): void {
+    try {
+      this.follow(request, { ...options, ...this.choose(options) });
+    } catch (error) {
+      this.error(error);
+    }
+  }
+
+  override userProfile(
+    _accessToken: string,
+    done: (error?: unknown, profile?: WechatUserProfile) => void,
+  ): void {
+    this.loadProfile()
+      .then((profile) => done(null, profile))
+      .catch(done);
+  }
+
+  private follow(request: Request, choices: Choices & WechatAuthenticateOptions): void {
+    const callback = readCallback(request);
+    if (callback.kind === 'malformed') this.fail({ message: 'invalid_request' }, 400);
+    else if (callback.kind === 'stateless') this.fail({ message: 'state_mismatch' }, 403);
+    else if (callback.kind === 'denied') this.deny(request, callback.state, choices);
+    else if (callback.kind === 'start') this.start(request, choices);
+    else super.authenticate.call(this.forRequest(choices), request, choices);
+  }
+
+  private choose(options: WechatAuthenticateOptions): Choices {
+    return {
+      callbackURL: checkCallbackURL(options.callbackURL ?? this.options.callbackURL),
+      scope: this.checkScope(options.scope ?? this.scope),
+      lang: options.lang ?? this.options.lang,
+      forcePopup: options.forcePopup ?? false,
+    };
+  }
+
+  /** Passport would build a URL with `client_id`, which WeChat does not know, and without the fragment. */
+  private start(request: Request, choices: Choices & WechatAuthenticateOptions): void {
+    const { state } = choices;
+    if (typeof state === 'string' && state !== '') this.redirect(this.authorizeUrl({ ...choices, state }));
+    else
+      this.options.store.store(request, this.meta(choices), (error, stored) =>
+        this.leave(choices, error, stored),
+      );
+  }
+
+  private leave(choices: Choices, failure: Error | null, state = ''): void {
+    try {
+      if (failure !== null) this.error(failure);
+      else this.redirect(this.authorizeUrl({ ...choices, state }));
+    } catch (error) {
+      this.error(error);
+    }
+  }
+
+  /** An object for this request alone: it remembers the grant. */
+  private forRequest(choices: Choices): this {
+    const { appid, secret, http } = this.options;
+    const { authorizationURL, tokenURL } = this.meta(choices);
+    const app = { kind: this.traits().kind, appid, secret };
+    const once = derive(this);
+    once._oauth2 = new CodeExchange(appid, authorizationURL, tokenURL, {
+      exchange: (code) => new WechatSns(http).exchangeCode(app, code),
+      fail: (error) => this.error(error),
+    });
+    return once;
+  }
+
+  /** A refusal consumes its state like any other callback, and only then counts as the person's. */
+  private deny(request: Request, state: string, choices: Choices): void {
+    this.options.store.verify(request, state, this.meta(choices), (error, ok, info) => {
+      if (error !== null) this.error(error);
+      else if (ok) this.fail({ message: 'access_denied' }, 403);
+      else this.fail(typeof info === 'object' && info !== null ? info : { message: 'state_mismatch' }, 403);
+    });
+  }
+
+  private async loadProfile(): Promise<WechatUserProfile> {
+    const grant = this._oauth2 instanceof CodeExchange ? this._oauth2.grant : null;
+    if (grant === null)
+      throw new IamError('internal_error', 'userProfile was called before the code was exchanged');
+    const { appid, http, lang, skipUserProfile } = this.options;
+    const silent = this.scope === 'snsapi_base' || isSilent(grant);
+    const skip =
+      silent || (typeof skipUserProfile === 'function' ? await skipUserProfile(grant) : skipUserProfile);
+    return toUserProfile(appid, grant, skip ? null : await new WechatSns(http).userinfo(grant, lang));
+  }
+
+  private checkScope(scope: string): string {
+    const { scopes } = this.traits();
+    if (!scopes.includes(scope)) throw new TypeError(`scope: expected ${scopes.join(' or ')}`);
+    return scope;
+  }
+
+  private meta({ callbackURL }: Choices): StateMeta {
+    const { open, api } = this.options.http.endpoints;
+    return {
+      authorizationURL: open + this.traits().authorizePath,
+      tokenURL: `${api}/sns/oauth2/access_token`,
+      clientID: this.options.appid,
+      callbackURL,
+    };
+  }
+}
+
+/** `snsapi_base` alone does not allow to read the profile. */
+export function isSilent({ scopes }: Pick<WechatGrant, 'scopes'>): boolean {
+  return scopes.join() === 'snsapi_base';
+}
+
+/** WeChat returns no other state unharmed. */
+function isState(state: string): boolean {
+  return /^[A-Za-z0-9]{1,128}$/.test(state);
+}

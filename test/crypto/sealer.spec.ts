@@ -1,0 +1,130 @@
+import { createDecipheriv, createHash, hkdfSync } from 'node:crypto';
+import { deriveKey, KeyRing } from '../../src/crypto/key-ring.js';
+import { isSealed, SealError, sealedWith, Sealer } from '../../src/crypto/sealer.js';
+
+const oldKey = Buffer.alloc(32, 1);
+const newKey = Buffer.alloc(32, 2);
+const context = 'identity_providers/wechat/open_app_secret';
+
+const sealerOf = (...keys: Buffer[]) => new Sealer(new KeyRing(keys), 'provider-secrets');
+
+function reasonOf(open: () => unknown): string {
+  try {
+    open();
+  } catch (error) {
+    if (error instanceof SealError) return error.reason;
+    throw error;
+  }
+  return 'opened';
+}
+
+describe('Sealer', () => {
+  it('opens what it sealed, whatever the text', () => {
+    const sealer = sealerOf(newKey);
+
+    for (const clear of ['', 'secret', '微信🌏', 'x'.repeat(100_000)]) {
+      expect(sealer.open(sealer.seal(clear, context), context)).toBe(clear);
+    }
+  });
+
+  it('writes AES-256-GCM with the nonce first and the tag last, under an HKDF key', () => {
+    const sealed = sealerOf(newKey).seal('hello', context);
+
+    const keyId = createHash('sha256').update(newKey).digest('hex').slice(0, 8);
+    const box = Buffer.from(sealed.slice(`sealed:v1:${keyId}:`.length), 'base64url');
+    const key = hkdfSync('sha256', newKey, '', 'nestjs-wechat-iam/seal/provider-secrets', 32);
+    const decipher = createDecipheriv('aes-256-gcm', Buffer.from(key), box.subarray(0, 12))
+      .setAAD(Buffer.from(`sealed:v1:${keyId}:${context}`))
+      .setAuthTag(box.subarray(-16));
+    expect(sealed.startsWith(`sealed:v1:${keyId}:`)).toBe(true);
+    expect(decipher.update(box.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8')).toBe('hello');
+  });
+
+  it('never writes the same text twice', () => {
+    const sealer = sealerOf(newKey);
+    const texts = Array.from({ length: 1000 }, () => sealer.seal('same', context));
+
+    expect(new Set(texts).size).toBe(1000);
+  });
+
+  it('opens with an earlier key and asks to seal again', () => {
+    const sealed = sealerOf(oldKey).seal('kept', context);
+    const rotated = sealerOf(newKey, oldKey);
+
+    expect(rotated.open(sealed, context)).toBe('kept');
+    expect(rotated.needsReseal(sealed, context)).toBe(true);
+    expect(rotated.needsReseal(rotated.seal('kept', context), context)).toBe(false);
+  });
+
+  it('refuses a text of a key that is gone, naming the key', () => {
+    const sealed = sealerOf(oldKey).seal('lost', context);
+
+    expect(reasonOf(() => sealerOf(newKey).open(sealed, context))).toBe('unknown_key');
+    expect(sealedWith(sealed)).toBe(createHash('sha256').update(oldKey).digest('hex').slice(0, 8));
+  });
+
+  it('refuses a text moved to another row or column', () => {
+    const sealer = sealerOf(newKey);
+    const sealed = sealer.seal('a', context);
+
+    expect(reasonOf(() => sealer.open(sealed, 'identity_providers/other/open_app_secret'))).toBe(
+      'not_authentic',
+    );
+  });
+
+  it('refuses a text sealed for another purpose', () => {
+    const ring = new KeyRing([newKey]);
+    const sealed = new Sealer(ring, 'cookie').seal('a', context);
+
+    expect(reasonOf(() => new Sealer(ring, 'provider-secrets').open(sealed, context))).toBe('not_authentic');
+  });
+
+  it('refuses every single flipped bit and every truncation', () => {
+    const sealer = sealerOf(newKey);
+    const sealed = sealer.seal('abc', context);
+    const start = 'sealed:v1:00000000:'.length;
+    const box = Buffer.from(sealed.slice(start), 'base64url');
+
+    for (let bit = 0; bit < box.length * 8; bit++) {
+      const forged = Buffer.from(box);
+      forged[bit >> 3] = (forged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      const text = sealed.slice(0, start) + forged.toString('base64url');
+      expect(reasonOf(() => sealer.open(text, context))).toBe('not_authentic');
+    }
+    for (let length = 0; length < sealed.length; length++) {
+      expect(reasonOf(() => sealer.open(sealed.slice(0, length), context))).not.toBe('opened');
+    }
+  });
+
+  it.each(['', 'plain:secret', 'sealed:v2:00000000:AAAA', 'sealed:v1:zzzzzzzz:AAAA', 'sealed:v1:00000000:'])(
+    'does not take %j for a sealed text',
+    (text) => {
+      expect(isSealed(text)).toBe(false);
+      expect(reasonOf(() => sealerOf(newKey).open(text, context))).toBe('malformed');
+    },
+  );
+});
+
+describe('KeyRing', () => {
+  it('reads keys in base64 and in base64url', () => {
+    const key = Buffer.alloc(32, 251);
+    const texts = [key.toString('base64'), key.toString('base64url')];
+
+    const ids = texts.map((text) => [...KeyRing.fromBase64([text]).derive('x').keys()]);
+
+    expect(ids[0]).toEqual(ids[1]);
+  });
+
+  it.each([[[]], [['short']], [[Buffer.alloc(31).toString('base64')]], [[`${'A'.repeat(42)}!=`]]])(
+    'refuses %j and names the option',
+    (keys) => {
+      expect(() => KeyRing.fromBase64(keys)).toThrow(/^keys/);
+    },
+  );
+
+  it('derives another key for another purpose or master key', () => {
+    const keys = [deriveKey(newKey, 'a'), deriveKey(newKey, 'b'), deriveKey(oldKey, 'a'), newKey];
+
+    expect(new Set(keys.map((key) => key.toString('hex'))).size).toBe(4);
+  });
+});
