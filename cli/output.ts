@@ -9,7 +9,7 @@ export interface Streams {
   readonly stderr: Writable;
 }
 
-/** Writes it all; false when the reader has gone away (EPIPE), as `| head` does: there is no reader to complain to. */
+/** Writes it all; false when the reader has gone away (EPIPE), as `| head` does: there is no reader to reportFailure to. */
 export async function write(stream: Writable, text: string): Promise<boolean> {
   return new Promise((resolve) => {
     stream.write(text, (error) => resolve(error === undefined || error === null));

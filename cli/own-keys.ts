@@ -1,4 +1,4 @@
-import type { Reseal } from '../src/keys/reseal.service.js';
+import type { Reencryption } from '../src/keys/reencryption.service.js';
 import type { SealingKeyUse } from '../src/keys/sealing-key-use.js';
 import { CommandError } from './errors.js';
 
@@ -7,7 +7,7 @@ import { CommandError } from './errors.js';
  * where others have, belong to another application. Keys of an empty database cannot be told apart.
  * @throws CommandError `wrong_key` that names keys by their ids
  */
-export async function requireOwnKeys(reseal: Reseal): Promise<void> {
+export async function requireOwnKeys(reseal: Reencryption): Promise<void> {
   const uses = await reseal.use();
   const foreign = uses.filter((use) => isForeign(use));
   const isKnown = uses.some((use) => use.isConfigured && countOf(use) > 0);
@@ -15,7 +15,7 @@ export async function requireOwnKeys(reseal: Reseal): Promise<void> {
 }
 
 /** As `requireOwnKeys`, and that every signing key opens: without that the application does not start either. */
-export async function requireSigningKeys(reseal: Reseal): Promise<void> {
+export async function requireSigningKeys(reseal: Reencryption): Promise<void> {
   const uses = await reseal.use();
   const foreign = uses.filter((use) => isForeign(use) && use.signingKeys > 0);
   if (foreign.length > 0) throw wrongKeys(uses, foreign);

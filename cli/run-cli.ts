@@ -5,11 +5,11 @@ import { StandardInput } from './input.js';
 import { outliveReaders, Output, type Streams } from './output.js';
 
 /** What a call runs in; by default the process. */
-export interface Surroundings extends Streams {
+export interface CheckEnvironment extends Streams {
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
-const ofTheProcess = (): Surroundings => ({
+const ofTheProcess = (): CheckEnvironment => ({
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
@@ -21,7 +21,7 @@ const LOST = 'Standard output was closed: what was generated is stored and canno
 /** Runs the command that the arguments name. Exit code 0: done; 1: it failed or found problems; 2: it was called wrongly. */
 export async function runCli(
   args: readonly string[],
-  surroundings: Surroundings = ofTheProcess(),
+  surroundings: CheckEnvironment = ofTheProcess(),
 ): Promise<number> {
   outliveReaders(surroundings);
   const output = new Output(surroundings, args.includes('--json') ? 'json' : 'text');
@@ -43,7 +43,7 @@ export async function runCli(
 interface Around {
   readonly output: Output;
   readonly environment: Environment;
-  readonly surroundings: Surroundings;
+  readonly surroundings: CheckEnvironment;
 }
 
 async function run(parsed: ParsedCall, { output, environment, surroundings }: Around): Promise<number> {

@@ -14,7 +14,7 @@ import { WechatApi } from './identity-providers/wechat-api.service.js';
 import { Authentication } from './sessions/authentication.service.js';
 import { IamErrorFilter } from './http/iam-error.filter.js';
 import { IamGuard } from './sessions/iam.guard.js';
-import { Requirements } from './sessions/requirements.service.js';
+import { Requirements } from './sessions/access-policy.service.js';
 import { IamHealth } from './health/iam-health.service.js';
 import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './config/iam.options.js';

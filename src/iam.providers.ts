@@ -3,15 +3,15 @@ import { adminProviders } from './composition/admin-providers.js';
 import { edgeProviders } from './composition/edge-providers.js';
 import { sharedProviders } from './composition/shared-providers.js';
 import { stateProviders } from './composition/state-providers.js';
-import { FollowOwnEvents } from './follow-login/own-events.service.js';
+import { FollowEventHandler } from './follow-login/follow-event.handler.js';
 import { HookRunner } from './database/hook-runner.js';
 import { Logins } from './sign-in/logins.service.js';
 import { UserRoles } from './roles/user-roles.service.js';
 import { Sessions } from './sessions/sessions.service.js';
 import { USER_MERGE_STEPS } from './users/user-merge-steps.js';
-import { OWN_EVENTS } from './webhook/own-events.js';
+import { BUILT_IN_EVENT_HANDLER } from './webhook/built-in-event-handler.js';
 
-const ownEvents: Provider = { provide: OWN_EVENTS, useExisting: FollowOwnEvents };
+const ownEvents: Provider = { provide: BUILT_IN_EVENT_HANDLER, useExisting: FollowEventHandler };
 
 const mergeSteps: Provider = {
   provide: USER_MERGE_STEPS,

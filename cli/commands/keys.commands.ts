@@ -1,7 +1,7 @@
 import { Injectable, Module } from '@nestjs/common';
-import { toResealView, toSealingKeyView, toSigningKeyView } from '../../src/admin/keys/key-answers.js';
+import { toReencryptionView, toSealingKeyView, toSigningKeyView } from '../../src/admin/keys/keys.view.js';
 import { Clock } from '../../src/runtime/clock.js';
-import { Reseal, type ResealReport } from '../../src/keys/reseal.service.js';
+import { Reencryption, type ReencryptionReport } from '../../src/keys/reencryption.service.js';
 import { KeyRotation } from '../../src/sessions/key-rotation.service.js';
 import { SigningKeys } from '../../src/sessions/signing-keys.service.js';
 import type { Arguments, Command, Result } from '../command.js';
@@ -20,7 +20,7 @@ class SigningKeysOnDemand extends SigningKeys {
 
 /** What the commands about keys need. */
 @Module({
-  providers: [{ provide: SigningKeys, useClass: SigningKeysOnDemand }, KeyRotation, Reseal, Clock],
+  providers: [{ provide: SigningKeys, useClass: SigningKeysOnDemand }, KeyRotation, Reencryption, Clock],
 })
 class KeyCommandsModule {}
 
@@ -38,7 +38,7 @@ and holds nothing can be taken away.`,
     const options = environment.options({ needsPublicUrl: false });
     return withIam(environment, { module: KeyCommandsModule, options }, async (iam) => {
       const signing = (await iam.get(KeyRotation).list()).map(toSigningKeyView);
-      const sealing = (await iam.get(Reseal).use()).map(toSealingKeyView);
+      const sealing = (await iam.get(Reencryption).use()).map(toSealingKeyView);
       return {
         json: { signing_keys: signing, sealing_keys: sealing },
         text: `Signing keys\n${signingTable(signing)}\n\nSealing keys\n${sealingTable(sealing)}`,
@@ -90,8 +90,8 @@ Run again while a key waits, it only brings that one forward.`,
     const activateIn = secondsOf(given);
     const options = environment.options({ needsPublicUrl: false });
     return withIam(environment, { module: KeyCommandsModule, options }, async (iam) => {
-      await requireOwnKeys(iam.get(Reseal));
-      await requireSigningKeys(iam.get(Reseal));
+      await requireOwnKeys(iam.get(Reencryption));
+      await requireSigningKeys(iam.get(Reencryption));
       const { key, isNew } = await iam
         .get(KeyRotation)
         .rotate(activateIn === undefined ? {} : { activateIn });
@@ -126,24 +126,24 @@ applications: stopped in the middle, what is done stays done. IAM_KEYS must be w
   async run({ environment, progress }) {
     const options = environment.options({ needsPublicUrl: false });
     return withIam(environment, { module: KeyCommandsModule, options }, async (iam) => {
-      const reseal = iam.get(Reseal);
+      const reseal = iam.get(Reencryption);
       await requireOwnKeys(reseal);
       const report = await reseal.run(({ done, total }) => {
         if (done % 100 === 0 || done === total) progress(`${done} of ${total}`);
       });
-      return toResealResult(report);
+      return toReencryptionResult(report);
     });
   },
 };
 
-function toResealResult(report: ResealReport): Result {
+function toReencryptionResult(report: ReencryptionReport): Result {
   const { providerSecrets, signingKeys, left } = report;
   const rest =
     left === 0
       ? 'Nothing else is sealed with another key.'
       : `${left} are left that IAM_KEYS does not open: see keys list.`;
   return {
-    json: toResealView(report),
+    json: toReencryptionView(report),
     text: `Sealed anew: ${providerSecrets} provider secrets, ${signingKeys} signing keys. ${rest}`,
     foundProblems: left > 0,
   };

@@ -11,7 +11,7 @@ import { AppHealth } from '../../src/wechat/app-health.service.js';
 import { WechatGateway } from '../../src/wechat/wechat-gateway.service.js';
 import { IdentityProviders } from '../../src/identity-providers/identity-providers.service.js';
 import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
-import { Reseal } from '../../src/keys/reseal.service.js';
+import { Reencryption } from '../../src/keys/reencryption.service.js';
 import { Telemetry } from '../../src/runtime/telemetry.service.js';
 import { OpenidMoves } from '../../src/users/openid-moves.service.js';
 import {
@@ -39,7 +39,7 @@ import { migrationTexts, type MigrationTexts } from './provider-migrate.texts.js
     AppHealth,
     Telemetry,
     Clock,
-    Reseal,
+    Reencryption,
   ],
 })
 class MigrationModule {}
@@ -71,7 +71,7 @@ export const providerMigrateCommand: Command = {
     const texts = migrationTexts[languageOf(call)];
     const options = environment.options({ needsPublicUrl: false });
     return withIam(environment, { module: MigrationModule, options }, async (iam) => {
-      await requireOwnKeys(iam.get(Reseal));
+      await requireOwnKeys(iam.get(Reencryption));
       const watch = { progress: progressBar(call), pause: pausing(call, texts) };
       return toResult(await iam.get(AccountMigration).run(request, watch), request, texts);
     });

@@ -15,7 +15,7 @@ import {
   StoredProviders,
   type StoredProvider,
 } from '../../src/identity-providers/stored-providers.service.js';
-import { Reseal } from '../../src/keys/reseal.service.js';
+import { Reencryption } from '../../src/keys/reencryption.service.js';
 import type { Call, Command, Result } from '../command.js';
 import { UsageError } from '../errors.js';
 import { readSecret, secretInArguments, SOURCE, sourceHelp } from '../input.js';
@@ -33,7 +33,7 @@ import {
 } from './provider-row.js';
 
 /** What the commands about rows need. */
-@Module({ providers: [ProviderRows, StoredProviders, IamUrls, Reseal] })
+@Module({ providers: [ProviderRows, StoredProviders, IamUrls, Reencryption] })
 class ProviderCommandsModule {}
 
 const PAGE = 200;
@@ -101,7 +101,7 @@ npx nestjs-wechat-iam provider add wechat --from row.json`,
     const options = environment.options({ needsPublicUrl: false });
     const row = await readProviderRow(call);
     return withIam(environment, { module: ProviderCommandsModule, options }, async (iam) => {
-      await requireOwnKeys(iam.get(Reseal));
+      await requireOwnKeys(iam.get(Reencryption));
       const shown = showProvider(await iam.get(ProviderRows).create(row), iam, environment);
       return { json: shown.json, text: describeProvider(shown) };
     });
@@ -129,7 +129,7 @@ ${sourceHelp}`,
     const { slug, ...changes } = await readProviderRow(call);
     if (Object.keys(changes).length === 0) throw new UsageError('Nothing to change: give a column');
     return withIam(environment, { module: ProviderCommandsModule, options }, async (iam) => {
-      await requireOwnKeys(iam.get(Reseal));
+      await requireOwnKeys(iam.get(Reencryption));
       const stored = await iam.get(ProviderRows).change({ slug, version: null }, changes);
       const shown = showProvider(stored, iam, environment);
       return { json: shown.json, text: describeProvider(shown) };
@@ -164,7 +164,7 @@ npx nestjs-wechat-iam provider rotate wechat mp_app_secret --from env:NEW_SECRET
     const options = environment.options({ needsPublicUrl: false });
     const { value, isGenerated } = await valueFor(column, call);
     return withIam(environment, { module: ProviderCommandsModule, options }, async (iam) => {
-      await requireOwnKeys(iam.get(Reseal));
+      await requireOwnKeys(iam.get(Reencryption));
       const stored = await iam.get(ProviderRows).rotate({ slug, version: null }, column, value);
       return toRotateResult(showProvider(stored, iam, environment), column, isGenerated ? value : null);
     });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { OwnIdentity } from '../users/own-identities.service.js';
+import type { UserIdentity } from '../users/user-identities.service.js';
 
 /** An identity as its owner sees it. */
 export const identityView = z.object({
@@ -15,10 +15,10 @@ export const identityView = z.object({
 });
 
 /** Every identity of a user, the oldest first. */
-export const identitiesAnswer = z.object({ items: z.array(identityView) });
+export const identitiesResponse = z.object({ items: z.array(identityView) });
 
 /** Field by field: neither openid nor unionid. */
-export function toIdentityView(identity: OwnIdentity): z.infer<typeof identityView> {
+export function toIdentityView(identity: UserIdentity): z.infer<typeof identityView> {
   return {
     id: identity.id,
     provider: identity.provider,

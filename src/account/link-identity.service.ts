@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { inTransaction } from '../database/in-transaction.js';
-import { json, type Answer } from '../http/answer.js';
+import { json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
@@ -11,9 +11,9 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
-import { OwnSessions } from '../sessions/own-sessions.service.js';
+import { UserSessions } from '../sessions/user-sessions.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
-import { OwnIdentities } from '../users/own-identities.service.js';
+import { UserIdentities } from '../users/user-identities.service.js';
 import { actingSession } from '../sessions/acting-session.js';
 import { toIdentityView } from './identity-view.js';
 
@@ -50,14 +50,14 @@ export class LinkIdentity {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly links: IdentityLinks,
     private readonly codes: AppCodes,
-    private readonly identities: OwnIdentities,
-    private readonly sessions: OwnSessions,
+    private readonly identities: UserIdentities,
+    private readonly sessions: UserSessions,
     private readonly attempts: AttemptCookies,
     private readonly failures: FailureLimits,
   ) {}
 
   /** 201 for an identity that was nobody's, 200 for one that is the user's own already. @throws IamError `identity_conflict`, … */
-  async link({ body, origin, cookies }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+  async link({ body, origin, cookies }: IamRequest, user: AuthenticatedUser): Promise<IamResponse> {
     const asked = parseInput(linkBody, body);
     const link = actingSession(user);
     const { clientId } = user;

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { inTransaction } from '../database/in-transaction.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
-import { empty, json, type Answer } from '../http/answer.js';
+import { empty, json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
@@ -11,7 +11,7 @@ import { failureOf } from '../http/to-iam-error.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
-import { OwnSessions } from '../sessions/own-sessions.service.js';
+import { UserSessions } from '../sessions/user-sessions.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
 import { forgetPhoneNumber, keepPhoneNumber } from '../users/phone-number.js';
 import { actingSession } from '../sessions/acting-session.js';
@@ -26,7 +26,7 @@ export const phoneBody = z.object({
 });
 
 /** The number that WeChat has verified. */
-export const phoneAnswer = z.object({ phone_number: z.string(), phone_verified_at: z.iso.datetime() });
+export const phoneResponse = z.object({ phone_number: z.string(), phone_verified_at: z.iso.datetime() });
 
 /** `/me/phone_number`: an attribute that WeChat has verified. It is never used to find, sign in or join anybody (security 61). */
 @Injectable()
@@ -35,7 +35,7 @@ export class PhoneNumbers {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly codes: AppCodes,
     private readonly gateway: WechatGateway,
-    private readonly sessions: OwnSessions,
+    private readonly sessions: UserSessions,
     private readonly failures: FailureLimits,
   ) {}
 
@@ -44,7 +44,7 @@ export class PhoneNumbers {
    * number of somebody else who gave them a code.
    * @throws IamError `insufficient_permissions` for a session of another app, a `wechat_…` code, …
    */
-  async verify({ body, origin }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+  async verify({ body, origin }: IamRequest, user: AuthenticatedUser): Promise<IamResponse> {
     const { provider: slug, code } = parseInput(phoneBody, body);
     const { app } = await this.codes.appOf(slug, 'mini');
     const acting = actingSession(user);
@@ -64,7 +64,7 @@ export class PhoneNumbers {
     return json({ phone_number: phoneNumber, phone_verified_at: verifiedAt.toISOString() });
   }
 
-  async forget(user: AuthenticatedUser): Promise<Answer> {
+  async forget(user: AuthenticatedUser): Promise<IamResponse> {
     const acting = actingSession(user);
     const { userId, sessionId } = acting;
     await inTransaction(this.dataSource, async (manager) => {

@@ -7,7 +7,7 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { UserRoles } from '../roles/user-roles.service.js';
 import { lockUsers, type LockedUser } from '../users/lock-users.js';
-import { OwnPermissions } from './own-permissions.service.js';
+import { AdminPermissions } from './admin-permissions.service.js';
 
 /** Who acts: `@CurrentUser()`, undefined for the admin token and for whom the host's guard admitted. */
 type Admin = AuthenticatedUser | undefined;
@@ -22,7 +22,7 @@ export class AdminReach {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly roles: UserRoles,
-    private readonly own: OwnPermissions,
+    private readonly own: AdminPermissions,
   ) {}
 
   /** @throws IamError `insufficient_permissions` */

@@ -13,7 +13,7 @@ import { Authentication } from '../sessions/authentication.service.js';
 import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.js';
 import { readRequest } from '../http/iam-request.js';
 import { closePublicRoutes } from '../http/public-routes.js';
-import { Requirements } from '../sessions/requirements.service.js';
+import { Requirements } from '../sessions/access-policy.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { findOrCreate } from '../database/find-or-create.js';
 import { IamError } from '../errors/iam.error.js';

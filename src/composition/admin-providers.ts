@@ -4,7 +4,7 @@ import { AdminAudit } from '../admin/audit/audit.service.js';
 import { AdminEvents } from '../admin/events/events.service.js';
 import { KeyAdministration } from '../admin/keys/key-administration.service.js';
 import { AdminLogins } from '../admin/logins/logins.service.js';
-import { OwnPermissions } from '../admin/own-permissions.service.js';
+import { AdminPermissions } from '../admin/admin-permissions.service.js';
 import { ProviderCheck } from '../identity-providers/check/provider-check.service.js';
 import { AdminProviders } from '../admin/providers/providers.service.js';
 import { AdminRoles } from '../admin/roles/roles.service.js';
@@ -19,7 +19,7 @@ import { WechatCheck } from '../identity-providers/check/wechat-check.service.js
 export const adminProviders = [
   AdminGuard,
   KeyAdministration,
-  OwnPermissions,
+  AdminPermissions,
   AdminReach,
   AdminProviders,
   ProviderCheck,

@@ -1,6 +1,6 @@
 import { MeController } from '../account/me.controller.js';
-import { MyIdentitiesController } from '../account/my-identities.controller.js';
-import { MySessionsController } from '../account/my-sessions.controller.js';
+import { MeIdentitiesController } from '../account/me-identities.controller.js';
+import { MeSessionsController } from '../account/me-sessions.controller.js';
 import { AdminAuditController } from '../admin/audit/audit.controller.js';
 import { AdminBansController } from '../admin/users/bans.controller.js';
 import { AdminEventsController } from '../admin/events/events.controller.js';
@@ -39,8 +39,8 @@ export const iamControllers = [
   DeviceController,
   LinkController,
   MeController,
-  MyIdentitiesController,
-  MySessionsController,
+  MeIdentitiesController,
+  MeSessionsController,
   KeysController,
   WebhookController,
 ];

@@ -2,23 +2,23 @@ import { AccountDeletion } from '../privacy/account-deletion.service.js';
 import { AccountExport } from '../privacy/account-export.service.js';
 import { IamUsers } from '../account/iam-users.service.js';
 import { LinkIdentity } from '../account/link-identity.service.js';
-import { MyIdentities } from '../account/my-identities.service.js';
-import { MyProfile } from '../account/my-profile.service.js';
-import { MySessions } from '../account/my-sessions.service.js';
+import { MeIdentities } from '../account/me-identities.service.js';
+import { MeProfile } from '../account/me-profile.service.js';
+import { MeSessions } from '../account/me-sessions.service.js';
 import { PhoneNumbers } from '../account/phone-numbers.service.js';
 import { ConfirmCookies } from '../follow-login/confirm-cookies.service.js';
 import { Confirm } from '../follow-login/confirm.service.js';
 import { DeviceAuthorization } from '../follow-login/device-authorization.service.js';
 import { FollowAttempts } from '../follow-login/follow-attempts.service.js';
-import { FollowCollect } from '../follow-login/follow-collect.service.js';
+import { DeviceCodeGrant } from '../follow-login/device-code-grant.service.js';
 import { FollowEvents } from '../follow-login/follow-events.service.js';
 import { FollowLink } from '../follow-login/follow-link.service.js';
 import { FollowProof } from '../follow-login/follow-proof.service.js';
 import { FollowSignIn } from '../follow-login/follow-sign-in.service.js';
 import { FollowStart } from '../follow-login/follow-start.service.js';
 import { FollowTokens } from '../follow-login/follow-tokens.service.js';
-import { Follower } from '../follow-login/follower.service.js';
-import { FollowOwnEvents } from '../follow-login/own-events.service.js';
+import { FollowerResolver } from '../follow-login/follower-resolver.service.js';
+import { FollowEventHandler } from '../follow-login/follow-event.handler.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { Authorize } from '../oauth/authorize.service.js';
 import { Callback } from '../oauth/callback.service.js';
@@ -28,7 +28,7 @@ import { LinkStart } from '../oauth/link-start.service.js';
 import { Metadata } from '../oauth/metadata.service.js';
 import { ProviderList } from '../oauth/provider-list.service.js';
 import { Revocation } from '../oauth/revocation.service.js';
-import { TokenAnswers } from '../oauth/token-answers.service.js';
+import { TokenResponses } from '../oauth/token-responses.service.js';
 import { Token } from '../oauth/token.service.js';
 import { AuthorizationChanges } from '../webhook/authorization-changes.service.js';
 import { EventHandlers } from '../webhook/event-handlers.service.js';
@@ -45,7 +45,7 @@ export const edgeProviders = [
   DevicePage,
   Callback,
   LinkStart,
-  TokenAnswers,
+  TokenResponses,
   Token,
   Revocation,
   Metadata,
@@ -54,23 +54,23 @@ export const edgeProviders = [
   AccountDeletion,
   AccountExport,
   LinkIdentity,
-  MyIdentities,
-  MyProfile,
-  MySessions,
+  MeIdentities,
+  MeProfile,
+  MeSessions,
   PhoneNumbers,
   Confirm,
   ConfirmCookies,
   DeviceAuthorization,
-  FollowCollect,
+  DeviceCodeGrant,
   FollowEvents,
-  FollowOwnEvents,
+  FollowEventHandler,
   FollowProof,
   FollowAttempts,
   FollowLink,
   FollowSignIn,
   FollowStart,
   FollowTokens,
-  Follower,
+  FollowerResolver,
   AuthorizationChanges,
   EventHandlers,
   EventIntake,

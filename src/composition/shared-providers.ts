@@ -7,18 +7,18 @@ import { IamHealth } from '../health/iam-health.service.js';
 import { SchemaWatch } from '../health/schema-watch.service.js';
 import { Authentication } from '../sessions/authentication.service.js';
 import { Cors } from '../http/cors.service.js';
-import { EarlyBody } from '../http/early-body.service.js';
-import { EarlyErrors } from '../http/early-errors.service.js';
-import { EndpointAnswers } from '../http/endpoint-answers.service.js';
+import { BodyReader } from '../http/body-reader.service.js';
+import { PreRouteErrors } from '../http/pre-route-errors.service.js';
+import { EndpointResponses } from '../http/endpoint-responses.service.js';
 import { EndpointFilter } from '../http/endpoint.filter.js';
 import { ErrorResponder } from '../http/error-responder.service.js';
-import { FrontDoor } from '../http/front-door.service.js';
+import { IamMiddleware } from '../http/iam.middleware.js';
 import { HostThrottlers } from '../http/host-throttlers.service.js';
 import { IamErrorFilter } from '../http/iam-error.filter.js';
 import { IamRoutes } from '../http/iam-routes.service.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IamGuard } from '../sessions/iam.guard.js';
-import { Requirements } from '../sessions/requirements.service.js';
+import { Requirements } from '../sessions/access-policy.service.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
@@ -30,18 +30,18 @@ export const sharedProviders = [
   Requirements,
   ErrorResponder,
   EndpointFilter,
-  EndpointAnswers,
+  EndpointResponses,
   IamRoutes,
   IamErrorFilter,
-  EarlyErrors,
+  PreRouteErrors,
   IamUrls,
   IamGuard,
   Cors,
-  FrontDoor,
+  IamMiddleware,
   HostThrottlers,
   SessionCookies,
   TrustedOrigins,
-  EarlyBody,
+  BodyReader,
   AppHealth,
   Gauges,
   IamHealth,

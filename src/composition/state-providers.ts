@@ -13,7 +13,7 @@ import { EventReplay } from '../webhook/inbox/event-replay.service.js';
 import { InboxList } from '../webhook/inbox/inbox-list.service.js';
 import { InboxWorker } from '../webhook/inbox/inbox-worker.service.js';
 import { Inbox } from '../webhook/inbox/inbox.service.js';
-import { Reseal } from '../keys/reseal.service.js';
+import { Reencryption } from '../keys/reencryption.service.js';
 import { Bindings } from '../sign-in/bindings.service.js';
 import { FollowLogins } from '../follow-login/follow-logins.service.js';
 import { FollowScans } from '../follow-login/follow-scans.service.js';
@@ -34,14 +34,14 @@ import { Roles } from '../roles/roles.service.js';
 import { UserRoles } from '../roles/user-roles.service.js';
 import { AccessTokens } from '../sessions/access-tokens.service.js';
 import { KeyRotation } from '../sessions/key-rotation.service.js';
-import { OwnSessions } from '../sessions/own-sessions.service.js';
+import { UserSessions } from '../sessions/user-sessions.service.js';
 import { SessionCheck } from '../sessions/session-check.service.js';
 import { SessionList } from '../sessions/session-list.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { LastingBans } from '../users/lasting-bans.service.js';
-import { OwnIdentities } from '../users/own-identities.service.js';
+import { UserIdentities } from '../users/user-identities.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { UserList } from '../users/user-list.service.js';
 import { UserMerges } from '../users/user-merges.service.js';
@@ -70,15 +70,15 @@ export const stateProviders = [
   SignOut,
   IdentityLinks,
   Users,
-  OwnIdentities,
-  OwnSessions,
+  UserIdentities,
+  UserSessions,
   Profiles,
   SessionCheck,
   Sessions,
   AccessTokens,
   SigningKeys,
   KeyRotation,
-  Reseal,
+  Reencryption,
   UserRoles,
   RolePermissions,
   Roles,

@@ -1,4 +1,4 @@
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { Language } from '../http/language.js';
@@ -26,7 +26,7 @@ export interface ConfirmQuestion {
 }
 
 /** Asks on the phone: who wants to sign in or have this WeChat linked, from where, since when; confirm and deny weigh the same (RFC 10027). */
-export function confirmPage(question: ConfirmQuestion): Answer {
+export function confirmPage(question: ConfirmQuestion): IamResponse {
   const { language, siteName, login, action, confirmToken, csrf, link } = question;
   const purpose = confirmPurposeTexts[language][link === null ? 'signIn' : 'link'];
   const texts = { ...confirmPageTexts[language], ...purpose };
@@ -87,7 +87,7 @@ export function confirmEndPage(
   language: Language,
   ending: Ending | 'foreign' | 'outside',
   { login, site }: { readonly login: FollowLogin | null; readonly site: ErrorPageSite },
-): Answer {
+): IamResponse {
   const purpose = login === null || linkOf(login) === undefined ? 'signIn' : 'link';
   const text = confirmPurposeTexts[language][purpose].endings[ending];
   const isDecided = ending === 'confirmed' || ending === 'denied';

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Mac } from '../crypto/mac.js';
 import { randomAlphanumeric } from '../crypto/random.js';
-import { redirect, type Answer } from '../http/answer.js';
+import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
@@ -49,7 +49,7 @@ export const decisionBody = z.object({
 export class Confirm {
   private readonly csrf: Mac;
   /** WeChat may send its redirect twice; the second one joins the first. */
-  private readonly arrivals = new SingleFlight<Answer>();
+  private readonly arrivals = new SingleFlight<IamResponse>();
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
@@ -70,7 +70,7 @@ export class Confirm {
   }
 
   /** The link from the chat, and WeChat's return to it. */
-  async show(slug: string, request: IamRequest): Promise<Answer> {
+  async show(slug: string, request: IamRequest): Promise<IamResponse> {
     if (request.browser.kind !== 'wechat') return this.end(request.language, 'outside', null);
     const { state } = request.query;
     if (typeof state === 'string') return this.arriveOnce(slug, state, request);
@@ -84,7 +84,7 @@ export class Confirm {
   }
 
   /** The decision. */
-  async decide(slug: string, request: IamRequest): Promise<Answer> {
+  async decide(slug: string, request: IamRequest): Promise<IamResponse> {
     const { login: token, csrf, decision, number } = parseInput(decisionBody, request.body);
     const login = await this.find(slug, token);
     if (hasFailed(login)) return this.end(request.language, 'over', login);
@@ -120,14 +120,14 @@ export class Confirm {
     provider: IdentityProvider,
     app: WechatApp,
     { loginId, present }: { readonly loginId: string; readonly present: IamRequest['cookies'] },
-  ): Answer {
+  ): IamResponse {
     const state = randomAlphanumeric(43);
     const callbackURL = this.urls.endpoint(`confirm/${provider.slug}`);
     const url = this.codes.authorizeUrl({ provider, app }, { state, callbackURL, scope: 'snsapi_base' });
     return redirect(url, 302, this.cookies.startJourney({ loginId, state, appid: app.appid }, present));
   }
 
-  private arriveOnce(slug: string, state: string, request: IamRequest): Promise<Answer> {
+  private arriveOnce(slug: string, state: string, request: IamRequest): Promise<IamResponse> {
     const journey = this.cookies.findJourney(state, request.cookies);
     if (journey === null)
       throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
@@ -135,7 +135,7 @@ export class Confirm {
   }
 
   /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */
-  private async arrive(slug: string, loginId: string, request: IamRequest): Promise<Answer> {
+  private async arrive(slug: string, loginId: string, request: IamRequest): Promise<IamResponse> {
     const code = readAuthorizationCode(request.query['code']);
     if (code === null) throw new IamError('access_denied', 'WeChat returned without a code');
     const token = this.tokens.mint('confirm', loginId);
@@ -170,7 +170,7 @@ export class Confirm {
     confirmToken: string,
     openid: string,
     request: IamRequest,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     const { language, query } = request;
     const ending = endingOf(login);
     if (ending !== null) return this.end(language, ending, login);
@@ -193,7 +193,7 @@ export class Confirm {
     language: IamRequest['language'],
     ending: Parameters<typeof confirmEndPage>[1],
     login: FollowLogin | null,
-  ): Answer {
+  ): IamResponse {
     return confirmEndPage(language, ending, { login, site: this.options });
   }
 

@@ -1,10 +1,10 @@
 import { Get, Post } from '@nestjs/common';
-import { eventStream, json, type Answer } from '../http/answer.js';
+import { eventStream, json, type IamResponse } from '../http/iam-response.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { followStartErrors, followStartedAnswer, followStartedExample } from './follow-answers.js';
+import { followStartErrors, followStartedResponse, followStartedExample } from './follow-responses.js';
 import { FollowEvents, followEventsQuery } from './follow-events.service.js';
 import { DeviceAuthorization, deviceAuthorizationBody } from './device-authorization.service.js';
 
@@ -20,23 +20,23 @@ export class DeviceAuthorizationController {
     summary: 'Starts follow-to-login on a page of your own (RFC 8628)',
     body: deviceAuthorizationBody,
     bodyType: 'form',
-    answers: { 200: followStartedAnswer },
+    responses: { 200: followStartedResponse },
     example: followStartedExample,
     errors: followStartErrors,
   })
   @Post()
-  async start(@Incoming() request: IamRequest): Promise<Answer> {
+  async start(@Incoming() request: IamRequest): Promise<IamResponse> {
     return json(await this.authorization.start(request));
   }
 
   @Endpoint({
     summary: 'The states of a scan as server-sent events: scanned, confirmed, denied, expired, failed, done',
     query: followEventsQuery,
-    answers: { 200: 'text/event-stream' },
+    responses: { 200: 'text/event-stream' },
     errors: ['not_found', 'rate_limited'],
   })
   @Get('events')
-  events(@Incoming() request: IamRequest): Answer {
+  events(@Incoming() request: IamRequest): IamResponse {
     return eventStream(this.streams.stream(request));
   }
 }

@@ -7,7 +7,7 @@ import { ConfirmCookies, type DeviceVisit } from './confirm-cookies.service.js';
 import { deviceEndingOf, deviceEndPage, deviceFormPage, deviceQuestionPage } from './device-page.js';
 import { devicePageTexts } from './device-page-texts.js';
 import { FollowTokens } from './follow-tokens.service.js';
-import { redirect, type Answer } from '../http/answer.js';
+import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
@@ -70,7 +70,7 @@ export class DevicePage {
   }
 
   /** The form, the question about one device, or the return of a sign-in. */
-  async show(request: IamRequest): Promise<Answer> {
+  async show(request: IamRequest): Promise<IamResponse> {
     const { state, code, device, user_code: typed } = request.query;
     const found = await this.find(state ?? device, request);
     if (found === null) return this.form(request, { typed: typeof typed === 'string' ? typed : undefined });
@@ -79,7 +79,7 @@ export class DevicePage {
   }
 
   /** Looks the typed code up; wrong ones are limited like other guesses (RFC 8628 §5.1). */
-  async enter(request: IamRequest): Promise<Answer> {
+  async enter(request: IamRequest): Promise<IamResponse> {
     const { user_code: typed } = parseInput(userCodeBody, request.body);
     this.checkOrigin(request);
     const code = readUserCode(typed);
@@ -102,7 +102,7 @@ export class DevicePage {
   }
 
   /** Starts a sign-in of the device's client that comes back to this page. */
-  async signIn(request: IamRequest): Promise<Answer> {
+  async signIn(request: IamRequest): Promise<IamResponse> {
     const found = await this.find(request.query['device'], request);
     if (found === null) return redirect(this.url(), 303);
     const { token, visit, login } = found;
@@ -123,7 +123,7 @@ export class DevicePage {
   }
 
   /** Takes the decision; only what was signed in here, in this browser, can be handed over. */
-  async decide(request: IamRequest): Promise<Answer> {
+  async decide(request: IamRequest): Promise<IamResponse> {
     const { device, csrf, decision } = parseInput(deviceDecisionBody, request.body);
     const found = await this.find(device, request);
     if (found === null) return redirect(this.url(), 303);
@@ -149,7 +149,7 @@ export class DevicePage {
   }
 
   /** The code is held rather than redeemed: its session is the device's. A page loaded again finds it held already. */
-  private async arrive({ token, visit, login }: Visit, code: string): Promise<Answer> {
+  private async arrive({ token, visit, login }: Visit, code: string): Promise<IamResponse> {
     const { client_id: clientId } = login;
     const redemption = { code, clientId, redirectUri: this.returnUri(), codeVerifier: visit.verifier };
     try {
@@ -165,7 +165,7 @@ export class DevicePage {
     { token, visit, login }: Visit,
     request: IamRequest,
     problem: string | null,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     const { language } = request;
     const ending = deviceEndingOf(login, visit);
     if (ending !== null) return deviceEndPage(language, ending, this.url());
@@ -187,11 +187,11 @@ export class DevicePage {
   private form(
     { language }: IamRequest,
     how: { readonly typed?: string | undefined; readonly problem?: 'wrong' | 'limited' },
-  ): Answer {
+  ): IamResponse {
     return deviceFormPage({ language, siteName: this.options.siteName, action: this.url(), ...how });
   }
 
-  private toPage(token: string, cookies: readonly string[] = [], more = ''): Answer {
+  private toPage(token: string, cookies: readonly string[] = [], more = ''): IamResponse {
     return redirect(`${this.url()}?device=${token}${more}`, 303, cookies);
   }
 

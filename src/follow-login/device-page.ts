@@ -1,4 +1,4 @@
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import { describeAgent } from '../http/describe-agent.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { Language } from '../http/language.js';
@@ -22,7 +22,7 @@ export interface DeviceForm {
 }
 
 /** Asks for the code that a device shows (RFC 8628 §3.3). */
-export function deviceFormPage({ language, siteName, action, typed = '', problem }: DeviceForm): Answer {
+export function deviceFormPage({ language, siteName, action, typed = '', problem }: DeviceForm): IamResponse {
   const texts = devicePageTexts[language];
   const alert = problem === undefined ? '' : `<p role="alert" id="problem">${texts[problem]}</p>\n`;
   return shown(language, {
@@ -56,7 +56,7 @@ export interface DeviceQuestion {
 }
 
 /** Shows who asks, has the person sign in, and then asks: a code may have come from a stranger (RFC 8628 §5.4). */
-export function deviceQuestionPage(question: DeviceQuestion): Answer {
+export function deviceQuestionPage(question: DeviceQuestion): IamResponse {
   const { language, siteName, login, code, device, csrf, action, signInUrl, person, problem } = question;
   const texts = { ...confirmPageTexts[language], ...devicePageTexts[language] };
   const facts: (readonly [string, string])[] = [
@@ -93,7 +93,7 @@ ${goOn}
 }
 
 /** How it ended, and the way to another code. */
-export function deviceEndPage(language: Language, ending: Ending, formUrl: string): Answer {
+export function deviceEndPage(language: Language, ending: Ending, formUrl: string): IamResponse {
   const texts = devicePageTexts[language];
   const { title, text } = texts.endings[ending];
   return shown(language, {
@@ -123,7 +123,7 @@ export function deviceEndingOf(login: FollowLogin, { decision }: DeviceVisit): E
 function shown(
   language: Language,
   { title, body, status = 200 }: { readonly title: string; readonly body: string; readonly status?: number },
-): Answer {
+): IamResponse {
   const answer = page({
     status,
     language,

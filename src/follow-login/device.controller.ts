@@ -1,6 +1,6 @@
 import { Get, Post } from '@nestjs/common';
 import { z } from 'zod';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -19,10 +19,10 @@ export class DeviceController {
     query: z.object({
       user_code: z.string().optional().meta({ description: 'Fills the form' }),
     }),
-    answers: { 200: 'text/html', 303: null },
+    responses: { 200: 'text/html', 303: null },
   })
   @Get()
-  show(@Incoming() request: IamRequest): Promise<Answer> {
+  show(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.device.show(request);
   }
 
@@ -30,21 +30,21 @@ export class DeviceController {
     summary: "For the module's own device page: the typed code",
     body: userCodeBody,
     bodyType: form,
-    answers: { 200: 'text/html', 303: null },
+    responses: { 200: 'text/html', 303: null },
     errors: ['origin_forbidden', 'rate_limited'],
   })
   @Post()
-  enter(@Incoming() request: IamRequest): Promise<Answer> {
+  enter(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.device.enter(request);
   }
 
   @Endpoint({
     summary: "For the module's own device page: a sign-in that comes back to it",
     query: z.object({ device: z.string() }),
-    answers: { 200: 'text/html', 302: null, 303: null },
+    responses: { 200: 'text/html', 302: null, 303: null },
   })
   @Get('sign-in')
-  signIn(@Incoming() request: IamRequest): Promise<Answer> {
+  signIn(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.device.signIn(request);
   }
 
@@ -52,11 +52,11 @@ export class DeviceController {
     summary: "For the module's own device page: the decision",
     body: deviceDecisionBody,
     bodyType: form,
-    answers: { 303: null },
+    responses: { 303: null },
     errors: ['origin_forbidden'],
   })
   @Post('decision')
-  decide(@Incoming() request: IamRequest): Promise<Answer> {
+  decide(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.device.decide(request);
   }
 }

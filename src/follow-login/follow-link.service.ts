@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
@@ -19,12 +19,12 @@ import type { Attempt } from '../sign-in/sealed-attempt.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
 import { linkedLocation, type ClientReturn } from '../oauth/client-redirect.js';
 import { setActor } from '../runtime/request-context.js';
-import type { ActingSession } from '../sessions/own-sessions.service.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
 import { CodeExchange } from '../sign-in/code-exchange.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { FollowAttempts } from './follow-attempts.service.js';
 import { followPage } from './follow-page.js';
-import { Follower } from './follower.service.js';
+import { FollowerResolver } from './follower-resolver.service.js';
 
 /** The query of `GET /follow`. */
 export const linkPageQuery = z.object({ state: z.string().max(64) });
@@ -48,7 +48,7 @@ export class FollowLink {
     private readonly profiles: Profiles,
     private readonly providers: IdentityProviders,
     private readonly codes: CodeExchange,
-    private readonly follower: Follower,
+    private readonly follower: FollowerResolver,
     private readonly follows: FollowLogins,
     private readonly links: IdentityLinks,
     private readonly watch: LoginWatch,
@@ -57,7 +57,7 @@ export class FollowLink {
   ) {}
 
   /** The page with the QR code. Everything but the name of its cookie is in the cookie. */
-  async page(request: IamRequest): Promise<Answer> {
+  async page(request: IamRequest): Promise<IamResponse> {
     const { link, state } = this.attempts.get(parseInput(linkPageQuery, request.query).state, request);
     if (link === undefined) throw new IamError('state_mismatch', 'the attempt is a sign-in');
     return followPage({
@@ -71,7 +71,7 @@ export class FollowLink {
   }
 
   /** Links the scanner, or goes on to the Open Platform where the row says so; asked again, it gives the same answer. */
-  async depart(
+  async nextLocation(
     login: FollowLogin,
     attempt: LinkAttempt,
     to: ClientReturn,

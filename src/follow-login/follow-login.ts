@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import type { ActingSession } from '../sessions/own-sessions.service.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { LoginStatus } from '../sign-in/login.entity.js';
 
 /** A device authorization as its row stands; `is_live` is the database's clock speaking. */

@@ -11,7 +11,7 @@ import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import type { ActingSession } from '../sessions/own-sessions.service.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';

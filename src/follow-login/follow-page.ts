@@ -1,4 +1,4 @@
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { Language } from '../http/language.js';
 import { followPageScript } from './follow-page-script.js';
@@ -19,7 +19,7 @@ export interface FollowPageInput {
 }
 
 /** The module's own page for a PC, to sign in or to link another identity: the QR code of the Official Account and what becomes of it. */
-export function followPage(input: FollowPageInput): Answer {
+export function followPage(input: FollowPageInput): IamResponse {
   const { language, siteName, state, startUrl, finishUrl, link } = input;
   const texts = { ...followPageTexts[language], ...(link !== undefined && followLinkTexts[language]) };
   const attributes = Object.entries({

@@ -5,10 +5,10 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import { followStateOf, linkOf, type FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
-import type { ActingSession } from '../sessions/own-sessions.service.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import { FollowTokens } from './follow-tokens.service.js';
-import { Follower } from './follower.service.js';
+import { FollowerResolver } from './follower-resolver.service.js';
 
 /** The scan that an Open Platform step goes on from, and who links an identity by both. */
 export interface FollowedScan {
@@ -21,7 +21,7 @@ export interface FollowedScan {
 export class FollowProof {
   constructor(
     private readonly follows: FollowLogins,
-    private readonly follower: Follower,
+    private readonly follower: FollowerResolver,
     private readonly tokens: FollowTokens,
     private readonly attempts: AttemptCookies,
   ) {}

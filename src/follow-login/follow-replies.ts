@@ -1,5 +1,5 @@
 import type { ScanOutcome } from './follow-scans.service.js';
-import type { AnsweredNumber } from './judge-number.js';
+import type { EnteredUserCode } from './check-user-code.js';
 import { quotableName } from './quotable-name.js';
 
 const OVER =
@@ -32,7 +32,7 @@ function accountAt(siteName: string, nickname: string | null): string {
 }
 
 /** What the Official Account answers to a number. */
-export function numberReply({ outcome, isLink }: AnsweredNumber, siteName: string): string {
+export function numberReply({ outcome, isLink }: EnteredUserCode, siteName: string): string {
   switch (outcome) {
     case 'confirmed':
       if (isLink)

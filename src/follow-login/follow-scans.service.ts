@@ -12,12 +12,12 @@ import { DeviceApprovals } from './device-approvals.service.js';
 import { readUserCode, UserCodes } from './user-codes.js';
 import { linkOf, type FollowLogin } from './follow-login.js';
 import {
-  judgeNumber,
+  checkUserCode,
   NUMBER_DIGITS,
   readTypedNumber,
-  type AnsweredNumber,
+  type EnteredUserCode,
   type Judgement,
-} from './judge-number.js';
+} from './check-user-code.js';
 import { answerNumberSql, claimConfirmCodeSql, decideSql, scanSql } from './scan-statements.js';
 
 /** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
@@ -69,7 +69,7 @@ export class FollowScans {
   }
 
   /** Takes a typed number for the login that this follower scanned: one round trip. Null: the text is not for us. */
-  async answerNumber(appid: string, text: string, event: InboxEvent): Promise<AnsweredNumber | null> {
+  async answerNumber(appid: string, text: string, event: InboxEvent): Promise<EnteredUserCode | null> {
     const digits = readTypedNumber(text) ?? (await this.numberBehind(text));
     if (digits === null) return null;
     const entry: AuditEntry = { action: 'login.number_typed', detail: { openid: event.openid } };
@@ -113,7 +113,7 @@ export class FollowScans {
     const isCode = readUserCode(text) !== null && readUserCode(text) === this.userCodes.of(login);
     const digits = isCode ? login.user_code : readTypedNumber(text);
     if (digits?.length !== NUMBER_DIGITS) return 'wrong';
-    const outcome = judgeNumber(login, digits);
+    const outcome = checkUserCode(login, digits);
     const entry = auditOfDecision(login, openid, { decision: outcome, step: `number_${outcome}` });
     const status = outcome === 'wrong' ? 'scanned' : outcome;
     const decide = decideSql({ loginId: id, openid, status, tries: number_tries }, entry);

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { json, type Answer } from '../http/answer.js';
+import { json, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { parseInput } from '../http/parse-input.js';
@@ -20,7 +20,7 @@ import { FollowAttempts } from './follow-attempts.service.js';
 import { FollowLink, type Departure, type LinkAttempt } from './follow-link.service.js';
 import { FollowStart } from './follow-start.service.js';
 import { FollowTokens } from './follow-tokens.service.js';
-import { Follower } from './follower.service.js';
+import { FollowerResolver } from './follower-resolver.service.js';
 
 /** What the sign-in page posts for a QR code. */
 export const startBody = z.object({ state: z.string().max(64) });
@@ -38,7 +38,7 @@ export class FollowSignIn {
     private readonly attemptCookies: AttemptCookies,
     private readonly starts: FollowStart,
     private readonly watch: LoginWatch,
-    private readonly follower: Follower,
+    private readonly follower: FollowerResolver,
     private readonly providers: IdentityProviders,
     private readonly logins: Logins,
     private readonly links: FollowLink,
@@ -47,7 +47,7 @@ export class FollowSignIn {
   ) {}
 
   /** A new QR code for the page's attempt; a person who lets one expire asks again. */
-  async start(request: IamRequest): Promise<Answer> {
+  async start(request: IamRequest): Promise<IamResponse> {
     const attempt = this.attempts.get(parseInput(startBody, request.body).state, request);
     const { provider, clientId, redirectUri, codeChallenge, link, state } = attempt;
     return json(
@@ -65,13 +65,13 @@ export class FollowSignIn {
   }
 
   /** The state of the scan, and once it is confirmed where the browser goes. */
-  async finish(request: IamRequest): Promise<Answer> {
+  async finish(request: IamRequest): Promise<IamResponse> {
     const { state, device_code } = parseInput(finishBody, request.body);
     const attempt = this.attempts.get(state, request);
     const login = await this.loginOf(device_code, attempt);
     const status = followStateOf(login);
     if (status === 'confirmed' || login.linked_identity_id !== null) {
-      const { location, cookies = [] } = await this.depart(login, attempt, request);
+      const { location, cookies = [] } = await this.nextLocation(login, attempt, request);
       return { ...json({ status: 'confirmed', location }), cookies };
     }
     const error = status === 'failed' ? toErrorCode(login.error) : 'access_denied';
@@ -90,9 +90,10 @@ export class FollowSignIn {
     return login;
   }
 
-  private async depart(login: FollowLogin, attempt: Attempt, request: IamRequest): Promise<Departure> {
+  private async nextLocation(login: FollowLogin, attempt: Attempt, request: IamRequest): Promise<Departure> {
     try {
-      if (isLink(attempt)) return await this.links.depart(login, attempt, this.returnTo(attempt), request);
+      if (isLink(attempt))
+        return await this.links.nextLocation(login, attempt, this.returnTo(attempt), request);
       const location = await this.signIn(login, attempt);
       return { location, cookies: this.attemptCookies.finishForBinding(attempt.state, request.cookies) };
     } catch (thrown) {

@@ -10,12 +10,12 @@ import { followAccountOf } from './follow-offer.js';
 import { FollowLogins, type StartedFollow } from './follow-logins.service.js';
 import { showUserCode } from './user-codes.js';
 import { LoginWatch } from './login-watch.service.js';
-import type { ActingSession } from '../sessions/own-sessions.service.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
 import { QrBudget } from './qr-budget.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
-import type { followStartedAnswer } from './follow-answers.js';
+import type { followStartedResponse } from './follow-responses.js';
 import { FollowTokens } from './follow-tokens.service.js';
 
 /** Who asks for a QR code, and for what kind of ending. */
@@ -33,7 +33,7 @@ export interface FollowRequest {
 }
 
 /** The answer of RFC 8628 §3.2 with a picture of the QR code and a stream of its states. */
-export type FollowStarted = Readonly<z.infer<typeof followStartedAnswer>>;
+export type FollowStarted = Readonly<z.infer<typeof followStartedResponse>>;
 
 /** Seconds between polls; sooner is `slow_down`. */
 export const POLL_SECONDS = 2;

@@ -3,7 +3,7 @@ import { refusalCtes } from '../audit/refusals.js';
 import { nowForEventsSql } from '../database/event-time.js';
 import { sql, type Sql } from '../database/sql.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import type { ActingSession } from '../sessions/own-sessions.service.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
 import { followProblemSql } from './follow-offer.js';
 import type { ProvenPerson } from '../sign-in/login-start.js';
 import type { LinkedLogin } from '../sign-in/login-statements.js';

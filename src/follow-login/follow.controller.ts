@@ -1,16 +1,16 @@
 import { Get, Param, Post } from '@nestjs/common';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
 import { Confirm, decisionBody } from './confirm.service.js';
 import {
-  followFinishAnswer,
+  followFinishResponse,
   followStartErrors,
-  followStartedAnswer,
+  followStartedResponse,
   followStartedExample,
-} from './follow-answers.js';
+} from './follow-responses.js';
 import { FollowLink, linkPageQuery } from './follow-link.service.js';
 import { FollowSignIn, finishBody, startBody } from './follow-sign-in.service.js';
 
@@ -27,11 +27,11 @@ export class FollowController {
     summary:
       "The module's own page to link another identity by following; `/me/identities/authorize` leads to it",
     query: linkPageQuery,
-    answers: { 200: 'text/html' },
+    responses: { 200: 'text/html' },
     errors: ['state_mismatch', 'state_expired'],
   })
   @Get('follow')
-  linkPage(@Incoming() request: IamRequest): Promise<Answer> {
+  linkPage(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.links.page(request);
   }
 
@@ -39,12 +39,12 @@ export class FollowController {
     summary: "For the module's own sign-in page: a new QR code",
     body: startBody,
     bodyType: 'form',
-    answers: { 200: followStartedAnswer },
+    responses: { 200: followStartedResponse },
     example: followStartedExample,
     errors: ['state_mismatch', 'state_expired', 'invalid_token', ...followStartErrors],
   })
   @Post('follow')
-  start(@Incoming() request: IamRequest): Promise<Answer> {
+  start(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.signIn.start(request);
   }
 
@@ -52,19 +52,19 @@ export class FollowController {
     summary: "For the module's own sign-in page: the state, and where to go",
     body: finishBody,
     bodyType: 'form',
-    answers: { 200: followFinishAnswer },
+    responses: { 200: followFinishResponse },
     example: { status: 'confirmed', location: 'https://app.example.com/signed-in?code=…&state=…&iss=…' },
     errors: ['state_mismatch', 'state_expired'],
   })
   @Post('follow/finish')
-  finish(@Incoming() request: IamRequest): Promise<Answer> {
+  finish(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.signIn.finish(request);
   }
 
   @Endpoint({
     summary: "The phone's page for a scan; proves the scanner by Official Account OAuth",
     path: { provider: 'Slug of the provider row' },
-    answers: { 200: 'text/html', 303: null, 302: null },
+    responses: { 200: 'text/html', 303: null, 302: null },
     errors: [
       'not_found',
       'provider_not_found',
@@ -81,7 +81,7 @@ export class FollowController {
     ],
   })
   @Get('confirm/:provider')
-  show(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+  show(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.confirm.show(slug, request);
   }
 
@@ -90,7 +90,7 @@ export class FollowController {
     path: { provider: 'Slug of the provider row' },
     body: decisionBody,
     bodyType: 'application/x-www-form-urlencoded',
-    answers: { 200: 'text/html', 303: null },
+    responses: { 200: 'text/html', 303: null },
     errors: [
       'not_found',
       'provider_not_found',
@@ -100,7 +100,7 @@ export class FollowController {
     ],
   })
   @Post('confirm/:provider')
-  decide(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+  decide(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.confirm.decide(slug, request);
   }
 }

@@ -2,7 +2,7 @@ import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { sql, type Sql } from '../database/sql.js';
 import { insertInboxEvent, type InboxEvent } from '../webhook/inbox/inbox-statements.js';
 import { followProblemSql } from './follow-offer.js';
-import { NUMBER_DIGITS, NUMBER_TRIES } from './judge-number.js';
+import { NUMBER_DIGITS, NUMBER_TRIES } from './check-user-code.js';
 
 /** How long a confirmed scan may wait for its browser; an attempt of a page ends with the page's cookie. */
 const COLLECT = sql`interval '600 seconds'`;

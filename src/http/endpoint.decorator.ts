@@ -7,7 +7,7 @@ import type { AdminPermission } from '../config/iam.permissions.js';
 export const ENDPOINT = 'nestjs-wechat-iam:endpoint';
 
 /** The JSON of an answer, null for an answer without a body, a media type for one that is not JSON. */
-export type AnswerBody = z.ZodType | null | `${string}/${string}`;
+export type ResponseSchema = z.ZodType | null | `${string}/${string}`;
 
 /** What a route takes and answers: the very schemas that validate, from which its OpenAPI description is made. */
 export interface EndpointDescription {
@@ -25,7 +25,7 @@ export interface EndpointDescription {
    */
   readonly bodyType?: 'json' | 'form' | `${string}/${string}`;
   /** By HTTP status; a list where a status has several forms. */
-  readonly answers: Readonly<Record<number, AnswerBody | readonly AnswerBody[]>>;
+  readonly responses: Readonly<Record<number, ResponseSchema | readonly ResponseSchema[]>>;
   /** An answer as a front-end gets it. */
   readonly example?: unknown;
   /** The codes that belong to this route, besides those that any route may answer with. */

@@ -1,7 +1,7 @@
 import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
 import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import type { Answer } from './answer.js';
+import type { IamResponse } from './iam-response.js';
 import { escapeHtml, page } from './html.js';
 import type { IamRequest } from './iam-request.js';
 import type { Language } from './language.js';
@@ -53,7 +53,7 @@ export interface ErrorPageInput {
 export type ErrorPageSite = Pick<ResolvedIamOptions, 'publicUrl' | 'siteName' | 'clients'>;
 
 /** The small page for a navigation that has nowhere to return to: what happened, and the way back to where a sign-in begins. */
-export function errorPage({ code, request, correlationId, site }: ErrorPageInput): Answer {
+export function errorPage({ code, request, correlationId, site }: ErrorPageInput): IamResponse {
   const { language } = request;
   const { heading, waiting, checking, reference } = texts[language];
   const again = site === null ? null : secondTry(code, request);

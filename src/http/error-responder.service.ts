@@ -3,8 +3,8 @@ import { ApplicationConfig } from '@nestjs/core';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { correlationId, runInContext } from '../runtime/request-context.js';
-import { writeAnswer } from './answer-writer.js';
-import { oauthError, pageOrProblem } from './error-answers.js';
+import { writeResponse } from './response-writer.js';
+import { oauthError, pageOrProblem } from './error-responses.js';
 import { readRequest } from './iam-request.js';
 import { IamRoutes } from './iam-routes.service.js';
 import { logFailure } from './log-failure.js';
@@ -33,7 +33,7 @@ export class ErrorResponder {
       endpoint === null
         ? pageOrProblem(error, { request: read, correlationId: id, site: this.options })
         : oauthError(error, endpoint);
-    writeAnswer(response, answer);
+    writeResponse(response, answer);
   }
 
   private globalGuards(): string[] {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { securityHeaders, type Answer } from './answer.js';
+import { securityHeaders, type IamResponse } from './iam-response.js';
 import type { Language } from './language.js';
 
 /** Text safe in HTML content and in double-quoted attributes. */
@@ -21,7 +21,7 @@ export interface Page {
 }
 
 /** A page that loads nothing from anywhere, and that no site can frame unless it says so. */
-export function page({ status, language, title, body, style, script, framedBy }: Page): Answer {
+export function page({ status, language, title, body, style, script, framedBy }: Page): IamResponse {
   const scripts =
     script === undefined ? '' : `script-src ${hashSource(script)}; connect-src 'self'; img-src data:; `;
   const policy = `default-src 'none'; style-src ${hashSource(style)}; ${scripts}base-uri 'none'; form-action 'self'; frame-ancestors ${framedBy === undefined ? "'none'" : ["'self'", ...framedBy].join(' ')}`;

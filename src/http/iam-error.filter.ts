@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { IamError } from '../errors/iam.error.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { correlationId, runInContext } from '../runtime/request-context.js';
-import { pageOrProblem } from './error-answers.js';
+import { pageOrProblem } from './error-responses.js';
 import { readRequest } from './iam-request.js';
 import { logFailure } from './log-failure.js';
 

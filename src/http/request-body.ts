@@ -1,4 +1,4 @@
-/** A body that `EarlyBody` read before the host's parsers could. */
+/** A body that `BodyReader` read before the host's parsers could. */
 export interface KeptBody {
   readonly bytes: Buffer;
   /** Its `Content-Type`, which the headers no longer show. */
@@ -22,12 +22,12 @@ export function findBody(raw: object): KeptBody | null {
   return bodies.get(raw) ?? null;
 }
 
-/** The type of a body that `EarlyBody` read. */
+/** The type of a body that `BodyReader` read. */
 export function bodyType(raw: object): string | undefined {
   return bodies.get(raw)?.type;
 }
 
-/** The parsed body, whoever parsed it: `EarlyBody`, or a parser of the host where it came first. */
+/** The parsed body, whoever parsed it: `BodyReader`, or a parser of the host where it came first. */
 export function parsedBody(request: unknown, raw: object): unknown {
   return bodies.has(raw) ? bodies.get(raw)?.parsed : hostBody(request);
 }

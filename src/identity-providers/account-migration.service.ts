@@ -13,7 +13,7 @@ import {
   type JudgedMove,
   type MoveCounts,
   type OldIdentity,
-  type OpenidAnswer,
+  type OpenidResponse,
 } from '../users/openid-moves.service.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { WechatError } from '../wechat/wechat-error.js';
@@ -159,10 +159,10 @@ export class AccountMigration {
   }
 
   /** A row that WeChat leaves out, or refuses for a reason that we do not know, is asked for again by the next run. */
-  private async ask(run: Run, page: readonly OldIdentity[]): Promise<OpenidAnswer[]> {
+  private async ask(run: Run, page: readonly OldIdentity[]): Promise<OpenidResponse[]> {
     const rows = await this.askPatiently(run, page);
     const told = new Map(rows.map((row) => [row.ori_openid, row]));
-    return page.flatMap(({ id, openid }): OpenidAnswer[] => {
+    return page.flatMap(({ id, openid }): OpenidResponse[] => {
       const { new_openid, err_msg = 'no answer' } = told.get(openid) ?? {};
       if (new_openid !== undefined) return [{ identityId: id, toOpenid: new_openid }];
       if (err_msg === NOT_A_FOLLOWER) return [{ identityId: id, toOpenid: null }];

@@ -3,7 +3,7 @@ import { FormData } from 'undici';
 import { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviders } from './identity-providers.service.js';
-import type { WechatFile } from '../wechat/answer.js';
+import type { WechatFile } from '../wechat/wechat-response.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 
@@ -48,7 +48,7 @@ export interface WechatApiUpload extends WechatApiTarget {
 /** WeChat takes and gives no larger pictures and videos than this. */
 const FILE_BYTES = 10 * 1024 * 1024;
 
-const anyAnswer = z.record(z.string(), z.unknown());
+const anyResponse = z.record(z.string(), z.unknown());
 
 /** Calls any WeChat API with the managed access token of a provider's app, so that nobody else has to fetch one. */
 @Injectable()
@@ -64,7 +64,7 @@ export class WechatApi {
    */
   async call({ body, ...target }: WechatApiCall): Promise<Record<string, unknown>> {
     const call = { ...pathOf(target), ...(body !== undefined && { body }) };
-    return this.gateway.baseTokens.call(await this.callerOf(target), call, anyAnswer, limitsOf(target));
+    return this.gateway.baseTokens.call(await this.callerOf(target), call, anyResponse, limitsOf(target));
   }
 
   /**
@@ -87,7 +87,7 @@ export class WechatApi {
     form.set(field, new Blob([new Uint8Array(bytes)], { type: contentType }), name);
     for (const [key, value] of Object.entries(fields)) form.set(key, value);
     const call = { ...pathOf(target), form };
-    return this.gateway.baseTokens.call(await this.callerOf(target), call, anyAnswer, limitsOf(target));
+    return this.gateway.baseTokens.call(await this.callerOf(target), call, anyResponse, limitsOf(target));
   }
 
   private async callerOf({ provider, app = 'mp' }: WechatApiTarget): Promise<WechatApp> {

@@ -3,7 +3,7 @@ import { Clock } from '../runtime/clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { followPage } from '../follow-login/follow-page.js';
 import { FollowProof } from '../follow-login/follow-proof.service.js';
-import { json, redirect, type Answer } from '../http/answer.js';
+import { json, redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { logFailure } from '../http/log-failure.js';
@@ -43,7 +43,7 @@ export class Authorize {
     private readonly clock: Clock,
   ) {}
 
-  async start(request: IamRequest): Promise<Answer> {
+  async start(request: IamRequest): Promise<IamResponse> {
     const { query } = request;
     const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
     try {
@@ -59,7 +59,7 @@ export class Authorize {
   }
 
   /** Starts where the client and where it returns to are known: what a request says of them is checked in `start`. */
-  async begin(request: IamRequest, back: Redirect, asked: AuthorizeRequest): Promise<Answer> {
+  async begin(request: IamRequest, back: Redirect, asked: AuthorizeRequest): Promise<IamResponse> {
     const provider = await this.providers.getEnabled(asked.provider);
     const followLoginId = await this.followLoginId(provider, back, asked, request);
     const method = asked.display === 'widget' && asked.method === 'auto' ? 'open' : asked.method;
@@ -82,7 +82,7 @@ export class Authorize {
     attempt: Attempt,
     request: IamRequest,
     display: AuthorizeRequest['display'],
-  ): Answer {
+  ): IamResponse {
     const { method, appid, state } = attempt;
     if (display === 'widget') return this.widget(attempt);
     if (method === 'follow') return this.followPage(attempt, request);
@@ -123,7 +123,7 @@ export class Authorize {
     };
   }
 
-  private followPage(attempt: Attempt, request: IamRequest): Answer {
+  private followPage(attempt: Attempt, request: IamRequest): IamResponse {
     return followPage({
       language: request.language,
       siteName: this.options.siteName,
@@ -134,7 +134,7 @@ export class Authorize {
   }
 
   /** What a page hands to `new WxLogin({…})`. */
-  private widget({ appid, state, provider, method }: Attempt): Answer {
+  private widget({ appid, state, provider, method }: Attempt): IamResponse {
     if (method !== 'open')
       throw new IamError('method_unavailable', 'the embedded QR code is the Open Platform’s');
     const parameters = wxLoginParameters({ appid, state, redirectUri: this.urls.callback(provider) });

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../runtime/clock.js';
 import { FollowProof } from '../follow-login/follow-proof.service.js';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { logFailure } from '../http/log-failure.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
@@ -46,7 +46,7 @@ export class Callback {
   ) {}
 
   /** The way of a callback: the attempt of this browser, its outcome, back to the client. */
-  async answer(slug: string, request: IamRequest): Promise<Answer> {
+  async answer(slug: string, request: IamRequest): Promise<IamResponse> {
     const attempt = this.openAttempt(slug, request);
     const { state, provider, method } = attempt;
     const outcome = await this.running.run(state, () =>
@@ -149,7 +149,7 @@ export class Callback {
     { redirectUri, clientState, state }: RedirectAttempt,
     outcome: LoginOutcome,
     { cookies: present }: IamRequest,
-  ): Answer {
+  ): IamResponse {
     const to = { redirectUri, clientState, issuer: this.options.publicUrl };
     const binds = outcome.kind === 'code' && outcome.binds;
     const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](state, present);

@@ -1,4 +1,4 @@
-import { redirect, type Answer } from '../http/answer.js';
+import { redirect, type IamResponse } from '../http/iam-response.js';
 import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
 
@@ -28,17 +28,21 @@ export function linkedLocation(to: ClientReturn, identityId: string): string {
 }
 
 /** `codeLocation` as a redirect. */
-export function returnCode(to: ClientReturn, code: string, cookies: readonly string[]): Answer {
+export function returnCode(to: ClientReturn, code: string, cookies: readonly string[]): IamResponse {
   return redirect(codeLocation(to, code), 303, cookies);
 }
 
 /** `linkedLocation` as a redirect. */
-export function returnLinked(to: ClientReturn, identityId: string, cookies: readonly string[]): Answer {
+export function returnLinked(to: ClientReturn, identityId: string, cookies: readonly string[]): IamResponse {
   return redirect(linkedLocation(to, identityId), 303, cookies);
 }
 
 /** `errorLocation` as a redirect. */
-export function returnError(to: ClientReturn, code: IamErrorCode, cookies: readonly string[] = []): Answer {
+export function returnError(
+  to: ClientReturn,
+  code: IamErrorCode,
+  cookies: readonly string[] = [],
+): IamResponse {
   return redirect(errorLocation(to, code), 303, cookies);
 }
 

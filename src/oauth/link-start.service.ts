@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
-import { json, type Answer } from '../http/answer.js';
+import { json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -25,7 +25,7 @@ export const linkStartBody = z.object({
 });
 
 /** Where the browser goes. */
-export const linkStartAnswer = z.object({ authorize_uri: z.url() });
+export const linkStartResponse = z.object({ authorize_uri: z.url() });
 
 /**
  * `POST /me/identities/authorize`: as `/authorize`, for somebody who is signed in. What the callback will do is sealed into
@@ -44,7 +44,7 @@ export class LinkStart {
   ) {}
 
   /** The address is WeChat's, or that of our own page where a PC is to follow. */
-  async start(request: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+  async start(request: IamRequest, user: AuthenticatedUser): Promise<IamResponse> {
     const asked = parseInput(linkStartBody, request.body);
     const { clientId, redirectUri } = this.clients.checkRedirect(user.clientId, asked.redirect_uri);
     const provider = await this.providers.getEnabled(asked.provider);

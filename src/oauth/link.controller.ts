@@ -1,13 +1,13 @@
 import { Post } from '@nestjs/common';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { RequireRecentSignIn } from '../http/requirements.decorator.js';
-import { LinkStart, linkStartAnswer, linkStartBody } from './link-start.service.js';
+import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
+import { LinkStart, linkStartResponse, linkStartBody } from './link-start.service.js';
 
 /** The redirect flow of a signed-in user; its callback is that of every sign-in. */
 @UserController('me/identities')
@@ -17,7 +17,7 @@ export class LinkController {
   @Endpoint({
     summary: 'Starts to link another WeChat identity; the browser returns with `linked` or `error`',
     body: linkStartBody,
-    answers: { 200: linkStartAnswer },
+    responses: { 200: linkStartResponse },
     example: {
       authorize_uri:
         'https://open.weixin.qq.com/connect/qrconnect?appid=wx0000000000000001&…#wechat_redirect',
@@ -38,7 +38,7 @@ export class LinkController {
   })
   @RequireRecentSignIn()
   @Post('authorize')
-  start(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+  start(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
     return this.links.start(request, user);
   }
 }

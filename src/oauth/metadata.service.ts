@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { json, type Answer } from '../http/answer.js';
-import { writeAnswer } from '../http/answer-writer.js';
+import { json, type IamResponse } from '../http/iam-response.js';
+import { writeResponse } from '../http/response-writer.js';
 import { Cors } from '../http/cors.service.js';
 import { findAdapter } from '../http/host-router.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
@@ -33,12 +33,12 @@ export class Metadata implements OnModuleInit {
     const httpAdapter = findAdapter(this.adapterHost);
     if (httpAdapter === null || hasRoute(httpAdapter.getInstance<unknown>())) return;
     httpAdapter.get(ROOT_PATH, (request: unknown, response: unknown) =>
-      writeAnswer(response, this.atTheRoot(readRequest(request))),
+      writeResponse(response, this.atTheRoot(readRequest(request))),
     );
   }
 
   /** RFC 8414 §2, with RFC 9207's `iss` parameter. */
-  serverMetadata(): Answer {
+  serverMetadata(): IamResponse {
     return json({
       issuer: this.options.publicUrl,
       authorization_endpoint: this.urls.endpoint('authorize'),
@@ -58,12 +58,12 @@ export class Metadata implements OnModuleInit {
     });
   }
 
-  async jwks(): Promise<Answer> {
+  async jwks(): Promise<IamResponse> {
     return json({ keys: await this.keys.publicJwks() });
   }
 
   /** A host with a route of its own there keeps its own CORS, so ours comes with our answer. */
-  private atTheRoot({ requestOrigin }: IamRequest): Answer {
+  private atTheRoot({ requestOrigin }: IamRequest): IamResponse {
     const answer = this.serverMetadata();
     return { ...answer, headers: { ...answer.headers, ...this.cors.grant(requestOrigin), Vary: 'Origin' } };
   }

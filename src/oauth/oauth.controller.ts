@@ -1,6 +1,6 @@
 import { Get, Param } from '@nestjs/common';
 import { z } from 'zod';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -10,12 +10,12 @@ import { Authorize } from './authorize.service.js';
 import { Callback } from './callback.service.js';
 import { Metadata } from './metadata.service.js';
 import {
-  jwksAnswer,
-  metadataAnswer,
+  jwksResponse,
+  metadataResponse,
   metadataExample,
-  providerListAnswer,
-  widgetAnswer,
-} from './oauth-answers.js';
+  providerListResponse,
+  widgetResponse,
+} from './oauth-responses.js';
 import { ProviderList } from './provider-list.service.js';
 
 const client = { client_id: z.string(), redirect_uri: z.url() };
@@ -32,14 +32,14 @@ export class OAuthController {
 
   @Endpoint({
     summary: 'Enabled providers, and what the calling browser can use',
-    answers: { 200: providerListAnswer },
+    responses: { 200: providerListResponse },
     example: {
       browser: 'pc',
       providers: [{ slug: 'wechat', name: '微信', methods: ['open'], recommended: 'open', problem: null }],
     },
   })
   @Get('providers')
-  providers(@Incoming() request: IamRequest): Promise<Answer> {
+  providers(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.providerList.list(request);
   }
 
@@ -47,7 +47,7 @@ export class OAuthController {
     summary:
       'Starts a sign-in (RFC 6749 §4.1.1 with PKCE): goes to WeChat, or shows the QR code to follow by',
     query: authorizeQuery.extend(client),
-    answers: { 200: [widgetAnswer, 'text/html'], 302: null, 303: null },
+    responses: { 200: [widgetResponse, 'text/html'], 302: null, 303: null },
     example: {
       appid: 'wx0000000000000001',
       scope: 'snsapi_login',
@@ -71,7 +71,7 @@ export class OAuthController {
     ],
   })
   @Get('authorize')
-  start(@Incoming() request: IamRequest): Promise<Answer> {
+  start(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.authorize.start(request);
   }
 
@@ -79,33 +79,33 @@ export class OAuthController {
     summary: 'Where WeChat returns: goes on to redirect_uri with a code or an error',
     path: { provider: 'Slug of the provider row' },
     query: z.object({ code: z.string().optional(), state: z.string().optional() }),
-    answers: { 303: null },
+    responses: { 303: null },
     errors: ['state_mismatch', 'state_expired', 'login_interrupted', 'not_found'],
   })
   @Get('callback/:provider')
-  finish(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+  finish(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.callback.answer(slug, request);
   }
 
   @Endpoint({
     summary: 'Public keys of access tokens (RFC 7517)',
-    answers: { 200: jwksAnswer },
+    responses: { 200: jwksResponse },
     example: {
       keys: [{ kty: 'EC', crv: 'P-256', x: '…', y: '…', kid: '…', alg: 'ES256', use: 'sig' }],
     },
   })
   @Get('jwks')
-  jwks(): Promise<Answer> {
+  jwks(): Promise<IamResponse> {
     return this.metadata.jwks();
   }
 
   @Endpoint({
     summary: 'Authorization server metadata (RFC 8414)',
-    answers: { 200: metadataAnswer },
+    responses: { 200: metadataResponse },
     example: metadataExample,
   })
   @Get('.well-known/oauth-authorization-server')
-  serverMetadata(): Answer {
+  serverMetadata(): IamResponse {
     return this.metadata.serverMetadata();
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { json, type Answer } from '../http/answer.js';
+import { json, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -11,7 +11,7 @@ import { offerMethods } from '../identity-providers/method-choice.js';
 export class ProviderList {
   constructor(private readonly providers: IdentityProviders) {}
 
-  async list(request: IamRequest): Promise<Answer> {
+  async list(request: IamRequest): Promise<IamResponse> {
     const providers = await this.providers.listEnabled();
     const view = {
       browser: request.browser.kind,

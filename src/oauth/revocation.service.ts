@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { empty, type Answer } from '../http/answer.js';
+import { empty, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseOAuthInput } from './oauth-input.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
@@ -34,7 +34,7 @@ export class Revocation {
     private readonly failures: FailureLimits,
   ) {}
 
-  async revoke(request: IamRequest): Promise<Answer> {
+  async revoke(request: IamRequest): Promise<IamResponse> {
     const { client_id, token } = parseOAuthInput(revocationBody, request.body);
     const client = this.clients.authenticate(client_id);
     if (token !== undefined) return this.end(await this.sessionOf(token, request), client);
@@ -43,13 +43,13 @@ export class Revocation {
   }
 
   /** The same answer however often, and whether or not there was a session. */
-  private async signOut(client: ResolvedIamClient, request: IamRequest): Promise<Answer> {
+  private async signOut(client: ResolvedIamClient, request: IamRequest): Promise<IamResponse> {
     this.origins.checkWrite(request);
     const answer = await this.end(await this.cookies.findSessionId(request), client);
     return { ...answer, cookies: this.cookies.clear() };
   }
 
-  private async end(sessionId: string | null, client: ResolvedIamClient): Promise<Answer> {
+  private async end(sessionId: string | null, client: ResolvedIamClient): Promise<IamResponse> {
     const isOwn =
       sessionId === null || (await this.sessions.end(sessionId, 'revoked', this.clients.callerOf(client)));
     if (!isOwn) throw new IamError('invalid_grant', 'the token was issued to another client');

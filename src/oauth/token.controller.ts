@@ -1,6 +1,6 @@
 import { Post } from '@nestjs/common';
 import { z } from 'zod';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -10,7 +10,7 @@ import { tokenBody } from './token-request.js';
 import { Token } from './token.service.js';
 
 /** RFC 6749 §5.1; a cookie client gets no tokens in the body. */
-const tokenAnswer = z.object({
+const tokenResponse = z.object({
   access_token: z.string().optional(),
   token_type: z.string(),
   expires_in: z.number(),
@@ -29,7 +29,7 @@ export class TokenController {
     summary: 'Tokens for a code, a refresh token, a device code or the code of an app (RFC 6749, RFC 8628)',
     body: tokenBody,
     bodyType: 'form',
-    answers: { 200: tokenAnswer },
+    responses: { 200: tokenResponse },
     example: { access_token: 'eyJ…', token_type: 'Bearer', expires_in: 900, refresh_token: '1f2e…' },
     errors: [
       'invalid_client',
@@ -69,7 +69,7 @@ export class TokenController {
     ],
   })
   @Post('token')
-  token(@Incoming() request: IamRequest): Promise<Answer> {
+  token(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.tokens.grant(request);
   }
 
@@ -77,11 +77,11 @@ export class TokenController {
     summary: 'Ends the session of a refresh or access token (RFC 7009)',
     body: revocationBody,
     bodyType: 'form',
-    answers: { 200: null },
+    responses: { 200: null },
     errors: ['invalid_client', 'invalid_grant', 'invalid_scope', 'origin_forbidden', 'rate_limited'],
   })
   @Post('revoke')
-  revoke(@Incoming() request: IamRequest): Promise<Answer> {
+  revoke(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.revocation.revoke(request);
   }
 }

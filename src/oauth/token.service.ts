@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { FollowCollect } from '../follow-login/follow-collect.service.js';
-import type { Answer } from '../http/answer.js';
-import { oauthError } from '../http/error-answers.js';
+import { DeviceCodeGrant } from '../follow-login/device-code-grant.service.js';
+import type { IamResponse } from '../http/iam-response.js';
+import { oauthError } from '../http/error-responses.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { logFailure } from '../http/log-failure.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
@@ -17,7 +17,7 @@ import { Sessions } from '../sessions/sessions.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
 import { inSpan } from '../runtime/in-span.js';
 import { Clients } from './clients.service.js';
-import { TokenAnswers } from './token-answers.service.js';
+import { TokenResponses } from './token-responses.service.js';
 import { parseTokenRequest, type TokenRequest } from './token-request.js';
 
 type RequestOf<G extends TokenRequest['grant_type']> = Extract<TokenRequest, { grant_type: G }>;
@@ -37,17 +37,17 @@ export class Token {
     private readonly clients: Clients,
     private readonly origins: TrustedOrigins,
     private readonly redemption: Redemption,
-    private readonly collect: FollowCollect,
+    private readonly collect: DeviceCodeGrant,
     private readonly appCodes: AppCodes,
     private readonly sessions: Sessions,
     private readonly cookies: SessionCookies,
-    private readonly answers: TokenAnswers,
+    private readonly answers: TokenResponses,
     private readonly hooks: HookRunner,
     private readonly failures: FailureLimits,
   ) {}
 
   /** A cookie client is asked where it comes from: else any page could sign its visitor in as somebody else. */
-  async grant(request: IamRequest): Promise<Answer> {
+  async grant(request: IamRequest): Promise<IamResponse> {
     const asked = parseTokenRequest(request.body);
     const client = this.clients.authenticate(asked.client_id);
     if (client.tokens === 'cookie') this.origins.checkWrite(request);
@@ -56,7 +56,7 @@ export class Token {
     );
   }
 
-  private async answer(asked: TokenRequest, asker: Asker): Promise<Answer> {
+  private async answer(asked: TokenRequest, asker: Asker): Promise<IamResponse> {
     const { client, request } = asker;
     switch (asked.grant_type) {
       case 'authorization_code':
@@ -95,7 +95,7 @@ export class Token {
   }
 
   /** A session that is over leaves no cookies behind. */
-  private async fromCookie(asked: RequestOf<'refresh_token'>, asker: Asker): Promise<Answer> {
+  private async fromCookie(asked: RequestOf<'refresh_token'>, asker: Asker): Promise<IamResponse> {
     try {
       const token = asked.refresh_token ?? this.cookies.findRefreshToken(asker.request);
       if (token === null) throw new IamError('invalid_grant', 'this browser has no session');
@@ -107,14 +107,14 @@ export class Token {
     }
   }
 
-  private async refresh(token: string | undefined, { client, request }: Asker): Promise<Answer> {
+  private async refresh(token: string | undefined, { client, request }: Asker): Promise<IamResponse> {
     if (token === undefined) throw new IamError('invalid_request', 'refresh_token: missing');
     this.checkForgery(this.sessions.findSessionId(token) !== null, request);
     const session = await this.sessions.refresh(token, this.clients.callerOf(client));
     return this.answers.answer(session, client, request);
   }
 
-  private async begin(session: BegunSession, { client, request }: Asker): Promise<Answer> {
+  private async begin(session: BegunSession, { client, request }: Asker): Promise<IamResponse> {
     const { sessionId, generation, isRepeated } = session;
     if (!isRepeated) await this.hooks.afterSignIn(signInOf(session));
     const refreshToken = this.sessions.refreshTokenOf({ sessionId, generation });

@@ -10,7 +10,7 @@ import {
   ApiResponse,
 } from '@nestjs/swagger';
 import type { z } from 'zod';
-import type { AnswerBody, EndpointDescription } from '../http/endpoint.decorator.js';
+import type { ResponseSchema, EndpointDescription } from '../http/endpoint.decorator.js';
 import { errorResponses } from './error-responses.js';
 import { isJsonSchema, toJsonSchema } from './json-schema.js';
 import type { RouteDescription } from './route-description.js';
@@ -34,7 +34,7 @@ function decoratorsOf(endpoint: RouteDescription): MethodDecorator[] {
     ...(endpoint.query === undefined ? [] : queryOf(endpoint.query)),
     ...(endpoint.errors?.includes('precondition_required') === true ? [ifMatch] : []),
     ...(endpoint.body === undefined ? [] : bodyOf(endpoint.body, endpoint.bodyType ?? 'json')),
-    ...answersOf(endpoint),
+    ...responsesOf(endpoint),
     ...errorResponses(endpoint).map(({ status, content }) =>
       ApiResponse({ status, description: 'See `code`', content }),
     ),
@@ -64,9 +64,9 @@ function bodyOf(body: z.ZodType, type: string): MethodDecorator[] {
   return [ApiConsumes(...(mediaTypes[type] ?? [type])), ApiBody({ schema: toJsonSchema(body, 'input') })];
 }
 
-function answersOf({ answers, example }: EndpointDescription): MethodDecorator[] {
-  return Object.entries(answers).map(([status, forms]) => {
-    const bodies: readonly AnswerBody[] = isList(forms) ? forms : [forms];
+function responsesOf({ responses, example }: EndpointDescription): MethodDecorator[] {
+  return Object.entries(responses).map(([status, forms]) => {
+    const bodies: readonly ResponseSchema[] = isList(forms) ? forms : [forms];
     const content = Object.assign({}, ...bodies.map((body) => contentOf(body, example))) as Record<
       string,
       object
@@ -80,13 +80,13 @@ function answersOf({ answers, example }: EndpointDescription): MethodDecorator[]
   });
 }
 
-function contentOf(body: AnswerBody, example: unknown): Record<string, object> {
+function contentOf(body: ResponseSchema, example: unknown): Record<string, object> {
   if (body === null) return {};
   if (typeof body === 'string') return { [body]: { schema: { type: 'string' } } };
   const schema = toJsonSchema(body, 'output');
   return { 'application/json': { schema, ...(example !== undefined && { example }) } };
 }
 
-function isList(forms: EndpointDescription['answers'][number]): forms is readonly AnswerBody[] {
+function isList(forms: EndpointDescription['responses'][number]): forms is readonly ResponseSchema[] {
   return Array.isArray(forms);
 }

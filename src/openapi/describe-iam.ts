@@ -5,7 +5,7 @@ import { AdminGuard } from '../admin/admin.guard.js';
 import { endpointsOf, type EndpointDeclaration } from '../http/endpoints.js';
 import { IamGuard } from '../sessions/iam.guard.js';
 import { findOAuthEndpoint } from '../http/oauth-endpoints.js';
-import { REQUIRED_RECENT_SIGN_IN } from '../http/requirements.decorator.js';
+import { REQUIRED_RECENT_SIGN_IN } from '../http/access-policy.decorator.js';
 import { iamControllers } from '../composition/controllers.js';
 import { describeEndpoint } from './describe-endpoint.js';
 import type { Access, RouteDescription } from './route-description.js';
@@ -42,7 +42,7 @@ function descriptionOf(
     oauthEndpoint: findOAuthEndpoint(path),
     isNavigation:
       (method === 'GET' && access === 'everybody') ||
-      Object.values(description.answers).includes('text/html'),
+      Object.values(description.responses).includes('text/html'),
   };
 }
 

@@ -1,4 +1,4 @@
-import { oauthErrorOf, oauthStatus } from '../http/error-answers.js';
+import { oauthErrorOf, oauthStatus } from '../http/error-responses.js';
 import type { OAuthEndpoint } from '../http/oauth-endpoints.js';
 import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
 import { errorTexts } from '../errors/iam.error-texts.js';

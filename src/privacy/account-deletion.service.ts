@@ -3,17 +3,17 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { inTransaction } from '../database/in-transaction.js';
 import { Erasure } from './erasure.service.js';
-import { empty, json, type Answer } from '../http/answer.js';
+import { empty, json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { OwnSessions, type ActingSession } from '../sessions/own-sessions.service.js';
-import { takeBackDeletion, wishDeletion } from '../users/deletion-wish.js';
+import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
+import { takeBackDeletion, wishDeletion } from '../users/deletion-request.js';
 import { actingSession } from '../sessions/acting-session.js';
 
 /** The day on which the account is erased. */
-export const deletionAnswer = z.object({ deletion_at: z.iso.datetime() });
+export const deletionResponse = z.object({ deletion_at: z.iso.datetime() });
 
 /** `/me/deletion`: a person's wish to be forgotten, which they may take back until the option `deletionGraceDays` is over. */
 @Injectable()
@@ -21,13 +21,13 @@ export class AccountDeletion {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly sessions: OwnSessions,
+    private readonly sessions: UserSessions,
     private readonly erasure: Erasure,
     private readonly cookies: SessionCookies,
   ) {}
 
   /** Ends every other session; without a grace the account is gone with the answer. */
-  async wish(user: AuthenticatedUser, request: IamRequest): Promise<Answer> {
+  async wish(user: AuthenticatedUser, request: IamRequest): Promise<IamResponse> {
     const acting = actingSession(user);
     const day = await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
@@ -37,7 +37,7 @@ export class AccountDeletion {
     return { ...empty(204), cookies: this.cookies.clearOf(user.sessionId, request) };
   }
 
-  async takeBack(user: AuthenticatedUser): Promise<Answer> {
+  async takeBack(user: AuthenticatedUser): Promise<IamResponse> {
     const acting = actingSession(user);
     await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);

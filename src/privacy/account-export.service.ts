@@ -5,10 +5,10 @@ import { recordAudit } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
 import { inLongJob } from '../database/patience.js';
 import { queryRows } from '../database/query-rows.js';
-import { json, type Answer } from '../http/answer.js';
+import { json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { OwnSessions } from '../sessions/own-sessions.service.js';
+import { UserSessions } from '../sessions/user-sessions.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { actingSession } from '../sessions/acting-session.js';
 import { exportStatements, MOST_EXPORTED } from './export-statements.js';
@@ -16,7 +16,7 @@ import { exportStatements, MOST_EXPORTED } from './export-statements.js';
 const rows = z.array(z.record(z.string(), z.unknown()));
 
 /** Everything held about a person, in the words of the tables. */
-export const exportAnswer = z.object({
+export const exportResponse = z.object({
   exported_at: z.iso.datetime(),
   profile: z.record(z.string(), z.unknown()),
   identities: rows,
@@ -31,7 +31,7 @@ export const exportAnswer = z.object({
 });
 
 /** What somebody takes along who has signed in once. */
-export const exportExample: z.infer<typeof exportAnswer> = {
+export const exportExample: z.infer<typeof exportResponse> = {
   exported_at: '2026-01-31T08:00:00.000Z',
   profile: { id: '0198c0de-0000-7000-8000-000000000001', nickname: '小兰' },
   identities: [
@@ -54,12 +54,12 @@ export class AccountExport {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly profiles: Profiles,
-    private readonly sessions: OwnSessions,
+    private readonly sessions: UserSessions,
     private readonly clock: Clock,
   ) {}
 
   /** The openids and addresses in it are for a session that lives. @throws IamError `invalid_token` or `user_disabled` */
-  async export(user: AuthenticatedUser): Promise<Answer> {
+  async export(user: AuthenticatedUser): Promise<IamResponse> {
     const { userId, sessionId } = actingSession(user);
     await this.sessions.getSubject({ userId, sessionId });
     const profile = await this.profiles.get(userId);

@@ -13,7 +13,7 @@ import type { IamErrorCode } from '../errors/iam.error.js';
 import { INSTRUMENTATION } from './instrumentation.js';
 
 /** Which way of which provider row. */
-export interface SignInWay {
+export interface SignInMethod {
   readonly provider: string;
   readonly method: string;
 }
@@ -71,12 +71,12 @@ export class Telemetry {
   }
 
   /** A session began. */
-  signedIn({ provider, method }: SignInWay): void {
+  signedIn({ provider, method }: SignInMethod): void {
     this.signIns.add(1, { 'iam.provider': provider, 'iam.method': method, 'iam.outcome': 'session' });
   }
 
   /** A claimed sign-in ended without one. */
-  signInFailed({ provider, method }: SignInWay, error: IamErrorCode): void {
+  signInFailed({ provider, method }: SignInMethod, error: IamErrorCode): void {
     this.signIns.add(1, { 'iam.provider': provider, 'iam.method': method, 'iam.outcome': error });
   }
 

@@ -1,5 +1,5 @@
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
-import type { ActingSession } from './own-sessions.service.js';
+import type { ActingSession } from './user-sessions.service.js';
 
 /** Who acts on their own account, and in which session. */
 export function actingSession({ id, sessionId }: AuthenticatedUser): ActingSession {

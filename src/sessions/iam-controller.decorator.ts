@@ -10,7 +10,7 @@ import {
   UsePipes,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { AnswerInterceptor } from '../http/answer.interceptor.js';
+import { ResponseInterceptor } from '../http/response.interceptor.js';
 import { EndpointFilter } from '../http/endpoint.filter.js';
 import { handlersOf, IAM_CONTROLLER } from '../http/endpoints.js';
 import { IamGuard } from './iam.guard.js';
@@ -26,7 +26,7 @@ export const IamController = (path = '/'): ClassDecorator =>
     SetMetadata(IAM_CONTROLLER, true),
     Controller({ path, version: VERSION_NEUTRAL }),
     UseFilters(EndpointFilter),
-    UseInterceptors(AnswerInterceptor),
+    UseInterceptors(ResponseInterceptor),
     UsePipes(pathAsGiven),
     keepAnswersToItself,
   );

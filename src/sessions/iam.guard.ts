@@ -10,12 +10,12 @@ import {
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { errorCatalogue, type IamError } from '../errors/iam.error.js';
 import { Authentication } from './authentication.service.js';
-import { errorHeaders, problemBody } from '../http/error-answers.js';
+import { errorHeaders, problemBody } from '../http/error-responses.js';
 import { readRequest } from '../http/iam-request.js';
 import { mergeVary } from '../http/merge-vary.js';
 import { IS_PUBLIC } from '../http/public.decorator.js';
 import { arePublicRoutesClosed } from '../http/public-routes.js';
-import { Requirements } from './requirements.service.js';
+import { Requirements } from './access-policy.service.js';
 import { toIamError } from '../http/to-iam-error.js';
 
 /** Admits who is signed in, by bearer token (RFC 6750 §2.1) or cookie, with the roles and permissions required. */

@@ -1,7 +1,7 @@
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { eventHorizonSql } from '../database/event-time.js';
 import { sql, raw, type Sql } from '../database/sql.js';
-import type { IdentityKey } from '../users/withdraw-data.js';
+import type { IdentityKey } from '../users/remove-identity-data.js';
 import { sessionProvenAtSql } from './proven-at.js';
 import type { RefreshToken } from './refresh-token.js';
 

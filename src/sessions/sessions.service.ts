@@ -7,7 +7,7 @@ import { queryRow, queryRows } from '../database/query-rows.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import type { IdentityKey } from '../users/withdraw-data.js';
+import type { IdentityKey } from '../users/remove-identity-data.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
 import { SessionCheck } from './session-check.service.js';

@@ -12,7 +12,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { insertFirstKeySql } from './key-rotation-statements.js';
-import { resealSigningKey } from './reseal-signing-keys.js';
+import { reencryptSigningKey } from './reencrypt-signing-keys.js';
 import {
   ALGORITHM,
   generateSigningKey,
@@ -155,7 +155,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   private async open(row: z.infer<typeof storedWithState>): Promise<SigningKey> {
     const known = this.known(row.kid);
     const key = known ?? (await openSigningKey(this.sealer, row));
-    if (known === null) await resealSigningKey(this.dataSource, this.sealer, row);
+    if (known === null) await reencryptSigningKey(this.dataSource, this.sealer, row);
     return key;
   }
 

@@ -9,7 +9,7 @@ import { Logins } from './logins.service.js';
 import { Redemption, type BegunSession } from './redemption.service.js';
 import { FailureLimits } from './failure-limits.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import type { ActingSession } from '../sessions/own-sessions.service.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
 import { Users } from '../users/users.service.js';
 import type { LinkedIdentity } from '../users/write-subject.js';
 import { readAuthorizationCode } from '../wechat/authorization-code.js';

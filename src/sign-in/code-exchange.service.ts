@@ -13,7 +13,7 @@ import { WechatMpStrategy } from '../wechat/strategies/wechat-mp.strategy.js';
 import { isSilent, type WechatAuthenticateOptions } from '../wechat/strategies/wechat-oauth2.strategy.js';
 import { WechatOpenStrategy } from '../wechat/strategies/wechat-open.strategy.js';
 import type { WechatVerifyWithParams } from '../wechat/strategies/wechat-verify.js';
-import type { SubjectHolder } from '../users/find-subject.js';
+import type { SubjectMatch } from '../users/find-subject.js';
 import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import type { WechatGrant, WechatProfile } from '../wechat/sns.js';
@@ -29,7 +29,7 @@ export interface CodeApp {
 /** What a code proved, and who held it before, if that was looked up. */
 export interface ProvenSubject {
   readonly subject: Subject;
-  readonly holder?: SubjectHolder | undefined;
+  readonly holder?: SubjectMatch | undefined;
 }
 
 /** What a code with the right to a profile was exchanged for. */
@@ -102,7 +102,7 @@ export class CodeExchange {
   }
 
   /** Null for somebody known by openid while WeChat is too busy for the profile: another sign-in will read it. */
-  private async readProfile(grant: Grant, holder: SubjectHolder): Promise<WechatProfile | null> {
+  private async readProfile(grant: Grant, holder: SubjectMatch): Promise<WechatProfile | null> {
     try {
       return await this.gateway.sns.userinfo(grant);
     } catch (error) {

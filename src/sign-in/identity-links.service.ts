@@ -6,7 +6,7 @@ import { inTransaction } from '../database/in-transaction.js';
 import { queryRow } from '../database/query-rows.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { OwnSessions, type ActingSession } from '../sessions/own-sessions.service.js';
+import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import type { LinkedIdentity } from '../users/write-subject.js';
@@ -42,7 +42,7 @@ export class IdentityLinks {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly users: Users,
-    private readonly sessions: OwnSessions,
+    private readonly sessions: UserSessions,
     private readonly bindings: Bindings,
   ) {}
 

@@ -1,6 +1,6 @@
 import type { AuditEntry } from '../audit/record-audit.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
-import type { ActingSession } from '../sessions/own-sessions.service.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
 

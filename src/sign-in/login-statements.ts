@@ -6,7 +6,7 @@ import { sql, empty, type Sql } from '../database/sql.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/proven-at.js';
 import { rolesOfSql, type ReuseGrace } from '../sessions/session-statements.js';
-import type { IdentityKey } from '../users/withdraw-data.js';
+import type { IdentityKey } from '../users/remove-identity-data.js';
 import type { LoginStart, ProvenPerson } from './login-start.js';
 import { attemptHash } from './sealed-attempt.js';
 

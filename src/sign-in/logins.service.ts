@@ -15,7 +15,7 @@ import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
-import type { IdentityKey } from '../users/withdraw-data.js';
+import type { IdentityKey } from '../users/remove-identity-data.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import {
   authenticateSql,

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { queryRow } from '../database/query-rows.js';
 import { Sessions, type IdentityEnd } from '../sessions/sessions.service.js';
-import { OwnIdentities, type UnlinkedIdentity } from '../users/own-identities.service.js';
-import { markWithdrawn, type IdentityKey } from '../users/withdraw-data.js';
+import { UserIdentities, type UnlinkedIdentity } from '../users/user-identities.service.js';
+import { markWithdrawn, type IdentityKey } from '../users/remove-identity-data.js';
 import { provenSinceSql } from './login-statements.js';
 import { Logins } from './logins.service.js';
 
@@ -17,7 +17,7 @@ export class SignOut {
   constructor(
     private readonly logins: Logins,
     private readonly sessions: Sessions,
-    private readonly identities: OwnIdentities,
+    private readonly identities: UserIdentities,
   ) {}
 
   /** Ends all that is signed in as a user, whom the caller has locked, and all that is about to be. */

@@ -17,7 +17,7 @@ const holder = z.object({
 });
 
 /** Who owns a subject now: by `(appid, openid)`, by unionid, by both or by neither. */
-export type SubjectHolder = z.infer<typeof holder>;
+export type SubjectMatch = z.infer<typeof holder>;
 
 type SoughtSubject = Pick<Subject, 'appid' | 'openid' | 'unionScope' | 'unionid'>;
 
@@ -40,7 +40,7 @@ export async function findSubject(
   executor: SqlExecutor,
   subject: SoughtSubject,
   freshness: number,
-): Promise<SubjectHolder> {
+): Promise<SubjectMatch> {
   const row = await queryRow(executor, holder, holderSql(subject, freshness));
   if (row === null) throw new Error('a VALUES row is always there');
   return row;

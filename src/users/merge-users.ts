@@ -4,7 +4,7 @@ import { recordAudit } from '../audit/record-audit.js';
 import { execute, queryRows } from '../database/query-rows.js';
 import { sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
-import { takeBackDeletion } from './deletion-wish.js';
+import { takeBackDeletion } from './deletion-request.js';
 import { lockExisting, type LockedUser } from './lock-users.js';
 import { LostRace } from './write-subject.js';
 

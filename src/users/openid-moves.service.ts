@@ -24,7 +24,7 @@ const identity = z.object({ id: z.string(), openid: z.string() });
 export type OldIdentity = Readonly<z.infer<typeof identity>>;
 
 /** What WeChat said of one; no openid: it has none in the new account. */
-export interface OpenidAnswer {
+export interface OpenidResponse {
   readonly identityId: string;
   readonly toOpenid: string | null;
 }
@@ -58,7 +58,7 @@ const pageSql = ({ fromAppid, toAppid, after, limit }: MovePage, condition: Sql)
 const isOpen = sql`m.outcome IN ('answered', 'second_user', 'barred')`;
 
 /** Answers as rows. */
-const givenSql = (answers: readonly OpenidAnswer[]): Sql => {
+const givenSql = (answers: readonly OpenidResponse[]): Sql => {
   const [ids, openids] = [
     answers.map(({ identityId }) => identityId),
     answers.map(({ toOpenid }) => toOpenid),
@@ -67,7 +67,7 @@ const givenSql = (answers: readonly OpenidAnswer[]): Sql => {
 };
 
 /** An identity that went meanwhile is left out. An answer that there is stays, but "not a follower" may have been too early. */
-const keepSql = (toAppid: string, answers: readonly OpenidAnswer[]): Sql => sql`
+const keepSql = (toAppid: string, answers: readonly OpenidResponse[]): Sql => sql`
   INSERT INTO iam.openid_moves AS m (identity_id, to_appid, to_openid, outcome)
   SELECT i.id, ${toAppid}::text, given.to_openid, CASE WHEN given.to_openid IS NULL THEN 'not_follower' ELSE 'answered' END
   FROM ${givenSql(answers)} JOIN iam.identities i ON i.id = given.identity_id
@@ -105,12 +105,12 @@ export class OpenidMoves {
   }
 
   /** One statement; what was said before stays. */
-  async keep(toAppid: string, answers: readonly OpenidAnswer[]): Promise<void> {
+  async keep(toAppid: string, answers: readonly OpenidResponse[]): Promise<void> {
     await execute(this.dataSource, keepSql(toAppid, answers));
   }
 
   /** What would become of answers that are not kept. */
-  judge(toAppid: string, answers: readonly OpenidAnswer[]): Promise<JudgedMove[]> {
+  judge(toAppid: string, answers: readonly OpenidResponse[]): Promise<JudgedMove[]> {
     const told = answers.filter(({ toOpenid }) => toOpenid !== null);
     const judging = judgeSql(toAppid, sql`SELECT * FROM ${givenSql(told)}`);
     return queryRows(this.dataSource, judged, sql`${judging} ORDER BY i.openid`);

@@ -10,7 +10,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { cleanNickname } from '../wechat/profile-text.js';
 import type { NewUser } from './change-user.js';
 import { explainTaken, readExternalId } from './external-id.js';
-import { findSubject, type SubjectHolder } from './find-subject.js';
+import { findSubject, type SubjectMatch } from './find-subject.js';
 import { mergeUsers, type UserMergeStep } from './merge-users.js';
 import type { Subject } from './subject.js';
 import { USER_MERGE_STEPS } from './user-merge-steps.js';
@@ -30,7 +30,7 @@ export type Resolution =
 export interface ResolveOptions {
   readonly signUp: 'auto' | 'bind' | 'off';
   /** The result of an earlier `find` of the same subject, which saves the first look. */
-  readonly holder?: SubjectHolder | undefined;
+  readonly holder?: SubjectMatch | undefined;
   /** Runs in the transaction that makes the change, or by itself when nothing had to change. */
   readonly record: (executor: SqlExecutor, resolution: Resolution) => Promise<void>;
 }
@@ -48,7 +48,7 @@ export class Users {
   ) {}
 
   /** Who holds this subject now; one round trip. */
-  find(subject: Pick<Subject, 'appid' | 'openid' | 'unionScope' | 'unionid'>): Promise<SubjectHolder> {
+  find(subject: Pick<Subject, 'appid' | 'openid' | 'unionScope' | 'unionid'>): Promise<SubjectMatch> {
     return findSubject(this.dataSource, subject, this.options.profileFreshness);
   }
 
@@ -92,7 +92,7 @@ export class Users {
 
   private async resolveHeld(
     subject: Subject,
-    holder: SubjectHolder,
+    holder: SubjectMatch,
     options: ResolveOptions,
   ): Promise<Resolution> {
     const owner = holder.identity_user_id ?? holder.union_user_id;
@@ -110,7 +110,7 @@ export class Users {
   private async settle(
     manager: EntityManager,
     subject: Subject,
-    holder: SubjectHolder,
+    holder: SubjectMatch,
     options: ResolveOptions & { owner: string },
   ): Promise<Resolution> {
     const { identity_user_id: byIdentity, union_user_id: byUnion } = holder;
@@ -205,7 +205,7 @@ export class Users {
 async function join(
   manager: EntityManager,
   subject: Subject,
-  holder: SubjectHolder,
+  holder: SubjectMatch,
   target: LinkTarget,
 ): Promise<void> {
   const { isNew } = await linkSubject(manager, subject, target);
@@ -221,7 +221,7 @@ function lostEveryRace(cause: unknown): IamError {
 }
 
 /** Nothing to write: the identity is known, carries the unionid shown, and no new profile was read. */
-function isSettled(subject: Subject, holder: SubjectHolder): boolean {
+function isSettled(subject: Subject, holder: SubjectMatch): boolean {
   const unionIsKnown =
     subject.unionid === null ||
     (holder.identity_has_union && holder.union_user_id === holder.identity_user_id);

@@ -18,7 +18,7 @@ import {
   removeIdentity,
   type IdentityKey,
   type Withdrawal,
-} from '../users/withdraw-data.js';
+} from '../users/remove-identity-data.js';
 import { ConfirmedApps } from './confirmed-apps.service.js';
 import { OnWechatEvent } from './on-wechat-event.decorator.js';
 import { readRevokeInfo } from './revoke-info.js';

@@ -14,7 +14,7 @@ import { Telemetry } from '../runtime/telemetry.service.js';
 import { noteFollowingSql, type FollowChange } from '../users/follow-state.js';
 import { EventHandlers } from './event-handlers.service.js';
 import { isAuthorizationChange } from './inbox-event.js';
-import { OWN_EVENTS, type OwnEvents } from './own-events.js';
+import { BUILT_IN_EVENT_HANDLER, type BuiltInEventHandler } from './built-in-event-handler.js';
 import { parseMessage } from './parse-message.js';
 import { toPassiveReply, type PassiveReply } from './passive-reply.js';
 import { eventName, toVerifiedEvent, type VerifiedEvent } from './verified-event.js';
@@ -41,7 +41,7 @@ export class EventIntake implements OnApplicationBootstrap {
   private readonly logger = new IamLogger('IamWebhook');
 
   constructor(
-    @Inject(OWN_EVENTS) private readonly ownEvents: OwnEvents,
+    @Inject(BUILT_IN_EVENT_HANDLER) private readonly ownEvents: BuiltInEventHandler,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly inbox: Inbox,
     private readonly worker: InboxWorker,

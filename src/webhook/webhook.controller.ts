@@ -1,6 +1,6 @@
 import { Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -25,11 +25,11 @@ export class WebhookController {
     summary: 'WeChat checks the server URL',
     path: slugs,
     query: signedQuery.extend({ echostr: z.string() }),
-    answers: { 200: 'text/plain' },
+    responses: { 200: 'text/plain' },
     errors: ['provider_not_found', 'provider_misconfigured', 'webhook_signature_invalid'],
   })
   @Get(':provider')
-  handshake(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+  handshake(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.webhook.handshake(slug, request);
   }
 
@@ -39,7 +39,7 @@ export class WebhookController {
     query: signedQuery,
     body: z.string(),
     bodyType: 'text/xml',
-    answers: { 200: ['text/plain', 'application/xml', z.record(z.string(), z.unknown())] },
+    responses: { 200: ['text/plain', 'application/xml', z.record(z.string(), z.unknown())] },
     example: { Encrypt: '…', MsgSignature: '…', TimeStamp: 1767225600, Nonce: '…' },
     errors: [
       'provider_not_found',
@@ -53,7 +53,7 @@ export class WebhookController {
     ],
   })
   @Post(':provider')
-  push(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+  push(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.webhook.push(slug, request);
   }
 }

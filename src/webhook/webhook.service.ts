@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { recordRefusal } from '../audit/refusals.js';
 import { Clock } from '../runtime/clock.js';
 import { violatedConstraint } from '../database/database-errors.js';
-import { securityHeaders, type Answer } from '../http/answer.js';
+import { securityHeaders, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
@@ -41,7 +41,7 @@ export class Webhook {
   ) {}
 
   /** Echoes `echostr` as it is: WeChat compares bytes. */
-  async handshake(slug: string, { query }: IamRequest): Promise<Answer> {
+  async handshake(slug: string, { query }: IamRequest): Promise<IamResponse> {
     const provider = await this.find(slug);
     return answer(
       'text/plain',
@@ -50,7 +50,7 @@ export class Webhook {
   }
 
   /** Answers once the event is committed; an answer other than 2xx makes WeChat try again, twice. */
-  async push(slug: string, request: IamRequest): Promise<Answer> {
+  async push(slug: string, request: IamRequest): Promise<IamResponse> {
     try {
       const answered = await this.receive(slug, request);
       this.telemetry.webhookEvent(slug, 'accepted');
@@ -62,7 +62,7 @@ export class Webhook {
     }
   }
 
-  private async receive(slug: string, { query, rawBody }: IamRequest): Promise<Answer> {
+  private async receive(slug: string, { query, rawBody }: IamRequest): Promise<IamResponse> {
     const arrivedAt = this.clock.elapsed();
     const provider = await this.find(slug);
     if (rawBody === null) throw new IamError('invalid_request', 'a parser of the host has taken the body');
@@ -119,7 +119,7 @@ export class Webhook {
     }
   }
 
-  private render(reply: PassiveReply, event: VerifiedEvent, { format, seal }: VerifiedPush): Answer {
+  private render(reply: PassiveReply, event: VerifiedEvent, { format, seal }: VerifiedPush): IamResponse {
     const now = this.clock.now();
     const message = renderReply(reply, event, format, now);
     const body = seal === null ? message : renderEnvelope(seal(message, now), format);
@@ -141,7 +141,7 @@ function isReplay(error: unknown): boolean {
   return violatedConstraint(error) === 'webhook_events_replay_key_key';
 }
 
-function answer(type: string, body: string): Answer {
+function answer(type: string, body: string): IamResponse {
   const headers = { ...securityHeaders, 'Content-Type': `${type}; charset=utf-8` };
   return { status: 200, headers, cookies: [], body };
 }

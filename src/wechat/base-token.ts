@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { Secret } from '../crypto/secret.js';
 import { SingleFlight } from '../runtime/single-flight.js';
-import type { WechatFile } from './answer.js';
+import type { WechatFile } from './wechat-response.js';
 import type { WechatApp } from './wechat-app.js';
 import { WechatError } from './wechat-error.js';
 import type { WechatCall, WechatCallLimits } from './wechat-call.js';
@@ -14,7 +14,7 @@ export type BaseTokenCall = WechatCall;
 /** When a token is fetched anew: WeChat hands out its successor from then on, and both work. */
 const marginMs = 5 * 60 * 1000;
 
-const tokenAnswer = z.object({
+const tokenResponse = z.object({
   access_token: z.string().regex(/^[\x21-\x7e]{1,2048}$/),
   expires_in: z.number().int().positive(),
 });
@@ -90,7 +90,7 @@ export class BaseTokens {
     const askedAt = this.now();
     const answer = await this.http.call(
       { path: '/cgi-bin/stable_token', body, appid: app.appid, repeatable: true },
-      tokenAnswer,
+      tokenResponse,
     );
     const token = new Secret(answer.access_token);
     this.kept.set(keyOf(app), { token, staleAt: askedAt + answer.expires_in * 1000 - marginMs });

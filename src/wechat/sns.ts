@@ -1,12 +1,12 @@
 import { Secret } from '../crypto/secret.js';
 import { cleanAvatarUrl, cleanNickname } from './profile-text.js';
 import {
-  type GrantAnswer,
-  grantAnswer,
-  plainAnswer,
-  sessionAnswer,
+  type GrantResponse,
+  grantResponse,
+  plainResponse,
+  sessionResponse,
   userinfoAnswerOf,
-} from './sns-answers.js';
+} from './sns-responses.js';
 import type { WechatApp } from './wechat-app.js';
 import { WechatError } from './wechat-error.js';
 import type { WechatHttp } from './wechat-http.js';
@@ -50,18 +50,18 @@ export class WechatSns {
   async exchangeCode(app: WechatApp, code: string): Promise<WechatGrant> {
     const path = '/sns/oauth2/access_token';
     const query = { ...credentialsOf(app), code: checkedCode(path, code), grant_type: 'authorization_code' };
-    return toGrant(await this.http.call({ path, query, appid: app.appid }, grantAnswer));
+    return toGrant(await this.http.call({ path, query, appid: app.appid }, grantResponse));
   }
 
   async refresh(app: WechatApp, refreshToken: Secret): Promise<WechatGrant> {
     const query = { appid: app.appid, grant_type: 'refresh_token', refresh_token: refreshToken.reveal() };
-    return toGrant(await this.http.call({ path: '/sns/oauth2/refresh_token', query }, grantAnswer));
+    return toGrant(await this.http.call({ path: '/sns/oauth2/refresh_token', query }, grantResponse));
   }
 
   /** Resolves when the access token is still valid. */
   async validate(grant: Pick<WechatGrant, 'openid' | 'accessToken'>): Promise<void> {
     const query = { access_token: grant.accessToken.reveal(), openid: grant.openid };
-    await this.http.call({ path: '/sns/auth', query, repeatable: true }, plainAnswer);
+    await this.http.call({ path: '/sns/auth', query, repeatable: true }, plainResponse);
   }
 
   /** The profile of the grant's person; an answer about anybody else is refused. */
@@ -89,7 +89,7 @@ export class WechatSns {
       js_code: checkedCode(path, code),
       grant_type: 'authorization_code',
     };
-    const answer = await this.http.call({ path, query, appid: app.appid }, sessionAnswer);
+    const answer = await this.http.call({ path, query, appid: app.appid }, sessionResponse);
     return {
       openid: answer.openid,
       unionid: answer.unionid ?? null,
@@ -108,7 +108,7 @@ function checkedCode(endpoint: string, code: string): string {
   throw new WechatError('wechat_code_invalid', 'not a code', { endpoint, action: 'relogin' });
 }
 
-function toGrant(answer: GrantAnswer): WechatGrant {
+function toGrant(answer: GrantResponse): WechatGrant {
   return {
     openid: answer.openid,
     unionid: answer.unionid ?? null,

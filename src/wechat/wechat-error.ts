@@ -49,7 +49,7 @@ export function unavailable(endpoint: string, reason: string): WechatError {
 }
 
 /** WeChat answered, but not as documented. */
-export function invalidAnswer(endpoint: string, reason: string): WechatError {
+export function invalidResponse(endpoint: string, reason: string): WechatError {
   return new WechatError('wechat_answer_invalid', reason, { endpoint, action: 'fail' });
 }
 

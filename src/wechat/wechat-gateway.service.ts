@@ -5,16 +5,16 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { BaseTokens } from './base-token.js';
-import { phoneAnswerOf } from './phone-answer.js';
-import { openid, unionid } from './sns-answers.js';
+import { phoneAnswerOf } from './phone-response.js';
+import { openid, unionid } from './sns-responses.js';
 import { WechatSns } from './sns.js';
 import type { WechatApp } from './wechat-app.js';
 import { WechatError } from './wechat-error.js';
 import { WechatHttp, type WechatCallReport } from './wechat-http.js';
 import { AppHealth } from './app-health.service.js';
 
-const qrCodeAnswer = z.object({ url: z.string().min(1).max(1024) });
-const followerAnswer = z.object({ subscribe: z.number().optional(), unionid });
+const qrCodeResponse = z.object({ url: z.string().min(1).max(1024) });
+const followerResponse = z.object({ subscribe: z.number().optional(), unionid });
 
 /** A row is `ok` with a new openid, or says why there is none. */
 const changedOpenids = z.object({
@@ -30,7 +30,7 @@ const OPENID_REFUSED = 40003;
 export type ChangedOpenid = Readonly<z.infer<typeof changedOpenids>['result_list'][number]>;
 
 /** What WeChat says of somebody who scanned. */
-export interface FollowerAnswer {
+export interface FollowerResponse {
   readonly follows: boolean;
   readonly unionid: string | null;
 }
@@ -77,7 +77,7 @@ export class WechatGateway implements OnApplicationShutdown {
       action_name: 'QR_STR_SCENE',
       action_info: { scene: { scene_str: scene } },
     };
-    return (await this.baseTokens.call(app, { path: '/cgi-bin/qrcode/create', body }, qrCodeAnswer)).url;
+    return (await this.baseTokens.call(app, { path: '/cgi-bin/qrcode/create', body }, qrCodeResponse)).url;
   }
 
   /** What up to a hundred openids of the account `from` are in `app`, into which it has moved (protocol part 2, D.1). */
@@ -88,9 +88,9 @@ export class WechatGateway implements OnApplicationShutdown {
   }
 
   /** What WeChat says of a follower (protocol E.4): since 2021 the unionid and no profile. */
-  async readFollower(app: WechatApp, openid: string): Promise<FollowerAnswer> {
+  async readFollower(app: WechatApp, openid: string): Promise<FollowerResponse> {
     const call = { path: '/cgi-bin/user/info', query: { openid, lang: 'zh_CN' }, repeatable: true };
-    const answer = await this.baseTokens.call(app, call, followerAnswer);
+    const answer = await this.baseTokens.call(app, call, followerResponse);
     return { follows: answer.subscribe !== 0, unionid: answer.unionid ?? null };
   }
 

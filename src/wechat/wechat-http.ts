@@ -8,13 +8,13 @@ import type { Secret } from '../crypto/secret.js';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { guardedLookup, lookupRefusal } from '../config/address-guard.js';
 import {
-  acceptAnswer,
+  acceptResponse,
   acceptFile,
-  parseAnswer,
+  parseResponse,
   readBody,
-  type RawAnswer,
+  type RawResponse,
   type WechatFile,
-} from './answer.js';
+} from './wechat-response.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { resolveWechatEndpoints, type WechatEndpoints } from '../config/endpoints.js';
 import { makeDispatcher, reachable } from './dispatcher.js';
@@ -58,7 +58,7 @@ interface Reading<T> {
   readonly endsAt: number;
   readonly maxBytes: number;
   readonly mediaType: string;
-  readonly accept: (answer: RawAnswer) => T;
+  readonly accept: (answer: RawResponse) => T;
 }
 
 /** Calls WeChat: https to public addresses only, no redirects, one deadline and a size limit per call. */
@@ -100,7 +100,7 @@ export class WechatHttp {
     return this.run(call, {
       ...this.limitsOf(limits),
       mediaType: 'application/json',
-      accept: ({ body }) => acceptAnswer(call.path, parseAnswer(call.path, body), schema),
+      accept: ({ body }) => acceptResponse(call.path, parseResponse(call.path, body), schema),
     });
   }
 
@@ -174,7 +174,11 @@ export class WechatHttp {
     });
   }
 
-  private async send(call: WechatCall, reading: Reading<unknown>, milliseconds: number): Promise<RawAnswer> {
+  private async send(
+    call: WechatCall,
+    reading: Reading<unknown>,
+    milliseconds: number,
+  ): Promise<RawResponse> {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), milliseconds);
     try {
@@ -199,7 +203,7 @@ export class WechatHttp {
     call: WechatCall,
     { mediaType, maxBytes }: Reading<unknown>,
     signal: AbortSignal,
-  ): Promise<RawAnswer & { readonly status: number }> {
+  ): Promise<RawResponse & { readonly status: number }> {
     const query = new URLSearchParams(call.query);
     if (this.isProxied) await this.checkBeforeProxy();
     const response = await request(`${this.endpoints.api}${call.path}?${query.toString()}`, {

@@ -166,7 +166,7 @@ describe('the admin API behind a guard of the host', () => {
 });
 
 class Forgotten {
-  @Endpoint({ summary: 'A route whose permission was forgotten', answers: { 204: null } })
+  @Endpoint({ summary: 'A route whose permission was forgotten', responses: { 204: null } })
   withoutPermission(): void {
     return;
   }

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { qrconnectUrl, textLike, useStage, type Stage } from './support/stage.js';
 
-interface Answer {
+interface IamResponse {
   readonly status: number;
   readonly body: Record<string, unknown>;
 }
@@ -12,7 +12,7 @@ async function control(
   method: string,
   path: string,
   input?: unknown,
-): Promise<Answer> {
+): Promise<IamResponse> {
   const init = { method, ...(input === undefined ? {} : { body: JSON.stringify(input) }) };
   const response = await fetch(`${wechat.endpoints.api}/_emulator${path}`, init);
   const body: unknown = await response.json();

@@ -23,7 +23,7 @@ describe('an answer', () => {
   const forged = '/iam/callback/wechat?code=c&state=forged';
 
   /** One answer of every kind, by name. */
-  const everyAnswer = async (): Promise<[name: string, reply: Reply][]> => {
+  const everyResponse = async (): Promise<[name: string, reply: Reply][]> => {
     const start = (changes: Record<string, string | undefined> = {}) =>
       new PcBrowser().visit(authorizeUrl(world.url, challenge, changes));
     const approved = await approveOnPc(world, world.wechat.person({ nickname: '小兰' }));
@@ -57,7 +57,7 @@ describe('an answer', () => {
   };
 
   it('of whatever kind is never stored, sniffed or told to the next site', async () => {
-    for (const [name, { headers }] of await everyAnswer()) {
+    for (const [name, { headers }] of await everyResponse()) {
       const seen = {
         name,
         stored: headers.get('cache-control'),
@@ -70,7 +70,7 @@ describe('an answer', () => {
   });
 
   it('that redirects does so with 302 or 303, and has no body', async () => {
-    const redirects = (await everyAnswer()).filter(([, { location }]) => location !== null);
+    const redirects = (await everyResponse()).filter(([, { location }]) => location !== null);
 
     expect(redirects.map(([name, { status }]) => [name, status])).toEqual([
       ['a start', 302],

@@ -5,7 +5,7 @@ import { startFullHost, type FullHost } from '../support/full-host.js';
 import { accountFlows } from '../support/full-host-accounts.js';
 import { adminFlows } from '../support/full-host-administration.js';
 import { signInFlows } from '../support/full-host-sign-ins.js';
-import { SeenAnswers } from '../support/seen-answers.js';
+import { SeenResponses } from '../support/seen-answers.js';
 
 /** Every endpoint that there is, so that a new one is missed by itself. */
 const endpoints = iamControllers
@@ -19,7 +19,7 @@ const endpoints = iamControllers
 describe.each<CrowdedHost>(['Express', 'Fastify'])(
   'in a host on %s with caches, envelopes, a time limit, CSRF checks, throttlers, helmet and compression',
   (crowded) => {
-    const seen = new SeenAnswers();
+    const seen = new SeenResponses();
     let host: FullHost;
 
     beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Reseal } from '../../src/keys/reseal.service.js';
+import { Reencryption } from '../../src/keys/reencryption.service.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { startIamApp, startWorld, testKey, type IamApp, type World } from '../support/iam-app.js';
 import { rowsOf } from '../support/rows.js';
@@ -100,7 +100,7 @@ describe('sealing everything anew', () => {
     const early = await signInOnPc(world, person());
     const late = await signInOnPc(world, person());
     const both = await start([newKey, oldKey]);
-    await both.app.get(Reseal).run();
+    await both.app.get(Reencryption).run();
 
     const renewed = toTokens(await refresh(both.url, early.refreshToken));
     const retired = await start([newKey]);
@@ -119,7 +119,7 @@ describe('sealing everything anew', () => {
     const sealing = await start([thirdKey, newKey, oldKey]);
     const progress: unknown[] = [];
 
-    const report = await sealing.app.get(Reseal).run((each) => progress.push(each));
+    const report = await sealing.app.get(Reencryption).run((each) => progress.push(each));
 
     expect(progress).toEqual([1, 2, 3].map((done) => ({ done, total: 3 })));
     expect(report).toMatchObject({ providerSecrets: 2, left: 1 });
@@ -131,13 +131,13 @@ describe('sealing everything anew', () => {
     const secrets = Array.from({ length: 20 }, (_, index) => `secret-${index}`);
 
     await Promise.all([
-      sealing.app.get(Reseal).run(),
-      sealing.app.get(Reseal).run(),
+      sealing.app.get(Reencryption).run(),
+      sealing.app.get(Reencryption).run(),
       ...secrets.map((secret, index) =>
         world.saveProvider({ slug: `row-${index}`, open_app_id: 'wxrow', open_app_secret: secret }),
       ),
     ]);
-    const { left } = await sealing.app.get(Reseal).run();
+    const { left } = await sealing.app.get(Reencryption).run();
 
     expect(left).toBe(0);
     const retired = await start([latest]);

@@ -27,7 +27,7 @@ export function openApiOf(app: INestApplication): OpenAPIObject {
 }
 
 /** Holds every answer of our endpoints against the OpenAPI document; `violations` says what differs. */
-export class DescribedAnswers {
+export class DescribedResponses {
   readonly violations: string[] = [];
   private readonly ajv = new Ajv({ strict: false, validateFormats: true });
   private readonly operations: { method: string; pattern: RegExp; operation: Operation }[];

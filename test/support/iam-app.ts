@@ -26,7 +26,7 @@ import {
 } from '../../src/index.js';
 import { IAM_DATA_SOURCE } from '../../src/config/iam.resolved-options.js';
 import { createDatabase, type DatabaseTemplate, type TestDatabase } from './database.js';
-import { DescribedAnswers } from './described-answers.js';
+import { DescribedResponses } from './described-answers.js';
 import { freePort } from './free-port.js';
 import { LogCapture } from './log-capture.js';
 
@@ -123,7 +123,7 @@ export async function startIamApp({
     await app.close();
     throw error;
   }
-  const answers = new DescribedAnswers(app, (path) => path.includes(`/${rest.path ?? 'iam'}/`));
+  const answers = new DescribedResponses(app, (path) => path.includes(`/${rest.path ?? 'iam'}/`));
   const close = async () => {
     await app.close();
     if (rest.isRefusing !== true && answers.violations.length > 0)
@@ -134,10 +134,10 @@ export async function startIamApp({
 
 const quiet = process.env['IAM_TEST_LOG'] === undefined;
 
-type Surroundings = Pick<IamAppOptions, 'clock' | 'logger'>;
+type CheckEnvironment = Pick<IamAppOptions, 'clock' | 'logger'>;
 
 const createOnExpress =
-  ({ clock, logger }: Surroundings) =>
+  ({ clock, logger }: CheckEnvironment) =>
   async (module: DynamicModule): Promise<INestApplication> => {
     const log = logger ?? (quiet ? false : undefined);
     const options: Pick<NestApplicationOptions, 'abortOnError' | 'logger'> = {

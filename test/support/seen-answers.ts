@@ -3,7 +3,7 @@ import { ClientRequest, IncomingMessage } from 'node:http';
 import { z } from 'zod';
 
 /** An answer as it came over the wire. */
-export interface SeenAnswer {
+export interface SeenResponse {
   readonly method: string;
   readonly url: URL;
   readonly status: number;
@@ -20,8 +20,8 @@ const byHttp = z.object({
 });
 
 /** Every answer that this process gets from a host, by `fetch` or `node:http`: those of browsers, phones and WeChat. */
-export class SeenAnswers {
-  readonly list: SeenAnswer[] = [];
+export class SeenResponses {
+  readonly list: SeenResponse[] = [];
 
   constructor() {
     subscribe('undici:request:headers', this.onFetch);

@@ -25,14 +25,14 @@ export async function startWebhookWorld(
 }
 
 /** What an answer to a push was. */
-export type PushAnswer = Pick<Reply, 'status' | 'headers' | 'text'> & { readonly code: unknown };
+export type PushResponse = Pick<Reply, 'status' | 'headers' | 'text'> & { readonly code: unknown };
 
 /** Posts a push as WeChat does. */
 export async function post(
   url: string,
   { query, body }: { readonly query: Readonly<Record<string, string>>; readonly body: string },
   headers: Readonly<Record<string, string>> = {},
-): Promise<PushAnswer> {
+): Promise<PushResponse> {
   const response = await fetch(`${url}?${new URLSearchParams(query).toString()}`, {
     method: 'POST',
     body,

@@ -1,4 +1,4 @@
-import { acceptFile } from '../../src/wechat/answer.js';
+import { acceptFile } from '../../src/wechat/wechat-response.js';
 
 describe('the name of a file that WeChat answers with', () => {
   it.each([

@@ -11,7 +11,7 @@ const sessionPath = '/sns/jscode2session';
 const app: WechatApp = { kind: 'mp', appid: 'wx0123456789abcdef', secret: new Secret('planted-secret') };
 const openid = 'oABCDEFGHIJKLMNOPQRSTUVWXYZ0';
 const unionid = 'uABCDEFGHIJKLMNOPQRSTUVWXYZ0';
-const tokenAnswer = {
+const tokenResponse = {
   access_token: '88_access',
   expires_in: 7200,
   refresh_token: '88_refresh',
@@ -37,7 +37,7 @@ afterEach(async () => {
 
 describe('exchangeCode', () => {
   it('sends the documented query and gives the grant', async () => {
-    stub.on(exchangePath, json({ ...tokenAnswer, unionid }));
+    stub.on(exchangePath, json({ ...tokenResponse, unionid }));
 
     const given = await sns.exchangeCode(app, 'CODE-1');
 
@@ -64,13 +64,13 @@ describe('exchangeCode', () => {
   });
 
   it('takes an empty unionid for none', async () => {
-    stub.on(exchangePath, json({ ...tokenAnswer, unionid: '' }));
+    stub.on(exchangePath, json({ ...tokenResponse, unionid: '' }));
 
     expect((await sns.exchangeCode(app, 'CODE-1')).unionid).toBeNull();
   });
 
   it('accepts errcode 0, a trailing comma and no unionid', async () => {
-    stub.on(exchangePath, json({ ...tokenAnswer, errcode: 0, scope: 'snsapi_base,snsapi_userinfo,' }));
+    stub.on(exchangePath, json({ ...tokenResponse, errcode: 0, scope: 'snsapi_base,snsapi_userinfo,' }));
 
     await expect(sns.exchangeCode(app, 'CODE-1')).resolves.toMatchObject({
       unionid: null,
@@ -81,7 +81,7 @@ describe('exchangeCode', () => {
   it.each([1, '1', true, 'true', 2, {}])(
     'takes is_snapshotuser %j for a snapshot',
     async (is_snapshotuser) => {
-      stub.on(exchangePath, json({ ...tokenAnswer, is_snapshotuser }));
+      stub.on(exchangePath, json({ ...tokenResponse, is_snapshotuser }));
 
       await expect(sns.exchangeCode(app, 'CODE-1')).resolves.toMatchObject({ snapshotUser: true });
     },
@@ -90,7 +90,7 @@ describe('exchangeCode', () => {
   it.each([0, '0', false, null])(
     'does not take is_snapshotuser %j for a snapshot',
     async (is_snapshotuser) => {
-      stub.on(exchangePath, json({ ...tokenAnswer, is_snapshotuser }));
+      stub.on(exchangePath, json({ ...tokenResponse, is_snapshotuser }));
 
       await expect(sns.exchangeCode(app, 'CODE-1')).resolves.toMatchObject({ snapshotUser: false });
     },
@@ -116,12 +116,12 @@ describe('exchangeCode', () => {
     ['scope array', { scope: ['snsapi_userinfo'] }],
     [
       'only errcode "0"',
-      { ...Object.fromEntries(Object.keys(tokenAnswer).map((key) => [key, undefined])), errcode: '0' },
+      { ...Object.fromEntries(Object.keys(tokenResponse).map((key) => [key, undefined])), errcode: '0' },
     ],
     ['errcode "0" beside valid fields', { errcode: '0' }],
     ['errcode 0 and nothing but an openid', { errcode: 0, access_token: undefined }],
   ])('refuses an answer with %s', async (_kind, wrong) => {
-    stub.on(exchangePath, json({ ...tokenAnswer, ...wrong }));
+    stub.on(exchangePath, json({ ...tokenResponse, ...wrong }));
 
     await expect(sns.exchangeCode(app, 'CODE-1')).rejects.toMatchObject({ code: 'wechat_answer_invalid' });
   });
@@ -148,7 +148,7 @@ describe('exchangeCode', () => {
 
 describe('refresh', () => {
   it('sends no secret and gives a new grant', async () => {
-    stub.on('/sns/oauth2/refresh_token', json(tokenAnswer));
+    stub.on('/sns/oauth2/refresh_token', json(tokenResponse));
 
     await expect(sns.refresh(app, new Secret('88_refresh'))).resolves.toMatchObject({ openid });
     expect(stub.calls[0]?.query.toString()).toBe(

@@ -1,12 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Answer = (response: ServerResponse, request: IncomingMessage) => void;
+export type IamResponse = (response: ServerResponse, request: IncomingMessage) => void;
 
 /** A server that answers as a test says, for faults on the wire; it knows nothing of WeChat. */
 export class WechatStub {
   readonly calls: { readonly path: string; readonly query: URLSearchParams; readonly body: string }[] = [];
-  private readonly answers = new Map<string, Answer[]>();
+  private readonly answers = new Map<string, IamResponse[]>();
 
   private constructor(private readonly server: Server) {}
 
@@ -29,7 +29,7 @@ export class WechatStub {
   }
 
   /** Sets the answers of a path, in order; the last one repeats. */
-  on(path: string, ...answers: Answer[]): this {
+  on(path: string, ...answers: IamResponse[]): this {
     this.answers.set(path, answers);
     return this;
   }
@@ -69,24 +69,24 @@ export function portOf(server: Server): number {
 }
 
 /** Answers as WeChat's sns endpoints do: HTTP 200 and text/plain, whatever the body says. */
-export function json(body: unknown): Answer {
+export function json(body: unknown): IamResponse {
   return raw(JSON.stringify(body));
 }
 
-export function raw(body: string | Buffer, status = 200): Answer {
+export function raw(body: string | Buffer, status = 200): IamResponse {
   return (response) => response.writeHead(status, { 'content-type': 'text/plain' }).end(body);
 }
 
 /** Closes the connection without an answer. */
-export const drop: Answer = (response) => {
+export const drop: IamResponse = (response) => {
   response.destroy();
 };
 
 /** Says nothing, ever. */
-export const hang: Answer = () => undefined;
+export const hang: IamResponse = () => undefined;
 
 /** One byte now and then, so that no idle timeout ever fires. */
-export const drip: Answer = (response) => {
+export const drip: IamResponse = (response) => {
   response.writeHead(200);
   const timer = setInterval(() => response.write(' '), 20);
   response.on('close', () => {
@@ -95,7 +95,7 @@ export const drip: Answer = (response) => {
 };
 
 /** Promises more bytes than it sends. */
-export const truncate: Answer = (response) => {
+export const truncate: IamResponse = (response) => {
   response.writeHead(200, { 'content-length': '1000' });
   response.write('{"openid":"o');
   setTimeout(() => response.destroy(), 10);

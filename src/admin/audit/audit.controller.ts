@@ -1,5 +1,5 @@
 import { Get } from '@nestjs/common';
-import type { Answer } from '../../http/answer.js';
+import type { IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/incoming.decorator.js';
@@ -16,11 +16,11 @@ export class AdminAuditController {
     summary: 'The audit log, newest first',
     permission: 'iam:audit:read',
     query: auditQuery,
-    answers: { 200: auditPage },
+    responses: { 200: auditPage },
     example: auditPageExample,
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<Answer> {
+  list(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.audit.list(request);
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.service.js';
-import { json, type Answer } from '../../http/answer.js';
+import { json, type IamResponse } from '../../http/iam-response.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { parseInput } from '../../http/parse-input.js';
 import { auditQuery, toAuditItem } from './audit.view.js';
@@ -11,7 +11,7 @@ import { toIdPage, toPageRequest } from '../id-page.js';
 export class AdminAudit {
   constructor(private readonly trail: AuditTrail) {}
 
-  async list({ query }: IamRequest): Promise<Answer> {
+  async list({ query }: IamRequest): Promise<IamResponse> {
     const { from, to, correlation_id: correlationId, ...given } = parseInput(auditQuery, query);
     const page = toPageRequest(given);
     const filter = { ...given, correlationId, from: toDate(from), to: toDate(to) };

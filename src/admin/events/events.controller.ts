@@ -1,5 +1,5 @@
 import { Get, Param, Post } from '@nestjs/common';
-import type { Answer } from '../../http/answer.js';
+import type { IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/incoming.decorator.js';
@@ -25,22 +25,22 @@ export class AdminEventsController {
       'Messages and events of WeChat, newest first; those worked off stay a week, those given up a month',
     permission: 'iam:events:read',
     query: eventQuery,
-    answers: { 200: eventPage },
+    responses: { 200: eventPage },
     example: eventPageExample,
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<Answer> {
+  list(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.events.list(request);
   }
 
   @Endpoint({
     summary: 'How many events are in each state (counted up to 10,000), and the age of the oldest open one',
     permission: 'iam:events:read',
-    answers: { 200: eventSummary },
+    responses: { 200: eventSummary },
     example: { counts: { pending: 2, processing: 0, dead: 1, done: 5120 }, oldest_unprocessed_seconds: 8 },
   })
   @Get('summary')
-  summarize(): Promise<Answer> {
+  summarize(): Promise<IamResponse> {
     return this.events.summarize();
   }
 
@@ -48,12 +48,12 @@ export class AdminEventsController {
     summary: 'An event with the message as WeChat sent it',
     permission: 'iam:events:read',
     path: { id: 'The event' },
-    answers: { 200: eventDetail },
+    responses: { 200: eventDetail },
     example: eventDetailExample,
     errors: ['not_found'],
   })
   @Get(':id')
-  get(@Param('id') id: string): Promise<Answer> {
+  get(@Param('id') id: string): Promise<IamResponse> {
     return this.events.get(id);
   }
 
@@ -62,11 +62,11 @@ export class AdminEventsController {
     permission: 'iam:events:write',
     path: { id: 'The event' },
     body: replayBody,
-    answers: { 202: null },
+    responses: { 202: null },
     errors: ['not_found', 'event_done'],
   })
   @Post(':id/replay')
-  replay(@Param('id') id: string, @Incoming() request: IamRequest): Promise<Answer> {
+  replay(@Param('id') id: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.events.replay(id, request);
   }
 }

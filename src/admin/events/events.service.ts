@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { empty, json, type Answer } from '../../http/answer.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { parseInput } from '../../http/parse-input.js';
 import { IamError } from '../../errors/iam.error.js';
@@ -17,26 +17,26 @@ export class AdminEvents {
     private readonly replays: EventReplay,
   ) {}
 
-  async list({ query }: IamRequest): Promise<Answer> {
+  async list({ query }: IamRequest): Promise<IamResponse> {
     const filter = parseInput(eventQuery, query);
     const page = toPageRequest(filter);
     return json(toIdPage(await this.inbox.page(filter, page), page, toEventItem));
   }
 
-  async summarize(): Promise<Answer> {
+  async summarize(): Promise<IamResponse> {
     const { oldest_unprocessed_seconds, ...counts } = await this.inbox.summarize();
     return json({ counts, oldest_unprocessed_seconds });
   }
 
   /** @throws IamError `not_found` */
-  async get(id: string): Promise<Answer> {
+  async get(id: string): Promise<IamResponse> {
     const event = await this.inbox.find(id);
     if (event === null) throw new IamError('not_found', 'no such event');
     return json(toEventDetail(event));
   }
 
   /** @throws IamError `not_found` or `event_done`; an event that waits anyway stays as it is */
-  async replay(id: string, { body }: IamRequest): Promise<Answer> {
+  async replay(id: string, { body }: IamRequest): Promise<IamResponse> {
     const { force = false } = parseBody(replayBody, body);
     const status = await this.replays.replay(id, { evenIfDone: force });
     if (status === null) throw new IamError('not_found', 'no such event');

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { empty, json, type Answer } from '../../http/answer.js';
-import { Reseal } from '../../keys/reseal.service.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
+import { Reencryption } from '../../keys/reencryption.service.js';
 import { KeyRotation } from '../../sessions/key-rotation.service.js';
-import { rotateBody, toResealView, toSealingKeyView, toSigningKeyView } from './key-answers.js';
+import { rotateBody, toReencryptionView, toSealingKeyView, toSigningKeyView } from './keys.view.js';
 import { parseBody } from '../../http/parse-body.js';
 
 /** What administrators do with keys; no key ever leaves the server. */
@@ -10,10 +10,10 @@ import { parseBody } from '../../http/parse-body.js';
 export class KeyAdministration {
   constructor(
     private readonly rotation: KeyRotation,
-    private readonly sealing: Reseal,
+    private readonly sealing: Reencryption,
   ) {}
 
-  async list(): Promise<Answer> {
+  async list(): Promise<IamResponse> {
     const [signing, sealing] = [await this.rotation.list(), await this.sealing.use()];
     return json({
       signing_keys: signing.map(toSigningKeyView),
@@ -21,18 +21,18 @@ export class KeyAdministration {
     });
   }
 
-  async rotate(body: unknown): Promise<Answer> {
+  async rotate(body: unknown): Promise<IamResponse> {
     const { activate_in: activateIn } = parseBody(rotateBody, body);
     const { key, isNew } = await this.rotation.rotate(activateIn === undefined ? {} : { activateIn });
     return json({ ...toSigningKeyView(key), is_new: isNew });
   }
 
-  async revoke(kid: string): Promise<Answer> {
+  async revoke(kid: string): Promise<IamResponse> {
     await this.rotation.revoke(kid);
     return empty(204);
   }
 
-  async reseal(): Promise<Answer> {
-    return json(toResealView(await this.sealing.run()));
+  async reseal(): Promise<IamResponse> {
+    return json(toReencryptionView(await this.sealing.run()));
   }
 }

@@ -1,11 +1,11 @@
 import { Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
-import type { Answer } from '../../http/answer.js';
+import type { IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/incoming.decorator.js';
 import { AdminController } from '../admin-controller.decorator.js';
 import { KeyAdministration } from './key-administration.service.js';
-import { keysAnswer, resealAnswer, rotateAnswer, rotateBody } from './key-answers.js';
+import { keysResponse, reencryptionResponse, rotateResponse, rotateBody } from './keys.view.js';
 
 const signing = {
   kid: 'vS6gN0Zc6bVQj1wYH6wX3m1s1n3v0Qe6m0S5bJt9yXo',
@@ -30,11 +30,11 @@ export class KeysController {
   @Endpoint({
     summary: 'Signing keys, and what each sealing key still holds',
     permission: 'iam:keys:read',
-    answers: { 200: keysAnswer },
+    responses: { 200: keysResponse },
     example: { signing_keys: [signing], sealing_keys: [sealing] },
   })
   @Get()
-  list(): Promise<Answer> {
+  list(): Promise<IamResponse> {
     return this.keys.list();
   }
 
@@ -42,24 +42,24 @@ export class KeysController {
     summary: 'Publishes a new signing key, which signs after activate_in seconds (600)',
     permission: 'iam:keys:write',
     body: rotateBody,
-    answers: { 200: rotateAnswer },
+    responses: { 200: rotateResponse },
     example: { ...signing, state: 'next', is_new: true },
   })
   @Post('rotate')
   @HttpCode(200)
-  rotate(@Incoming() request: IamRequest): Promise<Answer> {
+  rotate(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.keys.rotate(request.body);
   }
 
   @Endpoint({
     summary: 'Seals every secret anew with the first of the configured keys',
     permission: 'iam:keys:write',
-    answers: { 200: resealAnswer },
+    responses: { 200: reencryptionResponse },
     example: { provider_secrets: 4, signing_keys: 1, left: 0 },
   })
   @Post('reseal')
   @HttpCode(200)
-  reseal(): Promise<Answer> {
+  reseal(): Promise<IamResponse> {
     return this.keys.reseal();
   }
 
@@ -67,12 +67,12 @@ export class KeysController {
     summary: 'Removes a signing key that somebody else may have: its tokens are refused',
     permission: 'iam:keys:write',
     path: { kid: 'Id of the key' },
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found'],
   })
   @Delete(':kid')
   @HttpCode(204)
-  revoke(@Param('kid') kid: string): Promise<Answer> {
+  revoke(@Param('kid') kid: string): Promise<IamResponse> {
     return this.keys.revoke(kid);
   }
 }

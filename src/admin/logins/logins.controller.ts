@@ -1,5 +1,5 @@
 import { Get } from '@nestjs/common';
-import type { Answer } from '../../http/answer.js';
+import type { IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/incoming.decorator.js';
@@ -16,11 +16,11 @@ export class AdminLoginsController {
     summary: 'Sign-in attempts of the last day, newest first',
     permission: 'iam:logins:read',
     query: loginQuery,
-    answers: { 200: loginPage },
+    responses: { 200: loginPage },
     example: loginPageExample,
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<Answer> {
+  list(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.logins.list(request);
   }
 }

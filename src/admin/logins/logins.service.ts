@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { json, type Answer } from '../../http/answer.js';
+import { json, type IamResponse } from '../../http/iam-response.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { parseInput } from '../../http/parse-input.js';
 import { LoginList } from '../../sign-in/login-list.service.js';
@@ -11,7 +11,7 @@ import { loginQuery, toLoginItem } from './logins.view.js';
 export class AdminLogins {
   constructor(private readonly logins: LoginList) {}
 
-  async list({ query }: IamRequest): Promise<Answer> {
+  async list({ query }: IamRequest): Promise<IamResponse> {
     const filter = parseInput(loginQuery, query);
     const page = toPageRequest(filter);
     return json(toIdPage(await this.logins.page(filter, page), page, toLoginItem));

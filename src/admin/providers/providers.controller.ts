@@ -1,5 +1,5 @@
 import { Delete, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
-import type { Answer } from '../../http/answer.js';
+import type { IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { CurrentUser } from '../../http/current-user.decorator.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
@@ -27,11 +27,11 @@ export class AdminProvidersController {
     summary: 'Identity providers by slug; of secrets only whether they are set',
     permission: 'iam:providers:read',
     query: providerQuery,
-    answers: { 200: providerPage },
+    responses: { 200: providerPage },
     example: { items: [providerExample], next_cursor: null },
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<Answer> {
+  list(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.providers.list(request);
   }
 
@@ -40,7 +40,7 @@ export class AdminProvidersController {
       'Create an identity provider; secrets are given in clear and stored sealed. Apps, keys, message mode and union scope take `iam:providers:secrets` too',
     permission: 'iam:providers:write',
     body: createProviderBody,
-    answers: { 201: providerView },
+    responses: { 201: providerView },
     example: providerExample,
     errors: ['already_exists', 'provider_keys_differ'],
   })
@@ -48,7 +48,7 @@ export class AdminProvidersController {
   create(
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.providers.create(request, admin);
   }
 
@@ -56,12 +56,12 @@ export class AdminProvidersController {
     summary: 'One identity provider, with its ETag',
     permission: 'iam:providers:read',
     path,
-    answers: { 200: providerView },
+    responses: { 200: providerView },
     example: providerExample,
     errors: ['provider_not_found'],
   })
   @Get(':slug')
-  get(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+  get(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.providers.get(slug, request);
   }
 
@@ -71,7 +71,7 @@ export class AdminProvidersController {
     permission: 'iam:providers:write',
     path,
     body: updateProviderBody,
-    answers: { 200: providerView },
+    responses: { 200: providerView },
     example: providerExample,
     errors: [
       'provider_not_found',
@@ -86,7 +86,7 @@ export class AdminProvidersController {
     @Param('slug') slug: string,
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.providers.update(slug, request, admin);
   }
 
@@ -95,7 +95,7 @@ export class AdminProvidersController {
       'Delete an identity provider, If-Match its ETag, that nobody has ever signed in through; one that holds secrets takes `iam:providers:secrets` too',
     permission: 'iam:providers:write',
     path,
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['provider_not_found', 'precondition_required', 'precondition_failed', 'in_use'],
   })
   @Delete(':slug')
@@ -103,7 +103,7 @@ export class AdminProvidersController {
     @Param('slug') slug: string,
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.providers.remove(slug, request, admin);
   }
 
@@ -113,7 +113,7 @@ export class AdminProvidersController {
     permission: 'iam:providers:secrets',
     path,
     body: rotateBody,
-    answers: { 200: rotationView },
+    responses: { 200: rotationView },
     example: { secret: 'mp_token', value: 'kQ2r8Zt4Wm6Yb1Xc9Vd3Nf5Hg7Jk0Lp2', provider: providerExample },
     errors: [
       'provider_not_found',
@@ -125,7 +125,7 @@ export class AdminProvidersController {
   })
   @Post(':slug/rotate')
   @HttpCode(200)
-  rotate(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+  rotate(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.providers.rotate(slug, request);
   }
 
@@ -133,13 +133,13 @@ export class AdminProvidersController {
     summary: 'Ask WeChat and look at the set-up: what works, what does not, and where to mend it',
     permission: 'iam:providers:read',
     path,
-    answers: { 200: checkView },
+    responses: { 200: checkView },
     example: checkExample,
     errors: ['provider_not_found', 'rate_limited'],
   })
   @Post(':slug/check')
   @HttpCode(200)
-  check(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<Answer> {
+  check(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.checker.check(slug, request);
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { empty, json, type Answer } from '../../http/answer.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
@@ -14,7 +14,7 @@ import {
 import { ProviderRows, type TrustCheck } from '../../identity-providers/provider-rows.service.js';
 import { StoredProviders, type StoredProvider } from '../../identity-providers/stored-providers.service.js';
 import { readIfMatch, toEtag } from '../etag.js';
-import { OwnPermissions } from '../own-permissions.service.js';
+import { AdminPermissions } from '../admin-permissions.service.js';
 import { readCursor, toPage } from '../page.js';
 import { parseBody } from '../../http/parse-body.js';
 import { createProviderBody, providerQuery, rotateBody, updateProviderBody } from './providers.requests.js';
@@ -28,22 +28,22 @@ export class AdminProviders {
     private readonly stored: StoredProviders,
     private readonly providers: IdentityProviders,
     private readonly urls: IamUrls,
-    private readonly own: OwnPermissions,
+    private readonly own: AdminPermissions,
   ) {}
 
-  async list(request: IamRequest): Promise<Answer> {
+  async list(request: IamRequest): Promise<IamResponse> {
     const { limit, cursor, enabled, q: prefix } = parseInput(providerQuery, request.query);
     const rows = await this.stored.list({ after: readCursor(cursor), limit: limit + 1, enabled, prefix });
     const toItem = (stored: StoredProvider) => this.view(stored, request);
     return json(toPage(rows, { limit }, { keyOf: ({ row }) => row.slug, toItem }));
   }
 
-  async get(slug: string, request: IamRequest): Promise<Answer> {
+  async get(slug: string, request: IamRequest): Promise<IamResponse> {
     return this.answer(await this.rows.get(slug), request);
   }
 
   /** @throws IamError `already_exists`, `insufficient_permissions` */
-  async create(request: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async create(request: IamRequest, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
     const input = parseBody(createProviderBody, request.body);
     const stored = await this.changed(this.rows.create(input, this.trustOf(admin)));
     const headers = {
@@ -54,19 +54,27 @@ export class AdminProviders {
   }
 
   /** @throws IamError `precondition_failed`, `insufficient_permissions` for a column that decides whom the module believes */
-  async update(slug: string, request: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async update(
+    slug: string,
+    request: IamRequest,
+    admin: AuthenticatedUser | undefined,
+  ): Promise<IamResponse> {
     const edit = { slug, version: readIfMatch(request.ifMatch) };
     const changes = parseBody(updateProviderBody, request.body);
     return this.answer(await this.changed(this.rows.change(edit, changes, this.trustOf(admin))), request);
   }
 
-  async remove(slug: string, request: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async remove(
+    slug: string,
+    request: IamRequest,
+    admin: AuthenticatedUser | undefined,
+  ): Promise<IamResponse> {
     const edit = { slug, version: readIfMatch(request.ifMatch) };
     await this.changed(this.rows.remove(edit, this.trustOf(admin)));
     return empty(204);
   }
 
-  async rotate(slug: string, request: IamRequest): Promise<Answer> {
+  async rotate(slug: string, request: IamRequest): Promise<IamResponse> {
     const version = readIfMatch(request.ifMatch);
     const { secret, value: given } = parseBody(rotateBody, request.body);
     const value = given === undefined ? newValue(secret) : checkedValue(secret, given);
@@ -84,7 +92,7 @@ export class AdminProviders {
     return change.finally(() => this.providers.forget());
   }
 
-  private answer(stored: StoredProvider, request: IamRequest): Answer {
+  private answer(stored: StoredProvider, request: IamRequest): IamResponse {
     const view = this.view(stored, request);
     return json(view, 200, { ETag: view.etag });
   }

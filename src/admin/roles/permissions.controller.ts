@@ -1,6 +1,6 @@
 import { Get } from '@nestjs/common';
 import { z } from 'zod';
-import { json, type Answer } from '../../http/answer.js';
+import { json, type IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { adminPermissions } from '../../config/iam.permissions.js';
 import { AdminController } from '../admin-controller.decorator.js';
@@ -17,11 +17,11 @@ export class AdminPermissionsController {
   @Endpoint({
     summary: 'The permissions of the admin API',
     permission: 'iam:roles:read',
-    answers: { 200: permissionList },
+    responses: { 200: permissionList },
     example: { items: listed.items.slice(0, 2) },
   })
   @Get()
-  list(): Answer {
+  list(): IamResponse {
     return json(listed);
   }
 }

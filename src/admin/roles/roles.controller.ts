@@ -1,5 +1,5 @@
 import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
-import type { Answer } from '../../http/answer.js';
+import type { IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { CurrentUser } from '../../http/current-user.decorator.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
@@ -21,11 +21,11 @@ export class AdminRolesController {
     summary: 'Roles by name',
     permission: 'iam:roles:read',
     query: roleQuery,
-    answers: { 200: rolePage },
+    responses: { 200: rolePage },
     example: { items: [roleExample], next_cursor: null },
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<Answer> {
+  list(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.roles.list(request);
   }
 
@@ -33,7 +33,7 @@ export class AdminRolesController {
     summary: 'Create a role, of permissions that one holds oneself',
     permission: 'iam:roles:write',
     body: createRoleBody,
-    answers: { 201: roleView },
+    responses: { 201: roleView },
     example: roleExample,
     errors: ['already_exists'],
   })
@@ -41,7 +41,7 @@ export class AdminRolesController {
   create(
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.roles.create(request, admin);
   }
 
@@ -49,12 +49,12 @@ export class AdminRolesController {
     summary: 'One role, with its ETag',
     permission: 'iam:roles:read',
     path,
-    answers: { 200: roleView },
+    responses: { 200: roleView },
     example: roleExample,
     errors: ['not_found'],
   })
   @Get(':name')
-  get(@Param('name') name: string): Promise<Answer> {
+  get(@Param('name') name: string): Promise<IamResponse> {
     return this.roles.get(name);
   }
 
@@ -64,7 +64,7 @@ export class AdminRolesController {
     permission: 'iam:roles:write',
     path,
     body: updateRoleBody,
-    answers: { 200: roleView },
+    responses: { 200: roleView },
     example: roleExample,
     errors: ['not_found', 'precondition_required', 'precondition_failed'],
   })
@@ -73,7 +73,7 @@ export class AdminRolesController {
     @Param('name') name: string,
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.roles.update({ name, request, admin });
   }
 
@@ -81,7 +81,7 @@ export class AdminRolesController {
     summary: 'Delete a role that nobody holds, If-Match its ETag',
     permission: 'iam:roles:write',
     path,
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found', 'precondition_required', 'precondition_failed', 'in_use'],
   })
   @Delete(':name')
@@ -89,7 +89,7 @@ export class AdminRolesController {
     @Param('name') name: string,
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.roles.remove({ name, request, admin });
   }
 }

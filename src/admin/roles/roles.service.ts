@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { empty, json, type Answer } from '../../http/answer.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
@@ -7,7 +7,7 @@ import { parseInput } from '../../http/parse-input.js';
 import type { Role } from '../../roles/find-role.js';
 import { Roles, type RoleChanges } from '../../roles/roles.service.js';
 import { readIfMatch, toEtag } from '../etag.js';
-import { OwnPermissions } from '../own-permissions.service.js';
+import { AdminPermissions } from '../admin-permissions.service.js';
 import { readCursor, toPage } from '../page.js';
 import { parseBody } from '../../http/parse-body.js';
 import { createRoleBody, roleQuery, updateRoleBody } from './roles.requests.js';
@@ -28,21 +28,21 @@ const anyName = /^[^\0]+$/;
 export class AdminRoles {
   constructor(
     private readonly roles: Roles,
-    private readonly own: OwnPermissions,
+    private readonly own: AdminPermissions,
     private readonly urls: IamUrls,
   ) {}
 
-  async list(request: IamRequest): Promise<Answer> {
+  async list(request: IamRequest): Promise<IamResponse> {
     const { limit, cursor, q: prefix } = parseInput(roleQuery, request.query);
     const rows = await this.roles.list({ after: readCursor(cursor, anyName), limit: limit + 1, prefix });
     return json(toPage(rows, { limit }, { keyOf: ({ name }) => name, toItem: toRoleView }));
   }
 
-  async get(name: string): Promise<Answer> {
+  async get(name: string): Promise<IamResponse> {
     return answer(await this.roles.get(name));
   }
 
-  async create(request: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async create(request: IamRequest, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
     const { name, ...role } = parseBody(createRoleBody, request.body);
     await this.own.requireAll(admin, role.permissions ?? []);
     const created = await this.roles.create(name, role);
@@ -51,7 +51,7 @@ export class AdminRoles {
   }
 
   /** Based on what was judged, also with `If-Match: *`. */
-  async update({ name, request, admin }: RoleRequest): Promise<Answer> {
+  async update({ name, request, admin }: RoleRequest): Promise<IamResponse> {
     const version = readIfMatch(request.ifMatch);
     const changes = parseBody(updateRoleBody, request.body);
     const role = await this.roles.get(name);
@@ -60,7 +60,7 @@ export class AdminRoles {
   }
 
   /** As `update`. */
-  async remove({ name, request, admin }: RoleRequest): Promise<Answer> {
+  async remove({ name, request, admin }: RoleRequest): Promise<IamResponse> {
     const version = readIfMatch(request.ifMatch);
     const role = await this.roles.get(name);
     await this.own.requireAll(admin, role.permissions);
@@ -80,7 +80,7 @@ function decidedOn(
   return [...added, ...taken];
 }
 
-function answer(role: Role): Answer {
+function answer(role: Role): IamResponse {
   const view = toRoleView(role);
   return json(view, 200, { ETag: view.etag });
 }

@@ -1,5 +1,5 @@
 import { Delete, Get, Param } from '@nestjs/common';
-import type { Answer } from '../../http/answer.js';
+import type { IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { CurrentUser } from '../../http/current-user.decorator.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
@@ -18,11 +18,11 @@ export class AdminSessionsController {
     summary: 'Sessions, newest first',
     permission: 'iam:sessions:read',
     query: sessionQuery,
-    answers: { 200: sessionPage },
+    responses: { 200: sessionPage },
     example: sessionPageExample,
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<Answer> {
+  list(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.sessions.list(request);
   }
 
@@ -30,11 +30,11 @@ export class AdminSessionsController {
     summary: 'End a session; its access tokens last until they expire, at once with `sessionCheck: always`',
     permission: 'iam:sessions:write',
     path: { id: 'The session' },
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found'],
   })
   @Delete(':id')
-  end(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+  end(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<IamResponse> {
     return this.sessions.end(id, admin);
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { empty, json, type Answer } from '../../http/answer.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { parseInput } from '../../http/parse-input.js';
@@ -17,14 +17,14 @@ export class AdminSessions {
     private readonly reach: AdminReach,
   ) {}
 
-  async list({ query }: IamRequest): Promise<Answer> {
+  async list({ query }: IamRequest): Promise<IamResponse> {
     const filter = parseInput(sessionQuery, query);
     const page = toPageRequest(filter);
     return json(toIdPage(await this.sessions.page(filter, page), page, toSessionItem));
   }
 
   /** @throws IamError `not_found`, `insufficient_permissions`; a session that is over stays so */
-  async end(id: string, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async end(id: string, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
     const owner = await this.sessions.findOwner(id);
     if (owner !== null) await this.reach.require(admin, owner);
     if (!(await this.sessions.end(id, 'ended_by_admin'))) throw new IamError('not_found', 'no such session');

@@ -1,5 +1,5 @@
 import { Delete, Get, Param } from '@nestjs/common';
-import { empty, json, type Answer } from '../../http/answer.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/incoming.decorator.js';
@@ -18,11 +18,11 @@ export class AdminBansController {
     summary: 'Bans of users who were erased since: whose WeChat stays barred',
     permission: 'iam:users:read',
     query: banQuery,
-    answers: { 200: banPage },
+    responses: { 200: banPage },
     example: banPageExample,
   })
   @Get()
-  async list(@Incoming() { query }: IamRequest): Promise<Answer> {
+  async list(@Incoming() { query }: IamRequest): Promise<IamResponse> {
     const asked = parseInput(banQuery, query);
     const page = toPageRequest(asked);
     return json(toIdPage(await this.bans.page(toSoughtSubject(asked), page), page, toBanItem));
@@ -32,11 +32,11 @@ export class AdminBansController {
     summary: 'Lift such a ban: the person may sign up again, as somebody new',
     permission: 'iam:users:write',
     path: { id: 'The user who was erased' },
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found'],
   })
   @Delete(':id')
-  async lift(@Param('id') id: string): Promise<Answer> {
+  async lift(@Param('id') id: string): Promise<IamResponse> {
     await this.bans.lift(id);
     return empty(204);
   }

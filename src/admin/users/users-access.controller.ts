@@ -1,5 +1,5 @@
 import { Delete, Get, Param, Post, Put } from '@nestjs/common';
-import type { Answer } from '../../http/answer.js';
+import type { IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { CurrentUser } from '../../http/current-user.decorator.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
@@ -27,7 +27,7 @@ export class AdminUserAccessController {
     permission: 'iam:users:write',
     path,
     body: disableBody,
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found', 'precondition_failed'],
   })
   @Post('disable')
@@ -35,7 +35,7 @@ export class AdminUserAccessController {
     @Param('id') id: string,
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.access.disable({ id, admin }, request);
   }
 
@@ -43,11 +43,11 @@ export class AdminUserAccessController {
     summary: 'Let a user in again',
     permission: 'iam:users:write',
     path,
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found', 'precondition_failed'],
   })
   @Post('enable')
-  enable(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+  enable(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<IamResponse> {
     return this.access.enable({ id, admin });
   }
 
@@ -55,11 +55,14 @@ export class AdminUserAccessController {
     summary: 'End all sessions of a user, and sign-ins under way',
     permission: 'iam:sessions:write',
     path,
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found', 'precondition_failed'],
   })
   @Delete('sessions')
-  endSessions(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+  endSessions(
+    @Param('id') id: string,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<IamResponse> {
     return this.access.endSessions({ id, admin });
   }
 
@@ -68,7 +71,7 @@ export class AdminUserAccessController {
     permission: 'iam:users:write',
     path: { ...path, identity: 'One of their identities' },
     query: unlinkQuery,
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found', 'last_identity', 'precondition_failed'],
   })
   @Delete('identities/:identity')
@@ -76,7 +79,7 @@ export class AdminUserAccessController {
     @Param() { id, identity }: { readonly id: string; readonly identity: string },
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.access.unlink({ id, identity, admin }, request);
   }
 
@@ -84,12 +87,12 @@ export class AdminUserAccessController {
     summary: 'The roles of a user',
     permission: 'iam:users:read',
     path,
-    answers: { 200: userRoles },
+    responses: { 200: userRoles },
     example: { roles: ['support'] },
     errors: ['not_found'],
   })
   @Get('roles')
-  listRoles(@Param('id') id: string): Promise<Answer> {
+  listRoles(@Param('id') id: string): Promise<IamResponse> {
     return this.roles.list(id);
   }
 
@@ -97,11 +100,14 @@ export class AdminUserAccessController {
     summary: 'Give a user a role whose permissions one has oneself; acts from their next access token on',
     permission: 'iam:users:write',
     path: assignment,
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found'],
   })
   @Put('roles/:role')
-  assign(@Param() given: Assignment, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+  assign(
+    @Param() given: Assignment,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<IamResponse> {
     return this.roles.assign(given, admin);
   }
 
@@ -110,11 +116,14 @@ export class AdminUserAccessController {
       'Take a role from a user whose permissions one has oneself; acts from their next access token on',
     permission: 'iam:users:write',
     path: assignment,
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found'],
   })
   @Delete('roles/:role')
-  remove(@Param() given: Assignment, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<Answer> {
+  remove(
+    @Param() given: Assignment,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<IamResponse> {
     return this.roles.remove(given, admin);
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { recordAudit } from '../../audit/record-audit.js';
-import { empty, type Answer } from '../../http/answer.js';
+import { empty, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { parseInput } from '../../http/parse-input.js';
@@ -32,7 +32,7 @@ export class AdminUserAccess {
   ) {}
 
   /** Refreshing is refused from the same moment. @throws IamError `not_found`, `insufficient_permissions` */
-  disable(on: OnUser, { body }: IamRequest): Promise<Answer> {
+  disable(on: OnUser, { body }: IamRequest): Promise<IamResponse> {
     const detail = parseBody(disableBody, body);
     return this.act(on, async (manager, { id, status }) => {
       if (status === 'disabled') return;
@@ -43,7 +43,7 @@ export class AdminUserAccess {
   }
 
   /** @throws IamError `not_found`, `insufficient_permissions` */
-  enable(on: OnUser): Promise<Answer> {
+  enable(on: OnUser): Promise<IamResponse> {
     return this.act(on, async (manager, { id, status }) => {
       if (status === 'active') return;
       await setUserStatus(manager, id, 'active');
@@ -52,12 +52,12 @@ export class AdminUserAccess {
   }
 
   /** @throws IamError `not_found`, `insufficient_permissions` */
-  endSessions(on: OnUser): Promise<Answer> {
+  endSessions(on: OnUser): Promise<IamResponse> {
     return this.act(on, (manager, { id }) => this.signOut.ofUser(manager, id, 'ended_by_admin'));
   }
 
   /** What came by the identity ends with it. @throws IamError `not_found`, `last_identity`, `insufficient_permissions` */
-  unlink({ identity, ...on }: OnIdentity, { query }: IamRequest): Promise<Answer> {
+  unlink({ identity, ...on }: OnIdentity, { query }: IamRequest): Promise<IamResponse> {
     const { force } = parseInput(unlinkQuery, query);
     return this.act(on, async (manager, { id }) => {
       await this.signOut.unlink(manager, id, identity, { evenLast: force });
@@ -67,7 +67,7 @@ export class AdminUserAccess {
   private async act(
     { id, admin }: OnUser,
     work: (manager: EntityManager, user: LockedUser) => Promise<void>,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     await this.reach.act(admin, id, work);
     return empty(204);
   }

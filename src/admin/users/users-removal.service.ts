@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { validate as isUuid } from 'uuid';
 import { Erasure } from '../../privacy/erasure.service.js';
-import { empty, json, type Answer } from '../../http/answer.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { IamError } from '../../errors/iam.error.js';
@@ -24,7 +24,7 @@ export class AdminUserRemoval {
    * Merges two users into the older. Whoever signs in as one of them then has the roles of both.
    * @throws IamError `not_found`, `merge_refused`, `user_disabled`, `insufficient_permissions`
    */
-  async merge(id: string, { body }: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async merge(id: string, { body }: IamRequest, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
     const { other, force = false } = parseBody(mergeBody, body);
     const pair = toPair(id, other);
     const kept = await this.reach.actOnAll(admin, pair, (manager) =>
@@ -34,7 +34,11 @@ export class AdminUserRemoval {
   }
 
   /** @throws IamError `precondition_required`, `precondition_failed`, `not_found`, `in_use`, `insufficient_permissions` */
-  async erase(id: string, { ifMatch }: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async erase(
+    id: string,
+    { ifMatch }: IamRequest,
+    admin: AuthenticatedUser | undefined,
+  ): Promise<IamResponse> {
     const version = readIfMatch(ifMatch);
     await this.reach.act(admin, id, async (manager, user) => {
       requireVersion(user, version);

@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { inTransaction } from '../../database/in-transaction.js';
-import { empty, json, type Answer } from '../../http/answer.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { IamError } from '../../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { UserRoles } from '../../roles/user-roles.service.js';
 import { lockUser } from '../../users/lock-users.js';
 import { UserList } from '../../users/user-list.service.js';
-import { OwnPermissions } from '../own-permissions.service.js';
+import { AdminPermissions } from '../admin-permissions.service.js';
 
 /** A user and a role, as a path names them. */
 export interface Assignment {
@@ -23,24 +23,24 @@ export class AdminUserRoles {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly users: UserList,
     private readonly roles: UserRoles,
-    private readonly own: OwnPermissions,
+    private readonly own: AdminPermissions,
   ) {}
 
   /** @throws IamError `not_found` */
-  async list(id: string): Promise<Answer> {
+  async list(id: string): Promise<IamResponse> {
     const user = await this.users.find(id);
     if (user === null) throw new IamError('not_found', 'no such user');
     return json({ roles: user.roles });
   }
 
   /** @throws IamError `not_found`, `insufficient_permissions` */
-  async assign({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async assign({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
     await this.own.requireAll(admin, await this.roles.permissionsOfRole(role));
     return this.change(id, (manager) => this.roles.assign(manager, id, role));
   }
 
   /** @throws IamError `insufficient_permissions`, `not_found` for a user; a role that they do not hold is no error */
-  async remove({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async remove({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
     const permissions = await this.roles.findPermissionsOfRole(role);
     await this.own.requireAll(admin, permissions ?? []);
     return this.change(id, async (manager) => {
@@ -48,7 +48,7 @@ export class AdminUserRoles {
     });
   }
 
-  private async change(id: string, work: (manager: EntityManager) => Promise<void>): Promise<Answer> {
+  private async change(id: string, work: (manager: EntityManager) => Promise<void>): Promise<IamResponse> {
     await inTransaction(this.dataSource, async (manager) => {
       await lockUser(manager, id);
       await work(manager);

@@ -1,5 +1,5 @@
 import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
-import type { Answer } from '../../http/answer.js';
+import type { IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { CurrentUser } from '../../http/current-user.decorator.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
@@ -9,7 +9,7 @@ import { AdminController } from '../admin-controller.decorator.js';
 import { AdminUserRemoval } from './users-removal.service.js';
 import { createUserBody, mergeBody, updateUserBody, userQuery } from './users.requests.js';
 import { AdminUsers } from './users.service.js';
-import { mergeAnswer, userDetail, userDetailExample, userPage, userPageExample } from './users.view.js';
+import { mergeResponse, userDetail, userDetailExample, userPage, userPageExample } from './users.view.js';
 
 const path = { id: 'The user' };
 
@@ -25,11 +25,11 @@ export class AdminUsersController {
     summary: 'Users, newest first',
     permission: 'iam:users:read',
     query: userQuery,
-    answers: { 200: userPage },
+    responses: { 200: userPage },
     example: userPageExample,
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<Answer> {
+  list(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.users.list(request);
   }
 
@@ -37,7 +37,7 @@ export class AdminUsersController {
     summary: 'Create a user without any identity; nobody can sign in as them until one is bound',
     permission: 'iam:users:write',
     body: createUserBody,
-    answers: { 201: userDetail },
+    responses: { 201: userDetail },
     example: userDetailExample,
     errors: ['identity_conflict', 'not_found'],
   })
@@ -45,7 +45,7 @@ export class AdminUsersController {
   create(
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.users.create(request, admin);
   }
 
@@ -53,12 +53,12 @@ export class AdminUsersController {
     summary: 'A user, also one who was merged into another; the ETag is what a change is based on',
     permission: 'iam:users:read',
     path,
-    answers: { 200: userDetail },
+    responses: { 200: userDetail },
     example: userDetailExample,
     errors: ['not_found'],
   })
   @Get(':id')
-  get(@Param('id') id: string): Promise<Answer> {
+  get(@Param('id') id: string): Promise<IamResponse> {
     return this.users.get(id);
   }
 
@@ -67,7 +67,7 @@ export class AdminUsersController {
     permission: 'iam:users:write',
     path,
     body: updateUserBody,
-    answers: { 200: userDetail },
+    responses: { 200: userDetail },
     example: userDetailExample,
     errors: ['not_found', 'identity_conflict', 'precondition_required', 'precondition_failed'],
   })
@@ -76,7 +76,7 @@ export class AdminUsersController {
     @Param('id') id: string,
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.users.update(id, request, admin);
   }
 
@@ -84,7 +84,7 @@ export class AdminUsersController {
     summary: 'Erase a user and all that is held about them, at once; needs If-Match',
     permission: 'iam:users:write',
     path,
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found', 'in_use', 'precondition_required', 'precondition_failed'],
   })
   @Delete(':id')
@@ -92,7 +92,7 @@ export class AdminUsersController {
     @Param('id') id: string,
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.removal.erase(id, request, admin);
   }
 
@@ -101,7 +101,7 @@ export class AdminUsersController {
     permission: 'iam:users:write',
     path,
     body: mergeBody,
-    answers: { 200: mergeAnswer },
+    responses: { 200: mergeResponse },
     example: {
       id: '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f',
       merged: '01939a3c-9d20-7fff-a162-5e6f708192a3',
@@ -113,7 +113,7 @@ export class AdminUsersController {
     @Param('id') id: string,
     @Incoming() request: IamRequest,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.removal.merge(id, request, admin);
   }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { inTransaction } from '../../database/in-transaction.js';
-import { json, type Answer } from '../../http/answer.js';
+import { json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { parseInput } from '../../http/parse-input.js';
@@ -15,7 +15,7 @@ import { cleanNickname } from '../../wechat/profile-text.js';
 import { AdminReach } from '../admin-reach.service.js';
 import { readIfMatch, requireVersion, toEtag } from '../etag.js';
 import { toIdPage, toPageRequest } from '../id-page.js';
-import { OwnPermissions } from '../own-permissions.service.js';
+import { AdminPermissions } from '../admin-permissions.service.js';
 import { parseBody } from '../../http/parse-body.js';
 import { createUserBody, updateUserBody, userQuery } from './users.requests.js';
 import { toUserDetail, toUserItem } from './users.view.js';
@@ -28,23 +28,23 @@ export class AdminUsers {
     private readonly users: UserList,
     private readonly sessions: SessionList,
     private readonly roles: UserRoles,
-    private readonly own: OwnPermissions,
+    private readonly own: AdminPermissions,
     private readonly reach: AdminReach,
   ) {}
 
-  async list({ query }: IamRequest): Promise<Answer> {
+  async list({ query }: IamRequest): Promise<IamResponse> {
     const { external_id: externalId, ...given } = parseInput(userQuery, query);
     const page = toPageRequest(given);
     return json(toIdPage(await this.users.page({ ...given, externalId }, page), page, toUserItem));
   }
 
   /** @throws IamError `not_found` */
-  get(id: string): Promise<Answer> {
+  get(id: string): Promise<IamResponse> {
     return this.show(id, 200);
   }
 
   /** @throws IamError `identity_conflict`, `not_found` for a role, `insufficient_permissions` */
-  async create({ body }: IamRequest, admin: AuthenticatedUser | undefined): Promise<Answer> {
+  async create({ body }: IamRequest, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
     const { roles, ...given } = parseBody(createUserBody, body);
     for (const role of roles) await this.own.requireAll(admin, await this.roles.permissionsOfRole(role));
     const id = await inTransaction(this.dataSource, async (manager) => {
@@ -60,7 +60,7 @@ export class AdminUsers {
     id: string,
     { body, ifMatch }: IamRequest,
     admin: AuthenticatedUser | undefined,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     const version = readIfMatch(ifMatch);
     const changes = toChanges(parseBody(updateUserBody, body));
     await this.reach.act(admin, id, async (manager, user) => {
@@ -70,7 +70,7 @@ export class AdminUsers {
     return this.show(id, 200);
   }
 
-  private async show(id: string, status: number): Promise<Answer> {
+  private async show(id: string, status: number): Promise<IamResponse> {
     const user = await this.users.find(id);
     if (user === null) throw new IamError('not_found', 'no such user');
     const detail = toUserDetail(user, await this.sessions.countLive(id));

@@ -44,7 +44,7 @@ export const userDetail = userItem.extend({
 export const userRoles = z.object({ roles: z.array(z.string()) });
 
 /** What a merge answers: who stays, and who is merged into them. */
-export const mergeAnswer = z.object({ id: z.uuid(), merged: z.uuid() });
+export const mergeResponse = z.object({ id: z.uuid(), merged: z.uuid() });
 
 /** A user as a list of the admin API shows them. */
 export function toUserItem(row: ListedUser): z.infer<typeof userItem> {

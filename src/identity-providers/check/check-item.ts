@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Language } from '../../http/language.js';
 import type { FindingText } from './check-finding.js';
-import { findingsHere } from './check-findings-here.js';
-import { findingsOfWechat } from './check-findings-wechat.js';
+import { findingsHere } from './local-findings.js';
+import { findingsOfWechat } from './wechat-findings.js';
 import { checks, type CheckId } from './check-texts.js';
 
 const findings = { ...findingsHere, ...findingsOfWechat };

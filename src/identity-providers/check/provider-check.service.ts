@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
-import { json, type Answer } from '../../http/answer.js';
+import { json, type IamResponse } from '../../http/iam-response.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import type { Language } from '../../http/language.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
@@ -12,7 +12,7 @@ import { StoredProviders, type OpenedProvider } from '../stored-providers.servic
 import { RateLimits } from '../../database/rate-limits.service.js';
 import { isError, toCheckItem, type Finding, type FindingKey } from './check-item.js';
 import { checkRow } from './check-row.js';
-import { checkAddresses, checkUnionScope } from './check-surroundings.js';
+import { checkAddresses, checkUnionScope } from './environment.js';
 import { addressesOf } from './provider-addresses.js';
 import type { checkView } from './provider-check.view.js';
 import { WechatCheck } from './wechat-check.service.js';
@@ -34,7 +34,7 @@ export class ProviderCheck {
     private readonly urls: IamUrls,
   ) {}
 
-  async check(slug: string, { language }: IamRequest): Promise<Answer> {
+  async check(slug: string, { language }: IamRequest): Promise<IamResponse> {
     return json(await this.run(slug, language), 200, { Vary: 'Accept-Language' });
   }
 

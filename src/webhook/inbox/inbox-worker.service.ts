@@ -90,7 +90,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
   /** How many events were due, of as many as there is room for. */
   private async startDue(room: number): Promise<number> {
     const { leased, dead } = await this.inbox.takeDue(room);
-    for (const event of dead) this.mourn(event, 'lost with its replica');
+    for (const event of dead) this.reportDeadLetter(event, 'lost with its replica');
     if (this.isStopping) await this.inbox.release(leased.map(({ leaseToken }) => leaseToken));
     else for (const event of leased) runInContext(() => void this.run(event), { actor: 'wechat' });
     return leased.length + dead.length;
@@ -132,11 +132,11 @@ export class InboxWorker implements BeforeApplicationShutdown {
     }
     this.telemetry.webhookEvent(leased.event.provider, 'failed');
     const status = await this.inbox.fail(leased, result, failure);
-    if (status === 'dead') this.mourn(leased.event, failure);
+    if (status === 'dead') this.reportDeadLetter(leased.event, failure);
     else this.logger.warn(`${nameOf(leased.event)} failed and will be tried again: ${failure}`);
   }
 
-  private mourn(event: InboxEvent, reason: string): void {
+  private reportDeadLetter(event: InboxEvent, reason: string): void {
     this.telemetry.webhookEvent(event.provider, 'dead');
     this.logger.error(`${nameOf(event)} was given up after the last attempt: ${reason}`);
   }

@@ -4,13 +4,13 @@ import type { FollowLogin } from './follow-login.js';
 export type Judgement = 'confirmed' | 'wrong' | 'denied';
 
 /** What a typed number did; `over`: the login that it was typed for has ended by itself. */
-export type NumberOutcome = Judgement | 'over';
+export type UserCodeResult = Judgement | 'over';
 
 /** A typed number and the login it was typed for. */
-export interface AnsweredNumber {
+export interface EnteredUserCode {
   /** Null when the delivery is a repetition and the login waits no more. */
   readonly loginId: string | null;
-  readonly outcome: NumberOutcome;
+  readonly outcome: UserCodeResult;
   /** It was to link an identity, not to sign in. */
   readonly isLink: boolean;
 }
@@ -32,7 +32,7 @@ export function readTypedNumber(text: string): string | null {
 }
 
 /** Compares a typed number with the one that the PC shows; the last wrong one ends the login. */
-export function judgeNumber(
+export function checkUserCode(
   { user_code, number_tries }: Pick<FollowLogin, 'user_code' | 'number_tries'>,
   digits: string,
 ): Judgement {

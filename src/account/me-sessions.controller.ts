@@ -1,21 +1,21 @@
 import { Delete, Get, Param } from '@nestjs/common';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { endedAnswer, MySessions, sessionsAnswer } from './my-sessions.service.js';
+import { endedResponse, MeSessions, sessionsResponse } from './me-sessions.service.js';
 
 /** Where the signed-in user is signed in. */
 @UserController('me/sessions')
-export class MySessionsController {
-  constructor(private readonly sessions: MySessions) {}
+export class MeSessionsController {
+  constructor(private readonly sessions: MeSessions) {}
 
   @Endpoint({
     summary: 'The live sessions of the signed-in user, this one first',
-    answers: { 200: sessionsAnswer },
+    responses: { 200: sessionsResponse },
     example: {
       items: [
         {
@@ -34,25 +34,25 @@ export class MySessionsController {
     },
   })
   @Get()
-  list(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<Answer> {
+  list(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<IamResponse> {
     return this.sessions.list(user, request);
   }
 
   @Endpoint({
     summary: 'Ends every other session of the signed-in user',
-    answers: { 200: endedAnswer },
+    responses: { 200: endedResponse },
     example: { ended: 3 },
     errors: ['user_disabled'],
   })
   @Delete()
-  endOthers(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+  endOthers(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
     return this.sessions.endOthers(user);
   }
 
   @Endpoint({
     summary: 'Ends one session of the signed-in user, also this one, also one that is over',
     path: { id: 'The session' },
-    answers: { 204: null },
+    responses: { 204: null },
     errors: ['not_found'],
   })
   @Delete(':id')
@@ -60,7 +60,7 @@ export class MySessionsController {
     @Param('id') id: string,
     @CurrentUser() user: AuthenticatedUser,
     @Incoming() request: IamRequest,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.sessions.end(id, user, request);
   }
 }

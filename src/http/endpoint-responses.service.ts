@@ -3,8 +3,8 @@ import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { ExternalContextCreator } from '@nestjs/core';
 import { RouteParamsFactory } from '@nestjs/core/router/route-params-factory.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { isAnswer } from './answer.js';
-import { writeAnswer } from './answer-writer.js';
+import { isIamResponse } from './iam-response.js';
+import { writeResponse } from './response-writer.js';
 import { ErrorResponder } from './error-responder.service.js';
 import type { IamRoute } from './iam-routes.service.js';
 import { whileAnswering } from './incoming.decorator.js';
@@ -14,7 +14,7 @@ type Handle = () => Promise<unknown>;
 
 /** Answers a request to one of our endpoints, once, whatever the host has around it. */
 @Injectable()
-export class EndpointAnswers {
+export class EndpointResponses {
   private readonly logger = new IamLogger('IamErrors');
   private readonly parameters = new RouteParamsFactory();
   private readonly bypassed = new Set<IamRoute>();
@@ -46,8 +46,8 @@ export class EndpointAnswers {
   private async answer(request: object, response: unknown, handle: Handle): Promise<void> {
     try {
       const answer = await whileAnswering(request, handle);
-      if (!isAnswer(answer)) throw new TypeError('the handler of an endpoint returned no Answer');
-      writeAnswer(response, answer);
+      if (!isIamResponse(answer)) throw new TypeError('the handler of an endpoint returned no IamResponse');
+      writeResponse(response, answer);
     } catch (error) {
       this.responder.respond(error, request, response);
     }

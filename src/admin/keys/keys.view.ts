@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ResealReport } from '../../keys/reseal.service.js';
+import type { ReencryptionReport } from '../../keys/reencryption.service.js';
 import type { SealingKeyUse } from '../../keys/sealing-key-use.js';
 import type { ListedSigningKey } from '../../sessions/key-rotation.service.js';
 
@@ -22,7 +22,7 @@ const sealingKey = z.object({
 });
 
 /** Signing keys, the newest first, and how much each sealing key still holds; never a key itself. */
-export const keysAnswer = z.object({
+export const keysResponse = z.object({
   signing_keys: z.array(signingKey),
   sealing_keys: z.array(sealingKey),
 });
@@ -31,10 +31,10 @@ export const keysAnswer = z.object({
 export const rotateBody = z.strictObject({ activate_in: z.int().min(0).max(MAX_LEAD_SECONDS).optional() });
 
 /** The key that signs next, and whether this request made it. */
-export const rotateAnswer = signingKey.extend({ is_new: z.boolean() });
+export const rotateResponse = signingKey.extend({ is_new: z.boolean() });
 
 /** What was sealed anew, and what is left that the configured keys do not open. */
-export const resealAnswer = z.object({
+export const reencryptionResponse = z.object({
   provider_secrets: z.int(),
   signing_keys: z.int(),
   left: z.int(),
@@ -63,7 +63,7 @@ export function toSealingKeyView(use: SealingKeyUse): z.infer<typeof sealingKey>
 }
 
 /** A reseal run as the admin API reports it. */
-export function toResealView(report: ResealReport): z.infer<typeof resealAnswer> {
+export function toReencryptionView(report: ReencryptionReport): z.infer<typeof reencryptionResponse> {
   return {
     provider_secrets: report.providerSecrets,
     signing_keys: report.signingKeys,

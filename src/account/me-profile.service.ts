@@ -2,13 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { inTransaction } from '../database/in-transaction.js';
-import { json, type Answer } from '../http/answer.js';
+import { json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseBody } from '../http/parse-body.js';
 import { plainText } from '../database/storable-text.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { OwnSessions } from '../sessions/own-sessions.service.js';
+import { UserSessions } from '../sessions/user-sessions.service.js';
 import { updateUser } from '../users/change-user.js';
 import { Profiles } from '../users/profiles.service.js';
 import { cleanNickname } from '../wechat/profile-text.js';
@@ -24,19 +24,19 @@ export const profileBody = z.strictObject({
 
 /** `/me`: the signed-in user's own record, and the one thing in it that is theirs to write. */
 @Injectable()
-export class MyProfile {
+export class MeProfile {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly profiles: Profiles,
-    private readonly sessions: OwnSessions,
+    private readonly sessions: UserSessions,
   ) {}
 
-  async show(user: AuthenticatedUser): Promise<Answer> {
+  async show(user: AuthenticatedUser): Promise<IamResponse> {
     return json({ ...(await this.profiles.get(user.id)), roles: user.roles });
   }
 
   /** @throws IamError `invalid_request`, `invalid_token` when the session is over, `user_disabled` */
-  async change({ body }: IamRequest, user: AuthenticatedUser): Promise<Answer> {
+  async change({ body }: IamRequest, user: AuthenticatedUser): Promise<IamResponse> {
     const { nickname } = parseBody(profileBody, body);
     const acting = actingSession(user);
     await inTransaction(this.dataSource, async (manager) => {

@@ -6,7 +6,7 @@ import { RolePermissions } from '../roles/role-permissions.service.js';
 
 /** Nobody gives or takes what they may not do themselves: neither by a role that they write nor by one that they assign or take. */
 @Injectable()
-export class OwnPermissions {
+export class AdminPermissions {
   constructor(private readonly permissions: RolePermissions) {}
 
   /**

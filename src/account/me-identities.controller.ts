@@ -1,32 +1,32 @@
 import { Delete, Get, Param, Post } from '@nestjs/common';
-import type { Answer } from '../http/answer.js';
+import type { IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser } from '../http/current-user.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/incoming.decorator.js';
-import { RequireRecentSignIn } from '../http/requirements.decorator.js';
-import { identitiesAnswer, identityExample, identityView } from './identity-view.js';
+import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
+import { identitiesResponse, identityExample, identityView } from './identity-view.js';
 import { linkBody, LinkIdentity } from './link-identity.service.js';
-import { MyIdentities, unlinkedAnswer, unlinkQuery } from './my-identities.service.js';
+import { MeIdentities, unlinkedResponse, unlinkQuery } from './me-identities.service.js';
 
 /** The WeChat identities by which the signed-in user signs in. */
 @UserController('me/identities')
-export class MyIdentitiesController {
+export class MeIdentitiesController {
   constructor(
-    private readonly identities: MyIdentities,
+    private readonly identities: MeIdentities,
     private readonly links: LinkIdentity,
   ) {}
 
   @Endpoint({
     summary: 'The identities of the signed-in user',
-    answers: { 200: identitiesAnswer },
+    responses: { 200: identitiesResponse },
     example: { items: [identityExample] },
     errors: ['user_disabled'],
   })
   @Get()
-  list(@CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+  list(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
     return this.identities.list(user);
   }
 
@@ -34,7 +34,7 @@ export class MyIdentitiesController {
     summary:
       'Links another identity, by a `binding_token` or by the code of a mini program or mobile app; 200 when it is linked already',
     body: linkBody,
-    answers: { 200: identityView, 201: identityView },
+    responses: { 200: identityView, 201: identityView },
     example: identityExample,
     errors: [
       'recent_sign_in_required',
@@ -62,7 +62,7 @@ export class MyIdentitiesController {
   })
   @RequireRecentSignIn()
   @Post()
-  link(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<Answer> {
+  link(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
     return this.links.link(request, user);
   }
 
@@ -70,7 +70,7 @@ export class MyIdentitiesController {
     summary: 'Unlinks an identity, never the last; sessions that began by it end',
     path: { id: 'The identity' },
     query: unlinkQuery,
-    answers: { 200: unlinkedAnswer },
+    responses: { 200: unlinkedResponse },
     example: { id: identityExample.id, rejoins: false },
     errors: ['recent_sign_in_required', 'not_found', 'last_identity', 'user_disabled'],
   })
@@ -80,7 +80,7 @@ export class MyIdentitiesController {
     @Param('id') id: string,
     @CurrentUser() user: AuthenticatedUser,
     @Incoming() request: IamRequest,
-  ): Promise<Answer> {
+  ): Promise<IamResponse> {
     return this.identities.unlink(id, user, request);
   }
 }

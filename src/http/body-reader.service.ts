@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { correlationId } from '../runtime/request-context.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { oauthError, problem } from './error-answers.js';
+import { oauthError, problem } from './error-responses.js';
 import type { Exchange } from './exchange.js';
 import { readRequest } from './iam-request.js';
 import { logFailure } from './log-failure.js';
@@ -20,7 +20,7 @@ const DROP_MS = 1_000;
  * back, and what a parser refuses it refuses in its own words.
  */
 @Injectable()
-export class EarlyBody {
+export class BodyReader {
   private readonly logger = new IamLogger('IamErrors');
 
   /** Goes on once the body is read, or answers that it cannot be. */

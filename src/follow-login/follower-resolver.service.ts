@@ -17,7 +17,7 @@ export interface ReadFollower {
 
 /** Turns the openid of a confirmed scan into a user. */
 @Injectable()
-export class Follower {
+export class FollowerResolver {
   private readonly running = new SingleFlight<void>();
 
   constructor(

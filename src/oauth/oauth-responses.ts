@@ -5,7 +5,7 @@ const code = z.custom<IamErrorCode>((value) => typeof value === 'string' && valu
 const method = z.enum(['open', 'mp', 'follow']);
 
 /** `GET /providers`. */
-export const providerListAnswer = z.object({
+export const providerListResponse = z.object({
   browser: z.enum(['wechat', 'pc', 'phone']),
   providers: z.array(
     z.object({
@@ -19,7 +19,7 @@ export const providerListAnswer = z.object({
 });
 
 /** `GET /authorize?display=widget`: the options of WeChat's `new WxLogin({…})`. */
-export const widgetAnswer = z.object({
+export const widgetResponse = z.object({
   appid: z.string(),
   scope: z.literal('snsapi_login'),
   redirect_uri: z.string(),
@@ -31,7 +31,7 @@ export const widgetAnswer = z.object({
 });
 
 /** RFC 7517. */
-export const jwksAnswer = z.object({
+export const jwksResponse = z.object({
   keys: z.array(
     z.object({
       kty: z.literal('EC'),
@@ -46,7 +46,7 @@ export const jwksAnswer = z.object({
 });
 
 /** RFC 8414 §2. */
-export const metadataAnswer = z.object({
+export const metadataResponse = z.object({
   issuer: z.url(),
   authorization_endpoint: z.url(),
   token_endpoint: z.url(),
@@ -67,7 +67,7 @@ export const metadataAnswer = z.object({
 const iam = 'https://app.example.com/iam';
 
 /** The metadata of a host at `https://app.example.com`. */
-export const metadataExample: z.infer<typeof metadataAnswer> = {
+export const metadataExample: z.infer<typeof metadataResponse> = {
   issuer: 'https://app.example.com',
   authorization_endpoint: `${iam}/authorize`,
   token_endpoint: `${iam}/token`,

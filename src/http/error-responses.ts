@@ -1,6 +1,6 @@
 import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
-import { json, type Answer } from './answer.js';
+import { json, type IamResponse } from './iam-response.js';
 import { errorPage, type ErrorPageInput } from './error-page.js';
 import type { OAuthEndpoint } from './oauth-endpoints.js';
 import type { Language } from './language.js';
@@ -18,7 +18,7 @@ export function problemBody(error: IamError, language: Language): Record<string,
 }
 
 /** `problemBody` as an answer; the correlation id leads to the log, which alone has the details. */
-export function problem(error: IamError, language: Language, correlationId: string): Answer {
+export function problem(error: IamError, language: Language, correlationId: string): IamResponse {
   return json(
     { ...problemBody(error, language), correlation_id: correlationId },
     errorCatalogue[error.code].status,
@@ -37,7 +37,7 @@ export function oauthStatus(code: IamErrorCode): number {
 }
 
 /** The body of RFC 6749 §5.2; `code` is our stable code. */
-export function oauthError(error: IamError, endpoint: OAuthEndpoint): Answer {
+export function oauthError(error: IamError, endpoint: OAuthEndpoint): IamResponse {
   const { code, members } = error;
   const body = {
     error: oauthErrorOf(code, endpoint),
@@ -78,7 +78,7 @@ export function oauthErrorOf(code: IamErrorCode, endpoint: OAuthEndpoint): strin
 }
 
 /** For a navigation a small page, for a script problem+json. */
-export function pageOrProblem(error: IamError, context: Omit<ErrorPageInput, 'code'>): Answer {
+export function pageOrProblem(error: IamError, context: Omit<ErrorPageInput, 'code'>): IamResponse {
   const { request, correlationId } = context;
   if (!request.wantsPage) return problem(error, request.language, correlationId);
   const page = errorPage({ ...context, code: error.code });

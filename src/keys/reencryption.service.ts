@@ -8,19 +8,19 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { IdentityProviderEntity } from '../identity-providers/identity-provider.entity.js';
 import { sealSecrets } from '../identity-providers/seal-secrets.js';
 import { PROVIDER_SECRETS_PURPOSE, secretProperties } from '../identity-providers/secret-columns.js';
-import { resealSigningKey, signingKeySeals } from '../sessions/reseal-signing-keys.js';
+import { reencryptSigningKey, signingKeySeals } from '../sessions/reencrypt-signing-keys.js';
 import { SIGNING_KEYS_PURPOSE } from '../sessions/signing-key-material.js';
 import { SigningKeyEntity } from '../sessions/signing-key.entity.js';
 import { countSeals, type SealingKeyUse } from './sealing-key-use.js';
 
 /** How far a run is, in provider rows and signing keys. */
-export interface ResealProgress {
+export interface ReencryptionProgress {
   readonly done: number;
   readonly total: number;
 }
 
 /** What a run has sealed anew, and what other keys than the first still hold: those do not open. */
-export interface ResealReport {
+export interface ReencryptionReport {
   readonly providerSecrets: number;
   readonly signingKeys: number;
   readonly left: number;
@@ -31,7 +31,7 @@ export interface ResealReport {
  * administrators and other runs: a secret that changes meanwhile stays as it was changed. Nobody is signed out by it.
  */
 @Injectable()
-export class Reseal {
+export class Reencryption {
   private readonly providerSecrets: Sealer;
   private readonly signingKeys: Sealer;
 
@@ -44,7 +44,7 @@ export class Reseal {
   }
 
   /** Row by row, each with its audit entry in one transaction. */
-  run(onProgress: (progress: ResealProgress) => void = () => undefined): Promise<ResealReport> {
+  run(onProgress: (progress: ReencryptionProgress) => void = () => undefined): Promise<ReencryptionReport> {
     return inLongJob(() => this.reseal(onProgress));
   }
 
@@ -58,7 +58,7 @@ export class Reseal {
     });
   }
 
-  private async reseal(onProgress: (progress: ResealProgress) => void): Promise<ResealReport> {
+  private async reseal(onProgress: (progress: ReencryptionProgress) => void): Promise<ReencryptionReport> {
     const rows = await this.dataSource.getRepository(IdentityProviderEntity).find();
     const keys = await this.dataSource.getRepository(SigningKeyEntity).find();
     const total = rows.length + keys.length;
@@ -80,7 +80,7 @@ export class Reseal {
 
   private resealKey({ kid, privateJwk: private_jwk }: SigningKeyEntity): Promise<number> {
     return this.audited({ kid }, async (manager) =>
-      (await resealSigningKey(manager, this.signingKeys, { kid, private_jwk })) ? 1 : 0,
+      (await reencryptSigningKey(manager, this.signingKeys, { kid, private_jwk })) ? 1 : 0,
     );
   }
 

@@ -9,7 +9,7 @@ import {
   REQUIRED_PERMISSIONS,
   REQUIRED_RECENT_SIGN_IN,
   REQUIRED_ROLES,
-} from '../http/requirements.decorator.js';
+} from '../http/access-policy.decorator.js';
 
 type Targets = Parameters<Reflector['getAll']>[1];
 

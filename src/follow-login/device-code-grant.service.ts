@@ -7,7 +7,7 @@ import { followStateOf, linkOf, type FollowLogin } from './follow-login.js';
 import { LoginWatch } from './login-watch.service.js';
 import { Redemption, type BegunSession } from '../sign-in/redemption.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import { Follower } from './follower.service.js';
+import { FollowerResolver } from './follower-resolver.service.js';
 import { POLL_SECONDS } from './follow-start.service.js';
 import { FollowTokens } from './follow-tokens.service.js';
 
@@ -16,10 +16,10 @@ const TOO_SOON_MS = POLL_SECONDS * 500;
 
 /** The `device_code` grant (RFC 8628 §3.4): polled until the phone has confirmed, then collected once. */
 @Injectable()
-export class FollowCollect {
+export class DeviceCodeGrant {
   constructor(
     private readonly watch: LoginWatch,
-    private readonly follower: Follower,
+    private readonly follower: FollowerResolver,
     private readonly providers: IdentityProviders,
     private readonly redemption: Redemption,
     private readonly tokens: FollowTokens,

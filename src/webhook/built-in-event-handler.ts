@@ -4,12 +4,12 @@ import type { PassiveReply } from './passive-reply.js';
 import type { VerifiedEvent } from './verified-event.js';
 
 /** What an event of ours is answered with; null is a bare `success`. */
-export interface OwnEventOutcome {
+export interface BuiltInEventOutcome {
   readonly reply: PassiveReply | null;
 }
 
 /** Takes the events that belong to a sign-in: the scan of a QR code of ours, the number typed in the chat. */
-export interface OwnEvents {
+export interface BuiltInEventHandler {
   /**
    * Commits the inbox row and the event's effect in one statement; a delivery that comes again is answered alike.
    * Null: the event is not ours and nothing was written.
@@ -18,8 +18,8 @@ export interface OwnEvents {
     provider: IdentityProvider,
     event: VerifiedEvent,
     inboxEvent: InboxEvent,
-  ): Promise<OwnEventOutcome | null>;
+  ): Promise<BuiltInEventOutcome | null>;
 }
 
-/** Injection token of `OwnEvents`. */
-export const OWN_EVENTS = Symbol('OWN_EVENTS');
+/** Injection token of `BuiltInEventHandler`. */
+export const BUILT_IN_EVENT_HANDLER = Symbol('BUILT_IN_EVENT_HANDLER');

@@ -19,7 +19,7 @@ const snapshot = z
   .transform((flag) => flag !== undefined && flag !== null && flag !== 0 && flag !== '0' && flag !== false);
 
 /** `/sns/oauth2/access_token` and `/sns/oauth2/refresh_token`. */
-export const grantAnswer = z.object({
+export const grantResponse = z.object({
   openid,
   unionid,
   access_token: token,
@@ -29,9 +29,9 @@ export const grantAnswer = z.object({
   is_snapshotuser: snapshot,
 });
 
-export type GrantAnswer = z.output<typeof grantAnswer>;
+export type GrantResponse = z.output<typeof grantResponse>;
 
-const userinfoAnswer = z.object({
+const userinfoResponse = z.object({
   openid,
   unionid,
   nickname: z.unknown().optional(),
@@ -43,7 +43,7 @@ const userinfoAnswer = z.object({
  * and never make a sign-in fail.
  */
 export function userinfoAnswerOf(grant: { readonly openid: string; readonly unionid: string | null }) {
-  return userinfoAnswer
+  return userinfoResponse
     .refine((answer) => answer.openid === grant.openid, { path: ['openid'] })
     .refine(({ unionid }) => grant.unionid === null || unionid === undefined || unionid === grant.unionid, {
       path: ['unionid'],
@@ -51,7 +51,7 @@ export function userinfoAnswerOf(grant: { readonly openid: string; readonly unio
 }
 
 /** `/sns/jscode2session`. */
-export const sessionAnswer = z.object({ openid, unionid, session_key: token });
+export const sessionResponse = z.object({ openid, unionid, session_key: token });
 
 /** An answer whose only news is that there is no errcode. */
-export const plainAnswer = z.object({});
+export const plainResponse = z.object({});

@@ -12,7 +12,7 @@ import { isClientError } from './to-iam-error.js';
  * paths is answered here as our own errors are; every other error goes on to the host's filters.
  */
 @Injectable()
-export class EarlyErrors implements OnModuleInit {
+export class PreRouteErrors implements OnModuleInit {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly routes: IamRoutes,

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
-import { errcodeError, invalidAnswer, unavailable } from './wechat-error.js';
+import { errcodeError, invalidResponse, unavailable } from './wechat-error.js';
 
 const utf8 = new TextDecoder('utf-8');
 
 /** What came back, before anything has looked at it. */
-export interface RawAnswer {
+export interface RawResponse {
   readonly body: Buffer;
   /** The header `Content-Type`. */
   readonly contentType: string | undefined;
@@ -22,7 +22,7 @@ export async function readBody(
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw invalidAnswer(endpoint, `the answer is over ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw invalidResponse(endpoint, `the answer is over ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -41,11 +41,11 @@ export interface WechatFile {
  * Reads the body of an answer: UTF-8 JSON whatever the content type says, without a byte order mark, and with the raw
  * control characters that nicknames have been seen to bring.
  */
-export function parseAnswer(endpoint: string, body: Uint8Array): Record<string, unknown> {
+export function parseResponse(endpoint: string, body: Uint8Array): Record<string, unknown> {
   const text = utf8.decode(body);
   const answer = parseJson(text) ?? parseJson(text.replace(/[\u0000-\u001f]/g, ''));
   if (answer === undefined) throw unavailable(endpoint, 'the answer is not JSON');
-  if (!isRecord(answer)) throw invalidAnswer(endpoint, 'the answer is not a JSON object');
+  if (!isRecord(answer)) throw invalidResponse(endpoint, 'the answer is not a JSON object');
   return answer;
 }
 
@@ -53,26 +53,30 @@ export function parseAnswer(endpoint: string, body: Uint8Array): Record<string, 
  * Success is an answer without `errcode`, or with the number 0, that has every field the schema asks for. WeChat sends
  * HTTP 200 for errors too, so the body alone decides.
  */
-export function acceptAnswer<T>(endpoint: string, answer: Record<string, unknown>, schema: z.ZodType<T>): T {
+export function acceptResponse<T>(
+  endpoint: string,
+  answer: Record<string, unknown>,
+  schema: z.ZodType<T>,
+): T {
   const { errcode, errmsg } = answer;
   if (errcode !== undefined && errcode !== 0) throw refusal(endpoint, errcode, errmsg);
   const result = schema.safeParse(answer);
   if (result.success) return result.data;
   const fields = result.error.issues.map((issue) => issue.path.join('.') || 'answer');
-  throw invalidAnswer(endpoint, `missing or malformed: ${fields.join(', ')}`);
+  throw invalidResponse(endpoint, `missing or malformed: ${fields.join(', ')}`);
 }
 
 /**
  * A file, as it came. WeChat says what went wrong by JSON in its place, under any content type (protocol part 2, A.2), so the first
  * bytes decide: no medium of WeChat's begins with a brace.
  */
-export function acceptFile(endpoint: string, { body, contentType, disposition }: RawAnswer): WechatFile {
-  if (body.byteLength === 0) throw invalidAnswer(endpoint, 'the file is empty');
+export function acceptFile(endpoint: string, { body, contentType, disposition }: RawResponse): WechatFile {
+  if (body.byteLength === 0) throw invalidResponse(endpoint, 'the file is empty');
   const start = utf8.decode(body.subarray(0, 64)).trimStart().toLowerCase();
   if (start.startsWith('{')) {
-    const { errcode, errmsg } = parseAnswer(endpoint, body);
+    const { errcode, errmsg } = parseResponse(endpoint, body);
     if (errcode !== undefined && errcode !== 0) throw refusal(endpoint, errcode, errmsg);
-    throw invalidAnswer(endpoint, 'JSON in place of a file');
+    throw invalidResponse(endpoint, 'JSON in place of a file');
   }
   const named = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
   if (named === 'text/html' || /^<(?:!doctype|html)/.test(start))
@@ -105,7 +109,7 @@ function refusal(endpoint: string, errcode: unknown, errmsg: unknown): Error {
   const number = typeof errcode === 'string' && /^-?[1-9]\d{0,8}$/.test(errcode) ? Number(errcode) : errcode;
   if (typeof number === 'number' && Number.isSafeInteger(number))
     return errcodeError(endpoint, number, errmsg);
-  return invalidAnswer(endpoint, 'errcode is not a number');
+  return invalidResponse(endpoint, 'errcode is not a number');
 }
 
 function parseJson(text: string): unknown {

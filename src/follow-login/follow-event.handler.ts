@@ -6,7 +6,7 @@ import type { InboxEvent } from '../webhook/inbox/inbox-statements.js';
 import { FollowScans, type ScanOutcome } from './follow-scans.service.js';
 import { Scenes } from '../webhook/scene.js';
 import { LoginWatch } from './login-watch.service.js';
-import type { OwnEventOutcome, OwnEvents } from '../webhook/own-events.js';
+import type { BuiltInEventOutcome, BuiltInEventHandler } from '../webhook/built-in-event-handler.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/verified-event.js';
 import { numberReply, scanReply } from './follow-replies.js';
 import { FollowTokens } from './follow-tokens.service.js';
@@ -16,7 +16,7 @@ import { FollowTokens } from './follow-tokens.service.js';
  * not the row: an account has one server URL, however many rows it stands in.
  */
 @Injectable()
-export class FollowOwnEvents implements OwnEvents {
+export class FollowEventHandler implements BuiltInEventHandler {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly scenes: Scenes,
@@ -30,7 +30,7 @@ export class FollowOwnEvents implements OwnEvents {
     provider: IdentityProvider,
     event: VerifiedEvent,
     stored: InboxEvent,
-  ): Promise<OwnEventOutcome | null> {
+  ): Promise<BuiltInEventOutcome | null> {
     const appid = provider.mp?.appid;
     if (appid === undefined) return null;
     const scene = sceneOf(event);
@@ -38,14 +38,14 @@ export class FollowOwnEvents implements OwnEvents {
     return eventName(event) === 'text' ? this.number(appid, event.Content ?? '', stored) : null;
   }
 
-  private async scan(appid: string, scene: string, stored: InboxEvent): Promise<OwnEventOutcome> {
+  private async scan(appid: string, scene: string, stored: InboxEvent): Promise<BuiltInEventOutcome> {
     const scan = await this.scans.scan(appid, scene, stored);
     if (scan !== null) this.watch.hint(scan.loginId);
     const link = scan === null ? '' : this.confirmUrl(scan);
     return { reply: { type: 'text', content: scanReply(scan, this.options.siteName, link) } };
   }
 
-  private async number(appid: string, text: string, stored: InboxEvent): Promise<OwnEventOutcome | null> {
+  private async number(appid: string, text: string, stored: InboxEvent): Promise<BuiltInEventOutcome | null> {
     const answered = await this.scans.answerNumber(appid, text, stored);
     if (answered === null) return null;
     if (answered.loginId !== null) this.watch.hint(answered.loginId);

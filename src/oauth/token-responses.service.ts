@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../runtime/clock.js';
-import { json, type Answer } from '../http/answer.js';
+import { json, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import {
@@ -14,7 +14,7 @@ import { Clients } from './clients.service.js';
 
 /** The answer of `/token` to a grant that succeeded, as the client wants its tokens. */
 @Injectable()
-export class TokenAnswers {
+export class TokenResponses {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clients: Clients,
@@ -25,20 +25,28 @@ export class TokenAnswers {
   ) {}
 
   /** RFC 6749 §5.1; to a cookie client the same without the tokens, which no script may see. */
-  async answer(session: RefreshedSession, client: ResolvedIamClient, request: IamRequest): Promise<Answer> {
+  async answer(
+    session: RefreshedSession,
+    client: ResolvedIamClient,
+    request: IamRequest,
+  ): Promise<IamResponse> {
     const { refreshToken } = session;
     const accessToken = await this.accessTokens.issue(session);
     const expires_in = this.options.tokens.accessToken;
     if (client.tokens === 'bearer')
-      return tokenAnswer({
+      return tokenResponse({
         access_token: accessToken,
         token_type: 'Bearer',
         expires_in,
         refresh_token: refreshToken,
       });
     await this.endEarlier(session.sessionId, client, request);
-    const cookies = this.cookies.write({ accessToken, refreshToken, maxAge: this.lifeOf(session) });
-    return { ...tokenAnswer({ token_type: NOT_APPLICABLE, expires_in }), cookies };
+    const cookies = this.cookies.write({
+      accessToken,
+      refreshToken,
+      maxAge: this.remainingLifetime(session),
+    });
+    return { ...tokenResponse({ token_type: NOT_APPLICABLE, expires_in }), cookies };
   }
 
   /** A browser has one session: what it had before is neither left alive nor gone on with (session fixation). */
@@ -49,7 +57,7 @@ export class TokenAnswers {
   }
 
   /** Seconds until the session ends if it is not refreshed again. */
-  private lifeOf({ signedInAt }: RefreshedSession): number {
+  private remainingLifetime({ signedInAt }: RefreshedSession): number {
     const { idle, absolute } = this.options.tokens;
     const age = Math.floor((this.clock.now() - signedInAt.getTime()) / 1000);
     return Math.max(1, Math.min(idle, absolute - age));
@@ -59,6 +67,6 @@ export class TokenAnswers {
 /** There is nothing to send along as a token (RFC 8693 §2.2.1). */
 const NOT_APPLICABLE = 'N_A';
 
-function tokenAnswer(body: Readonly<Record<string, string | number>>): Answer {
+function tokenResponse(body: Readonly<Record<string, string | number>>): IamResponse {
   return json(body, 200, { Pragma: 'no-cache' });
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { identityExample } from './identity-view.js';
 
 /** The signed-in user, as they see themself. */
-export const meAnswer = z.object({
+export const meResponse = z.object({
   id: z.uuid(),
   external_id: z.string().nullable().meta({ description: 'The id under which the host knows the user' }),
   nickname: z.string().nullable(),
@@ -23,7 +23,7 @@ export const meAnswer = z.object({
 const { provider, kind, appid, linked_at } = identityExample;
 
 /** A user, for descriptions. */
-export const meExample: z.infer<typeof meAnswer> = {
+export const meExample: z.infer<typeof meResponse> = {
   id: '0198c0de-0000-7000-8000-000000000001',
   external_id: null,
   nickname: '小兰',

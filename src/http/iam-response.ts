@@ -1,8 +1,8 @@
 import type { MessageEvent } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 
-/** What an edge answers, independent of Express and Fastify; `AnswerInterceptor` writes it. */
-export interface Answer {
+/** What an edge answers, independent of Express and Fastify; `ResponseInterceptor` writes it. */
+export interface IamResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Serialized `Set-Cookie` values. */
@@ -20,7 +20,11 @@ export const securityHeaders: Readonly<Record<string, string>> = {
 };
 
 /** `body` as JSON. */
-export function json(body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Answer {
+export function json(
+  body: unknown,
+  status = 200,
+  headers: Readonly<Record<string, string>> = {},
+): IamResponse {
   const type = { 'Content-Type': 'application/json; charset=utf-8' };
   return {
     status,
@@ -31,17 +35,17 @@ export function json(body: unknown, status = 200, headers: Readonly<Record<strin
 }
 
 /** No content. */
-export function empty(status: number, headers: Readonly<Record<string, string>> = {}): Answer {
+export function empty(status: number, headers: Readonly<Record<string, string>> = {}): IamResponse {
   return { status, headers: { ...securityHeaders, ...headers }, cookies: [], body: null };
 }
 
 /** A redirect that turns any method into GET (RFC 9700 §4.12). */
-export function redirect(location: string, status: 302 | 303, cookies: readonly string[] = []): Answer {
+export function redirect(location: string, status: 302 | 303, cookies: readonly string[] = []): IamResponse {
   return { status, headers: { ...securityHeaders, Location: location }, cookies, body: null };
 }
 
 /** Server-sent events. `no-transform` keeps compression away, which would hold them back. */
-export function eventStream(events: Observable<MessageEvent>): Answer {
+export function eventStream(events: Observable<MessageEvent>): IamResponse {
   const headers = {
     ...securityHeaders,
     'Cache-Control': 'no-store, no-transform',
@@ -52,7 +56,7 @@ export function eventStream(events: Observable<MessageEvent>): Answer {
 }
 
 /** What a handler of ours has to return. */
-export function isAnswer(value: unknown): value is Answer {
+export function isIamResponse(value: unknown): value is IamResponse {
   return (
     typeof value === 'object' &&
     value !== null &&

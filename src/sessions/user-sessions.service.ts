@@ -33,7 +33,7 @@ const listed = z.object({
 });
 
 /** A live session as its user sees it; it ends at `expires_at` unless it is refreshed before. */
-export type OwnSession = Readonly<z.infer<typeof listed>>;
+export type UserSession = Readonly<z.infer<typeof listed>>;
 
 /** The session that asks comes first. */
 const listSql = ({ userId, sessionId }: ActingSession): Sql => sql`
@@ -73,14 +73,14 @@ const subject = z.object({ appid: z.string(), openid: z.string() });
 
 /** A user's own sessions: what they see of them, how they end them, and whether the one they act in still lives. */
 @Injectable()
-export class OwnSessions {
+export class UserSessions {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly check: SessionCheck,
   ) {}
 
   /** The live sessions of a user, the asking one first. */
-  list(acting: ActingSession): Promise<OwnSession[]> {
+  list(acting: ActingSession): Promise<UserSession[]> {
     return queryRows(this.dataSource, listed, listSql(acting));
   }
 

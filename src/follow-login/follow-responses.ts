@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { IamErrorCode } from '../errors/iam.error.js';
 
 /** RFC 8628 §3.2, with a picture of the QR code and a stream of its states. */
-export const followStartedAnswer = z.object({
+export const followStartedResponse = z.object({
   device_code: z.string(),
   user_code: z.string().meta({
     description: 'The code to show: it is typed at `verification_uri`, and the phone of a scan compares it',
@@ -22,7 +22,7 @@ export const followStartedAnswer = z.object({
 });
 
 /** `POST /follow/finish`: where the browser goes once the scan is confirmed, else where it may give up to. */
-export const followFinishAnswer = z.union([
+export const followFinishResponse = z.union([
   z.object({ status: z.literal('confirmed'), location: z.string() }),
   z.object({
     status: z.enum(['pending', 'scanned', 'denied', 'expired', 'failed', 'done']),
@@ -50,7 +50,7 @@ export const followStartErrors: readonly IamErrorCode[] = [
 ];
 
 /** A QR code to follow by. */
-export const followStartedExample: z.infer<typeof followStartedAnswer> = {
+export const followStartedExample: z.infer<typeof followStartedResponse> = {
   device_code: 'd9Qf…',
   user_code: 'WDJB-MJHT',
   number: '4821',

@@ -2,14 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { inTransaction } from '../database/in-transaction.js';
-import { empty, json, type Answer } from '../http/answer.js';
+import { empty, json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { describeAgent } from '../http/describe-agent.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { Language } from '../http/language.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { OwnSessions, type OwnSession } from '../sessions/own-sessions.service.js';
+import { UserSessions, type UserSession } from '../sessions/user-sessions.service.js';
 import { actingSession } from '../sessions/acting-session.js';
 
 const sessionView = z.object({
@@ -28,31 +28,31 @@ const sessionView = z.object({
 });
 
 /** The live sessions of a user, the asking one first. */
-export const sessionsAnswer = z.object({ items: z.array(sessionView) });
+export const sessionsResponse = z.object({ items: z.array(sessionView) });
 
 /** How many other sessions were ended. */
-export const endedAnswer = z.object({ ended: z.number().int() });
+export const endedResponse = z.object({ ended: z.number().int() });
 
 /** `/me/sessions`. */
 @Injectable()
-export class MySessions {
+export class MeSessions {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly sessions: OwnSessions,
+    private readonly sessions: UserSessions,
     private readonly cookies: SessionCookies,
   ) {}
 
-  async list(user: AuthenticatedUser, { language }: IamRequest): Promise<Answer> {
+  async list(user: AuthenticatedUser, { language }: IamRequest): Promise<IamResponse> {
     const sessions = await this.sessions.list(actingSession(user));
     return json({ items: sessions.map((session) => toView(session, user, language)) });
   }
 
-  async end(id: string, user: AuthenticatedUser, request: IamRequest): Promise<Answer> {
+  async end(id: string, user: AuthenticatedUser, request: IamRequest): Promise<IamResponse> {
     await this.sessions.end(id, actingSession(user));
     return { ...empty(204), cookies: this.cookies.clearOf(id, request) };
   }
 
-  async endOthers(user: AuthenticatedUser): Promise<Answer> {
+  async endOthers(user: AuthenticatedUser): Promise<IamResponse> {
     const acting = actingSession(user);
     const ended = await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
@@ -63,7 +63,7 @@ export class MySessions {
 }
 
 function toView(
-  session: OwnSession,
+  session: UserSession,
   { sessionId }: AuthenticatedUser,
   language: Language,
 ): z.infer<typeof sessionView> {

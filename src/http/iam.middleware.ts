@@ -3,8 +3,8 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { runInContext } from '../runtime/request-context.js';
 import { Cors } from './cors.service.js';
-import { EarlyBody } from './early-body.service.js';
-import { EndpointAnswers } from './endpoint-answers.service.js';
+import { BodyReader } from './body-reader.service.js';
+import { EndpointResponses } from './endpoint-responses.service.js';
 import type { Exchange } from './exchange.js';
 import { findAdapter, openHostRouter, type Front, type HostRouter, type HttpAdapter } from './host-router.js';
 import { readPath, readTarget } from './iam-request.js';
@@ -18,7 +18,7 @@ import { isIamRequest, markAsOwn } from './own-requests.js';
  * before the host can add any and before Nest adds its parsers; in a testing module the adapter comes later.
  */
 @Injectable()
-export class FrontDoor implements OnModuleInit {
+export class IamMiddleware implements OnModuleInit {
   private router: HostRouter | null = null;
 
   constructor(
@@ -26,8 +26,8 @@ export class FrontDoor implements OnModuleInit {
     private readonly adapterHost: HttpAdapterHost,
     private readonly routes: IamRoutes,
     private readonly cors: Cors,
-    private readonly bodies: EarlyBody,
-    private readonly answers: EndpointAnswers,
+    private readonly bodies: BodyReader,
+    private readonly answers: EndpointResponses,
   ) {
     this.open(findAdapter(adapterHost));
     // Nest before 11.1 does not announce the adapter that a testing module gets later.

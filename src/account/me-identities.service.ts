@@ -2,14 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { inTransaction } from '../database/in-transaction.js';
-import { json, type Answer } from '../http/answer.js';
+import { json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
-import { OwnSessions } from '../sessions/own-sessions.service.js';
-import { OwnIdentities } from '../users/own-identities.service.js';
+import { UserSessions } from '../sessions/user-sessions.service.js';
+import { UserIdentities } from '../users/user-identities.service.js';
 import { actingSession } from '../sessions/acting-session.js';
 import { toIdentityView } from './identity-view.js';
 
@@ -22,7 +22,7 @@ export const unlinkQuery = z.object({
 });
 
 /** What giving up an identity has led to. */
-export const unlinkedAnswer = z.object({
+export const unlinkedResponse = z.object({
   id: z.uuid(),
   rejoins: z.boolean().meta({
     description:
@@ -32,15 +32,15 @@ export const unlinkedAnswer = z.object({
 
 /** `/me/identities`: what the signed-in user sees of them, and gives up. */
 @Injectable()
-export class MyIdentities {
+export class MeIdentities {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly identities: OwnIdentities,
-    private readonly ownSessions: OwnSessions,
+    private readonly identities: UserIdentities,
+    private readonly ownSessions: UserSessions,
     private readonly signOut: SignOut,
   ) {}
 
-  async list(user: AuthenticatedUser): Promise<Answer> {
+  async list(user: AuthenticatedUser): Promise<IamResponse> {
     const identities = await this.identities.list(user.id);
     return json({ items: identities.map(toIdentityView) });
   }
@@ -49,7 +49,7 @@ export class MyIdentities {
    * Sessions and open sign-ins that came by the identity end with it, this session too if it did.
    * @throws IamError `not_found`, `last_identity`, `invalid_token` or `user_disabled`
    */
-  async unlink(id: string, user: AuthenticatedUser, { query }: IamRequest): Promise<Answer> {
+  async unlink(id: string, user: AuthenticatedUser, { query }: IamRequest): Promise<IamResponse> {
     const { end_other_sessions } = parseInput(unlinkQuery, query);
     const acting = actingSession(user);
     const rejoins = await inTransaction(this.dataSource, async (manager) => {

@@ -6,7 +6,7 @@ import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js
 import { sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { removeIdentity, type IdentityKey } from './withdraw-data.js';
+import { removeIdentity, type IdentityKey } from './remove-identity-data.js';
 
 const identity = z.object({
   id: z.string(),
@@ -18,7 +18,7 @@ const identity = z.object({
 });
 
 /** An identity as its owner sees it: no openid, no unionid. */
-export type OwnIdentity = Readonly<z.infer<typeof identity>>;
+export type UserIdentity = Readonly<z.infer<typeof identity>>;
 
 /** An identity that a user has given up. */
 export interface UnlinkedIdentity extends IdentityKey {
@@ -56,19 +56,19 @@ const rejoinsSql = (userId: string, unionid: string | null): Sql => sql`
 
 /** The identities of a user, as far as the user may see and give them up. */
 @Injectable()
-export class OwnIdentities {
+export class UserIdentities {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
   /** All of them, the oldest first. @throws IamError `user_disabled` */
-  async list(userId: string): Promise<OwnIdentity[]> {
+  async list(userId: string): Promise<UserIdentity[]> {
     const row = identity.or(z.object({ id: z.null() }));
     const rows = await queryRows(this.dataSource, row, listSql(userId));
     if (rows.length === 0) throw new IamError('user_disabled', `user ${userId} is not active`);
-    return rows.filter((each): each is OwnIdentity => each.id !== null);
+    return rows.filter((each): each is UserIdentity => each.id !== null);
   }
 
   /** @throws IamError `not_found` for anybody else's */
-  async get(executor: SqlExecutor, userId: string, id: string): Promise<OwnIdentity> {
+  async get(executor: SqlExecutor, userId: string, id: string): Promise<UserIdentity> {
     const one = sql`SELECT ${columns} FROM iam.identities i WHERE i.id = ${id} AND i.user_id = ${userId}`;
     const row = await queryRow(executor, identity, one);
     if (row === null) throw new IamError('not_found', 'no identity of this user');

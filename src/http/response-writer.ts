@@ -3,7 +3,7 @@ import type { MessageEvent } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { correlationId } from '../runtime/request-context.js';
-import type { Answer } from './answer.js';
+import type { IamResponse } from './iam-response.js';
 import { mergeVary } from './merge-vary.js';
 import { takeResponse } from './raw-http.js';
 
@@ -26,7 +26,7 @@ const logger = new IamLogger('IamErrors');
  * Writes an answer to Node's own response, so that nothing of the host's sees, keeps or changes it: no interceptor, no
  * patched `res.json`, no `onSend` hook, no ETag. Once the status line is out nothing can be answered, and nothing is.
  */
-export function writeAnswer(response: unknown, answer: Answer): void {
+export function writeResponse(response: unknown, answer: IamResponse): void {
   const raw = takeResponse(response);
   if (raw.headersSent || raw.destroyed) return;
   for (const name of ofTheHost) raw.removeHeader(name);
@@ -39,7 +39,7 @@ export function writeAnswer(response: unknown, answer: Answer): void {
   else writeBody(raw, answer);
 }
 
-function writeBody(raw: ServerResponse, { status, body }: Answer): void {
+function writeBody(raw: ServerResponse, { status, body }: IamResponse): void {
   const bytes = Buffer.from(body ?? '', 'utf8');
   if (status !== 204) raw.setHeader('Content-Length', bytes.length);
   raw.end(bytes);

@@ -17,7 +17,7 @@ export async function signingKeySeals(executor: SqlExecutor): Promise<(string | 
  * Seals one signing key with the first of the configured keys, so that the others can be retired. The condition on the old
  * value, a digest because hosts may log parameters, lets one replica do it; false when there was nothing to do.
  */
-export async function resealSigningKey(
+export async function reencryptSigningKey(
   executor: SqlExecutor,
   sealer: Sealer,
   { kid, private_jwk: stored }: z.infer<typeof sealedKey>,
