@@ -7,7 +7,7 @@ import { IdentityProviderEntity } from './identity-providers/identity-provider.e
 import { WebhookEventEntity } from './webhook/inbox/webhook-event.entity.js';
 import { LoginEntity } from './sign-in/login.entity.js';
 import { RefusalEntity } from './audit/refusal.entity.js';
-import { RateLimitEntity } from './database/rate-limit.entity.js';
+import { RateLimitEntity } from './database/rate-limits.service.js';
 import { RoleEntity } from './roles/role.entity.js';
 import { UserRoleEntity } from './roles/user-role.entity.js';
 import { SessionEntity } from './sessions/session.entity.js';

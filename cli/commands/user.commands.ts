@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { toUserItem } from '../../src/admin/users/users.view.js';
-import { inTransaction } from '../../src/database/in-transaction.js';
+import { inTransaction } from '../../src/database/sql.js';
 import { UserRoles } from '../../src/roles/user-roles.service.js';
 import { lockUser } from '../../src/users/lock-users.js';
 import { UserList, type DetailedUser, type ListedUser } from '../../src/users/user-list.service.js';

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
-import { inTransaction } from '../database/in-transaction.js';
-import { isStorable } from '../database/storable-text.js';
+import { inTransaction } from '../database/sql.js';
+import { isStorable } from '../database/database-errors.js';
 import { readRequest } from '../http/iam-request.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';

@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { inTransaction } from '../database/in-transaction.js';
+import { inTransaction } from '../database/sql.js';
 import { json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseBody } from '../http/parse-body.js';
-import { plainText } from '../database/storable-text.js';
+import { plainText } from '../database/database-errors.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { UserSessions } from '../sessions/user-sessions.service.js';
 import { updateUser } from '../users/change-user.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
-import { inTransaction } from '../database/in-transaction.js';
+import { inTransaction } from '../database/sql.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';

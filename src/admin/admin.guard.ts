@@ -15,7 +15,7 @@ import { readRequest } from '../http/iam-request.js';
 import { closePublicRoutes } from '../http/public-routes.js';
 import { Requirements } from '../sessions/access-policy.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
-import { findOrCreate } from '../database/find-or-create.js';
+import { findOrCreate } from '../database/hook-runner.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { setActor } from '../runtime/request-context.js';

@@ -1,6 +1,6 @@
 import { IamError } from '../errors/iam.error.js';
 
-export { versionSql } from '../database/row-version.js';
+export { versionSql } from '../database/sql-fragments.js';
 
 /** A version as an `ETag` (RFC 9110 §8.8.3). */
 export function toEtag(version: string): string {

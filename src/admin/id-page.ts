@@ -1,6 +1,6 @@
 import { validate as isUuid } from 'uuid';
 import type { z } from 'zod';
-import type { PageRequest } from '../database/keyset.js';
+import type { PageRequest } from '../database/sql-fragments.js';
 import { IamError } from '../errors/iam.error.js';
 import { readCursor, toPage, type pageQuery } from './page.js';
 

@@ -10,8 +10,8 @@ import {
 import { ModuleRef } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { execute, queryRows } from '../database/query-rows.js';
-import { findOrCreate } from '../database/find-or-create.js';
+import { execute, queryRows } from '../database/sql.js';
+import { findOrCreate } from '../database/hook-runner.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import type { IamAuditEntry, IamAuditSink } from '../config/iam.audit-sink.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';

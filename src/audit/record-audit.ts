@@ -1,6 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { execute, type SqlExecutor } from '../database/query-rows.js';
-import { sql, empty, type Sql } from '../database/sql.js';
+import { execute, type SqlExecutor, sql, empty, type Sql } from '../database/sql.js';
 import { currentContext } from '../runtime/request-context.js';
 import type { AuditAction } from './audit-actions.js';
 

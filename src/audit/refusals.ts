@@ -1,8 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
-import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { sql, empty, type Sql } from '../database/sql.js';
+import { execute, queryRow, type SqlExecutor, sql, empty, type Sql } from '../database/sql.js';
 import { networksOf } from '../runtime/networks-of.js';
 import { currentContext } from '../runtime/request-context.js';
 import { insertAudit, type AuditEntry } from './record-audit.js';

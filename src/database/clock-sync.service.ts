@@ -6,8 +6,7 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
-import { queryRow } from './query-rows.js';
-import { sql, raw } from './sql.js';
+import { queryRow, sql, raw } from './sql.js';
 
 /** A system clock that is further than this from PostgreSQL's is worth an alarm. */
 const TOLERATED_MS = 60_000;

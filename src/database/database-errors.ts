@@ -1,3 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+
 /**
  * SQLSTATE classes and socket errors that mean "PostgreSQL cannot do it now", not "the statement is wrong". 57014 is
  * `statement_timeout`, 55P03 `lock_timeout`: an overloaded server, not a fault of ours.
@@ -83,3 +86,26 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (state !== undefined && unavailable.test(state)) return true;
   return error instanceof Error && unavailableText.test(error.message);
 }
+
+const ATTEMPTS = 4;
+
+/** Runs `work` again, at most three times and with jitter, after a deadlock or serialization failure; it must be a whole transaction. */
+export async function retryTransient<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isTransient(error) || attempt === ATTEMPTS) throw error;
+      await delay(Math.random() * 20 * attempt);
+    }
+  }
+}
+
+/** True for text that PostgreSQL keeps as it is: no NUL, which it refuses, and no lone surrogate, which arrives as another character. */
+export function isStorable(text: string): boolean {
+  return !/[\0\p{Cs}]/u.test(text);
+}
+
+/** Text that PostgreSQL can hold and compare, of at most `max` UTF-16 units. */
+export const plainText = (max: number) =>
+  z.string().min(1).max(max).refine(isStorable, { error: 'contains NUL or half a character' });

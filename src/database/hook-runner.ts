@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
 import { isDatabaseUnavailable, isTransient } from './database-errors.js';
@@ -6,7 +6,6 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IamHooks, SignIn, SignUp, SignUpDecision } from '../config/iam.hooks.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { findOrCreate } from './find-or-create.js';
 
 /** Calls the host's hooks: its own provider of the configured class if there is one, else an instance made by DI. */
 @Injectable()
@@ -60,5 +59,19 @@ async function reporting<T>(hook: keyof IamHooks, run: () => Promise<T> | T): Pr
   } catch (cause) {
     if (cause instanceof IamError || isTransient(cause) || isDatabaseUnavailable(cause)) throw cause;
     throw new IamError('internal_error', `the host's ${hook} hook failed`, { cause });
+  }
+}
+
+/** The host's own provider of a class that an option names, or an instance of it made by DI. */
+export async function findOrCreate<T>(moduleRef: ModuleRef, type: Type<T>): Promise<T> {
+  return findProvider(moduleRef, type) ?? (await moduleRef.create(type));
+}
+
+/** Nest throws where no module of the host provides the class. */
+function findProvider<T>(moduleRef: ModuleRef, type: Type<T>): T | null {
+  try {
+    return moduleRef.get(type, { strict: false });
+  } catch {
+    return null;
   }
 }

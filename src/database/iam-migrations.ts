@@ -1,8 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { iamMigrations } from '../../migrations/index.js';
-import { execute, queryRow, queryRows } from './query-rows.js';
-import { sql, raw } from './sql.js';
+import { execute, queryRow, queryRows, sql, raw } from './sql.js';
 
 /** Not the number that the migrations themselves lock: "iam cli " in ASCII. */
 const LOCK = '7593470432597797152';

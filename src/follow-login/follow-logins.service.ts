@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { isForeignKeyViolation, violatedConstraint } from '../database/database-errors.js';
-import { execute, queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
+import { execute, queryRow, queryRows, type SqlExecutor } from '../database/sql.js';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';

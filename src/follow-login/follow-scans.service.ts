@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { isUniqueViolation } from '../database/database-errors.js';
-import { queryRow } from '../database/query-rows.js';
+import { queryRow } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import type { InboxEvent } from '../webhook/inbox/inbox-statements.js';
 import { Telemetry } from '../runtime/telemetry.service.js';

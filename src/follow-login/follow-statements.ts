@@ -1,6 +1,6 @@
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
-import { nowForEventsSql } from '../database/event-time.js';
+import { nowForEventsSql } from '../database/sql-fragments.js';
 import { sql, type Sql } from '../database/sql.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';

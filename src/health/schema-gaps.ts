@@ -1,9 +1,8 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import { z } from 'zod';
 import { bookkeepingTables } from '../database/iam-migrations.js';
-import { queryRows } from '../database/query-rows.js';
+import { queryRows, sql, join, raw, type Sql } from '../database/sql.js';
 import { iamMigrations } from '../../migrations/index.js';
-import { sql, join, raw, type Sql } from '../database/sql.js';
 import { iamEntities } from '../iam.entities.js';
 
 /** What a database lacks of what this version needs; both lists are empty where it lacks nothing. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Clock } from '../runtime/clock.js';
-import { inLongJob } from '../database/patience.js';
+import { inLongJob } from '../database/bounded-data-source.js';
 import { WechatGateway, type ChangedOpenid } from '../wechat/wechat-gateway.service.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
-import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { sql, type Sql } from '../database/sql.js';
+import { execute, queryRow, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import type { WechatApp } from '../wechat/wechat-app.js';
 import { appsOf, type Confirmations, type IdentityProvider } from './identity-provider.js';
 

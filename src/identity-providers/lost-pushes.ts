@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { queryRows } from '../database/query-rows.js';
-import { sql } from '../database/sql.js';
+import { queryRows, sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { appsOf, type IdentityProvider } from './identity-provider.js';
 

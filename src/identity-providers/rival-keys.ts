@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Sealer } from '../crypto/sealer.js';
 import type { Secret } from '../crypto/secret.js';
-import { execute } from '../database/query-rows.js';
-import { sql, raw } from '../database/sql.js';
+import { execute, sql, raw } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { appsOf, type IdentityProvider } from './identity-provider.js';

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Sealer } from '../crypto/sealer.js';
-import { queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { sql, raw } from '../database/sql.js';
+import { queryRow, type SqlExecutor, sql, raw } from '../database/sql.js';
 import type { IdentityProviderEntity } from './identity-provider.entity.js';
 import {
   needsSeal,

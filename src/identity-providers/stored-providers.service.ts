@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Sealer } from '../crypto/sealer.js';
-import { versionSql } from '../database/row-version.js';
+import { versionSql } from '../database/sql-fragments.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import type { IdentityProvider } from './identity-provider.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { inTransaction } from '../database/in-transaction.js';
+import { inTransaction } from '../database/sql.js';
 import { Erasure } from './erasure.service.js';
 import { empty, json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';

@@ -2,9 +2,8 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { closeRefusals } from '../audit/refusals.js';
-import { inLongJob } from '../database/patience.js';
-import { queryRow } from '../database/query-rows.js';
-import { sql, type Sql } from '../database/sql.js';
+import { inLongJob } from '../database/bounded-data-source.js';
+import { queryRow, sql, type Sql } from '../database/sql.js';
 import { Erasure } from './erasure.service.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';

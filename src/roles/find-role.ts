@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { versionSql } from '../database/row-version.js';
-import { sql, empty, type Sql } from '../database/sql.js';
-import { isStorable } from '../database/storable-text.js';
+import { queryRow, type SqlExecutor, sql, empty, type Sql } from '../database/sql.js';
+import { versionSql } from '../database/sql-fragments.js';
+import { isStorable } from '../database/database-errors.js';
 
 export const roleRow = z.object({
   name: z.string(),

@@ -2,8 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
-import { queryRows } from '../database/query-rows.js';
-import { sql } from '../database/sql.js';
+import { queryRows, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { FreshValue } from '../runtime/fresh-value.js';
 

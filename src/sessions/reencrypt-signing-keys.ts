@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isSealed, sealedWith, type Sealer } from '../crypto/sealer.js';
-import { queryRow, queryRows, type SqlExecutor } from '../database/query-rows.js';
-import { sql } from '../database/sql.js';
+import { queryRow, queryRows, type SqlExecutor, sql } from '../database/sql.js';
 import { signingKeyContext } from './signing-key-material.js';
 
 const sealedKey = z.object({ kid: z.string(), private_jwk: z.string() });

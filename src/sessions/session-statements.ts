@@ -1,5 +1,5 @@
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
-import { eventHorizonSql } from '../database/event-time.js';
+import { eventHorizonSql } from '../database/sql-fragments.js';
 import { sql, raw, type Sql } from '../database/sql.js';
 import type { IdentityKey } from '../users/remove-identity-data.js';
 import { sessionProvenAtSql } from './proven-at.js';

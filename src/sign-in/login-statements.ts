@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { refusalCtes } from '../audit/refusals.js';
-import { eventHorizonSql } from '../database/event-time.js';
+import { eventHorizonSql } from '../database/sql-fragments.js';
 import { sql, empty, type Sql } from '../database/sql.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/proven-at.js';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { constantTimeEqual } from '../crypto/constant-time.js';
 import { Mac } from '../crypto/mac.js';
 import { pkceChallenge } from '../crypto/pkce.js';
-import { queryRow } from '../database/query-rows.js';
+import { queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { RequestOrigin } from '../runtime/request-context.js';

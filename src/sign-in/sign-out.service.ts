@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { queryRow } from '../database/query-rows.js';
+import { queryRow } from '../database/sql.js';
 import { Sessions, type IdentityEnd } from '../sessions/sessions.service.js';
 import { UserIdentities, type UnlinkedIdentity } from '../users/user-identities.service.js';
 import { markWithdrawn, type IdentityKey } from '../users/remove-identity-data.js';

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
-import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { sql, type Sql } from '../database/sql.js';
+import { execute, queryRow, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 
 const wishSql = (userId: string, graceDays: number): Sql => sql`
   WITH asked AS (

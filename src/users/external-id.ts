@@ -1,5 +1,4 @@
-import { violatedConstraint } from '../database/database-errors.js';
-import { plainText } from '../database/storable-text.js';
+import { violatedConstraint, plainText } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 
 /** The id under which a host knows a user. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { sql, type Sql } from '../database/sql.js';
+import { queryRow, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import type { Subject } from './subject.js';
 
 const holder = z.object({

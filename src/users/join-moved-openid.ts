@@ -3,9 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
-import { inTransaction } from '../database/in-transaction.js';
-import { queryRow } from '../database/query-rows.js';
-import { sql, type Sql } from '../database/sql.js';
+import { inTransaction, queryRow, sql, type Sql } from '../database/sql.js';
 import { moveOutcomes } from './openid-move.entity.js';
 
 /** Whose new openid becomes an identity, and of which row. */

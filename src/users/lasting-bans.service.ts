@@ -3,9 +3,8 @@ import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
-import { keysetSql, type ListFilter, type PageRequest } from '../database/keyset.js';
-import { queryRow, queryRows } from '../database/query-rows.js';
-import { sql, type Sql } from '../database/sql.js';
+import { keysetSql, type ListFilter, type PageRequest } from '../database/sql-fragments.js';
+import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 

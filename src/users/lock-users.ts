@@ -1,9 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { queryRows } from '../database/query-rows.js';
-import { versionSql } from '../database/row-version.js';
-import { sql } from '../database/sql.js';
+import { queryRows, sql } from '../database/sql.js';
+import { versionSql } from '../database/sql-fragments.js';
 import { IamError } from '../errors/iam.error.js';
 
 const locked = z.object({

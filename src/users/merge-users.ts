@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { execute, queryRows } from '../database/query-rows.js';
-import { sql, type Sql } from '../database/sql.js';
+import { execute, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { takeBackDeletion } from './deletion-request.js';
 import { lockExisting, type LockedUser } from './lock-users.js';

@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { execute, queryRow, queryRows } from '../database/query-rows.js';
-import { sql, type Sql } from '../database/sql.js';
+import { execute, queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { twoUnionidsSql } from './merge-users.js';
 import { moveOutcomes } from './openid-move.entity.js';

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { eventHorizonSql } from '../database/event-time.js';
-import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
+import { eventHorizonSql } from '../database/sql-fragments.js';
+import { execute, queryRow, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
-import { sql, type Sql } from '../database/sql.js';
 
 /** Where an audit entry about a phone number comes from; the number itself is not in it. */
 type PhoneEntry = Pick<AuditEntry, 'provider' | 'sessionId' | 'clientId' | 'detail'>;

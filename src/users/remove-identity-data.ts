@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { eventHorizonSql } from '../database/event-time.js';
-import { execute, queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { sql, type Sql } from '../database/sql.js';
+import { eventHorizonSql } from '../database/sql-fragments.js';
+import { execute, queryRow, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import { lockExisting } from './lock-users.js';
 
 /** A person to one app. */

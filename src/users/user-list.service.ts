@@ -2,10 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { filterBy, keysetSql, prefixPattern, type ListFilter, type PageRequest } from '../database/keyset.js';
-import { queryRow, queryRows } from '../database/query-rows.js';
-import { versionSql } from '../database/row-version.js';
-import { sql, raw, type Sql } from '../database/sql.js';
+import {
+  filterBy,
+  keysetSql,
+  prefixPattern,
+  type ListFilter,
+  type PageRequest,
+  versionSql,
+} from '../database/sql-fragments.js';
+import { queryRow, queryRows, sql, raw, type Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
 /** How the list of users is narrowed down; all that are given must be met. */

@@ -1,8 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { violatedConstraint } from '../database/database-errors.js';
-import { queryRow, type SqlExecutor } from '../database/query-rows.js';
-import { sql, empty, join, type Sql } from '../database/sql.js';
+import { queryRow, type SqlExecutor, sql, empty, join, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { newUserCtes, type NewUser } from './change-user.js';

@@ -1,7 +1,7 @@
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { Cleanup } from '../../src/privacy/cleanup.service.js';
-import { inLongJob } from '../../src/database/patience.js';
+import { inLongJob } from '../../src/database/bounded-data-source.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import type { Reply } from '../support/pc-browser.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ListedAuditEntry } from '../../audit/audit-trail.service.js';
 import { pageOf, pageQuery } from '../page.js';
-import { plainText } from '../../database/storable-text.js';
+import { plainText } from '../../database/database-errors.js';
 
 const time = z.iso.datetime({ offset: true });
 

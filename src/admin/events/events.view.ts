@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { DetailedEvent, ListedEvent } from '../../webhook/inbox/inbox-list.service.js';
 import { pageOf, pageQuery } from '../page.js';
-import { plainText } from '../../database/storable-text.js';
+import { plainText } from '../../database/database-errors.js';
 
 const status = z.enum(['processing', 'pending', 'done', 'dead']);
 

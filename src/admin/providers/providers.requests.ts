@@ -5,7 +5,7 @@ import {
 } from '../../identity-providers/identity-provider.input.js';
 import { isSharedSecret, rotatableSecrets } from '../../identity-providers/provider-rotation.js';
 import { pageQuery } from '../page.js';
-import { plainText } from '../../database/storable-text.js';
+import { plainText } from '../../database/database-errors.js';
 
 /** `GET /admin/providers`: sorted by slug. */
 export const providerQuery = pageQuery.omit({ order: true }).extend({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pageQuery } from '../page.js';
-import { plainText } from '../../database/storable-text.js';
+import { plainText } from '../../database/database-errors.js';
 
 /** `GET /admin/roles`: sorted by name. */
 export const roleQuery = pageQuery

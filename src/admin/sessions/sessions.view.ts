@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ListedSession } from '../../sessions/session-list.service.js';
 import { pageOf, pageQuery } from '../page.js';
-import { plainText } from '../../database/storable-text.js';
+import { plainText } from '../../database/database-errors.js';
 
 /** `GET /admin/sessions`. */
 export const sessionQuery = pageQuery.extend({

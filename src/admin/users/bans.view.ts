@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { LastingBan, SoughtSubject } from '../../users/lasting-bans.service.js';
 import { pageOf, pageQuery } from '../page.js';
-import { plainText } from '../../database/storable-text.js';
+import { plainText } from '../../database/database-errors.js';
 
 const name = plainText(128);
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { externalIdSchema } from '../../users/external-id.js';
 import { pageQuery } from '../page.js';
-import { plainText } from '../../database/storable-text.js';
+import { plainText } from '../../database/database-errors.js';
 
 const name = plainText(128);
 

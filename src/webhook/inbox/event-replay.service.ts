@@ -3,8 +3,7 @@ import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { insertAudit } from '../../audit/record-audit.js';
-import { queryRow } from '../../database/query-rows.js';
-import { sql, type Sql } from '../../database/sql.js';
+import { queryRow, sql, type Sql } from '../../database/sql.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import type { WebhookEventStatus } from './webhook-event.entity.js';
 

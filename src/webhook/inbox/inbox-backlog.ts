@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { queryRow, type SqlExecutor } from '../../database/query-rows.js';
-import { sql } from '../../database/sql.js';
+import { queryRow, type SqlExecutor, sql } from '../../database/sql.js';
 
 /** How far behind the inbox is. */
 export interface InboxBacklog {

@@ -2,9 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../../database/keyset.js';
-import { queryRow, queryRows } from '../../database/query-rows.js';
-import { sql, join, raw } from '../../database/sql.js';
+import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../../database/sql-fragments.js';
+import { queryRow, queryRows, sql, join, raw } from '../../database/sql.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 
 /** How the list of events is narrowed down; all that are given must be met. */

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { execute, queryRow, queryRows } from '../../database/query-rows.js';
-import type { Sql } from '../../database/sql.js';
+import { execute, queryRow, queryRows, type Sql } from '../../database/sql.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import type { InboxEvent } from './inbox-statements.js';
 import {
