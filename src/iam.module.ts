@@ -20,9 +20,14 @@ import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './config/iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from './config/iam.resolved-options.js';
 import { IdentityProviders } from './identity-providers/identity-providers.service.js';
-import { checkStatics, resolveOptions, resolvePath } from './config/resolve-options.js';
+import {
+  checkStatics,
+  resolveOptions,
+  resolvePath,
+  asyncOptions,
+  type IamAsyncOptions,
+} from './config/resolve-options.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
-import { asyncOptions, type IamAsyncOptions } from './config/iam.async-options.js';
 import { checkHostDataSource } from './database/host-data-source.js';
 import { openOwnDataSource } from './database/own-data-source.js';
 import { iamControllers } from './composition/controllers.js';

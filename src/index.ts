@@ -17,11 +17,11 @@ export { IamGuard } from './sessions/iam.guard.js';
 export { Public } from './http/public.decorator.js';
 export { Requirements, type Requirement } from './sessions/access-policy.service.js';
 export { RequirePermissions, RequireRecentSignIn, RequireRoles } from './http/access-policy.decorator.js';
-export type { IamAuditEntry, IamAuditSink } from './config/iam.audit-sink.js';
+export type { IamAuditEntry, IamAuditSink } from './config/iam.hooks.js';
 export { iamEntities } from './iam.entities.js';
 export { errorCatalogue, IamError, type IamErrorCode } from './errors/iam.error.js';
 export type { IamHooks, SignIn, SignUp, SignUpDecision } from './config/iam.hooks.js';
-export type { IamAsyncOptions, IamOptionsFactory } from './config/iam.async-options.js';
+export type { IamAsyncOptions, IamOptionsFactory } from './config/resolve-options.js';
 export { IamModule } from './iam.module.js';
 export type {
   IamAdminOptions,

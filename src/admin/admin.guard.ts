@@ -7,8 +7,7 @@ import {
 } from '@nestjs/common';
 import { ModuleRef, Reflector } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { constantTimeEqual } from '../crypto/constant-time.js';
-import { sha256 } from '../crypto/hash.js';
+import { constantTimeEqual, sha256 } from '../crypto/hash.js';
 import { Authentication } from '../sessions/authentication.service.js';
 import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.js';
 import { readRequest } from '../http/iam-request.js';

@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { execute, queryRows } from '../database/sql.js';
 import { findOrCreate } from '../database/hook-runner.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import type { IamAuditEntry, IamAuditSink } from '../config/iam.audit-sink.js';
+import type { IamAuditEntry, IamAuditSink } from '../config/iam.hooks.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import {

@@ -1,7 +1,6 @@
 import type { ConnectionOptions as TlsConnectionOptions, SecureContextOptions } from 'node:tls';
 import type { CanActivate, Type } from '@nestjs/common';
-import type { IamAuditSink } from './iam.audit-sink.js';
-import type { IamHooks } from './iam.hooks.js';
+import type { IamAuditSink, IamHooks } from './iam.hooks.js';
 
 /** A front-end (OAuth public client) that may sign people in. */
 export interface IamClient {

@@ -1,8 +1,7 @@
 import type { CanActivate, Type } from '@nestjs/common';
 import type { Secret } from '../crypto/secret.js';
 import type { KeyRing } from '../crypto/key-ring.js';
-import type { IamAuditSink } from './iam.audit-sink.js';
-import type { IamHooks } from './iam.hooks.js';
+import type { IamAuditSink, IamHooks } from './iam.hooks.js';
 import type { IamClient, IamDatabaseOptions, IamRateLimits } from './iam.options.js';
 import type { WechatEndpoints } from './endpoints.js';
 

@@ -1,7 +1,6 @@
 import type { CanActivate, Type } from '@nestjs/common';
 import { z } from 'zod';
-import type { IamAuditSink } from './iam.audit-sink.js';
-import type { IamHooks } from './iam.hooks.js';
+import type { IamAuditSink, IamHooks } from './iam.hooks.js';
 import type { TlsSettings } from './iam.options.js';
 import { isPublicHost } from './address-guard.js';
 

@@ -1,5 +1,3 @@
-import { oneLine } from './one-line.js';
-
 /** How a code is answered: the HTTP status, and `error` on OAuth endpoints and redirects. */
 export interface IamErrorEntry {
   readonly status: number;
@@ -124,4 +122,18 @@ export class IamError extends Error {
   get status(): number {
     return errorCatalogue[this.code].status;
   }
+}
+
+/** The code that a column holds; `internal_error` where it holds none of ours. */
+export function toErrorCode(text: string | null): IamErrorCode {
+  return text !== null && isErrorCode(text) ? text : 'internal_error';
+}
+
+function isErrorCode(text: string): text is IamErrorCode {
+  return Object.hasOwn(errorCatalogue, text);
+}
+
+/** Without line breaks, escape sequences and marks that reorder text: what a request brings cannot forge a log line. */
+export function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 }

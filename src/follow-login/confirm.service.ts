@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { Mac } from '../crypto/mac.js';
+import { Mac } from '../crypto/key-ring.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { IamError } from '../errors/iam.error.js';
-import { toErrorCode } from '../errors/iam.error-codes.js';
+import { IamError, toErrorCode } from '../errors/iam.error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { followStateOf, linkOf, type FollowLogin } from './follow-login.js';
 import { LoginWatch } from './login-watch.service.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { Mac } from '../crypto/mac.js';
-import { pkceChallenge } from '../crypto/pkce.js';
+import { Mac } from '../crypto/key-ring.js';
+import { pkceChallenge } from '../crypto/hash.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { ConfirmCookies, type DeviceVisit } from './confirm-cookies.service.js';
 import { deviceEndingOf, deviceEndPage, deviceFormPage, deviceQuestionPage } from './device-page.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Mac } from '../crypto/mac.js';
+import { Mac } from '../crypto/key-ring.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { mintLoginToken, readLoginToken } from '../sign-in/login-token.js';
 

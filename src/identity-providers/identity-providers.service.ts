@@ -5,7 +5,7 @@ import { Sealer } from '../crypto/sealer.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
-import { FreshValue } from '../runtime/fresh-value.js';
+import { FreshValue } from '../runtime/single-flight.js';
 import { adoptPairs, needsAdoption } from './confirmations.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { identityProviderInput, type IdentityProviderInput } from './identity-provider.input.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { serialize } from 'cookie';
-import { Mac } from '../crypto/mac.js';
+import { Mac } from '../crypto/key-ring.js';
 import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';

@@ -17,7 +17,7 @@ import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { setActor } from '../runtime/request-context.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
-import { inSpan, setSpanAttributes } from '../runtime/in-span.js';
+import { inSpan, setSpanAttributes } from '../runtime/telemetry.service.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorization-code.js';
 import { AttemptCookies } from './attempt-cookies.service.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isPkceVerifier } from '../crypto/pkce.js';
+import { isPkceVerifier } from '../crypto/hash.js';
 import { parseInput } from '../http/parse-input.js';
 import { parseOAuthInput } from './oauth-input.js';
 import { IamError } from '../errors/iam.error.js';

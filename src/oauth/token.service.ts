@@ -15,7 +15,7 @@ import { Redemption, type BegunSession } from '../sign-in/redemption.service.js'
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
-import { inSpan } from '../runtime/in-span.js';
+import { inSpan } from '../runtime/telemetry.service.js';
 import { Clients } from './clients.service.js';
 import { TokenResponses } from './token-responses.service.js';
 import { parseTokenRequest, type TokenRequest } from './token-request.js';

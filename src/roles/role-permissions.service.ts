@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { queryRows, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { FreshValue } from '../runtime/fresh-value.js';
+import { FreshValue } from '../runtime/single-flight.js';
 
 /** How old the roles in memory may be: with the read itself, a change acts within 5 seconds on every replica. */
 const FRESH_MS = 4_000;

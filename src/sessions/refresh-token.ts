@@ -1,5 +1,5 @@
-import { constantTimeEqual } from '../crypto/constant-time.js';
-import type { Mac } from '../crypto/mac.js';
+import { constantTimeEqual } from '../crypto/hash.js';
+import type { Mac } from '../crypto/key-ring.js';
 
 /** What a refresh token says: which session, and after how many rotations it was issued. */
 export interface RefreshToken {

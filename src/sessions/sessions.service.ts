@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { Mac } from '../crypto/mac.js';
+import { Mac } from '../crypto/key-ring.js';
 import { queryRow, queryRows } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';

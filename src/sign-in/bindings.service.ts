@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { Mac } from '../crypto/mac.js';
+import { Mac } from '../crypto/key-ring.js';
 import { execute, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';

@@ -1,5 +1,5 @@
-import { constantTimeEqual } from '../crypto/constant-time.js';
-import type { Mac } from '../crypto/mac.js';
+import { constantTimeEqual } from '../crypto/hash.js';
+import type { Mac } from '../crypto/key-ring.js';
 
 const form = /^([0-9a-f]{8})\.([0-9a-f-]{36})\.([\w-]{43})$/;
 

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { constantTimeEqual } from '../crypto/constant-time.js';
-import { sha256 } from '../crypto/hash.js';
-import { Mac } from '../crypto/mac.js';
+import { constantTimeEqual, sha256 } from '../crypto/hash.js';
+import { Mac } from '../crypto/key-ring.js';
 import { alphanumericOf, randomAlphanumeric } from '../crypto/random.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 

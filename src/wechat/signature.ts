@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { constantTimeEqual } from '../crypto/constant-time.js';
+import { constantTimeEqual } from '../crypto/hash.js';
 
 /** What WeChat signs with: the Token of the server configuration, and the query's own timestamp and nonce. */
 export interface SignedQuery {

@@ -1,6 +1,5 @@
 import { createHmac, hkdfSync } from 'node:crypto';
-import { KeyRing } from '../../src/crypto/key-ring.js';
-import { Mac } from '../../src/crypto/mac.js';
+import { KeyRing, Mac } from '../../src/crypto/key-ring.js';
 
 const oldKey = Buffer.alloc(32, 3);
 const newKey = Buffer.alloc(32, 4);

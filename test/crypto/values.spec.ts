@@ -1,6 +1,4 @@
-import { constantTimeEqual } from '../../src/crypto/constant-time.js';
-import { sha256 } from '../../src/crypto/hash.js';
-import { isPkceVerifier, pkceChallenge } from '../../src/crypto/pkce.js';
+import { constantTimeEqual, sha256, isPkceVerifier, pkceChallenge } from '../../src/crypto/hash.js';
 import { randomAlphanumeric } from '../../src/crypto/random.js';
 
 describe('constantTimeEqual', () => {

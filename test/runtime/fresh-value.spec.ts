@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { FreshValue } from '../../src/runtime/fresh-value.js';
+import { FreshValue } from '../../src/runtime/single-flight.js';
 
 describe('a value that is read again when it is old', () => {
   it('is read once for all who ask at once, and stays until its time is over', async () => {

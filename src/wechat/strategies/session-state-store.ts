@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Clock } from '../../runtime/clock.js';
-import { constantTimeEqual } from '../../crypto/constant-time.js';
+import { constantTimeEqual } from '../../crypto/hash.js';
 import { randomAlphanumeric } from '../../crypto/random.js';
 import { isRecord } from '../../runtime/is-record.js';
 import type { StateMeta, StateStored, StateVerified, WechatStateStore } from './state-store.js';
