@@ -1,5 +1,4 @@
-import type { Reencryption } from '../src/keys/reencryption.service.js';
-import type { SealingKeyUse } from '../src/keys/sealing-key-use.js';
+import type { Reencryption, SealingKeyUse } from '../src/keys/reencryption.service.js';
 import { CommandError } from './errors.js';
 
 /**

@@ -8,7 +8,7 @@ import { HookRunner } from './database/hook-runner.js';
 import { Logins } from './sign-in/logins.service.js';
 import { UserRoles } from './roles/user-roles.service.js';
 import { Sessions } from './sessions/sessions.service.js';
-import { USER_MERGE_STEPS } from './users/user-merge-steps.js';
+import { USER_MERGE_STEPS } from './users/user-merges.service.js';
 import { BUILT_IN_EVENT_HANDLER } from './webhook/built-in-event-handler.js';
 
 const ownEvents: Provider = { provide: BUILT_IN_EVENT_HANDLER, useExisting: FollowEventHandler };

@@ -9,8 +9,13 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { Bindings } from '../sign-in/bindings.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
-import { createUser, createUserOnce, updateUser } from '../users/change-user.js';
-import { externalIdSchema, readExternalId } from '../users/external-id.js';
+import {
+  createUser,
+  createUserOnce,
+  updateUser,
+  externalIdSchema,
+  readExternalId,
+} from '../users/change-user.js';
 import { IdentityEntity } from '../users/identity.entity.js';
 import { lockUser } from '../users/lock-users.js';
 import { UserEntity, type UserStatus } from '../users/user.entity.js';

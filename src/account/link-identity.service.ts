@@ -11,10 +11,9 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
-import { UserSessions } from '../sessions/user-sessions.service.js';
+import { UserSessions, actingSession } from '../sessions/user-sessions.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
 import { UserIdentities } from '../users/user-identities.service.js';
-import { actingSession } from '../sessions/acting-session.js';
 import { toIdentityView } from './identity-view.js';
 
 const end_other_sessions = z

@@ -8,9 +8,8 @@ import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/parse-input.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
-import { UserSessions } from '../sessions/user-sessions.service.js';
+import { UserSessions, actingSession } from '../sessions/user-sessions.service.js';
 import { UserIdentities } from '../users/user-identities.service.js';
-import { actingSession } from '../sessions/acting-session.js';
 import { toIdentityView } from './identity-view.js';
 
 /** How an identity is given up. */

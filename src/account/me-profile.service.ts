@@ -8,11 +8,10 @@ import type { IamRequest } from '../http/iam-request.js';
 import { parseBody } from '../http/parse-body.js';
 import { plainText } from '../database/database-errors.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { UserSessions } from '../sessions/user-sessions.service.js';
+import { UserSessions, actingSession } from '../sessions/user-sessions.service.js';
 import { updateUser } from '../users/change-user.js';
 import { Profiles } from '../users/profiles.service.js';
 import { cleanNickname } from '../wechat/profile-text.js';
-import { actingSession } from '../sessions/acting-session.js';
 
 /** What a person may change of themself. */
 export const profileBody = z.strictObject({

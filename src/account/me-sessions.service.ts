@@ -9,8 +9,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import type { Language } from '../http/language.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { UserSessions, type UserSession } from '../sessions/user-sessions.service.js';
-import { actingSession } from '../sessions/acting-session.js';
+import { UserSessions, type UserSession, actingSession } from '../sessions/user-sessions.service.js';
 
 const sessionView = z.object({
   id: z.uuid(),

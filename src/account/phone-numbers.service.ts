@@ -11,10 +11,9 @@ import { failureOf } from '../http/to-iam-error.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
-import { UserSessions } from '../sessions/user-sessions.service.js';
+import { UserSessions, actingSession } from '../sessions/user-sessions.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
-import { forgetPhoneNumber, keepPhoneNumber } from '../users/phone-number.js';
-import { actingSession } from '../sessions/acting-session.js';
+import { forgetPhoneNumber, keepPhoneNumber } from '../users/change-user.js';
 
 /** The code that the button `open-type="getPhoneNumber"` of a mini program gives. */
 export const phoneBody = z.object({

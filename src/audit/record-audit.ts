@@ -1,6 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
-import { execute, type SqlExecutor, sql, empty, type Sql } from '../database/sql.js';
+import { z } from 'zod';
+import { execute, type SqlExecutor, sql, empty, type Sql, queryRow } from '../database/sql.js';
 import { currentContext } from '../runtime/request-context.js';
+import { sha256 } from '../crypto/hash.js';
+import { networksOf } from '../runtime/networks-of.js';
 import type { AuditAction } from './audit-actions.js';
 
 /** What an audit entry says; tokens, codes and secrets never go into `detail`. */
@@ -49,4 +52,59 @@ export function insertAudit(entry: AuditEntry, source: AuditSource = {}): Sql {
 /** Writes one entry; `executor` is the transaction that makes the change it records. */
 export async function recordAudit(executor: SqlExecutor, entry: AuditEntry): Promise<void> {
   await execute(executor, insertAudit(entry));
+}
+
+/** Refusals of one kind, address and hour that have an entry each; the others share one, made when the hour is over. */
+const SINGLE = 30;
+
+/**
+ * CTEs `counted` and `audited` that record a refusal which a stranger can cause as often as they like; `from` is a FROM clause
+ * with a row for each refusal. What differs from one refusal to the next must not be in `detail`. The row lock of the upsert
+ * makes the count exact.
+ */
+export function refusalCtes(entry: AuditEntry, from?: Sql): Sql {
+  const { action, userId = null, clientId = null, provider = null, detail = {} } = entry;
+  const ip = currentContext()?.origin?.ip ?? null;
+  const address = ip === null ? null : networksOf(ip).narrow;
+  const key = sha256(JSON.stringify([action, userId, clientId, provider, address, detail]));
+  return sql`counted AS (
+    INSERT INTO iam.refusals AS r (key, hour, action, user_id, client_id, provider, ip, detail)
+    SELECT ${key}::text, date_trunc('hour', now()), ${action}::text, ${userId}::uuid, ${clientId}::text,
+           ${provider}::text, ${address}::text, ${JSON.stringify(detail)}::jsonb ${from === undefined ? empty : sql`FROM ${from}`}
+    ON CONFLICT (key, hour) DO UPDATE SET count = r.count + 1, last_at = now()
+    RETURNING r.count
+  ), audited AS (
+    ${insertAudit(entry, { from: sql`counted WHERE counted.count <= ${SINGLE}` })}
+  )`;
+}
+
+/** Records a refusal by itself; see `refusalCtes`. */
+export async function recordRefusal(executor: SqlExecutor, entry: AuditEntry): Promise<void> {
+  await execute(executor, sql`WITH ${refusalCtes(entry)} SELECT 1`);
+}
+
+/** Most hours that one statement ends. */
+const BATCH = 100;
+
+/** With ids for the entries: as many as hours may be ended. */
+const closeSql = (ids: readonly string[]) => sql`
+  WITH over AS (
+    DELETE FROM iam.refusals WHERE (key, hour) IN
+      (SELECT key, hour FROM iam.refusals WHERE hour < now() - interval '1 hour'
+       ORDER BY hour LIMIT ${ids.length} FOR UPDATE SKIP LOCKED)
+    RETURNING *
+  ), rest AS (
+    SELECT *, row_number() OVER (ORDER BY last_at) AS nr FROM over WHERE count > ${SINGLE}::int
+  ), entered AS (
+    INSERT INTO iam.audit_log (id, action, user_id, client_id, provider, ip, detail)
+    SELECT i.id, action, user_id, client_id, provider, ip,
+           detail || jsonb_build_object('count', count - ${SINGLE}::int, 'first_at', first_at, 'last_at', last_at)
+    FROM rest JOIN unnest(${ids}::uuid[]) WITH ORDINALITY AS i (id, nr) USING (nr)
+  ) SELECT count(*)::int AS closed FROM over`;
+
+/** Ends hours that are over: one entry says how many refusals came after those with an entry each. True: there may be more. */
+export async function closeRefusals(executor: SqlExecutor): Promise<boolean> {
+  const ids = Array.from({ length: BATCH }, () => uuidv7());
+  const row = await queryRow(executor, z.object({ closed: z.number() }), closeSql(ids));
+  return row?.closed === BATCH;
 }

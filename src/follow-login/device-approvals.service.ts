@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { queryRow, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { loginProvenAtSql } from '../sessions/proven-at.js';
+import { loginProvenAtSql } from '../sessions/session-statements.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { followLoginRow, type FollowLogin } from './follow-login.js';
 import { followsSql } from './follow-statements.js';

@@ -1,5 +1,4 @@
-import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
-import { refusalCtes } from '../audit/refusals.js';
+import { insertAudit, type AuditEntry, refusalCtes } from '../audit/record-audit.js';
 import { nowForEventsSql } from '../database/sql-fragments.js';
 import { sql, type Sql } from '../database/sql.js';
 import type { RequestOrigin } from '../runtime/request-context.js';

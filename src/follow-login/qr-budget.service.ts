@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { recordRefusal } from '../audit/refusals.js';
+import { recordRefusal } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
 import { queryRows, sql, raw, type Sql } from '../database/sql.js';
 import { IamLogger } from '../runtime/iam-logger.js';

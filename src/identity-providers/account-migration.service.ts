@@ -7,8 +7,8 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import type { IdentityProvider } from './identity-provider.js';
 import { IdentityProviders } from './identity-providers.service.js';
-import { joinMovedOpenid } from '../users/join-moved-openid.js';
 import {
+  joinMovedOpenid,
   OpenidMoves,
   type JudgedMove,
   type MoveCounts,

@@ -8,9 +8,8 @@ import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
-import { takeBackDeletion, wishDeletion } from '../users/deletion-request.js';
-import { actingSession } from '../sessions/acting-session.js';
+import { UserSessions, type ActingSession, actingSession } from '../sessions/user-sessions.service.js';
+import { takeBackDeletion, wishDeletion } from '../users/change-user.js';
 
 /** The day on which the account is erased. */
 export const deletionResponse = z.object({ deletion_at: z.iso.datetime() });

@@ -1,14 +1,58 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { closeRefusals } from '../audit/refusals.js';
+import { sql, raw, type Sql, queryRow } from '../database/sql.js';
+import { closeRefusals } from '../audit/record-audit.js';
 import { inLongJob } from '../database/bounded-data-source.js';
-import { queryRow, sql, type Sql } from '../database/sql.js';
-import { Erasure } from './erasure.service.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
-import { BATCH, expiredBatches } from './expired-batches.js';
+import { Erasure } from './erasure.service.js';
+
+/** Most rows of one statement. */
+export const BATCH = 500;
+
+/** `SKIP LOCKED`: replicas that clean at once share the work instead of waiting for each other. */
+const limit = raw(`LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`);
+
+const fixed = [
+  sql`DELETE FROM iam.logins WHERE id IN
+     (SELECT id FROM iam.logins WHERE expires_at < now() ORDER BY expires_at ${limit})`,
+  sql`DELETE FROM iam.sessions WHERE id IN
+     (SELECT id FROM iam.sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
+  // Far longer than WeChat delivers again; what was given up stays for whoever looks into it.
+  sql`DELETE FROM iam.webhook_events WHERE id IN
+     (SELECT id FROM iam.webhook_events
+      WHERE (status = 'done' AND received_at < now() - interval '7 days')
+         OR (status = 'dead' AND received_at < now() - interval '30 days')
+      ORDER BY received_at ${limit})`,
+  // Milliseconds of this clock; a refund may still come within the hour.
+  sql`DELETE FROM iam.rate_limits WHERE key IN
+     (SELECT key FROM iam.rate_limits WHERE expire < extract(epoch FROM now() - interval '1 hour') * 1000
+      ORDER BY expire ${limit})`,
+  // The last token that it signed has ended; see `KeyRotation`.
+  sql`DELETE FROM iam.signing_keys WHERE kid IN
+     (SELECT kid FROM iam.signing_keys WHERE retires_at < now() ORDER BY retires_at ${limit})`,
+  // Kept for a sink that no replica has any more.
+  sql`DELETE FROM iam.audit_outbox WHERE id IN
+     (SELECT id FROM iam.audit_outbox
+      WHERE NOT EXISTS (SELECT 1 FROM iam.audit_delivery WHERE subscribed_until > now()) ORDER BY id ${limit})`,
+];
+
+/** A trigger refuses to let go what is younger than 30 days, which is the least that the option takes. */
+function oldAudit(retentionDays: number): Sql[] {
+  const isOld = sql`at < now() - make_interval(days => ${retentionDays}::int)`;
+  return [
+    sql`DELETE FROM iam.audit_outbox WHERE id IN
+      (SELECT o.id FROM iam.audit_outbox o JOIN iam.audit_log USING (id) WHERE ${isOld} ORDER BY o.id ${limit})`,
+    sql`DELETE FROM iam.audit_log WHERE id IN (SELECT id FROM iam.audit_log WHERE ${isOld} ORDER BY at ${limit})`,
+  ];
+}
+
+/** What has expired, table by table: small DELETEs that may be repeated until they find less than a batch. */
+export function expiredBatches({ retentionDays }: { readonly retentionDays: number }): Sql[] {
+  return [...fixed, ...oldAudit(retentionDays)];
+}
 
 const INTERVAL_MS = 60_000;
 

@@ -6,7 +6,7 @@ import { violatedConstraint } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { findRole } from './find-role.js';
+import { findRole } from './roles.service.js';
 
 const permissionsRow = z.object({ permissions: z.array(z.string()) });
 

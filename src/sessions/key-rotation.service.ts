@@ -1,22 +1,53 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { sql, type Sql, inTransaction, execute, queryRows, type SqlExecutor } from '../database/sql.js';
 import { recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { Sealer } from '../crypto/sealer.js';
-import { inTransaction, execute, queryRows, type SqlExecutor } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { ALGORITHM, type SealedSigningKey, generateSigningKey, SIGNING_KEYS_PURPOSE } from './signing-key.js';
 import { SKEW_SECONDS } from './access-tokens.service.js';
-import {
-  bringForwardSql,
-  deleteKeySql,
-  insertKeySql,
-  listKeysSql,
-  lockKeysSql,
-  retireKeysSql,
-} from './key-rotation-statements.js';
-import { generateSigningKey, SIGNING_KEYS_PURPOSE } from './signing-key-material.js';
 import { KEYS_RELOAD_SECONDS, SigningKeys } from './signing-keys.service.js';
+
+/** Rotations and revocations take turns; readers and sign-ins are not kept waiting. */
+export const lockKeysSql = sql`LOCK TABLE iam.signing_keys IN SHARE ROW EXCLUSIVE MODE`;
+
+/** Every key, the newest first. `current` signs now. */
+export const listKeysSql = sql`
+  SELECT kid, generation, created_at, active_at, retires_at,
+         CASE
+           WHEN retires_at <= clock_timestamp() THEN 'retired'
+           WHEN active_at > clock_timestamp() THEN 'next'
+           WHEN generation = (SELECT max(generation) FROM iam.signing_keys WHERE active_at <= clock_timestamp()) THEN 'signing'
+           ELSE 'verifying'
+         END AS state
+  FROM iam.signing_keys ORDER BY generation DESC`;
+
+/** A key that signs in so many seconds. */
+export const insertKeySql = (key: SealedSigningKey, activateIn: number): Sql => sql`
+  INSERT INTO iam.signing_keys (kid, generation, algorithm, public_jwk, private_jwk, active_at)
+  SELECT ${key.kid}, COALESCE(max(generation), 0) + 1, ${ALGORITHM}, ${key.publicJwk}::jsonb, ${key.privateJwk},
+         clock_timestamp() + make_interval(secs => ${activateIn}::int)
+  FROM iam.signing_keys`;
+
+/** The key signs in so many seconds at the latest. */
+export const bringForwardSql = (kid: string, activateIn: number): Sql => sql`
+  UPDATE iam.signing_keys SET active_at = LEAST(active_at, clock_timestamp() + make_interval(secs => ${activateIn}::int))
+  WHERE kid = ${kid}`;
+
+/**
+ * When each key may go: the newest never, the others once the newest signs and the last of their tokens, which live so many
+ * seconds, has ended. An earlier end that a key has stays.
+ */
+export const retireKeysSql = (overlapSeconds: number): Sql => sql`
+  UPDATE iam.signing_keys k
+  SET retires_at = CASE WHEN k.generation < n.generation
+                   THEN LEAST(k.retires_at, n.active_at + make_interval(secs => ${overlapSeconds}::int)) END
+  FROM (SELECT generation, active_at FROM iam.signing_keys ORDER BY generation DESC LIMIT 1) n`;
+
+/** Removes the key. */
+export const deleteKeySql = (kid: string): Sql => sql`DELETE FROM iam.signing_keys WHERE kid = ${kid}`;
 
 /** Seconds between publishing a key and signing with it: longer than verifiers keep a JWKS, which is ten minutes with most. */
 export const KEY_LEAD_SECONDS = 600;

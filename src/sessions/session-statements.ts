@@ -1,9 +1,16 @@
+import { sql, raw, type Sql } from '../database/sql.js';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
-import { sql, raw, type Sql } from '../database/sql.js';
-import type { IdentityKey } from '../users/remove-identity-data.js';
-import { sessionProvenAtSql } from './proven-at.js';
-import type { RefreshToken } from './refresh-token.js';
+import type { IdentityKey } from '../users/identity-data.js';
+import type { RefreshToken } from './sessions.service.js';
+
+/** When WeChat proved the person of a login: at the scan, else just before the callback claimed it. */
+export const loginProvenAtSql = (login: string): Sql =>
+  raw(`COALESCE(${login}.scanned_at, ${login}.created_at)`);
+
+/** The same of a session. A code may wait before it is redeemed; a login that is gone was redeemed a day ago. */
+export const sessionProvenAtSql = (session: string): Sql =>
+  sql`COALESCE((SELECT ${loginProvenAtSql('l')} FROM iam.logins l WHERE l.id = ${raw(session)}.login_id), ${raw(session)}.created_at)`;
 
 /** The names of the roles that the user of a row holds. */
 export const rolesOfSql = (relation: string): Sql =>

@@ -1,17 +1,53 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { recordAudit } from '../audit/record-audit.js';
+import { constantTimeEqual } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
+import { recordAudit } from '../audit/record-audit.js';
 import { queryRow, queryRows } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import type { IdentityKey } from '../users/remove-identity-data.js';
+import type { IdentityKey } from '../users/identity-data.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
-import { mintRefreshToken, readRefreshToken, type RefreshToken } from './refresh-token.js';
 import { SessionCheck } from './session-check.service.js';
 import { endAllSql, endOfIdentitySql, endSql, rotateSql, settleReuseSql } from './session-statements.js';
+
+/** What a refresh token says: which session, and after how many rotations it was issued. */
+export interface RefreshToken {
+  readonly sessionId: string;
+  readonly generation: number;
+}
+
+const form = /^([0-9a-f]{8})\.([0-9a-f-]{36})\.(\d{1,9})\.([\w-]{43})$/;
+
+/**
+ * The token is a MAC over session and generation, so nothing is stored that a database dump could reveal, and a lost
+ * answer can be given again: the successor of a token is always the same.
+ */
+export function mintRefreshToken(mac: Mac, token: RefreshToken): string {
+  return encode(mac, token, mac.keyId);
+}
+
+/** The token's content, or null when it was not issued by us. */
+export function readRefreshToken(mac: Mac, text: string): RefreshToken | null {
+  const [, keyId, sessionId, generation, tag] = form.exec(text) ?? [];
+  if (keyId === undefined || sessionId === undefined || generation === undefined || tag === undefined)
+    return null;
+  const token = { sessionId, generation: Number(generation) };
+  const expected = mac.sign(message(token), keyId);
+  return expected !== null && constantTimeEqual(expected, tag) ? token : null;
+}
+
+function encode(mac: Mac, token: RefreshToken, keyId: string): string {
+  const tag = mac.sign(message(token), keyId);
+  if (tag === null) throw new TypeError('the signing key is always configured');
+  return `${keyId}.${token.sessionId}.${token.generation}.${tag}`;
+}
+
+function message({ sessionId, generation }: RefreshToken): string {
+  return `${sessionId}.${generation}`;
+}
 
 /** A session just after its refresh token rotated. */
 export interface RefreshedSession extends AccessTokenClaims {

@@ -10,16 +10,16 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
-import { insertFirstKeySql } from './key-rotation-statements.js';
-import { reencryptSigningKey } from './reencrypt-signing-keys.js';
 import {
+  reencryptSigningKey,
   ALGORITHM,
   generateSigningKey,
+  insertFirstKeySql,
   openSigningKey,
   SIGNING_KEYS_PURPOSE,
   storedKey,
   type SigningKey,
-} from './signing-key-material.js';
+} from './signing-key.js';
 
 /** An unknown `kid` makes this process read the keys again at most this often. */
 const UNKNOWN_KID_MS = 10_000;

@@ -7,6 +7,7 @@ import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { lockExisting } from '../users/lock-users.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { SessionCheck } from './session-check.service.js';
 import { isLiveSql } from './session-statements.js';
 
@@ -127,4 +128,9 @@ export class UserSessions {
     if (user?.status !== 'active' || live === null)
       throw new IamError('invalid_token', `session ${sessionId} is over`);
   }
+}
+
+/** Who acts on their own account, and in which session. */
+export function actingSession({ id, sessionId }: AuthenticatedUser): ActingSession {
+  return { userId: id, sessionId };
 }

@@ -11,7 +11,7 @@ import { FailureLimits } from './failure-limits.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import { Users } from '../users/users.service.js';
-import type { LinkedIdentity } from '../users/write-subject.js';
+import type { LinkedIdentity } from '../users/subject.js';
 import { readAuthorizationCode } from '../wechat/authorization-code.js';
 import { CodeExchange, type CodeApp, type ProvenSubject } from './code-exchange.service.js';
 

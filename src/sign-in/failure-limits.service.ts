@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { recordRefusal } from '../audit/refusals.js';
+import { recordRefusal } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
 import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';

@@ -1,14 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { recordRefusal } from '../audit/refusals.js';
+import { recordRefusal } from '../audit/record-audit.js';
 import { inTransaction, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
-import type { Subject } from '../users/subject.js';
+import type { Subject, LinkedIdentity } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
-import type { LinkedIdentity } from '../users/write-subject.js';
 import { Bindings } from './bindings.service.js';
 import { linkedFollowSql } from '../follow-login/follow-statements.js';
 import { linkedSql } from './login-statements.js';

@@ -1,12 +1,15 @@
 import { v7 as uuidv7 } from 'uuid';
-import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
-import { refusalCtes } from '../audit/refusals.js';
+import { insertAudit, type AuditEntry, refusalCtes } from '../audit/record-audit.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
 import { sql, empty, type Sql } from '../database/sql.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/proven-at.js';
-import { rolesOfSql, type ReuseGrace } from '../sessions/session-statements.js';
-import type { IdentityKey } from '../users/remove-identity-data.js';
+import {
+  loginProvenAtSql,
+  sessionProvenAtSql,
+  rolesOfSql,
+  type ReuseGrace,
+} from '../sessions/session-statements.js';
+import type { IdentityKey } from '../users/identity-data.js';
 import type { LoginStart, ProvenPerson } from './login-start.js';
 import { attemptHash } from './sealed-attempt.js';
 

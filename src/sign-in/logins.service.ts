@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { recordRefusal } from '../audit/refusals.js';
+import { recordRefusal } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { execute, queryRow, type SqlExecutor, sql } from '../database/sql.js';
@@ -13,7 +13,7 @@ import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
-import type { IdentityKey } from '../users/remove-identity-data.js';
+import type { IdentityKey } from '../users/identity-data.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import {
   authenticateSql,

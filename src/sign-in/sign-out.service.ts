@@ -5,7 +5,7 @@ import { recordAudit } from '../audit/record-audit.js';
 import { queryRow } from '../database/sql.js';
 import { Sessions, type IdentityEnd } from '../sessions/sessions.service.js';
 import { UserIdentities, type UnlinkedIdentity } from '../users/user-identities.service.js';
-import { markWithdrawn, type IdentityKey } from '../users/remove-identity-data.js';
+import { markWithdrawn, type IdentityKey } from '../users/identity-data.js';
 import { provenSinceSql } from './login-statements.js';
 import { Logins } from './logins.service.js';
 

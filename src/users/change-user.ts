@@ -1,11 +1,37 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { recordAudit } from '../audit/record-audit.js';
-import { execute, queryRow, sql, empty, join, raw, type Sql } from '../database/sql.js';
-import { defaultRolesSql } from './default-roles.js';
-import { explainTaken } from './external-id.js';
+import { sql, type Sql, execute, queryRow, empty, join, raw, type SqlExecutor } from '../database/sql.js';
+import { violatedConstraint, plainText } from '../database/database-errors.js';
+import { IamError } from '../errors/iam.error.js';
+import { recordAudit, insertAudit, type AuditEntry } from '../audit/record-audit.js';
+import { eventHorizonSql } from '../database/sql-fragments.js';
 import type { ProfileAuthor } from './user.entity.js';
+
+/**
+ * `INSERT` that gives a new user the roles that everybody has; composes into the statement that creates the user.
+ * `userId` is an expression over `from`. A role that is being deleted is waited for and then left out.
+ */
+export const defaultRolesSql = (userId: Sql, from: Sql): Sql => sql`
+    INSERT INTO iam.user_roles (user_id, role)
+    SELECT ${userId}, r.name FROM ${from} CROSS JOIN iam.roles r WHERE r.is_default FOR KEY SHARE OF r`;
+
+/** The id under which a host knows a user. */
+export const externalIdSchema = plainText(255);
+
+/** An external id from code of the host, whose types nobody checked. @throws IamError `invalid_request` */
+export function readExternalId(given: unknown): string {
+  const { success, data, error } = externalIdSchema.safeParse(given);
+  if (success) return data;
+  throw new IamError('invalid_request', `external id: ${error.issues[0]?.message ?? 'not valid'}`);
+}
+
+/** Another user has the external id. @throws IamError `identity_conflict`, else the cause */
+export function explainTaken(cause: unknown): never {
+  if (violatedConstraint(cause) === 'users_external_id_key')
+    throw new IamError('identity_conflict', 'the external id belongs to another user', { cause });
+  throw cause;
+}
 
 const idRow = z.object({ id: z.string() });
 const externalIdRow = z.object({ external_id: z.string().nullable() });
@@ -95,4 +121,87 @@ export async function setUserStatus(
 
 function authorOf({ nickname, by }: UserChanges): ProfileAuthor {
   return nickname == null ? 'wechat' : by;
+}
+
+/** Where an audit entry about a phone number comes from; the number itself is not in it. */
+type PhoneEntry = Pick<AuditEntry, 'provider' | 'sessionId' | 'clientId' | 'detail'>;
+
+const keepSql = (userId: string, phoneNumber: string): Sql => sql`
+  WITH kept AS (
+    UPDATE iam.users SET phone_number = ${phoneNumber}, phone_verified_at = now(), updated_at = now() WHERE id = ${userId}
+    RETURNING phone_verified_at AS at
+  ) SELECT at FROM kept`;
+
+/** Keeps the number that WeChat has verified; it says nothing about who somebody is, and joins nobody with anybody. */
+export async function keepPhoneNumber(
+  executor: SqlExecutor,
+  userId: string,
+  { phoneNumber, ...entry }: PhoneEntry & { readonly phoneNumber: string },
+): Promise<Date> {
+  const kept = await queryRow(executor, z.object({ at: z.date() }), keepSql(userId, phoneNumber));
+  if (kept === null) throw new Error('the caller has locked the user');
+  await recordAudit(executor, { ...entry, action: 'user.phone_verified', userId });
+  return kept.at;
+}
+
+const forgetSql = (userId: string, verifiedBefore: Date | null, entry: AuditEntry): Sql => sql`
+  WITH forgotten AS (
+    UPDATE iam.users SET phone_number = NULL, phone_verified_at = NULL, updated_at = now()
+    WHERE id = ${userId} AND phone_number IS NOT NULL
+      AND (${verifiedBefore}::timestamptz IS NULL OR phone_verified_at < ${eventHorizonSql(verifiedBefore)})
+    RETURNING id
+  )
+  ${insertAudit(entry, { from: sql`forgotten`, userId: sql`forgotten.id` })}`;
+
+/** Forgets the number, if there is one; with `verifiedBefore`, unless WeChat has verified one since. */
+export async function forgetPhoneNumber(
+  executor: SqlExecutor,
+  userId: string,
+  { verifiedBefore = null, ...entry }: PhoneEntry & { readonly verifiedBefore?: Date | null },
+): Promise<void> {
+  await execute(executor, forgetSql(userId, verifiedBefore, { ...entry, action: 'user.phone_removed' }));
+}
+
+const wishSql = (userId: string, graceDays: number): Sql => sql`
+  WITH asked AS (
+    SELECT id, deletion_at FROM iam.users WHERE id = ${userId}
+  ), wished AS (
+    UPDATE iam.users u SET deletion_at = COALESCE(asked.deletion_at, now() + make_interval(days => ${graceDays}::int)), updated_at = now()
+    FROM asked WHERE u.id = asked.id
+    RETURNING u.deletion_at
+  )
+  SELECT wished.deletion_at, asked.deletion_at IS NULL AS is_new FROM wished, asked`;
+
+const wish = z.object({ deletion_at: z.date(), is_new: z.boolean() });
+
+const takeBackSql = (userId: string, entry: AuditEntry): Sql => sql`
+  WITH kept AS (
+    UPDATE iam.users SET deletion_at = NULL, updated_at = now()
+    WHERE id = ${userId} AND deletion_at IS NOT NULL
+    RETURNING id
+  )
+  ${insertAudit(entry, { from: sql`kept`, userId: sql`kept.id` })}`;
+
+/** Notes when a user, whom the caller has locked, is to be erased; a wish expressed again keeps its day. */
+export async function wishDeletion(
+  executor: SqlExecutor,
+  userId: string,
+  { graceDays, ...entry }: Pick<AuditEntry, 'sessionId'> & { readonly graceDays: number },
+): Promise<Date> {
+  const row = await queryRow(executor, wish, wishSql(userId, graceDays));
+  if (row === null) throw new Error('the caller has locked the user');
+  const detail = { deletionAt: row.deletion_at.toISOString() };
+  if (row.is_new)
+    await recordAudit(executor, { ...entry, action: 'user.deletion_requested', userId, detail });
+  return row.deletion_at;
+}
+
+/** Takes a user's wish back, if there is one. */
+export async function takeBackDeletion(
+  executor: SqlExecutor,
+  userId: string,
+  entry: Pick<AuditEntry, 'sessionId' | 'detail'> = {},
+): Promise<void> {
+  const taken: AuditEntry = { ...entry, action: 'user.deletion_cancelled' };
+  await execute(executor, takeBackSql(userId, taken));
 }

@@ -1,4 +1,10 @@
 import { z } from 'zod';
+import { v7 as uuidv7 } from 'uuid';
+import { queryRow, type SqlExecutor, sql, type Sql, empty, join } from '../database/sql.js';
+import { violatedConstraint } from '../database/database-errors.js';
+import { IamError } from '../errors/iam.error.js';
+import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { newUserCtes, type NewUser } from './change-user.js';
 
 /** What WeChat proved of a person: the one normal form in which every flow hands a sign-in to `Users`. */
 export const subjectSchema = z.object({
@@ -16,3 +22,207 @@ export const subjectSchema = z.object({
 
 /** See `subjectSchema`. */
 export type Subject = Readonly<z.infer<typeof subjectSchema>>;
+
+const holder = z.object({
+  identity_id: z.string().nullable(),
+  identity_user_id: z.string().nullable(),
+  /** The identity already carries exactly this unionid of this scope. */
+  identity_has_union: z.boolean(),
+  profile_is_fresh: z.boolean(),
+  union_user_id: z.string().nullable(),
+  /** The identity's owner, else the union's. */
+  status: z.enum(['active', 'disabled', 'merged']).nullable(),
+  /** Nobody's, and covered by the ban of a user who is gone or has lost it. */
+  is_barred: z.boolean(),
+});
+
+/** Who owns a subject now: by `(appid, openid)`, by unionid, by both or by neither. */
+export type SubjectMatch = z.infer<typeof holder>;
+
+type SoughtSubject = Pick<Subject, 'appid' | 'openid' | 'unionScope' | 'unionid'>;
+
+const holderSql = ({ appid, openid, unionScope, unionid }: SoughtSubject, freshness: number): Sql => sql`
+  SELECT i.id AS identity_id, i.user_id AS identity_user_id,
+         EXISTS (SELECT 1 FROM iam.identity_unions c
+                 WHERE c.identity_id = i.id AND c.union_scope = ${unionScope} AND c.unionid = ${unionid}) AS identity_has_union,
+         COALESCE(i.profile_read_at > now() - make_interval(secs => ${freshness}::int), false) AS profile_is_fresh,
+         n.user_id AS union_user_id, u.status,
+         u.id IS NULL AND EXISTS (
+           SELECT 1 FROM iam.barred_subjects b
+           WHERE b.subject_hash IN (iam.subject_hash('identity', ${appid}, ${openid}), iam.subject_hash('union', ${unionScope}, ${unionid}))) AS is_barred
+  FROM (VALUES (1)) AS one
+  LEFT JOIN iam.identities i ON i.appid = ${appid} AND i.openid = ${openid}
+  LEFT JOIN iam.unions n ON n.union_scope = ${unionScope} AND n.unionid = ${unionid}
+  LEFT JOIN iam.users u ON u.id = COALESCE(i.user_id, n.user_id)`;
+
+/** One round trip. `freshness` is the age in seconds up to which a stored profile is not read again. */
+export async function findSubject(
+  executor: SqlExecutor,
+  subject: SoughtSubject,
+  freshness: number,
+): Promise<SubjectMatch> {
+  const row = await queryRow(executor, holder, holderSql(subject, freshness));
+  if (row === null) throw new Error('a VALUES row is always there');
+  return row;
+}
+
+/** Another transaction won a unique constraint: start over and find its result. */
+export class LostRace extends Error {
+  constructor() {
+    super('another sign-in of this person was first');
+    this.name = 'LostRace';
+  }
+}
+
+const written = z.object({ identities: z.number(), unions: z.number() });
+
+/** The identity that a subject is kept as; `isNew`: it was nobody's before. */
+export interface LinkedIdentity {
+  readonly id: string;
+  readonly isNew: boolean;
+}
+
+const linked = z.object({
+  identity_id: z.string().nullable(),
+  is_new: z.boolean().nullable(),
+  unions: z.number(),
+});
+
+const profileReadAt = ({ profile }: Subject): Sql => (profile === null ? sql`NULL` : sql`now()`);
+
+/** One statement, unions before identities, so that racing sign-ins queue at the same constraint in the same order. */
+const createSql = (subject: Subject, user: NewUser): Sql => sql`
+  WITH ${newUserCtes(user)}, new_union AS (
+    INSERT INTO iam.unions (union_scope, unionid, user_id)
+    SELECT ${subject.unionScope}::text, ${subject.unionid}::text, id FROM new_user WHERE ${subject.unionid}::text IS NOT NULL
+    ON CONFLICT DO NOTHING RETURNING 1
+  ), new_identity AS (
+    INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
+    SELECT ${identityValues(subject, sql`new_user.id`)} FROM new_user
+    ON CONFLICT DO NOTHING RETURNING 1
+  )
+  SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT count(*) FROM new_identity)::int AS identities`;
+
+/** The columns of a new identity, in the order of both statements. */
+const identityValues = (subject: Subject, userId: Sql): Sql => sql`
+  ${uuidv7()}::uuid, ${userId}, ${subject.provider}::text, ${subject.appKind}::text, ${subject.appid}::text,
+  ${subject.openid}::text, ${subject.unionScope}::text, ${subject.unionid}::text, ${profileReadAt(subject)}::timestamptz`;
+
+/** Creates a user with its first identity. @throws LostRace when the subject has an owner by now, IamError `user_disabled` */
+export async function createUserOf(
+  executor: SqlExecutor,
+  subject: Subject,
+  start: Omit<NewUser, 'id'>,
+): Promise<string> {
+  const user = { ...start, id: uuidv7() };
+  const row = await queryRow(executor, written, createSql(subject, user)).catch(explainBarred);
+  if (row?.identities !== 1 || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
+  return user.id;
+}
+
+/** Whose a subject becomes, and which profile counts. */
+export interface LinkTarget {
+  readonly userId: string;
+  readonly basis: LinkBasis;
+  readonly profile: ResolvedIamOptions['profile'];
+}
+
+/** Why a subject is a user's: they were proven in another way, or have its identity, its unionid or both. */
+export type LinkBasis = 'given' | 'identity' | 'union' | 'both';
+
+const held = ({ appid, openid }: Subject): Sql =>
+  sql`JOIN iam.identities held ON held.user_id = u.id AND held.appid = ${appid} AND held.openid = ${openid}`;
+const shown = ({ unionScope, unionid }: Subject): Sql =>
+  sql`JOIN iam.unions shown ON shown.user_id = u.id AND shown.union_scope = ${unionScope} AND shown.unionid = ${unionid}`;
+
+const bases: Readonly<
+  Record<LinkBasis, { readonly joins: (subject: Subject) => Sql; readonly locked: Sql }>
+> = {
+  given: { joins: () => empty, locked: sql`u` },
+  identity: { joins: held, locked: sql`u, held` },
+  union: { joins: shown, locked: sql`u, shown` },
+  both: { joins: (subject) => sql`${held(subject)} ${shown(subject)}`, locked: sql`u, held, shown` },
+};
+
+/** A column of the profile, who set it, and what WeChat says. An empty value replaces nothing. */
+interface ProfileColumn {
+  readonly column: Sql;
+  readonly by: Sql;
+  readonly value: string | null;
+}
+
+/** WeChat's value replaces its own, or anybody's where the option says that WeChat wins. */
+const replaces = ({ by, value }: ProfileColumn, { profile }: LinkTarget): Sql =>
+  sql`(${value}::text IS NOT NULL AND (${profile === 'wechat_wins'}::boolean OR ${by} = 'wechat'))`;
+const taken = (field: ProfileColumn, target: LinkTarget): Sql => sql`
+  ${field.column} = CASE WHEN ${replaces(field, target)} THEN ${field.value}::text ELSE ${field.column} END,
+  ${field.by} = CASE WHEN ${replaces(field, target)} THEN 'wechat' ELSE ${field.by} END`;
+const changes = (field: ProfileColumn, target: LinkTarget): Sql =>
+  sql`(${replaces(field, target)} AND ${field.column} IS DISTINCT FROM ${field.value}::text)`;
+
+/** A profile that was not read changes nothing. */
+function profileSql(subject: Subject, target: LinkTarget): Sql {
+  const { nickname = null, avatarUrl = null } = subject.profile ?? {};
+  const fields = [
+    { column: sql`nickname`, by: sql`nickname_by`, value: nickname },
+    { column: sql`avatar_url`, by: sql`avatar_by`, value: avatarUrl },
+  ];
+  return sql`
+    UPDATE iam.users SET ${join(
+      fields.map((field) => taken(field, target)),
+      ', ',
+    )}, updated_at = now()
+    WHERE id = ${target.userId} AND ${subject.profile !== null}::boolean AND (${join(
+      fields.map((field) => changes(field, target)),
+      ' OR ',
+    )})`;
+}
+
+/**
+ * `owner` locks the user first, as a merge does, and excludes one that was merged or disabled since it was found, and one
+ * whose identity or union was taken away: else a sign-in under way would undo an unlink. Then the same order as above.
+ */
+const linkSql = (subject: Subject, target: LinkTarget): Sql => sql`
+  WITH owner AS (
+    SELECT u.id FROM iam.users u ${bases[target.basis].joins(subject)}
+    WHERE u.id = ${target.userId} AND u.status = 'active' FOR KEY SHARE OF ${bases[target.basis].locked}
+  ), new_union AS (
+    INSERT INTO iam.unions (union_scope, unionid, user_id)
+    SELECT ${subject.unionScope}::text, ${subject.unionid}::text, id FROM owner WHERE ${subject.unionid}::text IS NOT NULL
+    ON CONFLICT (union_scope, unionid) DO UPDATE SET created_at = unions.created_at WHERE unions.user_id = EXCLUDED.user_id
+    RETURNING 1
+  ), new_identity AS (
+    INSERT INTO iam.identities AS i (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
+    SELECT ${identityValues(subject, sql`owner.id`)} FROM owner
+    ON CONFLICT (appid, openid) DO UPDATE SET
+      union_scope = CASE WHEN EXCLUDED.unionid IS NULL THEN i.union_scope ELSE EXCLUDED.union_scope END,
+      unionid = COALESCE(EXCLUDED.unionid, i.unionid),
+      profile_read_at = COALESCE(EXCLUDED.profile_read_at, i.profile_read_at)
+    WHERE i.user_id = EXCLUDED.user_id
+    RETURNING i.id, i.xmax = 0 AS is_new
+  ), profile AS (${profileSql(subject, target)}
+  )
+  SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT id FROM new_identity) AS identity_id,
+         (SELECT is_new FROM new_identity) AS is_new`;
+
+/**
+ * Makes a subject and its unionid belong to a user and refreshes the profile.
+ * @throws LostRace when one belongs to another, the user is no longer active, or the basis is gone; IamError
+ * `user_disabled` when a ban covers the subject
+ */
+export async function linkSubject(
+  executor: SqlExecutor,
+  subject: Subject,
+  target: LinkTarget,
+): Promise<LinkedIdentity> {
+  const row = await queryRow(executor, linked, linkSql(subject, target)).catch(explainBarred);
+  if (row?.identity_id == null || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
+  return { id: row.identity_id, isNew: row.is_new === true };
+}
+
+/** The database refuses the subjects of a banned user to everybody else. */
+function explainBarred(cause: unknown): never {
+  if (violatedConstraint(cause) === 'identities_barred')
+    throw new IamError('user_disabled', 'a ban covers this person', { cause });
+  throw cause;
+}

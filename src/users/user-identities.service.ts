@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { removeIdentity, type IdentityKey } from './remove-identity-data.js';
+import { removeIdentity, type IdentityKey } from './identity-data.js';
 
 const identity = z.object({
   id: z.string(),

@@ -7,19 +7,18 @@ import { HookRunner } from '../database/hook-runner.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { cleanNickname } from '../wechat/profile-text.js';
-import type { NewUser } from './change-user.js';
-import { explainTaken, readExternalId } from './external-id.js';
-import { findSubject, type SubjectMatch } from './find-subject.js';
-import { mergeUsers, type UserMergeStep } from './merge-users.js';
-import type { Subject } from './subject.js';
-import { USER_MERGE_STEPS } from './user-merge-steps.js';
+import { type NewUser, explainTaken, readExternalId } from './change-user.js';
 import {
+  findSubject,
+  type SubjectMatch,
+  type Subject,
   createUserOf,
   linkSubject,
   LostRace,
   type LinkTarget,
   type LinkedIdentity,
-} from './write-subject.js';
+} from './subject.js';
+import { mergeUsers, type UserMergeStep, USER_MERGE_STEPS } from './user-merges.service.js';
 
 /** Whom a subject is. `bind` means: proven by WeChat, but the row wants an account of the host connected first. */
 export type Resolution =

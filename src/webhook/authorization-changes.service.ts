@@ -9,7 +9,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { Logins } from '../sign-in/logins.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import { forgetPhoneNumber } from '../users/phone-number.js';
+import { forgetPhoneNumber } from '../users/change-user.js';
 import {
   forgetProfile,
   forgetProfileOfPerson,
@@ -18,7 +18,7 @@ import {
   removeIdentity,
   type IdentityKey,
   type Withdrawal,
-} from '../users/remove-identity-data.js';
+} from '../users/identity-data.js';
 import { ConfirmedApps } from './confirmed-apps.service.js';
 import { OnWechatEvent } from './on-wechat-event.decorator.js';
 import { readRevokeInfo } from './revoke-info.js';

@@ -10,7 +10,7 @@ import { InboxWorker, type Attempt } from './inbox/inbox-worker.service.js';
 import { Inbox, type InboxResult } from './inbox/inbox.service.js';
 import type { InboxEvent } from './inbox/inbox-statements.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import { noteFollowingSql, type FollowChange } from '../users/follow-state.js';
+import { noteFollowingSql, type FollowChange } from '../users/identity-data.js';
 import { EventHandlers } from './event-handlers.service.js';
 import { isAuthorizationChange } from './inbox-event.js';
 import { BUILT_IN_EVENT_HANDLER, type BuiltInEventHandler } from './built-in-event-handler.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { recordRefusal } from '../audit/refusals.js';
+import { recordRefusal } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { securityHeaders, type IamResponse } from '../http/iam-response.js';

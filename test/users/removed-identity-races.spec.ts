@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
-import type { Subject } from '../../src/users/subject.js';
-import { lockOwner, removeIdentity } from '../../src/users/remove-identity-data.js';
-import { linkSubject } from '../../src/users/write-subject.js';
+import { type Subject, linkSubject } from '../../src/users/subject.js';
+import { lockOwner, removeIdentity } from '../../src/users/identity-data.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { onPc } from '../support/signed-in.js';

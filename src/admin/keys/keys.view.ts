@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { ReencryptionReport } from '../../keys/reencryption.service.js';
-import type { SealingKeyUse } from '../../keys/sealing-key-use.js';
+import type { ReencryptionReport, SealingKeyUse } from '../../keys/reencryption.service.js';
 import type { ListedSigningKey } from '../../sessions/key-rotation.service.js';
 
 const MAX_LEAD_SECONDS = 7 * 86_400;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Role } from '../../roles/find-role.js';
+import type { Role } from '../../roles/roles.service.js';
 import { toEtag } from '../etag.js';
 import { pageOf } from '../page.js';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalIdSchema } from '../../users/external-id.js';
+import { externalIdSchema } from '../../users/change-user.js';
 import { pageQuery } from '../page.js';
 import { plainText } from '../../database/database-errors.js';
 

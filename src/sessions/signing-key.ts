@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import { Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
+import {
+  calculateJwkThumbprint,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type CryptoKey,
+  type JWK,
+} from 'jose';
+import { z } from 'zod';
+import { type Sealer, isSealed, sealedWith } from '../crypto/sealer.js';
+import { queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
+
+/** A row of `iam.signing_keys`. The unique `generation` lets one of many starting replicas create the first key. */
+@Entity({ schema: 'iam', name: 'signing_keys' })
+@Unique('signing_keys_generation_key', ['generation'])
+export class SigningKeyEntity {
+  @PrimaryColumn({ type: 'text' })
+  kid!: string;
+
+  @Column({ type: 'integer' })
+  generation!: number;
+
+  @Column({ type: 'text' })
+  algorithm!: string;
+
+  @Column({ type: 'jsonb', name: 'public_jwk' })
+  publicJwk!: Record<string, unknown>;
+
+  /** Sealed private JWK. */
+  @Column({ type: 'text', name: 'private_jwk' })
+  privateJwk!: string;
+
+  /** Signs from this time on; published in the JWKS before, so that whoever caches it knows the key in time. */
+  @Column({ type: 'timestamptz', name: 'active_at', default: () => 'now()' })
+  activeAt!: Date;
+
+  /** Verifies until this time; null for the newest key. */
+  @Column({ type: 'timestamptz', name: 'retires_at', nullable: true })
+  retiresAt!: Date | null;
+
+  @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+}
+
+/** The one algorithm of access tokens. */
+export const ALGORITHM = 'ES256';
+
+/** What the private halves are sealed for; see `Sealer`. */
+export const SIGNING_KEYS_PURPOSE = 'signing-keys';
+
+/** A key pair that signs or verifies access tokens. */
+export interface SigningKey {
+  readonly kid: string;
+  readonly publicJwk: JWK;
+  readonly publicKey: CryptoKey;
+  readonly privateKey: CryptoKey;
+}
+
+/** A new key pair as its row holds it. */
+export interface SealedSigningKey {
+  /** The thumbprint of the public key (RFC 7638). */
+  readonly kid: string;
+  /** JSON. */
+  readonly publicJwk: string;
+  /** Sealed JSON. */
+  readonly privateJwk: string;
+}
+
+const jwk = z.object({ kty: z.literal('EC'), crv: z.string(), x: z.string(), y: z.string() });
+
+/** The columns of `iam.signing_keys` that make a key pair. */
+export const storedKey = z.object({ kid: z.string(), public_jwk: jwk, private_jwk: z.string() });
+
+/** What a private key's seal is bound to. */
+export function signingKeyContext(kid: string): string {
+  return `signing_keys/${kid}/private_jwk`;
+}
+
+/** Makes a key pair whose private half nobody but the sealer's owner can read. */
+export async function generateSigningKey(sealer: Sealer): Promise<SealedSigningKey> {
+  const { publicKey, privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
+  const publicJwk = await exportJWK(publicKey);
+  const kid = await calculateJwkThumbprint(publicJwk);
+  return {
+    kid,
+    publicJwk: JSON.stringify(publicJwk),
+    privateJwk: sealer.seal(JSON.stringify(await exportJWK(privateKey)), signingKeyContext(kid)),
+  };
+}
+
+/** @throws SealError when none of the sealer's keys opens the row */
+export async function openSigningKey(
+  sealer: Sealer,
+  { kid, public_jwk: publicJwk, private_jwk: sealed }: z.infer<typeof storedKey>,
+): Promise<SigningKey> {
+  const clear: unknown = JSON.parse(sealer.open(sealed, signingKeyContext(kid)));
+  const privateJwk = jwk.extend({ d: z.string() }).parse(clear);
+  return {
+    kid,
+    publicJwk,
+    publicKey: await importEcKey(publicJwk),
+    privateKey: await importEcKey(privateJwk),
+  };
+}
+
+async function importEcKey(key: JWK): Promise<CryptoKey> {
+  const imported = await importJWK(key, ALGORITHM);
+  if (imported instanceof Uint8Array) throw new TypeError('an EC key is never symmetric');
+  return imported;
+}
+
+/** The first key of a database; many replicas may get here, and the unique generation keeps one. */
+export const insertFirstKeySql = ({ kid, publicJwk, privateJwk }: SealedSigningKey): Sql => sql`
+  INSERT INTO iam.signing_keys (kid, generation, algorithm, public_jwk, private_jwk)
+  VALUES (${kid}, 1, ${ALGORITHM}, ${publicJwk}, ${privateJwk}) ON CONFLICT DO NOTHING`;
+
+const sealedKey = z.object({ kid: z.string(), private_jwk: z.string() });
+
+/** Which key sealed each signing key: one id per row of `iam.signing_keys`, null for a text that is not sealed. */
+export async function signingKeySeals(executor: SqlExecutor): Promise<(string | null)[]> {
+  const rows = await queryRows(executor, sealedKey, sql`SELECT kid, private_jwk FROM iam.signing_keys`);
+  return rows.map(({ private_jwk: text }) => (isSealed(text) ? sealedWith(text) : null));
+}
+
+/**
+ * Seals one signing key with the first of the configured keys, so that the others can be retired. The condition on the old
+ * value, a digest because hosts may log parameters, lets one replica do it; false when there was nothing to do.
+ */
+export async function reencryptSigningKey(
+  executor: SqlExecutor,
+  sealer: Sealer,
+  { kid, private_jwk: stored }: z.infer<typeof sealedKey>,
+): Promise<boolean> {
+  const context = signingKeyContext(kid);
+  if (!sealer.needsReseal(stored, context)) return false;
+  const digest = createHash('sha256').update(stored, 'utf8').digest();
+  const row = await queryRow(
+    executor,
+    z.object({ kid: z.string() }),
+    sql`WITH resealed AS (
+       UPDATE iam.signing_keys SET private_jwk = ${sealer.seal(sealer.open(stored, context), context)}
+       WHERE kid = ${kid} AND sha256(convert_to(private_jwk, 'UTF8')) = ${digest} RETURNING kid
+     ) SELECT kid FROM resealed`,
+  );
+  return row !== null;
+}
