@@ -39,13 +39,13 @@ export { IdentityProviders } from './identity-providers/identity-providers.servi
 export { AccessTokens, type AccessTokenClaims } from './sessions/access-tokens.service.js';
 export type { WechatFile } from './wechat/wechat-response.js';
 export { runStrategy, type StrategyOutcome } from './wechat/strategies/run-strategy.js';
-export { SessionStateStore } from './wechat/strategies/session-state-store.js';
+export { SessionStateStore } from './wechat/strategies/state-store.js';
 export type { StateMeta, WechatStateStore } from './wechat/strategies/state-store.js';
 export type { SkipUserProfile, WechatStrategyOptions } from './wechat/strategies/strategy-options.js';
-export { WechatMpStrategy } from './wechat/strategies/wechat-mp.strategy.js';
+export { WechatMpStrategy } from './wechat/strategies/wechat.strategies.js';
 export type { WechatAuthenticateOptions } from './wechat/strategies/wechat-oauth2.strategy.js';
-export { WechatOpenStrategy } from './wechat/strategies/wechat-open.strategy.js';
-export type { WechatTokenParams, WechatUserProfile } from './wechat/strategies/wechat-user-profile.js';
+export { WechatOpenStrategy } from './wechat/strategies/wechat.strategies.js';
+export type { WechatTokenParams, WechatUserProfile } from './wechat/strategies/strategy-options.js';
 export { OnWechatEvent, type OnWechatEventOptions } from './webhook/on-wechat-event.decorator.js';
 export type { PassiveReply } from './webhook/passive-reply.js';
 export type {

@@ -7,8 +7,7 @@ import {
 } from '../../src/identity-providers/account-migration.service.js';
 import type { Pause } from '../../src/identity-providers/pause-after.js';
 import { Clock } from '../../src/runtime/clock.js';
-import { AppHealth } from '../../src/wechat/app-health.service.js';
-import { WechatGateway } from '../../src/wechat/wechat-gateway.service.js';
+import { AppHealth, WechatGateway } from '../../src/wechat/wechat-gateway.service.js';
 import { IdentityProviders } from '../../src/identity-providers/identity-providers.service.js';
 import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
 import { Reencryption } from '../../src/keys/reencryption.service.js';

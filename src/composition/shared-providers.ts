@@ -1,6 +1,5 @@
-import { AppHealth } from '../wechat/app-health.service.js';
+import { AppHealth, WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { WechatApi } from '../identity-providers/wechat-api.service.js';
-import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { FirstSteps } from '../health/first-steps.service.js';
 import { Gauges } from '../health/gauges.service.js';
 import { IamHealth } from '../health/iam-health.service.js';

@@ -1,7 +1,7 @@
 import { raw, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import type { WechatApp } from '../wechat/wechat-app.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
 
 /** The account whose QR code a row shows, if the row has what comes after the scan too. */
 export function followAccountOf({ slug, mp, open, qr }: IdentityProvider): WechatApp {

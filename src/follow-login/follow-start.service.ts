@@ -14,7 +14,7 @@ import type { ActingSession } from '../sessions/user-sessions.service.js';
 import { QrBudget } from './qr-budget.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import type { WechatApp } from '../wechat/wechat-app.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
 import type { followStartedResponse } from './follow-responses.js';
 import { FollowTokens } from './follow-tokens.service.js';
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { execute, queryRow, sql, type Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import type { WechatApp } from '../wechat/wechat-app.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
 import { pairOf } from './confirmations.js';
 
 /** How long a process takes for granted that its last note still stands. */

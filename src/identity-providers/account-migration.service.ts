@@ -15,7 +15,7 @@ import {
   type OldIdentity,
   type OpenidResponse,
 } from '../users/openid-moves.service.js';
-import type { WechatApp } from '../wechat/wechat-app.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import { pauseAfter, type Pause } from './pause-after.js';
 

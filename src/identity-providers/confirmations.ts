@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { execute, queryRow, type SqlExecutor, sql, type Sql } from '../database/sql.js';
-import type { WechatApp } from '../wechat/wechat-app.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
 import { appsOf, type Confirmations, type IdentityProvider } from './identity-provider.js';
 
 /** What a migration writes where a pair was in use before pairs were confirmed. */

@@ -1,5 +1,5 @@
 import type { Secret } from '../crypto/secret.js';
-import type { WechatApp } from '../wechat/wechat-app.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
 
 /** What happens to a person not seen before: a user is made, an account of the host is connected, or nothing. */
 export type SignUpPolicy = 'auto' | 'bind' | 'off';

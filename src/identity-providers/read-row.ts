@@ -1,6 +1,6 @@
 import { Secret } from '../crypto/secret.js';
 import type { Sealer } from '../crypto/sealer.js';
-import type { WechatApp, WechatAppKind } from '../wechat/wechat-app.js';
+import type { WechatApp, WechatAppKind } from '../wechat/wechat-call.js';
 import { readConfirmations } from './confirmations.js';
 import type { IdentityProviderEntity } from './identity-provider.entity.js';
 import { identityProviderInput } from './identity-provider.input.js';

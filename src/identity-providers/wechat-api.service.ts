@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviders } from './identity-providers.service.js';
 import type { WechatFile } from '../wechat/wechat-response.js';
-import type { WechatApp } from '../wechat/wechat-app.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 
 /** Whose API is called, and which; `access_token` is added. */

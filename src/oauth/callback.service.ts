@@ -19,7 +19,7 @@ import { SingleFlight } from '../runtime/single-flight.js';
 import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
 import { inSpan, setSpanAttributes } from '../runtime/telemetry.service.js';
 import { Users } from '../users/users.service.js';
-import { readAuthorizationCode } from '../wechat/authorization-code.js';
+import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
 import { returnCode, returnError, returnLinked } from './client-redirect.js';
 

@@ -12,7 +12,7 @@ import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import { Users } from '../users/users.service.js';
 import type { LinkedIdentity } from '../users/subject.js';
-import { readAuthorizationCode } from '../wechat/authorization-code.js';
+import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { CodeExchange, type CodeApp, type ProvenSubject } from './code-exchange.service.js';
 
 /** The apps that get their code from WeChat by themselves. */

@@ -9,14 +9,13 @@ import { isAskable } from '../identity-providers/confirmations.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { runStrategy } from '../wechat/strategies/run-strategy.js';
 import type { WechatStateStore } from '../wechat/strategies/state-store.js';
-import { WechatMpStrategy } from '../wechat/strategies/wechat-mp.strategy.js';
+import { WechatMpStrategy, WechatOpenStrategy } from '../wechat/strategies/wechat.strategies.js';
 import { isSilent, type WechatAuthenticateOptions } from '../wechat/strategies/wechat-oauth2.strategy.js';
-import { WechatOpenStrategy } from '../wechat/strategies/wechat-open.strategy.js';
-import type { WechatVerifyWithParams } from '../wechat/strategies/wechat-verify.js';
+import type { WechatVerifyWithParams } from '../wechat/strategies/strategy-options.js';
 import type { SubjectMatch, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import type { WechatGrant, WechatProfile } from '../wechat/sns.js';
-import type { WechatApp } from '../wechat/wechat-app.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
 
 /** An app whose codes sign people in, and the row that it stands in. */

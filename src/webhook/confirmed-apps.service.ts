@@ -12,7 +12,7 @@ import { appsOf, type IdentityProvider } from '../identity-providers/identity-pr
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { haveRivalKeys } from '../identity-providers/rival-keys.js';
 import { SingleFlight } from '../runtime/single-flight.js';
-import type { WechatApp } from '../wechat/wechat-app.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import { forged } from './signed-query.js';
 

@@ -7,8 +7,9 @@ import {
   MessageCipher,
   MessageRefused,
   type EncryptedReply,
+  isSignature,
+  type SignedQuery,
 } from '../wechat/message-cipher.js';
-import { isSignature, type SignedQuery } from '../wechat/signature.js';
 import { parseMessage, type ParsedMessage } from './parse-message.js';
 import {
   forged,

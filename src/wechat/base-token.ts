@@ -3,9 +3,8 @@ import { sha256 } from '../crypto/hash.js';
 import { Secret } from '../crypto/secret.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import type { WechatFile } from './wechat-response.js';
-import type { WechatApp } from './wechat-app.js';
+import type { WechatApp, WechatCall, WechatCallLimits } from './wechat-call.js';
 import { WechatError } from './wechat-error.js';
-import type { WechatCall, WechatCallLimits } from './wechat-call.js';
 import type { WechatHttp } from './wechat-http.js';
 
 /** A call under `/cgi-bin` or `/wxa`, which takes the app's own access token besides its query. */

@@ -1,17 +1,75 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { z } from 'zod';
+import { Injectable, Inject, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../runtime/clock.js';
+import type { IamErrorCode } from '../errors/iam.error.js';
+import { type WechatCallReport, WechatHttp } from './wechat-http.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { BaseTokens } from './base-token.js';
-import { phoneAnswerOf } from './phone-response.js';
-import { openid, unionid } from './sns-responses.js';
-import { WechatSns } from './sns.js';
-import type { WechatApp } from './wechat-app.js';
+import { openid, unionid, WechatSns } from './sns.js';
+import type { WechatApp } from './wechat-call.js';
 import { WechatError } from './wechat-error.js';
-import { WechatHttp, type WechatCallReport } from './wechat-http.js';
-import { AppHealth } from './app-health.service.js';
+
+/** Documented as a string, shown as a number in WeChat's own sample (protocol D.3). */
+const countryCode = z
+  .union([z.string(), z.number().int()])
+  .transform(String)
+  .refine((code) => /^[1-9]\d{0,3}$/.test(code));
+
+/**
+ * `/wxa/business/getuserphonenumber`, for the mini program with this appid: the number with its country code, e.g.
+ * `+8613800138000`. A watermark of another app is refused.
+ */
+export function phoneAnswerOf(appid: string): z.ZodType<string> {
+  return z
+    .object({
+      phone_info: z.object({
+        purePhoneNumber: z.string().regex(/^\d{4,20}$/),
+        countryCode,
+        watermark: z.object({ appid: z.literal(appid) }),
+      }),
+    })
+    .transform(({ phone_info }) => `+${phone_info.countryCode}${phone_info.purePhoneNumber}`);
+}
+
+/** An app that WeChat refuses to serve until somebody acts: see `code`. */
+export interface AppTrouble {
+  readonly appid: string;
+  readonly endpoint: string;
+  readonly code: IamErrorCode;
+  readonly errcode: number | undefined;
+  readonly since: Date;
+}
+
+/** What no waiting mends. */
+const definitive: ReadonlySet<string> = new Set(['wechat_credentials_rejected', 'wechat_ip_not_allowed']);
+/** What WeChat says only to an app whose secret and address it takes. */
+const settling: ReadonlySet<string> = new Set(['ok', 'wechat_code_invalid']);
+
+/** Remembers, in this process, which apps WeChat definitively refused, until it serves them again. */
+@Injectable()
+export class AppHealth {
+  /** By app and endpoint: a secret may be right where the address is wrong, which not every endpoint looks at. */
+  private readonly troubles = new Map<string, AppTrouble>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Takes note of a call that carried an app's secret. */
+  note({ appid, endpoint, outcome, errcode }: WechatCallReport): void {
+    if (appid === undefined) return;
+    const key = `${appid} ${endpoint}`;
+    if (settling.has(outcome)) this.troubles.delete(key);
+    if (outcome === 'ok' || !definitive.has(outcome)) return;
+    const since = this.troubles.get(key)?.since ?? new Date(this.clock.now());
+    this.troubles.set(key, { appid, endpoint, code: outcome, errcode, since });
+  }
+
+  /** Every trouble that is known now. */
+  list(): AppTrouble[] {
+    return [...this.troubles.values()];
+  }
+}
 
 const qrCodeResponse = z.object({ url: z.string().min(1).max(1024) });
 const followerResponse = z.object({ subscribe: z.number().optional(), unionid });

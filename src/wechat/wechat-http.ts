@@ -15,9 +15,8 @@ import {
   type RawResponse,
   type WechatFile,
 } from './wechat-response.js';
-import { CircuitBreaker } from './circuit-breaker.js';
+import { CircuitBreaker, makeDispatcher, reachable } from './connection.js';
 import { resolveWechatEndpoints, type WechatEndpoints } from '../config/endpoints.js';
-import { makeDispatcher, reachable } from './dispatcher.js';
 import { requirePath, type WechatCall, type WechatCallLimits } from './wechat-call.js';
 import { gatewayError, isPassing, networkReason, unavailable, WechatError } from './wechat-error.js';
 

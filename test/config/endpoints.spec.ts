@@ -1,5 +1,5 @@
 import { isLoopback, isPublic, guardedLookup } from '../../src/config/address-guard.js';
-import { reachable } from '../../src/wechat/dispatcher.js';
+import { reachable } from '../../src/wechat/connection.js';
 import { resolveWechatEndpoints } from '../../src/config/endpoints.js';
 
 const refused = (api: string, allowLoopback: boolean) => () =>

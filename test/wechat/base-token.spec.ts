@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Secret } from '../../src/crypto/secret.js';
 import { BaseTokens } from '../../src/wechat/base-token.js';
-import type { WechatApp } from '../../src/wechat/wechat-app.js';
+import type { WechatApp } from '../../src/wechat/wechat-call.js';
 import { WechatHttp } from '../../src/wechat/wechat-http.js';
 import { drop, json, WechatStub } from './wechat-stub.js';
 

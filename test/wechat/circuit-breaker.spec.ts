@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CircuitBreaker } from '../../src/wechat/circuit-breaker.js';
+import { CircuitBreaker } from '../../src/wechat/connection.js';
 import { WechatError } from '../../src/wechat/wechat-error.js';
 import { WechatHttp } from '../../src/wechat/wechat-http.js';
 import { drop, json, WechatStub } from './wechat-stub.js';

@@ -1,8 +1,13 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { Secret } from '../../src/crypto/secret.js';
-import { isEncodingAesKey, MessageCipher, MessageRefused } from '../../src/wechat/message-cipher.js';
-import { isSignature, signatureOf } from '../../src/wechat/signature.js';
+import {
+  isEncodingAesKey,
+  MessageCipher,
+  MessageRefused,
+  isSignature,
+  signatureOf,
+} from '../../src/wechat/message-cipher.js';
 import { messageVectors, platformVector, replyVector, signatureVectors } from './message-vectors.js';
 
 describe('the plain signature', () => {

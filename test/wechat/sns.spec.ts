@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Secret } from '../../src/crypto/secret.js';
 import { WechatSns } from '../../src/wechat/sns.js';
-import type { WechatApp } from '../../src/wechat/wechat-app.js';
+import type { WechatApp } from '../../src/wechat/wechat-call.js';
 import { WechatHttp } from '../../src/wechat/wechat-http.js';
 import { drop, hang, json, WechatStub } from './wechat-stub.js';
 

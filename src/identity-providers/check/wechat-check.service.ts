@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { randomAlphanumeric } from '../../crypto/random.js';
 import { WechatGateway } from '../../wechat/wechat-gateway.service.js';
 import type { IdentityProvider } from '../identity-provider.js';
-import type { WechatApp } from '../../wechat/wechat-app.js';
+import type { WechatApp } from '../../wechat/wechat-call.js';
 import { WechatError } from '../../wechat/wechat-error.js';
 import type { Finding, FindingKey } from './check-item.js';
 

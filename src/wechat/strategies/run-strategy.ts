@@ -1,5 +1,3 @@
-import { derive } from './derive.js';
-
 /** What a strategy decided. Only an `error` has no place here: it rejects. */
 export type StrategyOutcome =
   | { readonly kind: 'redirect'; readonly url: string; readonly status: number }
@@ -37,4 +35,18 @@ export function runStrategy(
 function failure(challenge: unknown, status: number | undefined): StrategyOutcome {
   if (typeof challenge === 'number') return { kind: 'fail', challenge: undefined, status: challenge };
   return { kind: 'fail', challenge, status };
+}
+
+/**
+ * A fresh object that inherits everything from another. Passport runs each request on such an object, so that what one
+ * request keeps is never seen by another.
+ */
+export function derive<T extends object>(prototype: T): T {
+  const derived: unknown = Object.create(prototype);
+  if (!inheritsFrom(derived, prototype)) throw new TypeError('expected an object to derive from');
+  return derived;
+}
+
+function inheritsFrom<T extends object>(value: unknown, prototype: T): value is T {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === prototype;
 }

@@ -1,9 +1,10 @@
+import type { Request } from 'express';
+import type { VerifyCallback, VerifyFunctionWithRequest } from 'passport-oauth2';
 import { Secret } from '../../crypto/secret.js';
 import type { WechatEndpoints } from '../../config/endpoints.js';
-import type { WechatGrant, WechatLanguage } from '../sns.js';
+import type { WechatGrant, WechatLanguage, WechatProfile } from '../sns.js';
 import { WechatHttp } from '../wechat-http.js';
-import { SessionStateStore } from './session-state-store.js';
-import { checkStateStore, type WechatStateStore } from './state-store.js';
+import { SessionStateStore, checkStateStore, type WechatStateStore } from './state-store.js';
 
 /** Decides whether to spare the call for the profile; the verify callback then gets the ids alone. */
 export type SkipUserProfile = boolean | ((grant: WechatGrant) => boolean | Promise<boolean>);
@@ -81,4 +82,109 @@ export function checkCallbackURL(callbackURL: unknown): string {
     return callbackURL;
   }
   throw new TypeError('callbackURL: expected an absolute http(s) URL without a fragment');
+}
+
+/** A person in the shape Passport gives profiles. */
+export interface WechatUserProfile {
+  readonly provider: 'wechat';
+  /** `appid:openid`, the one id a person always has; `unionid` joins the ids of several apps. */
+  readonly id: string;
+  readonly appid: string;
+  readonly openid: string;
+  readonly unionid?: string;
+  /** The clean nickname; empty when WeChat gave none or was not asked. */
+  readonly displayName: string;
+  readonly photos: readonly { readonly value: string }[];
+  /** Whether WeChat was asked for nickname and avatar. */
+  readonly loaded: boolean;
+  /** Always false: a snapshot user never gets as far as a profile. */
+  readonly snapshotUser: false;
+}
+
+/** What WeChat granted, as passport-oauth2 hands on the token answer: without the tokens. */
+export interface WechatTokenParams {
+  readonly openid: string;
+  readonly unionid?: string;
+  readonly scope: string;
+  readonly expires_in: number;
+}
+
+/** The profile of a grant, with what userinfo added if it was asked. */
+export function toUserProfile(
+  appid: string,
+  grant: WechatGrant,
+  asked: WechatProfile | null,
+): WechatUserProfile {
+  const unionid = asked?.unionid ?? grant.unionid;
+  const avatarUrl = asked?.avatarUrl ?? null;
+  return {
+    provider: 'wechat',
+    id: `${appid}:${grant.openid}`,
+    appid,
+    openid: grant.openid,
+    ...(unionid !== null && { unionid }),
+    displayName: asked?.nickname ?? '',
+    photos: avatarUrl === null ? [] : [{ value: avatarUrl }],
+    loaded: asked !== null,
+    snapshotUser: false,
+  };
+}
+
+/** The token answer for the verify callback's `params`. */
+export function toTokenParams({ openid, unionid, scopes, expiresIn }: WechatGrant): WechatTokenParams {
+  return { openid, ...(unionid !== null && { unionid }), scope: scopes.join(','), expires_in: expiresIn };
+}
+
+/** The verify callback of passport-oauth2, in its four forms. */
+export type WechatVerify = (
+  accessToken: string,
+  refreshToken: string,
+  profile: WechatUserProfile,
+  done: VerifyCallback,
+) => void;
+
+export type WechatVerifyWithParams = (
+  accessToken: string,
+  refreshToken: string,
+  params: WechatTokenParams,
+  profile: WechatUserProfile,
+  done: VerifyCallback,
+) => void;
+
+export type WechatVerifyWithRequest = (
+  request: Request,
+  accessToken: string,
+  refreshToken: string,
+  profile: WechatUserProfile,
+  done: VerifyCallback,
+) => void;
+
+export type WechatVerifyWithRequestAndParams = (
+  request: Request,
+  accessToken: string,
+  refreshToken: string,
+  params: WechatTokenParams,
+  profile: WechatUserProfile,
+  done: VerifyCallback,
+) => void;
+
+export type AnyWechatVerify =
+  WechatVerify | WechatVerifyWithParams | WechatVerifyWithRequest | WechatVerifyWithRequestAndParams;
+
+/** Calls a verify callback with `params` if it takes one more parameter than it must, as passport-oauth2 decides. */
+export function verifyByArity(
+  verify: AnyWechatVerify,
+  passRequest: boolean,
+): VerifyFunctionWithRequest<WechatUserProfile, WechatTokenParams> {
+  if (typeof verify !== 'function') throw new TypeError('verify: expected a verify callback');
+  // eslint-disable-next-line no-restricted-syntax -- passport-oauth2 counts the parameters
+  return (request, accessToken, refreshToken, params, profile, done) => {
+    const tokens = passRequest ? [request, accessToken, refreshToken] : [accessToken, refreshToken];
+    const takesParams = verify.length === tokens.length + 3;
+    Reflect.apply(
+      verify,
+      undefined,
+      takesParams ? [...tokens, params, profile, done] : [...tokens, profile, done],
+    );
+  };
 }

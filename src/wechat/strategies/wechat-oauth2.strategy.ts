@@ -1,27 +1,45 @@
 import type { Request } from 'express';
 import OAuth2Strategy from 'passport-oauth2';
+import { type WechatLanguage, type WechatGrant, WechatSns } from '../sns.js';
+import type { WechatAppKind } from '../wechat-call.js';
 import { IamError } from '../../errors/iam.error.js';
-import { type WechatGrant, type WechatLanguage, WechatSns } from '../sns.js';
-import { readCallback } from './callback-query.js';
-import { CodeExchange } from './code-exchange.js';
-import { derive } from './derive.js';
+import { readCallback, CodeExchange } from './callback.js';
+import { derive } from './run-strategy.js';
 import type { StateMeta } from './state-store.js';
 import {
   checkCallbackURL,
   type ResolvedStrategyOptions,
   resolveStrategyOptions,
   type WechatStrategyOptions,
-} from './strategy-options.js';
-import type { AuthorizeAsk, WechatStrategyTraits } from './wechat-strategy-kind.js';
-import { toUserProfile, type WechatUserProfile } from './wechat-user-profile.js';
-import {
+  toUserProfile,
+  type WechatUserProfile,
   type AnyWechatVerify,
   verifyByArity,
   type WechatVerify,
   type WechatVerifyWithParams,
   type WechatVerifyWithRequest,
   type WechatVerifyWithRequestAndParams,
-} from './wechat-verify.js';
+} from './strategy-options.js';
+
+/** What an authorize URL is made from. */
+export interface AuthorizeAsk {
+  readonly endpoint: string;
+  readonly appid: string;
+  readonly redirectUri: string;
+  readonly state: string;
+  readonly scope: string;
+  readonly lang: WechatLanguage;
+  readonly forcePopup: boolean;
+}
+
+/** What differs between the kinds of app. */
+export interface WechatStrategyTraits {
+  readonly kind: WechatAppKind;
+  readonly name: string;
+  readonly authorizePath: string;
+  /** The allowed scopes, the default first. */
+  readonly scopes: readonly [string, ...string[]];
+}
 
 /** What one call of `authenticate` may choose, besides Passport's own options. */
 export interface WechatAuthenticateOptions {

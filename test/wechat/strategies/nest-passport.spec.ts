@@ -12,12 +12,11 @@ import { NestFactory } from '@nestjs/core';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
 import session from 'express-session';
 import { WechatEmulator, type Person } from '../../../emulator/index.js';
-import { WechatMpStrategy } from '../../../src/wechat/strategies/wechat-mp.strategy.js';
-import { WechatOpenStrategy } from '../../../src/wechat/strategies/wechat-open.strategy.js';
+import { WechatMpStrategy, WechatOpenStrategy } from '../../../src/wechat/strategies/wechat.strategies.js';
 import type {
   WechatTokenParams,
   WechatUserProfile,
-} from '../../../src/wechat/strategies/wechat-user-profile.js';
+} from '../../../src/wechat/strategies/strategy-options.js';
 import { freePort } from '../../support/free-port.js';
 import { PcBrowser } from '../../support/pc-browser.js';
 

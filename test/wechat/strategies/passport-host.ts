@@ -9,10 +9,11 @@ import {
   type Person,
   type WebsiteApp,
 } from '../../../emulator/index.js';
-import { WechatMpStrategy } from '../../../src/wechat/strategies/wechat-mp.strategy.js';
-import { WechatOpenStrategy } from '../../../src/wechat/strategies/wechat-open.strategy.js';
-import type { WechatStrategyOptions } from '../../../src/wechat/strategies/strategy-options.js';
-import type { WechatVerifyWithParams } from '../../../src/wechat/strategies/wechat-verify.js';
+import { WechatMpStrategy, WechatOpenStrategy } from '../../../src/wechat/strategies/wechat.strategies.js';
+import type {
+  WechatStrategyOptions,
+  WechatVerifyWithParams,
+} from '../../../src/wechat/strategies/strategy-options.js';
 import { WechatHttp } from '../../../src/wechat/wechat-http.js';
 import { PcBrowser, type Reply } from '../../support/pc-browser.js';
 

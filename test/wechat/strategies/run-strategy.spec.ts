@@ -5,9 +5,8 @@ import {
   type StrategyOutcome,
 } from '../../../src/wechat/strategies/run-strategy.js';
 import type { WechatStateStore } from '../../../src/wechat/strategies/state-store.js';
-import { WechatMpStrategy } from '../../../src/wechat/strategies/wechat-mp.strategy.js';
-import type { WechatVerifyWithRequestAndParams } from '../../../src/wechat/strategies/wechat-verify.js';
-import { WechatOpenStrategy } from '../../../src/wechat/strategies/wechat-open.strategy.js';
+import { WechatMpStrategy, WechatOpenStrategy } from '../../../src/wechat/strategies/wechat.strategies.js';
+import type { WechatVerifyWithRequestAndParams } from '../../../src/wechat/strategies/strategy-options.js';
 
 /** The actions that Passport gives a strategy for one request. */
 interface Actions {

@@ -1,4 +1,4 @@
-import { SessionStateStore } from '../../../src/wechat/strategies/session-state-store.js';
+import { SessionStateStore } from '../../../src/wechat/strategies/state-store.js';
 
 const meta = { authorizationURL: 'https://a', tokenURL: 'https://t', clientID: 'wx1' };
 const tenMinutes = 600_000;

@@ -1,9 +1,7 @@
 import { inspect } from 'node:util';
 import { Secret } from '../../../src/crypto/secret.js';
-import type { WechatStrategyOptions } from '../../../src/wechat/strategies/strategy-options.js';
-import { WechatMpStrategy } from '../../../src/wechat/strategies/wechat-mp.strategy.js';
-import { WechatOpenStrategy } from '../../../src/wechat/strategies/wechat-open.strategy.js';
-import type { WechatVerify } from '../../../src/wechat/strategies/wechat-verify.js';
+import type { WechatStrategyOptions, WechatVerify } from '../../../src/wechat/strategies/strategy-options.js';
+import { WechatMpStrategy, WechatOpenStrategy } from '../../../src/wechat/strategies/wechat.strategies.js';
 
 const good = {
   appid: 'wx0123456789abcdef',
