@@ -4,6 +4,7 @@ import { edgeProviders } from './composition/edge-providers.js';
 import { sharedProviders } from './composition/shared-providers.js';
 import { stateProviders } from './composition/state-providers.js';
 import { FollowEventHandler } from './follow-login/follow-event.handler.js';
+import { HostProviders } from './config/host-providers.js';
 import { HookRunner } from './database/hook-runner.js';
 import { Logins } from './sign-in/logins.service.js';
 import { UserRoles } from './roles/user-roles.service.js';
@@ -21,6 +22,7 @@ const mergeSteps: Provider = {
 
 /** Every provider that needs nothing but the options and the host's DataSource. */
 export const iamProviders: Provider[] = [
+  HostProviders,
   mergeSteps,
   ownEvents,
   ...edgeProviders,

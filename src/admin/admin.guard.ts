@@ -5,7 +5,7 @@ import {
   Injectable,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ModuleRef, Reflector } from '@nestjs/core';
+import { Reflector } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { constantTimeEqual, sha256 } from '../crypto/hash.js';
 import { Authentication } from '../sessions/authentication.service.js';
@@ -14,7 +14,7 @@ import { readRequest } from '../http/iam-request.js';
 import { closePublicRoutes } from '../http/public-routes.js';
 import { Requirements } from '../sessions/access-policy.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
-import { findOrCreate } from '../database/hook-runner.js';
+import { HostProviders } from '../config/host-providers.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { setActor } from '../runtime/request-context.js';
@@ -36,12 +36,12 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     private readonly requirements: Requirements,
     private readonly origins: TrustedOrigins,
     private readonly reflector: Reflector,
-    private readonly moduleRef: ModuleRef,
+    private readonly host: HostProviders,
   ) {}
 
   async onModuleInit(): Promise<void> {
     const { guard } = this.options.admin;
-    if (guard !== undefined) this.hostGuard = await findOrCreate(this.moduleRef, guard);
+    if (guard !== undefined) this.hostGuard = await this.host.findOrCreate(guard);
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {

@@ -7,11 +7,10 @@ import {
   type OnApplicationBootstrap,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { sql, type Sql, execute, queryRows } from '../database/sql.js';
-import { findOrCreate } from '../database/hook-runner.js';
+import { HostProviders } from '../config/host-providers.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import type { IamAuditEntry, IamAuditSink } from '../config/iam.hooks.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -97,12 +96,12 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly moduleRef: ModuleRef,
+    private readonly host: HostProviders,
   ) {}
 
   async onModuleInit(): Promise<void> {
     const { background, audit } = this.options;
-    if (background && audit.sink !== undefined) this.sink = await findOrCreate(this.moduleRef, audit.sink);
+    if (background && audit.sink !== undefined) this.sink = await this.host.findOrCreate(audit.sink);
   }
 
   /** Entries are kept from the first start with a sink on. */

@@ -1,10 +1,10 @@
-import { Inject, Injectable, type OnModuleInit, type Type } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { isDatabaseUnavailable, isTransient } from './database-errors.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IamHooks, SignIn, SignUp, SignUpDecision } from '../config/iam.hooks.js';
+import { HostProviders } from '../config/host-providers.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 
 /** Calls the host's hooks: its own provider of the configured class if there is one, else an instance made by DI. */
@@ -15,13 +15,13 @@ export class HookRunner implements OnModuleInit {
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly moduleRef: ModuleRef,
+    private readonly host: HostProviders,
   ) {}
 
   async onModuleInit(): Promise<void> {
     const { hooks } = this.options;
     if (hooks === undefined) return;
-    this.hooks = await findOrCreate(this.moduleRef, hooks);
+    this.hooks = await this.host.findOrCreate(hooks);
   }
 
   /** What the host says of a new person; its errors end the sign-in. */
@@ -59,19 +59,5 @@ async function reporting<T>(hook: keyof IamHooks, run: () => Promise<T> | T): Pr
   } catch (cause) {
     if (cause instanceof IamError || isTransient(cause) || isDatabaseUnavailable(cause)) throw cause;
     throw new IamError('internal_error', `the host's ${hook} hook failed`, { cause });
-  }
-}
-
-/** The host's own provider of a class that an option names, or an instance of it made by DI. */
-export async function findOrCreate<T>(moduleRef: ModuleRef, type: Type<T>): Promise<T> {
-  return findProvider(moduleRef, type) ?? (await moduleRef.create(type));
-}
-
-/** Nest throws where no module of the host provides the class. */
-function findProvider<T>(moduleRef: ModuleRef, type: Type<T>): T | null {
-  try {
-    return moduleRef.get(type, { strict: false });
-  } catch {
-    return null;
   }
 }
