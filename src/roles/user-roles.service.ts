@@ -6,6 +6,7 @@ import { violatedConstraint } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
 import { findRole } from './roles.service.js';
 
 const permissionsRow = z.object({ permissions: z.array(z.string()) });
@@ -50,7 +51,8 @@ const recentPermissionsSql = (userIds: readonly string[]): Sql => sql`
 
 /** Which roles a user holds. */
 @Injectable()
-export class UserRoles {
+@OnUserMerge(1)
+export class UserRoles implements UserMergeListener {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
   /** What a role grants. @throws IamError `not_found` */
@@ -83,7 +85,7 @@ export class UserRoles {
     await execute(executor, removeSql(userId, role));
   }
 
-  /** The user that stays gets the roles of the one that goes; see `UserMergeStep`. */
+  /** The user that stays gets the roles of the one that goes. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
     await execute(
       manager,

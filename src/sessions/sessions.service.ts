@@ -9,6 +9,7 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { IdentityKey } from '../users/identity-data.js';
+import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { SessionCheck } from './session-check.service.js';
 import { endAllSql, endOfIdentitySql, endSql, rotateSql, settleReuseSql } from './session-statements.js';
@@ -83,7 +84,8 @@ const endedRow = z.object({ id: z.string(), user_id: z.string() });
 
 /** Sessions: one row each, whose refresh token rotates in place (RFC 9700 §4.14.2). */
 @Injectable()
-export class Sessions {
+@OnUserMerge(3)
+export class Sessions implements UserMergeListener {
   private readonly mac: Mac;
 
   constructor(
@@ -148,7 +150,7 @@ export class Sessions {
     await this.recordEnded(manager, ended, reason);
   }
 
-  /** A merge ends the sessions of the user that goes; see `UserMergeStep`. */
+  /** A merge ends the sessions of the user that goes. */
   async onMerge(fromUserId: string, _toUserId: string, manager: EntityManager): Promise<void> {
     await this.endAll(manager, fromUserId, 'merged');
   }

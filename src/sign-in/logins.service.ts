@@ -15,6 +15,7 @@ import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
 import type { IdentityKey } from '../users/identity-data.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
+import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
 import {
   authenticateSql,
   claimSql,
@@ -61,7 +62,8 @@ const outcomeRow = z.object({
 
 /** Sign-in attempts from their callback on: claimed once, finished once (design section 5). */
 @Injectable()
-export class Logins {
+@OnUserMerge(2)
+export class Logins implements UserMergeListener {
   private readonly codes: Mac;
   private readonly patienceMs: number;
 
@@ -163,7 +165,7 @@ export class Logins {
     }
   }
 
-  /** See `UserMergeStep`: what waits to be redeemed belongs to the user that stays. */
+  /** What waits to be redeemed belongs to the user that stays. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
     await execute(manager, sql`UPDATE iam.logins SET user_id = ${toUserId} WHERE user_id = ${fromUserId}`);
   }

@@ -1,61 +1,115 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { Inject, Injectable } from '@nestjs/common';
 import { recordAudit } from '../audit/record-audit.js';
 import { execute, queryRows, sql, type Sql } from '../database/sql.js';
+import { HookRunner } from '../database/hook-runner.js';
 import { IamError } from '../errors/iam.error.js';
+import { isRecord } from '../runtime/is-record.js';
 import { takeBackDeletion } from './change-user.js';
 import { lockExisting, type LockedUser } from './lock-users.js';
 import { LostRace } from './subject.js';
 
-/** Injection token of the `UserMergeStep`s, in order; composed in `iam.module.ts`, since users know nothing above them. */
-export const USER_MERGE_STEPS = Symbol('USER_MERGE_STEPS');
-
-/** What else moves or ends when two users become one; runs in the merge's transaction and may prevent it by throwing. */
-export interface UserMergeStep {
+/** What else moves or ends when two users become one. */
+export interface UserMergeListener {
+  /** Runs in the merge's transaction, and prevents the merge by throwing. */
   onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void>;
 }
 
-/** What a merge may do beyond what WeChat's word allows. */
-export interface MergeOptions {
-  /** Merges two whom WeChat takes for two people: an app that moved to another Open Platform account gave one person both. */
+/**
+ * Marks a provider as a `UserMergeListener`. The number says its turn: listeners lock rows, and all merges have to lock them
+ * in the same order.
+ */
+export const OnUserMerge = DiscoveryService.createDecorator<number>();
+
+interface MergeOptions {
+  /** Merges users whom WeChat takes for two people: an app that moved to another Open Platform account gave one person both. */
   readonly evenIfTwo?: boolean;
 }
 
-/**
- * Merges two active users into the older. Both rows are locked in id order, so merges of the same pair queue.
- * @returns the id of the user that stays; null when each owns another unionid of one scope: two people by WeChat's word
- */
-export async function mergeUsers(
-  manager: EntityManager,
-  pair: readonly [string, string],
-  steps: readonly UserMergeStep[],
-  { evenIfTwo = false }: MergeOptions = {},
-): Promise<string | null> {
-  const [older, younger] = await lockPair(manager, pair);
-  const scopes = await scopesOfTwo(manager, older.id, younger.id);
-  if (scopes.length > 0 && !evenIfTwo) return null;
-  for (const { id, status } of [older, younger])
-    if (status === 'disabled')
-      throw new IamError('user_disabled', `user ${id} is disabled and is not merged`);
-  await moveOwnRows(manager, younger.id, older.id);
-  for (const step of steps) await step.onMerge(younger.id, older.id, manager);
-  // Nobody wished the joined account away.
-  for (const { id } of [older, younger])
-    await takeBackDeletion(manager, id, { detail: { reason: 'merged' } });
-  await retire(manager, younger, older);
-  await recordAudit(manager, {
-    action: 'user.merged',
-    userId: older.id,
-    detail: {
-      from: younger.id,
-      to: older.id,
-      fromExternalId: younger.external_id,
-      toExternalId: older.external_id,
-      ...(scopes.length > 0 && { twoUnionidsIn: scopes }),
-    },
-  });
-  return older.id;
+/** Merges two users into the older one, tells every `@OnUserMerge()` listener, and then the host. */
+@Injectable()
+export class UserMerges implements OnModuleInit {
+  private listeners: readonly UserMergeListener[] = [];
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly hooks: HookRunner,
+  ) {}
+
+  onModuleInit(): void {
+    this.listeners = this.discovery
+      .getProviders({ metadataKey: OnUserMerge.KEY })
+      .map((wrapper) => ({
+        listener: toListener(wrapper.instance),
+        turn: this.discovery.getMetadataByDecorator(OnUserMerge, wrapper) ?? 0,
+      }))
+      .sort((one, other) => one.turn - other.turn)
+      .map(({ listener }) => listener);
+  }
+
+  /**
+   * As `tryMerge`, for users whom somebody other than WeChat knows to be one person.
+   * @throws IamError `merge_refused` when each owns another unionid of one scope, which the error names, `user_disabled`
+   */
+  async merge(
+    manager: EntityManager,
+    pair: readonly [string, string],
+    options: MergeOptions = {},
+  ): Promise<string> {
+    const kept = await this.tryMerge(manager, pair, options);
+    if (kept !== null) return kept;
+    const union_scopes = (await scopesOfTwo(manager, ...pair)).join(' ');
+    throw new IamError('merge_refused', `${pair.join(' and ')} own different unionids in ${union_scopes}`, {
+      members: { union_scopes },
+    });
+  }
+
+  /**
+   * Merges two active users into the older. Both rows are locked in id order, so merges of the same pair queue.
+   * @returns the id of the user that stays; null when each owns another unionid of one scope: two people, says WeChat
+   */
+  async tryMerge(
+    manager: EntityManager,
+    pair: readonly [string, string],
+    { evenIfTwo = false }: MergeOptions = {},
+  ): Promise<string | null> {
+    const [older, younger] = await lockPair(manager, pair);
+    const scopes = await scopesOfTwo(manager, older.id, younger.id);
+    if (scopes.length > 0 && !evenIfTwo) return null;
+    for (const { id, status } of [older, younger])
+      if (status === 'disabled')
+        throw new IamError('user_disabled', `user ${id} is disabled and is not merged`);
+    await moveOwnRows(manager, younger.id, older.id);
+    for (const listener of [...this.listeners, this.hooks])
+      await listener.onMerge(younger.id, older.id, manager);
+    // Nobody asked for the merged account to be erased.
+    for (const { id } of [older, younger])
+      await takeBackDeletion(manager, id, { detail: { reason: 'merged' } });
+    await retire(manager, younger, older);
+    await recordAudit(manager, {
+      action: 'user.merged',
+      userId: older.id,
+      detail: {
+        from: younger.id,
+        to: older.id,
+        fromExternalId: younger.external_id,
+        toExternalId: older.external_id,
+        ...(scopes.length > 0 && { twoUnionidsIn: scopes }),
+      },
+    });
+    return older.id;
+  }
+}
+
+function toListener(instance: unknown): UserMergeListener {
+  if (isListener(instance)) return instance;
+  throw new TypeError('@OnUserMerge() expects a provider with a method onMerge');
+}
+
+function isListener(instance: unknown): instance is UserMergeListener {
+  return isRecord(instance) && typeof instance['onMerge'] === 'function';
 }
 
 async function lockPair(manager: EntityManager, pair: readonly [string, string]) {
@@ -72,7 +126,7 @@ export const twoUnionidsSql = (one: string | Sql, other: string | Sql): Sql => s
   WHERE a.user_id = ${one} AND b.user_id = ${other} ORDER BY a.union_scope`;
 
 /** The scopes in which each of two users owns another unionid; none for one person. */
-export async function scopesOfTwo(manager: EntityManager, one: string, other: string): Promise<string[]> {
+async function scopesOfTwo(manager: EntityManager, one: string, other: string): Promise<string[]> {
   const rows = await queryRows(manager, z.object({ union_scope: z.string() }), twoUnionidsSql(one, other));
   return rows.map(({ union_scope }) => union_scope);
 }
@@ -102,28 +156,4 @@ async function retire(manager: EntityManager, gone: LockedUser, kept: LockedUser
 async function moveOwnRows(manager: EntityManager, from: string, to: string): Promise<void> {
   await execute(manager, sql`UPDATE iam.unions SET user_id = ${to} WHERE user_id = ${from}`);
   await execute(manager, sql`UPDATE iam.identities SET user_id = ${to} WHERE user_id = ${from}`);
-}
-
-/** Merges of users whom somebody else than WeChat knows to be one person. */
-@Injectable()
-export class UserMerges {
-  constructor(@Inject(USER_MERGE_STEPS) private readonly steps: readonly UserMergeStep[]) {}
-
-  /**
-   * Merges two users whom the caller has locked into the older one.
-   * @returns the id of the one that stays
-   * @throws IamError `merge_refused` when each owns another unionid of one scope, which the error names, `user_disabled`
-   */
-  async merge(
-    manager: EntityManager,
-    pair: readonly [string, string],
-    options: MergeOptions = {},
-  ): Promise<string> {
-    const kept = await mergeUsers(manager, pair, this.steps, options);
-    if (kept !== null) return kept;
-    const union_scopes = (await scopesOfTwo(manager, ...pair)).join(' ');
-    throw new IamError('merge_refused', `${pair.join(' and ')} own different unionids in ${union_scopes}`, {
-      members: { union_scopes },
-    });
-  }
 }

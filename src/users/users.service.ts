@@ -18,7 +18,7 @@ import {
   type LinkTarget,
   type LinkedIdentity,
 } from './subject.js';
-import { mergeUsers, type UserMergeStep, USER_MERGE_STEPS } from './user-merges.service.js';
+import { UserMerges } from './user-merges.service.js';
 
 /** Whom a subject is. `bind` means: proven by WeChat, but the row wants an account of the host connected first. */
 export type Resolution =
@@ -41,7 +41,7 @@ export class Users {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    @Inject(USER_MERGE_STEPS) private readonly mergeSteps: readonly UserMergeStep[],
+    private readonly merges: UserMerges,
     private readonly hooks: HookRunner,
   ) {}
 
@@ -118,7 +118,7 @@ export class Users {
       await join(manager, subject, holder, { userId: options.owner, basis, profile });
       return this.recorded(manager, options, options.owner);
     }
-    const survivor = await mergeUsers(manager, [byIdentity, byUnion], this.mergeSteps);
+    const survivor = await this.merges.tryMerge(manager, [byIdentity, byUnion]);
     if (survivor === null) return this.refuseMerge(manager, subject, options);
     await join(manager, subject, holder, { userId: survivor, basis: 'both', profile });
     return this.recorded(manager, options, survivor);
