@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import type { Sealer } from '../crypto/sealer.js';
+import type { KeyRing } from '../crypto/key-ring.js';
+import { isSealed, Sealer, sealedWith } from '../crypto/sealer.js';
 import { queryRow, type SqlExecutor, sql, raw } from '../database/sql.js';
-import type { IdentityProviderEntity } from './identity-provider.entity.js';
+import { IdentityProviderEntity } from './identity-provider.entity.js';
 import {
   needsSeal,
   openSecret,
+  PROVIDER_SECRETS_PURPOSE,
   secretColumns,
   secretContext,
   secretProperties,
@@ -55,4 +58,18 @@ async function seal(executor: SqlExecutor, sealer: Sealer, secret: StoredSecret)
   );
   row[property] = sealed;
   return changed !== null;
+}
+
+/** The provider rows, each with the keys that sealed its secrets and its re-encryption. */
+export async function sealedProviderRows(dataSource: DataSource, keyRing: KeyRing) {
+  const sealer = new Sealer(keyRing, PROVIDER_SECRETS_PURPOSE);
+  const rows = await dataSource.getRepository(IdentityProviderEntity).find();
+  return rows.map((row) => ({
+    label: { provider: row.slug },
+    keyIds: secretProperties
+      .map((property) => row[property] ?? '')
+      .filter((stored) => stored !== '')
+      .map((stored) => (isSealed(stored) ? sealedWith(stored) : null)),
+    reencrypt: (executor: SqlExecutor) => sealSecrets(executor, sealer, row),
+  }));
 }

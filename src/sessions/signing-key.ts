@@ -9,7 +9,8 @@ import {
   type JWK,
 } from 'jose';
 import { z } from 'zod';
-import { type Sealer, isSealed, sealedWith } from '../crypto/sealer.js';
+import type { KeyRing } from '../crypto/key-ring.js';
+import { isSealed, Sealer, sealedWith } from '../crypto/sealer.js';
 import { queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 
 /** A row of `iam.signing_keys`. The unique `generation` lets one of many starting replicas create the first key. */
@@ -118,12 +119,6 @@ export const insertFirstKeySql = ({ kid, publicJwk, privateJwk }: SealedSigningK
 
 const sealedKey = z.object({ kid: z.string(), private_jwk: z.string() });
 
-/** Which key sealed each signing key: one id per row of `iam.signing_keys`, null for a text that is not sealed. */
-export async function signingKeySeals(executor: SqlExecutor): Promise<(string | null)[]> {
-  const rows = await queryRows(executor, sealedKey, sql`SELECT kid, private_jwk FROM iam.signing_keys`);
-  return rows.map(({ private_jwk: text }) => (isSealed(text) ? sealedWith(text) : null));
-}
-
 /**
  * Seals one signing key with the first of the configured keys, so that the others can be retired. The condition on the old
  * value, a digest because hosts may log parameters, lets one replica do it; false when there was nothing to do.
@@ -145,4 +140,16 @@ export async function reencryptSigningKey(
      ) SELECT kid FROM resealed`,
   );
   return row !== null;
+}
+
+/** The signing keys, each with the key that sealed it and its re-encryption. */
+export async function sealedSigningKeys(executor: SqlExecutor, keyRing: KeyRing) {
+  const sealer = new Sealer(keyRing, SIGNING_KEYS_PURPOSE);
+  const rows = await queryRows(executor, sealedKey, sql`SELECT kid, private_jwk FROM iam.signing_keys`);
+  return rows.map((row) => ({
+    label: { kid: row.kid },
+    keyIds: [isSealed(row.private_jwk) ? sealedWith(row.private_jwk) : null],
+    reencrypt: async (transaction: SqlExecutor) =>
+      (await reencryptSigningKey(transaction, sealer, row)) ? 1 : 0,
+  }));
 }
