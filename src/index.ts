@@ -55,4 +55,4 @@ export type {
   WechatEventHandler,
   WechatEventName,
   WechatEvents,
-} from './webhook/wechat-events.js';
+} from './webhook/on-wechat-event.decorator.js';

@@ -33,9 +33,8 @@ import { Token } from '../oauth/token.service.js';
 import { AuthorizationChanges } from '../webhook/authorization-changes.service.js';
 import { EventHandlers } from '../webhook/event-handlers.service.js';
 import { EventIntake } from '../webhook/event-intake.service.js';
-import { PushTime } from '../webhook/push-time.service.js';
+import { PushTime, Webhook } from '../webhook/webhook.service.js';
 import { ConfirmedApps } from '../webhook/confirmed-apps.service.js';
-import { Webhook } from '../webhook/webhook.service.js';
 
 /** OAuth, accounts, follow-to-login and the webhook. */
 export const edgeProviders = [

@@ -9,8 +9,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { AcceptedSecrets } from '../identity-providers/accepted-secrets.service.js';
 import { ProviderRows } from '../identity-providers/provider-rows.service.js';
 import { StoredProviders } from '../identity-providers/stored-providers.service.js';
-import { EventReplay } from '../webhook/inbox/event-replay.service.js';
-import { InboxList } from '../webhook/inbox/inbox-list.service.js';
+import { EventReplay, InboxList } from '../webhook/inbox/stored-events.service.js';
 import { InboxWorker } from '../webhook/inbox/inbox-worker.service.js';
 import { Inbox } from '../webhook/inbox/inbox.service.js';
 import { Reencryption } from '../keys/reencryption.service.js';
@@ -27,7 +26,7 @@ import { QrBudget } from '../follow-login/qr-budget.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
 import { UserCodes } from '../follow-login/user-codes.js';
 import { DeviceApprovals } from '../follow-login/device-approvals.service.js';
-import { Scenes } from '../webhook/scene.js';
+import { Scenes } from '../webhook/inbox-event.js';
 import { RateLimits } from '../database/rate-limits.service.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';
 import { Roles } from '../roles/roles.service.js';

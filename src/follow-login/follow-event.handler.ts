@@ -2,12 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import type { InboxEvent } from '../webhook/inbox/inbox-statements.js';
+import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import { FollowScans, type ScanOutcome } from './follow-scans.service.js';
-import { Scenes } from '../webhook/scene.js';
+import { Scenes } from '../webhook/inbox-event.js';
 import { LoginWatch } from './login-watch.service.js';
-import type { BuiltInEventOutcome, BuiltInEventHandler } from '../webhook/built-in-event-handler.js';
-import { eventName, sceneOf, type VerifiedEvent } from '../webhook/verified-event.js';
+import type { BuiltInEventOutcome, BuiltInEventHandler } from '../webhook/event-intake.service.js';
+import { eventName, sceneOf, type VerifiedEvent } from '../webhook/message.js';
 import { numberReply, scanReply } from './follow-replies.js';
 import { FollowTokens } from './follow-tokens.service.js';
 

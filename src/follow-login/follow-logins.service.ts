@@ -16,7 +16,7 @@ import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { provenPerson } from '../sign-in/login-start.js';
-import { Scenes } from '../webhook/scene.js';
+import { Scenes } from '../webhook/inbox-event.js';
 import { UserCodes } from './user-codes.js';
 import { confirmationOf, followLoginRow, type Confirmation, type FollowLogin } from './follow-login.js';
 import {

@@ -6,7 +6,7 @@ import { sha256 } from '../crypto/hash.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { queryRow } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import type { InboxEvent } from '../webhook/inbox/inbox-statements.js';
+import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { DeviceApprovals } from './device-approvals.service.js';
 import { readUserCode, UserCodes } from './user-codes.js';

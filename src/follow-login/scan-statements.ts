@@ -1,6 +1,6 @@
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { sql, type Sql } from '../database/sql.js';
-import { insertInboxEvent, type InboxEvent } from '../webhook/inbox/inbox-statements.js';
+import { insertInboxEvent, type InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import { followProblemSql } from './follow-offer.js';
 import { NUMBER_DIGITS, NUMBER_TRIES } from './check-user-code.js';
 

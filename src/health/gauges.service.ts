@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { ObservableCallback, ObservableGauge } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
 import { readPoolState } from '../database/pool-state.js';
-import { readInboxBacklog } from '../webhook/inbox/inbox-backlog.js';
+import { readInboxBacklog } from '../webhook/inbox/stored-events.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { QrBudget } from '../follow-login/qr-budget.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';

@@ -7,7 +7,7 @@ import { readPoolState, type PoolState } from '../database/pool-state.js';
 import { execute, queryRow, sql } from '../database/sql.js';
 import { AppHealth, WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { readInboxBacklog } from '../webhook/inbox/inbox-backlog.js';
+import { readInboxBacklog } from '../webhook/inbox/stored-events.service.js';
 import { QrBudget } from '../follow-login/qr-budget.service.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';

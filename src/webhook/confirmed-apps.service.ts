@@ -14,7 +14,7 @@ import { haveRivalKeys } from '../identity-providers/rival-keys.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
-import { forged } from './signed-query.js';
+import { forged } from './verify-push.js';
 
 /** How long WeChat is not asked again about a pair that it refused, and about one that it could not be asked about. */
 const REFUSED_MS = 60_000;

@@ -2,10 +2,9 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { isRecord } from '../runtime/is-record.js';
-import { findInterests, type EventInterest } from './on-wechat-event.decorator.js';
+import { findInterests, type EventInterest, type WechatEventContext } from './on-wechat-event.decorator.js';
 import { toPassiveReply, type PassiveReply } from './passive-reply.js';
-import { eventName, type VerifiedEvent } from './verified-event.js';
-import type { WechatEventContext } from './wechat-events.js';
+import { eventName, type VerifiedEvent } from './message.js';
 
 /** What the handlers of an event have come to. */
 export interface HandlersOutcome {

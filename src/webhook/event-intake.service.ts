@@ -1,22 +1,42 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import type { InboxEvent } from './inbox/webhook-event.entity.js';
+import { type PassiveReply, toPassiveReply } from './passive-reply.js';
+import { type VerifiedEvent, eventName, toVerifiedEvent } from './message.js';
 import { Clock } from '../runtime/clock.js';
 import { execute, sql } from '../database/sql.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { InboxWorker, type Attempt } from './inbox/inbox-worker.service.js';
 import { Inbox, type InboxResult } from './inbox/inbox.service.js';
-import type { InboxEvent } from './inbox/inbox-statements.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { noteFollowingSql, type FollowChange } from '../users/identity-data.js';
 import { EventHandlers } from './event-handlers.service.js';
 import { isAuthorizationChange } from './inbox-event.js';
-import { BUILT_IN_EVENT_HANDLER, type BuiltInEventHandler } from './built-in-event-handler.js';
 import { parseMessage } from './parse-message.js';
-import { toPassiveReply, type PassiveReply } from './passive-reply.js';
-import { eventName, toVerifiedEvent, type VerifiedEvent } from './verified-event.js';
+
+/** What an event of ours is answered with; null is a bare `success`. */
+export interface BuiltInEventOutcome {
+  readonly reply: PassiveReply | null;
+}
+
+/** Takes the events that belong to a sign-in: the scan of a QR code of ours, the number typed in the chat. */
+export interface BuiltInEventHandler {
+  /**
+   * Commits the inbox row and the event's effect in one statement; a delivery that comes again is answered alike.
+   * Null: the event is not ours and nothing was written.
+   */
+  accept(
+    provider: IdentityProvider,
+    event: VerifiedEvent,
+    inboxEvent: InboxEvent,
+  ): Promise<BuiltInEventOutcome | null>;
+}
+
+/** Injection token of `BuiltInEventHandler`. */
+export const BUILT_IN_EVENT_HANDLER = Symbol('BUILT_IN_EVENT_HANDLER');
 
 /** WeChat gives up after five seconds; the way there and back takes some of them. */
 const ANSWER_WITHIN_MS = 4_000;

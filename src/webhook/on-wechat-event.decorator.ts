@@ -1,4 +1,5 @@
-import type { WechatEventHandler, WechatEventName } from './wechat-events.js';
+import type { PassiveReply } from './passive-reply.js';
+import type { VerifiedEvent } from './message.js';
 
 /** Which events a handler wants. */
 export interface OnWechatEventOptions {
@@ -42,3 +43,67 @@ function parentOf(prototype: object): object | null {
   const parent: unknown = Object.getPrototypeOf(prototype);
   return typeof parent === 'object' ? parent : null;
 }
+
+interface Message {
+  readonly MsgId: string;
+}
+
+/** What each event and message carries besides the common fields (protocol F.5); WeChat's numbers are text. */
+export interface WechatEvents {
+  readonly text: Message & { readonly Content: string };
+  readonly image: Message & { readonly PicUrl: string; readonly MediaId: string };
+  readonly voice: Message & { readonly MediaId: string; readonly Format: string };
+  readonly video: Message & { readonly MediaId: string; readonly ThumbMediaId: string };
+  readonly shortvideo: Message & { readonly MediaId: string; readonly ThumbMediaId: string };
+  readonly location: Message & {
+    readonly Location_X: string;
+    readonly Location_Y: string;
+    readonly Scale: string;
+    readonly Label: string;
+  };
+  readonly link: Message & { readonly Title: string; readonly Description: string; readonly Url: string };
+  /** `EventKey` is `qrscene_…` after the scan of a QR code with a scene. */
+  readonly subscribe: { readonly EventKey?: string; readonly Ticket?: string };
+  readonly unsubscribe: object;
+  /** A follower scanned a QR code with a scene, which is the `EventKey` itself. */
+  readonly SCAN: { readonly EventKey: string; readonly Ticket: string };
+  readonly LOCATION: { readonly Latitude: string; readonly Longitude: string; readonly Precision: string };
+  readonly CLICK: { readonly EventKey: string };
+  readonly VIEW: { readonly EventKey: string };
+  readonly TEMPLATESENDJOBFINISH: { readonly MsgID: string; readonly Status: string };
+  readonly user_info_modified: AuthorizationChange;
+  readonly user_authorization_revoke: AuthorizationChange;
+  readonly user_authorization_cancellation: AuthorizationChange;
+}
+
+/** The person is in `OpenID`, not in `FromUserName`. */
+interface AuthorizationChange {
+  readonly OpenID?: string;
+  readonly AppID?: string;
+  readonly RevokeInfo?: string;
+}
+
+/** An event that is known by type, any other of WeChat's, or `*` for every one. */
+export type WechatEventName = keyof WechatEvents | '*' | (string & Record<never, never>);
+
+/** The event of that name. */
+export type WechatEvent<K extends string = string> = VerifiedEvent &
+  (K extends keyof WechatEvents ? WechatEvents[K] : unknown);
+
+/** What a handler learns besides the event. */
+export interface WechatEventContext {
+  /** Slug of the provider row whose webhook received it. */
+  readonly provider: string;
+  /** When it happened: WeChat's `CreateTime`, else when it was received. An event may come late, or be replayed. */
+  readonly at: Date;
+}
+
+/** A method that is told of an event. What it returns as a reply is shown in the chat, if it is in time. */
+export type WechatEventHandler<K extends string> = (
+  event: WechatEvent<K>,
+  context: WechatEventContext,
+) => WechatEventAnswer | Promise<WechatEventAnswer>;
+
+/** Handlers that say nothing return nothing. */
+// eslint-disable-next-line @typescript-eslint/no-invalid-void-type
+export type WechatEventAnswer = PassiveReply | null | undefined | void;

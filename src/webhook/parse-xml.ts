@@ -5,7 +5,7 @@ import {
   MAX_DEPTH,
   textFields,
   type ReadFields,
-} from './message-fields.js';
+} from './message.js';
 
 /** A declaration, and the tag of the element that the message is. */
 const beginning = /^\s*(?:<\?xml[^<>]*\?>\s*)?<([A-Za-z_][\w.-]*)(?:\s[^<>]*)?\/?>/;

@@ -1,7 +1,17 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable, Inject } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { recordRefusal } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
+import { ClockSync } from '../database/clock-sync.service.js';
+import {
+  isInWindow,
+  type RawQuery,
+  forged,
+  verifyHandshake,
+  verifyPush,
+  type ServerConfiguration,
+  type VerifiedPush,
+} from './verify-push.js';
+import { recordRefusal } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { securityHeaders, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -12,17 +22,32 @@ import { appsOf, type IdentityProvider } from '../identity-providers/identity-pr
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { setActor } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import type { InboxEvent } from './inbox/inbox-statements.js';
-import { Scenes } from './scene.js';
+import type { InboxEvent } from './inbox/webhook-event.entity.js';
+import { Scenes, isAuthorizationChange, toDeadLetter, toInboxEvent } from './inbox-event.js';
 import { ConfirmedApps } from './confirmed-apps.service.js';
 import { EventIntake } from './event-intake.service.js';
-import { isAuthorizationChange, toDeadLetter, toInboxEvent } from './inbox-event.js';
-import type { PassiveReply } from './passive-reply.js';
-import { PushTime } from './push-time.service.js';
-import { renderEnvelope, renderReply } from './render-reply.js';
-import { forged } from './signed-query.js';
-import { toVerifiedEvent, type VerifiedEvent } from './verified-event.js';
-import { verifyHandshake, verifyPush, type ServerConfiguration, type VerifiedPush } from './verify-push.js';
+import { type PassiveReply, renderEnvelope, renderReply } from './passive-reply.js';
+import { toVerifiedEvent, type VerifiedEvent } from './message.js';
+
+/**
+ * What time it is when a push arrives. Where PostgreSQL's clock has been set since it was last read, every push would be
+ * refused, or old ones taken: a timestamp out of the window has it read again.
+ */
+@Injectable()
+export class PushTime {
+  constructor(
+    private readonly clock: Clock,
+    private readonly sync: ClockSync,
+  ) {}
+
+  /** Milliseconds since the Unix epoch, to compare the query's timestamp with. */
+  async now({ timestamp }: RawQuery): Promise<number> {
+    const now = this.clock.now();
+    if (typeof timestamp !== 'string' || isInWindow(timestamp, now)) return now;
+    await this.sync.doubt();
+    return this.clock.now();
+  }
+}
 
 /** The Official Account's server URL: WeChat's question whether we know the Token, and what it pushes. */
 @Injectable()

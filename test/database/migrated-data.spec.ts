@@ -1,8 +1,7 @@
 import { DataSource } from 'typeorm';
 import { iamEntities, iamMigrations } from '../../src/index.js';
-import { hashOf } from '../../src/webhook/scene.js';
-import { toInboxEvent } from '../../src/webhook/inbox-event.js';
-import { toVerifiedEvent } from '../../src/webhook/verified-event.js';
+import { hashOf, toInboxEvent } from '../../src/webhook/inbox-event.js';
+import { toVerifiedEvent } from '../../src/webhook/message.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { rowsOf } from '../support/rows.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { parseMessage } from '../../src/webhook/parse-message.js';
-import { eventName, sceneOf, toVerifiedEvent } from '../../src/webhook/verified-event.js';
+import { eventName, sceneOf, toVerifiedEvent } from '../../src/webhook/message.js';
 
 const scan =
   '<xml><ToUserName><![CDATA[gh_x]]></ToUserName><FromUserName><![CDATA[oX]]></FromUserName><CreateTime>1348831860</CreateTime>' +

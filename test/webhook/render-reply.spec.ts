@@ -1,7 +1,11 @@
 import fc from 'fast-check';
-import { toPassiveReply, type PassiveReply } from '../../src/webhook/passive-reply.js';
+import {
+  toPassiveReply,
+  type PassiveReply,
+  renderEnvelope,
+  renderReply,
+} from '../../src/webhook/passive-reply.js';
 import { parseMessage } from '../../src/webhook/parse-message.js';
-import { renderEnvelope, renderReply } from '../../src/webhook/render-reply.js';
 
 const event = { ToUserName: 'gh_x', FromUserName: 'oX' };
 const now = 1_700_000_000_999;

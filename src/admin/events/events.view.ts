@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DetailedEvent, ListedEvent } from '../../webhook/inbox/inbox-list.service.js';
+import type { DetailedEvent, ListedEvent } from '../../webhook/inbox/stored-events.service.js';
 import { pageOf, pageQuery } from '../page.js';
 import { plainText } from '../../database/database-errors.js';
 

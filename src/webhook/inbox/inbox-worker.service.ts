@@ -7,7 +7,7 @@ import { runInContext } from '../../runtime/request-context.js';
 import { BackgroundLoop } from '../../runtime/background-loop.js';
 import { Telemetry } from '../../runtime/telemetry.service.js';
 import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
-import type { InboxEvent } from './inbox-statements.js';
+import type { InboxEvent } from './webhook-event.entity.js';
 
 /** What an attempt at an event came to; `failure` says what to try again. */
 export interface Attempt {

@@ -3,8 +3,10 @@ import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../../database/sql-fragments.js';
-import { queryRow, queryRows, sql, join, raw } from '../../database/sql.js';
+import { queryRow, queryRows, sql, join, raw, type Sql, type SqlExecutor } from '../../database/sql.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
+import { insertAudit } from '../../audit/record-audit.js';
+import type { WebhookEventStatus } from './webhook-event.entity.js';
 
 /** How the list of events is narrowed down; all that are given must be met. */
 export interface InboxFilter {
@@ -97,4 +99,71 @@ function filtersOf({ status, provider, openid, event }: InboxFilter): ListFilter
     ...filterBy(openid, (text) => sql`e.openid = ${text}`),
     ...filterBy(event, (name) => sql`e.event = ${name}`),
   ];
+}
+
+const replayed = z.object({ status: z.enum(['processing', 'pending', 'done', 'dead']) });
+
+/**
+ * The audit entry is written when the event is taken up again. What was given up goes on where it failed; what was worked off
+ * begins anew. `status` is that of before.
+ */
+const replaySql = (id: string, evenIfDone: boolean): Sql => sql`
+  WITH asked AS (
+    SELECT id, status FROM iam.webhook_events WHERE id = ${id} FOR UPDATE
+  ), replayed AS (
+    UPDATE iam.webhook_events e
+    SET status = 'pending', attempts = 0, lease_token = NULL, lease_until = now(),
+        result = CASE WHEN asked.status = 'dead' THEN e.result END
+    FROM asked WHERE e.id = asked.id AND (asked.status = 'dead' OR (asked.status = 'done' AND ${evenIfDone}::boolean))
+    RETURNING e.id, e.provider, e.event, asked.status
+  ), audited AS (
+    ${insertAudit(
+      { action: 'event.replayed' },
+      {
+        from: sql`replayed`,
+        provider: sql`replayed.provider`,
+        detail: sql`jsonb_build_object('event_id', replayed.id, 'event', replayed.event, 'status', replayed.status)`,
+      },
+    )}
+  )
+  SELECT status FROM asked`;
+
+/** Has events worked on once more, by whichever replica gets there. */
+@Injectable()
+export class EventReplay {
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /**
+   * Takes up an event that was given up; with `evenIfDone` also one that was worked off. One that waits anyway stays as it is.
+   * @returns its state before; null when there is no such event
+   */
+  async replay(
+    id: string,
+    { evenIfDone }: { readonly evenIfDone: boolean },
+  ): Promise<WebhookEventStatus | null> {
+    if (!isUuid(id)) return null;
+    return (await queryRow(this.dataSource, replayed, replaySql(id, evenIfDone)))?.status ?? null;
+  }
+}
+
+/** How far behind the inbox is. */
+export interface InboxBacklog {
+  /** Age of the oldest event that is not worked off, in seconds; null when there is none. */
+  readonly oldestSeconds: number | null;
+  /** Events that were given up in the last 30 days; no more than 1000 are counted. */
+  readonly dead: number;
+}
+
+const row = z.object({ oldest: z.number().nullable(), dead: z.number() });
+
+const backlogSql = sql`
+  /* background */ SELECT
+    (SELECT GREATEST(0, extract(epoch FROM now() - received_at))::float8
+     FROM iam.webhook_events WHERE status IN ('processing', 'pending') ORDER BY received_at LIMIT 1) AS oldest,
+    (SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = 'dead' ORDER BY id LIMIT 1000) given_up) AS dead`;
+
+/** One round trip, by indexes, however many events there are. */
+export async function readInboxBacklog(executor: SqlExecutor): Promise<InboxBacklog> {
+  const found = await queryRow(executor, row, backlogSql);
+  return { oldestSeconds: found?.oldest ?? null, dead: found?.dead ?? 0 };
 }
