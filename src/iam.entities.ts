@@ -5,7 +5,7 @@ import {
   AuditOutboxEntity,
   RefusalEntity,
 } from './audit/audit.entities.js';
-import { AcceptedSecretEntity } from './identity-providers/accepted-secret.entity.js';
+import { AcceptedSecretEntity } from './identity-providers/confirmations.service.js';
 import { IdentityProviderEntity } from './identity-providers/identity-provider.entity.js';
 import { WebhookEventEntity } from './webhook/inbox/webhook-event.entity.js';
 import { LoginEntity } from './sign-in/login.entity.js';

@@ -9,7 +9,7 @@ export {
 export { Authentication } from './sessions/authentication.service.js';
 export type { AuthenticatedUser } from './http/authenticated-user.js';
 export { IamHealth, type IamHealthReport } from './health/iam-health.service.js';
-export type { IamProblem } from './health/find-problems.js';
+export type { IamProblem } from './health/iam-health.service.js';
 export { CurrentUser } from './http/current-user.decorator.js';
 export { IamErrorFilter } from './http/iam-error.filter.js';
 export { isIamRequest } from './http/own-requests.js';
@@ -34,7 +34,7 @@ export type {
   IamTokenOptions,
   IamWechatOptions,
 } from './config/iam.options.js';
-export type { IdentityProviderInput } from './identity-providers/identity-provider.input.js';
+export type { IdentityProviderInput } from './identity-providers/provider-columns.js';
 export { IdentityProviders } from './identity-providers/identity-providers.service.js';
 export { AccessTokens, type AccessTokenClaims } from './sessions/access-tokens.service.js';
 export type { WechatFile } from './wechat/wechat-response.js';

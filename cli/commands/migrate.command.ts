@@ -7,7 +7,7 @@ import {
   runOwnMigrations,
 } from '../../src/database/iam-migrations.js';
 import type { Command, Result } from '../command.js';
-import { findSchemaGaps } from '../../src/health/schema-gaps.js';
+import { findSchemaGaps } from '../../src/health/schema-watch.service.js';
 import { withDatabase } from '../database.js';
 import type { Environment } from '../environment.js';
 import { CommandError, UsageError } from '../errors.js';

@@ -4,8 +4,8 @@ import {
   AccountMigration,
   type AccountMigrationReport,
   type AccountMigrationRequest,
+  type Pause,
 } from '../../src/identity-providers/account-migration.service.js';
-import type { Pause } from '../../src/identity-providers/pause-after.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { AppHealth, WechatGateway } from '../../src/wechat/wechat-gateway.service.js';
 import { IdentityProviders } from '../../src/identity-providers/identity-providers.service.js';

@@ -1,4 +1,4 @@
-import type { Pause } from '../../src/identity-providers/pause-after.js';
+import type { Pause } from '../../src/identity-providers/account-migration.service.js';
 
 /** A pair of users of whom each has one of a person's two openids. */
 interface UndecidedMove {

@@ -4,8 +4,8 @@ import {
   identityProviderInput,
   type IdentityProviderChanges,
   type IdentityProviderInput,
-} from '../../src/identity-providers/identity-provider.input.js';
-import { secretColumns, secretProperties } from '../../src/identity-providers/secret-columns.js';
+} from '../../src/identity-providers/provider-columns.js';
+import { secretColumns, secretProperties } from '../../src/identity-providers/provider-secrets.js';
 import {
   StoredProviders,
   type StoredProvider,

@@ -3,13 +3,11 @@ import { IamUrls } from '../../src/http/iam-urls.service.js';
 import {
   identityProviderChanges,
   type IdentityProviderChanges,
-} from '../../src/identity-providers/identity-provider.input.js';
-import {
   isSharedSecret,
   newSharedSecret,
   rotatableSecrets,
   type RotatableSecret,
-} from '../../src/identity-providers/provider-rotation.js';
+} from '../../src/identity-providers/provider-columns.js';
 import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
 import {
   StoredProviders,

@@ -6,7 +6,7 @@ import { ClockSync } from '../database/clock-sync.service.js';
 import { Erasure } from '../privacy/erasure.service.js';
 import { HookRunner } from '../database/hook-runner.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { AcceptedSecrets } from '../identity-providers/accepted-secrets.service.js';
+import { AcceptedSecrets } from '../identity-providers/confirmations.service.js';
 import { ProviderRows } from '../identity-providers/provider-rows.service.js';
 import { StoredProviders } from '../identity-providers/stored-providers.service.js';
 import { EventReplay, InboxList } from '../webhook/inbox/stored-events.service.js';

@@ -1,7 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ObservableCallback, ObservableGauge } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
-import { readPoolState } from '../database/pool-state.js';
 import { readInboxBacklog } from '../webhook/inbox/stored-events.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { QrBudget } from '../follow-login/qr-budget.service.js';
@@ -57,4 +56,23 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
     gauge.addCallback(callback);
     this.observed.push([gauge, callback]);
   }
+}
+
+/** The connection pool of `pg` behind a DataSource. */
+export interface PoolState {
+  readonly size: number;
+  readonly idle: number;
+  /** Who waits for a connection. */
+  readonly waiting: number;
+}
+
+/** Null where the host gave TypeORM something else than a pool of `pg`. */
+export function readPoolState({ driver }: DataSource): PoolState | null {
+  const pool: unknown = 'master' in driver ? driver.master : undefined;
+  if (typeof pool !== 'object' || pool === null) return null;
+  const [size, idle, waiting] = ['totalCount', 'idleCount', 'waitingCount'].map((name): unknown =>
+    Reflect.get(pool, name),
+  );
+  if (typeof size !== 'number' || typeof idle !== 'number' || typeof waiting !== 'number') return null;
+  return { size, idle, waiting };
 }

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { isReadOnly, isSchemaOutdated } from '../database/database-errors.js';
-import { readPoolState, type PoolState } from '../database/pool-state.js';
+import { readPoolState, type PoolState } from './gauges.service.js';
 import { execute, queryRow, sql } from '../database/sql.js';
 import { AppHealth, WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
@@ -11,9 +11,21 @@ import { readInboxBacklog } from '../webhook/inbox/stored-events.service.js';
 import { QrBudget } from '../follow-login/qr-budget.service.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
-import { findProblems, remedies, type IamProblem } from './find-problems.js';
-import type { SchemaGaps } from './schema-gaps.js';
-import { SchemaWatch } from './schema-watch.service.js';
+import { MIGRATE, SchemaWatch, type SchemaGaps } from './schema-watch.service.js';
+
+/** What somebody should look at; the first four keep a replica from working. */
+export type IamProblem =
+  | 'database_unreachable'
+  | 'database_read_only'
+  | 'migrations_missing'
+  | 'signing_key_missing'
+  | 'inbox_late'
+  | 'inbox_dead'
+  | 'audit_late'
+  | 'pool_exhausted'
+  | 'wechat_unreachable'
+  | 'provider_unhealthy'
+  | 'qr_codes_low';
 
 /** What `IamHealth` found. Secrets and people do not occur in it. */
 export interface IamHealthReport {
@@ -149,4 +161,49 @@ function obstructed({ problem, missing = [], pending = [] }: Obstacle): IamHealt
     ...(missing.length > 0 && { missing }),
     ...(pending.length > 0 && { pending }),
   };
+}
+
+/** What ends the problems that keep a replica from working, where that is not in the rest of the report. */
+const remedies: Partial<Readonly<Record<IamProblem, string>>> = {
+  database_read_only:
+    'PostgreSQL takes no changes: let the connection lead to the primary, or end default_transaction_read_only',
+  migrations_missing: MIGRATE,
+};
+
+/** What is judged. */
+interface HealthFindings {
+  readonly hasKey: boolean;
+  readonly isWechatAvailable: boolean;
+  readonly inbox?: { readonly oldest_seconds: number | null; readonly dead: number };
+  readonly audit?: { readonly oldest_seconds: number | null };
+  readonly pool?: PoolState;
+  readonly apps?: readonly unknown[];
+  readonly qr_codes?: readonly unknown[];
+}
+
+/** Handlers that fail are tried again for three minutes; a worker that works begins within seconds. */
+const INBOX_LATE_SECONDS = 300;
+const AUDIT_LATE_SECONDS = 300;
+
+/** The problems of a replica that reaches its database, the worst first. */
+function findProblems({
+  hasKey,
+  isWechatAvailable,
+  inbox,
+  audit,
+  pool,
+  apps,
+  qr_codes,
+}: HealthFindings): IamProblem[] {
+  const found: readonly (readonly [boolean, IamProblem])[] = [
+    [!hasKey, 'signing_key_missing'],
+    [(inbox?.oldest_seconds ?? 0) > INBOX_LATE_SECONDS, 'inbox_late'],
+    [(inbox?.dead ?? 0) > 0, 'inbox_dead'],
+    [(audit?.oldest_seconds ?? 0) > AUDIT_LATE_SECONDS, 'audit_late'],
+    [(pool?.waiting ?? 0) > 0, 'pool_exhausted'],
+    [!isWechatAvailable, 'wechat_unreachable'],
+    [(apps?.length ?? 0) > 0, 'provider_unhealthy'],
+    [(qr_codes?.length ?? 0) > 0, 'qr_codes_low'],
+  ];
+  return found.filter(([isSo]) => isSo).map(([, problem]) => problem);
 }

@@ -6,13 +6,12 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { FreshValue } from '../runtime/single-flight.js';
-import { adoptPairs, needsAdoption } from './confirmations.js';
+import { adoptPairs, needsAdoption } from './confirmations.service.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
-import { identityProviderInput, type IdentityProviderInput } from './identity-provider.input.js';
-import type { IdentityProvider } from './identity-provider.js';
+import { identityProviderInput, type IdentityProviderInput } from './provider-columns.js';
+import { type IdentityProvider, readRow } from './identity-provider.js';
 import { ProviderRows } from './provider-rows.service.js';
-import { readRow } from './read-row.js';
-import { sealSecrets } from './seal-secrets.js';
+import { sealSecrets } from './provider-secrets.js';
 
 /** How old the rows in memory may be: with the read itself, a change acts within 5 seconds on every replica. */
 const FRESH_MS = 4_000;

@@ -14,13 +14,14 @@ import {
   identityProviderInput,
   type IdentityProviderChanges,
   type IdentityProviderInput,
-} from './identity-provider.input.js';
-import { isSharedSecret, sharedSecrets, type RotatableSecret } from './provider-rotation.js';
-import { queueRowChanges, readRows, refuseRivals, tryRead } from './rival-keys.js';
-import { refuseLostPushes } from './lost-pushes.js';
+  isSharedSecret,
+  sharedSecrets,
+  type RotatableSecret,
+} from './provider-columns.js';
+import { queueRowChanges, readRows, refuseRivals, tryRead, refuseLostPushes } from './row-rules.js';
 import { differenceOf, isEmpty, trustedIn } from './row-difference.js';
 import type { StoredProvider } from './stored-providers.service.js';
-import { openSecret, PROVIDER_SECRETS_PURPOSE, secretColumns, secretProperties } from './secret-columns.js';
+import { openSecret, PROVIDER_SECRETS_PURPOSE, secretColumns, secretProperties } from './provider-secrets.js';
 
 /** A change of one row. `version` is what it is based on; null for "whatever it is now". */
 export interface ProviderEdit {

@@ -1,13 +1,13 @@
 import type { Sealer } from '../crypto/sealer.js';
 import type { IdentityProviderEntity } from './identity-provider.entity.js';
-import type { IdentityProviderChanges } from './identity-provider.input.js';
+import type { IdentityProviderChanges } from './provider-columns.js';
 import {
   openSecret,
   secretColumns,
   secretContext,
   secretProperties,
   type SecretProperty,
-} from './secret-columns.js';
+} from './provider-secrets.js';
 
 const plainColumns = {
   name: 'name',

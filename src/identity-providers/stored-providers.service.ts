@@ -5,9 +5,8 @@ import { Sealer } from '../crypto/sealer.js';
 import { versionSql } from '../database/sql-fragments.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
-import type { IdentityProvider } from './identity-provider.js';
-import { readRow } from './read-row.js';
-import { openSecret, PROVIDER_SECRETS_PURPOSE, secretColumns, secretProperties } from './secret-columns.js';
+import { type IdentityProvider, readRow } from './identity-provider.js';
+import { openSecret, PROVIDER_SECRETS_PURPOSE, secretColumns, secretProperties } from './provider-secrets.js';
 
 /** A row as it is stored, secrets sealed, with its version (see `versionSql`). */
 export interface StoredProvider {

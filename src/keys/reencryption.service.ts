@@ -5,7 +5,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { inLongJob } from '../database/bounded-data-source.js';
 import { inTransaction } from '../database/sql.js';
 import type { KeyRing } from '../crypto/key-ring.js';
-import { sealedProviderRows } from '../identity-providers/seal-secrets.js';
+import { sealedProviderRows } from '../identity-providers/provider-secrets.js';
 import { sealedSigningKeys } from '../sessions/signing-key.js';
 
 /** A row with sealed columns, as its owner offers it. */

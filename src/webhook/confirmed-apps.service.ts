@@ -6,11 +6,15 @@ import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
-import { AcceptedSecrets } from '../identity-providers/accepted-secrets.service.js';
-import { confirmedSince, confirmPair, isAskable } from '../identity-providers/confirmations.js';
+import {
+  AcceptedSecrets,
+  confirmedSince,
+  confirmPair,
+  isAskable,
+} from '../identity-providers/confirmations.service.js';
 import { appsOf, type IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { haveRivalKeys } from '../identity-providers/rival-keys.js';
+import { haveRivalKeys } from '../identity-providers/row-rules.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';

@@ -2,11 +2,11 @@ import type { OfficialAccount, Person } from '../../emulator/index.js';
 import {
   AccountMigration,
   type AccountMigrationRequest,
+  type Pause,
 } from '../../src/identity-providers/account-migration.service.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { WechatGateway } from '../../src/wechat/wechat-gateway.service.js';
 import { IdentityProviders } from '../../src/index.js';
-import type { Pause } from '../../src/identity-providers/pause-after.js';
 import { OpenidMoves } from '../../src/users/openid-moves.service.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';

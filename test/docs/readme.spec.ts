@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { errorCatalogue } from '../../src/errors/iam.error.js';
-import { identityProviderInput } from '../../src/identity-providers/identity-provider.input.js';
+import { identityProviderInput } from '../../src/identity-providers/provider-columns.js';
 import { declaredOptions } from './declared-options.js';
 import { mountedRoutes } from './mounted-routes.js';
 import {

@@ -1,7 +1,7 @@
 import { Controller, Get, Module } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { IamHealth, WechatApi } from '../../src/index.js';
-import { findSchemaGaps } from '../../src/health/schema-gaps.js';
+import { findSchemaGaps } from '../../src/health/schema-watch.service.js';
 import { CarryUnions1764000006000 } from '../../migrations/1764000006000-carry-unions.js';
 import { createDatabase } from '../support/database.js';
 import { SkewedClock } from '../support/fake-clock.js';

@@ -6,7 +6,7 @@ import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/incoming.decorator.js';
 import { AdminController } from '../admin-controller.decorator.js';
-import { checkExample, checkView } from '../../identity-providers/check/provider-check.view.js';
+import { checkExample, checkView } from '../../identity-providers/check/check-items.js';
 import { ProviderCheck } from '../../identity-providers/check/provider-check.service.js';
 import { providerExample } from './providers.example.js';
 import { createProviderBody, providerQuery, rotateBody, updateProviderBody } from './providers.requests.js';

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import {
   identityProviderChanges,
   identityProviderInput,
-} from '../../identity-providers/identity-provider.input.js';
-import { isSharedSecret, rotatableSecrets } from '../../identity-providers/provider-rotation.js';
+  isSharedSecret,
+  rotatableSecrets,
+} from '../../identity-providers/provider-columns.js';
 import { pageQuery } from '../page.js';
 import { plainText } from '../../database/database-errors.js';
 

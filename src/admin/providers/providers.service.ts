@@ -4,13 +4,13 @@ import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
 import { parseInput } from '../../http/parse-input.js';
-import { identityProviderChanges } from '../../identity-providers/identity-provider.input.js';
-import { IdentityProviders } from '../../identity-providers/identity-providers.service.js';
 import {
+  identityProviderChanges,
   isSharedSecret,
   newSharedSecret,
   type RotatableSecret,
-} from '../../identity-providers/provider-rotation.js';
+} from '../../identity-providers/provider-columns.js';
+import { IdentityProviders } from '../../identity-providers/identity-providers.service.js';
 import { ProviderRows, type TrustCheck } from '../../identity-providers/provider-rows.service.js';
 import { StoredProviders, type StoredProvider } from '../../identity-providers/stored-providers.service.js';
 import { readIfMatch, toEtag } from '../etag.js';

@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import type { IamUrls } from '../../http/iam-urls.service.js';
 import type { Language } from '../../http/language.js';
-import { unionScopeOf } from '../../identity-providers/read-row.js';
-import { rotatableSecrets } from '../../identity-providers/provider-rotation.js';
-import { secretColumns, secretProperties } from '../../identity-providers/secret-columns.js';
+import { unionScopeOf } from '../../identity-providers/identity-provider.js';
+import { rotatableSecrets } from '../../identity-providers/provider-columns.js';
+import { secretColumns, secretProperties } from '../../identity-providers/provider-secrets.js';
 import type { OpenedProvider, StoredProvider } from '../../identity-providers/stored-providers.service.js';
-import { checkItem, isProblem, toCheckItem } from '../../identity-providers/check/check-item.js';
-import { checkRow } from '../../identity-providers/check/check-row.js';
+import { checkItem, isProblem, toCheckItem } from '../../identity-providers/check/check-items.js';
+import { checkRow, addressesOf } from '../../identity-providers/check/local-checks.js';
 import { toEtag } from '../etag.js';
 import { pageOf } from '../page.js';
-import { addressesOf } from '../../identity-providers/check/provider-addresses.js';
 
 const text = z.string().nullable();
 const secretColumnNames = secretProperties.map((property) => secretColumns[property]);

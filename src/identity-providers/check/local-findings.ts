@@ -1,4 +1,34 @@
-import { error, ok, unknown, warning, type FindingText } from './check-finding.js';
+import type { Language } from '../../http/language.js';
+
+/** A text in the languages of our pages. */
+export type CheckText = Readonly<Record<Language, string>>;
+
+/** `unknown` is what nobody but the console or a person's sign-in can tell. */
+export type CheckStatus = 'ok' | 'warning' | 'error' | 'unknown';
+
+/** What can be found: `{name}` in a text is the fact of that name. */
+export interface FindingText {
+  readonly status: CheckStatus;
+  readonly detail: CheckText;
+  /** Null where nothing is to be done. */
+  readonly remedy: CheckText | null;
+}
+
+type Pair = readonly [zh: string, en: string];
+
+const finding = (status: CheckStatus, detail: Pair, remedy?: Pair): FindingText => ({
+  status,
+  detail: { zh: detail[0], en: detail[1] },
+  remedy: remedy === undefined ? null : { zh: remedy[0], en: remedy[1] },
+});
+/** A finding of this status. */
+export const ok = (...detail: Pair) => finding('ok', detail);
+/** A finding of this status. */
+export const warning = (detail: Pair, remedy: Pair) => finding('warning', detail, remedy);
+/** A finding of this status. */
+export const error = (detail: Pair, remedy: Pair) => finding('error', detail, remedy);
+/** A finding of this status. */
+export const unknown = (detail: Pair, remedy?: Pair) => finding('unknown', detail, remedy);
 
 /** What can be found by looking at the row and the options. */
 export const findingsHere = {

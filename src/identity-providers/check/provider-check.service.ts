@@ -7,14 +7,11 @@ import { IamUrls } from '../../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { ProviderRows } from '../provider-rows.service.js';
 import type { IdentityProviderEntity } from '../identity-provider.entity.js';
-import { findRival } from '../rival-keys.js';
+import { findRival } from '../row-rules.js';
 import { StoredProviders, type OpenedProvider } from '../stored-providers.service.js';
 import { RateLimits } from '../../database/rate-limits.service.js';
-import { isError, toCheckItem, type Finding, type FindingKey } from './check-item.js';
-import { checkRow } from './check-row.js';
-import { checkAddresses, checkUnionScope } from './environment.js';
-import { addressesOf } from './provider-addresses.js';
-import type { checkView } from './provider-check.view.js';
+import { isError, toCheckItem, type Finding, type FindingKey, type checkView } from './check-items.js';
+import { checkRow, checkAddresses, checkUnionScope, addressesOf } from './local-checks.js';
 import { WechatCheck } from './wechat-check.service.js';
 
 /** Every check asks WeChat, and some of what it asks for is counted there. */

@@ -4,7 +4,7 @@ import { WechatGateway } from '../../wechat/wechat-gateway.service.js';
 import type { IdentityProvider } from '../identity-provider.js';
 import type { WechatApp } from '../../wechat/wechat-call.js';
 import { WechatError } from '../../wechat/wechat-error.js';
-import type { Finding, FindingKey } from './check-item.js';
+import type { Finding, FindingKey } from './check-items.js';
 
 /** Seconds that the QR code of the check lives: nobody is ever shown it. */
 const QR_SECONDS = 60;

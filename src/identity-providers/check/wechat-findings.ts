@@ -1,4 +1,4 @@
-import { error, ok, unknown, warning, type FindingText } from './check-finding.js';
+import { error, ok, unknown, warning, type FindingText } from './local-findings.js';
 
 /** What can be found by asking WeChat. */
 export const findingsOfWechat = {

@@ -1,11 +1,11 @@
 import type { EntityManager } from 'typeorm';
 import type { Sealer } from '../crypto/sealer.js';
 import type { Secret } from '../crypto/secret.js';
-import { execute, sql, raw } from '../database/sql.js';
+import { execute, sql, raw, queryRows } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
-import { appsOf, type IdentityProvider } from './identity-provider.js';
-import { readRow } from './read-row.js';
+import { appsOf, type IdentityProvider, readRow } from './identity-provider.js';
+import { z } from 'zod';
 
 /** Any number that the host's own advisory locks are unlikely to use: "iam rows" in ASCII. */
 const ROWS_LOCK = '7593470432849163123';
@@ -79,4 +79,36 @@ export function tryRead(row: IdentityProviderEntity, sealer: Sealer): IdentityPr
   } catch {
     return null;
   }
+}
+
+/**
+ * Refuses a change, as written in this transaction, after which what WeChat withdraws reaches no row for an app that people are
+ * linked by. `before` is the row that changes or goes, null when it could not be read; `after` are all rows. A new AppSecret, Token or key goes on taking pushes; a row that took none before loses none.
+ * @throws IamError `in_use` with the apps
+ */
+export async function refuseLostPushes(
+  manager: EntityManager,
+  before: IdentityProvider | null,
+  after: readonly IdentityProvider[],
+): Promise<void> {
+  const heard = new Set(after.flatMap(heardApps));
+  const lost = before === null ? [] : heardApps(before).filter((appid) => !heard.has(appid));
+  if (lost.length === 0) return;
+  const usedSql = sql`SELECT DISTINCT appid FROM iam.identities WHERE appid = ANY (${lost})`;
+  const used = await queryRows(manager, z.object({ appid: z.string() }), usedSql);
+  if (used.length === 0) return;
+  const apps = used
+    .map(({ appid }) => appid)
+    .sort()
+    .join(' ');
+  throw new IamError('in_use', `no other row takes the withdrawals of the people of ${apps}`, {
+    members: { used_by: 'withdrawals', apps },
+  });
+}
+
+/** The apps whose pushes a row takes, enabled or not. */
+function heardApps(row: IdentityProvider): string[] {
+  const { mode, tokens, encodingAesKeys } = row.mpServer;
+  const takesPushes = tokens.length > 0 && (mode === 'plain' || encodingAesKeys.length > 0);
+  return takesPushes ? appsOf(row).map(({ appid }) => appid) : [];
 }

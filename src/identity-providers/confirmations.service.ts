@@ -1,25 +1,34 @@
+import { Column, Entity, PrimaryColumn, DataSource } from 'typeorm';
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { execute, queryRow, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
-import { appsOf, type Confirmations, type IdentityProvider } from './identity-provider.js';
+import { appsOf, type IdentityProvider } from './identity-provider.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { Clock } from '../runtime/clock.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+
+/**
+ * A row of `iam.accepted_secrets`: the AppSecret with which WeChat last exchanged a code of a website or mobile app. It belongs to
+ * the app, not to the provider rows that have it.
+ */
+@Entity({ schema: 'iam', name: 'accepted_secrets' })
+export class AcceptedSecretEntity {
+  @PrimaryColumn({ type: 'text' })
+  appid!: string;
+
+  /** What `pairOf` makes of AppID and AppSecret. */
+  @Column({ type: 'text' })
+  pair!: string;
+
+  @Column({ type: 'timestamptz', name: 'accepted_at', default: () => 'now()' })
+  acceptedAt!: Date;
+}
 
 /** What a migration writes where a pair was in use before pairs were confirmed. */
 const ADOPT = 'adopt';
 
-const confirmation = z.object({ pair: z.string(), at: z.coerce.date().transform((date) => date.getTime()) });
-const stored = z.object({
-  open: confirmation.optional(),
-  mp: confirmation.optional(),
-  mini: confirmation.optional(),
-  mobile: confirmation.optional(),
-});
 const updated = z.object({ at: z.date() });
-
-/** Reads the column; what is not of its form confirms nothing. */
-export function readConfirmations(column: unknown): Confirmations {
-  return stored.safeParse(column).data ?? {};
-}
 
 /** Since when this very pair is confirmed, in milliseconds; null when it is not. */
 export function confirmedSince({ confirmations }: IdentityProvider, app: WechatApp): number | null {
@@ -71,4 +80,42 @@ export function isAskable({ kind }: WechatApp): boolean {
 /** Another AppID or AppSecret is another pair. */
 export function pairOf({ appid, secret }: WechatApp): string {
   return sha256(`iam.identity_providers.confirmations\n${appid}\n${secret.reveal()}`);
+}
+
+/** How long a process takes for granted that its last note still stands. */
+const NOTED_MS = 600_000;
+
+/** An AppSecret that WeChat accepts takes the place of the one before, which a reset at WeChat has ended. */
+const noteSql = (app: WechatApp): Sql => sql`
+  INSERT INTO iam.accepted_secrets AS known (appid, pair) VALUES (${app.appid}, ${pairOf(app)})
+  ON CONFLICT (appid) DO UPDATE SET pair = EXCLUDED.pair, accepted_at = now() WHERE known.pair <> EXCLUDED.pair`;
+
+/**
+ * The AppSecrets of website and mobile apps, which WeChat cannot be asked about: an exchange of a code that it accepted is the
+ * only proof that one is right.
+ */
+@Injectable()
+export class AcceptedSecrets {
+  /** A row that changes gets new app objects. */
+  private readonly noted = new WeakMap<WechatApp, number>();
+
+  constructor(
+    private readonly clock: Clock,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+  ) {}
+
+  /** WeChat has exchanged a code of this app; written by the first of many sign-ins. */
+  async note(app: WechatApp): Promise<void> {
+    const notedAt = this.noted.get(app);
+    if (notedAt !== undefined && this.clock.elapsed() < notedAt + NOTED_MS) return;
+    await execute(this.dataSource, noteSql(app));
+    this.noted.set(app, this.clock.elapsed());
+  }
+
+  /** Whether this AppSecret is the last one that WeChat accepted for the app, by whatever row. */
+  async isAccepted(app: WechatApp): Promise<boolean> {
+    const accepted = sql`SELECT pair FROM iam.accepted_secrets WHERE appid = ${app.appid}`;
+    const known = await queryRow(this.dataSource, z.object({ pair: z.string() }), accepted);
+    return known?.pair === pairOf(app);
+  }
 }

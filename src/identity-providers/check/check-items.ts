@@ -1,7 +1,7 @@
 import type { Language } from '../../http/language.js';
-
-/** A text in the languages of our pages. */
-export type CheckText = Readonly<Record<Language, string>>;
+import { z } from 'zod';
+import { findingsHere, type CheckText, type FindingText } from './local-findings.js';
+import { findingsOfWechat } from './wechat-findings.js';
 
 /** Which part of a provider an item is about. */
 export type CheckArea = 'open' | 'mp' | 'mini' | 'mobile' | 'server' | 'row';
@@ -104,3 +104,81 @@ export const checks = {
 
 /** The stable id of an item. */
 export type CheckId = keyof typeof checks;
+
+const findings = { ...findingsHere, ...findingsOfWechat };
+
+/** The stable key of what was found. */
+export type FindingKey = keyof typeof findings;
+
+/** What was found about one thing; a fact is never a secret. */
+export interface Finding {
+  readonly id: CheckId;
+  readonly key: FindingKey;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** An item of the check, as it is answered. */
+export const checkItem = z.object({
+  id: z.string(),
+  area: z.enum(['open', 'mp', 'mini', 'mobile', 'server', 'row']),
+  status: z.enum(['ok', 'warning', 'error', 'unknown']),
+  finding: z.string(),
+  title: z.string(),
+  detail: z.string(),
+  remedy: z.string().nullable(),
+  where: z.string().nullable(),
+  facts: z.record(z.string(), z.string()),
+});
+
+/** Puts a finding into the reader's language; where there is nothing to do, no place is named. */
+export function toCheckItem({ id, key, facts }: Finding, language: Language): z.infer<typeof checkItem> {
+  const { area, title, where } = checks[id];
+  const { status, detail, remedy }: FindingText = findings[key];
+  return {
+    id,
+    area,
+    status,
+    finding: key,
+    title: title[language],
+    detail: fill(detail[language], facts),
+    remedy: remedy === null ? null : fill(remedy[language], facts),
+    where: status === 'ok' || remedy === null ? null : where[language],
+    facts,
+  };
+}
+
+/** True for what keeps people from signing in. */
+export function isError({ key }: Finding): boolean {
+  return findings[key].status === 'error';
+}
+
+/** True for what an operator should know without having asked for a check. */
+export function isProblem({ key }: Finding): boolean {
+  const { status } = findings[key];
+  return status === 'error' || status === 'warning';
+}
+
+function fill(text: string, facts: Readonly<Record<string, string>>): string {
+  return text.replace(/\{(\w+)\}/g, (placeholder, name: string) => facts[name] ?? placeholder);
+}
+
+/** `POST /admin/providers/{slug}/check`; `ok` when no item is an error. */
+export const checkView = z.object({ ok: z.boolean(), items: z.array(checkItem) });
+
+/** A server whose address WeChat does not know yet. */
+export const checkExample: z.infer<typeof checkView> = {
+  ok: false,
+  items: [
+    {
+      id: 'mp.ip_whitelist',
+      area: 'mp',
+      status: 'error',
+      finding: 'ip_refused',
+      title: '服务号的 IP 白名单',
+      detail: '微信拒绝了本服务器的地址 203.0.113.7（errcode 40164）。',
+      remedy: '把 203.0.113.7 与其他出口地址加入 IP 白名单，5 到 10 分钟后生效。',
+      where: '微信公众平台 mp.weixin.qq.com → 设置与开发 → 基本配置 → IP白名单',
+      facts: { appid: 'wx0123456789abcdef', errcode: '40164', address: '203.0.113.7' },
+    },
+  ],
+};
