@@ -24,7 +24,7 @@ import { Redemption } from '../sign-in/redemption.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { QrBudget } from '../follow-login/qr-budget.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
-import { UserCodes } from '../follow-login/user-codes.js';
+import { UserCodes } from '../follow-login/codes-and-tokens.service.js';
 import { DeviceApprovals } from '../follow-login/device-approvals.service.js';
 import { Scenes } from '../webhook/inbox-event.js';
 import { RateLimits } from '../database/rate-limits.service.js';

@@ -1,12 +1,132 @@
-import type { IamResponse } from '../http/iam-response.js';
+import { describeAgent } from '../http/describe-agent.js';
 import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
+import type { IamResponse } from '../http/iam-response.js';
 import type { Language } from '../http/language.js';
-import { followStateOf, linkOf, type FollowLogin } from './follow-login.js';
-import { confirmPageTexts, confirmPurposeTexts, formatTime } from './confirm-page-texts.js';
-import { describeAgent } from '../http/describe-agent.js';
-import { followPageStyle } from './follow-page-style.js';
-import { quotableName } from './quotable-name.js';
+import { type FollowLogin, followStateOf, linkOf } from './follow-login.js';
+import { followPageStyle, quotableName } from './page-parts.js';
+
+/** What the phone's page says, whatever it asks. */
+export const confirmPageTexts = {
+  zh: {
+    site: '网站',
+    browser: '浏览器',
+    address: '网络地址',
+    time: '时间',
+    unknown: '未知',
+    unnamed: '未设置昵称',
+    zone: '{time}（北京时间）',
+    number: '请核对：电脑上显示的与此一致吗？',
+    numberPrompt: '请输入电脑上显示的 4 位数字',
+    numberWrong: '数字不正确，请重新输入。',
+    deny: '拒绝',
+    goTo: '前往 {site}',
+  },
+  en: {
+    site: 'Site',
+    browser: 'Browser',
+    address: 'Address',
+    time: 'Time',
+    unknown: 'unknown',
+    unnamed: 'no nickname',
+    zone: '{time} (Beijing)',
+    number: 'Does the computer show the same?',
+    numberPrompt: 'Type the 4 digits that the computer shows',
+    numberWrong: 'That is not the number. Try again.',
+    deny: 'Deny',
+    goTo: 'Go to {site}',
+  },
+} as const;
+
+/** What it asks and how it ends, by what the scan is for. */
+export const confirmPurposeTexts = {
+  zh: {
+    signIn: {
+      title: '确认登录？',
+      warning: '请确认是您本人正在电脑上登录。如果二维码是别人发给您的，请选择“拒绝”。',
+      confirm: '确认登录',
+      endings: {
+        confirmed: { title: '已确认', text: '请回到电脑继续。' },
+        denied: { title: '已拒绝', text: '电脑上的登录已取消。' },
+        over: { title: '已失效', text: '此次登录已处理或已过期，如需登录请重新扫码。' },
+        foreign: { title: '无法确认', text: '此次登录由另一个微信帐号扫码，请使用扫码的微信打开。' },
+        outside: { title: '请在微信中打开', text: '请在微信的公众号会话中点击该链接。' },
+      },
+    },
+    link: {
+      title: '确认绑定？',
+      ask: '将此微信绑定到账号「{account}」',
+      warning:
+        '绑定后，用此微信登录将进入该账号。请确认这是您自己的账号，且是您本人正在电脑上操作；如果二维码是别人发给您的，请选择“拒绝”。',
+      confirm: '确认绑定',
+      endings: {
+        confirmed: { title: '已确认', text: '请回到电脑继续。' },
+        denied: { title: '已拒绝', text: '此微信没有被绑定。' },
+        over: { title: '已失效', text: '此次绑定已处理或已过期，如需绑定请重新扫码。' },
+        foreign: { title: '无法确认', text: '此次绑定由另一个微信帐号扫码，请使用扫码的微信打开。' },
+        outside: { title: '请在微信中打开', text: '请在微信的公众号会话中点击该链接。' },
+      },
+    },
+  },
+  en: {
+    signIn: {
+      title: 'Sign in?',
+      warning:
+        'Confirm only if you are signing in on a computer right now. If somebody sent you the QR code, choose “Deny”.',
+      confirm: 'Confirm',
+      endings: {
+        confirmed: { title: 'Confirmed', text: 'Go on at your computer.' },
+        denied: { title: 'Denied', text: 'The sign-in at the computer was cancelled.' },
+        over: {
+          title: 'Too late',
+          text: 'This sign-in was dealt with already or has expired. Scan a new QR code to sign in.',
+        },
+        foreign: {
+          title: 'Not yours to confirm',
+          text: 'Another WeChat account scanned this code. Open the link there.',
+        },
+        outside: {
+          title: 'Open it in WeChat',
+          text: 'Tap the link in the Official Account’s chat in WeChat.',
+        },
+      },
+    },
+    link: {
+      title: 'Link this WeChat?',
+      ask: 'Link this WeChat to the account “{account}”',
+      warning:
+        'From then on, signing in with this WeChat leads to that account. Confirm only if it is your own and you are linking it on a computer right now. If somebody sent you the QR code, choose “Deny”.',
+      confirm: 'Link',
+      endings: {
+        confirmed: { title: 'Confirmed', text: 'Go on at your computer.' },
+        denied: { title: 'Denied', text: 'This WeChat was not linked.' },
+        over: {
+          title: 'Too late',
+          text: 'This was dealt with already or has expired. Scan a new QR code to link this WeChat.',
+        },
+        foreign: {
+          title: 'Not yours to confirm',
+          text: 'Another WeChat account scanned this code. Open the link there.',
+        },
+        outside: {
+          title: 'Open it in WeChat',
+          text: 'Tap the link in the Official Account’s chat in WeChat.',
+        },
+      },
+    },
+  },
+} as const;
+
+/** A moment as the person at the page reads it. */
+export function formatTime(at: Date, language: Language): string {
+  const locale = language === 'zh' ? 'zh-CN' : 'en-GB';
+  const time = new Intl.DateTimeFormat(locale, {
+    dateStyle: 'medium',
+    timeStyle: 'medium',
+    timeZone: 'Asia/Shanghai',
+  }).format(at);
+  return confirmPageTexts[language].zone.replace('{time}', time);
+}
 
 /** What the page asks about. */
 export interface ConfirmQuestion {

@@ -15,7 +15,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import { followStateOf, linkOf, type FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { FollowScans } from './follow-scans.service.js';
-import { showUserCode, UserCodes } from './user-codes.js';
+import { FollowTokens, showUserCode, UserCodes } from './codes-and-tokens.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
@@ -28,7 +28,6 @@ import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import { confirmEndPage, confirmPage, endingOf } from './confirm-page.js';
 import { ConfirmCookies } from './confirm-cookies.service.js';
-import { FollowTokens } from './follow-tokens.service.js';
 
 /** What WeChat says of a code that was exchanged before (protocol I.1). */
 const CODE_USED = 40163;

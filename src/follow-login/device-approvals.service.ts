@@ -7,8 +7,8 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { loginProvenAtSql } from '../sessions/session-statements.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { followLoginRow, type FollowLogin } from './follow-login.js';
-import { followsSql } from './follow-statements.js';
-import { UserCodes } from './user-codes.js';
+import { followsSql } from './follow-logins.service.js';
+import { UserCodes } from './codes-and-tokens.service.js';
 
 /** A device that polls for the last time just before its code expires still finds what was confirmed in that second. */
 const COLLECT_SECONDS = 60;

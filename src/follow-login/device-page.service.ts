@@ -4,9 +4,14 @@ import { Mac } from '../crypto/key-ring.js';
 import { pkceChallenge } from '../crypto/hash.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { ConfirmCookies, type DeviceVisit } from './confirm-cookies.service.js';
-import { deviceEndingOf, deviceEndPage, deviceFormPage, deviceQuestionPage } from './device-page.js';
-import { devicePageTexts } from './device-page-texts.js';
-import { FollowTokens } from './follow-tokens.service.js';
+import {
+  deviceEndingOf,
+  deviceEndPage,
+  deviceFormPage,
+  devicePageTexts,
+  deviceQuestionPage,
+} from './device-page.js';
+import { FollowTokens, readUserCode, showUserCode, UserCodes } from './codes-and-tokens.service.js';
 import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -21,7 +26,6 @@ import { followStateOf, type FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { Redemption } from '../sign-in/redemption.service.js';
-import { readUserCode, showUserCode, UserCodes } from './user-codes.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { Authorize } from '../oauth/authorize.service.js';
 import { parseAuthorizeRequest } from '../oauth/authorize-request.js';

@@ -1,13 +1,80 @@
-import type { IamResponse } from '../http/iam-response.js';
 import { describeAgent } from '../http/describe-agent.js';
 import { escapeHtml, page } from '../http/html.js';
+import type { IamResponse } from '../http/iam-response.js';
 import type { Language } from '../http/language.js';
-import { followStateOf, type FollowLogin } from './follow-login.js';
-import { confirmPageTexts, formatTime } from './confirm-page-texts.js';
 import type { DeviceVisit } from './confirm-cookies.service.js';
-import { devicePageTexts } from './device-page-texts.js';
-import { followPageStyle } from './follow-page-style.js';
-import { quotableName } from './quotable-name.js';
+import { confirmPageTexts, formatTime } from './confirm-page.js';
+import { type FollowLogin, followStateOf } from './follow-login.js';
+import { followPageStyle, quotableName } from './page-parts.js';
+
+/** What the page says on which the code of a device is typed. */
+export const devicePageTexts = {
+  zh: {
+    title: '连接设备',
+    enter: '请输入电视、游戏机或其他设备上显示的代码',
+    label: '设备代码',
+    next: '下一步',
+    wrong: '没有找到这个代码，或代码已过期。请核对设备上显示的代码。',
+    limited: '尝试次数过多，请稍后再试。',
+    ask: '是否让此设备登录？',
+    code: '代码',
+    client: '应用',
+    requester: '设备',
+    account: '以此账号登录',
+    unnamed: '您的微信',
+    warning:
+      '请确认设备就在您身边，并且显示相同的代码。如果代码是别人发给您的，请选择“拒绝”：否则对方会登录您的账号。',
+    signIn: '用微信登录并继续',
+    failed: '登录没有完成，请重试。',
+    confirm: '允许登录',
+    deny: '拒绝',
+    another: '输入另一个代码',
+    endings: {
+      confirmed: { title: '已完成', text: '请回到您的设备继续，本页可以关闭。' },
+      denied: { title: '已拒绝', text: '设备没有登录。' },
+      taken: {
+        title: '已被处理',
+        text: '这个代码已由其他人或在另一个页面处理。如果不是您本人，请在设备上获取新的代码。',
+      },
+      scanned: { title: '已扫码', text: '该设备的二维码已被微信扫描，请在那部手机上确认或拒绝。' },
+      over: { title: '已失效', text: '这个代码已过期，请在设备上获取新的代码。' },
+    },
+  },
+  en: {
+    title: 'Connect a device',
+    enter: 'Type the code that your TV, console or other device shows',
+    label: 'Code of the device',
+    next: 'Next',
+    wrong: 'No device shows this code, or it has expired. Compare it with the device.',
+    limited: 'Too many tries. Wait a moment.',
+    ask: 'Sign this device in?',
+    code: 'Code',
+    client: 'Application',
+    requester: 'Device',
+    account: 'Signed in as',
+    unnamed: 'your WeChat',
+    warning:
+      'Go on only if the device is with you and shows the same code. If somebody sent you the code, choose “Deny”: they would be signed in to your account.',
+    signIn: 'Sign in with WeChat and go on',
+    failed: 'The sign-in was not finished. Try again.',
+    confirm: 'Allow',
+    deny: 'Deny',
+    another: 'Type another code',
+    endings: {
+      confirmed: { title: 'Done', text: 'Go on at your device. You may close this page.' },
+      denied: { title: 'Denied', text: 'The device was not signed in.' },
+      taken: {
+        title: 'Dealt with already',
+        text: 'Somebody else, or another page of yours, has answered this code. If that was not you, get a new code on the device.',
+      },
+      scanned: {
+        title: 'Scanned',
+        text: 'Somebody has scanned the QR code of this device with WeChat. Confirm or deny on that phone.',
+      },
+      over: { title: 'Too late', text: 'This code has expired. Get a new one on the device.' },
+    },
+  },
+} as const;
 
 type Ending = keyof (typeof devicePageTexts)['zh']['endings'];
 

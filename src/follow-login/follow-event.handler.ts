@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { IamUrls } from '../http/iam-urls.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import { FollowScans, type ScanOutcome } from './follow-scans.service.js';
@@ -9,7 +9,55 @@ import { LoginWatch } from './login-watch.service.js';
 import type { BuiltInEventOutcome, BuiltInEventHandler } from '../webhook/event-intake.service.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/message.js';
 import { numberReply, scanReply } from './follow-replies.js';
-import { FollowTokens } from './follow-tokens.service.js';
+import { FollowTokens, type EnteredUserCode } from './codes-and-tokens.service.js';
+import { Scenes } from '../webhook/scene.js';
+import { quotableName } from './page-parts.js';
+
+const OVER =
+  '二维码已失效，请在电脑上获取新的二维码。\nThis QR code is no longer valid. Get a new one on the computer.';
+
+/** What the Official Account answers in the chat. A push names no language, so both are there. */
+export function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl: string): string {
+  if (scan === null || scan.outcome === 'over') return OVER;
+  if (scan.outcome === 'taken') return '该二维码已被其他人扫描。\nSomebody else has scanned this QR code.';
+  if (scan.link !== null) return linkReply(scan, accountAt(siteName, scan.link.nickname), confirmUrl);
+  if (scan.status === 'confirmed' || scan.status === 'authenticated')
+    return `已确认登录 ${siteName}，请回到电脑继续。\nConfirmed. Go on at your computer.`;
+  if (scan.confirmation === 'number') {
+    return `请回复电脑上显示的 4 位数字以登录 ${siteName}。不是您本人操作？<a href="${confirmUrl}">拒绝登录</a>\nReply with the 4 digits that the computer shows.`;
+  }
+  return `您正在登录 ${siteName}，<a href="${confirmUrl}">点击确认或拒绝</a>\nTap the link to confirm or deny the sign-in.`;
+}
+
+/** To whom the sign-in would belong from then on: whoever scans a stranger's code must be able to see that. */
+function linkReply({ status, confirmation }: ScanOutcome, account: string, confirmUrl: string): string {
+  if (status === 'confirmed')
+    return `已确认将此微信绑定到${account}，请回到电脑继续。\nConfirmed: this WeChat is to be linked to that account. Go on at your computer.`;
+  if (confirmation === 'number')
+    return `请回复电脑上显示的 4 位数字，将此微信绑定到${account}。不是您本人操作？<a href="${confirmUrl}">拒绝绑定</a>\nReply with the 4 digits that the computer shows to link this WeChat to that account.`;
+  return `您正在将此微信绑定到${account}，<a href="${confirmUrl}">点击确认或拒绝</a>\nTap the link to confirm or deny linking this WeChat to that account.`;
+}
+
+function accountAt(siteName: string, nickname: string | null): string {
+  return ` ${siteName} 的账号「${quotableName(nickname) ?? '未设置昵称'}」`;
+}
+
+/** What the Official Account answers to a number. */
+export function numberReply({ outcome, isLink }: EnteredUserCode, siteName: string): string {
+  switch (outcome) {
+    case 'confirmed':
+      if (isLink)
+        return `已确认绑定到 ${siteName} 的账号，请回到电脑继续。\nConfirmed. Go on at your computer.`;
+      return `已确认登录 ${siteName}，请回到电脑继续。\nConfirmed. Go on at your computer.`;
+    case 'over':
+      return OVER;
+    case 'wrong':
+      return '数字不正确，请核对电脑上显示的数字后重新回复。\nThat is not the number on the computer. Try again.';
+    case 'denied':
+      if (isLink) return '数字多次不正确，此次绑定已取消。\nToo many wrong numbers: nothing is linked.';
+      return '数字多次不正确，此次登录已取消。\nToo many wrong numbers: the sign-in was cancelled.';
+  }
+}
 
 /**
  * The pushes that sign-ins are made of: scans of our QR codes and the numbers typed for them. The Official Account counts,

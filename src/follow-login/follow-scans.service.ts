@@ -9,15 +9,16 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { DeviceApprovals } from './device-approvals.service.js';
-import { readUserCode, UserCodes } from './user-codes.js';
-import { linkOf, type FollowLogin } from './follow-login.js';
 import {
   checkUserCode,
-  NUMBER_DIGITS,
-  readTypedNumber,
   type EnteredUserCode,
   type Judgement,
-} from './check-user-code.js';
+  NUMBER_DIGITS,
+  readTypedNumber,
+  readUserCode,
+  UserCodes,
+} from './codes-and-tokens.service.js';
+import { linkOf, type FollowLogin } from './follow-login.js';
 import { answerNumberSql, claimConfirmCodeSql, decideSql, scanSql } from './scan-statements.js';
 
 /** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */

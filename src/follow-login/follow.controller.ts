@@ -1,18 +1,77 @@
-import { Get, Param, Post } from '@nestjs/common';
-import type { IamResponse } from '../http/iam-response.js';
+import { Get, Injectable, Param, Post } from '@nestjs/common';
+import { z } from 'zod';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { eventStream, type IamResponse, json } from '../http/iam-response.js';
 import { Incoming } from '../http/incoming.decorator.js';
+import { Clients } from '../oauth/clients.service.js';
+import { parseOAuthInput } from '../oauth/oauth-input.js';
+import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { Confirm, decisionBody } from './confirm.service.js';
+import { finishBody, FollowLink, FollowSignIn, linkPageQuery, startBody } from './finish.service.js';
 import {
   followFinishResponse,
-  followStartErrors,
-  followStartedResponse,
+  FollowStart,
+  type FollowStarted,
   followStartedExample,
-} from './follow-responses.js';
-import { FollowLink, linkPageQuery } from './follow-link.service.js';
-import { FollowSignIn, finishBody, startBody } from './follow-sign-in.service.js';
+  followStartedResponse,
+  followStartErrors,
+} from './follow-start.service.js';
+import { FollowEvents, followEventsQuery } from './login-watch.service.js';
+
+/** The body of `POST /device_authorization`. */
+export const deviceAuthorizationBody = z.object({
+  client_id: z.string().min(1).max(128),
+  provider: z.string().min(1).max(63),
+});
+
+/** `POST /device_authorization` (RFC 8628 §3.1), with the provider whose Official Account is to be followed. */
+@Injectable()
+export class DeviceAuthorization {
+  constructor(
+    private readonly clients: Clients,
+    private readonly starts: FollowStart,
+  ) {}
+
+  async start(request: IamRequest): Promise<FollowStarted> {
+    const { client_id: clientId, provider } = parseOAuthInput(deviceAuthorizationBody, request.body);
+    this.clients.authenticate(clientId);
+    return this.starts.begin({ clientId, provider, origin: request.origin });
+  }
+}
+
+/** Follow-to-login for front-ends with a page of their own (RFC 8628). */
+@PublicController('device_authorization')
+export class DeviceAuthorizationController {
+  constructor(
+    private readonly authorization: DeviceAuthorization,
+    private readonly streams: FollowEvents,
+  ) {}
+
+  @Endpoint({
+    summary: 'Starts follow-to-login on a page of your own (RFC 8628)',
+    body: deviceAuthorizationBody,
+    bodyType: 'form',
+    responses: { 200: followStartedResponse },
+    example: followStartedExample,
+    errors: followStartErrors,
+  })
+  @Post()
+  async start(@Incoming() request: IamRequest): Promise<IamResponse> {
+    return json(await this.authorization.start(request));
+  }
+
+  @Endpoint({
+    summary: 'The states of a scan as server-sent events: scanned, confirmed, denied, expired, failed, done',
+    query: followEventsQuery,
+    responses: { 200: 'text/event-stream' },
+    errors: ['not_found', 'rate_limited'],
+  })
+  @Get('events')
+  events(@Incoming() request: IamRequest): IamResponse {
+    return eventStream(this.streams.stream(request));
+  }
+}
 
 /** What the module's own pages call: the PC's sign-in page and the phone's confirm page. */
 @PublicController()

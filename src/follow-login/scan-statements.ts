@@ -1,8 +1,8 @@
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { sql, type Sql } from '../database/sql.js';
 import { insertInboxEvent, type InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
-import { followProblemSql } from './follow-offer.js';
-import { NUMBER_DIGITS, NUMBER_TRIES } from './check-user-code.js';
+import { followProblemSql } from './follow-login.js';
+import { NUMBER_DIGITS, NUMBER_TRIES } from './codes-and-tokens.service.js';
 
 /** How long a confirmed scan may wait for its browser; an attempt of a page ends with the page's cookie. */
 const COLLECT = sql`interval '600 seconds'`;

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../runtime/clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { followPage } from '../follow-login/follow-page.js';
-import { FollowProof } from '../follow-login/follow-proof.service.js';
+import { FollowProof } from '../follow-login/collect.service.js';
 import { json, redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';

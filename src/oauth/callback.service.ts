@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../runtime/clock.js';
-import { FollowProof } from '../follow-login/follow-proof.service.js';
+import { FollowProof } from '../follow-login/collect.service.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { logFailure } from '../http/log-failure.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DeviceCodeGrant } from '../follow-login/device-code-grant.service.js';
+import { DeviceCodeGrant } from '../follow-login/collect.service.js';
 import type { IamResponse } from '../http/iam-response.js';
 import { oauthError } from '../http/error-responses.js';
 import type { IamRequest } from '../http/iam-request.js';

@@ -9,7 +9,7 @@ import { UserSessions, type ActingSession } from '../sessions/user-sessions.serv
 import type { Subject, LinkedIdentity } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { Bindings } from './bindings.service.js';
-import { linkedFollowSql } from '../follow-login/follow-statements.js';
+import { linkedFollowSql } from '../follow-login/follow-logins.service.js';
 import { linkedSql } from './login-statements.js';
 import type { LoginStart } from './login-start.js';
 

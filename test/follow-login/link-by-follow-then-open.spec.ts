@@ -1,5 +1,5 @@
 import type { Person } from '../../emulator/index.js';
-import { FollowTokens } from '../../src/follow-login/follow-tokens.service.js';
+import { FollowTokens } from '../../src/follow-login/codes-and-tokens.service.js';
 import { callMe, itemsOf } from '../support/account.js';
 import { poll, startFollowWorld } from '../support/follow.js';
 import { leavePage, type FollowPage } from '../support/follow-page.js';

@@ -1,3 +1,16 @@
+/** Longer names are cut; WeChat's own limit is 32 too. */
+const MAX_LENGTH = 32;
+
+/**
+ * A nickname as our own sentences may quote it, or null when nothing of it is left. Its owner chose it and somebody else
+ * reads it: it must not leave its quotes, turn the line round, or become a link in a chat.
+ */
+export function quotableName(nickname: string | null): string | null {
+  const plain = (nickname ?? '').replaceAll(/[\p{C}\p{Zl}\p{Zp}<>「」『』“”"]/gu, '');
+  const name = Array.from(plain).slice(0, MAX_LENGTH).join('').trim();
+  return name === '' ? null : name;
+}
+
 /** The style of our own pages about a scan, on PC and phone; system fonts, light and dark. */
 export const followPageStyle = `
 :root { color-scheme: light dark; --ink: #1f2329; --soft: #646a73; --line: #e3e5e8; --paper: #fff; --ground: #f4f5f7; --green: #07a64f; --red: #c9302c; }

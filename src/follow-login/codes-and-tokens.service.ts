@@ -1,0 +1,137 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { Mac } from '../crypto/key-ring.js';
+import { mintLoginToken, readLoginToken } from '../sign-in/login-token.js';
+import type { FollowLogin } from './follow-login.js';
+
+/** RFC 8628 §6.1: no vowels, so no words, and nothing that looks like something else. */
+const letters = 'BCDFGHJKLMNPQRSTVWXZ';
+const LENGTH = 8;
+const form = new RegExp(`^[${letters}]{${LENGTH}}$`);
+
+/** The code as people type it: in small letters or full width, with blanks and dashes. Null for what is none. */
+export function readUserCode(text: string): string | null {
+  const typed = text
+    .normalize('NFKC')
+    .toUpperCase()
+    .replace(/[\p{P}\p{S}\p{Z}\p{C}\p{M}]/gu, '');
+  return form.test(typed) ? typed : null;
+}
+
+/** As a device shows it: `WDJB-MJHT`. */
+export function showUserCode(code: string): string {
+  return `${code.slice(0, LENGTH / 2)}-${code.slice(LENGTH / 2)}`;
+}
+
+/** The codes of device authorizations: derived from their ids, and stored as MACs, since 35 bits of a plain hash are soon tried. */
+@Injectable()
+export class UserCodes {
+  private readonly codes: Mac;
+  private readonly hashes: Mac;
+
+  constructor(@Inject(IAM_OPTIONS) { keyRing }: ResolvedIamOptions) {
+    this.codes = new Mac(keyRing, 'user-code');
+    this.hashes = new Mac(keyRing, 'user-code-hash');
+  }
+
+  /** The code of a new login, and what its row keeps of it. */
+  create(loginId: string): { readonly code: string; readonly hash: string } {
+    const code = this.derive(loginId, this.codes.keyId);
+    return { code, hash: this.hashes.sign(code) ?? '' };
+  }
+
+  /** What a row may keep of a code, under every key that is configured. */
+  hashesOf(code: string): string[] {
+    return this.hashes.keyIds.map((keyId) => this.hashes.sign(code, keyId) ?? '');
+  }
+
+  /** The code of a login; null for one that has none, or whose key is gone. */
+  of({ id, user_code_hash: hash }: Pick<FollowLogin, 'id' | 'user_code_hash'>): string | null {
+    if (hash === null) return null;
+    const codes = this.codes.keyIds.map((keyId) => this.derive(id, keyId));
+    return codes.find((code) => this.hashesOf(code).includes(hash)) ?? null;
+  }
+
+  private derive(loginId: string, keyId: string): string {
+    const bytes = Buffer.from(this.codes.sign(loginId, keyId) ?? '', 'base64url').subarray(0, LENGTH);
+    return Array.from(bytes, (byte) => letters.charAt(byte % letters.length)).join('');
+  }
+}
+
+/** What a typed number is. */
+export type Judgement = 'confirmed' | 'wrong' | 'denied';
+
+/** What a typed number did; `over`: the login that it was typed for has ended by itself. */
+export type UserCodeResult = Judgement | 'over';
+
+/** A typed number and the login it was typed for. */
+export interface EnteredUserCode {
+  /** Null when the delivery is a repetition and the login waits no more. */
+  readonly loginId: string | null;
+  readonly outcome: UserCodeResult;
+  /** It was to link an identity, not to sign in. */
+  readonly isLink: boolean;
+}
+
+/** Wrong numbers that end a login. */
+export const NUMBER_TRIES = 3;
+/** Digits of the number that the PC shows. */
+export const NUMBER_DIGITS = 4;
+/** More digits are a telephone number or an order, and meant for somebody else. */
+const MOST_DIGITS = 8;
+
+/**
+ * The digits of a number as people type it: in full width, with spaces between, with a full stop behind. Null for a text that
+ * has anything else in it.
+ */
+export function readTypedNumber(text: string): string | null {
+  const digits = text.normalize('NFKC').replace(/[\p{P}\p{S}\p{Z}\p{C}\p{M}]/gu, '');
+  return /^[0-9]+$/.test(digits) && digits.length <= MOST_DIGITS ? digits : null;
+}
+
+/** Compares a typed number with the one that the PC shows; the last wrong one ends the login. */
+export function checkUserCode(
+  { user_code, number_tries }: Pick<FollowLogin, 'user_code' | 'number_tries'>,
+  digits: string,
+): Judgement {
+  if (digits === user_code) return 'confirmed';
+  return number_tries + 1 >= NUMBER_TRIES ? 'denied' : 'wrong';
+}
+
+/** What a token about a device authorization allows; one is worthless for another. */
+export type FollowTokenUse =
+  /** Collect the sign-in: the `device_code`, which only the asking browser holds. */
+  | 'device-code'
+  /** Watch its state; may stand in a URL, since it collects nothing. */
+  | 'watch'
+  /** Open the confirm page; goes to the scanner's chat, and still the page asks WeChat who opens it. */
+  | 'confirm'
+  /** Name the login on the page where its code was typed; worth nothing without the cookie of that browser. */
+  | 'device-page'
+  /** Go on to the Open Platform QR code. */
+  | 'follow-proof';
+
+/** Tokens that name a login and prove that we issued them; nothing of them is stored. */
+@Injectable()
+export class FollowTokens {
+  private readonly macs: Readonly<Record<FollowTokenUse, Mac>>;
+
+  constructor(@Inject(IAM_OPTIONS) { keyRing }: ResolvedIamOptions) {
+    this.macs = {
+      'device-code': new Mac(keyRing, 'device-code'),
+      watch: new Mac(keyRing, 'login-watch'),
+      confirm: new Mac(keyRing, 'login-confirm'),
+      'device-page': new Mac(keyRing, 'device-page'),
+      'follow-proof': new Mac(keyRing, 'follow-proof'),
+    };
+  }
+
+  mint(use: FollowTokenUse, loginId: string): string {
+    return mintLoginToken(this.macs[use], loginId);
+  }
+
+  /** The login's id, or null for a text we did not issue for this use. */
+  read(use: FollowTokenUse, text: string): string | null {
+    return readLoginToken(this.macs[use], text);
+  }
+}

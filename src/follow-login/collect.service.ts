@@ -1,0 +1,227 @@
+import { Injectable } from '@nestjs/common';
+import { toErrorCode, errorCatalogue, IamError } from '../errors/iam.error.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { toIamError } from '../http/to-iam-error.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
+import { SingleFlight } from '../runtime/single-flight.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
+import { type BegunSession, Redemption } from '../sign-in/redemption.service.js';
+import type { Subject } from '../users/subject.js';
+import { Users } from '../users/users.service.js';
+import { WechatGateway } from '../wechat/wechat-gateway.service.js';
+import { FollowTokens } from './codes-and-tokens.service.js';
+import { type FollowLogin, followStateOf, linkOf } from './follow-login.js';
+import { FollowLogins } from './follow-logins.service.js';
+import { POLL_SECONDS } from './follow-start.service.js';
+import { LoginWatch } from './login-watch.service.js';
+
+/** The scanner of a login, and whether they still follow. Who leaves after the confirmation has confirmed all the same. */
+export interface ReadFollower {
+  readonly subject: Subject;
+  readonly follows: boolean;
+}
+
+/** Turns the openid of a confirmed scan into a user. */
+@Injectable()
+export class FollowerResolver {
+  private readonly running = new SingleFlight<void>();
+
+  constructor(
+    private readonly follows: FollowLogins,
+    private readonly gateway: WechatGateway,
+    private readonly users: Users,
+  ) {}
+
+  /** Resolves the follower of a confirmed login, whose row then says `authenticated`; parallel polls share the work. */
+  async identify(login: FollowLogin, provider: IdentityProvider): Promise<void> {
+    if (login.status === 'authenticated') return;
+    await this.running.run(login.id, () => this.resolveOnce(login, provider));
+  }
+
+  /** What this person may not do ends the login; what failed for another reason may be tried again. */
+  private async resolveOnce(login: FollowLogin, provider: IdentityProvider): Promise<void> {
+    try {
+      await this.resolve(login, provider);
+    } catch (thrown) {
+      const error = toIamError(thrown);
+      if (errorCatalogue[error.code].status < 500) await this.follows.fail(login, error.code);
+      throw error;
+    }
+  }
+
+  /** What WeChat knows of the follower: the unionid is in no event, so it is fetched before anything is linked. */
+  async read(login: FollowLogin, provider: IdentityProvider): Promise<ReadFollower> {
+    const { mp, slug, unionScope } = provider;
+    if (mp?.appid !== login.appid)
+      throw new IamError('provider_misconfigured', `"${slug}" has another Official Account by now`);
+    if (login.openid === null) throw new IamError('internal_error', 'a scanned login has its scanner');
+    const { follows, unionid } = await this.gateway.readFollower(mp, login.openid);
+    const { appid } = mp;
+    const { openid } = login;
+    const subject = {
+      provider: slug,
+      appKind: 'mp',
+      appid,
+      openid,
+      unionScope,
+      unionid,
+      profile: null,
+    } as const;
+    return { subject, follows };
+  }
+
+  private async resolve(login: FollowLogin, provider: IdentityProvider): Promise<void> {
+    const { subject } = await this.read(login, provider);
+    await this.users.resolve(subject, {
+      signUp: provider.signUp,
+      record: (executor, resolution) => this.follows.authenticate(executor, login, { subject, resolution }),
+    });
+  }
+}
+
+/** The scan that an Open Platform step goes on from, and who links an identity by both. */
+export interface FollowedScan {
+  readonly loginId: string;
+  readonly link: ActingSession | undefined;
+}
+
+/** The proof that an Open Platform step goes on from a confirmed scan (`qr_login_with = open`). */
+@Injectable()
+export class FollowProof {
+  constructor(
+    private readonly follows: FollowLogins,
+    private readonly follower: FollowerResolver,
+    private readonly tokens: FollowTokens,
+    private readonly attempts: AttemptCookies,
+  ) {}
+
+  /**
+   * The login that a proof names: confirmed, live, a sign-in, of this provider and client, and of this browser where our own
+   * page showed its QR code.
+   * @throws IamError `follow_required`
+   */
+  async check(
+    proof: string,
+    provider: IdentityProvider,
+    clientId: string,
+    { cookies }: IamRequest,
+  ): Promise<string> {
+    const loginId = this.tokens.read('follow-proof', proof);
+    const login = loginId === null ? null : await this.follows.find(loginId);
+    const isOfRequest = login?.provider === provider.slug && login.client_id === clientId;
+    const isOfBrowser = login?.attempt_hash == null || this.attempts.holds(login.attempt_hash, cookies);
+    if (!isOfRequest || !isOfBrowser || !isConfirmed(login) || linkOf(login) !== undefined)
+      throw new IamError('follow_required', 'no confirmed scan stands behind this step');
+    return login.id;
+  }
+
+  /** Takes the proof, once, for the person who followed, and for what they followed for. @throws IamError `follow_required` */
+  async consume(
+    { loginId, link }: FollowedScan,
+    provider: IdentityProvider,
+    subject: Subject,
+  ): Promise<void> {
+    const login = await this.follows.find(loginId);
+    if (login === null || !isConfirmed(login)) throw new IamError('follow_required', 'the scan is over');
+    const scannedFor = linkOf(login);
+    if (scannedFor?.userId !== link?.userId || scannedFor?.sessionId !== link?.sessionId)
+      throw new IamError('follow_required', 'the scan was for another purpose');
+    const { subject: follower, follows } = await this.follower.read(login, provider);
+    if (!follows) throw new IamError('follow_required', 'the scanner does not follow any more');
+    if (!isSamePerson(follower, subject))
+      throw new IamError(
+        'follow_required',
+        'not the person who followed, as far as unionids tell: are both apps bound to one Open Platform account?',
+      );
+    if (!(await this.follows.consume(loginId))) throw new IamError('follow_required', 'the proof was used');
+  }
+}
+
+/** Only a unionid tells: two sides that show none have nothing in common. */
+function isSamePerson(follower: Subject, subject: Subject): boolean {
+  return follower.unionid !== null && follower.unionid === subject.unionid;
+}
+
+function isConfirmed(login: FollowLogin): boolean {
+  return login.status === 'confirmed' && followStateOf(login) === 'confirmed';
+}
+
+/** Clients are never punctual to the millisecond. */
+const TOO_SOON_MS = POLL_SECONDS * 500;
+
+/** The `device_code` grant (RFC 8628 §3.4): polled until the phone has confirmed, then collected once. */
+@Injectable()
+export class DeviceCodeGrant {
+  constructor(
+    private readonly watch: LoginWatch,
+    private readonly follower: FollowerResolver,
+    private readonly providers: IdentityProviders,
+    private readonly redemption: Redemption,
+    private readonly tokens: FollowTokens,
+    private readonly urls: IamUrls,
+  ) {}
+
+  /** Whether this is a device code that we issued, whatever became of it. */
+  isOurs(deviceCode: string): boolean {
+    return this.tokens.read('device-code', deviceCode) !== null;
+  }
+
+  /** @throws IamError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `interaction_required`, … */
+  async collect(deviceCode: string, clientId: string, origin: RequestOrigin): Promise<BegunSession> {
+    const loginId = this.tokens.read('device-code', deviceCode);
+    const login = loginId === null ? null : await this.watch.current(loginId);
+    // A login of the sign-in page ends in a code that PKCE protects; here nothing would ask for the verifier.
+    const isOfClient = login?.client_id === clientId && login.redirect_uri === null;
+    if (!isOfClient || linkOf(login) !== undefined)
+      throw new IamError('invalid_grant', 'not a device code of this client');
+    this.requireConfirmed(login);
+    const provider = await this.providers.getEnabled(login.provider);
+    // Who typed the code has been through that step already.
+    if (login.status !== 'authenticated' && provider.qr.loginWith === 'open')
+      throw this.interactionRequired(login);
+    await this.follower.identify(login, provider);
+    this.watch.forget(login.id);
+    return this.redemption.redeemProven(login.id, origin).finally(() => this.watch.forget(login.id));
+  }
+
+  private requireConfirmed(login: FollowLogin): void {
+    const state = followStateOf(login);
+    switch (state) {
+      case 'confirmed':
+        return;
+      case 'pending':
+      case 'scanned':
+        throw new IamError(
+          this.watch.sinceLastPoll(login.id) < TOO_SOON_MS ? 'slow_down' : 'authorization_pending',
+          state,
+        );
+      case 'denied':
+        throw new IamError('access_denied', 'denied on the phone');
+      case 'expired':
+        throw new IamError('expired_token', 'the QR code has expired');
+      case 'failed':
+        throw new IamError(toErrorCode(login.error), 'the login failed');
+      case 'done':
+        throw new IamError('invalid_grant', 'the device code was used');
+    }
+  }
+
+  /** The client adds what only it knows: `redirect_uri`, `state` and `code_challenge`. */
+  private interactionRequired(login: FollowLogin): IamError {
+    const parameters = new URLSearchParams({
+      response_type: 'code',
+      client_id: login.client_id,
+      provider: login.provider,
+      method: 'open',
+      follow_proof: this.tokens.mint('follow-proof', login.id),
+      code_challenge_method: 'S256',
+    });
+    return new IamError('interaction_required', 'the row asks for the Open Platform step', {
+      members: { authorize_uri: this.urls.endpoint(`authorize?${parameters.toString()}`) },
+    });
+  }
+}
