@@ -8,7 +8,6 @@ import { Scenes } from '../webhook/inbox-event.js';
 import { LoginWatch } from './login-watch.service.js';
 import type { BuiltInEventOutcome, BuiltInEventHandler } from '../webhook/event-intake.service.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/message.js';
-import { numberReply, scanReply } from './follow-replies.js';
 import { FollowTokens, type EnteredUserCode } from './codes-and-tokens.service.js';
 import { Scenes } from '../webhook/scene.js';
 import { quotableName } from './page-parts.js';
