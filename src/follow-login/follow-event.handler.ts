@@ -9,7 +9,6 @@ import { LoginWatch } from './login-watch.service.js';
 import type { BuiltInEventOutcome, BuiltInEventHandler } from '../webhook/event-intake.service.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/message.js';
 import { FollowTokens, type EnteredUserCode } from './codes-and-tokens.service.js';
-import { Scenes } from '../webhook/scene.js';
 import { quotableName } from './page-parts.js';
 
 const OVER =

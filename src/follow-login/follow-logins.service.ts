@@ -27,7 +27,6 @@ import {
   type FollowLogin,
   followProblemSql,
 } from './follow-login.js';
-import { Scenes } from '../webhook/scene.js';
 
 /** A device authorization to store. */
 export interface NewFollow {
