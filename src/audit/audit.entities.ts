@@ -16,7 +16,7 @@ export class AuditEntryEntity {
   @Column({ type: 'timestamptz', default: () => 'now()' })
   at!: Date;
 
-  /** What happened, e.g. `login.succeeded`. */
+  /** What happened, e.g. `login.authenticated`. */
   @Column({ type: 'text' })
   action!: string;
 

@@ -48,7 +48,7 @@ export interface IamAuditEntry {
   /** UUID version 7: the key by which a receiver knows an entry that it is given twice. */
   readonly id: string;
   readonly at: Date;
-  /** What happened, e.g. `login.succeeded`. */
+  /** What happened, e.g. `login.authenticated`. */
   readonly action: string;
   /** Whom it concerns. */
   readonly userId: string | null;

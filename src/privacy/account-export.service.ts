@@ -85,7 +85,7 @@ export const exportExample: z.infer<typeof exportResponse> = {
   sessions: [{ id: '0198c0de-0000-7000-8000-000000000002', client_id: 'web', method: 'open' }],
   sign_ins: [],
   messages: [],
-  audit: [{ action: 'login.succeeded', provider: 'wechat' }],
+  audit: [{ action: 'session.started', provider: 'wechat' }],
   truncated: [],
 };
 
