@@ -1,6 +1,5 @@
 import type { IamOptions } from '../src/config/iam.options.js';
-import type { ResolvedIamOptions } from '../src/config/iam.resolved-options.js';
-import { resolveOptions } from '../src/config/resolve-options.js';
+import { type ResolvedIamOptions, resolveOptions } from '../src/config/iam.resolved-options.js';
 import { EnvironmentError } from './errors.js';
 
 /** The environment variables of the commands, as the help explains them. */

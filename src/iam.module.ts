@@ -18,15 +18,17 @@ import { Requirements } from './sessions/access-policy.service.js';
 import { IamHealth } from './health/iam-health.service.js';
 import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './config/iam.options.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from './config/iam.resolved-options.js';
-import { IdentityProviders } from './identity-providers/identity-providers.service.js';
 import {
+  IAM_DATA_SOURCE,
+  IAM_OPTIONS,
+  type ResolvedIamOptions,
   checkStatics,
   resolveOptions,
   resolvePath,
   asyncOptions,
   type IamAsyncOptions,
-} from './config/resolve-options.js';
+} from './config/iam.resolved-options.js';
+import { IdentityProviders } from './identity-providers/identity-providers.service.js';
 import { AccessTokens } from './sessions/access-tokens.service.js';
 import { checkHostDataSource } from './database/host-data-source.js';
 import { openOwnDataSource } from './database/own-data-source.js';

@@ -21,7 +21,7 @@ export type { IamAuditEntry, IamAuditSink } from './config/iam.hooks.js';
 export { iamEntities } from './iam.entities.js';
 export { errorCatalogue, IamError, type IamErrorCode } from './errors/iam.error.js';
 export type { IamHooks, SignIn, SignUp, SignUpDecision } from './config/iam.hooks.js';
-export type { IamAsyncOptions, IamOptionsFactory } from './config/resolve-options.js';
+export type { IamAsyncOptions, IamOptionsFactory } from './config/iam.resolved-options.js';
 export { IamModule } from './iam.module.js';
 export type {
   IamAdminOptions,

@@ -10,9 +10,8 @@ import {
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { sql, type Sql, execute, queryRows } from '../database/sql.js';
-import { HostProviders } from '../config/host-providers.js';
+import { HostProviders, type IamAuditEntry, type IamAuditSink } from '../config/iam.hooks.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import type { IamAuditEntry, IamAuditSink } from '../config/iam.hooks.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 

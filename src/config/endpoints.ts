@@ -11,15 +11,18 @@ export interface WechatEndpoints {
   readonly mp: string;
 }
 
+/** Some of the hosts; WeChat's own stand in for the others. */
+export type WechatEndpointsInput = { readonly [Name in keyof WechatEndpoints]?: string | undefined };
+
 /** WeChat itself. */
-export const wechatEndpoints: WechatEndpoints = {
+const wechatEndpoints: WechatEndpoints = {
   api: 'https://api.weixin.qq.com',
   open: 'https://open.weixin.qq.com',
   mp: 'https://mp.weixin.qq.com',
 };
 
 /** What a URL may name but public hosts over https. */
-export interface EndpointRules {
+interface EndpointRules {
   /** This machine, also over http, for the emulator and for tests. */
   readonly allowLoopback: boolean;
   /** Hosts of a private network, also over http: a relay, or an emulator in another container. */
@@ -28,7 +31,7 @@ export interface EndpointRules {
 
 /** Completes and checks the configured hosts; a wrong one is a `TypeError` that names the option. */
 export function resolveWechatEndpoints(
-  input: Partial<WechatEndpoints> | undefined,
+  input: WechatEndpointsInput | undefined,
   rules: EndpointRules,
 ): WechatEndpoints {
   return Object.freeze({
@@ -58,7 +61,7 @@ function problemOf(
   const url = new URL(input);
   if (url.username !== '' || url.password !== '') return 'a URL with credentials is not allowed';
   if (url.search !== '' || url.hash !== '') return 'a URL with a query or a fragment is not allowed';
-  if (isLocal(url.hostname)) {
+  if (isLocalHost(url.hostname)) {
     if (!allowLoopback) return 'a loopback address is allowed only with allowLoopback';
     return /^https?:$/.test(url.protocol) ? null : 'expected http or https';
   }
@@ -73,7 +76,8 @@ function problemOf(
   return allowPrivateEndpoints ? null : 'a private address is allowed only with wechat.allowPrivateEndpoints';
 }
 
-function isLocal(hostname: string): boolean {
+/** True for a host name or address of this machine. */
+export function isLocalHost(hostname: string): boolean {
   const host = bareHost(hostname);
   return isIP(host) === 0 ? /^(.+\.)?localhost\.?$/.test(host) : isLoopback(host);
 }

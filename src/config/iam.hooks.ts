@@ -1,6 +1,8 @@
 import type { EntityManager } from 'typeorm';
+import { Injectable, type Type } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 
-/** What WeChat proved of a person who is not known yet. */
+/** A person whom WeChat has proven and who has no user yet. */
 export interface SignUp {
   readonly provider: string;
   readonly appid: string;
@@ -10,7 +12,7 @@ export interface SignUp {
   readonly avatarUrl: string | null;
 }
 
-/** What a host may say of a new person: nothing, or how the user starts. */
+/** What a host decides about a new person; nothing lets them in. */
 export interface SignUpDecision {
   /** Refuses the sign-up; the sign-in ends with `sign_up_refused`. */
   readonly refuse?: boolean;
@@ -19,7 +21,7 @@ export interface SignUpDecision {
   readonly nickname?: string;
 }
 
-/** What a completed sign-in was. */
+/** A completed sign-in. */
 export interface SignIn {
   readonly userId: string;
   readonly sessionId: string;
@@ -43,33 +45,53 @@ export interface IamHooks {
   onErase?(userId: string, manager: EntityManager): Promise<void> | void;
 }
 
-/** An entry of `iam.audit_log`, as a host's sink is given it. */
+/** An entry of `iam.audit_log`, as a host's sink receives it. */
 export interface IamAuditEntry {
-  /** UUID version 7: the key by which a receiver knows an entry that it is given twice. */
+  /** UUID version 7: the key by which a receiver recognizes a repeated entry. */
   readonly id: string;
   readonly at: Date;
   /** What happened, e.g. `login.authenticated`. */
   readonly action: string;
-  /** Whom it concerns. */
+  /** The user that it concerns. */
   readonly userId: string | null;
-  /** The session that it concerns, otherwise the one in which somebody acts. */
+  /** The session that it concerns, otherwise the one of the request. */
   readonly sessionId: string | null;
   readonly clientId: string | null;
   readonly provider: string | null;
-  /** From where the request came that caused it; null where none did. */
+  /** The address of the request that caused it; null where none did. */
   readonly ip: string | null;
   readonly userAgent: string | null;
-  /** Who did it: `user:<id>`, `admin_token`, `host`, `wechat` (by a push) or `cli`; null for a stranger, and where nobody asked. */
+  /** Who did it: `user:<id>`, `admin_token`, `host`, `wechat` (by a push) or `cli`; null for a stranger and in background work. */
   readonly actor: string | null;
   readonly correlationId: string | null;
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Where the host takes audit entries to, e.g. its log pipeline: every one that is committed from the first start with a sink
- * on, at least once, from one replica at a time. Those of one call are in the order of their ids.
+ * Receives audit entries, e.g. for the host's log pipeline: every one that is committed since the first start with a sink,
+ * at least once, from one replica at a time. Those of one call are in the order of their ids.
  */
 export interface IamAuditSink {
   /** An error makes the module offer the same entries again later. */
   write(entries: readonly IamAuditEntry[]): Promise<void> | void;
+}
+
+/** The host's side of dependency injection, seen from `IamModule` and what the host gave it in `imports`. */
+@Injectable()
+export class HostProviders {
+  constructor(private readonly moduleRef: ModuleRef) {}
+
+  /** The host's own provider of a class that an option names, or an instance of it made by DI. */
+  async findOrCreate<T>(type: Type<T>): Promise<T> {
+    return this.find(type) ?? (await this.moduleRef.create(type));
+  }
+
+  /** Nest throws where no module of the host provides the class. */
+  private find<T>(type: Type<T>): T | null {
+    try {
+      return this.moduleRef.get(type, { strict: false });
+    } catch {
+      return null;
+    }
+  }
 }

@@ -9,7 +9,7 @@ export interface IamClient {
   /** Where a sign-in may return; compared character by character (RFC 9700 §2.1). */
   readonly redirectUris: readonly string[];
   /**
-   * `bearer`: the token answer carries the tokens. `cookie`: they live in HttpOnly cookies, which scripts cannot read.
+   * `bearer`: the token response carries the tokens. `cookie`: they live in HttpOnly cookies, which scripts cannot read.
    * @default bearer
    */
   readonly tokens?: 'bearer' | 'cookie';
@@ -20,7 +20,7 @@ export interface IamClient {
   readonly origins?: readonly string[];
 }
 
-/** Who opens the admin API, besides users whose roles permit it. */
+/** Access to the admin API for others than users whose roles permit it. */
 export interface IamAdminOptions {
   /**
    * A bearer token that may do everything, for the first set-up and for scripts: at least 32 characters.
@@ -28,7 +28,7 @@ export interface IamAdminOptions {
    */
   readonly token?: string | undefined;
   /**
-   * A guard of the host; whom it admits may do everything.
+   * A guard of the host; a request that it admits may do everything.
    * @default none
    */
   readonly guard?: Type<CanActivate>;
@@ -84,7 +84,7 @@ export interface IamWechatOptions {
 }
 
 /**
- * How many QR codes may be asked for, and how much may be tried in vain. An IPv6 /64 counts as one address; a /56 has twice
+ * How many QR codes may be requested, and how many attempts may fail. An IPv6 /64 counts as one address; a /56 has twice
  * as much, a /48 or an IPv4 /24 four times.
  */
 export interface IamRateLimits {
@@ -136,8 +136,8 @@ export interface IamTokenOptions {
    */
   readonly absolute?: number;
   /**
-   * Seconds in which the parent of the current refresh token is answered with the same successor, and a code with the session
-   * that it began (lost answers, reloads, two tabs).
+   * Seconds in which the parent of the current refresh token gets the same successor again, and a code the session that it
+   * began (lost responses, reloads, two tabs).
    * @default 10
    */
   readonly refreshGrace?: number;
@@ -182,11 +182,11 @@ export interface IamOptions {
   /** The front-ends that may sign people in. */
   readonly clients: readonly IamClient[];
   /**
-   * Connections of the module's own, of which your ORM knows nothing. `forRootAsync` needs `dataSource: false` with it.
+   * Connections of the module's own, which your ORM does not see. `forRootAsync` needs `dataSource: false` with it.
    * @default those of your TypeORM connection `dataSource`
    */
   readonly database?: IamDatabaseOptions;
-  /** Who opens the admin API, besides users whose roles permit it. */
+  /** Access to the admin API for others than users whose roles permit it. */
   readonly admin?: IamAdminOptions;
   /** The audit log. */
   readonly audit?: IamAuditOptions;
@@ -208,7 +208,7 @@ export interface IamOptions {
    */
   readonly profile?: 'host_wins' | 'wechat_wins';
   /**
-   * Time between a person's wish to be deleted and the erasure, in days; they may change their mind until then.
+   * Days between a person's deletion request and the erasure; they may withdraw the request until then.
    * @default 7
    */
   readonly deletionGraceDays?: number;
@@ -245,7 +245,7 @@ export interface IamOptions {
    */
   readonly scenePrefix?: string;
   /**
-   * The name a person reads on the phone when asked to confirm.
+   * The name that a person reads on the phone's confirmation page.
    * @default the host of `publicUrl`
    */
   readonly siteName?: string;
@@ -258,7 +258,7 @@ export interface IamOptions {
    */
   readonly background?: boolean;
   /**
-   * Whether the host's middleware (Express middleware, Fastify hooks) runs before the module's endpoints. `skip`: they answer
+   * Whether the host's middleware (Express middleware, Fastify hooks) runs before the module's endpoints. `skip`: they respond
    * first, so that no CSRF check, session or parser is in the way. `run`: for hooks that need what middleware sets up.
    * @default skip
    */

@@ -6,20 +6,14 @@ import { isPublicHost } from './address-guard.js';
 
 const DAY = 86_400;
 
-const seconds = (fallback: number, max: number) =>
+const whole = (unit: string, min: number, max: number) =>
   z
-    .number({ error: 'a number of seconds' })
-    .int({ error: 'a whole number of seconds' })
-    .min(1, { error: 'at least 1 second' })
-    .max(max, { error: `at most ${max} seconds` })
-    .default(fallback);
+    .number({ error: `a number of ${unit}` })
+    .int({ error: `a whole number of ${unit}` })
+    .min(min, { error: `at least ${min} ${unit}` })
+    .max(max, { error: `at most ${max} ${unit}` });
 
-const days = (min: number, max: number) =>
-  z
-    .number({ error: 'a number of days' })
-    .int({ error: 'a whole number of days' })
-    .min(min, { error: `at least ${min} days` })
-    .max(max, { error: `at most ${max} days` });
+const seconds = (fallback: number, max: number) => whole('seconds', 1, max).default(fallback);
 
 const absoluteUrl = z
   .string({ error: 'an absolute URL' })
@@ -100,7 +94,7 @@ export const optionsSchema = z.strictObject({
       endpoints: z
         .strictObject({ api: z.string().optional(), open: z.string().optional(), mp: z.string().optional() })
         .default({}),
-      timeout: z.number().int().min(1).max(60_000, { error: 'at most 60000 milliseconds' }).default(5_000),
+      timeout: whole('milliseconds', 1, 60_000).default(5_000),
       allowLoopback: z.boolean().optional(),
       allowPrivateEndpoints: z.boolean({ error: 'true or false' }).default(false),
       proxy: z
@@ -122,12 +116,7 @@ export const optionsSchema = z.strictObject({
     .prefault({}),
   profileFreshness: seconds(DAY, 365 * DAY),
   loginLifetime: seconds(600, 600),
-  databaseTimeout: z
-    .number({ error: 'a number of milliseconds' })
-    .int({ error: 'a whole number of milliseconds' })
-    .min(100, { error: 'at least 100 milliseconds' })
-    .max(60_000, { error: 'at most 60000 milliseconds' })
-    .default(5_000),
+  databaseTimeout: whole('milliseconds', 100, 60_000).default(5_000),
   rateLimits: z
     .union(
       [
@@ -173,7 +162,7 @@ export const optionsSchema = z.strictObject({
     .prefault({}),
   audit: z
     .strictObject({
-      retentionDays: days(30, 36_500).prefault(400),
+      retentionDays: whole('days', 30, 36_500).default(400),
       sink: hostClass<IamAuditSink>(),
     })
     .prefault({}),
@@ -182,7 +171,7 @@ export const optionsSchema = z.strictObject({
   profile: z
     .enum(['host_wins', 'wechat_wins'], { error: "'host_wins' or 'wechat_wins'" })
     .default('host_wins'),
-  deletionGraceDays: days(0, 365).prefault(7),
+  deletionGraceDays: whole('days', 0, 365).default(7),
 });
 
 function isAbsoluteHttpUrl(text: string): boolean {

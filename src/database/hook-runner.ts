@@ -3,8 +3,13 @@ import type { EntityManager } from 'typeorm';
 import { isDatabaseUnavailable, isTransient } from './database-errors.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
-import type { IamHooks, SignIn, SignUp, SignUpDecision } from '../config/iam.hooks.js';
-import { HostProviders } from '../config/host-providers.js';
+import {
+  type IamHooks,
+  type SignIn,
+  type SignUp,
+  type SignUpDecision,
+  HostProviders,
+} from '../config/iam.hooks.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 
 /** Calls the host's hooks: its own provider of the configured class if there is one, else an instance made by DI. */
