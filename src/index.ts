@@ -10,7 +10,7 @@ export { Authentication } from './sessions/authentication.service.js';
 export type { AuthenticatedUser } from './http/authenticated-user.js';
 export { IamHealth, type IamHealthReport } from './health/iam-health.service.js';
 export type { IamProblem } from './health/iam-health.service.js';
-export { CurrentUser } from './http/current-user.decorator.js';
+export { CurrentUser } from './http/parameter.decorators.js';
 export { IamErrorFilter } from './http/iam-error.filter.js';
 export { isIamRequest } from './http/own-requests.js';
 export { IamGuard } from './sessions/iam.guard.js';

@@ -5,7 +5,7 @@ import { inTransaction } from '../database/sql.js';
 import { json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { parseInput } from '../http/parse-input.js';
+import { parseInput } from '../http/zod.pipe.js';
 import { failureOf } from '../http/to-iam-error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';

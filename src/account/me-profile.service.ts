@@ -5,7 +5,7 @@ import { inTransaction } from '../database/sql.js';
 import { json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { parseBody } from '../http/parse-body.js';
+import { parseBody } from '../http/zod.pipe.js';
 import { plainText } from '../database/database-errors.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { UserSessions, actingSession } from '../sessions/user-sessions.service.js';

@@ -5,7 +5,7 @@ import { randomAlphanumeric } from '../crypto/random.js';
 import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { parseInput } from '../http/parse-input.js';
+import { parseInput } from '../http/zod.pipe.js';
 import { failureOf } from '../http/to-iam-error.js';
 import { isOwnForm } from '../http/trusted-origins.service.js';
 import { IamError } from '../errors/iam.error.js';

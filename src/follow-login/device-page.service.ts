@@ -15,7 +15,7 @@ import { FollowTokens, readUserCode, showUserCode, UserCodes } from './codes-and
 import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { parseInput } from '../http/parse-input.js';
+import { parseInput } from '../http/zod.pipe.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { isOwnForm } from '../http/trusted-origins.service.js';
 import { errorTexts } from '../errors/iam.error-texts.js';

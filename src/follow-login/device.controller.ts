@@ -4,7 +4,7 @@ import type { IamResponse } from '../http/iam-response.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { Incoming } from '../http/incoming.decorator.js';
+import { Incoming } from '../http/parameter.decorators.js';
 import { deviceDecisionBody, DevicePage, userCodeBody } from './device-page.service.js';
 
 const form = 'application/x-www-form-urlencoded';

@@ -6,7 +6,7 @@ import { toErrorCode, errorCatalogue, IamError, type IamErrorCode } from '../err
 import type { IamRequest } from '../http/iam-request.js';
 import { type IamResponse, json } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { parseInput } from '../http/parse-input.js';
+import { parseInput } from '../http/zod.pipe.js';
 import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { eventStream, type IamResponse, json } from '../http/iam-response.js';
-import { Incoming } from '../http/incoming.decorator.js';
+import { Incoming } from '../http/parameter.decorators.js';
 import { Clients } from '../oauth/clients.service.js';
 import { parseOAuthInput } from '../oauth/oauth-input.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';

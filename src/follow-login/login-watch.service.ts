@@ -3,7 +3,7 @@ import { Observable } from 'rxjs';
 import { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { parseInput } from '../http/parse-input.js';
+import { parseInput } from '../http/zod.pipe.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { FollowTokens } from './codes-and-tokens.service.js';

@@ -3,14 +3,22 @@ import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { ExternalContextCreator } from '@nestjs/core';
 import { RouteParamsFactory } from '@nestjs/core/router/route-params-factory.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { isIamResponse } from './iam-response.js';
-import { writeResponse } from './response-writer.js';
+import { isRecord } from '../runtime/is-record.js';
+import { ENDPOINT, type EndpointDescription } from './endpoint.decorator.js';
 import { ErrorResponder } from './error-responder.service.js';
+import { Created, empty, isIamResponse, json, Tagged, type IamResponse } from './iam-response.js';
 import type { IamRoute } from './iam-routes.service.js';
-import { whileAnswering } from './incoming.decorator.js';
+import { IamUrls } from './iam-urls.service.js';
 import { claim } from './own-requests.js';
+import { whileAnswering } from './parameter.decorators.js';
+import { writeResponse } from './response-writer.js';
 
-type Handle = () => Promise<unknown>;
+/** A request to one of our endpoints, with the method of its controller. */
+export interface EndpointCall {
+  readonly request: object;
+  readonly response: unknown;
+  readonly handler: object;
+}
 
 /** Answers a request to one of our endpoints, once, whatever the host has around it. */
 @Injectable()
@@ -22,11 +30,12 @@ export class EndpointResponses {
   constructor(
     private readonly responder: ErrorResponder,
     private readonly contexts: ExternalContextCreator,
+    private readonly urls: IamUrls,
   ) {}
 
   /** Neither the answer nor an error goes back to the caller. Does nothing where somebody answers already. */
-  async give(request: object, response: unknown, handle: Handle): Promise<void> {
-    if (claim(request, response)) await this.answer(request, response, handle);
+  async give(call: EndpointCall, handle: () => Promise<unknown>): Promise<void> {
+    if (claim(call.request, call.response)) await this.answer(call, handle);
   }
 
   /**
@@ -40,17 +49,33 @@ export class EndpointResponses {
         `an interceptor of the application does not let ${route.method} ${route.pattern} through; what it answered is not sent`,
       );
     this.bypassed.add(route);
-    await this.answer(request, response, () => this.handlerOf(route)(request));
+    await this.answer({ request, response, handler: route.handler }, () => this.handlerOf(route)(request));
   }
 
-  private async answer(request: object, response: unknown, handle: Handle): Promise<void> {
+  private async answer(
+    { request, response, handler }: EndpointCall,
+    handle: () => Promise<unknown>,
+  ): Promise<void> {
     try {
-      const answer = await whileAnswering(request, handle);
-      if (!isIamResponse(answer)) throw new TypeError('the handler of an endpoint returned no IamResponse');
-      writeResponse(response, answer);
+      const returned = await whileAnswering(request, handle);
+      writeResponse(response, isIamResponse(returned) ? returned : this.toResponse(returned, handler));
     } catch (error) {
       this.responder.respond(error, request, response);
     }
+  }
+
+  /** A plain value as JSON, with the headers that belong to it. */
+  private toResponse(returned: unknown, handler: object): IamResponse {
+    const isCreated = returned instanceof Created;
+    const value: unknown = isCreated ? returned.value : returned;
+    const plain: unknown = value instanceof Tagged ? value.value : value;
+    const etag = isRecord(value) ? value['etag'] : undefined;
+    const status = isCreated ? 201 : statusOf(plain, handler);
+    const headers = {
+      ...(typeof etag === 'string' && { ETag: etag }),
+      ...(isCreated && returned.path !== null && { Location: this.urls.endpoint(returned.path) }),
+    };
+    return plain === undefined || plain === null ? empty(status, headers) : json(plain, status, headers);
   }
 
   /** The handler with its pipes and parameters, without guards, interceptors and filters. Global pipes get no response. */
@@ -72,4 +97,17 @@ export class EndpointResponses {
       { guards: false, interceptors: false, filters: false },
     );
   }
+}
+
+/** The first status of success that the route describes for a value like this: with a body, or without. */
+function statusOf(value: unknown, handler: object): number {
+  const { responses } = Reflect.getMetadata(ENDPOINT, handler) as EndpointDescription;
+  const isEmpty = value === undefined || value === null;
+  const status = Object.entries(responses)
+    .filter(([, schema]) => (schema === null) === isEmpty)
+    .map(([name]) => Number(name))
+    .find((number) => number < 300);
+  if (status === undefined)
+    throw new TypeError(`the endpoint describes no response ${isEmpty ? 'without' : 'with'} a body`);
+  return status;
 }

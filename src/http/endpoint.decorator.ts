@@ -2,6 +2,7 @@ import { SetMetadata } from '@nestjs/common';
 import type { z } from 'zod';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { AdminPermission } from '../config/iam.permissions.js';
+import type { BodyType } from './zod.pipe.js';
 
 /** Metadata key of `@Endpoint()`. */
 export const ENDPOINT = 'nestjs-wechat-iam:endpoint';
@@ -17,14 +18,12 @@ export interface EndpointDescription {
   readonly permission?: AdminPermission;
   /** What the route's path parameters are. */
   readonly path?: Readonly<Record<string, string>>;
+  /** Of a route that reads its query or body itself; the others have a `ZodPipe` at the parameter. */
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
-  /**
-   * `form` takes a form as well as JSON (RFC 6749 §3.2); a media type is taken as it is.
-   * @default json
-   */
-  readonly bodyType?: 'json' | 'form' | `${string}/${string}`;
-  /** By HTTP status; a list where a status has several forms. */
+  /** @default json */
+  readonly bodyType?: BodyType;
+  /** By HTTP status; a list where a status has several forms. A plain value has the first status with a body, nothing the first without. */
   readonly responses: Readonly<Record<number, ResponseSchema | readonly ResponseSchema[]>>;
   /** An answer as a front-end gets it. */
   readonly example?: unknown;

@@ -1,6 +1,8 @@
 import { RequestMethod, type Type } from '@nestjs/common';
-import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+import { METHOD_METADATA, PATH_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { ENDPOINT, type EndpointDescription } from './endpoint.decorator.js';
+import { ZodPipe } from './zod.pipe.js';
 
 /** Metadata key of every controller of ours. */
 export const IAM_CONTROLLER = 'nestjs-wechat-iam:controller';
@@ -31,9 +33,30 @@ export function endpointsOf(controller: Type<unknown>): EndpointDeclaration[] {
       handler,
       method,
       path: segments.filter((segment) => segment !== '').join('/'),
-      description,
+      description: { ...description, ...schemasOf(controller, name) },
     };
   });
+}
+
+type Schemas = Pick<EndpointDescription, 'query' | 'body' | 'bodyType'>;
+
+/** The schemas of the pipes at a handler's parameters. */
+function schemasOf(controller: Type<unknown>, name: string): Schemas {
+  const parameters: unknown = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name);
+  const schemas = Object.entries(Object(parameters) as Record<string, RouteParameter>).map(
+    ([key, { pipes = [] }]): Schemas => {
+      const pipe = pipes.find((each) => each instanceof ZodPipe);
+      if (pipe === undefined) return {};
+      const { schema, bodyType } = pipe;
+      return key.startsWith(`${RouteParamtypes.QUERY}:`) ? { query: schema } : { body: schema, bodyType };
+    },
+  );
+  return Object.assign({}, ...schemas) as Schemas;
+}
+
+/** As Nest's parameter decorators leave it, under its kind and position. */
+interface RouteParameter {
+  readonly pipes?: readonly unknown[];
 }
 
 /** The methods of a controller that are routes. */

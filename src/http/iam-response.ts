@@ -55,7 +55,28 @@ export function eventStream(events: Observable<MessageEvent>): IamResponse {
   return { status: 200, headers, cookies: [], body: null, events };
 }
 
-/** What a handler of ours has to return. */
+/** A plain value whose response names its version, which the value itself does not show. */
+export class Tagged<T> {
+  constructor(
+    readonly value: T,
+    readonly etag: string,
+  ) {}
+}
+
+/** A plain value that the request has made: 201, with its `Location` where it has a path below the option `path`. */
+export class Created<T> {
+  constructor(
+    readonly value: T | Tagged<T>,
+    readonly path: string | null,
+  ) {}
+}
+
+/** For a handler to return. */
+export function created<T>(value: T | Tagged<T>, path: string | null = null): Created<T> {
+  return new Created(value, path);
+}
+
+/** True for a response that a handler has made itself. */
 export function isIamResponse(value: unknown): value is IamResponse {
   return (
     typeof value === 'object' &&

@@ -12,8 +12,12 @@ export class ResponseInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<undefined> {
     const http = context.switchToHttp();
-    const handle = () => lastValueFrom(next.handle());
-    return defer(() => this.answers.give(http.getRequest<object>(), http.getResponse(), handle)).pipe(
+    const call = {
+      request: http.getRequest<object>(),
+      response: http.getResponse<unknown>(),
+      handler: context.getHandler(),
+    };
+    return defer(() => this.answers.give(call, () => lastValueFrom(next.handle()))).pipe(
       map(() => undefined),
     );
   }

@@ -6,7 +6,7 @@ import { json, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { parseInput } from '../http/parse-input.js';
+import { parseInput } from '../http/zod.pipe.js';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';

@@ -1,11 +1,10 @@
 import { Post } from '@nestjs/common';
 import type { IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
-import { CurrentUser } from '../http/current-user.decorator.js';
+import { CurrentUser, Incoming } from '../http/parameter.decorators.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { Incoming } from '../http/incoming.decorator.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { LinkStart, linkStartResponse, linkStartBody } from './link-start.service.js';
 

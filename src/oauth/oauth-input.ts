@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { parseInput } from '../http/parse-input.js';
+import { parseInput } from '../http/zod.pipe.js';
 import { IamError } from '../errors/iam.error.js';
 
 /**

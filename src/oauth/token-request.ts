@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isPkceVerifier } from '../crypto/hash.js';
-import { parseInput } from '../http/parse-input.js';
+import { parseInput } from '../http/zod.pipe.js';
 import { parseOAuthInput } from './oauth-input.js';
 import { IamError } from '../errors/iam.error.js';
 

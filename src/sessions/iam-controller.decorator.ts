@@ -14,7 +14,7 @@ import { ResponseInterceptor } from '../http/response.interceptor.js';
 import { EndpointFilter } from '../http/endpoint.filter.js';
 import { handlersOf, IAM_CONTROLLER } from '../http/endpoints.js';
 import { IamGuard } from './iam.guard.js';
-import { pathAsGiven } from '../http/incoming.decorator.js';
+import { pathAsGiven } from '../http/zod.pipe.js';
 import { Public } from '../http/public.decorator.js';
 
 /** The key under which `CacheInterceptor` of `@nestjs/cache-manager` finds how to name what it keeps; no name, no cache. */

@@ -2,7 +2,7 @@ import { Get } from '@nestjs/common';
 import type { IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { Incoming } from '../../http/incoming.decorator.js';
+import { Incoming } from '../../http/parameter.decorators.js';
 import { AdminController } from '../admin-controller.decorator.js';
 import { AdminAudit } from './audit.service.js';
 import { auditPage, auditPageExample, auditQuery } from './audit.view.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.service.js';
 import { json, type IamResponse } from '../../http/iam-response.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { parseInput } from '../../http/parse-input.js';
+import { parseInput } from '../../http/zod.pipe.js';
 import { auditQuery, toAuditItem } from './audit.view.js';
 import { toIdPage, toPageRequest } from '../id-page.js';
 

@@ -2,7 +2,7 @@ import { Get, Param, Post } from '@nestjs/common';
 import type { IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { Incoming } from '../../http/incoming.decorator.js';
+import { Incoming } from '../../http/parameter.decorators.js';
 import { AdminController } from '../admin-controller.decorator.js';
 import { AdminEvents } from './events.service.js';
 import {

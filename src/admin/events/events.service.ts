@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { parseInput } from '../../http/parse-input.js';
+import { parseInput, parseBody } from '../../http/zod.pipe.js';
 import { IamError } from '../../errors/iam.error.js';
 import { EventReplay, InboxList } from '../../webhook/inbox/stored-events.service.js';
 import { eventQuery, replayBody, toEventDetail, toEventItem } from './events.view.js';
 import { toIdPage, toPageRequest } from '../id-page.js';
-import { parseBody } from '../../http/parse-body.js';
 
 /** The webhook's inbox in the admin API. */
 @Injectable()

@@ -3,7 +3,7 @@ import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import { Reencryption } from '../../keys/reencryption.service.js';
 import { KeyRotation } from '../../sessions/key-rotation.service.js';
 import { rotateBody, toReencryptionView, toSealingKeyView, toSigningKeyView } from './keys.view.js';
-import { parseBody } from '../../http/parse-body.js';
+import { parseBody } from '../../http/zod.pipe.js';
 
 /** What administrators do with keys; no key ever leaves the server. */
 @Injectable()

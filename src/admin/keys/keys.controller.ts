@@ -2,7 +2,7 @@ import { Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import type { IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { Incoming } from '../../http/incoming.decorator.js';
+import { Incoming } from '../../http/parameter.decorators.js';
 import { AdminController } from '../admin-controller.decorator.js';
 import { KeyAdministration } from './key-administration.service.js';
 import { keysResponse, reencryptionResponse, rotateResponse, rotateBody } from './keys.view.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { json, type IamResponse } from '../../http/iam-response.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { parseInput } from '../../http/parse-input.js';
+import { parseInput } from '../../http/zod.pipe.js';
 import { LoginList } from '../../sign-in/login-list.service.js';
 import { toIdPage, toPageRequest } from '../id-page.js';
 import { loginQuery, toLoginItem } from './logins.view.js';

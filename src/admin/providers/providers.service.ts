@@ -3,7 +3,7 @@ import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
-import { parseInput } from '../../http/parse-input.js';
+import { parseInput, parseBody } from '../../http/zod.pipe.js';
 import {
   identityProviderChanges,
   isSharedSecret,
@@ -13,10 +13,9 @@ import {
 import { IdentityProviders } from '../../identity-providers/identity-providers.service.js';
 import { ProviderRows, type TrustCheck } from '../../identity-providers/provider-rows.service.js';
 import { StoredProviders, type StoredProvider } from '../../identity-providers/stored-providers.service.js';
-import { readIfMatch, toEtag } from '../etag.js';
+import { readIfMatch, toEtag } from '../../http/etag.js';
 import { AdminPermissions } from '../admin-permissions.service.js';
 import { readCursor, toPage } from '../page.js';
-import { parseBody } from '../../http/parse-body.js';
 import { createProviderBody, providerQuery, rotateBody, updateProviderBody } from './providers.requests.js';
 import { toProviderView } from './providers.view.js';
 

@@ -7,7 +7,7 @@ import { secretColumns, secretProperties } from '../../identity-providers/provid
 import type { OpenedProvider, StoredProvider } from '../../identity-providers/stored-providers.service.js';
 import { checkItem, isProblem, toCheckItem } from '../../identity-providers/check/check-items.js';
 import { checkRow, addressesOf } from '../../identity-providers/check/local-checks.js';
-import { toEtag } from '../etag.js';
+import { toEtag } from '../../http/etag.js';
 import { pageOf } from '../page.js';
 
 const text = z.string().nullable();

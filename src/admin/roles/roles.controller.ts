@@ -1,48 +1,67 @@
-import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
-import type { IamResponse } from '../../http/iam-response.js';
+import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { z } from 'zod';
+import { adminPermissions } from '../../config/iam.permissions.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
-import { CurrentUser } from '../../http/current-user.decorator.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import type { IamRequest } from '../../http/iam-request.js';
-import { Incoming } from '../../http/incoming.decorator.js';
+import { created, type Created } from '../../http/iam-response.js';
+import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
+import { ZodPipe } from '../../http/zod.pipe.js';
+import { Roles } from '../../roles/roles.service.js';
 import { AdminController } from '../admin-controller.decorator.js';
-import { createRoleBody, roleQuery, updateRoleBody } from './roles.requests.js';
+import { readCursor, toPage } from '../page.js';
 import { AdminRoles } from './roles.service.js';
-import { roleExample, rolePage, roleView } from './roles.view.js';
+import {
+  createRoleBody,
+  roleExample,
+  rolePage,
+  roleQuery,
+  roleView,
+  toRoleView,
+  updateRoleBody,
+} from './roles.views.js';
 
+type RoleView = z.infer<typeof roleView>;
+
+/** A role written in SQL may have any name. */
+const anyName = /^[^\0]+$/;
 const path = { name: 'The role' };
 
-/** Roles and what they permit. */
+/** Roles and their permissions. */
 @AdminController('roles')
 export class AdminRolesController {
-  constructor(private readonly roles: AdminRoles) {}
+  constructor(
+    private readonly roles: Roles,
+    private readonly administration: AdminRoles,
+  ) {}
 
   @Endpoint({
     summary: 'Roles by name',
     permission: 'iam:roles:read',
-    query: roleQuery,
     responses: { 200: rolePage },
     example: { items: [roleExample], next_cursor: null },
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.roles.list(request);
+  async list(
+    @Query(new ZodPipe(roleQuery)) { limit, cursor, q: prefix }: z.infer<typeof roleQuery>,
+  ): Promise<z.infer<typeof rolePage>> {
+    const rows = await this.roles.list({ after: readCursor(cursor, anyName), limit: limit + 1, prefix });
+    return toPage(rows, { limit }, { keyOf: ({ name }) => name, toItem: toRoleView });
   }
 
   @Endpoint({
     summary: 'Create a role, of permissions that one holds oneself',
     permission: 'iam:roles:write',
-    body: createRoleBody,
     responses: { 201: roleView },
     example: roleExample,
     errors: ['already_exists'],
   })
   @Post()
-  create(
-    @Incoming() request: IamRequest,
+  async create(
+    @Body(new ZodPipe(createRoleBody)) body: z.infer<typeof createRoleBody>,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.roles.create(request, admin);
+  ): Promise<Created<RoleView>> {
+    const role = await this.administration.create(body, admin);
+    return created(toRoleView(role), `admin/roles/${role.name}`);
   }
 
   @Endpoint({
@@ -54,8 +73,8 @@ export class AdminRolesController {
     errors: ['not_found'],
   })
   @Get(':name')
-  get(@Param('name') name: string): Promise<IamResponse> {
-    return this.roles.get(name);
+  async get(@Param('name') name: string): Promise<RoleView> {
+    return toRoleView(await this.roles.get(name));
   }
 
   @Endpoint({
@@ -63,18 +82,18 @@ export class AdminRolesController {
       'Change a role, If-Match its ETag: its permissions act at once here and within five seconds elsewhere',
     permission: 'iam:roles:write',
     path,
-    body: updateRoleBody,
     responses: { 200: roleView },
     example: roleExample,
     errors: ['not_found', 'precondition_required', 'precondition_failed'],
   })
   @Patch(':name')
-  update(
+  async update(
     @Param('name') name: string,
-    @Incoming() request: IamRequest,
+    @IfMatch() version: string | null,
+    @Body(new ZodPipe(updateRoleBody)) changes: z.infer<typeof updateRoleBody>,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.roles.update({ name, request, admin });
+  ): Promise<RoleView> {
+    return toRoleView(await this.administration.update({ name, version }, changes, admin));
   }
 
   @Endpoint({
@@ -87,9 +106,29 @@ export class AdminRolesController {
   @Delete(':name')
   remove(
     @Param('name') name: string,
-    @Incoming() request: IamRequest,
+    @IfMatch() version: string | null,
     @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.roles.remove({ name, request, admin });
+  ): Promise<void> {
+    return this.administration.remove({ name, version }, admin);
+  }
+}
+
+const permissionList = z.object({ items: z.array(z.object({ name: z.string(), meaning: z.string() })) });
+const listed: z.infer<typeof permissionList> = {
+  items: Object.entries(adminPermissions).map(([name, meaning]) => ({ name, meaning })),
+};
+
+/** The permissions that the admin API knows; a role may also name permissions of the host. */
+@AdminController('permissions')
+export class AdminPermissionsController {
+  @Endpoint({
+    summary: 'The permissions of the admin API',
+    permission: 'iam:roles:read',
+    responses: { 200: permissionList },
+    example: { items: listed.items.slice(0, 2) },
+  })
+  @Get()
+  list(): z.infer<typeof permissionList> {
+    return listed;
   }
 }

@@ -1,70 +1,41 @@
 import { Injectable } from '@nestjs/common';
-import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
-import type { IamRequest } from '../../http/iam-request.js';
-import { IamUrls } from '../../http/iam-urls.service.js';
-import { parseInput } from '../../http/parse-input.js';
-import { type Role, Roles, type RoleChanges } from '../../roles/roles.service.js';
-import { readIfMatch, toEtag } from '../etag.js';
+import { type Role, Roles, type RoleChanges, type RoleEdit } from '../../roles/roles.service.js';
 import { AdminPermissions } from '../admin-permissions.service.js';
-import { readCursor, toPage } from '../page.js';
-import { parseBody } from '../../http/parse-body.js';
-import { createRoleBody, roleQuery, updateRoleBody } from './roles.requests.js';
-import { toRoleView } from './roles.view.js';
 
-/** A role in a path, and who asks. */
-export interface RoleRequest {
-  readonly name: string;
-  readonly request: IamRequest;
-  readonly admin: AuthenticatedUser | undefined;
-}
-
-/** A role written in SQL may have any name. */
-const anyName = /^[^\0]+$/;
-
-/** Roles for administrators, who give and take no more than they hold themselves. */
+/** Changes of roles by administrators, who give and take no more than they hold themselves. */
 @Injectable()
 export class AdminRoles {
   constructor(
     private readonly roles: Roles,
     private readonly own: AdminPermissions,
-    private readonly urls: IamUrls,
   ) {}
 
-  async list(request: IamRequest): Promise<IamResponse> {
-    const { limit, cursor, q: prefix } = parseInput(roleQuery, request.query);
-    const rows = await this.roles.list({ after: readCursor(cursor, anyName), limit: limit + 1, prefix });
-    return json(toPage(rows, { limit }, { keyOf: ({ name }) => name, toItem: toRoleView }));
-  }
-
-  async get(name: string): Promise<IamResponse> {
-    return answer(await this.roles.get(name));
-  }
-
-  async create(request: IamRequest, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
-    const { name, ...role } = parseBody(createRoleBody, request.body);
+  /** @throws IamError `already_exists`, `insufficient_permissions` */
+  async create(
+    { name, ...role }: RoleChanges & { readonly name: string },
+    admin: AuthenticatedUser | undefined,
+  ): Promise<Role> {
     await this.own.requireAll(admin, role.permissions ?? []);
-    const created = await this.roles.create(name, role);
-    const location = this.urls.endpoint(`admin/roles/${name}`);
-    return json(toRoleView(created), 201, { ETag: toEtag(created.version), Location: location });
+    return this.roles.create(name, role);
   }
 
-  /** Based on what was judged, also with `If-Match: *`. */
-  async update({ name, request, admin }: RoleRequest): Promise<IamResponse> {
-    const version = readIfMatch(request.ifMatch);
-    const changes = parseBody(updateRoleBody, request.body);
+  /** Based on the role whose permissions were checked, also without a version. @throws IamError as `Roles.change` */
+  async update(
+    { name, version }: RoleEdit,
+    changes: RoleChanges,
+    admin: AuthenticatedUser | undefined,
+  ): Promise<Role> {
     const role = await this.roles.get(name);
     await this.own.requireAll(admin, decidedOn(role, changes));
-    return answer(await this.roles.change({ name, version: version ?? role.version }, changes));
+    return this.roles.change({ name, version: version ?? role.version }, changes);
   }
 
   /** As `update`. */
-  async remove({ name, request, admin }: RoleRequest): Promise<IamResponse> {
-    const version = readIfMatch(request.ifMatch);
+  async remove({ name, version }: RoleEdit, admin: AuthenticatedUser | undefined): Promise<void> {
     const role = await this.roles.get(name);
     await this.own.requireAll(admin, role.permissions);
     await this.roles.remove({ name, version: version ?? role.version });
-    return empty(204);
   }
 }
 
@@ -77,9 +48,4 @@ function decidedOn(
   const added = permissions.filter((permission) => !role.permissions.includes(permission));
   const taken = role.permissions.filter((permission) => !permissions.includes(permission));
   return [...added, ...taken];
-}
-
-function answer(role: Role): IamResponse {
-  const view = toRoleView(role);
-  return json(view, 200, { ETag: view.etag });
 }

@@ -1,10 +1,9 @@
 import { Delete, Get, Param } from '@nestjs/common';
 import type { IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
-import { CurrentUser } from '../../http/current-user.decorator.js';
+import { CurrentUser, Incoming } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { Incoming } from '../../http/incoming.decorator.js';
 import { AdminController } from '../admin-controller.decorator.js';
 import { AdminSessions } from './sessions.service.js';
 import { sessionPage, sessionPageExample, sessionQuery } from './sessions.view.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { parseInput } from '../../http/parse-input.js';
+import { parseInput } from '../../http/zod.pipe.js';
 import { IamError } from '../../errors/iam.error.js';
 import { SessionList } from '../../sessions/session-list.service.js';
 import { AdminReach } from '../admin-reach.service.js';

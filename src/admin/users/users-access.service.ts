@@ -4,12 +4,11 @@ import { recordAudit } from '../../audit/record-audit.js';
 import { empty, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { parseInput } from '../../http/parse-input.js';
+import { parseInput, parseBody } from '../../http/zod.pipe.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
 import { setUserStatus } from '../../users/change-user.js';
 import type { LockedUser } from '../../users/lock-users.js';
 import { AdminReach } from '../admin-reach.service.js';
-import { parseBody } from '../../http/parse-body.js';
 import { disableBody, unlinkQuery } from './users.requests.js';
 
 /** A user as a path names them, and who acts. */

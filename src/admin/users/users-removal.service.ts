@@ -7,8 +7,8 @@ import type { IamRequest } from '../../http/iam-request.js';
 import { IamError } from '../../errors/iam.error.js';
 import { UserMerges } from '../../users/user-merges.service.js';
 import { AdminReach } from '../admin-reach.service.js';
-import { readIfMatch, requireVersion } from '../etag.js';
-import { parseBody } from '../../http/parse-body.js';
+import { readIfMatch, requireVersion } from '../../http/etag.js';
+import { parseBody } from '../../http/zod.pipe.js';
 import { mergeBody } from './users.requests.js';
 
 /** What leaves one user less: a merge by hand, and an erasure. */

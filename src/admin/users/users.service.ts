@@ -4,7 +4,7 @@ import { inTransaction } from '../../database/sql.js';
 import { json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { parseInput } from '../../http/parse-input.js';
+import { parseInput, parseBody } from '../../http/zod.pipe.js';
 import { IamError } from '../../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { UserRoles } from '../../roles/user-roles.service.js';
@@ -13,10 +13,9 @@ import { createUser, updateUser, type UserChanges } from '../../users/change-use
 import { UserList } from '../../users/user-list.service.js';
 import { cleanNickname } from '../../wechat/profile-text.js';
 import { AdminReach } from '../admin-reach.service.js';
-import { readIfMatch, requireVersion, toEtag } from '../etag.js';
+import { readIfMatch, requireVersion, toEtag } from '../../http/etag.js';
 import { toIdPage, toPageRequest } from '../id-page.js';
 import { AdminPermissions } from '../admin-permissions.service.js';
-import { parseBody } from '../../http/parse-body.js';
 import { createUserBody, updateUserBody, userQuery } from './users.requests.js';
 import { toUserDetail, toUserItem } from './users.view.js';
 

@@ -1,7 +1,5 @@
 import { IamError } from '../errors/iam.error.js';
 
-export { versionSql } from '../database/sql-fragments.js';
-
 /** A version as an `ETag` (RFC 9110 §8.8.3). */
 export function toEtag(version: string): string {
   return `"${version}"`;
@@ -19,7 +17,7 @@ export function readIfMatch(header: string | undefined): string | null {
   return version;
 }
 
-/** Refuses a change of what is no longer what the change is based on. @throws IamError `precondition_failed` */
+/** Refuses a change of a row that has changed since. @throws IamError `precondition_failed` */
 export function requireVersion(row: { readonly version: string }, expected: string | null): void {
   if (expected !== null && row.version !== expected)
     throw new IamError('precondition_failed', 'changed since it was read');

@@ -1,0 +1,47 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
+import { findAuthenticatedUser, type AuthenticatedUser } from './authenticated-user.js';
+import { readIfMatch } from './etag.js';
+import { readOrigin, readRequest } from './iam-request.js';
+
+const requests = new AsyncLocalStorage<object>();
+
+/** Runs the handler of one of our endpoints, with its pipes. */
+export function whileAnswering<T>(request: object, handle: () => T): T {
+  return requests.run(request, handle);
+}
+
+/** The request whose handler runs, for a pipe; undefined outside our endpoints. */
+export function currentRequest(): object | undefined {
+  return requests.getStore();
+}
+
+/** A parameter of a handler that is read from the request. On our endpoints no global pipe of the host changes it. */
+export function fromRequest(
+  read: (request: object) => unknown,
+): (...pipes: (Type<PipeTransform> | PipeTransform)[]) => ParameterDecorator {
+  const restore: PipeTransform = {
+    transform(value: unknown): unknown {
+      const request = currentRequest();
+      return request === undefined ? value : read(request);
+    },
+  };
+  const parameter = createParamDecorator((_options: unknown, context: ExecutionContext) =>
+    read(context.switchToHttp().getRequest<object>()),
+  );
+  return (...pipes) => parameter(...pipes, restore);
+}
+
+/** The request as an `IamRequest`. */
+export const Incoming = fromRequest(readRequest);
+
+/** The `RequestOrigin`: address and browser. */
+export const Origin = fromRequest(readOrigin);
+
+/** The version that a change is based on, or null (see `readIfMatch`). Refused before a pipe has looked at the body. */
+export const IfMatch = fromRequest((request) => readIfMatch(readRequest(request).ifMatch));
+
+/** The `AuthenticatedUser` whom `IamGuard` admitted; undefined on a route that is `@Public()`. */
+export const CurrentUser = fromRequest(
+  (request): AuthenticatedUser | undefined => findAuthenticatedUser(request) ?? undefined,
+);

@@ -1,0 +1,71 @@
+import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
+import type { z } from 'zod';
+import { IamError } from '../errors/iam.error.js';
+import { isRecord } from '../runtime/is-record.js';
+import { readRequest } from './iam-request.js';
+import { currentRequest } from './parameter.decorators.js';
+
+/**
+ * `form` takes a form as well as JSON (RFC 6749 §3.2); a media type is taken as it is. In a form, as in a query, a parameter
+ * without a value counts as left out (RFC 6749 §3.1); a member of JSON that is empty was not left out.
+ */
+export type BodyType = 'json' | 'form' | `${string}/${string}`;
+
+/**
+ * Validates what `@Body()` or `@Query()` stands for; OpenAPI finds the schema here. It takes the value from the request
+ * itself: a parser or global pipe of the host may have made another of it.
+ * @throws IamError `invalid_request` that names the member for the log
+ */
+export class ZodPipe<T> implements PipeTransform<unknown, T> {
+  constructor(
+    readonly schema: z.ZodType<T>,
+    readonly bodyType: BodyType = 'json',
+  ) {}
+
+  transform(value: unknown, { type }: ArgumentMetadata): T {
+    const request = currentRequest();
+    if (type === 'query')
+      return parseInput(this.schema, request === undefined ? value : readRequest(request).query);
+    const body = request === undefined ? value : readRequest(request).body;
+    return this.bodyType === 'json' ? parseBody(this.schema, body) : parseInput(this.schema, body);
+  }
+}
+
+/** Gives handlers the path parameters as they came, whatever a global pipe of the host has made of them. */
+export const pathAsGiven: PipeTransform = {
+  transform(value: unknown, { type, data }: ArgumentMetadata): unknown {
+    const request = currentRequest();
+    if (type !== 'param' || !isRecord(request) || !isRecord(request['params'])) return value;
+    return data === undefined ? request['params'] : request['params'][data];
+  },
+};
+
+/**
+ * The parameters of a request as `schema` sees them; one without a value counts as left out (RFC 6749 §3.1, §3.2).
+ * @throws IamError `invalid_request` that names the parameter for the log
+ */
+export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
+  const result = schema.safeParse(withoutEmpty(input ?? {}));
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new IamError(
+    'invalid_request',
+    `${issue?.path.map(String).join('.') ?? 'request'}: ${issue?.message ?? 'not valid'}`,
+  );
+}
+
+/**
+ * The body of a request as `schema` sees it. Unlike a parameter of OAuth, a member that is empty was not left out.
+ * @throws IamError `invalid_request` that names the member for the log
+ */
+export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const result = schema.safeParse(body ?? {});
+  if (result.success) return result.data;
+  const [{ path, message } = { path: [], message: 'not valid' }] = result.error.issues;
+  throw new IamError('invalid_request', `${['body', ...path.map(String)].join('.')}: ${message}`);
+}
+
+function withoutEmpty(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== ''));
+}
