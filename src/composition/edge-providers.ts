@@ -20,7 +20,15 @@ import { Authorize } from '../oauth/authorize.service.js';
 import { Callback } from '../oauth/callback.service.js';
 import { Clients } from '../oauth/clients.service.js';
 import { DevicePage } from '../follow-login/device-page.service.js';
-import { LinkStart } from '../oauth/link-start.service.js';
+import { MpMethod, OpenMethod } from '../oauth/redirect-methods.js';
+import { SignInMethods, TokenGrants } from '../oauth/registration.js';
+import {
+  AuthorizationCodeGrant,
+  MiniProgramGrant,
+  MobileAppGrant,
+  RefreshTokenGrant,
+} from '../oauth/token-grants.js';
+import { FollowMethod } from '../follow-login/follow.method.js';
 import { Metadata } from '../oauth/metadata.service.js';
 import { ProviderList } from '../oauth/provider-list.service.js';
 import { Revocation } from '../oauth/revocation.service.js';
@@ -39,7 +47,15 @@ export const edgeProviders = [
   Authorize,
   DevicePage,
   Callback,
-  LinkStart,
+  SignInMethods,
+  OpenMethod,
+  MpMethod,
+  FollowMethod,
+  TokenGrants,
+  AuthorizationCodeGrant,
+  RefreshTokenGrant,
+  MiniProgramGrant,
+  MobileAppGrant,
   TokenResponses,
   Token,
   Revocation,

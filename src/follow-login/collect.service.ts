@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
 import { toErrorCode, errorCatalogue, IamError } from '../errors/iam.error.js';
-import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
-import type { RequestOrigin } from '../runtime/request-context.js';
+import { TokenGrant, type GrantCaller, type OpenStepProof } from '../oauth/registration.js';
 import { SingleFlight } from '../runtime/single-flight.js';
-import type { ActingSession } from '../sessions/user-sessions.service.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { type BegunSession, Redemption } from '../sign-in/redemption.service.js';
 import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
@@ -83,15 +83,9 @@ export class FollowerResolver {
   }
 }
 
-/** The scan that an Open Platform step goes on from, and who links an identity by both. */
-export interface FollowedScan {
-  readonly loginId: string;
-  readonly link: ActingSession | undefined;
-}
-
 /** The proof that an Open Platform step goes on from a confirmed scan (`qr_login_with = open`). */
 @Injectable()
-export class FollowProof {
+export class FollowProof implements OpenStepProof {
   constructor(
     private readonly follows: FollowLogins,
     private readonly follower: FollowerResolver,
@@ -101,15 +95,14 @@ export class FollowProof {
 
   /**
    * The login that a proof names: confirmed, live, a sign-in, of this provider and client, and of this browser where our own
-   * page showed its QR code.
+   * page showed its QR code. An `mp` row has no such step, and its proof costs no read.
    * @throws IamError `follow_required`
    */
   async check(
     proof: string,
-    provider: IdentityProvider,
-    clientId: string,
-    { cookies }: IamRequest,
-  ): Promise<string> {
+    { provider, clientId, cookies }: Parameters<OpenStepProof['check']>[1],
+  ): Promise<string | undefined> {
+    if (provider.qr.loginWith !== 'open') return undefined;
     const loginId = this.tokens.read('follow-proof', proof);
     const login = loginId === null ? null : await this.follows.find(loginId);
     const isOfRequest = login?.provider === provider.slug && login.client_id === clientId;
@@ -121,7 +114,7 @@ export class FollowProof {
 
   /** Takes the proof, once, for the person who followed, and for what they followed for. @throws IamError `follow_required` */
   async consume(
-    { loginId, link }: FollowedScan,
+    { loginId, link }: Parameters<OpenStepProof['consume']>[0],
     provider: IdentityProvider,
     subject: Subject,
   ): Promise<void> {
@@ -153,9 +146,15 @@ function isConfirmed(login: FollowLogin): boolean {
 /** Clients are never punctual to the millisecond. */
 const TOO_SOON_MS = POLL_SECONDS * 500;
 
+const parameters = { device_code: z.string().min(1).max(256) };
+
 /** The `device_code` grant (RFC 8628 §3.4): polled until the phone has confirmed, then collected once. */
-@Injectable()
-export class DeviceCodeGrant {
+@TokenGrant({
+  type: 'urn:ietf:params:oauth:grant-type:device_code',
+  parameters,
+  errors: ['authorization_pending', 'slow_down', 'expired_token', 'interaction_required', 'follow_required'],
+})
+export class DeviceCodeGrant implements TokenGrant {
   constructor(
     private readonly watch: LoginWatch,
     private readonly follower: FollowerResolver,
@@ -163,16 +162,16 @@ export class DeviceCodeGrant {
     private readonly redemption: Redemption,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
+    private readonly failures: FailureLimits,
   ) {}
 
-  /** Whether this is a device code that we issued, whatever became of it. */
-  isOurs(deviceCode: string): boolean {
-    return this.tokens.read('device-code', deviceCode) !== null;
-  }
-
   /** @throws IamError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `interaction_required`, … */
-  async collect(deviceCode: string, clientId: string, origin: RequestOrigin): Promise<BegunSession> {
-    const loginId = this.tokens.read('device-code', deviceCode);
+  async redeem(
+    { device_code }: z.infer<z.ZodObject<typeof parameters>>,
+    { client: { id: clientId }, request: { origin } }: GrantCaller,
+  ): Promise<BegunSession> {
+    const loginId = this.tokens.read('device-code', device_code);
+    if (loginId === null) this.failures.countForgery(origin);
     const login = loginId === null ? null : await this.watch.current(loginId);
     // A login of the sign-in page ends in a code that PKCE protects; here nothing would ask for the verifier.
     const isOfClient = login?.client_id === clientId && login.redirect_uri === null;

@@ -117,7 +117,11 @@ export class FollowLink {
     const { link } = attempt;
     try {
       const { subject } = await this.follower.read(login, provider);
-      return (await this.links.finish(login.id, { subject, link, start: attempt })).id;
+      const proven = { subject, link, clientId: attempt.clientId };
+      const { id } = await this.links.finish(proven, (manager, linked) =>
+        this.follows.recordLink(manager, { ...linked, loginId: login.id }),
+      );
+      return id;
     } catch (thrown) {
       const error = toIamError(thrown);
       if (errorCatalogue[error.code].status < 500) await this.follows.fail({ ...login, link }, error.code);

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { type AuditEntry, insertAudit, refusalCtes } from '../audit/record-audit.js';
@@ -108,7 +108,7 @@ export const linkedFollowSql = ({
   identityId,
   sessionId,
   appid,
-}: LinkedLogin & { readonly sessionId: string; readonly appid: string }): Sql => sql`
+}: LinkedLogin): Sql => sql`
   WITH login AS (
     UPDATE iam.logins SET status = 'consumed', linked_identity_id = ${identityId}
     WHERE id = ${loginId} AND user_id = ${userId} AND openid = ${openid} AND link_session_id = ${sessionId} AND appid = ${appid}
@@ -244,6 +244,11 @@ export class FollowLogins {
       detail: { method: 'follow', appid: login.appid },
     };
     await execute(executor, authenticateFollowSql(login.id, person, CODE_SECONDS, entry));
+  }
+
+  /** Stores that a signed-in user has linked the scanner's identity; false when the scan is another's, was for another purpose, or is over. */
+  async recordLink(manager: EntityManager, linked: LinkedLogin): Promise<boolean> {
+    return (await queryRow(manager, idRow, linkedFollowSql(linked))) !== null;
   }
 
   /** Takes a confirmed login as the proof of a follow, once. */

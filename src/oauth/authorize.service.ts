@@ -1,33 +1,72 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { randomAlphanumeric } from '../crypto/random.js';
-import { followPage } from '../follow-login/follow-page.js';
-import { FollowProof } from '../follow-login/collect.service.js';
 import { json, redirect, type IamResponse } from '../http/iam-response.js';
-import type { IamRequest } from '../http/iam-request.js';
-import { IamUrls } from '../http/iam-urls.service.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { IamRequest, Parameters } from '../http/iam-request.js';
 import { logFailure } from '../http/log-failure.js';
+import { parseInput } from '../http/zod.pipe.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { chooseMethod, type LoginMethod } from '../identity-providers/method-choice.js';
 import type { Attempt } from '../sign-in/sealed-attempt.js';
-import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
-import { wxLoginParameters } from '../wechat/authorize-url.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
-import { parseAuthorizeRequest, type AuthorizeRequest } from './authorize-request.js';
 import { returnError } from './client-redirect.js';
 import { Clients } from './clients.service.js';
+import { parseOAuthInput } from './oauth-input.js';
+import { askedMethod, SignInMethods, type StartedAttempt } from './registration.js';
 
-interface Redirect {
-  readonly clientId: string;
-  readonly redirectUri: string;
+/** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */
+export const authorizeQuery = z.object({
+  response_type: z.string().meta({ description: '`code`' }),
+  response_mode: z.literal('query').optional(),
+  /** Space-separated; a first-party client gets all of them, asked or not. */
+  scope: z.string().optional(),
+  provider: z.string().min(1).max(63),
+  /** Goes through the sealed cookie, which a browser caps at 4096 bytes. */
+  state: z.string().max(1024).optional(),
+  code_challenge: z.string().regex(/^[\w-]{43}$/, { error: 'expected 43 base64url characters (S256)' }),
+  code_challenge_method: z.literal('S256'),
+  method: askedMethod,
+  /** What a confirmed scan gave; needed for `method=open` while the QR code is enabled. */
+  follow_proof: z.string().max(256).optional(),
+  display: z.enum(['page', 'widget']).default('page'),
+});
+
+/** The parameters of `/authorize` beyond client and redirect URI. */
+export type AuthorizeRequest = z.infer<typeof authorizeQuery>;
+
+/** @throws IamError `unsupported_response_type` or `invalid_request`; PKCE with S256 is required (RFC 9700 §2.1.1) */
+export function parseAuthorizeRequest(query: Parameters): AuthorizeRequest {
+  if (typeof query['response_type'] === 'string' && query['response_type'] !== 'code') {
+    throw new IamError('unsupported_response_type', 'only response_type=code');
+  }
+  return parseOAuthInput(authorizeQuery, query);
 }
 
-/** `GET /authorize`: seals what comes after into a cookie and sends the browser to WeChat, or shows our own page. Stores nothing. */
+/** How a signed-in user starts to link another identity in a browser. */
+export const linkStartBody = z.object({
+  provider: z.string().min(1).max(63),
+  method: askedMethod,
+  redirect_uri: z.string().max(2048),
+  /** Comes back with the response. */
+  state: z.string().max(1024).optional(),
+});
+
+/** What an attempt takes from the request that starts it. */
+type AttemptParts = Pick<
+  Attempt,
+  'clientId' | 'redirectUri' | 'clientState' | 'codeChallenge' | 'followLoginId' | 'link'
+>;
+
+/**
+ * `GET /authorize` and `POST /me/identities/authorize`: choose a method, seal what comes after into a cookie and send the browser to
+ * WeChat or to a page of ours. Nothing is stored.
+ */
 @Injectable()
 export class Authorize {
   private readonly logger = new IamLogger(Authorize.name);
@@ -36,10 +75,8 @@ export class Authorize {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clients: Clients,
     private readonly providers: IdentityProviders,
-    private readonly codes: CodeExchange,
+    private readonly methods: SignInMethods,
     private readonly cookies: AttemptCookies,
-    private readonly urls: IamUrls,
-    private readonly followProof: FollowProof,
     private readonly clock: Clock,
   ) {}
 
@@ -57,87 +94,77 @@ export class Authorize {
       return returnError(to, error.code);
     }
   }
-
-  /** Starts where the client and where it returns to are known: what a request says of them is checked in `start`. */
-  async begin(request: IamRequest, back: Redirect, asked: AuthorizeRequest): Promise<IamResponse> {
+  /** Starts where the client and its redirect URI are known: `start` checks those of a request. */
+  async begin(
+    request: IamRequest,
+    back: Pick<Attempt, 'clientId' | 'redirectUri'>,
+    asked: AuthorizeRequest,
+  ): Promise<IamResponse> {
+    const { display, follow_proof: proof, state: clientState, code_challenge: codeChallenge } = asked;
+    const { cookies } = request;
     const provider = await this.providers.getEnabled(asked.provider);
-    const followLoginId = await this.followLoginId(provider, back, asked, request);
-    const method = asked.display === 'widget' && asked.method === 'auto' ? 'open' : asked.method;
-    const chosen = chooseMethod(provider, request.browser, {
-      method,
-      hasFollowed: followLoginId !== undefined,
+    const followLoginId =
+      proof === undefined
+        ? undefined
+        : await this.methods.openStep().check(proof, { provider, clientId: back.clientId, cookies });
+    const method = display === 'widget' && asked.method === 'auto' ? 'open' : asked.method;
+    const started = this.attempt(provider, request, method, {
+      ...back,
+      clientState,
+      codeChallenge,
+      followLoginId,
     });
-    if (typeof chosen !== 'string')
-      throw new IamError(chosen.problem, `provider "${provider.slug}", method ${asked.method}`);
-    const attempt = this.attempt(provider, chosen, back, asked);
-    const cookies = this.cookies.start(
-      { ...attempt, ...(followLoginId !== undefined && { followLoginId }) },
-      request.cookies,
-    );
-    return { ...this.answer(provider, attempt, request, asked.display), cookies };
+    return { ...this.respond(started, display), cookies: this.cookies.start(started.attempt, cookies) };
   }
 
-  private answer(
-    provider: IdentityProvider,
-    attempt: Attempt,
-    request: IamRequest,
-    display: AuthorizeRequest['display'],
-  ): IamResponse {
-    const { method, appid, state } = attempt;
-    if (display === 'widget') return this.widget(attempt);
-    if (method === 'follow') return this.followPage(attempt, request);
-    const lang = request.language === 'en' ? 'en' : 'zh_CN';
-    const app = redirectAppOf(provider, { method, appid });
-    return redirect(this.codes.authorizeUrl(app, { state, lang }), 302);
-  }
-
-  /** One read, only for a start that claims to go on from a scan; an `mp` row has no such step. */
-  private async followLoginId(
-    provider: IdentityProvider,
-    back: Redirect,
-    { follow_proof }: AuthorizeRequest,
-    request: IamRequest,
-  ): Promise<string | undefined> {
-    if (follow_proof === undefined || provider.qr.loginWith !== 'open') return undefined;
-    return this.followProof.check(follow_proof, provider, back.clientId, request);
+  /**
+   * As `start`, for somebody who is signed in. What the callback will do is sealed into the cookie: link to this user, as long as this
+   * session lives. No other browser has the cookie, so nobody can finish it elsewhere or have it finished by somebody else.
+   */
+  async startLink(request: IamRequest, user: AuthenticatedUser): Promise<IamResponse> {
+    const asked = parseInput(linkStartBody, request.body);
+    const back = this.clients.checkRedirect(user.clientId, asked.redirect_uri);
+    const provider = await this.providers.getEnabled(asked.provider);
+    const started = this.attempt(provider, request, asked.method, {
+      ...back,
+      clientState: asked.state,
+      // Nobody knows its verifier: whatever becomes of this attempt, it never ends in tokens.
+      codeChallenge: randomAlphanumeric(43),
+      link: { userId: user.id, sessionId: user.sessionId },
+    });
+    const cookies = this.cookies.start(started.attempt, request.cookies);
+    const authorize_uri = this.methods.get(started.attempt.method).location(started);
+    return { ...json({ authorize_uri }), cookies };
   }
 
   private attempt(
     provider: IdentityProvider,
-    method: LoginMethod,
-    back: Redirect,
-    asked: AuthorizeRequest,
-  ): Attempt {
-    const app = method === 'open' ? provider.open : provider.mp;
+    { browser, language }: IamRequest,
+    asked: string,
+    parts: AttemptParts,
+  ): StartedAttempt {
+    const hasFollowed = parts.followLoginId !== undefined;
+    const method = this.methods.choose(provider, browser, { method: asked, hasFollowed });
+    const app = this.methods.get(method).appOf(provider);
     if (app === null) throw new IamError('provider_misconfigured', `no pair for ${method}`);
-    return {
+    const attempt = {
+      ...parts,
       state: randomAlphanumeric(43),
       provider: provider.slug,
       method,
       appid: app.appid,
-      clientId: back.clientId,
-      redirectUri: back.redirectUri,
-      ...(asked.state !== undefined && { clientState: asked.state }),
-      codeChallenge: asked.code_challenge,
       startedAt: this.clock.now(),
     };
+    return { attempt, provider, language };
   }
 
-  private followPage(attempt: Attempt, request: IamRequest): IamResponse {
-    return followPage({
-      language: request.language,
-      siteName: this.options.siteName,
-      state: attempt.state,
-      startUrl: this.urls.path('follow'),
-      finishUrl: this.urls.path('follow/finish'),
-    });
-  }
-
-  /** What a page hands to `new WxLogin({…})`. */
-  private widget({ appid, state, provider, method }: Attempt): IamResponse {
-    if (method !== 'open')
-      throw new IamError('method_unavailable', 'the embedded QR code is the Open Platform’s');
-    const parameters = wxLoginParameters({ appid, state, redirectUri: this.urls.callback(provider) });
-    return json({ ...parameters, expires_in: this.options.loginLifetime });
+  private respond(started: StartedAttempt, display: AuthorizeRequest['display']): IamResponse {
+    const method = this.methods.get(started.attempt.method);
+    if (display === 'widget') {
+      if (method.widget === undefined)
+        throw new IamError('method_unavailable', 'the embedded QR code is the Open Platform’s');
+      return json(method.widget(started));
+    }
+    return method.page?.(started) ?? redirect(method.location(started), 302);
   }
 }

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../runtime/clock.js';
-import { FollowProof } from '../follow-login/collect.service.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { logFailure } from '../http/log-failure.js';
@@ -22,6 +21,7 @@ import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
 import { returnCode, returnError, returnLinked } from './client-redirect.js';
+import { SignInMethods } from './registration.js';
 
 const stateForm = /^[A-Za-z0-9]{32,64}$/;
 
@@ -40,7 +40,7 @@ export class Callback {
     private readonly logins: Logins,
     private readonly users: Users,
     private readonly links: IdentityLinks,
-    private readonly followProof: FollowProof,
+    private readonly methods: SignInMethods,
     private readonly clock: Clock,
     private readonly failures: FailureLimits,
   ) {}
@@ -103,9 +103,12 @@ export class Callback {
     const { followLoginId, link } = attempt;
     const { subject, holder } = await this.codes.exchange(redirectAppOf(provider, attempt), code);
     if (followLoginId !== undefined)
-      await this.followProof.consume({ loginId: followLoginId, link }, provider, subject);
+      await this.methods.openStep().consume({ loginId: followLoginId, link }, provider, subject);
     if (link !== undefined) {
-      const { id } = await this.links.finish(loginId, { subject, link, start: attempt });
+      const { id } = await this.links.finish(
+        { subject, link, clientId: attempt.clientId },
+        (manager, linked) => this.logins.recordLink(manager, { ...linked, loginId }),
+      );
       return { kind: 'linked', identityId: id };
     }
     const { kind } = await this.users.resolve(subject, {
@@ -169,7 +172,7 @@ const judge = {
 type RedirectAttempt = Attempt & { readonly method: 'open' | 'mp' };
 
 function isRedirect(attempt: Attempt): attempt is RedirectAttempt {
-  return attempt.method !== 'follow';
+  return attempt.method === 'open' || attempt.method === 'mp';
 }
 
 /** A callback that only this process may finish. */

@@ -1,4 +1,5 @@
 import { Post } from '@nestjs/common';
+import { z } from 'zod';
 import type { IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { CurrentUser, Incoming } from '../http/parameter.decorators.js';
@@ -6,12 +7,15 @@ import { Endpoint } from '../http/endpoint.decorator.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
-import { LinkStart, linkStartResponse, linkStartBody } from './link-start.service.js';
+import { Authorize, linkStartBody } from './authorize.service.js';
+
+/** Where the browser goes. */
+const linkStartResponse = z.object({ authorize_uri: z.url() });
 
 /** The redirect flow of a signed-in user; its callback is that of every sign-in. */
 @UserController('me/identities')
 export class LinkController {
-  constructor(private readonly links: LinkStart) {}
+  constructor(private readonly authorize: Authorize) {}
 
   @Endpoint({
     summary: 'Starts to link another WeChat identity; the browser returns with `linked` or `error`',
@@ -38,6 +42,6 @@ export class LinkController {
   @RequireRecentSignIn()
   @Post('authorize')
   start(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
-    return this.links.start(request, user);
+    return this.authorize.startLink(request, user);
   }
 }

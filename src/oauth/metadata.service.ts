@@ -9,7 +9,7 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { supportedScopes } from './oauth-input.js';
-import { grantTypes } from './token-request.js';
+import { TokenGrants } from './registration.js';
 
 const ROOT_PATH = '/.well-known/oauth-authorization-server';
 
@@ -20,6 +20,7 @@ export class Metadata implements OnModuleInit {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly urls: IamUrls,
     private readonly keys: SigningKeys,
+    private readonly grants: TokenGrants,
     private readonly adapterHost: HttpAdapterHost,
     private readonly cors: Cors,
   ) {}
@@ -49,7 +50,7 @@ export class Metadata implements OnModuleInit {
       scopes_supported: supportedScopes,
       response_types_supported: ['code'],
       response_modes_supported: ['query'],
-      grant_types_supported: grantTypes,
+      grant_types_supported: this.grants.types(),
       code_challenge_methods_supported: ['S256'],
       token_endpoint_auth_methods_supported: ['none'],
       revocation_endpoint_auth_methods_supported: ['none'],

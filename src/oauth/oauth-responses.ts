@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
+import { methodName } from './registration.js';
 
 const code = z.custom<IamErrorCode>((value) => typeof value === 'string' && value in errorCatalogue);
-const method = z.enum(['open', 'mp', 'follow']);
 
 /** `GET /providers`. */
 export const providerListResponse = z.object({
@@ -11,8 +11,8 @@ export const providerListResponse = z.object({
     z.object({
       slug: z.string(),
       name: z.string(),
-      methods: z.array(method),
-      recommended: method.nullable(),
+      methods: z.array(methodName),
+      recommended: methodName.nullable(),
       problem: z.object({ code, title: z.string() }).nullable(),
     }),
   ),

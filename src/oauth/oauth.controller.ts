@@ -5,8 +5,7 @@ import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/parameter.decorators.js';
-import { authorizeQuery } from './authorize-request.js';
-import { Authorize } from './authorize.service.js';
+import { Authorize, authorizeQuery } from './authorize.service.js';
 import { Callback } from './callback.service.js';
 import { Metadata } from './metadata.service.js';
 import {

@@ -6,7 +6,7 @@ import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/parameter.decorators.js';
 import { Revocation, revocationBody } from './revocation.service.js';
-import { tokenBody } from './token-request.js';
+import { grantErrors, tokenBody } from './registration.js';
 import { Token } from './token.service.js';
 
 /** RFC 6749 §5.1; a cookie client gets no tokens in the body. */
@@ -16,6 +16,37 @@ const tokenResponse = z.object({
   expires_in: z.number(),
   refresh_token: z.string().optional(),
 });
+
+/** The error codes of more than one grant. */
+const tokenErrors = [
+  'invalid_client',
+  'rate_limited',
+  'invalid_grant',
+  'invalid_scope',
+  'unsupported_grant_type',
+  'binding_required',
+  'user_disabled',
+  'sign_up_refused',
+  'origin_forbidden',
+  'access_denied',
+  'code_already_used',
+  'snapshot_user',
+  'login_interrupted',
+  'provider_not_found',
+  'provider_disabled',
+  'provider_misconfigured',
+  'method_unavailable',
+  'wechat_open_not_configured',
+  'wechat_mp_not_configured',
+  'wechat_unavailable',
+  'wechat_answer_invalid',
+  'wechat_code_invalid',
+  'wechat_credentials_rejected',
+  'wechat_ip_not_allowed',
+  'wechat_quota_exceeded',
+  'wechat_permission_missing',
+  'wechat_user_restricted',
+] as const;
 
 /** The endpoints a client calls with a form or JSON body; errors are those of RFC 6749 §5.2. */
 @PublicController()
@@ -31,42 +62,9 @@ export class TokenController {
     bodyType: 'form',
     responses: { 200: tokenResponse },
     example: { access_token: 'eyJ…', token_type: 'Bearer', expires_in: 900, refresh_token: '1f2e…' },
-    errors: [
-      'invalid_client',
-      'rate_limited',
-      'invalid_grant',
-      'invalid_scope',
-      'unsupported_grant_type',
-      'binding_required',
-      'user_disabled',
-      'sign_up_refused',
-      'origin_forbidden',
-      'authorization_pending',
-      'slow_down',
-      'expired_token',
-      'access_denied',
-      'interaction_required',
-      'follow_required',
-      'code_already_used',
-      'snapshot_user',
-      'login_interrupted',
-      'provider_not_found',
-      'provider_disabled',
-      'provider_misconfigured',
-      'method_unavailable',
-      'wechat_open_not_configured',
-      'wechat_mp_not_configured',
-      'wechat_mini_not_configured',
-      'wechat_mobile_not_configured',
-      'wechat_unavailable',
-      'wechat_answer_invalid',
-      'wechat_code_invalid',
-      'wechat_credentials_rejected',
-      'wechat_ip_not_allowed',
-      'wechat_quota_exceeded',
-      'wechat_permission_missing',
-      'wechat_user_restricted',
-    ],
+    get errors() {
+      return [...tokenErrors, ...grantErrors()];
+    },
   })
   @Post('token')
   token(@Incoming() request: IamRequest): Promise<IamResponse> {

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { DeviceCodeGrant } from '../follow-login/collect.service.js';
 import type { IamResponse } from '../http/iam-response.js';
 import { oauthError } from '../http/error-responses.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -10,116 +9,61 @@ import { HookRunner } from '../database/hook-runner.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
 import type { SignIn } from '../config/iam.hooks.js';
-import type { ResolvedIamClient } from '../config/iam.resolved-options.js';
-import { Redemption, type BegunSession } from '../sign-in/redemption.service.js';
-import { FailureLimits } from '../sign-in/failure-limits.service.js';
-import { Sessions } from '../sessions/sessions.service.js';
-import { AppCodes } from '../sign-in/app-codes.service.js';
+import type { BegunSession } from '../sign-in/redemption.service.js';
+import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import { inSpan } from '../runtime/telemetry.service.js';
 import { Clients } from './clients.service.js';
 import { TokenResponses } from './token-responses.service.js';
-import { parseTokenRequest, type TokenRequest } from './token-request.js';
+import { TokenGrants, type GrantCaller, type GrantRequest } from './registration.js';
 
-type RequestOf<G extends TokenRequest['grant_type']> = Extract<TokenRequest, { grant_type: G }>;
-
-/** Who asks, and with which request. */
-interface Asker {
-  readonly client: ResolvedIamClient;
-  readonly request: IamRequest;
-}
-
-/** `POST /token`: every grant ends here, with the same checks and the same answer. */
+/** `POST /token`: every grant passes here, with the same checks and the same response. */
 @Injectable()
 export class Token {
   private readonly logger = new IamLogger('IamErrors');
 
   constructor(
+    private readonly grants: TokenGrants,
     private readonly clients: Clients,
     private readonly origins: TrustedOrigins,
-    private readonly redemption: Redemption,
-    private readonly collect: DeviceCodeGrant,
-    private readonly appCodes: AppCodes,
     private readonly sessions: Sessions,
     private readonly cookies: SessionCookies,
-    private readonly answers: TokenResponses,
+    private readonly responses: TokenResponses,
     private readonly hooks: HookRunner,
-    private readonly failures: FailureLimits,
   ) {}
 
-  /** A cookie client is asked where it comes from: else any page could sign its visitor in as somebody else. */
+  /** A cookie client shows its origin: without that, any page could sign its visitor in as somebody else. */
   async grant(request: IamRequest): Promise<IamResponse> {
-    const asked = parseTokenRequest(request.body);
-    const client = this.clients.authenticate(asked.client_id);
+    const grant = this.grants.read(request.body);
+    const client = this.clients.authenticate(grant.clientId);
     if (client.tokens === 'cookie') this.origins.checkWrite(request);
-    return inSpan('iam.token', { 'oauth.grant_type': asked.grant_type }, () =>
-      this.answer(asked, { client, request }),
+    return inSpan('iam.token', { 'oauth.grant_type': grant.type }, () =>
+      this.respond(grant, { client, request }),
     );
   }
 
-  private async answer(asked: TokenRequest, asker: Asker): Promise<IamResponse> {
-    const { client, request } = asker;
-    switch (asked.grant_type) {
-      case 'authorization_code':
-        this.checkForgery(this.redemption.isOurs(asked.code), request);
-        return this.begin(await this.fromCode(asked, request), asker);
-      case 'refresh_token':
-        return client.tokens === 'cookie'
-          ? this.fromCookie(asked, asker)
-          : this.refresh(asked.refresh_token, asker);
-      case 'urn:ietf:params:oauth:grant-type:device_code':
-        this.checkForgery(this.collect.isOurs(asked.device_code), request);
-        return this.begin(await this.collect.collect(asked.device_code, client.id, request.origin), asker);
-      case 'urn:wechat:grant:mini_program':
-        return this.begin(await this.fromAppCode('mini', asked, request), asker);
-      case 'urn:wechat:grant:mobile_app':
-        return this.begin(await this.fromAppCode('mobile', asked, request), asker);
-    }
-  }
-
-  /** What we never issued is refused for sure; after too many of one address that is not even said. */
-  private checkForgery(isOurs: boolean, { origin }: IamRequest): void {
-    if (!isOurs) this.failures.countForgery(origin);
-  }
-
-  private fromCode(asked: RequestOf<'authorization_code'>, { origin }: IamRequest): Promise<BegunSession> {
-    const { code, client_id: clientId, redirect_uri: redirectUri, code_verifier: codeVerifier } = asked;
-    return this.redemption.redeemCode({ code, clientId, redirectUri, codeVerifier }, origin);
-  }
-
-  private fromAppCode(
-    kind: 'mini' | 'mobile',
-    { provider, client_id: clientId, code }: { provider: string; client_id: string; code: string },
-    { origin }: IamRequest,
-  ): Promise<BegunSession> {
-    return this.appCodes.signIn({ kind, provider, clientId, code }, origin);
-  }
-
-  /** A session that is over leaves no cookies behind. */
-  private async fromCookie(asked: RequestOf<'refresh_token'>, asker: Asker): Promise<IamResponse> {
+  private async respond(grant: GrantRequest, caller: GrantCaller): Promise<IamResponse> {
     try {
-      const token = asked.refresh_token ?? this.cookies.findRefreshToken(asker.request);
-      if (token === null) throw new IamError('invalid_grant', 'this browser has no session');
-      return await this.refresh(token, asker);
+      const session = await grant.redeem(caller);
+      const refreshed = 'refreshToken' in session ? session : await this.begin(session);
+      return await this.responses.answer(refreshed, caller.client, caller.request);
     } catch (error) {
-      if (!(error instanceof IamError) || error.code !== 'invalid_grant') throw error;
+      if (!endsCookies(error, grant, caller)) throw error;
       logFailure(this.logger, error);
       return { ...oauthError(error, 'token'), cookies: this.cookies.clear() };
     }
   }
 
-  private async refresh(token: string | undefined, { client, request }: Asker): Promise<IamResponse> {
-    if (token === undefined) throw new IamError('invalid_request', 'refresh_token: missing');
-    this.checkForgery(this.sessions.findSessionId(token) !== null, request);
-    const session = await this.sessions.refresh(token, this.clients.callerOf(client));
-    return this.answers.answer(session, client, request);
-  }
-
-  private async begin(session: BegunSession, { client, request }: Asker): Promise<IamResponse> {
+  private async begin(session: BegunSession): Promise<RefreshedSession> {
     const { sessionId, generation, isRepeated } = session;
     if (!isRepeated) await this.hooks.afterSignIn(signInOf(session));
-    const refreshToken = this.sessions.refreshTokenOf({ sessionId, generation });
-    return this.answers.answer({ ...session, refreshToken }, client, request);
+    return { ...session, refreshToken: this.sessions.refreshTokenOf({ sessionId, generation }) };
   }
+}
+
+/** A session that is over leaves no cookies behind. */
+function endsCookies(error: unknown, { type }: GrantRequest, { client }: GrantCaller): error is IamError {
+  const isOver = error instanceof IamError && error.code === 'invalid_grant';
+  return isOver && type === 'refresh_token' && client.tokens === 'cookie';
 }
 
 function signInOf({ userId, sessionId, clientId, provider, isNewUser }: BegunSession): SignIn {

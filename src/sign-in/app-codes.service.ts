@@ -83,8 +83,10 @@ export class AppCodes {
 
   /** Links the person of a code to a signed-in user. @throws IamError `identity_conflict`, `code_already_used`, … */
   async link(asked: AppCode, link: ActingSession, origin: RequestOrigin): Promise<LinkedIdentity> {
-    const finish: Finish<LinkedIdentity> = ({ loginId, start }, { subject }) =>
-      this.links.finish(loginId, { subject, link, start });
+    const finish: Finish<LinkedIdentity> = ({ loginId, start: { clientId } }, { subject }) =>
+      this.links.finish({ subject, link, clientId }, (manager, linked) =>
+        this.logins.recordLink(manager, { ...linked, loginId }),
+      );
     return this.guarded(asked, origin, async (app) => {
       const { result } = await this.exchange(app, { asked, origin, link }, finish);
       return result;

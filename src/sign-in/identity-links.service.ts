@@ -1,26 +1,32 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { z } from 'zod';
 import { recordRefusal } from '../audit/record-audit.js';
-import { inTransaction, queryRow } from '../database/sql.js';
+import { inTransaction } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
 import type { Subject, LinkedIdentity } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { Bindings } from './bindings.service.js';
-import { linkedFollowSql } from '../follow-login/follow-logins.service.js';
-import { linkedSql } from './login-statements.js';
-import type { LoginStart } from './login-start.js';
-
-const idRow = z.object({ id: z.string() });
 
 /** What WeChat has just proved in an attempt to link, and who asked for it. */
 export interface ProvenLink {
   readonly subject: Subject;
   readonly link: ActingSession;
-  readonly start: LoginStart;
+  readonly clientId: string;
 }
+
+/** What a link has come to, for the row of its login. */
+export interface LinkOutcome {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly appid: string;
+  readonly openid: string;
+  readonly identityId: string;
+}
+
+/** Writes the link into the row of its login; false when that login was ended meanwhile. */
+export type RecordLink = (manager: EntityManager, linked: LinkOutcome) => Promise<boolean>;
 
 /** A `binding_token` in the hands of a signed-in user. */
 export interface BindingLink {
@@ -45,16 +51,17 @@ export class IdentityLinks {
   ) {}
 
   /**
-   * Links what the one exchange of a claimed login has proved; who catches an error ends the login with it.
-   * @throws IamError `invalid_token`, `user_disabled` or `identity_conflict`
+   * Links what a login has proved; an error of it ends the login. A login that was ended meanwhile takes the link with it.
+   * @throws IamError `invalid_token`, `user_disabled`, `identity_conflict` or `login_interrupted`
    */
-  async finish(loginId: string, proven: ProvenLink): Promise<LinkedIdentity> {
-    const { subject, link, start } = proven;
+  async finish({ subject, link, clientId }: ProvenLink, record: RecordLink): Promise<LinkedIdentity> {
     return inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, link);
-      const by = { sessionId: link.sessionId, clientId: start.clientId };
+      const by = { sessionId: link.sessionId, clientId };
       const linked = await this.users.link(manager, subject, link.userId, by);
-      await markLinked(manager, loginId, proven, linked);
+      const { appid, openid } = subject;
+      if (!(await record(manager, { ...link, appid, openid, identityId: linked.id })))
+        throw new IamError('login_interrupted', 'the attempt was ended meanwhile');
       return linked;
     });
   }
@@ -85,21 +92,4 @@ export class IdentityLinks {
     const detail = { method: 'binding_token', error };
     await recordRefusal(this.dataSource, { ...by, action: 'identity.link_refused', userId, detail });
   }
-}
-
-/** A login that was ended meanwhile takes the link with it; a scan links only its scanner, for the session that asked for it. */
-async function markLinked(
-  manager: EntityManager,
-  loginId: string,
-  { subject, link, start }: ProvenLink,
-  { id: identityId }: LinkedIdentity,
-): Promise<void> {
-  const { openid, appid } = subject;
-  const linked = { loginId, userId: link.userId, openid, identityId };
-  const statement =
-    start.method === 'follow'
-      ? linkedFollowSql({ ...linked, sessionId: link.sessionId, appid })
-      : linkedSql(linked);
-  const row = await queryRow(manager, idRow, statement);
-  if (row === null) throw new IamError('login_interrupted', 'the attempt was ended meanwhile');
 }

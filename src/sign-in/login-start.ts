@@ -7,7 +7,7 @@ import type { Resolution } from '../users/users.service.js';
 /** What a login starts from: an `Attempt` that a browser carried, or the code of a mini program or mobile app. */
 export interface LoginStart {
   readonly provider: string;
-  readonly method: 'open' | 'mp' | 'follow' | 'mini' | 'mobile';
+  readonly method: string;
   readonly appid: string;
   readonly clientId: string;
   readonly state?: string;

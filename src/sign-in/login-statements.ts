@@ -10,6 +10,7 @@ import {
   type ReuseGrace,
 } from '../sessions/session-statements.js';
 import type { IdentityKey } from '../users/identity-data.js';
+import type { LinkOutcome } from './identity-links.service.js';
 import type { LoginStart, ProvenPerson } from './login-start.js';
 import { attemptHash } from './sealed-attempt.js';
 
@@ -82,12 +83,9 @@ export const finishSql = (
 export const denySql = (loginId: string): Sql => sql`
   UPDATE iam.logins SET status = 'denied', error = 'access_denied' WHERE id = ${loginId} AND status = 'pending'`;
 
-/** What a signed-in user has linked by a login. */
-export interface LinkedLogin {
+/** What a signed-in user has linked, and by which login. */
+export interface LinkedLogin extends LinkOutcome {
   readonly loginId: string;
-  readonly userId: string;
-  readonly openid: string;
-  readonly identityId: string;
 }
 
 /** A login by which a signed-in user has linked an identity. */

@@ -25,7 +25,9 @@ import {
   endOfUserSql,
   finishSql,
   forgetProfileSql,
+  linkedSql,
   outcomeSql,
+  type LinkedLogin,
 } from './login-statements.js';
 import { mintLoginToken } from './login-token.js';
 import { auditOfLogin, provenPerson, type LoginStart } from './login-start.js';
@@ -134,6 +136,11 @@ export class Logins implements UserMergeListener {
     const entry = { ...auditOfLogin(attempt), action } as const;
     const { openid } = subject;
     await execute(executor, authenticateSql(loginId, { ...person, openid }, CODE_SECONDS, entry));
+  }
+
+  /** Stores that a signed-in user has linked an identity by a claimed login; false when it was ended meanwhile. */
+  async recordLink(manager: EntityManager, linked: LinkedLogin): Promise<boolean> {
+    return (await queryRow(manager, idRow, linkedSql(linked))) !== null;
   }
 
   /** Ends a claimed login that WeChat or we refused. */

@@ -6,7 +6,8 @@ import { sha256 } from '../crypto/hash.js';
 export const attemptSchema = z.object({
   state: z.string(),
   provider: z.string(),
-  method: z.enum(['open', 'mp', 'follow']),
+  /** The name of the method of signing in. */
+  method: z.string(),
   /** The key pair in use is the one of the start, never derived again from the callback's User-Agent. */
   appid: z.string(),
   clientId: z.string(),

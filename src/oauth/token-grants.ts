@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { isPkceVerifier } from '../crypto/hash.js';
+import { IamError } from '../errors/iam.error.js';
+import { SessionCookies } from '../sessions/session-cookies.service.js';
+import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
+import { AppCodes } from '../sign-in/app-codes.service.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { Redemption, type BegunSession } from '../sign-in/redemption.service.js';
+import { Clients } from './clients.service.js';
+import { TokenGrant, type GrantCaller } from './registration.js';
+
+type Of<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
+
+const codeParameters = {
+  code: z.string().min(1).max(512),
+  redirect_uri: z.string().max(2048).optional(),
+  code_verifier: z
+    .string()
+    .refine(isPkceVerifier, { error: '43 to 128 unreserved characters (RFC 7636 §4.1)' }),
+};
+
+/** The one-time code of a sign-in by redirect (RFC 6749 §4.1.3 with PKCE). */
+@TokenGrant({ type: 'authorization_code', parameters: codeParameters })
+export class AuthorizationCodeGrant implements TokenGrant {
+  constructor(
+    private readonly redemption: Redemption,
+    private readonly failures: FailureLimits,
+  ) {}
+
+  redeem(
+    { code, redirect_uri: redirectUri, code_verifier: codeVerifier }: Of<typeof codeParameters>,
+    { client, request: { origin } }: GrantCaller,
+  ): Promise<BegunSession> {
+    if (!this.redemption.isOurs(code)) this.failures.countForgery(origin);
+    return this.redemption.redeemCode({ code, clientId: client.id, redirectUri, codeVerifier }, origin);
+  }
+}
+
+const refreshParameters = {
+  /** A cookie client has it in its cookie. */
+  refresh_token: z.string().min(1).max(512).optional(),
+};
+
+/** A session goes on (RFC 6749 §6). */
+@TokenGrant({ type: 'refresh_token', parameters: refreshParameters })
+export class RefreshTokenGrant implements TokenGrant {
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly cookies: SessionCookies,
+    private readonly clients: Clients,
+    private readonly failures: FailureLimits,
+  ) {}
+
+  async redeem(
+    { refresh_token: sent }: Of<typeof refreshParameters>,
+    { client, request }: GrantCaller,
+  ): Promise<RefreshedSession> {
+    const isCookieClient = client.tokens === 'cookie';
+    const token = sent ?? (isCookieClient ? this.cookies.findRefreshToken(request) : null);
+    if (token === null)
+      throw isCookieClient
+        ? new IamError('invalid_grant', 'this browser has no session')
+        : new IamError('invalid_request', 'refresh_token: missing');
+    if (this.sessions.findSessionId(token) === null) this.failures.countForgery(request.origin);
+    return this.sessions.refresh(token, this.clients.callerOf(client));
+  }
+}
+
+/** RFC 6749 §4.5: a code that WeChat gave to an app of the row, which no browser carried. */
+const appCodeParameters = { provider: z.string().min(1).max(63), code: z.string().min(1).max(512) };
+
+/** The code of `wx.login`. */
+@TokenGrant({
+  type: 'urn:wechat:grant:mini_program',
+  parameters: appCodeParameters,
+  errors: ['wechat_mini_not_configured'],
+})
+export class MiniProgramGrant implements TokenGrant {
+  constructor(private readonly codes: AppCodes) {}
+
+  redeem(
+    { provider, code }: Of<typeof appCodeParameters>,
+    { client, request }: GrantCaller,
+  ): Promise<BegunSession> {
+    return this.codes.signIn({ kind: 'mini', clientId: client.id, provider, code }, request.origin);
+  }
+}
+
+/** The code of the Open SDK of a mobile app. */
+@TokenGrant({
+  type: 'urn:wechat:grant:mobile_app',
+  parameters: appCodeParameters,
+  errors: ['wechat_mobile_not_configured'],
+})
+export class MobileAppGrant implements TokenGrant {
+  constructor(private readonly codes: AppCodes) {}
+
+  redeem(
+    { provider, code }: Of<typeof appCodeParameters>,
+    { client, request }: GrantCaller,
+  ): Promise<BegunSession> {
+    return this.codes.signIn({ kind: 'mobile', clientId: client.id, provider, code }, request.origin);
+  }
+}
