@@ -15,7 +15,7 @@ export type CallbackQuery =
 
 /**
  * Reads a callback. WeChat defines no `error` parameter: when it returns after a refusal at all, it is with `state` and
- * without `code`, or with `code=authdeny`. A parameter given twice, or as an object, is nobody's callback.
+ * without `code`, or with `code=authdeny`. A parameter given twice, or as an object, is malformed.
  */
 export function readCallback(request: object): CallbackQuery {
   const sources = [
@@ -38,7 +38,7 @@ function valuesOf(sources: readonly unknown[], name: string): unknown[] {
     .filter((value) => value !== undefined);
 }
 
-/** How one request trades its code: the exchange itself, and where a failure goes. */
+/** The exchange of one request's code, and the receiver of its failure. */
 export interface CodeExchangeSteps {
   readonly exchange: (code: string) => Promise<WechatGrant>;
   readonly fail: (error: unknown) => void;
@@ -46,7 +46,7 @@ export interface CodeExchangeSteps {
 
 /**
  * passport-oauth2's OAuth client for one request. WeChat's exchange is a GET with parameters and errors of its own, and
- * its answer holds the openid, which the call for the profile needs again.
+ * its response holds the openid, which the call for the profile needs again.
  */
 export class CodeExchange extends OAuth2 {
   /** The grant, once the code was exchanged. */

@@ -1,16 +1,18 @@
 import type { Request } from 'express';
 import type { VerifyCallback, VerifyFunctionWithRequest } from 'passport-oauth2';
 import { Secret } from '../../crypto/secret.js';
-import type { WechatEndpoints } from '../../config/endpoints.js';
 import type { WechatGrant, WechatLanguage, WechatProfile } from '../sns.js';
-import { WechatHttp } from '../wechat-http.js';
+import { WechatHttp, type WechatHttpOptions } from '../wechat-http.js';
 import { SessionStateStore, checkStateStore, type WechatStateStore } from './state-store.js';
 
-/** Decides whether to spare the call for the profile; the verify callback then gets the ids alone. */
+/** True leaves out the call for the profile; the verify callback then gets the ids alone. */
 export type SkipUserProfile = boolean | ((grant: WechatGrant) => boolean | Promise<boolean>);
 
-/** What a WeChat strategy is made from. */
-export interface WechatStrategyOptions {
+/** Options of a WeChat strategy. */
+export interface WechatStrategyOptions extends Pick<
+  WechatHttpOptions,
+  'endpoints' | 'allowLoopback' | 'allowPrivateEndpoints' | 'proxy'
+> {
   readonly appid: string;
   readonly secret: string | Secret;
   /** Absolute, on the host registered with WeChat; without a fragment. */
@@ -21,15 +23,7 @@ export interface WechatStrategyOptions {
   readonly lang?: WechatLanguage;
   /** Where the states of attempts are kept. @default `SessionStateStore`, which needs `request.session` */
   readonly store?: WechatStateStore;
-  /** Other hosts than WeChat's own, for a proxy or the emulator. */
-  readonly endpoints?: Partial<WechatEndpoints>;
-  /** Lets `endpoints` be this machine, over http too. @default false */
-  readonly allowLoopback?: boolean;
-  /** Lets `endpoints` be hosts of a private network, over http too. @default false */
-  readonly allowPrivateEndpoints?: boolean;
-  /** A proxy's URL, or `environment` for HTTPS_PROXY, HTTP_PROXY and NO_PROXY. @default none */
-  readonly proxy?: string;
-  /** A client to share with other strategies, instead of how to reach WeChat. */
+  /** A client to share with other strategies; the options about endpoints and proxy then have no effect. */
   readonly http?: WechatHttp;
   /** @default false; the profile is always skipped with `snsapi_base`, which does not allow it */
   readonly skipUserProfile?: SkipUserProfile;
@@ -38,20 +32,10 @@ export interface WechatStrategyOptions {
 }
 
 /** Options, complete and checked. */
-export interface ResolvedStrategyOptions {
-  readonly appid: string;
-  readonly secret: Secret;
-  readonly callbackURL: string;
-  readonly scope: string | undefined;
-  readonly lang: WechatLanguage;
-  readonly store: WechatStateStore;
-  readonly http: WechatHttp;
-  readonly skipUserProfile: SkipUserProfile;
-  readonly passReqToCallback: boolean;
-}
+export type ResolvedStrategyOptions = Readonly<ReturnType<typeof resolveStrategyOptions>>;
 
 /** Checks the options; a wrong one is a `TypeError` that names it and never shows its value. */
-export function resolveStrategyOptions(options: WechatStrategyOptions): ResolvedStrategyOptions {
+export function resolveStrategyOptions(options: WechatStrategyOptions) {
   const { secret, endpoints, allowLoopback, allowPrivateEndpoints, proxy } = options;
   if (typeof options.appid !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(options.appid)) {
     throw new TypeError('appid: expected the appid of the app, e.g. wx0123456789abcdef');
@@ -72,7 +56,7 @@ export function resolveStrategyOptions(options: WechatStrategyOptions): Resolved
   };
 }
 
-/** WeChat returns to an absolute address; it puts the code before or after a fragment as it likes, so none is allowed. */
+/** WeChat returns to an absolute URL, and may put the code before or after a fragment: none is allowed. */
 export function checkCallbackURL(callbackURL: unknown): string {
   if (
     typeof callbackURL === 'string' &&
@@ -92,16 +76,16 @@ export interface WechatUserProfile {
   readonly appid: string;
   readonly openid: string;
   readonly unionid?: string;
-  /** The clean nickname; empty when WeChat gave none or was not asked. */
+  /** The clean nickname; empty when WeChat gave none or the profile was not read. */
   readonly displayName: string;
   readonly photos: readonly { readonly value: string }[];
-  /** Whether WeChat was asked for nickname and avatar. */
+  /** True when nickname and avatar were read from WeChat. */
   readonly loaded: boolean;
   /** Always false: a snapshot user never gets as far as a profile. */
   readonly snapshotUser: false;
 }
 
-/** What WeChat granted, as passport-oauth2 hands on the token answer: without the tokens. */
+/** WeChat's token response without the tokens, as passport-oauth2 hands it on. */
 export interface WechatTokenParams {
   readonly openid: string;
   readonly unionid?: string;
@@ -109,63 +93,41 @@ export interface WechatTokenParams {
   readonly expires_in: number;
 }
 
-/** The profile of a grant, with what userinfo added if it was asked. */
+/** The profile of a grant, with nickname and avatar if userinfo was read. */
 export function toUserProfile(
   appid: string,
   grant: WechatGrant,
-  asked: WechatProfile | null,
+  read: WechatProfile | null,
 ): WechatUserProfile {
-  const unionid = asked?.unionid ?? grant.unionid;
-  const avatarUrl = asked?.avatarUrl ?? null;
+  const unionid = read?.unionid ?? grant.unionid;
+  const avatarUrl = read?.avatarUrl ?? null;
   return {
     provider: 'wechat',
     id: `${appid}:${grant.openid}`,
     appid,
     openid: grant.openid,
     ...(unionid !== null && { unionid }),
-    displayName: asked?.nickname ?? '',
+    displayName: read?.nickname ?? '',
     photos: avatarUrl === null ? [] : [{ value: avatarUrl }],
-    loaded: asked !== null,
+    loaded: read !== null,
     snapshotUser: false,
   };
 }
 
-/** The token answer for the verify callback's `params`. */
+/** The token response for the verify callback's `params`. */
 export function toTokenParams({ openid, unionid, scopes, expiresIn }: WechatGrant): WechatTokenParams {
   return { openid, ...(unionid !== null && { unionid }), scope: scopes.join(','), expires_in: expiresIn };
 }
 
+type Tokens = [accessToken: string, refreshToken: string];
+type Outcome = [profile: WechatUserProfile, done: VerifyCallback];
+
 /** The verify callback of passport-oauth2, in its four forms. */
-export type WechatVerify = (
-  accessToken: string,
-  refreshToken: string,
-  profile: WechatUserProfile,
-  done: VerifyCallback,
-) => void;
-
-export type WechatVerifyWithParams = (
-  accessToken: string,
-  refreshToken: string,
-  params: WechatTokenParams,
-  profile: WechatUserProfile,
-  done: VerifyCallback,
-) => void;
-
-export type WechatVerifyWithRequest = (
-  request: Request,
-  accessToken: string,
-  refreshToken: string,
-  profile: WechatUserProfile,
-  done: VerifyCallback,
-) => void;
-
+export type WechatVerify = (...given: [...Tokens, ...Outcome]) => void;
+export type WechatVerifyWithParams = (...given: [...Tokens, params: WechatTokenParams, ...Outcome]) => void;
+export type WechatVerifyWithRequest = (...given: [request: Request, ...Tokens, ...Outcome]) => void;
 export type WechatVerifyWithRequestAndParams = (
-  request: Request,
-  accessToken: string,
-  refreshToken: string,
-  params: WechatTokenParams,
-  profile: WechatUserProfile,
-  done: VerifyCallback,
+  ...given: [request: Request, ...Tokens, params: WechatTokenParams, ...Outcome]
 ) => void;
 
 export type AnyWechatVerify =

@@ -21,8 +21,8 @@ import {
   type WechatVerifyWithRequestAndParams,
 } from './strategy-options.js';
 
-/** What an authorize URL is made from. */
-export interface AuthorizeAsk {
+/** The parts of an authorize URL. */
+export interface AuthorizeRequest {
   readonly endpoint: string;
   readonly appid: string;
   readonly redirectUri: string;
@@ -32,7 +32,7 @@ export interface AuthorizeAsk {
   readonly forcePopup: boolean;
 }
 
-/** What differs between the kinds of app. */
+/** The differences between the kinds of app. */
 export interface WechatStrategyTraits {
   readonly kind: WechatAppKind;
   readonly name: string;
@@ -41,7 +41,7 @@ export interface WechatStrategyTraits {
   readonly scopes: readonly [string, ...string[]];
 }
 
-/** What one call of `authenticate` may choose, besides Passport's own options. */
+/** Options of one call of `authenticate`, next to Passport's own. */
 export interface WechatAuthenticateOptions {
   /** Another callback than the strategy's, absolute too. */
   readonly callbackURL?: string;
@@ -49,11 +49,11 @@ export interface WechatAuthenticateOptions {
   readonly state?: string;
   readonly scope?: string;
   readonly lang?: WechatLanguage;
-  /** Official Account: ask for consent even where WeChat would stay silent. */
+  /** Official Account: shows the consent page even where WeChat would skip it. */
   readonly forcePopup?: boolean;
 }
 
-type Choices = Pick<AuthorizeAsk, 'scope' | 'lang' | 'forcePopup'> & { readonly callbackURL: string };
+type Choices = Pick<AuthorizeRequest, 'scope' | 'lang' | 'forcePopup'> & { readonly callbackURL: string };
 type WithRequest = WechatStrategyOptions & { readonly passReqToCallback: true };
 type WithoutRequest = WechatStrategyOptions & { readonly passReqToCallback?: false };
 
@@ -90,9 +90,9 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
   protected abstract traits(): WechatStrategyTraits;
 
   /** The URL in WeChat's documented order, with its `appid` and its fragment. */
-  protected abstract toWechatUrl(ask: AuthorizeAsk): string;
+  protected abstract toWechatUrl(request: AuthorizeRequest): string;
 
-  /** Where a browser goes for a code. @throws TypeError for a choice that WeChat would not take */
+  /** The URL at which a browser gets a code. @throws TypeError for a choice that WeChat would not take */
   authorizeUrl(options: WechatAuthenticateOptions & { readonly state: string }): string {
     const { callbackURL: redirectUri, ...choices } = this.choose(options);
     const { state } = options;
@@ -103,7 +103,7 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
 
   override authenticate(request: Request, options: WechatAuthenticateOptions = {}): void {
     try {
-      this.follow(request, { ...options, ...this.choose(options) });
+      this.takeStep(request, { ...options, ...this.choose(options) });
     } catch (error) {
       this.error(error);
     }
@@ -118,7 +118,7 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
       .catch(done);
   }
 
-  private follow(request: Request, choices: Choices & WechatAuthenticateOptions): void {
+  private takeStep(request: Request, choices: Choices & WechatAuthenticateOptions): void {
     const callback = readCallback(request);
     if (callback.kind === 'malformed') this.fail({ message: 'invalid_request' }, 400);
     else if (callback.kind === 'stateless') this.fail({ message: 'state_mismatch' }, 403);
@@ -142,11 +142,11 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
     if (typeof state === 'string' && state !== '') this.redirect(this.authorizeUrl({ ...choices, state }));
     else
       this.options.store.store(request, this.meta(choices), (error, stored) =>
-        this.leave(choices, error, stored),
+        this.redirectToWechat(choices, error, stored),
       );
   }
 
-  private leave(choices: Choices, failure: Error | null, state = ''): void {
+  private redirectToWechat(choices: Choices, failure: Error | null, state = ''): void {
     try {
       if (failure !== null) this.error(failure);
       else this.redirect(this.authorizeUrl({ ...choices, state }));
@@ -155,7 +155,7 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
     }
   }
 
-  /** An object for this request alone: it remembers the grant. */
+  /** An object for this request alone, which keeps the grant. */
   private forRequest(choices: Choices): this {
     const { appid, secret, http } = this.options;
     const { authorizationURL, tokenURL } = this.meta(choices);
@@ -168,7 +168,7 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
     return once;
   }
 
-  /** A refusal consumes its state like any other callback, and only then counts as the person's. */
+  /** Without the check of its state anybody could report a refusal. */
   private deny(request: Request, state: string, choices: Choices): void {
     this.options.store.verify(request, state, this.meta(choices), (error, ok, info) => {
       if (error !== null) this.error(error);
@@ -210,7 +210,7 @@ export function isSilent({ scopes }: Pick<WechatGrant, 'scopes'>): boolean {
   return scopes.join() === 'snsapi_base';
 }
 
-/** WeChat returns no other state unharmed. */
+/** WeChat garbles any other state. */
 function isState(state: string): boolean {
   return /^[A-Za-z0-9]{1,128}$/.test(state);
 }
