@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
@@ -6,7 +6,11 @@ import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import { FollowScans, type ScanOutcome } from './follow-scans.service.js';
 import { Scenes } from '../webhook/inbox-event.js';
 import { LoginWatch } from './login-watch.service.js';
-import type { BuiltInEventOutcome, BuiltInEventHandler } from '../webhook/event-intake.service.js';
+import {
+  EventIntake,
+  type BuiltInEventHandler,
+  type BuiltInEventOutcome,
+} from '../webhook/event-intake.service.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/message.js';
 import { FollowTokens, type EnteredUserCode } from './codes-and-tokens.service.js';
 import { quotableName } from './page-parts.js';
@@ -62,7 +66,7 @@ export function numberReply({ outcome, isLink }: EnteredUserCode, siteName: stri
  * not the row: an account has one server URL, however many rows it stands in.
  */
 @Injectable()
-export class FollowEventHandler implements BuiltInEventHandler {
+export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly scenes: Scenes,
@@ -70,7 +74,12 @@ export class FollowEventHandler implements BuiltInEventHandler {
     private readonly watch: LoginWatch,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
+    private readonly intake: EventIntake,
   ) {}
+
+  onModuleInit(): void {
+    this.intake.register(this);
+  }
 
   async accept(
     provider: IdentityProvider,

@@ -35,9 +35,6 @@ export interface BuiltInEventHandler {
   ): Promise<BuiltInEventOutcome | null>;
 }
 
-/** Injection token of `BuiltInEventHandler`. */
-export const BUILT_IN_EVENT_HANDLER = Symbol('BUILT_IN_EVENT_HANDLER');
-
 /** WeChat gives up after five seconds; the way there and back takes some of them. */
 const ANSWER_WITHIN_MS = 4_000;
 
@@ -58,9 +55,9 @@ export interface ReceivedEvent {
 @Injectable()
 export class EventIntake implements OnApplicationBootstrap {
   private readonly logger = new IamLogger('IamWebhook');
+  private readonly builtIn: BuiltInEventHandler[] = [];
 
   constructor(
-    @Inject(BUILT_IN_EVENT_HANDLER) private readonly ownEvents: BuiltInEventHandler,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly inbox: Inbox,
     private readonly worker: InboxWorker,
@@ -73,12 +70,17 @@ export class EventIntake implements OnApplicationBootstrap {
     this.worker.start((event, earlier) => this.workOn(event, earlier));
   }
 
+  /** Has a way of signing in see the account's events before the host's handlers do: its provider calls this at start. */
+  register(handler: BuiltInEventHandler): void {
+    this.builtIn.push(handler);
+  }
+
   /** Returns once the event is committed and, where a reply may be shown, worked on or out of time. */
   async accept(received: ReceivedEvent): Promise<PassiveReply | null> {
     const { provider, event, appid, stored } = received;
     const change = followChangeOf(received);
     const isOfAccount = appid === provider.mp?.appid;
-    const own = isOfAccount ? await this.ownEvents.accept(provider, event, stored) : null;
+    const own = isOfAccount ? await this.acceptBuiltIn(received) : null;
     if (own !== null) {
       if (change !== null) await this.noteFollowing(change);
       return own.reply;
@@ -92,6 +94,18 @@ export class EventIntake implements OnApplicationBootstrap {
     if (intake.kind === 'duplicate') return replyIn(intake.result);
     const run = this.worker.run(intake.leased);
     return takesReply(event) ? this.inTime(run, received) : null;
+  }
+
+  private async acceptBuiltIn({
+    provider,
+    event,
+    stored,
+  }: ReceivedEvent): Promise<BuiltInEventOutcome | null> {
+    for (const handler of this.builtIn) {
+      const outcome = await handler.accept(provider, event, stored);
+      if (outcome !== null) return outcome;
+    }
+    return null;
   }
 
   /** Commits a push that is no event as given up, so that nothing WeChat has sent is lost. */
