@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { z } from 'zod';
-import { createRoleBody, updateRoleBody, toRoleView } from '../../src/admin/roles/roles.views.js';
+import { createRoleBody, updateRoleBody, toRoleView } from '../../src/admin/roles/roles.view.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { type Role, Roles } from '../../src/roles/roles.service.js';
 import { RolePermissions } from '../../src/roles/role-permissions.service.js';

@@ -4,6 +4,8 @@ import {
   Inject,
   Injectable,
   type OnModuleInit,
+  applyDecorators,
+  UseGuards,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
@@ -18,6 +20,8 @@ import { HostProviders } from '../config/iam.hooks.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { setActor } from '../runtime/request-context.js';
+import { IamController } from '../sessions/iam-controller.decorator.js';
+import { Public } from '../http/public.decorator.js';
 
 /** Methods of sessions that another device than the one that has them agreed to. */
 const crossDevice: ReadonlySet<string> = new Set(['follow', 'device']);
@@ -88,3 +92,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     await this.requirements.requirePermissions(user, [permission]);
   }
 }
+
+/** Endpoints for administrators, below `admin`. Public for a global `IamGuard` alone: `AdminGuard` is who decides. */
+export const AdminController = (path: string): ClassDecorator =>
+  applyDecorators(Public(), UseGuards(AdminGuard), IamController(`admin/${path}`));

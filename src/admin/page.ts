@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
+import type { PageRequest } from '../database/sql-fragments.js';
+import { validate as isUuid } from 'uuid';
 
 const MAX_LIMIT = 100;
 
@@ -34,4 +36,20 @@ export function toPage<Row, Item>(
     items: shown.map(toItem),
     next_cursor: last === undefined ? null : Buffer.from(keyOf(last), 'utf8').toString('base64url'),
   };
+}
+
+/** The page that a request asks for, of a list sorted by id. @throws IamError `invalid_request` for a foreign cursor */
+export function toPageRequest({ limit, cursor, order }: z.infer<typeof pageQuery>): PageRequest {
+  const after = readCursor(cursor);
+  if (after !== null && !isUuid(after)) throw new IamError('invalid_request', 'cursor: not one of ours');
+  return { limit, order, after };
+}
+
+/** What such a list answers. */
+export function toIdPage<Row extends { readonly id: string }, Item>(
+  rows: readonly Row[],
+  page: PageRequest,
+  toItem: (row: Row) => Item,
+) {
+  return toPage(rows, page, { keyOf: ({ id }) => id, toItem });
 }

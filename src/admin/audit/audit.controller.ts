@@ -1,16 +1,18 @@
 import { Get } from '@nestjs/common';
-import type { IamResponse } from '../../http/iam-response.js';
+import { json, type IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/parameter.decorators.js';
-import { AdminController } from '../admin-controller.decorator.js';
-import { AdminAudit } from './audit.service.js';
-import { auditPage, auditPageExample, auditQuery } from './audit.view.js';
+import { parseInput } from '../../http/zod.pipe.js';
+import { AdminController } from '../admin.guard.js';
+import { AuditTrail } from '../../audit/audit-trail.service.js';
+import { toIdPage, toPageRequest } from '../page.js';
+import { auditPage, auditPageExample, auditQuery, toAuditItem } from './audit.view.js';
 
 /** What happened, and who did it. */
 @AdminController('audit')
 export class AdminAuditController {
-  constructor(private readonly audit: AdminAudit) {}
+  constructor(private readonly trail: AuditTrail) {}
 
   @Endpoint({
     summary: 'The audit log, newest first',
@@ -20,7 +22,14 @@ export class AdminAuditController {
     example: auditPageExample,
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.audit.list(request);
+  async list(@Incoming() { query }: IamRequest): Promise<IamResponse> {
+    const { from, to, correlation_id: correlationId, ...given } = parseInput(auditQuery, query);
+    const page = toPageRequest(given);
+    const filter = { ...given, correlationId, from: toDate(from), to: toDate(to) };
+    return json(toIdPage(await this.trail.page(filter, page), page, toAuditItem));
   }
+}
+
+function toDate(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text);
 }

@@ -1,10 +1,13 @@
 import { Get, Param, Post } from '@nestjs/common';
-import type { IamResponse } from '../../http/iam-response.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/parameter.decorators.js';
-import { AdminController } from '../admin-controller.decorator.js';
-import { AdminEvents } from './events.service.js';
+import { parseBody, parseInput } from '../../http/zod.pipe.js';
+import { AdminController } from '../admin.guard.js';
+import { IamError } from '../../errors/iam.error.js';
+import { EventReplay, InboxList } from '../../webhook/inbox/stored-events.service.js';
+import { toIdPage, toPageRequest } from '../page.js';
 import {
   eventDetail,
   eventDetailExample,
@@ -13,12 +16,17 @@ import {
   eventQuery,
   eventSummary,
   replayBody,
+  toEventDetail,
+  toEventItem,
 } from './events.view.js';
 
 /** What WeChat has pushed, and what became of it. */
 @AdminController('events')
 export class AdminEventsController {
-  constructor(private readonly events: AdminEvents) {}
+  constructor(
+    private readonly inbox: InboxList,
+    private readonly replays: EventReplay,
+  ) {}
 
   @Endpoint({
     summary:
@@ -29,8 +37,10 @@ export class AdminEventsController {
     example: eventPageExample,
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.events.list(request);
+  async list(@Incoming() { query }: IamRequest): Promise<IamResponse> {
+    const filter = parseInput(eventQuery, query);
+    const page = toPageRequest(filter);
+    return json(toIdPage(await this.inbox.page(filter, page), page, toEventItem));
   }
 
   @Endpoint({
@@ -40,8 +50,9 @@ export class AdminEventsController {
     example: { counts: { pending: 2, processing: 0, dead: 1, done: 5120 }, oldest_unprocessed_seconds: 8 },
   })
   @Get('summary')
-  summarize(): Promise<IamResponse> {
-    return this.events.summarize();
+  async summarize(): Promise<IamResponse> {
+    const { oldest_unprocessed_seconds, ...counts } = await this.inbox.summarize();
+    return json({ counts, oldest_unprocessed_seconds });
   }
 
   @Endpoint({
@@ -53,8 +64,10 @@ export class AdminEventsController {
     errors: ['not_found'],
   })
   @Get(':id')
-  get(@Param('id') id: string): Promise<IamResponse> {
-    return this.events.get(id);
+  async get(@Param('id') id: string): Promise<IamResponse> {
+    const event = await this.inbox.find(id);
+    if (event === null) throw new IamError('not_found', 'no such event');
+    return json(toEventDetail(event));
   }
 
   @Endpoint({
@@ -66,7 +79,11 @@ export class AdminEventsController {
     errors: ['not_found', 'event_done'],
   })
   @Post(':id/replay')
-  replay(@Param('id') id: string, @Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.events.replay(id, request);
+  async replay(@Param('id') id: string, @Incoming() { body }: IamRequest): Promise<IamResponse> {
+    const { force = false } = parseBody(replayBody, body);
+    const status = await this.replays.replay(id, { evenIfDone: force });
+    if (status === null) throw new IamError('not_found', 'no such event');
+    if (status === 'done' && !force) throw new IamError('event_done', `event ${id} was worked off`);
+    return empty(202);
   }
 }

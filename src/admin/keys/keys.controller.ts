@@ -1,11 +1,21 @@
 import { Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
-import type { IamResponse } from '../../http/iam-response.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/parameter.decorators.js';
-import { AdminController } from '../admin-controller.decorator.js';
-import { KeyAdministration } from './key-administration.service.js';
-import { keysResponse, reencryptionResponse, rotateResponse, rotateBody } from './keys.view.js';
+import { parseBody } from '../../http/zod.pipe.js';
+import { AdminController } from '../admin.guard.js';
+import { Reencryption } from '../../keys/reencryption.service.js';
+import { KeyRotation } from '../../sessions/key-rotation.service.js';
+import {
+  keysResponse,
+  reencryptionResponse,
+  rotateResponse,
+  rotateBody,
+  toReencryptionView,
+  toSealingKeyView,
+  toSigningKeyView,
+} from './keys.view.js';
 
 const signing = {
   kid: 'vS6gN0Zc6bVQj1wYH6wX3m1s1n3v0Qe6m0S5bJt9yXo',
@@ -25,7 +35,10 @@ const sealing = {
 /** The keys that sign access tokens and those that seal what is stored: what they hold, rotation, sealing anew. */
 @AdminController('keys')
 export class KeysController {
-  constructor(private readonly keys: KeyAdministration) {}
+  constructor(
+    private readonly rotation: KeyRotation,
+    private readonly sealing: Reencryption,
+  ) {}
 
   @Endpoint({
     summary: 'Signing keys, and what each sealing key still holds',
@@ -34,8 +47,12 @@ export class KeysController {
     example: { signing_keys: [signing], sealing_keys: [sealing] },
   })
   @Get()
-  list(): Promise<IamResponse> {
-    return this.keys.list();
+  async list(): Promise<IamResponse> {
+    const [signing, sealing] = [await this.rotation.list(), await this.sealing.use()];
+    return json({
+      signing_keys: signing.map(toSigningKeyView),
+      sealing_keys: sealing.map(toSealingKeyView),
+    });
   }
 
   @Endpoint({
@@ -47,8 +64,10 @@ export class KeysController {
   })
   @Post('rotate')
   @HttpCode(200)
-  rotate(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.keys.rotate(request.body);
+  async rotate(@Incoming() { body }: IamRequest): Promise<IamResponse> {
+    const { activate_in: activateIn } = parseBody(rotateBody, body);
+    const { key, isNew } = await this.rotation.rotate(activateIn === undefined ? {} : { activateIn });
+    return json({ ...toSigningKeyView(key), is_new: isNew });
   }
 
   @Endpoint({
@@ -59,8 +78,8 @@ export class KeysController {
   })
   @Post('reseal')
   @HttpCode(200)
-  reseal(): Promise<IamResponse> {
-    return this.keys.reseal();
+  async reseal(): Promise<IamResponse> {
+    return json(toReencryptionView(await this.sealing.run()));
   }
 
   @Endpoint({
@@ -72,7 +91,8 @@ export class KeysController {
   })
   @Delete(':kid')
   @HttpCode(204)
-  revoke(@Param('kid') kid: string): Promise<IamResponse> {
-    return this.keys.revoke(kid);
+  async revoke(@Param('kid') kid: string): Promise<IamResponse> {
+    await this.rotation.revoke(kid);
+    return empty(204);
   }
 }

@@ -4,13 +4,20 @@ import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { CurrentUser, Incoming } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { AdminController } from '../admin-controller.decorator.js';
+import { AdminController } from '../admin.guard.js';
 import { checkExample, checkView } from '../../identity-providers/check/check-items.js';
 import { ProviderCheck } from '../../identity-providers/check/provider-check.service.js';
-import { providerExample } from './providers.example.js';
-import { createProviderBody, providerQuery, rotateBody, updateProviderBody } from './providers.requests.js';
+import {
+  providerExample,
+  createProviderBody,
+  providerQuery,
+  rotateBody,
+  updateProviderBody,
+  providerPage,
+  providerView,
+  rotationView,
+} from './providers.view.js';
 import { AdminProviders } from './providers.service.js';
-import { providerPage, providerView, rotationView } from './providers.view.js';
 
 const path = { slug: 'The provider' };
 

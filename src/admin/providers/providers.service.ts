@@ -14,10 +14,15 @@ import { IdentityProviders } from '../../identity-providers/identity-providers.s
 import { ProviderRows, type TrustCheck } from '../../identity-providers/provider-rows.service.js';
 import { StoredProviders, type StoredProvider } from '../../identity-providers/stored-providers.service.js';
 import { readIfMatch, toEtag } from '../../http/etag.js';
-import { AdminPermissions } from '../admin-permissions.service.js';
 import { readCursor, toPage } from '../page.js';
-import { createProviderBody, providerQuery, rotateBody, updateProviderBody } from './providers.requests.js';
-import { toProviderView } from './providers.view.js';
+import { AdminPermissions } from '../admin-reach.service.js';
+import {
+  createProviderBody,
+  providerQuery,
+  rotateBody,
+  updateProviderBody,
+  toProviderView,
+} from './providers.view.js';
 
 /** Identity providers for administrators. Secrets go in and never come out. */
 @Injectable()

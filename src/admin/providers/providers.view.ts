@@ -1,14 +1,43 @@
 import { z } from 'zod';
+import {
+  identityProviderChanges,
+  identityProviderInput,
+  isSharedSecret,
+  rotatableSecrets,
+} from '../../identity-providers/provider-columns.js';
+import { pageQuery, pageOf } from '../page.js';
+import { toEtag } from '../../http/etag.js';
+import { plainText } from '../../database/database-errors.js';
 import type { IamUrls } from '../../http/iam-urls.service.js';
 import type { Language } from '../../http/language.js';
 import { unionScopeOf } from '../../identity-providers/identity-provider.js';
-import { rotatableSecrets } from '../../identity-providers/provider-columns.js';
 import { secretColumns, secretProperties } from '../../identity-providers/provider-secrets.js';
 import type { OpenedProvider, StoredProvider } from '../../identity-providers/stored-providers.service.js';
 import { checkItem, isProblem, toCheckItem } from '../../identity-providers/check/check-items.js';
 import { checkRow, addressesOf } from '../../identity-providers/check/local-checks.js';
-import { toEtag } from '../../http/etag.js';
-import { pageOf } from '../page.js';
+
+/** `GET /admin/providers`: sorted by slug. */
+export const providerQuery = pageQuery.omit({ order: true }).extend({
+  enabled: z.stringbool().optional().describe('Only those that are enabled, or that are not'),
+  q: plainText(100).optional().describe('The beginning of a slug or name'),
+});
+
+/** `POST /admin/providers`. */
+export const createProviderBody = identityProviderInput;
+
+/** `PATCH /admin/providers/{slug}`: what is left out stays, null clears. */
+export const updateProviderBody = identityProviderChanges;
+
+/** `POST /admin/providers/{slug}/rotate`. */
+export const rotateBody = z
+  .strictObject({
+    secret: z.enum(rotatableSecrets),
+    value: z.string().optional().describe('Left out, a Token or EncodingAESKey is generated'),
+  })
+  .refine(({ secret, value }) => value !== undefined || isSharedSecret(secret), {
+    path: ['value'],
+    error: 'an AppSecret comes from WeChat',
+  });
 
 const text = z.string().nullable();
 const secretColumnNames = secretProperties.map((property) => secretColumns[property]);
@@ -107,3 +136,40 @@ function whichAreSet(row: StoredProvider['row']): SecretsView {
     mobile_app_secret: isSet('mobileAppSecret'),
   };
 }
+
+/** A provider with an Official Account alone. */
+export const providerExample: z.infer<typeof providerView> = {
+  id: '0198c0de-0000-4000-8000-000000000001',
+  slug: 'wechat',
+  name: '微信',
+  enabled: true,
+  sign_up: 'auto',
+  open_app_id: null,
+  mp_app_id: 'wx0123456789abcdef',
+  mp_scope: 'snsapi_userinfo',
+  mp_message_mode: 'safe',
+  qr_enabled: false,
+  qr_login_with: 'mp',
+  qr_confirmation: 'tap',
+  mini_app_id: null,
+  mobile_app_id: null,
+  union_scope: null,
+  union_scope_in_force: 'wechat',
+  secrets: {
+    open_app_secret: false,
+    mp_app_secret: true,
+    mp_token: false,
+    mp_token_previous: false,
+    mp_encoding_aes_key: false,
+    mp_encoding_aes_key_previous: false,
+    mini_app_secret: false,
+    mobile_app_secret: false,
+  },
+  callback_url: 'https://app.example.com/iam/callback/wechat',
+  callback_domain: 'app.example.com',
+  webhook_url: 'https://app.example.com/iam/webhook/wechat',
+  problems: [],
+  created_at: '2026-01-31T08:00:00.000Z',
+  updated_at: '2026-01-31T08:00:00.000Z',
+  etag: '"0cc175b9c0f1b6a831c399e269772661"',
+};

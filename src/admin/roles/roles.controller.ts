@@ -7,7 +7,7 @@ import { created, type Created } from '../../http/iam-response.js';
 import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { ZodPipe } from '../../http/zod.pipe.js';
 import { Roles } from '../../roles/roles.service.js';
-import { AdminController } from '../admin-controller.decorator.js';
+import { AdminController } from '../admin.guard.js';
 import { readCursor, toPage } from '../page.js';
 import { AdminRoles } from './roles.service.js';
 import {
@@ -18,7 +18,7 @@ import {
   roleView,
   toRoleView,
   updateRoleBody,
-} from './roles.views.js';
+} from './roles.view.js';
 
 type RoleView = z.infer<typeof roleView>;
 

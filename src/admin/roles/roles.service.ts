@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { type Role, Roles, type RoleChanges, type RoleEdit } from '../../roles/roles.service.js';
-import { AdminPermissions } from '../admin-permissions.service.js';
+import { AdminPermissions } from '../admin-reach.service.js';
 
 /** Changes of roles by administrators, who give and take no more than they hold themselves. */
 @Injectable()

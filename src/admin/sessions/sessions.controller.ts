@@ -1,17 +1,24 @@
 import { Delete, Get, Param } from '@nestjs/common';
-import type { IamResponse } from '../../http/iam-response.js';
+import { empty, json, type IamResponse } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { CurrentUser, Incoming } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { AdminController } from '../admin-controller.decorator.js';
-import { AdminSessions } from './sessions.service.js';
-import { sessionPage, sessionPageExample, sessionQuery } from './sessions.view.js';
+import { parseInput } from '../../http/zod.pipe.js';
+import { AdminController } from '../admin.guard.js';
+import { IamError } from '../../errors/iam.error.js';
+import { SessionList } from '../../sessions/session-list.service.js';
+import { AdminReach } from '../admin-reach.service.js';
+import { toIdPage, toPageRequest } from '../page.js';
+import { sessionPage, sessionPageExample, sessionQuery, toSessionItem } from './sessions.view.js';
 
 /** Who is signed in. */
 @AdminController('sessions')
 export class AdminSessionsController {
-  constructor(private readonly sessions: AdminSessions) {}
+  constructor(
+    private readonly sessions: SessionList,
+    private readonly reach: AdminReach,
+  ) {}
 
   @Endpoint({
     summary: 'Sessions, newest first',
@@ -21,8 +28,10 @@ export class AdminSessionsController {
     example: sessionPageExample,
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.sessions.list(request);
+  async list(@Incoming() { query }: IamRequest): Promise<IamResponse> {
+    const filter = parseInput(sessionQuery, query);
+    const page = toPageRequest(filter);
+    return json(toIdPage(await this.sessions.page(filter, page), page, toSessionItem));
   }
 
   @Endpoint({
@@ -33,7 +42,13 @@ export class AdminSessionsController {
     errors: ['not_found'],
   })
   @Delete(':id')
-  end(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<IamResponse> {
-    return this.sessions.end(id, admin);
+  async end(
+    @Param('id') id: string,
+    @CurrentUser() admin: AuthenticatedUser | undefined,
+  ): Promise<IamResponse> {
+    const owner = await this.sessions.findOwner(id);
+    if (owner !== null) await this.reach.require(admin, owner);
+    if (!(await this.sessions.end(id, 'ended_by_admin'))) throw new IamError('not_found', 'no such session');
+    return empty(204);
   }
 }

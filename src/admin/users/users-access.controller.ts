@@ -1,14 +1,24 @@
 import { Delete, Get, Param, Post, Put } from '@nestjs/common';
-import type { IamResponse } from '../../http/iam-response.js';
+import { type IamResponse, empty, json } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { CurrentUser, Incoming } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { AdminController } from '../admin-controller.decorator.js';
-import { AdminUserAccess } from './users-access.service.js';
-import { AdminUserRoles, type Assignment } from './users-roles.service.js';
-import { disableBody, unlinkQuery } from './users.requests.js';
-import { userRoles } from './users.view.js';
+import { AdminController } from '../admin.guard.js';
+import { AdminUserAccess, AdminUserRoles, type Assignment } from './users-access.service.js';
+import {
+  disableBody,
+  unlinkQuery,
+  userRoles,
+  banPage,
+  banPageExample,
+  banQuery,
+  toBanItem,
+  toSoughtSubject,
+} from './users.view.js';
+import { parseInput } from '../../http/zod.pipe.js';
+import { LastingBans } from '../../users/lasting-bans.service.js';
+import { toIdPage, toPageRequest } from '../page.js';
 
 const path = { id: 'The user' };
 const assignment = { ...path, role: 'Name of a role' };
@@ -124,5 +134,38 @@ export class AdminUserAccessController {
     @CurrentUser() admin: AuthenticatedUser | undefined,
   ): Promise<IamResponse> {
     return this.roles.remove(given, admin);
+  }
+}
+
+/** Bans that outlive their user. */
+@AdminController('bans')
+export class AdminBansController {
+  constructor(private readonly bans: LastingBans) {}
+
+  @Endpoint({
+    summary: 'Bans of users who were erased since: whose WeChat stays barred',
+    permission: 'iam:users:read',
+    query: banQuery,
+    responses: { 200: banPage },
+    example: banPageExample,
+  })
+  @Get()
+  async list(@Incoming() { query }: IamRequest): Promise<IamResponse> {
+    const asked = parseInput(banQuery, query);
+    const page = toPageRequest(asked);
+    return json(toIdPage(await this.bans.page(toSoughtSubject(asked), page), page, toBanItem));
+  }
+
+  @Endpoint({
+    summary: 'Lift such a ban: the person may sign up again, as somebody new',
+    permission: 'iam:users:write',
+    path: { id: 'The user who was erased' },
+    responses: { 204: null },
+    errors: ['not_found'],
+  })
+  @Delete(':id')
+  async lift(@Param('id') id: string): Promise<IamResponse> {
+    await this.bans.lift(id);
+    return empty(204);
   }
 }

@@ -1,15 +1,20 @@
-import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { Injectable, Inject } from '@nestjs/common';
+import { type EntityManager, DataSource } from 'typeorm';
 import { recordAudit } from '../../audit/record-audit.js';
-import { empty, type IamResponse } from '../../http/iam-response.js';
+import { empty, type IamResponse, json } from '../../http/iam-response.js';
 import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { parseInput, parseBody } from '../../http/zod.pipe.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
 import { setUserStatus } from '../../users/change-user.js';
-import type { LockedUser } from '../../users/lock-users.js';
-import { AdminReach } from '../admin-reach.service.js';
-import { disableBody, unlinkQuery } from './users.requests.js';
+import { type LockedUser, lockUser } from '../../users/lock-users.js';
+import { AdminReach, AdminPermissions } from '../admin-reach.service.js';
+import { disableBody, unlinkQuery } from './users.view.js';
+import { inTransaction } from '../../database/sql.js';
+import { IamError } from '../../errors/iam.error.js';
+import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
+import { UserRoles } from '../../roles/user-roles.service.js';
+import { UserList } from '../../users/user-list.service.js';
 
 /** A user as a path names them, and who acts. */
 export interface OnUser {
@@ -68,6 +73,53 @@ export class AdminUserAccess {
     work: (manager: EntityManager, user: LockedUser) => Promise<void>,
   ): Promise<IamResponse> {
     await this.reach.act(admin, id, work);
+    return empty(204);
+  }
+}
+
+/** A user and a role, as a path names them. */
+export interface Assignment {
+  readonly id: string;
+  readonly role: string;
+}
+
+/** Which roles a user holds, one at a time, so that two administrators at once do not undo each other. */
+@Injectable()
+export class AdminUserRoles {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly users: UserList,
+    private readonly roles: UserRoles,
+    private readonly own: AdminPermissions,
+  ) {}
+
+  /** @throws IamError `not_found` */
+  async list(id: string): Promise<IamResponse> {
+    const user = await this.users.find(id);
+    if (user === null) throw new IamError('not_found', 'no such user');
+    return json({ roles: user.roles });
+  }
+
+  /** @throws IamError `not_found`, `insufficient_permissions` */
+  async assign({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
+    await this.own.requireAll(admin, await this.roles.permissionsOfRole(role));
+    return this.change(id, (manager) => this.roles.assign(manager, id, role));
+  }
+
+  /** @throws IamError `insufficient_permissions`, `not_found` for a user; a role that they do not hold is no error */
+  async remove({ id, role }: Assignment, admin: AuthenticatedUser | undefined): Promise<IamResponse> {
+    const permissions = await this.roles.findPermissionsOfRole(role);
+    await this.own.requireAll(admin, permissions ?? []);
+    return this.change(id, async (manager) => {
+      if (permissions !== null) await this.roles.remove(manager, id, role);
+    });
+  }
+
+  private async change(id: string, work: (manager: EntityManager) => Promise<void>): Promise<IamResponse> {
+    await inTransaction(this.dataSource, async (manager) => {
+      await lockUser(manager, id);
+      await work(manager);
+    });
     return empty(204);
   }
 }

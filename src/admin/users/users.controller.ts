@@ -4,11 +4,19 @@ import type { AuthenticatedUser } from '../../http/authenticated-user.js';
 import { CurrentUser, Incoming } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { AdminController } from '../admin-controller.decorator.js';
-import { AdminUserRemoval } from './users-removal.service.js';
-import { createUserBody, mergeBody, updateUserBody, userQuery } from './users.requests.js';
-import { AdminUsers } from './users.service.js';
-import { mergeResponse, userDetail, userDetailExample, userPage, userPageExample } from './users.view.js';
+import { AdminController } from '../admin.guard.js';
+import { AdminUserRemoval, AdminUsers } from './users.service.js';
+import {
+  createUserBody,
+  mergeBody,
+  updateUserBody,
+  userQuery,
+  mergeResponse,
+  userDetail,
+  userDetailExample,
+  userPage,
+  userPageExample,
+} from './users.view.js';
 
 const path = { id: 'The user' };
 

@@ -1,6 +1,63 @@
 import { z } from 'zod';
+import { externalIdSchema } from '../../users/change-user.js';
+import { pageQuery, pageOf } from '../page.js';
+import { plainText } from '../../database/database-errors.js';
 import type { DetailedUser, ListedUser } from '../../users/user-list.service.js';
-import { pageOf } from '../page.js';
+import type { LastingBan, SoughtSubject } from '../../users/lasting-bans.service.js';
+
+const name = plainText(128);
+
+/** `GET /admin/users`; filters that are given must all be met. */
+export const userQuery = pageQuery.extend({
+  q: name.optional().describe('An exact id, external_id, openid or unionid, or the beginning of a nickname'),
+  nickname: name.optional().describe('Its beginning; upper and lower case are the same'),
+  openid: name.optional(),
+  unionid: name.optional(),
+  external_id: externalIdSchema.optional(),
+  status: z.enum(['active', 'disabled', 'merged']).optional(),
+  role: name.optional(),
+  provider: plainText(64).optional().describe('Slug of a provider by which an identity was first seen'),
+});
+
+const writable = {
+  nickname: plainText(512).nullish().describe('Stored without control characters, at most 64 visible ones'),
+  external_id: externalIdSchema.nullish().describe('The id under which the host knows the user'),
+};
+
+/** `POST /admin/users`. */
+export const createUserBody = z.strictObject({
+  ...writable,
+  roles: z.array(name).max(50).default([]),
+});
+
+/** `PATCH /admin/users/{id}`; what is left out stays, null removes. */
+export const updateUserBody = z.strictObject(writable);
+
+/** `POST /admin/users/{id}/disable`. */
+export const disableBody = z.strictObject({
+  reason: plainText(500)
+    .optional()
+    .describe('For the audit log, of which the user may export what concerns them'),
+});
+
+/** `POST /admin/users/{id}/merge`. */
+export const mergeBody = z.strictObject({
+  other: z.uuid().describe('The other user; the older of the two stays'),
+  force: z
+    .boolean()
+    .optional()
+    .describe(
+      'Also two whom WeChat takes for two people, as after an app moved to another Open Platform account',
+    ),
+});
+
+/** `DELETE /admin/users/{id}/identities/{identityId}`. */
+export const unlinkQuery = z.object({
+  force: z
+    .stringbool()
+    .default(false)
+    .describe('Also the last identity: nobody can sign in as the user then'),
+});
 
 const time = z.iso.datetime();
 
@@ -122,4 +179,57 @@ export const userDetailExample: z.infer<typeof userDetail> = {
     },
   ],
   live_sessions: 2,
+};
+
+/** `GET /admin/bans`. */
+export const banQuery = pageQuery
+  .extend({
+    appid: name.optional(),
+    openid: name.optional().describe('With `appid`: the ban that covers this identity'),
+    union_scope: name.optional(),
+    unionid: name.optional().describe('With `union_scope`: the ban that covers this unionid'),
+  })
+  .refine(({ appid, openid, union_scope, unionid }) => {
+    const isWhole = (appid === undefined) === (openid === undefined);
+    const isWholeUnion = (union_scope === undefined) === (unionid === undefined);
+    return isWhole && isWholeUnion && (openid === undefined || unionid === undefined);
+  }, 'takes appid with openid, or union_scope with unionid');
+
+const banItem = z.object({
+  id: z.uuid().describe('The user who was disabled and erased, as in the audit log'),
+  banned_at: z.iso.datetime(),
+  identities: z.int().describe('How many identities stay barred'),
+  unions: z.int().describe('How many unionids stay barred'),
+});
+
+/** What `GET /admin/bans` answers. */
+export const banPage = pageOf(banItem);
+
+/** Whose ban is looked for, if anybody's. */
+export function toSoughtSubject(query: z.infer<typeof banQuery>): SoughtSubject | undefined {
+  const { appid, openid, union_scope, unionid } = query;
+  if (appid !== undefined && openid !== undefined)
+    return { kind: 'identity', namespace: appid, subject: openid };
+  if (union_scope !== undefined && unionid !== undefined)
+    return { kind: 'union', namespace: union_scope, subject: unionid };
+  return undefined;
+}
+
+/** A ban as the admin API shows it. */
+export function toBanItem(row: LastingBan): z.infer<typeof banItem> {
+  const { id, banned_at, identities, unions } = row;
+  return { id, banned_at: banned_at.toISOString(), identities, unions };
+}
+
+/** An answer as a front-end gets it. */
+export const banPageExample: z.infer<typeof banPage> = {
+  items: [
+    {
+      id: '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f',
+      banned_at: '2026-11-22T08:00:00.000Z',
+      identities: 2,
+      unions: 1,
+    },
+  ],
+  next_cursor: null,
 };
