@@ -71,7 +71,7 @@ export class LinkIdentity {
       await inTransaction(this.dataSource, (manager) =>
         this.sessions.endOthers(manager, link, 'identity_linked'),
       );
-    const identity = await this.identities.get(this.dataSource, user.id, id);
+    const identity = await this.identities.get(user.id, id);
     return json(toIdentityView(identity), isNew ? 201 : 200);
   }
 }

@@ -10,7 +10,7 @@ import { IdentityProviders } from './identity-providers.service.js';
 import {
   joinMovedOpenid,
   OpenidMoves,
-  type JudgedMove,
+  type PredictedMove,
   type MoveCounts,
   type OldIdentity,
   type OpenidResponse,
@@ -44,7 +44,7 @@ export interface AccountMigrationReport {
   readonly total: number;
   readonly counts: MoveCounts;
   /** Those that an operator has to decide, at most a thousand. */
-  readonly undecided: readonly JudgedMove[];
+  readonly undecided: readonly PredictedMove[];
   /** What else WeChat said instead of an openid, once each. */
   readonly unexplained: readonly string[];
 }
@@ -104,30 +104,30 @@ export class AccountMigration {
     let done = total - (await this.countToAsk(run));
     for await (const page of this.pages(run, (from) => this.toAsk(run, from))) {
       const answers = await this.ask(run, page);
-      await this.moves.keep(run.toAppid, answers);
+      await this.moves.store(run.toAppid, answers);
       for (const { identityId, toOpenid } of answers) if (toOpenid !== null) await this.join(run, identityId);
       run.progress((done += page.length), total);
     }
-    const undecided = await this.moves.judgeOpen({ ...run, after: '', limit: MOST_UNDECIDED });
+    const undecided = await this.moves.predictOpen({ ...run, after: '', limit: MOST_UNDECIDED });
     return { counts: await this.moves.count(run), undecided };
   }
 
   /** The counts as they would be after a run. */
   private async preview(run: Run, total: number) {
     const counts = { ...(await this.moves.count(run)) };
-    const undecided: JudgedMove[] = [];
-    const take = (judged: readonly JudgedMove[]) => {
-      for (const { outcome } of judged) counts[outcome] += 1;
-      const left = judged.filter(({ outcome }) => outcome === 'second_user' || outcome === 'barred');
+    const undecided: PredictedMove[] = [];
+    const take = (predicted: readonly PredictedMove[]) => {
+      for (const { outcome } of predicted) counts[outcome] += 1;
+      const left = predicted.filter(({ outcome }) => outcome === 'second_user' || outcome === 'barred');
       undecided.push(...left.slice(0, MOST_UNDECIDED - undecided.length));
     };
     Object.assign(counts, { answered: 0, second_user: 0, barred: 0 });
-    for await (const page of this.pages(run, (from) => this.moves.judgeOpen(from))) take(page);
+    for await (const page of this.pages(run, (from) => this.moves.predictOpen(from))) take(page);
     let done = total - (await this.countToAsk(run));
     if (run.askAgain === true) Object.assign(counts, { not_follower: 0 });
     for await (const page of this.pages(run, (from) => this.toAsk(run, from))) {
       const answers = await this.ask(run, page);
-      take(await this.moves.judge(run.toAppid, answers));
+      take(await this.moves.predict(run.toAppid, answers));
       counts.not_follower += answers.filter(({ toOpenid }) => toOpenid === null).length;
       run.progress((done += page.length), total);
     }

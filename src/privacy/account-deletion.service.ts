@@ -9,7 +9,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { UserSessions, type ActingSession, actingSession } from '../sessions/user-sessions.service.js';
-import { takeBackDeletion, wishDeletion } from '../users/change-user.js';
+import { cancelDeletion, requestDeletion } from '../users/change-user.js';
 
 /** The day on which the account is erased. */
 export const deletionResponse = z.object({ deletion_at: z.iso.datetime() });
@@ -40,7 +40,7 @@ export class AccountDeletion {
     const acting = actingSession(user);
     await inTransaction(this.dataSource, async (manager) => {
       await this.sessions.lockActing(manager, acting);
-      await takeBackDeletion(manager, acting.userId, { sessionId: acting.sessionId });
+      await cancelDeletion(manager, acting.userId, { sessionId: acting.sessionId });
     });
     return empty(204);
   }
@@ -48,7 +48,7 @@ export class AccountDeletion {
   private async wishOrErase(manager: EntityManager, acting: ActingSession): Promise<Date | null> {
     const { userId, sessionId } = acting;
     const graceDays = this.options.deletionGraceDays;
-    const day = await wishDeletion(manager, userId, { graceDays, sessionId });
+    const day = await requestDeletion(manager, userId, { graceDays, sessionId });
     await this.sessions.endOthers(manager, acting, 'deletion_requested');
     if (graceDays > 0) return day;
     await this.erasure.eraseIn(manager, userId);

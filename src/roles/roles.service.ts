@@ -47,14 +47,14 @@ export async function findRole(
   );
 }
 
-/** What may be changed of a role; what is undefined stays. */
+/** What may be changed of a role; an undefined member is left as it is. */
 export interface RoleChanges {
   readonly description?: string | undefined;
   readonly permissions?: readonly string[] | undefined;
   readonly is_default?: boolean | undefined;
 }
 
-/** `version` is what a change is based on; null for "whatever it is now". */
+/** `version` is the one that a change is based on; null for any. */
 export interface RoleEdit {
   readonly name: string;
   readonly version: string | null;
@@ -99,7 +99,7 @@ export class Roles {
     });
   }
 
-  /** Changes what is given; no entry is written when nothing changes. @throws IamError `not_found`, `precondition_failed` */
+  /** No audit entry when nothing changes. @throws IamError `not_found`, `precondition_failed` */
   async change(edit: RoleEdit, changes: RoleChanges): Promise<Role> {
     return this.writing(async (manager) => {
       const role = await lock(manager, edit);
@@ -134,7 +134,7 @@ export class Roles {
     });
   }
 
-  /** Forgets also after a failure: whether a commit happened may be unknown. */
+  /** Forgets the permissions also after a failure: the commit may have happened. */
   private async writing<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return inTransaction(this.dataSource, work).finally(() => this.permissions.forget());
   }
@@ -175,7 +175,7 @@ function differences(role: Role, changes: RoleChanges): Record<string, { from: u
   );
 }
 
-/** Where the host's transactions are REPEATABLE READ, a holder who came while the lock was waited for is not seen before. */
+/** In a REPEATABLE READ transaction of the host, the query before does not see a role that was assigned during the wait for the lock. */
 function refuseHeld(name: string, cause: unknown): never {
   if (isForeignKeyViolation(cause))
     throw new IamError('in_use', `rows refer to the role "${name}"`, { cause });

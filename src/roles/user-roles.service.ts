@@ -11,7 +11,7 @@ import { findRole } from './roles.service.js';
 
 const permissionsRow = z.object({ permissions: z.array(z.string()) });
 
-/** A merge or an erasure of the user is waited for, and leaves nobody to assign to. */
+/** Waits for a merge or an erasure of the user, after which there is no owner. */
 const assignSql = (userId: string, role: string): Sql => sql`
   WITH owner AS (
     SELECT id FROM iam.users WHERE id = ${userId} AND status <> 'merged' FOR KEY SHARE
@@ -35,7 +35,7 @@ const removeSql = (userId: string, role: string): Sql => sql`
     { from: sql`removed`, userId: sql`removed.user_id` },
   )}`;
 
-/** The audit log knows the roles that they, or who was merged into them, have lost, and what a deleted role permitted. */
+/** The audit log has the roles that the users, and those merged into them, lost, and the permissions of a deleted role. */
 const recentPermissionsSql = (userIds: readonly string[]): Sql => sql`
   WITH person AS (
     SELECT id FROM iam.users WHERE id = ANY(${userIds}::uuid[]) OR merged_into = ANY(${userIds}::uuid[])

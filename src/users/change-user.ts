@@ -9,8 +9,8 @@ import { eventHorizonSql } from '../database/sql-fragments.js';
 import type { ProfileAuthor } from './user.entity.js';
 
 /**
- * `INSERT` that gives a new user the roles that everybody has; composes into the statement that creates the user.
- * `userId` is an expression over `from`. A role that is being deleted is waited for and then left out.
+ * `INSERT` of the default roles of a new user, for the statement that creates the user; `userId` is an expression over
+ * `from`. It waits for a role that is being deleted, and leaves it out.
  */
 export const defaultRolesSql = (userId: Sql, from: Sql): Sql => sql`
     INSERT INTO iam.user_roles (user_id, role)
@@ -19,7 +19,7 @@ export const defaultRolesSql = (userId: Sql, from: Sql): Sql => sql`
 /** The id under which a host knows a user. */
 export const externalIdSchema = plainText(255);
 
-/** An external id from code of the host, whose types nobody checked. @throws IamError `invalid_request` */
+/** Reads an external id that code of the host gives, perhaps of another type. @throws IamError `invalid_request` */
 export function readExternalId(given: unknown): string {
   const { success, data, error } = externalIdSchema.safeParse(given);
   if (success) return data;
@@ -36,9 +36,9 @@ export function explainTaken(cause: unknown): never {
 const idRow = z.object({ id: z.string() });
 const externalIdRow = z.object({ external_id: z.string().nullable() });
 
-/** What the host or the person may write of a user, checked already; what is undefined stays. */
+/** What the host or the person may change of a user, validated already; an undefined member is left as it is. */
 export interface UserChanges {
-  /** Who writes. WeChat's nickname replaces none of theirs, and fills one that they have emptied. */
+  /** Who writes. WeChat's nickname does not replace theirs, but fills an empty one. */
   readonly by: 'host' | 'user';
   readonly nickname?: string | null | undefined;
   readonly externalId?: string | null | undefined;
@@ -53,7 +53,7 @@ export interface NewUser {
   readonly avatarUrl: string | null;
 }
 
-/** CTEs that make a user with the roles that everybody has; `new_user` has its id, unless `onConflict` left it out. */
+/** CTEs that create a user with the default roles; `new_user` has its id, unless `onConflict` left it out. */
 export const newUserCtes = (user: NewUser, onConflict: Sql = empty): Sql => sql`
   new_user AS (
     INSERT INTO iam.users (id, external_id, nickname, avatar_url, nickname_by)
@@ -83,8 +83,8 @@ async function insertUser(manager: EntityManager, user: NewUser, onConflict?: Sq
 }
 
 /**
- * Changes a user that the caller has locked. The audit log names the columns, and of `external_id`, which decides whose
- * account of the host this is, the values too. @throws IamError `identity_conflict`
+ * Changes a user that the caller has locked. The audit log has the columns, and the values of `external_id`, which ties the
+ * user to an account of the host. @throws IamError `identity_conflict`
  */
 export async function updateUser(manager: EntityManager, id: string, changes: UserChanges): Promise<void> {
   const given = { nickname: changes.nickname, external_id: changes.externalId };
@@ -110,7 +110,7 @@ export async function updateUser(manager: EntityManager, id: string, changes: Us
   await recordAudit(manager, { action: 'user.updated', userId: id, detail });
 }
 
-/** Shuts a user out, or lets them in again; the caller has locked them. */
+/** Bans a user or lifts the ban; the caller has locked them. */
 export async function setUserStatus(
   manager: EntityManager,
   id: string,
@@ -123,7 +123,7 @@ function authorOf({ nickname, by }: UserChanges): ProfileAuthor {
   return nickname == null ? 'wechat' : by;
 }
 
-/** Where an audit entry about a phone number comes from; the number itself is not in it. */
+/** What the audit log has about a phone number: never the number. */
 type PhoneEntry = Pick<AuditEntry, 'provider' | 'sessionId' | 'clientId' | 'detail'>;
 
 const keepSql = (userId: string, phoneNumber: string): Sql => sql`
@@ -132,7 +132,7 @@ const keepSql = (userId: string, phoneNumber: string): Sql => sql`
     RETURNING phone_verified_at AS at
   ) SELECT at FROM kept`;
 
-/** Keeps the number that WeChat has verified; it says nothing about who somebody is, and joins nobody with anybody. */
+/** Stores the number that WeChat has verified. It proves no identity: users are never found or merged by it. */
 export async function keepPhoneNumber(
   executor: SqlExecutor,
   userId: string,
@@ -162,19 +162,19 @@ export async function forgetPhoneNumber(
   await execute(executor, forgetSql(userId, verifiedBefore, { ...entry, action: 'user.phone_removed' }));
 }
 
-const wishSql = (userId: string, graceDays: number): Sql => sql`
-  WITH asked AS (
+const requestDeletionSql = (userId: string, graceDays: number): Sql => sql`
+  WITH before AS (
     SELECT id, deletion_at FROM iam.users WHERE id = ${userId}
-  ), wished AS (
-    UPDATE iam.users u SET deletion_at = COALESCE(asked.deletion_at, now() + make_interval(days => ${graceDays}::int)), updated_at = now()
-    FROM asked WHERE u.id = asked.id
+  ), requested AS (
+    UPDATE iam.users u SET deletion_at = COALESCE(before.deletion_at, now() + make_interval(days => ${graceDays}::int)), updated_at = now()
+    FROM before WHERE u.id = before.id
     RETURNING u.deletion_at
   )
-  SELECT wished.deletion_at, asked.deletion_at IS NULL AS is_new FROM wished, asked`;
+  SELECT requested.deletion_at, before.deletion_at IS NULL AS is_new FROM requested, before`;
 
-const wish = z.object({ deletion_at: z.date(), is_new: z.boolean() });
+const deletionRow = z.object({ deletion_at: z.date(), is_new: z.boolean() });
 
-const takeBackSql = (userId: string, entry: AuditEntry): Sql => sql`
+const cancelDeletionSql = (userId: string, entry: AuditEntry): Sql => sql`
   WITH kept AS (
     UPDATE iam.users SET deletion_at = NULL, updated_at = now()
     WHERE id = ${userId} AND deletion_at IS NOT NULL
@@ -182,13 +182,13 @@ const takeBackSql = (userId: string, entry: AuditEntry): Sql => sql`
   )
   ${insertAudit(entry, { from: sql`kept`, userId: sql`kept.id` })}`;
 
-/** Notes when a user, whom the caller has locked, is to be erased; a wish expressed again keeps its day. */
-export async function wishDeletion(
+/** Stores when a user, whom the caller has locked, is to be erased; a second request keeps the first day. */
+export async function requestDeletion(
   executor: SqlExecutor,
   userId: string,
   { graceDays, ...entry }: Pick<AuditEntry, 'sessionId'> & { readonly graceDays: number },
 ): Promise<Date> {
-  const row = await queryRow(executor, wish, wishSql(userId, graceDays));
+  const row = await queryRow(executor, deletionRow, requestDeletionSql(userId, graceDays));
   if (row === null) throw new Error('the caller has locked the user');
   const detail = { deletionAt: row.deletion_at.toISOString() };
   if (row.is_new)
@@ -196,12 +196,12 @@ export async function wishDeletion(
   return row.deletion_at;
 }
 
-/** Takes a user's wish back, if there is one. */
-export async function takeBackDeletion(
+/** Cancels the erasure that a user has requested, if there is one. */
+export async function cancelDeletion(
   executor: SqlExecutor,
   userId: string,
   entry: Pick<AuditEntry, 'sessionId' | 'detail'> = {},
 ): Promise<void> {
-  const taken: AuditEntry = { ...entry, action: 'user.deletion_cancelled' };
-  await execute(executor, takeBackSql(userId, taken));
+  const audited: AuditEntry = { ...entry, action: 'user.deletion_cancelled' };
+  await execute(executor, cancelDeletionSql(userId, audited));
 }

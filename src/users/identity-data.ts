@@ -4,7 +4,7 @@ import { eventHorizonSql } from '../database/sql-fragments.js';
 import { execute, queryRow, type SqlExecutor, sql, type Sql, empty } from '../database/sql.js';
 import { lockExisting } from './lock-users.js';
 
-/** A person to one app. */
+/** A person in one app. */
 export interface IdentityKey {
   readonly appid: string;
   readonly openid: string;
@@ -43,7 +43,7 @@ export async function markWithdrawn(
   await execute(executor, mark);
 }
 
-/** What WeChat has taken back of a person, and when: what was read or verified since is granted anew. */
+/** What a person withdrew from an app, and when: what was read or verified later was granted again. */
 export interface Withdrawal {
   readonly userId: string;
   readonly identity: IdentityKey;

@@ -48,7 +48,7 @@ export class IdentityEntity {
   @Column({ type: 'text', name: 'union_scope' })
   unionScope!: string;
 
-  /** The one that WeChat showed last, with its scope; `iam.identity_unions` has every scope in which it was shown. */
+  /** The last one that WeChat showed, with its scope; `iam.identity_unions` has one for every scope. */
   @Column({ type: 'text', nullable: true })
   unionid!: string | null;
 
@@ -56,7 +56,7 @@ export class IdentityEntity {
   @Column({ type: 'timestamptz', name: 'profile_read_at', nullable: true })
   profileReadAt!: Date | null;
 
-  /** Follows the Official Account; null as long as no event has said so. */
+  /** Follows the Official Account; null before the first event. */
   @Column({ type: 'boolean', nullable: true })
   follows!: boolean | null;
 
@@ -64,7 +64,7 @@ export class IdentityEntity {
   @Column({ type: 'timestamptz', name: 'follow_changed_at', nullable: true })
   followChangedAt!: Date | null;
 
-  /** `CreateTime` of the last withdrawal of all that the app may do: what WeChat proved before signs nobody in. */
+  /** `CreateTime` of the last withdrawal of everything that the app may do: what WeChat proved before it begins no session. */
   @Column({ type: 'timestamptz', name: 'withdrawn_at', nullable: true })
   withdrawnAt!: Date | null;
 
@@ -143,8 +143,8 @@ export class IdentityUnionEntity {
 }
 
 /**
- * `answered`: nothing has come of it yet. `joined`: the user has the new openid by this. `already_there`: the user had it.
- * `second_user`: another user has it. `barred`: a ban of somebody else covers it. `not_follower`: WeChat has none.
+ * `answered`: known and not used yet. `joined`: the user got the new openid. `already_there`: the user had it before.
+ * `second_user`: another user has it. `barred`: the ban of another user covers it. `not_follower`: WeChat has none.
  */
 export type MoveOutcome = (typeof moveOutcomes)[number];
 

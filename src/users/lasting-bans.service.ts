@@ -22,7 +22,7 @@ const lastingBan = z.object({
   unions: z.number(),
 });
 
-/** What is left of a banned user who was erased: their id, and how many of their subjects stay barred. */
+/** A banned user who was erased: their id, and how many of their subjects stay barred. */
 export type LastingBan = z.infer<typeof lastingBan>;
 
 const isErased = sql`NOT EXISTS (SELECT 1 FROM iam.users u WHERE u.id = b.user_id)`;
@@ -48,18 +48,18 @@ const liftSql = (userId: string): Sql => sql`
   )
   SELECT identities FROM ban`;
 
-/** Bans of users who were erased since. Of a user who is still there, enabling them lifts the ban. */
+/** Bans of erased users. The ban of an existing user is lifted by enabling them. */
 @Injectable()
 export class LastingBans {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
-  /** One round trip; with `sought` only the ban that covers it. */
+  /** With `sought` only the ban that covers it. */
   page(sought: SoughtSubject | undefined, page: PageRequest): Promise<LastingBan[]> {
     const filters = sought === undefined ? [] : [covering(sought)];
     return queryRows(this.dataSource, lastingBan, keysetSql(source, filters, page));
   }
 
-  /** The person may sign up again, as somebody new. @throws IamError `not_found` */
+  /** Lets the person sign up again, as a new user. @throws IamError `not_found` */
   async lift(userId: string): Promise<void> {
     const row = isUuid(userId)
       ? await queryRow(this.dataSource, z.object({ identities: z.number() }), liftSql(userId))

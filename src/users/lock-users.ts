@@ -14,7 +14,7 @@ const locked = z.object({
   version: z.string(),
 });
 
-/** A user whose row nobody else changes until the transaction ends. */
+/** A user whose row is locked until the transaction ends. */
 export type LockedUser = z.infer<typeof locked>;
 
 /**

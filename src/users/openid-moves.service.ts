@@ -25,13 +25,13 @@ const identity = z.object({ id: z.string(), openid: z.string() });
 /** An identity of the old account. */
 export type OldIdentity = Readonly<z.infer<typeof identity>>;
 
-/** What WeChat said of one; no openid: it has none in the new account. */
+/** WeChat's answer for one; null: no openid in the new account. */
 export interface OpenidResponse {
   readonly identityId: string;
   readonly toOpenid: string | null;
 }
 
-const judged = z.object({
+const predicted = z.object({
   openid: z.string(),
   to_openid: z.string(),
   user_id: z.string(),
@@ -42,13 +42,13 @@ const judged = z.object({
   /** The scopes in which each of the two users owns another unionid: a merge needs `force`. */
   union_scopes: z.array(z.string()),
 });
-/** Whose the openids before and after are now, and what a run would make of it. */
-export type JudgedMove = Readonly<z.infer<typeof judged>>;
+/** Which users have the openids before and after now, and the outcome that a run would have. */
+export type PredictedMove = Readonly<z.infer<typeof predicted>>;
 
 const countName = z.enum([...moveOutcomes, 'unanswered']);
 const counted = z.object({ outcome: countName, count: z.number() });
 const counts = z.record(countName, z.number());
-/** How many identities of the old account have come to what; `unanswered`: WeChat has not told yet. */
+/** How many identities of the old account have which outcome; `unanswered`: WeChat has not said yet. */
 export type MoveCounts = Readonly<z.infer<typeof counts>>;
 
 const pageSql = ({ fromAppid, toAppid, after, limit }: MovePage, condition: Sql): Sql => sql`
@@ -68,8 +68,8 @@ const givenSql = (answers: readonly OpenidResponse[]): Sql => {
   return sql`unnest(${ids}::uuid[], ${openids}::text[]) AS given (identity_id, to_openid)`;
 };
 
-/** An identity that went meanwhile is left out. An answer that there is stays, but "not a follower" may have been too early. */
-const keepSql = (toAppid: string, answers: readonly OpenidResponse[]): Sql => sql`
+/** Leaves out an identity that was removed meanwhile. A stored answer stays, except "not a follower", which may change. */
+const storeSql = (toAppid: string, answers: readonly OpenidResponse[]): Sql => sql`
   INSERT INTO iam.openid_moves AS m (identity_id, to_appid, to_openid, outcome)
   SELECT i.id, ${toAppid}::text, given.to_openid, CASE WHEN given.to_openid IS NULL THEN 'not_follower' ELSE 'answered' END
   FROM ${givenSql(answers)} JOIN iam.identities i ON i.id = given.identity_id
@@ -79,7 +79,7 @@ const keepSql = (toAppid: string, answers: readonly OpenidResponse[]): Sql => sq
     WHERE m.outcome = 'not_follower'`;
 
 /** `moves` has `identity_id` and `to_openid`. */
-const judgeSql = (toAppid: string, moves: Sql): Sql => sql`
+const predictSql = (toAppid: string, moves: Sql): Sql => sql`
   SELECT i.openid, j.to_openid, i.user_id, u.status, n.user_id AS other_user_id, o.status AS other_status,
          CASE WHEN n.user_id = i.user_id THEN 'already_there' WHEN n.user_id IS NOT NULL THEN 'second_user'
               WHEN EXISTS (SELECT 1 FROM iam.barred_subjects b WHERE b.user_id <> i.user_id
@@ -90,12 +90,12 @@ const judgeSql = (toAppid: string, moves: Sql): Sql => sql`
   LEFT JOIN iam.identities n ON n.appid = ${toAppid} AND n.openid = j.to_openid
   LEFT JOIN iam.users o ON o.id = n.user_id`;
 
-/** What is known of people whose Official Account moved into another one. */
+/** The openids of people whose Official Account moved into another one. */
 @Injectable()
 export class OpenidMoves {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
-  /** Those of whom WeChat has not said anything; `askAgain`: also those of whom it said that they do not follow. */
+  /** Those for which WeChat has not given an answer; `askAgain`: also those of people who did not follow. */
   unanswered(page: MovePage, { askAgain }: { readonly askAgain: boolean }): Promise<OldIdentity[]> {
     const again = sql`(${askAgain}::boolean AND m.outcome = 'not_follower')`;
     return queryRows(this.dataSource, identity, pageSql(page, sql`m.outcome IS NULL OR ${again}`));
@@ -106,24 +106,24 @@ export class OpenidMoves {
     return queryRows(this.dataSource, identity, pageSql(page, isOpen));
   }
 
-  /** One statement; what was said before stays. */
-  async keep(toAppid: string, answers: readonly OpenidResponse[]): Promise<void> {
-    await execute(this.dataSource, keepSql(toAppid, answers));
+  /** One statement; earlier answers stay. */
+  async store(toAppid: string, answers: readonly OpenidResponse[]): Promise<void> {
+    await execute(this.dataSource, storeSql(toAppid, answers));
   }
 
-  /** What would become of answers that are not kept. */
-  judge(toAppid: string, answers: readonly OpenidResponse[]): Promise<JudgedMove[]> {
-    const told = answers.filter(({ toOpenid }) => toOpenid !== null);
-    const judging = judgeSql(toAppid, sql`SELECT * FROM ${givenSql(told)}`);
-    return queryRows(this.dataSource, judged, sql`${judging} ORDER BY i.openid`);
+  /** What would become of answers that are not stored. */
+  predict(toAppid: string, answers: readonly OpenidResponse[]): Promise<PredictedMove[]> {
+    const found = answers.filter(({ toOpenid }) => toOpenid !== null);
+    const prediction = predictSql(toAppid, sql`SELECT * FROM ${givenSql(found)}`);
+    return queryRows(this.dataSource, predicted, sql`${prediction} ORDER BY i.openid`);
   }
 
-  /** What would become of those that are kept and open, in openid order. */
-  judgeOpen({ fromAppid, toAppid, after, limit }: MovePage): Promise<JudgedMove[]> {
-    const kept = sql`
+  /** What would become of those that are stored and open, in openid order. */
+  predictOpen({ fromAppid, toAppid, after, limit }: MovePage): Promise<PredictedMove[]> {
+    const stored = sql`
       SELECT m.identity_id, m.to_openid FROM iam.openid_moves m WHERE m.to_appid = ${toAppid} AND ${isOpen}`;
     const page = sql`WHERE i.appid = ${fromAppid} AND i.openid > ${after} ORDER BY i.openid LIMIT ${limit}`;
-    return queryRows(this.dataSource, judged, sql`${judgeSql(toAppid, kept)} ${page}`);
+    return queryRows(this.dataSource, predicted, sql`${predictSql(toAppid, stored)} ${page}`);
   }
 
   async count({ fromAppid, toAppid }: AccountPair): Promise<MoveCounts> {
@@ -148,7 +148,7 @@ export class OpenidMoves {
   }
 }
 
-/** Whose new openid becomes an identity, and of which row. */
+/** The identity whose new openid becomes an identity, and the provider row of that. */
 export interface MovedIdentity {
   readonly identityId: string;
   readonly provider: string;
@@ -177,7 +177,7 @@ const openMove = ({ identityId, toAppid }: MovedIdentity): Sql => sql`
   WHERE i.id = ${identityId} AND m.outcome IN ('answered', 'second_user', 'barred')
   FOR KEY SHARE OF u, i FOR UPDATE OF m`;
 
-/** The conflict's UPDATE changes nothing: it waits for a sign-in and tells whose it is. */
+/** The conflict's UPDATE changes nothing: it waits for a sign-in and returns the owner. */
 function joinSql(moved: MovedIdentity): Sql {
   const { toAppid, provider, unionScope } = moved;
   const newId = uuidv7();
@@ -188,15 +188,15 @@ function joinSql(moved: MovedIdentity): Sql {
       FROM old
       ON CONFLICT (appid, openid) DO UPDATE SET provider = n.provider
       RETURNING n.id, n.user_id
-    ), judged AS (
+    ), decided AS (
       SELECT old.*, CASE WHEN held.id = ${newId}::uuid THEN 'joined' WHEN held.user_id = old.user_id THEN 'already_there'
                          ELSE 'second_user' END AS result
       FROM old, held
     ), moved AS (
-      UPDATE iam.openid_moves m SET outcome = judged.result FROM judged
-      WHERE m.identity_id = judged.id AND m.to_appid = ${toAppid}
+      UPDATE iam.openid_moves m SET outcome = decided.result FROM decided
+      WHERE m.identity_id = decided.id AND m.to_appid = ${toAppid}
     )
-    SELECT user_id, appid, openid, to_openid, outcome AS before, result AS outcome FROM judged`;
+    SELECT user_id, appid, openid, to_openid, outcome AS before, result AS outcome FROM decided`;
 }
 
 const barSql = (moved: MovedIdentity): Sql => sql`
@@ -207,9 +207,9 @@ const barSql = (moved: MovedIdentity): Sql => sql`
   SELECT user_id, appid, openid, to_openid, outcome AS before, 'barred' AS outcome FROM old`;
 
 /**
- * Gives a user the openid that they have in the new account, beside the old one, unless somebody has it already: two users
- * are never merged by it, since only the application can run what its host does about a merge. False: the move is not open
- * any more, or the identity was somebody else's by the time that it was locked.
+ * Gives a user the openid that they have in the new account, in addition to the old one, unless another user has it: users
+ * are never merged here, because only the application can run the host's `onMerge`. False: the move is no longer open, or
+ * the identity had another user when it was locked.
  */
 export async function joinMovedOpenid(dataSource: DataSource, moved: MovedIdentity): Promise<boolean> {
   const settle = (statement: Sql) =>
@@ -226,7 +226,7 @@ export async function joinMovedOpenid(dataSource: DataSource, moved: MovedIdenti
   }
 }
 
-/** That the user had it already changes nothing. Whose it is else is not told: the entry is among what a person may export. */
+/** No entry where the user had it already. The other user is not named: the person may export the entry. */
 async function audit(
   manager: EntityManager,
   { provider, toAppid }: MovedIdentity,

@@ -19,13 +19,13 @@ const profile = z.object({
   avatar_url: z.string().nullable(),
   phone_number: z.string().nullable(),
   phone_verified_at: time.nullable(),
-  /** When the user is to be erased, by their own wish. */
+  /** When the user is erased, at their own request. */
   deletion_at: time.nullable(),
   created_at: time,
   identities: z.array(identity),
 });
 
-/** What a user sees of themself: no openid, no unionid. */
+/** A user, as they see their own record: no openid, no unionid. */
 export type Profile = z.infer<typeof profile>;
 
 const profileSql = (userId: string): Sql => sql`
@@ -34,8 +34,8 @@ const profileSql = (userId: string): Sql => sql`
            SELECT jsonb_agg(jsonb_build_object('provider', i.provider, 'kind', i.app_kind, 'appid', i.appid, 'linked_at', i.created_at)
                             ORDER BY i.id)
            FROM iam.identities i WHERE i.user_id = u.id), '[]') AS identities
-  FROM iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id)
-  WHERE asked.id = ${userId} AND u.status = 'active'`;
+  FROM iam.users given JOIN iam.users u ON u.id = COALESCE(given.merged_into, given.id)
+  WHERE given.id = ${userId} AND u.status = 'active'`;
 
 /** Profiles of users, as `/me` shows them. */
 @Injectable()
@@ -49,7 +49,7 @@ export class Profiles {
     return row;
   }
 
-  /** What a user is called, if anything. */
+  /** The nickname of a user, if there is one. */
   async findNickname(userId: string): Promise<string | null> {
     const row = z.object({ nickname: z.string().nullable() });
     const nickname = sql`SELECT nickname FROM iam.users WHERE id = ${userId}`;

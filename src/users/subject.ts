@@ -6,7 +6,7 @@ import { IamError } from '../errors/iam.error.js';
 import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { newUserCtes, type NewUser } from './change-user.js';
 
-/** What WeChat proved of a person: the one normal form in which every flow hands a sign-in to `Users`. */
+/** What WeChat proved of a person: the form in which every flow passes a sign-in to `Users`. */
 export const subjectSchema = z.object({
   /** Slug of the provider row. */
   provider: z.string(),
@@ -32,7 +32,7 @@ const holder = z.object({
   union_user_id: z.string().nullable(),
   /** The identity's owner, else the union's. */
   status: z.enum(['active', 'disabled', 'merged']).nullable(),
-  /** Nobody's, and covered by the ban of a user who is gone or has lost it. */
+  /** Has no owner, and is covered by the ban of a user who was erased or lost it. */
   is_barred: z.boolean(),
 });
 
@@ -76,7 +76,7 @@ export class LostRace extends Error {
 
 const written = z.object({ identities: z.number(), unions: z.number() });
 
-/** The identity that a subject is kept as; `isNew`: it was nobody's before. */
+/** The identity of a subject; `isNew`: no user had it before. */
 export interface LinkedIdentity {
   readonly id: string;
   readonly isNew: boolean;
@@ -120,14 +120,14 @@ export async function createUserOf(
   return user.id;
 }
 
-/** Whose a subject becomes, and which profile counts. */
+/** The user that a subject is linked to, and which profile counts. */
 export interface LinkTarget {
   readonly userId: string;
   readonly basis: LinkBasis;
   readonly profile: ResolvedIamOptions['profile'];
 }
 
-/** Why a subject is a user's: they were proven in another way, or have its identity, its unionid or both. */
+/** Why the subject belongs to the user: they were proven in another way, or have its identity, its unionid or both. */
 export type LinkBasis = 'given' | 'identity' | 'union' | 'both';
 
 const held = ({ appid, openid }: Subject): Sql =>
@@ -144,14 +144,14 @@ const bases: Readonly<
   both: { joins: (subject) => sql`${held(subject)} ${shown(subject)}`, locked: sql`u, held, shown` },
 };
 
-/** A column of the profile, who set it, and what WeChat says. An empty value replaces nothing. */
+/** A column of the profile, who set it, and WeChat's value. Null replaces nothing. */
 interface ProfileColumn {
   readonly column: Sql;
   readonly by: Sql;
   readonly value: string | null;
 }
 
-/** WeChat's value replaces its own, or anybody's where the option says that WeChat wins. */
+/** WeChat's value replaces one that WeChat set, or any other where the option says that WeChat wins. */
 const replaces = ({ by, value }: ProfileColumn, { profile }: LinkTarget): Sql =>
   sql`(${value}::text IS NOT NULL AND (${profile === 'wechat_wins'}::boolean OR ${by} = 'wechat'))`;
 const taken = (field: ProfileColumn, target: LinkTarget): Sql => sql`
@@ -179,8 +179,8 @@ function profileSql(subject: Subject, target: LinkTarget): Sql {
 }
 
 /**
- * `owner` locks the user first, as a merge does, and excludes one that was merged or disabled since it was found, and one
- * whose identity or union was taken away: else a sign-in under way would undo an unlink. Then the same order as above.
+ * Locks the user first, as a merge does, then follows the order of `createSql`. `owner` has no row for a user who was merged
+ * or disabled meanwhile, or who lost the identity or union: a sign-in under way would undo an unlink.
  */
 const linkSql = (subject: Subject, target: LinkTarget): Sql => sql`
   WITH owner AS (

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
+import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { removeIdentity, type IdentityKey } from './identity-data.js';
@@ -19,21 +19,21 @@ const identity = z.object({
 /** An identity as its owner sees it: no openid, no unionid. */
 export type UserIdentity = Readonly<z.infer<typeof identity>>;
 
-/** An identity that a user has given up. */
+/** An identity that was taken from its user. */
 export interface UnlinkedIdentity extends IdentityKey {
   readonly provider: string;
-  /** The user keeps its `unionid` by another identity: who signs in with this one again is led to the same user again. */
+  /** Another identity of the user has the same `unionid`, so that a sign-in with this one finds the same user again. */
   readonly rejoins: boolean;
 }
 
 const columns = sql`i.id, i.provider, i.app_kind AS kind, i.appid, i.created_at AS linked_at, i.follows`;
 
-/** As `/me`: the user, or whom they were merged into; a row without identity where there is none. */
+/** The user, or the one they were merged into; a row without identity where there is none. */
 const listSql = (userId: string): Sql => sql`
   SELECT ${columns}
-  FROM iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id)
+  FROM iam.users given JOIN iam.users u ON u.id = COALESCE(given.merged_into, given.id)
   LEFT JOIN iam.identities i ON i.user_id = u.id
-  WHERE asked.id = ${userId} AND u.status = 'active' ORDER BY i.id`;
+  WHERE given.id = ${userId} AND u.status = 'active' ORDER BY i.id`;
 
 /** The user's row is locked. */
 const unlinkableSql = (id: string, userId: string): Sql => sql`
@@ -53,7 +53,7 @@ const unlinkable = z.object({
 const rejoinsSql = (userId: string, unionid: string | null): Sql => sql`
   SELECT EXISTS (SELECT 1 FROM iam.unions WHERE user_id = ${userId} AND unionid = ${unionid}) AS rejoins`;
 
-/** The identities of a user, as far as the user may see and give them up. */
+/** The identities of a user, as the user sees them, and how one is taken away. */
 @Injectable()
 export class UserIdentities {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
@@ -66,17 +66,17 @@ export class UserIdentities {
     return rows.filter((each): each is UserIdentity => each.id !== null);
   }
 
-  /** @throws IamError `not_found` for anybody else's */
-  async get(executor: SqlExecutor, userId: string, id: string): Promise<UserIdentity> {
+  /** @throws IamError `not_found` for an identity of another user */
+  async get(userId: string, id: string): Promise<UserIdentity> {
     const one = sql`SELECT ${columns} FROM iam.identities i WHERE i.id = ${id} AND i.user_id = ${userId}`;
-    const row = await queryRow(executor, identity, one);
+    const row = await queryRow(this.dataSource, identity, one);
     if (row === null) throw new IamError('not_found', 'no identity of this user');
     return row;
   }
 
   /**
-   * Removes an identity of a user whose row the caller has locked, so that of the last two only one can go; `evenLast` is
-   * an administrator's word.
+   * Removes an identity of a user whose row the caller has locked: of the last two only one can be removed. `evenLast` is
+   * for administrators.
    * @throws IamError `not_found` or `last_identity`
    */
   async unlink(

@@ -7,7 +7,7 @@ import { execute, queryRows, sql, type Sql } from '../database/sql.js';
 import { HookRunner } from '../database/hook-runner.js';
 import { IamError } from '../errors/iam.error.js';
 import { isRecord } from '../runtime/is-record.js';
-import { takeBackDeletion } from './change-user.js';
+import { cancelDeletion } from './change-user.js';
 import { lockExisting, type LockedUser } from './lock-users.js';
 import { LostRace } from './subject.js';
 
@@ -84,9 +84,9 @@ export class UserMerges implements OnModuleInit {
     await moveOwnRows(manager, younger.id, older.id);
     for (const listener of [...this.listeners, this.hooks])
       await listener.onMerge(younger.id, older.id, manager);
-    // Nobody asked for the merged account to be erased.
+    // The request was about one of the two accounts, not about the merged one.
     for (const { id } of [older, younger])
-      await takeBackDeletion(manager, id, { detail: { reason: 'merged' } });
+      await cancelDeletion(manager, id, { detail: { reason: 'merged' } });
     await retire(manager, younger, older);
     await recordAudit(manager, {
       action: 'user.merged',

@@ -11,13 +11,13 @@ import {
   UpdateDateColumn,
 } from 'typeorm';
 
-/** `active` may sign in; `disabled` was shut out by an administrator; `merged` lives on in `merged_into`. */
+/** `active` may sign in; an administrator has banned a `disabled` one; `merged` continues as `merged_into`. */
 export type UserStatus = 'active' | 'disabled' | 'merged';
 
 /** Who set a field of a profile: WeChat, the host (its code, hook or administrator), or the person. */
 export type ProfileAuthor = 'wechat' | 'host' | 'user';
 
-/** A row of `iam.users`: a person, whatever ways they sign in by. */
+/** A row of `iam.users`: a person, with all their ways of signing in. */
 @Entity({ schema: 'iam', name: 'users' })
 @Unique('users_external_id_key', ['externalId'])
 @Index('users_status_idx', ['status', 'id'])
@@ -61,7 +61,7 @@ export class UserEntity {
   @JoinColumn({ name: 'merged_into', foreignKeyConstraintName: 'users_merged_into_fkey' })
   mergedIntoUser?: UserEntity | null;
 
-  /** The person asked to be forgotten: erased at this time unless they change their mind. */
+  /** When the user is erased, at their own request, unless they cancel it. */
   @Column({ type: 'timestamptz', name: 'deletion_at', nullable: true })
   deletionAt!: Date | null;
 
@@ -81,12 +81,12 @@ export class UserEntity {
 
 /**
  * A row of `iam.barred_subjects`: an identity or a unionid that a ban covers. Triggers write it when a user is disabled,
- * remove it when they are enabled, and refuse the subject to anybody else; it outlives the user (docs/decisions/0032).
+ * remove it when they are enabled, and refuse the subject to other users; it outlives the user (docs/decisions/0032).
  */
 @Entity({ schema: 'iam', name: 'barred_subjects' })
 @Check('barred_subjects_kind_check', "kind IN ('identity', 'union')")
 export class BarredSubjectEntity {
-  /** What `iam.subject_hash` makes of it: the text itself is forgotten with the user. */
+  /** By `iam.subject_hash`: the subject itself is deleted with the user. */
   @PrimaryColumn({ type: 'text', name: 'subject_hash' })
   subjectHash!: string;
 

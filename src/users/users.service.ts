@@ -20,16 +20,16 @@ import {
 } from './subject.js';
 import { UserMerges } from './user-merges.service.js';
 
-/** Whom a subject is. `bind` means: proven by WeChat, but the row wants an account of the host connected first. */
+/** The user of a subject. `bind`: the provider row wants an account of the host to be connected first. */
 export type Resolution =
   { readonly kind: 'user'; readonly userId: string; readonly isNewUser: boolean } | { readonly kind: 'bind' };
 
-/** What resolution needs to know besides the subject. */
+/** How a subject is resolved. */
 export interface ResolveOptions {
   readonly signUp: 'auto' | 'bind' | 'off';
   /** The result of an earlier `find` of the same subject, which saves the first look. */
   readonly holder?: SubjectMatch | undefined;
-  /** Runs in the transaction that makes the change, or by itself when nothing had to change. */
+  /** Runs in the transaction of the change, or on its own when nothing changes. */
   readonly record: (executor: SqlExecutor, resolution: Resolution) => Promise<void>;
 }
 
@@ -75,16 +75,13 @@ export class Users {
     userId: string,
     by: Pick<AuditEntry, 'sessionId' | 'clientId'> = {},
   ): Promise<LinkedIdentity> {
-    const { provider, appid, openid, unionid } = subject;
-    const { profile } = this.options;
-    const target = { userId, basis: 'given', profile } as const;
+    const target = this.target(userId, 'given');
     const linked = await linkSubject(manager, subject, target).catch((cause: unknown) => {
       if (!(cause instanceof LostRace)) throw cause;
-      throw new IamError('identity_conflict', `${appid} identity has another owner`, { cause });
+      throw new IamError('identity_conflict', `${subject.appid} identity has another owner`, { cause });
     });
-    const detail = { appid, openid, unionid };
     if (linked.isNew)
-      await recordAudit(manager, { ...by, action: 'identity.linked', userId, provider, detail });
+      await recordAudit(manager, { ...by, action: 'identity.linked', userId, ...aboutSubject(subject) });
     return linked;
   }
 
@@ -112,15 +109,14 @@ export class Users {
     options: ResolveOptions & { owner: string },
   ): Promise<Resolution> {
     const { identity_user_id: byIdentity, union_user_id: byUnion } = holder;
-    const { profile } = this.options;
     if (byIdentity === null || byUnion === null || byIdentity === byUnion) {
-      const basis = byIdentity === null ? 'union' : 'identity';
-      await join(manager, subject, holder, { userId: options.owner, basis, profile });
+      const target = this.target(options.owner, byIdentity === null ? 'union' : 'identity');
+      await join(manager, subject, holder, target);
       return this.recorded(manager, options, options.owner);
     }
     const survivor = await this.merges.tryMerge(manager, [byIdentity, byUnion]);
     if (survivor === null) return this.refuseMerge(manager, subject, options);
-    await join(manager, subject, holder, { userId: survivor, basis: 'both', profile });
+    await join(manager, subject, holder, this.target(survivor, 'both'));
     return this.recorded(manager, options, survivor);
   }
 
@@ -130,16 +126,10 @@ export class Users {
     subject: Subject,
     options: ResolveOptions & { owner: string },
   ): Promise<Resolution> {
-    const { profile } = this.options;
-    const target = { userId: options.owner, basis: 'identity', profile } as const;
-    await linkSubject(manager, { ...subject, unionid: null }, target);
-    await recordAudit(manager, {
-      action: 'user.merge_refused',
-      userId: options.owner,
-      provider: subject.provider,
-      detail: { appid: subject.appid, openid: subject.openid, unionid: subject.unionid },
-    });
-    return this.recorded(manager, options, options.owner);
+    const { owner: userId } = options;
+    await linkSubject(manager, { ...subject, unionid: null }, this.target(userId, 'identity'));
+    await recordAudit(manager, { action: 'user.merge_refused', userId, ...aboutSubject(subject) });
+    return this.recorded(manager, options, userId);
   }
 
   private async signUp(subject: Subject, options: ResolveOptions): Promise<Resolution> {
@@ -161,7 +151,7 @@ export class Users {
     );
   }
 
-  /** The host's external id is taken: by another sign-in of the same person, which then was first, or by somebody else. */
+  /** Another user has the host's external id: the same person by a sign-in that was first, or another person. */
   private async explainTaken(subject: Subject, cause: unknown): Promise<never> {
     if (!isUniqueViolation(cause)) throw cause;
     const { identity_user_id, union_user_id } = await this.find(subject);
@@ -188,6 +178,10 @@ export class Users {
     };
   }
 
+  private target(userId: string, basis: LinkTarget['basis']): LinkTarget {
+    return { userId, basis, profile: this.options.profile };
+  }
+
   private async recorded(
     executor: SqlExecutor,
     options: ResolveOptions,
@@ -207,11 +201,18 @@ async function join(
   target: LinkTarget,
 ): Promise<void> {
   const { isNew } = await linkSubject(manager, subject, target);
-  const { provider, appid, openid, unionid } = subject;
-  if (!isNew && (unionid === null || holder.identity_has_union)) return;
+  if (!isNew && (subject.unionid === null || holder.identity_has_union)) return;
   const action = isNew ? 'identity.linked' : 'identity.unionid_learned';
-  const { userId } = target;
-  await recordAudit(manager, { action, userId, provider, detail: { appid, openid, unionid } });
+  await recordAudit(manager, { action, userId: target.userId, ...aboutSubject(subject) });
+}
+
+function aboutSubject({
+  provider,
+  appid,
+  openid,
+  unionid,
+}: Subject): Pick<AuditEntry, 'provider' | 'detail'> {
+  return { provider, detail: { appid, openid, unionid } };
 }
 
 function lostEveryRace(cause: unknown): IamError {
