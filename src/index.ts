@@ -7,14 +7,14 @@ export {
   type WechatApiUpload,
 } from './identity-providers/wechat-api.service.js';
 export { Authentication } from './sessions/authentication.service.js';
-export type { AuthenticatedUser } from './http/authenticated-user.js';
+export type { AuthenticatedUser } from './http/parameter.decorators.js';
 export { IamHealth, type IamHealthReport } from './health/iam-health.service.js';
 export type { IamProblem } from './health/iam-health.service.js';
 export { CurrentUser } from './http/parameter.decorators.js';
 export { IamErrorFilter } from './http/iam-error.filter.js';
-export { isIamRequest } from './http/own-requests.js';
+export { isIamRequest } from './http/raw-http.js';
 export { IamGuard } from './sessions/iam.guard.js';
-export { Public } from './http/public.decorator.js';
+export { Public } from './http/access-policy.decorator.js';
 export { Requirements, type Requirement } from './sessions/access-policy.service.js';
 export { RequirePermissions, RequireRecentSignIn, RequireRoles } from './http/access-policy.decorator.js';
 export type { IamAuditEntry, IamAuditSink } from './config/iam.hooks.js';

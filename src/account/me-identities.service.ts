@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { inTransaction } from '../database/sql.js';
 import { json, type IamResponse } from '../http/iam-response.js';
-import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/zod.pipe.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';

@@ -1,7 +1,6 @@
 import { Delete, Get, Param } from '@nestjs/common';
 import type { IamResponse } from '../http/iam-response.js';
-import type { AuthenticatedUser } from '../http/authenticated-user.js';
-import { CurrentUser, Incoming } from '../http/parameter.decorators.js';
+import { type AuthenticatedUser, CurrentUser, Incoming } from '../http/parameter.decorators.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { inTransaction } from '../database/sql.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { empty, json, type IamResponse } from '../http/iam-response.js';
-import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { parseInput } from '../http/zod.pipe.js';
 import { failureOf } from '../http/to-iam-error.js';

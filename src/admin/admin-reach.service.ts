@@ -1,5 +1,5 @@
 import { Injectable, Inject } from '@nestjs/common';
-import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { IamError } from '../errors/iam.error.js';
 import { currentContext } from '../runtime/request-context.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';

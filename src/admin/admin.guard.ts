@@ -13,7 +13,7 @@ import { constantTimeEqual, sha256 } from '../crypto/hash.js';
 import { Authentication } from '../sessions/authentication.service.js';
 import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.js';
 import { readRequest } from '../http/iam-request.js';
-import { closePublicRoutes } from '../http/public-routes.js';
+import { closePublicRoutes, Public } from '../http/access-policy.decorator.js';
 import { Requirements } from '../sessions/access-policy.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { HostProviders } from '../config/iam.hooks.js';
@@ -21,7 +21,6 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { setActor } from '../runtime/request-context.js';
 import { IamController } from '../sessions/iam-controller.decorator.js';
-import { Public } from '../http/public.decorator.js';
 
 /** Methods of sessions that another device than the one that has them agreed to. */
 const crossDevice: ReadonlySet<string> = new Set(['follow', 'device']);

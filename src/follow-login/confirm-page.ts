@@ -1,8 +1,7 @@
-import { describeAgent } from '../http/describe-agent.js';
+import { describeAgent, type Language } from '../http/user-agent.js';
 import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
-import type { Language } from '../http/language.js';
 import { type FollowLogin, followStateOf, linkOf } from './follow-login.js';
 import { followPageStyle, quotableName } from './page-parts.js';
 

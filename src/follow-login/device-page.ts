@@ -1,7 +1,6 @@
-import { describeAgent } from '../http/describe-agent.js';
+import { describeAgent, type Language } from '../http/user-agent.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
-import type { Language } from '../http/language.js';
 import type { DeviceVisit } from './confirm-cookies.service.js';
 import { confirmPageTexts, formatTime } from './confirm-page.js';
 import { type FollowLogin, followStateOf } from './follow-login.js';

@@ -1,6 +1,6 @@
 import { escapeHtml, page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
-import type { Language } from '../http/language.js';
+import type { Language } from '../http/user-agent.js';
 import { followPageScript } from './follow-page-script.js';
 import { followPageStyle, quotableName } from './page-parts.js';
 

@@ -5,7 +5,7 @@ import type { IamResponse } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { SignInMethod, type StartedAttempt } from '../oauth/registration.js';
-import type { Browser } from '../wechat/browser.js';
+import type { Browser } from '../http/user-agent.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { followPage } from './follow-page.js';
 import { FollowProof } from './collect.service.js';

@@ -1,13 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { correlationId } from '../runtime/request-context.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { oauthError, problem } from './error-responses.js';
-import type { Exchange } from './exchange.js';
+import { oauthError, problem, logFailure } from './error-responses.js';
+import type { Exchange } from './raw-http.js';
 import { readRequest } from './iam-request.js';
-import { logFailure } from './log-failure.js';
-import { findOAuthEndpoint } from './oauth-endpoints.js';
-import { readBody } from './read-body.js';
-import { keepBody } from './request-body.js';
+import { findOAuthEndpoint } from './endpoint.decorator.js';
+import { readBody, keepBody } from './request-body.js';
 import { toIamError } from './to-iam-error.js';
 
 const methodsWithBody: ReadonlySet<string | undefined> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);

@@ -1,17 +1,18 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { ExternalContextCreator } from '@nestjs/core';
 import { RouteParamsFactory } from '@nestjs/core/router/route-params-factory.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { isRecord } from '../runtime/is-record.js';
 import { ENDPOINT, type EndpointDescription } from './endpoint.decorator.js';
-import { ErrorResponder } from './error-responder.service.js';
+import { ErrorResponder } from './iam-error.filter.js';
 import { Created, empty, isIamResponse, json, Tagged, type IamResponse } from './iam-response.js';
 import type { IamRoute } from './iam-routes.service.js';
 import { IamUrls } from './iam-urls.service.js';
-import { claim } from './own-requests.js';
+import { claim } from './raw-http.js';
 import { whileAnswering } from './parameter.decorators.js';
 import { writeResponse } from './response-writer.js';
+import { defer, lastValueFrom, map, type Observable } from 'rxjs';
 
 /** A request to one of our endpoints, with the method of its controller. */
 export interface EndpointCall {
@@ -110,4 +111,25 @@ function statusOf(value: unknown, handler: object): number {
   if (status === undefined)
     throw new TypeError(`the endpoint describes no response ${isEmpty ? 'without' : 'with'} a body`);
   return status;
+}
+
+/**
+ * The innermost interceptor of our endpoints: writes what the handler returns or throws. The interceptors around it, which
+ * are the host's, see one `undefined` when that is done: nothing to cache, to wrap or to catch.
+ */
+@Injectable()
+export class ResponseInterceptor implements NestInterceptor {
+  constructor(private readonly answers: EndpointResponses) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<undefined> {
+    const http = context.switchToHttp();
+    const call = {
+      request: http.getRequest<object>(),
+      response: http.getResponse<unknown>(),
+      handler: context.getHandler(),
+    };
+    return defer(() => this.answers.give(call, () => lastValueFrom(next.handle()))).pipe(
+      map(() => undefined),
+    );
+  }
 }

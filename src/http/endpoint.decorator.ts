@@ -1,8 +1,10 @@
-import { SetMetadata } from '@nestjs/common';
+import { SetMetadata, RequestMethod, type Type } from '@nestjs/common';
 import type { z } from 'zod';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { AdminPermission } from '../config/iam.permissions.js';
-import type { BodyType } from './zod.pipe.js';
+import { type BodyType, ZodPipe } from './zod.pipe.js';
+import { METHOD_METADATA, PATH_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 
 /** Metadata key of `@Endpoint()`. */
 export const ENDPOINT = 'nestjs-wechat-iam:endpoint';
@@ -33,3 +35,84 @@ export interface EndpointDescription {
 
 /** Describes a route. */
 export const Endpoint = (description: EndpointDescription) => SetMetadata(ENDPOINT, description);
+
+/** Metadata key of every controller of ours. */
+export const IAM_CONTROLLER = 'nestjs-wechat-iam:controller';
+
+type Handler = (...parameters: unknown[]) => unknown;
+
+/** One endpoint as its controller declares it. */
+export interface EndpointDeclaration {
+  /** The name of the method that answers. */
+  readonly name: string;
+  readonly handler: Handler;
+  /** In upper case. */
+  readonly method: string;
+  /** Below the option `path`, with parameters as `:name`: `me/identities/:id`. */
+  readonly path: string;
+  readonly description: EndpointDescription;
+}
+
+/** Every endpoint of a controller. @throws TypeError that names a route without `@Endpoint()` */
+export function endpointsOf(controller: Type<unknown>): EndpointDeclaration[] {
+  return handlersOf(controller).map(({ name, handler }) => {
+    const description = Reflect.getMetadata(ENDPOINT, handler) as EndpointDescription | undefined;
+    if (description === undefined) throw new TypeError(`${controller.name}.${name} has no @Endpoint()`);
+    const method = RequestMethod[Number(Reflect.getMetadata(METHOD_METADATA, handler))] ?? '';
+    const segments = [pathOf(controller), pathOf(handler)].flatMap((path) => path.split('/'));
+    return {
+      name,
+      handler,
+      method,
+      path: segments.filter((segment) => segment !== '').join('/'),
+      description: { ...description, ...schemasOf(controller, name) },
+    };
+  });
+}
+
+type Schemas = Pick<EndpointDescription, 'query' | 'body' | 'bodyType'>;
+
+/** The schemas of the pipes at a handler's parameters. */
+function schemasOf(controller: Type<unknown>, name: string): Schemas {
+  const parameters: unknown = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name);
+  const schemas = Object.entries(Object(parameters) as Record<string, RouteParameter>).map(
+    ([key, { pipes = [] }]): Schemas => {
+      const pipe = pipes.find((each) => each instanceof ZodPipe);
+      if (pipe === undefined) return {};
+      const { schema, bodyType } = pipe;
+      return key.startsWith(`${RouteParamtypes.QUERY}:`) ? { query: schema } : { body: schema, bodyType };
+    },
+  );
+  return Object.assign({}, ...schemas) as Schemas;
+}
+
+/** As Nest's parameter decorators leave it, under its kind and position. */
+interface RouteParameter {
+  readonly pipes?: readonly unknown[];
+}
+
+/** The methods of a controller that are routes. */
+export function handlersOf({ prototype }: Type<unknown>): {
+  readonly name: string;
+  readonly handler: Handler;
+}[] {
+  return Object.entries(Object.getOwnPropertyDescriptors(prototype as object))
+    .map(([name, { value }]): [string, unknown] => [name, value])
+    .filter((member): member is [string, Handler] => typeof member[1] === 'function')
+    .filter(([, handler]) => Reflect.hasMetadata(METHOD_METADATA, handler))
+    .map(([name, handler]) => ({ name, handler }));
+}
+
+function pathOf(target: object): string {
+  return String(Reflect.getMetadata(PATH_METADATA, target));
+}
+
+const endpoints = ['token', 'revoke', 'device_authorization'] as const;
+
+/** An endpoint whose errors are those of RFC 6749 §5.2. */
+export type OAuthEndpoint = (typeof endpoints)[number];
+
+/** The OAuth endpoint of a path below the module's own; null for any other. */
+export function findOAuthEndpoint(path: string | null): OAuthEndpoint | null {
+  return endpoints.find((endpoint) => endpoint === path) ?? null;
+}

@@ -4,7 +4,7 @@ import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { IamResponse } from './iam-response.js';
 import { escapeHtml, page } from './html.js';
 import type { IamRequest } from './iam-request.js';
-import type { Language } from './language.js';
+import type { Language } from './user-agent.js';
 import { isLoopback } from '../config/address-guard.js';
 
 const style = `

@@ -2,8 +2,9 @@ import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.
 import { errorTexts } from '../errors/iam.error-texts.js';
 import { json, type IamResponse } from './iam-response.js';
 import { errorPage, type ErrorPageInput } from './error-page.js';
-import type { OAuthEndpoint } from './oauth-endpoints.js';
-import type { Language } from './language.js';
+import type { OAuthEndpoint } from './endpoint.decorator.js';
+import type { Language } from './user-agent.js';
+import type { IamLogger } from '../runtime/iam-logger.js';
 
 /** RFC 9457 with our stable `code` and a text that is safe to show. */
 export function problemBody(error: IamError, language: Language): Record<string, string | number> {
@@ -102,4 +103,18 @@ function challenge(error: IamError): string {
   if (error.code === 'authentication_required') return 'Bearer';
   const maxAge = error.members['max_age'];
   return `Bearer error="${oauth}"${maxAge === undefined ? '' : `, max_age="${maxAge}"`}`;
+}
+
+/** What a polling client is told all the time (RFC 8628 §3.5): no failure of anybody. */
+const routine: ReadonlySet<IamErrorCode> = new Set(['authorization_pending', 'slow_down']);
+
+/**
+ * Logs a failure once: what the caller did as a warning of one line, what we or WeChat did with a stack. Errors of
+ * drivers are not logged as objects: those carry statements and their parameters.
+ */
+export function logFailure(logger: IamLogger, error: IamError, label = ''): void {
+  if (routine.has(error.code)) return;
+  const line = label === '' ? error.message : `${label} ${error.message}`;
+  if (errorCatalogue[error.code].status < 500) logger.warn(line);
+  else logger.error(line, error.cause instanceof Error ? error.cause.stack : error.stack);
 }

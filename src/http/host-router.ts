@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
 import { ENDPOINT } from './endpoint.decorator.js';
-import type { Exchange, Next } from './exchange.js';
+import { type Exchange, type Next, isIamRequest } from './raw-http.js';
 import { readOrigin } from './iam-request.js';
-import { isIamRequest } from './own-requests.js';
 
 /** Nest's adapter of Express or Fastify. */
 export type HttpAdapter = HttpAdapterHost['httpAdapter'];

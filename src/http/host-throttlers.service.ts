@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, ModuleRef } from '@nestjs/core';
-import { IAM_CONTROLLER } from './endpoints.js';
+import { IAM_CONTROLLER } from './endpoint.decorator.js';
 
 /** Where `@nestjs/throttler` 5 and 6 keep their options, and the key, before a throttler's name, of what is skipped. */
 const THROTTLER_OPTIONS = 'THROTTLER:MODULE_OPTIONS';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { securityHeaders, type IamResponse } from './iam-response.js';
-import type { Language } from './language.js';
+import type { Language } from './user-agent.js';
 
 /** Text safe in HTML content and in double-quoted attributes. */
 export function escapeHtml(text: string): string {

@@ -1,11 +1,55 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
-import { IamError } from '../errors/iam.error.js';
+import {
+  Inject,
+  Injectable,
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { IamLogger } from '../runtime/iam-logger.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { correlationId, runInContext } from '../runtime/request-context.js';
-import { pageOrProblem } from './error-responses.js';
+import { writeResponse } from './response-writer.js';
+import { oauthError, pageOrProblem, logFailure } from './error-responses.js';
 import { readRequest } from './iam-request.js';
-import { logFailure } from './log-failure.js';
+import { IamRoutes } from './iam-routes.service.js';
+import { findOAuthEndpoint } from './endpoint.decorator.js';
+import { toIamError, isClientError } from './to-iam-error.js';
+import { IamError } from '../errors/iam.error.js';
+import { claim } from './raw-http.js';
+import { findAdapter } from './host-router.js';
+
+/** Answers what was thrown while one of our endpoints was at work, and logs it once under the id that the answer carries. */
+@Injectable()
+export class ErrorResponder {
+  private readonly logger = new IamLogger('IamErrors');
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly routes: IamRoutes,
+    private readonly application: ApplicationConfig,
+  ) {}
+
+  /** RFC 6749 §5.2 on the OAuth endpoints, a page for a navigation, else RFC 9457. */
+  respond(thrown: unknown, request: unknown, response: unknown): void {
+    const error = toIamError(thrown, this.globalGuards());
+    const id = correlationId();
+    runInContext(() => logFailure(this.logger, error), { correlationId: id });
+    const read = readRequest(request);
+    const endpoint = findOAuthEndpoint(this.routes.at(read.path)[0]?.endpoint ?? null);
+    const answer =
+      endpoint === null
+        ? pageOrProblem(error, { request: read, correlationId: id, site: this.options })
+        : oauthError(error, endpoint);
+    writeResponse(response, answer);
+  }
+
+  private globalGuards(): string[] {
+    const guards = this.application.getGlobalGuards().map((guard) => guard.constructor.name);
+    return [...guards, ...this.application.getGlobalRequestGuards().map(({ name }) => String(name))];
+  }
+}
 
 /**
  * For the host's own routes: what our services throw there is answered as on ours, through the host's platform with its
@@ -29,5 +73,46 @@ export class IamErrorFilter implements ExceptionFilter {
     for (const [name, value] of Object.entries({ ...answer.headers, 'X-Request-Id': id }))
       httpAdapter.setHeader(response, name, value);
     httpAdapter.reply(response, answer.body ?? '', answer.status);
+  }
+}
+
+/**
+ * Answers what guards and the host's interceptors throw on our endpoints; a filter of the controller comes before all
+ * global ones of the host. What an interceptor throws while the endpoint is at work, such as its time limit, is dropped.
+ */
+@Catch()
+@Injectable()
+export class EndpointFilter implements ExceptionFilter {
+  constructor(private readonly responder: ErrorResponder) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const [request, response] = [http.getRequest<unknown>(), http.getResponse<unknown>()];
+    if (claim(request, response)) this.responder.respond(thrown, request, response);
+  }
+}
+
+/**
+ * On Express the host's body parsers and the router's decoding of paths come before our filters. What they refuse on our
+ * paths is answered here as our own errors are; every other error goes on to the host's filters.
+ */
+@Injectable()
+export class PreRouteErrors implements OnModuleInit {
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly routes: IamRoutes,
+    private readonly responder: ErrorResponder,
+  ) {}
+
+  /** Now the routes are there and Nest's own error handler is not yet. */
+  onModuleInit(): void {
+    const httpAdapter = findAdapter(this.adapterHost);
+    if (httpAdapter?.getType() !== 'express') return;
+    // Express tells an error handler by its four parameters.
+    httpAdapter.use((error: unknown, request: unknown, response: unknown, next: (error: unknown) => void) => {
+      const isOurs = isClientError(error) && this.routes.at(readRequest(request).path).length > 0;
+      if (!isOurs) next(error);
+      else if (claim(request, response)) this.responder.respond(error, request, response);
+    });
   }
 }

@@ -1,12 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseCookies } from 'cookie';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import { classifyBrowser, type Browser } from '../wechat/browser.js';
-import { preferredLanguage, type Language } from './language.js';
-import { bodyType, parsedBody, rawBody } from './request-body.js';
-
-/** A parameter given once, or several times, which the OAuth endpoints refuse (RFC 6749 §3.1). */
-export type Parameters = Readonly<Record<string, string | string[]>>;
+import { classifyBrowser, type Browser, preferredLanguage, type Language } from './user-agent.js';
+import { bodyType, collectParameters, parsedBody, rawBody, type Parameters } from './request-body.js';
 
 /** What an edge reads of a request, the same on Express and Fastify. */
 export interface IamRequest {
@@ -87,18 +83,6 @@ export function readTarget(request: unknown): {
 } {
   const { url } = requestParts(request);
   return { url, ...splitTarget(url) };
-}
-
-/** Query or form parameters; one given several times becomes an array. */
-export function collectParameters(parameters: URLSearchParams): Parameters {
-  const collected = new Map<string, string[]>();
-  for (const [name, value] of parameters) {
-    const earlier = collected.get(name);
-    if (earlier === undefined) collected.set(name, [value]);
-    else earlier.push(value);
-  }
-  const named = [...collected].map(([name, values]) => [name, values.length === 1 ? values[0] : values]);
-  return Object.assign(Object.create(null), Object.fromEntries(named)) as Parameters;
 }
 
 /** A request target, also with scheme and host before the path (RFC 9112 §3.2.2), which are not looked at. */

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { isRecord } from '../runtime/is-record.js';
-import { endpointsOf, IAM_CONTROLLER, type EndpointDeclaration } from './endpoints.js';
+import { endpointsOf, IAM_CONTROLLER, type EndpointDeclaration } from './endpoint.decorator.js';
 import { IamUrls } from './iam-urls.service.js';
 
 /** One endpoint of ours as this application has it. */

@@ -2,15 +2,14 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { runInContext } from '../runtime/request-context.js';
-import { Cors } from './cors.service.js';
+import { Cors } from './trusted-origins.service.js';
 import { BodyReader } from './body-reader.service.js';
 import { EndpointResponses } from './endpoint-responses.service.js';
-import type { Exchange } from './exchange.js';
+import { type Exchange, isIamRequest, markAsOwn } from './raw-http.js';
 import { findAdapter, openHostRouter, type Front, type HostRouter, type HttpAdapter } from './host-router.js';
 import { readPath, readTarget } from './iam-request.js';
 import { canonicalPath, IamRoutes, type IamRoute } from './iam-routes.service.js';
-import { incomingCorrelationId } from './incoming-correlation.js';
-import { isIamRequest, markAsOwn } from './own-requests.js';
+import type { IncomingHttpHeaders } from 'node:http';
 
 /**
  * What every request passes first: it gets its context, and on our endpoints CORS, the body and, unless the host wants it
@@ -98,4 +97,19 @@ function spellAs(route: IamRoute, { request }: Exchange): void {
   const spelled = canonicalPath(route, path);
   // Below another Express application the router sees less than the whole address.
   if (spelled !== path && url === request.url) request.url = query === '' ? spelled : `${spelled}?${query}`;
+}
+
+const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** W3C Trace Context §3.2: version, trace id, parent id, flags. */
+const traceparentForm = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
+
+/**
+ * The id under which the caller knows this request, so that one search finds both sides: `X-Request-Id` where it is a UUID,
+ * else the trace id of `traceparent` in the form of one. Undefined for anything else: what it says would end up in the log.
+ */
+export function incomingCorrelationId(headers: IncomingHttpHeaders): string | undefined {
+  const { 'x-request-id': requestId, traceparent } = headers;
+  if (typeof requestId === 'string' && uuidForm.test(requestId)) return requestId.toLowerCase();
+  const [, trace] = typeof traceparent === 'string' ? (traceparentForm.exec(traceparent) ?? []) : [];
+  return trace?.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse, OutgoingHttpHeaders } from 'node:http';
+import type { RequestOrigin } from '../runtime/request-context.js';
 
 /** Node's own request below one of Express, which is one, or of Fastify, which has one; null for anything else. */
 export function findRawRequest(request: unknown): IncomingMessage | null {
@@ -47,4 +48,72 @@ function isReply(value: unknown): value is Reply {
 
 function isHeaderValue(value: unknown): value is string | number | string[] {
   return typeof value === 'string' || typeof value === 'number' || Array.isArray(value);
+}
+
+/** Goes on to whoever comes after. */
+export type Next = (error?: unknown) => void;
+
+/** A raw request on its way in, the same on Express and Fastify. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly next: Next;
+  /** As the platform sees it, behind the proxies that it trusts. */
+  readonly origin: RequestOrigin;
+}
+
+const own = new WeakSet<object>();
+const claimed = new WeakSet<object>();
+
+/** Notes that a raw request is for one of our endpoints. */
+export function markAsOwn(raw: object): void {
+  own.add(raw);
+}
+
+/**
+ * True for a request to one of the module's endpoints, so that a global guard, an interceptor or middleware of the host can
+ * let it pass. Takes a request of Express or Fastify, or Node's own; a route of the host under the same path is not ours.
+ */
+export function isIamRequest(request: unknown): boolean {
+  const raw = findRawRequest(request);
+  return raw !== null && own.has(raw);
+}
+
+/**
+ * Who claims a request answers it, alone: a handler may go on after an interceptor of the host has given up waiting, or
+ * be asked for again by one that tries again. False: somebody has claimed it before.
+ */
+export function claim(request: unknown, response: unknown): boolean {
+  const raw = findRawRequest(request);
+  if (raw === null || claimed.has(raw)) return false;
+  claimed.add(raw);
+  takeResponse(response);
+  return true;
+}
+
+/**
+ * Runs `overrule` at the last moment before the head of a response is written, on the headers that everybody before has
+ * set: middleware that comes after us, and Fastify, which hands its own over only then.
+ */
+export function overruleHeaders(
+  response: ServerResponse,
+  overrule: (response: ServerResponse) => void,
+): void {
+  const writeHead: unknown = Reflect.get(response, 'writeHead');
+  if (typeof writeHead !== 'function') return;
+  Reflect.set(response, 'writeHead', (status: number, ...rest: readonly unknown[]): unknown => {
+    for (const [name, value] of Object.entries(rest.find(isHeaders) ?? {}))
+      if (value !== undefined) response.setHeader(name, value);
+    overrule(response);
+    const written: unknown = Reflect.apply(writeHead, response, [
+      status,
+      ...rest.filter((each) => !isHeaders(each)),
+    ]);
+    return written;
+  });
+}
+
+/** Not the flat list of names and values that Node takes too: what it sends is left as it is. */
+function isHeaders(value: unknown): value is OutgoingHttpHeaders {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

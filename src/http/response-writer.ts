@@ -4,7 +4,6 @@ import type { Observable } from 'rxjs';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { correlationId } from '../runtime/request-context.js';
 import type { IamResponse } from './iam-response.js';
-import { mergeVary } from './merge-vary.js';
 import { takeResponse } from './raw-http.js';
 
 /** What an interceptor, a guard or middleware of the host may have said of an answer that it expected to be its own. */
@@ -68,4 +67,12 @@ function writeEvents(raw: ServerResponse, events: Observable<MessageEvent>): voi
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream; JSON has no line breaks. */
 function eventText({ type, data }: MessageEvent): string {
   return `${type === undefined ? '' : `event: ${type}\n`}data: ${JSON.stringify(data)}\n\n`;
+}
+
+/** A `Vary` header with more names, each once. */
+export function mergeVary(present: unknown, names: readonly string[]): string {
+  const lines = [present].flat().filter((line) => typeof line === 'string');
+  const all = [...lines.flatMap((line) => line.split(',')), ...names].map((name) => name.trim());
+  const once = new Map(all.filter((name) => name !== '').map((name) => [name.toLowerCase(), name]));
+  return [...once.values()].join(', ');
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../runtime/clock.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { logFailure } from '../http/log-failure.js';
+import { logFailure } from '../http/error-responses.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';

@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { json, type IamResponse } from '../http/iam-response.js';
 import { writeResponse } from '../http/response-writer.js';
-import { Cors } from '../http/cors.service.js';
+import { Cors } from '../http/trusted-origins.service.js';
 import { findAdapter } from '../http/host-router.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';

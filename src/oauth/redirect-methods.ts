@@ -5,7 +5,7 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
 import { wxLoginParameters } from '../wechat/authorize-url.js';
-import type { Browser } from '../wechat/browser.js';
+import type { Browser } from '../http/user-agent.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { SignInMethod, type StartedAttempt } from './registration.js';
 

@@ -5,7 +5,7 @@ import type { ResolvedIamClient } from '../config/iam.resolved-options.js';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { IamResponse } from '../http/iam-response.js';
-import type { Language } from '../http/language.js';
+import type { Language, Browser } from '../http/user-agent.js';
 import { parseInput } from '../http/zod.pipe.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { RefreshedSession } from '../sessions/sessions.service.js';
@@ -13,7 +13,6 @@ import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import type { Attempt } from '../sign-in/sealed-attempt.js';
 import type { Subject } from '../users/subject.js';
-import type { Browser } from '../wechat/browser.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { parseOAuthInput } from './oauth-input.js';
 

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { IamResponse } from '../http/iam-response.js';
-import { oauthError } from '../http/error-responses.js';
+import { oauthError, logFailure } from '../http/error-responses.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { logFailure } from '../http/log-failure.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { HookRunner } from '../database/hook-runner.js';

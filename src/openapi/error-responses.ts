@@ -1,5 +1,5 @@
 import { oauthErrorOf, oauthStatus } from '../http/error-responses.js';
-import type { OAuthEndpoint } from '../http/oauth-endpoints.js';
+import type { OAuthEndpoint } from '../http/endpoint.decorator.js';
 import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
 import type { Access, RouteDescription } from './route-description.js';

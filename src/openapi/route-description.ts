@@ -1,5 +1,4 @@
-import type { OAuthEndpoint } from '../http/oauth-endpoints.js';
-import type { EndpointDescription } from '../http/endpoint.decorator.js';
+import type { OAuthEndpoint, EndpointDescription } from '../http/endpoint.decorator.js';
 
 /** Who may call a route. */
 export type Access = 'everybody' | 'users' | 'administrators';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { inTransaction } from '../database/sql.js';
 import { Erasure } from './erasure.service.js';
 import { empty, json, type IamResponse } from '../http/iam-response.js';
-import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';

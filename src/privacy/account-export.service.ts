@@ -6,7 +6,7 @@ import { recordAudit } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
 import { inLongJob } from '../database/bounded-data-source.js';
 import { json, type IamResponse } from '../http/iam-response.js';
-import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { UserSessions, actingSession } from '../sessions/user-sessions.service.js';
 import { Profiles } from '../users/profiles.service.js';

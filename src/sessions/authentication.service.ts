@@ -4,7 +4,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-opt
 import { setActor } from '../runtime/request-context.js';
 import { AccessTokens, type AccessTokenClaims } from './access-tokens.service.js';
 import { SessionCheck } from './session-check.service.js';
-import { setAuthenticatedUser, type AuthenticatedUser } from '../http/authenticated-user.js';
+import { setAuthenticatedUser, type AuthenticatedUser } from '../http/parameter.decorators.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from './session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';

@@ -10,12 +10,12 @@ import {
   UsePipes,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { ResponseInterceptor } from '../http/response.interceptor.js';
-import { EndpointFilter } from '../http/endpoint.filter.js';
-import { handlersOf, IAM_CONTROLLER } from '../http/endpoints.js';
+import { ResponseInterceptor } from '../http/endpoint-responses.service.js';
+import { EndpointFilter } from '../http/iam-error.filter.js';
+import { handlersOf, IAM_CONTROLLER } from '../http/endpoint.decorator.js';
 import { IamGuard } from './iam.guard.js';
 import { pathAsGiven } from '../http/zod.pipe.js';
-import { Public } from '../http/public.decorator.js';
+import { Public } from '../http/access-policy.decorator.js';
 
 /** The key under which `CacheInterceptor` of `@nestjs/cache-manager` finds how to name what it keeps; no name, no cache. */
 const CACHE_KEY = 'cache_module:cache_key';

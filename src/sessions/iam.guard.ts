@@ -12,9 +12,8 @@ import { errorCatalogue, type IamError } from '../errors/iam.error.js';
 import { Authentication } from './authentication.service.js';
 import { errorHeaders, problemBody } from '../http/error-responses.js';
 import { readRequest } from '../http/iam-request.js';
-import { mergeVary } from '../http/merge-vary.js';
-import { IS_PUBLIC } from '../http/public.decorator.js';
-import { arePublicRoutesClosed } from '../http/public-routes.js';
+import { mergeVary } from '../http/response-writer.js';
+import { IS_PUBLIC, arePublicRoutesClosed } from '../http/access-policy.decorator.js';
 import { Requirements } from './access-policy.service.js';
 import { toIamError } from '../http/to-iam-error.js';
 

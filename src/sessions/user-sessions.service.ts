@@ -7,7 +7,7 @@ import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { lockExisting } from '../users/lock-users.js';
-import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { SessionCheck } from './session-check.service.js';
 import { isLiveSql } from './session-statements.js';
 

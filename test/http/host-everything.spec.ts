@@ -1,5 +1,5 @@
 import { iamControllers } from '../../src/composition/controllers.js';
-import { endpointsOf } from '../../src/http/endpoints.js';
+import { endpointsOf } from '../../src/http/endpoint.decorator.js';
 import type { CrowdedHost } from '../support/crowded-host.js';
 import { startFullHost, type FullHost } from '../support/full-host.js';
 import { accountFlows } from '../support/full-host-accounts.js';

@@ -1,4 +1,4 @@
-import { endpointsOf, type EndpointDeclaration } from '../../src/http/endpoints.js';
+import { endpointsOf, type EndpointDeclaration } from '../../src/http/endpoint.decorator.js';
 import { iamControllers } from '../../src/composition/controllers.js';
 import { adminOptions, adminToken } from '../support/admin.js';
 import { openEvents } from '../support/event-stream.js';

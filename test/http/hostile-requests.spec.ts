@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { iamControllers } from '../../src/composition/controllers.js';
-import { endpointsOf, type EndpointDeclaration } from '../../src/http/endpoints.js';
+import { endpointsOf, type EndpointDeclaration } from '../../src/http/endpoint.decorator.js';
 import { adminOptions, adminToken } from '../support/admin.js';
 import { startFollowWorld } from '../support/follow.js';
 import { IamUsers, IdentityProviders } from '../../src/index.js';

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import type { AddressInfo } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { readBody } from '../../src/http/read-body.js';
+import { readBody } from '../../src/http/request-body.js';
 import { IamError } from '../../src/errors/iam.error.js';
 
 async function withServer<T>(listener: RequestListener, use: (url: string) => Promise<T>): Promise<T> {

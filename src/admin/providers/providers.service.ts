@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { empty, json, type IamResponse } from '../../http/iam-response.js';
-import type { AuthenticatedUser } from '../../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../../http/parameter.decorators.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
 import { parseInput, parseBody } from '../../http/zod.pipe.js';

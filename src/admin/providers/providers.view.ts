@@ -9,7 +9,7 @@ import { pageQuery, pageOf } from '../page.js';
 import { toEtag } from '../../http/etag.js';
 import { plainText } from '../../database/database-errors.js';
 import type { IamUrls } from '../../http/iam-urls.service.js';
-import type { Language } from '../../http/language.js';
+import type { Language } from '../../http/user-agent.js';
 import { unionScopeOf } from '../../identity-providers/identity-provider.js';
 import { secretColumns, secretProperties } from '../../identity-providers/provider-secrets.js';
 import type { OpenedProvider, StoredProvider } from '../../identity-providers/stored-providers.service.js';

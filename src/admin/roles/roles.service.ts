@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AuthenticatedUser } from '../../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../../http/parameter.decorators.js';
 import { type Role, Roles, type RoleChanges, type RoleEdit } from '../../roles/roles.service.js';
 import { AdminPermissions } from '../admin-reach.service.js';
 

@@ -2,7 +2,7 @@ import { Injectable, Inject } from '@nestjs/common';
 import { type EntityManager, DataSource } from 'typeorm';
 import { recordAudit } from '../../audit/record-audit.js';
 import { empty, type IamResponse, json } from '../../http/iam-response.js';
-import type { AuthenticatedUser } from '../../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../../http/parameter.decorators.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { parseInput, parseBody } from '../../http/zod.pipe.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';

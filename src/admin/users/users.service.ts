@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { inTransaction } from '../../database/sql.js';
 import { json, type IamResponse, empty } from '../../http/iam-response.js';
-import type { AuthenticatedUser } from '../../http/authenticated-user.js';
+import type { AuthenticatedUser } from '../../http/parameter.decorators.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { parseInput, parseBody } from '../../http/zod.pipe.js';
 import { IamError } from '../../errors/iam.error.js';

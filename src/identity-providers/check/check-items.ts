@@ -1,4 +1,4 @@
-import type { Language } from '../../http/language.js';
+import type { Language } from '../../http/user-agent.js';
 import { z } from 'zod';
 import { findingsHere, type CheckText, type FindingText } from './local-findings.js';
 import { findingsOfWechat } from './wechat-findings.js';

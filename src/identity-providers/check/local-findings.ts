@@ -1,4 +1,4 @@
-import type { Language } from '../../http/language.js';
+import type { Language } from '../../http/user-agent.js';
 
 /** A text in the languages of our pages. */
 export type CheckText = Readonly<Record<Language, string>>;

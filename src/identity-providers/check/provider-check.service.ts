@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import { json, type IamResponse } from '../../http/iam-response.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import type { Language } from '../../http/language.js';
+import type { Language } from '../../http/user-agent.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { ProviderRows } from '../provider-rows.service.js';
