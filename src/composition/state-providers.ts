@@ -25,7 +25,7 @@ import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { QrBudget } from '../follow-login/qr-budget.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
 import { UserCodes } from '../follow-login/codes-and-tokens.service.js';
-import { DeviceApprovals } from '../follow-login/device-approvals.service.js';
+import { LoginDecisions } from '../follow-login/login-decisions.service.js';
 import { Scenes } from '../webhook/inbox-event.js';
 import { RateLimits } from '../database/rate-limits.service.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';
@@ -54,7 +54,7 @@ export const stateProviders = [
   FollowScans,
   Scenes,
   UserCodes,
-  DeviceApprovals,
+  LoginDecisions,
   LoginWatch,
   RateLimits,
   QrBudget,

@@ -14,7 +14,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { followStateOf, linkOf, type FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
-import { FollowScans } from './follow-scans.service.js';
+import { LoginDecisions } from './login-decisions.service.js';
 import { FollowTokens, showUserCode, UserCodes } from './codes-and-tokens.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
@@ -54,7 +54,7 @@ export class Confirm {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly providers: IdentityProviders,
     private readonly follows: FollowLogins,
-    private readonly scans: FollowScans,
+    private readonly decisions: LoginDecisions,
     private readonly watch: LoginWatch,
     private readonly codes: CodeExchange,
     private readonly gateway: WechatGateway,
@@ -93,8 +93,8 @@ export class Confirm {
       throw new IamError('origin_forbidden', 'not sent from our own confirm page');
     const outcome =
       decision === 'confirm' && login.confirmation === 'number'
-        ? await this.scans.decideByNumber(login, proof.openid, number ?? '')
-        : await this.scans.decide(login, proof.openid, decision === 'confirm' ? 'confirmed' : 'denied');
+        ? await this.decisions.decideByNumber(login, proof.openid, number ?? '')
+        : await this.decisions.decide(login, proof.openid, decision === 'confirm' ? 'confirmed' : 'denied');
     this.watch.hint(login.id);
     const isWrong = outcome === 'wrong' ? '&number=wrong' : '';
     return redirect(this.urls.path(`confirm/${slug}?login=${token}${isWrong}`), 303);
@@ -156,7 +156,9 @@ export class Confirm {
     const by = { origin: request.origin, at: app.appid, provider: login.provider };
     try {
       return await this.failures.guard(by, { ofThrown: failureOf }, async () =>
-        (await this.scans.claimConfirmCode(login, code)) ? this.gateway.sns.exchangeCode(app, code) : null,
+        (await this.decisions.claimConfirmCode(login, code))
+          ? this.gateway.sns.exchangeCode(app, code)
+          : null,
       );
     } catch (error) {
       if (error instanceof WechatError && error.errcode === CODE_USED) return null;

@@ -21,7 +21,7 @@ import { isOwnForm } from '../http/trusted-origins.service.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { DeviceApprovals } from './device-approvals.service.js';
+import { LoginDecisions } from './login-decisions.service.js';
 import { followStateOf, type FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { LoginWatch } from './login-watch.service.js';
@@ -58,7 +58,7 @@ export class DevicePage {
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly devices: DeviceApprovals,
+    private readonly decisions: LoginDecisions,
     private readonly follows: FollowLogins,
     private readonly watch: LoginWatch,
     private readonly redemption: Redemption,
@@ -89,7 +89,7 @@ export class DevicePage {
     const by = { origin: request.origin, at: 'device' };
     try {
       const login = await this.failures.guard(by, judge, async () =>
-        code === null ? null : this.devices.findByCode(code),
+        code === null ? null : this.follows.findByCode(code),
       );
       if (login === null || isOver(login)) return this.form(request, { typed, problem: 'wrong' });
       const token = this.tokens.mint('device-page', login.id);
@@ -138,8 +138,8 @@ export class DevicePage {
     if (decision === 'confirm' && signInId === undefined) return this.toPage(token);
     const isDone =
       decision === 'confirm' && signInId !== undefined
-        ? await this.devices.approve(login, signInId)
-        : await this.devices.deny(login);
+        ? await this.decisions.approve(login, signInId)
+        : await this.decisions.deny(login);
     this.watch.hint(login.id);
     return this.toPage(token, isDone ? [this.cookies.keepDevice({ ...visit, decision })] : []);
   }
@@ -182,7 +182,7 @@ export class DevicePage {
       csrf: this.csrf.sign(csrfMessage(visit)) ?? '',
       action: this.urls.path('device/decision'),
       signInUrl: this.urls.path(`device/sign-in?device=${token}`),
-      person: visit.signInId === undefined ? null : await this.devices.findPerson(visit.signInId),
+      person: visit.signInId === undefined ? null : await this.decisions.findPerson(visit.signInId),
       problem: problem ?? failed,
     });
   }

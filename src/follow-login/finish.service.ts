@@ -124,7 +124,7 @@ export class FollowLink {
       return id;
     } catch (thrown) {
       const error = toIamError(thrown);
-      if (errorCatalogue[error.code].status < 500) await this.follows.fail({ ...login, link }, error.code);
+      if (errorCatalogue[error.code].status < 500) await this.follows.fail(login, error.code);
       const linkedId = (await this.follows.find(login.id))?.linked_identity_id ?? null;
       if (linkedId === null) throw error;
       return linkedId;

@@ -6,6 +6,9 @@ import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { LoginStatus } from '../sign-in/login.entity.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 
+/** Longest life of a QR code, in seconds. */
+export const QR_SECONDS = 300;
+
 /** A device authorization as its row stands; `is_live` is the database's clock speaking. */
 export const followLoginRow = z.object({
   id: z.string(),
@@ -30,6 +33,11 @@ export const followLoginRow = z.object({
   created_at: z.date(),
   is_live: z.boolean(),
 });
+
+/** What `followLoginRow` reads as it is stored: all but the state, which the row of the provider and the clock decide with it. */
+export const storedColumns = raw(
+  Object.keys(followLoginRow.omit({ id: true, status: true, error: true, is_live: true }).shape).join(', '),
+);
 
 /** See `followLoginRow`. */
 export type FollowLogin = Readonly<z.infer<typeof followLoginRow>>;

@@ -1,25 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import type { AuditEntry } from '../audit/record-audit.js';
+import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
-import { isUniqueViolation } from '../database/database-errors.js';
-import { queryRow } from '../database/sql.js';
+import { queryRow, sql, type Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
-import { Telemetry } from '../runtime/telemetry.service.js';
-import { DeviceApprovals } from './device-approvals.service.js';
+import { insertInboxEvent, type InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import {
-  checkUserCode,
   type EnteredUserCode,
-  type Judgement,
   NUMBER_DIGITS,
+  NUMBER_TRIES,
   readTypedNumber,
   readUserCode,
-  UserCodes,
 } from './codes-and-tokens.service.js';
-import { linkOf, type FollowLogin } from './follow-login.js';
-import { answerNumberSql, claimConfirmCodeSql, decideSql, scanSql } from './scan-statements.js';
+import { followProblemSql } from './follow-login.js';
+import { FollowLogins } from './follow-logins.service.js';
 
 /** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
 export interface ScanOutcome {
@@ -42,7 +37,6 @@ const scanRow = z.object({
   is_link: z.boolean(),
   nickname: z.string().nullable(),
 });
-const idRow = z.object({ id: z.string() });
 const numberRow = z.object({
   id: z.string().nullable(),
   outcome: z.enum(['confirmed', 'wrong', 'denied', 'over']).nullable(),
@@ -50,14 +44,21 @@ const numberRow = z.object({
   is_settled: z.boolean(),
 });
 
-/** What phones do to device authorizations: scan, type a number, confirm, decline. */
+/** How long a confirmed scan may wait for its browser; an attempt of a page ends with the page's cookie. */
+const COLLECT = sql`interval '600 seconds'`;
+
+/** A push that is about a login: of which Official Account, and as the inbox keeps it. */
+export interface PushOfLogin {
+  readonly appid: string;
+  readonly event: InboxEvent;
+}
+
+/** What a push does to device authorizations: a scan, or a number that is sent to the chat. */
 @Injectable()
 export class FollowScans {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly telemetry: Telemetry,
-    private readonly devices: DeviceApprovals,
-    private readonly userCodes: UserCodes,
+    private readonly follows: FollowLogins,
   ) {}
 
   /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
@@ -86,61 +87,101 @@ export class FollowScans {
   private async numberBehind(text: string): Promise<string | null> {
     const code = readUserCode(text);
     if (code === null) return null;
-    return (await this.devices.findByCode(code))?.user_code ?? '';
-  }
-
-  /** Claims the code with which a phone returns to the confirm page; false when another request has it already. */
-  async claimConfirmCode(login: Pick<FollowLogin, 'id' | 'appid'>, wechatCode: string): Promise<boolean> {
-    const hash = sha256(`${login.appid}:${wechatCode}`);
-    const claimed = queryRow(this.dataSource, idRow, claimConfirmCodeSql(login.id, hash));
-    return claimed.then((row) => row !== null, takenElsewhere);
-  }
-
-  /** The phone's decision, by the scanner alone and once; false when there was nothing left to decide. */
-  async decide(login: FollowLogin, openid: string, decision: 'confirmed' | 'denied'): Promise<boolean> {
-    const { id, provider } = login;
-    const link = linkOf(login);
-    const entry = auditOfDecision(login, openid, { decision, step: decision });
-    const decide = decideSql({ loginId: id, openid, status: decision }, entry);
-    const row = await queryRow(this.dataSource, idRow, decide);
-    if (row !== null && decision === 'denied' && link === undefined)
-      this.telemetry.signInFailed({ provider, method: 'follow' }, 'access_denied');
-    return row !== null;
-  }
-
-  /** As `decide`, where agreeing takes the number that the PC shows; after three wrong ones the login is denied. */
-  async decideByNumber(login: FollowLogin, openid: string, text: string): Promise<Judgement> {
-    const { id, number_tries } = login;
-    const isCode = readUserCode(text) !== null && readUserCode(text) === this.userCodes.of(login);
-    const digits = isCode ? login.user_code : readTypedNumber(text);
-    if (digits?.length !== NUMBER_DIGITS) return 'wrong';
-    const outcome = checkUserCode(login, digits);
-    const entry = auditOfDecision(login, openid, { decision: outcome, step: `number_${outcome}` });
-    const status = outcome === 'wrong' ? 'scanned' : outcome;
-    const decide = decideSql({ loginId: id, openid, status, tries: number_tries }, entry);
-    const row = await queryRow(this.dataSource, idRow, decide);
-    return row === null ? 'wrong' : outcome;
+    return (await this.follows.findByCode(code))?.user_code ?? '';
   }
 }
 
-type Step = 'confirmed' | 'denied' | `number_${Judgement}`;
+/**
+ * A scan with its inbox row, in one statement. The first scanner owns the login: whoever waits for the row lock sees it taken.
+ * `outcome` depends on the login and its row alone, so a delivery that comes twice is answered twice alike. An Official Account has
+ * one server URL, so the provider of the login may be another than the one that the push came to. Where that one signs nobody in
+ * any more, the login ends here.
+ */
+const scanSql = (sceneHash: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
+  WITH event AS (${insertInboxEvent(event, { status: 'done' })}),
+  target AS (
+    SELECT id, provider, status, openid, confirmation, user_id, link_session_id IS NOT NULL AS is_link,
+           appid = ${appid} AND redeem_before > now() AND ${event.openid}::text IS NOT NULL AS is_live,
+           ${followProblemSql('logins')} AS problem
+    FROM iam.logins WHERE scene_hash = ${sceneHash} FOR UPDATE
+  ), scanned AS (
+    UPDATE iam.logins l
+    SET openid = ${event.openid}, scanned_at = now(),
+        status = CASE WHEN l.confirmation = 'none' THEN 'confirmed' ELSE 'scanned' END,
+        confirmed_at = CASE WHEN l.confirmation = 'none' THEN now() END,
+        redeem_before = LEAST(GREATEST(l.redeem_before, now() + ${COLLECT}), l.attempt_ends_at)
+    FROM target t, event
+    WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live AND t.problem IS NULL
+    RETURNING l.id, l.status
+  ), ended AS (
+    UPDATE iam.logins l SET status = 'failed', error = t.problem FROM target t, event
+    WHERE l.id = t.id AND t.is_live AND t.problem IS NOT NULL
+  ), verdict AS (
+    SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation, t.is_link,
+           CASE WHEN t.is_link THEN (SELECT u.nickname FROM iam.users u WHERE u.id = t.user_id) END AS nickname,
+           CASE
+             WHEN s.id IS NOT NULL THEN 'owned'
+             WHEN NOT t.is_live OR t.problem IS NOT NULL OR t.status NOT IN ('scanned', 'confirmed', 'authenticated') THEN 'over'
+             WHEN t.openid = ${event.openid} THEN 'owned'
+             ELSE 'taken'
+           END AS outcome
+    FROM target t LEFT JOIN scanned s ON s.id = t.id
+  ), audited AS (
+    ${insertAudit(entry, {
+      from: sql`event LEFT JOIN verdict ON true`,
+      provider: sql`verdict.provider`,
+      detail: sql`jsonb_build_object('outcome', COALESCE(verdict.outcome, 'unknown_scene'), 'login', verdict.id)`,
+    })}
+  )
+  SELECT id, provider, status, outcome, confirmation, is_link, nickname FROM verdict`;
 
-/** Whoever says no to a link refuses that link; all else is a step of a login. */
-function auditOfDecision(
-  login: FollowLogin,
-  openid: string,
-  { decision, step }: { readonly decision: Judgement; readonly step: Step },
-): AuditEntry {
-  const { provider } = login;
-  const link = linkOf(login);
-  if (link === undefined || decision !== 'denied')
-    return { ...link, action: `login.${step}`, provider, detail: { openid } };
-  const detail = { openid, method: 'follow', error: 'access_denied' };
-  return { ...link, action: 'identity.link_refused', provider, detail };
-}
-
-/** The code belongs to another login, e.g. to a sign-in by redirect. */
-function takenElsewhere(error: unknown): false {
-  if (isUniqueViolation(error)) return false;
-  throw error;
-}
+/**
+ * A typed number with its inbox row, in one statement. Of several logins that wait for a number of this follower, the one that
+ * shows it is meant, else the latest. What has not as many digits is no try, and one that comes after the login has ended, or
+ * at a row that signs nobody in, is told so. No row is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not
+ * for us. `is_settled` is false for a repetition that came at once: what the first delivery did is not visible to it yet.
+ */
+const answerNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
+  WITH target AS (
+    SELECT id, provider, link_session_id IS NOT NULL AS is_link, CASE
+             WHEN redeem_before <= now() OR ${followProblemSql('logins')} IS NOT NULL THEN 'over'
+             WHEN user_code = ${digits} THEN 'confirmed'
+             WHEN ${digits.length !== NUMBER_DIGITS}::boolean THEN 'wrong'
+             WHEN number_tries + 1 >= ${NUMBER_TRIES}::int THEN 'denied'
+             ELSE 'wrong' END AS outcome
+    FROM iam.logins
+    WHERE appid = ${appid} AND openid = ${event.openid} AND status = 'scanned' AND confirmation = 'number'
+      AND redeem_before > now() - ${COLLECT}
+    ORDER BY redeem_before > now() DESC, user_code = ${digits} DESC, scanned_at DESC
+    LIMIT 1 FOR UPDATE
+  ), event AS (
+    ${insertInboxEvent(
+      event,
+      { status: 'done' },
+      {
+        where: sql`EXISTS (SELECT 1 FROM target)`,
+        result: sql`(SELECT jsonb_build_object('number', outcome, 'link', is_link) FROM target)`,
+      },
+    )}
+  ), answered AS (
+    UPDATE iam.logins l
+    SET number_tries = l.number_tries + ${digits.length === NUMBER_DIGITS ? 1 : 0}::int,
+        status = CASE t.outcome WHEN 'wrong' THEN 'scanned' ELSE t.outcome END,
+        confirmed_at = CASE t.outcome WHEN 'confirmed' THEN now() END,
+        error = CASE t.outcome WHEN 'denied' THEN 'access_denied' END
+    FROM target t, event
+    WHERE l.id = t.id AND t.outcome <> 'over'
+    RETURNING l.id, l.provider, t.outcome
+  ), audited AS (
+    ${insertAudit(entry, {
+      from: sql`answered`,
+      provider: sql`answered.provider`,
+      detail: sql`jsonb_build_object('outcome', answered.outcome, 'login', answered.id)`,
+    })}
+  )
+  SELECT target.id, COALESCE(e.result ->> 'number', target.outcome) AS outcome,
+         COALESCE((e.result ->> 'link')::boolean, target.is_link, false) AS is_link,
+         e.id IS NOT NULL OR target.id IS NULL OR EXISTS (SELECT 1 FROM event) AS is_settled
+  FROM (VALUES (1)) AS one
+  LEFT JOIN target ON true
+  LEFT JOIN iam.webhook_events e ON e.dedupe_key = ${event.dedupeKey}`;

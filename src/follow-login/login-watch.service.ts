@@ -7,8 +7,8 @@ import { parseInput } from '../http/zod.pipe.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
-import { type FollowLogin, followStateOf } from './follow-login.js';
-import { FollowLogins, QR_SECONDS } from './follow-logins.service.js';
+import { type FollowLogin, followStateOf, QR_SECONDS } from './follow-login.js';
+import { FollowLogins } from './follow-logins.service.js';
 
 const TICK_MS = 1_000;
 /** New and hinted logins are asked for together, this long after the first of them. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { FollowScans } from '../../src/follow-login/follow-scans.service.js';
+import { LoginDecisions } from '../../src/follow-login/login-decisions.service.js';
 import { startWorld, type World } from '../support/iam-app.js';
 
 describe('the code with which a phone returns to the confirm page', () => {
@@ -18,10 +18,10 @@ describe('the code with which a phone returns to the confirm page', () => {
          VALUES ($1, 'scanned', 'wechat', 'follow', $2, 'web', now() + interval '1 minute')`,
         [id, appid],
       );
-    const scans = world.app.get(FollowScans);
+    const decisions = world.app.get(LoginDecisions);
 
     const claims = [];
-    for (const login of logins) claims.push(await scans.claimConfirmCode(login, 'a-code'));
+    for (const login of logins) claims.push(await decisions.claimConfirmCode(login, 'a-code'));
 
     expect(claims).toEqual([true, false]);
   });
