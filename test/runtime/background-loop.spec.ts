@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { currentContext, runInContext } from '../../src/runtime/request-context.js';
 import { BackgroundLoop, type LoopOptions } from '../../src/runtime/background-loop.js';
 

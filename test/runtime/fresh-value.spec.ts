@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { FreshValue } from '../../src/runtime/single-flight.js';
 
 describe('a value that is read again when it is old', () => {

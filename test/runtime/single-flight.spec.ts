@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { SingleFlight } from '../../src/runtime/single-flight.js';
 
 describe('one run at a time for each key', () => {

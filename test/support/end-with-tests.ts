@@ -6,10 +6,10 @@ const PATIENCE_MS = 20_000;
 
 const endings: (() => Promise<unknown>)[] = [];
 
-// Of the test file that imports this module. It also runs where the file's own set-up or clean-up has failed.
-afterAll(async () => {
+/** Ends what the test file has left; also where its own set-up or clean-up has failed. */
+export async function endAll(): Promise<void> {
   await Promise.all(endings.splice(0).map((end) => end()));
-}, 60_000);
+}
 
 /** Has something end with the test file, whatever becomes of its set-up; `end` may come after the file has ended it itself. */
 export function endWithTests(end: () => Promise<unknown>): void {

@@ -7,7 +7,7 @@ import { transformFile } from '@swc/core';
  * compiled by SWC as Jest does.
  */
 export async function resolve(specifier, context, next) {
-  if (context.parentURL?.endsWith('.ts') && /^\.{1,2}\/.*\.js$/.test(specifier)) {
+  if (/\.ts(\?|$)/.test(context.parentURL ?? '') && /^\.{1,2}\/.*\.js$/.test(specifier)) {
     const url = new URL(specifier.replace(/\.js$/, '.ts'), context.parentURL);
     if (existsSync(url)) return { url: url.href, format: 'module', shortCircuit: true };
   }
@@ -16,7 +16,7 @@ export async function resolve(specifier, context, next) {
 
 /** Compiles what `resolve` has named. */
 export async function load(url, context, next) {
-  if (!url.endsWith('.ts')) return next(url, context);
+  if (!/\.ts(\?|$)/.test(url)) return next(url, context);
   const { code } = await transformFile(fileURLToPath(url), {
     jsc: {
       parser: { syntax: 'typescript', decorators: true },

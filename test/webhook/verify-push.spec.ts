@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { Secret } from '../../src/crypto/secret.js';
 import { IamError } from '../../src/errors/iam.error.js';

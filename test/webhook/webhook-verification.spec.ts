@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { platforms } from '../support/platforms.js';
 import { rowsOf, valueOf } from '../support/rows.js';

@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
+import { endAll } from './end-with-tests.js';
 
 /**
  * Tests talk to this machine only (and to the server that TEST_DATABASE_URL names). Any other connection or name lookup throws
@@ -46,7 +47,7 @@ function guard(owner: object, name: string, hostIn: (args: readonly unknown[]) =
   Reflect.set(owner, name, guarded);
 }
 
-/** Jest shares Node's own modules between the test files of a worker: whoever comes first installs, all see the same list. */
+/** The test files of a worker share Node's own modules: the first one installs, all see the same list. */
 function install(): string[] {
   const nameIn = (args: readonly unknown[]): string | undefined =>
     typeof args[0] === 'string' ? args[0] : undefined;
@@ -65,3 +66,5 @@ const attempts: unknown[] = Array.isArray(shared) ? shared : install();
 afterEach(() => {
   expect(attempts.splice(0)).toEqual([]);
 });
+
+afterAll(endAll, 60_000);

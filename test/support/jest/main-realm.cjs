@@ -1,0 +1,1 @@
+const { ModernFakeTimers } = require('@jest/fake-timers');
