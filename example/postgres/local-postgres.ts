@@ -13,6 +13,11 @@ export interface LocalPostgresOptions {
   /** Kept and used again at the next start. Without it the files are temporary. */
   readonly dataDir?: string | undefined;
   /**
+   * Where temporary files are.
+   * @default the system's folder for them
+   */
+  readonly tempDir?: string | undefined;
+  /**
    * Whether a commit waits for the disk.
    * @default where `dataDir` is given
    */
@@ -58,7 +63,10 @@ export class LocalPostgres {
   /** Starts a server. Works as root too, where PostgreSQL itself runs as an unprivileged user. */
   static async start(options: LocalPostgresOptions = {}): Promise<LocalPostgres> {
     const user = findPostgresUser();
-    const scratch = await mkdtemp(join(canEnter(tmpdir(), user) ? tmpdir() : '/tmp', 'nestjs-wechat-iam-'));
+    const temporaryFiles = options.tempDir ?? tmpdir();
+    const scratch = await mkdtemp(
+      join(canEnter(temporaryFiles, user) ? temporaryFiles : '/tmp', 'nestjs-wechat-iam-'),
+    );
     const parent = options.dataDir === undefined ? scratch : resolve(options.dataDir);
     const watchdog = startWatchdog(join(parent, 'postgres', 'postmaster.pid'), scratch);
     try {
