@@ -26,15 +26,30 @@ export function openApiOf(app: INestApplication): OpenAPIObject {
   return SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('test').build());
 }
 
+/** Keeps the schemas that it has compiled. */
+const ajv = new Ajv({ strict: false, validateFormats: true });
+formats.default(ajv);
+
+type Operations = { method: string; pattern: RegExp; operation: Operation }[];
+
+/** The document's operations below `/{path}/`, of the ordinary host: its routes depend on nothing else. */
+const ordinary = new Map<string, Operations>();
+
+/** Where the routes are: below `path`, and as the host has changed them, e.g. by a global prefix. */
+interface Routes {
+  readonly path: string;
+  readonly areChanged: boolean;
+}
+
 /** Holds every answer of our endpoints against the OpenAPI document; `violations` says what differs. */
 export class DescribedResponses {
   readonly violations: string[] = [];
-  private readonly ajv = new Ajv({ strict: false, validateFormats: true });
-  private readonly operations: { method: string; pattern: RegExp; operation: Operation }[];
+  private readonly operations: Operations;
 
-  constructor(app: INestApplication, isOurs: (path: string) => boolean) {
-    formats.default(this.ajv);
-    this.operations = operationsOf(openApiOf(app), isOurs);
+  constructor(app: INestApplication, { path, areChanged }: Routes) {
+    const known = areChanged ? undefined : ordinary.get(path);
+    this.operations = known ?? operationsOf(openApiOf(app), (each) => each.includes(`/${path}/`));
+    if (!areChanged) ordinary.set(path, this.operations);
     (app.getHttpServer() as Server).prependListener('request', (request, response) =>
       this.watch(request, response),
     );
@@ -85,8 +100,8 @@ export class DescribedResponses {
     const content = described.content?.[type];
     if (content === undefined) return `media type not described: ${body.slice(0, 200)}`;
     if (!type.endsWith('json')) return null;
-    const isValid = this.ajv.validate(content.schema, JSON.parse(body));
-    return isValid ? null : `${this.ajv.errorsText()}: ${body.slice(0, 300)}`;
+    const isValid = ajv.validate(content.schema, JSON.parse(body));
+    return isValid ? null : `${ajv.errorsText()}: ${body.slice(0, 300)}`;
   }
 }
 
@@ -106,7 +121,7 @@ function contentTypeIn(headers: unknown): string | undefined {
   return typeof type === 'string' ? type : undefined;
 }
 
-function operationsOf(document: OpenAPIObject, isOurs: (path: string) => boolean) {
+function operationsOf(document: OpenAPIObject, isOurs: (path: string) => boolean): Operations {
   return Object.entries(document.paths)
     .filter(([path]) => isOurs(path))
     .sort(([a], [b]) => (a.match(/\{/g) ?? []).length - (b.match(/\{/g) ?? []).length)

@@ -123,7 +123,10 @@ export async function startIamApp({
     await app.close();
     throw error;
   }
-  const answers = new DescribedResponses(app, (path) => path.includes(`/${rest.path ?? 'iam'}/`));
+  const answers = new DescribedResponses(app, {
+    path: rest.path ?? 'iam',
+    areChanged: rest.prepare !== undefined,
+  });
   const close = async () => {
     await app.close();
     if (rest.isRefusing !== true && answers.violations.length > 0)
