@@ -71,7 +71,7 @@ own.addSubnet('100.64.0.0', 10, 'ipv4');
 own.addSubnet('198.18.0.0', 15, 'ipv4');
 own.addSubnet('fc00::', 7, 'ipv6');
 
-/** Where clouds hand out credentials: never asked, whatever is allowed. */
+/** Metadata services, which hand out a cloud's credentials: never reachable. */
 const metadata = new BlockList();
 metadata.addAddress('100.100.100.200', 'ipv4');
 metadata.addAddress('fd00:ec2::254', 'ipv6');
@@ -84,7 +84,7 @@ export function isPrivate(address: string): boolean {
 }
 
 /** A name resolved to an address that outgoing calls may not reach. */
-export class AddressRefused extends Error {
+class AddressRefused extends Error {
   readonly code = 'ADDRESS_REFUSED';
 
   constructor(hostname: string) {
@@ -94,8 +94,8 @@ export class AddressRefused extends Error {
 }
 
 /**
- * A DNS lookup for the socket itself, so that the address which was checked is the one connected to, whatever the name
- * resolves to a moment later (DNS rebinding).
+ * A DNS lookup for the socket itself, so that it connects to the address that was checked, even if the name
+ * resolves to another one a moment later (DNS rebinding).
  */
 export function guardedLookup(
   allowLoopback: boolean,
@@ -114,7 +114,7 @@ export function guardedLookup(
   };
 }
 
-/** What `lookup` says against a name; null for one that is allowed or does not resolve here. */
+/** The reason why `lookup` refuses a name; null for a name that is allowed or does not resolve here. */
 export function lookupRefusal(hostname: string, lookup: LookupFunction): Promise<AddressRefused | null> {
   if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0) return Promise.resolve(null);
   return new Promise((resolve) => {

@@ -12,7 +12,7 @@ export interface WechatEndpoints {
 }
 
 /** Some of the hosts; WeChat's own stand in for the others. */
-export type WechatEndpointsInput = { readonly [Name in keyof WechatEndpoints]?: string | undefined };
+type WechatEndpointsInput = { readonly [Name in keyof WechatEndpoints]?: string | undefined };
 
 /** WeChat itself. */
 const wechatEndpoints: WechatEndpoints = {
@@ -21,7 +21,7 @@ const wechatEndpoints: WechatEndpoints = {
   mp: 'https://mp.weixin.qq.com',
 };
 
-/** What a URL may name but public hosts over https. */
+/** Hosts that a URL may name in addition to public ones over https. */
 interface EndpointRules {
   /** This machine, also over http, for the emulator and for tests. */
   readonly allowLoopback: boolean;

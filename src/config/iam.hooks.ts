@@ -76,7 +76,7 @@ export interface IamAuditSink {
   write(entries: readonly IamAuditEntry[]): Promise<void> | void;
 }
 
-/** The host's side of dependency injection, seen from `IamModule` and what the host gave it in `imports`. */
+/** The host's providers, as `IamModule` and its `imports` see them. */
 @Injectable()
 export class HostProviders {
   constructor(private readonly moduleRef: ModuleRef) {}

@@ -1,4 +1,4 @@
-/** What the admin API can be allowed to do, permission by permission. A role may also grant `iam:users:*`, `iam:*` or `*`. */
+/** The permissions of the admin API. A role may also grant `iam:users:*`, `iam:*` or `*`. */
 export const adminPermissions = {
   'iam:providers:read': 'See identity providers and run their check; secrets are never shown',
   'iam:providers:write':

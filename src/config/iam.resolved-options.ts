@@ -14,7 +14,7 @@ export type ResolvedIamClient = Readonly<CheckedOptions['clients'][number]>;
 /** `IamDatabaseOptions` with every default filled in. */
 export type ResolvedIamDatabase = Readonly<NonNullable<CheckedOptions['database']>>;
 
-/** `IamOptions` with every default filled in, checked once at start-up; what the code reads. */
+/** `IamOptions` with every default filled in, checked once at start-up. The code reads these. */
 export interface ResolvedIamOptions extends Readonly<
   Omit<CheckedOptions, 'keys' | 'clients' | 'wechat' | 'tokens' | 'siteName'>
 > {
@@ -114,7 +114,7 @@ function parse<T>(schema: z.ZodType<T>, input: unknown, name?: string): T {
   );
 }
 
-/** Zod's own messages begin with what is wrong; ours say what was expected. */
+/** Zod's own messages begin with the wrong value; ours are the expectation alone. */
 function expectation(message = 'another value'): string {
   return message.replace(/^[^:]*: expected /, '');
 }

@@ -79,7 +79,7 @@ const database = z.strictObject(
 const hostClass = <T>() =>
   z.custom<Type<T>>((value) => typeof value === 'function', { error: 'a class' }).optional();
 
-/** `IamOptions` as a host writes them; each message says what was expected. */
+/** `IamOptions` as a host writes them; each message is the expectation. */
 export const optionsSchema = z.strictObject({
   publicUrl,
   keys: z

@@ -3,7 +3,7 @@ import { constantTimeEqual } from './hash.js';
 
 const keyBytes = 32;
 
-/** A key for one purpose only, so that what one part seals or signs means nothing to another (RFC 5869). */
+/** A key for one purpose only: a value that one part seals or signs is not valid in another (RFC 5869). */
 export function deriveKey(masterKey: Uint8Array, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', masterKey, '', `nestjs-wechat-iam/${purpose}`, keyBytes));
 }

@@ -7,9 +7,9 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /** Why a sealed text did not open. Tampering and a wrong context are the same failure to AES-GCM. */
-export type SealErrorReason = 'malformed' | 'unknown_key' | 'not_authentic';
+type SealErrorReason = 'malformed' | 'unknown_key' | 'not_authentic';
 
-/** What is wrong, and what an operator can do about it. */
+/** The cause, and the operator's remedy. */
 const remedies: Readonly<Record<SealErrorReason, (key: string) => string>> = {
   malformed: () => 'it is no sealed text: write the secret again',
   unknown_key: (key) =>

@@ -4,7 +4,7 @@ import type { IamErrorCode } from './iam.error.js';
  * The fixed text a person may read for a code: it names no host, no secret and no answer of WeChat. `en` is also the
  * `error_description` of OAuth, which RFC 6749 §5.2 limits to ASCII without quotation marks and backslashes.
  */
-export interface IamErrorText {
+interface IamErrorText {
   readonly en: string;
   readonly zh: string;
 }

@@ -1,5 +1,5 @@
-/** How a code is answered: the HTTP status, and `error` on OAuth endpoints and redirects. */
-export interface IamErrorEntry {
+/** The response to a code: the HTTP status, and `error` on OAuth endpoints and redirects. */
+interface IamErrorEntry {
   readonly status: number;
   /** The RFC 6749 / 6750 / 8628 code where there is one, else a code of ours that front-ends act on. */
   readonly oauth: string;
@@ -73,7 +73,7 @@ export const errorCatalogue = {
   // WeChat's pushes
   webhook_signature_invalid: { status: 403, oauth: 'access_denied' },
 
-  // WeChat's answers
+  // WeChat's responses
   wechat_unavailable: { status: 503, oauth: 'temporarily_unavailable' },
   wechat_answer_invalid: { status: 502, oauth: 'server_error' },
   wechat_code_invalid: { status: 400, oauth: 'invalid_grant' },
@@ -92,8 +92,8 @@ export const errorCatalogue = {
 /** The stable code of a failure, as in problem+json's `code`. */
 export type IamErrorCode = keyof typeof errorCatalogue;
 
-/** What else an error may carry. `retryAfterSeconds` becomes the `Retry-After` header; `members` join the public body. */
-export interface IamErrorOptions {
+/** Optional parts of an error. `retryAfterSeconds` becomes the `Retry-After` header; `members` join the public body. */
+interface IamErrorOptions {
   readonly cause?: unknown;
   readonly retryAfterSeconds?: number;
   readonly members?: Readonly<Record<string, string | number>>;
@@ -124,7 +124,7 @@ export class IamError extends Error {
   }
 }
 
-/** The code that a column holds; `internal_error` where it holds none of ours. */
+/** The code in a column; `internal_error` for any other text. */
 export function toErrorCode(text: string | null): IamErrorCode {
   return text !== null && isErrorCode(text) ? text : 'internal_error';
 }
@@ -133,7 +133,7 @@ function isErrorCode(text: string): text is IamErrorCode {
   return Object.hasOwn(errorCatalogue, text);
 }
 
-/** Without line breaks, escape sequences and marks that reorder text: what a request brings cannot forge a log line. */
+/** Without line breaks, escape sequences and marks that reorder text: a request could forge a log line by them. */
 export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 }

@@ -1,19 +1,19 @@
 import { runOutsideContext } from './request-context.js';
 
-/** What a loop does, and how often. */
+/** The work of a loop, and how often it runs. */
 export interface LoopOptions {
   readonly work: () => Promise<void>;
   /** Milliseconds between the end of one run and the next, give or take a fifth, so that replicas spread out. */
   readonly every: number;
   /** With it, each failure in a row doubles the pause, up to so many milliseconds. */
   readonly longestPause?: number;
-  /** Told of a failure once, until a run succeeds or fails for another reason. */
+  /** Called once for repeated failures with the same reason. */
   readonly onTrouble: (reason: string) => void;
-  /** Told of the first success after a failure. */
+  /** Called at the first success after a failure. */
   readonly onRecovery?: () => void;
 }
 
-/** Background work: one run after the other, outside of any request, until it is stopped. Keeps no process alive. */
+/** Background work: one run after the other, outside of any request, until it is stopped. Does not keep the process alive. */
 export class BackgroundLoop {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();

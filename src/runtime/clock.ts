@@ -7,7 +7,7 @@ interface Anchor {
 }
 
 /**
- * Where time enters what this process decides by itself: sealed cookies, JWTs, caches.
+ * The one source of time for everything that this process decides by itself: sealed cookies, JWTs, caches.
  * Rows expire by PostgreSQL's clock, which all replicas share; `ClockSync` keeps this one in step with it.
  */
 @Injectable()
@@ -15,8 +15,8 @@ export class Clock {
   private anchor: Anchor | undefined;
 
   /**
-   * Whole milliseconds since the Unix epoch, by PostgreSQL's clock once that has been read, and no longer by the system's: an
-   * operator who sets the system's clock right moves nothing here.
+   * Whole milliseconds since the Unix epoch, by PostgreSQL's clock once that has been read, not by the system's: an
+   * operator who sets the system's clock changes nothing here.
    */
   now(): number {
     return Math.floor(this.exact());
@@ -27,12 +27,12 @@ export class Clock {
     return Date.now();
   }
 
-  /** Milliseconds since some moment, to tell how old something in memory is: no correction makes it jump. */
+  /** Milliseconds since some moment, for the age of a value in memory: no correction makes it jump. */
   elapsed(): number {
     return performance.now();
   }
 
-  /** Goes on from the time that lies between the two, which is the present one where that does. */
+  /** Continues from the middle of the two, or from the present time if it lies between them. */
   correct(earliest: number, latest: number): void {
     const now = this.exact();
     const isRight = now >= earliest && now <= latest;

@@ -4,8 +4,8 @@ import { currentContext } from './request-context.js';
 
 /**
  * Nest's logger for the module's lines: one line each, and those about a request end in `correlation_id=<uuid>`, which its
- * error answer, its `X-Request-Id` and its audit entries carry too. People (openid, unionid, nickname, address, phone number)
- * do not occur in it: the audit log is the place for them.
+ * error response, its `X-Request-Id` and its audit entries carry too. Personal data (openid, unionid, nickname, address,
+ * phone number) belongs into the audit log and never into a line.
  */
 export class IamLogger {
   private readonly logger: Logger;
@@ -22,7 +22,7 @@ export class IamLogger {
     this.logger.warn(withCorrelation(text));
   }
 
-  /** The stack takes lines of its own below the text. */
+  /** The stack follows on its own lines. */
   error(text: string, stack?: string): void {
     if (stack === undefined) this.logger.error(withCorrelation(text));
     else this.logger.error(withCorrelation(text), stack);

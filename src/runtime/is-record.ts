@@ -1,4 +1,4 @@
-/** True for an object: its members may be asked for by name. */
+/** True for an object: its members can be read by name. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }

@@ -1,12 +1,12 @@
 import { isIPv6 } from 'node:net';
 
-/** The networks of an address, the narrowest first; `narrow` is what counts as one visitor. */
-export interface Networks {
+/** The networks of an address, the narrowest first; `narrow` counts as one visitor. */
+interface Networks {
   /** An IPv4 address; of an IPv6 address its /64, since one line has all of them. */
   readonly narrow: string;
   /** The /56 that a provider gives to one customer; an IPv4 address has none. */
   readonly middle: string | null;
-  /** The /48 that a business or a host gets, or the IPv4 /24; null for what is no address. */
+  /** The /48 that a business or a host gets, or the IPv4 /24; null for a text that is no address. */
   readonly wide: string | null;
 }
 

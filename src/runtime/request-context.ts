@@ -1,28 +1,28 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 
-/** From where a request came, as the platform saw it. Stored with attempts, sessions and audit entries. */
+/** The sender of a request, as the platform saw it. Stored with attempts, sessions and audit entries. */
 export interface RequestOrigin {
   readonly ip: string | null;
   readonly userAgent: string | null;
 }
 
-/** What everything that happens on behalf of one request has in common: log lines and audit entries carry it. */
-export interface RequestContext {
+/** The context of one request: log lines and audit entries carry it. */
+interface RequestContext {
   /** In problem+json, the log and `iam.audit_log`, so that one leads to the other. */
   readonly correlationId: string;
-  /** Null where no request is under way: the command line, and events that are worked off later. */
+  /** Null where no request is under way: the command line, and events that are processed later. */
   readonly origin: RequestOrigin | null;
   /**
-   * Who acts: `user:<id>`, `admin_token`, `host` (let in by the host's own guard), `wechat` (by a push) or `cli`; null for a
-   * stranger.
+   * Who acts: `user:<id>`, `admin_token`, `host` (let in by the host's own guard), `wechat` (by a push) or `cli`; null for an
+   * anonymous request.
    */
   actor: string | null;
   /** The session in which a signed-in user acts. */
   sessionId: string | null;
 }
 
-/** What is known of a context before it begins; an id is made where there is none. */
+/** The part of a context that is known before it begins; a missing id is generated. */
 interface GivenContext {
   readonly correlationId?: string | undefined;
   readonly origin?: RequestOrigin;

@@ -1,8 +1,8 @@
-/** One run at a time for each key: who asks while one is under way gets its outcome. */
+/** One run at a time for each key: concurrent callers share its outcome. */
 export class SingleFlight<T> {
   private readonly running = new Map<string, Promise<T>>();
 
-  /** The outcome of the run under way, else of a new one, which can ask whether it was forgotten meanwhile. */
+  /** The outcome of the run under way, else of a new one; `isCurrent` is false in a run that was forgotten meanwhile. */
   run(key: string, start: (isCurrent: () => boolean) => Promise<T>): Promise<T> {
     const running = this.running.get(key);
     if (running !== undefined) return running;
@@ -14,14 +14,13 @@ export class SingleFlight<T> {
     return started;
   }
 
-  /** The next caller starts anew: what the run under way has read is old. Its own callers still get its outcome. */
+  /** The next caller starts a new run, since the one under way has read old state. Its own callers still get its outcome. */
   forget(key: string): void {
     this.running.delete(key);
   }
 }
 
-/** How a `FreshValue` is read, and how long it stays. */
-export interface FreshOptions<T> {
+interface FreshOptions<T> {
   readonly read: () => Promise<T>;
   readonly milliseconds: number;
   /** See `Clock.elapsed`. */
@@ -29,41 +28,30 @@ export interface FreshOptions<T> {
 }
 
 /**
- * A value that is read again once it is older than so many milliseconds, by one reading however many ask. Its age counts from before
- * the reading, so that a change is seen within that time after it was made.
+ * A value that is read again once it is older than so many milliseconds. Concurrent callers share one reading. Its age counts
+ * from before the reading, so that a change is seen within that time after it was made.
  */
 export class FreshValue<T> {
   private kept: { readonly value: T; readonly readAt: number } | undefined;
-  private reading: Promise<T> | undefined;
+  private readonly reading = new SingleFlight<T>();
 
   constructor(private readonly options: FreshOptions<T>) {}
 
   /** @throws what `read` throws; the next call reads again */
-  get(): Promise<T> {
-    const { kept } = this;
-    if (kept !== undefined && this.options.elapsed() - kept.readAt < this.options.milliseconds)
-      return Promise.resolve(kept.value);
-    this.reading ??= this.read();
-    return this.reading;
+  async get(): Promise<T> {
+    const { elapsed, milliseconds } = this.options;
+    if (this.kept !== undefined && elapsed() - this.kept.readAt < milliseconds) return this.kept.value;
+    return this.reading.run('', async (isCurrent) => {
+      const readAt = elapsed();
+      const value = await this.options.read();
+      if (isCurrent()) this.kept = { value, readAt };
+      return value;
+    });
   }
 
-  /** The next call reads again. A reading under way may have seen what was before the change: it is not kept. */
+  /** The next call reads again. A reading under way may have missed the change and is not kept. */
   forget(): void {
     this.kept = undefined;
-    this.reading = undefined;
-  }
-
-  private read(): Promise<T> {
-    const readAt = this.options.elapsed();
-    const reading = this.options
-      .read()
-      .then((value) => {
-        if (this.reading === reading) this.kept = { value, readAt };
-        return value;
-      })
-      .finally(() => {
-        if (this.reading === reading) this.reading = undefined;
-      });
-    return reading;
+    this.reading.forget('');
   }
 }

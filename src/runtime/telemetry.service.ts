@@ -13,16 +13,16 @@ import { Clock } from './clock.js';
 import { type IamErrorCode, errorCatalogue, IamError } from '../errors/iam.error.js';
 
 /** The name under which our spans and metrics appear. */
-export const INSTRUMENTATION = 'nestjs-wechat-iam';
+const INSTRUMENTATION = 'nestjs-wechat-iam';
 
-/** Which way of which provider row. */
-export interface SignInMethod {
+/** A way of signing in at one provider row. */
+interface SignInMethod {
   readonly provider: string;
   readonly method: string;
 }
 
 /** One attempt at a call to WeChat. */
-export interface MeasuredCall {
+interface MeasuredCall {
   /** The path alone. */
   readonly endpoint: string;
   readonly outcome: 'ok' | IamErrorCode;
@@ -30,13 +30,13 @@ export interface MeasuredCall {
   readonly durationMs: number;
 }
 
-/** What became of a webhook event: at the door, then in the hands of the handlers. */
-export type WebhookOutcome = 'accepted' | 'refused' | 'done' | 'failed' | 'dead';
+/** The outcome of a webhook event: `accepted` or `refused` at the endpoint, the others in its handlers. */
+type WebhookOutcome = 'accepted' | 'refused' | 'done' | 'failed' | 'dead';
 
 const seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * What the module measures, by the host's OpenTelemetry. Attributes have few values: slugs, methods, error codes, paths of
+ * The module's metrics and spans, by the host's OpenTelemetry. Attributes have few values: slugs, methods, error codes, paths of
  * WeChat's API. The host must register its SDK before it creates the application.
  */
 @Injectable()
@@ -91,7 +91,7 @@ export class Telemetry {
     this.events.add(1, { 'iam.provider': provider, 'iam.outcome': outcome });
   }
 
-  /** WeChat withdrew something that we do not know. */
+  /** WeChat withdrew a permission that is unknown here. */
   unknownWithdrawal(provider: string): void {
     this.withdrawals.add(1, { 'iam.provider': provider });
   }
@@ -116,7 +116,7 @@ export class Telemetry {
     span.end();
   }
 
-  /** A value that is asked for when the host exports. */
+  /** A value that is read when the host exports. */
   gauge(name: string, description: string, unit: string): ObservableGauge {
     return this.meter.createObservableGauge(name, { description, unit });
   }
@@ -124,7 +124,7 @@ export class Telemetry {
 
 /**
  * Runs `work` in a span, which costs nothing where the host has no tracing. Attributes are words of ours: never a value of a
- * request, an openid, a code or a query. An error is told by its code alone, since its message is for the log.
+ * request, an openid, a code or a query. An error appears by its code alone, since its message is for the log.
  */
 export async function inSpan<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T> {
   return trace.getTracer(INSTRUMENTATION).startActiveSpan(name, { attributes }, async (span) => {
@@ -141,7 +141,7 @@ export async function inSpan<T>(name: string, attributes: Attributes, work: () =
   });
 }
 
-/** Adds what became of the work to the span that it runs in. */
+/** Adds attributes of the outcome to the current span. */
 export function setSpanAttributes(attributes: Attributes): void {
   trace.getActiveSpan()?.setAttributes(attributes);
 }

@@ -144,10 +144,10 @@ export class AuthorizationChanges {
 }
 
 /** What a withdrawal takes from us. `everything`: all that the app may do, signing in too. */
-export type Revoked = 'everything' | 'profile' | 'phone';
+type Revoked = 'everything' | 'profile' | 'phone';
 
 /** What a `RevokeInfo` names. */
-export interface RevokeInfo {
+interface RevokeInfo {
   readonly revokes: ReadonlySet<Revoked>;
   /** What stands in no list of WeChat's, for the log; null when there is none. */
   readonly unknown: string | null;
@@ -168,7 +168,7 @@ const values: ReadonlyMap<string, readonly Revoked[]> = new Map<string, readonly
 const MAX_LOGGED = 100;
 
 /** Reads the list, with whatever stands between its numbers. A list that names nothing is unknown as well. */
-export function readRevokeInfo(text = ''): RevokeInfo {
+function readRevokeInfo(text = ''): RevokeInfo {
   const listed = text.split(/[\s,;|]+/).filter((value) => value !== '');
   const unknown = listed.filter((value) => !values.has(value)).join(' ');
   const revokes = new Set(listed.flatMap((value) => values.get(value) ?? []));

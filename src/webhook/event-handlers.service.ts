@@ -7,7 +7,7 @@ import { toPassiveReply, type PassiveReply } from './passive-reply.js';
 import { eventName, type VerifiedEvent } from './message.js';
 
 /** What the handlers of an event have come to. */
-export interface HandlersOutcome {
+interface HandlersOutcome {
   /** The first reply, by the order of the handlers. */
   readonly reply: PassiveReply | null;
   /** Names of the handlers that are through with the event. */

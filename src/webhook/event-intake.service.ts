@@ -41,7 +41,7 @@ const ANSWER_WITHIN_MS = 4_000;
 const UNREADABLE = 'the message cannot be read, or names neither an event nor a kind of message';
 
 /** An event as it came in. */
-export interface ReceivedEvent {
+interface ReceivedEvent {
   readonly provider: IdentityProvider;
   readonly event: VerifiedEvent;
   /** The app it was sent to. */

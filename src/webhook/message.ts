@@ -83,7 +83,7 @@ function isEvent(event: Record<string, unknown>): event is Record<string, unknow
 }
 
 /** A message as WeChat wrote it: its top-level names with their values, text unless the message nests. No prototype. */
-export type MessageFields = Readonly<Record<string, unknown>>;
+type MessageFields = Readonly<Record<string, unknown>>;
 
 /** What a reader made of a message. */
 export interface ReadFields {

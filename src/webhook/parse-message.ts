@@ -34,7 +34,7 @@ const constants = new Map<string, boolean | null>([
  * refuses or changes: bare control characters in texts, numbers of 64 bits, blanks around names. Of a name that is given
  * twice the first counts.
  */
-export function parseJson(source: string): ReadFields | null {
+function parseJson(source: string): ReadFields | null {
   const reader = new JsonReader(source);
   try {
     return reader.document();

@@ -144,7 +144,7 @@ function usableKeys(keys: readonly Secret[]): Secret[] {
 export type RawQuery = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** What WeChat's signatures cover besides the Token, each of the right form and the timestamp of now. */
-export interface QueryToVerify {
+interface QueryToVerify {
   readonly timestamp: string;
   readonly nonce: string;
 }
@@ -153,7 +153,7 @@ export interface QueryToVerify {
 const WINDOW_SECONDS = 300;
 
 /** @throws IamError `webhook_signature_invalid` */
-export function readQuery(query: RawQuery, now: number): QueryToVerify {
+function readQuery(query: RawQuery, now: number): QueryToVerify {
   const timestamp = readText(query, 'timestamp', /^\d{10}$/);
   const nonce = readText(query, 'nonce', /^[\x21-\x7e]{1,128}$/);
   if (!isInWindow(timestamp, now))
@@ -167,14 +167,14 @@ export function isInWindow(timestamp: string, now: number): boolean {
 }
 
 /** A parameter given once, of this form. @throws IamError `webhook_signature_invalid` */
-export function readText(query: RawQuery, name: string, form: RegExp): string {
+function readText(query: RawQuery, name: string, form: RegExp): string {
   const value = query[name];
   if (typeof value !== 'string' || !form.test(value)) throw forged(`${name} is missing or has another form`);
   return value;
 }
 
 /** 40 lower-case hex digits. */
-export const signatureForm = /^[0-9a-f]{40}$/;
+const signatureForm = /^[0-9a-f]{40}$/;
 
 /** One error for whatever shows that WeChat did not send this; the reason is for the log. */
 export function forged(reason: string, cause?: unknown): IamError {

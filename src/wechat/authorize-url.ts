@@ -1,5 +1,5 @@
-/** What both authorize pages need. `state` is letters and digits, at most 128 of them. */
-export interface AuthorizeUrlInput {
+/** Parameters of both authorize pages. `state` is letters and digits, at most 128 of them. */
+interface AuthorizeUrlInput {
   /** The `open` endpoint. */
   readonly endpoint: string;
   readonly appid: string;
@@ -9,18 +9,18 @@ export interface AuthorizeUrlInput {
 }
 
 /** `lang` is the language of WeChat's QR page; WeChat's default is `cn`. */
-export interface OpenAuthorizeUrlInput extends AuthorizeUrlInput {
+interface OpenAuthorizeUrlInput extends AuthorizeUrlInput {
   readonly lang?: 'cn' | 'en' | undefined;
 }
 
-/** `forcePopup` asks for consent even where WeChat would stay silent. */
-export interface MpAuthorizeUrlInput extends AuthorizeUrlInput {
+/** `forcePopup` shows the consent page even where WeChat would skip it. */
+interface MpAuthorizeUrlInput extends AuthorizeUrlInput {
   readonly scope: MpScope;
   readonly forcePopup?: boolean | undefined;
 }
 
-/** `snsapi_base` is silent and gives the openid; `snsapi_userinfo` asks the person and gives the profile. */
-export type MpScope = 'snsapi_base' | 'snsapi_userinfo';
+/** `snsapi_base` is silent and gives the openid; `snsapi_userinfo` shows a consent page and gives the profile. */
+type MpScope = 'snsapi_base' | 'snsapi_userinfo';
 
 /** WeChat's QR page for PC browsers, parameters in the documented order. */
 export function openAuthorizeUrl({ endpoint, lang, ...input }: OpenAuthorizeUrlInput): string {
@@ -37,7 +37,7 @@ export function mpAuthorizeUrl({ endpoint, scope, forcePopup, ...input }: MpAuth
 }
 
 /** The options of WeChat's embedded QR code, `new WxLogin({ id, ...parameters })`. */
-export interface WxLoginParameters {
+interface WxLoginParameters {
   readonly appid: string;
   readonly scope: 'snsapi_login';
   readonly redirect_uri: string;
@@ -75,7 +75,7 @@ function encodeQuery(query: Query): string {
 
 /**
  * The authorization code in a callback; null when WeChat returned without one. Older clients return `code=authdeny` after a
- * refusal: exchanged, it would make everybody's refusal the repetition of the first one.
+ * refusal: exchanged, every refusal would count as a replay of the first one.
  */
 export function readAuthorizationCode(code: unknown): string | null {
   return typeof code !== 'string' || code === '' || /^authdeny$/i.test(code) ? null : code;

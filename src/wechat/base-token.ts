@@ -7,10 +7,7 @@ import type { WechatApp, WechatCall, WechatCallLimits } from './wechat-call.js';
 import { WechatError } from './wechat-error.js';
 import type { WechatHttp } from './wechat-http.js';
 
-/** A call under `/cgi-bin` or `/wxa`, which takes the app's own access token besides its query. */
-export type BaseTokenCall = WechatCall;
-
-/** When a token is fetched anew: WeChat hands out its successor from then on, and both work. */
+/** A token is fetched again this long before its end: WeChat hands out its successor from then on, and both work. */
 const marginMs = 5 * 60 * 1000;
 
 const tokenResponse = z.object({
@@ -24,8 +21,8 @@ interface KeptToken {
 }
 
 /**
- * The access token of each app, from `stable_token` without `force_refresh`: asking again gives the same token, so
- * replicas need no lock and disturb nobody. Kept in this process, fetched once however many are waiting.
+ * The access token of each app, from `stable_token` without `force_refresh`: a repeated call returns the same token, so
+ * replicas need no lock. Kept in this process; concurrent callers share one call.
  */
 export class BaseTokens {
   private readonly kept = new Map<string, KeptToken>();
@@ -43,28 +40,28 @@ export class BaseTokens {
     return this.running.run(keyOf(app), () => this.fetch(app));
   }
 
-  /** Asks WeChat whatever is kept: an answer says that WeChat takes the pair and this server's address now. */
+  /** Calls WeChat even if a token is kept: success says that WeChat takes the pair and this server's address now. */
   async confirm(app: WechatApp): Promise<void> {
     await this.fetch(app);
   }
 
-  /** Forgets a token that WeChat refused; a newer one, fetched by somebody else meanwhile, stays. */
+  /** Forgets a token that WeChat refused; a newer one that another caller has fetched stays. */
   invalidate(app: WechatApp, token: Secret): void {
     if (this.kept.get(keyOf(app))?.token === token) this.kept.delete(keyOf(app));
   }
 
-  /** Makes a call with the app's token, once more with a new token when WeChat finds the first invalid. */
+  /** Makes a call under `/cgi-bin` or `/wxa` with the app's token in its query, once more with a new token when WeChat finds the first invalid. */
   async call<T>(
     app: WechatApp,
-    call: BaseTokenCall,
+    call: WechatCall,
     schema: z.ZodType<T>,
     limits?: WechatCallLimits,
   ): Promise<T> {
     return this.withToken(app, (token) => this.http.call(carrying(call, token), schema, limits));
   }
 
-  /** As `call`, for what WeChat answers with a file. */
-  async download(app: WechatApp, call: BaseTokenCall, limits: WechatCallLimits): Promise<WechatFile> {
+  /** As `call`, for a response that is a file. */
+  async download(app: WechatApp, call: WechatCall, limits: WechatCallLimits): Promise<WechatFile> {
     return this.withToken(app, (token) => this.http.download(carrying(call, token), limits));
   }
 
@@ -86,13 +83,13 @@ export class BaseTokens {
       secret: app.secret.reveal(),
       force_refresh: false,
     };
-    const askedAt = this.now();
-    const answer = await this.http.call(
+    const sentAt = this.now();
+    const response = await this.http.call(
       { path: '/cgi-bin/stable_token', body, appid: app.appid, repeatable: true },
       tokenResponse,
     );
-    const token = new Secret(answer.access_token);
-    this.kept.set(keyOf(app), { token, staleAt: askedAt + answer.expires_in * 1000 - marginMs });
+    const token = new Secret(response.access_token);
+    this.kept.set(keyOf(app), { token, staleAt: sentAt + response.expires_in * 1000 - marginMs });
     return token;
   }
 }
@@ -102,6 +99,6 @@ function keyOf({ appid, secret }: WechatApp): string {
   return `${appid} ${sha256(secret.reveal())}`;
 }
 
-function carrying(call: BaseTokenCall, token: Secret): WechatCall {
+function carrying(call: WechatCall, token: Secret): WechatCall {
   return { ...call, query: { ...call.query, access_token: token.reveal() } };
 }

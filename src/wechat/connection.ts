@@ -33,18 +33,18 @@ export function makeDispatcher(proxy: Secret | string | undefined, lookup: Looku
 }
 
 /** When a breaker opens, and for how long. */
-export interface BreakerSettings {
+interface BreakerSettings {
   /** Failures in a row that open it. */
   readonly failures: number;
-  /** How long nobody is let through, in milliseconds; then one call is, to try. */
+  /** Milliseconds in which every call is refused; then one call probes the host. */
   readonly openMs: number;
   /** Milliseconds of a clock that only runs forward. */
   readonly now: () => number;
 }
 
 /**
- * Keeps calls from a host that does not answer, so that people and connections do not wait for nothing. Only failures of the
- * connection count: whoever answers, with whatever, is there.
+ * Refuses calls to a host that does not respond, so that requests and connections do not pile up. Only failures of the
+ * connection count: any response proves that the host is up.
  */
 export class CircuitBreaker {
   private failures = 0;
@@ -53,12 +53,12 @@ export class CircuitBreaker {
 
   constructor(private readonly settings: BreakerSettings) {}
 
-  /** False while calls are kept back. */
+  /** False while calls are refused. */
   get isClosed(): boolean {
     return this.failures < this.settings.failures;
   }
 
-  /** Asks to make a call, whose end must be reported. Null: go on; else milliseconds to wait. */
+  /** Null admits a call, whose end must be reported; a number is the milliseconds to wait. */
   enter(): number | null {
     if (this.isClosed) return null;
     const remaining = this.closedAgainAt - this.settings.now();
@@ -68,13 +68,13 @@ export class CircuitBreaker {
     return null;
   }
 
-  /** A call was answered. */
+  /** Reports a call with a response. */
   succeeded(): void {
     this.failures = 0;
     this.isTrying = false;
   }
 
-  /** A call was not. */
+  /** Reports a call without one. */
   failed(): void {
     this.failures += 1;
     this.isTrying = false;

@@ -3,13 +3,13 @@ import type { IamErrorCode } from '../errors/iam.error.js';
 /**
  * What to do about an errcode. `retry`: again later, if the call may be repeated. `token`: fetch the app's access token
  * anew, once. `refresh`: refresh the person's token. `relogin`: the person starts again. `config`: the operator must
- * act. `bug`: our request is wrong. `rate`: wait. `user`: tell the person. `fail`: give up.
+ * act. `bug`: our request is wrong. `rate`: wait. `user`: the person must know. `fail`: give up.
  */
 export type ErrcodeAction =
   'retry' | 'token' | 'refresh' | 'relogin' | 'config' | 'bug' | 'rate' | 'user' | 'fail';
 
-/** How an errcode is answered, and a note for the operator's log. */
-export interface ErrcodeMeaning {
+/** The error code for an errcode, and a note for the operator's log. */
+interface ErrcodeMeaning {
   readonly code: IamErrorCode;
   readonly action: ErrcodeAction;
   readonly note: string;
@@ -90,7 +90,7 @@ const rows: Readonly<Record<number, Row>> = {
   9001002: ['retry', 'wechat_unavailable', 'a service behind WeChat is down'],
 };
 
-/** Errcodes that say no more than that our request is wrong. */
+/** Errcodes that only mean that our request is wrong. */
 const bugs = new Set([
   40031, 40032, 40033, 40035, 40038, 40039, 40048, 40052, 40053, 40066, 40097, 40129, 40132, 40188, 41001,
   41003, 41009, 43001, 43002, 43003, 44002, 44004, 45002, 47001, 47002, 47003, 49001, 49003, 61451, 63182,

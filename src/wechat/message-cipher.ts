@@ -2,7 +2,7 @@ import { createHash, createCipheriv, createDecipheriv, randomBytes } from 'node:
 import { constantTimeEqual } from '../crypto/hash.js';
 import { Secret } from '../crypto/secret.js';
 
-/** What WeChat signs with: the Token of the server configuration, and the query's own timestamp and nonce. */
+/** The inputs of WeChat's signature: the Token of the server configuration, and the query's own timestamp and nonce. */
 export interface SignedQuery {
   readonly token: string;
   readonly timestamp: string;
@@ -39,8 +39,8 @@ export class MessageRefused extends Error {
   }
 }
 
-/** An encrypted message as it arrives: the ciphertext, and `msg_signature` with what it covers. */
-export interface EncryptedMessage extends SignedQuery {
+/** An encrypted message as it arrives: the ciphertext, and `msg_signature` with the values that it covers. */
+interface EncryptedMessage extends SignedQuery {
   readonly encrypted: string;
   readonly msgSignature: string;
 }

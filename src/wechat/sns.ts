@@ -8,7 +8,7 @@ import type { WechatHttp } from './wechat-http.js';
 /** Ids are opaque printable ASCII; WeChat's are 28 characters long, but no document promises a length. */
 export const openid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 
-/** Absent for an app outside any Open Platform account; some answers say so by an empty text. */
+/** Absent for an app outside any Open Platform account; some responses have an empty text instead. */
 export const unionid = z
   .string()
   .regex(/^[\x21-\x7e]{0,64}$/)
@@ -24,7 +24,7 @@ const snapshot = z
   .transform((flag) => flag !== undefined && flag !== null && flag !== 0 && flag !== '0' && flag !== false);
 
 /** `/sns/oauth2/access_token` and `/sns/oauth2/refresh_token`. */
-export const grantResponse = z.object({
+const grantResponse = z.object({
   openid,
   unionid,
   access_token: token,
@@ -34,8 +34,6 @@ export const grantResponse = z.object({
   is_snapshotuser: snapshot,
 });
 
-export type GrantResponse = z.output<typeof grantResponse>;
-
 const userinfoResponse = z.object({
   openid,
   unionid,
@@ -44,24 +42,24 @@ const userinfoResponse = z.object({
 });
 
 /**
- * `/sns/userinfo` about the person of the grant and nobody else. Nickname and avatar are texts to clean, not to trust,
- * and never make a sign-in fail.
+ * `/sns/userinfo` of the grant's person only. Nickname and avatar are untrusted texts to clean, and never make a sign-in
+ * fail.
  */
-export function userinfoAnswerOf(grant: { readonly openid: string; readonly unionid: string | null }) {
+function userinfoResponseOf(grant: { readonly openid: string; readonly unionid: string | null }) {
   return userinfoResponse
-    .refine((answer) => answer.openid === grant.openid, { path: ['openid'] })
+    .refine((response) => response.openid === grant.openid, { path: ['openid'] })
     .refine(({ unionid }) => grant.unionid === null || unionid === undefined || unionid === grant.unionid, {
       path: ['unionid'],
     });
 }
 
 /** `/sns/jscode2session`. */
-export const sessionResponse = z.object({ openid, unionid, session_key: token });
+const sessionResponse = z.object({ openid, unionid, session_key: token });
 
-/** An answer whose only news is that there is no errcode. */
-export const plainResponse = z.object({});
+/** A response that only has to be without an errcode. */
+const plainResponse = z.object({});
 
-/** What a code was exchanged for: who the person is to this app, and the right to ask for the profile. */
+/** The result of a code exchange: the person's ids for this app, and the right to read the profile. */
 export interface WechatGrant {
   readonly openid: string;
   /** Absent unless the app is bound to an Open Platform account, and then still with `snsapi_base`. */
@@ -71,7 +69,7 @@ export interface WechatGrant {
   /** Seconds. */
   readonly expiresIn: number;
   readonly scopes: readonly string[];
-  /** WeChat's preview mode: all ids are virtual and nobody may be signed in with them. */
+  /** WeChat's preview mode: all ids are virtual and must not sign anybody in. */
   readonly snapshotUser: boolean;
 }
 
@@ -83,8 +81,8 @@ export interface WechatProfile {
   readonly avatarUrl: string | null;
 }
 
-/** What a mini program's code was exchanged for. The session key never leaves the server. */
-export interface MiniProgramSession {
+/** The result of a mini program's code exchange. The session key never leaves the server. */
+interface MiniProgramSession {
   readonly openid: string;
   readonly unionid: string | null;
   readonly sessionKey: Secret;
@@ -114,21 +112,21 @@ export class WechatSns {
     await this.http.call({ path: '/sns/auth', query, repeatable: true }, plainResponse);
   }
 
-  /** The profile of the grant's person; an answer about anybody else is refused. */
+  /** The profile of the grant's person; a response about another person is refused. */
   async userinfo(
     grant: Pick<WechatGrant, 'openid' | 'unionid' | 'accessToken'>,
     lang: WechatLanguage = 'zh_CN',
   ): Promise<WechatProfile> {
     const query = { access_token: grant.accessToken.reveal(), openid: grant.openid, lang };
-    const answer = await this.http.call(
+    const response = await this.http.call(
       { path: '/sns/userinfo', query, repeatable: true },
-      userinfoAnswerOf(grant),
+      userinfoResponseOf(grant),
     );
     return {
-      openid: answer.openid,
-      unionid: answer.unionid ?? grant.unionid,
-      nickname: cleanNickname(answer.nickname),
-      avatarUrl: cleanAvatarUrl(answer.headimgurl),
+      openid: response.openid,
+      unionid: response.unionid ?? grant.unionid,
+      nickname: cleanNickname(response.nickname),
+      avatarUrl: cleanAvatarUrl(response.headimgurl),
     };
   }
 
@@ -139,11 +137,11 @@ export class WechatSns {
       js_code: checkedCode(path, code),
       grant_type: 'authorization_code',
     };
-    const answer = await this.http.call({ path, query, appid: app.appid }, sessionResponse);
+    const response = await this.http.call({ path, query, appid: app.appid }, sessionResponse);
     return {
-      openid: answer.openid,
-      unionid: answer.unionid ?? null,
-      sessionKey: new Secret(answer.session_key),
+      openid: response.openid,
+      unionid: response.unionid ?? null,
+      sessionKey: new Secret(response.session_key),
     };
   }
 }
@@ -152,20 +150,20 @@ function credentialsOf(app: WechatApp): { readonly appid: string; readonly secre
   return { appid: app.appid, secret: app.secret.reveal() };
 }
 
-/** What cannot be a code is not worth a call. */
+/** Saves the call for a text that cannot be a code. */
 function checkedCode(endpoint: string, code: string): string {
   if (/^[\x21-\x7e]{1,512}$/.test(code)) return code;
   throw new WechatError('wechat_code_invalid', 'not a code', { endpoint, action: 'relogin' });
 }
 
-function toGrant(answer: GrantResponse): WechatGrant {
+function toGrant(response: z.output<typeof grantResponse>): WechatGrant {
   return {
-    openid: answer.openid,
-    unionid: answer.unionid ?? null,
-    accessToken: new Secret(answer.access_token),
-    refreshToken: new Secret(answer.refresh_token),
-    expiresIn: answer.expires_in,
-    scopes: answer.scope.split(',').filter((scope) => scope !== ''),
-    snapshotUser: answer.is_snapshotuser,
+    openid: response.openid,
+    unionid: response.unionid ?? null,
+    accessToken: new Secret(response.access_token),
+    refreshToken: new Secret(response.refresh_token),
+    expiresIn: response.expires_in,
+    scopes: response.scope.split(',').filter((scope) => scope !== ''),
+    snapshotUser: response.is_snapshotuser,
   };
 }

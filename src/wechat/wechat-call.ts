@@ -4,7 +4,7 @@ import type { Secret } from '../crypto/secret.js';
 /** The four kinds of account a person can sign in through: website, Official Account, mini program, mobile app. */
 export type WechatAppKind = 'open' | 'mp' | 'mini' | 'mobile';
 
-/** One appid with its secret: what every call on behalf of an app needs. */
+/** One appid with its secret, as every call on behalf of an app needs it. */
 export interface WechatApp {
   readonly kind: WechatAppKind;
   readonly appid: string;
@@ -21,11 +21,11 @@ export interface WechatCall {
   readonly form?: FormData;
   /** The app whose secret is in the query or body; never sent, only reported. */
   readonly appid?: string;
-  /** True where asking twice is harmless: such a call is sent once more when WeChat is busy or does not answer. */
+  /** True for an idempotent call: it is sent once more when WeChat is busy or does not respond. */
   readonly repeatable?: boolean;
 }
 
-/** What one call may take beyond the client's own limits. */
+/** Limits of one call in place of the client's own. */
 export interface WechatCallLimits {
   /** As `WechatHttpOptions.timeoutMs`. */
   readonly timeoutMs?: number | undefined;
@@ -33,10 +33,10 @@ export interface WechatCallLimits {
   readonly maxBytes?: number | undefined;
 }
 
-/** A path alone: nothing that would make another host, a query or a fragment of it. */
+/** A path alone: no character that could begin a host, a query or a fragment. */
 const pathForm = /^\/[\w./-]+$/;
 
-/** @throws TypeError when the path is none: the query, with its token, would go to whomever it names */
+/** @throws TypeError when the path is none: the query, with its token, would go to another host */
 export function requirePath({ path }: WechatCall): void {
   if (!pathForm.test(path)) throw new TypeError(`no path of WeChat's API: ${JSON.stringify(path)}`);
 }

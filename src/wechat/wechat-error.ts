@@ -2,8 +2,8 @@ import { isIP } from 'node:net';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { type ErrcodeAction, meaningOf } from './errcodes.js';
 
-/** What is known about a failed call. Nothing here is a secret: no query, no body, no errmsg. */
-export interface WechatFailure {
+/** The known facts about a failed call. Nothing here is a secret: no query, no body, no errmsg. */
+interface WechatFailure {
   /** The path called, e.g. `/sns/userinfo`. */
   readonly endpoint: string;
   readonly action: ErrcodeAction;
@@ -43,32 +43,32 @@ const minuteQuota = 45011;
 const ridForm = /\brid:\s*([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})\b/;
 const refusedAddressForm = /\binvalid ip ([0-9a-f.:]{3,45})\b/;
 
-/** WeChat did not answer, or its answer could not be read: whether it acted on the request is unknown. */
+/** WeChat did not respond, or its response could not be read: it may have acted on the request. */
 export function unavailable(endpoint: string, reason: string): WechatError {
   return new WechatError('wechat_unavailable', reason, { endpoint, action: 'retry' });
 }
 
-/** WeChat answered, but not as documented. */
+/** WeChat responded, but not as documented. */
 export function invalidResponse(endpoint: string, reason: string): WechatError {
   return new WechatError('wechat_answer_invalid', reason, { endpoint, action: 'fail' });
 }
 
-/** WeChat itself always answers 200; another status comes from a gateway before it. */
+/** WeChat itself always sends 200; another status comes from a gateway before it. */
 export function gatewayError(endpoint: string, status: number): WechatError {
   const reason = `HTTP status ${status}`;
   if (status !== 429) return unavailable(endpoint, reason);
   return new WechatError('wechat_quota_exceeded', reason, { endpoint, action: 'rate' });
 }
 
-/** Another try may be answered. */
-export function isPassing(error: unknown): boolean {
+/** True for a failure that a retry may mend. */
+export function isTransient(error: unknown): boolean {
   return error instanceof WechatError && error.code === 'wechat_unavailable';
 }
 
 /** The code of a network failure (`ECONNREFUSED`, `CERT_HAS_EXPIRED`), never its message. */
 export function networkReason(error: unknown): string {
   const [, status] = /^Proxy response \((\d{3})\)/.exec(error instanceof Error ? error.message : '') ?? [];
-  if (status !== undefined) return `network: the proxy answered ${status}`;
+  if (status !== undefined) return `network: the proxy responded with ${status}`;
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? `network: ${code}` : 'network: failure';
 }
@@ -83,7 +83,7 @@ export function errcodeError(endpoint: string, errcode: number, errmsg: unknown)
   return new WechatError(code, reason, { endpoint, action, errcode, rid, refusedAddress });
 }
 
-/** Nothing but an address is taken over. */
+/** Takes over an address and no other text of `errmsg`. */
 function findAddress(message: string): string | undefined {
   const [, text] = refusedAddressForm.exec(message) ?? [];
   return text !== undefined && isIP(text) !== 0 ? text : undefined;

@@ -21,7 +21,7 @@ const countryCode = z
  * `/wxa/business/getuserphonenumber`, for the mini program with this appid: the number with its country code, e.g.
  * `+8613800138000`. A watermark of another app is refused.
  */
-export function phoneAnswerOf(appid: string): z.ZodType<string> {
+function phoneResponseOf(appid: string): z.ZodType<string> {
   return z
     .object({
       phone_info: z.object({
@@ -33,8 +33,8 @@ export function phoneAnswerOf(appid: string): z.ZodType<string> {
     .transform(({ phone_info }) => `+${phone_info.countryCode}${phone_info.purePhoneNumber}`);
 }
 
-/** An app that WeChat refuses to serve until somebody acts: see `code`. */
-export interface AppTrouble {
+/** An app that WeChat refuses until the operator acts: see `code`. */
+interface AppTrouble {
   readonly appid: string;
   readonly endpoint: string;
   readonly code: IamErrorCode;
@@ -42,9 +42,9 @@ export interface AppTrouble {
   readonly since: Date;
 }
 
-/** What no waiting mends. */
+/** Errors that do not go away by themselves. */
 const definitive: ReadonlySet<string> = new Set(['wechat_credentials_rejected', 'wechat_ip_not_allowed']);
-/** What WeChat says only to an app whose secret and address it takes. */
+/** Outcomes that only an app with an accepted secret and address gets. */
 const settling: ReadonlySet<string> = new Set(['ok', 'wechat_code_invalid']);
 
 /** Remembers, in this process, which apps WeChat definitively refused, until it serves them again. */
@@ -74,21 +74,21 @@ export class AppHealth {
 const qrCodeResponse = z.object({ url: z.string().min(1).max(1024) });
 const followerResponse = z.object({ subscribe: z.number().optional(), unionid });
 
-/** A row is `ok` with a new openid, or says why there is none. */
+/** A row is `ok` with a new openid, or has the reason why there is none. */
 const changedOpenids = z.object({
   result_list: z.array(
     z.object({ ori_openid: z.string(), new_openid: openid.optional(), err_msg: z.string().default('') }),
   ),
 });
 
-/** The openid of a call does not fit. */
+/** The errcode of an openid that does not fit the code. */
 const OPENID_REFUSED = 40003;
 
-/** What WeChat says of one openid of an Official Account that has moved into another one. */
+/** The new openid of one follower of an Official Account that has moved into another one. */
 export type ChangedOpenid = Readonly<z.infer<typeof changedOpenids>['result_list'][number]>;
 
-/** What WeChat says of somebody who scanned. */
-export interface FollowerResponse {
+/** The state of a person who scanned. */
+interface FollowerResponse {
   readonly follows: boolean;
   readonly unionid: string | null;
 }
@@ -128,7 +128,7 @@ export class WechatGateway implements OnApplicationShutdown {
     this.baseTokens = new BaseTokens(this.http, () => clock.elapsed());
   }
 
-  /** A temporary QR code with a text scene (protocol E.3); gives what the code says, to be drawn by us. */
+  /** A temporary QR code with a text scene (protocol E.3); returns the URL for us to draw. */
   async createSceneQrCode(app: WechatApp, scene: string, seconds: number): Promise<string> {
     const body = {
       expire_seconds: seconds,
@@ -138,28 +138,28 @@ export class WechatGateway implements OnApplicationShutdown {
     return (await this.baseTokens.call(app, { path: '/cgi-bin/qrcode/create', body }, qrCodeResponse)).url;
   }
 
-  /** What up to a hundred openids of the account `from` are in `app`, into which it has moved (protocol part 2, D.1). */
+  /** The new openids in `app` of up to a hundred openids of the account `from`, which has moved into it (protocol part 2, D.1). */
   async changeOpenids(app: WechatApp, from: string, openids: readonly string[]): Promise<ChangedOpenid[]> {
     const body = { from_appid: from, openid_list: openids };
     const call = { path: '/cgi-bin/changeopenid', body, repeatable: true };
     return (await this.baseTokens.call(app, call, changedOpenids)).result_list;
   }
 
-  /** What WeChat says of a follower (protocol E.4): since 2021 the unionid and no profile. */
+  /** The state of a follower (protocol E.4): since 2021 with the unionid and without a profile. */
   async readFollower(app: WechatApp, openid: string): Promise<FollowerResponse> {
     const call = { path: '/cgi-bin/user/info', query: { openid, lang: 'zh_CN' }, repeatable: true };
-    const answer = await this.baseTokens.call(app, call, followerResponse);
-    return { follows: answer.subscribe !== 0, unionid: answer.unionid ?? null };
+    const response = await this.baseTokens.call(app, call, followerResponse);
+    return { follows: response.subscribe !== 0, unionid: response.unionid ?? null };
   }
 
   /**
    * The number behind a mini program's phone button (protocol D.3), with country code. WeChat checks that the code is this
-   * person's; a code of somebody else, or one of `wx.login`, is `phone_code_invalid`.
+   * person's; a code of another person, or one of `wx.login`, is `phone_code_invalid`.
    */
   async readPhoneNumber(app: WechatApp, code: string, openid: string): Promise<string> {
     const path = '/wxa/business/getuserphonenumber';
     try {
-      return await this.baseTokens.call(app, { path, body: { code, openid } }, phoneAnswerOf(app.appid));
+      return await this.baseTokens.call(app, { path, body: { code, openid } }, phoneResponseOf(app.appid));
     } catch (error) {
       if (!(error instanceof WechatError) || error.errcode !== OPENID_REFUSED) throw error;
       const { endpoint, errcode, rid } = error;
@@ -172,7 +172,7 @@ export class WechatGateway implements OnApplicationShutdown {
     }
   }
 
-  /** Not before the server has stopped: requests under way still ask WeChat. */
+  /** Not before the server has stopped: requests under way still call WeChat. */
   async onApplicationShutdown(): Promise<void> {
     await this.http.close();
   }

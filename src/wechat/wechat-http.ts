@@ -18,7 +18,7 @@ import {
 import { CircuitBreaker, makeDispatcher, reachable } from './connection.js';
 import { resolveWechatEndpoints, type WechatEndpoints } from '../config/endpoints.js';
 import { requirePath, type WechatCall, type WechatCallLimits } from './wechat-call.js';
-import { gatewayError, isPassing, networkReason, unavailable, WechatError } from './wechat-error.js';
+import { gatewayError, isTransient, networkReason, unavailable, WechatError } from './wechat-error.js';
 
 /** One attempt at a call, for metrics. `outcome` is `ok` or the code of the error; nothing here is a secret. */
 export interface WechatCallReport {
@@ -41,23 +41,23 @@ export interface WechatHttpOptions {
   readonly proxy?: Secret | string | undefined;
   /** Milliseconds for a call from the first byte sent to the last byte read, retries included. @default 5000 */
   readonly timeoutMs?: number | undefined;
-  /** Bytes of an answer that are read at most; a profile with a 1 MB nickname still fits. @default 2 MiB */
+  /** Bytes of a response that are read at most; a profile with a 1 MB nickname still fits. @default 2 MiB */
   readonly maxBytes?: number | undefined;
-  /** Tells how long a call takes. @default a clock of its own */
+  /** Measures how long a call takes. @default a clock of its own */
   readonly clock?: Pick<Clock, 'elapsed'> | undefined;
   /** Called after every attempt; it must not throw. */
   readonly onCall?: ((report: WechatCallReport) => void) | undefined;
 }
 
-/** How long a name may take to be resolved here before it is left to the proxy. */
+/** A name that takes longer to resolve here is left to the proxy. */
 const LOOKUP_MS = 1_000;
 
-/** How one kind of call ends: by when, after how many bytes at most, and as what. */
+/** How the response to one kind of call is read. */
 interface Reading<T> {
   readonly endsAt: number;
   readonly maxBytes: number;
   readonly mediaType: string;
-  readonly accept: (answer: RawResponse) => T;
+  readonly accept: (response: RawResponse) => T;
 }
 
 /** Calls WeChat: https to public addresses only, no redirects, one deadline and a size limit per call. */
@@ -92,8 +92,8 @@ export class WechatHttp {
   }
 
   /**
-   * Makes the call and returns what the schema lets through; every failure is a `WechatError`.
-   * @throws TypeError when `path` is no path: the query, with its token, would go to whomever it names
+   * Makes the call and returns the output of the schema; every failure is a `WechatError`.
+   * @throws TypeError when `path` is no path: the query, with its token, would go to another host
    */
   async call<T>(call: WechatCall, schema: z.ZodType<T>, limits: WechatCallLimits = {}): Promise<T> {
     return this.run(call, {
@@ -103,16 +103,16 @@ export class WechatHttp {
     });
   }
 
-  /** As `call`, for what WeChat answers with a file; JSON in its place is a `WechatError`. */
+  /** As `call`, for a response that is a file; JSON in its place is a `WechatError`. */
   async download(call: WechatCall, limits: WechatCallLimits = {}): Promise<WechatFile> {
     return this.run(call, {
       ...this.limitsOf(limits),
       mediaType: '*/*',
-      accept: (answer) => acceptFile(call.path, answer),
+      accept: (response) => acceptFile(call.path, response),
     });
   }
 
-  /** False while calls are refused because none was answered. */
+  /** False while calls are refused because WeChat did not respond. */
   get isAvailable(): boolean {
     return this.breaker.isClosed;
   }
@@ -136,7 +136,7 @@ export class WechatHttp {
     } catch (error) {
       const pauseMs = randomInt(50, 200);
       const hopeless = this.clock.elapsed() + pauseMs >= reading.endsAt;
-      if (call.repeatable !== true || !isPassing(error) || hopeless) throw error;
+      if (call.repeatable !== true || !isTransient(error) || hopeless) throw error;
       await pause(pauseMs);
       return await this.attempt(call, reading);
     }
@@ -150,9 +150,9 @@ export class WechatHttp {
     };
     try {
       this.requireAvailable(call.path);
-      const answer = reading.accept(await this.send(call, reading, reading.endsAt - startedAt));
+      const response = reading.accept(await this.send(call, reading, reading.endsAt - startedAt));
       report('ok');
-      return answer;
+      return response;
     } catch (error) {
       report(
         error instanceof IamError ? error.code : 'internal_error',
@@ -162,11 +162,11 @@ export class WechatHttp {
     }
   }
 
-  /** A host that has just left ten calls without an answer is left alone for some seconds. */
+  /** After ten calls in a row without a response WeChat gets some seconds of rest. */
   private requireAvailable(endpoint: string): void {
     const wait = this.breaker.enter();
     if (wait === null) return;
-    throw new WechatError('wechat_unavailable', 'not asked: it has not answered for a while', {
+    throw new WechatError('wechat_unavailable', 'not called: it has not responded for a while', {
       endpoint,
       action: 'retry',
       retryAfterSeconds: Math.ceil(wait / 1000),
@@ -181,18 +181,18 @@ export class WechatHttp {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), milliseconds);
     try {
-      const { status, ...answer } = await this.exchange(call, reading, deadline.signal);
+      const { status, ...response } = await this.exchange(call, reading, deadline.signal);
       if (status < 200 || status > 299) throw gatewayError(call.path, status);
       this.breaker.succeeded();
-      return answer;
+      return response;
     } catch (error) {
       if (error instanceof WechatError) {
         this.breaker.succeeded();
         throw error;
       }
       this.breaker.failed();
-      // The cause is left out on purpose: an HTTP client's error may carry the URL or the bytes of the answer.
-      throw unavailable(call.path, deadline.signal.aborted ? 'no answer in time' : networkReason(error));
+      // The cause is left out on purpose: an HTTP client's error may carry the URL or the bytes of the response.
+      throw unavailable(call.path, deadline.signal.aborted ? 'no response in time' : networkReason(error));
     } finally {
       clearTimeout(timer);
     }
@@ -223,7 +223,7 @@ export class WechatHttp {
     };
   }
 
-  /** A proxy resolves the name itself. What it means here must be allowed too; a name that only the proxy knows is left to it. */
+  /** A proxy resolves the name itself. The addresses found here must be allowed too; a name that only the proxy knows passes. */
   private async checkBeforeProxy(): Promise<void> {
     const refusal = await Promise.race([
       lookupRefusal(new URL(this.endpoints.api).hostname, this.lookup),

@@ -3,7 +3,7 @@ import { errcodeError, invalidResponse, unavailable } from './wechat-error.js';
 
 const utf8 = new TextDecoder('utf-8');
 
-/** What came back, before anything has looked at it. */
+/** A response before any check. */
 export interface RawResponse {
   readonly body: Buffer;
   /** The header `Content-Type`. */
@@ -22,53 +22,53 @@ export async function readBody(
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw invalidResponse(endpoint, `the answer is over ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw invalidResponse(endpoint, `the response is over ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-/** A file that WeChat answered with, e.g. the picture of a mini program code. */
+/** A file that WeChat responded with, e.g. the picture of a mini program code. */
 export interface WechatFile {
   readonly bytes: Buffer;
-  /** Of a JPEG, PNG or GIF by what it is, else as WeChat named it. */
+  /** By the first bytes of a JPEG, PNG or GIF, else as WeChat named it. */
   readonly contentType: string;
   /** As WeChat named it, without folders; null when it gave no name. */
   readonly fileName: string | null;
 }
 
 /**
- * Reads the body of an answer: UTF-8 JSON whatever the content type says, without a byte order mark, and with the raw
+ * Reads the body of a response: UTF-8 JSON whatever the content type says, without a byte order mark, and with the raw
  * control characters that nicknames have been seen to bring.
  */
 export function parseResponse(endpoint: string, body: Uint8Array): Record<string, unknown> {
   const text = utf8.decode(body);
-  const answer = parseJson(text) ?? parseJson(text.replace(/[\u0000-\u001f]/g, ''));
-  if (answer === undefined) throw unavailable(endpoint, 'the answer is not JSON');
-  if (!isRecord(answer)) throw invalidResponse(endpoint, 'the answer is not a JSON object');
-  return answer;
+  const response = parseJson(text) ?? parseJson(text.replace(/[\u0000-\u001f]/g, ''));
+  if (response === undefined) throw unavailable(endpoint, 'the response is not JSON');
+  if (!isRecord(response)) throw invalidResponse(endpoint, 'the response is not a JSON object');
+  return response;
 }
 
 /**
- * Success is an answer without `errcode`, or with the number 0, that has every field the schema asks for. WeChat sends
+ * Success is a response without `errcode`, or with the number 0, that has every field of the schema. WeChat sends
  * HTTP 200 for errors too, so the body alone decides.
  */
 export function acceptResponse<T>(
   endpoint: string,
-  answer: Record<string, unknown>,
+  response: Record<string, unknown>,
   schema: z.ZodType<T>,
 ): T {
-  const { errcode, errmsg } = answer;
+  const { errcode, errmsg } = response;
   if (errcode !== undefined && errcode !== 0) throw refusal(endpoint, errcode, errmsg);
-  const result = schema.safeParse(answer);
+  const result = schema.safeParse(response);
   if (result.success) return result.data;
-  const fields = result.error.issues.map((issue) => issue.path.join('.') || 'answer');
+  const fields = result.error.issues.map((issue) => issue.path.join('.') || 'response');
   throw invalidResponse(endpoint, `missing or malformed: ${fields.join(', ')}`);
 }
 
 /**
- * A file, as it came. WeChat says what went wrong by JSON in its place, under any content type (protocol part 2, A.2), so the first
- * bytes decide: no medium of WeChat's begins with a brace.
+ * A file as it came. WeChat sends JSON in its place when something went wrong, under any content type (protocol part 2, A.2), so the first
+ * bytes decide: no file of WeChat's begins with a brace.
  */
 export function acceptFile(endpoint: string, { body, contentType, disposition }: RawResponse): WechatFile {
   if (body.byteLength === 0) throw invalidResponse(endpoint, 'the file is empty');

@@ -16,7 +16,7 @@ export interface Attempt {
 }
 
 /** Works on an event; `earlier` is the result of the attempt before. */
-export type EventWork = (event: InboxEvent, earlier: InboxResult | null) => Promise<Attempt>;
+type EventWork = (event: InboxEvent, earlier: InboxResult | null) => Promise<Attempt>;
 
 const POLL_MS = 2_000;
 /** Events of other replicas or of earlier that are worked on at once. */

@@ -7,15 +7,15 @@ import { insertInboxEvent, type InboxEvent, type InboxState } from './webhook-ev
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 
 /** Attempts before an event is given up. */
-export const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 5;
 
 /** Seconds that an event stays with whoever took it: a replica that lives renews, so a dead one keeps it no longer. */
-export const LEASE_SECONDS = 10;
+const LEASE_SECONDS = 10;
 
 const leaseEnd = sql`now() + make_interval(secs => ${LEASE_SECONDS}::int)`;
 
 /** Which event, and by which lease it is held. */
-export interface HeldEvent {
+interface HeldEvent {
   readonly id: string;
   readonly leaseToken: string;
 }
@@ -24,13 +24,13 @@ export interface HeldEvent {
  * Inserts an event. `id` is null for one that is there already, and `status` too when the other delivery is being committed
  * at this moment. `effect`, a statement that reads from `inserted`, takes effect once with the event.
  */
-export const intakeSql = (event: InboxEvent, state: InboxState, effect?: Sql): Sql => sql`
+const intakeSql = (event: InboxEvent, state: InboxState, effect?: Sql): Sql => sql`
   WITH inserted AS (${insertInboxEvent(event, state)})${effect === undefined ? empty : sql`, effect AS (${effect})`}
   SELECT (SELECT id FROM inserted) AS id, e.status, e.result
   FROM (VALUES (1)) AS one LEFT JOIN iam.webhook_events e ON e.dedupe_key = ${event.dedupeKey}`;
 
 /** No row: somebody else holds the event by now. */
-export const finishSql = ({ id, leaseToken }: HeldEvent, result: object): Sql => sql`
+const finishSql = ({ id, leaseToken }: HeldEvent, result: object): Sql => sql`
   WITH finished AS (
     UPDATE iam.webhook_events
     SET status = 'done', result = ${JSON.stringify(result)}, lease_token = NULL, lease_until = NULL, last_error = NULL
@@ -39,7 +39,7 @@ export const finishSql = ({ id, leaseToken }: HeldEvent, result: object): Sql =>
   ) SELECT status FROM finished`;
 
 /** With the result so far. The next attempt waits 2, 8, 32, then 128 seconds. */
-export const failSql = ({ id, leaseToken }: HeldEvent, result: object, reason: string): Sql => sql`
+const failSql = ({ id, leaseToken }: HeldEvent, result: object, reason: string): Sql => sql`
   WITH failed AS (
     UPDATE iam.webhook_events
     SET attempts = attempts + 1, status = CASE WHEN attempts + 1 < ${MAX_ATTEMPTS} THEN 'pending' ELSE 'dead' END,
@@ -50,7 +50,7 @@ export const failSql = ({ id, leaseToken }: HeldEvent, result: object, reason: s
   ) SELECT status FROM failed`;
 
 /** Events that are still being worked on. */
-export const renewSql = (leaseTokens: readonly string[]): Sql => sql`
+const renewSql = (leaseTokens: readonly string[]): Sql => sql`
   /* background */ WITH renewed AS (
     UPDATE iam.webhook_events SET lease_until = ${leaseEnd}
     WHERE lease_token = ANY (${leaseTokens}::uuid[]) AND status = 'processing'
@@ -58,7 +58,7 @@ export const renewSql = (leaseTokens: readonly string[]): Sql => sql`
   ) SELECT id FROM renewed`;
 
 /** What this replica leaves unfinished is there for the next one at once. */
-export const releaseSql = (leaseTokens: readonly string[]): Sql => sql`
+const releaseSql = (leaseTokens: readonly string[]): Sql => sql`
   WITH released AS (
     UPDATE iam.webhook_events SET status = 'pending', lease_token = NULL, lease_until = now()
     WHERE lease_token = ANY (${leaseTokens}::uuid[]) AND status = 'processing'
@@ -69,7 +69,7 @@ export const releaseSql = (leaseTokens: readonly string[]): Sql => sql`
  * Takes due events, with a lease token for each that may be taken. A lease that ran out was lost with its replica and counts
  * as a failed attempt, so that an event which ends the process each time is given up too.
  */
-export const takeDueSql = (leaseTokens: readonly string[]): Sql => sql`
+const takeDueSql = (leaseTokens: readonly string[]): Sql => sql`
   /* background */ WITH due AS (
     SELECT id, attempts + CASE WHEN status = 'processing' THEN 1 ELSE 0 END AS failures
     FROM iam.webhook_events
@@ -103,12 +103,12 @@ export interface LeasedEvent extends HeldEvent {
 }
 
 /** An event that is new, or was delivered before: with its result, which is null while it is being worked on. */
-export type Intake =
+type Intake =
   | { readonly kind: 'new'; readonly leased: LeasedEvent }
   | { readonly kind: 'duplicate'; readonly result: InboxResult | null };
 
 /** Events whose time has come, and those that were given up instead of tried once more. */
-export interface DueEvents {
+interface DueEvents {
   readonly leased: readonly LeasedEvent[];
   readonly dead: readonly InboxEvent[];
 }

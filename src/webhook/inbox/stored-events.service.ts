@@ -9,7 +9,7 @@ import { insertAudit } from '../../audit/record-audit.js';
 import type { WebhookEventStatus } from './webhook-event.entity.js';
 
 /** How the list of events is narrowed down; all that are given must be met. */
-export interface InboxFilter {
+interface InboxFilter {
   readonly status?: string | undefined;
   readonly provider?: string | undefined;
   readonly openid?: string | undefined;
@@ -49,10 +49,10 @@ export type ListedEvent = z.infer<typeof listed>;
 export type DetailedEvent = z.infer<typeof detailed>;
 
 /** How many events there are in each state, and how old the oldest is that is not worked off. */
-export type InboxSummary = z.infer<typeof summary>;
+type InboxSummary = z.infer<typeof summary>;
 
 /** Counting stops here: that there are more is all one needs to know, and must not cost more. */
-export const MOST_COUNTED = 10_000;
+const MOST_COUNTED = 10_000;
 
 const columns = sql`
   e.id, e.provider, e.event, e.openid, e.status, e.attempts, e.last_error, e.event_at, e.received_at,
@@ -147,7 +147,7 @@ export class EventReplay {
 }
 
 /** How far behind the inbox is. */
-export interface InboxBacklog {
+interface InboxBacklog {
   /** Age of the oldest event that is not worked off, in seconds; null when there is none. */
   readonly oldestSeconds: number | null;
   /** Events that were given up in the last 30 days; no more than 1000 are counted. */

@@ -111,7 +111,7 @@ export interface InboxState {
 }
 
 /** SQL of a larger statement: a condition for storing at all, and the result. */
-export interface InboxInsertParts {
+interface InboxInsertParts {
   readonly where?: Sql;
   readonly result?: Sql;
 }

@@ -5,8 +5,8 @@ import { IamError } from '../../errors/iam.error.js';
 import type { WechatGrant } from '../sns.js';
 import { toTokenParams } from './strategy-options.js';
 
-/** What a request to a strategy is: the start of a sign-in, or one of WeChat's ways to come back. */
-export type CallbackQuery =
+/** A request to a strategy: the start of a sign-in, or one of the forms of WeChat's callback. */
+type CallbackQuery =
   | { readonly kind: 'start' }
   | { readonly kind: 'code' }
   | { readonly kind: 'denied'; readonly state: string }
@@ -39,7 +39,7 @@ function valuesOf(sources: readonly unknown[], name: string): unknown[] {
 }
 
 /** The exchange of one request's code, and the receiver of its failure. */
-export interface CodeExchangeSteps {
+interface CodeExchangeSteps {
   readonly exchange: (code: string) => Promise<WechatGrant>;
   readonly fail: (error: unknown) => void;
 }

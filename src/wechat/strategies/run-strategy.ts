@@ -1,4 +1,4 @@
-/** What a strategy decided. Only an `error` has no place here: it rejects. */
+/** The decision of a strategy; an `error` rejects instead. */
 export type StrategyOutcome =
   | { readonly kind: 'redirect'; readonly url: string; readonly status: number }
   | { readonly kind: 'success'; readonly user: unknown; readonly info: unknown }
@@ -38,8 +38,8 @@ function failure(challenge: unknown, status: number | undefined): StrategyOutcom
 }
 
 /**
- * A fresh object that inherits everything from another. Passport runs each request on such an object, so that what one
- * request keeps is never seen by another.
+ * A fresh object that inherits everything from another. Passport runs each request on such an object, so that no
+ * request sees the state of another.
  */
 export function derive<T extends object>(prototype: T): T {
   const derived: unknown = Object.create(prototype);

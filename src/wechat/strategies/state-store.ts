@@ -4,7 +4,7 @@ import { constantTimeEqual } from '../../crypto/hash.js';
 import { randomAlphanumeric } from '../../crypto/random.js';
 import { isRecord } from '../../runtime/is-record.js';
 
-/** What a state belongs to. `clientID` is the appid. */
+/** The attempt that a state belongs to. `clientID` is the appid. */
 export interface StateMeta {
   readonly authorizationURL: string;
   readonly tokenURL: string;
@@ -13,12 +13,12 @@ export interface StateMeta {
 }
 
 /** Gives the state to send: letters and digits, at most 128. */
-export type StateStored = (error: Error | null, state?: string) => void;
+type StateStored = (error: Error | null, state?: string) => void;
 
 /** Says whether the state is this browser's; if not, `info` is the challenge of the failure. */
-export type StateVerified = (error: Error | null, ok: boolean, info?: unknown) => void;
+type StateVerified = (error: Error | null, ok: boolean, info?: unknown) => void;
 
-/** A state store of passport-oauth2, in the forms that know what a state belongs to. */
+/** A state store of passport-oauth2, in the forms with `meta`. */
 export interface WechatStateStore {
   store(request: object, meta: StateMeta, done: StateStored): void;
   verify(request: object, state: string, meta: StateMeta, done: StateVerified): void;
@@ -35,7 +35,7 @@ export function checkStateStore(store: WechatStateStore): WechatStateStore {
 }
 
 /** Where and how long the session remembers. */
-export interface SessionStateStoreOptions {
+interface SessionStateStoreOptions {
   /** The key in `request.session`. @default 'wechat:states' */
   readonly key?: string;
   /** The clock, in milliseconds since the epoch. @default Date.now */
@@ -53,8 +53,8 @@ const attemptsForm = z.array(attemptForm).catch([]);
 type Attempt = z.output<typeof attemptForm>;
 
 /**
- * Keeps the states of a browser's attempts in its session: 190 random bits, ten minutes, each good once whatever comes
- * of it, and only for the app it was made for.
+ * Keeps the states of a browser's attempts in its session: 190 random bits, ten minutes, each good for one callback, and
+ * only for the app it was made for.
  */
 export class SessionStateStore implements WechatStateStore {
   private readonly key: string;
