@@ -6,9 +6,9 @@ import { isStorable } from '../database/database-errors.js';
 import { readRequest } from '../http/iam-request.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { Bindings } from '../sign-in/bindings.service.js';
+import { Bindings } from '../sign-in/identity-links.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
-import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
+import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import {
   createUser,
   createUserOnce,

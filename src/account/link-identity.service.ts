@@ -10,7 +10,7 @@ import { failureOf } from '../http/to-iam-error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
-import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
+import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { UserSessions, actingSession } from '../sessions/user-sessions.service.js';
 import { AppCodes } from '../sign-in/app-codes.service.js';
 import { UserIdentities } from '../users/user-identities.service.js';

@@ -15,7 +15,7 @@ import { FollowEvents } from '../follow-login/login-watch.service.js';
 import { FollowStart } from '../follow-login/follow-start.service.js';
 import { FollowTokens } from '../follow-login/codes-and-tokens.service.js';
 import { FollowEventHandler } from '../follow-login/follow-event.handler.js';
-import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
+import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { Authorize } from '../oauth/authorize.service.js';
 import { Callback } from '../oauth/callback.service.js';
 import { Clients } from '../oauth/clients.service.js';

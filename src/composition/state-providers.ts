@@ -13,7 +13,7 @@ import { EventReplay, InboxList } from '../webhook/inbox/stored-events.service.j
 import { InboxWorker } from '../webhook/inbox/inbox-worker.service.js';
 import { Inbox } from '../webhook/inbox/inbox.service.js';
 import { Reencryption } from '../keys/reencryption.service.js';
-import { Bindings } from '../sign-in/bindings.service.js';
+import { Bindings } from '../sign-in/identity-links.service.js';
 import { FollowLogins } from '../follow-login/follow-logins.service.js';
 import { FollowScans } from '../follow-login/follow-scans.service.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';

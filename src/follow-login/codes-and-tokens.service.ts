@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Mac } from '../crypto/key-ring.js';
-import { mintLoginToken, readLoginToken } from '../sign-in/login-token.js';
+import { mintLoginToken, readLoginToken } from '../sign-in/login.js';
 import type { FollowLogin } from './follow-login.js';
 
 /** RFC 8628 §6.1: no vowels, so no words, and nothing that looks like something else. */

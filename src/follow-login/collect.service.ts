@@ -5,7 +5,7 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { AttemptCookies } from '../oauth/attempt-cookies.service.js';
+import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { TokenGrant, type GrantCaller, type OpenStepProof } from '../oauth/registration.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';

@@ -11,7 +11,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { Logins, type LoginOutcome } from '../sign-in/logins.service.js';
-import type { Attempt } from '../sign-in/sealed-attempt.js';
+import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { setActor } from '../runtime/request-context.js';
 import { SingleFlight } from '../runtime/single-flight.js';
@@ -19,7 +19,7 @@ import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js
 import { inSpan, setSpanAttributes } from '../runtime/telemetry.service.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
-import { AttemptCookies } from './attempt-cookies.service.js';
+import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { returnCode, returnError, returnLinked } from './client-redirect.js';
 import { SignInMethods } from './registration.js';
 

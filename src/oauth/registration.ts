@@ -11,7 +11,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import type { RefreshedSession } from '../sessions/sessions.service.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
-import type { Attempt } from '../sign-in/sealed-attempt.js';
+import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import type { Subject } from '../users/subject.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { parseOAuthInput } from './oauth-input.js';

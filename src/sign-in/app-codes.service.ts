@@ -1,19 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { IamError } from '../errors/iam.error.js';
+import { failureOf, toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { IdentityLinks } from './identity-links.service.js';
-import type { LoginStart } from './login-start.js';
-import { Logins } from './logins.service.js';
-import { Redemption, type BegunSession } from './redemption.service.js';
-import { FailureLimits } from './failure-limits.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
-import { Users } from '../users/users.service.js';
 import type { LinkedIdentity } from '../users/subject.js';
+import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { CodeExchange, type CodeApp, type ProvenSubject } from './code-exchange.service.js';
+import { FailureLimits } from './failure-limits.service.js';
+import { IdentityLinks } from './identity-links.service.js';
+import type { LoginStart } from './login.js';
+import { Logins } from './logins.service.js';
+import { Redemption, type BegunSession } from './redemption.service.js';
 
 /** The apps that get their code from WeChat by themselves. */
 export type AppCodeKind = 'mini' | 'mobile';

@@ -1,21 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { Secret } from '../crypto/secret.js';
-import { WechatGateway } from '../wechat/wechat-gateway.service.js';
-import { IamUrls } from '../http/iam-urls.service.js';
-import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
+import { IamUrls } from '../http/iam-urls.service.js';
 import { AcceptedSecrets, isAskable } from '../identity-providers/confirmations.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { runStrategy } from '../wechat/strategies/run-strategy.js';
-import type { WechatStateStore } from '../wechat/strategies/state-store.js';
-import { WechatMpStrategy, WechatOpenStrategy } from '../wechat/strategies/wechat.strategies.js';
-import { isSilent, type WechatAuthenticateOptions } from '../wechat/strategies/wechat-oauth2.strategy.js';
-import type { WechatVerifyWithParams } from '../wechat/strategies/strategy-options.js';
+import { IamLogger } from '../runtime/iam-logger.js';
 import type { SubjectMatch, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import type { WechatGrant, WechatProfile } from '../wechat/sns.js';
+import { runStrategy } from '../wechat/strategies/run-strategy.js';
+import type { WechatStateStore } from '../wechat/strategies/state-store.js';
+import type { WechatVerifyWithParams } from '../wechat/strategies/strategy-options.js';
+import { isSilent, type WechatAuthenticateOptions } from '../wechat/strategies/wechat-oauth2.strategy.js';
+import { WechatMpStrategy, WechatOpenStrategy } from '../wechat/strategies/wechat.strategies.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
+import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 
 /** An app whose codes sign people in, and the row that it stands in. */
 export interface CodeApp {

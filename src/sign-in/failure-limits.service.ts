@@ -2,17 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { recordRefusal } from '../audit/record-audit.js';
-import { Clock } from '../runtime/clock.js';
-import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import type { RequestOrigin } from '../runtime/request-context.js';
-import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
 import {
   RateLimits,
   type RefusedPoints,
   type TakenPoints,
   type Tier,
 } from '../database/rate-limits.service.js';
+import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { Clock } from '../runtime/clock.js';
+import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
 
 /** Who tries, at what. */
 export interface Try {

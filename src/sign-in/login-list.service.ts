@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../database/sql-fragments.js';
 import { queryRows, sql } from '../database/sql.js';
-import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
 /** How the list of sign-in attempts is narrowed down; all that are given must be met. */
 export interface LoginFilter {

@@ -1,37 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { recordRefusal } from '../audit/record-audit.js';
+import { insertAudit, type AuditEntry, refusalCtes, recordRefusal } from '../audit/record-audit.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
-import { execute, queryRow, type SqlExecutor, sql } from '../database/sql.js';
-import { IamError, type IamErrorCode, toErrorCode } from '../errors/iam.error.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import type { Reserved } from './failure-limits.service.js';
 import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits.service.js';
+import { sql, empty, type Sql, execute, queryRow, type SqlExecutor } from '../database/sql.js';
+import { IamError, type IamErrorCode, toErrorCode } from '../errors/iam.error.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import type { Subject } from '../users/subject.js';
-import type { Resolution } from '../users/users.service.js';
-import type { IdentityKey } from '../users/identity-data.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
+import type { Subject } from '../users/subject.js';
 import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
+import type { Resolution } from '../users/users.service.js';
+import { attemptHash, type Attempt } from './attempt-cookies.service.js';
+import type { Reserved } from './failure-limits.service.js';
 import {
-  authenticateSql,
-  claimSql,
-  claimWithPointsSql,
-  denySql,
-  endOfIdentitySql,
-  endOfUserSql,
-  finishSql,
-  forgetProfileSql,
-  linkedSql,
-  outcomeSql,
   type LinkedLogin,
-} from './login-statements.js';
-import { mintLoginToken } from './login-token.js';
-import { auditOfLogin, provenPerson, type LoginStart } from './login-start.js';
-import type { Attempt } from './sealed-attempt.js';
+  type LoginStart,
+  type ProvenPerson,
+  mintLoginToken,
+  auditOfLogin,
+  provenPerson,
+} from './login.js';
 
 /** How a claimed callback ended: a one-time code for the client (`binds`: of a person without a user yet), an identity linked, or an error that the client may see. */
 export type LoginOutcome =
@@ -61,6 +54,83 @@ const outcomeRow = z.object({
   binds: z.boolean(),
   age_ms: z.number(),
 });
+
+/** Rows stay this long after they were made: longer than any cookie, code or binding token of theirs. */
+const KEEP = sql`interval '1 day'`;
+
+/** What is claimed: the state of an attempt, if it has one, and WeChat's code, as a hash. */
+interface LoginClaim {
+  readonly start: LoginStart;
+  readonly codeHash: string | null;
+  readonly origin: RequestOrigin;
+}
+
+/** Claims a state or the code of an app. No row: state or code was claimed before. */
+const claimSql = (claim: LoginClaim): Sql => claimFrom(claim, empty);
+
+/** As `claimSql`, if the points are there that the FROM item `take` takes. */
+const claimWithPointsSql = (claim: LoginClaim, take: Sql): Sql => sql`
+  WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
+  claimed AS (${claimFrom(claim, sql`FROM taken WHERE taken.refused IS NULL`)})
+  SELECT taken.*, (SELECT id FROM claimed) AS id FROM taken`;
+
+function claimFrom({ start, codeHash, origin }: LoginClaim, from: Sql): Sql {
+  const stateHash = start.state === undefined ? null : attemptHash(start.state);
+  return sql`
+    INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, provider, method, appid, client_id, redirect_uri,
+                            code_challenge, ip, user_agent, expires_at)
+    SELECT ${uuidv7()}::uuid, ${stateHash}::text, ${codeHash}::text, 'pending', ${start.provider}::text, ${start.method}::text,
+           ${start.appid}::text, ${start.clientId}::text, ${start.redirectUri ?? null}::text,
+           ${start.codeChallenge ?? null}::text, ${origin.ip}::text, ${origin.userAgent}::text, now() + ${KEEP}
+    ${from}
+    ON CONFLICT DO NOTHING
+    RETURNING id`;
+}
+
+/** The age is by the clock that all replicas share. */
+const outcomeSql = (state: string): Sql => sql`
+  SELECT id, status, error, linked_identity_id, user_id IS NULL AS binds, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
+  FROM iam.logins WHERE state_hash = ${attemptHash(state)}`;
+
+/** Stores whom WeChat proved; the code lives for so many seconds. */
+const authenticateSql = (
+  loginId: string,
+  { openid, ...person }: ProvenPerson & { readonly openid: string },
+  codeSeconds: number,
+  entry: AuditEntry,
+): Sql => sql`
+  WITH login AS (
+    UPDATE iam.logins
+    SET status = 'authenticated', user_id = ${person.userId}, openid = ${openid}, is_new_user = ${person.isNewUser},
+        subject = ${person.subject}, redeem_before = now() + make_interval(secs => ${codeSeconds}::int)
+    WHERE id = ${loginId} AND status = 'pending'
+    RETURNING user_id
+  ), audited AS (
+    ${insertAudit(entry, { from: sql`login`, userId: sql`login.user_id` })}
+  )
+  SELECT user_id FROM login`;
+
+/** Ends a claimed login without success. */
+const finishSql = (
+  loginId: string,
+  { status, error }: { readonly status: string; readonly error: string },
+  refusal: AuditEntry,
+): Sql => sql`
+  WITH login AS (
+    UPDATE iam.logins SET status = ${status}, error = ${error} WHERE id = ${loginId} AND status = 'pending' RETURNING id
+  ), ${refusalCtes(refusal, sql`login`)} SELECT id FROM login`;
+
+/** A person, or somebody in their name, came back from WeChat without a code. */
+const denySql = (loginId: string): Sql => sql`
+  UPDATE iam.logins SET status = 'denied', error = 'access_denied' WHERE id = ${loginId} AND status = 'pending'`;
+
+/** A login by which a signed-in user has linked an identity. */
+const linkedSql = ({ loginId, userId, openid, identityId }: LinkedLogin): Sql => sql`
+  WITH login AS (
+    UPDATE iam.logins SET status = 'consumed', user_id = ${userId}, openid = ${openid}, linked_identity_id = ${identityId}
+    WHERE id = ${loginId} AND status = 'pending'
+    RETURNING id
+  ) SELECT id FROM login`;
 
 /** Sign-in attempts from their callback on: claimed once, finished once (design section 5). */
 @Injectable()
@@ -175,25 +245,6 @@ export class Logins implements UserMergeListener {
   /** What waits to be redeemed belongs to the user that stays. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
     await execute(manager, sql`UPDATE iam.logins SET user_id = ${toUserId} WHERE user_id = ${fromUserId}`);
-  }
-
-  /** Ends a user's sign-ins that were not redeemed yet: they are `login_interrupted`. */
-  async endOfUser(manager: EntityManager, userId: string): Promise<void> {
-    await execute(manager, endOfUserSql(userId));
-  }
-
-  /** Ends the open sign-ins of a person to one app, binding tokens too, and forgets what WeChat proved in them. See `SignOut`. */
-  async endOfIdentity(
-    executor: SqlExecutor,
-    identity: IdentityKey,
-    provenBefore: Date | null = null,
-  ): Promise<void> {
-    await execute(executor, endOfIdentitySql(identity, provenBefore));
-  }
-
-  /** Forgets the profile of a person to one app that waits to be connected to an account; see `forgetProfile`. */
-  async forgetProfile(executor: SqlExecutor, identity: IdentityKey, at: Date): Promise<void> {
-    await execute(executor, forgetProfileSql(identity, at));
   }
 
   private async insert(

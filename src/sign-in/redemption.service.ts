@@ -2,17 +2,18 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { constantTimeEqual, pkceChallenge } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
-import { queryRow } from '../database/sql.js';
+import { sql, type Sql, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import { Bindings } from './bindings.service.js';
-import { beginSessionSql, holdLoginSql, redeemableSql, settleRepeatedCodeSql } from './login-statements.js';
-import { readLoginToken } from './login-token.js';
+import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
+import { loginProvenAtSql, rolesOfSql, type ReuseGrace } from '../sessions/session-statements.js';
+import { Bindings } from './identity-links.service.js';
+import { readLoginToken } from './login.js';
 
 /** What a client brings to `/token` for a code. */
 export interface CodeRedemption {
@@ -56,6 +57,88 @@ const begun = z.object({
   created_at: z.date(),
   roles: z.array(z.string()),
 });
+
+/** Whose login it is, also when the user was merged while it was being written. */
+const ownerOf = (userId: Sql): Sql => sql`
+  iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id) WHERE asked.id = ${userId}`;
+
+/** What must be known of a login before it is redeemed. */
+const redeemableSql = (loginId: string): Sql => sql`
+  SELECT l.status, l.client_id, l.redirect_uri, l.code_challenge, l.user_id,
+         (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status, COALESCE(l.redeem_before > now(), false) AS is_live
+  FROM iam.logins l WHERE l.id = ${loginId}`;
+
+/** Lets an authenticated login wait for the decision of its person. */
+const holdLoginSql = (loginId: string, seconds: number): Sql => sql`
+  WITH held AS (
+    UPDATE iam.logins SET redeem_before = GREATEST(redeem_before, now() + make_interval(secs => ${seconds}::int))
+    WHERE id = ${loginId} AND status = 'authenticated' AND redeem_before > now() RETURNING id
+  ) SELECT id FROM held`;
+
+/** A session to begin; lifetimes in seconds. */
+interface NewSession {
+  readonly id: string;
+  readonly idle: number;
+  readonly absolute: number;
+  readonly origin: RequestOrigin;
+}
+
+/**
+ * Consumes a login and begins its session in one statement. The user is locked against a merge or a ban, and first, as a
+ * merge does; the identity that was proven must be theirs still, whoever unlinks it meanwhile, proven after WeChat's last
+ * withdrawal, and by a row that is enabled.
+ * No row: another request was first, or the user changed while this one waited for the lock; nothing is consumed then.
+ */
+const beginSessionSql = (loginId: string, session: NewSession, entry: AuditEntry): Sql => sql`
+  WITH login AS (
+    SELECT l.id, l.user_id, l.appid, l.openid, ${loginProvenAtSql('l')} AS proven_at
+    FROM iam.logins l JOIN iam.identity_providers p ON p.slug = l.provider AND p.enabled WHERE l.id = ${loginId}
+  ), owner AS (
+    SELECT u.id FROM login, iam.identities i, ${ownerOf(sql`login.user_id`)} AND u.status = 'active'
+      AND i.appid = login.appid AND i.openid = login.openid AND i.user_id = u.id
+      AND (i.withdrawn_at IS NULL OR login.proven_at >= i.withdrawn_at)
+    FOR SHARE OF u, i
+  ), consumed AS (
+    UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM owner
+    WHERE l.id = ${loginId} AND l.status = 'authenticated' AND l.redeem_before > now()
+    RETURNING l.*
+  ), session AS (
+    INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, ip, user_agent,
+                              idle_expires_at, expires_at)
+    SELECT ${session.id}, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, ${session.origin.ip},
+           ${session.origin.userAgent}, now() + make_interval(secs => ${Math.min(session.idle, session.absolute)}::int),
+           now() + make_interval(secs => ${session.absolute}::int)
+    FROM consumed c
+    RETURNING id, user_id, method, created_at
+  ), audited AS (
+    ${insertAudit(entry, { from: sql`session`, userId: sql`session.user_id`, sessionId: sql`session.id` })}
+  )
+  SELECT session.user_id, session.method, session.created_at, c.client_id, c.provider, c.is_new_user, ${rolesOfSql('session')}
+  FROM session, consumed c`;
+
+/**
+ * A code redeemed again: within the grace the session that it began is answered again, later that session ends (RFC 6749 §4.1.2).
+ * No row: there is nothing to repeat.
+ */
+const settleRepeatedCodeSql = (loginId: string, grace: ReuseGrace, entry: AuditEntry): Sql => sql`
+  WITH locked AS (
+    SELECT s.*, l.is_new_user, u.status = 'active' AND s.idle_expires_at > now() AND s.grace_uses < ${grace.uses}::int
+                AND s.created_at > now() - make_interval(secs => ${grace.seconds}::int) AS repeats
+    FROM iam.sessions s JOIN iam.logins l ON l.id = s.login_id JOIN iam.users u ON u.id = s.user_id
+    WHERE s.login_id = ${loginId} AND s.ended_at IS NULL
+    FOR UPDATE OF s
+  ), repeated AS (
+    UPDATE iam.sessions s SET grace_uses = s.grace_uses + 1 FROM locked WHERE locked.repeats AND s.id = locked.id
+  ), ended AS (
+    UPDATE iam.sessions s SET ended_at = now(), end_reason = 'code_reused'
+    FROM locked WHERE NOT locked.repeats AND s.id = locked.id
+    RETURNING s.id, s.user_id
+  ), audited AS (
+    ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` })}
+  )
+  SELECT locked.id AS session_id, locked.generation, user_id, method, created_at, client_id, provider, is_new_user,
+         ${rolesOfSql('locked')}
+  FROM locked WHERE repeats`;
 
 /** Turns an authenticated login into a session, once. */
 @Injectable()

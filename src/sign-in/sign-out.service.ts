@@ -2,27 +2,56 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
-import { queryRow } from '../database/sql.js';
+import { eventHorizonSql } from '../database/sql-fragments.js';
+import { execute, sql, type Sql, type SqlExecutor, queryRow } from '../database/sql.js';
+import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/session-statements.js';
 import { Sessions, type IdentityEnd } from '../sessions/sessions.service.js';
+import { type IdentityKey, markWithdrawn } from '../users/identity-data.js';
 import { UserIdentities, type UnlinkedIdentity } from '../users/user-identities.service.js';
-import { markWithdrawn, type IdentityKey } from '../users/identity-data.js';
-import { provenSinceSql } from './login-statements.js';
-import { Logins } from './logins.service.js';
 
 const proven = z.object({ is_proven: z.boolean() });
+
+const interrupted = sql`status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
+
+/** Ends what was proven and not yet redeemed. */
+const endOfUserSql = (userId: string): Sql =>
+  sql`UPDATE iam.logins SET ${interrupted} WHERE user_id = ${userId} AND status = 'authenticated'`;
+
+/** Ends every open login of a person to one app, whose proof goes; with a time, only what WeChat proved before it. */
+const endOfIdentitySql = ({ appid, openid }: IdentityKey, provenBefore: Date | null): Sql => sql`
+  UPDATE iam.logins l SET ${interrupted}
+  WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')
+    AND (${provenBefore}::timestamptz IS NULL OR ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)})`;
+
+/** Of a person to one app, as far as WeChat proved it before. */
+const forgetProfileSql = ({ appid, openid }: IdentityKey, provenBefore: Date): Sql => sql`
+  UPDATE iam.logins l SET subject = jsonb_set(l.subject, '{profile}', 'null')
+  WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.subject IS NOT NULL
+    AND ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)}`;
+
+/** Whether WeChat has proved a person to one app since. */
+const provenSinceSql = ({ appid, openid }: IdentityKey, since: Date): Sql => sql`
+  SELECT EXISTS (
+    SELECT FROM iam.logins l WHERE l.appid = ${appid} AND l.openid = ${openid}
+      AND l.status IN ('confirmed', 'authenticated', 'binding', 'consumed') AND ${loginProvenAtSql('l')} >= ${eventHorizonSql(since)}
+  ) OR EXISTS (
+    SELECT FROM iam.identities i WHERE i.appid = ${appid} AND i.openid = ${openid} AND i.created_at >= ${eventHorizonSql(since)}
+  ) OR EXISTS (
+    SELECT FROM iam.sessions s WHERE s.appid = ${appid} AND s.openid = ${openid}
+      AND ${sessionProvenAtSql('s')} >= ${eventHorizonSql(since)}
+  ) AS is_proven`;
 
 /** Ends access. Sessions and sign-ins under way end together: a code that stays is a session a second later. */
 @Injectable()
 export class SignOut {
   constructor(
-    private readonly logins: Logins,
     private readonly sessions: Sessions,
     private readonly identities: UserIdentities,
   ) {}
 
   /** Ends all that is signed in as a user, whom the caller has locked, and all that is about to be. */
   async ofUser(manager: EntityManager, userId: string, reason: string): Promise<void> {
-    await this.logins.endOfUser(manager, userId);
+    await execute(manager, endOfUserSql(userId));
     await this.sessions.endAll(manager, userId, reason);
   }
 
@@ -49,8 +78,22 @@ export class SignOut {
    */
   async ofIdentity(manager: EntityManager, identity: IdentityKey, end: IdentityEnd): Promise<void> {
     if (end.provenBefore != null) await markWithdrawn(manager, identity, end.provenBefore);
-    await this.logins.endOfIdentity(manager, identity, end.provenBefore);
+    await this.ofLogins(manager, identity, end.provenBefore);
     await this.sessions.endOfIdentity(manager, identity, end);
+  }
+
+  /** Ends the open sign-ins of a person to one app, binding tokens too, and forgets what WeChat proved in them. */
+  async ofLogins(
+    executor: SqlExecutor,
+    identity: IdentityKey,
+    provenBefore: Date | null = null,
+  ): Promise<void> {
+    await execute(executor, endOfIdentitySql(identity, provenBefore));
+  }
+
+  /** Forgets the profile of a person to one app that waits to be connected to an account; see `forgetProfile`. */
+  async forgetProfileInLogins(executor: SqlExecutor, identity: IdentityKey, at: Date): Promise<void> {
+    await execute(executor, forgetProfileSql(identity, at));
   }
 
   /** Whether WeChat has proved the identity after an event of this time. */

@@ -6,7 +6,6 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { appsOf } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { Logins } from '../sign-in/logins.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { forgetPhoneNumber } from '../users/change-user.js';
@@ -33,7 +32,6 @@ export class AuthorizationChanges {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly providers: IdentityProviders,
     private readonly apps: ConfirmedApps,
-    private readonly logins: Logins,
     private readonly signOut: SignOut,
     private readonly telemetry: Telemetry,
   ) {}
@@ -43,7 +41,7 @@ export class AuthorizationChanges {
   async onProfileModified(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
     const identity = await this.findIdentity(event, context);
     if (identity === null) return;
-    await this.logins.forgetProfile(this.dataSource, identity, context.at);
+    await this.signOut.forgetProfileInLogins(this.dataSource, identity, context.at);
     await this.withOwner(identity, context, forgetProfileOfPerson);
   }
 
@@ -56,8 +54,8 @@ export class AuthorizationChanges {
     const { revokes, unknown } = readRevokeInfo(event.RevokeInfo);
     if (unknown !== null) this.reportUnknown(`RevokeInfo ${unknown}`, provider);
     // First and by itself: a binding token that is being used has connected the identity by then, or is refused.
-    if (revokes.has('everything')) await this.logins.endOfIdentity(this.dataSource, identity, at);
-    if (revokes.has('profile')) await this.logins.forgetProfile(this.dataSource, identity, at);
+    if (revokes.has('everything')) await this.signOut.ofLogins(this.dataSource, identity, at);
+    if (revokes.has('profile')) await this.signOut.forgetProfileInLogins(this.dataSource, identity, at);
     await this.withOwner(identity, context, async (manager, withdrawal) => {
       const { userId } = withdrawal;
       const detail = { appid: identity.appid, revokeInfo: event.RevokeInfo ?? null };
@@ -78,7 +76,7 @@ export class AuthorizationChanges {
   async onAccountClosed(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
     const identity = await this.findIdentity(event, context);
     if (identity === null) return;
-    await this.logins.endOfIdentity(this.dataSource, identity, context.at);
+    await this.signOut.ofLogins(this.dataSource, identity, context.at);
     await this.withOwner(identity, context, async (manager, withdrawal) => {
       const { at } = withdrawal;
       const reason = 'wechat_account_closed';
