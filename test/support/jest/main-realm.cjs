@@ -1,1 +1,0 @@
-const { ModernFakeTimers } = require('@jest/fake-timers');
