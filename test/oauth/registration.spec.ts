@@ -1,3 +1,7 @@
+/**
+ * What registers does so for the whole process.
+ * @jest-environment node
+ */
 import { Module } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { IamError } from '../../src/index.js';

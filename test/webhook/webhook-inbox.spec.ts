@@ -3,6 +3,7 @@ import { Injectable, Module } from '@nestjs/common';
 import { Cleanup } from '../../src/privacy/cleanup.service.js';
 import { Inbox, type LeasedEvent } from '../../src/webhook/inbox/inbox.service.js';
 import { OnWechatEvent, type PassiveReply, type WechatEvent } from '../../src/index.js';
+import { SkewedClock } from '../support/fake-clock.js';
 import { startReplica, type IamApp } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
 import { startReplicaProcess } from '../support/replica-process.js';
@@ -57,10 +58,11 @@ describe('the inbox', () => {
   let world: WebhookWorld;
   let other: IamApp;
   const log = new LogCapture();
+  const clock = new SkewedClock(0);
 
   beforeAll(async () => {
-    world = await startWebhookWorld({}, { ...host, logger: log });
-    other = await startReplica(world, { ...host, logger: log });
+    world = await startWebhookWorld({}, { ...host, logger: log, clock });
+    other = await startReplica(world, { ...host, logger: log, clock });
   });
   afterAll(async () => {
     await other.close();
@@ -79,7 +81,7 @@ describe('the inbox', () => {
     'keeps one row and one effect of three deliveries at once on two replicas, in %s mode',
     async (mode) => {
       await world.saveProvider({ mp_message_mode: mode });
-      await delay(4_500);
+      clock.pass(5);
       const content = `thrice ${mode}`;
       const push =
         mode === 'safe'
@@ -98,7 +100,7 @@ describe('the inbox', () => {
       expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
       expect(rows).toEqual([{ status: 'done' }]);
       expect(handled.get(content)).toBe(1);
-      if (mode === 'plain') await delay(4_500);
+      if (mode === 'plain') clock.pass(5);
     },
   );
 
@@ -403,6 +405,8 @@ describe('a replica that is killed', () => {
     await runner.commitTransaction();
     await runner.release();
     const between = await valueOf(world.dataSource, 'SELECT status FROM iam.webhook_events');
+    // The lease of the killed replica runs out.
+    await world.dataSource.query('UPDATE iam.webhook_events SET lease_until = now()');
     await until(
       'done by the other',
       async () => (await valueOf(world.dataSource, 'SELECT status FROM iam.webhook_events')) === 'done',
