@@ -1,4 +1,4 @@
-import { createRequire, register } from 'node:module';
+import { createRequire, findSourceMap, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import SharedRealm from './shared-realm.mjs';
 
@@ -15,15 +15,16 @@ let runs = 0;
  * and not once per file. Only the test file and the set-up files are loaded anew. A file that changes what lives as long as the
  * process says `@jest-environment node` in its first comment: it has a realm and modules of its own, as Jest does it.
  */
-export default function runTestFile(globalConfig, config, environment, runtime, path, send) {
-  if (!(environment instanceof SharedRealm))
-    return circus(globalConfig, config, environment, runtime, path, send);
+export default async function runTestFile(globalConfig, config, environment, runtime, path, send) {
+  const run = (modules) => circus(globalConfig, config, environment, modules, path, send);
+  if (!(environment instanceof SharedRealm)) return run(runtime);
   runs += 1;
   const query = `?run=${runs}`;
-  // Jest's source maps know only what Jest has compiled; without its hook Node uses its own.
-  Error.prepareStackTrace = undefined;
   environment.global.jest = runtime.requireModuleOrMock(path, '@jest/globals').jest;
-  const modules = {
+  // Jest's knows only the source maps of what Jest has compiled.
+  Error.prepareStackTrace = (error, frames) =>
+    [Error.prototype.toString.call(error), ...frames.map(inSource)].join('\n    at ');
+  return run({
     // The framework keeps its state in its module, and its listeners at the global object.
     requireInternalModule: (file) => {
       Reflect.deleteProperty(globalThis, eventHandlers);
@@ -36,6 +37,15 @@ export default function runTestFile(globalConfig, config, environment, runtime, 
     unstable_importModule: (file) => import(`${pathToFileURL(file).href}${query}`),
     enterTestCode: () => undefined,
     leaveTestCode: () => undefined,
-  };
-  return circus(globalConfig, config, environment, modules, path, send);
+  });
+}
+
+/** A stack's line with the position in the TypeScript source. Node's own way to write it leaves out the class of a method. */
+function inSource(frame) {
+  const text = String(frame).replace(/\?run=\d+/, '');
+  const file = frame.getFileName();
+  const entry =
+    file && findSourceMap(file)?.findEntry(frame.getLineNumber() - 1, frame.getColumnNumber() - 1);
+  if (entry?.originalLine === undefined) return text;
+  return text.replace(/:\d+:\d+(?=\)?$)/, `:${entry.originalLine + 1}:${entry.originalColumn + 1}`);
 }
