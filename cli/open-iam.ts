@@ -2,6 +2,7 @@ import { Module, type NestApplicationOptions, type Provider, type Type } from '@
 import { NestFactory } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../src/config/iam.resolved-options.js';
+import { HostProviders } from '../src/config/iam.hooks.js';
 import { runInContext } from '../src/runtime/request-context.js';
 import { withDatabase } from './database.js';
 import type { Environment } from './environment.js';
@@ -38,6 +39,7 @@ export async function withIam<T>(
 ): Promise<T> {
   return withDatabase(environment, async (dataSource) => {
     const providers: Provider[] = [
+      HostProviders,
       { provide: IAM_DATA_SOURCE, useValue: dataSource },
       ...(options === undefined ? [] : [{ provide: IAM_OPTIONS, useValue: options }]),
     ];
@@ -47,7 +49,7 @@ export async function withIam<T>(
         global: true,
         imports: [module],
         providers,
-        exports: [IAM_DATA_SOURCE, ...(options === undefined ? [] : [IAM_OPTIONS])],
+        exports: [HostProviders, IAM_DATA_SOURCE, ...(options === undefined ? [] : [IAM_OPTIONS])],
       },
       quiet,
     );

@@ -5,17 +5,31 @@ import {
   type OnApplicationShutdown,
   type Provider,
 } from '@nestjs/common';
-import { APP_GUARD, DiscoveryModule, RouterModule } from '@nestjs/core';
+import { APP_GUARD, RouterModule } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { IamUsers } from './account/iam-users.service.js';
 import { boundDataSource } from './database/bounded-data-source.js';
-import { WechatApi } from './identity-providers/wechat-api.service.js';
-import { Authentication } from './sessions/authentication.service.js';
-import { IamErrorFilter } from './http/iam-error.filter.js';
 import { IamGuard } from './sessions/iam.guard.js';
-import { Requirements } from './sessions/access-policy.service.js';
-import { IamHealth } from './health/iam-health.service.js';
+import { RuntimeModule } from './runtime/runtime.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import { WechatModule } from './wechat/wechat.module.js';
+import { HttpModule } from './http/http.module.js';
+import { AuditModule } from './audit/audit.module.js';
+import { UsersModule } from './users/users.module.js';
+import { RolesModule } from './roles/roles.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import { IdentityProvidersModule } from './identity-providers/identity-providers.module.js';
+import { KeysModule } from './keys/keys.module.js';
+import { SignInModule } from './sign-in/sign-in.module.js';
+import { WebhookModule } from './webhook/webhook.module.js';
+import { OauthModule } from './oauth/oauth.module.js';
+import { FollowLoginModule } from './follow-login/follow-login.module.js';
+import { PrivacyModule } from './privacy/privacy.module.js';
+import { AccountModule } from './account/account.module.js';
+import { AdminModule } from './admin/admin.module.js';
+import { HealthModule } from './health/health.module.js';
+import { IamBackgroundModule } from './iam.background.module.js';
+import { HostProviders } from './config/iam.hooks.js';
 import { iamEntities } from './iam.entities.js';
 import type { IamOptions, IamStaticOptions } from './config/iam.options.js';
 import {
@@ -28,12 +42,33 @@ import {
   asyncOptions,
   type IamAsyncOptions,
 } from './config/iam.resolved-options.js';
-import { IdentityProviders } from './identity-providers/identity-providers.service.js';
-import { AccessTokens } from './sessions/access-tokens.service.js';
 import { checkHostDataSource } from './database/host-data-source.js';
 import { openOwnDataSource } from './database/own-data-source.js';
-import { iamControllers } from './composition/controllers.js';
-import { iamProviders } from './iam.providers.js';
+
+/** What the module is made of, from the bottom up: each uses what those before it export. */
+const features = [
+  RuntimeModule,
+  DatabaseModule,
+  WechatModule,
+  HttpModule,
+  AuditModule,
+  UsersModule,
+  RolesModule,
+  SessionsModule,
+  IdentityProvidersModule,
+  KeysModule,
+  SignInModule,
+  WebhookModule,
+  OauthModule,
+  FollowLoginModule,
+  PrivacyModule,
+  AccountModule,
+  AdminModule,
+  HealthModule,
+];
+
+/** Those with endpoints, which all stand below the option `path`. */
+const withEndpoints = [WebhookModule, OauthModule, FollowLoginModule, AccountModule, AdminModule];
 
 /** Identity and access management with WeChat sign-in for the host's application. */
 @Module({})
@@ -89,33 +124,24 @@ function compose(
 ): DynamicModule {
   checkStatics(statics);
   const { dataSource, globalGuard } = statics;
+  const path = resolvePath(statics.path);
   return {
     module: IamModule,
     global: true,
     imports: [
       ...(imports ?? []),
-      DiscoveryModule,
       ...(dataSource === false ? [] : [TypeOrmModule.forFeature(iamEntities, dataSource)]),
-      RouterModule.register([{ path: resolvePath(statics.path), module: IamModule }]),
+      RouterModule.register(withEndpoints.map((module) => ({ path, module }))),
+      ...features,
+      IamBackgroundModule,
     ],
-    controllers: iamControllers,
     providers: [
       ...options,
       dataSource === false ? ownDataSource : hostDataSource(dataSource),
       ...(globalGuard === true ? [{ provide: APP_GUARD, useExisting: IamGuard }] : []),
-      ...iamProviders,
+      HostProviders,
     ],
-    exports: [
-      IamGuard,
-      Authentication,
-      Requirements,
-      AccessTokens,
-      IamErrorFilter,
-      IamUsers,
-      IdentityProviders,
-      WechatApi,
-      IamHealth,
-    ],
+    exports: [IAM_OPTIONS, IAM_DATA_SOURCE, HostProviders, ...features],
   };
 }
 

@@ -1,27 +1,17 @@
-import { Injectable, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { toReencryptionView, toSealingKeyView, toSigningKeyView } from '../../src/admin/keys/keys.view.js';
-import { Clock } from '../../src/runtime/clock.js';
+import { KeysModule } from '../../src/keys/keys.module.js';
 import { Reencryption, type ReencryptionReport } from '../../src/keys/reencryption.service.js';
 import { KeyRotation } from '../../src/sessions/key-rotation.service.js';
-import { SigningKeys } from '../../src/sessions/signing-keys.service.js';
+import { SessionsModule } from '../../src/sessions/sessions.module.js';
 import type { Arguments, Command, Result } from '../command.js';
 import { UsageError } from '../errors.js';
 import { withIam } from '../open-iam.js';
 import { table } from '../output.js';
 import { requireOwnKeys, requireSigningKeys } from '../own-keys.js';
 
-/** An application opens its signing keys when it starts, and makes the first one; a command reads them when it needs them. */
-@Injectable()
-class SigningKeysOnDemand extends SigningKeys {
-  override onApplicationBootstrap(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
 /** What the commands about keys need. */
-@Module({
-  providers: [{ provide: SigningKeys, useClass: SigningKeysOnDemand }, KeyRotation, Reencryption, Clock],
-})
+@Module({ imports: [SessionsModule, KeysModule] })
 class KeyCommandsModule {}
 
 /** Shows which keys sign and which have sealed what; never a key itself. */

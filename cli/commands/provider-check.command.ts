@@ -1,32 +1,12 @@
 import { Module } from '@nestjs/common';
 import { ProviderCheck } from '../../src/identity-providers/check/provider-check.service.js';
-import { WechatCheck } from '../../src/identity-providers/check/wechat-check.service.js';
-import { Clock } from '../../src/runtime/clock.js';
-import { AppHealth, WechatGateway } from '../../src/wechat/wechat-gateway.service.js';
-import { IamUrls } from '../../src/http/iam-urls.service.js';
-import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
-import { StoredProviders } from '../../src/identity-providers/stored-providers.service.js';
-import { RateLimits } from '../../src/database/rate-limits.service.js';
-import { Telemetry } from '../../src/runtime/telemetry.service.js';
+import { IdentityProvidersModule } from '../../src/identity-providers/identity-providers.module.js';
 import { languageOf, languageOption, type Command, type Result } from '../command.js';
 import { withIam } from '../open-iam.js';
 import { visible } from '../output.js';
 
 /** What the check needs. */
-@Module({
-  providers: [
-    ProviderCheck,
-    WechatCheck,
-    WechatGateway,
-    AppHealth,
-    RateLimits,
-    Telemetry,
-    Clock,
-    ProviderRows,
-    StoredProviders,
-    IamUrls,
-  ],
-})
+@Module({ imports: [IdentityProvidersModule] })
 class ProviderCheckModule {}
 
 type Check = Awaited<ReturnType<ProviderCheck['run']>>;

@@ -6,13 +6,9 @@ import {
   type AccountMigrationRequest,
   type Pause,
 } from '../../src/identity-providers/account-migration.service.js';
-import { Clock } from '../../src/runtime/clock.js';
-import { AppHealth, WechatGateway } from '../../src/wechat/wechat-gateway.service.js';
-import { IdentityProviders } from '../../src/identity-providers/identity-providers.service.js';
-import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
+import { IdentityProvidersModule } from '../../src/identity-providers/identity-providers.module.js';
+import { KeysModule } from '../../src/keys/keys.module.js';
 import { Reencryption } from '../../src/keys/reencryption.service.js';
-import { Telemetry } from '../../src/runtime/telemetry.service.js';
-import { OpenidMoves } from '../../src/users/openid-moves.service.js';
 import {
   languageOf,
   languageOption,
@@ -28,19 +24,7 @@ import { requireOwnKeys } from '../own-keys.js';
 import { migrationTexts, type MigrationTexts } from './provider-migrate.texts.js';
 
 /** What the migration of an Official Account needs. */
-@Module({
-  providers: [
-    AccountMigration,
-    OpenidMoves,
-    IdentityProviders,
-    ProviderRows,
-    WechatGateway,
-    AppHealth,
-    Telemetry,
-    Clock,
-    Reencryption,
-  ],
-})
+@Module({ imports: [IdentityProvidersModule, KeysModule] })
 class MigrationModule {}
 
 const appidForm = /^wx[0-9A-Za-z]{1,62}$/;

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { IamUrls } from '../../src/http/iam-urls.service.js';
 import {
   identityProviderChanges,
   type IdentityProviderChanges,
@@ -13,6 +12,9 @@ import {
   StoredProviders,
   type StoredProvider,
 } from '../../src/identity-providers/stored-providers.service.js';
+import { HttpModule } from '../../src/http/http.module.js';
+import { IdentityProvidersModule } from '../../src/identity-providers/identity-providers.module.js';
+import { KeysModule } from '../../src/keys/keys.module.js';
 import { Reencryption } from '../../src/keys/reencryption.service.js';
 import type { Call, Command, Result } from '../command.js';
 import { UsageError } from '../errors.js';
@@ -31,7 +33,7 @@ import {
 } from './provider-row.js';
 
 /** What the commands about rows need. */
-@Module({ providers: [ProviderRows, StoredProviders, IamUrls, Reencryption] })
+@Module({ imports: [HttpModule, IdentityProvidersModule, KeysModule] })
 class ProviderCommandsModule {}
 
 const PAGE = 200;

@@ -1,16 +1,15 @@
+import { RolesModule } from '../../src/roles/roles.module.js';
 import { Module } from '@nestjs/common';
 import type { z } from 'zod';
 import { createRoleBody, updateRoleBody, toRoleView } from '../../src/admin/roles/roles.view.js';
-import { Clock } from '../../src/runtime/clock.js';
 import { type Role, Roles } from '../../src/roles/roles.service.js';
-import { RolePermissions } from '../../src/roles/role-permissions.service.js';
 import { toBoolean, type Arguments, type Command, type OptionSpec } from '../command.js';
 import { UsageError } from '../errors.js';
 import { withIam } from '../open-iam.js';
 import { table } from '../output.js';
 
 /** What the commands about roles need. */
-@Module({ providers: [Roles, RolePermissions, Clock] })
+@Module({ imports: [RolesModule] })
 class RoleCommandsModule {}
 
 /** What may be said of a role. */

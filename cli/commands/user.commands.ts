@@ -1,3 +1,4 @@
+import { RolesModule } from '../../src/roles/roles.module.js';
 import { Module } from '@nestjs/common';
 import { toUserItem } from '../../src/admin/users/users.view.js';
 import { inTransaction } from '../../src/database/sql.js';
@@ -10,7 +11,7 @@ import { withIam, type Iam } from '../open-iam.js';
 import { table } from '../output.js';
 
 /** What the commands about users need; none of it seals or opens anything. */
-@Module({ providers: [UserList, UserRoles] })
+@Module({ imports: [RolesModule], providers: [UserList] })
 class UserCommandsModule {}
 
 const MOST = 1_000;

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
@@ -22,7 +22,7 @@ const timeRow = z.object({ now: z.number() });
  * differ agree on tokens and cookies. While PostgreSQL is away, the last measurement stays.
  */
 @Injectable()
-export class ClockSync implements OnModuleInit, OnModuleDestroy {
+export class ClockSync implements OnModuleDestroy {
   private readonly logger = new IamLogger('IamClock');
   private readonly loop = new BackgroundLoop({
     work: () => this.measure('/* background */ '),
@@ -40,7 +40,7 @@ export class ClockSync implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   /** Before the first request. A database that is away shall not keep the application from starting. */
-  async onModuleInit(): Promise<void> {
+  async start(): Promise<void> {
     await this.measure('/* background */ ').catch(() => undefined);
     this.loop.start(INTERVAL_MS);
   }

@@ -5,7 +5,7 @@ import { AdminGuard } from '../admin/admin.guard.js';
 import { endpointsOf, type EndpointDeclaration, findOAuthEndpoint } from '../http/endpoint.decorator.js';
 import { IamGuard } from '../sessions/iam.guard.js';
 import { REQUIRED_RECENT_SIGN_IN } from '../http/access-policy.decorator.js';
-import { iamControllers } from '../composition/controllers.js';
+import { iamControllers } from '../sessions/iam-controller.decorator.js';
 import { describeEndpoint } from './describe-endpoint.js';
 import type { Access, RouteDescription } from './route-description.js';
 
@@ -21,7 +21,7 @@ export function describeIam(): void {
   for (const controller of iamControllers) {
     ApiTags(tagOf(controller))(controller);
     for (const endpoint of endpointsOf(controller)) {
-      describeEndpoint(controller.prototype, endpoint.name, descriptionOf(controller, endpoint));
+      describeEndpoint(controller.prototype as object, endpoint.name, descriptionOf(controller, endpoint));
     }
   }
 }

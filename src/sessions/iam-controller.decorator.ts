@@ -20,6 +20,9 @@ import { Public } from '../http/access-policy.decorator.js';
 /** The key under which `CacheInterceptor` of `@nestjs/cache-manager` finds how to name what it keeps; no name, no cache. */
 const CACHE_KEY = 'cache_module:cache_key';
 
+/** Every controller of ours that is loaded: all of them once `IamModule` is. */
+export const iamControllers: Type<unknown>[] = [];
+
 /** What every controller of ours has, so that none can forget it; `path` is below the option `path`. */
 export const IamController = (path = '/'): ClassDecorator =>
   applyDecorators(
@@ -45,6 +48,7 @@ export const UserController = (path: string): ClassDecorator =>
  */
 function keepAnswersToItself(controller: object): void {
   if (!isClass(controller)) return;
+  iamControllers.push(controller);
   for (const { name, handler } of handlersOf(controller)) {
     Res()(controller.prototype as object, name, handler.length);
     Reflect.defineMetadata(CACHE_KEY, () => undefined, handler);

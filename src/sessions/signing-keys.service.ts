@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { JWK } from 'jose';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -52,7 +52,7 @@ interface Keys {
  * again in the background, so that no request waits for them.
  */
 @Injectable()
-export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
+export class SigningKeys implements OnModuleDestroy {
   private readonly logger = new IamLogger(SigningKeys.name);
   private readonly sealer: Sealer;
   private keys: Keys = { all: [], current: undefined, loadedAt: Number.NEGATIVE_INFINITY };
@@ -74,7 +74,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Finds out at start-up, and not at the first sign-in, that the host's `keys` are not the ones of this database. */
-  async onApplicationBootstrap(): Promise<void> {
+  async start(): Promise<void> {
     try {
       await this.load();
     } catch (cause) {

@@ -1,7 +1,8 @@
+import '../../src/iam.module.js';
 import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { iamControllers } from '../../src/composition/controllers.js';
+import { iamControllers } from '../../src/sessions/iam-controller.decorator.js';
 
 /** A route as the README writes it: `GET /iam/callback/{provider}`. */
 export function mountedRoutes(): string[] {

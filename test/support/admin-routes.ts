@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { RequestMethod, type Type } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { ENDPOINT, type EndpointDescription } from '../../src/http/endpoint.decorator.js';
-import { iamControllers } from '../../src/composition/controllers.js';
+import { iamControllers } from '../../src/sessions/iam-controller.decorator.js';
 
 /** A route of the admin API as the code declares it. */
 export interface AdminRoute {

@@ -1,0 +1,25 @@
+import { Module } from '@nestjs/common';
+import { WechatModule } from '../wechat/wechat.module.js';
+import { HttpModule } from '../http/http.module.js';
+import { UsersModule } from '../users/users.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { SignInModule } from '../sign-in/sign-in.module.js';
+import { PrivacyModule } from '../privacy/privacy.module.js';
+import { IamUsers } from './iam-users.service.js';
+import { LinkIdentity } from './link-identity.service.js';
+import { MeIdentitiesController } from './me-identities.controller.js';
+import { MeIdentities } from './me-identities.service.js';
+import { MeProfile } from './me-profile.service.js';
+import { MeSessionsController } from './me-sessions.controller.js';
+import { MeSessions } from './me-sessions.service.js';
+import { MeController } from './me.controller.js';
+import { PhoneNumbers } from './phone-numbers.service.js';
+
+/** The signed-in person’s own account, and `IamUsers` for the host. */
+@Module({
+  imports: [WechatModule, HttpModule, UsersModule, SessionsModule, SignInModule, PrivacyModule],
+  controllers: [MeController, MeIdentitiesController, MeSessionsController],
+  providers: [IamUsers, LinkIdentity, MeIdentities, MeProfile, MeSessions, PhoneNumbers],
+  exports: [IamUsers],
+})
+export class AccountModule {}

@@ -1,0 +1,67 @@
+import { Module } from '@nestjs/common';
+import { HttpModule } from '../http/http.module.js';
+import { AuditModule } from '../audit/audit.module.js';
+import { UsersModule } from '../users/users.module.js';
+import { RolesModule } from '../roles/roles.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { IdentityProvidersModule } from '../identity-providers/identity-providers.module.js';
+import { KeysModule } from '../keys/keys.module.js';
+import { SignInModule } from '../sign-in/sign-in.module.js';
+import { WebhookModule } from '../webhook/webhook.module.js';
+import { PrivacyModule } from '../privacy/privacy.module.js';
+import { AdminPermissions, AdminReach } from './admin-reach.service.js';
+import { AdminGuard } from './admin.guard.js';
+import { AdminAuditController } from './audit/audit.controller.js';
+import { AdminEventsController } from './events/events.controller.js';
+import { KeysController } from './keys/keys.controller.js';
+import { AdminLoginsController } from './logins/logins.controller.js';
+import { AdminProvidersController } from './providers/providers.controller.js';
+import { AdminProviders } from './providers/providers.service.js';
+import { AdminPermissionsController, AdminRolesController } from './roles/roles.controller.js';
+import { AdminRoles } from './roles/roles.service.js';
+import { AdminSessionsController } from './sessions/sessions.controller.js';
+import { AdminUserAccessController, AdminBansController } from './users/users-access.controller.js';
+import { AdminUserAccess, AdminUserRoles } from './users/users-access.service.js';
+import { AdminUsersController } from './users/users.controller.js';
+import { AdminUsers, AdminUserRemoval } from './users/users.service.js';
+
+/** REST over everything that an operator sees and changes. */
+@Module({
+  imports: [
+    HttpModule,
+    AuditModule,
+    UsersModule,
+    RolesModule,
+    SessionsModule,
+    IdentityProvidersModule,
+    KeysModule,
+    SignInModule,
+    WebhookModule,
+    PrivacyModule,
+  ],
+  controllers: [
+    AdminProvidersController,
+    AdminPermissionsController,
+    AdminRolesController,
+    AdminUsersController,
+    AdminUserAccessController,
+    AdminBansController,
+    AdminSessionsController,
+    AdminLoginsController,
+    AdminAuditController,
+    AdminEventsController,
+    KeysController,
+  ],
+  providers: [
+    AdminGuard,
+    AdminPermissions,
+    AdminReach,
+    AdminProviders,
+    AdminRoles,
+    AdminUsers,
+    AdminUserAccess,
+    AdminUserRemoval,
+    AdminUserRoles,
+  ],
+})
+export class AdminModule {}

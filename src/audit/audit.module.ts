@@ -1,0 +1,9 @@
+import { Module } from '@nestjs/common';
+import { AuditTrail } from './audit-trail.service.js';
+
+/** The audit trail. */
+@Module({
+  providers: [AuditTrail],
+  exports: [AuditTrail],
+})
+export class AuditModule {}

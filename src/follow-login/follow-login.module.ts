@@ -1,0 +1,69 @@
+import { Module } from '@nestjs/common';
+import { RuntimeModule } from '../runtime/runtime.module.js';
+import { DatabaseModule } from '../database/database.module.js';
+import { WechatModule } from '../wechat/wechat.module.js';
+import { HttpModule } from '../http/http.module.js';
+import { UsersModule } from '../users/users.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { IdentityProvidersModule } from '../identity-providers/identity-providers.module.js';
+import { SignInModule } from '../sign-in/sign-in.module.js';
+import { WebhookModule } from '../webhook/webhook.module.js';
+import { OauthModule } from '../oauth/oauth.module.js';
+import { FollowTokens, UserCodes } from './codes-and-tokens.service.js';
+import { DeviceCodeGrant, FollowProof, FollowerResolver } from './collect.service.js';
+import { ConfirmCookies } from './confirm-cookies.service.js';
+import { Confirm } from './confirm.service.js';
+import { DevicePage } from './device-page.service.js';
+import { DeviceController } from './device.controller.js';
+import { FollowAttempts, FollowLink, FollowSignIn } from './finish.service.js';
+import { FollowEventHandler } from './follow-event.handler.js';
+import { FollowLogins } from './follow-logins.service.js';
+import { FollowScans } from './follow-scans.service.js';
+import { FollowStart } from './follow-start.service.js';
+import { DeviceAuthorizationController, FollowController, DeviceAuthorization } from './follow.controller.js';
+import { FollowMethod } from './follow.method.js';
+import { LoginDecisions } from './login-decisions.service.js';
+import { FollowEvents, LoginWatch } from './login-watch.service.js';
+import { QrBudget } from './qr-budget.service.js';
+
+/** Sign-in by scanning and following the Official Account, and by a typed code. */
+@Module({
+  imports: [
+    RuntimeModule,
+    DatabaseModule,
+    WechatModule,
+    HttpModule,
+    UsersModule,
+    SessionsModule,
+    IdentityProvidersModule,
+    SignInModule,
+    WebhookModule,
+    OauthModule,
+  ],
+  controllers: [DeviceAuthorizationController, FollowController, DeviceController],
+  providers: [
+    DevicePage,
+    FollowMethod,
+    Confirm,
+    ConfirmCookies,
+    DeviceAuthorization,
+    DeviceCodeGrant,
+    FollowEvents,
+    FollowEventHandler,
+    FollowProof,
+    FollowAttempts,
+    FollowLink,
+    FollowSignIn,
+    FollowStart,
+    FollowTokens,
+    FollowerResolver,
+    FollowLogins,
+    FollowScans,
+    UserCodes,
+    LoginDecisions,
+    LoginWatch,
+    QrBudget,
+  ],
+  exports: [QrBudget],
+})
+export class FollowLoginModule {}

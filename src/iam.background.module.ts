@@ -1,0 +1,33 @@
+import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { AuditDelivery } from './audit/audit-delivery.service.js';
+import { ClockSync } from './database/clock-sync.service.js';
+import { DatabaseModule } from './database/database.module.js';
+import { FirstSteps } from './health/first-steps.service.js';
+import { HttpModule } from './http/http.module.js';
+import { Cleanup } from './privacy/cleanup.service.js';
+import { PrivacyModule } from './privacy/privacy.module.js';
+import { RuntimeModule } from './runtime/runtime.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import { SigningKeys } from './sessions/signing-keys.service.js';
+
+/** What a process does without a request. The command line composes the feature modules without it, so that no command does. */
+@Module({
+  imports: [RuntimeModule, DatabaseModule, HttpModule, SessionsModule, PrivacyModule],
+  providers: [AuditDelivery, Cleanup, FirstSteps],
+})
+export class IamBackgroundModule implements OnModuleInit, OnApplicationBootstrap {
+  constructor(
+    private readonly clock: ClockSync,
+    private readonly keys: SigningKeys,
+  ) {}
+
+  /** Before the first request: replicas whose system clocks differ agree on tokens from the start. */
+  onModuleInit(): Promise<void> {
+    return this.clock.start();
+  }
+
+  /** @throws Error when the option `keys` does not open the signing keys of this database */
+  onApplicationBootstrap(): Promise<void> {
+    return this.keys.start();
+  }
+}

@@ -1,0 +1,31 @@
+import { Module } from '@nestjs/common';
+import { RuntimeModule } from '../runtime/runtime.module.js';
+import { DatabaseModule } from '../database/database.module.js';
+import { WechatModule } from '../wechat/wechat.module.js';
+import { HttpModule } from '../http/http.module.js';
+import { UsersModule } from '../users/users.module.js';
+import { AccountMigration } from './account-migration.service.js';
+import { ProviderCheck } from './check/provider-check.service.js';
+import { WechatCheck } from './check/wechat-check.service.js';
+import { AcceptedSecrets } from './confirmations.service.js';
+import { IdentityProviders } from './identity-providers.service.js';
+import { ProviderRows } from './provider-rows.service.js';
+import { StoredProviders } from './stored-providers.service.js';
+import { WechatApi } from './wechat-api.service.js';
+
+/** The rows that an admin configures, and what WeChat says of them. */
+@Module({
+  imports: [RuntimeModule, DatabaseModule, WechatModule, HttpModule, UsersModule],
+  providers: [
+    WechatApi,
+    AccountMigration,
+    IdentityProviders,
+    ProviderRows,
+    AcceptedSecrets,
+    StoredProviders,
+    ProviderCheck,
+    WechatCheck,
+  ],
+  exports: [WechatApi, IdentityProviders, ProviderRows, AcceptedSecrets, StoredProviders, ProviderCheck],
+})
+export class IdentityProvidersModule {}

@@ -1,0 +1,9 @@
+import { Module } from '@nestjs/common';
+import { Reencryption } from './reencryption.service.js';
+
+/** What each sealing key still holds, and re-encryption. */
+@Module({
+  providers: [Reencryption],
+  exports: [Reencryption],
+})
+export class KeysModule {}

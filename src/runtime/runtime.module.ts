@@ -1,0 +1,10 @@
+import { Module } from '@nestjs/common';
+import { Clock } from './clock.js';
+import { Telemetry } from './telemetry.service.js';
+
+/** The clock and telemetry, for everything above. */
+@Module({
+  providers: [Clock, Telemetry],
+  exports: [Clock, Telemetry],
+})
+export class RuntimeModule {}

@@ -1,0 +1,46 @@
+import { Module } from '@nestjs/common';
+import { RuntimeModule } from '../runtime/runtime.module.js';
+import { HttpModule } from '../http/http.module.js';
+import { RolesModule } from '../roles/roles.module.js';
+import { Requirements } from './access-policy.service.js';
+import { AccessTokens } from './access-tokens.service.js';
+import { Authentication } from './authentication.service.js';
+import { IamGuard } from './iam.guard.js';
+import { KeyRotation } from './key-rotation.service.js';
+import { SessionCheck } from './session-check.service.js';
+import { SessionCookies } from './session-cookies.service.js';
+import { SessionList } from './session-list.service.js';
+import { Sessions } from './sessions.service.js';
+import { SigningKeys } from './signing-keys.service.js';
+import { UserSessions } from './user-sessions.service.js';
+
+/** Sessions, access tokens with their signing keys, and the guard. */
+@Module({
+  imports: [RuntimeModule, HttpModule, RolesModule],
+  providers: [
+    Authentication,
+    Requirements,
+    IamGuard,
+    SessionCookies,
+    UserSessions,
+    SessionCheck,
+    Sessions,
+    AccessTokens,
+    SigningKeys,
+    KeyRotation,
+    SessionList,
+  ],
+  exports: [
+    Authentication,
+    Requirements,
+    IamGuard,
+    SessionCookies,
+    UserSessions,
+    Sessions,
+    AccessTokens,
+    SigningKeys,
+    KeyRotation,
+    SessionList,
+  ],
+})
+export class SessionsModule {}

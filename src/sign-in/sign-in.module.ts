@@ -1,0 +1,55 @@
+import { Module } from '@nestjs/common';
+import { RuntimeModule } from '../runtime/runtime.module.js';
+import { DatabaseModule } from '../database/database.module.js';
+import { WechatModule } from '../wechat/wechat.module.js';
+import { HttpModule } from '../http/http.module.js';
+import { UsersModule } from '../users/users.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { IdentityProvidersModule } from '../identity-providers/identity-providers.module.js';
+import { AppCodes } from './app-codes.service.js';
+import { AttemptCookies } from './attempt-cookies.service.js';
+import { CodeExchange } from './code-exchange.service.js';
+import { FailureLimits } from './failure-limits.service.js';
+import { Bindings, IdentityLinks } from './identity-links.service.js';
+import { LoginList } from './login-list.service.js';
+import { Logins } from './logins.service.js';
+import { Redemption } from './redemption.service.js';
+import { SignOut } from './sign-out.service.js';
+
+/** Attempts to sign in: from a code to a session. */
+@Module({
+  imports: [
+    RuntimeModule,
+    DatabaseModule,
+    WechatModule,
+    HttpModule,
+    UsersModule,
+    SessionsModule,
+    IdentityProvidersModule,
+  ],
+  providers: [
+    CodeExchange,
+    AppCodes,
+    AttemptCookies,
+    FailureLimits,
+    Logins,
+    Bindings,
+    Redemption,
+    SignOut,
+    IdentityLinks,
+    LoginList,
+  ],
+  exports: [
+    CodeExchange,
+    AppCodes,
+    AttemptCookies,
+    FailureLimits,
+    Logins,
+    Bindings,
+    Redemption,
+    SignOut,
+    IdentityLinks,
+    LoginList,
+  ],
+})
+export class SignInModule {}

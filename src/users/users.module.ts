@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { DatabaseModule } from '../database/database.module.js';
+import { LastingBans } from './lasting-bans.service.js';
+import { OpenidMoves } from './openid-moves.service.js';
+import { Profiles } from './profiles.service.js';
+import { UserIdentities } from './user-identities.service.js';
+import { UserList } from './user-list.service.js';
+import { UserMerges } from './user-merges.service.js';
+import { Users } from './users.service.js';
+
+/** People, their identities and unions. */
+@Module({
+  imports: [DiscoveryModule, DatabaseModule],
+  providers: [OpenidMoves, Users, UserIdentities, Profiles, UserList, UserMerges, LastingBans],
+  exports: [OpenidMoves, Users, UserIdentities, Profiles, UserList, UserMerges, LastingBans],
+})
+export class UsersModule {}
