@@ -5,7 +5,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import { isIamRequest } from '../../src/index.js';
-import { describeIam } from '../../src/openapi.js';
+import { describeIam } from '../../src/openapi/describe-iam.js';
 
 /** An answer that left the application. */
 interface Seen {

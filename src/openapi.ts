@@ -1,1 +1,0 @@
-export { describeIam } from './openapi/describe-iam.js';
