@@ -1,11 +1,14 @@
 import { toProviderView } from '../../src/admin/providers/providers.view.js';
 import { IamUrls } from '../../src/http/iam-urls.service.js';
 import {
+  factsOf,
   identityProviderInput,
-  type IdentityProviderChanges,
+  plainColumnNames,
+  secretColumnNames,
   type IdentityProviderInput,
+  type PlainColumn,
+  type SecretColumn,
 } from '../../src/identity-providers/provider-columns.js';
-import { secretColumns, secretProperties } from '../../src/identity-providers/provider-secrets.js';
 import {
   StoredProviders,
   type StoredProvider,
@@ -17,49 +20,19 @@ import { readDocument, readSecret, secretInArguments, SOURCE } from '../input.js
 import type { Iam } from '../open-iam.js';
 import { pairs } from '../output.js';
 
-type SecretColumn = (typeof secretColumns)[keyof typeof secretColumns];
-type PlainColumn = Exclude<keyof IdentityProviderChanges, SecretColumn>;
-
-const plain: Readonly<Record<PlainColumn, OptionSpec>> = {
-  name: { value: 'TEXT', summary: 'shown to people (default: the slug)' },
-  enabled: { value: 'true|false', summary: 'default true' },
-  sign_up: {
-    value: 'auto|bind|off',
-    summary: 'a person not seen before: a new user, an account of yours, or refused',
-  },
-  open_app_id: { value: 'ID', summary: 'Open Platform website app (开放平台网站应用)' },
-  mp_app_id: { value: 'ID', summary: 'Official Account (服务号)' },
-  mp_scope: { value: 'SCOPE', summary: 'snsapi_userinfo (default) or snsapi_base' },
-  mp_message_mode: { value: 'MODE', summary: 'safe (default), compatible or plain' },
-  qr_enabled: { value: 'true|false', summary: 'follow-to-login on PCs (default false)' },
-  qr_login_with: { value: 'mp|open', summary: 'what follows the scan (default mp)' },
-  qr_confirmation: { value: 'HOW', summary: 'tap (default), number or none' },
-  mini_app_id: { value: 'ID', summary: 'mini program (小程序)' },
-  mobile_app_id: { value: 'ID', summary: 'mobile app (移动应用)' },
-  union_scope: { value: 'TEXT', summary: 'rows of one Open Platform account share it (default: the slug)' },
-};
-
-/** The columns that hold a secret. */
-export const secretColumnNames: readonly SecretColumn[] = secretProperties.map(
-  (property) => secretColumns[property],
-);
-
-const isPlainColumn = (column: string): column is PlainColumn => Object.hasOwn(plain, column);
-
 /** The option of a column that is no secret, e.g. `mp-app-id` of `mp_app_id`; null for any other. */
-export function plainColumnOf(option: string): PlainColumn | null {
-  const column = option.replaceAll('-', '_');
-  return isPlainColumn(column) ? column : null;
+function plainColumnOf(option: string): PlainColumn | null {
+  return plainColumnNames.find((column) => option === optionOf(column)) ?? null;
 }
 
 /** The column of `mp-app-secret-from`; null for any other option. */
-export function secretColumnOf(option: string): SecretColumn | null {
+function secretColumnOf(option: string): SecretColumn | null {
   return secretColumnNames.find((column) => option === `${optionOf(column)}-from`) ?? null;
 }
 
 /** One option a column; secrets by the place where they are. */
 export const providerOptions: Readonly<Record<string, OptionSpec>> = {
-  ...Object.fromEntries(Object.entries(plain).map(([column, spec]) => [optionOf(column), spec])),
+  ...Object.fromEntries(plainColumnNames.map((column) => [optionOf(column), specOf(column)])),
   ...Object.fromEntries(
     secretColumnNames.map((column) => [
       `${optionOf(column)}-from`,
@@ -71,6 +44,12 @@ export const providerOptions: Readonly<Record<string, OptionSpec>> = {
     summary: 'where a JSON object is, keys as the columns, secrets in clear; `-` is all of standard input',
   },
 };
+
+function specOf(column: PlainColumn): OptionSpec {
+  const { help, default: initial, options } = factsOf(column);
+  const value = typeof initial === 'boolean' ? 'true|false' : (options?.join('|') ?? 'TEXT');
+  return { value, summary: initial === undefined ? help.en : `${help.en} (default ${initial})` };
+}
 
 /** Explains why there is no `--mp-app-secret VALUE`. */
 export function refuseSecretOption(option: string | null): string | null {
@@ -91,7 +70,7 @@ export async function readProviderRow(call: Call): Promise<IdentityProviderInput
   for (const option of call.arguments.given) {
     const value = call.arguments.value(option) ?? '';
     const [plain, secret] = [plainColumnOf(option), secretColumnOf(option)];
-    if (plain !== null) row[plain] = isSwitch(plain) ? toBoolean(value) : value;
+    if (plain !== null) row[plain] = typeof factsOf(plain).default === 'boolean' ? toBoolean(value) : value;
     if (secret !== null) row[secret] = await readSecret(value, option, call);
   }
   for (const column of call.arguments.values('clear')) row[column.replaceAll('-', '_')] = null;
@@ -129,10 +108,6 @@ function parse(text: string): unknown {
 
 function readsMoreOf({ arguments: given }: Call): boolean {
   return given.given.some((option) => secretColumnOf(option) !== null && given.value(option) === '-');
-}
-
-function isSwitch(column: string): boolean {
-  return column === 'enabled' || column === 'qr_enabled';
 }
 
 type View = ReturnType<typeof toProviderView>;

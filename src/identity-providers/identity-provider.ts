@@ -3,8 +3,8 @@ import { Secret } from '../crypto/secret.js';
 import type { WechatApp, WechatAppKind } from '../wechat/wechat-call.js';
 import type { Sealer } from '../crypto/sealer.js';
 import type { IdentityProviderEntity } from './identity-provider.entity.js';
-import { identityProviderInput } from './provider-columns.js';
-import { openSecret, type SecretProperty } from './provider-secrets.js';
+import { identityProviderChanges, type SecretColumn } from './provider-columns.js';
+import { openSecret } from './provider-secrets.js';
 
 /** What happens to a person not seen before: a user is made, an account of the host is connected, or nothing. */
 export type SignUpPolicy = 'auto' | 'bind' | 'off';
@@ -53,13 +53,10 @@ export function appsOf({ mp, open, mini, mobile }: IdentityProvider): WechatApp[
   return [mp, open, mini, mobile].filter((app) => app !== null);
 }
 
-const enums = identityProviderInput.pick({
-  sign_up: true,
-  mp_scope: true,
-  mp_message_mode: true,
-  qr_login_with: true,
-  qr_confirmation: true,
-});
+const choices = identityProviderChanges
+  .pick({ sign_up: true, mp_scope: true, mp_message_mode: true, qr_login_with: true, qr_confirmation: true })
+  .strip()
+  .required();
 
 const confirmation = z.object({ pair: z.string(), at: z.coerce.date().transform((date) => date.getTime()) });
 const stored = z.object({
@@ -71,53 +68,44 @@ const stored = z.object({
 
 /** Opens a row's secrets and fills in its defaults. Throws when a secret does not open or a value is not of its list. */
 export function readRow(row: IdentityProviderEntity, sealer: Sealer): IdentityProvider {
-  const chosen = enums.required().parse({
-    sign_up: row.signUp,
-    mp_scope: row.mpScope,
-    mp_message_mode: row.mpMessageMode,
-    qr_login_with: row.qrLoginWith,
-    qr_confirmation: row.qrConfirmation,
-  });
-  const secret = (property: SecretProperty) => secretOf(row, sealer, property);
+  const chosen = choices.parse(row);
+  const secret = (column: SecretColumn): Secret | null => {
+    const clear = openSecret(sealer, row, column) ?? '';
+    return clear === '' ? null : new Secret(clear);
+  };
+  const app = (kind: WechatAppKind): WechatApp | null => {
+    const [appid, appSecret] = [
+      row[`${kind}_app_id` as const]?.trim() ?? '',
+      secret(`${kind}_app_secret` as const),
+    ];
+    return appid === '' || appSecret === null ? null : { kind, appid, secret: appSecret };
+  };
+  const present = (columns: readonly SecretColumn[]) => columns.map(secret).filter((value) => value !== null);
   return Object.freeze({
     id: row.id,
     slug: row.slug,
     name: row.name,
     enabled: row.enabled,
     signUp: chosen.sign_up,
-    open: app('open', row.openAppId, secret('openAppSecret')),
-    mp: app('mp', row.mpAppId, secret('mpAppSecret')),
-    mini: app('mini', row.miniAppId, secret('miniAppSecret')),
-    mobile: app('mobile', row.mobileAppId, secret('mobileAppSecret')),
+    open: app('open'),
+    mp: app('mp'),
+    mini: app('mini'),
+    mobile: app('mobile'),
     mpScope: chosen.mp_scope,
     mpServer: {
       mode: chosen.mp_message_mode,
-      tokens: present([secret('mpToken'), secret('mpTokenPrevious')]),
-      encodingAesKeys: present([secret('mpEncodingAesKey'), secret('mpEncodingAesKeyPrevious')]),
+      tokens: present(['mp_token', 'mp_token_previous']),
+      encodingAesKeys: present(['mp_encoding_aes_key', 'mp_encoding_aes_key_previous']),
     },
-    qr: { enabled: row.qrEnabled, loginWith: chosen.qr_login_with, confirmation: chosen.qr_confirmation },
+    qr: { enabled: row.qr_enabled, loginWith: chosen.qr_login_with, confirmation: chosen.qr_confirmation },
     confirmations: readConfirmations(row.confirmations),
     unionScope: unionScopeOf(row),
   });
 }
 
 /** The scope in force: the slug where none is written. */
-export function unionScopeOf({ unionScope, slug }: IdentityProviderEntity): string {
-  return unionScope === null || unionScope.trim() === '' ? slug : unionScope;
-}
-
-function secretOf(row: IdentityProviderEntity, sealer: Sealer, property: SecretProperty): Secret | null {
-  const clear = openSecret(sealer, row, property);
-  return clear === null || clear === '' ? null : new Secret(clear);
-}
-
-function app(kind: WechatAppKind, appid: string | null, secret: Secret | null): WechatApp | null {
-  const id = appid?.trim() ?? '';
-  return id === '' || secret === null ? null : { kind, appid: id, secret };
-}
-
-function present(secrets: readonly (Secret | null)[]): Secret[] {
-  return secrets.filter((secret) => secret !== null);
+export function unionScopeOf({ union_scope, slug }: IdentityProviderEntity): string {
+  return union_scope === null || union_scope.trim() === '' ? slug : union_scope;
 }
 
 /** What is not of its form confirms nothing. */

@@ -1,22 +1,56 @@
 import { z } from 'zod';
 import { randomAlphanumeric } from '../crypto/random.js';
-import type { SecretProperty } from './provider-secrets.js';
 
-const printable = /^[\x21-\x7e]*$/;
+/** What the table says of a column that is no secret, beside its rule. */
+interface ColumnFacts {
+  readonly help: { readonly zh: string; readonly en: string };
+  /** Of a new row that does not say; a column without one is then null, or the slug (`name`). */
+  readonly default?: string | boolean;
+  /** What a choice is between. */
+  readonly options?: readonly string[];
+  /** It decides whose messages and sign-ins are believed: a change takes `iam:providers:secrets`, as that of every secret does. */
+  readonly isTrusted?: true;
+}
 
-const appid = z
-  .string()
-  .trim()
-  .min(1)
-  .max(64)
-  .regex(/^[\w-]*$/, { error: 'letters and digits, such as wx0123456789abcdef' })
-  .nullish();
-const secret = z
+type Help = readonly [zh: string, en: string];
+
+const factsBySchema = new Map<z.ZodType, ColumnFacts>();
+
+function column<T extends z.ZodType>(schema: T, [zh, en]: Help, facts: Omit<ColumnFacts, 'help'> = {}): T {
+  factsBySchema.set(schema, { help: { zh, en }, ...facts });
+  return schema;
+}
+
+/** PostgreSQL refuses NUL and half a character, and nothing that a person reads has other control characters. */
+const line = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: 'no control characters' });
+const toggle = (initial: boolean, help: Help) => column(z.boolean().optional(), help, { default: initial });
+/** The first option is the default. */
+const choice = <const T extends readonly [string, ...string[]]>(options: T, help: Help, isTrusted?: true) =>
+  column(z.enum(options).optional(), help, { default: options[0], options, ...(isTrusted && { isTrusted }) });
+const appid = (help: Help) =>
+  column(
+    z
+      .string()
+      .trim()
+      .min(1)
+      .max(64)
+      .regex(/^[\w-]*$/, { error: 'letters and digits, such as wx0123456789abcdef' })
+      .nullish(),
+    help,
+    { isTrusted: true },
+  );
+const appSecret = z
   .string()
   .trim()
   .min(1)
   .max(256)
-  .regex(printable, { error: 'printable ASCII without spaces' })
+  .regex(/^[\x21-\x7e]*$/, { error: 'printable ASCII without spaces' })
   .refine((text) => !/^(plain|sealed):/.test(text), { error: 'the secret in clear, without a prefix' })
   .nullish();
 /** Protocol section F. */
@@ -30,89 +64,133 @@ const encodingAesKey = z
   .trim()
   .regex(/^[A-Za-z0-9]{43}$/, { error: '43 letters and digits' })
   .nullish();
-/** PostgreSQL refuses NUL and half a character, and nothing that a person reads has other control characters. */
-const line = (max: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(max)
-    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: 'no control characters' });
 
-/** A row as an administrator writes it: keys are the columns of design section 3, secrets in clear. */
-export const identityProviderInput = z.strictObject({
-  slug: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, { error: 'lower-case letters, digits, - and _, at most 63' }),
-  name: line(100).optional(),
-  enabled: z.boolean().optional(),
-  sign_up: z.enum(['auto', 'bind', 'off']).optional(),
-  open_app_id: appid,
-  open_app_secret: secret,
-  mp_app_id: appid,
-  mp_app_secret: secret,
-  mp_scope: z.enum(['snsapi_userinfo', 'snsapi_base']).optional(),
+/**
+ * The columns that a provider row shows, a line each. The line is the zod rule for what an administrator writes: nullish where the
+ * column may be null, optional where it has a default. Entity, validation, audit, admin view and its example, and the options and help
+ * of the command line follow from it: iterate `plainColumnNames`, read `factsOf(name)`, and build records with `byColumn`.
+ * A new column takes a migration, its line here, and its property in `IdentityProviderEntity`, which does not compile without it.
+ */
+export const plainColumns = {
+  name: column(line(100).optional(), ['显示名称（默认为标识）', 'shown to people (default: the slug)']),
+  enabled: toggle(true, ['是否启用', 'whether people can sign in through it']),
+  sign_up: choice(
+    ['auto', 'bind', 'off'],
+    [
+      '第一次见到的人：创建用户、绑定已有账号、拒绝',
+      'a person not seen before: a new user, an account of yours, or refused',
+    ],
+  ),
+  open_app_id: appid(['开放平台网站应用', 'Open Platform website app (开放平台网站应用)']),
+  mp_app_id: appid(['服务号', 'Official Account (服务号)']),
+  mp_scope: choice(
+    ['snsapi_userinfo', 'snsapi_base'],
+    ['微信内授权：询问昵称与头像，或静默', 'inside WeChat: asks for nickname and picture, or silent'],
+  ),
+  mp_message_mode: choice(
+    ['safe', 'compatible', 'plain'],
+    ['消息加解密方式', 'how WeChat encrypts its messages'],
+    true,
+  ),
+  qr_enabled: toggle(false, ['电脑上的关注登录', 'follow-to-login on PCs']),
+  qr_login_with: choice(['mp', 'open'], ['扫码之后', 'what follows the scan']),
+  qr_confirmation: choice(['tap', 'number', 'none'], ['扫码之后如何确认', 'how a scan is confirmed']),
+  mini_app_id: appid(['小程序', 'mini program (小程序)']),
+  mobile_app_id: appid(['移动应用', 'mobile app (移动应用)']),
+  union_scope: column(
+    line(64).nullish(),
+    [
+      '同一开放平台账号的各行相同（默认为标识）',
+      'rows of one Open Platform account share it (default: the slug)',
+    ],
+    { isTrusted: true },
+  ),
+};
+
+/** The columns that hold a secret: stored sealed, and shown only as set or not. */
+export const secretColumns = {
+  open_app_secret: appSecret,
+  mp_app_secret: appSecret,
   mp_token: token,
   mp_token_previous: token,
   mp_encoding_aes_key: encodingAesKey,
   mp_encoding_aes_key_previous: encodingAesKey,
-  mp_message_mode: z.enum(['safe', 'compatible', 'plain']).optional(),
-  qr_enabled: z.boolean().optional(),
-  qr_login_with: z.enum(['mp', 'open']).optional(),
-  qr_confirmation: z.enum(['tap', 'number', 'none']).optional(),
-  mini_app_id: appid,
-  mini_app_secret: secret,
-  mobile_app_id: appid,
-  mobile_app_secret: secret,
-  union_scope: line(64).nullish(),
+  mini_app_secret: appSecret,
+  mobile_app_secret: appSecret,
+};
+
+/** A column that is shown as it is. */
+export type PlainColumn = keyof typeof plainColumns;
+
+/** A column that holds a secret. */
+export type SecretColumn = keyof typeof secretColumns;
+
+/** Every `PlainColumn`, in the order of the table. */
+export const plainColumnNames = keysOf(plainColumns);
+
+/** Every `SecretColumn`, in the order of the table. */
+export const secretColumnNames = keysOf(secretColumns);
+
+/** What may be changed of a row; null clears a column. */
+export const identityProviderChanges = z.strictObject({ ...plainColumns, ...secretColumns });
+
+/** A row as an administrator writes it: keys are the columns of design section 3, secrets in clear. */
+export const identityProviderInput = identityProviderChanges.extend({
+  slug: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, { error: 'lower-case letters, digits, - and _, at most 63' }),
 });
 
 /** Input of `IdentityProviders.save`; a key left out keeps its value (or its default in a new row). */
 export type IdentityProviderInput = z.infer<typeof identityProviderInput>;
 
-/** What may be changed of a row; null clears a column. */
-export const identityProviderChanges = identityProviderInput.omit({ slug: true });
-
 /** As `IdentityProviderInput`, of a row that is known otherwise. */
 export type IdentityProviderChanges = z.infer<typeof identityProviderChanges>;
+
+/** The columns as a row holds them; a secret is then sealed, or `plain:…` as written by hand in SQL. */
+export type StoredColumns = {
+  [C in keyof IdentityProviderChanges]-?: Exclude<IdentityProviderChanges[C], undefined>;
+};
+
+/** What the table says of a column. */
+export function factsOf(name: PlainColumn): ColumnFacts & { readonly isNullable: boolean } {
+  const facts = factsBySchema.get(plainColumns[name]);
+  if (facts === undefined) throw new TypeError(`${name} has no line in the table`);
+  return { ...facts, isNullable: plainColumns[name].safeParse(null).success };
+}
+
+/** A record with a value for each column of the list. */
+export function byColumn<C extends string, V>(names: readonly C[], valueOf: (name: C) => V): Record<C, V> {
+  const record: Record<string, V> = Object.fromEntries(names.map((name) => [name, valueOf(name)]));
+  const hasAll = (made: Record<string, V>): made is Record<C, V> => names.every((name) => name in made);
+  if (!hasAll(record)) throw new TypeError('a column is missing');
+  return record;
+}
 
 /**
  * The two values that both sides hold, so that a change of them needs a time in which the old one still works: how long
  * a new one is (protocol section F), and where the old one goes.
  */
 export const sharedSecrets = {
-  mp_token: { length: 32, previous: 'mp_token_previous', property: 'mpToken', kept: 'mpTokenPrevious' },
-  mp_encoding_aes_key: {
-    length: 43,
-    previous: 'mp_encoding_aes_key_previous',
-    property: 'mpEncodingAesKey',
-    kept: 'mpEncodingAesKeyPrevious',
-  },
-} as const satisfies Record<
-  string,
-  {
-    readonly length: number;
-    readonly previous: keyof IdentityProviderChanges;
-    readonly property: SecretProperty;
-    readonly kept: SecretProperty;
-  }
+  mp_token: { length: 32, previous: 'mp_token_previous' },
+  mp_encoding_aes_key: { length: 43, previous: 'mp_encoding_aes_key_previous' },
+} as const satisfies Partial<
+  Record<SecretColumn, { readonly length: number; readonly previous: SecretColumn }>
 >;
 
 /** A value that both sides hold. */
 export type SharedSecret = keyof typeof sharedSecrets;
 
-/** The columns that can be rotated. */
-export const rotatableSecrets = [
-  'mp_token',
-  'mp_encoding_aes_key',
-  'open_app_secret',
-  'mp_app_secret',
-  'mini_app_secret',
-  'mobile_app_secret',
-] as const;
-
 /** A column that can be rotated. */
-export type RotatableSecret = (typeof rotatableSecrets)[number];
+export type RotatableSecret = Exclude<SecretColumn, `${string}_previous`>;
+
+/** Every `RotatableSecret`, those that both sides hold first. */
+export const rotatableSecrets = [
+  ...keysOf(sharedSecrets),
+  ...secretColumnNames.filter((name): name is Exclude<RotatableSecret, SharedSecret> =>
+    name.endsWith('_app_secret'),
+  ),
+];
 
 /** True for a value that we may choose ourselves; AppSecrets are WeChat's. */
 export function isSharedSecret(secret: RotatableSecret): secret is SharedSecret {
@@ -122,4 +200,8 @@ export function isSharedSecret(secret: RotatableSecret): secret is SharedSecret 
 /** A new random value of the form that WeChat's console takes. */
 export function newSharedSecret(secret: SharedSecret): string {
   return randomAlphanumeric(sharedSecrets[secret].length);
+}
+
+function keysOf<T extends object>(table: T): (keyof T & string)[] {
+  return Object.keys(table).filter((key): key is keyof T & string => key in table);
 }

@@ -15,13 +15,14 @@ import {
   type IdentityProviderChanges,
   type IdentityProviderInput,
   isSharedSecret,
+  secretColumnNames,
   sharedSecrets,
   type RotatableSecret,
 } from './provider-columns.js';
 import { queueRowChanges, readRows, refuseRivals, tryRead, refuseLostPushes } from './row-rules.js';
 import { differenceOf, isEmpty, trustedIn } from './row-difference.js';
 import type { StoredProvider } from './stored-providers.service.js';
-import { openSecret, PROVIDER_SECRETS_PURPOSE, secretColumns, secretProperties } from './provider-secrets.js';
+import { openSecret, PROVIDER_SECRETS_PURPOSE } from './provider-secrets.js';
 
 /** A change of one row. `version` is what it is based on; null for "whatever it is now". */
 export interface ProviderEdit {
@@ -130,9 +131,8 @@ export class ProviderRows {
     await inTransaction(this.dataSource, async (manager) => {
       await queueRowChanges(manager);
       const { row } = await this.lock(manager, edit);
-      const held = secretProperties.filter((property) => row[property] !== null);
       await requireTrust(
-        held.map((property) => secretColumns[property]),
+        secretColumnNames.filter((name) => row[name] !== null),
         mayTrust,
       );
       await refuseUsed(manager, row.slug);
@@ -153,12 +153,12 @@ export class ProviderRows {
 
   private keepPrevious(row: IdentityProviderEntity, secret: RotatableSecret): IdentityProviderChanges {
     if (!isSharedSecret(secret)) return {};
-    const { previous, property, kept } = sharedSecrets[secret];
-    if (row[kept] !== null)
+    const { previous } = sharedSecrets[secret];
+    if (row[previous] !== null)
       throw new IamError('in_use', `${previous} of "${row.slug}" is set: finish the last rotation first`, {
         members: { secret: previous },
       });
-    const current = openSecret(this.sealer, row, property);
+    const current = openSecret(this.sealer, row, secret);
     return current === null ? {} : { [previous]: current };
   }
 

@@ -1,92 +1,54 @@
 import type { Sealer } from '../crypto/sealer.js';
 import type { IdentityProviderEntity } from './identity-provider.entity.js';
-import type { IdentityProviderChanges } from './provider-columns.js';
 import {
-  openSecret,
-  secretColumns,
-  secretContext,
-  secretProperties,
-  type SecretProperty,
-} from './provider-secrets.js';
+  factsOf,
+  plainColumnNames,
+  secretColumnNames,
+  type IdentityProviderChanges,
+  type SecretColumn,
+  type StoredColumns,
+} from './provider-columns.js';
+import { openSecret, secretContext } from './provider-secrets.js';
 
-const plainColumns = {
-  name: 'name',
-  enabled: 'enabled',
-  signUp: 'sign_up',
-  openAppId: 'open_app_id',
-  mpAppId: 'mp_app_id',
-  mpScope: 'mp_scope',
-  mpMessageMode: 'mp_message_mode',
-  qrEnabled: 'qr_enabled',
-  qrLoginWith: 'qr_login_with',
-  qrConfirmation: 'qr_confirmation',
-  miniAppId: 'mini_app_id',
-  mobileAppId: 'mobile_app_id',
-  unionScope: 'union_scope',
-} as const satisfies Partial<Record<keyof IdentityProviderEntity, keyof IdentityProviderChanges>>;
-
-type PlainProperty = keyof typeof plainColumns;
-
-const plainProperties = Object.keys(plainColumns).filter((key): key is PlainProperty => key in plainColumns);
+/** A row, or of one to be made its id. */
+type KnownRow = Partial<IdentityProviderEntity> & Pick<IdentityProviderEntity, 'id'>;
 
 /** What a change does to a row. */
 export interface RowDifference {
-  /** The entity properties that change, secrets sealed for this row; empty when nothing does. */
-  readonly columns: Pick<Partial<IdentityProviderEntity>, PlainProperty | SecretProperty>;
-  /** For the audit log: old and new values by column name, and of secrets that they changed. */
+  /** The columns that change, secrets sealed for this row; empty when nothing does. */
+  readonly columns: Partial<StoredColumns>;
+  /** For the audit log: old and new values by column, and of secrets that they changed. */
   readonly changed: Readonly<Record<string, { readonly from: unknown; readonly to: unknown }>>;
   readonly secrets: Readonly<Record<string, 'set' | 'replaced' | 'cleared'>>;
 }
 
 /** Compares a row with what it is to hold; a secret that is given again in clear is no change. */
-export function differenceOf(
-  row: Partial<IdentityProviderEntity> & Pick<IdentityProviderEntity, 'id'>,
-  input: IdentityProviderChanges,
-  sealer: Sealer,
-): RowDifference {
-  const plain = plainProperties.flatMap((property) => {
-    const to = input[plainColumns[property]];
-    const from = row[property] ?? null;
-    return to === undefined || to === from ? [] : [{ property, from, to }];
+export function differenceOf(row: KnownRow, input: IdentityProviderChanges, sealer: Sealer): RowDifference {
+  const plain = plainColumnNames.flatMap((name) => {
+    const [from, to] = [row[name] ?? null, input[name]];
+    return to === undefined || to === from ? [] : [[name, { from, to }] as const];
   });
-  const secrets = secretProperties.flatMap((property) => {
-    const to = input[secretColumns[property]];
-    return to === undefined || isSame(row, property, { to, sealer }) ? [] : [{ property, to }];
+  const secrets = secretColumnNames.flatMap((name) => {
+    const to = input[name];
+    return to === undefined || isSame(row, name, { to, sealer }) ? [] : [[name, to] as const];
   });
-  const columns: readonly (readonly [string, string | boolean | null])[] = [
-    ...plain.map(({ property, to }) => [property, to] as const),
-    ...secrets.map(
-      ({ property, to }) => [property, to && sealer.seal(to, secretContext(row.id, property))] as const,
-    ),
-  ];
+  const sealed = secrets.map(
+    ([name, to]) => [name, to && sealer.seal(to, secretContext(row.id, name))] as const,
+  );
   return {
-    columns: Object.fromEntries(columns),
-    changed: Object.fromEntries(
-      plain.map(({ property, from, to }) => [plainColumns[property], { from, to }]),
-    ),
-    secrets: Object.fromEntries(
-      secrets.map(({ property, to }) => [secretColumns[property], changeOf(row[property] ?? null, to)]),
-    ),
+    columns: Object.fromEntries([...plain.map(([name, { to }]) => [name, to] as const), ...sealed]),
+    changed: Object.fromEntries(plain),
+    secrets: Object.fromEntries(secrets.map(([name, to]) => [name, changeOf(row[name] ?? null, to)])),
   };
 }
 
-/** The columns that say whose messages and sign-ins are believed; the others say what happens to them. */
-const trustColumns: ReadonlySet<string> = new Set<keyof IdentityProviderChanges>([
-  'open_app_id',
-  'mp_app_id',
-  'mini_app_id',
-  'mobile_app_id',
-  'mp_message_mode',
-  'union_scope',
-]);
-
 /**
- * What of a change takes `iam:providers:secrets`. A secret does so even where it is the one that is stored: else the answer would
- * tell whether a guess was right.
+ * The columns of a change that take `iam:providers:secrets`. A secret does so even where it is the one that is stored: else the
+ * response would tell whether a guess was right.
  */
 export function trustedIn({ changed }: RowDifference, input: IdentityProviderChanges): string[] {
-  const secrets = Object.values(secretColumns).filter((column) => input[column] !== undefined);
-  return [...Object.keys(changed).filter((column) => trustColumns.has(column)), ...secrets];
+  const plain = plainColumnNames.filter((name) => name in changed && factsOf(name).isTrusted === true);
+  return [...plain, ...secretColumnNames.filter((name) => input[name] !== undefined)];
 }
 
 /** True for a difference that is none. */
@@ -96,14 +58,14 @@ export function isEmpty({ columns }: RowDifference): boolean {
 
 /** A secret that does not open is another one than any that is given. */
 function isSame(
-  row: Partial<IdentityProviderEntity> & Pick<IdentityProviderEntity, 'id'>,
-  property: SecretProperty,
+  row: KnownRow,
+  name: SecretColumn,
   { to, sealer }: { readonly to: string | null; readonly sealer: Sealer },
 ): boolean {
-  const stored = row[property] ?? null;
+  const stored = row[name] ?? null;
   if (stored === null || to === null) return stored === to;
   try {
-    return openSecret(sealer, { id: row.id, [property]: stored }, property) === to;
+    return openSecret(sealer, row, name) === to;
   } catch {
     return false;
   }

@@ -6,7 +6,8 @@ import { versionSql } from '../database/sql-fragments.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { type IdentityProvider, readRow } from './identity-provider.js';
-import { openSecret, PROVIDER_SECRETS_PURPOSE, secretColumns, secretProperties } from './provider-secrets.js';
+import { secretColumnNames } from './provider-columns.js';
+import { openSecret, PROVIDER_SECRETS_PURPOSE } from './provider-secrets.js';
 
 /** A row as it is stored, secrets sealed, with its version (see `versionSql`). */
 export interface StoredProvider {
@@ -70,15 +71,15 @@ export class StoredProviders {
 
   /** Opens a row's secrets as a sign-in would. */
   open(row: IdentityProviderEntity): OpenedProvider {
-    const unreadable = secretProperties.filter((property) => {
+    const unreadable = secretColumnNames.filter((name) => {
       try {
-        openSecret(this.sealer, row, property);
+        openSecret(this.sealer, row, name);
         return false;
       } catch {
         return true;
       }
     });
     const provider = unreadable.length === 0 ? readRow(row, this.sealer) : null;
-    return { row, provider, unreadable: unreadable.map((property) => secretColumns[property]) };
+    return { row, provider, unreadable };
   }
 }

@@ -1,3 +1,5 @@
+import type { WechatAppKind } from '../../wechat/wechat-call.js';
+import { sharedSecrets } from '../provider-columns.js';
 import type { Secret } from '../../crypto/secret.js';
 import type { IdentityProviderEntity } from '../identity-provider.entity.js';
 import type { OpenedProvider } from '../stored-providers.service.js';
@@ -8,19 +10,14 @@ import type { ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { isLoopback } from '../../config/address-guard.js';
 import type { IamUrls } from '../../http/iam-urls.service.js';
 
-const pairs = [
-  { kind: 'open', appid: 'openAppId', secret: 'openAppSecret', column: 'open_app' },
-  { kind: 'mp', appid: 'mpAppId', secret: 'mpAppSecret', column: 'mp_app' },
-  { kind: 'mini', appid: 'miniAppId', secret: 'miniAppSecret', column: 'mini_app' },
-  { kind: 'mobile', appid: 'mobileAppId', secret: 'mobileAppSecret', column: 'mobile_app' },
-] as const;
+const kinds = ['open', 'mp', 'mini', 'mobile'] as const satisfies readonly WechatAppKind[];
 
 /** What the row alone tells. */
 export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding[] {
   const facts = { columns: unreadable.join(', ') };
   const isReadable = unreadable.length === 0;
   // Pushes also come for what people withdraw, with follow-to-login or without.
-  const hasServer = has(row.mpToken) || has(row.mpEncodingAesKey);
+  const hasServer = has(row.mp_token) || has(row.mp_encoding_aes_key);
   return [
     { id: 'row.enabled', key: row.enabled ? 'row_enabled' : 'row_disabled', facts: {} },
     {
@@ -30,43 +27,45 @@ export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding
     },
     checkMethods(row),
     checkSignUp(row),
-    ...pairs.flatMap((pair) => checkPair(row, pair)),
-    ...(row.mpAppId === null && !row.qrEnabled ? [] : [checkQrLogin(row)]),
-    ...((row.qrEnabled || hasServer) && provider !== null ? checkServer(row, provider.mpServer) : []),
+    ...kinds.flatMap((kind) => checkPair(row, kind)),
+    ...(row.mp_app_id === null && !row.qr_enabled ? [] : [checkQrLogin(row)]),
+    ...((row.qr_enabled || hasServer) && provider !== null ? checkServer(row, provider.mpServer) : []),
     ...(hasServer ? [checkRotation(row)] : []),
   ];
 }
 
 function checkMethods(row: IdentityProviderEntity): Finding {
-  const apps = pairs.filter((pair) => has(row[pair.appid]) && has(row[pair.secret])).map(({ kind }) => kind);
+  const apps = kinds.filter((kind) => hasPair(row, kind));
   if (apps.length === 0) return { id: 'row.methods', key: 'no_pair', facts: {} };
   return { id: 'row.methods', key: 'methods_complete', facts: { apps: apps.join(', ') } };
 }
 
-function checkSignUp({ signUp }: IdentityProviderEntity): Finding {
-  const key = signUp === 'bind' ? 'sign_up_bind' : signUp === 'off' ? 'sign_up_off' : 'sign_up_auto';
+function checkSignUp({ sign_up }: IdentityProviderEntity): Finding {
+  const key = sign_up === 'bind' ? 'sign_up_bind' : sign_up === 'off' ? 'sign_up_off' : 'sign_up_auto';
   return { id: 'row.sign_up', key, facts: {} };
 }
 
 /** Protocol section 0: an appid is `wx` and 16 hex digits. */
-function checkPair(
-  row: IdentityProviderEntity,
-  { kind, appid, secret, column }: (typeof pairs)[number],
-): Finding[] {
+function checkPair(row: IdentityProviderEntity, kind: (typeof kinds)[number]): Finding[] {
   const id = `${kind}.credentials` as const;
-  const value = row[appid]?.trim() ?? '';
-  if (value === '' && !has(row[secret])) return [];
-  if (value === '') return [{ id, key: 'pair_incomplete', facts: { missing: `${column}_id` } }];
-  if (!has(row[secret])) return [{ id, key: 'pair_incomplete', facts: { missing: `${column}_secret` } }];
-  const key = /^wx[0-9a-f]{16}$/.test(value) ? 'pair_complete' : 'appid_form';
-  return [{ id, key, facts: { appid: value } }];
+  const [appid, hasSecret] = [row[`${kind}_app_id`]?.trim() ?? '', has(row[`${kind}_app_secret`])];
+  if (appid === '' && !hasSecret) return [];
+  if (appid === '' || !hasSecret) {
+    const missing = `${kind}_app_${hasSecret ? 'id' : 'secret'}`;
+    return [{ id, key: 'pair_incomplete', facts: { missing } }];
+  }
+  const key = /^wx[0-9a-f]{16}$/.test(appid) ? 'pair_complete' : 'appid_form';
+  return [{ id, key, facts: { appid } }];
+}
+
+function hasPair(row: IdentityProviderEntity, kind: (typeof kinds)[number]): boolean {
+  return has(row[`${kind}_app_id`]) && has(row[`${kind}_app_secret`]);
 }
 
 function checkQrLogin(row: IdentityProviderEntity): Finding {
-  const lacksMp = !has(row.mpAppId) || !has(row.mpAppSecret);
-  const lacksOpen = row.qrLoginWith === 'open' && (!has(row.openAppId) || !has(row.openAppSecret));
-  const key = lacksMp ? 'qr_without_pair' : lacksOpen ? 'qr_open_pair_missing' : 'qr_ready';
-  return { id: 'mp.qr_login', key: row.qrEnabled ? key : 'qr_off', facts: {} };
+  const lacksOpen = row.qr_login_with === 'open' && !hasPair(row, 'open');
+  const key = !hasPair(row, 'mp') ? 'qr_without_pair' : lacksOpen ? 'qr_open_pair_missing' : 'qr_ready';
+  return { id: 'mp.qr_login', key: row.qr_enabled ? key : 'qr_off', facts: {} };
 }
 
 interface MpServer {
@@ -76,9 +75,9 @@ interface MpServer {
 
 /** Protocol section F: what the server URL needs to believe and read WeChat's messages. */
 function checkServer(row: IdentityProviderEntity, { tokens, encodingAesKeys }: MpServer): Finding[] {
-  const mode = row.mpMessageMode;
-  const token = form(has(row.mpToken) ? tokens : [], /^[A-Za-z0-9]{3,32}$/);
-  const key = form(has(row.mpEncodingAesKey) ? encodingAesKeys : [], /^[A-Za-z0-9]{43}$/);
+  const mode = row.mp_message_mode;
+  const token = form(has(row.mp_token) ? tokens : [], /^[A-Za-z0-9]{3,32}$/);
+  const key = form(has(row.mp_encoding_aes_key) ? encodingAesKeys : [], /^[A-Za-z0-9]{43}$/);
   return [
     { id: 'mp.token', key: `token_${token}`, facts: {} },
     { id: 'mp.encoding_aes_key', key: mode === 'plain' ? 'key_not_needed' : `key_${key}`, facts: {} },
@@ -89,10 +88,10 @@ function checkServer(row: IdentityProviderEntity, { tokens, encodingAesKeys }: M
 }
 
 function checkRotation(row: IdentityProviderEntity): Finding {
-  const columns = [
-    ...(has(row.mpTokenPrevious) ? ['mp_token_previous'] : []),
-    ...(has(row.mpEncodingAesKeyPrevious) ? ['mp_encoding_aes_key_previous'] : []),
-  ].join(', ');
+  const columns = Object.values(sharedSecrets)
+    .map(({ previous }) => previous)
+    .filter((name) => has(row[name]))
+    .join(', ');
   if (columns === '') return { id: 'mp.rotation', key: 'rotation_finished', facts: {} };
   return { id: 'mp.rotation', key: 'rotation_open', facts: { columns } };
 }
@@ -117,14 +116,14 @@ export function checkAddresses(
   const items: (Finding | null)[] = [
     {
       id: 'server.public_url',
-      key: judgeUrl(new URL(publicUrl), row.mpAppId !== null),
+      key: judgeUrl(new URL(publicUrl), row.mp_app_id !== null),
       facts: { public_url: publicUrl },
     },
-    row.openAppId === null
+    row.open_app_id === null
       ? null
       : { id: 'open.callback_domain', key: 'register_domain', facts: registration },
-    row.mpAppId === null ? null : { id: 'mp.oauth_domain', key: 'register_domain', facts: registration },
-    row.qrEnabled ? { id: 'mp.webhook', key: 'register_webhook', facts: { webhook_url } } : null,
+    row.mp_app_id === null ? null : { id: 'mp.oauth_domain', key: 'register_domain', facts: registration },
+    row.qr_enabled ? { id: 'mp.webhook', key: 'register_webhook', facts: { webhook_url } } : null,
   ];
   return items.filter((item) => item !== null);
 }
@@ -162,8 +161,8 @@ export function checkUnionScope(
   return { id: 'row.union_scope', key: 'union_scope_shared', facts };
 }
 
-function appidsOf({ openAppId, mpAppId, miniAppId, mobileAppId }: IdentityProviderEntity): string[] {
-  return [openAppId, mpAppId, miniAppId, mobileAppId].filter((appid) => appid !== null);
+function appidsOf(row: IdentityProviderEntity): string[] {
+  return kinds.map((kind) => row[`${kind}_app_id`]).filter((appid) => appid !== null);
 }
 
 /** What is to be registered with WeChat for a provider. */
