@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { LocalPostgres } from '../example/postgres/local-postgres.js';
-import type { Belongings } from './belongings.js';
+import type { Resources } from './resources.js';
 
 /** A PostgreSQL of this run that waits for its disk at every commit, as one in production does. Gives new databases. */
-export async function openDatabaseServer(belongings: Belongings): Promise<(name: string) => Promise<string>> {
-  const server = await belongings.open(
+export async function openDatabaseServer(resources: Resources): Promise<(name: string) => Promise<string>> {
+  const server = await resources.open(
     () => LocalPostgres.start({ isDurable: true }),
     (started) => started.stop(),
   );

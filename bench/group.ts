@@ -1,5 +1,5 @@
-import type { Belongings } from './belongings.js';
-import type { Pace } from './pace.js';
+import type { Resources } from './resources.js';
+import type { Profile } from './profile.js';
 
 /** A table of results: what each column is called, and rows with a value for each. Null: does not apply. */
 export interface Table {
@@ -10,9 +10,9 @@ export interface Table {
 
 /** What a group of benchmarks works with. */
 export interface Stage {
-  readonly pace: Pace;
+  readonly profile: Profile;
   /** Closed when the group is done. */
-  readonly belongings: Belongings;
+  readonly resources: Resources;
   /** A new, empty database. */
   readonly createDatabase: (name: string) => Promise<string>;
   /** Says on stderr what goes on. */

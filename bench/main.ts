@@ -3,11 +3,11 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { adminListsGroup } from './admin-lists/admin-lists.group.js';
 import { readArguments } from './arguments.js';
-import { Belongings, Interrupted } from './belongings.js';
+import { Resources, Interrupted } from './resources.js';
 import { openDatabaseServer } from './database-server.js';
 import { followGroup } from './follow/follow.group.js';
 import type { Group, Stage, Table } from './group.js';
-import { fullPace, quickPace } from './pace.js';
+import { fullProfile, quickProfile } from './profile.js';
 import { printTable } from './print-table.js';
 import { signInGroup } from './sign-in/sign-in.group.js';
 import { startCostGroup } from './start-cost/start-cost.group.js';
@@ -17,19 +17,19 @@ const outputFile = fileURLToPath(new URL('../../bench/output.json', import.meta.
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
-async function run(belongings: Belongings): Promise<void> {
+async function run(resources: Resources): Promise<void> {
   const { quick, json, only } = readArguments(process.argv.slice(2));
   const chosen = only.length === 0 ? groups : only.map(findGroup);
-  const pace = quick ? quickPace : fullPace;
+  const profile = quick ? quickProfile : fullProfile;
   const { node, cores, cpu } = machine();
   process.stdout.write(
     `Node ${node} on ${cores} × ${cpu}${quick ? ', quick: good for nothing but a smoke test' : ''}\n`,
   );
-  const createDatabase = await openDatabaseServer(belongings);
+  const createDatabase = await openDatabaseServer(resources);
   const tables: Record<string, readonly Table[]> = {};
   for (const group of chosen) {
-    const branch = await belongings.branch();
-    tables[group.name] = await runGroup(group, { pace, belongings: branch, createDatabase, say });
+    const branch = await resources.branch();
+    tables[group.name] = await runGroup(group, { profile, resources: branch, createDatabase, say });
     await branch.close();
   }
   const output = { at: new Date().toISOString(), quick, ...machine(), tables };
@@ -53,19 +53,19 @@ function machine() {
   return { node: process.version, cores: all.length, cpu: all[0]?.model ?? 'CPUs of an unknown kind' };
 }
 
-const belongings = new Belongings();
+const resources = new Resources();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     process.exitCode = 130;
-    void belongings.close().then(() => process.exit());
+    void resources.close().then(() => process.exit());
   });
 
 try {
-  await run(belongings);
+  await run(resources);
 } catch (error) {
   if (process.exitCode !== 130 && !(error instanceof Interrupted)) {
     process.exitCode = 1;
     console.error(error);
   }
 }
-await belongings.close();
+await resources.close();

@@ -28,13 +28,13 @@ export async function openWorld(
   name: string,
   provider: Readonly<Record<string, string | boolean>> = {},
 ): Promise<World> {
-  const { belongings } = stage;
+  const { resources } = stage;
   const databaseUrl = await stage.createDatabase(name);
-  const wechat = await belongings.open(
+  const wechat = await resources.open(
     () => WechatEmulator.start(),
     (emulator) => emulator.stop(),
   );
-  const agent = await belongings.open(
+  const agent = await resources.open(
     async () => new Agent({ connections: 64 }),
     (opened) => opened.destroy(),
   );
@@ -58,7 +58,7 @@ export async function openWorld(
     mp_encoding_aes_key: oa.settings.server.encodingAesKey,
     ...provider,
   };
-  const replica = await Replica.start(belongings, { ...settings, provider: row });
-  const startAnother = () => Replica.start(belongings, { ...settings, provider: null });
+  const replica = await Replica.start(resources, { ...settings, provider: row });
+  const startAnother = () => Replica.start(resources, { ...settings, provider: null });
   return { wechat, site, oa, replica, databaseUrl, startAnother, publicUrl, agent };
 }

@@ -3,11 +3,11 @@ import { apiRoutes } from './api/api-routes.js';
 import type { MiniProgramOptions, OfficialAccountOptions } from './apps/app-options.js';
 import type { MiniProgram, OfficialAccount } from './apps/apps.js';
 import { OpenPlatformAccount } from './apps/open-platform-account.js';
-import { AppDesk } from './apps/register-app.js';
+import { AppRegistry } from './apps/register-app.js';
 import { CallLog, type Call } from './calls.js';
 import { EmulatorClock } from './clock.js';
 import { controlRoutes } from './control/control-routes.js';
-import { FaultBook, type Fault } from './faults.js';
+import { FaultRegistry, type Fault } from './faults.js';
 import { serverCertificate, type TlsOptions } from './http/certificates.js';
 import type { Route } from './http/router.js';
 import { EmulatorServer } from './http/server.js';
@@ -57,7 +57,7 @@ export class WechatEmulator {
   readonly #options: EmulatorOptions;
   readonly #answers: ApiAnswers;
   readonly #server: EmulatorServer;
-  readonly #faults = new FaultBook();
+  readonly #faults = new FaultRegistry();
   readonly #calls = new CallLog();
   readonly #stopping = new AbortController();
   #stage: Stage;
@@ -85,7 +85,7 @@ export class WechatEmulator {
     const certificate = tls === undefined ? undefined : await serverCertificate(tls);
     emulator.#certificateAuthority = certificate?.ca ?? null;
     emulator.#port = await emulator.#server.start(port, host, certificate);
-    emulator.#stage.platform.settle(host, emulator.#port);
+    emulator.#stage.platform.complete(host, emulator.#port);
     return emulator;
   }
 
@@ -112,12 +112,12 @@ export class WechatEmulator {
 
   /** An Official Account that is bound to no Open Platform account: its people have no unionid. */
   officialAccount(options: OfficialAccountOptions): OfficialAccount {
-    return new AppDesk(this.#stage.platform).officialAccount(options);
+    return new AppRegistry(this.#stage.platform).officialAccount(options);
   }
 
   /** A mini program that is bound to no Open Platform account. */
   miniProgram(options: MiniProgramOptions = {}): MiniProgram {
-    return new AppDesk(this.#stage.platform).miniProgram(options);
+    return new AppRegistry(this.#stage.platform).miniProgram(options);
   }
 
   /** Somebody new, with a phone. */
@@ -164,14 +164,14 @@ export class WechatEmulator {
     this.clock.set(Date.now());
     Object.assign(this.rules, defaultRules(), this.#options.rules);
     this.#stage = this.#build();
-    this.#stage.platform.settle(this.#options.host ?? '127.0.0.1', this.#port);
+    this.#stage.platform.complete(this.#options.host ?? '127.0.0.1', this.#port);
   }
 
   #build(): Stage {
     const { randomness = systemRandomness } = this.#options;
     const { seed = randomness.bytes(16).toString('hex') } = this.#options;
-    const laws = { clock: this.clock, rules: this.rules, randomness, seed };
-    const platform = new Platform(laws, this.#stopping.signal);
+    const invariants = { clock: this.clock, rules: this.rules, randomness, seed };
+    const platform = new Platform(invariants, this.#stopping.signal);
     const population = new Population(platform);
     const routes = [
       ...phonePageRoutes(platform, population),

@@ -32,7 +32,7 @@ export interface Fault {
 }
 
 /** The faults that wait for requests. Paths are exact, or a beginning followed by `*`. */
-export class FaultBook {
+export class FaultRegistry {
   readonly #once: { readonly path: string; readonly fault: Fault }[] = [];
   readonly #always = new Map<string, Fault>();
 

@@ -12,8 +12,8 @@ export class Platform {
   readonly changes: AuthorizationChanges;
   #origin = 'http://127.0.0.1:0';
 
-  constructor(laws: WorldLaws, stopping: AbortSignal) {
-    this.world = new World(laws);
+  constructor(invariants: WorldLaws, stopping: AbortSignal) {
+    this.world = new World(invariants);
     this.pushes = new Pushes(this.world, stopping);
     this.conversations = new Conversations(this.world, this.pushes);
     this.changes = new AuthorizationChanges(this.world, this.pushes);
@@ -43,7 +43,7 @@ export class Platform {
   }
 
   /** Says where the platform answers, once its server listens. */
-  settle(host: string, port: number): void {
+  complete(host: string, port: number): void {
     const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
     this.#origin = `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
   }

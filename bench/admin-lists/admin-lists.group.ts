@@ -10,7 +10,7 @@ import { makeManyRows, openidOf, timeOfRow, userIdOf } from './many-rows.js';
 export const adminListsGroup: Group = {
   name: 'admin-lists',
   async run(stage): Promise<Table[]> {
-    const { users } = stage.pace;
+    const { users } = stage.profile;
     const world = await openWorld(stage, 'admin_lists');
     await fill(stage, world.databaseUrl);
     const headers = { authorization: `Bearer ${adminToken}`, accept: 'application/json' };
@@ -24,20 +24,22 @@ export const adminListsGroup: Group = {
         status: 200,
         shooter: () => ({ next: () => ({ path: `/iam/admin/${path()}`, headers }) }),
       });
-      rows.push(...(await measure(shots, stage.pace, { replicas: [world.replica], wechat: world.wechat })));
+      rows.push(
+        ...(await measure(shots, stage.profile, { replicas: [world.replica], wechat: world.wechat })),
+      );
     }
     const { operation, perSecond, p50Ms, p99Ms, aloneMs, roundTrips, cpuMs } = columns;
     const shown = { operation, perSecond, p50Ms, p99Ms, aloneMs, roundTrips, cpuMs };
-    const title = `Pages of 20 among ${users.toLocaleString('en')} users, ${stage.pace.connections} at once`;
+    const title = `Pages of 20 among ${users.toLocaleString('en')} users, ${stage.profile.connections} at once`;
     return [{ title, columns: shown, rows }];
   },
 };
 
-async function fill({ pace, say }: Stage, databaseUrl: string): Promise<void> {
-  say(`admin-lists: rows of ${pace.users.toLocaleString('en')} users, some minutes`);
+async function fill({ profile, say }: Stage, databaseUrl: string): Promise<void> {
+  say(`admin-lists: rows of ${profile.users.toLocaleString('en')} users, some minutes`);
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
-  await makeManyRows(client, pace.users).finally(() => client.end());
+  await makeManyRows(client, profile.users).finally(() => client.end());
 }
 
 /** Each time another value, so that nothing is measured that is only in memory by chance. */

@@ -1,7 +1,7 @@
 import { closedLoop } from '../measure/closed-loop.js';
 import { httpShots } from '../measure/http-shots.js';
 import type { Operation } from '../measure/operation.js';
-import type { Pace } from '../pace.js';
+import type { Profile } from '../profile.js';
 import { tokenForm } from '../sign-in/redirect-client.js';
 import type { World } from '../world.js';
 import { collect, deviceAuthorization, deviceGrant, scan, startLogin, startLogins } from './device-client.js';
@@ -9,7 +9,7 @@ import { askedScenes, pushShot, scanFields, textFields } from './pushes.js';
 import { WaitingBrowser } from './waiting-browser.js';
 
 /** Everything that follow-to-login is made of, on one replica. */
-export async function followOperations(world: World, pace: Pace): Promise<Operation[]> {
+export async function followOperations(world: World, profile: Profile): Promise<Operation[]> {
   const { agent } = world;
   const { url } = world.replica;
   const ordinary = { url, agent, status: 200 };
@@ -22,7 +22,7 @@ export async function followOperations(world: World, pace: Pace): Promise<Operat
       shooter: () => ({ next: () => ({ method: 'POST', ...deviceAuthorization }) }),
     }),
     await waitingPoll(world),
-    await scanPush(world, pace),
+    await scanPush(world, profile),
     httpShots({
       ...ordinary,
       name: 'push: a message in the chat',
@@ -66,8 +66,8 @@ async function waitingPoll(world: World): Promise<Operation> {
 }
 
 /** Each login can be scanned once, so their number limits the load. */
-async function scanPush(world: World, pace: Pace): Promise<Operation> {
-  const { scannedLogins, aloneRuns, connections, warmUpSeconds, loadSeconds } = pace;
+async function scanPush(world: World, profile: Profile): Promise<Operation> {
+  const { scannedLogins, aloneRuns, connections, warmUpSeconds, loadSeconds } = profile;
   world.wechat.clearCalls();
   await startLogins(world, scannedLogins + aloneRuns + 4 * connections);
   const scenes = askedScenes(world);

@@ -10,7 +10,7 @@ export const followGroup: Group = {
   async run(stage): Promise<Table[]> {
     const requests = await measureRequests(stage);
     const waiting = [];
-    for (const count of stage.pace.waiting) {
+    for (const count of stage.profile.waiting) {
       stage.say(`follow: ${count} waiting browsers`);
       waiting.push(await letWait(stage, count));
     }
@@ -31,19 +31,19 @@ export const followGroup: Group = {
 };
 
 async function measureRequests(stage: Stage): Promise<Table> {
-  const { pace } = stage;
-  const belongings = await stage.belongings.branch();
+  const { profile } = stage;
+  const resources = await stage.resources.branch();
   try {
     const row = { qr_enabled: true, qr_confirmation: 'none' };
-    const world = await openWorld({ ...stage, belongings }, 'follow', row);
+    const world = await openWorld({ ...stage, resources }, 'follow', row);
     world.oa.configureServer({ url: `${world.replica.url}/iam/webhook/wechat` });
     const rows: Table['rows'][number][] = [];
-    for (const operation of await followOperations(world, pace)) {
+    for (const operation of await followOperations(world, profile)) {
       stage.say(`follow: ${operation.name}`);
-      rows.push(...(await measure(operation, pace, { replicas: [world.replica], wechat: world.wechat })));
+      rows.push(...(await measure(operation, profile, { replicas: [world.replica], wechat: world.wechat })));
     }
-    return { title: `Follow-to-login, ${pace.connections} at once`, columns, rows };
+    return { title: `Follow-to-login, ${profile.connections} at once`, columns, rows };
   } finally {
-    await belongings.close();
+    await resources.close();
   }
 }

@@ -41,24 +41,24 @@ interface Waiting {
 
 /** Lets so many browsers wait on a replica while the webhook lands on it or on another. */
 export async function letWait(stage: Stage, count: number): Promise<WaitingRows> {
-  const belongings = await stage.belongings.branch();
+  const resources = await stage.resources.branch();
   try {
     const row = { qr_enabled: true, qr_confirmation: 'none' };
-    const world = await openWorld({ ...stage, belongings }, `waiting_${count}`, row);
+    const world = await openWorld({ ...stage, resources }, `waiting_${count}`, row);
     const other = await world.startAnother();
     const waiting = await open(world, count);
-    await belongings.open(
+    await resources.open(
       () => Promise.resolve(waiting),
       async () => waiting.forEach(({ browser }) => browser.close()),
     );
-    const idle = { waiting: count, ...(await watchIdle(world.replica, stage.pace.idleSeconds)) };
-    const { scans } = stage.pace;
-    const across = await scanSome(world, other, waiting.slice(0, scans), stage.pace.scanPauseMs);
+    const idle = { waiting: count, ...(await watchIdle(world.replica, stage.profile.idleSeconds)) };
+    const { scans } = stage.profile;
+    const across = await scanSome(world, other, waiting.slice(0, scans), stage.profile.scanPauseMs);
     const same = await scanSome(
       world,
       world.replica,
       waiting.slice(scans, 2 * scans),
-      stage.pace.scanPauseMs,
+      stage.profile.scanPauseMs,
     );
     const events = [
       { waiting: count, webhook: 'another replica', ...across },
@@ -66,7 +66,7 @@ export async function letWait(stage: Stage, count: number): Promise<WaitingRows>
     ];
     return { idle, events };
   } finally {
-    await belongings.close();
+    await resources.close();
   }
 }
 

@@ -2,10 +2,10 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { request } from 'undici';
-import { Belongings } from '../belongings.js';
+import { Resources } from '../resources.js';
 import { openDatabaseServer } from '../database-server.js';
 import { adminToken } from '../host/host-app.js';
-import { quickPace } from '../pace.js';
+import { quickProfile } from '../profile.js';
 import { openWorld, type World } from '../world.js';
 import { hostileMessage, Random } from './hostile-messages.js';
 import { signedPush, type Mode, type Target } from './signed-push.js';
@@ -96,12 +96,12 @@ async function storedRows(url: string): Promise<number> {
   return rows[0]?.stored ?? 0;
 }
 
-async function run(belongings: Belongings): Promise<boolean> {
+async function run(resources: Resources): Promise<boolean> {
   process.stdout.write(`--seed ${seed} --count ${count}\n`);
-  const createDatabase = await openDatabaseServer(belongings);
+  const createDatabase = await openDatabaseServer(resources);
   const stage = {
-    pace: quickPace,
-    belongings,
+    profile: quickProfile,
+    resources,
     createDatabase,
     say: (text: string) => process.stderr.write(`${text}\n`),
   };
@@ -118,13 +118,13 @@ async function run(belongings: Belongings): Promise<boolean> {
   return refused.length === 0 && stored === messages.size;
 }
 
-const belongings = new Belongings();
+const resources = new Resources();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => void belongings.close().then(() => process.exit(130)));
+  process.on(signal, () => void resources.close().then(() => process.exit(130)));
 try {
-  if (!(await run(belongings))) process.exitCode = 1;
+  if (!(await run(resources))) process.exitCode = 1;
 } catch (error) {
   process.exitCode = 1;
   console.error(error);
 }
-await belongings.close();
+await resources.close();

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Belongings } from '../belongings.js';
+import type { Resources } from '../resources.js';
 import type { Question, Readings, ReplicaMessage, ReplicaSettings } from './readings.js';
 
 /** A host application in a process of its own. */
@@ -21,8 +21,8 @@ export class Replica {
   }
 
   /** Starts a process of the built module and waits until it serves. */
-  static start(belongings: Belongings, settings: ReplicaSettings): Promise<Replica> {
-    return belongings.open(
+  static start(resources: Resources, settings: ReplicaSettings): Promise<Replica> {
+    return resources.open(
       () => Replica.launch(settings),
       (replica) => replica.stop(),
     );

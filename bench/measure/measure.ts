@@ -1,5 +1,5 @@
 import type { Table } from '../group.js';
-import type { Pace } from '../pace.js';
+import type { Profile } from '../profile.js';
 import { percentile } from '../percentile.js';
 import { type Cost, countAlone, type Counted } from './count-alone.js';
 import type { Load, Operation } from './operation.js';
@@ -20,12 +20,12 @@ export const columns = {
 type Row = Table['rows'][number];
 
 /** A row for the operation and, if it has several steps, one for each of them. */
-export async function measure(operation: Operation, pace: Pace, counted: Counted): Promise<Row[]> {
-  await operation.load(pace.warmUpSeconds, pace.connections);
+export async function measure(operation: Operation, profile: Profile, counted: Counted): Promise<Row[]> {
+  await operation.load(profile.warmUpSeconds, profile.connections);
   counted.wechat.clearCalls();
-  const costs = await countAlone(operation, pace.aloneRuns, counted);
+  const costs = await countAlone(operation, profile.aloneRuns, counted);
   const cpuBefore = await cpuMs(counted);
-  const load = await operation.load(pace.loadSeconds, pace.connections);
+  const load = await operation.load(profile.loadSeconds, profile.connections);
   const cpuUsed = (await cpuMs(counted)) - cpuBefore;
   const whole = { operation: operation.name, ...underLoad(load), ...total([...costs.values()]) };
   const rows = [{ ...whole, cpuMs: cpuUsed / load.latencies.length }];

@@ -14,7 +14,7 @@ export const signInGroup: Group = {
   async run(stage): Promise<Table[]> {
     const world = await openWorld(stage, 'sign_in');
     const { replica, wechat } = world;
-    const sessions = await signInMany(world, 2 * stage.pace.connections + 1);
+    const sessions = await signInMany(world, 2 * stage.profile.connections + 1);
     const operations = [
       newPerson(world),
       await returningPerson(world, stage),
@@ -23,9 +23,9 @@ export const signInGroup: Group = {
     const rows: Table['rows'][number][] = [];
     for (const operation of operations) {
       stage.say(`sign-in: ${operation.name}`);
-      rows.push(...(await measure(operation, stage.pace, { replicas: [replica], wechat })));
+      rows.push(...(await measure(operation, stage.profile, { replicas: [replica], wechat })));
     }
-    return [{ title: `Redirect sign-in, ${stage.pace.connections} at once`, columns, rows }];
+    return [{ title: `Redirect sign-in, ${stage.profile.connections} at once`, columns, rows }];
   },
 };
 
@@ -36,8 +36,8 @@ function newPerson(world: World): Operation {
 }
 
 /** Everybody was here before, and WeChat's profile of them is fresh. */
-async function returningPerson(world: World, { pace }: Stage): Promise<Operation> {
-  const people = Array.from({ length: pace.connections }, () => world.wechat.person({ nickname: '阿伟' }));
+async function returningPerson(world: World, { profile }: Stage): Promise<Operation> {
+  const people = Array.from({ length: profile.connections }, () => world.wechat.person({ nickname: '阿伟' }));
   for (const person of people) await signIn(world, person, plain);
   return closedLoop('sign-in of a returning person', async (step, worker) => {
     const person = people[worker % people.length];

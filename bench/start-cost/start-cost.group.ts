@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { iamMigrations } from '../../src/index.js';
 import { DataSource } from 'typeorm';
-import type { Belongings } from '../belongings.js';
+import type { Resources } from '../resources.js';
 import type { Group, Stage, Table } from '../group.js';
 import { median } from '../percentile.js';
 import type { StartMessage } from './start-message.js';
@@ -21,16 +21,16 @@ const measures = ['importMs', 'startMs', 'processMs', 'importedRssMb', 'startedR
 /** What the module adds to the start of a host. */
 export const startCostGroup: Group = {
   name: 'start-cost',
-  async run({ createDatabase, belongings, pace, say }: Stage): Promise<Table[]> {
+  async run({ createDatabase, resources, profile, say }: Stage): Promise<Table[]> {
     const databaseUrl = await createDatabase('start_cost');
     await migrate(databaseUrl);
     const bare: StartMessage[] = [];
     const equipped: StartMessage[] = [];
-    for (let round = 0; round <= pace.starts; round += 1) {
-      say(`start-cost: round ${round} of ${pace.starts}`);
+    for (let round = 0; round <= profile.starts; round += 1) {
+      say(`start-cost: round ${round} of ${profile.starts}`);
       const pair = [
-        await start(belongings, 'without', databaseUrl),
-        await start(belongings, 'with', databaseUrl),
+        await start(resources, 'without', databaseUrl),
+        await start(resources, 'with', databaseUrl),
       ];
       // The first round warms the disk's cache.
       if (round > 0) bare.push(...pair.slice(0, 1));
@@ -38,7 +38,7 @@ export const startCostGroup: Group = {
     }
     return [
       {
-        title: `Start of a minimal Nest host, median of ${pace.starts}`,
+        title: `Start of a minimal Nest host, median of ${profile.starts}`,
         columns,
         rows: compare(bare, equipped),
       },
@@ -53,9 +53,9 @@ async function migrate(url: string): Promise<void> {
   await dataSource.destroy();
 }
 
-async function start(belongings: Belongings, kind: string, databaseUrl: string): Promise<StartMessage> {
+async function start(resources: Resources, kind: string, databaseUrl: string): Promise<StartMessage> {
   const entry = fileURLToPath(new URL('start-main.js', import.meta.url));
-  const branch = await belongings.branch();
+  const branch = await resources.branch();
   const child = await branch.open(
     async () => fork(entry, [kind, databaseUrl], { execArgv: ['--expose-gc'] }),
     async (forked) => void forked.kill('SIGKILL'),

@@ -7,17 +7,17 @@ import type {
 } from './app-options.js';
 import type { MiniProgram, MobileApp, OfficialAccount, WebsiteApp } from './apps.js';
 import type { PlatformApp } from './platform-app.js';
-import { AppDesk } from './register-app.js';
+import { AppRegistry } from './register-app.js';
 
 /** 开放平台账号: the space in which one person has one unionid. */
 export class OpenPlatformAccount {
-  readonly #desk: AppDesk;
+  readonly #desk: AppRegistry;
 
   constructor(
     platform: Platform,
     readonly id: string,
   ) {
-    this.#desk = new AppDesk(platform, id);
+    this.#desk = new AppRegistry(platform, id);
   }
 
   websiteApp(options: WebsiteAppOptions): WebsiteApp {

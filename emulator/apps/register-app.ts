@@ -21,7 +21,7 @@ interface Registration {
 }
 
 /** Registers apps on the platform, inside an Open Platform account or outside of all. */
-export class AppDesk {
+export class AppRegistry {
   constructor(
     private readonly platform: Platform,
     private readonly accountId?: string,

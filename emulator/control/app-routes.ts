@@ -1,16 +1,16 @@
 import type { AnyApp } from '../apps/find-app.js';
-import { AppDesk } from '../apps/register-app.js';
+import { AppRegistry } from '../apps/register-app.js';
 import type { z } from 'zod';
 import type { Route } from '../http/router.js';
 import { ControlError } from './control-error.js';
 import { controlRoute } from './control-route.js';
 import { getApp, getOfficialAccount } from './find.js';
 import { schemas } from './schemas.js';
-import type { StageHand } from './stage-hand.js';
+import type { Controls } from './controls.js';
 import { appView } from './views.js';
 
 /** Open Platform accounts and apps. */
-export function appRoutes(hand: StageHand): readonly Route[] {
+export function appRoutes(hand: Controls): readonly Route[] {
   return [
     controlRoute('POST', '/accounts', schemas.nothing, () => ({
       id: hand.platform.world.apps.openAccount(),
@@ -48,12 +48,12 @@ export function appRoutes(hand: StageHand): readonly Route[] {
 type NewApp = Parameters<Parameters<typeof controlRoute<typeof schemas.newApp>>[3]>[0]['input'];
 type AppChanges = z.infer<typeof schemas.appChanges>;
 
-function register({ platform }: StageHand, input: NewApp): AnyApp {
+function register({ platform }: Controls, input: NewApp): AnyApp {
   const { kind, account, callbackDomain, oauthDomain, ...options } = input;
   if (account !== undefined && !platform.world.apps.accounts().includes(account)) {
     throw new ControlError(`no Open Platform account has the id ${account}`, 404);
   }
-  const desk = new AppDesk(platform, account);
+  const desk = new AppRegistry(platform, account);
   if (kind === 'mobile') return desk.mobileApp(options);
   if (kind === 'mini') return desk.miniProgram(options);
   if (kind === 'website') {

@@ -2,10 +2,10 @@ import { findApp, type AnyApp } from '../apps/find-app.js';
 import { OfficialAccount } from '../apps/apps.js';
 import type { Person } from '../person.js';
 import { ControlError } from './control-error.js';
-import type { StageHand } from './stage-hand.js';
+import type { Controls } from './controls.js';
 
 /** The app named in a request. */
-export function getApp({ platform }: StageHand, appid: string | undefined): AnyApp {
+export function getApp({ platform }: Controls, appid: string | undefined): AnyApp {
   const app = findApp(platform, appid ?? '');
   if (!app) throw new ControlError(`no app has the appid ${appid ?? ''}`, 404);
   return app;
@@ -13,7 +13,7 @@ export function getApp({ platform }: StageHand, appid: string | undefined): AnyA
 
 /** The app named in a request, when only one kind of app makes sense. */
 export function getAppOf<Kind extends AnyApp>(
-  hand: StageHand,
+  hand: Controls,
   appid: string,
   kind: abstract new (...args: never[]) => Kind,
 ): Kind {
@@ -22,12 +22,12 @@ export function getAppOf<Kind extends AnyApp>(
   return app;
 }
 
-export function getOfficialAccount(hand: StageHand, appid: string): OfficialAccount {
+export function getOfficialAccount(hand: Controls, appid: string): OfficialAccount {
   return getAppOf(hand, appid, OfficialAccount);
 }
 
 /** The person named in a request's path. */
-export function getPerson({ population }: StageHand, id: string | undefined): Person {
+export function getPerson({ population }: Controls, id: string | undefined): Person {
   const person = population.find(id ?? '');
   if (!person) throw new ControlError(`nobody has the id ${id ?? ''}`, 404);
   return person;

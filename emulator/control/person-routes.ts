@@ -5,13 +5,13 @@ import type { z } from 'zod';
 import { controlRoute } from './control-route.js';
 import { getApp, getAppOf, getOfficialAccount, getPerson } from './find.js';
 import { schemas } from './schemas.js';
-import type { StageHand } from './stage-hand.js';
+import type { Controls } from './controls.js';
 import { personView } from './views.js';
 
 const person = '/people/:id';
 
 /** People: who they are and what apps take from them. */
-export function personRoutes(hand: StageHand): readonly Route[] {
+export function personRoutes(hand: Controls): readonly Route[] {
   return [
     controlRoute('POST', '/people', schemas.newPerson, ({ input }) =>
       personView(hand.platform, hand.population.add(input)),
@@ -50,7 +50,7 @@ export function personRoutes(hand: StageHand): readonly Route[] {
 }
 
 /** Phones: scanning, opening, answering, chatting. */
-export function phoneRoutes(hand: StageHand): readonly Route[] {
+export function phoneRoutes(hand: Controls): readonly Route[] {
   const { navigation } = schemas;
   return [
     controlRoute('POST', `${person}/scan`, navigation.and(schemas.scan), ({ input, params }) => {
@@ -87,7 +87,7 @@ export function phoneRoutes(hand: StageHand): readonly Route[] {
   ];
 }
 
-function options(hand: StageHand, input: z.infer<typeof schemas.navigation>): OpenOptions {
+function options(hand: Controls, input: z.infer<typeof schemas.navigation>): OpenOptions {
   const { client, from, fullService, duplicateCallback } = input;
   return {
     ...(client === undefined ? {} : { client }),

@@ -1,11 +1,11 @@
 import type { Route } from '../http/router.js';
 import { controlRoute } from './control-route.js';
 import { schemas } from './schemas.js';
-import type { StageHand } from './stage-hand.js';
+import type { Controls } from './controls.js';
 import { overview, qrCodeViews } from './views.js';
 
 /** The stage as a whole: what is on it, faults, calls, clock, rules, starting over. */
-export function stageRoutes(hand: StageHand): readonly Route[] {
+export function stageRoutes(hand: Controls): readonly Route[] {
   const { nothing } = schemas;
   return [
     controlRoute('GET', '', nothing, () => overview(hand)),
@@ -32,6 +32,6 @@ export function stageRoutes(hand: StageHand): readonly Route[] {
   ];
 }
 
-function now({ clock }: StageHand): object {
+function now({ clock }: Controls): object {
   return { now: new Date(clock.now()).toISOString() };
 }

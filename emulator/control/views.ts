@@ -3,7 +3,7 @@ import { OfficialAccount } from '../apps/apps.js';
 import type { Person } from '../person.js';
 import { qrContent } from '../pages/qrconnect-routes.js';
 import type { Platform } from '../platform.js';
-import type { StageHand } from './stage-hand.js';
+import type { Controls } from './controls.js';
 
 const mostCodes = 20;
 
@@ -72,7 +72,7 @@ export function qrCodeViews({ world, origin }: Platform): readonly QrCodeView[] 
 }
 
 /** The whole stage at a glance. */
-export function overview({ platform, population, clock, rules }: StageHand): object {
+export function overview({ platform, population, clock, rules }: Controls): object {
   const apps = allApps(platform);
   return {
     endpoints: { api: platform.origin, open: platform.origin, mp: platform.origin },

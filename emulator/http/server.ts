@@ -4,17 +4,17 @@ import { createServer as createSocketServer, type Server as SocketServer, type S
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallLog } from '../calls.js';
 import type { EmulatorClock } from '../clock.js';
-import type { Fault, FaultBook } from '../faults.js';
+import type { Fault, FaultRegistry } from '../faults.js';
 import type { Answer, Incoming } from './exchange.js';
 import { findRoute, type Route, type RouteMatch } from './router.js';
-import { patched, replacement, replacesAnswer } from './spoil.js';
+import { patched, replacement, replacesAnswer } from './tamper.js';
 import type { ServerCertificate } from './certificates.js';
 import { transmit } from './transmit.js';
 
 /** What the server needs besides its routes. */
 export interface ServerParts {
   readonly routes: () => readonly Route[];
-  readonly faults: FaultBook;
+  readonly faults: FaultRegistry;
   readonly calls: CallLog;
   readonly clock: EmulatorClock;
   /** WeChat's error body in the style of the path that was asked. */

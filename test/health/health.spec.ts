@@ -189,9 +189,9 @@ describe('the health of a replica, as Terminus shows it', () => {
       `UPDATE migrations SET name = '${CarryUnions1764000006000.name}' WHERE name = 'later'`,
       { pending: [CarryUnions1764000006000.name] },
     ],
-  ])('is down where %s, names it, and is up again without a restart', async (_what, spoil, mend, named) => {
+  ])('is down where %s, names it, and is up again without a restart', async (_what, damage, mend, named) => {
     await healthOf(world);
-    await world.dataSource.query(spoil);
+    await world.dataSource.query(damage);
     clock.pass(60);
 
     const health = await healthOf(world);

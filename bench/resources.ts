@@ -7,7 +7,7 @@ export class Interrupted extends Error {
 }
 
 /** Servers, processes and folders of a run: closed last first, at the end or when a signal comes in the middle of it. */
-export class Belongings {
+export class Resources {
   private readonly opened: (() => Promise<unknown>)[] = [];
   private readonly opening = new Set<Promise<void>>();
   private closing: Promise<void> | undefined;
@@ -26,10 +26,10 @@ export class Belongings {
     return starting;
   }
 
-  /** Belongings that can be closed before the rest. */
-  branch(): Promise<Belongings> {
+  /** Resources that can be closed before the rest. */
+  branch(): Promise<Resources> {
     return this.open(
-      () => Promise.resolve(new Belongings()),
+      () => Promise.resolve(new Resources()),
       (branch) => branch.close(),
     );
   }

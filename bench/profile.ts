@@ -1,5 +1,5 @@
 /** How long and how often everything is measured. */
-export interface Pace {
+export interface Profile {
   /** Unmeasured load before each measurement, for the JIT compiler and the connection pool. */
   readonly warmUpSeconds: number;
   readonly loadSeconds: number;
@@ -24,7 +24,7 @@ export interface Pace {
 }
 
 /** Some minutes. */
-export const fullPace: Pace = {
+export const fullProfile: Profile = {
   warmUpSeconds: 2,
   loadSeconds: 8,
   connections: 10,
@@ -39,7 +39,7 @@ export const fullPace: Pace = {
 };
 
 /** A minute; the numbers are noisy. */
-export const quickPace: Pace = {
+export const quickProfile: Profile = {
   warmUpSeconds: 0.3,
   loadSeconds: 0.5,
   connections: 10,
