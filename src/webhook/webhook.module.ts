@@ -14,11 +14,11 @@ import { EventIntake } from './event-intake.service.js';
 import { Scenes } from './inbox-event.js';
 import { InboxWorker } from './inbox/inbox-worker.service.js';
 import { Inbox } from './inbox/inbox.service.js';
-import { InboxList, EventReplay } from './inbox/stored-events.service.js';
+import { StoredEvents } from './inbox/stored-events.service.js';
 import { WebhookController } from './webhook.controller.js';
 import { PushTime, Webhook } from './webhook.service.js';
 
-/** WeChat’s pushes: verified, kept, handed to handlers. */
+/** WeChat's pushes: verified, kept, handed to handlers. */
 @Module({
   imports: [
     DiscoveryModule,
@@ -41,9 +41,8 @@ import { PushTime, Webhook } from './webhook.service.js';
     Inbox,
     InboxWorker,
     Scenes,
-    InboxList,
-    EventReplay,
+    StoredEvents,
   ],
-  exports: [EventIntake, Scenes, InboxList, EventReplay],
+  exports: [EventIntake, Scenes, StoredEvents],
 })
 export class WebhookModule {}

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { AppHealth, WechatGateway } from './wechat-gateway.service.js';
 
-/** This application’s one client of WeChat. */
+/** This application's one client of WeChat. */
 @Module({
   imports: [RuntimeModule],
   providers: [AppHealth, WechatGateway],

@@ -6,7 +6,7 @@ import { Incoming } from '../../http/parameter.decorators.js';
 import { parseBody, parseInput } from '../../http/zod.pipe.js';
 import { AdminController } from '../admin.guard.js';
 import { IamError } from '../../errors/iam.error.js';
-import { EventReplay, InboxList } from '../../webhook/inbox/stored-events.service.js';
+import { StoredEvents } from '../../webhook/inbox/stored-events.service.js';
 import { toIdPage, toPageRequest } from '../page.js';
 import {
   eventDetail,
@@ -23,10 +23,7 @@ import {
 /** What WeChat has pushed, and what became of it. */
 @AdminController('events')
 export class AdminEventsController {
-  constructor(
-    private readonly inbox: InboxList,
-    private readonly replays: EventReplay,
-  ) {}
+  constructor(private readonly events: StoredEvents) {}
 
   @Endpoint({
     summary:
@@ -40,7 +37,7 @@ export class AdminEventsController {
   async list(@Incoming() { query }: IamRequest): Promise<IamResponse> {
     const filter = parseInput(eventQuery, query);
     const page = toPageRequest(filter);
-    return json(toIdPage(await this.inbox.page(filter, page), page, toEventItem));
+    return json(toIdPage(await this.events.page(filter, page), page, toEventItem));
   }
 
   @Endpoint({
@@ -51,7 +48,7 @@ export class AdminEventsController {
   })
   @Get('summary')
   async summarize(): Promise<IamResponse> {
-    const { oldest_unprocessed_seconds, ...counts } = await this.inbox.summarize();
+    const { oldest_unprocessed_seconds, ...counts } = await this.events.summarize();
     return json({ counts, oldest_unprocessed_seconds });
   }
 
@@ -65,7 +62,7 @@ export class AdminEventsController {
   })
   @Get(':id')
   async get(@Param('id') id: string): Promise<IamResponse> {
-    const event = await this.inbox.find(id);
+    const event = await this.events.find(id);
     if (event === null) throw new IamError('not_found', 'no such event');
     return json(toEventDetail(event));
   }
@@ -81,7 +78,7 @@ export class AdminEventsController {
   @Post(':id/replay')
   async replay(@Param('id') id: string, @Incoming() { body }: IamRequest): Promise<IamResponse> {
     const { force = false } = parseBody(replayBody, body);
-    const status = await this.replays.replay(id, { evenIfDone: force });
+    const status = await this.events.replay(id, { evenIfDone: force });
     if (status === null) throw new IamError('not_found', 'no such event');
     if (status === 'done' && !force) throw new IamError('event_done', `event ${id} was worked off`);
     return empty(202);
