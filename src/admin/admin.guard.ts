@@ -13,7 +13,7 @@ import { constantTimeEqual, sha256 } from '../crypto/hash.js';
 import { Authentication } from '../sessions/authentication.service.js';
 import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.js';
 import { readRequest } from '../http/iam-request.js';
-import { closePublicRoutes, Public } from '../http/access-policy.decorator.js';
+import { denyUnguarded } from '../sessions/iam.guard.js';
 import { Requirements } from '../sessions/access-policy.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { HostProviders } from '../config/iam.hooks.js';
@@ -73,7 +73,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
   /** A guard that throws, or says anything but true, has not admitted anybody; the user's own roles may still do. */
   private async isAdmittedByHost(context: ExecutionContext): Promise<boolean> {
     if (this.hostGuard === undefined) return false;
-    closePublicRoutes(context.switchToHttp().getRequest<object>());
+    denyUnguarded(context.switchToHttp().getRequest<object>());
     try {
       const given = this.hostGuard.canActivate(context);
       const verdict: unknown = isObservable(given) ? await lastValueFrom(given) : await given;
@@ -92,6 +92,6 @@ export class AdminGuard implements CanActivate, OnModuleInit {
   }
 }
 
-/** Endpoints for administrators, below `admin`. Public for a global `IamGuard` alone: `AdminGuard` is who decides. */
+/** Endpoints for administrators, below `admin`. */
 export const AdminController = (path: string): ClassDecorator =>
-  applyDecorators(Public(), UseGuards(AdminGuard), IamController(`admin/${path}`));
+  applyDecorators(UseGuards(AdminGuard), IamController(`admin/${path}`));

@@ -3,7 +3,12 @@ import type { z } from 'zod';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { AdminPermission } from '../config/iam.permissions.js';
 import { type BodyType, ZodPipe } from './zod.pipe.js';
-import { METHOD_METADATA, PATH_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import {
+  GUARDS_METADATA,
+  METHOD_METADATA,
+  PATH_METADATA,
+  ROUTE_ARGS_METADATA,
+} from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 
 /** Metadata key of `@Endpoint()`. */
@@ -36,8 +41,27 @@ export interface EndpointDescription {
 /** Describes a route. */
 export const Endpoint = (description: EndpointDescription) => SetMetadata(ENDPOINT, description);
 
-/** Metadata key of every controller of ours. */
-export const IAM_CONTROLLER = 'nestjs-wechat-iam:controller';
+const controllers: Type<unknown>[] = [];
+
+/** Every controller of the module that has been imported. */
+export const iamControllers: readonly Type<unknown>[] = controllers;
+
+/** Notes a controller of the module, when it is declared. */
+export function registerController(controller: Type<unknown>): void {
+  controllers.push(controller);
+}
+
+/** True for a controller of the module; every other one is the host's. */
+export function isIamController(type: unknown): type is Type {
+  return controllers.some((controller) => controller === type);
+}
+
+/** The guards that a controller and its handler name themselves. */
+export function guardsOf(controller: object, handler: object): unknown[] {
+  return [controller, handler].flatMap((target): unknown[] =>
+    [Reflect.getMetadata(GUARDS_METADATA, target) as unknown].flat(),
+  );
+}
 
 type Handler = (...parameters: unknown[]) => unknown;
 

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, ModuleRef } from '@nestjs/core';
-import { IAM_CONTROLLER } from './endpoint.decorator.js';
+import { isIamController } from './endpoint.decorator.js';
 
 /** Where `@nestjs/throttler` 5 and 6 keep their options, and the key, before a throttler's name, of what is skipped. */
 const THROTTLER_OPTIONS = 'THROTTLER:MODULE_OPTIONS';
@@ -20,7 +20,7 @@ export class HostThrottlers implements OnModuleInit {
   onModuleInit(): void {
     const names = new Set(this.findOptions().flatMap(throttlerNames));
     for (const { metatype } of this.discovery.getControllers())
-      if (metatype !== null && Reflect.hasMetadata(IAM_CONTROLLER, metatype))
+      if (isIamController(metatype))
         for (const name of names) Reflect.defineMetadata(`${THROTTLER_SKIP}${name}`, true, metatype);
   }
 

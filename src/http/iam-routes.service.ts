@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { isRecord } from '../runtime/is-record.js';
-import { endpointsOf, IAM_CONTROLLER, type EndpointDeclaration } from './endpoint.decorator.js';
+import { endpointsOf, isIamController, type EndpointDeclaration } from './endpoint.decorator.js';
 import { IamUrls } from './iam-urls.service.js';
 
 /** One endpoint of ours as this application has it. */
@@ -54,7 +54,7 @@ export class IamRoutes implements OnModuleInit {
     return this.discovery
       .getControllers()
       .flatMap(({ instance, metatype }: { instance: unknown; metatype: unknown }) =>
-        isRecord(instance) && isOwn(metatype) ? this.routesOf(instance, metatype) : [],
+        isRecord(instance) && isIamController(metatype) ? this.routesOf(instance, metatype) : [],
       )
       .sort((one, other) => parametersIn(one) - parametersIn(other));
   }
@@ -102,8 +102,4 @@ function normalized(segment: string): string {
   } catch {
     return segment;
   }
-}
-
-function isOwn(type: unknown): type is Type {
-  return typeof type === 'function' && Reflect.hasMetadata(IAM_CONTROLLER, type);
 }

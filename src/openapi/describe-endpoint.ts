@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -8,15 +9,15 @@ import {
   ApiParam,
   ApiQuery,
   ApiResponse,
+  type ApiBodyOptions,
 } from '@nestjs/swagger';
-import type { z } from 'zod';
-import type { ResponseSchema, EndpointDescription } from '../http/endpoint.decorator.js';
-import { errorResponses } from './error-responses.js';
-import { isJsonSchema, toJsonSchema } from './json-schema.js';
-import type { RouteDescription } from './route-description.js';
+import { z } from 'zod';
+import type { EndpointDescription, ResponseSchema } from '../http/endpoint.decorator.js';
+import { errorResponses, type RouteDescription } from './error-responses.js';
 
 /** Puts the description of one route where `@nestjs/swagger` looks for it. */
-export function describeEndpoint(prototype: object, name: string, endpoint: RouteDescription): void {
+export function describeEndpoint(controller: Type<unknown>, name: string, endpoint: RouteDescription): void {
+  const prototype = controller.prototype as object;
   const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
   if (descriptor === undefined) throw new TypeError(`no route ${name}`);
   for (const decorate of decoratorsOf(endpoint)) decorate(prototype, name, descriptor);
@@ -71,7 +72,7 @@ function responsesOf({ responses, example }: EndpointDescription): MethodDecorat
       string,
       object
     >;
-    const description = bodies.every((body) => body === null) ? 'Without a body' : 'The answer';
+    const description = bodies.every((body) => body === null) ? 'Without a body' : 'The response';
     return ApiResponse({
       status: Number(status),
       description,
@@ -87,6 +88,36 @@ function contentOf(body: ResponseSchema, example: unknown): Record<string, objec
   return { 'application/json': { schema, ...(example !== undefined && { example }) } };
 }
 
-function isList(forms: EndpointDescription['responses'][number]): forms is readonly ResponseSchema[] {
-  return Array.isArray(forms);
+/** A schema object of OpenAPI 3.0, in the words of `@nestjs/swagger`. */
+type JsonSchema = Extract<ApiBodyOptions, { schema: unknown }>['schema'] & {
+  properties?: Record<string, unknown>;
+  required?: string[];
+};
+
+/** A zod schema in the dialect of OpenAPI 3.0: as a caller writes it, or as a response has it. */
+function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
+  const converted: unknown = z.toJSONSchema(schema, { target: 'openapi-3.0', io, unrepresentable: 'any' });
+  const completed = admitNull(converted);
+  if (!isJsonSchema(completed)) throw new TypeError('not a schema');
+  return completed;
+}
+
+/** OpenAPI 3.0.3: `nullable` alone does not let null through an `enum` that leaves it out. */
+function admitNull(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(admitNull);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const completed = Object.fromEntries(
+    Object.entries(schema).map(([name, value]): [string, unknown] => [name, admitNull(value)]),
+  );
+  if (completed['nullable'] !== true || !isList(completed['enum'])) return completed;
+  return { ...completed, enum: [...completed['enum'], null] };
+}
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value);
+}
+
+/** Narrows what zod types loosely. */
+function isJsonSchema(value: unknown): value is JsonSchema {
+  return typeof value === 'object' && value !== null;
 }

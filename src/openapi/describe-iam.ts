@@ -1,13 +1,21 @@
+// The modules whose controllers are described: imported alone, this entry would find none.
+import '../account/account.module.js';
+import '../admin/admin.module.js';
+import '../follow-login/follow-login.module.js';
 import type { Type } from '@nestjs/common';
-import { GUARDS_METADATA } from '@nestjs/common/constants.js';
 import { ApiTags } from '@nestjs/swagger';
 import { AdminGuard } from '../admin/admin.guard.js';
-import { endpointsOf, type EndpointDeclaration, findOAuthEndpoint } from '../http/endpoint.decorator.js';
+import {
+  endpointsOf,
+  guardsOf,
+  iamControllers,
+  type EndpointDeclaration,
+  findOAuthEndpoint,
+} from '../http/endpoint.decorator.js';
 import { IamGuard } from '../sessions/iam.guard.js';
 import { REQUIRED_RECENT_SIGN_IN } from '../http/access-policy.decorator.js';
-import { iamControllers } from '../sessions/iam-controller.decorator.js';
 import { describeEndpoint } from './describe-endpoint.js';
-import type { Access, RouteDescription } from './route-description.js';
+import type { Access, RouteDescription } from './error-responses.js';
 
 let isDescribed = false;
 
@@ -21,13 +29,13 @@ export function describeIam(): void {
   for (const controller of iamControllers) {
     ApiTags(tagOf(controller))(controller);
     for (const endpoint of endpointsOf(controller)) {
-      describeEndpoint(controller.prototype as object, endpoint.name, descriptionOf(controller, endpoint));
+      describeEndpoint(controller, endpoint.name, descriptionOf(controller, endpoint));
     }
   }
 }
 
 function descriptionOf(
-  controller: Type,
+  controller: Type<unknown>,
   { handler, method, path, description }: EndpointDeclaration,
 ): RouteDescription {
   const access = accessOf(controller, handler);
@@ -46,16 +54,14 @@ function descriptionOf(
 }
 
 /** Who may call a route, as its guards say. */
-function accessOf(controller: Type, handler: object): Access {
-  const guards = [controller, handler].flatMap((target): unknown[] =>
-    [Reflect.getMetadata(GUARDS_METADATA, target) as unknown].flat(),
-  );
+function accessOf(controller: Type<unknown>, handler: object): Access {
+  const guards = guardsOf(controller, handler);
   if (guards.includes(AdminGuard)) return 'administrators';
   return guards.includes(IamGuard) ? 'users' : 'everybody';
 }
 
 /** `MeController` → `IAM: me`. */
-function tagOf({ name }: Type): string {
+function tagOf({ name }: Type<unknown>): string {
   const words = name.replace(/Controller$/, '').replace(/(?<=[a-z])(?=[A-Z])/g, ' ');
   return `IAM: ${words.toLowerCase()}`;
 }

@@ -1,11 +1,21 @@
 import { oauthErrorOf, oauthStatus } from '../http/error-responses.js';
-import type { OAuthEndpoint } from '../http/endpoint.decorator.js';
+import type { EndpointDescription, OAuthEndpoint } from '../http/endpoint.decorator.js';
 import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
-import type { Access, RouteDescription } from './route-description.js';
 
-/** One HTTP status and the bodies it may have. */
-export interface ErrorResponse {
+/** Who may call a route. */
+export type Access = 'everybody' | 'users' | 'administrators';
+
+/** What a route says of itself, and what its place in a controller says of it. */
+export interface RouteDescription extends EndpointDescription {
+  readonly access: Access;
+  /** The OAuth endpoint that it is, whose errors are those of RFC 6749 §5.2; null for any other route. */
+  readonly oauthEndpoint: OAuthEndpoint | null;
+  /** People navigate here, so that an error may be a page. */
+  readonly isNavigation: boolean;
+}
+
+interface ErrorResponse {
   readonly status: number;
   readonly content: Record<string, { schema: object; example?: object }>;
 }

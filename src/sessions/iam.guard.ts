@@ -13,9 +13,20 @@ import { Authentication } from './authentication.service.js';
 import { errorHeaders, problemBody } from '../http/error-responses.js';
 import { readRequest } from '../http/iam-request.js';
 import { mergeVary } from '../http/response-writer.js';
-import { IS_PUBLIC, arePublicRoutesClosed } from '../http/access-policy.decorator.js';
+import { IS_PUBLIC } from '../http/access-policy.decorator.js';
+import { guardsOf, isIamController } from '../http/endpoint.decorator.js';
 import { Requirements } from './access-policy.service.js';
 import { toIamError } from '../http/to-iam-error.js';
+
+const denied = new WeakSet<object>();
+
+/**
+ * From now on `IamGuard` leaves this request to no other guard. Without it, a guard of the host that asks `IamGuard` who may
+ * administrate would get a yes for everybody, because the admin API has a guard of its own.
+ */
+export function denyUnguarded(request: object): void {
+  denied.add(request);
+}
 
 /** Admits who is signed in, by bearer token (RFC 6750 §2.1) or cookie, with the roles and permissions required. */
 @Injectable()
@@ -30,8 +41,7 @@ export class IamGuard implements CanActivate {
   /** Refuses what has no HTTP request to read a token from (sockets, messages, GraphQL), unless it is `@Public()`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const targets = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, targets) === true)
-      return !arePublicRoutesClosed(context.switchToHttp().getRequest());
+    if (this.isLeftToOthers(context)) return !denied.has(context.switchToHttp().getRequest());
     if (context.getType() !== 'http')
       throw new ForbiddenException('IamGuard admits HTTP requests only; @Public() opens a handler');
     const http = context.switchToHttp();
@@ -42,6 +52,13 @@ export class IamGuard implements CanActivate {
     } catch (thrown) {
       throw this.refusal(toIamError(thrown), http.getRequest(), http.getResponse());
     }
+  }
+
+  /** On the module's own endpoints the guards decide that stand there; on the host's, `@Public()` opens a route. */
+  private isLeftToOthers(context: ExecutionContext): boolean {
+    const [handler, controller] = [context.getHandler(), context.getClass()];
+    if (isIamController(controller)) return !guardsOf(controller, handler).includes(IamGuard);
+    return this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, [handler, controller]) === true;
   }
 
   /** Where cookies say who asks, a cache between may not answer everybody alike. */

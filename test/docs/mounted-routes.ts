@@ -1,8 +1,7 @@
-import '../../src/iam.module.js';
-import 'reflect-metadata';
+import '../../src/index.js';
 import { RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { iamControllers } from '../../src/sessions/iam-controller.decorator.js';
+import { iamControllers } from '../../src/http/endpoint.decorator.js';
 
 /** A route as the README writes it: `GET /iam/callback/{provider}`. */
 export function mountedRoutes(): string[] {

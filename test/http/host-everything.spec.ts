@@ -1,5 +1,4 @@
-import { iamControllers } from '../../src/sessions/iam-controller.decorator.js';
-import { endpointsOf } from '../../src/http/endpoint.decorator.js';
+import { iamControllers, endpointsOf } from '../../src/http/endpoint.decorator.js';
 import type { CrowdedHost } from '../support/crowded-host.js';
 import { startFullHost, type FullHost } from '../support/full-host.js';
 import { accountFlows } from '../support/full-host-accounts.js';

@@ -1,5 +1,4 @@
-import { endpointsOf, type EndpointDeclaration } from '../../src/http/endpoint.decorator.js';
-import { iamControllers } from '../../src/sessions/iam-controller.decorator.js';
+import { endpointsOf, type EndpointDeclaration, iamControllers } from '../../src/http/endpoint.decorator.js';
 import { adminOptions, adminToken } from '../support/admin.js';
 import { openEvents } from '../support/event-stream.js';
 import { askForQrCode, startFollowWorld } from '../support/follow.js';

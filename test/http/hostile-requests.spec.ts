@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { iamControllers } from '../../src/sessions/iam-controller.decorator.js';
-import { endpointsOf, type EndpointDeclaration } from '../../src/http/endpoint.decorator.js';
+import { iamControllers, endpointsOf, type EndpointDeclaration } from '../../src/http/endpoint.decorator.js';
 import { adminOptions, adminToken } from '../support/admin.js';
 import { startFollowWorld } from '../support/follow.js';
 import { IamUsers, IdentityProviders } from '../../src/index.js';

@@ -1,8 +1,7 @@
-import 'reflect-metadata';
+import '../../src/index.js';
 import { RequestMethod, type Type } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { ENDPOINT, type EndpointDescription } from '../../src/http/endpoint.decorator.js';
-import { iamControllers } from '../../src/sessions/iam-controller.decorator.js';
+import { ENDPOINT, type EndpointDescription, iamControllers } from '../../src/http/endpoint.decorator.js';
 
 /** A route of the admin API as the code declares it. */
 export interface AdminRoute {
@@ -16,8 +15,7 @@ export interface AdminRoute {
 
 /** Every route of every admin controller, so that a new one is covered by itself. */
 export function adminRoutes(): AdminRoute[] {
-  const controllers: readonly Type[] = iamControllers;
-  return controllers.flatMap((controller) => {
+  return iamControllers.flatMap((controller) => {
     const base = textOf(PATH_METADATA, controller);
     return base.startsWith('admin') ? routesOf(controller, base) : [];
   });
