@@ -22,7 +22,7 @@ import { IdentityProvidersModule } from './identity-providers/identity-providers
 import { KeysModule } from './keys/keys.module.js';
 import { SignInModule } from './sign-in/sign-in.module.js';
 import { WebhookModule } from './webhook/webhook.module.js';
-import { OauthModule } from './oauth/oauth.module.js';
+import { OAuthModule } from './oauth/oauth.module.js';
 import { FollowLoginModule } from './follow-login/follow-login.module.js';
 import { PrivacyModule } from './privacy/privacy.module.js';
 import { AccountModule } from './account/account.module.js';
@@ -59,16 +59,13 @@ const features = [
   KeysModule,
   SignInModule,
   WebhookModule,
-  OauthModule,
+  OAuthModule,
   FollowLoginModule,
   PrivacyModule,
   AccountModule,
   AdminModule,
   HealthModule,
 ];
-
-/** Those with endpoints, which all stand below the option `path`. */
-const withEndpoints = [WebhookModule, OauthModule, FollowLoginModule, AccountModule, AdminModule];
 
 /** Identity and access management with WeChat sign-in for the host's application. */
 @Module({})
@@ -131,7 +128,7 @@ function compose(
     imports: [
       ...(imports ?? []),
       ...(dataSource === false ? [] : [TypeOrmModule.forFeature(iamEntities, dataSource)]),
-      RouterModule.register(withEndpoints.map((module) => ({ path, module }))),
+      RouterModule.register(features.map((module) => ({ path, module }))),
       ...features,
       IamBackgroundModule,
     ],

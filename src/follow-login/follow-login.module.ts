@@ -8,7 +8,7 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { IdentityProvidersModule } from '../identity-providers/identity-providers.module.js';
 import { SignInModule } from '../sign-in/sign-in.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
-import { OauthModule } from '../oauth/oauth.module.js';
+import { OAuthModule } from '../oauth/oauth.module.js';
 import { FollowTokens, UserCodes } from './codes-and-tokens.service.js';
 import { DeviceCodeGrant, FollowProof, FollowerResolver } from './collect.service.js';
 import { ConfirmCookies } from './confirm-cookies.service.js';
@@ -38,7 +38,7 @@ import { QrBudget } from './qr-budget.service.js';
     IdentityProvidersModule,
     SignInModule,
     WebhookModule,
-    OauthModule,
+    OAuthModule,
   ],
   controllers: [DeviceAuthorizationController, FollowController, DeviceController],
   providers: [

@@ -60,4 +60,4 @@ import { Token } from './token.service.js';
   ],
   exports: [Clients, Authorize],
 })
-export class OauthModule {}
+export class OAuthModule {}
