@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { makeManyRows, timeOfRow } from '../../bench/admin-lists/many-rows.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
@@ -126,7 +127,10 @@ describe(`admin lists among ${USERS} users`, () => {
   beforeAll(async () => {
     world = await startWorld({ options: adminOptions });
     admin = new AdminClient(world.url);
-    await makeManyRows(world.dataSource, USERS);
+    // Its statements may take longer than those of the module.
+    const client = new pg.Client({ connectionString: world.database.url });
+    await client.connect();
+    await makeManyRows(client, USERS).finally(() => client.end());
     const one = async (sql: string) => String(await valueOf(world.dataSource, sql));
     values['user'] = await one('SELECT id FROM iam.users ORDER BY id OFFSET 4000 LIMIT 1');
     values['openid'] = await one('SELECT openid FROM iam.identities ORDER BY id OFFSET 4000 LIMIT 1');
