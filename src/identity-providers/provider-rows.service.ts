@@ -6,12 +6,10 @@ import { recordAudit } from '../audit/record-audit.js';
 import { Sealer } from '../crypto/sealer.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { inTransaction, queryRow, sql, join, raw } from '../database/sql.js';
-import { versionSql } from '../database/sql-fragments.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import {
-  identityProviderInput,
   type IdentityProviderChanges,
   type IdentityProviderInput,
   isSharedSecret,
@@ -19,9 +17,17 @@ import {
   sharedSecrets,
   type RotatableSecret,
 } from './provider-columns.js';
-import { queueRowChanges, readRows, refuseRivals, tryRead, refuseLostPushes } from './row-rules.js';
-import { differenceOf, isEmpty, trustedIn } from './row-difference.js';
-import type { StoredProvider } from './stored-providers.service.js';
+import {
+  queueRowChanges,
+  readRows,
+  refuseRivals,
+  tryRead,
+  refuseLostPushes,
+  differenceOf,
+  isEmpty,
+  trustedIn,
+} from './row-changes.js';
+import { getStored, type StoredProvider } from './stored-providers.service.js';
 import { openSecret, PROVIDER_SECRETS_PURPOSE } from './provider-secrets.js';
 
 /** A change of one row. `version` is what it is based on; null for "whatever it is now". */
@@ -30,8 +36,6 @@ export interface ProviderEdit {
   readonly version: string | null;
 }
 
-const slugs = identityProviderInput.shape.slug;
-const versions = z.array(z.object({ version: z.string() }));
 const inUse = z.object({ identities: z.boolean(), logins: z.boolean(), sessions: z.boolean() });
 
 /** Asked before anything is written that decides whom the module believes; throws for who may not. */
@@ -53,7 +57,7 @@ export class ProviderRows {
 
   /** @throws IamError `provider_not_found` */
   async get(slug: string): Promise<StoredProvider> {
-    return this.read(this.dataSource.manager, slug);
+    return getStored(this.dataSource.manager, slug);
   }
 
   /** @throws IamError `already_exists`, `provider_keys_differ` */
@@ -75,7 +79,7 @@ export class ProviderRows {
       const values = Object.fromEntries(Object.entries(changed).map(([column, { to }]) => [column, to]));
       const detail = { values, secrets: Object.keys(secrets) };
       await recordAudit(manager, { action: 'provider.created', provider: slug, detail });
-      return this.read(manager, slug);
+      return getStored(manager, slug);
     });
   }
 
@@ -101,7 +105,7 @@ export class ProviderRows {
       await refuseLostPushes(manager, tryRead(stored.row, this.sealer), rows);
       const detail = { changed: difference.changed, secrets: difference.secrets };
       await recordAudit(manager, { action: 'provider.updated', provider: edit.slug, detail });
-      return this.read(manager, edit.slug);
+      return getStored(manager, edit.slug);
     });
   }
 
@@ -122,7 +126,7 @@ export class ProviderRows {
       refuseRivals(await readRows(manager, this.sealer), edit.slug);
       const detail = { secret, previous_kept: Object.keys(kept).length > 0 };
       await recordAudit(manager, { action: 'provider.secret_rotated', provider: edit.slug, detail });
-      return this.read(manager, edit.slug);
+      return getStored(manager, edit.slug);
     });
   }
 
@@ -163,28 +167,10 @@ export class ProviderRows {
   }
 
   private async lock(manager: EntityManager, { slug, version }: ProviderEdit): Promise<StoredProvider> {
-    const stored = await this.read(manager, slug, 'pessimistic_write');
+    const stored = await getStored(manager, slug, 'pessimistic_write');
     if (version !== null && version !== stored.version)
       throw new IamError('precondition_failed', `"${slug}" has changed since version ${version}`);
     return stored;
-  }
-
-  private async read(
-    manager: EntityManager,
-    slug: string,
-    lock?: 'pessimistic_write',
-  ): Promise<StoredProvider> {
-    if (!slugs.safeParse(slug).success) throw new IamError('provider_not_found', 'no slug');
-    const query = manager
-      .createQueryBuilder(IdentityProviderEntity, 'p')
-      .addSelect(versionSql('p', 'confirmations').text, 'version')
-      .where({ slug });
-    if (lock !== undefined) query.setLock(lock);
-    const { entities, raw } = await query.getRawAndEntities();
-    const [row] = entities;
-    const [{ version } = { version: '' }] = versions.parse(raw);
-    if (row === undefined) throw new IamError('provider_not_found', `no identity provider "${slug}"`);
-    return { row, version };
   }
 }
 

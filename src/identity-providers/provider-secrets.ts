@@ -1,11 +1,11 @@
-import { isSealed, Sealer, sealedWith } from '../crypto/sealer.js';
-import { IdentityProviderEntity } from './identity-provider.entity.js';
-import { secretColumnNames, type SecretColumn, type StoredColumns } from './provider-columns.js';
 import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { KeyRing } from '../crypto/key-ring.js';
-import { queryRow, type SqlExecutor, sql, raw } from '../database/sql.js';
+import { isSealed, Sealer, sealedWith } from '../crypto/sealer.js';
+import { queryRow, raw, sql, type SqlExecutor } from '../database/sql.js';
+import { IdentityProviderEntity } from './identity-provider.entity.js';
+import { secretColumnNames, type SecretColumn, type StoredColumns } from './provider-columns.js';
 
 /** What provider secrets are sealed for; see `Sealer`. */
 export const PROVIDER_SECRETS_PURPOSE = 'identity-providers';
@@ -30,18 +30,6 @@ export function openSecret(
   return sealer.open(stored, secretContext(row.id, column));
 }
 
-/** True for a secret written by hand, and for one that opens with a key which is no longer the first. */
-export function needsSeal(sealer: Sealer, row: IdentityProviderEntity, column: SecretColumn): boolean {
-  const stored = row[column];
-  if (stored === null) return false;
-  if (isPlain(stored)) return true;
-  return isSealed(stored) && sealer.needsReseal(stored, secretContext(row.id, column));
-}
-
-function isPlain(stored: string): boolean {
-  return stored.startsWith(plainPrefix);
-}
-
 /**
  * Seals what was written by hand, and seals anew what an older key sealed, so that the host can retire that key; the number
  * of secrets that were. The row then holds the sealed texts.
@@ -52,29 +40,30 @@ export async function sealSecrets(
   row: IdentityProviderEntity,
 ): Promise<number> {
   let sealed = 0;
-  for (const column of secretColumnNames) {
-    const stored = row[column];
-    const isDue = stored !== null && needsSeal(sealer, row, column);
-    if (isDue && (await seal(executor, sealer, { row, column, stored }))) sealed += 1;
-  }
+  for (const column of secretColumnNames)
+    if (needsSeal(sealer, row, column) && (await seal(executor, sealer, { row, column }))) sealed += 1;
   return sealed;
 }
 
-interface StoredSecret {
-  readonly row: IdentityProviderEntity;
-  readonly column: SecretColumn;
-  readonly stored: string;
+function needsSeal(sealer: Sealer, row: IdentityProviderEntity, column: SecretColumn): boolean {
+  const stored = row[column] ?? '';
+  return isPlain(stored) || (isSealed(stored) && sealer.needsReseal(stored, secretContext(row.id, column)));
 }
 
 /**
- * The condition on the old value keeps a concurrent change by an administrator or another replica. It compares digests,
- * because the host may log the parameters of statements.
+ * Where an administrator or another replica has changed the secret meanwhile, the condition on the old value keeps theirs. It
+ * compares digests, because the host may log the parameters of statements.
  */
-async function seal(executor: SqlExecutor, sealer: Sealer, secret: StoredSecret): Promise<boolean> {
-  const { row, column, stored } = secret;
+async function seal(
+  executor: SqlExecutor,
+  sealer: Sealer,
+  { row, column }: { readonly row: IdentityProviderEntity; readonly column: SecretColumn },
+): Promise<boolean> {
   const sealed = sealer.seal(openSecret(sealer, row, column) ?? '', secretContext(row.id, column));
+  const digest = createHash('sha256')
+    .update(row[column] ?? '', 'utf8')
+    .digest();
   const name = raw(column);
-  const digest = createHash('sha256').update(stored, 'utf8').digest();
   const changed = await queryRow(
     executor,
     z.object({ id: z.string() }),
@@ -85,6 +74,10 @@ async function seal(executor: SqlExecutor, sealer: Sealer, secret: StoredSecret)
   );
   row[column] = sealed;
   return changed !== null;
+}
+
+function isPlain(stored: string): boolean {
+  return stored.startsWith(plainPrefix);
 }
 
 /** The provider rows, each with the keys that sealed its secrets and its re-encryption. */

@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import { z } from 'zod';
 import { Sealer } from '../crypto/sealer.js';
 import { versionSql } from '../database/sql-fragments.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { type IdentityProvider, readRow } from './identity-provider.js';
-import { secretColumnNames } from './provider-columns.js';
+import { identityProviderInput, secretColumnNames } from './provider-columns.js';
 import { openSecret, PROVIDER_SECRETS_PURPOSE } from './provider-secrets.js';
 
 /** A row as it is stored, secrets sealed, with its version (see `versionSql`). */
@@ -32,7 +33,21 @@ export interface ProviderFilter {
   readonly prefix?: string | undefined;
 }
 
+const slugs = identityProviderInput.shape.slug;
 const versions = z.array(z.object({ version: z.string() }));
+
+/** Reads one row, and locks it where that is asked. @throws IamError `provider_not_found` */
+export async function getStored(
+  manager: EntityManager,
+  slug: string,
+  lock?: 'pessimistic_write',
+): Promise<StoredProvider> {
+  const query = storedQuery(manager).where({ slug });
+  if (lock !== undefined) query.setLock(lock);
+  const [stored] = slugs.safeParse(slug).success ? await readStored(query) : [];
+  if (stored === undefined) throw new IamError('provider_not_found', `no identity provider "${slug}"`);
+  return stored;
+}
 
 /** Identity provider rows as an administrator looks at them: from the database, also those that cannot be used. */
 @Injectable()
@@ -47,20 +62,14 @@ export class StoredProviders {
   }
 
   async list({ after, limit, enabled, prefix }: ProviderFilter): Promise<StoredProvider[]> {
-    const query = this.dataSource.manager
-      .createQueryBuilder(IdentityProviderEntity, 'p')
-      .addSelect(versionSql('p', 'confirmations').text, 'version')
-      .orderBy('p.slug')
-      .limit(limit);
+    const query = storedQuery(this.dataSource.manager).orderBy('p.slug').limit(limit);
     if (after !== null) query.andWhere('p.slug > :after', { after });
     if (enabled !== undefined) query.andWhere('p.enabled = :enabled', { enabled });
     if (prefix !== undefined)
       query.andWhere('(starts_with(lower(p.slug), :prefix) OR starts_with(lower(p.name), :prefix))', {
         prefix: prefix.toLowerCase(),
       });
-    const { entities, raw } = await query.getRawAndEntities();
-    const read = versions.parse(raw);
-    return entities.map((row, index) => ({ row, version: read[index]?.version ?? '' }));
+    return readStored(query);
   }
 
   /** Every row but this one. */
@@ -82,4 +91,15 @@ export class StoredProviders {
     const provider = unreadable.length === 0 ? readRow(row, this.sealer) : null;
     return { row, provider, unreadable };
   }
+}
+
+function storedQuery(manager: EntityManager): SelectQueryBuilder<IdentityProviderEntity> {
+  const version = versionSql('p', 'confirmations').text;
+  return manager.createQueryBuilder(IdentityProviderEntity, 'p').addSelect(version, 'version');
+}
+
+async function readStored(query: SelectQueryBuilder<IdentityProviderEntity>): Promise<StoredProvider[]> {
+  const { entities, raw } = await query.getRawAndEntities();
+  const read = versions.parse(raw);
+  return entities.map((row, index) => ({ row, version: read[index]?.version ?? '' }));
 }

@@ -14,7 +14,7 @@ import {
 } from '../identity-providers/confirmations.service.js';
 import { appsOf, type IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { haveRivalKeys } from '../identity-providers/row-rules.js';
+import { haveRivalKeys } from '../identity-providers/row-changes.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';

@@ -7,7 +7,7 @@ import { IamUrls } from '../../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { ProviderRows } from '../provider-rows.service.js';
 import type { IdentityProviderEntity } from '../identity-provider.entity.js';
-import { findRival } from '../row-rules.js';
+import { findRival } from '../row-changes.js';
 import { StoredProviders, type OpenedProvider } from '../stored-providers.service.js';
 import { RateLimits } from '../../database/rate-limits.service.js';
 import { isError, toCheckItem, type Finding, type FindingKey, type checkView } from './check-items.js';
