@@ -35,7 +35,7 @@ export class AdminPermissions {
 }
 
 /** Who acts: `@CurrentUser()`, undefined for the admin token and for whom the host's guard admitted. */
-type Admin = AuthenticatedUser | undefined;
+export type Admin = AuthenticatedUser | undefined;
 
 /**
  * Nobody acts on a user who may do more than they: a merge, an `external_id` or an unlink would hand that user's rights over, and

@@ -21,9 +21,9 @@ import { AdminPermissionsController, AdminRolesController } from './roles/roles.
 import { AdminRoles } from './roles/roles.service.js';
 import { AdminSessionsController } from './sessions/sessions.controller.js';
 import { AdminUserAccessController, AdminBansController } from './users/users-access.controller.js';
-import { AdminUserAccess, AdminUserRoles } from './users/users-access.service.js';
+import { AdminUserAccess } from './users/users-access.service.js';
 import { AdminUsersController } from './users/users.controller.js';
-import { AdminUsers, AdminUserRemoval } from './users/users.service.js';
+import { AdminUsers } from './users/users.service.js';
 
 /** REST over everything that an operator sees and changes. */
 @Module({
@@ -60,8 +60,6 @@ import { AdminUsers, AdminUserRemoval } from './users/users.service.js';
     AdminRoles,
     AdminUsers,
     AdminUserAccess,
-    AdminUserRemoval,
-    AdminUserRoles,
   ],
 })
 export class AdminModule {}

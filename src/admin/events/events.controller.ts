@@ -1,13 +1,11 @@
-import { Get, Param, Post } from '@nestjs/common';
-import { empty, json, type IamResponse } from '../../http/iam-response.js';
-import { Endpoint } from '../../http/endpoint.decorator.js';
-import type { IamRequest } from '../../http/iam-request.js';
-import { Incoming } from '../../http/parameter.decorators.js';
-import { parseBody, parseInput } from '../../http/zod.pipe.js';
-import { AdminController } from '../admin.guard.js';
+import { Body, Get, Param, Post, Query } from '@nestjs/common';
+import { z } from 'zod';
 import { IamError } from '../../errors/iam.error.js';
+import { Endpoint } from '../../http/endpoint.decorator.js';
+import { ZodPipe } from '../../http/zod.pipe.js';
 import { StoredEvents } from '../../webhook/inbox/stored-events.service.js';
-import { toIdPage, toPageRequest } from '../page.js';
+import { AdminController } from '../admin.guard.js';
+import { idPage, type Page } from '../page.js';
 import {
   eventDetail,
   eventDetailExample,
@@ -18,6 +16,7 @@ import {
   replayBody,
   toEventDetail,
   toEventItem,
+  type EventItem,
 } from './events.view.js';
 
 /** What WeChat has pushed, and what became of it. */
@@ -29,15 +28,12 @@ export class AdminEventsController {
     summary:
       'Messages and events of WeChat, newest first; those worked off stay a week, those given up a month',
     permission: 'iam:events:read',
-    query: eventQuery,
     responses: { 200: eventPage },
     example: eventPageExample,
   })
   @Get()
-  async list(@Incoming() { query }: IamRequest): Promise<IamResponse> {
-    const filter = parseInput(eventQuery, query);
-    const page = toPageRequest(filter);
-    return json(toIdPage(await this.events.page(filter, page), page, toEventItem));
+  list(@Query(new ZodPipe(eventQuery)) query: z.infer<typeof eventQuery>): Promise<Page<EventItem>> {
+    return idPage(query, (page) => this.events.page(query, page), toEventItem);
   }
 
   @Endpoint({
@@ -47,9 +43,9 @@ export class AdminEventsController {
     example: { counts: { pending: 2, processing: 0, dead: 1, done: 5120 }, oldest_unprocessed_seconds: 8 },
   })
   @Get('summary')
-  async summarize(): Promise<IamResponse> {
+  async summarize(): Promise<z.infer<typeof eventSummary>> {
     const { oldest_unprocessed_seconds, ...counts } = await this.events.summarize();
-    return json({ counts, oldest_unprocessed_seconds });
+    return { counts, oldest_unprocessed_seconds };
   }
 
   @Endpoint({
@@ -61,26 +57,26 @@ export class AdminEventsController {
     errors: ['not_found'],
   })
   @Get(':id')
-  async get(@Param('id') id: string): Promise<IamResponse> {
+  async get(@Param('id') id: string): Promise<z.infer<typeof eventDetail>> {
     const event = await this.events.find(id);
     if (event === null) throw new IamError('not_found', 'no such event');
-    return json(toEventDetail(event));
+    return toEventDetail(event);
   }
 
   @Endpoint({
     summary: 'Work on an event again that was given up: any replica takes it up within seconds',
     permission: 'iam:events:write',
     path: { id: 'The event' },
-    body: replayBody,
     responses: { 202: null },
     errors: ['not_found', 'event_done'],
   })
   @Post(':id/replay')
-  async replay(@Param('id') id: string, @Incoming() { body }: IamRequest): Promise<IamResponse> {
-    const { force = false } = parseBody(replayBody, body);
+  async replay(
+    @Param('id') id: string,
+    @Body(new ZodPipe(replayBody)) { force = false }: z.infer<typeof replayBody>,
+  ): Promise<void> {
     const status = await this.events.replay(id, { evenIfDone: force });
     if (status === null) throw new IamError('not_found', 'no such event');
     if (status === 'done' && !force) throw new IamError('event_done', `event ${id} was worked off`);
-    return empty(202);
   }
 }

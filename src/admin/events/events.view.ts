@@ -30,6 +30,8 @@ const eventItem = z.object({
   received_at: z.iso.datetime(),
   next_attempt_at: z.iso.datetime().nullable(),
 });
+export type EventItem = z.infer<typeof eventItem>;
+
 const jsonObject = z.record(z.string(), z.unknown());
 
 /** What `GET /admin/events` answers. */
@@ -52,7 +54,7 @@ export const eventSummary = z.object({
 });
 
 /** An event as a list of the admin API shows it. */
-export function toEventItem(row: ListedEvent): z.infer<typeof eventItem> {
+export function toEventItem(row: ListedEvent): EventItem {
   return {
     id: row.id,
     provider: row.provider,
@@ -73,7 +75,7 @@ export function toEventDetail(row: DetailedEvent): z.infer<typeof eventDetail> {
   return { ...toEventItem(row), message, raw: raw?.toString('base64') ?? null, result };
 }
 
-const exampleItem: z.infer<typeof eventItem> = {
+const exampleItem: EventItem = {
   id: '01939a3c-7000-7eee-9051-4d5e6f708192',
   provider: 'wechat',
   event: 'subscribe',

@@ -1,17 +1,15 @@
-import { Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { empty, json, type IamResponse } from '../../http/iam-response.js';
+import { Body, Delete, Get, Param, Post } from '@nestjs/common';
+import { z } from 'zod';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import type { IamRequest } from '../../http/iam-request.js';
-import { Incoming } from '../../http/parameter.decorators.js';
-import { parseBody } from '../../http/zod.pipe.js';
-import { AdminController } from '../admin.guard.js';
+import { ZodPipe } from '../../http/zod.pipe.js';
 import { Reencryption } from '../../keys/reencryption.service.js';
 import { KeyRotation } from '../../sessions/key-rotation.service.js';
+import { AdminController } from '../admin.guard.js';
 import {
   keysResponse,
   reencryptionResponse,
-  rotateResponse,
   rotateBody,
+  rotateResponse,
   toReencryptionView,
   toSealingKeyView,
   toSigningKeyView,
@@ -47,27 +45,26 @@ export class KeysController {
     example: { signing_keys: [signing], sealing_keys: [sealing] },
   })
   @Get()
-  async list(): Promise<IamResponse> {
+  async list(): Promise<z.infer<typeof keysResponse>> {
     const [signing, sealing] = [await this.rotation.list(), await this.sealing.use()];
-    return json({
+    return {
       signing_keys: signing.map(toSigningKeyView),
       sealing_keys: sealing.map(toSealingKeyView),
-    });
+    };
   }
 
   @Endpoint({
     summary: 'Publishes a new signing key, which signs after activate_in seconds (600)',
     permission: 'iam:keys:write',
-    body: rotateBody,
     responses: { 200: rotateResponse },
     example: { ...signing, state: 'next', is_new: true },
   })
   @Post('rotate')
-  @HttpCode(200)
-  async rotate(@Incoming() { body }: IamRequest): Promise<IamResponse> {
-    const { activate_in: activateIn } = parseBody(rotateBody, body);
+  async rotate(
+    @Body(new ZodPipe(rotateBody)) { activate_in: activateIn }: z.infer<typeof rotateBody>,
+  ): Promise<z.infer<typeof rotateResponse>> {
     const { key, isNew } = await this.rotation.rotate(activateIn === undefined ? {} : { activateIn });
-    return json({ ...toSigningKeyView(key), is_new: isNew });
+    return { ...toSigningKeyView(key), is_new: isNew };
   }
 
   @Endpoint({
@@ -77,9 +74,8 @@ export class KeysController {
     example: { provider_secrets: 4, signing_keys: 1, left: 0 },
   })
   @Post('reseal')
-  @HttpCode(200)
-  async reseal(): Promise<IamResponse> {
-    return json(toReencryptionView(await this.sealing.run()));
+  async reseal(): Promise<z.infer<typeof reencryptionResponse>> {
+    return toReencryptionView(await this.sealing.run());
   }
 
   @Endpoint({
@@ -90,9 +86,7 @@ export class KeysController {
     errors: ['not_found'],
   })
   @Delete(':kid')
-  @HttpCode(204)
-  async revoke(@Param('kid') kid: string): Promise<IamResponse> {
+  async revoke(@Param('kid') kid: string): Promise<void> {
     await this.rotation.revoke(kid);
-    return empty(204);
   }
 }

@@ -1,23 +1,26 @@
-import { Delete, Get, Param, Post, Put } from '@nestjs/common';
-import { type IamResponse, empty, json } from '../../http/iam-response.js';
-import { type AuthenticatedUser, CurrentUser, Incoming } from '../../http/parameter.decorators.js';
+import { Body, Delete, Get, Param, Post, Put, Query } from '@nestjs/common';
+import type { z } from 'zod';
+import { IamError } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import type { IamRequest } from '../../http/iam-request.js';
+import { CurrentUser } from '../../http/parameter.decorators.js';
+import { ZodPipe } from '../../http/zod.pipe.js';
+import { LastingBans } from '../../users/lasting-bans.service.js';
+import { UserList } from '../../users/user-list.service.js';
+import type { Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
-import { AdminUserAccess, AdminUserRoles, type Assignment } from './users-access.service.js';
+import { idPage, type Page } from '../page.js';
+import { AdminUserAccess, type Assignment, type UserIdentity } from './users-access.service.js';
 import {
-  disableBody,
-  unlinkQuery,
-  userRoles,
   banPage,
   banPageExample,
   banQuery,
+  disableBody,
   toBanItem,
   toSoughtSubject,
+  unlinkQuery,
+  userRoles,
+  type BanItem,
 } from './users.view.js';
-import { parseInput } from '../../http/zod.pipe.js';
-import { LastingBans } from '../../users/lasting-bans.service.js';
-import { toIdPage, toPageRequest } from '../page.js';
 
 const path = { id: 'The user' };
 const assignment = { ...path, role: 'Name of a role' };
@@ -26,25 +29,24 @@ const assignment = { ...path, role: 'Name of a role' };
 @AdminController('users/:id')
 export class AdminUserAccessController {
   constructor(
+    private readonly users: UserList,
     private readonly access: AdminUserAccess,
-    private readonly roles: AdminUserRoles,
   ) {}
 
   @Endpoint({
     summary: 'Shut a user out: sessions and sign-ins under way end with it',
     permission: 'iam:users:write',
     path,
-    body: disableBody,
     responses: { 204: null },
     errors: ['not_found', 'precondition_failed'],
   })
   @Post('disable')
   disable(
     @Param('id') id: string,
-    @Incoming() request: IamRequest,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.access.disable({ id, admin }, request);
+    @Body(new ZodPipe(disableBody)) body: z.infer<typeof disableBody>,
+    @CurrentUser() admin: Admin,
+  ): Promise<void> {
+    return this.access.disable(id, body, admin);
   }
 
   @Endpoint({
@@ -55,8 +57,8 @@ export class AdminUserAccessController {
     errors: ['not_found', 'precondition_failed'],
   })
   @Post('enable')
-  enable(@Param('id') id: string, @CurrentUser() admin: AuthenticatedUser | undefined): Promise<IamResponse> {
-    return this.access.enable({ id, admin });
+  enable(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
+    return this.access.enable(id, admin);
   }
 
   @Endpoint({
@@ -67,28 +69,24 @@ export class AdminUserAccessController {
     errors: ['not_found', 'precondition_failed'],
   })
   @Delete('sessions')
-  endSessions(
-    @Param('id') id: string,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.access.endSessions({ id, admin });
+  endSessions(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
+    return this.access.endSessions(id, admin);
   }
 
   @Endpoint({
     summary: 'Take an identity from a user, and end the sessions that came by it',
     permission: 'iam:users:write',
     path: { ...path, identity: 'One of their identities' },
-    query: unlinkQuery,
     responses: { 204: null },
     errors: ['not_found', 'last_identity', 'precondition_failed'],
   })
   @Delete('identities/:identity')
   unlink(
-    @Param() { id, identity }: { readonly id: string; readonly identity: string },
-    @Incoming() request: IamRequest,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.access.unlink({ id, identity, admin }, request);
+    @Param() identity: UserIdentity,
+    @Query(new ZodPipe(unlinkQuery)) { force }: z.infer<typeof unlinkQuery>,
+    @CurrentUser() admin: Admin,
+  ): Promise<void> {
+    return this.access.unlink(identity, { evenLast: force }, admin);
   }
 
   @Endpoint({
@@ -100,8 +98,10 @@ export class AdminUserAccessController {
     errors: ['not_found'],
   })
   @Get('roles')
-  listRoles(@Param('id') id: string): Promise<IamResponse> {
-    return this.roles.list(id);
+  async listRoles(@Param('id') id: string): Promise<z.infer<typeof userRoles>> {
+    const user = await this.users.find(id);
+    if (user === null) throw new IamError('not_found', 'no such user');
+    return { roles: user.roles };
   }
 
   @Endpoint({
@@ -112,11 +112,8 @@ export class AdminUserAccessController {
     errors: ['not_found'],
   })
   @Put('roles/:role')
-  assign(
-    @Param() given: Assignment,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.roles.assign(given, admin);
+  assign(@Param() given: Assignment, @CurrentUser() admin: Admin): Promise<void> {
+    return this.access.assignRole(given, admin);
   }
 
   @Endpoint({
@@ -128,11 +125,8 @@ export class AdminUserAccessController {
     errors: ['not_found'],
   })
   @Delete('roles/:role')
-  remove(
-    @Param() given: Assignment,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.roles.remove(given, admin);
+  remove(@Param() given: Assignment, @CurrentUser() admin: Admin): Promise<void> {
+    return this.access.removeRole(given, admin);
   }
 }
 
@@ -144,15 +138,12 @@ export class AdminBansController {
   @Endpoint({
     summary: 'Bans of users who were erased since: whose WeChat stays barred',
     permission: 'iam:users:read',
-    query: banQuery,
     responses: { 200: banPage },
     example: banPageExample,
   })
   @Get()
-  async list(@Incoming() { query }: IamRequest): Promise<IamResponse> {
-    const asked = parseInput(banQuery, query);
-    const page = toPageRequest(asked);
-    return json(toIdPage(await this.bans.page(toSoughtSubject(asked), page), page, toBanItem));
+  list(@Query(new ZodPipe(banQuery)) query: z.infer<typeof banQuery>): Promise<Page<BanItem>> {
+    return idPage(query, (page) => this.bans.page(toSoughtSubject(query), page), toBanItem);
   }
 
   @Endpoint({
@@ -163,8 +154,7 @@ export class AdminBansController {
     errors: ['not_found'],
   })
   @Delete(':id')
-  async lift(@Param('id') id: string): Promise<IamResponse> {
-    await this.bans.lift(id);
-    return empty(204);
+  lift(@Param('id') id: string): Promise<void> {
+    return this.bans.lift(id);
   }
 }

@@ -1,21 +1,33 @@
-import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
-import type { IamResponse } from '../../http/iam-response.js';
-import { type AuthenticatedUser, CurrentUser, Incoming } from '../../http/parameter.decorators.js';
+import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import type { z } from 'zod';
+import { IamError } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import type { IamRequest } from '../../http/iam-request.js';
+import { toEtag } from '../../http/etag.js';
+import { created, Tagged, type Created } from '../../http/iam-response.js';
+import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
+import { ZodPipe } from '../../http/zod.pipe.js';
+import { SessionList } from '../../sessions/session-list.service.js';
+import { UserList } from '../../users/user-list.service.js';
+import type { Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
-import { AdminUserRemoval, AdminUsers } from './users.service.js';
+import { idPage, type Page } from '../page.js';
+import { AdminUsers } from './users.service.js';
 import {
   createUserBody,
   mergeBody,
-  updateUserBody,
-  userQuery,
   mergeResponse,
+  toUserDetail,
+  toUserItem,
+  updateUserBody,
   userDetail,
   userDetailExample,
   userPage,
   userPageExample,
+  userQuery,
+  type UserItem,
 } from './users.view.js';
+
+type UserDetail = z.infer<typeof userDetail>;
 
 const path = { id: 'The user' };
 
@@ -23,36 +35,36 @@ const path = { id: 'The user' };
 @AdminController('users')
 export class AdminUsersController {
   constructor(
-    private readonly users: AdminUsers,
-    private readonly removal: AdminUserRemoval,
+    private readonly users: UserList,
+    private readonly sessions: SessionList,
+    private readonly administration: AdminUsers,
   ) {}
 
   @Endpoint({
     summary: 'Users, newest first',
     permission: 'iam:users:read',
-    query: userQuery,
     responses: { 200: userPage },
     example: userPageExample,
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.users.list(request);
+  list(@Query(new ZodPipe(userQuery)) query: z.infer<typeof userQuery>): Promise<Page<UserItem>> {
+    const { external_id: externalId, ...filter } = query;
+    return idPage(query, (page) => this.users.page({ ...filter, externalId }, page), toUserItem);
   }
 
   @Endpoint({
     summary: 'Create a user without any identity; nobody can sign in as them until one is bound',
     permission: 'iam:users:write',
-    body: createUserBody,
     responses: { 201: userDetail },
     example: userDetailExample,
     errors: ['identity_conflict', 'not_found'],
   })
   @Post()
-  create(
-    @Incoming() request: IamRequest,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.users.create(request, admin);
+  async create(
+    @Body(new ZodPipe(createUserBody)) body: z.infer<typeof createUserBody>,
+    @CurrentUser() admin: Admin,
+  ): Promise<Created<UserDetail>> {
+    return created(await this.get(await this.administration.create(body, admin)));
   }
 
   @Endpoint({
@@ -64,26 +76,29 @@ export class AdminUsersController {
     errors: ['not_found'],
   })
   @Get(':id')
-  get(@Param('id') id: string): Promise<IamResponse> {
-    return this.users.get(id);
+  async get(@Param('id') id: string): Promise<Tagged<UserDetail>> {
+    const user = await this.users.find(id);
+    if (user === null) throw new IamError('not_found', 'no such user');
+    return new Tagged(toUserDetail(user, await this.sessions.countLive(id)), toEtag(user.version));
   }
 
   @Endpoint({
     summary: 'Change nickname or external_id; needs If-Match',
     permission: 'iam:users:write',
     path,
-    body: updateUserBody,
     responses: { 200: userDetail },
     example: userDetailExample,
     errors: ['not_found', 'identity_conflict', 'precondition_required', 'precondition_failed'],
   })
   @Patch(':id')
-  update(
+  async update(
     @Param('id') id: string,
-    @Incoming() request: IamRequest,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.users.update(id, request, admin);
+    @IfMatch() version: string | null,
+    @Body(new ZodPipe(updateUserBody)) body: z.infer<typeof updateUserBody>,
+    @CurrentUser() admin: Admin,
+  ): Promise<Tagged<UserDetail>> {
+    await this.administration.change({ id, version }, body, admin);
+    return this.get(id);
   }
 
   @Endpoint({
@@ -96,17 +111,16 @@ export class AdminUsersController {
   @Delete(':id')
   erase(
     @Param('id') id: string,
-    @Incoming() request: IamRequest,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.removal.erase(id, request, admin);
+    @IfMatch() version: string | null,
+    @CurrentUser() admin: Admin,
+  ): Promise<void> {
+    return this.administration.erase({ id, version }, admin);
   }
 
   @Endpoint({
     summary: 'Merge two users who are one person: the older stays and has the identities and roles of both',
     permission: 'iam:users:write',
     path,
-    body: mergeBody,
     responses: { 200: mergeResponse },
     example: {
       id: '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f',
@@ -115,11 +129,12 @@ export class AdminUsersController {
     errors: ['not_found', 'merge_refused', 'user_disabled', 'precondition_failed'],
   })
   @Post(':id/merge')
-  merge(
+  async merge(
     @Param('id') id: string,
-    @Incoming() request: IamRequest,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.removal.merge(id, request, admin);
+    @Body(new ZodPipe(mergeBody)) { other, force = false }: z.infer<typeof mergeBody>,
+    @CurrentUser() admin: Admin,
+  ): Promise<z.infer<typeof mergeResponse>> {
+    const { kept, merged } = await this.administration.merge(id, { other, evenIfTwo: force }, admin);
+    return { id: kept, merged };
   }
 }

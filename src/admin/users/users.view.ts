@@ -74,6 +74,9 @@ const userItem = z.object({
   created_at: time,
 });
 
+/** A user as a list of the admin API shows them. */
+export type UserItem = z.infer<typeof userItem>;
+
 const identityItem = z.object({
   id: z.uuid(),
   provider: z.string(),
@@ -103,8 +106,8 @@ export const userRoles = z.object({ roles: z.array(z.string()) });
 /** What a merge answers: who stays, and who is merged into them. */
 export const mergeResponse = z.object({ id: z.uuid(), merged: z.uuid() });
 
-/** A user as a list of the admin API shows them. */
-export function toUserItem(row: ListedUser): z.infer<typeof userItem> {
+/** Field by field. */
+export function toUserItem(row: ListedUser): UserItem {
   return {
     id: row.id,
     external_id: row.external_id,
@@ -144,7 +147,7 @@ function toIdentityItem(row: DetailedUser['identities'][number]): z.infer<typeof
   };
 }
 
-const exampleItem: z.infer<typeof userItem> = {
+const exampleItem: UserItem = {
   id: '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f',
   external_id: null,
   nickname: '小兰',
@@ -202,7 +205,10 @@ const banItem = z.object({
   unions: z.int().describe('How many unionids stay barred'),
 });
 
-/** What `GET /admin/bans` answers. */
+/** A ban as the admin API shows it. */
+export type BanItem = z.infer<typeof banItem>;
+
+/** `GET /admin/bans`. */
 export const banPage = pageOf(banItem);
 
 /** Whose ban is looked for, if anybody's. */
@@ -215,9 +221,8 @@ export function toSoughtSubject(query: z.infer<typeof banQuery>): SoughtSubject 
   return undefined;
 }
 
-/** A ban as the admin API shows it. */
-export function toBanItem(row: LastingBan): z.infer<typeof banItem> {
-  const { id, banned_at, identities, unions } = row;
+/** Field by field. */
+export function toBanItem({ id, banned_at, identities, unions }: LastingBan): BanItem {
   return { id, banned_at: banned_at.toISOString(), identities, unions };
 }
 
