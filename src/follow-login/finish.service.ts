@@ -11,7 +11,7 @@ import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
-import { type ClientReturn, codeLocation, errorLocation, linkedLocation } from '../oauth/client-redirect.js';
+import { type ClientReturn, codeLocation, errorLocation, linkedLocation } from '../oauth/clients.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { setActor } from '../runtime/request-context.js';

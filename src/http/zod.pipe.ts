@@ -24,9 +24,13 @@ export class ZodPipe<T> implements PipeTransform<unknown, T> {
 
   transform(value: unknown, { type }: ArgumentMetadata): T {
     const request = currentRequest();
-    if (type === 'query')
-      return parseInput(this.schema, request === undefined ? value : readRequest(request).query);
-    const body = request === undefined ? value : readRequest(request).body;
+    const given = request === undefined ? null : readRequest(request);
+    return type === 'query'
+      ? parseInput(this.schema, given === null ? value : given.query)
+      : this.parse(given === null ? value : given.body);
+  }
+
+  protected parse(body: unknown): T {
     return this.bodyType === 'json' ? parseBody(this.schema, body) : parseInput(this.schema, body);
   }
 }

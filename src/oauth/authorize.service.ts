@@ -1,23 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { Clock } from '../runtime/clock.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { randomAlphanumeric } from '../crypto/random.js';
+import { IamError } from '../errors/iam.error.js';
+import { logFailure } from '../http/error-responses.js';
+import type { IamRequest } from '../http/iam-request.js';
 import { json, redirect, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
-import type { IamRequest } from '../http/iam-request.js';
 import type { Parameters } from '../http/request-body.js';
-import { logFailure } from '../http/error-responses.js';
-import { parseInput } from '../http/zod.pipe.js';
 import { toIamError } from '../http/to-iam-error.js';
-import { IamLogger } from '../runtime/iam-logger.js';
-import { IamError } from '../errors/iam.error.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import type { Attempt } from '../sign-in/attempt-cookies.service.js';
-import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
-import { returnError } from './client-redirect.js';
-import { Clients } from './clients.service.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { Clock } from '../runtime/clock.js';
+import { IamLogger } from '../runtime/iam-logger.js';
+import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
+import { returnError, Clients } from './clients.service.js';
 import { parseOAuthInput } from './oauth-input.js';
 import { askedMethod, SignInMethods, type StartedAttempt } from './registration.js';
 
@@ -122,8 +119,11 @@ export class Authorize {
    * As `start`, for somebody who is signed in. What the callback will do is sealed into the cookie: link to this user, as long as this
    * session lives. No other browser has the cookie, so nobody can finish it elsewhere or have it finished by somebody else.
    */
-  async startLink(request: IamRequest, user: AuthenticatedUser): Promise<IamResponse> {
-    const asked = parseInput(linkStartBody, request.body);
+  async startLink(
+    asked: z.infer<typeof linkStartBody>,
+    request: IamRequest,
+    user: AuthenticatedUser,
+  ): Promise<IamResponse> {
     const back = this.clients.checkRedirect(user.clientId, asked.redirect_uri);
     const provider = await this.providers.getEnabled(asked.provider);
     const started = this.attempt(provider, request, asked.method, {

@@ -1,15 +1,83 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { json, type IamResponse } from '../http/iam-response.js';
-import { writeResponse } from '../http/response-writer.js';
-import { Cors } from '../http/trusted-origins.service.js';
+import { z } from 'zod';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { findAdapter } from '../http/host-router.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
+import { json, type IamResponse } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { writeResponse } from '../http/response-writer.js';
+import { Cors } from '../http/trusted-origins.service.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { supportedScopes } from './oauth-input.js';
 import { TokenGrants } from './registration.js';
+
+/** RFC 7517. */
+export const jwksResponse = z.object({
+  keys: z.array(
+    z.object({
+      kty: z.literal('EC'),
+      crv: z.string(),
+      x: z.string(),
+      y: z.string(),
+      kid: z.string(),
+      alg: z.literal('ES256'),
+      use: z.literal('sig'),
+    }),
+  ),
+});
+
+/** RFC 8414 §2. */
+export const metadataResponse = z.object({
+  issuer: z.url(),
+  authorization_endpoint: z.url(),
+  token_endpoint: z.url(),
+  device_authorization_endpoint: z.url(),
+  revocation_endpoint: z.url(),
+  jwks_uri: z.url(),
+  scopes_supported: z.array(z.string()),
+  response_types_supported: z.array(z.string()),
+  response_modes_supported: z.array(z.string()),
+  grant_types_supported: z.array(z.string()),
+  code_challenge_methods_supported: z.array(z.string()),
+  token_endpoint_auth_methods_supported: z.array(z.string()),
+  revocation_endpoint_auth_methods_supported: z.array(z.string()),
+  authorization_response_iss_parameter_supported: z.boolean(),
+  ui_locales_supported: z.array(z.string()),
+});
+
+/** With RFC 9207's `iss` parameter. */
+function metadataOf(
+  issuer: string,
+  endpoint: (path: string) => string,
+  grant_types_supported: string[],
+): z.infer<typeof metadataResponse> {
+  return {
+    issuer,
+    authorization_endpoint: endpoint('authorize'),
+    token_endpoint: endpoint('token'),
+    device_authorization_endpoint: endpoint('device_authorization'),
+    revocation_endpoint: endpoint('revoke'),
+    jwks_uri: endpoint('jwks'),
+    scopes_supported: [...supportedScopes],
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported,
+    code_challenge_methods_supported: ['S256'],
+    token_endpoint_auth_methods_supported: ['none'],
+    revocation_endpoint_auth_methods_supported: ['none'],
+    authorization_response_iss_parameter_supported: true,
+    ui_locales_supported: ['zh-CN', 'en'],
+  };
+}
+
+const exampleSite = 'https://app.example.com';
+
+/** The metadata of a host at `https://app.example.com`. */
+export const metadataExample = metadataOf(exampleSite, (path) => `${exampleSite}/iam/${path}`, [
+  'authorization_code',
+  'refresh_token',
+]);
 
 const ROOT_PATH = '/.well-known/oauth-authorization-server';
 
@@ -38,35 +106,18 @@ export class Metadata implements OnModuleInit {
     );
   }
 
-  /** RFC 8414 §2, with RFC 9207's `iss` parameter. */
-  serverMetadata(): IamResponse {
-    return json({
-      issuer: this.options.publicUrl,
-      authorization_endpoint: this.urls.endpoint('authorize'),
-      token_endpoint: this.urls.endpoint('token'),
-      device_authorization_endpoint: this.urls.endpoint('device_authorization'),
-      revocation_endpoint: this.urls.endpoint('revoke'),
-      jwks_uri: this.urls.endpoint('jwks'),
-      scopes_supported: supportedScopes,
-      response_types_supported: ['code'],
-      response_modes_supported: ['query'],
-      grant_types_supported: this.grants.types(),
-      code_challenge_methods_supported: ['S256'],
-      token_endpoint_auth_methods_supported: ['none'],
-      revocation_endpoint_auth_methods_supported: ['none'],
-      authorization_response_iss_parameter_supported: true,
-      ui_locales_supported: ['zh-CN', 'en'],
-    });
+  serverMetadata(): z.infer<typeof metadataResponse> {
+    const endpoint = (path: string) => this.urls.endpoint(path);
+    return metadataOf(this.options.publicUrl, endpoint, this.grants.types());
   }
 
-  async jwks(): Promise<IamResponse> {
-    return json({ keys: await this.keys.publicJwks() });
+  async jwks() {
+    return { keys: await this.keys.publicJwks() };
   }
 
   /** A host with a route of its own there keeps its own CORS, so ours comes with our answer. */
   private atTheRoot({ requestOrigin }: IamRequest): IamResponse {
-    const answer = this.serverMetadata();
-    return { ...answer, headers: { ...answer.headers, ...this.cors.grant(requestOrigin), Vary: 'Origin' } };
+    return json(this.serverMetadata(), 200, { ...this.cors.grant(requestOrigin), Vary: 'Origin' });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { parseInput } from '../http/zod.pipe.js';
 import { IamError } from '../errors/iam.error.js';
+import { parseInput, ZodPipe } from '../http/zod.pipe.js';
 
 /**
  * What a first-party client's tokens always allow, whether or not it asks: the person's profile under `/me`, roles in the access
@@ -26,4 +26,15 @@ function checkScope(scope: unknown): void {
   const unknown = names.find((name) => name === null || !supportedScopes.includes(name));
   if (unknown !== undefined)
     throw new IamError('invalid_scope', `scope: expected some of ${supportedScopes.join(' ')}`);
+}
+
+/** A `ZodPipe` for the body of an OAuth request; see `parseOAuthInput`. */
+export class OAuthPipe<T> extends ZodPipe<T> {
+  constructor(schema: z.ZodType<T>) {
+    super(schema, 'form');
+  }
+
+  protected override parse(input: unknown): T {
+    return parseOAuthInput(this.schema, input);
+  }
 }

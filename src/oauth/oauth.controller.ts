@@ -1,21 +1,47 @@
-import { Get, Param } from '@nestjs/common';
+import { Body, Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
-import type { IamResponse } from '../http/iam-response.js';
+import { errorTexts } from '../errors/iam.error-texts.js';
+import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
+import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { Incoming } from '../http/parameter.decorators.js';
-import { Authorize, authorizeQuery } from './authorize.service.js';
+import { json, type IamResponse } from '../http/iam-response.js';
+import { Incoming, type AuthenticatedUser, CurrentUser } from '../http/parameter.decorators.js';
+import { ZodPipe } from '../http/zod.pipe.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { PublicController, UserController } from '../sessions/iam-controller.decorator.js';
+import { Authorize, authorizeQuery, linkStartBody } from './authorize.service.js';
 import { Callback } from './callback.service.js';
-import { Metadata } from './metadata.service.js';
-import {
-  jwksResponse,
-  metadataResponse,
-  metadataExample,
-  providerListResponse,
-  widgetResponse,
-} from './oauth-responses.js';
-import { ProviderList } from './provider-list.service.js';
+import { jwksResponse, Metadata, metadataExample, metadataResponse } from './metadata.service.js';
+import { methodName, SignInMethods } from './registration.js';
+
+const code = z.custom<IamErrorCode>((value) => typeof value === 'string' && value in errorCatalogue);
+
+/** `GET /providers`. */
+export const providerListResponse = z.object({
+  browser: z.enum(['wechat', 'pc', 'phone']),
+  providers: z.array(
+    z.object({
+      slug: z.string(),
+      name: z.string(),
+      methods: z.array(methodName),
+      recommended: methodName.nullable(),
+      problem: z.object({ code, title: z.string() }).nullable(),
+    }),
+  ),
+});
+
+/** `GET /authorize?display=widget`: the options of WeChat's `new WxLogin({…})`. */
+export const widgetResponse = z.object({
+  appid: z.string(),
+  scope: z.literal('snsapi_login'),
+  redirect_uri: z.string(),
+  state: z.string(),
+  expires_in: z
+    .number()
+    .int()
+    .meta({ description: 'Seconds until the attempt ends: ask again and show a new QR code before' }),
+});
 
 const client = { client_id: z.string(), redirect_uri: z.url() };
 
@@ -23,7 +49,8 @@ const client = { client_id: z.string(), redirect_uri: z.url() };
 @PublicController()
 export class OAuthController {
   constructor(
-    private readonly providerList: ProviderList,
+    private readonly rows: IdentityProviders,
+    private readonly methods: SignInMethods,
     private readonly authorize: Authorize,
     private readonly callback: Callback,
     private readonly metadata: Metadata,
@@ -38,8 +65,15 @@ export class OAuthController {
     },
   })
   @Get('providers')
-  providers(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.providerList.list(request);
+  async providers(@Incoming() { browser, language }: IamRequest): Promise<IamResponse> {
+    const enabled = await this.rows.listEnabled();
+    const providers = enabled.map((provider) => {
+      const { problem, ...offer } = this.methods.offer(provider, browser);
+      const { slug, name } = provider;
+      const title = problem === null ? null : { code: problem, title: errorTexts[problem][language] };
+      return { slug, name, ...offer, problem: title };
+    });
+    return json({ browser: browser.kind, providers }, 200, { Vary: 'User-Agent, Accept-Language' });
   }
 
   @Endpoint({
@@ -94,7 +128,7 @@ export class OAuthController {
     },
   })
   @Get('jwks')
-  jwks(): Promise<IamResponse> {
+  jwks() {
     return this.metadata.jwks();
   }
 
@@ -104,7 +138,47 @@ export class OAuthController {
     example: metadataExample,
   })
   @Get('.well-known/oauth-authorization-server')
-  serverMetadata(): IamResponse {
+  serverMetadata() {
     return this.metadata.serverMetadata();
+  }
+}
+
+/** Where the browser goes. */
+const linkStartResponse = z.object({ authorize_uri: z.url() });
+
+/** The redirect flow of a signed-in user; its callback is that of every sign-in. */
+@UserController('me/identities')
+export class LinkController {
+  constructor(private readonly authorize: Authorize) {}
+
+  @Endpoint({
+    summary: 'Starts to link another WeChat identity; the browser returns with `linked` or `error`',
+    responses: { 200: linkStartResponse },
+    example: {
+      authorize_uri:
+        'https://open.weixin.qq.com/connect/qrconnect?appid=wx0000000000000001&…#wechat_redirect',
+    },
+    errors: [
+      'recent_sign_in_required',
+      'client_unknown',
+      'redirect_uri_mismatch',
+      'provider_not_found',
+      'provider_disabled',
+      'provider_misconfigured',
+      'method_unavailable',
+      'browser_unsupported',
+      'follow_required',
+      'wechat_open_not_configured',
+      'wechat_mp_not_configured',
+    ],
+  })
+  @RequireRecentSignIn()
+  @Post('authorize')
+  start(
+    @Body(new ZodPipe(linkStartBody)) body: z.infer<typeof linkStartBody>,
+    @Incoming() request: IamRequest,
+    @CurrentUser() user: AuthenticatedUser,
+  ): Promise<IamResponse> {
+    return this.authorize.startLink(body, request, user);
   }
 }

@@ -10,22 +10,18 @@ import { SignInModule } from '../sign-in/sign-in.module.js';
 import { Authorize } from './authorize.service.js';
 import { Callback } from './callback.service.js';
 import { Clients } from './clients.service.js';
-import { LinkController } from './link.controller.js';
 import { Metadata } from './metadata.service.js';
-import { OAuthController } from './oauth.controller.js';
-import { ProviderList } from './provider-list.service.js';
+import { LinkController, OAuthController } from './oauth.controller.js';
 import { OpenMethod, MpMethod } from './redirect-methods.js';
 import { SignInMethods, TokenGrants } from './registration.js';
-import { Revocation } from './revocation.service.js';
 import {
   AuthorizationCodeGrant,
   RefreshTokenGrant,
   MiniProgramGrant,
   MobileAppGrant,
 } from './token-grants.js';
-import { TokenResponses } from './token-responses.service.js';
 import { TokenController } from './token.controller.js';
-import { Token } from './token.service.js';
+import { Revocation, Token } from './token.service.js';
 
 /** Our authorization server, where ways of signing in and grants register. */
 @Module({
@@ -52,11 +48,9 @@ import { Token } from './token.service.js';
     RefreshTokenGrant,
     MiniProgramGrant,
     MobileAppGrant,
-    TokenResponses,
     Token,
     Revocation,
     Metadata,
-    ProviderList,
   ],
   exports: [Clients, Authorize],
 })

@@ -2,10 +2,10 @@ import { Inject } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import { IamUrls } from '../http/iam-urls.service.js';
+import type { Browser } from '../http/user-agent.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
 import { wxLoginParameters } from '../wechat/authorize-url.js';
-import type { Browser } from '../http/user-agent.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { SignInMethod, type StartedAttempt } from './registration.js';
 

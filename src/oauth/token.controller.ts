@@ -1,13 +1,13 @@
-import { Post } from '@nestjs/common';
+import { Body, Post } from '@nestjs/common';
 import { z } from 'zod';
-import type { IamResponse } from '../http/iam-response.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { empty, type IamResponse } from '../http/iam-response.js';
 import { Incoming } from '../http/parameter.decorators.js';
-import { Revocation, revocationBody } from './revocation.service.js';
+import { PublicController } from '../sessions/iam-controller.decorator.js';
+import { OAuthPipe } from './oauth-input.js';
 import { grantErrors, tokenBody } from './registration.js';
-import { Token } from './token.service.js';
+import { Revocation, revocationBody, Token } from './token.service.js';
 
 /** RFC 6749 §5.1; a cookie client gets no tokens in the body. */
 const tokenResponse = z.object({
@@ -73,13 +73,14 @@ export class TokenController {
 
   @Endpoint({
     summary: 'Ends the session of a refresh or access token (RFC 7009)',
-    body: revocationBody,
-    bodyType: 'form',
     responses: { 200: null },
     errors: ['invalid_client', 'invalid_grant', 'invalid_scope', 'origin_forbidden', 'rate_limited'],
   })
   @Post('revoke')
-  revoke(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.revocation.revoke(request);
+  async revoke(
+    @Body(new OAuthPipe(revocationBody)) body: z.infer<typeof revocationBody>,
+    @Incoming() request: IamRequest,
+  ): Promise<IamResponse> {
+    return { ...empty(200), cookies: await this.revocation.revoke(body, request) };
   }
 }

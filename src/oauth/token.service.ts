@@ -1,18 +1,25 @@
-import { Injectable } from '@nestjs/common';
-import type { IamResponse } from '../http/iam-response.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import {
+  IAM_OPTIONS,
+  type ResolvedIamClient,
+  type ResolvedIamOptions,
+} from '../config/iam.resolved-options.js';
+import { HookRunner } from '../database/hook-runner.js';
+import { IamError } from '../errors/iam.error.js';
 import { oauthError, logFailure } from '../http/error-responses.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { SessionCookies } from '../sessions/session-cookies.service.js';
+import { type IamResponse, json } from '../http/iam-response.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
-import { HookRunner } from '../database/hook-runner.js';
+import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { IamError } from '../errors/iam.error.js';
-import type { SignIn } from '../config/iam.hooks.js';
-import type { BegunSession } from '../sign-in/redemption.service.js';
-import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import { inSpan } from '../runtime/telemetry.service.js';
+import { AccessTokens } from '../sessions/access-tokens.service.js';
+import { SessionCookies } from '../sessions/session-cookies.service.js';
+import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import type { BegunSession } from '../sign-in/redemption.service.js';
 import { Clients } from './clients.service.js';
-import { TokenResponses } from './token-responses.service.js';
 import { TokenGrants, type GrantCaller, type GrantRequest } from './registration.js';
 
 /** `POST /token`: every grant passes here, with the same checks and the same response. */
@@ -21,13 +28,15 @@ export class Token {
   private readonly logger = new IamLogger('IamErrors');
 
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly grants: TokenGrants,
     private readonly clients: Clients,
     private readonly origins: TrustedOrigins,
     private readonly sessions: Sessions,
+    private readonly accessTokens: AccessTokens,
     private readonly cookies: SessionCookies,
-    private readonly responses: TokenResponses,
     private readonly hooks: HookRunner,
+    private readonly clock: Clock,
   ) {}
 
   /** A cookie client shows its origin: without that, any page could sign its visitor in as somebody else. */
@@ -36,15 +45,14 @@ export class Token {
     const client = this.clients.authenticate(grant.clientId);
     if (client.tokens === 'cookie') this.origins.checkWrite(request);
     return inSpan('iam.token', { 'oauth.grant_type': grant.type }, () =>
-      this.respond(grant, { client, request }),
+      this.redeem(grant, { client, request }),
     );
   }
 
-  private async respond(grant: GrantRequest, caller: GrantCaller): Promise<IamResponse> {
+  private async redeem(grant: GrantRequest, caller: GrantCaller): Promise<IamResponse> {
     try {
       const session = await grant.redeem(caller);
-      const refreshed = 'refreshToken' in session ? session : await this.begin(session);
-      return await this.responses.answer(refreshed, caller.client, caller.request);
+      return await this.respond('refreshToken' in session ? session : await this.begin(session), caller);
     } catch (error) {
       if (!endsCookies(error, grant, caller)) throw error;
       logFailure(this.logger, error);
@@ -53,11 +61,52 @@ export class Token {
   }
 
   private async begin(session: BegunSession): Promise<RefreshedSession> {
-    const { sessionId, generation, isRepeated } = session;
-    if (!isRepeated) await this.hooks.afterSignIn(signInOf(session));
+    const { userId, sessionId, clientId, provider, isNewUser, generation, isRepeated } = session;
+    if (!isRepeated) await this.hooks.afterSignIn({ userId, sessionId, clientId, provider, isNewUser });
     return { ...session, refreshToken: this.sessions.refreshTokenOf({ sessionId, generation }) };
   }
+
+  /** RFC 6749 §5.1; to a cookie client the same without the tokens, which no script may see. */
+  private async respond(session: RefreshedSession, { client, request }: GrantCaller): Promise<IamResponse> {
+    const { refreshToken } = session;
+    const accessToken = await this.accessTokens.issue(session);
+    const expires_in = this.options.tokens.accessToken;
+    const headers = { Pragma: 'no-cache' };
+    if (client.tokens === 'bearer') {
+      const tokens = {
+        access_token: accessToken,
+        token_type: 'Bearer',
+        expires_in,
+        refresh_token: refreshToken,
+      };
+      return json(tokens, 200, headers);
+    }
+    await this.endEarlier(session.sessionId, client, request);
+    const cookies = this.cookies.write({
+      accessToken,
+      refreshToken,
+      maxAge: this.remainingLifetime(session),
+    });
+    return { ...json({ token_type: NOT_APPLICABLE, expires_in }, 200, headers), cookies };
+  }
+
+  /** A browser has one session: an earlier one is neither left alive nor continued (session fixation). */
+  private async endEarlier(sessionId: string, client: ResolvedIamClient, request: IamRequest): Promise<void> {
+    const earlier = await this.cookies.findSessionId(request);
+    if (earlier === null || earlier === sessionId) return;
+    await this.sessions.end(earlier, 'replaced', this.clients.callerOf(client));
+  }
+
+  /** Seconds until the session ends if it is not refreshed again. */
+  private remainingLifetime({ signedInAt }: RefreshedSession): number {
+    const { idle, absolute } = this.options.tokens;
+    const age = Math.floor((this.clock.now() - signedInAt.getTime()) / 1000);
+    return Math.max(1, Math.min(idle, absolute - age));
+  }
 }
+
+/** There is nothing to send along as a token (RFC 8693 §2.2.1). */
+const NOT_APPLICABLE = 'N_A';
 
 /** A session that is over leaves no cookies behind. */
 function endsCookies(error: unknown, { type }: GrantRequest, { client }: GrantCaller): error is IamError {
@@ -65,6 +114,53 @@ function endsCookies(error: unknown, { type }: GrantRequest, { client }: GrantCa
   return isOver && type === 'refresh_token' && client.tokens === 'cookie';
 }
 
-function signInOf({ userId, sessionId, clientId, provider, isNewUser }: BegunSession): SignIn {
-  return { userId, sessionId, clientId, provider, isNewUser };
+/** The body of `POST /revoke` (RFC 7009 §2.1). */
+export const revocationBody = z.object({
+  client_id: z.string().min(1).max(128),
+  /** A cookie client leaves it out: its cookies say which session ends. */
+  token: z.string().min(1).max(4096).optional(),
+});
+
+/**
+ * `POST /revoke` (RFC 7009): either token ends the whole session. The response to an unknown token is that to a known one; a token
+ * of another client is refused (§2.1).
+ */
+@Injectable()
+export class Revocation {
+  constructor(
+    private readonly clients: Clients,
+    private readonly origins: TrustedOrigins,
+    private readonly sessions: Sessions,
+    private readonly accessTokens: AccessTokens,
+    private readonly cookies: SessionCookies,
+    private readonly failures: FailureLimits,
+  ) {}
+
+  /** @returns `Set-Cookie` values, the same whether or not there was a session */
+  async revoke(
+    { client_id, token }: z.infer<typeof revocationBody>,
+    request: IamRequest,
+  ): Promise<readonly string[]> {
+    const client = this.clients.authenticate(client_id);
+    if (token !== undefined) {
+      await this.end(await this.sessionOf(token, request), client);
+      return [];
+    }
+    if (client.tokens === 'bearer') throw new IamError('invalid_request', 'token: missing');
+    this.origins.checkWrite(request);
+    await this.end(await this.cookies.findSessionId(request), client);
+    return this.cookies.clear();
+  }
+
+  private async end(sessionId: string | null, client: ResolvedIamClient): Promise<void> {
+    if (sessionId === null) return;
+    if (!(await this.sessions.end(sessionId, 'revoked', this.clients.callerOf(client))))
+      throw new IamError('invalid_grant', 'the token was issued to another client');
+  }
+
+  private async sessionOf(token: string, { origin }: IamRequest): Promise<string | null> {
+    const sessionId = this.sessions.findSessionId(token) ?? (await this.accessTokens.findSessionId(token));
+    if (sessionId === null) this.failures.countForgery(origin);
+    return sessionId;
+  }
 }
