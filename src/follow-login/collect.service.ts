@@ -39,13 +39,17 @@ export class FollowerResolver {
   /** Resolves the follower of a confirmed login, whose row then says `authenticated`; parallel polls share the work. */
   async identify(login: FollowLogin, provider: IdentityProvider): Promise<void> {
     if (login.status === 'authenticated') return;
-    await this.running.run(login.id, () => this.resolveOnce(login, provider));
+    await this.running.run(login.id, () => this.resolve(login, provider));
   }
 
-  /** What this person may not do ends the login; what failed for another reason may be tried again. */
-  private async resolveOnce(login: FollowLogin, provider: IdentityProvider): Promise<void> {
+  /** A refusal of this person ends the login; what failed for another reason may be tried again. */
+  private async resolve(login: FollowLogin, provider: IdentityProvider): Promise<void> {
     try {
-      await this.resolve(login, provider);
+      const { subject } = await this.read(login, provider);
+      await this.users.resolve(subject, {
+        signUp: provider.signUp,
+        record: (executor, resolution) => this.follows.authenticate(executor, login, { subject, resolution }),
+      });
     } catch (thrown) {
       const error = toIamError(thrown);
       if (errorCatalogue[error.code].status < 500) await this.follows.fail(login, error.code);
@@ -59,27 +63,10 @@ export class FollowerResolver {
     if (mp?.appid !== login.appid)
       throw new IamError('provider_misconfigured', `"${slug}" has another Official Account by now`);
     if (login.openid === null) throw new IamError('internal_error', 'a scanned login has its scanner');
-    const { follows, unionid } = await this.gateway.readFollower(mp, login.openid);
-    const { appid } = mp;
     const { openid } = login;
-    const subject = {
-      provider: slug,
-      appKind: 'mp',
-      appid,
-      openid,
-      unionScope,
-      unionid,
-      profile: null,
-    } as const;
-    return { subject, follows };
-  }
-
-  private async resolve(login: FollowLogin, provider: IdentityProvider): Promise<void> {
-    const { subject } = await this.read(login, provider);
-    await this.users.resolve(subject, {
-      signUp: provider.signUp,
-      record: (executor, resolution) => this.follows.authenticate(executor, login, { subject, resolution }),
-    });
+    const { follows, unionid } = await this.gateway.readFollower(mp, openid);
+    const app = { provider: slug, appKind: 'mp', appid: mp.appid } as const;
+    return { subject: { ...app, openid, unionScope, unionid, profile: null }, follows };
   }
 }
 
@@ -91,7 +78,22 @@ export class FollowProof implements OpenStepProof {
     private readonly follower: FollowerResolver,
     private readonly tokens: FollowTokens,
     private readonly attempts: AttemptCookies,
+    private readonly urls: IamUrls,
   ) {}
+
+  /** The authorization request that goes on to the Open Platform; `parameters` are what only the client knows. */
+  authorizeUri(login: FollowLogin, parameters: Readonly<Record<string, string>> = {}): string {
+    const query = new URLSearchParams({
+      response_type: 'code',
+      client_id: login.client_id,
+      ...parameters,
+      code_challenge_method: 'S256',
+      provider: login.provider,
+      method: 'open',
+      follow_proof: this.tokens.mint('follow-proof', login.id),
+    });
+    return this.urls.endpoint(`authorize?${query.toString()}`);
+  }
 
   /**
    * The login that a proof names: confirmed, live, a sign-in, of this provider and client, and of this browser where our own
@@ -161,7 +163,7 @@ export class DeviceCodeGrant implements TokenGrant {
     private readonly providers: IdentityProviders,
     private readonly redemption: Redemption,
     private readonly tokens: FollowTokens,
-    private readonly urls: IamUrls,
+    private readonly proof: FollowProof,
     private readonly failures: FailureLimits,
   ) {}
 
@@ -181,7 +183,9 @@ export class DeviceCodeGrant implements TokenGrant {
     const provider = await this.providers.getEnabled(login.provider);
     // Who typed the code has been through that step already.
     if (login.status !== 'authenticated' && provider.qr.loginWith === 'open')
-      throw this.interactionRequired(login);
+      throw new IamError('interaction_required', 'the row asks for the Open Platform step', {
+        members: { authorize_uri: this.proof.authorizeUri(login) },
+      });
     await this.follower.identify(login, provider);
     this.watch.forget(login.id);
     return this.redemption.redeemProven(login.id, origin).finally(() => this.watch.forget(login.id));
@@ -207,20 +211,5 @@ export class DeviceCodeGrant implements TokenGrant {
       case 'done':
         throw new IamError('invalid_grant', 'the device code was used');
     }
-  }
-
-  /** The client adds what only it knows: `redirect_uri`, `state` and `code_challenge`. */
-  private interactionRequired(login: FollowLogin): IamError {
-    const parameters = new URLSearchParams({
-      response_type: 'code',
-      client_id: login.client_id,
-      provider: login.provider,
-      method: 'open',
-      follow_proof: this.tokens.mint('follow-proof', login.id),
-      code_challenge_method: 'S256',
-    });
-    return new IamError('interaction_required', 'the row asks for the Open Platform step', {
-      members: { authorize_uri: this.urls.endpoint(`authorize?${parameters.toString()}`) },
-    });
   }
 }

@@ -1,7 +1,7 @@
 import { describeAgent, type Language } from '../http/user-agent.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
-import type { DeviceVisit } from './confirm-cookies.service.js';
+import type { DeviceVisit } from './page-cookies.service.js';
 import { confirmPageTexts, formatTime } from './confirm-page.js';
 import { type FollowLogin, followStateOf } from './follow-login.js';
 import { followPageStyle, quotableName } from './page-parts.js';

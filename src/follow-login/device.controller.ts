@@ -1,62 +1,265 @@
-import { Get, Post } from '@nestjs/common';
-import { z } from 'zod';
-import type { IamResponse } from '../http/iam-response.js';
+import { Body, Get, Inject, Post } from '@nestjs/common';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { PublicController } from '../sessions/iam-controller.decorator.js';
-import type { IamRequest } from '../http/iam-request.js';
 import { Incoming } from '../http/parameter.decorators.js';
-import { deviceDecisionBody, DevicePage, userCodeBody } from './device-page.service.js';
+import { ZodPipe } from '../http/zod.pipe.js';
+import { PublicController } from '../sessions/iam-controller.decorator.js';
+import { z } from 'zod';
+import { Mac } from '../crypto/key-ring.js';
+import { pkceChallenge } from '../crypto/hash.js';
+import { randomAlphanumeric } from '../crypto/random.js';
+import { type DeviceVisit, deviceVisit, PageCookies } from './page-cookies.service.js';
+import {
+  deviceEndingOf,
+  deviceEndPage,
+  deviceFormPage,
+  devicePageTexts,
+  deviceQuestionPage,
+} from './device-page.js';
+import { FollowTokens, readUserCode, showUserCode, UserCodes } from './codes-and-tokens.service.js';
+import { redirect, type IamResponse } from '../http/iam-response.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { failureOf, toIamError } from '../http/to-iam-error.js';
+import { isOwnForm } from '../http/trusted-origins.service.js';
+import { errorTexts } from '../errors/iam.error-texts.js';
+import { IamError } from '../errors/iam.error.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { LoginDecisions } from './login-decisions.service.js';
+import { followStateOf, type FollowLogin } from './follow-login.js';
+import { FollowLogins } from './follow-logins.service.js';
+import { LoginWatch } from './login-watch.service.js';
+import { Redemption } from '../sign-in/redemption.service.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { Authorize, parseAuthorizeRequest } from '../oauth/authorize.service.js';
+
+/** How long a person who has signed in may think about it, in seconds. */
+const THINK_SECONDS = 600;
 
 const form = 'application/x-www-form-urlencoded';
+/** The form with the code. */
+const userCodeBody = z.object({ user_code: z.string().max(64) });
+/** The form with the decision. */
+const deviceDecisionBody = z.object({
+  device: z.string().max(256),
+  csrf: z.string().max(128),
+  decision: z.enum(['confirm', 'deny']),
+});
 
-/** The page that `verification_uri` leads to (RFC 8628 §3.3). */
+/** A device whose code was typed in this browser. */
+interface Visit {
+  readonly token: string;
+  readonly visit: DeviceVisit;
+  readonly login: FollowLogin;
+}
+
+/**
+ * The page on which a person types the code of a device (RFC 8628 §3.3), signs in as on any start of the device's client, and
+ * decides. What was typed is kept in a sealed cookie, so that no link leads past the typing.
+ */
 @PublicController('device')
 export class DeviceController {
-  constructor(private readonly device: DevicePage) {}
+  private readonly csrf: Mac;
 
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly decisions: LoginDecisions,
+    private readonly follows: FollowLogins,
+    private readonly watch: LoginWatch,
+    private readonly redemption: Redemption,
+    private readonly authorize: Authorize,
+    private readonly cookies: PageCookies,
+    private readonly tokens: FollowTokens,
+    private readonly userCodes: UserCodes,
+    private readonly failures: FailureLimits,
+    private readonly urls: IamUrls,
+  ) {
+    this.csrf = new Mac(options.keyRing, 'device-csrf');
+  }
+
+  /** The form, the question about one device, or the return of a sign-in. */
   @Endpoint({
     summary: 'The page on which the code of a device is typed, and its question (RFC 8628 §3.3)',
-    query: z.object({
-      user_code: z.string().optional().meta({ description: 'Fills the form' }),
-    }),
+    query: z.object({ user_code: z.string().optional().meta({ description: 'Fills the form' }) }),
     responses: { 200: 'text/html', 303: null },
   })
   @Get()
-  show(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.device.show(request);
+  async show(@Incoming() request: IamRequest): Promise<IamResponse> {
+    const { state, code, device, user_code: typed } = request.query;
+    const found = await this.find(state ?? device, request);
+    if (found === null) return this.form(request, { typed: typeof typed === 'string' ? typed : undefined });
+    if (state === undefined) return this.page(found, request, null);
+    return typeof code === 'string' ? this.arrive(found, code) : this.toPage(found.token, [], '&problem=1');
   }
 
+  /** Looks the typed code up; wrong ones are limited like other guesses (RFC 8628 §5.1). */
   @Endpoint({
     summary: "For the module's own device page: the typed code",
-    body: userCodeBody,
-    bodyType: form,
     responses: { 200: 'text/html', 303: null },
     errors: ['origin_forbidden', 'rate_limited'],
   })
   @Post()
-  enter(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.device.enter(request);
+  async enter(
+    @Body(new ZodPipe(userCodeBody, form)) { user_code: typed }: z.infer<typeof userCodeBody>,
+    @Incoming() request: IamRequest,
+  ): Promise<IamResponse> {
+    this.checkOrigin(request);
+    const code = readUserCode(typed);
+    const by = { origin: request.origin, at: 'device' };
+    try {
+      const login = await this.failures.guard(by, judge, async () =>
+        code === null ? null : this.follows.findByCode(code),
+      );
+      if (login === null || isOver(login)) return this.form(request, { typed, problem: 'wrong' });
+      const token = this.tokens.mint('device-page', login.id);
+      const known = this.cookies.find(deviceVisit, login.id, request.cookies);
+      const visit = known ?? { loginId: login.id, verifier: randomAlphanumeric(43) };
+      return this.toPage(token, [this.keep(visit)]);
+    } catch (thrown) {
+      const { code: failure, retryAfterSeconds } = toIamError(thrown);
+      if (failure !== 'rate_limited') throw thrown;
+      const answer = this.form(request, { typed, problem: 'limited' });
+      return { ...answer, headers: { ...answer.headers, 'Retry-After': String(retryAfterSeconds ?? 60) } };
+    }
   }
 
+  /** Starts a sign-in of the device's client that comes back to this page. */
   @Endpoint({
     summary: "For the module's own device page: a sign-in that comes back to it",
     query: z.object({ device: z.string() }),
     responses: { 200: 'text/html', 302: null, 303: null },
   })
   @Get('sign-in')
-  signIn(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.device.signIn(request);
+  async signIn(@Incoming() request: IamRequest): Promise<IamResponse> {
+    const found = await this.find(request.query['device'], request);
+    if (found === null) return redirect(this.url(), 303);
+    const { token, visit, login } = found;
+    if (followStateOf(login) !== 'pending') return this.toPage(token);
+    const back = { clientId: login.client_id, redirectUri: this.returnUri() };
+    const asked = parseAuthorizeRequest({
+      response_type: 'code',
+      provider: login.provider,
+      state: token,
+      code_challenge: pkceChallenge(visit.verifier),
+      code_challenge_method: 'S256',
+    });
+    try {
+      return await this.authorize.begin(request, back, asked);
+    } catch (thrown) {
+      return this.page(found, request, errorTexts[toIamError(thrown).code][request.language]);
+    }
   }
 
+  /** Takes the decision; only what was signed in here, in this browser, can be handed over. */
   @Endpoint({
     summary: "For the module's own device page: the decision",
-    body: deviceDecisionBody,
-    bodyType: form,
     responses: { 303: null },
     errors: ['origin_forbidden'],
   })
   @Post('decision')
-  decide(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.device.decide(request);
+  async decide(
+    @Body(new ZodPipe(deviceDecisionBody, form)) body: z.infer<typeof deviceDecisionBody>,
+    @Incoming() request: IamRequest,
+  ): Promise<IamResponse> {
+    const { device, csrf, decision } = body;
+    const found = await this.find(device, request);
+    if (found === null) return redirect(this.url(), 303);
+    const { token, visit, login } = found;
+    this.checkOrigin(request);
+    if (!this.csrf.verify(csrfMessage(visit), csrf))
+      throw new IamError('origin_forbidden', 'not sent from our own device page');
+    const { signInId } = visit;
+    if (decision === 'confirm' && signInId === undefined) return this.toPage(token);
+    const isDone =
+      decision === 'confirm' && signInId !== undefined
+        ? await this.decisions.approve(login, signInId)
+        : await this.decisions.deny(login);
+    this.watch.hint(login.id);
+    return this.toPage(token, isDone ? [this.keep({ ...visit, decision })] : []);
   }
+
+  private async find(token: unknown, { cookies }: IamRequest): Promise<Visit | null> {
+    const loginId = typeof token === 'string' ? this.tokens.read('device-page', token) : null;
+    const visit = loginId === null ? null : this.cookies.find(deviceVisit, loginId, cookies);
+    const login = visit === null ? null : await this.follows.find(visit.loginId);
+    return typeof token !== 'string' || visit === null || login === null ? null : { token, visit, login };
+  }
+
+  /** The code is held rather than redeemed: its session is the device's. A page loaded again finds it held already. */
+  private async arrive({ token, visit, login }: Visit, code: string): Promise<IamResponse> {
+    const { client_id: clientId } = login;
+    const redemption = { code, clientId, redirectUri: this.returnUri(), codeVerifier: visit.verifier };
+    try {
+      const signInId = await this.redemption.holdCode(redemption, THINK_SECONDS);
+      return this.toPage(token, [this.keep({ ...visit, signInId })]);
+    } catch (thrown) {
+      if (toIamError(thrown).code !== 'invalid_grant') throw thrown;
+      return this.toPage(token, [], '&problem=1');
+    }
+  }
+
+  private async page(
+    { token, visit, login }: Visit,
+    request: IamRequest,
+    problem: string | null,
+  ): Promise<IamResponse> {
+    const { language } = request;
+    const ending = deviceEndingOf(login, visit);
+    if (ending !== null) return deviceEndPage(language, ending, this.url());
+    const failed = request.query['problem'] === undefined ? null : devicePageTexts[language].failed;
+    return deviceQuestionPage({
+      language,
+      siteName: this.options.siteName,
+      login,
+      code: showUserCode(this.userCodes.of(login) ?? ''),
+      device: token,
+      csrf: this.csrf.sign(csrfMessage(visit)) ?? '',
+      action: this.urls.path('device/decision'),
+      signInUrl: this.urls.path(`device/sign-in?device=${token}`),
+      person: visit.signInId === undefined ? null : await this.decisions.findPerson(visit.signInId),
+      problem: problem ?? failed,
+    });
+  }
+
+  private form(
+    { language }: IamRequest,
+    how: { readonly typed?: string | undefined; readonly problem?: 'wrong' | 'limited' },
+  ): IamResponse {
+    return deviceFormPage({ language, siteName: this.options.siteName, action: this.url(), ...how });
+  }
+
+  private keep(visit: DeviceVisit): string {
+    return this.cookies.keep(deviceVisit, visit.loginId, visit);
+  }
+
+  private toPage(token: string, cookies: readonly string[] = [], more = ''): IamResponse {
+    return redirect(`${this.url()}?device=${token}${more}`, 303, cookies);
+  }
+
+  private url(): string {
+    return this.urls.path('device');
+  }
+
+  private returnUri(): string {
+    return this.urls.endpoint('device');
+  }
+
+  private checkOrigin(request: IamRequest): void {
+    if (!isOwnForm(request, this.options))
+      throw new IamError('origin_forbidden', 'not sent from our own device page');
+  }
+}
+
+/** A code that nobody shows counts as a guess. */
+const judge = {
+  ofThrown: failureOf,
+  ofResult: (login: FollowLogin | null) => (login === null ? ('not_found' as const) : null),
+};
+
+function isOver(login: FollowLogin): boolean {
+  return ['expired', 'failed'].includes(followStateOf(login));
+}
+
+/** Bound to who has signed in: a form of before shows somebody else. */
+function csrfMessage({ loginId, signInId = '' }: DeviceVisit): string {
+  return `${loginId}/${signInId}`;
 }

@@ -2,123 +2,84 @@ import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { randomAlphanumeric } from '../crypto/random.js';
-import { toErrorCode, errorCatalogue, IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { errorCatalogue, IamError, toErrorCode } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { type IamResponse, json } from '../http/iam-response.js';
-import { IamUrls } from '../http/iam-urls.service.js';
-import { parseInput } from '../http/zod.pipe.js';
 import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
+import { AttemptCookies, type Attempt, attemptHash } from '../sign-in/attempt-cookies.service.js';
 import { type ClientReturn, codeLocation, errorLocation, linkedLocation } from '../oauth/clients.service.js';
+import { SignInMethods } from '../oauth/registration.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { setActor } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
-import { CodeExchange } from '../sign-in/code-exchange.service.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { Logins } from '../sign-in/logins.service.js';
-import { type Attempt, attemptHash } from '../sign-in/attempt-cookies.service.js';
-import { Profiles } from '../users/profiles.service.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
-import { FollowerResolver } from './collect.service.js';
+import { FollowerResolver, FollowProof } from './collect.service.js';
 import { type FollowLogin, followStateOf, linkOf } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
-import { followPage } from './follow-page.js';
-import { FollowStart } from './follow-start.service.js';
 import { LoginWatch } from './login-watch.service.js';
 
-/** The attempts of the module's own pages: sealed cookies, so only the browser that started one has it. */
-@Injectable()
-export class FollowAttempts {
-  constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly cookies: AttemptCookies,
-    private readonly clock: Clock,
-  ) {}
-
-  /** The attempt of a state. @throws IamError `state_mismatch`, or `state_expired` for one kept longer than a browser would */
-  get(state: string, { cookies }: IamRequest): Attempt {
-    const attempt = this.cookies.find(state, cookies);
-    if (attempt?.method !== 'follow')
-      throw new IamError('state_mismatch', 'this browser has no such attempt');
-    if (this.secondsLeft(attempt) < 1)
-      throw new IamError('state_expired', 'the attempt was started too long ago');
-    return attempt;
-  }
-
-  /** Whole seconds until the attempt ends. */
-  secondsLeft({ startedAt }: Attempt): number {
-    return Math.floor((startedAt - this.clock.now()) / 1000) + this.options.loginLifetime;
-  }
-}
-
-/** The query of `GET /follow`. */
-export const linkPageQuery = z.object({ state: z.string().max(64) });
+/** The attempts that a browser carries, and its language. */
+type AttemptBrowser = Pick<IamRequest, 'cookies' | 'language'>;
 
 /** An attempt of somebody who is signed in and links another identity. */
-export type LinkAttempt = Attempt & { readonly link: ActingSession };
+type LinkAttempt = Attempt & { readonly link: ActingSession };
 
-/** Where the browser goes, and what it takes along. */
-export interface Departure {
+/** Where the browser goes, and the `Set-Cookie` values that go with it. */
+interface NextStep {
   readonly location: string;
   readonly cookies?: readonly string[];
 }
+
+/** `POST /follow/finish`: where the browser goes once the scan is confirmed, else where it may give up to. */
+export const followFinishResponse = z.union([
+  z.object({ status: z.literal('confirmed'), location: z.string() }),
+  z.object({
+    status: z.enum(['pending', 'scanned', 'denied', 'expired', 'failed', 'done']),
+    return_to: z.string(),
+  }),
+]);
+
+/** The response, and its cookies. */
+type Finish = z.infer<typeof followFinishResponse> & Pick<NextStep, 'cookies'>;
 
 /** Links another identity by the confirmed scan of a PC: what a sign-in does with its scan, for somebody who is signed in. */
 @Injectable()
 export class FollowLink {
   constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly attempts: FollowAttempts,
-    private readonly cookies: AttemptCookies,
-    private readonly profiles: Profiles,
+    private readonly attempts: AttemptCookies,
     private readonly providers: IdentityProviders,
-    private readonly codes: CodeExchange,
+    private readonly methods: SignInMethods,
     private readonly follower: FollowerResolver,
     private readonly follows: FollowLogins,
     private readonly links: IdentityLinks,
     private readonly watch: LoginWatch,
-    private readonly urls: IamUrls,
     private readonly clock: Clock,
   ) {}
 
-  /** The page with the QR code. Everything but the name of its cookie is in the cookie. */
-  async page(request: IamRequest): Promise<IamResponse> {
-    const { link, state } = this.attempts.get(parseInput(linkPageQuery, request.query).state, request);
-    if (link === undefined) throw new IamError('state_mismatch', 'the attempt is a sign-in');
-    return followPage({
-      language: request.language,
-      siteName: this.options.siteName,
-      state,
-      startUrl: this.urls.path('follow'),
-      finishUrl: this.urls.path('follow/finish'),
-      link: { nickname: await this.profiles.findNickname(link.userId) },
-    });
-  }
-
-  /** Links the scanner, or goes on to the Open Platform where the row says so; asked again, it gives the same answer. */
-  async nextLocation(
+  /** Links the scanner, or goes on to the Open Platform where the row says so; a repeated request gets the same response. */
+  async nextStep(
     login: FollowLogin,
     attempt: LinkAttempt,
     to: ClientReturn,
-    request: IamRequest,
-  ): Promise<Departure> {
+    browser: AttemptBrowser,
+  ): Promise<NextStep> {
     setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
     if (login.linked_identity_id !== null) return { location: linkedLocation(to, login.linked_identity_id) };
     const provider = await this.providers.getEnabled(login.provider);
-    if (provider.qr.loginWith === 'open') return this.openStep(login, provider, attempt, request);
+    if (provider.qr.loginWith === 'open') return this.openStep(login, provider, attempt, browser);
     return { location: linkedLocation(to, await this.link(login, provider, attempt)) };
   }
 
-  /** What the row says in the end is the answer: another request, or a COMMIT whose answer was lost, may have linked. */
+  /** The row decides in the end: another request may have linked, or a COMMIT whose response was lost. */
   private async link(login: FollowLogin, provider: IdentityProvider, attempt: LinkAttempt): Promise<string> {
-    const { link } = attempt;
+    const { link, clientId } = attempt;
     try {
       const { subject } = await this.follower.read(login, provider);
-      const proven = { subject, link, clientId: attempt.clientId };
-      const { id } = await this.links.finish(proven, (manager, linked) =>
+      const { id } = await this.links.finish({ subject, link, clientId }, (manager, linked) =>
         this.follows.recordLink(manager, { ...linked, loginId: login.id }),
       );
       return id;
@@ -138,74 +99,64 @@ export class FollowLink {
     login: FollowLogin,
     provider: IdentityProvider,
     attempt: LinkAttempt,
-    { language, cookies }: IamRequest,
-  ): Departure {
+    { language, cookies }: AttemptBrowser,
+  ): NextStep {
     if (provider.open === null)
       throw new IamError('wechat_open_not_configured', `"${provider.slug}" has no Open Platform app`);
-    const app = provider.open;
-    const { appid } = app;
-    const state = randomAlphanumeric(43);
-    const step = { ...attempt, state, method: 'open', appid, followLoginId: login.id } as const;
-    const lang = language === 'en' ? 'en' : 'zh_CN';
-    const location = this.codes.authorizeUrl({ provider, app }, { state, lang });
-    return { location, cookies: this.cookies.start({ ...step, startedAt: this.clock.now() }, cookies) };
+    const step = {
+      ...attempt,
+      state: randomAlphanumeric(43),
+      method: 'open',
+      appid: provider.open.appid,
+      followLoginId: login.id,
+      startedAt: this.clock.now(),
+    };
+    const location = this.methods.get('open').location({ attempt: step, provider, language });
+    return { location, cookies: this.attempts.start(step, cookies) };
   }
 }
 
-/** What the sign-in page posts for a QR code. */
-export const startBody = z.object({ state: z.string().max(64) });
-/** What the sign-in page posts to go on. */
-export const finishBody = startBody.extend({ device_code: z.string().max(256) });
-
-/** What the page with the QR code calls. Its attempt is the sealed cookie that the start set, so only that browser can. */
+/** What the page with the QR code waits for. Its attempt is the sealed cookie that the start set, so only that browser can. */
 @Injectable()
 export class FollowSignIn {
   private readonly logger = new IamLogger(FollowSignIn.name);
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly attempts: FollowAttempts,
-    private readonly attemptCookies: AttemptCookies,
-    private readonly starts: FollowStart,
+    private readonly attempts: AttemptCookies,
     private readonly watch: LoginWatch,
     private readonly follower: FollowerResolver,
+    private readonly proof: FollowProof,
     private readonly providers: IdentityProviders,
     private readonly logins: Logins,
     private readonly links: FollowLink,
     private readonly tokens: FollowTokens,
-    private readonly urls: IamUrls,
+    private readonly clock: Clock,
   ) {}
 
-  /** A new QR code for the page's attempt; a person who lets one expire asks again. */
-  async start(request: IamRequest): Promise<IamResponse> {
-    const attempt = this.attempts.get(parseInput(startBody, request.body).state, request);
-    const { provider, clientId, redirectUri, codeChallenge, link, state } = attempt;
-    return json(
-      await this.starts.begin({
-        provider,
-        clientId,
-        redirectUri,
-        codeChallenge,
-        attemptHash: attemptHash(state),
-        attemptSeconds: this.attempts.secondsLeft(attempt),
-        link,
-        origin: request.origin,
-      }),
-    );
+  /** The attempt of a state. @throws IamError `state_mismatch`, or `state_expired` for one kept longer than a browser would */
+  attempt(state: string, cookies: IamRequest['cookies']): Attempt {
+    const attempt = this.attempts.find(state, cookies);
+    if (attempt?.method !== 'follow')
+      throw new IamError('state_mismatch', 'this browser has no such attempt');
+    if (this.secondsLeft(attempt) < 1)
+      throw new IamError('state_expired', 'the attempt was started too long ago');
+    return attempt;
+  }
+
+  /** Whole seconds until the attempt ends. */
+  secondsLeft({ startedAt }: Attempt): number {
+    return Math.floor((startedAt - this.clock.now()) / 1000) + this.options.loginLifetime;
   }
 
   /** The state of the scan, and once it is confirmed where the browser goes. */
-  async finish(request: IamRequest): Promise<IamResponse> {
-    const { state, device_code } = parseInput(finishBody, request.body);
-    const attempt = this.attempts.get(state, request);
-    const login = await this.loginOf(device_code, attempt);
+  async finish(attempt: Attempt, deviceCode: string, browser: AttemptBrowser): Promise<Finish> {
+    const login = await this.loginOf(deviceCode, attempt);
     const status = followStateOf(login);
-    if (status === 'confirmed' || login.linked_identity_id !== null) {
-      const { location, cookies = [] } = await this.nextLocation(login, attempt, request);
-      return { ...json({ status: 'confirmed', location }), cookies };
-    }
+    if (status === 'confirmed' || login.linked_identity_id !== null)
+      return { status: 'confirmed', ...(await this.nextStep(login, attempt, browser)) };
     const error = status === 'failed' ? toErrorCode(login.error) : 'access_denied';
-    return json({ status, return_to: errorLocation(this.returnTo(attempt), error) });
+    return { status, return_to: errorLocation(this.returnTo(attempt), error) };
   }
 
   /** A scan for a sign-in links nothing, and a scan for a link signs nobody in. */
@@ -220,47 +171,35 @@ export class FollowSignIn {
     return login;
   }
 
-  private async nextLocation(login: FollowLogin, attempt: Attempt, request: IamRequest): Promise<Departure> {
+  private async nextStep(login: FollowLogin, attempt: Attempt, browser: AttemptBrowser): Promise<NextStep> {
+    const to = this.returnTo(attempt);
     try {
-      if (isLink(attempt))
-        return await this.links.nextLocation(login, attempt, this.returnTo(attempt), request);
+      if (isLink(attempt)) return await this.links.nextStep(login, attempt, to, browser);
       const location = await this.signIn(login, attempt);
-      return { location, cookies: this.attemptCookies.finishForBinding(attempt.state, request.cookies) };
+      return { location, cookies: this.attempts.finishForBinding(attempt.state, browser.cookies) };
     } catch (thrown) {
-      return { location: errorLocation(this.returnTo(attempt), this.report(thrown)) };
+      const error = toIamError(thrown);
+      this.logger.warn(`follow-to-login failed: ${error.message}`);
+      return { location: errorLocation(to, error.code) };
     }
   }
 
+  /** A code, or the same authorization request again with the proof of the follow. */
   private async signIn(login: FollowLogin, attempt: Attempt): Promise<string> {
     const provider = await this.providers.getEnabled(login.provider);
-    if (provider.qr.loginWith === 'open') return this.openStep(login, attempt);
+    if (provider.qr.loginWith === 'open') {
+      const { redirectUri, clientState, codeChallenge } = attempt;
+      return this.proof.authorizeUri(login, {
+        redirect_uri: redirectUri,
+        ...(clientState !== undefined && { state: clientState }),
+        code_challenge: codeChallenge,
+      });
+    }
     await this.follower.identify(login, provider);
     return codeLocation(this.returnTo(attempt), this.logins.mintCode(login.id));
   }
 
-  /** The same authorization request again, now with the proof of the follow. */
-  private openStep(login: FollowLogin, attempt: Attempt): string {
-    const parameters = new URLSearchParams({
-      response_type: 'code',
-      client_id: attempt.clientId,
-      redirect_uri: attempt.redirectUri,
-      ...(attempt.clientState !== undefined && { state: attempt.clientState }),
-      code_challenge: attempt.codeChallenge,
-      code_challenge_method: 'S256',
-      provider: attempt.provider,
-      method: 'open',
-      follow_proof: this.tokens.mint('follow-proof', login.id),
-    });
-    return this.urls.endpoint(`authorize?${parameters.toString()}`);
-  }
-
-  private report(thrown: unknown): IamErrorCode {
-    const error = toIamError(thrown);
-    this.logger.warn(`follow-to-login failed: ${error.message}`);
-    return error.code;
-  }
-
-  private returnTo({ redirectUri, clientState }: Attempt) {
+  private returnTo({ redirectUri, clientState }: Attempt): ClientReturn {
     return { redirectUri, clientState, issuer: this.options.publicUrl };
   }
 }

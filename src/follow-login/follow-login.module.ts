@@ -11,19 +11,18 @@ import { WebhookModule } from '../webhook/webhook.module.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
 import { FollowTokens, UserCodes } from './codes-and-tokens.service.js';
 import { DeviceCodeGrant, FollowProof, FollowerResolver } from './collect.service.js';
-import { ConfirmCookies } from './confirm-cookies.service.js';
-import { Confirm } from './confirm.service.js';
-import { DevicePage } from './device-page.service.js';
+import { ConfirmController } from './confirm.controller.js';
 import { DeviceController } from './device.controller.js';
-import { FollowAttempts, FollowLink, FollowSignIn } from './finish.service.js';
+import { FollowLink, FollowSignIn } from './finish.service.js';
 import { FollowEventHandler } from './follow-event.handler.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { FollowScans } from './follow-scans.service.js';
 import { FollowStart } from './follow-start.service.js';
-import { DeviceAuthorizationController, FollowController, DeviceAuthorization } from './follow.controller.js';
+import { DeviceAuthorizationController, FollowController } from './follow.controller.js';
 import { FollowMethod } from './follow.method.js';
 import { LoginDecisions } from './login-decisions.service.js';
 import { FollowEvents, LoginWatch } from './login-watch.service.js';
+import { PageCookies } from './page-cookies.service.js';
 import { QrBudget } from './qr-budget.service.js';
 
 /** Sign-in by scanning and following the Official Account, and by a typed code. */
@@ -40,18 +39,14 @@ import { QrBudget } from './qr-budget.service.js';
     WebhookModule,
     OAuthModule,
   ],
-  controllers: [DeviceAuthorizationController, FollowController, DeviceController],
+  controllers: [DeviceAuthorizationController, FollowController, ConfirmController, DeviceController],
   providers: [
-    DevicePage,
     FollowMethod,
-    Confirm,
-    ConfirmCookies,
-    DeviceAuthorization,
+    PageCookies,
     DeviceCodeGrant,
     FollowEvents,
     FollowEventHandler,
     FollowProof,
-    FollowAttempts,
     FollowLink,
     FollowSignIn,
     FollowStart,

@@ -1,5 +1,6 @@
 import { escapeHtml, page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
+import type { IamUrls } from '../http/iam-urls.service.js';
 import type { Language } from '../http/user-agent.js';
 import { followPageScript } from './follow-page-script.js';
 import { followPageStyle, quotableName } from './page-parts.js';
@@ -69,23 +70,27 @@ export const followLinkTexts = {
 /** What the page needs to know of its attempt. */
 export interface FollowPageInput {
   readonly language: Language;
-  readonly siteName: string;
+  readonly site: { readonly siteName: string };
   readonly state: string;
-  /** Absolute paths on this server. */
-  readonly startUrl: string;
-  readonly finishUrl: string;
+  readonly urls: IamUrls;
   /** The account that the scanner is to be linked to; absent for a sign-in. */
   readonly link?: { readonly nickname: string | null };
 }
 
 /** The module's own page for a PC, to sign in or to link another identity: the QR code of the Official Account and what becomes of it. */
 export function followPage(input: FollowPageInput): IamResponse {
-  const { language, siteName, state, startUrl, finishUrl, link } = input;
+  const {
+    language,
+    site: { siteName },
+    state,
+    urls,
+    link,
+  } = input;
   const texts = { ...followPageTexts[language], ...(link !== undefined && followLinkTexts[language]) };
   const attributes = Object.entries({
     attempt: state,
-    start: startUrl,
-    finish: finishUrl,
+    start: urls.path('follow'),
+    finish: urls.path('follow/finish'),
     texts: JSON.stringify(texts),
   })
     .map(([name, value]) => `data-${name}="${escapeHtml(value)}"`)

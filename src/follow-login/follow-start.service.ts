@@ -8,7 +8,7 @@ import { sha256 } from '../crypto/hash.js';
 import { isForeignKeyViolation, violatedConstraint } from '../database/database-errors.js';
 import { queryRow, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { IamError } from '../errors/iam.error.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -51,48 +51,6 @@ export const followStartedResponse = z.object({
     .meta({ description: 'What the phone must do after the scan' }),
   events_uri: z.string(),
 });
-
-/** `POST /follow/finish`: where the browser goes once the scan is confirmed, else where it may give up to. */
-export const followFinishResponse = z.union([
-  z.object({ status: z.literal('confirmed'), location: z.string() }),
-  z.object({
-    status: z.enum(['pending', 'scanned', 'denied', 'expired', 'failed', 'done']),
-    return_to: z.string(),
-  }),
-]);
-
-/** Why there may be no QR code. */
-export const followStartErrors: readonly IamErrorCode[] = [
-  'invalid_client',
-  'invalid_scope',
-  'rate_limited',
-  'provider_not_found',
-  'provider_disabled',
-  'provider_misconfigured',
-  'method_unavailable',
-  'wechat_mp_not_configured',
-  'wechat_open_not_configured',
-  'wechat_unavailable',
-  'wechat_answer_invalid',
-  'wechat_credentials_rejected',
-  'wechat_ip_not_allowed',
-  'wechat_quota_exceeded',
-  'wechat_permission_missing',
-];
-
-/** A QR code to follow by. */
-export const followStartedExample: z.infer<typeof followStartedResponse> = {
-  device_code: 'd9Qf…',
-  user_code: 'WDJB-MJHT',
-  number: '4821',
-  verification_uri: 'https://app.example.com/iam/device',
-  verification_uri_complete: 'http://weixin.qq.com/q/02aB…',
-  expires_in: 300,
-  interval: 2,
-  qr_image: 'data:image/svg+xml;base64,PHN2Zy…',
-  confirmation: 'tap',
-  events_uri: 'https://app.example.com/iam/device_authorization/events?watch=…',
-};
 
 /** Seconds between polls; sooner is `slow_down`. */
 export const POLL_SECONDS = 2;

@@ -37,12 +37,6 @@ export class FollowMethod implements SignInMethod {
   }
 
   page({ attempt: { state }, language }: StartedAttempt): IamResponse {
-    return followPage({
-      language,
-      siteName: this.options.siteName,
-      state,
-      startUrl: this.urls.path('follow'),
-      finishUrl: this.urls.path('follow/finish'),
-    });
+    return followPage({ language, site: this.options, state, urls: this.urls });
   }
 }

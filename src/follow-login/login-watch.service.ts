@@ -1,9 +1,6 @@
 import { Injectable, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
-import type { IamRequest } from '../http/iam-request.js';
-import { parseInput } from '../http/zod.pipe.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
@@ -215,9 +212,6 @@ const HEARTBEAT_MS = 15_000;
 const PER_LOGIN = 3;
 const PER_PROCESS = 10_000;
 
-/** The query of `GET /device_authorization/events`. */
-export const followEventsQuery = z.object({ watch: z.string().max(256) });
-
 /** `GET /device_authorization/events`: the states of one login as server-sent events. Polling stays enough. */
 @Injectable()
 export class FollowEvents {
@@ -230,8 +224,8 @@ export class FollowEvents {
   ) {}
 
   /** @throws IamError `not_found` for a token that is not ours, `rate_limited` when too many streams are open */
-  stream(request: IamRequest): Observable<MessageEvent> {
-    const loginId = this.tokens.read('watch', parseInput(followEventsQuery, request.query).watch);
+  stream(token: string): Observable<MessageEvent> {
+    const loginId = this.tokens.read('watch', token);
     if (loginId === null) throw new IamError('not_found', 'not a watch token of ours');
     this.checkRoom(loginId);
     return new Observable<MessageEvent>((subscriber) => {

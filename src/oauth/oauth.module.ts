@@ -52,6 +52,6 @@ import { Revocation, Token } from './token.service.js';
     Revocation,
     Metadata,
   ],
-  exports: [Clients, Authorize],
+  exports: [Clients, Authorize, SignInMethods],
 })
 export class OAuthModule {}

@@ -1,11 +1,14 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Body, Get, Inject, Param, Post } from '@nestjs/common';
+import { Endpoint } from '../http/endpoint.decorator.js';
+import { Incoming } from '../http/parameter.decorators.js';
+import { ZodPipe } from '../http/zod.pipe.js';
+import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { z } from 'zod';
 import { Mac } from '../crypto/key-ring.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { parseInput } from '../http/zod.pipe.js';
 import { failureOf } from '../http/to-iam-error.js';
 import { isOwnForm } from '../http/trusted-origins.service.js';
 import { IamError } from '../errors/iam.error.js';
@@ -27,25 +30,35 @@ import type { WechatApp } from '../wechat/wechat-call.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import { confirmEndPage, confirmPage, endingOf } from './confirm-page.js';
-import { ConfirmCookies } from './confirm-cookies.service.js';
+import { PageCookies, scannerProof } from './page-cookies.service.js';
 
 /** What WeChat says of a code that was exchanged before (protocol I.1). */
 const CODE_USED = 40163;
 
 /** The form of the confirm page. */
-export const decisionBody = z.object({
+const decisionBody = z.object({
   login: z.string().max(256),
   csrf: z.string().max(128),
   decision: z.enum(['confirm', 'deny']),
   number: z.string().max(32).optional(),
 });
 
+const path = { provider: 'Slug of the provider row' };
+/** Both routes look the login up, and its row. */
+const lookupErrors = [
+  'not_found',
+  'provider_not_found',
+  'provider_disabled',
+  'provider_misconfigured',
+  'origin_forbidden',
+] as const;
+
 /**
  * The phone's page for a scan: it proves by Official Account OAuth that whoever opens the link is the scanner, shows who
  * asks, and takes the decision by POST. A GET, which link scanners send too, decides nothing.
  */
-@Injectable()
-export class Confirm {
+@PublicController('confirm')
+export class ConfirmController {
   private readonly csrf: Mac;
   /** WeChat may send its redirect twice; the second one joins the first. */
   private readonly arrivals = new SingleFlight<IamResponse>();
@@ -59,7 +72,7 @@ export class Confirm {
     private readonly codes: CodeExchange,
     private readonly gateway: WechatGateway,
     private readonly profiles: Profiles,
-    private readonly cookies: ConfirmCookies,
+    private readonly cookies: PageCookies,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
     private readonly failures: FailureLimits,
@@ -69,7 +82,23 @@ export class Confirm {
   }
 
   /** The link from the chat, and WeChat's return to it. */
-  async show(slug: string, request: IamRequest): Promise<IamResponse> {
+  @Endpoint({
+    summary: "The phone's page for a scan; proves the scanner by Official Account OAuth",
+    path,
+    responses: { 200: 'text/html', 303: null, 302: null },
+    errors: [
+      ...lookupErrors,
+      'state_mismatch',
+      'wechat_unavailable',
+      'wechat_answer_invalid',
+      'wechat_code_invalid',
+      'wechat_credentials_rejected',
+      'snapshot_user',
+      'rate_limited',
+    ],
+  })
+  @Get(':provider')
+  async show(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     if (request.browser.kind !== 'wechat') return this.end(request.language, 'outside', null);
     const { state } = request.query;
     if (typeof state === 'string') return this.arriveOnce(slug, state, request);
@@ -77,17 +106,27 @@ export class Confirm {
     const login = await this.find(slug, token);
     if (hasFailed(login)) return this.end(request.language, 'over', login);
     const { provider, app } = await this.accountOf(login);
-    const proof = this.cookies.findProof(login.id, request.cookies);
+    const proof = this.cookies.find(scannerProof, login.id, request.cookies);
     if (proof === null) return this.askWechat(provider, app, { loginId: login.id, present: request.cookies });
     return this.page(login, token, proof.openid, request);
   }
 
-  /** The decision. */
-  async decide(slug: string, request: IamRequest): Promise<IamResponse> {
-    const { login: token, csrf, decision, number } = parseInput(decisionBody, request.body);
+  @Endpoint({
+    summary: 'The decision on the phone',
+    path,
+    responses: { 200: 'text/html', 303: null },
+    errors: lookupErrors,
+  })
+  @Post(':provider')
+  async decide(
+    @Param('provider') slug: string,
+    @Body(new ZodPipe(decisionBody, 'application/x-www-form-urlencoded')) form: z.infer<typeof decisionBody>,
+    @Incoming() request: IamRequest,
+  ): Promise<IamResponse> {
+    const { login: token, csrf, decision, number } = form;
     const login = await this.find(slug, token);
     if (hasFailed(login)) return this.end(request.language, 'over', login);
-    const proof = this.cookies.findProof(login.id, request.cookies);
+    const proof = this.cookies.find(scannerProof, login.id, request.cookies);
     const isOurs = proof !== null && this.csrf.verify(csrfMessage(login.id, proof.openid), csrf);
     if (!isOurs || !isOwnForm(request, this.options))
       throw new IamError('origin_forbidden', 'not sent from our own confirm page');
@@ -123,14 +162,14 @@ export class Confirm {
     const state = randomAlphanumeric(43);
     const callbackURL = this.urls.endpoint(`confirm/${provider.slug}`);
     const url = this.codes.authorizeUrl({ provider, app }, { state, callbackURL, scope: 'snsapi_base' });
-    return redirect(url, 302, this.cookies.startJourney({ loginId, state, appid: app.appid }, present));
+    return redirect(url, 302, this.cookies.startRoundTrip({ loginId, state, appid: app.appid }, present));
   }
 
   private arriveOnce(slug: string, state: string, request: IamRequest): Promise<IamResponse> {
-    const journey = this.cookies.findJourney(state, request.cookies);
-    if (journey === null)
+    const loginId = this.cookies.findRoundTrip(state, request.cookies);
+    if (loginId === null)
       throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
-    return this.arrivals.run(state, () => this.arrive(slug, journey.loginId, request));
+    return this.arrivals.run(state, () => this.arrive(slug, loginId, request));
   }
 
   /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */
@@ -142,13 +181,13 @@ export class Confirm {
     if (hasFailed(login)) return this.end(request.language, 'over', login);
     const { app } = await this.accountOf(login);
     const page = this.urls.path(`confirm/${slug}?login=${token}`);
-    if (this.cookies.findProof(loginId, request.cookies) !== null) return redirect(page, 303);
+    if (this.cookies.find(scannerProof, loginId, request.cookies) !== null) return redirect(page, 303);
     const grant = await this.exchange(app, { code, login, request });
     if (grant === null) return redirect(page, 303);
     if (grant.snapshotUser)
       throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
     if (grant.openid !== login.openid) return this.end(request.language, 'foreign', login);
-    return redirect(page, 303, [this.cookies.prove({ loginId, openid: grant.openid })]);
+    return redirect(page, 303, [this.cookies.keep(scannerProof, loginId, { loginId, openid: grant.openid })]);
   }
 
   /** Null: WeChat says that the code was used, so the phone is sent on, or asks once more. */

@@ -1,0 +1,112 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { serialize } from 'cookie';
+import { z } from 'zod';
+import { Clock } from '../runtime/clock.js';
+import { Sealer, SealError } from '../crypto/sealer.js';
+import { sha256 } from '../crypto/hash.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+
+type Cookies = IamRequest['cookies'];
+
+const MAX_AGE_SECONDS = 600;
+/** Round trips to WeChat under way beside the newest; more taps on the link drop the oldest. */
+const MAX_EARLIER = 3;
+
+/** A kind of cookie: its part of the name, what its seal is bound to, and what it holds. */
+interface Kind<T extends object> {
+  readonly name: string;
+  readonly context: string;
+  readonly content: z.ZodType<T>;
+}
+
+/** A phone on its way through Official Account OAuth; by its `state`. */
+const roundTrip = {
+  name: 'way',
+  context: 'journey',
+  content: z.object({ loginId: z.string(), state: z.string(), appid: z.string() }),
+};
+
+/** A phone whose openid WeChat has proved for a login; by the login. */
+export const scannerProof = {
+  name: 'proof',
+  context: 'proof',
+  content: z.object({ loginId: z.string(), openid: z.string() }),
+};
+
+/** A browser in which the code of a login was typed, and what has come of it; by the login. */
+export const deviceVisit = {
+  name: 'device',
+  context: 'device',
+  content: z.object({
+    loginId: z.string(),
+    /** The PKCE verifier of the sign-in that the page starts. */
+    verifier: z.string(),
+    /** The login by which somebody has signed in there. */
+    signInId: z.string().optional(),
+    decision: z.enum(['confirm', 'deny']).optional(),
+  }),
+};
+
+/** See `deviceVisit`. */
+export type DeviceVisit = z.infer<typeof deviceVisit.content>;
+
+/** The sealed cookies of the pages that agree for another device: two of the confirm page, one of the device page. */
+@Injectable()
+export class PageCookies {
+  private readonly sealer: Sealer;
+  private readonly prefix: string;
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly clock: Clock,
+  ) {
+    this.sealer = new Sealer(options.keyRing, 'login-confirm');
+    this.prefix = options.isHttps ? '__Host-iam-' : 'iam-';
+  }
+
+  /** `Set-Cookie` values of a new round trip, which drop all but the last few before it. */
+  startRoundTrip(trip: z.infer<typeof roundTrip.content>, present: Cookies): string[] {
+    const earlier = Object.keys(present).filter((each) =>
+      each.startsWith(`${this.prefix}${roundTrip.name}-`),
+    );
+    const dropped = earlier.slice(0, -MAX_EARLIER).map((name) => this.write(name, '', 0));
+    return [this.keep(roundTrip, trip.state, trip), ...dropped];
+  }
+
+  /** The login that a phone comes back for. */
+  findRoundTrip(state: string, present: Cookies): string | null {
+    return this.find(roundTrip, state, present)?.loginId ?? null;
+  }
+
+  /** A `Set-Cookie` value; `key` is the state or login that the kind goes by. */
+  keep<T extends object>(kind: Kind<T>, key: string, content: T): string {
+    const json = JSON.stringify({ ...content, until: this.clock.now() + MAX_AGE_SECONDS * 1000 });
+    const sealed = this.sealer.seal(json, `${kind.context}/${key}`);
+    return this.write(this.nameOf(kind, key), sealed, MAX_AGE_SECONDS);
+  }
+
+  /** What this browser was given for `key`, as long as it lasts. */
+  find<T extends object>(kind: Kind<T>, key: string, present: Cookies): T | null {
+    const sealed = present[this.nameOf(kind, key)];
+    if (sealed === undefined) return null;
+    try {
+      const json: unknown = JSON.parse(this.sealer.open(sealed, `${kind.context}/${key}`));
+      const { until } = z.object({ until: z.number() }).parse(json);
+      return until > this.clock.now() ? kind.content.parse(json) : null;
+    } catch (error) {
+      if (error instanceof SealError || error instanceof z.ZodError || error instanceof SyntaxError)
+        return null;
+      throw error;
+    }
+  }
+
+  private nameOf({ name }: Kind<object>, key: string): string {
+    return `${this.prefix}${name}-${sha256(key).slice(0, 16)}`;
+  }
+
+  private write(name: string, value: string, maxAge: number): string {
+    const secure = this.options.isHttps;
+    return serialize(name, value, { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge });
+  }
+}
