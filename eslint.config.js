@@ -82,6 +82,27 @@ export default tseslint.config(
     },
   },
   {
+    // The scripts of our own pages: what browsers of 2018 understand, without a build.
+    files: ['src/**/assets/*.js'],
+    languageOptions: {
+      ecmaVersion: 2018,
+      sourceType: 'script',
+      globals: Object.fromEntries(
+        ['clearTimeout', 'document', 'EventSource', 'fetch', 'location', 'setTimeout', 'window'].map(
+          (name) => [name, 'readonly'],
+        ),
+      ),
+    },
+    rules: {
+      eqeqeq: 'error',
+      'no-undef': 'error',
+      'no-unused-vars': 'error',
+      'no-use-before-define': ['error', { functions: false }],
+      'no-var': 'error',
+      'prefer-const': 'error',
+    },
+  },
+  {
     files: ['src/**/*.ts'],
     ignores: ['src/runtime/clock.ts'],
     rules: { 'no-restricted-syntax': ['error', ...restrictedSyntax, ownTime] },

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cp, readFile, readdir, rm } from 'node:fs/promises';
+import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -8,6 +8,8 @@ const dist = join(root, 'dist');
 const packed = ['src', 'emulator', 'migrations', 'cli'].map((folder) => join(dist, folder));
 /** In `from './x.js'`, `import './x.js'` and `import('./x.js')`. */
 const relativeImports = /\b(?:from|import)\s*\(?\s*['"](\.{1,2}\/[^'"]+)\.js['"]/g;
+/** As `src` calls `readAsset` of http/html.ts. */
+const assetReads = /\breadAsset\('([^']+)', import\.meta\.url\)/g;
 
 function compile() {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
@@ -43,7 +45,24 @@ async function pruneDeclarations() {
       if (name.endsWith('.d.ts') && !reached.has(join(folder, name))) await rm(join(folder, name));
 }
 
+/** Writes each script and style of a page into the module that reads it: hosts that bundle the package have no other file. */
+async function inlineAssets() {
+  for (const name of await readdir(join(dist, 'src'), { recursive: true })) {
+    const path = join(dist, 'src', name);
+    const code = name.endsWith('.js') ? await readFile(path, 'utf8') : '';
+    const texts = new Map();
+    for (const [call, asset] of code.matchAll(assetReads))
+      texts.set(call, await readFile(join(root, 'src', dirname(name), asset), 'utf8'));
+    if (texts.size === 0) continue;
+    await writeFile(
+      path,
+      code.replace(assetReads, (call) => JSON.stringify(texts.get(call))),
+    );
+  }
+}
+
 await rm(dist, { recursive: true, force: true });
 compile();
+await inlineAssets();
 await cp(join(root, 'example', 'public'), join(dist, 'example', 'public'), { recursive: true });
 await pruneDeclarations();

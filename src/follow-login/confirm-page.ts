@@ -3,7 +3,7 @@ import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import { type FollowLogin, followStateOf, linkOf } from './follow-login.js';
-import { followPageStyle, quotableName } from './page-parts.js';
+import { pageStyle, quotableName } from './page-parts.js';
 
 /** What the phone's page says, whatever it asks. */
 export const confirmPageTexts = {
@@ -160,7 +160,7 @@ export function confirmPage(question: ConfirmQuestion): IamResponse {
     status: 200,
     language,
     title: texts.title,
-    style: followPageStyle,
+    style: pageStyle,
     body: `<main>
 <h1>${texts.title}</h1>
 ${link === null ? '' : `<p class="ask">${escapeHtml(accountLine(language, link.nickname))}</p>\n`}<dl>
@@ -214,7 +214,7 @@ export function confirmEndPage(
     status: ending === 'foreign' ? 403 : 200,
     language,
     title: text.title,
-    style: followPageStyle,
+    style: pageStyle,
     body: `<main>\n<h1>${text.title}</h1>\n<p>${text.text}</p>\n${isDecided ? '' : wayOn(language, site, login)}</main>`,
   });
 }

@@ -4,7 +4,7 @@ import type { IamResponse } from '../http/iam-response.js';
 import type { DeviceVisit } from './page-cookies.service.js';
 import { confirmPageTexts, formatTime } from './confirm-page.js';
 import { type FollowLogin, followStateOf } from './follow-login.js';
-import { followPageStyle, quotableName } from './page-parts.js';
+import { pageStyle, quotableName } from './page-parts.js';
 
 /** What the page says on which the code of a device is typed. */
 export const devicePageTexts = {
@@ -194,7 +194,7 @@ function shown(
     status,
     language,
     title,
-    style: followPageStyle,
+    style: pageStyle,
     body: `<main id="device">\n${body}\n</main>`,
   });
   // With `no-referrer` a browser sends its form with `Origin: null`, which could be anybody's.

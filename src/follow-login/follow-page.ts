@@ -1,9 +1,8 @@
-import { escapeHtml, page } from '../http/html.js';
+import { escapeHtml, page, readAsset } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { IamUrls } from '../http/iam-urls.service.js';
 import type { Language } from '../http/user-agent.js';
-import { followPageScript } from './follow-page-script.js';
-import { followPageStyle, quotableName } from './page-parts.js';
+import { pageStyle, quotableName } from './page-parts.js';
 
 /** What the sign-in page says, by state. */
 export const followPageTexts = {
@@ -67,6 +66,8 @@ export const followLinkTexts = {
   },
 } as const;
 
+const script = readAsset('./assets/follow-page.js', import.meta.url);
+
 /** What the page needs to know of its attempt. */
 export interface FollowPageInput {
   readonly language: Language;
@@ -99,8 +100,8 @@ export function followPage(input: FollowPageInput): IamResponse {
     status: 200,
     language,
     title: `${texts.title} · ${siteName}`,
-    style: followPageStyle,
-    script: followPageScript,
+    style: pageStyle,
+    script,
     body: `<main id="follow" ${attributes}>
 <p class="site">${escapeHtml(siteName)}</p>
 <h1>${texts.title}</h1>

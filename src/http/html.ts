@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { securityHeaders, type IamResponse } from './iam-response.js';
 import type { Language } from './user-agent.js';
 
@@ -55,4 +56,12 @@ ${body}${script === undefined ? '' : `\n<script>${script}</script>`}
 
 function hashSource(text: string): string {
   return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}
+
+/**
+ * The text of a script or style that stands beside the module with the URL `from`. In `dist` the build has written the text
+ * in place of the call: a host that bundles the package has no such file.
+ */
+export function readAsset(name: string, from: string): string {
+  return readFileSync(new URL(name, from), 'utf8');
 }

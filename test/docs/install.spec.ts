@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Range, minVersion, satisfies } from 'semver';
 import { z } from 'zod';
 
@@ -50,5 +50,20 @@ describe('an application that installs the package', () => {
     const theirs = packages.filter(({ dev, hasInstallScript }) => dev !== true && hasInstallScript === true);
 
     expect(theirs).toEqual([]);
+  });
+});
+
+describe('an application that bundles the package', () => {
+  it('needs no file beside the modules, whose place a bundle does not know', () => {
+    const dist = new URL('../../dist/src/', import.meta.url);
+    const modules = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.js'),
+    );
+    const placed = modules.filter((name) =>
+      readFileSync(new URL(name, dist), 'utf8').includes('import.meta'),
+    );
+
+    expect(modules.length).toBeGreaterThan(0);
+    expect(placed).toEqual([]);
   });
 });
