@@ -1,6 +1,6 @@
 import { Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
-import type { IamResponse } from '../http/iam-response.js';
+import { securityHeaders, type IamResponse } from '../http/iam-response.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -29,8 +29,8 @@ export class WebhookController {
     errors: ['provider_not_found', 'provider_misconfigured', 'webhook_signature_invalid'],
   })
   @Get(':provider')
-  handshake(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.webhook.handshake(slug, request);
+  async handshake(@Param('provider') slug: string, @Incoming() { query }: IamRequest): Promise<IamResponse> {
+    return respond('text/plain', await this.webhook.handshake(slug, query));
   }
 
   @Endpoint({
@@ -53,7 +53,16 @@ export class WebhookController {
     ],
   })
   @Post(':provider')
-  push(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.webhook.push(slug, request);
+  async push(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
+    const reply = await this.webhook.push(slug, request);
+    // Never encrypted, in any mode (protocol F.3).
+    return reply === null
+      ? respond('text/plain', 'success')
+      : respond(`application/${reply.format}`, reply.body);
   }
+}
+
+function respond(type: string, body: string): IamResponse {
+  const headers = { ...securityHeaders, 'Content-Type': `${type}; charset=utf-8` };
+  return { status: 200, headers, cookies: [], body };
 }

@@ -16,7 +16,7 @@ import { InboxWorker } from './inbox/inbox-worker.service.js';
 import { Inbox } from './inbox/inbox.service.js';
 import { StoredEvents } from './inbox/stored-events.service.js';
 import { WebhookController } from './webhook.controller.js';
-import { PushTime, Webhook } from './webhook.service.js';
+import { Webhook } from './webhook.service.js';
 
 /** WeChat's pushes: verified, kept, handed to handlers. */
 @Module({
@@ -35,7 +35,6 @@ import { PushTime, Webhook } from './webhook.service.js';
     AuthorizationChanges,
     EventHandlers,
     EventIntake,
-    PushTime,
     ConfirmedApps,
     Webhook,
     Inbox,

@@ -13,7 +13,6 @@ import {
 } from './verify-push.js';
 import { recordRefusal } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
-import { securityHeaders, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
@@ -28,28 +27,17 @@ import { ConfirmedApps } from './confirmed-apps.service.js';
 import { EventIntake } from './event-intake.service.js';
 import { type PassiveReply, renderEnvelope, renderReply } from './passive-reply.js';
 import { toVerifiedEvent, type VerifiedEvent } from './message.js';
+import type { MessageFormat } from './parse-message.js';
 
-/**
- * What time it is when a push arrives. Where PostgreSQL's clock has been set since it was last read, every push would be
- * refused, or old ones taken: a timestamp out of the window has it read again.
- */
-@Injectable()
-export class PushTime {
-  constructor(
-    private readonly clock: Clock,
-    private readonly sync: ClockSync,
-  ) {}
+type PushRequest = Pick<IamRequest, 'query' | 'rawBody'>;
 
-  /** Milliseconds since the Unix epoch, to compare the query's timestamp with. */
-  async now({ timestamp }: RawQuery): Promise<number> {
-    const now = this.clock.now();
-    if (typeof timestamp !== 'string' || isInWindow(timestamp, now)) return now;
-    await this.sync.doubt();
-    return this.clock.now();
-  }
+/** A reply as it goes to WeChat, encrypted where the push was. */
+export interface RenderedReply {
+  readonly format: MessageFormat;
+  readonly body: string;
 }
 
-/** The Official Account's server URL: WeChat's question whether we know the Token, and what it pushes. */
+/** Handshakes and pushes at the server URL of an Official Account. */
 @Injectable()
 export class Webhook {
   private readonly logger = new IamLogger('IamWebhook');
@@ -59,27 +47,24 @@ export class Webhook {
     private readonly apps: ConfirmedApps,
     private readonly intake: EventIntake,
     private readonly scenes: Scenes,
-    private readonly time: PushTime,
+    private readonly sync: ClockSync,
     private readonly clock: Clock,
     private readonly telemetry: Telemetry,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
   ) {}
 
-  /** Echoes `echostr` as it is: WeChat compares bytes. */
-  async handshake(slug: string, { query }: IamRequest): Promise<IamResponse> {
+  /** The `echostr` of a handshake, unchanged: WeChat compares bytes. */
+  async handshake(slug: string, query: RawQuery): Promise<string> {
     const provider = await this.find(slug);
-    return answer(
-      'text/plain',
-      verifyHandshake(query, configurationOf(provider), await this.time.now(query)),
-    );
+    return verifyHandshake(query, configurationOf(provider), await this.timeFor(query));
   }
 
-  /** Answers once the event is committed; an answer other than 2xx makes WeChat try again, twice. */
-  async push(slug: string, request: IamRequest): Promise<IamResponse> {
+  /** Returns once the event is committed, with the reply if there is one. After an error WeChat tries again, twice. */
+  async push(slug: string, request: PushRequest): Promise<RenderedReply | null> {
     try {
-      const answered = await this.receive(slug, request);
+      const reply = await this.receive(slug, request);
       this.telemetry.webhookEvent(slug, 'accepted');
-      return answered;
+      return reply;
     } catch (error) {
       if (error instanceof IamError && error.code.startsWith('webhook_'))
         this.telemetry.webhookEvent(slug, 'refused');
@@ -87,11 +72,11 @@ export class Webhook {
     }
   }
 
-  private async receive(slug: string, { query, rawBody }: IamRequest): Promise<IamResponse> {
+  private async receive(slug: string, { query, rawBody }: PushRequest): Promise<RenderedReply | null> {
     const arrivedAt = this.clock.elapsed();
     const provider = await this.find(slug);
     if (rawBody === null) throw new IamError('invalid_request', 'a parser of the host has taken the body');
-    const receivedAt = await this.time.now(query);
+    const receivedAt = await this.timeFor(query);
     const push = verifyPush({ query, body: rawBody }, configurationOf(provider), receivedAt);
     const event = withApp(toVerifiedEvent(push.fields), push.appid);
     const named = event?.AppID?.trim() ?? push.appid;
@@ -101,18 +86,26 @@ export class Webhook {
     if (event === null) {
       const stored = toDeadLetter(push, arrival);
       await this.once(stored, () => this.intake.bury(stored));
-      return success;
+      return null;
     }
     const stored = toInboxEvent(push, event, arrival);
     const received = { provider, event, appid: push.appid, stored, arrivedAt };
     const reply = await this.once(stored, () => this.intake.accept(received));
-    return reply === null ? success : this.render(reply, event, push);
+    return reply === null ? null : this.render(reply, event, push);
   }
 
   /**
-   * A disabled row signs nobody in, but what WeChat withdraws concerns people who are known already. A row that cannot take
-   * pushes is answered like none.
+   * The present time, to compare the query's timestamp with. After PostgreSQL's clock was set, this process would refuse every
+   * push, or take old ones: a timestamp out of the window makes it read that clock again.
    */
+  private async timeFor({ timestamp }: RawQuery): Promise<number> {
+    const now = this.clock.now();
+    if (typeof timestamp !== 'string' || isInWindow(timestamp, now)) return now;
+    await this.sync.doubt();
+    return this.clock.now();
+  }
+
+  /** A disabled row too: withdrawals concern people who are known already. A row without app or Token is not found. */
   private async find(slug: string): Promise<IdentityProvider> {
     const provider = await this.providers.get(slug);
     if (appsOf(provider).length === 0 || provider.mpServer.tokens.length === 0)
@@ -121,8 +114,8 @@ export class Webhook {
   }
 
   /**
-   * Commits one message under one signature. The constraint may also be met by two deliveries of one event at once: then the
-   * second time all is well.
+   * Commits one message under one signature. Two concurrent deliveries of one event may violate the constraint too: then the
+   * second attempt succeeds.
    */
   private async once<T>({ provider, event, openid }: InboxEvent, commit: () => Promise<T>): Promise<T> {
     try {
@@ -133,7 +126,7 @@ export class Webhook {
     } catch (error) {
       if (!isReplay(error)) throw error;
       this.logger.error(
-        `"${provider}": somebody posts messages of their own under a signature of WeChat's: choose safe mode`,
+        `"${provider}": messages not of WeChat's are posted under its signature: choose safe mode`,
       );
       await recordRefusal(this.dataSource, {
         action: 'webhook.replay_refused',
@@ -144,15 +137,15 @@ export class Webhook {
     }
   }
 
-  private render(reply: PassiveReply, event: VerifiedEvent, { format, seal }: VerifiedPush): IamResponse {
+  private render(reply: PassiveReply, event: VerifiedEvent, { format, seal }: VerifiedPush): RenderedReply {
     const now = this.clock.now();
     const message = renderReply(reply, event, format, now);
     const body = seal === null ? message : renderEnvelope(seal(message, now), format);
-    return answer(format === 'json' ? 'application/json' : 'application/xml', body);
+    return { format, body };
   }
 }
 
-/** A withdrawal that names no app is for the one that it was encrypted for; later nothing tells which that was. */
+/** A withdrawal without an app concerns the one that it was encrypted for, which is not known later. */
 function withApp(event: VerifiedEvent | null, appid: string): VerifiedEvent | null {
   if (event === null || !isAuthorizationChange(event) || (event.AppID ?? '').trim() !== '') return event;
   return { ...event, AppID: appid };
@@ -165,11 +158,3 @@ function configurationOf(provider: IdentityProvider): ServerConfiguration {
 function isReplay(error: unknown): boolean {
   return violatedConstraint(error) === 'webhook_events_replay_key_key';
 }
-
-function answer(type: string, body: string): IamResponse {
-  const headers = { ...securityHeaders, 'Content-Type': `${type}; charset=utf-8` };
-  return { status: 200, headers, cookies: [], body };
-}
-
-/** Never encrypted, in whatever mode (protocol F.3). */
-const success = answer('text/plain', 'success');
