@@ -23,7 +23,7 @@ import { OnWechatEvent, type WechatEvent, type WechatEventContext } from './on-w
 
 type AuthorizationChange = WechatEvent<'user_authorization_revoke'>;
 
-/** What a person takes back in WeChat's settings is taken back here (protocol F.5, part 2 H), as of when they did. */
+/** Applies what a person withdraws in WeChat's settings (protocol F.5, part 2 H), as of the time of the event. */
 @Injectable()
 export class AuthorizationChanges {
   private readonly logger = new IamLogger('IamWebhook');
@@ -36,7 +36,7 @@ export class AuthorizationChanges {
     private readonly telemetry: Telemetry,
   ) {}
 
-  /** WeChat has removed a risky nickname or picture; only a sign-in shows what stands there now. */
+  /** WeChat has removed a risky nickname or picture; only a sign-in shows the new one. */
   @OnWechatEvent('user_info_modified')
   async onProfileModified(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
     const identity = await this.findIdentity(event, context);
@@ -71,7 +71,7 @@ export class AuthorizationChanges {
     });
   }
 
-  /** The person has closed the WeChat account: nobody can ever prove this identity again, unless somebody has since. */
+  /** The person has closed the WeChat account: the identity goes, unless a sign-in has proven it since. */
   @OnWechatEvent('user_authorization_cancellation')
   async onAccountClosed(event: AuthorizationChange, context: WechatEventContext): Promise<void> {
     const identity = await this.findIdentity(event, context);
@@ -84,7 +84,7 @@ export class AuthorizationChanges {
       await this.signOut.ofIdentity(manager, identity, { reason, provenBefore: at });
       if (await this.signOut.isProvenSince(manager, identity, at))
         this.logger.warn(
-          `"${context.provider}": somebody has signed in by an account of ${identity.appid} since it was closed`,
+          `"${context.provider}": an account of ${identity.appid} was used for a sign-in after it was closed`,
         );
       else await this.remove(manager, withdrawal, context);
     });
@@ -104,7 +104,7 @@ export class AuthorizationChanges {
     await recordAudit(manager, { action: 'identity.account_closed', userId, provider, detail });
   }
 
-  /** Runs `work` in a transaction that has locked the identity's user; not at all when nobody here has that identity. */
+  /** Runs `work` in a transaction that has locked the identity's user; does nothing for an unknown identity. */
   private async withOwner(
     identity: IdentityKey,
     { at }: WechatEventContext,
@@ -117,8 +117,8 @@ export class AuthorizationChanges {
   }
 
   /**
-   * The identity that an event concerns, when the app is one of the row's, and confirmed: an event may be worked on, or replayed,
-   * when the row has other apps than when it came. WeChat's own samples have blanks around values.
+   * The identity that an event concerns, when the app is one of the row's, and confirmed: the row may have other apps by the time
+   * of a retry or replay. WeChat's own samples have blanks around values.
    */
   private async findIdentity(
     event: AuthorizationChange,
@@ -137,17 +137,17 @@ export class AuthorizationChanges {
 
   private reportUnknown(what: string, provider: string): void {
     this.telemetry.unknownWithdrawal(provider);
-    this.logger.warn(`"${provider}": a change of authorization names ${what}: nothing is done for it`);
+    this.logger.warn(`"${provider}": a change of authorization names ${what}: it has no effect`);
   }
 }
 
-/** What a withdrawal takes from us. `everything`: all that the app may do, signing in too. */
+/** The effects of a withdrawal. `everything`: all permissions of the app, signing in too. */
 type Revoked = 'everything' | 'profile' | 'phone';
 
-/** What a `RevokeInfo` names. */
+/** A parsed `RevokeInfo`. */
 interface RevokeInfo {
   readonly revokes: ReadonlySet<Revoked>;
-  /** What stands in no list of WeChat's, for the log; null when there is none. */
+  /** The values that no list of WeChat's has, for the log; null when there are none. */
   readonly unknown: string | null;
 }
 
@@ -165,7 +165,7 @@ const values: ReadonlyMap<string, readonly Revoked[]> = new Map<string, readonly
 
 const MAX_LOGGED = 100;
 
-/** Reads the list, with whatever stands between its numbers. A list that names nothing is unknown as well. */
+/** Reads the list, with any separators. An empty list is unknown as well. */
 function readRevokeInfo(text = ''): RevokeInfo {
   const listed = text.split(/[\s,;|]+/).filter((value) => value !== '');
   const unknown = listed.filter((value) => !values.has(value)).join(' ');

@@ -20,9 +20,9 @@ import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import { forged } from './verify-push.js';
 
-/** How long WeChat is not asked again about a pair that it refused, and about one that it could not be asked about. */
+/** Pause before the next call about a pair that WeChat refused, and about one for which the call failed. */
 const REFUSED_MS = 60_000;
-const UNASKED_MS = 2_000;
+const UNAVAILABLE_MS = 2_000;
 
 interface Refusal {
   readonly error: IamError;
@@ -31,13 +31,13 @@ interface Refusal {
 }
 
 /**
- * Whose pushes a row may take: those of apps whose AppSecret it holds. A Token alone proves nothing, because the row's own
+ * Decides whose pushes a row may take: those of apps whose AppSecret it holds. A Token alone proves nothing, because the row's
  * administrator chose it.
  */
 @Injectable()
 export class ConfirmedApps {
   private readonly logger = new IamLogger('IamWebhook');
-  private readonly asking = new SingleFlight<number>();
+  private readonly confirming = new SingleFlight<number>();
   private readonly refusals = new Map<string, Refusal>();
 
   constructor(
@@ -49,7 +49,7 @@ export class ConfirmedApps {
   ) {}
 
   /**
-   * Asks WeChat about a pair when a push first needs it; of an app that it cannot be asked about, a sign-in must have shown it.
+   * Confirms a pair at WeChat when a push first needs it. For an app without a call that confirms it, a sign-in must have.
    * @throws IamError `webhook_signature_invalid` for another account's app, `wechat_unavailable` when that cannot be known now
    */
   async require(provider: IdentityProvider, appid: string): Promise<void> {
@@ -61,7 +61,7 @@ export class ConfirmedApps {
       );
     const since =
       confirmedSince(provider, app) ??
-      (await (isAskable(app) ? this.ask(provider, app) : this.note(provider, app)));
+      (await (isAskable(app) ? this.confirm(provider, app) : this.note(provider, app)));
     const rivals = (await this.providers.list()).filter(
       (other) => other.id !== provider.id && haveRivalKeys(provider, other, appid),
     );
@@ -72,14 +72,14 @@ export class ConfirmedApps {
     }
   }
 
-  private async ask(provider: IdentityProvider, app: WechatApp): Promise<number> {
+  private async confirm(provider: IdentityProvider, app: WechatApp): Promise<number> {
     const key = sha256([provider.id, app.kind, app.appid, app.secret.reveal()].join(' '));
     const refusal = this.refusals.get(key);
     if (refusal !== undefined && this.clock.elapsed() < refusal.until) throw refusal.error;
-    return this.asking.run(key, () => this.confirm(provider, app, key));
+    return this.confirming.run(key, () => this.fetchToken(provider, app, key));
   }
 
-  private async confirm(provider: IdentityProvider, app: WechatApp, key: string): Promise<number> {
+  private async fetchToken(provider: IdentityProvider, app: WechatApp, key: string): Promise<number> {
     try {
       await this.gateway.baseTokens.get(app);
       this.refusals.delete(key);
@@ -89,7 +89,7 @@ export class ConfirmedApps {
     return this.note(provider, app);
   }
 
-  /** Since when the row holds the pair decides between rows with other keys. */
+  /** The time of the first confirmation decides between rows with different keys. */
   private async note(provider: IdentityProvider, app: WechatApp): Promise<number> {
     const since = await confirmPair(this.dataSource, provider.id, app);
     this.providers.forget();
@@ -106,14 +106,14 @@ export class ConfirmedApps {
     const reason = `"${slug}": no push is taken for ${appid} before WeChat confirms its AppSecret: ${cause.message}`;
     const error = isWrong
       ? forged(reason, cause)
-      : new IamError('wechat_unavailable', reason, { cause, retryAfterSeconds: UNASKED_MS / 1000 });
+      : new IamError('wechat_unavailable', reason, { cause, retryAfterSeconds: UNAVAILABLE_MS / 1000 });
     this.logger.error(reason);
-    this.refusals.set(key, { error, until: this.clock.elapsed() + (isWrong ? REFUSED_MS : UNASKED_MS) });
+    this.refusals.set(key, { error, until: this.clock.elapsed() + (isWrong ? REFUSED_MS : UNAVAILABLE_MS) });
     return error;
   }
 }
 
-/** When a row's pair with this AppID was confirmed first; never for one that is not. */
+/** The first confirmation of a row's pair with this AppID; Infinity without one. */
 function earliest(row: IdentityProvider, appid: string): number {
   const times = appsOf(row)
     .filter((app) => app.appid === appid)

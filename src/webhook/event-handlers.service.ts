@@ -6,13 +6,13 @@ import { findInterests, type EventInterest, type WechatEventContext } from './on
 import { toPassiveReply, type PassiveReply } from './passive-reply.js';
 import { eventName, type VerifiedEvent } from './message.js';
 
-/** What the handlers of an event have come to. */
+/** The outcome of an event's handlers. */
 interface HandlersOutcome {
   /** The first reply, by the order of the handlers. */
   readonly reply: PassiveReply | null;
-  /** Names of the handlers that are through with the event. */
+  /** Names of the handlers that have succeeded. */
   readonly finished: readonly string[];
-  /** What the others failed with; null when there are none. */
+  /** The failures of the others; null when there are none. */
   readonly failure: string | null;
 }
 
@@ -24,7 +24,7 @@ interface Handler {
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
-/** The methods that `@OnWechatEvent` marks, ours and the host's. */
+/** The methods that `@OnWechatEvent` marks, the module's and the host's. */
 @Injectable()
 export class EventHandlers implements OnApplicationBootstrap {
   private readonly logger = new IamLogger('IamWebhook');
@@ -44,10 +44,10 @@ export class EventHandlers implements OnApplicationBootstrap {
       seen.add(instance);
       return isAlias ? [] : this.handlersOf(wrapper);
     });
-    this.handlers = withNamesOfTheirOwn(handlers);
+    this.handlers = withUniqueNames(handlers);
   }
 
-  /** True when somebody wants this event. */
+  /** True when there is a handler for this event. */
   has(provider: string, event: VerifiedEvent): boolean {
     return this.handlers.some(({ interest }) => isWanted(interest, provider, event));
   }
@@ -73,9 +73,9 @@ export class EventHandlers implements OnApplicationBootstrap {
 
   private async call({ name, call }: Handler, event: VerifiedEvent, context: WechatEventContext) {
     try {
-      const answer = await call(event, context);
-      const reply = toPassiveReply(answer);
-      if (reply === null && answer !== undefined && answer !== null)
+      const returned = await call(event, context);
+      const reply = toPassiveReply(returned);
+      if (reply === null && returned !== undefined && returned !== null)
         this.logger.warn(`${name} returned something that is no PassiveReply`);
       return { name, reply, failure: null };
     } catch (error) {
@@ -101,8 +101,8 @@ export class EventHandlers implements OnApplicationBootstrap {
   }
 }
 
-/** Two classes of one name must not be taken for each other: the later gets a number, the same on every replica. */
-function withNamesOfTheirOwn(handlers: readonly Handler[]): Handler[] {
+/** Of two classes with one name the later gets a number, the same on every replica: else one would count as the other. */
+function withUniqueNames(handlers: readonly Handler[]): Handler[] {
   const seen = new Map<string, number>();
   return handlers.map((handler) => {
     const count = (seen.get(handler.name) ?? 0) + 1;
@@ -115,7 +115,7 @@ function isWanted({ name, provider }: EventInterest, slug: string, event: Verifi
   return (name === '*' || name === eventName(event)) && (provider === undefined || provider === slug);
 }
 
-/** Of a class whose instances live for a request there is only the class. */
+/** A request-scoped class has no instance yet. */
 function prototypeOf({ metatype }: Wrapper, instance: unknown): object | null {
   const prototype: unknown = isRecord(instance)
     ? Object.getPrototypeOf(instance)

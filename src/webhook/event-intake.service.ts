@@ -17,16 +17,16 @@ import { EventHandlers } from './event-handlers.service.js';
 import { isAuthorizationChange } from './inbox-event.js';
 import { parseMessage } from './parse-message.js';
 
-/** What an event of ours is answered with; null is a bare `success`. */
+/** The response to a built-in event; without a reply it is a bare `success`. */
 export interface BuiltInEventOutcome {
   readonly reply: PassiveReply | null;
 }
 
-/** Takes the events that belong to a sign-in: the scan of a QR code of ours, the number typed in the chat. */
+/** Handles the events of a way of signing in: the scan of its QR code, the number typed in the chat. */
 export interface BuiltInEventHandler {
   /**
-   * Commits the inbox row and the event's effect in one statement; a delivery that comes again is answered alike.
-   * Null: the event is not ours and nothing was written.
+   * Commits the inbox row and the event's effect in one statement; a repeated delivery gets the same reply.
+   * Null: the event belongs to no sign-in, and nothing was written.
    */
   accept(
     provider: IdentityProvider,
@@ -35,12 +35,12 @@ export interface BuiltInEventHandler {
   ): Promise<BuiltInEventOutcome | null>;
 }
 
-/** WeChat gives up after five seconds; the way there and back takes some of them. */
-const ANSWER_WITHIN_MS = 4_000;
+/** WeChat stops waiting after five seconds; the network takes some of them. */
+const REPLY_WITHIN_MS = 4_000;
 
 const UNREADABLE = 'the message cannot be read, or names neither an event nor a kind of message';
 
-/** An event as it came in. */
+/** A verified event on its way into the inbox. */
 interface ReceivedEvent {
   readonly provider: IdentityProvider;
   readonly event: VerifiedEvent;
@@ -51,7 +51,7 @@ interface ReceivedEvent {
   readonly arrivedAt: number;
 }
 
-/** Commits an event, has it worked on, and gives the reply if there is one in time. */
+/** Commits an event, runs its handlers, and returns the reply if there is one in time. */
 @Injectable()
 export class EventIntake implements OnApplicationBootstrap {
   private readonly logger = new IamLogger('IamWebhook');
@@ -70,12 +70,12 @@ export class EventIntake implements OnApplicationBootstrap {
     this.worker.start((event, earlier) => this.workOn(event, earlier));
   }
 
-  /** Has a way of signing in see the account's events before the host's handlers do: its provider calls this at start. */
+  /** Adds a handler that sees the account's events before the host's handlers do; a way of signing in calls this at start. */
   register(handler: BuiltInEventHandler): void {
     this.builtIn.push(handler);
   }
 
-  /** Returns once the event is committed and, where a reply may be shown, worked on or out of time. */
+  /** Returns once the event is committed and, if the chat can show a reply, its handlers have ended or are out of time. */
   async accept(received: ReceivedEvent): Promise<PassiveReply | null> {
     const { provider, event, appid, stored } = received;
     const change = followChangeOf(received);
@@ -108,25 +108,25 @@ export class EventIntake implements OnApplicationBootstrap {
     return null;
   }
 
-  /** Commits a push that is no event as given up, so that nothing WeChat has sent is lost. */
+  /** Commits a push that is no event as a dead letter, so that it is not lost. */
   async bury(stored: InboxEvent): Promise<void> {
     if (!(await this.inbox.bury(stored, UNREADABLE))) return;
     this.telemetry.webhookEvent(stored.provider, 'dead');
     this.logger.error(`"${stored.provider}": a push is kept as it came (${stored.dedupeKey}): ${UNREADABLE}`);
   }
 
-  /** Past its time an event is worked on as before, but nothing that comes of it can be shown in the chat. */
+  /** Out of time the handlers go on, but the chat cannot show their reply. */
   private async inTime(
     run: Promise<InboxResult>,
     { stored, arrivedAt }: ReceivedEvent,
   ): Promise<PassiveReply | null> {
     const timer = new AbortController();
-    const remaining = Math.max(0, arrivedAt + ANSWER_WITHIN_MS - this.clock.elapsed());
+    const remaining = Math.max(0, arrivedAt + REPLY_WITHIN_MS - this.clock.elapsed());
     const late = delay(remaining, null, { signal: timer.signal, ref: false }).catch(() => null);
     const result = await Promise.race([run, late]);
     timer.abort();
     if (result === null)
-      this.logger.warn(`handlers of ${stored.event} are late: WeChat gets an answer without reply`);
+      this.logger.warn(`handlers of ${stored.event} are late: WeChat gets a response without reply`);
     return replyIn(result);
   }
 
@@ -140,7 +140,7 @@ export class EventIntake implements OnApplicationBootstrap {
     return { result, failure: outcome.failure };
   }
 
-  /** With an event of ours the state of following is written after it: the sign-in does not depend on it. */
+  /** After a built-in event, in a statement of its own: the sign-in does not depend on it. */
   private async noteFollowing(change: FollowChange): Promise<void> {
     await execute(this.dataSource, noteFollowingSql(change));
   }
@@ -152,7 +152,7 @@ function followChangeOf({ event, appid, stored }: ReceivedEvent): FollowChange |
   return { appid, openid: stored.openid, follows: name === 'subscribe', at: stored.eventAt };
 }
 
-/** Nobody reads an answer to these: they need not wait for their handlers. */
+/** False for events whose reply no chat shows: their response does not wait for the handlers. */
 function takesReply(event: VerifiedEvent): boolean {
   return eventName(event) !== 'unsubscribe' && !isAuthorizationChange(event);
 }

@@ -8,7 +8,7 @@ import { Mac } from '../crypto/key-ring.js';
 import { alphanumericOf, randomAlphanumeric } from '../crypto/random.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 
-/** Openids have 28 characters; what is longer than this names nobody. */
+/** Openids have 28 characters; a longer text than this is none. */
 const MAX_OPENID = 128;
 
 /** `event` of a push that cannot be read. */
@@ -18,9 +18,8 @@ const UNREADABLE = 'unreadable';
 interface Arrival {
   /** Slug of the provider row. */
   readonly provider: string;
-  /** Milliseconds since the Unix epoch; stands in for a `CreateTime` that is none. */
+  /** Milliseconds since the Unix epoch; stands in for a missing `CreateTime`. */
   readonly receivedAt: number;
-  /** What knows the scenes of ours. */
   readonly scenes: Pick<Scenes, 'hide'>;
 }
 
@@ -58,9 +57,9 @@ export function isAuthorizationChange(event: VerifiedEvent): boolean {
 }
 
 /**
- * The whole message: WeChat's advice, `MsgId` or sender and second, takes two results of one second for one. WeChat signs and
- * encrypts a repetition anew, so nothing around the message counts; the order of its fields does not either. What a reader
- * has repaired or left out counts by its bytes. An app has one server URL, however many rows it stands in.
+ * A hash of the whole message: by WeChat's advice, `MsgId` or sender and second, two events of one second would be one. WeChat signs and
+ * encrypts a repetition anew, so nothing around the message counts, nor does the order of its fields. A message that the
+ * parser has repaired counts by its bytes. The provider does not count: an app has one server URL, even with several rows.
  */
 function dedupeKeyOf(
   { appid, bytes, isWhole }: Pick<VerifiedPush, 'appid' | 'bytes' | 'isWhole'>,
@@ -85,12 +84,12 @@ function replayKeyOf({ appid, replayKey }: VerifiedPush): string | null {
   return replayKey === null ? null : sha256(`${appid}:${replayKey}`);
 }
 
-/** Cut between characters: half of one cannot be stored. */
+/** Cut between characters: PostgreSQL cannot store half a surrogate pair. */
 function shortened(name: string): string {
   return name.slice(0, 64).replace(/[\ud800-\udbff]$/, '');
 }
 
-/** Whom the event concerns. */
+/** The openid of the person whom the event concerns. */
 function personOf(event: VerifiedEvent): string | null {
   const openid = isAuthorizationChange(event) ? event.OpenID?.trim() : event.FromUserName;
   return openid === undefined || openid === '' || openid.length > MAX_OPENID ? null : openid;
@@ -101,7 +100,7 @@ function eventTime({ CreateTime: seconds }: VerifiedEvent, receivedAt: number): 
   return new Date(inRange ? seconds * 1000 : receivedAt);
 }
 
-/** Nobody who reads the inbox may learn how to post a scan of a QR code of ours. */
+/** A reader of the inbox could post a scan of a login QR code by its scene. */
 function withoutScene(event: VerifiedEvent, scenes: Arrival['scenes']): Readonly<Record<string, unknown>> {
   const text = JSON.stringify(event);
   const hidden = scenes.hide(text);
@@ -113,7 +112,7 @@ function withoutScene(event: VerifiedEvent, scenes: Arrival['scenes']): Readonly
   };
 }
 
-/** The same in what cannot be read. */
+/** The same for a push that cannot be read. */
 function withoutSceneInText(text: string, scenes: Arrival['scenes']): string {
   const hidden = scenes.hide(text);
   return hidden === text
@@ -124,13 +123,13 @@ function withoutSceneInText(text: string, scenes: Arrival['scenes']): string {
       );
 }
 
-/** 131 bits that nobody can guess, and 125 that only our key makes; with a prefix of 20 it stays under WeChat's 64. */
+/** 131 random bits, and 125 bits of MAC; with a prefix of 20 characters a scene stays under WeChat's 64. */
 const SECRET = 22;
 const TAG = 21;
 
 /**
- * The scenes of our QR codes: prefix, secret, and a tag under our key. Another environment at the same Official Account may have
- * the same prefix, but not the key, so its scenes are not taken for ours.
+ * The scenes of the module's QR codes: prefix, secret, and a MAC. Another environment at the same Official Account may have the
+ * same prefix, but not the key, so its scenes do not verify here.
  */
 @Injectable()
 export class Scenes {
@@ -144,13 +143,13 @@ export class Scenes {
     this.form = new RegExp(`${scenePrefix.replaceAll('.', '\\.')}[A-Za-z0-9]{${SECRET + TAG}}`, 'g');
   }
 
-  /** The scene of one QR code: public, since a camera sees it, and unguessable. */
+  /** A new scene; a camera sees it, so it is public, but nobody can guess it. */
   create(): string {
     const secret = randomAlphanumeric(SECRET);
     return `${this.prefix}${secret}${this.tagOf(secret, this.mac.keyId)}`;
   }
 
-  /** True for a scene that we made, under any key that is configured; the others are the host's. */
+  /** True for a scene of the module, under any configured key; all others are the host's. */
   isOurs(scene: string): boolean {
     if (!scene.startsWith(this.prefix) || scene.length !== this.prefix.length + SECRET + TAG) return false;
     const secret = scene.slice(this.prefix.length, -TAG);
@@ -158,8 +157,8 @@ export class Scenes {
   }
 
   /**
-   * A text without the scenes of ours in it, their hashes in their place. A scene signs somebody in, so a message that names one
-   * is kept and shown in this form only; the scene of somebody else is shown as it is.
+   * The text with the module's scenes replaced by their hashes. A scene signs a person in, so a message that names one is kept
+   * and shown in this form only; other scenes stay as they are.
    */
   hide(text: string): string {
     return text.replace(this.form, (scene) => (this.isOurs(scene) ? hashOf(scene) : scene));
@@ -170,7 +169,7 @@ export class Scenes {
   }
 }
 
-/** What stands in place of a scene or of the ticket of its QR code. */
+/** The replacement of a scene or of the ticket of its QR code. */
 export function hashOf(secret: string): string {
   return `sha256:${sha256(secret)}`;
 }

@@ -1,6 +1,6 @@
 /**
- * A message or event that WeChat signed, in WeChat's own names (protocol F.5). What it says of itself is text, except
- * `CreateTime`; what it nests is kept as it came.
+ * A message or event that WeChat signed, in WeChat's own names (protocol F.5). Its own fields are text, except
+ * `CreateTime`; nested values are kept as they came.
  */
 export interface VerifiedEvent {
   /** The account's raw id, `gh_…`. */
@@ -16,7 +16,7 @@ export interface VerifiedEvent {
   readonly Ticket?: string;
   readonly Content?: string;
   readonly MsgId?: string;
-  /** In changes of authorization: whom they concern. */
+  /** In changes of authorization: the person whom they concern. */
   readonly OpenID?: string;
   readonly AppID?: string;
   readonly RevokeInfo?: string;
@@ -25,7 +25,7 @@ export interface VerifiedEvent {
 
 const SCENE_PREFIX = 'qrscene_';
 
-/** The event in a message; null for a message that says neither what it is nor what happened. */
+/** The event in a message; null for a message without `MsgType` or `Event`. */
 export function toVerifiedEvent(fields: MessageFields): VerifiedEvent | null {
   const event = emptyFields();
   for (const [name, value] of Object.entries(fields)) event[name] = valueOf(name, value);
@@ -35,7 +35,7 @@ export function toVerifiedEvent(fields: MessageFields): VerifiedEvent | null {
   return isEvent(event) && eventName(event) !== '' ? event : null;
 }
 
-/** What happened: `Event` of an event (`SCAN`, `subscribe`), `MsgType` of a message (`text`). */
+/** The kind of event: `Event` of an event (`SCAN`, `subscribe`), `MsgType` of a message (`text`). */
 export function eventName({ MsgType, Event }: VerifiedEvent): string {
   return MsgType.toLowerCase() === 'event' ? (Event ?? '') : MsgType;
 }
@@ -77,7 +77,7 @@ function secondsOf(text: string): number {
   return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 
-/** What `toVerifiedEvent` has just made sure of. */
+/** `toVerifiedEvent` has just set these. */
 function isEvent(event: Record<string, unknown>): event is Record<string, unknown> & VerifiedEvent {
   return typeof event['CreateTime'] === 'number' && typeof event['MsgType'] === 'string';
 }
@@ -85,16 +85,16 @@ function isEvent(event: Record<string, unknown>): event is Record<string, unknow
 /** A message as WeChat wrote it: its top-level names with their values, text unless the message nests. No prototype. */
 type MessageFields = Readonly<Record<string, unknown>>;
 
-/** What a reader made of a message. */
+/** The fields that a parser has read. */
 export interface ReadFields {
   readonly fields: MessageFields;
-  /** False where the message says more than `fields`, or says it differently: something was repaired or left out. */
+  /** False where the parser has repaired or left out something of the message. */
   readonly isWhole: boolean;
 }
 
 /**
- * What decides whom a message concerns and what it does. WeChat writes these first, before any text of a person's, so where
- * such a text has broken the message only those at its beginning count.
+ * The fields that decide whom a message concerns and what it does. WeChat writes these first, before any text of a person; where
+ * such a text has broken the message, only those at its beginning count.
  */
 export const envelopeFields: ReadonlySet<string> = new Set([
   'ToUserName',
@@ -110,20 +110,20 @@ export const envelopeFields: ReadonlySet<string> = new Set([
   'RevokeInfo',
 ]);
 
-/** What holds one text and never elements: a second one, or an element in it, was typed by a person. */
+/** Fields with one text and no elements: a person has typed a second one, or an element in it. */
 export const textFields: ReadonlySet<string> = new Set([
   ...envelopeFields,
   ...['Content', 'Recognition', 'Title', 'Description', 'Url', 'Label', 'MsgId', 'Encrypt'],
 ]);
 
-/** WeChat nests an album's pictures three deep; what is deeper than this is kept as text. */
+/** WeChat nests an album's pictures three deep; anything deeper than this is kept as text. */
 export const MAX_DEPTH = 5;
 
-/** What XML 1.0 cannot write, and with it all that PostgreSQL cannot keep: control characters, NUL, half a surrogate pair. */
+/** Characters that XML 1.0 cannot write, among them all that PostgreSQL cannot store: control characters, NUL, half a surrogate pair. */
 export const illegible = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udfff]/gu;
 
 /**
- * Collects what a reader finds. Illegible characters are replaced, never dropped: without one, `o1\0` would be the openid
+ * Collects names and texts. Illegible characters are replaced, never dropped: without one, `o1\0` would be the openid
  * `o1`.
  */
 export class FieldCollector {
@@ -136,7 +136,7 @@ export class FieldCollector {
     return text;
   }
 
-  /** The name to keep a value under; null for what names nothing of WeChat's, such as `__proto__`. */
+  /** The name of a field; null for one that is not WeChat's, such as `__proto__`. */
   name(raw: string): string | null {
     const name = raw.trim();
     if (/^[A-Za-z][^\p{Cc}\p{Cs}]*$/u.test(name)) return name;

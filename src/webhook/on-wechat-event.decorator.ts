@@ -7,7 +7,7 @@ export interface OnWechatEventOptions {
   readonly provider?: string;
 }
 
-/** What a decorated method asked for. */
+/** The events of one decoration. */
 export interface EventInterest extends OnWechatEventOptions {
   readonly name: string;
 }
@@ -16,8 +16,8 @@ export interface EventInterest extends OnWechatEventOptions {
 const interests = new WeakMap<object, Map<string | symbol, EventInterest[]>>();
 
 /**
- * Tells a method of any provider or controller of the host of the Official Account's events and messages that are not part
- * of a sign-in: `@OnWechatEvent('subscribe')`, `'text'`, `'*'`. It may return a `PassiveReply` within about four seconds.
+ * Marks a method of any provider or controller of the host as a handler of the Official Account's events and messages that
+ * are not part of a sign-in: `@OnWechatEvent('subscribe')`, `'text'`, `'*'`. It may return a `PassiveReply` within about four seconds.
  * It is called at least once for each event: again when it threw, or when the process ended before it had.
  */
 export function OnWechatEvent<K extends WechatEventName>(name: K, options: OnWechatEventOptions = {}) {
@@ -32,7 +32,7 @@ export function OnWechatEvent<K extends WechatEventName>(name: K, options: OnWec
   };
 }
 
-/** What a class's method was decorated with, in the class that defines it. */
+/** The decorations of a method, from the class that defines it. */
 export function findInterests(prototype: object, key: string): readonly EventInterest[] {
   for (let owner: object | null = prototype; owner !== null; owner = parentOf(owner))
     if (Object.hasOwn(owner, key)) return interests.get(owner)?.get(key) ?? [];
@@ -48,7 +48,7 @@ interface Message {
   readonly MsgId: string;
 }
 
-/** What each event and message carries besides the common fields (protocol F.5); WeChat's numbers are text. */
+/** The fields of each event and message in addition to the common ones (protocol F.5); WeChat's numbers are text. */
 export interface WechatEvents {
   readonly text: Message & { readonly Content: string };
   readonly image: Message & { readonly PicUrl: string; readonly MediaId: string };
@@ -90,7 +90,7 @@ export type WechatEventName = keyof WechatEvents | '*' | (string & Record<never,
 export type WechatEvent<K extends string = string> = VerifiedEvent &
   (K extends keyof WechatEvents ? WechatEvents[K] : unknown);
 
-/** What a handler learns besides the event. */
+/** The circumstances of an event. */
 export interface WechatEventContext {
   /** Slug of the provider row whose webhook received it. */
   readonly provider: string;
@@ -98,12 +98,12 @@ export interface WechatEventContext {
   readonly at: Date;
 }
 
-/** A method that is told of an event. What it returns as a reply is shown in the chat, if it is in time. */
+/** A method that handles an event. The chat shows the reply that it returns in time. */
 export type WechatEventHandler<K extends string> = (
   event: WechatEvent<K>,
   context: WechatEventContext,
 ) => WechatEventAnswer | Promise<WechatEventAnswer>;
 
-/** Handlers that say nothing return nothing. */
+/** A handler without a reply may return nothing. */
 // eslint-disable-next-line @typescript-eslint/no-invalid-void-type
 export type WechatEventAnswer = PassiveReply | null | undefined | void;

@@ -10,8 +10,8 @@ export interface ParsedMessage extends ReadFields {
 }
 
 /**
- * Reads a message, however a person's text has broken it; without fields where it is none. The content type is not looked
- * at: WeChat says `text/xml` of JSON too.
+ * Reads a message, however a person's text has broken it; without fields where it is none. The content type does not
+ * count: WeChat sends `text/xml` with JSON too.
  */
 export function parseMessage(source: string | Uint8Array): ParsedMessage {
   const text = typeof source === 'string' ? source : new TextDecoder().decode(source);
@@ -30,7 +30,7 @@ const constants = new Map<string, boolean | null>([
 ]);
 
 /**
- * The members of a JSON object; null for a text that is none. Takes what WeChat has been seen to send and `JSON.parse`
+ * The members of a JSON object; null for a text that is none. Takes forms that WeChat has sent and that `JSON.parse`
  * refuses or changes: bare control characters in texts, numbers of 64 bits, blanks around names. Of a name that is given
  * twice the first counts.
  */
@@ -123,7 +123,7 @@ class JsonReader {
       );
   }
 
-  /** Takes what nests too deep as it is written, without going into it: its depth is up to its sender. */
+  /** Takes a value that nests too deep as text, without recursion: its depth is up to its sender. */
   private skip(): string {
     const start = this.position;
     let depth = 0;

@@ -19,9 +19,9 @@ const CDATA = '<![CDATA[';
 const MOST_SOUGHT = 200;
 
 /**
- * The children of the root element; null for a text that has none. WeChat does not escape what a person typed: `]]>` ends
- * the CDATA section that it stands in, and what follows reads as WeChat's own elements. That cannot but leave the message
- * malformed or repeat an element (docs/decisions/0035). A message that is neither is read as XML, any other by position.
+ * The children of the root element; null for a text that has none. WeChat does not escape the text that a person typed: `]]>`
+ * ends its CDATA section, and the rest reads as WeChat's own elements. That always leaves the message malformed or repeats
+ * an element (docs/decisions/0035). A message that is neither is read as XML, any other by position.
  */
 export function parseXml(source: string): ReadFields | null {
   const [start, root] = beginning.exec(source) ?? [];
@@ -53,7 +53,7 @@ class XmlReader {
     if (source[position - 2] === '/') this.close(root);
   }
 
-  /** Null for what is malformed or has a text twice. */
+  /** Null for a message that is malformed or has a text twice. */
   read(): ReadFields | null {
     while (this.stack.length > 0) if (!this.step()) return null;
     if (this.source.slice(this.position).trim() !== '') return null;

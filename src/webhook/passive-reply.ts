@@ -15,19 +15,19 @@ const news = z.object({ type: z.literal('news'), articles: z.array(article).min(
 const passiveReply = z.discriminatedUnion('type', [text, image, news]);
 
 /**
- * What an answered push shows in the chat (protocol F.6). `text` may contain `<a href>` links and is cut at 2048 bytes;
+ * A reply that the chat shows (protocol F.6). `text` may contain `<a href>` links and is cut at 2048 bytes;
  * of several articles WeChat shows only the first after most events.
  */
 export type PassiveReply = Readonly<z.infer<typeof passiveReply>>;
 
-/** The reply in what a handler returned or a row kept; null for anything else. */
+/** The value as a reply; null for any other value. */
 export function toPassiveReply(value: unknown): PassiveReply | null {
   return passiveReply.safeParse(value).data ?? null;
 }
 
 const MAX_TEXT_BYTES = 2048;
 
-/** A number, or text of anybody's writing. */
+/** A number, or untrusted text. */
 type Value = string | number | Fields | readonly Fields[];
 interface Fields {
   readonly [name: string]: Value;
@@ -49,7 +49,7 @@ export function renderReply(
   });
 }
 
-/** What an encrypted reply travels in. */
+/** The envelope of an encrypted reply. */
 export function renderEnvelope(reply: EncryptedReply, format: MessageFormat): string {
   return render(format, { ...reply, TimeStamp: Number(reply.TimeStamp) });
 }

@@ -18,11 +18,11 @@ export interface ServerConfiguration extends MpServer {
   readonly appids: readonly string[];
 }
 
-/** A message that WeChat sent, and how to answer it. */
+/** A message that WeChat sent, and how to encrypt the reply. */
 export interface VerifiedPush extends ParsedMessage {
   /** The message as WeChat wrote it. */
   readonly bytes: Uint8Array;
-  /** The app it was sent to; in plain mode the first, since nothing that is signed says so. */
+  /** The app it was sent to; in plain mode the first, since the signature does not cover it. */
   readonly appid: string;
   /** Equal for everything that was posted under the same signature; null where the signature covers the message. */
   readonly replayKey: string | null;
@@ -31,8 +31,8 @@ export interface VerifiedPush extends ParsedMessage {
 }
 
 /**
- * Verifies and opens a push, each check in the order in which a sender meets it. Nothing of the body is looked at before the
- * query is signed; a message that is WeChat's is never refused for what it says.
+ * Verifies and opens a push, each check in the order in which a sender meets it. The body is not read before the signature of the
+ * query is verified; a message of WeChat's is never refused for its content.
  */
 export function verifyPush(
   request: { readonly query: RawQuery; readonly body: Uint8Array },
@@ -53,14 +53,14 @@ function plainPush(bytes: Uint8Array, server: ServerConfiguration, signature: st
   return { ...message, bytes, appid: server.appids[0] ?? '', replayKey: sha256(signature), seal: null };
 }
 
-/** What safe mode sends, and nothing besides: a text that a person typed may look like a part of it. */
+/** Exactly the fields of safe mode: a text that a person typed may look like one of them. */
 function isEnvelope({ fields, isWhole }: ParsedMessage): boolean {
   return (
     isWhole && 'Encrypt' in fields && Object.keys(fields).every((name) => /^(Encrypt|ToUserName)$/.test(name))
   );
 }
 
-/** What the clear part of the body says is not signed, and not read. */
+/** The clear part of the body is not signed, and not read. */
 function encryptedPush(
   { query, body }: { readonly query: RawQuery; readonly body: Uint8Array },
   server: ServerConfiguration,
@@ -76,7 +76,7 @@ function encryptedPush(
   return { ...parseMessage(bytes), bytes, appid, replayKey: null, seal };
 }
 
-/** Verifies the question whether this server knows the Token, and gives the text to answer it with (protocol F.1). */
+/** Verifies the handshake of a server URL and returns its `echostr` (protocol F.1). */
 export function verifyHandshake(query: RawQuery, server: ServerConfiguration, now: number): string {
   findToken(server, readQuery(query, now), readText(query, 'signature', signatureForm));
   return readText(query, 'echostr', /^[^]{1,1024}$/);
@@ -92,8 +92,8 @@ function findToken(server: MpServer, query: QueryToVerify, signature: string): s
 }
 
 /**
- * Everything in the body that may be the ciphertext, in XML or JSON: in compatible mode a person's text stands in the clear
- * before it and may look like it. The signature tells which it is.
+ * All parts of the body that may be the ciphertext, in XML or JSON: in compatible mode a person's text stands in the clear
+ * before it and may look like it. The signature decides.
  */
 function encryptedParts(body: Uint8Array): string[] {
   const text = Buffer.from(body).toString('latin1');
@@ -143,13 +143,13 @@ function usableKeys(keys: readonly Secret[]): Secret[] {
 /** Parameters of a push or handshake, as the URL gave them: an array where one was given several times. */
 export type RawQuery = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** What WeChat's signatures cover besides the Token, each of the right form and the timestamp of now. */
+/** The signed parameters next to the Token, in the right form and with a timestamp of now. */
 interface QueryToVerify {
   readonly timestamp: string;
   readonly nonce: string;
 }
 
-/** Seconds that WeChat's clock and ours may differ. */
+/** Seconds that WeChat's clock and this server's may differ. */
 const WINDOW_SECONDS = 300;
 
 /** @throws IamError `webhook_signature_invalid` */
@@ -176,7 +176,7 @@ function readText(query: RawQuery, name: string, form: RegExp): string {
 /** 40 lower-case hex digits. */
 const signatureForm = /^[0-9a-f]{40}$/;
 
-/** One error for whatever shows that WeChat did not send this; the reason is for the log. */
+/** One error for every sign that WeChat did not send this; the reason is for the log. */
 export function forged(reason: string, cause?: unknown): IamError {
   return new IamError('webhook_signature_invalid', reason, cause === undefined ? {} : { cause });
 }

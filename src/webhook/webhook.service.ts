@@ -126,7 +126,7 @@ export class Webhook {
     } catch (error) {
       if (!isReplay(error)) throw error;
       this.logger.error(
-        `"${provider}": messages not of WeChat's are posted under its signature: choose safe mode`,
+        `"${provider}": somebody posts messages of their own under a signature of WeChat's: choose safe mode`,
       );
       await recordRefusal(this.dataSource, {
         action: 'webhook.replay_refused',

@@ -9,19 +9,19 @@ import { Telemetry } from '../../runtime/telemetry.service.js';
 import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
 import type { InboxEvent } from './webhook-event.entity.js';
 
-/** What an attempt at an event came to; `failure` says what to try again. */
+/** The outcome of an attempt at an event; with a failure it is tried again. */
 export interface Attempt {
   readonly result: InboxResult;
   readonly failure: string | null;
 }
 
-/** Works on an event; `earlier` is the result of the attempt before. */
+/** Processes an event; `earlier` is the result of the attempt before. */
 type EventWork = (event: InboxEvent, earlier: InboxResult | null) => Promise<Attempt>;
 
 const POLL_MS = 2_000;
-/** Events of other replicas or of earlier that are worked on at once. */
+/** Due events that are processed concurrently. */
 const ROOM = 10;
-/** Work that takes longer is taken for stuck and left to another attempt. */
+/** A handler that takes longer counts as stuck: its lease is not renewed. */
 const LONGEST_MS = 60_000;
 const SHUTDOWN_MS = 5_000;
 
@@ -30,7 +30,7 @@ interface Running {
   readonly done: Promise<unknown>;
 }
 
-/** Works off the inbox on every replica: what was just received at once, what failed or was left behind when it is due. */
+/** Processes the inbox on every replica: new events at once, failed and abandoned ones when they are due. */
 @Injectable()
 export class InboxWorker implements BeforeApplicationShutdown {
   private readonly logger = new IamLogger('IamInbox');
@@ -38,11 +38,11 @@ export class InboxWorker implements BeforeApplicationShutdown {
   private readonly running = new Map<string, Running>();
   private work: EventWork | undefined;
   private readonly loop = new BackgroundLoop({
-    work: () => this.look(),
+    work: () => this.poll(),
     every: POLL_MS,
     onTrouble: (reason) => this.logger.warn(`cannot look for due events: ${reason}`),
   });
-  /** There may be more due than there was room for: whoever ends makes room. */
+  /** More events may be due than there was room for: the next end of an event makes the loop hurry. */
   private isBehind = false;
   private isStopping = false;
 
@@ -53,13 +53,13 @@ export class InboxWorker implements BeforeApplicationShutdown {
     private readonly clock: Clock,
   ) {}
 
-  /** Begins to look for due events, unless that is the business of other processes. */
+  /** Begins to look for due events, unless `background` is off. */
   start(work: EventWork): void {
     this.work = work;
     if (this.options.background) this.loop.start();
   }
 
-  /** Works on an event that the caller has leased. Never rejects; whatever failed is tried again later. */
+  /** Processes an event that the caller has leased. Never rejects; a failed event is tried again later. */
   run(leased: LeasedEvent): Promise<InboxResult> {
     const done = this.attempt(leased).finally(() => {
       this.running.delete(leased.leaseToken);
@@ -69,7 +69,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
     return done;
   }
 
-  /** Waits for what runs, and leaves what does not end in time to the other replicas. */
+  /** Waits for running events, and leaves those that do not end in time to the other replicas. */
   async beforeApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     await Promise.race([this.finishAll(), delay(SHUTDOWN_MS, undefined, { ref: false })]);
@@ -81,13 +81,13 @@ export class InboxWorker implements BeforeApplicationShutdown {
     await Promise.all([...this.running.values()].map(({ done }) => done));
   }
 
-  /** Waits for no handler: whatever they do, the leases of the others are renewed at every poll. */
-  private async look(): Promise<void> {
+  /** Waits for no handler, so that leases are renewed at every poll. */
+  private async poll(): Promise<void> {
     const room = ROOM - (await this.renew());
     this.isBehind = room <= 0 || (await this.startDue(room)) === room;
   }
 
-  /** How many events were due, of as many as there is room for. */
+  /** The number of events that were due, up to `room`. */
   private async startDue(room: number): Promise<number> {
     const { leased, dead } = await this.inbox.takeDue(room);
     for (const event of dead) this.reportDeadLetter(event, 'lost with its replica');
@@ -96,7 +96,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
     return leased.length + dead.length;
   }
 
-  /** Keeps what is being worked on, but for what is stuck; the number of what is kept. */
+  /** Renews the leases of all but stuck events; returns their number. */
   private async renew(): Promise<number> {
     const now = this.clock.elapsed();
     const alive = [...this.running].filter(([, { startedAt }]) => now - startedAt < LONGEST_MS);
@@ -107,9 +107,11 @@ export class InboxWorker implements BeforeApplicationShutdown {
   private async attempt(leased: LeasedEvent): Promise<InboxResult> {
     const { result, failure } = await this.workOn(leased);
     try {
-      await this.settle(leased, result, failure);
+      await this.record(leased, result, failure);
     } catch (error) {
-      this.logger.warn(`${nameOf(leased.event)} is not settled and will be tried again: ${String(error)}`);
+      this.logger.warn(
+        `${nameOf(leased.event)} could not be recorded and will be tried again: ${String(error)}`,
+      );
     }
     return result;
   }
@@ -123,7 +125,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
     }
   }
 
-  private async settle(leased: LeasedEvent, result: InboxResult, failure: string | null): Promise<void> {
+  private async record(leased: LeasedEvent, result: InboxResult, failure: string | null): Promise<void> {
     if (failure === null) {
       this.telemetry.webhookEvent(leased.event.provider, 'done');
       const isOurs = await this.inbox.finish(leased, result);

@@ -4,11 +4,11 @@ import { sql, empty, type Sql } from '../../database/sql.js';
 
 /**
  * `processing`: leased by a replica until `lease_until`. `pending`: to be tried again at `lease_until`. `done` and `dead`
- * (given up after the last attempt, or not readable, with an error in the log) are final.
+ * (failed in the last attempt, or not readable, with an error in the log) are final.
  */
 export type WebhookEventStatus = 'processing' | 'pending' | 'done' | 'dead';
 
-/** A row of `iam.webhook_events`: one event of WeChat, committed before WeChat is told that we have it. */
+/** A row of `iam.webhook_events`: one event of WeChat, committed before the response to WeChat. */
 @Entity({ schema: 'iam', name: 'webhook_events' })
 @Unique('webhook_events_dedupe_key_key', ['dedupeKey'])
 @Unique('webhook_events_replay_key_key', ['replayKey'])
@@ -55,7 +55,7 @@ export class WebhookEventEntity {
   @Column({ type: 'text' })
   status!: WebhookEventStatus;
 
-  /** What a repeated delivery is answered with. */
+  /** Holds the reply to a repeated delivery. */
   @Column({ type: 'jsonb', nullable: true })
   result!: Record<string, unknown> | null;
 
@@ -66,7 +66,7 @@ export class WebhookEventEntity {
   @Column({ type: 'uuid', name: 'lease_token', nullable: true })
   leaseToken!: string | null;
 
-  /** Until when nobody else takes it up. */
+  /** No other replica takes the event before this time. */
   @Column({ type: 'timestamptz', name: 'lease_until', nullable: true })
   leaseUntil!: Date | null;
 
@@ -86,7 +86,7 @@ export interface InboxEvent {
   readonly dedupeKey: string;
   /** `Event` of an event, `MsgType` of a message. */
   readonly event: string;
-  /** Whom it concerns; null where the push names nobody. */
+  /** The person whom it concerns; null where the push names none. */
   readonly openid: string | null;
   /** WeChat's `CreateTime`. */
   readonly eventAt: Date;
@@ -98,27 +98,27 @@ export interface InboxEvent {
   readonly replayKey?: string | null;
 }
 
-/** How an event enters the inbox: with its effect in the same statement, leased to the replica that inserts it, or given up. */
+/** How an event enters the inbox: with its effect in the same statement, leased to the replica that inserts it, or dead. */
 export interface InboxState {
   readonly status: 'done' | 'processing' | 'dead';
-  /** Why it is given up. */
+  /** Why it is dead. */
   readonly error?: string;
-  /** What a repeated delivery is answered with. */
+  /** Holds the reply to a repeated delivery. */
   readonly result?: object | null;
-  /** Fences the lease: whoever finishes the event must still hold it. */
+  /** Fences the lease: only its holder can finish the event. */
   readonly leaseToken?: string;
   readonly leaseSeconds?: number;
 }
 
-/** SQL of a larger statement: a condition for storing at all, and the result. */
+/** SQL of a larger statement: the condition for storing the event, and its result. */
 interface InboxInsertParts {
   readonly where?: Sql;
   readonly result?: Sql;
 }
 
 /**
- * `INSERT INTO iam.webhook_events … RETURNING id`; composes into a larger statement. No row comes back for an event that is there
- * already.
+ * `INSERT INTO iam.webhook_events … RETURNING id`; composes into a larger statement. Returns no row for an event that is
+ * there already.
  */
 export function insertInboxEvent(event: InboxEvent, state: InboxState, parts: InboxInsertParts = {}): Sql {
   const given = sql`${state.result == null ? null : JSON.stringify(state.result)}::jsonb`;
