@@ -6,12 +6,9 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { SignInModule } from '../sign-in/sign-in.module.js';
 import { PrivacyModule } from '../privacy/privacy.module.js';
 import { IamUsers } from './iam-users.service.js';
-import { LinkIdentity } from './link-identity.service.js';
 import { MeIdentitiesController } from './me-identities.controller.js';
 import { MeIdentities } from './me-identities.service.js';
-import { MeProfile } from './me-profile.service.js';
 import { MeSessionsController } from './me-sessions.controller.js';
-import { MeSessions } from './me-sessions.service.js';
 import { MeController } from './me.controller.js';
 import { PhoneNumbers } from './phone-numbers.service.js';
 
@@ -19,7 +16,7 @@ import { PhoneNumbers } from './phone-numbers.service.js';
 @Module({
   imports: [WechatModule, HttpModule, UsersModule, SessionsModule, SignInModule, PrivacyModule],
   controllers: [MeController, MeIdentitiesController, MeSessionsController],
-  providers: [IamUsers, LinkIdentity, MeIdentities, MeProfile, MeSessions, PhoneNumbers],
+  providers: [IamUsers, MeIdentities, PhoneNumbers],
   exports: [IamUsers],
 })
 export class AccountModule {}

@@ -1,20 +1,83 @@
-import { Delete, Get, Param, Post } from '@nestjs/common';
-import type { IamResponse } from '../http/iam-response.js';
-import { type AuthenticatedUser, CurrentUser, Incoming } from '../http/parameter.decorators.js';
-import { Endpoint } from '../http/endpoint.decorator.js';
-import { UserController } from '../sessions/iam-controller.decorator.js';
-import type { IamRequest } from '../http/iam-request.js';
+import { Body, Delete, Get, Param, Post, Query } from '@nestjs/common';
+import { z } from 'zod';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
-import { identitiesResponse, identityExample, identityView } from './identity-view.js';
-import { linkBody, LinkIdentity } from './link-identity.service.js';
-import { MeIdentities, unlinkedResponse, unlinkQuery } from './me-identities.service.js';
+import type { AuthenticatedUser } from '../http/parameter.decorators.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { created, type Created } from '../http/iam-response.js';
+import { CurrentUser, Incoming } from '../http/parameter.decorators.js';
+import { ZodPipe } from '../http/zod.pipe.js';
+import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
+import { UserController } from '../sessions/iam-controller.decorator.js';
+import { appCodeErrors } from '../sign-in/app-codes.service.js';
+import { UserIdentities, type UserIdentity } from '../users/user-identities.service.js';
+import { MeIdentities } from './me-identities.service.js';
+
+const identityView = z.object({
+  id: z.uuid(),
+  provider: z.string().meta({ description: 'The row through which it was first seen' }),
+  kind: z.enum(['open', 'mp', 'mini', 'mobile']),
+  appid: z.string(),
+  linked_at: z.iso.datetime(),
+  follows: z
+    .boolean()
+    .nullable()
+    .meta({ description: 'Follows the Official Account; null as long as no event has said so' }),
+});
+const identitiesResponse = z.object({ items: z.array(identityView) });
+
+/** An identity, for descriptions. */
+export const identityExample: z.infer<typeof identityView> = {
+  id: '0198c0de-0000-7000-8000-000000000003',
+  provider: 'wechat',
+  kind: 'mini',
+  appid: 'wx0000000000000003',
+  linked_at: '2026-01-31T08:00:00.000Z',
+  follows: null,
+};
+
+const end_other_sessions = z
+  .boolean()
+  .default(false)
+  .meta({ description: 'Also ends every other session of the user' });
+const linkBody = z.union([
+  z.strictObject({
+    binding_token: z
+      .string()
+      .min(1)
+      .max(256)
+      .meta({ description: 'Of the same client, in the browser that signed in with WeChat' }),
+    end_other_sessions,
+  }),
+  z.strictObject({
+    provider: z.string().min(1).max(63),
+    app: z.enum(['mini', 'mobile']),
+    code: z.string().min(1).max(512),
+    end_other_sessions,
+  }),
+]);
+
+const unlinkQuery = z.object({
+  end_other_sessions: z
+    .enum(['true', 'false'])
+    .default('false')
+    .meta({ description: '`true` also ends every other session of the user' }),
+});
+const unlinkedResponse = z.object({
+  id: z.uuid(),
+  rejoins: z.boolean().meta({
+    description:
+      'Another identity of the same WeChat person (unionid) stays, so signing in with this one leads here again',
+  }),
+});
 
 /** The WeChat identities by which the signed-in user signs in. */
 @UserController('me/identities')
 export class MeIdentitiesController {
   constructor(
-    private readonly identities: MeIdentities,
-    private readonly links: LinkIdentity,
+    private readonly identities: UserIdentities,
+    private readonly changes: MeIdentities,
+    private readonly attempts: AttemptCookies,
   ) {}
 
   @Endpoint({
@@ -24,14 +87,13 @@ export class MeIdentitiesController {
     errors: ['user_disabled'],
   })
   @Get()
-  list(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
-    return this.identities.list(user);
+  async list(@CurrentUser() user: AuthenticatedUser): Promise<z.infer<typeof identitiesResponse>> {
+    return { items: (await this.identities.list(user.id)).map(toView) };
   }
 
   @Endpoint({
     summary:
       'Links another identity, by a `binding_token` or by the code of a mini program or mobile app; 200 when it is linked already',
-    body: linkBody,
     responses: { 200: identityView, 201: identityView },
     example: identityExample,
     errors: [
@@ -42,32 +104,27 @@ export class MeIdentitiesController {
       'code_already_used',
       'login_interrupted',
       'snapshot_user',
-      'provider_not_found',
-      'provider_disabled',
-      'provider_misconfigured',
-      'wechat_mini_not_configured',
       'wechat_mobile_not_configured',
       'wechat_code_invalid',
-      'rate_limited',
-      'wechat_unavailable',
-      'wechat_answer_invalid',
-      'wechat_credentials_rejected',
-      'wechat_ip_not_allowed',
-      'wechat_quota_exceeded',
-      'wechat_permission_missing',
-      'wechat_user_restricted',
+      ...appCodeErrors,
     ],
   })
   @RequireRecentSignIn()
   @Post()
-  link(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
-    return this.links.link(request, user);
+  async link(
+    @Body(new ZodPipe(linkBody)) { end_other_sessions: endOtherSessions, ...proof }: z.infer<typeof linkBody>,
+    @CurrentUser() user: AuthenticatedUser,
+    @Incoming() { origin, cookies }: IamRequest,
+  ): Promise<z.infer<typeof identityView> | Created<z.infer<typeof identityView>>> {
+    const holdsAttempt = (hash: string) => this.attempts.holds(hash, cookies);
+    const source = { origin, holdsAttempt, endOtherSessions };
+    const { identity, isNew } = await this.changes.link(proof, user, source);
+    return isNew ? created(toView(identity)) : toView(identity);
   }
 
   @Endpoint({
     summary: 'Unlinks an identity, never the last; sessions that began by it end',
     path: { id: 'The identity' },
-    query: unlinkQuery,
     responses: { 200: unlinkedResponse },
     example: { id: identityExample.id, rejoins: false },
     errors: ['recent_sign_in_required', 'not_found', 'last_identity', 'user_disabled'],
@@ -77,8 +134,13 @@ export class MeIdentitiesController {
   unlink(
     @Param('id') id: string,
     @CurrentUser() user: AuthenticatedUser,
-    @Incoming() request: IamRequest,
-  ): Promise<IamResponse> {
-    return this.identities.unlink(id, user, request);
+    @Query(new ZodPipe(unlinkQuery)) { end_other_sessions }: z.infer<typeof unlinkQuery>,
+  ): Promise<z.infer<typeof unlinkedResponse>> {
+    return this.changes.unlink(id, user, { endOtherSessions: end_other_sessions === 'true' });
   }
+}
+
+/** Neither openid nor unionid. */
+function toView({ linked_at, ...identity }: UserIdentity): z.infer<typeof identityView> {
+  return { ...identity, linked_at: linked_at.toISOString() };
 }

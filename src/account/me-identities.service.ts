@@ -1,63 +1,90 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { z } from 'zod';
-import { inTransaction } from '../database/sql.js';
-import { json, type IamResponse } from '../http/iam-response.js';
-import type { AuthenticatedUser } from '../http/parameter.decorators.js';
-import type { IamRequest } from '../http/iam-request.js';
-import { parseInput } from '../http/zod.pipe.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { inTransaction } from '../database/sql.js';
+import type { AuthenticatedUser } from '../http/parameter.decorators.js';
+import { failureOf } from '../http/to-iam-error.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
+import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
+import { AppCodes } from '../sign-in/app-codes.service.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
-import { UserSessions, actingSession } from '../sessions/user-sessions.service.js';
-import { UserIdentities } from '../users/user-identities.service.js';
-import { toIdentityView } from './identity-view.js';
+import { UserIdentities, type UserIdentity } from '../users/user-identities.service.js';
 
-/** How an identity is given up. */
-export const unlinkQuery = z.object({
-  end_other_sessions: z
-    .enum(['true', 'false'])
-    .default('false')
-    .meta({ description: '`true` also ends every other session of the user' }),
-});
+/** The two proofs of another identity that need no redirect. */
+export type IdentityProof =
+  | { readonly binding_token: string }
+  | { readonly provider: string; readonly app: 'mini' | 'mobile'; readonly code: string };
 
-/** What giving up an identity has led to. */
-export const unlinkedResponse = z.object({
-  id: z.uuid(),
-  rejoins: z.boolean().meta({
-    description:
-      'Another identity of the same WeChat person (unionid) stays, so signing in with this one leads here again',
-  }),
-});
+/** Where a proof comes from. */
+export interface ProofSource {
+  readonly origin: RequestOrigin;
+  /** Whether the browser carries the attempt with this hash of its state. */
+  readonly holdsAttempt: (hash: string) => boolean;
+}
 
-/** `/me/identities`: what the signed-in user sees of them, and gives up. */
+interface SessionOptions {
+  readonly endOtherSessions: boolean;
+}
+
+/** How signed-in users add and remove the WeChat identities by which they sign in. */
 @Injectable()
 export class MeIdentities {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly links: IdentityLinks,
+    private readonly codes: AppCodes,
     private readonly identities: UserIdentities,
-    private readonly ownSessions: UserSessions,
+    private readonly sessions: UserSessions,
+    private readonly failures: FailureLimits,
     private readonly signOut: SignOut,
   ) {}
 
-  async list(user: AuthenticatedUser): Promise<IamResponse> {
-    const identities = await this.identities.list(user.id);
-    return json({ items: identities.map(toIdentityView) });
+  /**
+   * The other sessions stay by default: each began by an identity that is the user's already, so a link hands the account
+   * over to no other person (security 63).
+   * @throws IamError `identity_conflict`, …
+   */
+  async link(
+    proof: IdentityProof,
+    user: AuthenticatedUser,
+    { endOtherSessions, ...source }: ProofSource & SessionOptions,
+  ): Promise<{ identity: UserIdentity; isNew: boolean }> {
+    const { id, isNew } = await this.redeem(proof, user, source);
+    const acting = actingSession(user);
+    if (endOtherSessions)
+      await inTransaction(this.dataSource, (manager) =>
+        this.sessions.endOthers(manager, acting, 'identity_linked'),
+      );
+    return { identity: await this.identities.get(user.id, id), isNew };
   }
 
   /**
-   * Sessions and open sign-ins that came by the identity end with it, this session too if it did.
+   * Ends sessions and open sign-ins that began by the identity, perhaps also this session.
    * @throws IamError `not_found`, `last_identity`, `invalid_token` or `user_disabled`
    */
-  async unlink(id: string, user: AuthenticatedUser, { query }: IamRequest): Promise<IamResponse> {
-    const { end_other_sessions } = parseInput(unlinkQuery, query);
+  async unlink(
+    id: string,
+    user: AuthenticatedUser,
+    { endOtherSessions }: SessionOptions,
+  ): Promise<{ id: string; rejoins: boolean }> {
     const acting = actingSession(user);
-    const rejoins = await inTransaction(this.dataSource, async (manager) => {
-      await this.ownSessions.lockActing(manager, acting);
-      const gone = await this.signOut.unlink(manager, acting.userId, id);
-      if (end_other_sessions === 'true')
-        await this.ownSessions.endOthers(manager, acting, 'identity_unlinked');
-      return gone.rejoins;
+    return this.sessions.act(acting, async (manager) => {
+      const { rejoins } = await this.signOut.unlink(manager, acting.userId, id);
+      if (endOtherSessions) await this.sessions.endOthers(manager, acting, 'identity_unlinked');
+      return { id, rejoins };
     });
-    return json({ id, rejoins });
+  }
+
+  private redeem(proof: IdentityProof, user: AuthenticatedUser, { origin, holdsAttempt }: ProofSource) {
+    const { clientId } = user;
+    const link = actingSession(user);
+    if (!('binding_token' in proof))
+      return this.codes.link({ ...proof, kind: proof.app, clientId }, link, origin);
+    const by = { origin, at: 'binding_token', clientId };
+    return this.failures.guard(by, { ofThrown: failureOf }, () =>
+      this.links.redeem({ bindingToken: proof.binding_token, link, clientId, holdsAttempt }),
+    );
   }
 }

@@ -1,23 +1,86 @@
-import { Delete, Get, Patch, Post } from '@nestjs/common';
-import type { IamResponse } from '../http/iam-response.js';
-import { type AuthenticatedUser, CurrentUser, Incoming } from '../http/parameter.decorators.js';
-import { Endpoint } from '../http/endpoint.decorator.js';
-import { UserController } from '../sessions/iam-controller.decorator.js';
-import type { IamRequest } from '../http/iam-request.js';
+import { Body, Delete, Get, Patch, Post } from '@nestjs/common';
+import { z } from 'zod';
+import { plainText } from '../database/database-errors.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
-import { AccountDeletion, deletionResponse } from '../privacy/account-deletion.service.js';
-import { AccountExport, exportResponse, exportExample } from '../privacy/account-export.service.js';
-import { meResponse, meExample } from './me-response.js';
-import { MeProfile, profileBody } from './me-profile.service.js';
-import { phoneResponse, phoneBody, PhoneNumbers } from './phone-numbers.service.js';
+import type { AuthenticatedUser } from '../http/parameter.decorators.js';
+import { Endpoint } from '../http/endpoint.decorator.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { empty, json, type IamResponse } from '../http/iam-response.js';
+import { CurrentUser, Incoming, Origin } from '../http/parameter.decorators.js';
+import { ZodPipe } from '../http/zod.pipe.js';
+import { AccountDeletion } from '../privacy/account-deletion.service.js';
+import { AccountExport, exportExample, exportResponse } from '../privacy/account-export.service.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
+import { UserController } from '../sessions/iam-controller.decorator.js';
+import { SessionCookies } from '../sessions/session-cookies.service.js';
+import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
+import { appCodeErrors } from '../sign-in/app-codes.service.js';
+import { updateUser } from '../users/change-user.js';
+import { Profiles } from '../users/profiles.service.js';
+import { cleanNickname } from '../wechat/profile-text.js';
+import { identityExample } from './me-identities.controller.js';
+import { PhoneNumbers } from './phone-numbers.service.js';
+
+const meResponse = z.object({
+  id: z.uuid(),
+  external_id: z.string().nullable().meta({ description: 'The id under which the host knows the user' }),
+  nickname: z.string().nullable(),
+  avatar_url: z.string().nullable(),
+  phone_number: z.string().nullable().meta({ description: 'With country code, verified by WeChat' }),
+  phone_verified_at: z.iso.datetime().nullable(),
+  deletion_at: z.iso
+    .datetime()
+    .nullable()
+    .meta({ description: 'When the account is erased, by its user’s own wish' }),
+  created_at: z.iso.datetime(),
+  identities: z.array(
+    z.object({ provider: z.string(), kind: z.string(), appid: z.string(), linked_at: z.string() }),
+  ),
+  roles: z.array(z.string()),
+});
+type Me = z.infer<typeof meResponse>;
+
+const { provider, kind, appid, linked_at } = identityExample;
+const meExample: Me = {
+  id: '0198c0de-0000-7000-8000-000000000001',
+  external_id: null,
+  nickname: '小兰',
+  avatar_url: 'https://thirdwx.qlogo.cn/mmopen/…/132',
+  phone_number: '+8613800138000',
+  phone_verified_at: '2026-02-01T09:30:00.000Z',
+  deletion_at: null,
+  created_at: '2026-01-31T08:00:00.000Z',
+  identities: [{ provider, kind, appid, linked_at }],
+  roles: [],
+};
+
+const profileBody = z.strictObject({
+  nickname: plainText(512)
+    .refine((text) => cleanNickname(text) !== null, { error: 'nothing visible' })
+    .nullable()
+    .meta({ description: 'At most 64 visible characters are kept; null empties it, for WeChat to fill' }),
+});
+
+const deletionResponse = z.object({ deletion_at: z.iso.datetime() });
+
+const phoneBody = z.object({
+  provider: z.string().min(1).max(63),
+  code: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,512}$/)
+    .meta({ description: 'Of the button `getPhoneNumber`, not of `wx.login`' }),
+});
+const phoneResponse = z.object({ phone_number: z.string(), phone_verified_at: z.iso.datetime() });
 
 /** The signed-in user's own record. */
 @UserController('me')
 export class MeController {
   constructor(
-    private readonly profile: MeProfile,
+    private readonly profiles: Profiles,
+    private readonly sessions: UserSessions,
     private readonly exports: AccountExport,
     private readonly deletion: AccountDeletion,
+    private readonly cookies: SessionCookies,
     private readonly phoneNumbers: PhoneNumbers,
   ) {}
 
@@ -28,20 +91,25 @@ export class MeController {
     errors: ['user_disabled'],
   })
   @Get()
-  me(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
-    return this.profile.show(user);
+  async me(@CurrentUser() user: AuthenticatedUser): Promise<Me> {
+    return { ...(await this.profiles.get(user.id)), roles: [...user.roles] };
   }
 
   @Endpoint({
     summary: 'Sets the nickname of the signed-in user, which WeChat does not replace',
-    body: profileBody,
     responses: { 200: meResponse },
     example: meExample,
     errors: ['user_disabled'],
   })
   @Patch()
-  change(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.profile.change(request, user);
+  async change(
+    @Body(new ZodPipe(profileBody)) { nickname }: z.infer<typeof profileBody>,
+    @CurrentUser() user: AuthenticatedUser,
+  ): Promise<Me> {
+    await this.sessions.act(actingSession(user), (manager) =>
+      updateUser(manager, user.id, { by: 'user', nickname: cleanNickname(nickname) }),
+    );
+    return this.me(user);
   }
 
   @Endpoint({
@@ -51,8 +119,9 @@ export class MeController {
     errors: ['user_disabled'],
   })
   @Get('export')
-  export(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
-    return this.exports.export(user);
+  async export(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
+    const document = await this.exports.export(actingSession(user));
+    return json(document, 200, { 'Content-Disposition': 'attachment; filename="account.json"' });
   }
 
   @Endpoint({
@@ -64,8 +133,13 @@ export class MeController {
   })
   @RequireRecentSignIn()
   @Post('deletion')
-  delete(@CurrentUser() user: AuthenticatedUser, @Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.deletion.wish(user, request);
+  async requestDeletion(
+    @CurrentUser() user: AuthenticatedUser,
+    @Incoming() request: IamRequest,
+  ): Promise<z.infer<typeof deletionResponse> | IamResponse> {
+    const day = await this.deletion.request(actingSession(user));
+    if (day !== null) return { deletion_at: day.toISOString() };
+    return { ...empty(204), cookies: this.cookies.clearOf(user.sessionId, request) };
   }
 
   @Endpoint({
@@ -74,41 +148,28 @@ export class MeController {
     errors: ['user_disabled'],
   })
   @Delete('deletion')
-  keep(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
-    return this.deletion.takeBack(user);
+  cancelDeletion(@CurrentUser() user: AuthenticatedUser): Promise<void> {
+    return this.deletion.cancel(actingSession(user));
   }
 
   @Endpoint({
     summary: 'Adds the phone number that WeChat has verified, from within a mini program',
-    body: phoneBody,
     responses: { 200: phoneResponse },
     example: { phone_number: meExample.phone_number, phone_verified_at: meExample.phone_verified_at },
-    errors: [
-      'user_disabled',
-      'insufficient_permissions',
-      'provider_not_found',
-      'provider_disabled',
-      'provider_misconfigured',
-      'wechat_mini_not_configured',
-      'phone_code_invalid',
-      'rate_limited',
-      'wechat_unavailable',
-      'wechat_answer_invalid',
-      'wechat_credentials_rejected',
-      'wechat_ip_not_allowed',
-      'wechat_quota_exceeded',
-      'wechat_permission_missing',
-      'wechat_user_restricted',
-    ],
+    errors: ['user_disabled', 'insufficient_permissions', 'phone_code_invalid', ...appCodeErrors],
   })
   @Post('phone_number')
-  verifyPhone(@Incoming() request: IamRequest, @CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
-    return this.phoneNumbers.verify(request, user);
+  verifyPhone(
+    @Body(new ZodPipe(phoneBody)) body: z.infer<typeof phoneBody>,
+    @CurrentUser() user: AuthenticatedUser,
+    @Origin() origin: RequestOrigin,
+  ): Promise<z.infer<typeof phoneResponse>> {
+    return this.phoneNumbers.verify(body, user, origin);
   }
 
   @Endpoint({ summary: 'Forgets the phone number', responses: { 204: null }, errors: ['user_disabled'] })
   @Delete('phone_number')
-  forgetPhone(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
+  forgetPhone(@CurrentUser() user: AuthenticatedUser): Promise<void> {
     return this.phoneNumbers.forget(user);
   }
 }

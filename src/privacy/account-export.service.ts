@@ -5,10 +5,8 @@ import { sql, type Sql, queryRows } from '../database/sql.js';
 import { recordAudit } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
 import { inLongJob } from '../database/bounded-data-source.js';
-import { json, type IamResponse } from '../http/iam-response.js';
-import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { UserSessions, actingSession } from '../sessions/user-sessions.service.js';
+import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
 import { Profiles } from '../users/profiles.service.js';
 
 /** Rows of one kind that an export holds at most: the newest. */
@@ -90,7 +88,6 @@ export const exportExample: z.infer<typeof exportResponse> = {
 };
 
 type Kind = keyof ReturnType<typeof exportStatements>;
-type Rows = z.infer<typeof rows>;
 
 /** `/me/export`: a copy of one's data (GDPR articles 15 and 20, PIPL article 45), of bounded size. */
 @Injectable()
@@ -102,31 +99,33 @@ export class AccountExport {
     private readonly clock: Clock,
   ) {}
 
-  /** The openids and addresses in it are for a session that lives. @throws IamError `invalid_token` or `user_disabled` */
-  async export(user: AuthenticatedUser): Promise<IamResponse> {
-    const { userId, sessionId } = actingSession(user);
-    await this.sessions.getSubject({ userId, sessionId });
+  /** For a live session only: the document has openids and addresses. @throws IamError `invalid_token` or `user_disabled` */
+  async export(acting: ActingSession): Promise<z.infer<typeof exportResponse>> {
+    const { userId, sessionId } = acting;
+    await this.sessions.getSubject(acting);
     const profile = await this.profiles.get(userId);
-    const { sections, truncated } = await inLongJob(() => this.read(userId));
+    const sections = await inLongJob(() => this.read(userId));
     await recordAudit(this.dataSource, { action: 'user.exported', userId, sessionId });
-    const exported_at = new Date(this.clock.now()).toISOString();
-    return json({ exported_at, profile, ...sections, truncated }, 200, {
-      'Content-Disposition': 'attachment; filename="account.json"',
-    });
+    return { exported_at: new Date(this.clock.now()).toISOString(), profile, ...sections };
   }
 
   /** One kind after the other, so that an export takes one connection of the pool. */
-  private async read(userId: string): Promise<{ sections: Record<string, Rows>; truncated: Kind[] }> {
-    const sections: Record<string, Rows> = {};
-    const truncated: Kind[] = [];
+  private async read(userId: string) {
     const statements = exportStatements(userId);
-    for (const kind of kinds) {
+    const truncated: Kind[] = [];
+    const newestOf = async (kind: Kind) => {
       const found = await queryRows(this.dataSource, rows.element, statements[kind]);
       if (found.length > MOST_EXPORTED) truncated.push(kind);
-      sections[kind] = found.slice(0, MOST_EXPORTED);
-    }
-    return { sections, truncated };
+      return found.slice(0, MOST_EXPORTED);
+    };
+    const sections = {
+      identities: await newestOf('identities'),
+      roles: await newestOf('roles'),
+      sessions: await newestOf('sessions'),
+      sign_ins: await newestOf('sign_ins'),
+      messages: await newestOf('messages'),
+      audit: await newestOf('audit'),
+    };
+    return { ...sections, truncated };
   }
 }
-
-const kinds = ['identities', 'roles', 'sessions', 'sign_ins', 'messages', 'audit'] as const satisfies Kind[];

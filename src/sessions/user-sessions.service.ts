@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
-import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
+import { inTransaction, queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { lockExisting } from '../users/lock-users.js';
@@ -116,21 +116,28 @@ export class UserSessions {
   }
 
   /**
-   * Holds an account still for a change of it. An access token outlives its session by minutes, and what it may still
-   * read it may not change.
+   * Runs a change of an account in a transaction that has locked it. An access token outlives its session by minutes: it may
+   * still read, but changes nothing.
    * @throws IamError `invalid_token` when the session is over, `user_disabled`
    */
-  async lockActing(manager: EntityManager, acting: ActingSession): Promise<void> {
-    const { userId, sessionId } = acting;
-    const [user] = await lockExisting(manager, [userId]);
-    if (user?.status === 'disabled') throw new IamError('user_disabled', `user ${userId} is disabled`);
-    const live = await queryRow(manager, subject, liveSql(acting));
-    if (user?.status !== 'active' || live === null)
-      throw new IamError('invalid_token', `session ${sessionId} is over`);
+  async act<T>(acting: ActingSession, change: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return inTransaction(this.dataSource, async (manager) => {
+      await lockActing(manager, acting);
+      return change(manager);
+    });
   }
 }
 
 /** Who acts on their own account, and in which session. */
 export function actingSession({ id, sessionId }: AuthenticatedUser): ActingSession {
   return { userId: id, sessionId };
+}
+
+async function lockActing(manager: EntityManager, acting: ActingSession): Promise<void> {
+  const { userId, sessionId } = acting;
+  const [user] = await lockExisting(manager, [userId]);
+  if (user?.status === 'disabled') throw new IamError('user_disabled', `user ${userId} is disabled`);
+  const live = await queryRow(manager, subject, liveSql(acting));
+  if (user?.status !== 'active' || live === null)
+    throw new IamError('invalid_token', `session ${sessionId} is over`);
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IamError } from '../errors/iam.error.js';
+import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -14,6 +14,22 @@ import { IdentityLinks } from './identity-links.service.js';
 import type { LoginStart } from './login.js';
 import { Logins } from './logins.service.js';
 import { Redemption, type BegunSession } from './redemption.service.js';
+
+/** What an app code, a provider row or WeChat may fail with, for descriptions. */
+export const appCodeErrors = [
+  'provider_not_found',
+  'provider_disabled',
+  'provider_misconfigured',
+  'wechat_mini_not_configured',
+  'rate_limited',
+  'wechat_unavailable',
+  'wechat_answer_invalid',
+  'wechat_credentials_rejected',
+  'wechat_ip_not_allowed',
+  'wechat_quota_exceeded',
+  'wechat_permission_missing',
+  'wechat_user_restricted',
+] as const satisfies IamErrorCode[];
 
 /** The apps that get their code from WeChat by themselves. */
 export type AppCodeKind = 'mini' | 'mobile';

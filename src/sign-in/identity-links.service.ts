@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { recordRefusal } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Mac } from '../crypto/key-ring.js';
-import { sql, type Sql, execute, queryRow, inTransaction } from '../database/sql.js';
+import { sql, type Sql, execute, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
 import { subjectSchema, type Subject, type LinkedIdentity } from '../users/subject.js';
@@ -154,8 +154,7 @@ export class IdentityLinks {
    * @throws IamError `invalid_token`, `user_disabled`, `identity_conflict` or `login_interrupted`
    */
   async finish({ subject, link, clientId }: ProvenLink, record: RecordLink): Promise<LinkedIdentity> {
-    return inTransaction(this.dataSource, async (manager) => {
-      await this.sessions.lockActing(manager, link);
+    return this.sessions.act(link, async (manager) => {
       const by = { sessionId: link.sessionId, clientId };
       const linked = await this.users.link(manager, subject, link.userId, by);
       const { appid, openid } = subject;
@@ -172,8 +171,7 @@ export class IdentityLinks {
   async redeem({ bindingToken, link, ...bearer }: BindingLink): Promise<LinkedIdentity> {
     const by = { sessionId: link.sessionId, clientId: bearer.clientId };
     try {
-      return await inTransaction(this.dataSource, async (manager) => {
-        await this.sessions.lockActing(manager, link);
+      return await this.sessions.act(link, async (manager) => {
         const subject = await this.bindings.redeem(manager, bindingToken, link.userId, bearer);
         return this.users.link(manager, subject, link.userId, by);
       });
