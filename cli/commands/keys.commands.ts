@@ -82,9 +82,7 @@ Run again while a key waits, it only brings that one forward.`,
     return withIam(environment, { module: KeyCommandsModule, options }, async (iam) => {
       await requireOwnKeys(iam.get(Reencryption));
       await requireSigningKeys(iam.get(Reencryption));
-      const { key, isNew } = await iam
-        .get(KeyRotation)
-        .rotate(activateIn === undefined ? {} : { activateIn });
+      const { key, isNew } = await iam.get(KeyRotation).rotate(activateIn);
       return toRotateResult(toSigningKeyView(key), isNew);
     });
   },

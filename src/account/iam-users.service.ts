@@ -39,15 +39,18 @@ export interface NewIamUser {
   readonly nickname?: string;
 }
 
-/** From where a host got a binding token. */
+/** A user by our id or by the host's. */
+export type UserKey = { readonly id: string } | { readonly externalId: string };
+
+/** The source of a binding token. */
 export interface BindingSource {
-  /** The request of Express or Fastify that brought it: a browser other than the one that signed in is refused. */
+  /** The request of Express or Fastify with the token: another browser than the one that signed in is refused. */
   readonly request?: object;
-  /** The client that brought it, where the host knows: a token of another client is refused. */
+  /** The client that sent it, where the host knows: a token of another client is refused. */
   readonly clientId?: string;
 }
 
-/** The host's own code reaches users here: find, create, bind, and the `external_id` that ties them to its rows. */
+/** Users for the host's own code: find, create, bind, and set the `external_id` that ties them to the host's rows. */
 @Injectable()
 export class IamUsers {
   constructor(
@@ -63,7 +66,7 @@ export class IamUsers {
     return isUuid(id) ? this.findSurvivor({ id }) : null;
   }
 
-  /** The user whom the host knows by this id, or the one they were merged into; null also for a text that is no such id. */
+  /** The user with this external id, or the one they were merged into; null also for an invalid id. */
   async findByExternalId(externalId: string): Promise<IamUser | null> {
     return externalIdSchema.safeParse(externalId).success ? this.findSurvivor({ externalId }) : null;
   }
@@ -76,8 +79,8 @@ export class IamUsers {
   }
 
   /**
-   * Creates a user without any WeChat identity; the nickname is cleaned as one of WeChat's is.
-   * @throws IamError `identity_conflict` when the external id is taken, `invalid_request` when it is none
+   * Creates a user without a WeChat identity; the nickname is cleaned like one from WeChat.
+   * @throws IamError `identity_conflict` when the external id is taken, `invalid_request` when it is not valid
    */
   async create({ externalId, nickname }: NewIamUser): Promise<IamUser> {
     const user = {
@@ -101,16 +104,16 @@ export class IamUsers {
   }
 
   /**
-   * Connects the WeChat identity behind a `binding_token` to a user whom the host has recognised in its own way, given
-   * by our id (also that of a user merged into another) or by the host's, which creates the user if need be. What was
-   * signed in as that user before ends, and so does what was about to be. The sign-in that the token came from goes on:
-   * for 60 seconds its client may repeat the token request that was answered `binding_required`. Pass the request that
-   * brought the token: without it, an attacker who leads a person to your page binds the attacker's WeChat.
+   * Connects the WeChat identity of a `binding_token` to a user whom the host has authenticated, given by our id (also of a
+   * merged user) or by the external id, which creates the user if needed. Ends all sessions and sign-ins of that user. The
+   * sign-in of the token continues: for 60 seconds its client may repeat the token request that failed with
+   * `binding_required`. Pass the request that has the token: without it, an attacker who leads a person to your page binds
+   * the attacker's WeChat.
    * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found`, `user_disabled` or `invalid_request`
    */
   async bind(
     bindingToken: string,
-    user: { readonly id: string } | { readonly externalId: string },
+    user: UserKey,
     { request, clientId }: BindingSource = {},
   ): Promise<IamUser> {
     const cookies = request === undefined ? undefined : readRequest(request).cookies;
@@ -128,16 +131,13 @@ export class IamUsers {
     });
   }
 
-  private async findSurvivor(where: { id: string } | { externalId: string }): Promise<IamUser | null> {
+  private async findSurvivor(where: UserKey): Promise<IamUser | null> {
     const user = await this.rows().findOneBy(where);
     if (user?.mergedInto == null) return user === null ? null : toUser(user);
     return this.findSurvivor({ id: user.mergedInto });
   }
 
-  private async getActive(
-    manager: EntityManager,
-    where: { id: string } | { externalId: string },
-  ): Promise<IamUser> {
+  private async getActive(manager: EntityManager, where: UserKey): Promise<IamUser> {
     const rows = manager.getRepository(UserEntity);
     const row = await rows.findOne({ where, lock: { mode: 'pessimistic_write' } });
     if (row === null) throw new IamError('not_found', `no user with this ${Object.keys(where).join()}`);
@@ -151,11 +151,8 @@ export class IamUsers {
   }
 }
 
-/** TypeORM takes a condition that is undefined for none at all, and finds anybody: neither is let through. */
-async function whereOf(
-  manager: EntityManager,
-  user: { readonly id: string } | { readonly externalId: string },
-): Promise<{ id: string } | { externalId: string }> {
+/** TypeORM ignores a condition that is undefined, and would find any user. */
+async function whereOf(manager: EntityManager, user: UserKey): Promise<UserKey> {
   if (!('externalId' in user)) {
     if (!isUuid(user.id)) throw new IamError('not_found', 'not the id of a user');
     return { id: user.id };

@@ -15,20 +15,20 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 
-/** Seconds that a replica stays the one that delivers without saying so again. */
+/** Seconds after which the lease of the delivering replica expires, unless it is renewed. */
 export const LEASE_SECONDS = 30;
 
 const SINK = sql`'host'`;
 const lease = sql`lease_until = now() + make_interval(secs => ${LEASE_SECONDS}::int)`;
-/** How long entries are kept for a sink that no replica has any more. */
+/** How long entries are kept after the last replica with a sink has stopped. */
 const subscription = sql`now() + interval '7 days'`;
 
-/** From now on entries are kept for the sink. */
+/** Begins to keep entries for the sink. */
 export const subscribeSql = sql`
   /* background */ INSERT INTO iam.audit_delivery (sink, subscribed_until) VALUES (${SINK}, ${subscription})
   ON CONFLICT DO NOTHING`;
 
-/** Takes or keeps the lease and reads what is due, committed entries only. No row where another replica has the lease, or nothing is due. */
+/** Takes or renews the lease and reads committed entries. No row: another replica has the lease, or none are due. */
 export const takeSql = (leaseToken: string, most: number): Sql => sql`
   /* background */ WITH lease AS (
     UPDATE iam.audit_delivery SET lease_token = ${leaseToken}, ${lease}, subscribed_until = ${subscription}
@@ -37,15 +37,15 @@ export const takeSql = (leaseToken: string, most: number): Sql => sql`
   ), due AS (
     SELECT o.id FROM iam.audit_outbox o, lease ORDER BY o.id LIMIT ${most}
   )
-  SELECT a.id, a.at, a.action, a.user_id, a.session_id, a.client_id, a.provider, a.ip, a.user_agent, a.actor,
-         a.correlation_id, a.detail
+  SELECT a.id, a.at, a.action, a.user_id AS "userId", a.session_id AS "sessionId", a.client_id AS "clientId", a.provider, a.ip,
+         a.user_agent AS "userAgent", a.actor, a.correlation_id AS "correlationId", a.detail
   FROM due JOIN iam.audit_log a USING (id) ORDER BY a.id`;
 
 /** The sink is still busy. */
 export const renewSql = (leaseToken: string): Sql => sql`
   /* background */ UPDATE iam.audit_delivery SET ${lease} WHERE sink = ${SINK} AND lease_token = ${leaseToken}`;
 
-/** Another replica may go on at once. */
+/** Another replica may deliver at once. */
 export const releaseSql = (leaseToken: string): Sql => sql`
   /* background */ UPDATE iam.audit_delivery SET lease_until = now() WHERE sink = ${SINK} AND lease_token = ${leaseToken}`;
 
@@ -56,7 +56,7 @@ export const deliveredSql = (ids: readonly string[]): Sql =>
 const POLL_MS = 1_000;
 const BATCH = 500;
 const MAX_BACKOFF_MS = 300_000;
-/** A sink that takes longer is taken for stuck; its entries are offered again. */
+/** A sink that takes longer counts as stuck; its entries are offered again. */
 const LONGEST_MS = 300_000;
 const SHUTDOWN_MS = 5_000;
 
@@ -64,18 +64,18 @@ const entryRow = z.object({
   id: z.string(),
   at: z.date(),
   action: z.string(),
-  user_id: z.string().nullable(),
-  session_id: z.string().nullable(),
-  client_id: z.string().nullable(),
+  userId: z.string().nullable(),
+  sessionId: z.string().nullable(),
+  clientId: z.string().nullable(),
   provider: z.string().nullable(),
   ip: z.string().nullable(),
-  user_agent: z.string().nullable(),
+  userAgent: z.string().nullable(),
   actor: z.string().nullable(),
-  correlation_id: z.string().nullable(),
+  correlationId: z.string().nullable(),
   detail: z.record(z.string(), z.unknown()),
 });
 
-/** Gives committed audit entries to the host's sink, from one replica at a time; asks PostgreSQL nothing without a sink. */
+/** Gives committed audit entries to the host's sink, from one replica at a time; without a sink it runs no query. */
 @Injectable()
 export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new IamLogger('IamAudit');
@@ -103,15 +103,15 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
     if (background && audit.sink !== undefined) this.sink = await this.host.findOrCreate(audit.sink);
   }
 
-  /** Entries are kept from the first start with a sink on. */
+  /** The first start with a sink begins to keep entries. */
   async onApplicationBootstrap(): Promise<void> {
     if (this.sink === undefined) return;
-    // The loop tries again, and tells of a failure.
+    // The loop tries again, and logs a failure.
     await this.subscribe().catch(() => undefined);
     this.loop.start();
   }
 
-  /** Waits for the sink, but not long; what it has not confirmed another replica offers it again. */
+  /** Waits a few seconds for the sink; another replica offers again what it has not confirmed. */
   async beforeApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     if (this.sink === undefined) return;
@@ -134,11 +134,11 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
     while ((await this.deliver()) === BATCH && !this.isStopping);
   }
 
-  /** How many entries the sink took. While it writes, no connection is held. */
+  /** How many entries the sink took. Holds no connection while the sink writes. */
   private async deliver(): Promise<number> {
     const rows = await queryRows(this.dataSource, entryRow, takeSql(this.leaseToken, BATCH));
     if (rows.length === 0) return 0;
-    await this.write(rows.map(toEntry));
+    await this.write(rows);
     await execute(this.dataSource, deliveredSql(rows.map(({ id }) => id)));
     return rows.length;
   }
@@ -156,21 +156,4 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
       clearInterval(renewing);
     }
   }
-}
-
-function toEntry(row: z.infer<typeof entryRow>): IamAuditEntry {
-  return {
-    id: row.id,
-    at: row.at,
-    action: row.action,
-    userId: row.user_id,
-    sessionId: row.session_id,
-    clientId: row.client_id,
-    provider: row.provider,
-    ip: row.ip,
-    userAgent: row.user_agent,
-    actor: row.actor,
-    correlationId: row.correlation_id,
-    detail: row.detail,
-  };
 }

@@ -11,11 +11,11 @@ import {
 import { queryRows, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
-/** How the audit log is narrowed down; all that are given must be met. */
+/** Filters of the audit log; all given ones apply. */
 export interface AuditFilter {
   readonly user?: string | undefined;
   readonly actor?: string | undefined;
-  /** An action, or with `*` at its end every one that begins so. */
+  /** An action, or a prefix with `*` behind it. */
   readonly action?: string | undefined;
   readonly provider?: string | undefined;
   readonly session?: string | undefined;
@@ -52,7 +52,7 @@ const source = {
   key: 'a.id',
 };
 
-/** By how much the clock of a replica, which ids are made by, may differ from the database's, which `at` is read from. */
+/** Ids are made by the clock of a replica, `at` by the clock of the database: they may differ by this much. */
 const CLOCKS_DIFFER_MS = 60 * 60 * 1000;
 
 /** The audit log as administrators read it. */
@@ -60,7 +60,6 @@ const CLOCKS_DIFFER_MS = 60 * 60 * 1000;
 export class AuditTrail {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
-  /** One round trip. */
   async page(filter: AuditFilter, page: PageRequest): Promise<ListedAuditEntry[]> {
     return queryRows(this.dataSource, listed, keysetSql(source, filtersOf(filter), page));
   }
@@ -83,7 +82,7 @@ function filtersOf({ action, from, to, ...filter }: AuditFilter): ListFilter[] {
   ];
 }
 
-/** The smallest uuid of version 7 of a millisecond (RFC 9562 §5.7): a span of time is a range of ids, whichever index is used. */
+/** The smallest UUID version 7 of a millisecond (RFC 9562 §5.7): with it every index narrows a span of time. */
 function firstIdOf(milliseconds: number): string {
   const time = Math.min(Math.max(milliseconds, 0), 2 ** 48 - 1);
   const hex = time.toString(16).padStart(12, '0');

@@ -20,7 +20,7 @@ export class AuditEntryEntity {
   @Column({ type: 'text' })
   action!: string;
 
-  /** Whom it concerns; no foreign key, because the log outlives the user. */
+  /** The user concerned; no foreign key, because the log outlives the user. */
   @Column({ type: 'uuid', name: 'user_id', nullable: true })
   userId!: string | null;
 
@@ -42,18 +42,18 @@ export class AuditEntryEntity {
   @Column({ type: 'jsonb', default: () => "'{}'" })
   detail!: Record<string, unknown>;
 
-  /** Who did it, when that is another than `user_id`: see `RequestContext.actor`. */
+  /** Who acted, if not `user_id`: see `RequestContext.actor`. */
   @Column({ type: 'text', nullable: true })
   actor!: string | null;
 
-  /** That of the request's log lines and error answer. */
+  /** The one in the request's log lines and error response. */
   @Column({ type: 'uuid', name: 'correlation_id', nullable: true })
   correlationId!: string | null;
 }
 
 /**
- * A row of `iam.audit_outbox`: an entry that the host's sink has not been given yet. A trigger fills it, see migrations. No
- * foreign key: it would be checked with every entry, and the clean-up removes both.
+ * A row of `iam.audit_outbox`: an entry that the host's sink has not taken yet. A trigger fills it. A foreign key would be
+ * checked with every entry.
  */
 @Entity({ schema: 'iam', name: 'audit_outbox' })
 export class AuditOutboxEntity {
@@ -61,30 +61,30 @@ export class AuditOutboxEntity {
   id!: string;
 }
 
-/** The one row of `iam.audit_delivery`: whether entries are kept for a sink, and which replica gives them to it. */
+/** The only row of `iam.audit_delivery`: whether entries are kept for a sink, and which replica delivers them. */
 @Entity({ schema: 'iam', name: 'audit_delivery' })
 export class AuditDeliveryEntity {
   @PrimaryColumn({ type: 'text' })
   sink!: string;
 
-  /** Entries are kept for the sink until then; every delivering replica puts it off. */
+  /** Entries are kept for the sink until then; every delivery extends it. */
   @Column({ type: 'timestamptz', name: 'subscribed_until' })
   subscribedUntil!: Date;
 
-  /** Who delivers. */
+  /** Of the delivering replica. */
   @Column({ type: 'uuid', name: 'lease_token', nullable: true })
   leaseToken!: string | null;
 
-  /** From then on another replica may. */
+  /** Then another replica may deliver. */
   @Column({ type: 'timestamptz', name: 'lease_until', default: () => 'now()' })
   leaseUntil!: Date;
 }
 
-/** A row of `iam.refusals`: refusals of one kind in one hour, until the clean-up makes an audit entry of those that have none. */
+/** A row of `iam.refusals`: refusals of one kind in one hour, until the clean-up sums them up in one audit entry. */
 @Entity({ schema: 'iam', name: 'refusals' })
 @Index('refusals_hour_idx', ['hour'])
 export class RefusalEntity {
-  /** SHA-256 of what makes refusals alike: action, address, app, reason… */
+  /** SHA-256 of the members that equal refusals share: action, address, app, reason… */
   @PrimaryColumn({ type: 'text' })
   key!: string;
 

@@ -6,19 +6,19 @@ import { sha256 } from '../crypto/hash.js';
 import { networksOf } from '../runtime/networks-of.js';
 import type { AuditAction } from './audit-actions.js';
 
-/** What an audit entry says; tokens, codes and secrets never go into `detail`. */
+/** An audit entry; `detail` never has tokens, codes or secrets. */
 export interface AuditEntry {
   readonly action: AuditAction;
-  /** Whom it concerns. */
+  /** The user concerned. */
   readonly userId?: string | null;
-  /** The session that it concerns; without one, the entry names the session of the request under way. */
+  /** The session concerned; without one, the entry names the session of the current request. */
   readonly sessionId?: string | null;
   readonly clientId?: string | null;
   readonly provider?: string | null;
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-/** Where the entries of a larger statement come from: its FROM clause, and expressions that fill what the caller does not know. */
+/** The entries of a larger statement: its FROM clause, and expressions for columns that the caller does not know. */
 export interface AuditSource {
   readonly from?: Sql;
   readonly userId?: Sql;
@@ -29,10 +29,9 @@ export interface AuditSource {
 }
 
 /**
- * `INSERT INTO iam.audit_log` of one entry for each row of `source`, one row in all where it has no `from`; composes into a larger
- * statement. Who acts, in which session, from where and under which correlation id comes from the request under way, for
- * entries of the host's code too. An entry about another session than the one that acts has the acting one in `detail`,
- * as `by_session`.
+ * `INSERT INTO iam.audit_log` of one entry for each row of `source`, or one without a `from`; composes into a larger
+ * statement. Actor, acting session, address and correlation id come from the current request, also when the host's code
+ * runs. An entry about another session has the acting one in `detail`, as `by_session`.
  */
 export function insertAudit(entry: AuditEntry, source: AuditSource = {}): Sql {
   const { origin, actor, correlationId, sessionId: actingSession } = currentContext() ?? {};
@@ -49,17 +48,17 @@ export function insertAudit(entry: AuditEntry, source: AuditSource = {}): Sql {
     ${source.from === undefined ? empty : sql`FROM ${source.from}`}`;
 }
 
-/** Writes one entry; `executor` is the transaction that makes the change it records. */
+/** Writes one entry in the transaction of the change that it records. */
 export async function recordAudit(executor: SqlExecutor, entry: AuditEntry): Promise<void> {
   await execute(executor, insertAudit(entry));
 }
 
-/** Refusals of one kind, address and hour that have an entry each; the others share one, made when the hour is over. */
+/** How many refusals of one kind, address and hour get an entry each; the others share one when the hour is over. */
 const SINGLE = 30;
 
 /**
- * CTEs `counted` and `audited` that record a refusal which a stranger can cause as often as they like; `from` is a FROM clause
- * with a row for each refusal. What differs from one refusal to the next must not be in `detail`. The row lock of the upsert
+ * CTEs `counted` and `audited` that record a refusal which strangers can cause without limit; `from` is a FROM clause with a
+ * row for each refusal. `detail` must not have members that differ from one refusal to the next. The row lock of the upsert
  * makes the count exact.
  */
 export function refusalCtes(entry: AuditEntry, from?: Sql): Sql {
@@ -83,10 +82,10 @@ export async function recordRefusal(executor: SqlExecutor, entry: AuditEntry): P
   await execute(executor, sql`WITH ${refusalCtes(entry)} SELECT 1`);
 }
 
-/** Most hours that one statement ends. */
+/** Most hours that one statement closes. */
 const BATCH = 100;
 
-/** With ids for the entries: as many as hours may be ended. */
+/** `ids` are for the entries, one for each hour that may be closed. */
 const closeSql = (ids: readonly string[]) => sql`
   WITH over AS (
     DELETE FROM iam.refusals WHERE (key, hour) IN
@@ -102,7 +101,7 @@ const closeSql = (ids: readonly string[]) => sql`
     FROM rest JOIN unnest(${ids}::uuid[]) WITH ORDINALITY AS i (id, nr) USING (nr)
   ) SELECT count(*)::int AS closed FROM over`;
 
-/** Ends hours that are over: one entry says how many refusals came after those with an entry each. True: there may be more. */
+/** Closes hours that are over: one entry counts the refusals without an entry. True: there may be more. */
 export async function closeRefusals(executor: SqlExecutor): Promise<boolean> {
   const ids = Array.from({ length: BATCH }, () => uuidv7());
   const row = await queryRow(executor, z.object({ closed: z.number() }), closeSql(ids));

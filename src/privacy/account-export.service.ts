@@ -9,19 +9,19 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
 import { Profiles } from '../users/profiles.service.js';
 
-/** Rows of one kind that an export holds at most: the newest. */
+/** An export has at most this many rows of one kind, the newest. */
 export const MOST_EXPORTED = 1_000;
 
-/** The user and whoever was merged into them, which keeps its rows of the past. */
+/** The user and those merged into them, who keep their old rows. */
 const personSql = (userId: string): Sql =>
   sql`person AS (SELECT id FROM iam.users WHERE id = ${userId} OR merged_into = ${userId})`;
 
 const newest = sql`LIMIT ${MOST_EXPORTED + 1}`;
 
-const byThemself = sql`(a.actor IS NULL OR a.actor IN (SELECT 'user:' || id FROM person))`;
+const byThePerson = sql`(a.actor IS NULL OR a.actor IN (SELECT 'user:' || id FROM person))`;
 const isTheirSession = sql`a.session_id IN (SELECT s.id FROM iam.sessions s JOIN person ON s.user_id = person.id)`;
 
-/** What is held about a person, by kind. No token, code or hash of one is among the columns. */
+/** Everything stored about a person, by kind, without tokens, codes and their hashes. */
 export function exportStatements(userId: string) {
   const person = personSql(userId);
   return {
@@ -46,11 +46,11 @@ export function exportStatements(userId: string) {
     FROM iam.webhook_events e
     WHERE e.openid IN (SELECT i.openid FROM iam.identities i JOIN person ON i.user_id = person.id)
     ORDER BY e.id DESC ${newest}`,
-    // An administrator's address belongs to the administrator, and is none of the user's data.
+    // An administrator's address is the administrator's data, not the user's.
     audit: sql`WITH ${person}
-    SELECT a.id, a.at, a.action, CASE WHEN ${byThemself} OR ${isTheirSession} THEN a.session_id END AS session_id, a.client_id,
-           a.provider, CASE WHEN ${byThemself} THEN a.ip END AS ip, CASE WHEN ${byThemself} THEN a.user_agent END AS user_agent,
-           CASE WHEN ${byThemself} THEN a.detail ELSE a.detail - 'by_session' END AS detail
+    SELECT a.id, a.at, a.action, CASE WHEN ${byThePerson} OR ${isTheirSession} THEN a.session_id END AS session_id, a.client_id,
+           a.provider, CASE WHEN ${byThePerson} THEN a.ip END AS ip, CASE WHEN ${byThePerson} THEN a.user_agent END AS user_agent,
+           CASE WHEN ${byThePerson} THEN a.detail ELSE a.detail - 'by_session' END AS detail
     FROM iam.audit_log a WHERE a.user_id IN (SELECT id FROM person) ORDER BY a.id DESC ${newest}`,
   } as const;
 }
@@ -72,7 +72,7 @@ export const exportResponse = z.object({
     .meta({ description: `Kinds of which there are more than ${MOST_EXPORTED}: the newest are given` }),
 });
 
-/** What somebody takes along who has signed in once. */
+/** Of a user who has signed in once. */
 export const exportExample: z.infer<typeof exportResponse> = {
   exported_at: '2026-01-31T08:00:00.000Z',
   profile: { id: '0198c0de-0000-7000-8000-000000000001', nickname: '小兰' },

@@ -9,7 +9,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { Erasure } from './erasure.service.js';
 
-/** Most rows of one statement. */
+/** Most rows that one statement removes. */
 export const BATCH = 500;
 
 /** `SKIP LOCKED`: replicas that clean at once share the work instead of waiting for each other. */
@@ -20,26 +20,26 @@ const fixed = [
      (SELECT id FROM iam.logins WHERE expires_at < now() ORDER BY expires_at ${limit})`,
   sql`DELETE FROM iam.sessions WHERE id IN
      (SELECT id FROM iam.sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
-  // Far longer than WeChat delivers again; what was given up stays for whoever looks into it.
+  // Far longer than WeChat repeats a push. Dead letters stay for administrators.
   sql`DELETE FROM iam.webhook_events WHERE id IN
      (SELECT id FROM iam.webhook_events
       WHERE (status = 'done' AND received_at < now() - interval '7 days')
          OR (status = 'dead' AND received_at < now() - interval '30 days')
       ORDER BY received_at ${limit})`,
-  // Milliseconds of this clock; a refund may still come within the hour.
+  // Milliseconds; points may be given back within the hour.
   sql`DELETE FROM iam.rate_limits WHERE key IN
      (SELECT key FROM iam.rate_limits WHERE expire < extract(epoch FROM now() - interval '1 hour') * 1000
       ORDER BY expire ${limit})`,
-  // The last token that it signed has ended; see `KeyRotation`.
+  // Its last token has expired; see `KeyRotation`.
   sql`DELETE FROM iam.signing_keys WHERE kid IN
      (SELECT kid FROM iam.signing_keys WHERE retires_at < now() ORDER BY retires_at ${limit})`,
-  // Kept for a sink that no replica has any more.
+  // No replica has a sink any more.
   sql`DELETE FROM iam.audit_outbox WHERE id IN
      (SELECT id FROM iam.audit_outbox
       WHERE NOT EXISTS (SELECT 1 FROM iam.audit_delivery WHERE subscribed_until > now()) ORDER BY id ${limit})`,
 ];
 
-/** A trigger refuses to let go what is younger than 30 days, which is the least that the option takes. */
+/** A trigger refuses to delete entries younger than 30 days, the minimum of the option. */
 function oldAudit(retentionDays: number): Sql[] {
   const isOld = sql`at < now() - make_interval(days => ${retentionDays}::int)`;
   return [
@@ -49,7 +49,7 @@ function oldAudit(retentionDays: number): Sql[] {
   ];
 }
 
-/** What has expired, table by table: small DELETEs that may be repeated until they find less than a batch. */
+/** A small DELETE for each table, to be repeated until it finds less than a batch. */
 export function expiredBatches({ retentionDays }: { readonly retentionDays: number }): Sql[] {
   return [...fixed, ...oldAudit(retentionDays)];
 }
@@ -58,7 +58,7 @@ const INTERVAL_MS = 60_000;
 
 const counted = z.object({ removed: z.number() });
 
-/** Removes expired rows in small batches, on whichever replica gets there. */
+/** Removes expired rows in small batches; replicas share the work. */
 @Injectable()
 export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new IamLogger(Cleanup.name);
@@ -88,7 +88,7 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
     await this.loop.stop();
   }
 
-  /** Removes every expired row, a batch at a time, sums refusals up, and then erases whose day has come, or what there is time for until the application stops. */
+  /** Removes expired rows batch by batch, sums up refusals, then erases users whose day has come, until the application stops. */
   async removeExpired(): Promise<void> {
     for (const batch of this.batches) {
       while (!this.isStopping && (await this.remove(batch)) === BATCH);

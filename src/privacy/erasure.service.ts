@@ -13,7 +13,7 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { lockUser } from '../users/lock-users.js';
 
-/** How many rows of each kind an erasure removed: what the audit log keeps of it. */
+/** How many rows of each kind an erasure removed, for the audit log. */
 export const erasedCounts = z.object({
   identities: z.number(),
   unions: z.number(),
@@ -25,9 +25,9 @@ export const erasedCounts = z.object({
 });
 
 /**
- * Everything about a user, and about the users that were merged into them, in one statement. The user's row is locked.
- * Foreign keys are checked at its end. What came by an identity that they gave up goes too, unless it is somebody else's
- * since. The audit log is left alone: it keeps to its own retention.
+ * Removes everything about a user, whose row is locked, and about users merged into them. One statement, since foreign keys
+ * are checked at its end. Rows of a former identity go too, unless another user has it now. The audit log has its own
+ * retention.
  */
 export const eraseSql = (userId: string): Sql => sql`
   WITH person AS (
@@ -65,7 +65,7 @@ export const eraseSql = (userId: string): Sql => sql`
          (SELECT count(*) FROM roles)::int AS roles, (SELECT count(*) FROM events)::int AS events,
          (SELECT count(*) FROM users)::int - 1 AS merged`;
 
-/** How long a failed erasure is left before it is tried again, by each replica. */
+/** How long each replica waits before it tries a failed erasure again. */
 const RETRY_MS = 10 * 60_000;
 
 const dueSql = (left: readonly string[]): Sql => sql`
@@ -75,11 +75,11 @@ const dueSql = (left: readonly string[]): Sql => sql`
 
 const idRow = z.object({ id: z.string() });
 
-/** Forgets people: all that is held about them, but for the audit log, which the law asks for and which has its own retention. */
+/** Erases everything about users except the audit log, which the law requires and which has its own retention. */
 @Injectable()
 export class Erasure {
   private readonly logger = new IamLogger(Erasure.name);
-  /** Users whose erasure failed here, and until when they are left. */
+  /** Users whose erasure failed here, and when it is tried again. */
   private readonly postponed = new Map<string, number>();
 
   constructor(
@@ -89,10 +89,10 @@ export class Erasure {
   ) {}
 
   /**
-   * Erases a user for good, in one transaction with the host's `onErase`. A later sign-in with the same WeChat makes
-   * somebody new; that of a banned user is refused until the ban is lifted.
+   * Erases a user in one transaction with the host's `onErase`. A later sign-in with the same WeChat makes a new user; that
+   * of a banned user is refused until the ban is lifted.
    * @throws IamError `not_found`, also for a user who was merged into another; `in_use` when a row of the host still
-   * refers to the user; and whatever the hook threw
+   * refers to the user; and the error of the hook
    */
   async erase(userId: string): Promise<void> {
     if (!isUuid(userId)) throw new IamError('not_found', 'not the id of a user');
@@ -100,8 +100,8 @@ export class Erasure {
   }
 
   /**
-   * Erases one user whose day has come; false when there is nobody. Replicas that look at once find different users, and
-   * one whose erasure fails is left for a while, so that the others have their turn.
+   * Erases one user whose day has come; false: there is none. Simultaneous replicas find different users. A user whose
+   * erasure fails is skipped for a while, so that it does not hold up the others.
    */
   async eraseNextDue(): Promise<boolean> {
     const now = this.clock.elapsed();
@@ -125,7 +125,7 @@ export class Erasure {
     }
   }
 
-  /** As `erase`, within a transaction of the caller. The lock makes merges, sign-ins and links of the user wait, then miss them. */
+  /** As `erase`, in a transaction of the caller. Merges, sign-ins and links of the user wait for the lock, then find no user. */
   async eraseIn(manager: EntityManager, userId: string): Promise<void> {
     const user = await lockUser(manager, userId);
     await inLongJob(() => this.hooks.onErase(userId, manager));

@@ -6,14 +6,14 @@ import { queryRows, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { FreshValue } from '../runtime/single-flight.js';
 
-/** How old the roles in memory may be: with the read itself, a change acts within 5 seconds on every replica. */
+/** How old the roles in memory may be, so that a change takes effect within 5 seconds on every replica. */
 const FRESH_MS = 4_000;
 
 const roleRow = z.object({ name: z.string(), permissions: z.array(z.string()) });
 
 type Permissions = ReadonlyMap<string, readonly string[]>;
 
-/** What the roles of a token permit: `iam.roles` in memory, read again at most every four seconds. */
+/** The permissions of the roles of a token: `iam.roles` in memory, read again at most every four seconds. */
 @Injectable()
 export class RolePermissions {
   private readonly known: FreshValue<Permissions>;
@@ -29,11 +29,6 @@ export class RolePermissions {
     });
   }
 
-  /** True when the roles together grant every one of the permissions. */
-  async grant(roles: readonly string[], permissions: readonly string[]): Promise<boolean> {
-    return (await this.missing(roles, permissions)).length === 0;
-  }
-
   /** Those of the permissions that the roles together do not grant; a permission may be a pattern, e.g. `orders:*`. */
   async missing(roles: readonly string[], permissions: readonly string[]): Promise<string[]> {
     if (roles.length === 0) return [...permissions];
@@ -42,7 +37,7 @@ export class RolePermissions {
     return permissions.filter((permission) => !granted.some((pattern) => covers(pattern, permission)));
   }
 
-  /** Makes the next question read `iam.roles` again: a change by this process acts at once. */
+  /** Makes the next call read `iam.roles` again: a change by this process takes effect at once. */
   forget(): void {
     this.known.forget();
   }
@@ -53,7 +48,7 @@ export class RolePermissions {
   }
 }
 
-/** `orders:*` covers `orders:refund` and `orders:items:list`; `*` covers everything; else the two are the same text. */
+/** `orders:*` covers `orders:refund` and `orders:items:list`; `*` covers everything; other patterns are literal. */
 function covers(pattern: string, permission: string): boolean {
   if (pattern === '*') return true;
   return pattern.endsWith(':*') ? permission.startsWith(pattern.slice(0, -1)) : pattern === permission;

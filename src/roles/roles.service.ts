@@ -33,7 +33,7 @@ export type Role = z.infer<typeof roleRow>;
 /** The columns of `roleRow`, of `iam.roles r`. */
 export const roleColumns = sql`name, description, permissions, is_default, created_at, ${versionSql('r')} AS version`;
 
-/** Null where there is no such role: never one whose name PostgreSQL cannot hold, and would refuse as a parameter. */
+/** Null: no such role. PostgreSQL would refuse a name that it cannot store as a parameter. */
 export async function findRole(
   executor: SqlExecutor,
   name: string,
@@ -60,7 +60,7 @@ export interface RoleEdit {
   readonly version: string | null;
 }
 
-/** The roles: written by administrators, each change with its audit entry in one transaction. */
+/** Roles, each change with its audit entry in one transaction. */
 @Injectable()
 export class Roles {
   constructor(
@@ -105,15 +105,12 @@ export class Roles {
       const role = await lock(manager, edit);
       const changed = differences(role, changes);
       if (Object.keys(changed).length === 0) return role;
-      const {
-        description = role.description,
-        permissions = role.permissions,
-        is_default = role.is_default,
-      } = changes;
+      const { description = null, permissions = null, is_default = null } = changes;
       await execute(
         manager,
-        sql`UPDATE iam.roles SET description = ${description}, permissions = ${permissions}, is_default = ${is_default}
-          WHERE name = ${role.name}`,
+        sql`UPDATE iam.roles SET description = COALESCE(${description}::text, description),
+              permissions = COALESCE(${permissions}::text[], permissions), is_default = COALESCE(${is_default}::boolean, is_default)
+            WHERE name = ${role.name}`,
       );
       await recordAudit(manager, { action: 'role.updated', detail: { role: role.name, changed } });
       return read(manager, role.name);
@@ -161,18 +158,11 @@ async function read(manager: EntityManager, name: string, locking: Sql = empty):
 }
 
 function differences(role: Role, changes: RoleChanges): Record<string, { from: unknown; to: unknown }> {
-  const { description, permissions, is_default } = role;
-  const isNew = ([column, to]: [string, unknown]) =>
-    to !== undefined && JSON.stringify(to) !== JSON.stringify(before.get(column));
-  const before = new Map<string, unknown>(Object.entries({ description, permissions, is_default }));
-  return Object.fromEntries(
-    Object.entries(changes)
-      .filter(isNew)
-      .map(([column, to]): [string, { from: unknown; to: unknown }] => [
-        column,
-        { from: before.get(column), to },
-      ]),
+  const changed = (['description', 'permissions', 'is_default'] as const).filter(
+    (column) =>
+      changes[column] !== undefined && JSON.stringify(changes[column]) !== JSON.stringify(role[column]),
   );
+  return Object.fromEntries(changed.map((column) => [column, { from: role[column], to: changes[column] }]));
 }
 
 /** In a REPEATABLE READ transaction of the host, the query before does not see a role that was assigned during the wait for the lock. */

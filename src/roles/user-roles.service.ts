@@ -49,13 +49,13 @@ const recentPermissionsSql = (userIds: readonly string[]): Sql => sql`
   SELECT ARRAY(SELECT jsonb_array_elements_text(d.detail->'permissions')) FROM iam.audit_log d JOIN lost ON d.detail->>'role' = lost.role
   WHERE d.action = 'role.deleted' AND d.at > now() - interval '24 hours'`;
 
-/** Which roles a user holds. */
+/** The roles that users hold. */
 @Injectable()
 @OnUserMerge(1)
 export class UserRoles implements UserMergeListener {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
-  /** What a role grants. @throws IamError `not_found` */
+  /** @throws IamError `not_found` */
   async permissionsOfRole(role: string): Promise<readonly string[]> {
     const permissions = await this.findPermissionsOfRole(role);
     if (permissions === null) throw new IamError('not_found', `no role "${role}"`);
@@ -67,7 +67,7 @@ export class UserRoles implements UserMergeListener {
     return (await findRole(this.dataSource, role))?.permissions ?? null;
   }
 
-  /** What the roles permit that these users hold, or held within the last day, taken together. */
+  /** The permissions of all roles that these users hold, or held within the last day. */
   async recentPermissionsOf(executor: SqlExecutor, userIds: readonly string[]): Promise<readonly string[]> {
     const rows = await queryRows(executor, permissionsRow, recentPermissionsSql(userIds));
     return rows.flatMap(({ permissions }) => permissions);

@@ -13,7 +13,7 @@ import {
 
 type Targets = Parameters<Reflector['getAll']>[1];
 
-/** What may be asked of a signed-in user; all that is given must be met. */
+/** What a signed-in user needs; all given members must be met. */
 export interface Requirement {
   /** At least one of them. */
   readonly roles?: readonly string[];
@@ -23,7 +23,7 @@ export interface Requirement {
   readonly recentSignIn?: boolean;
 }
 
-/** What a user may do, as the decorators say it or the host's own code asks it. */
+/** Checks what a user may do, for the decorators and for the host's own code. */
 @Injectable()
 export class Requirements {
   constructor(
@@ -41,7 +41,7 @@ export class Requirements {
     if (recentSignIn === true) this.requireRecentSignIn(user);
   }
 
-  /** As `require`, for code that goes on either way. */
+  /** As `require`, without an error. */
   async allows(user: AuthenticatedUser, requirement: Requirement): Promise<boolean> {
     try {
       await this.require(user, requirement);
@@ -53,7 +53,7 @@ export class Requirements {
   }
 
   /**
-   * What the decorators of a handler and its class ask for, for a guard of the host's own.
+   * Checks what the decorators of a handler and its class require; also for a guard of the host.
    * @throws IamError `insufficient_permissions` or `recent_sign_in_required`
    */
   async check(targets: Targets, user: AuthenticatedUser): Promise<void> {
@@ -69,8 +69,7 @@ export class Requirements {
 
   /** @throws IamError `insufficient_permissions` */
   async requirePermissions(user: AuthenticatedUser, permissions: readonly string[]): Promise<void> {
-    if (permissions.length > 0 && !(await this.permissions.grant(user.roles, permissions)))
-      throw lacking(permissions);
+    if ((await this.permissions.missing(user.roles, permissions)).length > 0) throw lacking(permissions);
   }
 
   private requireRecentSignIn({ id, signedInAt }: AuthenticatedUser): void {
@@ -84,7 +83,7 @@ export class Requirements {
 
 const refusals: ReadonlySet<string> = new Set(['insufficient_permissions', 'recent_sign_in_required']);
 
-/** Names them to the caller as well (RFC 6750 §3.1 has `scope` for it): what a route asks for is no secret. */
+/** The response names them too, as RFC 6750 §3.1 does with `scope`: the permissions of a route are no secret. */
 function lacking(permissions: readonly string[]): IamError {
   const required = permissions.join(' ');
   return new IamError('insufficient_permissions', `needs ${required}`, { members: { required } });

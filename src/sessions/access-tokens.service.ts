@@ -7,10 +7,10 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { SigningKeys } from './signing-keys.service.js';
 
-/** How far the readings of replicas may differ, and the clocks of those who verify by the JWKS. */
+/** How far the clocks of replicas and of other verifiers may differ. */
 export const SKEW_SECONDS = 60;
 
-/** What an access token says about its bearer. */
+/** The claims of an access token. */
 export interface AccessTokenClaims {
   readonly userId: string;
   readonly sessionId: string;
@@ -18,7 +18,7 @@ export interface AccessTokenClaims {
   readonly roles: readonly string[];
   /** How the session began: `open`, `mp`, `follow`, `mini` or `mobile`; `amr` of the token (RFC 9068 §2.2.1). */
   readonly method: string;
-  /** When the person signed in: `auth_time` of the token. */
+  /** `auth_time` of the token. */
   readonly signedInAt: Date;
 }
 
@@ -44,7 +44,7 @@ export class AccessTokens {
     private readonly clock: Clock,
   ) {}
 
-  /** Signs a token that lives `tokens.accessToken` seconds. */
+  /** Signs a token that expires after `tokens.accessToken` seconds. */
   async issue(claims: AccessTokenClaims): Promise<string> {
     const key = await this.keys.current();
     const now = Math.floor(this.clock.now() / 1000);
@@ -66,9 +66,9 @@ export class AccessTokens {
   }
 
   /**
-   * What a token says, by signature and time alone: it asks neither whether the session still lives nor what roles the user has
-   * now, and knows no cookies. `Authentication.authenticate` does.
-   * @throws IamError `invalid_token` for anything but a token of ours that has not expired
+   * Verifies signature and times alone. `Authentication.authenticate` also checks the session and the current roles, and
+   * reads cookies.
+   * @throws IamError `invalid_token`
    */
   async verify(token: string): Promise<AccessTokenClaims> {
     try {
@@ -91,7 +91,7 @@ export class AccessTokens {
     }
   }
 
-  /** The session of a token; null for anything but a live token of ours. */
+  /** The session of a token; null for one that does not verify. */
   async findSessionId(token: string): Promise<string | null> {
     try {
       return (await this.verify(token)).sessionId;
@@ -108,7 +108,7 @@ export class AccessTokens {
   }
 }
 
-/** The token is at fault, not our database or keys. */
+/** The token is at fault, not the database or the keys. */
 function isRefusal(cause: unknown): boolean {
   return cause instanceof errors.JOSEError || cause instanceof z.ZodError;
 }

@@ -9,7 +9,7 @@ import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from './session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 
-/** Who makes a request, opens a socket or holds a token: the one place where a token is found and believed. */
+/** Authenticates requests, socket handshakes and tokens: the only place that reads and believes a token. */
 @Injectable()
 export class Authentication {
   constructor(
@@ -20,14 +20,14 @@ export class Authentication {
     private readonly sessions: SessionCheck,
   ) {}
 
-  /** The request headers that say who asks, as far as caches do not know by themselves (RFC 9111 §3.5). */
+  /** For `Vary`: the request headers that identify the user, where caches do not know by themselves (RFC 9111 §3.5). */
   get variesBy(): readonly string[] {
     return this.cookies.clientIds.length === 0 ? [] : ['Authorization', 'Cookie'];
   }
 
   /**
    * Takes a request of Express, Fastify or Node (also the handshake of a WebSocket), with its bearer token or cookie, or an
-   * access token alone. `mustLive`: asks PostgreSQL about the session and the roles, whatever the option `sessionCheck` says.
+   * access token alone. `mustLive`: checks session and roles in PostgreSQL, whatever the option `sessionCheck` says.
    * @throws IamError `authentication_required`, `invalid_token` or `origin_forbidden`
    */
   async authenticate(
@@ -44,7 +44,7 @@ export class Authentication {
     return user;
   }
 
-  /** A bearer token counts alone, also when it is worth nothing; cookies, which come by themselves, count where trusted. */
+  /** With a bearer token, even an invalid one, cookies are ignored. Browsers send cookies unasked, so their origin is checked. */
   private async verify(request: IamRequest): Promise<AccessTokenClaims> {
     if (isBearer(request)) return this.tokens.verify(bearerToken(request));
     const token = this.cookies.findAccessToken(request);
@@ -57,7 +57,7 @@ export class Authentication {
   }
 }
 
-/** Another scheme is not ours: a proxy before the application may ask for one. */
+/** Another scheme may belong to a proxy in front of the application. */
 function isBearer({ authorization }: IamRequest): boolean {
   return /^Bearer(\s|$)/i.test(authorization ?? '');
 }

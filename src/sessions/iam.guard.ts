@@ -21,14 +21,14 @@ import { toIamError } from '../http/to-iam-error.js';
 const denied = new WeakSet<object>();
 
 /**
- * From now on `IamGuard` leaves this request to no other guard. Without it, a guard of the host that asks `IamGuard` who may
- * administrate would get a yes for everybody, because the admin API has a guard of its own.
+ * Makes `IamGuard` refuse this request where it would leave it to another guard. Without this, a guard of the host that calls
+ * `IamGuard` would admit everybody to the admin API, which has a guard of its own.
  */
 export function denyUnguarded(request: object): void {
   denied.add(request);
 }
 
-/** Admits who is signed in, by bearer token (RFC 6750 §2.1) or cookie, with the roles and permissions required. */
+/** Admits signed-in users, by bearer token (RFC 6750 §2.1) or cookie, who have the required roles and permissions. */
 @Injectable()
 export class IamGuard implements CanActivate {
   constructor(
@@ -38,14 +38,14 @@ export class IamGuard implements CanActivate {
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
-  /** Refuses what has no HTTP request to read a token from (sockets, messages, GraphQL), unless it is `@Public()`. */
+  /** Refuses handlers without an HTTP request that could carry a token (sockets, messages, GraphQL), unless `@Public()`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const targets = [context.getHandler(), context.getClass()];
     if (this.isLeftToOthers(context)) return !denied.has(context.switchToHttp().getRequest());
     if (context.getType() !== 'http')
       throw new ForbiddenException('IamGuard admits HTTP requests only; @Public() opens a handler');
     const http = context.switchToHttp();
-    this.tellCaches(http.getResponse());
+    this.addVary(http.getResponse());
     try {
       await this.requirements.check(targets, await this.authentication.authenticate(http.getRequest()));
       return true;
@@ -54,15 +54,15 @@ export class IamGuard implements CanActivate {
     }
   }
 
-  /** On the module's own endpoints the guards decide that stand there; on the host's, `@Public()` opens a route. */
+  /** The module's own endpoints may have another guard; on the host's, `@Public()` opens a route. */
   private isLeftToOthers(context: ExecutionContext): boolean {
     const [handler, controller] = [context.getHandler(), context.getClass()];
     if (isIamController(controller)) return !guardsOf(controller, handler).includes(IamGuard);
     return this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, [handler, controller]) === true;
   }
 
-  /** Where cookies say who asks, a cache between may not answer everybody alike. */
-  private tellCaches(response: unknown): void {
+  /** Without `Vary`, a cache would send the response for one cookie to every user. */
+  private addVary(response: unknown): void {
     const { variesBy } = this.authentication;
     if (variesBy.length === 0) return;
     const { httpAdapter } = this.adapterHost;
@@ -71,8 +71,8 @@ export class IamGuard implements CanActivate {
   }
 
   /**
-   * Nest's own exceptions, because on the host's routes the host's own filters answer. The body is that of our problem+json
-   * and of Nest's exceptions at once, so that a filter finds what it looks for.
+   * Nest's own exceptions, because on the host's routes the host's filters write the response. The body has the members of
+   * our problem+json and those of Nest's exceptions, so that every filter finds the ones it reads.
    */
   private refusal(error: IamError, request: unknown, response: unknown): HttpException {
     const { httpAdapter } = this.adapterHost;

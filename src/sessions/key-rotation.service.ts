@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { sql, type Sql, inTransaction, execute, queryRows, type SqlExecutor } from '../database/sql.js';
-import { recordAudit, type AuditEntry } from '../audit/record-audit.js';
+import { recordAudit } from '../audit/record-audit.js';
 import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -10,7 +10,7 @@ import { ALGORITHM, type SealedSigningKey, generateSigningKey, SIGNING_KEYS_PURP
 import { SKEW_SECONDS } from './access-tokens.service.js';
 import { KEYS_RELOAD_SECONDS, SigningKeys } from './signing-keys.service.js';
 
-/** Rotations and revocations take turns; readers and sign-ins are not kept waiting. */
+/** Rotations and revocations take turns; readers and sign-ins do not wait. */
 export const lockKeysSql = sql`LOCK TABLE iam.signing_keys IN SHARE ROW EXCLUSIVE MODE`;
 
 /** Every key, the newest first. `current` signs now. */
@@ -24,21 +24,21 @@ export const listKeysSql = sql`
          END AS state
   FROM iam.signing_keys ORDER BY generation DESC`;
 
-/** A key that signs in so many seconds. */
+/** A key that signs `activateIn` seconds from now. */
 export const insertKeySql = (key: SealedSigningKey, activateIn: number): Sql => sql`
   INSERT INTO iam.signing_keys (kid, generation, algorithm, public_jwk, private_jwk, active_at)
   SELECT ${key.kid}, COALESCE(max(generation), 0) + 1, ${ALGORITHM}, ${key.publicJwk}::jsonb, ${key.privateJwk},
          clock_timestamp() + make_interval(secs => ${activateIn}::int)
   FROM iam.signing_keys`;
 
-/** The key signs in so many seconds at the latest. */
+/** The key signs `activateIn` seconds from now at the latest. */
 export const bringForwardSql = (kid: string, activateIn: number): Sql => sql`
   UPDATE iam.signing_keys SET active_at = LEAST(active_at, clock_timestamp() + make_interval(secs => ${activateIn}::int))
   WHERE kid = ${kid}`;
 
 /**
- * When each key may go: the newest never, the others once the newest signs and the last of their tokens, which live so many
- * seconds, has ended. An earlier end that a key has stays.
+ * Sets when each key retires: the newest never, the others `overlapSeconds` after the newest begins to sign, when their last
+ * token has expired. An earlier end stays.
  */
 export const retireKeysSql = (overlapSeconds: number): Sql => sql`
   UPDATE iam.signing_keys k
@@ -46,11 +46,10 @@ export const retireKeysSql = (overlapSeconds: number): Sql => sql`
                    THEN LEAST(k.retires_at, n.active_at + make_interval(secs => ${overlapSeconds}::int)) END
   FROM (SELECT generation, active_at FROM iam.signing_keys ORDER BY generation DESC LIMIT 1) n`;
 
-/** Removes the key. */
 export const deleteKeySql = (kid: string): Sql => sql`DELETE FROM iam.signing_keys WHERE kid = ${kid}`;
 
-/** Seconds between publishing a key and signing with it: longer than verifiers keep a JWKS, which is ten minutes with most. */
-export const KEY_LEAD_SECONDS = 600;
+/** Seconds between publishing a key and signing with it: most verifiers cache a JWKS for ten minutes. */
+const KEY_LEAD_SECONDS = 600;
 
 const listedKey = z.object({
   kid: z.string(),
@@ -67,17 +66,7 @@ const listedKey = z.object({
  */
 export type ListedSigningKey = Readonly<z.infer<typeof listedKey>>;
 
-/** How a key is replaced. */
-export interface RotationOptions {
-  /**
-   * Seconds until the new key signs. 0 is for emergencies: other replicas and services may refuse its tokens until they have
-   * read the keys again.
-   * @default 600
-   */
-  readonly activateIn?: number;
-}
-
-/** What a rotation came to. `isNew` is false where a key was waiting already, or another rotation ran at the same time. */
+/** The result of a rotation. `isNew` is false where a key was waiting already, or another rotation ran at the same time. */
 export interface Rotation {
   readonly key: ListedSigningKey;
   readonly isNew: boolean;
@@ -87,7 +76,7 @@ export interface Rotation {
 @Injectable()
 export class KeyRotation {
   private readonly sealer: Sealer;
-  /** How long after the successor signs an old key is needed: replicas switch one reload later at the latest. */
+  /** How long an old key is needed after its successor signs: replicas switch up to one reload later. */
   private readonly overlapSeconds: number;
 
   constructor(
@@ -104,8 +93,11 @@ export class KeyRotation {
     return queryRows(executor, listedKey, listKeysSql);
   }
 
-  /** Publishes a new key, or brings the time of one forward that waits. Of rotations at the same time one makes a key. */
-  async rotate({ activateIn = KEY_LEAD_SECONDS }: RotationOptions = {}): Promise<Rotation> {
+  /**
+   * Publishes a new key, or brings a waiting one forward, to sign after so many seconds. 0 is for emergencies: replicas and
+   * other services may refuse its tokens until they read the keys again. Of simultaneous rotations only one makes a key.
+   */
+  async rotate(activateIn = KEY_LEAD_SECONDS): Promise<Rotation> {
     const [seen] = await this.list();
     const fresh = await generateSigningKey(this.sealer);
     const rotation = await this.change(async (manager) => {
@@ -119,7 +111,8 @@ export class KeyRotation {
       const [key] = await this.list(manager);
       if (key === undefined) throw new Error('a key that was inserted is there');
       const isChanged = !isWaiting || key.active_at < newest.active_at;
-      if (isChanged) await recordAudit(manager, auditOfRotation(key, !isWaiting));
+      const detail = { kid: key.kid, isNew: !isWaiting, activeAt: key.active_at.toISOString() };
+      if (isChanged) await recordAudit(manager, { action: 'key.rotated', detail });
       return { key, isNew: !isWaiting };
     });
     await this.keys.reload();
@@ -127,8 +120,8 @@ export class KeyRotation {
   }
 
   /**
-   * Removes a key that somebody else may have: every token that it signed is refused, on every replica within 30 seconds.
-   * Where it was the one that signs, the next one, or a new one, signs at once.
+   * Removes a key that may have leaked: every token that it signed is refused, on every replica within 30 seconds. If it was
+   * the signing one, the next one, or a new one, signs at once.
    * @throws IamError `not_found`
    */
   async revoke(kid: string): Promise<void> {
@@ -155,8 +148,4 @@ export class KeyRotation {
       return work(manager);
     });
   }
-}
-
-function auditOfRotation({ kid, active_at }: ListedSigningKey, isNew: boolean): AuditEntry {
-  return { action: 'key.rotated', detail: { kid, isNew, activeAt: active_at.toISOString() } };
 }

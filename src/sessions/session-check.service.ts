@@ -9,9 +9,9 @@ import { SingleFlight } from '../runtime/single-flight.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { liveSessionSql } from './session-statements.js';
 
-/** Counted from before the read, so that what ended meanwhile is refused within these five seconds on every replica. */
+/** Counted from before the read, so that every replica refuses within five seconds a session that ended meanwhile. */
 const FRESH_MS = 5_000;
-/** A few megabytes; beyond that, the sessions read longest ago are read again. */
+/** A few megabytes; beyond that, the oldest entries go. */
 const MAX_SESSIONS = 10_000;
 
 const liveSession = z.object({ user_id: z.string(), roles: z.array(z.string()) });
@@ -19,11 +19,11 @@ type LiveSession = z.infer<typeof liveSession>;
 
 interface Known {
   readonly readAt: number;
-  /** Null: ended, expired, of nobody, or of a user who is not active. */
+  /** Null: unknown, ended, expired, or of a user who is not active. */
   readonly session: LiveSession | null;
 }
 
-/** What PostgreSQL says of the session behind an access token: one read in five seconds per session and process. */
+/** Checks in PostgreSQL the session of an access token: one read in five seconds per session and process. */
 @Injectable()
 export class SessionCheck {
   /** Oldest read first. */

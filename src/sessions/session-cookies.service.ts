@@ -7,10 +7,10 @@ import { Sessions } from './sessions.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 
-/** Browsers drop a longer cookie without a word (RFC 6265 §6.1). */
+/** Browsers ignore a longer cookie (RFC 6265 §6.1). */
 const MAX_COOKIE_BYTES = 4_096;
 
-/** What a browser's two cookies carry. */
+/** The contents of the two cookies. */
 export interface CookieTokens {
   readonly accessToken: string;
   readonly refreshToken: string;
@@ -19,8 +19,8 @@ export interface CookieTokens {
 }
 
 /**
- * The session of a browser, for clients with `tokens: 'cookie'`: one per browser, whichever of them began it. The refresh
- * token goes to our endpoints alone. On https the access cookie is a `__Host-` one, which a sibling domain cannot plant.
+ * The session of a browser, for clients with `tokens: 'cookie'`: they share one session per browser. Only our endpoints get
+ * the refresh token. On https the access cookie has the prefix `__Host-`, so that a sibling domain cannot set it.
  */
 @Injectable()
 export class SessionCookies {
@@ -49,24 +49,24 @@ export class SessionCookies {
     return cookies;
   }
 
-  /** `Set-Cookie` values that take both away. */
+  /** `Set-Cookie` values that remove both. */
   clear(): string[] {
     return [this.access('', 0), this.refresh('', 0)];
   }
 
-  /** `clear` where the browser's session is this one, which has just ended; else nothing. */
+  /** `clear` if the browser's session is this one, which has just ended; otherwise nothing. */
   clearOf(sessionId: string, request: IamRequest): string[] {
     return claimedSessionId(this.findAccessToken(request) ?? '') === sessionId ? this.clear() : [];
   }
 
-  /** What the access cookie holds; null where no client uses cookies. */
+  /** The value of the access cookie; null where no client uses cookies. */
   findAccessToken({ cookies }: IamRequest): string | null {
     return this.clientIds.length === 0 ? null : (cookies[this.accessName] ?? null);
   }
 
   /**
-   * The refresh token of the session that the access cookie names. A sibling domain can add a cookie with the name of the
-   * refresh cookie, and would sign the browser in as somebody else.
+   * The refresh token of the session that the access cookie names. A sibling domain can add a second refresh cookie, which
+   * would sign the browser in as another user.
    */
   findRefreshToken(request: IamRequest): string | null {
     const sessionId = claimedSessionId(this.findAccessToken(request) ?? '');
@@ -83,7 +83,7 @@ export class SessionCookies {
     return accessToken === null ? null : this.accessTokens.findSessionId(accessToken);
   }
 
-  /** Navigations to the host's guarded pages bring it, so `Lax`. */
+  /** `Lax`, because navigations to the host's guarded pages need it. */
   private access(value: string, maxAge: number): string {
     const { isHttps: secure } = this.options;
     return serialize(this.accessName, value, { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge });
@@ -96,7 +96,7 @@ export class SessionCookies {
   }
 }
 
-/** The `sid` of an access token that nobody has verified, and that may have expired. */
+/** The `sid` of an unverified access token, which may have expired. */
 function claimedSessionId(accessToken: string): string | null {
   try {
     const { sid } = decodeJwt(accessToken);

@@ -9,7 +9,7 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SessionCheck } from './session-check.service.js';
 import { isLiveSql } from './session-statements.js';
 
-/** How the list of sessions is narrowed down; all that are given must be met. */
+/** Filters of the list of sessions; all given ones apply. */
 export interface SessionFilter {
   readonly user?: string | undefined;
   readonly client?: string | undefined;
@@ -65,26 +65,25 @@ export class SessionList {
     private readonly check: SessionCheck,
   ) {}
 
-  /** One round trip. */
   async page(filter: SessionFilter, page: PageRequest): Promise<ListedSession[]> {
     const source = { columns, from: sql`iam.sessions s`, key: 's.id' };
     return queryRows(this.dataSource, listed, keysetSql(source, filtersOf(filter), page));
   }
 
-  /** How many sessions a user has that can still be refreshed. */
+  /** How many live sessions a user has. */
   async countLive(userId: string): Promise<number> {
     const count = sql`SELECT count(*)::int AS live FROM iam.sessions s WHERE s.user_id = ${userId} AND ${isLiveSql}`;
     return (await queryRow(this.dataSource, z.object({ live: z.number() }), count))?.live ?? 0;
   }
 
-  /** Whose session it is; null: there is none with this id. */
+  /** The user of a session; null: no such session. */
   async findOwner(id: string): Promise<string | null> {
     const owner = sql`SELECT user_id FROM iam.sessions WHERE id = ${id}`;
     const row = z.object({ user_id: z.string() });
     return isUuid(id) ? ((await queryRow(this.dataSource, row, owner))?.user_id ?? null) : null;
   }
 
-  /** Ends a session, once; false: there is none with this id. */
+  /** Ends a session, once; false: no such session. */
   async end(id: string, reason: string): Promise<boolean> {
     if (!isUuid(id)) return false;
     const row = await queryRow(this.dataSource, z.object({ is_known: z.boolean() }), endSql(id, reason));

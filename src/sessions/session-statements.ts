@@ -4,15 +4,15 @@ import { eventHorizonSql } from '../database/sql-fragments.js';
 import type { IdentityKey } from '../users/identity-data.js';
 import type { RefreshToken } from './sessions.service.js';
 
-/** When WeChat proved the person of a login: at the scan, else just before the callback claimed it. */
+/** When WeChat proved the person of a login: at the scan, or just before the callback claimed it. */
 export const loginProvenAtSql = (login: string): Sql =>
   raw(`COALESCE(${login}.scanned_at, ${login}.created_at)`);
 
-/** The same of a session. A code may wait before it is redeemed; a login that is gone was redeemed a day ago. */
+/** The same of a session, whose code may have waited; a login that no longer exists was redeemed a day ago. */
 export const sessionProvenAtSql = (session: string): Sql =>
   sql`COALESCE((SELECT ${loginProvenAtSql('l')} FROM iam.logins l WHERE l.id = ${raw(session)}.login_id), ${raw(session)}.created_at)`;
 
-/** The names of the roles that the user of a row holds. */
+/** The roles of the user of a row. */
 export const rolesOfSql = (relation: string): Sql =>
   sql`ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = ${raw(relation)}.user_id ORDER BY r.role) AS roles`;
 
@@ -25,7 +25,7 @@ export const liveSessionSql = (sessionId: string): Sql => sql`
   FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
   WHERE s.id = ${sessionId} AND ${isLiveSql} AND u.status = 'active'`;
 
-/** Of the sessions of these clients; `idle` in seconds. No row: the token is not the live one. */
+/** Rotates a token of these clients' sessions; `idle` in seconds. No row: the token is not the live one. */
 export const rotateSql = (token: RefreshToken, clients: readonly string[], idle: number): Sql => sql`
   WITH rotated AS (
     UPDATE iam.sessions s
@@ -38,13 +38,13 @@ export const rotateSql = (token: RefreshToken, clients: readonly string[], idle:
   )
   SELECT user_id, client_id, method, created_at, ${rolesOfSql('rotated')} FROM rotated`;
 
-/** For how many seconds what was used up, a parent token or a code, is answered again, and how often. */
+/** For how many seconds, and how often, a used parent token or code gets the same response again. */
 export interface ReuseGrace {
   readonly seconds: number;
   readonly uses: number;
 }
 
-/** Under a lock on the session: the direct parent within the grace is answered again, an older token ends the session. */
+/** Locks the session: the direct parent gets the same response again within the grace, an older token ends the session. */
 export const settleReuseSql = (
   { sessionId, generation }: RefreshToken,
   clients: readonly string[],
@@ -58,11 +58,11 @@ export const settleReuseSql = (
     FOR UPDATE OF s
   ), verdict AS (
     SELECT locked.*, CASE
-      WHEN user_status <> 'active' THEN 'dead'
+      WHEN user_status <> 'active' THEN 'over'
       WHEN generation = ${generation}::int + 1 AND rotated_at > now() - make_interval(secs => ${grace.seconds}::int)
            AND grace_uses < ${grace.uses}::int THEN 'grace'
       WHEN generation > ${generation}::int THEN 'reuse'
-      ELSE 'dead' END AS verdict
+      ELSE 'over' END AS verdict
     FROM locked
   ), graced AS (
     UPDATE iam.sessions s SET grace_uses = s.grace_uses + 1 FROM verdict v WHERE v.verdict = 'grace' AND s.id = v.id
@@ -75,7 +75,7 @@ export const settleReuseSql = (
   )
   SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOfSql('verdict')} FROM verdict`;
 
-/** Of a session of these clients. The entry is written only when the session was live. Says whose the session is. */
+/** Ends a session of these clients, with an audit entry if it was live. `is_own`: it is one of these clients'. */
 export const endSql = (
   sessionId: string,
   clients: readonly string[],
@@ -91,13 +91,13 @@ export const endSql = (
   )
   SELECT client_id = ANY(${clients}::text[]) AS is_own FROM iam.sessions WHERE id = ${sessionId}`;
 
-/** Every session of a user that has not ended. */
+/** Ends every session of a user that has not ended. */
 export const endAllSql = (userId: string, reason: string): Sql => sql`
   WITH ended AS (
     UPDATE iam.sessions SET ended_at = now(), end_reason = ${reason} WHERE user_id = ${userId} AND ended_at IS NULL RETURNING id, user_id
   ) SELECT id, user_id FROM ended ORDER BY id`;
 
-/** Every session that began by an identity; with a time, only what WeChat proved before it. */
+/** Ends every session that began by an identity; with a time, only those that WeChat proved before it. */
 export const endOfIdentitySql = (
   { appid, openid }: IdentityKey,
   reason: string,

@@ -57,7 +57,7 @@ export class SessionEntity {
   @Column({ type: 'timestamptz', name: 'rotated_at', nullable: true })
   rotatedAt!: Date | null;
 
-  /** How often the parent token was answered again within the grace. */
+  /** How often the parent token was accepted again within the grace. */
   @Column({ type: 'integer', name: 'grace_uses', default: 0 })
   graceUses!: number;
 

@@ -14,7 +14,7 @@ import type { AccessTokenClaims } from './access-tokens.service.js';
 import { SessionCheck } from './session-check.service.js';
 import { endAllSql, endOfIdentitySql, endSql, rotateSql, settleReuseSql } from './session-statements.js';
 
-/** What a refresh token says: which session, and after how many rotations it was issued. */
+/** The content of a refresh token: its session, and after how many rotations it was issued. */
 export interface RefreshToken {
   readonly sessionId: string;
   readonly generation: number;
@@ -23,27 +23,23 @@ export interface RefreshToken {
 const form = /^([0-9a-f]{8})\.([0-9a-f-]{36})\.(\d{1,9})\.([\w-]{43})$/;
 
 /**
- * The token is a MAC over session and generation, so nothing is stored that a database dump could reveal, and a lost
- * answer can be given again: the successor of a token is always the same.
+ * The token is a MAC over session and generation: no database dump has it, and a lost response can be repeated, since the
+ * successor of a token is always the same.
  */
-export function mintRefreshToken(mac: Mac, token: RefreshToken): string {
-  return encode(mac, token, mac.keyId);
+function mintRefreshToken(mac: Mac, token: RefreshToken): string {
+  const tag = mac.sign(message(token), mac.keyId);
+  if (tag === null) throw new TypeError('the signing key is always configured');
+  return `${mac.keyId}.${token.sessionId}.${token.generation}.${tag}`;
 }
 
 /** The token's content, or null when it was not issued by us. */
-export function readRefreshToken(mac: Mac, text: string): RefreshToken | null {
+function readRefreshToken(mac: Mac, text: string): RefreshToken | null {
   const [, keyId, sessionId, generation, tag] = form.exec(text) ?? [];
   if (keyId === undefined || sessionId === undefined || generation === undefined || tag === undefined)
     return null;
   const token = { sessionId, generation: Number(generation) };
   const expected = mac.sign(message(token), keyId);
   return expected !== null && constantTimeEqual(expected, tag) ? token : null;
-}
-
-function encode(mac: Mac, token: RefreshToken, keyId: string): string {
-  const tag = mac.sign(message(token), keyId);
-  if (tag === null) throw new TypeError('the signing key is always configured');
-  return `${keyId}.${token.sessionId}.${token.generation}.${tag}`;
 }
 
 function message({ sessionId, generation }: RefreshToken): string {
@@ -58,17 +54,17 @@ export interface RefreshedSession extends AccessTokenClaims {
 /** Which client brings a token. */
 export interface TokenCaller {
   readonly clientId: string;
-  /** The clients whose sessions it may go on with or end: itself, or with cookies all that share the browser's session. */
+  /** The clients whose sessions it may refresh or end: itself, or with cookies all that share the browser's session. */
   readonly sessionsOf: readonly string[];
 }
 
-/** Why what came by an identity ends; of an event of WeChat's, only what WeChat proved before it. */
+/** Why sessions and sign-ins of an identity end; with a time, only those that WeChat proved before it. */
 export interface IdentityEnd {
   readonly reason: string;
   readonly provenBefore?: Date | null;
 }
 
-/** Past this many answers to the same parent token the grace is being abused. */
+/** More uses of one parent token are an abuse of the grace. */
 const GRACE_USES = 100;
 
 const rotated = z.object({
@@ -78,7 +74,7 @@ const rotated = z.object({
   created_at: z.date(),
   roles: z.array(z.string()),
 });
-const settled = rotated.extend({ generation: z.number(), verdict: z.enum(['grace', 'reuse', 'dead']) });
+const settled = rotated.extend({ generation: z.number(), verdict: z.enum(['grace', 'reuse', 'over']) });
 
 const endedRow = z.object({ id: z.string(), user_id: z.string() });
 
@@ -116,14 +112,14 @@ export class Sessions implements UserMergeListener {
     return this.successor(token, row);
   }
 
-  /** The session a refresh token belongs to, whether or not the token is still the live one; null for a foreign text. */
+  /** The session of a refresh token, also of a used one; null if we did not issue it. */
   findSessionId(refreshToken: string): string | null {
     return readRefreshToken(this.mac, refreshToken)?.sessionId ?? null;
   }
 
   /**
-   * Ends a session, because its client says so or because the browser now has another; ending it twice, or one that never
-   * was, is no error (RFC 7009 §2.2). False: it is another client's, and goes on.
+   * Ends a session because its client revokes it or the browser has a new one. A session that has ended, or never existed, is
+   * no error (RFC 7009 §2.2). False: it belongs to another client, and continues.
    */
   async end(sessionId: string, reason: 'revoked' | 'replaced', caller: TokenCaller): Promise<boolean> {
     const { clientId, sessionsOf } = caller;
@@ -180,8 +176,8 @@ export class Sessions implements UserMergeListener {
       detail: { generation },
     } as const;
     const row = await queryRow(this.dataSource, settled, settleReuseSql(token, sessionsOf, grace, entry));
-    const outcomes = { grace: 'repeated', reuse: 'reused', dead: 'refused' } as const;
-    this.telemetry.refreshed(outcomes[row?.verdict ?? 'dead']);
+    const outcomes = { grace: 'repeated', reuse: 'reused', over: 'refused' } as const;
+    this.telemetry.refreshed(outcomes[row?.verdict ?? 'over']);
     if (row?.verdict === 'grace') return this.successor(token, row);
     this.check.forget(sessionId);
     throw new IamError(

@@ -33,7 +33,7 @@ export class SigningKeyEntity {
   @Column({ type: 'text', name: 'private_jwk' })
   privateJwk!: string;
 
-  /** Signs from this time on; published in the JWKS before, so that whoever caches it knows the key in time. */
+  /** Signs from this time on; published in the JWKS before, so that caches have the key in time. */
   @Column({ type: 'timestamptz', name: 'active_at', default: () => 'now()' })
   activeAt!: Date;
 
@@ -59,7 +59,7 @@ export interface SigningKey {
   readonly privateKey: CryptoKey;
 }
 
-/** A new key pair as its row holds it. */
+/** A new key pair, as it is stored. */
 export interface SealedSigningKey {
   /** The thumbprint of the public key (RFC 7638). */
   readonly kid: string;
@@ -74,12 +74,12 @@ const jwk = z.object({ kty: z.literal('EC'), crv: z.string(), x: z.string(), y: 
 /** The columns of `iam.signing_keys` that make a key pair. */
 export const storedKey = z.object({ kid: z.string(), public_jwk: jwk, private_jwk: z.string() });
 
-/** What a private key's seal is bound to. */
+/** The context of a private key's seal; see `Sealer`. */
 export function signingKeyContext(kid: string): string {
   return `signing_keys/${kid}/private_jwk`;
 }
 
-/** Makes a key pair whose private half nobody but the sealer's owner can read. */
+/** Makes a key pair with a sealed private half. */
 export async function generateSigningKey(sealer: Sealer): Promise<SealedSigningKey> {
   const { publicKey, privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
   const publicJwk = await exportJWK(publicKey);
@@ -112,7 +112,7 @@ async function importEcKey(key: JWK): Promise<CryptoKey> {
   return imported;
 }
 
-/** The first key of a database; many replicas may get here, and the unique generation keeps one. */
+/** The first key of a database; of many replicas that get here, the unique generation keeps one. */
 export const insertFirstKeySql = ({ kid, publicJwk, privateJwk }: SealedSigningKey): Sql => sql`
   INSERT INTO iam.signing_keys (kid, generation, algorithm, public_jwk, private_jwk)
   VALUES (${kid}, 1, ${ALGORITHM}, ${publicJwk}, ${privateJwk}) ON CONFLICT DO NOTHING`;
@@ -120,8 +120,8 @@ export const insertFirstKeySql = ({ kid, publicJwk, privateJwk }: SealedSigningK
 const sealedKey = z.object({ kid: z.string(), private_jwk: z.string() });
 
 /**
- * Seals one signing key with the first of the configured keys, so that the others can be retired. The condition on the old
- * value, a digest because hosts may log parameters, lets one replica do it; false when there was nothing to do.
+ * Seals one signing key with the first of the configured keys. The condition on the old value, a digest because hosts may
+ * log parameters, lets only one replica do it. False: there was nothing to do.
  */
 export async function reencryptSigningKey(
   executor: SqlExecutor,

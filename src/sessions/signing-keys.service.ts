@@ -24,32 +24,31 @@ import {
 /** An unknown `kid` makes this process read the keys again at most this often. */
 const UNKNOWN_KID_MS = 10_000;
 
-/** How often every process reads the keys again: the longest a new key stays unknown and a revoked one is believed. */
+/** How often every process reads the keys again: the longest that a new key stays unknown and a revoked one is accepted. */
 export const KEYS_RELOAD_SECONDS = 30;
 
 const RELOAD_MS = KEYS_RELOAD_SECONDS * 1000;
 
-/** There is one thing to load. */
 const ALL = 'keys';
 
 const storedWithState = storedKey.extend({ is_active: z.boolean() });
 
-/** PostgreSQL's clock says which keys there are and which may sign; both are as of this read. */
+/** PostgreSQL's clock decides which keys verify and which may sign. */
 const keysSql = sql`
   SELECT kid, public_jwk, private_jwk, active_at <= now() AS is_active FROM iam.signing_keys
   WHERE retires_at IS NULL OR retires_at > now() ORDER BY generation`;
 
 interface Keys {
-  /** Everything that verifies, a key that waits for its time too. */
+  /** Every key that verifies, also one that does not sign yet. */
   readonly all: readonly SigningKey[];
-  /** The newest key whose time has come. */
+  /** The newest key that may sign. */
   readonly current: SigningKey | undefined;
   readonly loadedAt: number;
 }
 
 /**
- * The keys of access tokens: in PostgreSQL, private halves sealed, created once however many replicas start together, read
- * again in the background, so that no request waits for them.
+ * The keys of access tokens, in PostgreSQL with sealed private halves: created once, however many replicas start together,
+ * and reloaded in the background, so that no request waits for them.
  */
 @Injectable()
 export class SigningKeys implements OnModuleDestroy {
@@ -59,7 +58,7 @@ export class SigningKeys implements OnModuleDestroy {
   private readonly loading = new SingleFlight<void>();
   private readonly loop = new BackgroundLoop({
     work: () => this.load('/* background */'),
-    // The longest pause is RELOAD_MS: revocations count on it.
+    // A longer pause than RELOAD_MS would delay revocations.
     every: RELOAD_MS / 1.2,
     onTrouble: (reason) => this.logger.warn(`signing keys cannot be read again: ${reason}`),
   });
@@ -73,13 +72,13 @@ export class SigningKeys implements OnModuleDestroy {
     this.sealer = new Sealer(options.keyRing, SIGNING_KEYS_PURPOSE);
   }
 
-  /** Finds out at start-up, and not at the first sign-in, that the host's `keys` are not the ones of this database. */
+  /** Fails at start-up, not at the first sign-in, when the host's `keys` are not the ones of this database. */
   async start(): Promise<void> {
     try {
       await this.load();
     } catch (cause) {
       if (cause instanceof SealError) throw wrongKeys(cause);
-      // What the schema lacks is told by name, by `SchemaWatch`.
+      // `SchemaWatch` reports an outdated schema with more detail.
       if (!isSchemaOutdated(cause))
         this.logger.warn(`signing keys cannot be read, so nobody can sign in: ${String(cause)}`);
     }
@@ -90,7 +89,7 @@ export class SigningKeys implements OnModuleDestroy {
     await this.loop.stop();
   }
 
-  /** The newest key whose time to sign has come. */
+  /** The key that signs. */
   async current(): Promise<SigningKey> {
     await this.freshen();
     const { current } = this.keys;
@@ -98,7 +97,7 @@ export class SigningKeys implements OnModuleDestroy {
     return current;
   }
 
-  /** The key of a token's header; null when there is none, after one look at the database per 10 seconds. */
+  /** The key of a token's header; an unknown `kid` reads the keys again, at most once in 10 seconds. */
   async find(kid: string): Promise<SigningKey | null> {
     const known = this.known(kid);
     if (known !== null) return known;
@@ -109,13 +108,13 @@ export class SigningKeys implements OnModuleDestroy {
     return this.known(kid);
   }
 
-  /** Public keys in the form of RFC 7517, a key that waits for its time among them. */
+  /** Public keys in the form of RFC 7517, also those that do not sign yet. */
   async publicJwks(): Promise<JWK[]> {
     await this.freshen();
     return this.keys.all.map((key) => ({ ...key.publicJwk, kid: key.kid, alg: ALGORITHM, use: 'sig' }));
   }
 
-  /** Reads the keys now; whoever has just changed them calls this. */
+  /** Reads the keys now, after a change. */
   async reload(): Promise<void> {
     this.loading.forget(ALL);
     await this.load();
@@ -125,7 +124,7 @@ export class SigningKeys implements OnModuleDestroy {
     return this.keys.all.find((key) => key.kid === kid) ?? null;
   }
 
-  /** Reads the keys where the background has not managed to; what is known is better than nothing while PostgreSQL is away. */
+  /** Reads the keys if the background could not. While PostgreSQL is down, old keys are better than none. */
   private async freshen(): Promise<void> {
     const age = this.clock.elapsed() - this.keys.loadedAt;
     if (this.keys.current === undefined) await this.load();

@@ -17,7 +17,7 @@ export interface ActingSession {
   readonly sessionId: string;
 }
 
-/** More than anybody reads; the session that asks is always among them. */
+/** More than a person reads; the acting session is always among them. */
 const MOST_LISTED = 200;
 
 const listed = z.object({
@@ -32,17 +32,16 @@ const listed = z.object({
   expires_at: z.date(),
 });
 
-/** A live session as its user sees it; it ends at `expires_at` unless it is refreshed before. */
+/** A live session as its user sees it; it expires at `expires_at` unless it is refreshed before. */
 export type UserSession = Readonly<z.infer<typeof listed>>;
 
-/** The session that asks comes first. */
 const listSql = ({ userId, sessionId }: ActingSession): Sql => sql`
   SELECT s.id, s.client_id, s.provider, s.method, s.ip, s.user_agent, s.created_at,
          COALESCE(s.rotated_at, s.created_at) AS last_used_at, LEAST(s.idle_expires_at, s.expires_at) AS expires_at
   FROM iam.sessions s WHERE s.user_id = ${userId} AND ${isLiveSql}
   ORDER BY s.id = ${sessionId} DESC, last_used_at DESC LIMIT ${MOST_LISTED}`;
 
-/** The session that asks ends another only while it lives. */
+/** A session that is over ends no other one. */
 const endSql = (id: string, { userId, sessionId }: ActingSession, entry: AuditEntry): Sql => sql`
   WITH acting AS (
     SELECT s.id FROM iam.sessions s WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND (s.id = ${id} OR ${isLiveSql})
@@ -65,13 +64,13 @@ const endOthersSql = ({ userId, sessionId }: ActingSession, reason: string): Sql
     RETURNING id, idle_expires_at > now() AND expires_at > now() AS was_live
   ) SELECT id, was_live FROM ended ORDER BY id`;
 
-/** A statement of its own: it must see what was committed while the lock was waited for. */
+/** A statement of its own: it must see what was committed during the wait for the lock. */
 const liveSql = ({ userId, sessionId }: ActingSession): Sql => sql`
   SELECT s.appid, s.openid FROM iam.sessions s WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND ${isLiveSql}`;
 
 const subject = z.object({ appid: z.string(), openid: z.string() });
 
-/** A user's own sessions: what they see of them, how they end them, and whether the one they act in still lives. */
+/** A user's own sessions: how they see and end them, and change their account in one that is live. */
 @Injectable()
 export class UserSessions {
   constructor(
@@ -79,12 +78,12 @@ export class UserSessions {
     private readonly check: SessionCheck,
   ) {}
 
-  /** The live sessions of a user, the asking one first. */
+  /** The live sessions of a user, the acting one first. */
   list(acting: ActingSession): Promise<UserSession[]> {
     return queryRows(this.dataSource, listed, listSql(acting));
   }
 
-  /** Who the session's person is to the app by which it began. @throws IamError `invalid_token` when it is over */
+  /** The app by which the session began, and the user's openid there. @throws IamError `invalid_token` when it is over */
   async getSubject(acting: ActingSession): Promise<z.infer<typeof subject>> {
     const row = await queryRow(this.dataSource, subject, liveSql(acting));
     if (row === null) throw new IamError('invalid_token', `session ${acting.sessionId} is over`);
@@ -92,8 +91,8 @@ export class UserSessions {
   }
 
   /**
-   * Ends a session of the user; one that is over already stays so.
-   * @throws IamError `invalid_token` when the session that asks is over, `not_found` for anybody else's
+   * Ends a session of the user, if it has not ended.
+   * @throws IamError `invalid_token` when the acting session is over, `not_found` for a session of another user
    */
   async end(id: string, acting: ActingSession): Promise<void> {
     if (!isUuid(id)) throw new IamError('not_found', 'not the id of a session');
@@ -104,7 +103,7 @@ export class UserSessions {
     this.check.forget(id);
   }
 
-  /** Ends every other session of the user and tells how many of them were live. */
+  /** Ends every other session of the user; returns how many of them were live. */
   async endOthers(manager: EntityManager, acting: ActingSession, reason: string): Promise<number> {
     const { userId, sessionId } = acting;
     const row = z.object({ id: z.string(), was_live: z.boolean() });
@@ -128,7 +127,7 @@ export class UserSessions {
   }
 }
 
-/** Who acts on their own account, and in which session. */
+/** The signed-in user of a request, with the session. */
 export function actingSession({ id, sessionId }: AuthenticatedUser): ActingSession {
   return { userId: id, sessionId };
 }

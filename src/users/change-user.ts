@@ -8,14 +8,6 @@ import { recordAudit, insertAudit, type AuditEntry } from '../audit/record-audit
 import { eventHorizonSql } from '../database/sql-fragments.js';
 import type { ProfileAuthor } from './user.entity.js';
 
-/**
- * `INSERT` of the default roles of a new user, for the statement that creates the user; `userId` is an expression over
- * `from`. It waits for a role that is being deleted, and leaves it out.
- */
-export const defaultRolesSql = (userId: Sql, from: Sql): Sql => sql`
-    INSERT INTO iam.user_roles (user_id, role)
-    SELECT ${userId}, r.name FROM ${from} CROSS JOIN iam.roles r WHERE r.is_default FOR KEY SHARE OF r`;
-
 /** The id under which a host knows a user. */
 export const externalIdSchema = plainText(255);
 
@@ -53,12 +45,17 @@ export interface NewUser {
   readonly avatarUrl: string | null;
 }
 
-/** CTEs that create a user with the default roles; `new_user` has its id, unless `onConflict` left it out. */
+/**
+ * CTEs that create a user with the default roles; `new_user` has its id, unless `onConflict` left it out. A role that is
+ * being deleted is waited for and left out.
+ */
 export const newUserCtes = (user: NewUser, onConflict: Sql = empty): Sql => sql`
   new_user AS (
     INSERT INTO iam.users (id, external_id, nickname, avatar_url, nickname_by)
     VALUES (${user.id}, ${user.externalId}, ${user.nickname}, ${user.avatarUrl}, ${user.nicknameBy}) ${onConflict} RETURNING id
-  ), new_roles AS (${defaultRolesSql(sql`new_user.id`, sql`new_user`)}
+  ), new_roles AS (
+    INSERT INTO iam.user_roles (user_id, role)
+    SELECT new_user.id, r.name FROM new_user CROSS JOIN iam.roles r WHERE r.is_default FOR KEY SHARE OF r
   )`;
 
 /** Creates a user without any identity, with the default roles. @throws IamError `identity_conflict` when the external id is taken */

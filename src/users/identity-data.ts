@@ -60,19 +60,16 @@ const samePerson = (identity: IdentityKey): Sql => sql`(${sameIdentity(identity)
     WHERE theirs.identity_id = i.id AND o.appid = ${identity.appid} AND o.openid = ${identity.openid}))`;
 
 /**
- * Forgets nickname and avatar that an identity brought, unless another identity of the user has brought them too. What the
- * host or the person has set is not WeChat's to withdraw.
+ * Forgets nickname and avatar that an identity brought, or, `of` the person, any identity of the same WeChat person: WeChat
+ * may show another profile by now. They stay if another identity of the user has brought them too, or if the host or the
+ * person has set them.
  */
-export async function forgetProfile(manager: EntityManager, withdrawal: Withdrawal): Promise<void> {
-  await outdate(manager, sameIdentity(withdrawal.identity), withdrawal);
-}
-
-/** Forgets nickname and avatar that any identity of the same WeChat person brought: WeChat shows another profile by now. */
-export async function forgetProfileOfPerson(manager: EntityManager, withdrawal: Withdrawal): Promise<void> {
-  await outdate(manager, samePerson(withdrawal.identity), withdrawal);
-}
-
-async function outdate(manager: EntityManager, which: Sql, { userId, at }: Withdrawal): Promise<void> {
+export async function forgetProfile(
+  manager: EntityManager,
+  { userId, identity, at }: Withdrawal,
+  of: 'identity' | 'person' = 'identity',
+): Promise<void> {
+  const which = of === 'person' ? samePerson(identity) : sameIdentity(identity);
   const outdateSql = sql`
     UPDATE iam.identities i SET profile_read_at = NULL
     WHERE ${which} AND i.user_id = ${userId} AND i.profile_read_at < ${eventHorizonSql(at)}`;

@@ -11,7 +11,6 @@ import { Telemetry } from '../runtime/telemetry.service.js';
 import { forgetPhoneNumber } from '../users/change-user.js';
 import {
   forgetProfile,
-  forgetProfileOfPerson,
   hasPhoneOfAnother,
   lockOwner,
   removeIdentity,
@@ -42,7 +41,9 @@ export class AuthorizationChanges {
     const identity = await this.findIdentity(event, context);
     if (identity === null) return;
     await this.signOut.forgetProfileInLogins(this.dataSource, identity, context.at);
-    await this.withOwner(identity, context, forgetProfileOfPerson);
+    await this.withOwner(identity, context, (manager, withdrawal) =>
+      forgetProfile(manager, withdrawal, 'person'),
+    );
   }
 
   /** The person has withdrawn an authorization; the account stays. Acts by the list alone: see `readRevokeInfo`. */

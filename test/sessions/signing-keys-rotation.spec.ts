@@ -133,7 +133,7 @@ describe('a signing key that is replaced', () => {
     const before = (await keys()).length;
 
     const rotations = await Promise.all(
-      [world, replica, world].map(({ app }) => app.get(KeyRotation).rotate({ activateIn: 0 })),
+      [world, replica, world].map(({ app }) => app.get(KeyRotation).rotate(0)),
     );
 
     expect(rotations.filter(({ isNew }) => isNew)).toHaveLength(1);
@@ -240,7 +240,7 @@ describe('a signing key that is replaced', () => {
     const working = Promise.all(people.map(({ refreshToken: start }, index) => work(start, index)));
 
     for (const host of [world, replica, world]) {
-      await host.app.get(KeyRotation).rotate({ activateIn: 1 });
+      await host.app.get(KeyRotation).rotate(1);
       await reloadBoth();
       await delay(1_100);
       await reloadBoth();

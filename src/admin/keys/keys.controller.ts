@@ -63,7 +63,7 @@ export class KeysController {
   async rotate(
     @Body(new ZodPipe(rotateBody)) { activate_in: activateIn }: z.infer<typeof rotateBody>,
   ): Promise<z.infer<typeof rotateResponse>> {
-    const { key, isNew } = await this.rotation.rotate(activateIn === undefined ? {} : { activateIn });
+    const { key, isNew } = await this.rotation.rotate(activateIn);
     return { ...toSigningKeyView(key), is_new: isNew };
   }
 
