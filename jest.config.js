@@ -27,6 +27,7 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   setupFilesAfterEnv: ['<rootDir>/test/support/setup-test-file.ts'],
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // One more than the cores of the smallest machine: stories that wait leave theirs to another.
+  maxWorkers: 3,
   workerIdleMemoryLimit: '1500MB',
 };

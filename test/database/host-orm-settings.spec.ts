@@ -1,17 +1,33 @@
-import { Logger } from '@nestjs/common';
+import { type DynamicModule, Logger, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import pg from 'pg';
 import {
   Column,
+  DataSource,
   DefaultNamingStrategy,
   Entity,
+  type EntitySubscriberInterface,
   EventSubscriber,
   PrimaryColumn,
-  type EntitySubscriberInterface,
   type Logger as TypeOrmLogger,
 } from 'typeorm';
-import { startWorld, type World } from '../support/iam-app.js';
-import { withParser, type ParsedType } from '../support/pg-parsers.js';
+import { WechatEmulator } from '../../emulator/index.js';
+import {
+  IamHealth,
+  iamMigrations,
+  IamModule,
+  type IamOptions,
+  IamUsers,
+  IdentityProviders,
+} from '../../src/index.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { type IamApp, startIamApp, startWorld, testKey, type World } from '../support/iam-app.js';
+import { type ParsedType, withParser } from '../support/pg-parsers.js';
+import { quietOptions } from '../support/platforms.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { signInOnPc } from '../support/sign-in.js';
+import { until } from '../support/until.js';
 
 const camel = (name: string) => name.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
 
@@ -147,5 +163,202 @@ describe('settings of the host’s TypeORM connection', () => {
       world.dataSource.entityMetadatas.filter(({ schema, synchronize }) => schema === 'iam' && synchronize),
     ).toEqual([]);
     expect((await signIn(world)).accessToken).toMatch(/^ey/);
+  });
+});
+
+@Module({})
+class HostModule {}
+
+const names = iamMigrations.map((Migration) => new Migration().name);
+
+const recorded = (table: string) => `SELECT name FROM ${table} ORDER BY "timestamp"`;
+
+describe('a connection of the module’s own', () => {
+  let database: TestDatabase;
+  let wechat: WechatEmulator;
+  const key = testKey();
+  const apps: { close(): Promise<unknown> }[] = [];
+
+  beforeAll(async () => {
+    Logger.overrideLogger(false);
+    wechat = await WechatEmulator.start();
+  });
+  beforeEach(async () => {
+    database = await createDatabase();
+  });
+  afterEach(async () => {
+    for (const app of apps.splice(0)) await app.close();
+    await database.drop();
+  });
+  afterAll(() => wechat.stop());
+
+  const start = async (ownDatabase = {}, url = database.url): Promise<IamApp> => {
+    const app = await startIamApp({ databaseUrl: url, endpoints: wechat.endpoints, key, ownDatabase });
+    apps.push(app);
+    return app;
+  };
+
+  const options = (): IamOptions => ({
+    publicUrl: 'https://app.example.com',
+    keys: [testKey()],
+    clients: [{ id: 'web', redirectUris: ['https://app.example.com/signed-in'] }],
+    database: { url: database.url, migrationsRun: true },
+  });
+
+  const create = async (imports: DynamicModule['imports']) => {
+    const app = await NestFactory.create({ module: HostModule, imports: imports ?? [] }, quietOptions);
+    apps.push(app);
+    return app.init();
+  };
+
+  /** The database as a host with TypeORM left it. */
+  async function migrateAsTypeOrm(changes: object = {}): Promise<void> {
+    const dataSource = new DataSource({
+      type: 'postgres',
+      url: database.url,
+      migrations: [...iamMigrations],
+      ...changes,
+    });
+    await dataSource.initialize();
+    await dataSource.runMigrations();
+    await dataSource.destroy();
+  }
+
+  /** Those that the module has open. */
+  async function connections(): Promise<{ count: number }[]> {
+    const sql = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = $1 AND application_name = 'nestjs-wechat-iam'`;
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    const { rows } = await client.query<{ count: number }>(sql, [new URL(database.url).pathname.slice(1)]);
+    await client.end();
+    return rows;
+  }
+
+  it('migrates an empty database, notes it in the schema iam alone, and signs people in', async () => {
+    const app = await start({}, `${database.url}?schema=public&connection_limit=5`);
+    const site = wechat.openPlatformAccount().websiteApp({ callbackDomain: 'localhost' });
+    await app.app
+      .get(IdentityProviders)
+      .save({ slug: 'wechat', open_app_id: site.appid, open_app_secret: site.secret });
+
+    const tokens = await signInOnPc({ url: app.url, wechat }, wechat.person({ nickname: '小兰' }));
+
+    expect(tokens.accessToken).toMatch(/^ey/);
+    expect((await rowsOf(app.dataSource, recorded('iam.migrations'))).map(({ name }) => name)).toEqual(names);
+    expect(
+      await rowsOf(app.dataSource, `SELECT 1 FROM pg_class WHERE relnamespace = 'public'::regnamespace`),
+    ).toEqual([]);
+  });
+
+  it('ends with the application', async () => {
+    const app = await start();
+    apps.splice(0);
+
+    await app.close();
+
+    expect(await connections()).toEqual([{ count: 0 }]);
+    expect(app.dataSource.isInitialized).toBe(false);
+  });
+
+  it('is migrated once by five replicas that start at once', async () => {
+    const replicas = await Promise.all(Array.from({ length: 5 }, () => start()));
+
+    const [first] = replicas;
+    expect(
+      first && (await rowsOf(first.dataSource, recorded('iam.migrations'))).map(({ name }) => name),
+    ).toEqual(names);
+  });
+
+  it('takes over what TypeORM’s table says, runs nothing twice and leaves that table alone', async () => {
+    await migrateAsTypeOrm();
+
+    const { dataSource } = await start();
+
+    for (const table of ['iam.migrations', 'public.migrations'])
+      expect((await rowsOf(dataSource, recorded(table))).map(({ name }) => name)).toEqual(names);
+  });
+
+  it('stops the start where no table known to it says what has run', async () => {
+    await migrateAsTypeOrm({ migrationsTableName: 'history' });
+
+    await expect(start()).rejects.toThrow('--moved-from');
+  });
+
+  it('stops the start while migrations are pending, and runs none of them unasked', async () => {
+    await expect(start({ migrationsRun: false })).rejects.toThrow('database.migrationsRun');
+    expect(await connections()).toEqual([{ count: 0 }]);
+
+    const app = await start();
+    await expect(start({ migrationsRun: false })).resolves.toBeDefined();
+    expect(await valueOf(app.dataSource, 'SELECT count(*)::int FROM iam.migrations')).toBe(names.length);
+  });
+
+  it('lets a replica start while PostgreSQL takes no changes, which health then says until it does', async () => {
+    await start();
+    const name = new URL(database.url).pathname.slice(1);
+    const admin = await new DataSource({ type: 'postgres', url: database.url }).initialize();
+    await admin.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+
+    const app = await start();
+    const healthOf = async () => (await app.app.get(IamHealth).check())['iam'];
+    const readOnly = await healthOf();
+    await admin.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+    await admin.destroy();
+    await until('health is up', async () => (await healthOf())?.status === 'up');
+
+    expect(readOnly).toMatchObject({ status: 'down', problems: ['database_read_only'] });
+  });
+
+  it('is made from an async factory, beside a host’s own connection to another database', async () => {
+    const world = await startWorld();
+    apps.push(world);
+    const host = TypeOrmModule.forRoot({ type: 'postgres', url: world.database.url, entityPrefix: 'app_' });
+
+    const app = await create([host, IamModule.forRootAsync({ dataSource: false, useFactory: options })]);
+    const { id } = await app.get(IamUsers).create({ nickname: 'own' });
+
+    expect(await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.users WHERE id = $1', [id])).toBe(
+      0,
+    );
+    expect(app.get(DataSource).entityMetadatas).toEqual([]);
+  });
+
+  it('reads values as `pg` does by default, whatever the host has set for the process', async () => {
+    await withParser(
+      ['TIMESTAMPTZ', 'JSONB'],
+      (text) => `as text: ${text}`,
+      async () => {
+        const { dataSource } = await start();
+        const sql = `SELECT '2026-01-02T03:04:05.678912Z'::timestamptz AS at, '{"a":[1]}'::jsonb AS json`;
+
+        const utc = await rowsOf(dataSource, sql);
+        const inIndia = await dataSource.transaction(async (manager) => {
+          await manager.query(`SET LOCAL TimeZone = 'Asia/Kolkata'`);
+          return rowsOf(manager, sql);
+        });
+
+        for (const rows of [utc, inIndia])
+          expect(rows).toEqual([{ at: new Date('2026-01-02T03:04:05.678Z'), json: { a: [1] } }]);
+      },
+    );
+  });
+
+  it('wrongly set stops the start and names the option, never the address', async () => {
+    const wrong: readonly (readonly [option: string, changes: object])[] = [
+      ['database.url', { database: { url: 'mysql://app:pass-word@db/app' } }],
+      ['database.url', { database: { url: undefined } }],
+      ['database.poolSize', { database: { url: database.url, poolSize: 1 } }],
+      ['database.migrationsRun', { database: { url: database.url, migrationsRun: 'yes' } }],
+      ['database', { dataSource: 'other' }],
+      ['database', { database: undefined, dataSource: false }],
+    ];
+    for (const [option, changes] of wrong) {
+      const register = () =>
+        Reflect.apply(IamModule.forRoot, IamModule, [{ ...options(), ...changes }]) as unknown;
+      expect(register).toThrow(`\`${option}\``);
+      expect(register).not.toThrow('pass-word');
+    }
+    const late = create([IamModule.forRootAsync({ useFactory: options })]);
+    await expect(late).rejects.toThrow(/dataSource|DataSource/);
   });
 });

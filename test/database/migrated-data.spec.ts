@@ -1,9 +1,15 @@
-import { DataSource } from 'typeorm';
-import { iamEntities, iamMigrations } from '../../src/index.js';
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { DataSource, type MigrationInterface } from 'typeorm';
+import { iamEntities, IamHealth, iamMigrations, IdentityProviders } from '../../src/index.js';
 import { hashOf, toInboxEvent } from '../../src/webhook/inbox-event.js';
 import { toVerifiedEvent } from '../../src/webhook/message.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { rowsOf } from '../support/rows.js';
+import { type IamApp, startIamApp, startWorld, type World } from '../support/iam-app.js';
+import { LogCapture } from '../support/log-capture.js';
+import { earlySchemas, migrationsOf } from '../support/old-migrations/states.js';
+import { rowsOf, valueOf } from '../support/rows.js';
+import { getWith, signInOnPc } from '../support/sign-in.js';
 
 const [lan, ming, hong] = [1, 2, 3].map((digit) => `0198c0de-0000-7000-8000-00000000000${digit}`);
 
@@ -215,4 +221,205 @@ describe('the rows of an earlier version', () => {
     expect(JSON.stringify(rows)).not.toContain(scene);
     expect(JSON.stringify(rows).match(/sha256:/g)).toHaveLength(6);
   });
+});
+
+/** Everything in the schema but the order of columns, which ALTER TABLE cannot change. */
+const catalog = `
+  SELECT table_name AS on, column_name AS name,
+    concat_ws(' ', data_type, is_nullable, column_default, is_generated, collation_name) AS is
+  FROM information_schema.columns WHERE table_schema = 'iam'
+  UNION ALL SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) || convalidated::text
+  FROM pg_constraint WHERE connamespace = 'iam'::regnamespace AND conname NOT LIKE '%not_null%'
+  UNION ALL SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'iam'
+  UNION ALL SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid) || tgenabled::text
+  FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+  WHERE c.relnamespace = 'iam'::regnamespace AND NOT tgisinternal
+  UNION ALL SELECT 'function', proname, pg_get_functiondef(oid)
+  FROM pg_proc WHERE pronamespace = 'iam'::regnamespace
+  UNION ALL SELECT relkind::text, relname, concat_ws(' ', obj_description(oid), relpersistence, relrowsecurity, reloptions)
+  FROM pg_class WHERE relnamespace = 'iam'::regnamespace
+  UNION ALL SELECT attrelid::regclass::text, attname, col_description(attrelid, attnum)
+  FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+  WHERE c.relnamespace = 'iam'::regnamespace AND attnum > 0 AND NOT attisdropped
+  ORDER BY 1, 2, 3`;
+
+/** A row in each table that the repair touches, as a database in use has them. */
+const use = `
+  INSERT INTO iam.users (id) VALUES ('00000000-0000-7000-8000-000000000001');
+  INSERT INTO iam.logins (id, status, provider, method, appid, client_id, user_id, expires_at)
+    VALUES (gen_random_uuid(), 'authenticated', 'wechat', 'open', 'wx1', 'web', '00000000-0000-7000-8000-000000000001', now());
+  INSERT INTO iam.webhook_events (id, provider, dedupe_key, event, event_at, message, status)
+    VALUES (gen_random_uuid(), 'wechat', 'one', 'CLICK', now(), '{}', 'done'), (gen_random_uuid(), 'wechat', 'two', 'CLICK', now(), '{}', 'done');
+  INSERT INTO iam.audit_log (id, action) VALUES (gen_random_uuid(), 'user.created')`;
+
+const checksums: Readonly<Record<string, string>> = {
+  '1764000000000-create-iam-schema.ts': '8825bfe448b15c17b75b9d6b0517e6d488aeb556323e07ec87b3dc379031b1e4',
+  '1764000001000-add-webhook-inbox.ts': '4dae38d1adabf68a481ebc87ea56cef54817a95e2df8b2d450ed50790ac256e3',
+  '1764000002000-add-follow-logins.ts': '6f18426295b9d107107a1a802be74c341569aa136c73e518cbb28f0b69a35777',
+  '1764000003000-add-administration.ts': 'f0764acd71c2b14683aa240168f6dfb28133128400ad84acb87370fb2117b408',
+  '1764000004000-add-audit-delivery.ts': 'f49e3958a13cb84afd91fd07f9ec0100946c6357ce653062cff1f58e5086a958',
+  '1764000005000-repair-early-schemas.ts': '11c685b408e5a9db1bd346f26e558883ffef3c222189f6f58100bcb523c7a935',
+  '1764000006000-carry-unions.ts': '3839e0fb1784959f0836f9d46fc1f7f2dd5c10ff2c369067930db12e054f609a',
+  '1764000006100-bar-subjects.ts': '999e57f23ff60e0181ea634246a482fd9aa050f1674c0a6ce62268fa169a410f',
+  '1764000006200-bind-logins-to-attempts.ts':
+    '4dc90c0f363800decbb35a8e915e21a6a298507bd487991585554cbfc38ca110',
+  '1764000007000-keep-unreadable-pushes.ts':
+    'a4c559494d5c59388627614fc177233c7b495f9f47fb6e181d4d30fbc813e071',
+  '1764000008000-withdraw-as-of-then.ts': '307180cf04bc7beed65d41b2eb0f0fc227d9f82c895bd650b6fe7e5c6725c937',
+  '1764000009000-ask-before-linking.ts': '7b9564aababbeab03d9228bc492e3b0dcae8610ca9ac10b193e5173e03a508e6',
+  '1764000009100-refill-limits.ts': 'be2a90cddde8cdbd0b36c47541be75f1b5c71c433a49668598749503d56bbdc1',
+  '1764000009200-end-scans-with-attempts.ts':
+    '8867ed7a8bfd5098cd918a4b2706ed1b62d8d43b933f58927ca896bb6fd38bac',
+  '1764000014000-remember-who-named.ts': 'a0b91562cb78c2de5eee66380a7115c56fb79f568bc0aa7825b26c58a7442685',
+  '1764000015000-confirm-apps.ts': '1ed113752ab9dfad8432e4cd920c7dc2ab13ab227a657df1aee2d5f6cd54a0b4',
+  '1764000018000-accept-secrets.ts': '73b9730ca819eb21bc8e623d5c6def495962e2b837227a80eb95821b30605901',
+  '1764000019000-type-user-codes.ts': '7b24ced72f4e1630d42efa7b860a27ba3f0c471360d3ff68654ad2b95bb0de65',
+  '1764000020000-move-openids.ts': '3a9364dd9083f94655699f92b770db5ba6d2e91165fdaab3aa209d7644b9ed86',
+};
+
+it('a committed migration is never edited, and every one has its checksum here', async () => {
+  const folder = new URL('../../migrations/', import.meta.url);
+  const files = (await readdir(folder)).filter((name) => /^\d/.test(name));
+
+  const sums = files.map(async (name) => {
+    const text = await readFile(new URL(name, folder));
+    return [name, createHash('sha256').update(text).digest('hex')] as const;
+  });
+
+  expect(Object.fromEntries(await Promise.all(sums))).toEqual(checksums);
+  expect(files).toHaveLength(iamMigrations.length);
+});
+
+describe.each(earlySchemas)('a database that early migrations made: %s', (_name, versions) => {
+  let database: TestDatabase;
+  const open: DataSource[] = [];
+
+  beforeEach(async () => {
+    database = await createDatabase();
+    const early = await migratedBy(database.url, migrationsOf(versions));
+    await early.query(use);
+  });
+  afterEach(async () => {
+    for (const dataSource of open.splice(0)) await dataSource.destroy();
+    await database.drop();
+  });
+
+  async function migratedBy(url: string, migrations: readonly (new () => MigrationInterface)[]) {
+    const dataSource = new DataSource({
+      type: 'postgres',
+      url,
+      entities: iamEntities,
+      migrations: [...migrations],
+    });
+    await dataSource.initialize();
+    open.push(dataSource);
+    await dataSource.runMigrations();
+    return dataSource;
+  }
+
+  it('is after an update what a fresh one is, and keeps its rows', async () => {
+    const fresh = await createDatabase();
+
+    const updated = await migratedBy(database.url, iamMigrations);
+    const expected = await rowsOf(await migratedBy(fresh.url, iamMigrations), catalog);
+    const difference = await updated.driver.createSchemaBuilder().log();
+
+    expect(await rowsOf(updated, catalog)).toEqual(expected);
+    expect(difference.upQueries).toEqual([]);
+    expect(await valueOf(updated, 'SELECT count(*)::int FROM iam.webhook_events')).toBe(2);
+    await open.pop()?.destroy();
+    await fresh.drop();
+  });
+
+  it('goes down to nothing after an update, and up again', async () => {
+    const updated = await migratedBy(database.url, iamMigrations);
+    const made = await rowsOf(updated, catalog);
+
+    const undo = () => updated.undoLastMigration();
+    await iamMigrations.reduce((earlier) => earlier.then(undo), Promise.resolve());
+    const left = await valueOf(updated, `SELECT to_regnamespace('iam')`);
+    await updated.runMigrations();
+
+    expect(left).toBeNull();
+    expect(await rowsOf(updated, catalog)).toEqual(made);
+  });
+});
+
+describe('a host that starts on a database that early migrations made', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.close());
+
+  async function createEarly(versions: Parameters<typeof migrationsOf>[0]): Promise<TestDatabase> {
+    const database = await createDatabase();
+    const options = { type: 'postgres', url: database.url, migrations: migrationsOf(versions) } as const;
+    const early = await new DataSource(options).initialize();
+    await early.runMigrations();
+    await early.destroy();
+    return database;
+  }
+
+  async function statusOfSignIn(iam: IamApp): Promise<number> {
+    await iam.app.get(IdentityProviders).save({
+      slug: 'wechat',
+      name: '微信',
+      open_app_id: world.site.appid,
+      open_app_secret: world.site.secret,
+    });
+    const person = world.wechat.person({ nickname: '早' });
+    const tokens = await signInOnPc({ url: iam.url, wechat: world.wechat }, person);
+    return (await getWith(`${iam.url}/iam/me`, tokens.accessToken)).status;
+  }
+
+  it.each(earlySchemas)('signs people in: %s', async (_name, versions) => {
+    const database = await createEarly(versions);
+    const iam = await startIamApp({ databaseUrl: database.url, endpoints: world.wechat.endpoints });
+
+    expect(await statusOfSignIn(iam)).toBe(200);
+    await iam.close();
+    await database.drop();
+  });
+
+  it.each([['nothing at all', {}], ...earlySchemas] as const)(
+    'says what is missing until the migrations have run, then signs people in without a restart: %s',
+    async (_name, versions) => {
+      const database = await createEarly(versions);
+      const logger = new LogCapture();
+      const iam = await startIamApp({
+        databaseUrl: database.url,
+        endpoints: world.wechat.endpoints,
+        typeOrm: { migrationsRun: false },
+        logger,
+      });
+      const healthOf = async () => (await iam.app.get(IamHealth).check())['iam'];
+      const ran = migrationsOf(versions).map((Migration) => new Migration().name);
+      const names = iamMigrations.map(({ name }) => name);
+
+      const before = await healthOf();
+      const told = logger.lines.filter(
+        ({ level, text }) => level === 'error' || text.includes('signing keys'),
+      );
+      await iam.dataSource.runMigrations();
+      const after = await healthOf();
+
+      expect(before).toMatchObject({
+        status: 'down',
+        problems: ['migrations_missing'],
+        remedy: expect.stringContaining('npx nestjs-wechat-iam migrate') as string,
+        missing: expect.arrayContaining(['table barred_subjects', 'table identity_unions']) as string[],
+      });
+      expect(before?.pending ?? names).toEqual(names.filter((name) => !ran.includes(name)));
+      expect(told).toEqual([
+        { level: 'error', text: expect.stringContaining(before?.missing?.[0] ?? '?') as string },
+      ]);
+      expect(told[0]?.text).toContain('npx nestjs-wechat-iam migrate');
+      expect(after).toMatchObject({ status: 'up', problems: [] });
+      expect(await statusOfSignIn(iam)).toBe(200);
+      await iam.close();
+      await database.drop();
+    },
+  );
 });

@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as oauth from 'oauth4webapi';
+import { LoginDecisions } from '../../src/follow-login/login-decisions.service.js';
+import { cookieClient, cookiesOf } from '../support/cookie-client.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import {
   askForQrCode,
@@ -9,7 +12,7 @@ import {
   scanAndFollow,
   startFollowWorld,
 } from '../support/follow.js';
-import type { World } from '../support/iam-app.js';
+import { startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { getWith, toTokens } from '../support/sign-in.js';
@@ -349,5 +352,69 @@ describe('the endings of the device grant', () => {
     await world.saveProvider({ enabled: true });
 
     expect(reply.json()).toMatchObject({ error: 'access_denied', code: 'provider_disabled' });
+  });
+});
+
+describe('follow-to-login of a cookie client', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'none' }, { options: { clients: [cookieClient()] } });
+  });
+  afterAll(() => world.close());
+
+  it('is polled as ever and ends in cookies', async () => {
+    const browser = new PcBrowser();
+    const person = world.wechat.person({ nickname: '扫' });
+    const asked = await browser.visit(`${world.url}/iam/device_authorization`, {
+      form: { client_id: 'shop', provider: 'wechat' },
+      from: world.url,
+    });
+    const { device_code, verification_uri_complete: qr } = asked.json();
+    const form = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+      client_id: 'shop',
+      device_code: String(device_code),
+    };
+    const poll = () => browser.visit(`${world.url}/iam/token`, { form, from: world.url });
+
+    const pending = await poll();
+    await scanAndFollow(world, person, String(qr));
+    const forced = await browser.visit(`${world.url}/iam/token`, { form, from: 'https://evil.example' });
+    let settled = await poll();
+    for (let tries = 0; tries < 50 && settled.status !== 200; tries += 1) {
+      await delay(100);
+      settled = await poll();
+    }
+
+    expect([pending.json()['error'], cookiesOf(pending)]).toEqual(['authorization_pending', []]);
+    expect([forced.status, cookiesOf(forced)]).toEqual([403, []]);
+    expect(settled.json()).toEqual({ token_type: 'N_A', expires_in: 900 });
+    expect((await browser.visit(`${world.url}/iam/me`, { from: world.url })).status).toBe(200);
+  });
+});
+
+describe('the code with which a phone returns to the confirm page', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.close());
+
+  it('is claimed by one login only, whichever way that came by it', async () => {
+    const logins = [randomUUID(), randomUUID()].map((id) => ({ id, appid: world.oa.appid }));
+    for (const { id, appid } of logins)
+      await world.dataSource.query(
+        `INSERT INTO iam.logins (id, status, provider, method, appid, client_id, expires_at)
+         VALUES ($1, 'scanned', 'wechat', 'follow', $2, 'web', now() + interval '1 minute')`,
+        [id, appid],
+      );
+    const decisions = world.app.get(LoginDecisions);
+
+    const claims = [];
+    for (const login of logins) claims.push(await decisions.claimConfirmCode(login, 'a-code'));
+
+    expect(claims).toEqual([true, false]);
   });
 });

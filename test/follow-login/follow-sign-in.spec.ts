@@ -1,4 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { openEvents } from '../support/event-stream.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { codesOf, finishOnPage, openFollowPage, startOnPage } from '../support/follow-page.js';
 import {
   askForQrCode,
   confirmLink,
@@ -9,7 +12,10 @@ import {
   startFollowWorld,
 } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
-import { getWith, returnInsideWechat, toTokens } from '../support/sign-in.js';
+import { PcBrowser } from '../support/pc-browser.js';
+import { onFastify } from '../support/platforms.js';
+import { valueOf } from '../support/rows.js';
+import { authorizeUrl, getWith, pkce, returnInsideWechat, toTokens } from '../support/sign-in.js';
 
 describe('a person signs in on a PC by following', () => {
   let world: World;
@@ -182,5 +188,119 @@ describe('without a confirmation', () => {
 
     expect(reply.status).toBe(200);
     await world.close();
+  });
+});
+
+describe('following on a Fastify host', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'tap' }, { create: onFastify });
+  });
+  afterAll(() => world.close());
+
+  it('signs in by scan, confirmation and poll, and tells the events on the way', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const device = await askForQrCode(world.url);
+    const events = await openEvents(device.eventsUri);
+
+    await scanAndFollow(world, lan, device.qr);
+    await events.until('scanned');
+    await decideOnPhone(world, lan, 'confirm');
+    await events.until('confirmed');
+    const tokens = toTokens(await pollUntilSettled(world.url, device));
+    const me = await getWith(`${world.url}/iam/me`, tokens.accessToken);
+    events.close();
+
+    expect(events.headers.get('content-type')).toContain('text/event-stream');
+    expect(me.status).toBe(200);
+  });
+
+  it('shows the module’s own page and starts it by POST', async () => {
+    const browser = new PcBrowser();
+    const page = await browser.visit(authorizeUrl(world.url, pkce().challenge));
+    const state = /data-attempt="(\w+)"/.exec(page.text)?.[1];
+
+    const started = await browser.visit(`${world.url}/iam/follow`, { body: { state } });
+
+    expect(page.status).toBe(200);
+    expect(started.json()).toMatchObject({ expires_in: 300 });
+  });
+
+  it('ends an event stream that has nothing to tell with a problem', async () => {
+    const reply = await new PcBrowser().visit(`${world.url}/iam/device_authorization/events?watch=x`, {
+      headers: { accept: 'text/event-stream' },
+    });
+
+    expect([reply.status, reply.json()['code']]).toEqual([404, 'not_found']);
+  });
+});
+
+describe('a QR code near the end of the attempt whose page shows it', () => {
+  let world: World;
+  const clock = new FakeClock();
+
+  beforeAll(async () => {
+    world = await startFollowWorld({}, { clock, options: { rateLimits: 'off', loginLifetime: 400 } });
+  });
+  // WeChat's time is the real one, and a push from another time is refused.
+  afterEach(() => {
+    clock.advance((Date.now() - clock.now()) / 1000);
+  });
+  afterAll(() => world.close());
+
+  const leftOf = (qrScanner: string) =>
+    valueOf(
+      world.dataSource,
+      `SELECT round(extract(epoch FROM redeem_before - now()))::int FROM iam.logins WHERE openid = $1`,
+      [qrScanner],
+    );
+
+  it('lives as long as the attempt, at WeChat and here, and the page is told', async () => {
+    const page = await openFollowPage(world.url);
+    const fresh = (await startOnPage(page)).json()['expires_in'];
+    clock.advance(280);
+
+    const late = (await startOnPage(page)).json()['expires_in'];
+    const asked = world.wechat.calls('/cgi-bin/qrcode/create').at(-1)?.body ?? '';
+
+    expect(fresh).toBe(300);
+    expect(late).toBeGreaterThan(100);
+    expect(late).toBeLessThanOrEqual(120);
+    expect(asked).toContain(`"expire_seconds":${String(late)}`);
+  });
+
+  it('is not kept alive by a scan for longer than the attempt', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const page = await openFollowPage(world.url);
+    clock.advance(280);
+    const { qr } = codesOf(await startOnPage(page));
+
+    await scanAndFollow(world, lan, qr);
+
+    expect(Number(await leftOf(lan.openid(world.oa)))).toBeLessThanOrEqual(120);
+  });
+
+  it('says on the phone that it is over, to who scans or opens the link after the attempt', async () => {
+    const [ming, hua] = [
+      world.wechat.person({ nickname: '小明' }),
+      world.wechat.person({ nickname: '小华' }),
+    ];
+    const page = await openFollowPage(world.url);
+    const [first, second] = [codesOf(await startOnPage(page)), codesOf(await startOnPage(page))];
+    await scanAndFollow(world, ming, first.qr);
+    const link = confirmLink(world, ming);
+    await world.dataSource.query(
+      `UPDATE iam.logins SET redeem_before = LEAST(redeem_before, now()), attempt_ends_at = now()`,
+    );
+
+    await scanAndFollow(world, hua, second.qr);
+    const opened = await ming.openInWechat(link);
+    clock.advance(401);
+    const pc = await finishOnPage(page, first.deviceCode);
+
+    expect(hua.chat(world.oa).at(-1)?.text).toContain('no longer valid');
+    expect(opened.body).toContain('失效');
+    expect(pc.json()['code']).toBe('state_expired');
   });
 });

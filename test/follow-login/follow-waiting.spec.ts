@@ -1,14 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { followStateOf } from '../../src/follow-login/follow-login.js';
+import { FollowLogins } from '../../src/follow-login/follow-logins.service.js';
+import { LoginWatch } from '../../src/follow-login/login-watch.service.js';
 import { openEvents } from '../support/event-stream.js';
 import { SkewedClock } from '../support/fake-clock.js';
-import { askForQrCode, poll, scanAndFollow, startFollowWorld, type Device } from '../support/follow.js';
-import { startReplica, type World } from '../support/iam-app.js';
+import {
+  askForQrCode,
+  type Device,
+  poll,
+  pollUntilSettled,
+  scanAndFollow,
+  startFollowWorld,
+} from '../support/follow.js';
+import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { countQueries, type QueryCounter } from '../support/query-counter.js';
+import { rowsOf } from '../support/rows.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 const WAITING = 1_000;
+
 /** What every replica asks once a tick for all who wait. */
 const isTick = (sql: string) => sql.includes('FROM iam.logins l CROSS JOIN LATERAL');
+
 /** What every replica asks of its own accord, whether anybody signs in or not. */
 const isHousekeeping = (sql: string) =>
   isTick(sql) || /\bSKIP LOCKED\b/.test(sql) || sql.includes('FROM "iam"."identity_providers"');
@@ -145,5 +159,121 @@ describe('what waiting costs', () => {
     const cost = await costOf(() => askForQrCode(world.url, new PcBrowser()));
 
     expect(cost).toHaveLength(1);
+  });
+});
+
+describe('what a replica reads of logins that wait', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startWorld({ provider: { qr_enabled: true } });
+  });
+  afterAll(() => world.close());
+
+  const startLogin = async (): Promise<string> => {
+    const form = { client_id: 'web', provider: 'wechat' };
+    await new PcBrowser().visit(`${world.url}/iam/device_authorization`, { form });
+    const [row] = await rowsOf(
+      world.dataSource,
+      'SELECT id FROM iam.logins ORDER BY created_at DESC LIMIT 1',
+    );
+    return String(row?.['id']);
+  };
+
+  /** The states that a watcher is told of, until one of them is `last`. */
+  const statesUntil = (loginId: string, last: string): Promise<string[]> =>
+    new Promise((resolve) => {
+      const states: string[] = [];
+      const end = world.app.get(LoginWatch).subscribe(loginId, {
+        onChange: (login) => {
+          const state = login === null ? 'gone' : followStateOf(login);
+          states.push(state);
+          if (state !== last) return;
+          resolve(states);
+          setImmediate(() => end());
+        },
+        onClose: () => resolve(states),
+      });
+    });
+
+  it('leaves out those that still wait', async () => {
+    const follows = world.app.get(FollowLogins);
+    const [waiting, scanned, unknown] = [await startLogin(), await startLogin(), await startLogin()];
+    await world.dataSource.query(`UPDATE iam.logins SET status = 'scanned' WHERE id = $1`, [scanned]);
+
+    const changed = await follows.findChanged([waiting, scanned, unknown], [waiting, scanned]);
+
+    expect(new Set(changed.map(({ id }) => id))).toEqual(new Set([scanned, unknown]));
+  });
+
+  it('sees a scan that landed on another replica', async () => {
+    const loginId = await startLogin();
+    const states = statesUntil(loginId, 'scanned');
+
+    await world.dataSource.query(`UPDATE iam.logins SET status = 'scanned' WHERE id = $1`, [loginId]);
+
+    expect(await states).toEqual(['pending', 'scanned']);
+  });
+
+  it('sees that time ran out', async () => {
+    const loginId = await startLogin();
+    const states = statesUntil(loginId, 'expired');
+
+    await world.dataSource.query('UPDATE iam.logins SET redeem_before = now() WHERE id = $1', [loginId]);
+
+    expect(await states).toEqual(['pending', 'expired']);
+  });
+});
+
+describe('waiting for a scan while PostgreSQL is away', () => {
+  let world: World;
+  let proxy: TcpProxy;
+  let replica: IamApp;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'none' }, { options: { rateLimits: 'off' } });
+    proxy = await TcpProxy.start(world.database.url);
+    replica = await startReplica({ ...world, database: { ...world.database, url: proxy.url } });
+  });
+  afterAll(async () => {
+    await replica.close();
+    await proxy.cut();
+    await world.close();
+  });
+  afterEach(() => proxy.restore());
+
+  it('goes on where the login is known, and ends in a sign-in when it is back', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const device = await askForQrCode(world.url);
+    const { pathname, search } = new URL(device.eventsUri);
+    const stream = await openEvents(`${replica.url}${pathname}${search}`);
+    await poll(replica.url, device);
+
+    await proxy.cut();
+    const waiting = await poll(replica.url, device);
+    await scanAndFollow(world, lan, device.qr);
+    await proxy.restore();
+    await stream.until('confirmed');
+    const reply = await pollUntilSettled(replica.url, device);
+    await stream.ended;
+
+    expect(waiting.json()['error']).toMatch(/authorization_pending|slow_down/);
+    expect(reply.status).toBe(200);
+  });
+
+  it('answers 503 where it would have to be read, within a moment, and works afterwards', async () => {
+    const device = await askForQrCode(world.url);
+    await proxy.cut();
+
+    const began = performance.now();
+    const reply = await poll(replica.url, device);
+    const seconds = (performance.now() - began) / 1000;
+    await proxy.restore();
+    const afterwards = await poll(replica.url, device);
+
+    expect([reply.status, reply.json()['error']]).toEqual([503, 'temporarily_unavailable']);
+    expect(reply.headers.get('retry-after')).not.toBeNull();
+    expect(seconds).toBeLessThan(5);
+    expect(afterwards.json()['error']).toBe('authorization_pending');
   });
 });

@@ -1,13 +1,24 @@
-import { Controller, Get, Module } from '@nestjs/common';
+import { Controller, Get, Injectable, Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
-import { IamHealth, WechatApi } from '../../src/index.js';
-import { findSchemaGaps } from '../../src/health/schema-watch.service.js';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { WechatEmulator } from '../../emulator/index.js';
 import { CarryUnions1764000006000 } from '../../migrations/1764000006000-carry-unions.js';
-import { createDatabase } from '../support/database.js';
+import { findSchemaGaps } from '../../src/health/schema-watch.service.js';
+import { IamHealth, IamModule, IdentityProviders, WechatApi } from '../../src/index.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
 import { SkewedClock } from '../support/fake-clock.js';
-import { rowsOf } from '../support/rows.js';
-import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
+import {
+  type IamApp,
+  startIamApp,
+  startReplica,
+  startWorld,
+  testKey,
+  type World,
+} from '../support/iam-app.js';
+import { LogCapture } from '../support/log-capture.js';
 import { PcBrowser } from '../support/pc-browser.js';
+import { onExpress } from '../support/platforms.js';
+import { rowsOf } from '../support/rows.js';
 import { returnFromPc, signInOnPc } from '../support/sign-in.js';
 import { refresh } from '../support/signed-in.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -307,5 +318,69 @@ describe('the health of a replica, as Terminus shows it', () => {
     expect(returned.location?.searchParams.get('error')).toBe('temporarily_unavailable');
     expect(world.wechat.calls('/sns/oauth2/access_token')).toHaveLength(0);
     expect(health.iam).toMatchObject({ status: 'up', problems: ['wechat_unreachable'] });
+  });
+});
+
+@Injectable()
+class RowOfTheHost implements OnApplicationBootstrap {
+  constructor(private readonly providers: IdentityProviders) {}
+
+  onApplicationBootstrap(): Promise<void> {
+    return this.providers.save({ slug: 'wechat', name: '微信' });
+  }
+}
+
+@Module({ providers: [RowOfTheHost] })
+class HostWithRow {}
+
+describe('the start', () => {
+  let wechat: WechatEmulator;
+  const databases: TestDatabase[] = [];
+  const logger = new LogCapture();
+
+  beforeAll(async () => {
+    wechat = await WechatEmulator.start();
+  });
+  afterAll(async () => {
+    Logger.overrideLogger(false);
+    await Promise.all([wechat.stop(), ...databases.map((database) => database.drop())]);
+  });
+
+  const start = async (more: Partial<Parameters<typeof startIamApp>[0]>) => {
+    const database = await createDatabase();
+    databases.push(database);
+    return startIamApp({ databaseUrl: database.url, endpoints: wechat.endpoints, logger, ...more });
+  };
+
+  it('says in one line what to do where there is no provider row, and nothing where there is one', async () => {
+    const withRow = await start({ imports: [HostWithRow] });
+    const script = await start({ options: { background: false } });
+    // The last to start is the last to speak.
+    const empty = await start({ prepare: (app) => app.setGlobalPrefix('api') });
+
+    await until('it speaks', () => logger.with('no provider row').length > 0);
+
+    expect(logger.with('no provider row')).toEqual([
+      { level: 'warn', text: expect.stringContaining(`POST ${empty.url}/api/iam/admin/providers`) as string },
+    ]);
+    expect(logger.text).toContain('npx nestjs-wechat-iam provider add wechat --open-app-id');
+    expect(logger.text).toContain('npx nestjs-wechat-iam emulator --demo');
+    await Promise.all([withRow, script, empty].map((host) => host.close()));
+  });
+
+  it('is stopped where the connection lacks the entities, and says how it gets them', async () => {
+    const database = await createDatabase();
+    databases.push(database);
+    const imports = [
+      TypeOrmModule.forRoot({ type: 'postgres', url: database.url, retryAttempts: 0 }),
+      IamModule.forRoot({
+        publicUrl: 'http://localhost',
+        keys: [testKey()],
+        clients: [{ id: 'web', redirectUris: ['http://localhost/'] }],
+      }),
+    ];
+    await expect(onExpress({ module: HostWithRow, imports, providers: [] })).rejects.toThrow(
+      /iamEntities.*autoLoadEntities/,
+    );
   });
 });

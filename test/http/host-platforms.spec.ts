@@ -1,8 +1,18 @@
 import { connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
+import { Controller, Get, Module, NotFoundException, Query, UseFilters } from '@nestjs/common';
+import { endpointsOf, iamControllers } from '../../src/http/endpoint.decorator.js';
+import { IamErrorFilter, IamUsers } from '../../src/index.js';
 import { adminOptions, adminToken } from '../support/admin.js';
-import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
-import { onFastify } from '../support/platforms.js';
+import type { CrowdedHost } from '../support/crowded-host.js';
+import { accountFlows } from '../support/full-host-accounts.js';
+import { adminFlows } from '../support/full-host-administration.js';
+import { signInFlows } from '../support/full-host-sign-ins.js';
+import { type FullHost, startFullHost } from '../support/full-host.js';
+import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
+import { onFastify, platforms } from '../support/platforms.js';
+import { SeenResponses } from '../support/seen-answers.js';
 
 interface Raw {
   readonly head?: readonly string[];
@@ -33,8 +43,11 @@ function parse(answer: string) {
 }
 
 const form = ['Content-Type: application/x-www-form-urlencoded'];
+
 const json = ['Content-Type: application/json'];
+
 const asAdmin = [`Authorization: Bearer ${adminToken}`];
+
 const nobody = '0198c0de-0000-7000-8000-000000000000';
 
 /** Each request, and the status that it is answered with on either platform. */
@@ -146,3 +159,139 @@ describe('a request with', () => {
     expect(here.status).toBe('HTTP/1.1 404 Not Found');
   });
 });
+
+@UseFilters(IamErrorFilter)
+@Controller('host')
+class HostController {
+  constructor(private readonly users: IamUsers) {}
+
+  @Get('bind')
+  bind(@Query('token') token: string) {
+    return this.users.bind(token, { externalId: '7' });
+  }
+
+  @Get('own')
+  own() {
+    throw new NotFoundException('the host’s own words');
+  }
+}
+
+@Module({ controllers: [HostController] })
+class HostModule {}
+
+describe('IamErrorFilter on a route of the host', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ imports: [HostModule] });
+  });
+  afterAll(() => world.close());
+
+  const ask = (path: string) =>
+    new PcBrowser().visit(`${world.url}/host/${path}`, {
+      headers: { accept: 'application/json', 'accept-language': 'en' },
+    });
+
+  it('answers what the module’s services throw as on the module’s routes', async () => {
+    const reply = await ask('bind?token=nonsense');
+
+    expect(reply.status).toBe(400);
+    expect(reply.headers.get('content-type')).toContain('application/problem+json');
+    expect(reply.json()).toMatchObject({ status: 400, code: 'binding_token_invalid' });
+  });
+
+  it('leaves the host’s own errors alone', async () => {
+    const reply = await ask('own');
+
+    expect([reply.status, reply.json()['message']]).toEqual([404, 'the host’s own words']);
+  });
+});
+
+describe.each(platforms)('/.well-known/oauth-authorization-server on %s', (_name, create) => {
+  @Controller('.well-known')
+  class HostController {
+    @Get('oauth-authorization-server')
+    show(): Record<string, string> {
+      return { issuer: 'https://another.example' };
+    }
+  }
+
+  @Module({ controllers: [HostController] })
+  class HostModule {}
+
+  const visit = (url: string) => new PcBrowser().visit(`${url}/.well-known/oauth-authorization-server`);
+
+  it('is ours', async () => {
+    const world = await startWorld({ create });
+
+    const reply = await visit(world.url);
+    await world.close();
+
+    expect(reply.json()['issuer']).toBe(world.url);
+  });
+
+  it('is the host’s where the host has one', async () => {
+    const world = await startWorld({ create, imports: [HostModule] });
+
+    const replies = [await visit(world.url), await visit(`${world.url}/iam`)];
+    await world.close();
+
+    expect(replies.map((reply) => reply.json()['issuer'])).toEqual(['https://another.example', world.url]);
+  });
+});
+
+/** Every endpoint that there is, so that a new one is missed by itself. */
+const endpoints = iamControllers
+  .flatMap((controller) => endpointsOf(controller))
+  .map(({ method, path }) => ({
+    name: `${method} ${path}`,
+    method,
+    pattern: new RegExp(`^/iam/${path.replaceAll('.', '\\.').replace(/:\w+/g, '[^/]+')}$`),
+  }));
+
+describe.each<CrowdedHost>(['Express', 'Fastify'])(
+  'in a host on %s with caches, envelopes, a time limit, CSRF checks, throttlers, helmet and compression',
+  (crowded) => {
+    const seen = new SeenResponses();
+    let host: FullHost;
+
+    beforeAll(async () => {
+      host = await startFullHost(crowded);
+    });
+    afterAll(async () => {
+      seen.stop();
+      await host.close();
+    });
+    const ours = () =>
+      seen.list.filter(({ url }) => url.origin === host.url && url.pathname.startsWith('/iam/'));
+
+    it.each(signInFlows)('people %s', (_flow, play) => play(host));
+    it.each(accountFlows)('signed-in people %s', (_flow, play) => play(host));
+    it.each(adminFlows)('administrators %s', (_flow, play) => play(host));
+
+    it('every endpoint has answered with success, so that no flow was left out', () => {
+      const answered = ours().filter(({ status }) => status < 400);
+      const missed = endpoints.filter(
+        ({ method, pattern }) =>
+          !answered.some((answer) => answer.method === method && pattern.test(answer.url.pathname)),
+      );
+
+      expect(missed.map(({ name }) => name)).toEqual([]);
+    });
+
+    it('every answer has our own headers, and none of the host’s', () => {
+      const odd = ours().filter(
+        ({ headers }) =>
+          !(headers.get('cache-control') ?? '').startsWith('no-store') ||
+          headers.get('x-content-type-options') !== 'nosniff' ||
+          !/^(no-referrer|same-origin)$/.test(headers.get('referrer-policy') ?? '') ||
+          headers.get('etag') === '"of-the-host"' ||
+          ['x-host', 'x-dns-prefetch-control', 'content-encoding', 'x-ratelimit-limit'].some((name) =>
+            headers.has(name),
+          ),
+      );
+
+      expect(ours().length).toBeGreaterThan(endpoints.length);
+      expect(odd.map(({ method, url, headers }) => [method, url.pathname, ...headers])).toEqual([]);
+    });
+  },
+);

@@ -1,6 +1,18 @@
-import { getWith, redeem, returnFromPc, returnInsideWechat, toTokens } from '../support/sign-in.js';
-import { startWorld, type World, redirectUri } from '../support/iam-app.js';
+import { Injectable, Module } from '@nestjs/common';
+import { type IamHooks, IamUsers, type SignIn, type SignUp, type SignUpDecision } from '../../src/index.js';
+import { redirectUri, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
+import { countQueries, type QueryCounter } from '../support/query-counter.js';
+import { rowsOf, valueOf } from '../support/rows.js';
+import {
+  approveOnPc,
+  getWith,
+  redeem,
+  returnFromPc,
+  returnInsideWechat,
+  toTokens,
+} from '../support/sign-in.js';
+import { inWechat, onPc, refresh, revoke } from '../support/signed-in.js';
 
 describe('a person signs in', () => {
   let world: World;
@@ -47,5 +59,267 @@ describe('a person signs in', () => {
 
     expect(phoneUser['id']).toBe(pcUser['id']);
     expect(phoneUser['identities']).toHaveLength(2);
+  });
+});
+
+/** A host that has its say when somebody is new. */
+class SignUpHooks implements IamHooks {
+  readonly asked: SignUp[] = [];
+  readonly told: SignIn[] = [];
+  decide: (signUp: SignUp) => Promise<SignUpDecision | undefined> = async () => undefined;
+  listen: () => void = () => undefined;
+
+  async beforeSignUp(signUp: SignUp): Promise<SignUpDecision | undefined> {
+    this.asked.push(signUp);
+    return this.decide(signUp);
+  }
+
+  afterSignIn(signIn: SignIn): void {
+    this.told.push(signIn);
+    this.listen();
+  }
+}
+
+/** Hooks that no module of the host provides. */
+@Injectable()
+class UnprovidedHooks implements IamHooks {
+  static readonly made: UnprovidedHooks[] = [];
+
+  constructor(readonly users: IamUsers) {
+    UnprovidedHooks.made.push(this);
+  }
+
+  async beforeSignUp(): Promise<SignUpDecision> {
+    const known = await this.users.findByExternalId('nobody');
+    return { nickname: known === null ? '由钩子命名' : '' };
+  }
+}
+
+@Module({ providers: [SignUpHooks], exports: [SignUpHooks] })
+class HooksModule {}
+
+describe('somebody new', () => {
+  let world: World;
+  let hooks: SignUpHooks;
+  const countUsers = () => valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.users');
+
+  beforeAll(async () => {
+    world = await startWorld({ imports: [HooksModule], options: { hooks: SignUpHooks } });
+    hooks = world.app.get(SignUpHooks);
+  });
+  afterAll(() => world.close());
+  beforeEach(async () => {
+    hooks.asked.length = 0;
+    hooks.told.length = 0;
+    hooks.decide = async () => undefined;
+    hooks.listen = () => undefined;
+    await world.saveProvider({ sign_up: 'auto' });
+  });
+
+  it('is refused where sign-up is off, and known people are not', async () => {
+    const known = world.wechat.person({ nickname: '熟' });
+    const { id } = await onPc(world, known);
+    await world.saveProvider({ sign_up: 'off' });
+    const before = await countUsers();
+
+    const stranger = await returnFromPc(world, world.wechat.person({ nickname: '生' }));
+    const again = await onPc(world, known);
+    const throughTheOtherApp = await inWechat(world, known);
+
+    expect(stranger.returned.location?.searchParams.get('error')).toBe('access_denied');
+    expect([again.id, throughTheOtherApp.id]).toEqual([id, id]);
+    expect(await countUsers()).toBe(before);
+    expect(
+      await valueOf(world.dataSource, `SELECT error FROM iam.logins ORDER BY id DESC OFFSET 2 LIMIT 1`),
+    ).toBe('sign_up_refused');
+  });
+
+  it('is shown to the host once, and the host is told of every sign-in', async () => {
+    const lan = world.wechat.person({ nickname: '小兰', avatar: 'https://thirdwx.qlogo.cn/mmopen/lan/132' });
+
+    const first = await onPc(world, lan);
+    await onPc(world, lan);
+
+    expect(hooks.asked).toEqual([
+      {
+        provider: 'wechat',
+        appid: world.site.appid,
+        openid: lan.openid(world.site),
+        unionid: lan.unionid(world.account),
+        nickname: '小兰',
+        avatarUrl: lan.avatar,
+      },
+    ]);
+    expect(hooks.told).toMatchObject([
+      { userId: first.id, clientId: 'web', provider: 'wechat', isNewUser: true },
+      { userId: first.id, clientId: 'web', provider: 'wechat', isNewUser: false },
+    ]);
+  });
+
+  it('starts as the host says', async () => {
+    hooks.decide = async () => ({ externalId: 'customer-7', nickname: '客户七' });
+
+    const { me, id } = await onPc(world, world.wechat.person({ nickname: '小七' }));
+
+    expect(me).toMatchObject({ external_id: 'customer-7', nickname: '客户七' });
+    expect((await world.app.get(IamUsers).findByExternalId('customer-7'))?.id).toBe(id);
+  });
+
+  it('meets hooks that the host only names, and Nest makes', async () => {
+    const replica = await startReplica(world, { options: { hooks: UnprovidedHooks } });
+    const { browser, callback } = await approveOnPc(world, world.wechat.person({ nickname: '小' }));
+
+    await browser.visit(`${replica.url}${callback.pathname}${callback.search}`);
+    await replica.close();
+
+    expect(UnprovidedHooks.made).toHaveLength(1);
+    expect(
+      await valueOf(world.dataSource, `SELECT count(*)::int FROM iam.users WHERE nickname = '由钩子命名'`),
+    ).toBe(1);
+  });
+
+  it('is refused by the host', async () => {
+    hooks.decide = async () => ({ refuse: true });
+    const before = await countUsers();
+
+    const { returned } = await returnFromPc(world, world.wechat.person({ nickname: '不' }));
+
+    expect(returned.location?.searchParams.get('error')).toBe('access_denied');
+    expect(await countUsers()).toBe(before);
+  });
+
+  it('is not let in by a hook that fails, which the host can see in its log only', async () => {
+    hooks.decide = async () => Promise.reject(new Error('the CRM at 10.0.0.9 is down'));
+    const before = await countUsers();
+
+    const { returned } = await returnFromPc(world, world.wechat.person({ nickname: '坏' }));
+
+    expect(returned.location?.searchParams.get('error')).toBe('server_error');
+    expect(returned.location?.href).not.toContain('CRM');
+    expect(await countUsers()).toBe(before);
+  });
+
+  it('is not given an external id that belongs to somebody else', async () => {
+    const owner = await world.app.get(IamUsers).create({ externalId: 'taken' });
+    hooks.decide = async () => ({ externalId: 'taken' });
+
+    const { returned } = await returnFromPc(world, world.wechat.person({ nickname: '贼' }));
+
+    expect(returned.location?.searchParams.get('error')).toBe('identity_conflict');
+    expect((await world.app.get(IamUsers).findByExternalId('taken'))?.id).toBe(owner.id);
+    expect(
+      await rowsOf(world.dataSource, 'SELECT 1 FROM iam.identities WHERE user_id = $1', [owner.id]),
+    ).toEqual([]);
+  });
+
+  it('may come in twice at once, with one external id', async () => {
+    const twice = world.wechat.person({ nickname: '两次' });
+    const waiting = [await approveOnPc(world, twice), await approveOnPc(world, twice)];
+    let together: () => void;
+    const both = new Promise<void>((resolve) => (together = resolve));
+    hooks.decide = async () => {
+      if (hooks.asked.length === 2) together();
+      await both;
+      return { externalId: 'customer-8' };
+    };
+
+    const returned = await Promise.all(waiting.map(({ browser, callback }) => browser.visit(callback)));
+
+    expect(hooks.asked).toHaveLength(2);
+    expect(returned.map(({ location }) => location?.searchParams.get('error'))).toEqual([null, null]);
+    expect(
+      await valueOf(world.dataSource, `SELECT count(*)::int FROM iam.users WHERE external_id = 'customer-8'`),
+    ).toBe(1);
+  });
+
+  it('is signed in even when the host’s listener fails', async () => {
+    hooks.listen = () => {
+      throw new Error('the mailer is down');
+    };
+
+    const reply = await redeem(world.url, await returnFromPc(world, world.wechat.person({ nickname: '聋' })));
+
+    expect(reply.status).toBe(200);
+    expect(hooks.told).toHaveLength(1);
+  });
+});
+
+/** Each statement is one round trip to PostgreSQL, BEGIN and COMMIT included; the limits are those of issue 2. */
+describe('round trips', () => {
+  let world: World;
+  let queries: QueryCounter;
+
+  beforeAll(async () => {
+    world = await startWorld();
+    queries = countQueries(world.database.url);
+    await signIn();
+  });
+  afterAll(async () => {
+    queries.stop();
+    await world.close();
+  });
+
+  async function counted<T>(
+    work: () => Promise<T>,
+  ): Promise<{ result: T; statements: number; calls: number }> {
+    const [mark, before] = [queries.mark(), world.wechat.calls().length];
+    const result = await work();
+    return { result, statements: queries.since(mark).length, calls: world.wechat.calls().length - before };
+  }
+  async function signIn(person = world.wechat.person({ nickname: '数' })) {
+    const approved = await approveOnPc(world, person);
+    const callback = await counted(() => approved.browser.visit(approved.callback));
+    const token = await counted(() => redeem(world.url, { ...approved, returned: callback.result }));
+    return { callback, token, tokens: toTokens(token.result) };
+  }
+
+  it('of a first sign-in are at most 8, with 2 calls to WeChat', async () => {
+    const { callback } = await signIn();
+
+    expect(callback.calls).toBe(2);
+    expect(callback.statements).toBeLessThanOrEqual(8);
+  });
+
+  it('of the next one are at most 4, with 1 call to WeChat', async () => {
+    const person = world.wechat.person({ nickname: '回' });
+    await signIn(person);
+
+    const { callback } = await signIn(person);
+
+    expect(callback.calls).toBe(1);
+    expect(callback.statements).toBeLessThanOrEqual(4);
+  });
+
+  it('of a code are at most 3', async () => {
+    expect((await signIn()).token.statements).toBeLessThanOrEqual(3);
+  });
+
+  it('of a refresh are at most 2, also when the answer was lost', async () => {
+    const { tokens } = await signIn();
+
+    const first = await counted(() => refresh(world.url, tokens.refreshToken));
+    const repeated = await counted(() => refresh(world.url, tokens.refreshToken));
+
+    expect([first.result.status, repeated.result.status]).toEqual([200, 200]);
+    expect(first.statements).toBe(1);
+    expect(repeated.statements).toBeLessThanOrEqual(2);
+  });
+
+  it('of a refused forgery are none', async () => {
+    const { statements } = await counted(() => refresh(world.url, 'ffffffff.forged.0.tag'));
+
+    expect(statements).toBe(0);
+  });
+
+  it('of a revocation is one', async () => {
+    const { tokens } = await signIn();
+
+    expect((await counted(() => revoke(world.url, tokens.refreshToken))).statements).toBe(1);
+  });
+
+  it('of a guarded request are none; /iam/me reads one row', async () => {
+    const { tokens } = await signIn();
+
+    expect((await counted(() => getWith(`${world.url}/iam/me`, tokens.accessToken))).statements).toBe(1);
   });
 });

@@ -1,3 +1,7 @@
+/**
+ * Alone: the sources that other test files load describe the endpoints too.
+ * @jest-environment node
+ */
 import { endpointsOf, iamControllers } from '../../src/http/endpoint.decorator.js';
 import { describeIam } from '../../src/openapi/describe-iam.js';
 

@@ -1,18 +1,33 @@
+import { Module } from '@nestjs/common';
 import pg from 'pg';
-import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
+import type { EntityManager } from 'typeorm';
+import type { Person } from '../../emulator/index.js';
+import type { IamHooks } from '../../src/index.js';
+import { lockOwner, removeIdentity } from '../../src/users/identity-data.js';
+import { linkSubject, type Subject } from '../../src/users/subject.js';
+import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import type { Reply } from '../support/pc-browser.js';
-import { rowsOf } from '../support/rows.js';
+import { rowsOf, valueOf } from '../support/rows.js';
 import {
+  type ApprovedOnPc,
   approveOnPc,
   getWith,
+  type PcSignIn,
   redeem,
   returnFromPc,
   toTokens,
-  type ApprovedOnPc,
 } from '../support/sign-in.js';
-import { approveInWechat, inWechat, onPc, refresh, returnInWechat } from '../support/signed-in.js';
+import {
+  approveInWechat,
+  inWechat,
+  onPc,
+  refresh,
+  returnInWechat,
+  type SignedIn,
+} from '../support/signed-in.js';
 
 const minutes = 60_000;
+
 const ROUNDS = 8;
 
 /** What must never be found, whatever raced: security.md I1, I5, I6. */
@@ -127,5 +142,226 @@ describe('merges, sign-ins, redemptions and refreshes of one person at once on t
     await client.end();
 
     expect(deadlocks.rows).toEqual([{ deadlocks: 0 }]);
+  });
+});
+
+describe('an identity that goes while another of the same person comes', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.close());
+
+  async function somebodyWaits(): Promise<void> {
+    const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    while ((await valueOf(world.dataSource, waiting)) === 0);
+  }
+
+  async function begin(): Promise<{ manager: EntityManager; commit: () => Promise<void> }> {
+    const runner = world.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    const commit = async () => {
+      await runner.commitTransaction();
+      await runner.release();
+    };
+    return { manager: runner.manager, commit };
+  }
+
+  it('leaves the unionid that the new one carries', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const { id } = await onPc(world, lan);
+    const unionid = lan.unionid(world.account);
+    const inside: Subject = {
+      provider: 'wechat',
+      appKind: 'mp',
+      appid: world.oa.appid,
+      openid: lan.openid(world.oa),
+      unionScope: 'wechat',
+      unionid,
+      profile: null,
+    };
+    const linking = await begin();
+    await linkSubject(linking.manager, inside, { userId: id, basis: 'union', profile: 'host_wins' });
+
+    const identity = { appid: world.site.appid, openid: lan.openid(world.site) };
+    const removing = world.dataSource.transaction(async (manager) => {
+      await lockOwner(manager, identity);
+      return removeIdentity(manager, identity);
+    });
+    await somebodyWaits();
+    await linking.commit();
+    const wasLast = await removing;
+
+    expect(wasLast).toBe(false);
+    expect(
+      await rowsOf(world.dataSource, 'SELECT user_id FROM iam.unions WHERE unionid = $1', [unionid]),
+    ).toEqual([{ user_id: id }]);
+  });
+
+  it('takes every scope of its unionid along', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const unionid = lan.unionid(world.account);
+    const { id } = await onPc(world, lan);
+    const identity = { appid: world.site.appid, openid: lan.openid(world.site) };
+    const shown = { provider: 'wechat', appKind: 'open', ...identity, unionid, profile: null } as const;
+    await linkSubject(
+      world.dataSource,
+      { ...shown, unionScope: 'elsewhere' },
+      { userId: id, basis: 'identity', profile: 'host_wins' },
+    );
+
+    const wasLast = await world.dataSource.transaction((manager) => removeIdentity(manager, identity));
+
+    expect(wasLast).toBe(true);
+    expect(await rowsOf(world.dataSource, 'SELECT 1 FROM iam.unions WHERE unionid = $1', [unionid])).toEqual(
+      [],
+    );
+  });
+
+  it('is taken from the user who has it once a merge is done', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    const younger = await onPc(world, lan);
+    const older = await onPc(world, world.wechat.person({ nickname: '小兰' }));
+    const merging = await begin();
+    await merging.manager.query('SELECT 1 FROM iam.users ORDER BY id FOR UPDATE');
+    await merging.manager.query(`UPDATE iam.users SET status = 'merged', merged_into = $2 WHERE id = $1`, [
+      younger.id,
+      older.id,
+    ]);
+    for (const table of ['unions', 'identities'])
+      await merging.manager.query(`UPDATE iam.${table} SET user_id = $2 WHERE user_id = $1`, [
+        younger.id,
+        older.id,
+      ]);
+
+    const locking = world.dataSource.transaction((manager) =>
+      lockOwner(manager, { appid: world.site.appid, openid: lan.openid(world.site) }),
+    );
+    await somebodyWaits();
+    await merging.commit();
+
+    expect(await locking).toBe(older.id);
+  });
+});
+
+/** A host that takes its time over a merge. */
+class SlowHooks implements IamHooks {
+  private reached: () => void = () => undefined;
+  private pause: Promise<void> = Promise.resolve();
+
+  /** Stops the next merge in its transaction: `arrived` when it is there, `release` lets it go on. */
+  stopNextMerge(): { arrived: Promise<void>; release: () => void } {
+    let release: () => void = () => undefined;
+    this.pause = new Promise((resolve) => (release = resolve));
+    return { arrived: new Promise((resolve) => (this.reached = resolve)), release };
+  }
+
+  async onMerge(): Promise<void> {
+    this.reached();
+    await this.pause;
+  }
+}
+
+@Module({ providers: [SlowHooks], exports: [SlowHooks] })
+class SlowModule {}
+
+describe('what arrives while two users are being merged', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startWorld({ imports: [SlowModule], options: { hooks: SlowHooks } });
+  });
+  afterAll(() => world.close());
+
+  async function twoUsers(person: Person): Promise<{ older: SignedIn; younger: SignedIn }> {
+    world.account.unbind(world.oa);
+    const older = await inWechat(world, person);
+    const younger = await onPc(world, person);
+    world.account.bind(world.oa);
+    return { older, younger };
+  }
+
+  /** Resolves when a statement of the application waits for a lock. */
+  async function somebodyWaits(): Promise<void> {
+    const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    while ((await valueOf(world.dataSource, waiting)) === 0);
+  }
+
+  const userOf = async (signIn: PcSignIn) => {
+    const { accessToken } = toTokens(await redeem(world.url, signIn));
+    return (await getWith(`${world.url}/iam/me`, accessToken)).json()['id'];
+  };
+
+  it('is decided by the merge: a code, a sign-in and a refresh of the user that goes', async () => {
+    const person = world.wechat.person({ nickname: '慢' });
+    const { older, younger } = await twoUsers(person);
+    const code = await returnFromPc(world, person);
+    const approved = await approveOnPc(world, person);
+    const { arrived, release } = world.app.get(SlowHooks).stopNextMerge();
+    const merging = returnInWechat(world, person);
+    await arrived;
+
+    const redeeming = userOf(code);
+    const signingIn = approved.browser.visit(approved.callback);
+    const refreshing = refresh(world.url, younger.refreshToken);
+    await somebodyWaits();
+    release();
+
+    expect((await merging).returned.location?.searchParams.get('error')).toBeNull();
+    expect(await redeeming).toBe(older.id);
+    expect(await userOf({ ...approved, returned: await signingIn })).toBe(older.id);
+    expect((await refreshing).json()['error']).toBe('invalid_grant');
+  });
+
+  describe('waits at the user, with nothing locked that the merge still wants:', () => {
+    let merge: pg.Client;
+
+    beforeEach(async () => {
+      merge = new pg.Client({ connectionString: world.database.url });
+      await merge.connect();
+      await merge.query('BEGIN');
+    });
+    afterEach(() => merge.end());
+
+    it('a redemption', async () => {
+      const person = world.wechat.person({ nickname: '等' });
+      const { older, younger } = await twoUsers(person);
+      const code = await returnFromPc(world, person);
+      await merge.query('SELECT 1 FROM iam.users WHERE id = $1 FOR UPDATE', [younger.id]);
+
+      const redeeming = userOf(code);
+      await somebodyWaits();
+      for (const table of ['unions', 'identities', 'logins'])
+        await merge.query(`UPDATE iam.${table} SET user_id = $1 WHERE user_id = $2`, [older.id, younger.id]);
+      await merge.query(`UPDATE iam.users SET status = 'merged', merged_into = $1 WHERE id = $2`, [
+        older.id,
+        younger.id,
+      ]);
+      await merge.query('COMMIT');
+
+      expect(await redeeming).toBe(older.id);
+    });
+
+    it('a sign-in that has something to write', async () => {
+      const person = world.wechat.person({ nickname: '等' });
+      const { older, younger } = await twoUsers(person);
+      await world.dataSource.query('UPDATE iam.identities SET profile_read_at = NULL WHERE user_id = $1', [
+        younger.id,
+      ]);
+      await merge.query('SELECT 1 FROM iam.users WHERE id = ANY($1) FOR UPDATE', [[older.id, younger.id]]);
+
+      const signingIn = returnFromPc(world, person);
+      await somebodyWaits();
+      for (const table of ['unions', 'identities'])
+        await merge.query(`UPDATE iam.${table} SET user_id = $1 WHERE user_id = $2`, [older.id, younger.id]);
+      await merge.query(`UPDATE iam.users SET status = 'merged', merged_into = $1 WHERE id = $2`, [
+        older.id,
+        younger.id,
+      ]);
+      await merge.query('COMMIT');
+
+      expect(await userOf(await signingIn)).toBe(older.id);
+    });
   });
 });

@@ -1,9 +1,15 @@
-import { createDecipheriv, createHash, hkdfSync } from 'node:crypto';
-import { deriveKey, KeyRing } from '../../src/crypto/key-ring.js';
-import { isSealed, SealError, sealedWith, Sealer } from '../../src/crypto/sealer.js';
+import { createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto';
+import { inspect } from 'node:util';
+import { constantTimeEqual, isPkceVerifier, pkceChallenge, sha256 } from '../../src/crypto/hash.js';
+import { deriveKey, KeyRing, Mac } from '../../src/crypto/key-ring.js';
+import { randomAlphanumeric } from '../../src/crypto/random.js';
+import { isSealed, sealedWith, Sealer, SealError } from '../../src/crypto/sealer.js';
+import { Secret } from '../../src/crypto/secret.js';
 
 const oldKey = Buffer.alloc(32, 1);
+
 const newKey = Buffer.alloc(32, 2);
+
 const context = 'identity_providers/wechat/open_app_secret';
 
 const sealerOf = (...keys: Buffer[]) => new Sealer(new KeyRing(keys), 'provider-secrets');
@@ -126,5 +132,118 @@ describe('KeyRing', () => {
     const keys = [deriveKey(newKey, 'a'), deriveKey(newKey, 'b'), deriveKey(oldKey, 'a'), newKey];
 
     expect(new Set(keys.map((key) => key.toString('hex'))).size).toBe(4);
+  });
+});
+
+describe('Mac', () => {
+  const oldKey = Buffer.alloc(32, 3);
+
+  const newKey = Buffer.alloc(32, 4);
+
+  it('is HMAC-SHA256 under the key of its purpose', () => {
+    const key = Buffer.from(hkdfSync('sha256', newKey, '', 'nestjs-wechat-iam/mac/refresh', 32));
+
+    const tag = new Mac(new KeyRing([newKey]), 'refresh').sign('session.7');
+
+    expect(tag).toBe(createHmac('sha256', key).update('session.7').digest('base64url'));
+  });
+
+  it('verifies tags of every configured key and of no other', () => {
+    const tag = new Mac(new KeyRing([oldKey]), 'refresh').sign('m') ?? '';
+
+    expect(new Mac(new KeyRing([newKey, oldKey]), 'refresh').verify('m', tag)).toBe(true);
+    expect(new Mac(new KeyRing([newKey]), 'refresh').verify('m', tag)).toBe(false);
+    expect(new Mac(new KeyRing([oldKey]), 'other').verify('m', tag)).toBe(false);
+  });
+
+  it('signs again under the key that signed before', () => {
+    const before = new Mac(new KeyRing([oldKey]), 'refresh');
+    const after = new Mac(new KeyRing([newKey, oldKey]), 'refresh');
+
+    expect(after.sign('m', before.keyId)).toBe(before.sign('m'));
+    expect(after.sign('m')).not.toBe(before.sign('m'));
+    expect(before.sign('m', after.keyId)).toBeNull();
+  });
+
+  it.each(['', 'x', 'é'.repeat(43)])('refuses the tag %j without throwing', (tag) => {
+    expect(new Mac(new KeyRing([newKey]), 'refresh').verify('m', tag)).toBe(false);
+  });
+});
+
+describe('Secret', () => {
+  const clear = 'planted-app-secret';
+  const secret = new Secret(clear);
+
+  it('gives its value only to reveal()', () => {
+    expect(secret.reveal()).toBe(clear);
+  });
+
+  it.each([
+    ['String()', () => String(secret)],
+    ['a template', () => `secret: ${secret.toString()}`],
+    ['JSON', () => JSON.stringify({ app: { secret } })],
+    ['inspect', () => inspect({ app: { secret } }, { depth: 9, showHidden: true })],
+    ['own properties', () => JSON.stringify(Object.getOwnPropertyDescriptors(secret))],
+    ['an error', () => inspect(new Error('x', { cause: { secret } }), { depth: 9 })],
+  ])('does not show it through %s', (_way, show) => {
+    expect(show()).not.toContain(clear);
+  });
+});
+
+describe('constantTimeEqual', () => {
+  it.each([
+    ['', '', true],
+    ['abc', 'abc', true],
+    ['abc', 'abd', false],
+    ['abc', 'abcd', false],
+    ['', 'a', false],
+    ['\ud800', '\ufffd', false],
+  ])('compares %j with %j', (left, right, expected) => {
+    expect(constantTimeEqual(left, right)).toBe(expected);
+  });
+});
+
+describe('pkceChallenge', () => {
+  it('gives the challenge of RFC 7636 appendix B', () => {
+    expect(pkceChallenge('dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk')).toBe(
+      'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+    );
+  });
+
+  it.each([
+    ['x'.repeat(42), false],
+    ['x'.repeat(43), true],
+    ['x'.repeat(128), true],
+    ['x'.repeat(129), false],
+    [`${'x'.repeat(43)}\n`, false],
+    [`${'x'.repeat(43)}+`, false],
+  ])('judges the verifier %j', (verifier, expected) => {
+    expect(isPkceVerifier(verifier)).toBe(expected);
+  });
+});
+
+describe('sha256', () => {
+  it('is the hash of the empty string of FIPS 180-4', () => {
+    expect(Buffer.from(sha256(''), 'base64url').toString('hex')).toBe(
+      'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+    );
+  });
+});
+
+describe('random values', () => {
+  it('use letters and digits alike', () => {
+    const counts = new Map<string, number>();
+    for (const letter of randomAlphanumeric(62_000)) counts.set(letter, (counts.get(letter) ?? 0) + 1);
+
+    expect(counts.size).toBe(62);
+    expect(Math.min(...counts.values())).toBeGreaterThan(800);
+    expect(Math.max(...counts.values())).toBeLessThan(1200);
+  });
+
+  it('have exactly the asked length and do not repeat', () => {
+    const values = Array.from({ length: 5000 }, () => randomAlphanumeric(32));
+
+    expect(new Set(values).size).toBe(5000);
+    expect(values.every((value) => /^[A-Za-z0-9]{32}$/.test(value))).toBe(true);
   });
 });

@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { auditActions } from '../../src/audit/audit-actions.js';
+import { errorCatalogue } from '../../src/errors/iam.error.js';
+import { examplesOf, headingDepths, ormGuides, root } from './readme.js';
+import { complaintsAbout } from './type-check.js';
+
+const stories = readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.spec.ts') && !/^(?:docs|emulator|errors|hosts|wechat)\//.test(path))
+  .map((path) => `${root}test/${path}`)
+  .map((path) => readFileSync(path, 'utf8'));
+
+it.each(Object.keys(errorCatalogue))('%s is what some story ends with', (code) => {
+  const asserted = new RegExp(`['"]${code}['"]`);
+
+  expect(stories.filter((text) => asserted.test(text))).not.toEqual([]);
+});
+
+const rowsOf = async (name: string) => {
+  const document = await readFile(`docs/${name}`, 'utf8');
+  const nouns = 'login|session|identity|user|provider|role|key|event|webhook|limit';
+  const rows = document.matchAll(new RegExp(`^\\| \`((?:${nouns})\\.[a-z_]+)\` \\| (.+) \\|$`, 'gm'));
+  return Object.fromEntries(
+    [...rows].map(([, action = '', sentence = '']): [string, string] => [action, sentence]),
+  );
+};
+
+it('docs/administration.md says of every action of the audit log what has happened', async () => {
+  expect(await rowsOf('administration.md')).toEqual(auditActions);
+});
+
+it('docs/administration.zh-CN.md lists every action of the audit log', async () => {
+  const rows = await rowsOf('administration.zh-CN.md');
+  expect(Object.keys(rows).sort()).toEqual(Object.keys(auditActions).sort());
+});
+
+const [guide, chinese] = ormGuides;
+
+describe('the page for hosts without TypeORM', () => {
+  it('has code that compiles', () => {
+    const examples = examplesOf(guide);
+
+    expect(examples.length).toBeGreaterThan(0);
+    for (const [name, complaints] of complaintsAbout(examples))
+      expect([name, complaints]).toEqual([name, []]);
+  });
+
+  it('is the same in both languages', () => {
+    expect(examplesOf(chinese)).toEqual(examplesOf(guide));
+    expect(headingDepths(chinese)).toEqual(headingDepths(guide));
+  });
+});
