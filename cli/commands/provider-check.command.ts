@@ -9,7 +9,7 @@ import { visible } from '../output.js';
 @Module({ imports: [IdentityProvidersModule] })
 class ProviderCheckModule {}
 
-type Check = Awaited<ReturnType<ProviderCheck['run']>>;
+type Check = Awaited<ReturnType<ProviderCheck['check']>>;
 
 const marks = { ok: 'ok     ', warning: 'warning', error: 'ERROR  ', unknown: '?      ' } as const;
 
@@ -28,7 +28,7 @@ another address. ? stands for what only the console or a sign-in can tell. Exit 
     const [slug, language] = [given.get('slug'), languageOf(call)];
     const options = environment.options({ needsPublicUrl: true });
     return withIam(environment, { module: ProviderCheckModule, options }, async (iam) =>
-      toResult(await iam.get(ProviderCheck).run(slug, language)),
+      toResult(await iam.get(ProviderCheck).check(slug, language)),
     );
   },
 };

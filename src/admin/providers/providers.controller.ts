@@ -1,60 +1,98 @@
-import { Delete, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
-import type { IamResponse } from '../../http/iam-response.js';
-import { type AuthenticatedUser, CurrentUser, Incoming } from '../../http/parameter.decorators.js';
+import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import type { z } from 'zod';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import type { IamRequest } from '../../http/iam-request.js';
-import { AdminController } from '../admin.guard.js';
+import { readRequest, type IamRequest } from '../../http/iam-request.js';
+import { created, json, Tagged, type Created, type IamResponse } from '../../http/iam-response.js';
+import { IamUrls } from '../../http/iam-urls.service.js';
+import {
+  CurrentUser,
+  findAuthenticatedUser,
+  fromRequest,
+  IfMatch,
+  Incoming,
+} from '../../http/parameter.decorators.js';
+import type { Language } from '../../http/user-agent.js';
+import { ZodPipe } from '../../http/zod.pipe.js';
 import { checkExample, checkView } from '../../identity-providers/check/check-items.js';
 import { ProviderCheck } from '../../identity-providers/check/provider-check.service.js';
 import {
-  providerExample,
-  createProviderBody,
-  providerQuery,
-  rotateBody,
-  updateProviderBody,
-  providerPage,
-  providerView,
-  rotationView,
-} from './providers.view.js';
+  identityProviderChanges,
+  identityProviderInput,
+  type IdentityProviderChanges,
+  type IdentityProviderInput,
+} from '../../identity-providers/provider-columns.js';
+import { ProviderRows } from '../../identity-providers/provider-rows.service.js';
+import { StoredProviders, type StoredProvider } from '../../identity-providers/stored-providers.service.js';
+import type { Admin } from '../admin-reach.service.js';
+import { AdminController } from '../admin.guard.js';
+import { readCursor, toPage, type Page } from '../page.js';
 import { AdminProviders } from './providers.service.js';
+import {
+  providerExample,
+  providerPage,
+  providerQuery,
+  providerView,
+  rotateBody,
+  rotationView,
+  toProviderView,
+  type ProviderView,
+} from './providers.view.js';
 
 const path = { slug: 'The provider' };
+
+interface Caller {
+  readonly admin: Admin;
+  readonly language: Language;
+}
+
+/** Who asks, and in which language. */
+const CurrentCaller = fromRequest((request): Caller => ({
+  admin: findAuthenticatedUser(request) ?? undefined,
+  language: readRequest(request).language,
+}));
 
 /** Identity providers. */
 @AdminController('providers')
 export class AdminProvidersController {
   constructor(
-    private readonly providers: AdminProviders,
+    private readonly rows: ProviderRows,
+    private readonly stored: StoredProviders,
+    private readonly administration: AdminProviders,
     private readonly checker: ProviderCheck,
+    private readonly urls: IamUrls,
   ) {}
 
   @Endpoint({
     summary: 'Identity providers by slug; of secrets only whether they are set',
     permission: 'iam:providers:read',
-    query: providerQuery,
     responses: { 200: providerPage },
     example: { items: [providerExample], next_cursor: null },
   })
   @Get()
-  list(@Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.providers.list(request);
+  async list(
+    @Query(new ZodPipe(providerQuery)) { limit, cursor, enabled, q: prefix }: z.infer<typeof providerQuery>,
+    @Incoming() { language }: IamRequest,
+  ): Promise<Page<ProviderView>> {
+    const rows = await this.stored.list({ after: readCursor(cursor), limit: limit + 1, enabled, prefix });
+    const toItem = (stored: StoredProvider) => this.view(stored, language);
+    return toPage(rows, { limit }, { keyOf: ({ row }) => row.slug, toItem });
   }
 
   @Endpoint({
     summary:
       'Create an identity provider; secrets are given in clear and stored sealed. Apps, keys, message mode and union scope take `iam:providers:secrets` too',
     permission: 'iam:providers:write',
-    body: createProviderBody,
     responses: { 201: providerView },
     example: providerExample,
     errors: ['already_exists', 'provider_keys_differ'],
   })
   @Post()
-  create(
-    @Incoming() request: IamRequest,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.providers.create(request, admin);
+  async create(
+    @Body(new ZodPipe(identityProviderInput)) input: IdentityProviderInput,
+    @CurrentCaller() { admin, language }: Caller,
+  ): Promise<Created<ProviderView>> {
+    const stored = await this.administration.create(input, admin);
+    return created(this.view(stored, language), `admin/providers/${input.slug}`);
   }
 
   @Endpoint({
@@ -66,8 +104,8 @@ export class AdminProvidersController {
     errors: ['provider_not_found'],
   })
   @Get(':slug')
-  get(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.providers.get(slug, request);
+  async get(@Param('slug') slug: string, @Incoming() { language }: IamRequest): Promise<ProviderView> {
+    return this.view(await this.rows.get(slug), language);
   }
 
   @Endpoint({
@@ -75,7 +113,6 @@ export class AdminProvidersController {
       'Change an identity provider, If-Match its ETag: what is left out stays, null clears. A change of apps, keys, message mode or union scope takes `iam:providers:secrets` too',
     permission: 'iam:providers:write',
     path,
-    body: updateProviderBody,
     responses: { 200: providerView },
     example: providerExample,
     errors: [
@@ -87,12 +124,13 @@ export class AdminProvidersController {
     ],
   })
   @Patch(':slug')
-  update(
+  async update(
     @Param('slug') slug: string,
-    @Incoming() request: IamRequest,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.providers.update(slug, request, admin);
+    @IfMatch() version: string | null,
+    @Body(new ZodPipe(identityProviderChanges)) changes: IdentityProviderChanges,
+    @CurrentCaller() { admin, language }: Caller,
+  ): Promise<ProviderView> {
+    return this.view(await this.administration.change({ slug, version }, changes, admin), language);
   }
 
   @Endpoint({
@@ -106,10 +144,10 @@ export class AdminProvidersController {
   @Delete(':slug')
   remove(
     @Param('slug') slug: string,
-    @Incoming() request: IamRequest,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
-  ): Promise<IamResponse> {
-    return this.providers.remove(slug, request, admin);
+    @IfMatch() version: string | null,
+    @CurrentUser() admin: Admin,
+  ): Promise<void> {
+    return this.administration.remove({ slug, version }, admin);
   }
 
   @Endpoint({
@@ -117,7 +155,6 @@ export class AdminProvidersController {
       'Replace a secret, If-Match the ETag; the Token or EncodingAESKey so far works on as the previous one until that is cleared',
     permission: 'iam:providers:secrets',
     path,
-    body: rotateBody,
     responses: { 200: rotationView },
     example: { secret: 'mp_token', value: 'kQ2r8Zt4Wm6Yb1Xc9Vd3Nf5Hg7Jk0Lp2', provider: providerExample },
     errors: [
@@ -129,9 +166,15 @@ export class AdminProvidersController {
     ],
   })
   @Post(':slug/rotate')
-  @HttpCode(200)
-  rotate(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.providers.rotate(slug, request);
+  async rotate(
+    @Param('slug') slug: string,
+    @IfMatch() version: string | null,
+    @Body(new ZodPipe(rotateBody)) { secret, value: given }: z.infer<typeof rotateBody>,
+    @Incoming() { language }: IamRequest,
+  ): Promise<Tagged<z.infer<typeof rotationView>>> {
+    const { stored, value } = await this.administration.rotate({ slug, version }, secret, given);
+    const provider = this.view(stored, language);
+    return new Tagged({ secret, ...(given === undefined && { value }), provider }, provider.etag);
   }
 
   @Endpoint({
@@ -143,8 +186,11 @@ export class AdminProvidersController {
     errors: ['provider_not_found', 'rate_limited'],
   })
   @Post(':slug/check')
-  @HttpCode(200)
-  check(@Param('slug') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.checker.check(slug, request);
+  async check(@Param('slug') slug: string, @Incoming() { language }: IamRequest): Promise<IamResponse> {
+    return json(await this.checker.check(slug, language), 200, { Vary: 'Accept-Language' });
+  }
+
+  private view(stored: StoredProvider, language: Language): ProviderView {
+    return toProviderView(stored, this.stored.open(stored.row), { urls: this.urls, language });
   }
 }

@@ -2,12 +2,11 @@ import { z } from 'zod';
 import {
   byColumn,
   factsOf,
-  identityProviderChanges,
-  identityProviderInput,
   isSharedSecret,
   plainColumnNames,
   rotatableSecrets,
   secretColumnNames,
+  secretColumns,
   type PlainColumn,
 } from '../../identity-providers/provider-columns.js';
 import { pageQuery, pageOf } from '../page.js';
@@ -26,13 +25,7 @@ export const providerQuery = pageQuery.omit({ order: true }).extend({
   q: plainText(100).optional().describe('The beginning of a slug or name'),
 });
 
-/** `POST /admin/providers`. */
-export const createProviderBody = identityProviderInput;
-
-/** `PATCH /admin/providers/{slug}`: what is left out stays, null clears. */
-export const updateProviderBody = identityProviderChanges;
-
-/** `POST /admin/providers/{slug}/rotate`. */
+/** `POST /admin/providers/{slug}/rotate`; the value by the rule of its column. */
 export const rotateBody = z
   .strictObject({
     secret: z.enum(rotatableSecrets),
@@ -41,6 +34,12 @@ export const rotateBody = z
   .refine(({ secret, value }) => value !== undefined || isSharedSecret(secret), {
     path: ['value'],
     error: 'an AppSecret comes from WeChat',
+  })
+  .transform(({ secret, value }, context) => {
+    const { data, error } = secretColumns[secret].safeParse(value);
+    for (const { message } of error?.issues ?? [])
+      context.addIssue({ code: 'custom', path: ['value'], message });
+    return { secret, value: data ?? undefined };
   });
 
 const columnView = (name: PlainColumn): z.ZodType<string | boolean | null> => {
@@ -65,6 +64,9 @@ export const providerView = z.object({
   etag: z.string(),
 });
 
+/** See `providerView`. */
+export type ProviderView = z.infer<typeof providerView>;
+
 /** `GET /admin/providers`. */
 export const providerPage = pageOf(providerView);
 
@@ -86,7 +88,7 @@ export function toProviderView(
   { row, version }: StoredProvider,
   opened: OpenedProvider,
   { urls, language }: ViewContext,
-): z.infer<typeof providerView> {
+): ProviderView {
   return {
     id: row.id,
     slug: row.slug,
@@ -104,7 +106,7 @@ export function toProviderView(
 }
 
 /** A provider with an Official Account alone. */
-export const providerExample: z.infer<typeof providerView> = {
+export const providerExample: ProviderView = {
   id: '0198c0de-0000-4000-8000-000000000001',
   slug: 'wechat',
   ...byColumn(plainColumnNames, (name) => factsOf(name).default ?? null),

@@ -1,7 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
-import { json, type IamResponse } from '../../http/iam-response.js';
-import type { IamRequest } from '../../http/iam-request.js';
 import type { Language } from '../../http/user-agent.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
@@ -31,12 +29,8 @@ export class ProviderCheck {
     private readonly urls: IamUrls,
   ) {}
 
-  async check(slug: string, { language }: IamRequest): Promise<IamResponse> {
-    return json(await this.run(slug, language), 200, { Vary: 'Accept-Language' });
-  }
-
-  /** The check by itself, as the command line shows it. @throws IamError `provider_not_found`, `rate_limited` */
-  async run(slug: string, language: Language): Promise<z.infer<typeof checkView>> {
+  /** @throws IamError `provider_not_found`, `rate_limited` */
+  async check(slug: string, language: Language): Promise<z.infer<typeof checkView>> {
     const found = await this.find(slug);
     return { ok: !found.some(isError), items: found.map((finding) => toCheckItem(finding, language)) };
   }
