@@ -9,7 +9,7 @@ const letters = 'BCDFGHJKLMNPQRSTVWXZ';
 const LENGTH = 8;
 const form = new RegExp(`^[${letters}]{${LENGTH}}$`);
 
-/** The code as people type it: in small letters or full width, with blanks and dashes. Null for what is none. */
+/** The code as people type it: in small letters or full width, with blanks and dashes. Null for a text that is no code. */
 export function readUserCode(text: string): string | null {
   const typed = text
     .normalize('NFKC')
@@ -59,10 +59,10 @@ export class UserCodes {
 }
 
 /** What a typed number is. */
-export type Judgement = 'confirmed' | 'wrong' | 'denied';
+export type UserCodeCheck = 'confirmed' | 'wrong' | 'denied';
 
 /** What a typed number did; `over`: the login that it was typed for has ended by itself. */
-export type UserCodeResult = Judgement | 'over';
+export type UserCodeResult = UserCodeCheck | 'over';
 
 /** A typed number and the login it was typed for. */
 export interface EnteredUserCode {
@@ -93,7 +93,7 @@ export function readTypedNumber(text: string): string | null {
 export function checkUserCode(
   { user_code, number_tries }: Pick<FollowLogin, 'user_code' | 'number_tries'>,
   digits: string,
-): Judgement {
+): UserCodeCheck {
   if (digits === user_code) return 'confirmed';
   return number_tries + 1 >= NUMBER_TRIES ? 'denied' : 'wrong';
 }

@@ -1,20 +1,24 @@
+import {
+  factList,
+  type Facts,
+  factTexts,
+  formatTime,
+  formPage,
+  pageStyle,
+  quotableName,
+} from './page-parts.js';
 import { describeAgent, type Language } from '../http/user-agent.js';
 import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import { type FollowLogin, followStateOf, linkOf } from './follow-login.js';
-import { pageStyle, quotableName } from './page-parts.js';
 
-/** What the phone's page says, whatever it asks. */
-export const confirmPageTexts = {
+/** What the phone's page says for a sign-in and a link alike. */
+const confirmPageTexts = {
   zh: {
-    site: '网站',
+    ...factTexts.zh,
     browser: '浏览器',
-    address: '网络地址',
-    time: '时间',
-    unknown: '未知',
     unnamed: '未设置昵称',
-    zone: '{time}（北京时间）',
     number: '请核对：电脑上显示的与此一致吗？',
     numberPrompt: '请输入电脑上显示的 4 位数字',
     numberWrong: '数字不正确，请重新输入。',
@@ -22,13 +26,9 @@ export const confirmPageTexts = {
     goTo: '前往 {site}',
   },
   en: {
-    site: 'Site',
+    ...factTexts.en,
     browser: 'Browser',
-    address: 'Address',
-    time: 'Time',
-    unknown: 'unknown',
     unnamed: 'no nickname',
-    zone: '{time} (Beijing)',
     number: 'Does the computer show the same?',
     numberPrompt: 'Type the 4 digits that the computer shows',
     numberWrong: 'That is not the number. Try again.',
@@ -37,8 +37,8 @@ export const confirmPageTexts = {
   },
 } as const;
 
-/** What it asks and how it ends, by what the scan is for. */
-export const confirmPurposeTexts = {
+/** Its question and its endings, by the purpose of the scan. */
+const confirmPurposeTexts = {
   zh: {
     signIn: {
       title: '确认登录？',
@@ -116,18 +116,7 @@ export const confirmPurposeTexts = {
   },
 } as const;
 
-/** A moment as the person at the page reads it. */
-export function formatTime(at: Date, language: Language): string {
-  const locale = language === 'zh' ? 'zh-CN' : 'en-GB';
-  const time = new Intl.DateTimeFormat(locale, {
-    dateStyle: 'medium',
-    timeStyle: 'medium',
-    timeZone: 'Asia/Shanghai',
-  }).format(at);
-  return confirmPageTexts[language].zone.replace('{time}', time);
-}
-
-/** What the page asks about. */
+/** The question of the page. */
 export interface ConfirmQuestion {
   readonly language: Language;
   readonly siteName: string;
@@ -149,23 +138,19 @@ export function confirmPage(question: ConfirmQuestion): IamResponse {
   const { language, siteName, login, action, confirmToken, csrf, link } = question;
   const purpose = confirmPurposeTexts[language][link === null ? 'signIn' : 'link'];
   const texts = { ...confirmPageTexts[language], ...purpose };
-  const facts = [
+  const facts: Facts = [
     [texts.site, siteName],
     [texts.browser, describeAgent(login.user_agent, language)],
     [texts.address, login.ip ?? texts.unknown],
     [texts.time, formatTime(login.created_at, language)],
-  ] as const;
-  const rows = facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('\n');
-  const answer = page({
+  ];
+  return formPage({
     status: 200,
     language,
     title: texts.title,
-    style: pageStyle,
     body: `<main>
 <h1>${texts.title}</h1>
-${link === null ? '' : `<p class="ask">${escapeHtml(accountLine(language, link.nickname))}</p>\n`}<dl>
-${rows}
-</dl>
+${link === null ? '' : `<p class="ask">${escapeHtml(accountLine(language, link.nickname))}</p>\n`}${factList(facts)}
 <form method="post" action="${escapeHtml(action)}">
 <input type="hidden" name="login" value="${escapeHtml(confirmToken)}">
 <input type="hidden" name="csrf" value="${escapeHtml(csrf)}">
@@ -178,13 +163,11 @@ ${login.confirmation === 'number' ? numberField(question) : `<p>${texts.number}<
 </form>
 </main>`,
   });
-  // With `no-referrer` a browser sends its form with `Origin: null`, which could be anybody's.
-  return { ...answer, headers: { ...answer.headers, 'Referrer-Policy': 'same-origin' } };
 }
 
 type Ending = 'confirmed' | 'denied' | 'over';
 
-/** How a scan ended, as its phone is told; null while it waits for the decision. */
+/** How a scan ended for its phone; null while it waits for the decision. */
 export function endingOf(login: FollowLogin): Ending | null {
   switch (followStateOf(login)) {
     case 'scanned':
@@ -201,7 +184,7 @@ export function endingOf(login: FollowLogin): Ending | null {
   }
 }
 
-/** Where the decision has been made, or cannot be made any more: what stops a person leads on to the site. */
+/** The page after the decision, or where none can be made any more; a person who is stopped can go on to the site. */
 export function confirmEndPage(
   language: Language,
   ending: Ending | 'foreign' | 'outside',
@@ -215,11 +198,11 @@ export function confirmEndPage(
     language,
     title: text.title,
     style: pageStyle,
-    body: `<main>\n<h1>${text.title}</h1>\n<p>${text.text}</p>\n${isDecided ? '' : wayOn(language, site, login)}</main>`,
+    body: `<main>\n<h1>${text.title}</h1>\n<p>${text.text}</p>\n${isDecided ? '' : linkToSite(language, site, login)}</main>`,
   });
 }
 
-function wayOn(language: Language, site: ErrorPageSite, login: FollowLogin | null): string {
+function linkToSite(language: Language, site: ErrorPageSite, login: FollowLogin | null): string {
   const text = confirmPageTexts[language].goTo.replace('{site}', () => site.siteName);
   const home = escapeHtml(homeOf(site, login?.client_id));
   return `<p class="actions"><a class="button" href="${home}">${escapeHtml(text)}</a></p>\n`;

@@ -54,8 +54,8 @@ const lookupErrors = [
 ] as const;
 
 /**
- * The phone's page for a scan: it proves by Official Account OAuth that whoever opens the link is the scanner, shows who
- * asks, and takes the decision by POST. A GET, which link scanners send too, decides nothing.
+ * The phone's page for a scan: Official Account OAuth proves that the scanner opens the link, the page shows where
+ * the request comes from, and takes the decision by POST. A GET, which link scanners send too, decides nothing.
  */
 @PublicController('confirm')
 export class ConfirmController {
@@ -249,7 +249,7 @@ interface Arrival {
   readonly request: IamRequest;
 }
 
-/** The scanner of a code of a row that signs nobody in any more is told that it is over, and proves nothing for it. */
+/** Where the provider's row can finish no scan any more, the page says that it is over before the phone proves anything. */
 function hasFailed(login: FollowLogin): boolean {
   return followStateOf(login) === 'failed';
 }

@@ -1,12 +1,11 @@
+import { factList, type Facts, factTexts, formatTime, formPage, quotableName } from './page-parts.js';
 import { describeAgent, type Language } from '../http/user-agent.js';
-import { escapeHtml, page } from '../http/html.js';
+import { escapeHtml } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { DeviceVisit } from './page-cookies.service.js';
-import { confirmPageTexts, formatTime } from './confirm-page.js';
 import { type FollowLogin, followStateOf } from './follow-login.js';
-import { pageStyle, quotableName } from './page-parts.js';
 
-/** What the page says on which the code of a device is typed. */
+/** The texts of the page for the code of a device. */
 export const devicePageTexts = {
   zh: {
     title: '连接设备',
@@ -116,16 +115,16 @@ export interface DeviceQuestion {
   /** Where the decision goes, and where a sign-in starts. */
   readonly action: string;
   readonly signInUrl: string;
-  /** Who has signed in on the page; null for nobody yet. */
+  /** The person who has signed in on the page; null before that. */
   readonly person: { readonly nickname: string | null } | null;
   readonly problem: string | null;
 }
 
-/** Shows who asks, has the person sign in, and then asks: a code may have come from a stranger (RFC 8628 §5.4). */
+/** Shows where the request comes from, has the person sign in, and then asks: a code may have come from a stranger (RFC 8628 §5.4). */
 export function deviceQuestionPage(question: DeviceQuestion): IamResponse {
   const { language, siteName, login, code, device, csrf, action, signInUrl, person, problem } = question;
-  const texts = { ...confirmPageTexts[language], ...devicePageTexts[language] };
-  const facts: (readonly [string, string])[] = [
+  const texts = { ...factTexts[language], ...devicePageTexts[language] };
+  const facts: Facts = [
     [texts.site, siteName],
     [texts.client, login.client_id],
     [texts.requester, describeAgent(login.user_agent, language)],
@@ -133,7 +132,6 @@ export function deviceQuestionPage(question: DeviceQuestion): IamResponse {
     [texts.time, formatTime(login.created_at, language)],
   ];
   if (person !== null) facts.push([texts.account, quotableName(person.nickname) ?? texts.unnamed]);
-  const rows = facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('\n');
   const goOn =
     person === null
       ? `<a class="button yes" href="${escapeHtml(signInUrl)}">${texts.signIn}</a>`
@@ -143,9 +141,7 @@ export function deviceQuestionPage(question: DeviceQuestion): IamResponse {
     body: `<h1>${texts.ask}</h1>
 ${problem === null ? '' : `<p role="alert">${escapeHtml(problem)}</p>\n`}<p>${texts.code}</p>
 <p class="code">${code}</p>
-<dl>
-${rows}
-</dl>
+${factList(facts)}
 <form method="post" action="${escapeHtml(action)}">
 <input type="hidden" name="device" value="${escapeHtml(device)}">
 <input type="hidden" name="csrf" value="${escapeHtml(csrf)}">
@@ -168,7 +164,7 @@ export function deviceEndPage(language: Language, ending: Ending, formUrl: strin
   });
 }
 
-/** How the device's question ended, as this browser is told; null while it waits. */
+/** How the device's question ended for this browser; null while it waits. */
 export function deviceEndingOf(login: FollowLogin, { decision }: DeviceVisit): Ending | null {
   switch (followStateOf(login)) {
     case 'pending':
@@ -190,13 +186,5 @@ function shown(
   language: Language,
   { title, body, status = 200 }: { readonly title: string; readonly body: string; readonly status?: number },
 ): IamResponse {
-  const answer = page({
-    status,
-    language,
-    title,
-    style: pageStyle,
-    body: `<main id="device">\n${body}\n</main>`,
-  });
-  // With `no-referrer` a browser sends its form with `Origin: null`, which could be anybody's.
-  return { ...answer, headers: { ...answer.headers, 'Referrer-Policy': 'same-origin' } };
+  return formPage({ status, language, title, body: `<main id="device">\n${body}\n</main>` });
 }

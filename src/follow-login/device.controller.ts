@@ -106,7 +106,7 @@ export class DeviceController {
     const code = readUserCode(typed);
     const by = { origin: request.origin, at: 'device' };
     try {
-      const login = await this.failures.guard(by, judge, async () =>
+      const login = await this.failures.guard(by, codeFailures, async () =>
         code === null ? null : this.follows.findByCode(code),
       );
       if (login === null || isOver(login)) return this.form(request, { typed, problem: 'wrong' });
@@ -117,8 +117,11 @@ export class DeviceController {
     } catch (thrown) {
       const { code: failure, retryAfterSeconds } = toIamError(thrown);
       if (failure !== 'rate_limited') throw thrown;
-      const answer = this.form(request, { typed, problem: 'limited' });
-      return { ...answer, headers: { ...answer.headers, 'Retry-After': String(retryAfterSeconds ?? 60) } };
+      const response = this.form(request, { typed, problem: 'limited' });
+      return {
+        ...response,
+        headers: { ...response.headers, 'Retry-After': String(retryAfterSeconds ?? 60) },
+      };
     }
   }
 
@@ -135,7 +138,7 @@ export class DeviceController {
     const { token, visit, login } = found;
     if (followStateOf(login) !== 'pending') return this.toPage(token);
     const back = { clientId: login.client_id, redirectUri: this.returnUri() };
-    const asked = parseAuthorizeRequest({
+    const parameters = parseAuthorizeRequest({
       response_type: 'code',
       provider: login.provider,
       state: token,
@@ -143,7 +146,7 @@ export class DeviceController {
       code_challenge_method: 'S256',
     });
     try {
-      return await this.authorize.begin(request, back, asked);
+      return await this.authorize.begin(request, back, parameters);
     } catch (thrown) {
       return this.page(found, request, errorTexts[toIamError(thrown).code][request.language]);
     }
@@ -249,8 +252,8 @@ export class DeviceController {
   }
 }
 
-/** A code that nobody shows counts as a guess. */
-const judge = {
+/** A code that no device shows counts as a guess. */
+const codeFailures = {
   ofThrown: failureOf,
   ofResult: (login: FollowLogin | null) => (login === null ? ('not_found' as const) : null),
 };

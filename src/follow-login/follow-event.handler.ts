@@ -18,8 +18,8 @@ import { quotableName } from './page-parts.js';
 const OVER =
   '二维码已失效，请在电脑上获取新的二维码。\nThis QR code is no longer valid. Get a new one on the computer.';
 
-/** What the Official Account answers in the chat. A push names no language, so both are there. */
-export function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl: string): string {
+/** The reply to a scan in the chat. A push names no language, so both are there. */
+function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl: string): string {
   if (scan === null || scan.outcome === 'over') return OVER;
   if (scan.outcome === 'taken') return '该二维码已被其他人扫描。\nSomebody else has scanned this QR code.';
   if (scan.link !== null) return linkReply(scan, accountAt(siteName, scan.link.nickname), confirmUrl);
@@ -31,7 +31,7 @@ export function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl
   return `您正在登录 ${siteName}，<a href="${confirmUrl}">点击确认或拒绝</a>\nTap the link to confirm or deny the sign-in.`;
 }
 
-/** To whom the sign-in would belong from then on: whoever scans a stranger's code must be able to see that. */
+/** Names the account that the WeChat would sign in to from then on: the scanner of a stranger's code must see that. */
 function linkReply({ status, confirmation }: ScanOutcome, account: string, confirmUrl: string): string {
   if (status === 'confirmed')
     return `已确认将此微信绑定到${account}，请回到电脑继续。\nConfirmed: this WeChat is to be linked to that account. Go on at your computer.`;
@@ -44,8 +44,8 @@ function accountAt(siteName: string, nickname: string | null): string {
   return ` ${siteName} 的账号「${quotableName(nickname) ?? '未设置昵称'}」`;
 }
 
-/** What the Official Account answers to a number. */
-export function numberReply({ outcome, isLink }: EnteredUserCode, siteName: string): string {
+/** The reply to a number. */
+function numberReply({ outcome, isLink }: EnteredUserCode, siteName: string): string {
   switch (outcome) {
     case 'confirmed':
       if (isLink)
@@ -101,10 +101,10 @@ export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
   }
 
   private async number(appid: string, text: string, stored: InboxEvent): Promise<BuiltInEventOutcome | null> {
-    const answered = await this.scans.answerNumber(appid, text, stored);
-    if (answered === null) return null;
-    if (answered.loginId !== null) this.watch.hint(answered.loginId);
-    return { reply: { type: 'text', content: numberReply(answered, this.options.siteName) } };
+    const entered = await this.scans.takeNumber(appid, text, stored);
+    if (entered === null) return null;
+    if (entered.loginId !== null) this.watch.hint(entered.loginId);
+    return { reply: { type: 'text', content: numberReply(entered, this.options.siteName) } };
   }
 
   private confirmUrl({ provider, loginId }: ScanOutcome): string {

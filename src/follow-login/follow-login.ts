@@ -42,7 +42,7 @@ export const storedColumns = raw(
 /** See `followLoginRow`. */
 export type FollowLogin = Readonly<z.infer<typeof followLoginRow>>;
 
-/** What a waiting browser is told; `done` means that another request has collected the sign-in already. */
+/** The state as a waiting browser gets it; `done` means that another request has collected the sign-in already. */
 export type FollowState = 'pending' | 'scanned' | 'confirmed' | 'denied' | 'expired' | 'failed' | 'done';
 
 /** What the phone must do after a scan. */

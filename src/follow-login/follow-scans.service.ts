@@ -71,14 +71,13 @@ export class FollowScans {
   }
 
   /** Takes a typed number for the login that this follower scanned: one round trip. Null: the text is not for us. */
-  async answerNumber(appid: string, text: string, event: InboxEvent): Promise<EnteredUserCode | null> {
+  async takeNumber(appid: string, text: string, event: InboxEvent): Promise<EnteredUserCode | null> {
     const digits = readTypedNumber(text) ?? (await this.numberBehind(text));
     if (digits === null) return null;
     const entry: AuditEntry = { action: 'login.number_typed', detail: { openid: event.openid } };
-    const answer = () =>
-      queryRow(this.dataSource, numberRow, answerNumberSql(digits, { appid, event }, entry));
-    const first = await answer();
-    const row = first?.is_settled === false ? await answer() : first;
+    const take = () => queryRow(this.dataSource, numberRow, takeNumberSql(digits, { appid, event }, entry));
+    const first = await take();
+    const row = first?.is_settled === false ? await take() : first;
     if (row?.outcome == null) return null;
     return { loginId: row.id, outcome: row.outcome, isLink: row.is_link };
   }
@@ -92,8 +91,8 @@ export class FollowScans {
 }
 
 /**
- * A scan with its inbox row, in one statement. The first scanner owns the login: whoever waits for the row lock sees it taken.
- * `outcome` depends on the login and its row alone, so a delivery that comes twice is answered twice alike. An Official Account has
+ * A scan with its inbox row, in one statement. The first scanner owns the login: a scan that waits for the row lock finds it taken.
+ * `outcome` depends on the login and its row alone, so a repeated delivery gets the same reply. An Official Account has
  * one server URL, so the provider of the login may be another than the one that the push came to. Where that one signs nobody in
  * any more, the login ends here.
  */
@@ -141,7 +140,7 @@ const scanSql = (sceneHash: string, { appid, event }: PushOfLogin, entry: AuditE
  * at a row that signs nobody in, is told so. No row is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not
  * for us. `is_settled` is false for a repetition that came at once: what the first delivery did is not visible to it yet.
  */
-const answerNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
+const takeNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
   WITH target AS (
     SELECT id, provider, link_session_id IS NOT NULL AS is_link, CASE
              WHEN redeem_before <= now() OR ${followProblemSql('logins')} IS NOT NULL THEN 'over'
@@ -163,7 +162,7 @@ const answerNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: A
         result: sql`(SELECT jsonb_build_object('number', outcome, 'link', is_link) FROM target)`,
       },
     )}
-  ), answered AS (
+  ), counted AS (
     UPDATE iam.logins l
     SET number_tries = l.number_tries + ${digits.length === NUMBER_DIGITS ? 1 : 0}::int,
         status = CASE t.outcome WHEN 'wrong' THEN 'scanned' ELSE t.outcome END,
@@ -174,9 +173,9 @@ const answerNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: A
     RETURNING l.id, l.provider, t.outcome
   ), audited AS (
     ${insertAudit(entry, {
-      from: sql`answered`,
-      provider: sql`answered.provider`,
-      detail: sql`jsonb_build_object('outcome', answered.outcome, 'login', answered.id)`,
+      from: sql`counted`,
+      provider: sql`counted.provider`,
+      detail: sql`jsonb_build_object('outcome', counted.outcome, 'login', counted.id)`,
     })}
   )
   SELECT target.id, COALESCE(e.result ->> 'number', target.outcome) AS outcome,

@@ -80,7 +80,7 @@ interface StoredFollow {
   /** The four digits. */
   readonly number: string;
   readonly confirmation: Confirmation;
-  /** The code of RFC 8628; null for a login of our own page, which nobody types one for. */
+  /** The code of RFC 8628; null for a login of our own page, which shows none. */
   readonly typedCode: string | null;
   /** Life of the QR code: no longer than that of the attempt whose page shows it. */
   readonly seconds: number;

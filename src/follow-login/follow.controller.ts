@@ -14,7 +14,7 @@ import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { attemptHash } from '../sign-in/attempt-cookies.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { followFinishResponse, FollowSignIn } from './finish.service.js';
-import { followPage } from './follow-page.js';
+import { followPage } from './follow.method.js';
 import { FollowStart, type FollowStarted, followStartedResponse } from './follow-start.service.js';
 import { FollowEvents } from './login-watch.service.js';
 

@@ -10,7 +10,7 @@ import { Telemetry } from '../runtime/telemetry.service.js';
 import { loginProvenAtSql } from '../sessions/session-statements.js';
 import {
   checkUserCode,
-  type Judgement,
+  type UserCodeCheck,
   NUMBER_DIGITS,
   readTypedNumber,
   readUserCode,
@@ -54,7 +54,7 @@ export class LoginDecisions {
   }
 
   /** As `decide`, where agreeing takes the number that the PC shows; after three wrong ones the login is denied. */
-  async decideByNumber(login: FollowLogin, openid: string, text: string): Promise<Judgement> {
+  async decideByNumber(login: FollowLogin, openid: string, text: string): Promise<UserCodeCheck> {
     const { id, number_tries } = login;
     const isCode = readUserCode(text) !== null && readUserCode(text) === this.userCodes.of(login);
     const digits = isCode ? login.user_code : readTypedNumber(text);
@@ -109,7 +109,7 @@ export class LoginDecisions {
     return row !== null;
   }
 
-  /** Ends the device authorization: whoever typed its code did not start it. */
+  /** Ends the device authorization: the person who typed its code did not start it. */
   async deny({ id, provider, client_id: clientId }: FollowLogin): Promise<boolean> {
     const entry: AuditEntry = { action: 'login.denied', provider, clientId, detail: { method: 'device' } };
     const row = await queryRow(
@@ -129,13 +129,13 @@ export class LoginDecisions {
   }
 }
 
-type Step = 'confirmed' | 'denied' | `number_${Judgement}`;
+type Step = 'confirmed' | 'denied' | `number_${UserCodeCheck}`;
 
-/** Whoever says no to a link refuses that link; all else is a step of a login. */
+/** To deny a link is to refuse it; every other decision is a step of a login. */
 function auditOfDecision(
   login: FollowLogin,
   openid: string,
-  { decision, step }: { readonly decision: Judgement; readonly step: Step },
+  { decision, step }: { readonly decision: UserCodeCheck; readonly step: Step },
 ): AuditEntry {
   const { provider } = login;
   const link = linkOf(login);
@@ -152,7 +152,7 @@ interface PhoneDecision {
   readonly status: 'confirmed' | 'denied' | 'scanned';
   /**
    * Tries known, where it is a number typed on the confirm page. Of numbers sent at once only one finds the tries as they were
-   * known, so nobody gets more of them by haste.
+   * known, so haste gives no more of them.
    */
   readonly tries?: number;
 }

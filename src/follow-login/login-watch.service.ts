@@ -8,14 +8,14 @@ import { type FollowLogin, followStateOf, QR_SECONDS } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 
 const TICK_MS = 1_000;
-/** New and hinted logins are asked for together, this long after the first of them. */
+/** New and hinted logins are read together, this long after the first of them. */
 const GATHER_MS = 20;
-/** A login nobody has asked about for this long is no longer watched. */
+/** A login without a reader for this long is no longer watched. */
 const FORGET_MS = 20_000;
 
 type Listener = (login: FollowLogin | null) => void;
 
-/** Whoever follows a login's changes; `onClose` is called when this process goes down, and another may be asked. */
+/** Follows a login's changes; `onClose` is called when this process goes down, and another one goes on. */
 export interface WatchListener {
   readonly onChange: Listener;
   readonly onClose: () => void;
@@ -28,14 +28,14 @@ interface Waiter {
 
 interface Watched {
   state: FollowLogin | null | undefined;
-  lastAsked: number;
+  lastUsed: number;
   lastPoll: number;
   readonly once: Set<Waiter>;
   readonly always: Set<WatchListener>;
 }
 
 /**
- * What waiting browsers wait for: one query per tick for all of this process, none while nobody waits. A webhook that
+ * The states that browsers wait for: one query per tick for all of this process, none without a browser. A webhook that
  * lands here speeds its login up by `hint`; one that lands on another replica is seen at the next tick.
  */
 @Injectable()
@@ -75,7 +75,7 @@ export class LoginWatch implements OnModuleDestroy {
     return () => entry.always.delete(listener);
   }
 
-  /** Starts with what is known already, so that the first poll costs nothing. */
+  /** Starts with a state that is known already, so that the first poll costs no query. */
   begin(login: FollowLogin): void {
     this.entryOf(login.id).state = login;
   }
@@ -99,7 +99,7 @@ export class LoginWatch implements OnModuleDestroy {
     return elapsed;
   }
 
-  /** This process collects the login: what is known of it is old now. Whoever waits for it here hears how it stands. */
+  /** This process collects the login: the known state is old now. A listener here gets the new one. */
   forget(loginId: string): void {
     const entry = this.watched.get(loginId);
     if (entry === undefined) return;
@@ -107,12 +107,7 @@ export class LoginWatch implements OnModuleDestroy {
     else this.hint(loginId);
   }
 
-  /** How many logins are waited for. */
-  get size(): number {
-    return this.watched.size;
-  }
-
-  /** Polls of the last moments are still answered; nobody begins to listen any more. */
+  /** Polls of the last moments still get a response; no new listener is taken. */
   onModuleDestroy(): void {
     this.isClosing = true;
     clearTimeout(this.tick);
@@ -127,12 +122,12 @@ export class LoginWatch implements OnModuleDestroy {
   private entryOf(loginId: string): Watched {
     const known = this.watched.get(loginId);
     if (known !== undefined) {
-      known.lastAsked = this.clock.elapsed();
+      known.lastUsed = this.clock.elapsed();
       return known;
     }
     const entry: Watched = {
       state: undefined,
-      lastAsked: this.clock.elapsed(),
+      lastUsed: this.clock.elapsed(),
       lastPoll: Number.NEGATIVE_INFINITY,
       once: new Set(),
       always: new Set(),
@@ -160,7 +155,7 @@ export class LoginWatch implements OnModuleDestroy {
     await this.look(ids);
   }
 
-  /** A database that does not answer fails the polls that need it; those who listen wait for the next tick. */
+  /** A database that does not respond fails the polls that need it; listeners wait for the next tick. */
   private async look(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const waiting = new Set(ids.filter((id) => isWaiting(this.watched.get(id))));
@@ -197,13 +192,13 @@ export class LoginWatch implements OnModuleDestroy {
   private forgetIdle(): void {
     const horizon = this.clock.elapsed() - FORGET_MS;
     for (const [id, entry] of this.watched) {
-      if (entry.lastAsked < horizon && entry.always.size === 0 && entry.once.size === 0)
+      if (entry.lastUsed < horizon && entry.always.size === 0 && entry.once.size === 0)
         this.watched.delete(id);
     }
   }
 }
 
-/** Nothing to be told but a change. */
+/** Only a change of it is worth reading. */
 function isWaiting(entry: Watched | undefined): boolean {
   return entry?.state?.status === 'pending' && entry.state.is_live && entry.once.size === 0;
 }

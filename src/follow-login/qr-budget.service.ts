@@ -20,9 +20,9 @@ const MINUTE = 60;
 const DAY = 86_400;
 /** The part of an account's codes that is there for everybody. */
 const SHARE = 0.75;
-/** The part after which the operator is told, while everybody still gets codes. */
+/** The part after which the operator is warned, while everybody still gets codes. */
 const ALARM = 0.7;
-/** Who has had no more codes than these lately comes rarely, and may use the rest too. */
+/** A network that has had no more codes than these lately may use the rest too. */
 const RARE = 20;
 /** A log line for each account, no more often than this. */
 const WARN_MS = 600_000;
@@ -35,7 +35,7 @@ const usedSql = (least: number): Sql => sql`
   ORDER BY expire DESC LIMIT 20`;
 const usedRow = z.object({ appid: z.string(), left_ms: z.number() });
 
-/** The QR codes that WeChat makes for an Official Account in a day, shared out among those who ask. */
+/** The QR codes that WeChat makes for an Official Account in a day, shared out among the networks that start logins. */
 @Injectable()
 export class QrBudget {
   private readonly logger = new IamLogger(QrBudget.name);
@@ -48,7 +48,7 @@ export class QrBudget {
     private readonly clock: Clock,
   ) {}
 
-  /** Runs what has WeChat make a code; one that was not made costs the minute alone. @throws IamError `rate_limited` */
+  /** Runs `make`, which has WeChat make a code; a code that was not made costs the minute alone. @throws IamError `rate_limited` */
   async spend<T>(appid: string, origin: RequestOrigin, make: () => Promise<T>): Promise<T> {
     const tiers = this.tiersOf(appid, origin);
     if (tiers === null) return make();
@@ -70,7 +70,7 @@ export class QrBudget {
     }
   }
 
-  /** The accounts whose budget will soon be there only for those who come rarely. */
+  /** The accounts whose budget will soon be left only to networks that had few codes. */
   async low(): Promise<UsedBudget[]> {
     return this.options.rateLimits === 'off' ? [] : this.read(ALARM);
   }
