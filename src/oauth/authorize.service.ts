@@ -16,20 +16,20 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { returnError, Clients } from './clients.service.js';
 import { parseOAuthInput } from './oauth-input.js';
-import { askedMethod, SignInMethods, type StartedAttempt } from './registration.js';
+import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
 
 /** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */
 export const authorizeQuery = z.object({
   response_type: z.string().meta({ description: '`code`' }),
   response_mode: z.literal('query').optional(),
-  /** Space-separated; a first-party client gets all of them, asked or not. */
+  /** Space-separated; a first-party client gets all of them in any case. */
   scope: z.string().optional(),
   provider: z.string().min(1).max(63),
   /** Goes through the sealed cookie, which a browser caps at 4096 bytes. */
   state: z.string().max(1024).optional(),
   code_challenge: z.string().regex(/^[\w-]{43}$/, { error: 'expected 43 base64url characters (S256)' }),
   code_challenge_method: z.literal('S256'),
-  method: askedMethod,
+  method: methodParameter,
   /** What a confirmed scan gave; needed for `method=open` while the QR code is enabled. */
   follow_proof: z.string().max(256).optional(),
   display: z.enum(['page', 'widget']).default('page'),
@@ -49,7 +49,7 @@ export function parseAuthorizeRequest(query: Parameters): AuthorizeRequest {
 /** How a signed-in user starts to link another identity in a browser. */
 export const linkStartBody = z.object({
   provider: z.string().min(1).max(63),
-  method: askedMethod,
+  method: methodParameter,
   redirect_uri: z.string().max(2048),
   /** Comes back with the response. */
   state: z.string().max(1024).optional(),
@@ -96,16 +96,16 @@ export class Authorize {
   async begin(
     request: IamRequest,
     back: Pick<Attempt, 'clientId' | 'redirectUri'>,
-    asked: AuthorizeRequest,
+    parameters: AuthorizeRequest,
   ): Promise<IamResponse> {
-    const { display, follow_proof: proof, state: clientState, code_challenge: codeChallenge } = asked;
+    const { display, follow_proof: proof, state: clientState, code_challenge: codeChallenge } = parameters;
     const { cookies } = request;
-    const provider = await this.providers.getEnabled(asked.provider);
+    const provider = await this.providers.getEnabled(parameters.provider);
     const followLoginId =
       proof === undefined
         ? undefined
         : await this.methods.openStep().check(proof, { provider, clientId: back.clientId, cookies });
-    const method = display === 'widget' && asked.method === 'auto' ? 'open' : asked.method;
+    const method = display === 'widget' && parameters.method === 'auto' ? 'open' : parameters.method;
     const started = this.attempt(provider, request, method, {
       ...back,
       clientState,
@@ -116,20 +116,20 @@ export class Authorize {
   }
 
   /**
-   * As `start`, for somebody who is signed in. What the callback will do is sealed into the cookie: link to this user, as long as this
-   * session lives. No other browser has the cookie, so nobody can finish it elsewhere or have it finished by somebody else.
+   * As `start`, for a signed-in user. The cookie seals that the callback links to this user, as long as this session lives: no other
+   * browser can finish the attempt.
    */
   async startLink(
-    asked: z.infer<typeof linkStartBody>,
+    body: z.infer<typeof linkStartBody>,
     request: IamRequest,
     user: AuthenticatedUser,
   ): Promise<IamResponse> {
-    const back = this.clients.checkRedirect(user.clientId, asked.redirect_uri);
-    const provider = await this.providers.getEnabled(asked.provider);
-    const started = this.attempt(provider, request, asked.method, {
+    const back = this.clients.checkRedirect(user.clientId, body.redirect_uri);
+    const provider = await this.providers.getEnabled(body.provider);
+    const started = this.attempt(provider, request, body.method, {
       ...back,
-      clientState: asked.state,
-      // Nobody knows its verifier: whatever becomes of this attempt, it never ends in tokens.
+      clientState: body.state,
+      // No client knows its verifier, so this attempt never ends in tokens.
       codeChallenge: randomAlphanumeric(43),
       link: { userId: user.id, sessionId: user.sessionId },
     });
@@ -141,11 +141,11 @@ export class Authorize {
   private attempt(
     provider: IdentityProvider,
     { browser, language }: IamRequest,
-    asked: string,
+    requested: string,
     parts: AttemptParts,
   ): StartedAttempt {
     const hasFollowed = parts.followLoginId !== undefined;
-    const method = this.methods.choose(provider, browser, { method: asked, hasFollowed });
+    const method = this.methods.choose(provider, browser, { method: requested, hasFollowed });
     const app = this.methods.get(method).appOf(provider);
     if (app === null) throw new IamError('provider_misconfigured', `no pair for ${method}`);
     const attempt = {

@@ -28,7 +28,7 @@ const stateForm = /^[A-Za-z0-9]{32,64}$/;
 @Injectable()
 export class Callback {
   private readonly logger = new IamLogger(Callback.name);
-  /** Callbacks being answered by this process: WeChat and impatient people send the same one twice. */
+  /** Callbacks under way in this process: WeChat and impatient people send the same one twice. */
   private readonly running = new SingleFlight<LoginOutcome>();
 
   constructor(
@@ -44,8 +44,8 @@ export class Callback {
     private readonly failures: FailureLimits,
   ) {}
 
-  /** The way of a callback: the attempt of this browser, its outcome, back to the client. */
-  async answer(slug: string, request: IamRequest): Promise<IamResponse> {
+  /** The attempt of this browser, its outcome, back to the client. */
+  async finish(slug: string, request: IamRequest): Promise<IamResponse> {
     const attempt = this.openAttempt(slug, request);
     const { state, provider, method } = attempt;
     const outcome = await this.running.run(state, () =>
@@ -60,7 +60,7 @@ export class Callback {
     return this.returnToClient(attempt, outcome, request);
   }
 
-  /** State, cookie and path must tell of the same attempt (RFC 9700 §4.4, §4.7). */
+  /** State, cookie and path must name the same attempt (RFC 9700 §4.4, §4.7). */
   private openAttempt(slug: string, { query, cookies }: IamRequest): RedirectAttempt {
     const { state } = query;
     if (typeof state !== 'string' || !stateForm.test(state))
@@ -84,21 +84,21 @@ export class Callback {
     const by = { origin, at, provider: attempt.provider, clientId };
     const code = readAuthorizationCode(request.query['code']);
     if (code === null)
-      return this.failures.guard(by, judge, () => this.refuse(attempt, 'access_denied', request));
+      return this.failures.guard(by, failures, () => this.refuse(attempt, 'access_denied', request));
     const provider = await this.providers.getEnabled(attempt.provider);
-    return this.failures.guardClaim(by, judge, {
+    return this.failures.guardClaim(by, failures, {
       claim: (tiers) => this.logins.claim(attempt, code, origin, tiers),
       work: (loginId) =>
         loginId === null
           ? this.outcomeOfEarlier(attempt, request)
-          : this.finish({ loginId, provider, attempt, code }).catch((thrown: unknown) =>
+          : this.exchange({ loginId, provider, attempt, code }).catch((thrown: unknown) =>
               this.settle(thrown, attempt, loginId),
             ),
     });
   }
 
   /** The claimed code: exchange, proof of the follow, then link or sign in. */
-  private async finish({ loginId, provider, attempt, code }: ClaimedLogin): Promise<LoginOutcome> {
+  private async exchange({ loginId, provider, attempt, code }: ClaimedLogin): Promise<LoginOutcome> {
     const { followLoginId, link } = attempt;
     const { subject, holder } = await this.codes.exchange(redirectAppOf(provider, attempt), code);
     if (followLoginId !== undefined)
@@ -135,7 +135,7 @@ export class Callback {
   }
 
   /**
-   * Where an error becomes the outcome. That of a claimed login is its outcome for good, and the row has the last word:
+   * Where an error becomes the outcome. That of a claimed login is final, and the row decides:
    * a connection lost around COMMIT may have left it authenticated.
    */
   private async settle(thrown: unknown, attempt: RedirectAttempt, loginId?: string): Promise<LoginOutcome> {
@@ -161,8 +161,8 @@ export class Callback {
   }
 }
 
-/** An outcome is an answer to the client, also where the sign-in failed. */
-const judge = {
+/** A sign-in that failed has an outcome too, which the client gets. */
+const failures = {
   ofThrown: failureOf,
   ofResult: (outcome: LoginOutcome) => (outcome.kind === 'error' ? outcome.code : null),
 };

@@ -60,7 +60,7 @@ function isSameRedirect(registered: string, requested: string): boolean {
   return isLoopback && registered.replace(loopbackPort, '$1') === requested.replace(loopbackPort, '$1');
 }
 
-/** Where a browser returns with its answer. */
+/** Where a browser returns to its client. */
 export interface ClientReturn {
   readonly redirectUri: string;
   readonly clientState: string | undefined;
@@ -80,7 +80,7 @@ export function errorLocation(to: ClientReturn, code: IamErrorCode): string {
   });
 }
 
-/** The return of a link that a signed-in user asked for: the identity, and neither code nor token. */
+/** The return of a link: the identity, and neither code nor token. */
 export function linkedLocation(to: ClientReturn, identityId: string): string {
   return withParameters(to, { linked: identityId });
 }

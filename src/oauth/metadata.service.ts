@@ -115,13 +115,13 @@ export class Metadata implements OnModuleInit {
     return { keys: await this.keys.publicJwks() };
   }
 
-  /** A host with a route of its own there keeps its own CORS, so ours comes with our answer. */
+  /** A host with a route of its own there keeps its own CORS, so ours comes with our response. */
   private atTheRoot({ requestOrigin }: IamRequest): IamResponse {
     return json(this.serverMetadata(), 200, { ...this.cors.grant(requestOrigin), Vary: 'Origin' });
   }
 }
 
-/** Whether the host's Fastify has a route for the path. Express is not asked: it tries routes in their order. */
+/** Whether the host's Fastify has a route for the path. Express needs no check: it tries routes in their order. */
 function hasRoute(instance: unknown): boolean {
   return canTell(instance) && instance.hasRoute({ method: 'GET', url: ROOT_PATH });
 }

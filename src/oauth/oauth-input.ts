@@ -3,7 +3,7 @@ import { IamError } from '../errors/iam.error.js';
 import { parseInput, ZodPipe } from '../http/zod.pipe.js';
 
 /**
- * What a first-party client's tokens always allow, whether or not it asks: the person's profile under `/me`, roles in the access
+ * What a first-party client's tokens always allow, with or without `scope`: the person's profile under `/me`, roles in the access
  * token, a refresh token.
  */
 export const supportedScopes: readonly string[] = ['profile', 'roles', 'offline_access'];

@@ -117,7 +117,7 @@ export class OAuthController {
   })
   @Get('callback/:provider')
   finish(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
-    return this.callback.answer(slug, request);
+    return this.callback.finish(slug, request);
   }
 
   @Endpoint({

@@ -51,7 +51,7 @@ export interface SignInMethod {
   appOf(provider: IdentityProvider): WechatApp | null;
   /** Whether this is what `auto` means for a browser at this row (the table of design section 3). The User-Agent routes; it protects nothing. */
   isOffered(provider: IdentityProvider, browser: Browser): boolean;
-  /** Why the row does not allow it, to a start that goes on from a confirmed scan or not. */
+  /** Why the row does not allow it, to a start with or without a confirmed scan before it. */
   problemOf(provider: IdentityProvider, hasFollowed: boolean): IamErrorCode | null;
   /** Where the browser goes: to WeChat, or to a page of ours that finds the attempt by its state. */
   location(started: StartedAttempt): string;
@@ -59,7 +59,7 @@ export interface SignInMethod {
   page?(started: StartedAttempt): IamResponse;
   /** The options of WeChat's `new WxLogin({…})` for `display=widget`. */
   widget?(started: StartedAttempt): Readonly<Record<string, string | number>>;
-  /** The proof by which an Open Platform step goes on from a login of this method; one method of the module has it. */
+  /** The proof by which an Open Platform step follows a login of this method; one method of the module has it. */
   readonly openStep?: OpenStepProof;
 }
 
@@ -90,8 +90,8 @@ export const SignInMethod = (name: string) => (target: Type<SignInMethod>) => me
 /** The name of a registered method. */
 export const methodName = z.lazy(() => z.enum(methods.list()));
 
-/** The `method` that a start asks for. */
-export const askedMethod = z.lazy(() => z.enum(['auto', ...methods.list()])).default('auto');
+/** The parameter `method` of a start. */
+export const methodParameter = z.lazy(() => z.enum(['auto', ...methods.list()])).default('auto');
 
 /** What a browser may use of a provider; `recommended` is null exactly when `problem` says why. */
 export interface MethodOffer {
@@ -129,7 +129,7 @@ export class SignInMethods implements OnModuleInit {
   }
 
   /**
-   * The method for a start: the recommended one for `auto`, else the one asked for, if the row allows it at all.
+   * The method for a start: the recommended one for `auto`, else the requested one, if the row allows it at all.
    * @throws IamError with the problem
    */
   choose(
@@ -154,7 +154,7 @@ export class SignInMethods implements OnModuleInit {
   }
 }
 
-/** Who sends a token request. */
+/** The sender of a token request. */
 export interface GrantCaller {
   readonly client: ResolvedIamClient;
   readonly request: IamRequest;

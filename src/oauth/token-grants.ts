@@ -41,7 +41,7 @@ const refreshParameters = {
   refresh_token: z.string().min(1).max(512).optional(),
 };
 
-/** A session goes on (RFC 6749 §6). */
+/** Continues a session (RFC 6749 §6). */
 @TokenGrant({ type: 'refresh_token', parameters: refreshParameters })
 export class RefreshTokenGrant implements TokenGrant {
   constructor(

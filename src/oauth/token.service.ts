@@ -39,7 +39,7 @@ export class Token {
     private readonly clock: Clock,
   ) {}
 
-  /** A cookie client shows its origin: without that, any page could sign its visitor in as somebody else. */
+  /** A cookie client shows its origin: without that, any page could sign its visitor in as another user. */
   async grant(request: IamRequest): Promise<IamResponse> {
     const grant = this.grants.read(request.body);
     const client = this.clients.authenticate(grant.clientId);

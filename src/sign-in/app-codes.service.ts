@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
-import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
@@ -34,7 +33,7 @@ export const appCodeErrors = [
 /** The apps that get their code from WeChat by themselves. */
 export type AppCodeKind = 'mini' | 'mobile';
 
-/** A code that WeChat gave to an app, and who hands it in. */
+/** A code that WeChat gave to an app, and the client that sends it. */
 export interface AppCode {
   readonly kind: AppCodeKind;
   readonly provider: string;
@@ -42,22 +41,8 @@ export interface AppCode {
   readonly code: string;
 }
 
-interface HandedIn {
-  readonly asked: AppCode;
-  readonly origin: RequestOrigin;
-  /** Who links another identity by it, instead of signing in. */
-  readonly link?: ActingSession;
-}
-
-/** A code that only this request may exchange. */
-interface ClaimedCode {
-  readonly loginId: string;
-  readonly start: LoginStart;
-  readonly provider: IdentityProvider;
-}
-
-/** What is done with the person whom a code has proved. */
-type Finish<T> = (claimed: ClaimedCode, proven: ProvenSubject) => Promise<T>;
+/** What follows for the person whom a code has proved. */
+type Finish<T> = (loginId: string, start: LoginStart, proven: ProvenSubject) => Promise<T>;
 
 /** The codes of mini programs (`wx.login`) and mobile apps (Open SDK): same claim, exchange and resolution as a callback. */
 @Injectable()
@@ -80,33 +65,33 @@ export class AppCodes {
     return { provider, app };
   }
 
-  /** The extension grants. @throws IamError `code_already_used`, a `wechat_…` code, … */
-  async signIn(asked: AppCode, origin: RequestOrigin): Promise<BegunSession> {
-    if (readAuthorizationCode(asked.code) === null) throw new IamError('access_denied', 'refused in WeChat');
-    const resolve: Finish<void> = async ({ loginId, start, provider }, { subject, holder }) => {
-      await this.users.resolve(subject, {
-        signUp: provider.signUp,
-        holder,
-        record: (executor, resolution) =>
-          this.logins.authenticate(executor, loginId, { subject, resolution, attempt: start }),
-      });
-    };
-    return this.guarded(asked, origin, async (app) => {
-      const { loginId } = await this.exchange(app, { asked, origin }, resolve);
+  /** Signs in by a code. @throws IamError `code_already_used`, a `wechat_…` code, … */
+  async signIn(code: AppCode, origin: RequestOrigin): Promise<BegunSession> {
+    if (readAuthorizationCode(code.code) === null) throw new IamError('access_denied', 'refused in WeChat');
+    return this.guarded(code, origin, async (app) => {
+      const resolve: Finish<string> = async (loginId, attempt, { subject, holder }) => {
+        await this.users.resolve(subject, {
+          signUp: app.provider.signUp,
+          holder,
+          record: (executor, resolution) =>
+            this.logins.authenticate(executor, loginId, { subject, resolution, attempt }),
+        });
+        return loginId;
+      };
+      const loginId = await this.exchange(app, { code, origin }, resolve);
       return this.redemption.redeemProven(loginId, origin);
     });
   }
 
   /** Links the person of a code to a signed-in user. @throws IamError `identity_conflict`, `code_already_used`, … */
-  async link(asked: AppCode, link: ActingSession, origin: RequestOrigin): Promise<LinkedIdentity> {
-    const finish: Finish<LinkedIdentity> = ({ loginId, start: { clientId } }, { subject }) =>
-      this.links.finish({ subject, link, clientId }, (manager, linked) =>
-        this.logins.recordLink(manager, { ...linked, loginId }),
-      );
-    return this.guarded(asked, origin, async (app) => {
-      const { result } = await this.exchange(app, { asked, origin, link }, finish);
-      return result;
-    });
+  async link(code: AppCode, link: ActingSession, origin: RequestOrigin): Promise<LinkedIdentity> {
+    return this.guarded(code, origin, (app) =>
+      this.exchange(app, { code, origin, link }, (loginId, { clientId }, { subject }) =>
+        this.links.finish({ subject, link, clientId }, (manager, linked) =>
+          this.logins.recordLink(manager, { ...linked, loginId }),
+        ),
+      ),
+    );
   }
 
   private async guarded<T>(
@@ -119,19 +104,22 @@ export class AppCodes {
     return this.failures.guard(by, { ofThrown: failureOf }, () => work(app));
   }
 
-  /** Claims the code and asks WeChat once; what fails from then on ends the login for good. */
+  /** Claims the code and exchanges it once; what fails from then on ends the login for good. */
   private async exchange<T>(
     app: CodeApp,
-    { asked, origin, link }: HandedIn,
+    {
+      code,
+      origin,
+      link,
+    }: { readonly code: AppCode; readonly origin: RequestOrigin; readonly link?: ActingSession },
     finish: Finish<T>,
-  ): Promise<{ readonly loginId: string; readonly result: T }> {
-    const { kind: method, provider, clientId, code } = asked;
+  ): Promise<T> {
+    const { kind: method, provider, clientId } = code;
     const start: LoginStart = { provider, method, appid: app.app.appid, clientId, link };
-    const loginId = await this.logins.claimAppCode(start, code, origin);
-    if (loginId === null) throw new IamError('code_already_used', 'this code was handed in before');
+    const loginId = await this.logins.claimAppCode(start, code.code, origin);
+    if (loginId === null) throw new IamError('code_already_used', 'this code was sent before');
     try {
-      const proven = await this.codes.exchange(app, code);
-      return { loginId, result: await finish({ loginId, start, provider: app.provider }, proven) };
+      return await finish(loginId, start, await this.codes.exchange(app, code.code));
     } catch (thrown) {
       const error = toIamError(thrown);
       await this.logins.fail(loginId, error.code, start);

@@ -7,7 +7,7 @@ import { Mac } from '../crypto/key-ring.js';
 import { SealError, Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
 
-/** What a browser must carry until WeChat answers. Nothing of it is stored here before the callback (design section 1, idea 3). */
+/** What a browser carries to WeChat and back. Nothing of it is stored before the callback. */
 export const attemptSchema = z.object({
   state: z.string(),
   provider: z.string(),
@@ -19,9 +19,9 @@ export const attemptSchema = z.object({
   redirectUri: z.string(),
   clientState: z.string().optional(),
   codeChallenge: z.string(),
-  /** The confirmed scan that this Open Platform step goes on from. */
+  /** The confirmed scan that this Open Platform step follows. */
   followLoginId: z.string().optional(),
-  /** The user who links another identity by this attempt, and the session in which they asked to. */
+  /** The user who links another identity by this attempt, and their session. */
   link: z.object({ userId: z.string(), sessionId: z.string() }).optional(),
   /** Milliseconds since the epoch. */
   startedAt: z.number(),
@@ -62,13 +62,13 @@ type Cookies = Readonly<Record<string, string | undefined>>;
 
 /** More sign-ins side by side than tabs anybody opens. */
 const MAX_ATTEMPTS = 5;
-/** Browsers drop a longer cookie without a word (RFC 6265 §6.1). */
+/** Browsers drop a longer cookie silently (RFC 6265 §6.1). */
 const MAX_COOKIE_BYTES = 4_096;
 /** What all attempts together may take of the 8 KiB that proxies allow a header. */
 const MAX_BYTES_TOGETHER = 6_144;
-/** How long a cookie outlives its attempt, so that a browser that comes too late is told so and led back to its client. */
+/** How long a cookie outlives its attempt, so that a late browser still returns to its client, with an error. */
 const LATE_SECONDS = 3_600;
-/** After the callback, long enough for WeChat's second request or a reload to get the same answer. */
+/** After the callback, long enough for WeChat's second request or a reload to get the same response. */
 const AFTERLIFE_SECONDS = 60;
 /** Longer than a code and the binding token that it may lead to (660 seconds). */
 const BINDING_SECONDS = 720;
@@ -138,7 +138,7 @@ export class AttemptCookies {
       });
   }
 
-  /** Shows that we gave this cookie for this state, which the cookie does not tell. */
+  /** Proves that we gave this cookie for this state without opening the cookie. */
   private markOf(state: string): string {
     return this.marks.sign(attemptHash(state)) ?? '';
   }

@@ -98,7 +98,7 @@ export class CodeExchange {
     throw new IamError('internal_error', `strategy ended in ${outcome.kind}`);
   }
 
-  /** Null for somebody known by openid while WeChat is too busy for the profile: another sign-in will read it. */
+  /** Null for a person known by openid while WeChat is too busy for the profile: another sign-in will read it. */
   private async readProfile(grant: Grant, holder: SubjectMatch): Promise<WechatProfile | null> {
     try {
       return await this.gateway.sns.userinfo(grant);

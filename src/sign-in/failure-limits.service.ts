@@ -14,7 +14,7 @@ import { Clock } from '../runtime/clock.js';
 import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 
-/** Who tries, at what. */
+/** Origin and target of a try. */
 export interface Try {
   readonly origin: RequestOrigin;
   /** The appid, or the endpoint where no app is known. */
@@ -24,7 +24,7 @@ export interface Try {
 }
 
 /** Says by what code a try failed; null for one that did not. */
-export interface Judge<T> {
+export interface FailureCodes<T> {
   readonly ofThrown: (thrown: unknown) => IamErrorCode | null;
   readonly ofResult?: (result: T) => IamErrorCode | null;
 }
@@ -35,7 +35,7 @@ export interface Reserved<C> {
   readonly value: C;
 }
 
-/** A first statement that takes the points of its tiers too, and what is done once they are there. */
+/** A first statement that takes the points of its tiers too, and the work that they pay for. */
 export interface Claimed<C, T> {
   readonly claim: (tiers: readonly Tier[] | null) => Promise<Reserved<C>>;
   readonly work: (value: C) => Promise<T>;
@@ -71,19 +71,19 @@ export class FailureLimits {
   ) {}
 
   /**
-   * Runs what writes a row or asks WeChat for anybody.
+   * Runs what writes a row or calls WeChat for an anonymous caller.
    * @throws IamError `rate_limited` before anything is done; what `work` throws
    */
-  async guard<T>(by: Try, judge: Judge<T>, work: () => Promise<T>): Promise<T> {
+  async guard<T>(by: Try, codes: FailureCodes<T>, work: () => Promise<T>): Promise<T> {
     const take = async (tiers: readonly Tier[] | null): Promise<Reserved<null>> => {
       const points = tiers === null ? null : await this.limits.take(tiers);
       return { points, value: null };
     };
-    return this.guardClaim(by, judge, { claim: take, work });
+    return this.guardClaim(by, codes, { claim: take, work });
   }
 
   /** As `guard`, where the first statement of the work takes the points too. */
-  async guardClaim<C, T>(by: Try, judge: Judge<T>, { claim, work }: Claimed<C, T>): Promise<T> {
+  async guardClaim<C, T>(by: Try, codes: FailureCodes<T>, { claim, work }: Claimed<C, T>): Promise<T> {
     const { points, value } = await this.reserve(by, claim);
     if (points === null) return work(value);
     if ('tier' in points) throw await this.refuse(by, points);
@@ -91,10 +91,10 @@ export class FailureLimits {
       this.limits.release(points, ({ seconds }) => isForgiven(code, seconds));
     try {
       const result = await work(value);
-      await release(judge.ofResult?.(result) ?? null);
+      await release(codes.ofResult?.(result) ?? null);
       return result;
     } catch (thrown) {
-      await release(judge.ofThrown(thrown));
+      await release(codes.ofThrown(thrown));
       throw thrown;
     }
   }
@@ -135,11 +135,11 @@ export class FailureLimits {
     return this.wait(key, () => claim(tiers));
   }
 
-  /** One try of an address at a time asks again, so that waiting costs the database the same however many wait. */
-  private async wait<C>(key: string, ask: () => Promise<Reserved<C>>): Promise<Reserved<C>> {
+  /** One try of an address at a time repeats its claim, so that waiting costs the database the same however many wait. */
+  private async wait<C>(key: string, claim: () => Promise<Reserved<C>>): Promise<Reserved<C>> {
     const before = this.queues.get(key) ?? { tail: Promise.resolve(), length: 0 };
     const until = this.clock.elapsed() + PATIENCE_MS;
-    const turn = before.tail.then(() => this.askUntil(until, ask));
+    const turn = before.tail.then(() => this.claimUntil(until, claim));
     this.queues.set(key, { tail: turn.catch(() => null), length: before.length + 1 });
     try {
       return await turn;
@@ -150,10 +150,10 @@ export class FailureLimits {
     }
   }
 
-  private async askUntil<C>(until: number, ask: () => Promise<Reserved<C>>): Promise<Reserved<C>> {
+  private async claimUntil<C>(until: number, claim: () => Promise<Reserved<C>>): Promise<Reserved<C>> {
     for (;;) {
-      const asked = await ask();
-      if (!isWorthWaiting(asked) || this.clock.elapsed() > until) return asked;
+      const reserved = await claim();
+      if (!isWorthWaiting(reserved) || this.clock.elapsed() > until) return reserved;
       await delay(TICK_MS);
     }
   }

@@ -11,7 +11,7 @@ import { subjectSchema, type Subject, type LinkedIdentity } from '../users/subje
 import { Users } from '../users/users.service.js';
 import { type LinkedLogin, mintLoginToken, readLoginToken } from './login.js';
 
-/** Who brings a binding token; what is undefined is not known, and not asked for. */
+/** The sender of a binding token; what is undefined is not checked. */
 export interface BindingBearer {
   readonly clientId?: string | undefined;
   /** Whether the browser carries the attempt with this hash. */
@@ -29,7 +29,7 @@ const bound = z.object({
   attempt_hash: z.string().nullable(),
 });
 
-/** Starts the life, in seconds, of a binding token. A scan that nobody was asked about connects no accounts. */
+/** Starts the life, in seconds, of a binding token. A scan without a confirmation connects no accounts. */
 const startBindingSql = (loginId: string, seconds: number): Sql => sql`
   WITH login AS (
     UPDATE iam.logins SET status = 'binding', redeem_before = now() + make_interval(secs => ${seconds}::int)
@@ -48,7 +48,7 @@ const bindSql = (loginId: string, userId: string): Sql => sql`
     UPDATE iam.logins l SET status = 'consumed', user_id = ${userId}, subject = NULL FROM proven WHERE l.id = proven.id
   ) SELECT subject, client_id, attempt_hash FROM proven`;
 
-/** The sign-in that asked for the binding goes on for so many seconds, for its client alone and once. */
+/** The sign-in behind the binding can be redeemed for so many seconds, by its client alone and once. */
 const resumeSql = (loginId: string | null, userId: string, seconds: number): Sql => sql`
   UPDATE iam.logins SET status = 'authenticated', redeem_before = now() + make_interval(secs => ${seconds}::int)
   WHERE id = ${loginId} AND user_id = ${userId} AND status = 'consumed'`;
@@ -97,8 +97,8 @@ export class Bindings {
   }
 
   /**
-   * Lets the sign-in behind a binding token that this transaction has redeemed go on: its client repeats the token
-   * request that was answered `binding_required`, with the same proof (PKCE or `device_code`), and gets tokens once.
+   * Continues the sign-in behind a binding token that this transaction has redeemed: its client repeats the token
+   * request that got `binding_required`, with the same proof (PKCE or `device_code`), and gets tokens once.
    */
   async resume(manager: EntityManager, bindingToken: string, userId: string): Promise<void> {
     const loginId = readLoginToken(this.tokens, bindingToken);
@@ -107,8 +107,8 @@ export class Bindings {
 }
 
 /**
- * A binding token is good for the client that was asked to bind, and for the browser that signed in, where there was one:
- * else people could be led to put somebody else's WeChat into their account.
+ * A binding token is good for the client that got it, and for the browser that signed in, where there was one: otherwise a
+ * link could lead people to put another person's WeChat into their account.
  */
 function checkBearer(row: z.infer<typeof bound>, { clientId, holdsAttempt }: BindingBearer): void {
   if (clientId !== undefined && clientId !== row.client_id)
@@ -117,7 +117,7 @@ function checkBearer(row: z.infer<typeof bound>, { clientId, holdsAttempt }: Bin
     throw new IamError('binding_token_invalid', 'another browser signed in');
 }
 
-/** What WeChat has just proved in an attempt to link, and who asked for it. */
+/** What WeChat has just proved in an attempt to link, and the session that links. */
 export interface ProvenLink {
   readonly subject: Subject;
   readonly link: ActingSession;
@@ -127,7 +127,7 @@ export interface ProvenLink {
 /** Writes the link into the row of its login; false when that login was ended meanwhile. */
 export type RecordLink = (manager: EntityManager, linked: Omit<LinkedLogin, 'loginId'>) => Promise<boolean>;
 
-/** A `binding_token` in the hands of a signed-in user. */
+/** A `binding_token` that a signed-in user sends. */
 export interface BindingLink {
   readonly bindingToken: string;
   readonly link: ActingSession;
@@ -137,7 +137,7 @@ export interface BindingLink {
 
 /**
  * Links another WeChat identity to a signed-in user, whichever way it was proven. In one transaction: the session that
- * asked still lives, its user is active and locked, the identity is nobody else's. Nothing outlives the proof that
+ * links still lives, its user is active and locked, no other user has the identity. Nothing outlives the proof that
  * another upstream account could use (security 62).
  */
 @Injectable()

@@ -15,7 +15,7 @@ export interface LoginStart {
   readonly state?: string;
   readonly redirectUri?: string;
   readonly codeChallenge?: string;
-  /** Who links another identity by it, instead of signing in. */
+  /** The session that links another identity by it; absent for a sign-in. */
   readonly link?: ActingSession | undefined;
 }
 

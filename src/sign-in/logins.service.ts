@@ -40,7 +40,7 @@ interface FailedLogin {
 }
 
 const CODE_SECONDS = 60;
-/** What a callback may take besides its two calls to WeChat; then its process is taken for dead. */
+/** Time of a callback beyond its two calls to WeChat; later its process counts as dead. */
 const MARGIN_MS = 2_000;
 const TICK_MS = 100;
 
@@ -120,7 +120,7 @@ const finishSql = (
     UPDATE iam.logins SET status = ${status}, error = ${error} WHERE id = ${loginId} AND status = 'pending' RETURNING id
   ), ${refusalCtes(refusal, sql`login`)} SELECT id FROM login`;
 
-/** A person, or somebody in their name, came back from WeChat without a code. */
+/** A browser came back from WeChat without a code. */
 const denySql = (loginId: string): Sql => sql`
   UPDATE iam.logins SET status = 'denied', error = 'access_denied' WHERE id = ${loginId} AND status = 'pending'`;
 
@@ -188,7 +188,7 @@ export class Logins implements UserMergeListener {
     return true;
   }
 
-  /** Nobody is known who could have declined: the row, which goes after a day, is all that is written. */
+  /** No person is known who could have declined, so there is no audit entry: the row is all, and goes after a day. */
   private async deny(loginId: string, attempt: Attempt): Promise<void> {
     await execute(this.dataSource, denySql(loginId));
     this.telemetry.signInFailed(attempt, 'access_denied');

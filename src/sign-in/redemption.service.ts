@@ -23,17 +23,17 @@ export interface CodeRedemption {
   readonly codeVerifier: string;
 }
 
-/** A session that has just begun, or that its code is answered with again. */
+/** A session that has just begun, or that a repeated code has begun before. */
 export interface BegunSession extends AccessTokenClaims {
   readonly provider: string;
   readonly isNewUser: boolean;
-  /** How often its refresh token has rotated: more than never only when the answer is a repetition. */
+  /** How often its refresh token has rotated: more than never only for a repeated code. */
   readonly generation: number;
-  /** The answer to the same code was given before: the client lost it, or asked twice. */
+  /** The same code was redeemed before: the client lost the response, or sent the code twice. */
   readonly isRepeated: boolean;
 }
 
-/** Past this many repetitions of one answer the grace is being abused. */
+/** More repetitions of one code are abuse of the grace. */
 const MOST_REPETITIONS = 100;
 
 const redeemable = z.object({
@@ -60,7 +60,7 @@ const begun = z.object({
 
 /** Whose login it is, also when the user was merged while it was being written. */
 const ownerOf = (userId: Sql): Sql => sql`
-  iam.users asked JOIN iam.users u ON u.id = COALESCE(asked.merged_into, asked.id) WHERE asked.id = ${userId}`;
+  iam.users o JOIN iam.users u ON u.id = COALESCE(o.merged_into, o.id) WHERE o.id = ${userId}`;
 
 /** What must be known of a login before it is redeemed. */
 const redeemableSql = (loginId: string): Sql => sql`
@@ -85,7 +85,7 @@ interface NewSession {
 
 /**
  * Consumes a login and begins its session in one statement. The user is locked against a merge or a ban, and first, as a
- * merge does; the identity that was proven must be theirs still, whoever unlinks it meanwhile, proven after WeChat's last
+ * merge does; the identity that was proven must still be theirs, proven after WeChat's last
  * withdrawal, and by a row that is enabled.
  * No row: another request was first, or the user changed while this one waited for the lock; nothing is consumed then.
  */
@@ -117,7 +117,7 @@ const beginSessionSql = (loginId: string, session: NewSession, entry: AuditEntry
   FROM session, consumed c`;
 
 /**
- * A code redeemed again: within the grace the session that it began is answered again, later that session ends (RFC 6749 §4.1.2).
+ * A code redeemed again: within the grace the response is that of the session that it began, later that session ends (RFC 6749 §4.1.2).
  * No row: there is nothing to repeat.
  */
 const settleRepeatedCodeSql = (loginId: string, grace: ReuseGrace, entry: AuditEntry): Sql => sql`
@@ -161,7 +161,7 @@ export class Redemption {
 
   /**
    * Redeems a one-time code; two round trips. A reload, two tabs or a lost response bring a code again: for
-   * `tokens.refreshGrace` seconds the answer is repeated, later the session that the code began ends.
+   * `tokens.refreshGrace` seconds the response is repeated, later the session that the code began ends.
    * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
    */
   async redeemCode(redemption: CodeRedemption, origin: RequestOrigin): Promise<BegunSession> {

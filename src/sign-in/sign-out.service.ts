@@ -56,7 +56,7 @@ export class SignOut {
   }
 
   /**
-   * Takes an identity from a user, whom the caller has locked, and what came by it. `evenLast` is an administrator's word.
+   * Takes an identity from a user, whom the caller has locked, and what came by it. `evenLast` is for administrators.
    * @throws IamError `not_found` or `last_identity`
    */
   async unlink(
@@ -73,7 +73,7 @@ export class SignOut {
   }
 
   /**
-   * The caller has locked the user. With `provenBefore`, what WeChat proved since goes on, and a sign-in whose code is being
+   * The caller has locked the user. With `provenBefore`, what WeChat proved since stays, and a sign-in whose code is being
    * exchanged meanwhile begins no session either.
    */
   async ofIdentity(manager: EntityManager, identity: IdentityKey, end: IdentityEnd): Promise<void> {
