@@ -1,3 +1,4 @@
+import { reasonOf } from '../src/errors/unknown.js';
 import type { IamOptions } from '../src/config/iam.options.js';
 import { type ResolvedIamOptions, resolveOptions } from '../src/config/iam.resolved-options.js';
 import { EnvironmentError } from './errors.js';
@@ -110,7 +111,7 @@ const optionNames: readonly (readonly [RegExp, string])[] = [
 
 /** The module's words about its options, with the variable's name instead. */
 function explain(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = reasonOf(cause);
   const [pattern, name] = optionNames.find(([each]) => each.test(message)) ?? [/^/, ''];
   const named = message.replace(pattern, name);
   return named.replace(/WECHAT_(api|open|mp)_URL/, (text) => text.toUpperCase());

@@ -1,3 +1,4 @@
+import { reasonOf } from '../src/errors/unknown.js';
 import { SealError } from '../src/crypto/sealer.js';
 import { isDatabaseUnavailable, isSchemaOutdated, sqlState } from '../src/database/database-errors.js';
 import { IamError } from '../src/errors/iam.error.js';
@@ -48,7 +49,7 @@ export function describeModuleFailure(error: unknown): ModuleFailure {
   if (isDatabaseUnavailable(error)) return unavailable(error);
   return {
     code: 'internal_error',
-    message: error instanceof Error ? error.message : String(error),
+    message: reasonOf(error),
     exitCode: 1,
   };
 }

@@ -1,46 +1,32 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** Everything that is not the public internet (IANA special-purpose registries), loopback included. */
-const special = new BlockList();
-const specialSubnets: readonly (readonly [string, number])[] = [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 3],
-  ['::', 96],
-  ['::ffff:0:0:0', 96],
-  ['64:ff9b:1::', 48],
-  ['100::', 64],
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['fc00::', 7],
-  ['fe80::', 9],
-  ['ff00::', 8],
-];
-for (const [network, prefix] of specialSubnets) {
-  special.addSubnet(network, prefix, family(network));
-  // The same network as a NAT64 gateway shows it (RFC 6052).
-  if (isIP(network) === 4) special.addSubnet(`64:ff9b::${network}`, 96 + prefix, 'ipv6');
+/** Networks in CIDR notation, separated by blanks. */
+function blockList(networks: string): BlockList {
+  const list = new BlockList();
+  for (const network of networks.trim().split(/\s+/)) {
+    const [address = '', prefix] = network.split('/');
+    list.addSubnet(address, Number(prefix), family(address));
+  }
+  return list;
 }
 
 function family(address: string): 'ipv4' | 'ipv6' {
   return isIP(address) === 6 ? 'ipv6' : 'ipv4';
 }
+
+const loopback = blockList('127.0.0.0/8 ::1/128');
+
+const special4 = `0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24
+  192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3`;
+const special6 = `::/96 ::ffff:0:0:0/96 64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 2002::/16 fc00::/7 fe80::/9 ff00::/8`;
+/** The same IPv4 networks as a NAT64 gateway shows them (RFC 6052). */
+const special4ByNat64 = special4.replace(
+  /(\S+)\/(\d+)/g,
+  (_network, address: string, prefix: string) => `64:ff9b::${address}/${96 + Number(prefix)}`,
+);
+/** Everything that is not the public internet (IANA special-purpose registries), loopback included. */
+const special = blockList(`${special4} ${special4ByNat64} ${special6}`);
 
 /** True for an address of this machine, also as an IPv4-mapped IPv6 address. */
 export function isLoopback(address: string): boolean {
@@ -63,18 +49,10 @@ export function isPublicHost(hostname: string): boolean {
 }
 
 /** Networks of an operator's own: RFC 1918, ULA, carrier-grade NAT, and the addresses that fake-IP proxies make up. */
-const own = new BlockList();
-own.addSubnet('10.0.0.0', 8, 'ipv4');
-own.addSubnet('172.16.0.0', 12, 'ipv4');
-own.addSubnet('192.168.0.0', 16, 'ipv4');
-own.addSubnet('100.64.0.0', 10, 'ipv4');
-own.addSubnet('198.18.0.0', 15, 'ipv4');
-own.addSubnet('fc00::', 7, 'ipv6');
+const own = blockList('10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 198.18.0.0/15 fc00::/7');
 
 /** Metadata services, which hand out a cloud's credentials: never reachable. */
-const metadata = new BlockList();
-metadata.addAddress('100.100.100.200', 'ipv4');
-metadata.addAddress('fd00:ec2::254', 'ipv6');
+const metadata = blockList('100.100.100.200/32 fd00:ec2::254/128');
 
 /** True for an address of a private network, the metadata services in them left out. */
 export function isPrivate(address: string): boolean {

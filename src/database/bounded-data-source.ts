@@ -2,7 +2,7 @@ import { EntityManager, type DataSource, type QueryRunner } from 'typeorm';
 import { isReadOnly, sqlState } from './database-errors.js';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord } from '../errors/unknown.js';
 
 /** How long PostgreSQL may take to confirm that it has cancelled a statement. */
 const CANCELLED_WITHIN_MS = 1_000;

@@ -1,3 +1,5 @@
+import { oneLine } from './unknown.js';
+
 /** The response to a code: the HTTP status, and `error` on OAuth endpoints and redirects. */
 interface IamErrorEntry {
   readonly status: number;
@@ -131,9 +133,4 @@ export function toErrorCode(text: string | null): IamErrorCode {
 
 function isErrorCode(text: string): text is IamErrorCode {
   return Object.hasOwn(errorCatalogue, text);
-}
-
-/** Without line breaks, escape sequences and marks that reorder text: a request could forge a log line by them. */
-export function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 }

@@ -3,7 +3,7 @@ import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { ExternalContextCreator } from '@nestjs/core';
 import { RouteParamsFactory } from '@nestjs/core/router/route-params-factory.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord } from '../errors/unknown.js';
 import { ENDPOINT, type EndpointDescription } from './endpoint.decorator.js';
 import { ErrorResponder } from './iam-error.filter.js';
 import { Created, empty, isIamResponse, json, Tagged, type IamResponse } from './iam-response.js';

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord } from '../errors/unknown.js';
 import { endpointsOf, isIamController, type EndpointDeclaration } from './endpoint.decorator.js';
 import { IamUrls } from './iam-urls.service.js';
 

@@ -1,7 +1,7 @@
 import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord } from '../errors/unknown.js';
 import { readRequest } from './iam-request.js';
 import { currentRequest } from './parameter.decorators.js';
 

@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors/unknown.js';
 import { runOutsideContext } from './request-context.js';
 
 /** The work of a loop, and how often it runs. */
@@ -59,7 +60,7 @@ export class BackgroundLoop {
       await this.options.work();
       this.succeeded();
     } catch (error) {
-      this.failed(error instanceof Error ? error.message : String(error));
+      this.failed(reasonOf(error));
     }
     this.isRunning = false;
     this.schedule(this.pause());

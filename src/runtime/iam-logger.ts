@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { oneLine } from '../errors/iam.error.js';
+import { oneLine } from '../errors/unknown.js';
 import { currentContext } from './request-context.js';
 
 /**

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
   type Counter,
-  type Histogram,
   metrics,
   type ObservableGauge,
   SpanKind,
@@ -33,8 +32,6 @@ interface MeasuredCall {
 /** The outcome of a webhook event: `accepted` or `refused` at the endpoint, the others in its handlers. */
 type WebhookOutcome = 'accepted' | 'refused' | 'done' | 'failed' | 'dead';
 
-const seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
 /**
  * The module's metrics and spans, by the host's OpenTelemetry. Attributes have few values: slugs, methods, error codes, paths of
  * WeChat's API. The host must register its SDK before it creates the application.
@@ -42,36 +39,30 @@ const seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 @Injectable()
 export class Telemetry {
   private readonly meter = metrics.getMeter(INSTRUMENTATION);
-  private readonly signIns: Counter;
-  private readonly refreshes: Counter;
-  private readonly calls: Histogram;
-  private readonly events: Counter;
-  private readonly limited: Counter;
-  private readonly withdrawals: Counter;
+  private readonly signIns = this.counter(
+    'iam.sign_ins',
+    'Sign-ins that ended: `session`, or the error code',
+  );
+  private readonly refreshes = this.counter(
+    'iam.refreshes',
+    'Refresh tokens handed in: `rotated`, `repeated` within the grace, `reused` or `refused`',
+  );
+  private readonly calls = this.meter.createHistogram('iam.wechat.call.duration', {
+    description: 'Attempts at calls to WeChat',
+    unit: 's',
+    advice: { explicitBucketBoundaries: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] },
+  });
+  private readonly events = this.counter(
+    'iam.webhook.events',
+    "WeChat's pushes, and what became of those with handlers",
+  );
+  private readonly withdrawals = this.counter(
+    'iam.webhook.unknown_withdrawals',
+    'Withdrawals of WeChat that name something unknown, or nobody: nothing was done',
+  );
+  private readonly limited = this.counter('iam.rate_limited', 'Requests that a rate limit refused');
 
-  constructor(private readonly clock: Clock) {
-    const { meter } = this;
-    this.signIns = meter.createCounter('iam.sign_ins', {
-      description: 'Sign-ins that ended: `session`, or the error code',
-    });
-    this.refreshes = meter.createCounter('iam.refreshes', {
-      description: 'Refresh tokens handed in: `rotated`, `repeated` within the grace, `reused` or `refused`',
-    });
-    this.calls = meter.createHistogram('iam.wechat.call.duration', {
-      description: 'Attempts at calls to WeChat',
-      unit: 's',
-      advice: { explicitBucketBoundaries: seconds },
-    });
-    this.events = meter.createCounter('iam.webhook.events', {
-      description: "WeChat's pushes, and what became of those with handlers",
-    });
-    this.withdrawals = meter.createCounter('iam.webhook.unknown_withdrawals', {
-      description: 'Withdrawals of WeChat that name something unknown, or nobody: nothing was done',
-    });
-    this.limited = meter.createCounter('iam.rate_limited', {
-      description: 'Requests that a rate limit refused',
-    });
-  }
+  constructor(private readonly clock: Clock) {}
 
   /** A session began. */
   signedIn({ provider, method }: SignInMethod): void {
@@ -119,6 +110,10 @@ export class Telemetry {
   /** A value that is read when the host exports. */
   gauge(name: string, description: string, unit: string): ObservableGauge {
     return this.meter.createObservableGauge(name, { description, unit });
+  }
+
+  private counter(name: string, description: string): Counter {
+    return this.meter.createCounter(name, { description });
   }
 }
 

@@ -6,7 +6,7 @@ import { recordAudit } from '../audit/record-audit.js';
 import { execute, queryRows, sql, type Sql } from '../database/sql.js';
 import { HookRunner } from '../database/hook-runner.js';
 import { IamError } from '../errors/iam.error.js';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord } from '../errors/unknown.js';
 import { cancelDeletion } from './change-user.js';
 import { lockExisting, type LockedUser } from './lock-users.js';
 import { LostRace } from './subject.js';

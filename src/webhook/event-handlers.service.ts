@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord, reasonOf } from '../errors/unknown.js';
 import { findInterests, type EventInterest, type WechatEventContext } from './on-wechat-event.decorator.js';
 import { toPassiveReply, type PassiveReply } from './passive-reply.js';
 import { eventName, type VerifiedEvent } from './message.js';
@@ -80,7 +80,7 @@ export class EventHandlers implements OnApplicationBootstrap {
       return { name, reply, failure: null };
     } catch (error) {
       this.logger.error(`${name} failed`, error instanceof Error ? error.stack : String(error));
-      return { name, reply: null, failure: error instanceof Error ? error.message : String(error) };
+      return { name, reply: null, failure: reasonOf(error) };
     }
   }
 

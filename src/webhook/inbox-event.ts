@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { sha256, constantTimeEqual } from '../crypto/hash.js';
 import type { InboxEvent } from './inbox/webhook-event.entity.js';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord } from '../errors/unknown.js';
 import { eventName, type VerifiedEvent } from './message.js';
 import type { VerifiedPush } from './verify-push.js';
 import { Mac } from '../crypto/key-ring.js';

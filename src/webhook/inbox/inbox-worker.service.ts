@@ -4,6 +4,7 @@ import { Clock } from '../../runtime/clock.js';
 import { IamLogger } from '../../runtime/iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { runInContext } from '../../runtime/request-context.js';
+import { reasonOf } from '../../errors/unknown.js';
 import { BackgroundLoop } from '../../runtime/background-loop.js';
 import { Telemetry } from '../../runtime/telemetry.service.js';
 import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
@@ -121,7 +122,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
       if (this.work === undefined) throw new Error('the application is still starting');
       return await this.work(event, result);
     } catch (error) {
-      return { result: result ?? {}, failure: error instanceof Error ? error.message : String(error) };
+      return { result: result ?? {}, failure: reasonOf(error) };
     }
   }
 

@@ -1,5 +1,5 @@
 import { OAuth2, type oauth2tokenCallback } from 'oauth';
-import { isRecord } from '../../runtime/is-record.js';
+import { isRecord } from '../../errors/unknown.js';
 import { readAuthorizationCode } from '../authorize-url.js';
 import { IamError } from '../../errors/iam.error.js';
 import type { WechatGrant } from '../sns.js';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Clock } from '../../runtime/clock.js';
 import { constantTimeEqual } from '../../crypto/hash.js';
 import { randomAlphanumeric } from '../../crypto/random.js';
-import { isRecord } from '../../runtime/is-record.js';
+import { isRecord } from '../../errors/unknown.js';
 
 /** The attempt that a state belongs to. `clientID` is the appid. */
 export interface StateMeta {
