@@ -9,6 +9,7 @@ import { type IamApp, startIamApp, testKey } from '../support/iam-app.js';
 import { earlySchemas, migrationsOf } from '../support/old-migrations/states.js';
 import { getWith } from '../support/sign-in.js';
 import { onPc, refresh } from '../support/signed-in.js';
+import { BackgroundLoop } from '../../src/runtime/background-loop.js';
 import { until } from '../support/until.js';
 import { type Operator, recordOf, startOperator } from './support/operator.js';
 import { commandProcess, spawnCommand } from './support/run-command.js';
@@ -153,6 +154,7 @@ const calls = [
 ];
 
 describe('background work', () => {
+  const { start } = BackgroundLoop.prototype;
   let wechat: WechatEmulator;
   let operator: Operator;
   let accounts: { old: string; new: string };
@@ -188,8 +190,10 @@ describe('background work', () => {
       `INSERT INTO iam.webhook_events (id, provider, dedupe_key, event, event_at, message, status, lease_until)
        VALUES (gen_random_uuid(), 'wechat', 'due', 'text', now(), '{}', 'pending', now() - interval '1 minute')`,
     );
-    // Loops begin somewhere in their first interval: here, at its start.
-    jest.spyOn(Math, 'random').mockReturnValue(0);
+    // A loop begins somewhere in its first interval: here, at its start.
+    jest.spyOn(BackgroundLoop.prototype, 'start').mockImplementation(function (this: BackgroundLoop) {
+      start.call(this, 0);
+    });
   });
   afterAll(async () => {
     jest.restoreAllMocks();
