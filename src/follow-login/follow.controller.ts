@@ -8,14 +8,13 @@ import { eventStream, type IamResponse, json } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { Incoming } from '../http/parameter.decorators.js';
 import { ZodPipe } from '../http/zod.pipe.js';
-import { Clients } from '../oauth/clients.service.js';
-import { parseOAuthInput } from '../oauth/oauth-input.js';
+import { Clients, parseOAuthInput } from '../oauth/clients.service.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { attemptHash } from '../sign-in/attempt-cookies.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { followFinishResponse, FollowSignIn } from './finish.service.js';
-import { followPage } from './follow.method.js';
 import { FollowStart, type FollowStarted, followStartedResponse } from './follow-start.service.js';
+import { followPage } from './follow.method.js';
 import { FollowEvents } from './login-watch.service.js';
 
 /** Why there may be no QR code. */

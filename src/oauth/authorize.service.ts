@@ -14,8 +14,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
-import { returnError, Clients } from './clients.service.js';
-import { parseOAuthInput } from './oauth-input.js';
+import { returnError, Clients, parseOAuthInput } from './clients.service.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
 
 /** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */

@@ -9,7 +9,7 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { writeResponse } from '../http/response-writer.js';
 import { Cors } from '../http/trusted-origins.service.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
-import { supportedScopes } from './oauth-input.js';
+import { supportedScopes } from './clients.service.js';
 import { TokenGrants } from './registration.js';
 
 /** RFC 7517. */

@@ -1,25 +1,26 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { RuntimeModule } from '../runtime/runtime.module.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { HttpModule } from '../http/http.module.js';
-import { UsersModule } from '../users/users.module.js';
-import { SessionsModule } from '../sessions/sessions.module.js';
 import { IdentityProvidersModule } from '../identity-providers/identity-providers.module.js';
+import { RuntimeModule } from '../runtime/runtime.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
 import { SignInModule } from '../sign-in/sign-in.module.js';
+import { UsersModule } from '../users/users.module.js';
 import { Authorize } from './authorize.service.js';
 import { Callback } from './callback.service.js';
 import { Clients } from './clients.service.js';
 import { Metadata } from './metadata.service.js';
-import { LinkController, OAuthController } from './oauth.controller.js';
-import { OpenMethod, MpMethod } from './redirect-methods.js';
-import { SignInMethods, TokenGrants } from './registration.js';
 import {
+  OpenMethod,
+  MpMethod,
   AuthorizationCodeGrant,
   RefreshTokenGrant,
   MiniProgramGrant,
   MobileAppGrant,
-} from './token-grants.js';
+} from './methods-and-grants.js';
+import { LinkController, OAuthController } from './oauth.controller.js';
+import { SignInMethods, TokenGrants } from './registration.js';
 import { TokenController } from './token.controller.js';
 import { Revocation, Token } from './token.service.js';
 

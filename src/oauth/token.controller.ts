@@ -5,7 +5,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { empty, type IamResponse } from '../http/iam-response.js';
 import { Incoming } from '../http/parameter.decorators.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
-import { OAuthPipe } from './oauth-input.js';
+import { OAuthPipe } from './clients.service.js';
 import { grantErrors, tokenBody } from './registration.js';
 import { Revocation, revocationBody, Token } from './token.service.js';
 
