@@ -2,17 +2,23 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
-import { queryRow } from '../database/sql.js';
+import { queryRow, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
-import { liveSessionSql } from './session-statements.js';
+import { isLiveSql, rolesOfSql } from './session-statements.js';
 
 /** Counted from before the read, so that every replica refuses within five seconds a session that ended meanwhile. */
 const FRESH_MS = 5_000;
 /** A few megabytes; beyond that, the oldest entries go. */
 const MAX_SESSIONS = 10_000;
+
+/** No row: the session is over, or its user is not active. */
+const liveSessionSql = (sessionId: string): Sql => sql`
+  SELECT s.user_id, ${rolesOfSql('s')}
+  FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
+  WHERE s.id = ${sessionId} AND ${isLiveSql} AND u.status = 'active'`;
 
 const liveSession = z.object({ user_id: z.string(), roles: z.array(z.string()) });
 type LiveSession = z.infer<typeof liveSession>;

@@ -7,7 +7,7 @@ import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../datab
 import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SessionCheck } from './session-check.service.js';
-import { isLiveSql } from './session-statements.js';
+import { endSessionsSql, isLiveSql } from './session-statements.js';
 
 /** Filters of the list of sessions; all given ones apply. */
 export interface SessionFilter {
@@ -47,8 +47,7 @@ const columns = sql`
 /** The audit entry is written only when the session had not ended before. */
 const endSql = (id: string, reason: string): Sql => sql`
   WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = ${reason} WHERE id = ${id} AND ended_at IS NULL
-    RETURNING id, user_id
+    ${endSessionsSql(sql`s.id = ${id}`, reason)}
   ), audited AS (
     ${insertAudit(
       { action: 'session.ended', detail: { reason } },

@@ -1,8 +1,11 @@
 import { sql, raw, type Sql } from '../database/sql.js';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
-import { eventHorizonSql } from '../database/sql-fragments.js';
-import type { IdentityKey } from '../users/identity-data.js';
-import type { RefreshToken } from './sessions.service.js';
+
+/** The content of a refresh token: its session, and after how many rotations it was issued. */
+export interface RefreshToken {
+  readonly sessionId: string;
+  readonly generation: number;
+}
 
 /** When WeChat proved the person of a login: at the scan, or just before the callback claimed it. */
 export const loginProvenAtSql = (login: string): Sql =>
@@ -18,12 +21,6 @@ export const rolesOfSql = (relation: string): Sql =>
 
 /** A session `s` that can still be refreshed. */
 export const isLiveSql = sql`(s.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now())`;
-
-/** No row: the session is over, or its user is not active. */
-export const liveSessionSql = (sessionId: string): Sql => sql`
-  SELECT s.user_id, ${rolesOfSql('s')}
-  FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
-  WHERE s.id = ${sessionId} AND ${isLiveSql} AND u.status = 'active'`;
 
 /** Rotates a token of these clients' sessions; `idle` in seconds. No row: the token is not the live one. */
 export const rotateSql = (token: RefreshToken, clients: readonly string[], idle: number): Sql => sql`
@@ -75,37 +72,7 @@ export const settleReuseSql = (
   )
   SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOfSql('verdict')} FROM verdict`;
 
-/** Ends a session of these clients, with an audit entry if it was live. `is_own`: it is one of these clients'. */
-export const endSql = (
-  sessionId: string,
-  clients: readonly string[],
-  reason: string,
-  entry: AuditEntry,
-): Sql => sql`
-  WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = ${reason}
-    WHERE id = ${sessionId} AND client_id = ANY(${clients}::text[]) AND ended_at IS NULL
-    RETURNING user_id
-  ), audited AS (
-    ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id` })}
-  )
-  SELECT client_id = ANY(${clients}::text[]) AS is_own FROM iam.sessions WHERE id = ${sessionId}`;
-
-/** Ends every session of a user that has not ended. */
-export const endAllSql = (userId: string, reason: string): Sql => sql`
-  WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = ${reason} WHERE user_id = ${userId} AND ended_at IS NULL RETURNING id, user_id
-  ) SELECT id, user_id FROM ended ORDER BY id`;
-
-/** Ends every session that began by an identity; with a time, only those that WeChat proved before it. */
-export const endOfIdentitySql = (
-  { appid, openid }: IdentityKey,
-  reason: string,
-  provenBefore: Date | null,
-): Sql => sql`
-  WITH ended AS (
-    UPDATE iam.sessions s SET ended_at = now(), end_reason = ${reason}
-    WHERE s.appid = ${appid} AND s.openid = ${openid} AND s.ended_at IS NULL
-      AND (${provenBefore}::timestamptz IS NULL OR ${sessionProvenAtSql('s')} < ${eventHorizonSql(provenBefore)})
-    RETURNING s.id, s.user_id
-  ) SELECT id, user_id FROM ended ORDER BY id`;
+/** For a CTE: ends the sessions `s` of a condition that have not ended. */
+export const endSessionsSql = (condition: Sql, reason: string): Sql => sql`
+    UPDATE iam.sessions s SET ended_at = now(), end_reason = ${reason} WHERE ${condition} AND s.ended_at IS NULL
+    RETURNING s.id, s.user_id, s.idle_expires_at > now() AND s.expires_at > now() AS was_live`;

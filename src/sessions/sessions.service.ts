@@ -3,8 +3,9 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { constantTimeEqual } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
-import { recordAudit } from '../audit/record-audit.js';
-import { queryRow, queryRows } from '../database/sql.js';
+import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
+import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
+import { eventHorizonSql } from '../database/sql-fragments.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
@@ -12,13 +13,13 @@ import type { IdentityKey } from '../users/identity-data.js';
 import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { SessionCheck } from './session-check.service.js';
-import { endAllSql, endOfIdentitySql, endSql, rotateSql, settleReuseSql } from './session-statements.js';
-
-/** The content of a refresh token: its session, and after how many rotations it was issued. */
-export interface RefreshToken {
-  readonly sessionId: string;
-  readonly generation: number;
-}
+import {
+  endSessionsSql,
+  rotateSql,
+  sessionProvenAtSql,
+  settleReuseSql,
+  type RefreshToken,
+} from './session-statements.js';
 
 const form = /^([0-9a-f]{8})\.([0-9a-f-]{36})\.(\d{1,9})\.([\w-]{43})$/;
 
@@ -76,7 +77,16 @@ const rotated = z.object({
 });
 const settled = rotated.extend({ generation: z.number(), verdict: z.enum(['grace', 'reuse', 'over']) });
 
-const endedRow = z.object({ id: z.string(), user_id: z.string() });
+const endedRow = z.object({ id: z.string(), user_id: z.string(), was_live: z.boolean() });
+
+/** `is_own`: the session belongs to one of these clients. */
+const endSql = (sessionId: string, clients: readonly string[], reason: string, entry: AuditEntry): Sql => sql`
+  WITH ended AS (
+    ${endSessionsSql(sql`s.id = ${sessionId} AND s.client_id = ANY(${clients}::text[])`, reason)}
+  ), audited AS (
+    ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id` })}
+  )
+  SELECT client_id = ANY(${clients}::text[]) AS is_own FROM iam.sessions WHERE id = ${sessionId}`;
 
 /** Sessions: one row each, whose refresh token rotates in place (RFC 9700 §4.14.2). */
 @Injectable()
@@ -130,37 +140,46 @@ export class Sessions implements UserMergeListener {
     return row?.is_own !== false;
   }
 
-  /** Ends every live session of a user; the audit log names them. */
+  /** Ends every session of a user. */
   async endAll(manager: EntityManager, userId: string, reason: string): Promise<void> {
-    const ended = await queryRows(manager, endedRow, endAllSql(userId, reason));
-    await this.recordEnded(manager, ended, reason);
+    await this.endWhere(manager, sql`s.user_id = ${userId}`, { reason });
   }
 
-  /** Ends the live sessions that were begun through an identity; the audit log names them. See `SignOut`. */
+  /** Ends the sessions that began by an identity. See `SignOut`. */
   async endOfIdentity(
     manager: EntityManager,
-    identity: IdentityKey,
+    { appid, openid }: IdentityKey,
     { reason, provenBefore = null }: IdentityEnd,
   ): Promise<void> {
-    const ended = await queryRows(manager, endedRow, endOfIdentitySql(identity, reason, provenBefore));
-    await this.recordEnded(manager, ended, reason);
+    const condition = sql`s.appid = ${appid} AND s.openid = ${openid} AND (
+      ${provenBefore}::timestamptz IS NULL OR ${sessionProvenAtSql('s')} < ${eventHorizonSql(provenBefore)})`;
+    await this.endWhere(manager, condition, { reason });
+  }
+
+  /** Ends the sessions `s` of a condition; the audit log names them. Returns how many were live. */
+  async endWhere(
+    manager: EntityManager,
+    condition: Sql,
+    { reason, sessionId = null }: { readonly reason: string; readonly sessionId?: string | null },
+  ): Promise<number> {
+    const end = sql`WITH ended AS (${endSessionsSql(condition, reason)}) SELECT * FROM ended ORDER BY id`;
+    const ended = await queryRows(manager, endedRow, end);
+    for (const { id } of ended) this.check.forget(id);
+    for (const userId of new Set(ended.map(({ user_id }) => user_id))) {
+      const sessions = ended.filter(({ user_id }) => user_id === userId).map(({ id }) => id);
+      await recordAudit(manager, {
+        action: 'session.ended',
+        userId,
+        sessionId,
+        detail: { reason, sessions },
+      });
+    }
+    return ended.filter(({ was_live }) => was_live).length;
   }
 
   /** A merge ends the sessions of the user that goes. */
   async onMerge(fromUserId: string, _toUserId: string, manager: EntityManager): Promise<void> {
     await this.endAll(manager, fromUserId, 'merged');
-  }
-
-  private async recordEnded(
-    manager: EntityManager,
-    ended: readonly z.infer<typeof endedRow>[],
-    reason: string,
-  ): Promise<void> {
-    for (const { id } of ended) this.check.forget(id);
-    for (const userId of new Set(ended.map(({ user_id }) => user_id))) {
-      const sessions = ended.filter(({ user_id }) => user_id === userId).map(({ id }) => id);
-      await recordAudit(manager, { action: 'session.ended', userId, detail: { reason, sessions } });
-    }
   }
 
   private async settleReuse(

@@ -2,14 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
+import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { inTransaction, queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { lockExisting } from '../users/lock-users.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { SessionCheck } from './session-check.service.js';
-import { isLiveSql } from './session-statements.js';
+import { endSessionsSql, isLiveSql } from './session-statements.js';
+import { Sessions } from './sessions.service.js';
 
 /** A user, and the session in which they act. */
 export interface ActingSession {
@@ -46,9 +47,7 @@ const endSql = (id: string, { userId, sessionId }: ActingSession, entry: AuditEn
   WITH acting AS (
     SELECT s.id FROM iam.sessions s WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND (s.id = ${id} OR ${isLiveSql})
   ), ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = 'ended_by_user'
-    WHERE id = ${id} AND user_id = ${userId} AND ended_at IS NULL AND EXISTS (SELECT 1 FROM acting)
-    RETURNING id, user_id
+    ${endSessionsSql(sql`s.id = ${id} AND s.user_id = ${userId} AND EXISTS (SELECT 1 FROM acting)`, 'ended_by_user')}
   ), audited AS (
     ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` })}
   )
@@ -56,13 +55,6 @@ const endSql = (id: string, { userId, sessionId }: ActingSession, entry: AuditEn
          EXISTS (SELECT 1 FROM iam.sessions WHERE id = ${id} AND user_id = ${userId}) AS is_own`;
 
 const endVerdict = z.object({ may_act: z.boolean(), is_own: z.boolean() });
-
-const endOthersSql = ({ userId, sessionId }: ActingSession, reason: string): Sql => sql`
-  WITH ended AS (
-    UPDATE iam.sessions SET ended_at = now(), end_reason = ${reason}
-    WHERE user_id = ${userId} AND id <> ${sessionId} AND ended_at IS NULL
-    RETURNING id, idle_expires_at > now() AND expires_at > now() AS was_live
-  ) SELECT id, was_live FROM ended ORDER BY id`;
 
 /** A statement of its own: it must see what was committed during the wait for the lock. */
 const liveSql = ({ userId, sessionId }: ActingSession): Sql => sql`
@@ -76,6 +68,7 @@ export class UserSessions {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly check: SessionCheck,
+    private readonly sessions: Sessions,
   ) {}
 
   /** The live sessions of a user, the acting one first. */
@@ -104,14 +97,9 @@ export class UserSessions {
   }
 
   /** Ends every other session of the user; returns how many of them were live. */
-  async endOthers(manager: EntityManager, acting: ActingSession, reason: string): Promise<number> {
-    const { userId, sessionId } = acting;
-    const row = z.object({ id: z.string(), was_live: z.boolean() });
-    const ended = await queryRows(manager, row, endOthersSql(acting, reason));
-    for (const { id } of ended) this.check.forget(id);
-    const detail = { reason, sessions: ended.map(({ id }) => id) };
-    if (ended.length > 0) await recordAudit(manager, { action: 'session.ended', userId, sessionId, detail });
-    return ended.filter(({ was_live }) => was_live).length;
+  endOthers(manager: EntityManager, { userId, sessionId }: ActingSession, reason: string): Promise<number> {
+    const others = sql`s.user_id = ${userId} AND s.id <> ${sessionId}`;
+    return this.sessions.endWhere(manager, others, { reason, sessionId });
   }
 
   /**
