@@ -1,10 +1,10 @@
 import {
+  applyDecorators,
   type CanActivate,
   type ExecutionContext,
   Inject,
   Injectable,
   type OnModuleInit,
-  applyDecorators,
   UseGuards,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
@@ -22,12 +22,12 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-opt
 import { setActor } from '../runtime/request-context.js';
 import { IamController } from '../sessions/iam-controller.decorator.js';
 
-/** Methods of sessions that another device than the one that has them agreed to. */
+/** Sign-in methods in which another device than the one with the session confirms. */
 const crossDevice: ReadonlySet<string> = new Set(['follow', 'device']);
 
 /**
- * Opens the admin API to the admin token, to whom the host's own guard admits, and to users whose roles grant the
- * permission of the route. A route that names no permission is closed to everybody.
+ * Admits the admin token, requests that the host's own guard admits, and users whose roles grant the permission of the route.
+ * A route that names no permission admits nobody.
  */
 @Injectable()
 export class AdminGuard implements CanActivate, OnModuleInit {
@@ -63,27 +63,27 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     return true;
   }
 
-  /** Digests are compared, so that the length of the token does not show either. */
+  /** Compares digests, so that the time does not show the length of the token. */
   private hasAdminToken(request: object): boolean {
     const { token } = this.options.admin;
     const [, given] = /^Bearer +(\S+) *$/i.exec(readRequest(request).authorization ?? '') ?? [];
     return token !== undefined && given !== undefined && constantTimeEqual(sha256(token), sha256(given));
   }
 
-  /** A guard that throws, or says anything but true, has not admitted anybody; the user's own roles may still do. */
+  /** A guard that throws, or returns anything but true, does not admit; the user's own roles still may. */
   private async isAdmittedByHost(context: ExecutionContext): Promise<boolean> {
     if (this.hostGuard === undefined) return false;
     denyUnguarded(context.switchToHttp().getRequest<object>());
     try {
-      const given = this.hostGuard.canActivate(context);
-      const verdict: unknown = isObservable(given) ? await lastValueFrom(given) : await given;
-      return verdict === true;
+      const returned = this.hostGuard.canActivate(context);
+      const isAdmitted: unknown = isObservable(returned) ? await lastValueFrom(returned) : await returned;
+      return isAdmitted === true;
     } catch {
       return false;
     }
   }
 
-  /** Who was shut out or lost a role must not have the rest of a token's life to take it back. */
+  /** Checks the session too: a disabled user, or one without the role, must not use the rest of a token's lifetime to undo that. */
   private async requireUser(request: object, permission: string): Promise<void> {
     const user = await this.authentication.authenticate(request, { mustLive: true });
     if (crossDevice.has(user.method) && this.options.admin.crossDeviceSessions === 'refuse')

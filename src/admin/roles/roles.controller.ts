@@ -1,11 +1,12 @@
 import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { z } from 'zod';
 import { adminPermissions } from '../../config/iam.permissions.js';
-import { type AuthenticatedUser, CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
+import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { created, type Created } from '../../http/iam-response.js';
 import { ZodPipe } from '../../http/zod.pipe.js';
 import { Roles } from '../../roles/roles.service.js';
+import type { Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
 import { readCursor, toPage } from '../page.js';
 import { AdminRoles } from './roles.service.js';
@@ -57,7 +58,7 @@ export class AdminRolesController {
   @Post()
   async create(
     @Body(new ZodPipe(createRoleBody)) body: z.infer<typeof createRoleBody>,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
+    @CurrentUser() admin: Admin,
   ): Promise<Created<RoleView>> {
     const role = await this.administration.create(body, admin);
     return created(toRoleView(role), `admin/roles/${role.name}`);
@@ -90,7 +91,7 @@ export class AdminRolesController {
     @Param('name') name: string,
     @IfMatch() version: string | null,
     @Body(new ZodPipe(updateRoleBody)) changes: z.infer<typeof updateRoleBody>,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
+    @CurrentUser() admin: Admin,
   ): Promise<RoleView> {
     return toRoleView(await this.administration.update({ name, version }, changes, admin));
   }
@@ -106,7 +107,7 @@ export class AdminRolesController {
   remove(
     @Param('name') name: string,
     @IfMatch() version: string | null,
-    @CurrentUser() admin: AuthenticatedUser | undefined,
+    @CurrentUser() admin: Admin,
   ): Promise<void> {
     return this.administration.remove({ name, version }, admin);
   }

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { AuthenticatedUser } from '../../http/parameter.decorators.js';
 import { type Role, Roles, type RoleChanges, type RoleEdit } from '../../roles/roles.service.js';
-import { AdminPermissions } from '../admin-reach.service.js';
+import { AdminPermissions, type Admin } from '../admin-reach.service.js';
 
 /** Changes of roles by administrators, who give and take no more than they hold themselves. */
 @Injectable()
@@ -12,27 +11,20 @@ export class AdminRoles {
   ) {}
 
   /** @throws IamError `already_exists`, `insufficient_permissions` */
-  async create(
-    { name, ...role }: RoleChanges & { readonly name: string },
-    admin: AuthenticatedUser | undefined,
-  ): Promise<Role> {
+  async create({ name, ...role }: RoleChanges & { readonly name: string }, admin: Admin): Promise<Role> {
     await this.own.requireAll(admin, role.permissions ?? []);
     return this.roles.create(name, role);
   }
 
   /** Based on the role whose permissions were checked, also without a version. @throws IamError as `Roles.change` */
-  async update(
-    { name, version }: RoleEdit,
-    changes: RoleChanges,
-    admin: AuthenticatedUser | undefined,
-  ): Promise<Role> {
+  async update({ name, version }: RoleEdit, changes: RoleChanges, admin: Admin): Promise<Role> {
     const role = await this.roles.get(name);
     await this.own.requireAll(admin, decidedOn(role, changes));
     return this.roles.change({ name, version: version ?? role.version }, changes);
   }
 
   /** As `update`. */
-  async remove({ name, version }: RoleEdit, admin: AuthenticatedUser | undefined): Promise<void> {
+  async remove({ name, version }: RoleEdit, admin: Admin): Promise<void> {
     const role = await this.roles.get(name);
     await this.own.requireAll(admin, role.permissions);
     await this.roles.remove({ name, version: version ?? role.version });

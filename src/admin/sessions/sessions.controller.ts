@@ -111,7 +111,7 @@ export class AdminSessionsController {
   @Delete(':id')
   async end(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
     const owner = await this.sessions.findOwner(id);
-    if (owner !== null) await this.reach.require(admin, owner);
+    if (owner !== null) await this.reach.require(admin, [owner]);
     if (!(await this.sessions.end(id, 'ended_by_admin'))) throw new IamError('not_found', 'no such session');
   }
 }

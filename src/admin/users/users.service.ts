@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
+import type { z } from 'zod';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { inTransaction } from '../../database/sql.js';
 import { IamError } from '../../errors/iam.error.js';
@@ -11,12 +12,9 @@ import { createUser, updateUser, type UserChanges } from '../../users/change-use
 import { UserMerges } from '../../users/user-merges.service.js';
 import { cleanNickname } from '../../wechat/profile-text.js';
 import { AdminPermissions, AdminReach, type Admin } from '../admin-reach.service.js';
+import type { createUserBody, updateUserBody } from './users.view.js';
 
-/** What administrators write of a user; a nickname is cleaned as one of WeChat's is. */
-export interface WrittenUser {
-  readonly nickname?: string | null | undefined;
-  readonly external_id?: string | null | undefined;
-}
+type WrittenUser = z.infer<typeof updateUserBody>;
 
 /** A user in a path, and the version that a change is based on; null for "whatever it is now". */
 export interface UserEdit {
@@ -37,10 +35,7 @@ export class AdminUsers {
   ) {}
 
   /** @returns the id. @throws IamError `identity_conflict`, `not_found` for a role, `insufficient_permissions` */
-  async create(
-    { roles, ...written }: WrittenUser & { readonly roles: readonly string[] },
-    admin: Admin,
-  ): Promise<string> {
+  async create({ roles, ...written }: z.infer<typeof createUserBody>, admin: Admin): Promise<string> {
     for (const role of roles) await this.own.requireAll(admin, await this.roles.permissionsOfRole(role));
     return inTransaction(this.dataSource, async (manager) => {
       const id = await createUser(manager, toChanges(written));
@@ -82,6 +77,7 @@ export class AdminUsers {
   }
 }
 
+/** A nickname is cleaned as one of WeChat's is. */
 function toChanges({ nickname, external_id: externalId }: WrittenUser): UserChanges {
   return { by: 'host', nickname: nickname === undefined ? undefined : cleanNickname(nickname), externalId };
 }
