@@ -26,7 +26,7 @@ function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl: strin
   if (scan.status === 'confirmed' || scan.status === 'authenticated')
     return `已确认登录 ${siteName}，请回到电脑继续。\nConfirmed. Go on at your computer.`;
   if (scan.confirmation === 'number') {
-    return `请回复电脑上显示的 4 位数字以登录 ${siteName}。不是您本人操作？<a href="${confirmUrl}">拒绝登录</a>\nReply with the 4 digits that the computer shows.`;
+    return `请回复屏幕上显示的 4 位数字（或字母代码）以登录 ${siteName}。不是您本人操作？<a href="${confirmUrl}">拒绝登录</a>\nReply with the 4 digits, or the letters, that the screen shows.`;
   }
   return `您正在登录 ${siteName}，<a href="${confirmUrl}">点击确认或拒绝</a>\nTap the link to confirm or deny the sign-in.`;
 }
