@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseCookies } from 'cookie';
+import { isRecord } from '../runtime/is-record.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { classifyBrowser, type Browser, preferredLanguage, type Language } from './user-agent.js';
-import { bodyType, collectParameters, parsedBody, rawBody, type Parameters } from './request-body.js';
+import { collectParameters, findBody, type Parameters } from './request-body.js';
 
-/** What an edge reads of a request, the same on Express and Fastify. */
+/** A request, the same on Express and Fastify. */
 export interface IamRequest {
   /** In upper case. */
   readonly method: string;
@@ -30,7 +31,7 @@ export interface IamRequest {
   readonly fetchSite: string | undefined;
   readonly browser: Browser;
   readonly language: Language;
-  /** A person navigates here, rather than a script. */
+  /** Sent by a navigation, not by a script. */
   readonly wantsPage: boolean;
   readonly origin: RequestOrigin;
 }
@@ -39,17 +40,19 @@ const MAX_USER_AGENT = 512;
 
 /** Reads an Express or Fastify request. */
 export function readRequest(request: unknown): IamRequest {
-  const { method, headers, url, raw } = requestParts(request);
-  const { path, query } = splitTarget(url);
+  const http = toHttpRequest(request);
+  const { headers } = http;
+  const { path, query } = readTarget(request);
+  const body = findBody(http, http.raw ?? http);
   return {
-    method,
+    method: http.method?.toUpperCase() ?? '',
     path,
     query: collectParameters(new URLSearchParams(query)),
     get body() {
-      return parsedBody(request, raw);
+      return body.parsed;
     },
-    rawBody: rawBody(request, raw),
-    contentType: bodyType(raw) ?? headers['content-type'],
+    rawBody: body.bytes,
+    contentType: body.type ?? headers['content-type'],
     cookies: parseCookies(headers.cookie ?? ''),
     cookieHeader: headers.cookie ?? '',
     authorization: headers.authorization,
@@ -64,59 +67,30 @@ export function readRequest(request: unknown): IamRequest {
   };
 }
 
-/** Where an Express or Fastify request comes from. */
+/** The address and browser of an Express or Fastify request. */
 export function readOrigin(request: unknown): RequestOrigin {
-  const { headers, ip } = requestParts(request);
+  const { headers, ip } = toHttpRequest(request);
   return { ip: ip ?? null, userAgent: headers['user-agent']?.slice(0, MAX_USER_AGENT) ?? null };
 }
 
-/** The path alone: cheap enough to ask of every request of the host. */
-export function readPath(request: unknown): string {
-  return splitTarget(requestParts(request).url).path;
-}
-
-/** The request target, whole and in its parts. */
+/** The request target, whole and in parts, without scheme and host before the path (RFC 9112 §3.2.2). */
 export function readTarget(request: unknown): {
   readonly url: string;
   readonly path: string;
   readonly query: string;
 } {
-  const { url } = requestParts(request);
-  return { url, ...splitTarget(url) };
+  const http = toHttpRequest(request);
+  const url = http.originalUrl ?? http.url;
+  const [, path = '/', query = ''] = /^(?:[a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^?#]*)\??([^#]*)/i.exec(url) ?? [];
+  return { url, path, query };
 }
 
-/** A request target, also with scheme and host before the path (RFC 9112 §3.2.2), which are not looked at. */
-function splitTarget(target: string): { readonly path: string; readonly query: string } {
-  const [, path = '/', query = ''] =
-    /^(?:[a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^?#]*)\??([^#]*)/i.exec(target) ?? [];
-  return { path, query };
-}
-
-/** Of a header that came twice, nothing can be believed. */
+/** A header that came twice is not trusted. */
 function fetchSiteOf({ 'sec-fetch-site': site }: IncomingMessage['headers']): string | undefined {
   return typeof site === 'string' ? site : undefined;
 }
 
-interface RequestParts {
-  readonly method: string;
-  readonly headers: IncomingMessage['headers'];
-  readonly url: string;
-  readonly ip: string | undefined;
-  readonly raw: object;
-}
-
-/** Express hands over the IncomingMessage itself, Fastify an object that has it in `raw`. */
-function requestParts(request: unknown): RequestParts {
-  if (!isHttpRequest(request)) throw new TypeError('expected a request of Express or Fastify');
-  return {
-    method: request.method?.toUpperCase() ?? '',
-    headers: request.headers,
-    url: request.originalUrl ?? request.url,
-    ip: request.ip,
-    raw: request.raw ?? request,
-  };
-}
-
+/** A request of Express, which is Node's own, or of Fastify, which has Node's own in `raw`. */
 interface HttpRequest {
   readonly method?: string;
   readonly headers: IncomingMessage['headers'];
@@ -126,6 +100,11 @@ interface HttpRequest {
   readonly raw?: object;
 }
 
+function toHttpRequest(request: unknown): HttpRequest {
+  if (!isHttpRequest(request)) throw new TypeError('expected a request of Express or Fastify');
+  return request;
+}
+
 function isHttpRequest(value: unknown): value is HttpRequest {
-  return typeof value === 'object' && value !== null && 'headers' in value && 'url' in value;
+  return isRecord(value) && 'headers' in value && 'url' in value;
 }

@@ -1,7 +1,9 @@
 import type { MessageEvent } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import { IamError } from '../errors/iam.error.js';
+import { isRecord } from '../runtime/is-record.js';
 
-/** What an edge answers, independent of Express and Fastify; `ResponseInterceptor` writes it. */
+/** A response, the same on Express and Fastify; `ResponseInterceptor` writes it. */
 export interface IamResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -12,7 +14,7 @@ export interface IamResponse {
   readonly events?: Observable<MessageEvent>;
 }
 
-/** On every answer: nothing is cached, sniffed or told to the next site (RFC 6749 §5.1, RFC 9700 §4.2). */
+/** On every response: no caching, no sniffing, no referrer for the next site (RFC 6749 §5.1, RFC 9700 §4.2). */
 export const securityHeaders: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
@@ -78,11 +80,28 @@ export function created<T>(value: T | Tagged<T>, path: string | null = null): Cr
 
 /** True for a response that a handler has made itself. */
 export function isIamResponse(value: unknown): value is IamResponse {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'cookies' in value &&
-    'headers' in value &&
-    'status' in value
-  );
+  return isRecord(value) && 'cookies' in value && 'headers' in value && 'status' in value;
+}
+
+/** A version as an `ETag` (RFC 9110 §8.8.3). */
+export function toEtag(version: string): string {
+  return `"${version}"`;
+}
+
+/**
+ * The version that a change is based on, from `If-Match`; null for `*`, which means "whatever it is now".
+ * @throws IamError `precondition_required` (RFC 6585 §3), or `precondition_failed` for an ETag that is not ours
+ */
+export function readIfMatch(header: string | undefined): string | null {
+  if (header === undefined) throw new IamError('precondition_required', 'no If-Match');
+  if (header.trim() === '*') return null;
+  const [, version] = /^"([0-9a-f]{32})"$/.exec(header.trim()) ?? [];
+  if (version === undefined) throw new IamError('precondition_failed', 'If-Match is not an ETag of ours');
+  return version;
+}
+
+/** Refuses a change of a row that has changed since. @throws IamError `precondition_failed` */
+export function requireVersion(row: { readonly version: string }, expected: string | null): void {
+  if (expected !== null && row.version !== expected)
+    throw new IamError('precondition_failed', 'changed since it was read');
 }

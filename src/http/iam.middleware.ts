@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -7,14 +8,13 @@ import { BodyReader } from './body-reader.service.js';
 import { EndpointResponses } from './endpoint-responses.service.js';
 import { type Exchange, isIamRequest, markAsOwn } from './raw-http.js';
 import { findAdapter, openHostRouter, type Front, type HostRouter, type HttpAdapter } from './host-router.js';
-import { readPath, readTarget } from './iam-request.js';
+import { readTarget } from './iam-request.js';
 import { canonicalPath, IamRoutes, type IamRoute } from './iam-routes.service.js';
-import type { IncomingHttpHeaders } from 'node:http';
 
 /**
- * What every request passes first: it gets its context, and on our endpoints CORS, the body and, unless the host wants it
- * otherwise, the answer are ours before the host's own middleware. Providers are made while the application is created,
- * before the host can add any and before Nest adds its parsers; in a testing module the adapter comes later.
+ * The first middleware of every request. It opens the request's context; on our endpoints it does CORS, reads the body and,
+ * unless the option `hostMiddleware` says otherwise, responds before the host's own middleware. Providers are made while the
+ * application is created, before the host adds middleware and Nest its parsers; in a testing module the adapter comes later.
  */
 @Injectable()
 export class IamMiddleware implements OnModuleInit {
@@ -26,7 +26,7 @@ export class IamMiddleware implements OnModuleInit {
     private readonly routes: IamRoutes,
     private readonly cors: Cors,
     private readonly bodies: BodyReader,
-    private readonly answers: EndpointResponses,
+    private readonly responses: EndpointResponses,
   ) {
     this.open(findAdapter(adapterHost));
     // Nest before 11.1 does not announce the adapter that a testing module gets later.
@@ -52,7 +52,7 @@ export class IamMiddleware implements OnModuleInit {
       if (route === undefined) return null;
       return async (request, response, next) => {
         await handler(request, response, next);
-        await this.answers.giveUnlessGiven(route, request, response);
+        await this.responses.giveUnlessGiven(route, request, response);
       };
     };
     const skipsMiddleware = this.options.hostMiddleware === 'skip';
@@ -61,10 +61,10 @@ export class IamMiddleware implements OnModuleInit {
 
   private receive(exchange: Exchange): void {
     const { request, next } = exchange;
-    const routes = isIamRequest(request) ? [] : this.routes.at(readPath(request));
+    const routes = isIamRequest(request) ? [] : this.routes.at(readTarget(request).path);
     const [first] = routes;
-    const route = routes.find(({ method }) => answersMethod(method, request.method));
-    if (first !== undefined && request.method === 'OPTIONS') this.tellMethods(routes, first, exchange);
+    const route = routes.find(({ method }) => servesMethod(method, request.method));
+    if (first !== undefined && request.method === 'OPTIONS') this.respondToOptions(routes, first, exchange);
     else if (route === undefined) next();
     else this.admit(route, exchange);
   }
@@ -73,11 +73,11 @@ export class IamMiddleware implements OnModuleInit {
     markAsOwn(exchange.request);
     spellAs(route, exchange);
     this.cors.apply(route.endpoint, exchange);
-    this.bodies.receive(route.endpoint, exchange);
+    this.bodies.receive(exchange);
   }
 
-  /** A preflight, or the question what a path takes (RFC 9110 §9.3.7). */
-  private tellMethods(routes: readonly IamRoute[], { endpoint }: IamRoute, exchange: Exchange): void {
+  /** A preflight, or any other OPTIONS (RFC 9110 §9.3.7). */
+  private respondToOptions(routes: readonly IamRoute[], { endpoint }: IamRoute, exchange: Exchange): void {
     this.cors.apply(endpoint, exchange);
     const methods = routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
     const allow = [...new Set([...methods, 'OPTIONS'])].join(', ');
@@ -87,11 +87,11 @@ export class IamMiddleware implements OnModuleInit {
   }
 }
 
-function answersMethod(method: string, asked: string | undefined): boolean {
-  return method === asked || (method === 'GET' && asked === 'HEAD');
+function servesMethod(method: string, requested: string | undefined): boolean {
+  return method === requested || (method === 'GET' && requested === 'HEAD');
 }
 
-/** The routers of the platforms, and what hosts set in them, differ in case, slashes at the end and encoded letters. */
+/** Express, Fastify and the options of a host differ in case, slashes at the end and encoded letters. */
 function spellAs(route: IamRoute, { request }: Exchange): void {
   const { url, path, query } = readTarget(request);
   const spelled = canonicalPath(route, path);
@@ -104,10 +104,10 @@ const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const traceparentForm = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
 
 /**
- * The id under which the caller knows this request, so that one search finds both sides: `X-Request-Id` where it is a UUID,
- * else the trace id of `traceparent` in the form of one. Undefined for anything else: what it says would end up in the log.
+ * The caller's id of this request, so that one search finds both sides: `X-Request-Id` where it is a UUID, else the trace id
+ * of `traceparent` in the form of one. Undefined for anything else, which would end up in the log.
  */
-export function incomingCorrelationId(headers: IncomingHttpHeaders): string | undefined {
+function incomingCorrelationId(headers: IncomingHttpHeaders): string | undefined {
   const { 'x-request-id': requestId, traceparent } = headers;
   if (typeof requestId === 'string' && uuidForm.test(requestId)) return requestId.toLowerCase();
   const [, trace] = typeof traceparent === 'string' ? (traceparentForm.exec(traceparent) ?? []) : [];

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
-import { readIfMatch } from './etag.js';
+import { readIfMatch } from './iam-response.js';
 import { readOrigin, readRequest } from './iam-request.js';
 
 /** The bearer of a valid access token, as `@CurrentUser()` gives it. */

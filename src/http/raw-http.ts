@@ -7,16 +7,13 @@ export function findRawRequest(request: unknown): IncomingMessage | null {
   return isRequest(raw) ? raw : null;
 }
 
-/** @throws TypeError for what is no response of Express or Fastify */
-export function rawResponse(response: unknown): ServerResponse {
+/**
+ * Node's own response, for us alone to write: Fastify runs no hooks or serializers on it and does not end it.
+ * @throws TypeError for anything but a response of Express or Fastify
+ */
+export function takeResponse(response: unknown): ServerResponse {
   const raw = rawOf(response);
   if (!isResponse(raw)) throw new TypeError('expected a response of Express or Fastify');
-  return raw;
-}
-
-/** Node's own response, for us alone to write: Fastify keeps its hooks, serializers and its own end of the request away. */
-export function takeResponse(response: unknown): ServerResponse {
-  const raw = rawResponse(response);
   if (!isReply(response)) return raw;
   if (!raw.headersSent)
     for (const [name, value] of Object.entries(response.getHeaders()))
@@ -50,7 +47,7 @@ function isHeaderValue(value: unknown): value is string | number | string[] {
   return typeof value === 'string' || typeof value === 'number' || Array.isArray(value);
 }
 
-/** Goes on to whoever comes after. */
+/** Passes the request on to the next handler. */
 export type Next = (error?: unknown) => void;
 
 /** A raw request on its way in, the same on Express and Fastify. */
@@ -80,8 +77,8 @@ export function isIamRequest(request: unknown): boolean {
 }
 
 /**
- * Who claims a request answers it, alone: a handler may go on after an interceptor of the host has given up waiting, or
- * be asked for again by one that tries again. False: somebody has claimed it before.
+ * Reserves the response for the caller. False when it is reserved already: a handler may still run after an interceptor of
+ * the host has stopped waiting for it, or run again because one tries again.
  */
 export function claim(request: unknown, response: unknown): boolean {
   const raw = findRawRequest(request);
@@ -92,8 +89,8 @@ export function claim(request: unknown, response: unknown): boolean {
 }
 
 /**
- * Runs `overrule` at the last moment before the head of a response is written, on the headers that everybody before has
- * set: middleware that comes after us, and Fastify, which hands its own over only then.
+ * Runs `overrule` at the last moment before the head of a response is written, on the headers that middleware
+ * after us and Fastify have set; Fastify hands its own over only then.
  */
 export function overruleHeaders(
   response: ServerResponse,
@@ -113,7 +110,7 @@ export function overruleHeaders(
   });
 }
 
-/** Not the flat list of names and values that Node takes too: what it sends is left as it is. */
+/** Not the flat list of names and values that Node takes too; such a list is passed on unchanged. */
 function isHeaders(value: unknown): value is OutgoingHttpHeaders {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

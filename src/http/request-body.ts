@@ -1,60 +1,42 @@
 import type { IncomingMessage } from 'node:http';
 import { IamError } from '../errors/iam.error.js';
+import { isRecord } from '../runtime/is-record.js';
 
-/** A body that `BodyReader` read before the host's parsers could. */
-export interface KeptBody {
-  readonly bytes: Buffer;
-  /** Its `Content-Type`, which the headers no longer show. */
-  readonly type: string;
-  /**
-   * What a form or JSON says, the text of anything else; undefined where there is no body. Parsed when first asked for: an
-   * endpoint that verifies the bytes first never pays for those of a stranger.
-   */
+/** The body of a request. */
+export interface RequestBody {
+  /** Null where a parser of the host has left none. */
+  readonly bytes: Buffer | null;
+  /** Its `Content-Type`, which the headers no longer show once `BodyReader` has read the body. */
+  readonly type: string | undefined;
+  /** The members of a form or JSON, the text of any other type; undefined without a body. */
   readonly parsed: unknown;
 }
 
-const bodies = new WeakMap<object, KeptBody>();
+const bodies = new WeakMap<object, RequestBody>();
 
-/** Remembers what was read from a raw request. */
-export function keepBody(raw: object, body: KeptBody): void {
+/** Keeps the body that `BodyReader` has read from a raw request. */
+export function keepBody(raw: object, body: RequestBody): void {
   bodies.set(raw, body);
 }
 
-/** What was read from a raw request; null when it was not ours to read. */
-export function findBody(raw: object): KeptBody | null {
-  return bodies.get(raw) ?? null;
+/** The body of a request: read by `BodyReader`, or left by a parser of the host where that came first. */
+export function findBody(request: unknown, raw: object): RequestBody {
+  const kept = bodies.get(raw);
+  if (kept !== undefined) return kept;
+  const left = isRecord(request) ? request['body'] : undefined;
+  const bytes = typeof left === 'string' ? Buffer.from(left, 'utf8') : left;
+  return { bytes: Buffer.isBuffer(bytes) ? bytes : null, type: undefined, parsed: left };
 }
 
-/** The type of a body that `BodyReader` read. */
-export function bodyType(raw: object): string | undefined {
-  return bodies.get(raw)?.type;
-}
-
-/** The parsed body, whoever parsed it: `BodyReader`, or a parser of the host where it came first. */
-export function parsedBody(request: unknown, raw: object): unknown {
-  return bodies.has(raw) ? bodies.get(raw)?.parsed : hostBody(request);
-}
-
-/** The bytes of the body; null when a parser of the host has left none. */
-export function rawBody(request: unknown, raw: object): Buffer | null {
-  const body = bodies.get(raw)?.bytes ?? hostBody(request);
-  if (typeof body === 'string') return Buffer.from(body, 'utf8');
-  return Buffer.isBuffer(body) ? body : null;
-}
-
-function hostBody(request: unknown): unknown {
-  return typeof request === 'object' && request !== null && 'body' in request ? request.body : undefined;
-}
-
-/** What our endpoints take is a few kilobytes at most; this is generous. */
+/** Our endpoints need a few kilobytes at most. */
 const MAX_BYTES = 64 * 1024;
 const MAX_MILLISECONDS = 3_000;
 
 /**
- * Reads a request to its end and leaves it as if it had come without a body: whoever reads it after us sees an empty one.
+ * Reads a request to its end and leaves it as if it had come without a body: a parser of the host sees an empty one.
  * @throws IamError `payload_too_large`, `request_too_slow` or `content_encoding_unsupported`
  */
-export async function readBody(request: IncomingMessage): Promise<KeptBody> {
+export async function readBody(request: IncomingMessage): Promise<ReadBody> {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = request.headers;
   if (!/^identity$/i.test(encoding.trim()))
     throw new IamError('content_encoding_unsupported', 'the body is compressed');
@@ -64,7 +46,8 @@ export async function readBody(request: IncomingMessage): Promise<KeptBody> {
   return new ReadBody(bytes, type);
 }
 
-class ReadBody implements KeptBody {
+/** Parses when first read: an endpoint that verifies the bytes first does not parse a stranger's. */
+class ReadBody implements RequestBody {
   private result: { readonly value: unknown } | undefined;
 
   constructor(
@@ -131,7 +114,7 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
   });
 }
 
-/** What is not understood is not the same as nothing: no schema of an object takes a text. */
+/** A body that cannot be parsed stays a text, which no schema of an object accepts; it must not pass for an empty one. */
 function parseBody(bytes: Buffer, contentType: string): unknown {
   if (bytes.length === 0) return undefined;
   const text = bytes.toString('utf8');

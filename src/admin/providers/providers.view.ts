@@ -10,7 +10,7 @@ import {
   type PlainColumn,
 } from '../../identity-providers/provider-columns.js';
 import { pageQuery, pageOf } from '../page.js';
-import { toEtag } from '../../http/etag.js';
+import { toEtag } from '../../http/iam-response.js';
 import { plainText } from '../../database/database-errors.js';
 import type { IamUrls } from '../../http/iam-urls.service.js';
 import type { Language } from '../../http/user-agent.js';

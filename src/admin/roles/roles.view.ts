@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { plainText } from '../../database/database-errors.js';
-import { toEtag } from '../../http/etag.js';
+import { toEtag } from '../../http/iam-response.js';
 import type { Role } from '../../roles/roles.service.js';
 import { pageOf, pageQuery } from '../page.js';
 

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { inTransaction } from '../../database/sql.js';
 import { IamError } from '../../errors/iam.error.js';
-import { requireVersion } from '../../http/etag.js';
+import { requireVersion } from '../../http/iam-response.js';
 import { Erasure } from '../../privacy/erasure.service.js';
 import { UserRoles } from '../../roles/user-roles.service.js';
 import { createUser, updateUser, type UserChanges } from '../../users/change-user.js';
