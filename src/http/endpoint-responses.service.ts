@@ -14,14 +14,14 @@ import { whileAnswering } from './parameter.decorators.js';
 import { writeResponse } from './response-writer.js';
 import { defer, lastValueFrom, map, type Observable } from 'rxjs';
 
-/** A request to one of our endpoints, with the method of its controller. */
-export interface EndpointCall {
+/** A request to one of our endpoints, and the method of its controller. */
+interface EndpointCall {
   readonly request: object;
   readonly response: unknown;
   readonly handler: object;
 }
 
-/** Answers a request to one of our endpoints, once, whatever the host has around it. */
+/** Responds to requests for our endpoints, once each, whatever interceptors the host has around them. */
 @Injectable()
 export class EndpointResponses {
   private readonly logger = new IamLogger('IamErrors');
@@ -34,26 +34,26 @@ export class EndpointResponses {
     private readonly urls: IamUrls,
   ) {}
 
-  /** Neither the answer nor an error goes back to the caller. Does nothing where somebody answers already. */
+  /** Returns neither the value nor an error to the caller. Does nothing when the response is claimed already. */
   async give(call: EndpointCall, handle: () => Promise<unknown>): Promise<void> {
-    if (claim(call.request, call.response)) await this.answer(call, handle);
+    if (claim(call.request, call.response)) await this.respond(call, handle);
   }
 
   /**
-   * For when Nest is through with a request. Guards have admitted it, and still an interceptor of the host has answered in
-   * our place, say from a cache, so that the handler was not called: it is now.
+   * Runs after Nest has finished the request. When the guards have admitted it and an interceptor of the host has returned a
+   * value of its own, say from a cache, the handler has not been called: it is called now.
    */
-  async giveUnlessGiven(route: IamRoute, request: object, response: unknown): Promise<void> {
+  async giveUnlessClaimed(route: IamRoute, request: object, response: unknown): Promise<void> {
     if (!claim(request, response)) return;
     if (!this.bypassed.has(route))
       this.logger.warn(
         `an interceptor of the application does not let ${route.method} ${route.pattern} through; what it answered is not sent`,
       );
     this.bypassed.add(route);
-    await this.answer({ request, response, handler: route.handler }, () => this.handlerOf(route)(request));
+    await this.respond({ request, response, handler: route.handler }, () => this.handlerOf(route)(request));
   }
 
-  private async answer(
+  private async respond(
     { request, response, handler }: EndpointCall,
     handle: () => Promise<unknown>,
   ): Promise<void> {
@@ -115,11 +115,11 @@ function statusOf(value: unknown, handler: object): number {
 
 /**
  * The innermost interceptor of our endpoints: writes what the handler returns or throws. The interceptors around it, which
- * are the host's, see one `undefined` when that is done: nothing to cache, to wrap or to catch.
+ * are the host's, then see one `undefined`: nothing to cache, to wrap or to catch.
  */
 @Injectable()
 export class ResponseInterceptor implements NestInterceptor {
-  constructor(private readonly answers: EndpointResponses) {}
+  constructor(private readonly responses: EndpointResponses) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<undefined> {
     const http = context.switchToHttp();
@@ -128,7 +128,7 @@ export class ResponseInterceptor implements NestInterceptor {
       response: http.getResponse<unknown>(),
       handler: context.getHandler(),
     };
-    return defer(() => this.answers.give(call, () => lastValueFrom(next.handle()))).pipe(
+    return defer(() => this.responses.give(call, () => lastValueFrom(next.handle()))).pipe(
       map(() => undefined),
     );
   }

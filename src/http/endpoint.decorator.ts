@@ -14,16 +14,16 @@ import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 /** Metadata key of `@Endpoint()`. */
 export const ENDPOINT = 'nestjs-wechat-iam:endpoint';
 
-/** The JSON of an answer, null for an answer without a body, a media type for one that is not JSON. */
+/** The schema of a JSON response, null for a response without a body, a media type for one that is not JSON. */
 export type ResponseSchema = z.ZodType | null | `${string}/${string}`;
 
-/** What a route takes and answers: the very schemas that validate, from which its OpenAPI description is made. */
+/** Describes a route, for OpenAPI and for the access to it. */
 export interface EndpointDescription {
   /** One line. */
   readonly summary: string;
   /** The permission that the admin API asks for; an admin route without one is refused to everybody. */
   readonly permission?: AdminPermission;
-  /** What the route's path parameters are. */
+  /** A sentence for each path parameter. */
   readonly path?: Readonly<Record<string, string>>;
   /** Of a route that reads its query or body itself; the others have a `ZodPipe` at the parameter. */
   readonly query?: z.ZodType;
@@ -32,9 +32,9 @@ export interface EndpointDescription {
   readonly bodyType?: BodyType;
   /** By HTTP status; a list where a status has several forms. A plain value has the first status with a body, nothing the first without. */
   readonly responses: Readonly<Record<number, ResponseSchema | readonly ResponseSchema[]>>;
-  /** An answer as a front-end gets it. */
+  /** A response as a front-end gets it. */
   readonly example?: unknown;
-  /** The codes that belong to this route, besides those that any route may answer with. */
+  /** The codes that belong to this route, beyond those of every route. */
   readonly errors?: readonly IamErrorCode[];
 }
 
@@ -67,7 +67,7 @@ type Handler = (...parameters: unknown[]) => unknown;
 
 /** One endpoint as its controller declares it. */
 export interface EndpointDeclaration {
-  /** The name of the method that answers. */
+  /** The name of the method. */
   readonly name: string;
   readonly handler: Handler;
   /** In upper case. */

@@ -40,19 +40,19 @@ const texts = {
   },
 } as const satisfies Record<Language, object>;
 
-/** What an error page is made of. */
+/** What an error page shows. */
 export interface ErrorPageInput {
   readonly code: IamErrorCode;
   readonly request: IamRequest;
   readonly correlationId: string;
-  /** Null where the module's own endpoints are not concerned: the page then leads nowhere and is framed by nobody. */
+  /** Null on the host's own routes: the page then has no link back and cannot be framed. */
   readonly site: ErrorPageSite | null;
 }
 
-/** Where people come from who meet an error page. */
+/** The options that say where a sign-in begins. */
 export type ErrorPageSite = Pick<ResolvedIamOptions, 'publicUrl' | 'siteName' | 'clients'>;
 
-/** The small page for a navigation that has nowhere to return to: what happened, and the way back to where a sign-in begins. */
+/** The page for a navigation that cannot be redirected: the error's text and a link to where a sign-in begins. */
 export function errorPage({ code, request, correlationId, site }: ErrorPageInput): IamResponse {
   const { language } = request;
   const { heading, waiting, checking, reference } = texts[language];
@@ -74,8 +74,8 @@ ${site === null ? '' : wayBack(request, site)}<small>${reference} ${code} · ${c
 }
 
 /**
- * Some browsers leave their cookies at home when WeChat's site leads back to us, and send them along when our own page is
- * loaded: the same address is asked for once more.
+ * Some browsers send no cookies when WeChat's site redirects to us, but do when our own page reloads the address: so it is
+ * loaded once more.
  */
 function secondTry(code: IamErrorCode, { method, path, query }: IamRequest): string | null {
   const isReturn = method === 'GET' && typeof query['state'] === 'string' && query['again'] === undefined;
@@ -92,8 +92,8 @@ function wayBack({ language, query }: IamRequest, site: ErrorPageSite): string {
 }
 
 /**
- * Where a sign-in can begin anew: the site of the client that is named; else ours, if a client lives there; else the first
- * client's. An app on a person's machine has an address there that no browser elsewhere can open.
+ * Where a sign-in can begin again: the site of the named client; else ours, if a client has it; else the first client's. A
+ * loopback address is left out, because no browser elsewhere can open it.
  */
 export function homeOf({ clients, publicUrl }: ErrorPageSite, clientId: unknown): string {
   const named = typeof clientId === 'string' ? clients.get(clientId) : undefined;

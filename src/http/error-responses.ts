@@ -18,7 +18,7 @@ export function problemBody(error: IamError, language: Language): Record<string,
   };
 }
 
-/** `problemBody` as an answer; the correlation id leads to the log, which alone has the details. */
+/** `problemBody` as a response; the correlation id leads to the log, which alone has the details. */
 export function problem(error: IamError, language: Language, correlationId: string): IamResponse {
   return json(
     { ...problemBody(error, language), correlation_id: correlationId },
@@ -30,7 +30,7 @@ export function problem(error: IamError, language: Language, correlationId: stri
   );
 }
 
-/** RFC 6749 §5.2: 400 for what the client did, 401 for the client itself; what never came to that keeps its own status. */
+/** RFC 6749 §5.2: 400 for errors of the request, 401 for the client itself; other failures keep their status. */
 export function oauthStatus(code: IamErrorCode): number {
   const { status } = errorCatalogue[code];
   const isKept = status >= 500 || [401, 413, 429].includes(status) || code === 'origin_forbidden';
@@ -50,7 +50,7 @@ export function oauthError(error: IamError, endpoint: OAuthEndpoint): IamRespons
 }
 
 /**
- * What a token endpoint may answer: RFC 6749 §5.2, RFC 8628 §3.5; `interaction_required` of OpenID Connect Core §3.1.2.6 and
+ * The error codes of a token endpoint: RFC 6749 §5.2, RFC 8628 §3.5; `interaction_required` of OpenID Connect Core §3.1.2.6 and
  * `binding_required` of ours, which clients act upon; the last two with a status of 5xx.
  */
 const tokenErrors: ReadonlySet<string> = new Set([
@@ -105,12 +105,12 @@ function challenge(error: IamError): string {
   return `Bearer error="${oauth}"${maxAge === undefined ? '' : `, max_age="${maxAge}"`}`;
 }
 
-/** What a polling client is told all the time (RFC 8628 §3.5): no failure of anybody. */
+/** The usual responses to a polling client (RFC 8628 §3.5), which are not logged. */
 const routine: ReadonlySet<IamErrorCode> = new Set(['authorization_pending', 'slow_down']);
 
 /**
- * Logs a failure once: what the caller did as a warning of one line, what we or WeChat did with a stack. Errors of
- * drivers are not logged as objects: those carry statements and their parameters.
+ * Logs a failure once: an error of the caller as a warning of one line, one of ours or WeChat's with a stack. A driver's
+ * error is not logged as an object, because it carries the statement and its parameters.
  */
 export function logFailure(logger: IamLogger, error: IamError, label = ''): void {
   if (routine.has(error.code)) return;

@@ -9,19 +9,19 @@ export type HttpAdapter = HttpAdapterHost['httpAdapter'];
 
 type Handler = (request: object, response: unknown, next?: Next) => unknown;
 
-/** What the module wants of the router of the host's platform. */
+/** What the module does in the router of the host's platform. */
 export interface Front {
-  /** Has every request before anything else of the host does: parsers, CORS, middleware. */
+  /** Gets every request before the host's parsers, CORS and middleware. */
   receive(exchange: Exchange): void;
-  /** What shall stand in the place of a handler of ours; null for a route of the host. */
+  /** What replaces a handler of ours; null for a route of the host. */
   replace(method: string, pattern: string, handler: Handler): Handler | null;
-  /** Our endpoints answer before the host's middleware. */
+  /** Our endpoints respond before the host's middleware. */
   readonly skipsMiddleware: boolean;
 }
 
-/** Stands in front of the host's router. Both platforms keep what we need in internals; tests on both tell when those change. */
+/** Stands in front of the host's router, by internals of both platforms; tests on both show when those change. */
 export interface HostRouter {
-  /** To be called once Nest has put the routes on the platform. */
+  /** To be called once Nest has registered the routes. */
   takeRoutes(): void;
 }
 

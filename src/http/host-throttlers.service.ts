@@ -7,8 +7,8 @@ const THROTTLER_OPTIONS = 'THROTTLER:MODULE_OPTIONS';
 const THROTTLER_SKIP = 'THROTTLER:SKIP';
 
 /**
- * Tells Nest's own throttler to skip our endpoints, under every name that the host gave one: WeChat sends the pushes of all
- * people from a few addresses, and a push that is refused with 429 is lost. The module has limits of its own.
+ * Makes `@nestjs/throttler` skip our endpoints, under each name that the host gave a throttler: WeChat sends the pushes of
+ * all people from a few addresses, and a push refused with 429 is lost. The module has limits of its own.
  */
 @Injectable()
 export class HostThrottlers implements OnModuleInit {

@@ -8,20 +8,20 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** What a page of ours consists of; `body` is HTML whose every foreign text is escaped. */
+/** A page of ours; every foreign text in the HTML of `body` is escaped. */
 export interface Page {
   readonly status: number;
   readonly language: Language;
   readonly title: string;
   readonly body: string;
   readonly style: string;
-  /** Runs at the end of the body; it may call this server and show pictures it was given as data URLs. */
+  /** Runs at the end of the body; it may call this server and show pictures from data URLs. */
   readonly script?: string;
-  /** Origins besides our own whose pages may show it in a frame; without them none may, not even ours. */
+  /** Further origins whose pages may frame it, as ours then may; without them no page may, not even ours. */
   readonly framedBy?: readonly string[];
 }
 
-/** A page that loads nothing from anywhere, and that no site can frame unless it says so. */
+/** A page that loads nothing from elsewhere, and that no site can frame unless `framedBy` allows it. */
 export function page({ status, language, title, body, style, script, framedBy }: Page): IamResponse {
   const scripts =
     script === undefined ? '' : `script-src ${hashSource(script)}; connect-src 'self'; img-src data:; `;
@@ -45,7 +45,7 @@ ${body}${script === undefined ? '' : `\n<script>${script}</script>`}
       ...securityHeaders,
       'Content-Type': 'text/html; charset=utf-8',
       'Content-Security-Policy': policy,
-      // It knows no list of origins, so it would keep out those that the policy lets in.
+      // It has no list of origins and would refuse those that the policy allows.
       ...(framedBy === undefined && { 'X-Frame-Options': 'DENY' }),
       Vary: 'Accept, Accept-Language',
     },

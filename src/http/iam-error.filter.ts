@@ -20,7 +20,7 @@ import { IamError } from '../errors/iam.error.js';
 import { claim } from './raw-http.js';
 import { findAdapter } from './host-router.js';
 
-/** Answers what was thrown while one of our endpoints was at work, and logs it once under the id that the answer carries. */
+/** Responds to an error of one of our endpoints, and logs it once under the id that the response carries. */
 @Injectable()
 export class ErrorResponder {
   private readonly logger = new IamLogger('IamErrors');
@@ -51,10 +51,7 @@ export class ErrorResponder {
   }
 }
 
-/**
- * For the host's own routes: what our services throw there is answered as on ours, through the host's platform with its
- * hooks. Everything else is the host's.
- */
+/** For the host's own routes: responds to an `IamError` as on our endpoints, but through the host's platform and its hooks. */
 @Catch(IamError)
 @Injectable()
 export class IamErrorFilter implements ExceptionFilter {
@@ -69,16 +66,16 @@ export class IamErrorFilter implements ExceptionFilter {
     runInContext(() => logFailure(this.logger, error), { correlationId: id });
     if (httpAdapter.isHeadersSent(response) === true) return;
     const request = readRequest(host.switchToHttp().getRequest());
-    const answer = pageOrProblem(error, { request, correlationId: id, site: null });
-    for (const [name, value] of Object.entries({ ...answer.headers, 'X-Request-Id': id }))
+    const { status, headers, body } = pageOrProblem(error, { request, correlationId: id, site: null });
+    for (const [name, value] of Object.entries({ ...headers, 'X-Request-Id': id }))
       httpAdapter.setHeader(response, name, value);
-    httpAdapter.reply(response, answer.body ?? '', answer.status);
+    httpAdapter.reply(response, body ?? '', status);
   }
 }
 
 /**
- * Answers what guards and the host's interceptors throw on our endpoints; a filter of the controller comes before all
- * global ones of the host. What an interceptor throws while the endpoint is at work, such as its time limit, is dropped.
+ * Responds to errors of guards and of the host's interceptors on our endpoints: a filter of the controller comes before the
+ * host's global ones. An error that an interceptor throws while the handler runs, such as its time limit, is dropped.
  */
 @Catch()
 @Injectable()
@@ -93,8 +90,8 @@ export class EndpointFilter implements ExceptionFilter {
 }
 
 /**
- * On Express the host's body parsers and the router's decoding of paths come before our filters. What they refuse on our
- * paths is answered here as our own errors are; every other error goes on to the host's filters.
+ * On Express the host's body parsers and the router's decoding of paths come before our filters. On our paths their errors
+ * get a response here; every other error goes on to the host's filters.
  */
 @Injectable()
 export class PreRouteErrors implements OnModuleInit {
@@ -108,7 +105,7 @@ export class PreRouteErrors implements OnModuleInit {
   onModuleInit(): void {
     const httpAdapter = findAdapter(this.adapterHost);
     if (httpAdapter?.getType() !== 'express') return;
-    // Express tells an error handler by its four parameters.
+    // Express recognizes an error handler by its four parameters.
     httpAdapter.use((error: unknown, request: unknown, response: unknown, next: (error: unknown) => void) => {
       const isOurs = isClientError(error) && this.routes.at(readRequest(request).path).length > 0;
       if (!isOurs) next(error);

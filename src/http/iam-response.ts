@@ -57,7 +57,7 @@ export function eventStream(events: Observable<MessageEvent>): IamResponse {
   return { status: 200, headers, cookies: [], body: null, events };
 }
 
-/** A plain value whose response names its version, which the value itself does not show. */
+/** A plain value with the `ETag` of its response, for a value without a member `etag`. */
 export class Tagged<T> {
   constructor(
     readonly value: T,
@@ -65,7 +65,7 @@ export class Tagged<T> {
   ) {}
 }
 
-/** A plain value that the request has made: 201, with its `Location` where it has a path below the option `path`. */
+/** A plain value for a response of 201; its `Location` is `path`, below the option `path`. */
 export class Created<T> {
   constructor(
     readonly value: T | Tagged<T>,
@@ -73,7 +73,7 @@ export class Created<T> {
   ) {}
 }
 
-/** For a handler to return. */
+/** As a handler returns it. */
 export function created<T>(value: T | Tagged<T>, path: string | null = null): Created<T> {
   return new Created(value, path);
 }

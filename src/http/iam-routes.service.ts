@@ -13,13 +13,13 @@ export interface IamRoute {
   /** As the host's router knows it, with the host's global prefix. */
   readonly pattern: string;
   readonly segments: readonly string[];
-  /** The controller's instance, and the method of it that answers. */
+  /** The controller's instance, and the handler. */
   readonly controller: object;
   readonly handler: EndpointDeclaration['handler'];
   readonly name: string;
 }
 
-/** Which requests are for our endpoints: the same on Express and Fastify, whatever either thinks of case and slashes. */
+/** Finds the endpoint of a request, the same on Express and Fastify, whatever their options for case and slashes. */
 @Injectable()
 export class IamRoutes implements OnModuleInit {
   private known: readonly IamRoute[] | undefined;
@@ -42,8 +42,8 @@ export class IamRoutes implements OnModuleInit {
 
   /** By method and path as the host's router knows them. */
   find(method: string, pattern: string): IamRoute | undefined {
-    const asked = method === 'HEAD' ? 'GET' : method;
-    return this.all.find((route) => route.method === asked && route.pattern === pattern);
+    const served = method === 'HEAD' ? 'GET' : method;
+    return this.all.find((route) => route.method === served && route.pattern === pattern);
   }
 
   private get all(): readonly IamRoute[] {

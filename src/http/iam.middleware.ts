@@ -52,7 +52,7 @@ export class IamMiddleware implements OnModuleInit {
       if (route === undefined) return null;
       return async (request, response, next) => {
         await handler(request, response, next);
-        await this.responses.giveUnlessGiven(route, request, response);
+        await this.responses.giveUnlessClaimed(route, request, response);
       };
     };
     const skipsMiddleware = this.options.hostMiddleware === 'skip';

@@ -20,12 +20,12 @@ export interface AuthenticatedUser {
 
 const users = new WeakMap<object, AuthenticatedUser>();
 
-/** Notes who made a request; kept beside the request, so that a host's own `request.user` stays what it was. */
+/** Notes the user of a request, apart from it, so that a host's own `request.user` stays what it was. */
 export function setAuthenticatedUser(request: object, user: AuthenticatedUser): void {
   users.set(request, user);
 }
 
-/** Who made a request; null when no guard of ours admitted it. */
+/** The user of a request; null when no guard of ours admitted it. */
 export function findAuthenticatedUser(request: object): AuthenticatedUser | null {
   return users.get(request) ?? null;
 }
@@ -61,10 +61,10 @@ export function fromRequest(
 /** The request as an `IamRequest`. */
 export const Incoming = fromRequest(readRequest);
 
-/** The `RequestOrigin`: address and browser. */
+/** The `RequestOrigin`. */
 export const Origin = fromRequest(readOrigin);
 
-/** The version that a change is based on, or null (see `readIfMatch`). Refused before a pipe has looked at the body. */
+/** The version that a change is based on, or null (see `readIfMatch`). It is refused before any pipe reads the body. */
 export const IfMatch = fromRequest((request) => readIfMatch(readRequest(request).ifMatch));
 
 /** The `AuthenticatedUser` whom `IamGuard` admitted; undefined on a route that is `@Public()`. */

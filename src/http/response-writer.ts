@@ -6,8 +6,8 @@ import { correlationId } from '../runtime/request-context.js';
 import type { IamResponse } from './iam-response.js';
 import { takeResponse } from './raw-http.js';
 
-/** What an interceptor, a guard or middleware of the host may have said of an answer that it expected to be its own. */
-const ofTheHost = [
+/** Headers that an interceptor, a guard or middleware of the host may have set for a response of its own. */
+const hostHeaders = [
   'Content-Type',
   'Content-Length',
   'Content-Encoding',
@@ -22,36 +22,38 @@ const ofTheHost = [
 const logger = new IamLogger('IamErrors');
 
 /**
- * Writes an answer to Node's own response, so that nothing of the host's sees, keeps or changes it: no interceptor, no
- * patched `res.json`, no `onSend` hook, no ETag. Once the status line is out nothing can be answered, and nothing is.
+ * Writes to Node's own response, so that no interceptor, patched `res.json` or `onSend` hook of the host sees or changes it.
+ * Does nothing once the status line is out.
  */
-export function writeResponse(response: unknown, answer: IamResponse): void {
+export function writeResponse(
+  response: unknown,
+  { status, headers, cookies, body, events }: IamResponse,
+): void {
   const raw = takeResponse(response);
   if (raw.headersSent || raw.destroyed) return;
-  for (const name of ofTheHost) raw.removeHeader(name);
-  raw.statusCode = answer.status;
+  for (const name of hostHeaders) raw.removeHeader(name);
+  raw.statusCode = status;
   raw.setHeader('X-Request-Id', correlationId());
-  for (const [name, value] of Object.entries(answer.headers))
+  for (const [name, value] of Object.entries(headers))
     raw.setHeader(name, name === 'Vary' ? mergeVary(raw.getHeader(name), value.split(',')) : value);
-  for (const cookie of answer.cookies) raw.appendHeader('Set-Cookie', cookie);
-  if (answer.events !== undefined) writeEvents(raw, answer.events);
-  else writeBody(raw, answer);
-}
-
-function writeBody(raw: ServerResponse, { status, body }: IamResponse): void {
+  for (const cookie of cookies) raw.appendHeader('Set-Cookie', cookie);
+  if (events !== undefined) {
+    writeEvents(raw, events);
+    return;
+  }
   const bytes = Buffer.from(body ?? '', 'utf8');
   if (status !== 204) raw.setHeader('Content-Length', bytes.length);
   raw.end(bytes);
 }
 
-/** Lives as long as the connection, whatever becomes of the interceptors around the handler. */
+/** Lives as long as the connection; an interceptor that stops waiting for the handler does not end it. */
 function writeEvents(raw: ServerResponse, events: Observable<MessageEvent>): void {
   raw.flushHeaders();
   if (raw.req.method === 'HEAD') {
     raw.end();
     return;
   }
-  // The head alone does not tell every client that the stream has begun.
+  // Some clients report the stream as open only at its first byte.
   raw.write('\n');
   const subscription = events.subscribe({
     next: (event) => raw.write(eventText(event)),

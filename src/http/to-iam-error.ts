@@ -20,8 +20,8 @@ const byStatus: Readonly<Record<number, IamErrorCode>> = {
 };
 
 /**
- * Whatever was thrown, as one of our codes; what nobody foresaw becomes `internal_error` with its cause. `hostGuards` are the
- * guards that Nest does not name when one of them admits nobody.
+ * Any thrown value as one of our codes; an unexpected one becomes `internal_error` with its cause. `hostGuards` are named in
+ * the log, because Nest does not say which guard has refused.
  */
 export function toIamError(thrown: unknown, hostGuards: readonly string[] = []): IamError {
   if (thrown instanceof IamError) return thrown;
@@ -44,7 +44,7 @@ export function toIamError(thrown: unknown, hostGuards: readonly string[] = []):
   return new IamError('internal_error', 'unexpected error', { cause: thrown });
 }
 
-/** Our rows refer to what was there a moment ago; a host's rows keep what would go. */
+/** Either our row refers to one that is gone, or a host's row refers to one that shall go. */
 function fromReference(cause: unknown): IamError {
   const constraint = violatedConstraint(cause) ?? 'unnamed';
   if (isOwnReference(cause))
@@ -52,7 +52,7 @@ function fromReference(cause: unknown): IamError {
   return new IamError('in_use', `a table of the host refers to it: ${constraint}`, { cause });
 }
 
-/** What Express and its body parsers throw: an ordinary error with the status that it calls for. */
+/** An error of Express or its body parsers, which carries its status. */
 export function isClientError(thrown: unknown): thrown is Error & { readonly status: number } {
   if (!(thrown instanceof Error) || !('status' in thrown) || thrown instanceof HttpException) return false;
   return typeof thrown.status === 'number' && thrown.status >= 400 && thrown.status < 500;
@@ -67,7 +67,7 @@ function fromHttpException(thrown: HttpException, hostGuards: readonly string[])
   );
 }
 
-/** None of our code throws Nest's exceptions by itself: without this the log would not say what of the host's did. */
+/** Our code throws no exceptions of Nest itself: without this the log would not name the host's code that did. */
 function sourceOf({ stack = '' }: Error, hostGuards: readonly string[]): string {
   const [source = ''] = stack.split('\n').filter((line) => /^\s+at /.test(line));
   if (!/[\\/]@nestjs[\\/]core[\\/]/.test(source)) return `of the application, ${source.trim()}`;
@@ -79,7 +79,7 @@ function fromStatus(status: number, cause: Error, detail: string): IamError {
   return new IamError(code, detail, { cause });
 }
 
-/** By what code a try failed: somebody who is yet to be bound has proved who they are. */
+/** The code by which an attempt failed. Null for `binding_required`: that person has proved who they are. */
 export function failureOf(thrown: unknown): IamErrorCode | null {
   const { code } = toIamError(thrown);
   return code === 'binding_required' ? null : code;

@@ -16,7 +16,7 @@ export function isOwnForm(
 
 const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Where a request may come from that a browser authenticates by itself, with its cookies. */
+/** The origins from which a browser may send requests with cookies, which authenticate by themselves. */
 @Injectable()
 export class TrustedOrigins {
   private readonly origins: ReadonlySet<string>;
@@ -29,8 +29,8 @@ export class TrustedOrigins {
   }
 
   /**
-   * A request that changes something, or opens a socket, comes from a page of the same origin or of a cookie client's, as only the browser can
-   * say (Fetch Metadata, or `Origin` where it is older), and never as the text that any page's form can send.
+   * A request that changes something, or opens a socket, must come from a page of the same origin or of a cookie client's: the
+   * browser says so by Fetch Metadata, an older one by `Origin`. `text/plain` is refused, because any page's form can send it.
    * @throws IamError `origin_forbidden`
    */
   checkWrite({ method, isUpgrade, fetchSite, requestOrigin, contentType }: IamRequest): void {
@@ -44,8 +44,8 @@ export class TrustedOrigins {
   }
 
   /**
-   * A request that changes something, admitted by what only the host understands: perhaps a cookie or a password that the
-   * browser adds by itself. A page that is none of the front-ends' has not sent it; whoever is no browser names no origin.
+   * For a request that changes something and that the host's own guard has admitted, perhaps by a cookie or password that
+   * the browser adds by itself. Pages of the front-ends may send it, and clients that are no browser, which name no origin.
    * @throws IamError `origin_forbidden`
    */
   checkForeignWrite({ method, fetchSite, requestOrigin }: IamRequest): void {
@@ -56,7 +56,7 @@ export class TrustedOrigins {
   }
 }
 
-/** The first part of the endpoints that scripts call; the others are for navigations, for WeChat and for our own pages. */
+/** The first part of the endpoints that scripts call; the others serve navigations, WeChat and our own pages. */
 const forScripts: ReadonlySet<string> = new Set([
   'providers',
   'token',
@@ -68,7 +68,7 @@ const forScripts: ReadonlySet<string> = new Set([
   'admin',
 ]);
 
-/** The first part of those whose answer depends on who asks. */
+/** The first part of those whose response depends on the user. */
 const personal: ReadonlySet<string> = new Set(['me', 'admin']);
 
 const PREFLIGHT_SECONDS = 600;
@@ -79,8 +79,8 @@ const preflightHeaders = {
 } as const;
 
 /**
- * CORS of our endpoints: the scripts of the clients' `origins` and nobody else, whatever CORS the host has for its own
- * routes. Only for cookie clients may they send the browser's cookies along.
+ * CORS of our endpoints: for scripts of the clients' `origins` alone, whatever CORS the host has for its own routes. Only
+ * scripts of cookie clients may send cookies.
  */
 @Injectable()
 export class Cors {
@@ -94,7 +94,7 @@ export class Cors {
     this.origins = origins;
   }
 
-  /** Sees to the CORS headers of the answer to come, which may be that of a preflight. */
+  /** Sets the CORS headers when the response is written, also that of a preflight. */
   apply(endpoint: string, { request, response }: Exchange): void {
     const [area = ''] = endpoint.split('/');
     const granted = forScripts.has(area) ? this.grant(request.headers.origin) : null;
@@ -103,7 +103,7 @@ export class Cors {
     overruleHeaders(response, () => replaceCors(response, headers, vary));
   }
 
-  /** The headers that let a script of this origin read an answer; null for an origin that is not a client's. */
+  /** The headers that let a script of this origin read a response; null for an origin that is not a client's. */
   grant(origin: string | undefined): Record<string, string> | null {
     const withCookies = origin === undefined ? undefined : this.origins.get(origin);
     if (origin === undefined || withCookies === undefined) return null;
@@ -115,7 +115,7 @@ export class Cors {
   }
 }
 
-/** What was set for the host's routes does not hold on ours. */
+/** Removes what the host's own CORS has set. */
 function replaceCors(
   response: ServerResponse,
   headers: Readonly<Record<string, string>>,

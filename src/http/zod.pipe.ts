@@ -12,8 +12,8 @@ import { currentRequest } from './parameter.decorators.js';
 export type BodyType = 'json' | 'form' | `${string}/${string}`;
 
 /**
- * Validates what `@Body()` or `@Query()` stands for; OpenAPI finds the schema here. It takes the value from the request
- * itself: a parser or global pipe of the host may have made another of it.
+ * Validates the parameter of `@Body()` or `@Query()`; OpenAPI finds the schema here. The value is read from the request
+ * itself, because a parser or global pipe of the host may have changed it.
  * @throws IamError `invalid_request` that names the member for the log
  */
 export class ZodPipe<T> implements PipeTransform<unknown, T> {
@@ -35,7 +35,7 @@ export class ZodPipe<T> implements PipeTransform<unknown, T> {
   }
 }
 
-/** Gives handlers the path parameters as they came, whatever a global pipe of the host has made of them. */
+/** Gives handlers the path parameters as they came, also where a global pipe of the host has changed them. */
 export const pathAsGiven: PipeTransform = {
   transform(value: unknown, { type, data }: ArgumentMetadata): unknown {
     const request = currentRequest();
