@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseCookies } from 'cookie';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord } from '../errors/unknown.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { classifyBrowser, type Browser, preferredLanguage, type Language } from './user-agent.js';
 import { collectParameters, findBody, type Parameters } from './request-body.js';

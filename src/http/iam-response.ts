@@ -1,7 +1,7 @@
 import type { MessageEvent } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { IamError } from '../errors/iam.error.js';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord } from '../errors/unknown.js';
 
 /** A response, the same on Express and Fastify; `ResponseInterceptor` writes it. */
 export interface IamResponse {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { IamError } from '../errors/iam.error.js';
-import { isRecord } from '../runtime/is-record.js';
+import { isRecord } from '../errors/unknown.js';
 
 /** The body of a request. */
 export interface RequestBody {

@@ -62,7 +62,7 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
  * The body of a request as `schema` sees it. Unlike a parameter of OAuth, a member that is empty was not left out.
  * @throws IamError `invalid_request` that names the member for the log
  */
-export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body ?? {});
   if (result.success) return result.data;
   const [{ path, message } = { path: [], message: 'not valid' }] = result.error.issues;
