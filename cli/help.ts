@@ -30,6 +30,8 @@ const shared: Readonly<Record<string, string>> = {
   lang: '输出所用的语言（默认由 LANG 决定）',
   DATABASE_URL: '你的应用的 PostgreSQL，例如 postgres://app:…@db.internal:5432/app',
   IAM_KEYS: 'IamModule 的选项 `keys`，以逗号分隔，第一个用来加密（只有一个密钥时可用 IAM_KEY）',
+  PUBLIC_URL: 'IamModule 的选项 `publicUrl`，例如 https://app.example.com',
+  IAM_PATH: 'IamModule 的选项 `path`，在全局前缀之后（默认 iam）',
   WECHAT_API_URL: '另一个微信，例如模拟器；还有 WECHAT_OPEN_URL、WECHAT_MP_URL',
   LANG: 'zh… 表示中文（默认英文）',
 };

@@ -68,6 +68,10 @@ export const SOURCE = 'SOURCE';
 export const sourceHelp =
   'A secret is never an argument, which other users of the machine and the history of the shell would see. SOURCE says where it\nis: `-` a line of standard input (asked for at a terminal, unseen), `env:NAME` an environment variable, else a file.';
 
+/** As `sourceHelp`, in Chinese. */
+export const sourceHelpInChinese =
+  '密钥不能写在参数中，否则本机其他用户与 shell 历史都能看到。SOURCE 说明它在哪里：`-` 为标准输入的一行\n（在终端中会提示输入，不显示），`env:NAME` 为环境变量，其余为文件。';
+
 /** The refusal of a secret that was given itself. */
 export const secretInArguments = (option: string): string =>
   `A secret does not belong into an argument: every process of the machine sees it, and the shell's history keeps it (change it if it was real). Use --${option} - for standard input, env:NAME or a file`;

@@ -32,7 +32,12 @@ function secretColumnOf(option: string): SecretColumn | null {
 
 /** One option a column; secrets by the place where they are. */
 export const providerOptions: Readonly<Record<string, OptionSpec>> = {
-  ...Object.fromEntries(plainColumnNames.map((column) => [optionOf(column), specOf(column)])),
+  ...Object.fromEntries(
+    plainColumnNames.map((column) => [
+      optionOf(column),
+      { value: placeholderOf(column), summary: describe(column, 'en') },
+    ]),
+  ),
   ...Object.fromEntries(
     secretColumnNames.map((column) => [
       `${optionOf(column)}-from`,
@@ -45,10 +50,22 @@ export const providerOptions: Readonly<Record<string, OptionSpec>> = {
   },
 };
 
-function specOf(column: PlainColumn): OptionSpec {
-  const { help, default: initial, options } = factsOf(column);
-  const value = typeof initial === 'boolean' ? 'true|false' : (options?.join('|') ?? 'TEXT');
-  return { value, summary: initial === undefined ? help.en : `${help.en} (default ${initial})` };
+/** The summaries of `providerOptions` in Chinese. */
+export const providerOptionsInChinese: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(plainColumnNames.map((column) => [optionOf(column), describe(column, 'zh')])),
+  ...Object.fromEntries(secretColumnNames.map((column) => [`${optionOf(column)}-from`, `${column} 的来源`])),
+  from: 'JSON 对象的来源，键为各列，密钥为明文；`-` 表示整个标准输入',
+};
+
+function placeholderOf(column: PlainColumn): string {
+  const { default: initial, options } = factsOf(column);
+  return typeof initial === 'boolean' ? 'true|false' : (options?.join('|') ?? 'TEXT');
+}
+
+function describe(column: PlainColumn, language: 'zh' | 'en'): string {
+  const { help, default: initial } = factsOf(column);
+  if (initial === undefined) return help[language];
+  return language === 'zh' ? `${help.zh}（默认 ${initial}）` : `${help.en} (default ${initial})`;
 }
 
 /** Explains why there is no `--mp-app-secret VALUE`. */

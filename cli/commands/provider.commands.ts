@@ -18,7 +18,7 @@ import { KeysModule } from '../../src/keys/keys.module.js';
 import { Reencryption } from '../../src/keys/reencryption.service.js';
 import type { Call, Command, Result } from '../command.js';
 import { UsageError } from '../errors.js';
-import { readSecret, secretInArguments, SOURCE, sourceHelp } from '../input.js';
+import { readSecret, secretInArguments, SOURCE, sourceHelp, sourceHelpInChinese } from '../input.js';
 import { withIam } from '../open-iam.js';
 import { table } from '../output.js';
 import { requireOwnKeys } from '../own-keys.js';
@@ -26,6 +26,7 @@ import {
   describeProblems,
   describeProvider,
   providerOptions,
+  providerOptionsInChinese,
   readProviderRow,
   refuseSecretOption,
   showProvider,
@@ -90,6 +91,10 @@ export const providerAddCommand: Command = {
 ("Provider columns").
 
 ${sourceHelp}`,
+  zh: {
+    description: `新建身份源，5 秒内对所有副本生效。各列的说明见 README（“身份源的列”）。\n\n${sourceHelpInChinese}`,
+    options: providerOptionsInChinese,
+  },
   parameters: ['slug'],
   options: providerOptions,
   variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH'],
@@ -115,6 +120,10 @@ export const providerSetCommand: Command = {
 EncodingAESKey or AppSecret that is in use, see provider rotate.
 
 ${sourceHelp}`,
+  zh: {
+    description: `修改身份源中给出的列，5 秒内对所有副本生效。更换正在使用的 Token、EncodingAESKey 或 AppSecret 请用 provider rotate。\n\n${sourceHelpInChinese}`,
+    options: { ...providerOptionsInChinese, clear: '清空这一列，例如 mp_token_previous' },
+  },
   parameters: ['slug'],
   options: {
     ...providerOptions,

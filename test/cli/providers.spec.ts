@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WechatEmulator, type OfficialAccount, type WebsiteApp } from '../../emulator/index.js';
 import { IdentityProviders } from '../../src/index.js';
+import { factsOf, plainColumnNames } from '../../src/identity-providers/provider-columns.js';
 import { startIamApp } from '../support/iam-app.js';
 import { onPc } from '../support/signed-in.js';
 import { recordOf, startOperator, type Operator } from './support/operator.js';
@@ -240,6 +241,21 @@ describe('nestjs-wechat-iam provider', () => {
     expect((await operator.run(['provider', 'check', 'wechat', '--lang', 'fr'])).exitCode).toBe(2);
     expect((await operator.run(['provider', 'check', 'other'])).exitCode).toBe(1);
   });
+
+  it.each(['add', 'set'])(
+    'explains each column in the help of %s, in the language of the shell',
+    async (verb) => {
+      const help = async (LANG: string) =>
+        (await operator.run(['provider', verb, '--help'], { variables: { LANG } })).stdout;
+
+      const [english, chinese] = [await help('en_US.UTF-8'), await help('zh_CN.UTF-8')];
+      for (const name of plainColumnNames) {
+        const { help: texts } = factsOf(name);
+        expect(english).toContain(texts.en);
+        expect(chinese).toContain(texts.zh);
+      }
+    },
+  );
 
   it('generates a Token once, keeps the old one working, and then makes room', async () => {
     await operator.json(['provider', 'add', 'wechat', '--mp-token-from', '-'], { input: 'FirstToken' });
