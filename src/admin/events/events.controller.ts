@@ -57,7 +57,6 @@ const eventSummary = z.object({
   oldest_unprocessed_seconds: z.int().nullable(),
 });
 
-/** An event as a list of the admin API shows it. */
 function toEventItem(row: ListedEvent): EventItem {
   return {
     id: row.id,
@@ -73,7 +72,6 @@ function toEventItem(row: ListedEvent): EventItem {
   };
 }
 
-/** An event with what WeChat sent. */
 function toEventDetail(row: DetailedEvent): z.infer<typeof eventDetail> {
   const { message, raw, result } = row;
   return { ...toEventItem(row), message, raw: raw?.toString('base64') ?? null, result };
@@ -101,7 +99,7 @@ const eventDetailExample: z.infer<typeof eventDetail> = {
   result: { reply: null, finished: [] },
 };
 
-/** What WeChat has pushed, and what became of it. */
+/** The webhook's inbox: what WeChat has pushed, and its processing. */
 @AdminController('events')
 export class AdminEventsController {
   constructor(private readonly events: StoredEvents) {}
@@ -159,6 +157,6 @@ export class AdminEventsController {
   ): Promise<void> {
     const status = await this.events.replay(id, { evenIfDone: force });
     if (status === null) throw new IamError('not_found', 'no such event');
-    if (status === 'done' && !force) throw new IamError('event_done', `event ${id} was worked off`);
+    if (status === 'done' && !force) throw new IamError('event_done', `event ${id} was processed`);
   }
 }

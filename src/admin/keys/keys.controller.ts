@@ -30,7 +30,7 @@ const sealing = {
   signing_keys: 1,
 };
 
-/** The keys that sign access tokens and those that seal what is stored: what they hold, rotation, sealing anew. */
+/** Signing keys and sealing keys: lists, rotation, re-encryption. */
 @AdminController('keys')
 export class KeysController {
   constructor(

@@ -29,17 +29,17 @@ export const keysResponse = z.object({
 /** Seconds until the new key signs; 0 in an emergency. */
 export const rotateBody = z.strictObject({ activate_in: z.int().min(0).max(MAX_LEAD_SECONDS).optional() });
 
-/** The key that signs next, and whether this request made it. */
+/** The key that signs next, and whether this request created it. */
 export const rotateResponse = signingKey.extend({ is_new: z.boolean() });
 
-/** What was sealed anew, and what is left that the configured keys do not open. */
+/** How many secrets were re-encrypted, and how many are left that the configured keys do not open. */
 export const reencryptionResponse = z.object({
   provider_secrets: z.int(),
   signing_keys: z.int(),
   left: z.int(),
 });
 
-/** A signing key as the admin API shows it. */
+/** Field by field. */
 export function toSigningKeyView(key: ListedSigningKey): z.infer<typeof signingKey> {
   return {
     kid: key.kid,
@@ -50,7 +50,7 @@ export function toSigningKeyView(key: ListedSigningKey): z.infer<typeof signingK
   };
 }
 
-/** A sealing key as the admin API shows it. */
+/** Field by field. */
 export function toSealingKeyView(use: SealingKeyUse): z.infer<typeof sealingKey> {
   return {
     key_id: use.keyId,
@@ -61,7 +61,7 @@ export function toSealingKeyView(use: SealingKeyUse): z.infer<typeof sealingKey>
   };
 }
 
-/** A reseal run as the admin API reports it. */
+/** Field by field. */
 export function toReencryptionView(report: ReencryptionReport): z.infer<typeof reencryptionResponse> {
   return {
     provider_secrets: report.providerSecrets,

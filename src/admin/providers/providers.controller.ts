@@ -45,13 +45,13 @@ interface Caller {
   readonly language: Language;
 }
 
-/** Who asks, and in which language. */
+/** The administrator, and the language of the response. */
 const CurrentCaller = fromRequest((request): Caller => ({
   admin: findAuthenticatedUser(request) ?? undefined,
   language: readRequest(request).language,
 }));
 
-/** Identity providers. */
+/** Provider rows: list, changes, rotation of a secret, check. */
 @AdminController('providers')
 export class AdminProvidersController {
   constructor(

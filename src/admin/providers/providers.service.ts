@@ -16,8 +16,8 @@ import type { StoredProvider } from '../../identity-providers/stored-providers.s
 import { AdminPermissions, type Admin } from '../admin-reach.service.js';
 
 /**
- * Changes of provider rows by administrators, who act here at once. Columns that decide whose messages are believed take
- * `iam:providers:secrets`.
+ * Changes of provider rows by administrators, which act on this replica at once. A column that decides whose messages are
+ * believed takes `iam:providers:secrets`.
  */
 @Injectable()
 export class AdminProviders {

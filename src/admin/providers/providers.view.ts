@@ -48,7 +48,7 @@ const columnView = (name: PlainColumn): z.ZodType<string | boolean | null> => {
   return isNullable ? z.string().nullable() : z.string();
 };
 
-/** A provider as it is answered: of secrets only whether they are set. */
+/** `GET /admin/providers/{slug}`: of secrets only whether they are set. */
 export const providerView = z.object({
   id: z.string(),
   slug: z.string(),
@@ -77,13 +77,13 @@ export const rotationView = z.object({
   provider: providerView,
 });
 
-/** What a view needs to know besides the row. */
+/** For addresses and texts in the view. */
 export interface ViewContext {
   readonly urls: IamUrls;
   readonly language: Language;
 }
 
-/** A row as it is answered; `problems` is what keeps it from working as far as the row alone tells. */
+/** Columns by the table of columns; `problems` are those that the row alone shows. */
 export function toProviderView(
   { row, version }: StoredProvider,
   opened: OpenedProvider,
@@ -105,7 +105,7 @@ export function toProviderView(
   };
 }
 
-/** A provider with an Official Account alone. */
+/** For OpenAPI: a provider with an Official Account only. */
 export const providerExample: ProviderView = {
   id: '0198c0de-0000-4000-8000-000000000001',
   slug: 'wechat',

@@ -4,7 +4,7 @@ import { toEtag } from '../../http/iam-response.js';
 import type { Role } from '../../roles/roles.service.js';
 import { pageOf, pageQuery } from '../page.js';
 
-/** A role as it is answered. */
+/** `GET /admin/roles/{name}`. */
 export const roleView = z.object({
   name: z.string(),
   description: z.string(),
@@ -17,7 +17,7 @@ export const roleView = z.object({
 /** `GET /admin/roles`. */
 export const rolePage = pageOf(roleView);
 
-/** Somebody who answers for sign-ins. */
+/** For OpenAPI: a role for support staff. */
 export const roleExample: z.infer<typeof roleView> = {
   name: 'support',
   description: 'Helps people who cannot sign in',

@@ -25,7 +25,7 @@ import {
 const path = { id: 'The user' };
 const assignment = { ...path, role: 'Name of a role' };
 
-/** Who may come in, and as what. */
+/** Access of a user: status, sessions, identities, roles. */
 @AdminController('users/:id')
 export class AdminUserAccessController {
   constructor(
@@ -130,7 +130,7 @@ export class AdminUserAccessController {
   }
 }
 
-/** Bans that outlive their user. */
+/** Bans of users who were erased. */
 @AdminController('bans')
 export class AdminBansController {
   constructor(private readonly bans: LastingBans) {}

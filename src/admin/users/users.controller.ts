@@ -30,7 +30,7 @@ type UserDetail = z.infer<typeof userDetail>;
 
 const path = { id: 'The user' };
 
-/** People. */
+/** Users: list, create, change, merge, erase. */
 @AdminController('users')
 export class AdminUsersController {
   constructor(

@@ -88,10 +88,10 @@ const identityItem = z.object({
   linked_at: time,
 });
 
-/** What `GET /admin/users` answers. */
+/** `GET /admin/users`. */
 export const userPage = pageOf(userItem);
 
-/** What `GET /admin/users/{id}` answers; its `ETag` is the version of the user's own columns. */
+/** `GET /admin/users/{id}`; its `ETag` is the version of the user's own columns. */
 export const userDetail = userItem.extend({
   updated_at: time,
   phone_number: z.string().nullable(),
@@ -100,10 +100,10 @@ export const userDetail = userItem.extend({
   live_sessions: z.int(),
 });
 
-/** What `GET /admin/users/{id}/roles` answers. */
+/** `GET /admin/users/{id}/roles`. */
 export const userRoles = z.object({ roles: z.array(z.string()) });
 
-/** What a merge answers: who stays, and who is merged into them. */
+/** `POST /admin/users/{id}/merge`: the user that stays, and the one that was merged into it. */
 export const mergeResponse = z.object({ id: z.uuid(), merged: z.uuid() });
 
 /** Field by field. */
@@ -122,7 +122,7 @@ export function toUserItem(row: ListedUser): UserItem {
   };
 }
 
-/** A user with all that is known of them. */
+/** Field by field. */
 export function toUserDetail(row: DetailedUser, liveSessions: number): z.infer<typeof userDetail> {
   return {
     ...toUserItem(row),
@@ -160,10 +160,10 @@ const exampleItem: UserItem = {
   created_at: '2026-11-22T08:00:00.000Z',
 };
 
-/** An answer as a front-end gets it. */
+/** For OpenAPI. */
 export const userPageExample: z.infer<typeof userPage> = { items: [exampleItem], next_cursor: null };
 
-/** An answer as a front-end gets it. */
+/** For OpenAPI. */
 export const userDetailExample: z.infer<typeof userDetail> = {
   ...exampleItem,
   updated_at: '2026-11-22T08:00:00.000Z',
@@ -211,7 +211,7 @@ export type BanItem = z.infer<typeof banItem>;
 /** `GET /admin/bans`. */
 export const banPage = pageOf(banItem);
 
-/** Whose ban is looked for, if anybody's. */
+/** The subject that the query names; undefined where it names none. */
 export function toSoughtSubject(query: z.infer<typeof banQuery>): SoughtSubject | undefined {
   const { appid, openid, union_scope, unionid } = query;
   if (appid !== undefined && openid !== undefined)
@@ -226,7 +226,7 @@ export function toBanItem({ id, banned_at, identities, unions }: LastingBan): Ba
   return { id, banned_at: banned_at.toISOString(), identities, unions };
 }
 
-/** An answer as a front-end gets it. */
+/** For OpenAPI. */
 export const banPageExample: z.infer<typeof banPage> = {
   items: [
     {
