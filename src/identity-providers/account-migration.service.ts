@@ -18,7 +18,7 @@ import {
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
 
-/** Which account's people move where. */
+/** From which Official Account people move, and to which. */
 export interface AccountMigrationRequest {
   /** Slug of the row that has the new Official Account. */
   readonly provider: string;
@@ -26,26 +26,26 @@ export interface AccountMigrationRequest {
   readonly toAppid: string;
   /** The `gh_…` of the old account, under which WeChat may know the migration instead. */
   readonly fromOriginalId?: string | undefined;
-  /** Asks again about those who were no followers when WeChat was asked before. */
+  /** Also requests the openids of those who were no followers in an earlier run. */
   readonly askAgain?: boolean;
-  /** Asks WeChat, and changes nothing. */
+  /** Reads from WeChat, and changes nothing. */
   readonly dryRun?: boolean;
 }
 
-/** Who waits for a run. */
+/** What the caller of a run is told, and decides. */
 export interface MigrationWatch {
   readonly progress: (done: number, total: number) => void;
   /** Waits; false gives up, and the run fails with the error of the pause. */
   readonly pause: (pause: Pause) => Promise<boolean>;
 }
 
-/** What a run has come to; of a dry run, what it would. */
+/** The result of a run; of a dry run, the expected one. */
 export interface AccountMigrationReport {
   readonly total: number;
   readonly counts: MoveCounts;
-  /** Those that an operator has to decide, at most a thousand. */
+  /** Pairs of users that an operator has to decide about, at most a thousand. */
   readonly undecided: readonly PredictedMove[];
-  /** What else WeChat said instead of an openid, once each. */
+  /** Other messages of WeChat in place of an openid, once each. */
   readonly unexplained: readonly string[];
 }
 
@@ -60,14 +60,14 @@ const NO_MIGRATION: ReadonlySet<number | undefined> = new Set([63178, 63183]);
 interface Run extends AccountMigrationRequest, MigrationWatch {
   readonly app: WechatApp;
   readonly row: IdentityProvider;
-  /** What WeChat is told of the old account. */
+  /** The name of the old account in calls to WeChat. */
   named: string;
   readonly unexplained: Set<string>;
 }
 
 /**
  * Moves people to another Official Account (protocol part 2, D): asks WeChat for their new openids and adds these to the
- * users. What WeChat has said is kept before anything comes of it, so a run that is stopped goes on where it was.
+ * users. Each response is stored before it is acted on, so a run that is stopped continues where it was.
  */
 @Injectable()
 export class AccountMigration {
@@ -157,7 +157,7 @@ export class AccountMigration {
     return unanswered + (run.askAgain === true ? not_follower : 0);
   }
 
-  /** A row that WeChat leaves out, or refuses for a reason that we do not know, is asked for again by the next run. */
+  /** The next run requests again what WeChat leaves out, or refuses for an unknown reason. */
   private async ask(run: Run, page: readonly OldIdentity[]): Promise<OpenidResponse[]> {
     const rows = await this.askPatiently(run, page);
     const told = new Map(rows.map((row) => [row.ori_openid, row]));
@@ -183,7 +183,7 @@ export class AccountMigration {
     }
   }
 
-  /** Witnesses disagree about the name of the old account: the appid first, then the `gh_…`. */
+  /** Sources disagree about the name of the old account: the appid is tried first, then the `gh_…`. */
   private async askAs(run: Run, openids: readonly string[]): Promise<ChangedOpenid[]> {
     const { app, fromOriginalId } = run;
     try {
@@ -223,14 +223,14 @@ function sum(counts: MoveCounts): number {
   return Object.values(counts).reduce((all, count) => all + count, 0);
 }
 
-/** How long to wait before WeChat is asked again, and why. */
+/** How long to wait before the next call to WeChat, and why. */
 export interface Pause {
   readonly reason: 'day_quota' | 'minute_quota' | 'unavailable';
   readonly seconds: number;
   readonly error: WechatError;
 }
 
-/** WeChat is asked so often without an answer before a run ends. */
+/** Failed calls in a row after which a run ends. */
 const MOST_FAILURES = 5;
 const DAY_QUOTA = 45009;
 const DAY_MS = 86_400_000;

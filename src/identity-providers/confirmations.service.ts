@@ -25,7 +25,7 @@ export class AcceptedSecretEntity {
   acceptedAt!: Date;
 }
 
-/** What a migration writes where a pair was in use before pairs were confirmed. */
+/** A migration wrote this for pairs that were in use before pairs were confirmed. */
 const ADOPT = 'adopt';
 
 const updated = z.object({ at: z.date() });
@@ -55,7 +55,7 @@ export function needsAdoption(provider: IdentityProvider): boolean {
   return appsOf(provider).some(({ kind }) => provider.confirmations[kind]?.pair === ADOPT);
 }
 
-/** Puts the pairs in the place of the migrations' marks; of an app that WeChat cannot be asked about, the pair counts for every row. */
+/** Puts the pairs in the place of the migrations' marks; of an app without an access token of its own, the pair counts for every row. */
 export async function adoptPairs(executor: SqlExecutor, provider: IdentityProvider): Promise<void> {
   for (const app of appsOf(provider))
     if (provider.confirmations[app.kind]?.pair === ADOPT) await execute(executor, adoptSql(provider.id, app));
@@ -72,7 +72,7 @@ const adoptSql = (id: string, app: WechatApp): Sql => sql`
   SELECT ${app.appid}, ${pairOf(app)}, at::timestamptz FROM adopted WHERE ${!isAskable(app)}::boolean
   ON CONFLICT DO NOTHING`;
 
-/** Official Accounts and mini programs have an access token of their own to ask for; website and mobile apps have none. */
+/** Official Accounts and mini programs have an access token of their own, which verifies the pair; website and mobile apps have none. */
 export function isAskable({ kind }: WechatApp): boolean {
   return kind === 'mp' || kind === 'mini';
 }
@@ -82,7 +82,7 @@ export function pairOf({ appid, secret }: WechatApp): string {
   return sha256(`iam.identity_providers.confirmations\n${appid}\n${secret.reveal()}`);
 }
 
-/** How long a process takes for granted that its last note still stands. */
+/** A process does not write the same note again within this time. */
 const NOTED_MS = 600_000;
 
 /** An AppSecret that WeChat accepts takes the place of the one before, which a reset at WeChat has ended. */
@@ -91,8 +91,8 @@ const noteSql = (app: WechatApp): Sql => sql`
   ON CONFLICT (appid) DO UPDATE SET pair = EXCLUDED.pair, accepted_at = now() WHERE known.pair <> EXCLUDED.pair`;
 
 /**
- * The AppSecrets of website and mobile apps, which WeChat cannot be asked about: an exchange of a code that it accepted is the
- * only proof that one is right.
+ * The AppSecrets of website and mobile apps, which no call of WeChat verifies: the only proof that one is right is an exchange
+ * of a code that WeChat accepted.
  */
 @Injectable()
 export class AcceptedSecrets {

@@ -30,7 +30,7 @@ import {
 import { getStored, type StoredProvider } from './stored-providers.service.js';
 import { openSecret, PROVIDER_SECRETS_PURPOSE } from './provider-secrets.js';
 
-/** A change of one row. `version` is what it is based on; null for "whatever it is now". */
+/** A change of one row. `version` is what it is based on; null for the current one. */
 export interface ProviderEdit {
   readonly slug: string;
   readonly version: string | null;
@@ -38,7 +38,7 @@ export interface ProviderEdit {
 
 const inUse = z.object({ identities: z.boolean(), logins: z.boolean(), sessions: z.boolean() });
 
-/** Asked before anything is written that decides whom the module believes; throws for who may not. */
+/** Runs before a write to a column that decides who is trusted; throws where the caller may not write it. */
 export type TrustCheck = (columns: readonly string[]) => Promise<void>;
 
 const anybody: TrustCheck = async () => undefined;
@@ -148,7 +148,7 @@ export class ProviderRows {
     });
   }
 
-  /** Creates the row or changes the columns given, whoever else does the same at the same time. */
+  /** Creates the row or changes the columns given, also where another process does so at the same time. */
   async save({ slug, ...changes }: IdentityProviderInput): Promise<void> {
     const change = () => this.change({ slug, version: null }, changes);
     const create = () => this.create({ slug, ...changes });

@@ -16,7 +16,7 @@ import { IamError } from '../errors/iam.error.js';
 import { appsOf, type IdentityProvider, readRow } from './identity-provider.js';
 import { z } from 'zod';
 
-/** A row, or of one to be made its id. */
+/** A row; of a new one only its id. */
 type KnownRow = Partial<IdentityProviderEntity> & Pick<IdentityProviderEntity, 'id'>;
 
 /** What a change does to a row. */
@@ -57,7 +57,7 @@ export function trustedIn({ changed }: RowDifference, input: IdentityProviderCha
   return [...plain, ...secretColumnNames.filter((name) => input[name] !== undefined)];
 }
 
-/** True for a difference that is none. */
+/** True where nothing changes. */
 export function isEmpty({ columns }: RowDifference): boolean {
   return Object.keys(columns).length === 0;
 }
@@ -118,7 +118,7 @@ export function findRival(
   );
 }
 
-/** Lets one change of rows after the other look at them. Before any row is locked, so that two never wait for each other. */
+/** Makes changes of rows wait for each other. Taken before any row is locked; otherwise two changes could deadlock. */
 export async function queueRowChanges(manager: EntityManager): Promise<void> {
   await execute(manager, sql`SELECT pg_advisory_xact_lock(${raw(ROWS_LOCK)})`);
 }

@@ -16,7 +16,7 @@ export interface StoredProvider {
   readonly version: string;
 }
 
-/** A stored row and what the code makes of it. */
+/** A stored row with its secrets opened. */
 export interface OpenedProvider {
   readonly row: IdentityProviderEntity;
   /** Null when it cannot be used. */
@@ -36,7 +36,7 @@ export interface ProviderFilter {
 const slugs = identityProviderInput.shape.slug;
 const versions = z.array(z.object({ version: z.string() }));
 
-/** Reads one row, and locks it where that is asked. @throws IamError `provider_not_found` */
+/** Reads one row. @throws IamError `provider_not_found` */
 export async function getStored(
   manager: EntityManager,
   slug: string,

@@ -7,7 +7,7 @@ import type { WechatFile } from '../wechat/wechat-response.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 
-/** Whose API is called, and which; `access_token` is added. */
+/** The app that calls, and the API; `access_token` is added. */
 interface WechatApiTarget {
   /** Slug of the provider row whose app calls. */
   readonly provider: string;
@@ -50,7 +50,7 @@ const FILE_BYTES = 10 * 1024 * 1024;
 
 const anyResponse = z.record(z.string(), z.unknown());
 
-/** Calls any WeChat API with the managed access token of a provider's app, so that nobody else has to fetch one. */
+/** Calls any WeChat API with the managed access token of a provider's app, so that no other code fetches one. */
 @Injectable()
 export class WechatApi {
   constructor(

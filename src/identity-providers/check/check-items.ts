@@ -23,7 +23,7 @@ const mpConsole = '微信公众平台 mp.weixin.qq.com → 设置与开发';
 const miniConsole = '微信公众平台 mp.weixin.qq.com（小程序）';
 const inConsole = (place: string): CheckText => text(place, `WeChat's console: ${place}`);
 
-/** Everything the check looks at, by the stable id of its item. */
+/** Every item of the check, by its stable id. */
 export const checks = {
   'row.enabled': { area: 'row', title: text('是否启用', 'Switched on'), where: row },
   'row.secrets': { area: 'row', title: text('密钥能否解密', 'Secrets can be opened'), where: row },

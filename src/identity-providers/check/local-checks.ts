@@ -12,7 +12,7 @@ import type { IamUrls } from '../../http/iam-urls.service.js';
 
 const kinds = ['open', 'mp', 'mini', 'mobile'] as const satisfies readonly WechatAppKind[];
 
-/** What the row alone tells. */
+/** Findings from the row alone. */
 export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding[] {
   const facts = { columns: unreadable.join(', ') };
   const isReadable = unreadable.length === 0;
@@ -106,7 +106,7 @@ function has(value: string | null): boolean {
   return value !== null && value.trim() !== '';
 }
 
-/** What our public address tells, and what must be registered with WeChat, which offers no way to ask. */
+/** Findings about the public address, and what must be registered with WeChat, whose API does not show it. */
 export function checkAddresses(
   row: IdentityProviderEntity,
   { publicUrl }: Pick<ResolvedIamOptions, 'publicUrl'>,
@@ -116,7 +116,7 @@ export function checkAddresses(
   const items: (Finding | null)[] = [
     {
       id: 'server.public_url',
-      key: judgeUrl(new URL(publicUrl), row.mp_app_id !== null),
+      key: classifyUrl(new URL(publicUrl), row.mp_app_id !== null),
       facts: { public_url: publicUrl },
     },
     row.open_app_id === null
@@ -129,7 +129,7 @@ export function checkAddresses(
 }
 
 /** Protocol B.1 (a port gives 10003), F (pushes go to 80 and 443 only) and I.4 (no IP addresses). */
-function judgeUrl({ protocol, hostname, port }: URL, hasOfficialAccount: boolean): FindingKey {
+function classifyUrl({ protocol, hostname, port }: URL, hasOfficialAccount: boolean): FindingKey {
   const host = hostname.replace(/^\[|\]$/g, '');
   if (host === 'localhost' || host.endsWith('.localhost') || (isIP(host) !== 0 && isLoopback(host)))
     return 'url_local';

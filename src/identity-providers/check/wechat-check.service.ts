@@ -23,7 +23,7 @@ const byErrcode: Readonly<Record<number, FindingKey>> = {
   89507: 'ip_blocked',
 };
 
-/** Asks WeChat what can be asked without harm; every failure is a finding. */
+/** Makes the calls to WeChat that change nothing; every failure is a finding. */
 @Injectable()
 export class WechatCheck {
   constructor(private readonly gateway: WechatGateway) {}
@@ -60,7 +60,7 @@ export class WechatCheck {
         { ...whitelist, key: 'ip_admitted' },
       ];
     } catch (error) {
-      const { key, facts } = judge(error, app);
+      const { key, facts } = classify(error, app);
       return key.startsWith('ip_')
         ? [
             { ...pair, key: 'not_asked' },
@@ -79,7 +79,7 @@ export class WechatCheck {
       await this.gateway.sns.exchangeCode(app, randomAlphanumeric(32));
       return [{ id, key: 'answer_unexpected', facts: { appid: app.appid, errcode: '0' } }];
     } catch (error) {
-      return [{ id, ...judge(error, app) }];
+      return [{ id, ...classify(error, app) }];
     }
   }
 
@@ -89,13 +89,13 @@ export class WechatCheck {
       await this.gateway.createSceneQrCode(app, `iam-check:${randomAlphanumeric(32)}`, QR_SECONDS);
       return { id, key: 'qr_code_made', facts: { appid: app.appid } };
     } catch (error) {
-      const { key, facts } = judge(error, app);
+      const { key, facts } = classify(error, app);
       return { id, key: key === 'app_kind_wrong' ? 'qr_code_forbidden' : key, facts };
     }
   }
 }
 
-function judge(error: unknown, { appid }: WechatApp): Pick<Finding, 'key' | 'facts'> {
+function classify(error: unknown, { appid }: WechatApp): Pick<Finding, 'key' | 'facts'> {
   if (!(error instanceof WechatError)) throw error;
   const { errcode, refusedAddress } = error;
   const facts = {
