@@ -16,7 +16,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { BackgroundLoop } from '../runtime/background-loop.js';
 
 /** Seconds after which the lease of the delivering replica expires, unless it is renewed. */
-export const LEASE_SECONDS = 30;
+const LEASE_SECONDS = 30;
 
 const SINK = sql`'host'`;
 const lease = sql`lease_until = now() + make_interval(secs => ${LEASE_SECONDS}::int)`;
@@ -24,12 +24,12 @@ const lease = sql`lease_until = now() + make_interval(secs => ${LEASE_SECONDS}::
 const subscription = sql`now() + interval '7 days'`;
 
 /** Begins to keep entries for the sink. */
-export const subscribeSql = sql`
+const subscribeSql = sql`
   /* background */ INSERT INTO iam.audit_delivery (sink, subscribed_until) VALUES (${SINK}, ${subscription})
   ON CONFLICT DO NOTHING`;
 
 /** Takes or renews the lease and reads committed entries. No row: another replica has the lease, or none are due. */
-export const takeSql = (leaseToken: string, most: number): Sql => sql`
+const takeSql = (leaseToken: string, most: number): Sql => sql`
   /* background */ WITH lease AS (
     UPDATE iam.audit_delivery SET lease_token = ${leaseToken}, ${lease}, subscribed_until = ${subscription}
     WHERE sink = ${SINK} AND (lease_token = ${leaseToken} OR lease_until <= now())
@@ -42,15 +42,15 @@ export const takeSql = (leaseToken: string, most: number): Sql => sql`
   FROM due JOIN iam.audit_log a USING (id) ORDER BY a.id`;
 
 /** The sink is still busy. */
-export const renewSql = (leaseToken: string): Sql => sql`
+const renewSql = (leaseToken: string): Sql => sql`
   /* background */ UPDATE iam.audit_delivery SET ${lease} WHERE sink = ${SINK} AND lease_token = ${leaseToken}`;
 
 /** Another replica may deliver at once. */
-export const releaseSql = (leaseToken: string): Sql => sql`
+const releaseSql = (leaseToken: string): Sql => sql`
   /* background */ UPDATE iam.audit_delivery SET lease_until = now() WHERE sink = ${SINK} AND lease_token = ${leaseToken}`;
 
 /** The sink has these entries. */
-export const deliveredSql = (ids: readonly string[]): Sql =>
+const deliveredSql = (ids: readonly string[]): Sql =>
   sql`/* background */ DELETE FROM iam.audit_outbox WHERE id = ANY (${ids}::uuid[])`;
 
 const POLL_MS = 1_000;

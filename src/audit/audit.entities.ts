@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** A row of `iam.audit_log`: append-only (triggers refuse UPDATE, and DELETE of what is younger than 30 days), written in the transaction it records. */
+/** A row of `iam.audit_log`: append-only: triggers refuse UPDATE, and DELETE of entries younger than 30 days. Written in the transaction it records. */
 @Entity({ schema: 'iam', name: 'audit_log' })
 @Index('audit_log_user_id_idx', ['userId', 'id'])
 @Index('audit_log_action_idx', { synchronize: false })

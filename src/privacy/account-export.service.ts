@@ -10,7 +10,7 @@ import { UserSessions, type ActingSession } from '../sessions/user-sessions.serv
 import { Profiles } from '../users/profiles.service.js';
 
 /** An export has at most this many rows of one kind, the newest. */
-export const MOST_EXPORTED = 1_000;
+const MOST_EXPORTED = 1_000;
 
 /** The user and those merged into them, who keep their old rows. */
 const personSql = (userId: string): Sql =>
@@ -22,7 +22,7 @@ const byThePerson = sql`(a.actor IS NULL OR a.actor IN (SELECT 'user:' || id FRO
 const isTheirSession = sql`a.session_id IN (SELECT s.id FROM iam.sessions s JOIN person ON s.user_id = person.id)`;
 
 /** Everything stored about a person, by kind, without tokens, codes and their hashes. */
-export function exportStatements(userId: string) {
+function exportStatements(userId: string) {
   const person = personSql(userId);
   return {
     identities: sql`WITH ${person}

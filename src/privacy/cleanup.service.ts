@@ -10,7 +10,7 @@ import { BackgroundLoop } from '../runtime/background-loop.js';
 import { Erasure } from './erasure.service.js';
 
 /** Most rows that one statement removes. */
-export const BATCH = 500;
+const BATCH = 500;
 
 /** `SKIP LOCKED`: replicas that clean at once share the work instead of waiting for each other. */
 const limit = raw(`LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`);
@@ -50,7 +50,7 @@ function oldAudit(retentionDays: number): Sql[] {
 }
 
 /** A small DELETE for each table, to be repeated until it finds less than a batch. */
-export function expiredBatches({ retentionDays }: { readonly retentionDays: number }): Sql[] {
+function expiredBatches({ retentionDays }: { readonly retentionDays: number }): Sql[] {
   return [...fixed, ...oldAudit(retentionDays)];
 }
 

@@ -14,7 +14,7 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { lockUser } from '../users/lock-users.js';
 
 /** How many rows of each kind an erasure removed, for the audit log. */
-export const erasedCounts = z.object({
+const erasedCounts = z.object({
   identities: z.number(),
   unions: z.number(),
   sessions: z.number(),
@@ -29,7 +29,7 @@ export const erasedCounts = z.object({
  * are checked at its end. Rows of a former identity go too, unless another user has it now. The audit log has its own
  * retention.
  */
-export const eraseSql = (userId: string): Sql => sql`
+const eraseSql = (userId: string): Sql => sql`
   WITH person AS (
     SELECT id FROM iam.users WHERE id = ${userId} OR merged_into = ${userId}
   ), known AS (

@@ -18,7 +18,7 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { RolePermissions } from './role-permissions.service.js';
 
-export const roleRow = z.object({
+const roleRow = z.object({
   name: z.string(),
   description: z.string(),
   permissions: z.array(z.string()),
@@ -31,7 +31,7 @@ export const roleRow = z.object({
 export type Role = z.infer<typeof roleRow>;
 
 /** The columns of `roleRow`, of `iam.roles r`. */
-export const roleColumns = sql`name, description, permissions, is_default, created_at, ${versionSql('r')} AS version`;
+const roleColumns = sql`name, description, permissions, is_default, created_at, ${versionSql('r')} AS version`;
 
 /** Null: no such role. PostgreSQL would refuse a name that it cannot store as a parameter. */
 export async function findRole(

@@ -11,10 +11,10 @@ import { SKEW_SECONDS } from './access-tokens.service.js';
 import { KEYS_RELOAD_SECONDS, SigningKeys } from './signing-keys.service.js';
 
 /** Rotations and revocations take turns; readers and sign-ins do not wait. */
-export const lockKeysSql = sql`LOCK TABLE iam.signing_keys IN SHARE ROW EXCLUSIVE MODE`;
+const lockKeysSql = sql`LOCK TABLE iam.signing_keys IN SHARE ROW EXCLUSIVE MODE`;
 
 /** Every key, the newest first. `current` signs now. */
-export const listKeysSql = sql`
+const listKeysSql = sql`
   SELECT kid, generation, created_at, active_at, retires_at,
          CASE
            WHEN retires_at <= clock_timestamp() THEN 'retired'
@@ -25,14 +25,14 @@ export const listKeysSql = sql`
   FROM iam.signing_keys ORDER BY generation DESC`;
 
 /** A key that signs `activateIn` seconds from now. */
-export const insertKeySql = (key: SealedSigningKey, activateIn: number): Sql => sql`
+const insertKeySql = (key: SealedSigningKey, activateIn: number): Sql => sql`
   INSERT INTO iam.signing_keys (kid, generation, algorithm, public_jwk, private_jwk, active_at)
   SELECT ${key.kid}, COALESCE(max(generation), 0) + 1, ${ALGORITHM}, ${key.publicJwk}::jsonb, ${key.privateJwk},
          clock_timestamp() + make_interval(secs => ${activateIn}::int)
   FROM iam.signing_keys`;
 
 /** The key signs `activateIn` seconds from now at the latest. */
-export const bringForwardSql = (kid: string, activateIn: number): Sql => sql`
+const bringForwardSql = (kid: string, activateIn: number): Sql => sql`
   UPDATE iam.signing_keys SET active_at = LEAST(active_at, clock_timestamp() + make_interval(secs => ${activateIn}::int))
   WHERE kid = ${kid}`;
 
@@ -40,13 +40,13 @@ export const bringForwardSql = (kid: string, activateIn: number): Sql => sql`
  * Sets when each key retires: the newest never, the others `overlapSeconds` after the newest begins to sign, when their last
  * token has expired. An earlier end stays.
  */
-export const retireKeysSql = (overlapSeconds: number): Sql => sql`
+const retireKeysSql = (overlapSeconds: number): Sql => sql`
   UPDATE iam.signing_keys k
   SET retires_at = CASE WHEN k.generation < n.generation
                    THEN LEAST(k.retires_at, n.active_at + make_interval(secs => ${overlapSeconds}::int)) END
   FROM (SELECT generation, active_at FROM iam.signing_keys ORDER BY generation DESC LIMIT 1) n`;
 
-export const deleteKeySql = (kid: string): Sql => sql`DELETE FROM iam.signing_keys WHERE kid = ${kid}`;
+const deleteKeySql = (kid: string): Sql => sql`DELETE FROM iam.signing_keys WHERE kid = ${kid}`;
 
 /** Seconds between publishing a key and signing with it: most verifiers cache a JWKS for ten minutes. */
 const KEY_LEAD_SECONDS = 600;

@@ -75,7 +75,7 @@ const jwk = z.object({ kty: z.literal('EC'), crv: z.string(), x: z.string(), y: 
 export const storedKey = z.object({ kid: z.string(), public_jwk: jwk, private_jwk: z.string() });
 
 /** The context of a private key's seal; see `Sealer`. */
-export function signingKeyContext(kid: string): string {
+function signingKeyContext(kid: string): string {
   return `signing_keys/${kid}/private_jwk`;
 }
 

@@ -25,7 +25,7 @@ const identity = z.object({ id: z.string(), openid: z.string() });
 /** An identity of the old account. */
 export type OldIdentity = Readonly<z.infer<typeof identity>>;
 
-/** WeChat's answer for one; null: no openid in the new account. */
+/** WeChat's response for one; null: no openid in the new account. */
 export interface OpenidResponse {
   readonly identityId: string;
   readonly toOpenid: string | null;
@@ -59,20 +59,20 @@ const pageSql = ({ fromAppid, toAppid, after, limit }: MovePage, condition: Sql)
 
 const isOpen = sql`m.outcome IN ('answered', 'second_user', 'barred')`;
 
-/** Answers as rows. */
-const givenSql = (answers: readonly OpenidResponse[]): Sql => {
+/** Responses of WeChat as rows. */
+const givenSql = (responses: readonly OpenidResponse[]): Sql => {
   const [ids, openids] = [
-    answers.map(({ identityId }) => identityId),
-    answers.map(({ toOpenid }) => toOpenid),
+    responses.map(({ identityId }) => identityId),
+    responses.map(({ toOpenid }) => toOpenid),
   ];
   return sql`unnest(${ids}::uuid[], ${openids}::text[]) AS given (identity_id, to_openid)`;
 };
 
-/** Leaves out an identity that was removed meanwhile. A stored answer stays, except "not a follower", which may change. */
-const storeSql = (toAppid: string, answers: readonly OpenidResponse[]): Sql => sql`
+/** Leaves out an identity that was removed meanwhile. A stored response stays, except "not a follower", which may change. */
+const storeSql = (toAppid: string, responses: readonly OpenidResponse[]): Sql => sql`
   INSERT INTO iam.openid_moves AS m (identity_id, to_appid, to_openid, outcome)
   SELECT i.id, ${toAppid}::text, given.to_openid, CASE WHEN given.to_openid IS NULL THEN 'not_follower' ELSE 'answered' END
-  FROM ${givenSql(answers)} JOIN iam.identities i ON i.id = given.identity_id
+  FROM ${givenSql(responses)} JOIN iam.identities i ON i.id = given.identity_id
   ORDER BY i.id FOR KEY SHARE OF i
   ON CONFLICT (identity_id, to_appid) DO UPDATE
     SET to_openid = EXCLUDED.to_openid, outcome = EXCLUDED.outcome, answered_at = now()
@@ -95,7 +95,7 @@ const predictSql = (toAppid: string, moves: Sql): Sql => sql`
 export class OpenidMoves {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
-  /** Those for which WeChat has not given an answer; `askAgain`: also those of people who did not follow. */
+  /** Those for which WeChat has not responded; `askAgain`: also those of people who did not follow. */
   unanswered(page: MovePage, { askAgain }: { readonly askAgain: boolean }): Promise<OldIdentity[]> {
     const again = sql`(${askAgain}::boolean AND m.outcome = 'not_follower')`;
     return queryRows(this.dataSource, identity, pageSql(page, sql`m.outcome IS NULL OR ${again}`));
@@ -106,14 +106,14 @@ export class OpenidMoves {
     return queryRows(this.dataSource, identity, pageSql(page, isOpen));
   }
 
-  /** One statement; earlier answers stay. */
-  async store(toAppid: string, answers: readonly OpenidResponse[]): Promise<void> {
-    await execute(this.dataSource, storeSql(toAppid, answers));
+  /** One statement; earlier responses stay. */
+  async store(toAppid: string, responses: readonly OpenidResponse[]): Promise<void> {
+    await execute(this.dataSource, storeSql(toAppid, responses));
   }
 
-  /** What would become of answers that are not stored. */
-  predict(toAppid: string, answers: readonly OpenidResponse[]): Promise<PredictedMove[]> {
-    const found = answers.filter(({ toOpenid }) => toOpenid !== null);
+  /** What would become of responses that are not stored. */
+  predict(toAppid: string, responses: readonly OpenidResponse[]): Promise<PredictedMove[]> {
+    const found = responses.filter(({ toOpenid }) => toOpenid !== null);
     const prediction = predictSql(toAppid, sql`SELECT * FROM ${givenSql(found)}`);
     return queryRows(this.dataSource, predicted, sql`${prediction} ORDER BY i.openid`);
   }

@@ -28,7 +28,7 @@ interface MergeOptions {
   readonly evenIfTwo?: boolean;
 }
 
-/** Merges two users into the older one, tells every `@OnUserMerge()` listener, and then the host. */
+/** Merges two users into the older one, and calls every `@OnUserMerge()` listener and the host's hook. */
 @Injectable()
 export class UserMerges implements OnModuleInit {
   private listeners: readonly UserMergeListener[] = [];
@@ -50,7 +50,7 @@ export class UserMerges implements OnModuleInit {
   }
 
   /**
-   * As `tryMerge`, for users whom somebody other than WeChat knows to be one person.
+   * As `tryMerge`, for users whom an administrator knows to be one person.
    * @throws IamError `merge_refused` when each owns another unionid of one scope, which the error names, `user_disabled`
    */
   async merge(
