@@ -1,4 +1,5 @@
-// Prints the numbers that say how easily the house is taken over: `npm run house`. docs/architecture.md holds those to keep.
+// Prints the numbers that say how easily the house is taken over: `npm run house`; fails where files import in a circle, which
+// eslint does not see if only types do. docs/architecture.md holds the numbers to keep.
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
@@ -53,6 +54,7 @@ const placesOf = (pattern) =>
 
 const circles = circlesOf(['src', 'cli', 'emulator', 'bench'].flatMap(filesOf));
 for (const circle of circles) console.error(`circle: ${circle.join(' → ')}`);
+if (circles.length > 0) process.exitCode = 1;
 console.table({
   'src: files': { is: src.length, most: 270 },
   'src: lines': { is: sum, most: 24_850 },
