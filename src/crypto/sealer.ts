@@ -80,7 +80,7 @@ export class Sealer {
   }
 
   /** True when the text opens, but with a key that is no longer the first. */
-  needsReseal(sealed: string, context: string): boolean {
+  needsReencryption(sealed: string, context: string): boolean {
     try {
       if (sealedWith(sealed) === this.#sealing[0]) return false;
       this.open(sealed, context);

@@ -47,7 +47,9 @@ export async function sealSecrets(
 
 function needsSeal(sealer: Sealer, row: IdentityProviderEntity, column: SecretColumn): boolean {
   const stored = row[column] ?? '';
-  return isPlain(stored) || (isSealed(stored) && sealer.needsReseal(stored, secretContext(row.id, column)));
+  return (
+    isPlain(stored) || (isSealed(stored) && sealer.needsReencryption(stored, secretContext(row.id, column)))
+  );
 }
 
 /**

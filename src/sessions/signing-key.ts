@@ -129,7 +129,7 @@ export async function reencryptSigningKey(
   { kid, private_jwk: stored }: z.infer<typeof sealedKey>,
 ): Promise<boolean> {
   const context = signingKeyContext(kid);
-  if (!sealer.needsReseal(stored, context)) return false;
+  if (!sealer.needsReencryption(stored, context)) return false;
   const digest = createHash('sha256').update(stored, 'utf8').digest();
   const row = await queryRow(
     executor,

@@ -58,8 +58,8 @@ describe('Sealer', () => {
     const rotated = sealerOf(newKey, oldKey);
 
     expect(rotated.open(sealed, context)).toBe('kept');
-    expect(rotated.needsReseal(sealed, context)).toBe(true);
-    expect(rotated.needsReseal(rotated.seal('kept', context), context)).toBe(false);
+    expect(rotated.needsReencryption(sealed, context)).toBe(true);
+    expect(rotated.needsReencryption(rotated.seal('kept', context), context)).toBe(false);
   });
 
   it('refuses a text of a key that is gone, naming the key', () => {
