@@ -34,6 +34,16 @@ it('docs/administration.zh-CN.md lists every action of the audit log', async () 
   expect(Object.keys(rows).sort()).toEqual(Object.keys(auditActions).sort());
 });
 
+it('docs/standards.md names tests that are there', async () => {
+  const document = await readFile('docs/standards.md', 'utf8');
+  const cells = [...document.matchAll(/^\|.*\| ((?:`[a-z.-]+`(?:, )?)+) \|$/gm)].map(([, cell = '']) => cell);
+  const named = new Set(cells.flatMap((cell) => cell.replaceAll('`', '').split(', ')));
+  const files = readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' });
+
+  expect(named.size).toBeGreaterThan(10);
+  expect([...named].filter((name) => !files.some((path) => path.endsWith(`/${name}.spec.ts`)))).toEqual([]);
+});
+
 const [guide, chinese] = ormGuides;
 
 describe('the page for hosts without TypeORM', () => {
