@@ -75,6 +75,11 @@ export function isSchemaOutdated(error: unknown): boolean {
   return outdated.has(sqlState(error));
 }
 
+/** insufficient_privilege: the role of the connection lacks a permission on the schema, a table or a function. */
+export function isPermissionDenied(error: unknown): boolean {
+  return sqlState(error) === '42501';
+}
+
 /** The database takes no changes: a standby after a failover, or `default_transaction_read_only`. */
 export function isReadOnly(error: unknown): boolean {
   return sqlState(error) === '25006';

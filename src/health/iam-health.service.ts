@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { isReadOnly, isSchemaOutdated } from '../database/database-errors.js';
+import { isPermissionDenied, isReadOnly, isSchemaOutdated } from '../database/database-errors.js';
 import { readPoolState, type PoolState } from './gauges.service.js';
 import { execute, queryRow, sql } from '../database/sql.js';
 import { AppHealth, WechatGateway } from '../wechat/wechat-gateway.service.js';
@@ -70,6 +70,8 @@ type Finding = Omit<
 /** Why nothing more can be read. */
 interface Obstacle extends Partial<SchemaGaps> {
   readonly problem: IamProblem;
+  /** Selects the remedy where the problem has several causes. */
+  readonly cause?: 'permission_denied';
 }
 
 /** Whether this replica can do its work: a health indicator of `@nestjs/terminus`, or of anything else. */
@@ -145,6 +147,7 @@ export class IamHealth {
 
   private async explain(error: unknown): Promise<Obstacle> {
     if (isReadOnly(error)) return { problem: 'database_read_only' };
+    if (isPermissionDenied(error)) return { problem: 'database_unreachable', cause: 'permission_denied' };
     if (!isSchemaOutdated(error)) return { problem: 'database_unreachable' };
     this.schema.forget();
     const gaps = await this.schema.find().catch(() => null);
@@ -152,8 +155,8 @@ export class IamHealth {
   }
 }
 
-function obstructed({ problem, missing = [], pending = [] }: Obstacle): IamHealthReport {
-  const remedy = remedies[problem];
+function obstructed({ problem, cause, missing = [], pending = [] }: Obstacle): IamHealthReport {
+  const remedy = remedies[cause ?? problem];
   return {
     status: 'down',
     problems: [problem],
@@ -164,10 +167,12 @@ function obstructed({ problem, missing = [], pending = [] }: Obstacle): IamHealt
 }
 
 /** What ends the problems that keep a replica from working, where that is not in the rest of the report. */
-const remedies: Partial<Readonly<Record<IamProblem, string>>> = {
+const remedies: Partial<Readonly<Record<IamProblem | 'permission_denied', string>>> = {
   database_read_only:
     'PostgreSQL takes no changes: let the connection lead to the primary, or end default_transaction_read_only',
   migrations_missing: MIGRATE,
+  permission_denied:
+    'PostgreSQL denies the database user a permission: as the owner of the schema iam, GRANT USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables, and EXECUTE on its functions',
 };
 
 /** What is judged. */

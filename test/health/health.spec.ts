@@ -141,6 +141,33 @@ describe('the health of a replica, as Terminus shows it', () => {
     expect(refused.status).toBe(503);
   });
 
+  it('names the permissions that the database user lacks, and is up once they are granted', async () => {
+    const name = new URL(world.database.url).pathname.slice(1);
+    await world.dataSource.query(`ALTER DATABASE ${name} SET role = 'pg_monitor'`);
+    await proxy.cut();
+    await proxy.restore();
+
+    await until('PostgreSQL refuses', async () => (await healthOf(iam)).iam['remedy'] !== undefined);
+    const health = await healthOf(iam);
+    await world.dataSource.query(`
+      SET LOCAL ROLE NONE; GRANT USAGE ON SCHEMA iam TO pg_monitor;
+      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA iam TO pg_monitor;
+      GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA iam TO pg_monitor`);
+    const granted = await healthOf(iam);
+    await world.dataSource.query(`SET LOCAL ROLE NONE; ALTER DATABASE ${name} RESET role`);
+    await proxy.cut();
+    await proxy.restore();
+    await until('health is up', async () => (await healthOf(iam)).iam['status'] === 'up');
+
+    expect(health.iam).toEqual({
+      status: 'down',
+      problems: ['database_unreachable'],
+      remedy: expect.stringMatching(/GRANT USAGE .*SELECT, INSERT, UPDATE and DELETE .*EXECUTE/) as string,
+      pool: expect.anything() as object,
+    });
+    expect(granted.iam).toMatchObject({ status: 'up', problems: [] });
+  });
+
   it('is down within its patience when every connection is busy, and asks for no more of them', async () => {
     const sleepers = Array.from({ length: 10 }, () => iam.dataSource.query('SELECT pg_sleep(4)'));
 
