@@ -1,4 +1,4 @@
-import { Body, Delete, Get, Param, Post, Query } from '@nestjs/common';
+import { Delete, Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
@@ -6,7 +6,7 @@ import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { created, type Created } from '../http/iam-response.js';
 import { CurrentUser, Incoming } from '../http/parameter.decorators.js';
-import { ZodPipe } from '../http/zod.pipe.js';
+import { Body, FormLikePipe, Query, ZodPipe } from '../http/zod.pipe.js';
 import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import { appCodeErrors } from '../sign-in/app-codes.service.js';
@@ -112,7 +112,8 @@ export class MeIdentitiesController {
   @RequireRecentSignIn()
   @Post()
   async link(
-    @Body(new ZodPipe(linkBody)) { end_other_sessions: endOtherSessions, ...proof }: z.infer<typeof linkBody>,
+    @Body(new FormLikePipe(linkBody))
+    { end_other_sessions: endOtherSessions, ...proof }: z.infer<typeof linkBody>,
     @CurrentUser() user: AuthenticatedUser,
     @Incoming() { origin, cookies }: IamRequest,
   ): Promise<z.infer<typeof identityView> | Created<z.infer<typeof identityView>>> {

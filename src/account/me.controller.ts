@@ -1,4 +1,4 @@
-import { Body, Delete, Get, Patch, Post } from '@nestjs/common';
+import { Delete, Get, Patch, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { plainText } from '../database/database-errors.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
@@ -7,7 +7,7 @@ import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { empty, json, type IamResponse } from '../http/iam-response.js';
 import { CurrentUser, Incoming, Origin } from '../http/parameter.decorators.js';
-import { ZodPipe } from '../http/zod.pipe.js';
+import { Body, ZodPipe } from '../http/zod.pipe.js';
 import { AccountDeletion } from '../privacy/account-deletion.service.js';
 import { AccountExport, exportExample, exportResponse } from '../privacy/account-export.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';

@@ -1,7 +1,7 @@
-import { Body, Get, Inject, Post } from '@nestjs/common';
+import { Get, Inject, Post } from '@nestjs/common';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { Incoming } from '../http/parameter.decorators.js';
-import { ZodPipe } from '../http/zod.pipe.js';
+import { Body, ZodPipe } from '../http/zod.pipe.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { z } from 'zod';
 import { Mac } from '../crypto/key-ring.js';

@@ -1,4 +1,4 @@
-import { Body, Get, Inject, Post, Query } from '@nestjs/common';
+import { Get, Inject, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
@@ -7,7 +7,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { eventStream, type IamResponse, json } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { Incoming } from '../http/parameter.decorators.js';
-import { ZodPipe } from '../http/zod.pipe.js';
+import { Body, Query, ZodPipe } from '../http/zod.pipe.js';
 import { Clients, parseOAuthInput } from '../oauth/clients.service.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { attemptHash } from '../sign-in/attempt-cookies.service.js';

@@ -2,14 +2,13 @@ import { SetMetadata, RequestMethod, type Type } from '@nestjs/common';
 import type { z } from 'zod';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { AdminPermission } from '../config/iam.permissions.js';
-import { type BodyType, ZodPipe } from './zod.pipe.js';
+import { type BodyType, QUERY, ZodPipe } from './zod.pipe.js';
 import {
   GUARDS_METADATA,
   METHOD_METADATA,
   PATH_METADATA,
   ROUTE_ARGS_METADATA,
 } from '@nestjs/common/constants.js';
-import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 
 /** Metadata key of `@Endpoint()`. */
 export const ENDPOINT = 'nestjs-wechat-iam:endpoint';
@@ -99,19 +98,20 @@ type Schemas = Pick<EndpointDescription, 'query' | 'body' | 'bodyType'>;
 /** The schemas of the pipes at a handler's parameters. */
 function schemasOf(controller: Type<unknown>, name: string): Schemas {
   const parameters: unknown = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name);
-  const schemas = Object.entries(Object(parameters) as Record<string, RouteParameter>).map(
-    ([key, { pipes = [] }]): Schemas => {
+  const schemas = Object.values(Object(parameters) as Record<string, RouteParameter>).map(
+    ({ data, pipes = [] }): Schemas => {
       const pipe = pipes.find((each) => each instanceof ZodPipe);
       if (pipe === undefined) return {};
       const { schema, bodyType } = pipe;
-      return key.startsWith(`${RouteParamtypes.QUERY}:`) ? { query: schema } : { body: schema, bodyType };
+      return data === QUERY ? { query: schema } : { body: schema, bodyType };
     },
   );
   return Object.assign({}, ...schemas) as Schemas;
 }
 
-/** As Nest's parameter decorators leave it, under its kind and position. */
+/** As Nest's parameter decorators leave it. */
 interface RouteParameter {
+  readonly data?: unknown;
   readonly pipes?: readonly unknown[];
 }
 

@@ -1,4 +1,9 @@
-import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
+import {
+  type ArgumentMetadata,
+  createParamDecorator,
+  type ExecutionContext,
+  type PipeTransform,
+} from '@nestjs/common';
 import type { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
 import { isRecord } from '../errors/unknown.js';
@@ -12,8 +17,8 @@ import { currentRequest } from './parameter.decorators.js';
 export type BodyType = 'json' | 'form' | `${string}/${string}`;
 
 /**
- * Validates the parameter of `@Body()` or `@Query()`; OpenAPI finds the schema here. The value is read from the request
- * itself, because a parser or global pipe of the host may have changed it.
+ * Validates the parameter of `@Body()` or `@Query()` of this file; OpenAPI finds the schema here. The value is read from the
+ * request itself, because a parser or global pipe of the host may have changed it.
  * @throws IamError `invalid_request` that names the member for the log
  */
 export class ZodPipe<T> implements PipeTransform<unknown, T> {
@@ -22,18 +27,38 @@ export class ZodPipe<T> implements PipeTransform<unknown, T> {
     readonly bodyType: BodyType = 'json',
   ) {}
 
-  transform(value: unknown, { type }: ArgumentMetadata): T {
-    const request = currentRequest();
-    const given = request === undefined ? null : readRequest(request);
-    return type === 'query'
-      ? parseInput(this.schema, given === null ? value : given.query)
-      : this.parse(given === null ? value : given.body);
+  transform(_value: unknown, { data }: ArgumentMetadata): T {
+    const { query, body } = readRequest(currentRequest());
+    return data === QUERY ? parseInput(this.schema, query) : this.parse(body);
   }
 
   protected parse(body: unknown): T {
     return this.bodyType === 'json' ? parseBody(this.schema, body) : parseInput(this.schema, body);
   }
 }
+
+/** For a JSON body in which, as in a form, a member that is empty counts as left out. */
+export class FormLikePipe<T> extends ZodPipe<T> {
+  protected override parse(body: unknown): T {
+    return parseInput(this.schema, body);
+  }
+}
+
+/** What Nest keeps of a parameter whose value is the query. */
+export const QUERY = 'query';
+
+const Part = createParamDecorator((_part: unknown, context: ExecutionContext) =>
+  readRequest(context.switchToHttp().getRequest()),
+);
+
+/**
+ * As `@Body()` of Nest, but a parameter of the type `custom`. Without that, a global pipe of the host that validates bodies
+ * by their class would refuse ours, which have none.
+ */
+export const Body = <T>(pipe: ZodPipe<T>): ParameterDecorator => Part('body', pipe);
+
+/** As `@Query()` of Nest; see `Body`. */
+export const Query = <T>(pipe: ZodPipe<T>): ParameterDecorator => Part(QUERY, pipe);
 
 /** Gives handlers the path parameters as they came, also where a global pipe of the host has changed them. */
 export const pathAsGiven: PipeTransform = {

@@ -1,4 +1,4 @@
-import { Body, Get, Param, Post } from '@nestjs/common';
+import { Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { errorTexts } from '../errors/iam.error-texts.js';
 import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
@@ -7,7 +7,7 @@ import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { json, type IamResponse } from '../http/iam-response.js';
 import { Incoming, type AuthenticatedUser, CurrentUser } from '../http/parameter.decorators.js';
-import { ZodPipe } from '../http/zod.pipe.js';
+import { Body, FormLikePipe } from '../http/zod.pipe.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { PublicController, UserController } from '../sessions/iam-controller.decorator.js';
 import { Authorize, authorizeQuery, linkStartBody } from './authorize.service.js';
@@ -175,7 +175,7 @@ export class LinkController {
   @RequireRecentSignIn()
   @Post('authorize')
   start(
-    @Body(new ZodPipe(linkStartBody)) body: z.infer<typeof linkStartBody>,
+    @Body(new FormLikePipe(linkStartBody)) body: z.infer<typeof linkStartBody>,
     @Incoming() request: IamRequest,
     @CurrentUser() user: AuthenticatedUser,
   ): Promise<IamResponse> {

@@ -1,9 +1,10 @@
-import { Body, Post } from '@nestjs/common';
+import { Post } from '@nestjs/common';
 import { z } from 'zod';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { empty, type IamResponse } from '../http/iam-response.js';
 import { Incoming } from '../http/parameter.decorators.js';
+import { Body } from '../http/zod.pipe.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { OAuthPipe } from './clients.service.js';
 import { grantErrors, tokenBody } from './registration.js';

@@ -99,6 +99,16 @@ describe('a signed-in user who links another identity', () => {
     ]);
   });
 
+  it('leaves members of the body empty, as a form does, without being refused', async () => {
+    const user = await onPc(world, person('乙'));
+    const code = person('乙二').wxLogin(apps.mini);
+    const empty = { binding_token: '', end_other_sessions: '' };
+
+    const reply = await link(user, { provider: 'wechat', app: 'mini', code, ...empty });
+
+    expect(reply.status).toBe(201);
+  });
+
   it('that is linked already, is told so, and the audit log says it once', async () => {
     const user = await onPc(world, person('丙'));
     const second = person('丙二');

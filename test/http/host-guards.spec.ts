@@ -207,7 +207,7 @@ const referrerPolicyOf = ({ method, path }: { method: string; path: string }) =>
 /** Every endpoint that there is, so that a new one is covered by itself. */
 const endpoints = iamControllers.flatMap((controller) => endpointsOf(controller));
 
-describe.each(platforms)('on %s, a host whose global interceptors, pipe and filter', (_name, create) => {
+describe.each(platforms)('on %s, a host whose global interceptors, pipes and filter', (_name, create) => {
   let world: World;
   let lan: SignedIn;
   let ming: SignedIn;

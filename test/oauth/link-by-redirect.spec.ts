@@ -204,6 +204,18 @@ describe('a signed-in user who links another identity by redirect', () => {
     });
   });
 
+  it('leaves method and state empty, as a form does, and gets neither refused nor a state back', async () => {
+    const user = await onPc(world, person('丑'));
+    const browser = new PcBrowser();
+
+    const started = await start(user, browser, { method: '', state: '' });
+    const qrPage = String(started.json()['authorize_uri']);
+    const reply = await browser.visit(await callbackAfterScan(world.wechat, qrPage, person('丑二')));
+
+    expect(started.status).toBe(200);
+    expect(Object.keys(returned(reply))).toEqual(['linked', 'iss']);
+  });
+
   it('inside WeChat, is sent to the Official Account', async () => {
     const user = await onPc(world, person('辰'));
 

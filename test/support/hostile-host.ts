@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  type ArgumentMetadata,
   type ArgumentsHost,
   BadGatewayException,
+  BadRequestException,
   type CallHandler,
   Catch,
   type DynamicModule,
@@ -94,6 +96,16 @@ class CopyPipe implements PipeTransform {
   }
 }
 
+/** Admits only bodies and queries whose class says how to validate them. */
+@Injectable()
+class ClassesOnlyPipe implements PipeTransform {
+  transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
+    const isPlain = metatype === undefined || metatype === Object;
+    if (isPlain && (type === 'body' || type === 'query')) throw new BadRequestException(`${type}: no class`);
+    return value;
+  }
+}
+
 /** As in Nest's documentation: everything thrown becomes the host's own answer. */
 @Catch()
 class EverythingFilter implements ExceptionFilter {
@@ -123,7 +135,7 @@ export const hostilities = Object.keys(interceptors) as readonly Hostility[];
 @Module({})
 class HostileModule {}
 
-/** A host with these interceptors for everything, besides a pipe and a filter. */
+/** A host with these interceptors for everything, besides pipes and a filter. */
 export function hostileModule(...which: readonly Hostility[]): DynamicModule {
   const used = which.map((name): Type<NestInterceptor> => interceptors[name]);
   return {
@@ -131,6 +143,7 @@ export function hostileModule(...which: readonly Hostility[]): DynamicModule {
     imports: [CacheModule.register({ ttl: 60_000 })],
     providers: [
       ...used.map((useClass) => ({ provide: APP_INTERCEPTOR, useClass })),
+      { provide: APP_PIPE, useClass: ClassesOnlyPipe },
       { provide: APP_PIPE, useClass: CopyPipe },
       { provide: APP_FILTER, useClass: EverythingFilter },
     ],

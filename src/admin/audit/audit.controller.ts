@@ -1,9 +1,9 @@
-import { Get, Query } from '@nestjs/common';
+import { Get } from '@nestjs/common';
 import { z } from 'zod';
 import { AuditTrail, type ListedAuditEntry } from '../../audit/audit-trail.service.js';
 import { plainText } from '../../database/database-errors.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { ZodPipe } from '../../http/zod.pipe.js';
+import { Query, ZodPipe } from '../../http/zod.pipe.js';
 import { AdminController } from '../admin.guard.js';
 import { idPage, pageOf, pageQuery, type Page } from '../page.js';
 

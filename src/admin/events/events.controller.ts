@@ -1,9 +1,9 @@
-import { Body, Get, Param, Post, Query } from '@nestjs/common';
+import { Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { plainText } from '../../database/database-errors.js';
 import { IamError } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { ZodPipe } from '../../http/zod.pipe.js';
+import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import {
   StoredEvents,
   type DetailedEvent,

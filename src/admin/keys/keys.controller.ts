@@ -1,7 +1,7 @@
-import { Body, Delete, Get, Param, Post } from '@nestjs/common';
+import { Delete, Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { ZodPipe } from '../../http/zod.pipe.js';
+import { Body, ZodPipe } from '../../http/zod.pipe.js';
 import { Reencryption } from '../../keys/reencryption.service.js';
 import { KeyRotation } from '../../sessions/key-rotation.service.js';
 import { AdminController } from '../admin.guard.js';

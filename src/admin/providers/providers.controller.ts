@@ -1,4 +1,4 @@
-import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
 import type { z } from 'zod';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { readRequest, type IamRequest } from '../../http/iam-request.js';
@@ -12,7 +12,7 @@ import {
   Incoming,
 } from '../../http/parameter.decorators.js';
 import type { Language } from '../../http/user-agent.js';
-import { ZodPipe } from '../../http/zod.pipe.js';
+import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import { checkExample, checkView } from '../../identity-providers/check/check-items.js';
 import { ProviderCheck } from '../../identity-providers/check/provider-check.service.js';
 import {

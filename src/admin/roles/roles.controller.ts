@@ -1,10 +1,10 @@
-import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { adminPermissions } from '../../config/iam.permissions.js';
 import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { created, type Created } from '../../http/iam-response.js';
-import { ZodPipe } from '../../http/zod.pipe.js';
+import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import { Roles } from '../../roles/roles.service.js';
 import type { Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';

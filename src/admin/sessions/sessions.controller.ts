@@ -1,10 +1,10 @@
-import { Delete, Get, Param, Query } from '@nestjs/common';
+import { Delete, Get, Param } from '@nestjs/common';
 import { z } from 'zod';
 import { plainText } from '../../database/database-errors.js';
 import { IamError } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { CurrentUser } from '../../http/parameter.decorators.js';
-import { ZodPipe } from '../../http/zod.pipe.js';
+import { Query, ZodPipe } from '../../http/zod.pipe.js';
 import { SessionList, type ListedSession } from '../../sessions/session-list.service.js';
 import { AdminReach, type Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';

@@ -1,9 +1,9 @@
-import { Body, Delete, Get, Param, Post, Put, Query } from '@nestjs/common';
+import { Delete, Get, Param, Post, Put } from '@nestjs/common';
 import type { z } from 'zod';
 import { IamError } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { CurrentUser } from '../../http/parameter.decorators.js';
-import { ZodPipe } from '../../http/zod.pipe.js';
+import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import { LastingBans } from '../../users/lasting-bans.service.js';
 import { UserList } from '../../users/user-list.service.js';
 import type { Admin } from '../admin-reach.service.js';

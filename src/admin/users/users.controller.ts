@@ -1,10 +1,10 @@
-import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
 import type { z } from 'zod';
 import { IamError } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { toEtag, created, Tagged, type Created } from '../../http/iam-response.js';
 import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
-import { ZodPipe } from '../../http/zod.pipe.js';
+import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import { SessionList } from '../../sessions/session-list.service.js';
 import { UserList } from '../../users/user-list.service.js';
 import type { Admin } from '../admin-reach.service.js';
