@@ -146,10 +146,11 @@ export abstract class WechatOAuth2Strategy extends OAuth2Strategy {
       );
   }
 
-  private redirectToWechat(choices: Choices, failure: Error | null, state = ''): void {
+  /** As to passport-oauth2: stores in JavaScript report success by undefined, too, and no state by null. */
+  private redirectToWechat(choices: Choices, failure?: Error | null, state?: string | null): void {
     try {
-      if (failure !== null) this.error(failure);
-      else this.redirect(this.authorizeUrl({ ...choices, state }));
+      if (failure != null) this.error(failure);
+      else this.redirect(this.authorizeUrl({ ...choices, state: state ?? '' }));
     } catch (error) {
       this.error(error);
     }

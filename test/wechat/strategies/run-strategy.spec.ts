@@ -261,6 +261,22 @@ describe('a WeChat strategy without Passport’s middleware', () => {
     await expect(runStrategy(throwing, { query })).rejects.toThrow('database gone');
   });
 
+  it('takes undefined for no error and null for no state, as stores in JavaScript give them', async () => {
+    const start = (given: readonly unknown[]) => {
+      const untyped: WechatStateStore = {
+        ...store,
+        store: (_request, _meta, done) => void Reflect.apply(done, undefined, given),
+      };
+      const own = new WechatOpenStrategy({ ...options(), store: untyped }, (_a, _r, profile, done) =>
+        done(null, profile),
+      );
+      return runStrategy(own, { query: {} });
+    };
+
+    expect(urlOf(await start([undefined, 'StateOfTheHost']))).toContain('&state=StateOfTheHost#');
+    await expect(start([null, null])).rejects.toThrow(/^state: /);
+  });
+
   it('rejects with the store’s own error, at the start, the callback and a refusal', async () => {
     const broken: WechatStateStore = {
       store: (_request, _meta, done) => done(new Error('no redis')),
