@@ -104,6 +104,31 @@ describe('a way of signing in that registers', () => {
     expect(unknown.json()['code']).toBe('invalid_request');
   });
 
+  it('belongs to the applications that provide it, not to every one of the process', async () => {
+    const other = await startWorld();
+    try {
+      const phone = new PcBrowser(userAgents.phone);
+      const iam = `${other.url}/iam`;
+
+      const metadata = await phone.visit(`${iam}/.well-known/oauth-authorization-server`);
+      const redeemed = await phone.visit(`${iam}/token`, {
+        form: { grant_type: voucher, client_id: 'web' },
+      });
+      const offer = await phone.visit(`${iam}/providers`);
+      const start = await phone.visit(
+        authorizeUrl(other.url, pkce().challenge, { method: 'handset', display: 'widget' }),
+        { headers: { accept: 'application/json' } },
+      );
+
+      expect(metadata.json()['grant_types_supported']).not.toContain(voucher);
+      expect(redeemed.json()['code']).toBe('unsupported_grant_type');
+      expect(offer.json()['providers']).toMatchObject([{ methods: [], recommended: null }]);
+      expect(start.json()['code']).toBe('method_unavailable');
+    } finally {
+      await other.close();
+    }
+  });
+
   it('is described to OpenAPI with its parameters and errors', () => {
     const { paths } = openApiOf(world.app);
 
