@@ -7,14 +7,14 @@ import { isRecord } from '../errors/unknown.js';
 /** How long PostgreSQL may take to confirm that it has cancelled a statement. */
 const CANCELLED_WITHIN_MS = 1_000;
 
-/** PostgreSQL, or the pool, kept a statement waiting for too long. `code` is that of a socket that timed out. */
+/** A statement waited too long for PostgreSQL or for the pool. `code` is that of a socket that timed out. */
 export class DatabaseTimeout extends Error {
   readonly code = 'ETIMEDOUT';
 }
 
 /**
- * The host's DataSource for the module's own statements: none of them waits longer than `timeoutMs` for a connection, nor
- * for PostgreSQL (a lock, a slow disk, a network that swallows packets). The host's own statements are not touched.
+ * The host's DataSource for the module's own statements: none waits longer than `timeoutMs` for a connection, or for
+ * PostgreSQL (a lock, a slow disk, lost packets). Statements of the host are unaffected.
  */
 export function boundDataSource(host: DataSource, timeoutMs: number): DataSource {
   const createQueryRunner = (mode?: 'master' | 'slave') => {
@@ -31,13 +31,13 @@ export function boundDataSource(host: DataSource, timeoutMs: number): DataSource
   return bounded;
 }
 
-/** Everything that TypeORM runs on a connection, BEGIN and COMMIT included, goes through `query` of its runner. */
+/** Wraps `query`, through which TypeORM runs every statement of a connection, including BEGIN and COMMIT. */
 function boundRunner(runner: QueryRunner, timeoutMs: number): QueryRunner {
   const query = runner.query.bind(runner);
   let hasGivenUp = false;
   const bounded = async (...statement: Parameters<typeof query>): Promise<unknown> => {
     if (hasGivenUp) throw new DatabaseTimeout('the connection has been given up');
-    const ms = patience(timeoutMs);
+    const ms = statementTimeout(timeoutMs);
     const connecting: Promise<unknown> = runner.connect();
     if (!(await endsWithin(connecting, ms))) {
       hasGivenUp = true;
@@ -56,13 +56,13 @@ function boundRunner(runner: QueryRunner, timeoutMs: number): QueryRunner {
   return Object.assign(runner, { query: bounded });
 }
 
-/** A runner that is released before it has its connection never gives that back. */
+/** A runner released before it has its connection would never return that to the pool. */
 function releaseLater(runner: QueryRunner, connecting: Promise<unknown>): void {
   const release = () => Object.assign(runner, { isReleased: false }).release();
   connecting.then(release, () => undefined);
 }
 
-/** After a failover a pool may hold connections that stay read-only for ever: the next request gets another one. */
+/** Without this, connections that a failover made read-only would stay in the pool and fail every later request. */
 function discardReadOnly(connection: unknown): (error: unknown) => never {
   return (error) => {
     if (isReadOnly(error)) discardConnection(connection);
@@ -70,7 +70,7 @@ function discardReadOnly(connection: unknown): (error: unknown) => never {
   };
 }
 
-/** A cancel that came too late for its statement would hit the next one on the same connection, the host's perhaps. */
+/** False: the cancel came too late and may hit the next statement of the connection, perhaps the host's. */
 async function wasCancelled(running: Promise<unknown>): Promise<boolean> {
   return running.then(
     () => false,
@@ -78,23 +78,23 @@ async function wasCancelled(running: Promise<unknown>): Promise<boolean> {
   );
 }
 
-/** For work that no request waits for, or that a person expects to take its time: five minutes. */
+/** The timeout of statements in background work and in commands that an operator expects to take long. */
 const LONG_JOB_MS = 300_000;
 
 const longJobs = new AsyncLocalStorage<number>();
 
-/** Runs `work`, each of whose statements may take five minutes instead of `databaseTimeout`. */
+/** Runs `work` with a timeout of five minutes for each statement instead of `databaseTimeout`. */
 export function inLongJob<T>(work: () => T): T {
   return longJobs.run(LONG_JOB_MS, work);
 }
 
-/** How long the statement that starts now may take, in milliseconds: `usual`, but for a long job. */
-export function patience(usual: number): number {
+/** The timeout of a statement that starts now, in milliseconds: `usual` outside long jobs. */
+function statementTimeout(usual: number): number {
   return longJobs.getStore() ?? usual;
 }
 
-/** Whether `work` ends, well or badly, within `ms` milliseconds. It goes on either way. */
-export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+/** Whether `work` settles within `ms` milliseconds. It continues after a timeout. */
+async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), ms);
@@ -107,12 +107,12 @@ export async function endsWithin(work: Promise<unknown>, ms: number): Promise<bo
   }
 }
 
-/** CancelRequest of PostgreSQL's wire protocol: 1234 and 5678, where a version would stand. */
+/** CancelRequest of PostgreSQL's wire protocol: 1234 and 5678 in place of a protocol version. */
 const CANCEL_CODE = 80_877_102;
 const CANCEL_MS = 1_000;
 
-/** Ends a connection of `pg` at once. Its pool does not take it back, and replaces it. */
-export function discardConnection(connection: unknown): void {
+/** Closes a connection of `pg` at once. Its pool replaces it. */
+function discardConnection(connection: unknown): void {
   if (!isRecord(connection)) return;
   if (typeof connection['end'] === 'function')
     Reflect.apply(connection['end'], connection, [() => undefined]);
@@ -120,10 +120,10 @@ export function discardConnection(connection: unknown): void {
 }
 
 /**
- * Asks PostgreSQL, or the pooler in front of it, to cancel what the connection runs: otherwise its backend would wait on
- * for a lock, and do its work after the caller has been told that it failed. Best effort; says nothing when it fails.
+ * Sends PostgreSQL, or the pooler in front of it, a request to cancel the connection's statement: otherwise the backend
+ * would keep waiting for a lock and run the statement after its caller got an error. Best effort; ignores failures.
  */
-export function cancelStatement(connection: unknown): void {
+function cancelStatement(connection: unknown): void {
   if (!isRecord(connection)) return;
   const { processID, secretKey } = connection;
   const target = addressOf(connection);
@@ -137,7 +137,7 @@ export function cancelStatement(connection: unknown): void {
   socket.setTimeout(CANCEL_MS, () => socket.destroy());
 }
 
-/** Where the connection really leads, also when a name has other addresses by now. */
+/** The server of this connection: the host name may resolve to another one by now. */
 function addressOf(connection: object): NetConnectOpts | null {
   const { remoteAddress: host, remotePort: port } = streamOf(connection) ?? {};
   if (host !== undefined && port !== undefined) return { host, port };

@@ -8,18 +8,18 @@ import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { queryRow, sql, raw } from './sql.js';
 
-/** A system clock that is further than this from PostgreSQL's is worth an alarm. */
+/** A larger difference between the system clock and PostgreSQL's is logged as an error. */
 const TOLERATED_MS = 60_000;
 const INTERVAL_MS = 30_000;
-/** How often a doubt of a request's may cause a measurement. */
+/** Requests may cause a measurement only once in this time. */
 const RECHECK_MS = 5_000;
 
 const timeSql = sql`SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now`;
 const timeRow = z.object({ now: z.number() });
 
 /**
- * Keeps the clock in step with PostgreSQL's: measured at start-up, then in the background, so that replicas whose system clocks
- * differ agree on tokens and cookies. While PostgreSQL is away, the last measurement stays.
+ * Synchronizes the clock with PostgreSQL's at start-up and in the background, so that replicas with different system clocks
+ * agree on tokens and cookies. While PostgreSQL is unreachable, the last measurement stays.
  */
 @Injectable()
 export class ClockSync implements OnModuleDestroy {
@@ -27,7 +27,7 @@ export class ClockSync implements OnModuleDestroy {
   private readonly loop = new BackgroundLoop({
     work: () => this.measure('/* background */ '),
     every: INTERVAL_MS,
-    // Health says that PostgreSQL is away.
+    // Health reports an unreachable database.
     onTrouble: () => undefined,
   });
   private measuredAt = Number.NEGATIVE_INFINITY;
@@ -39,7 +39,7 @@ export class ClockSync implements OnModuleDestroy {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
   ) {}
 
-  /** Before the first request. A database that is away shall not keep the application from starting. */
+  /** Measures before the first request. An unreachable database must not keep the application from starting. */
   async start(): Promise<void> {
     await this.measure('/* background */ ').catch(() => undefined);
     this.loop.start(INTERVAL_MS);
@@ -49,7 +49,7 @@ export class ClockSync implements OnModuleDestroy {
     await this.loop.stop();
   }
 
-  /** Measures now, unless that was done a moment ago: for a request that finds a time hard to believe. */
+  /** Measures for a request that finds an implausible time, unless the last measurement is recent. */
   async doubt(): Promise<void> {
     if (this.clock.elapsed() - this.measuredAt > RECHECK_MS) await this.measure('');
   }
@@ -58,18 +58,18 @@ export class ClockSync implements OnModuleDestroy {
     return this.measuring.run('now', () => this.read(marker));
   }
 
-  /** PostgreSQL read its clock at some moment between question and answer: that is how far off the result may be. */
+  /** The error is at most the round trip: PostgreSQL read its clock between request and response. */
   private async read(marker: string): Promise<void> {
-    const askedAt = this.clock.elapsed();
-    this.measuredAt = askedAt;
-    const answer = await queryRow(this.dataSource, timeRow, sql`${raw(marker)}${timeSql}`);
-    if (answer === null) return;
-    const latest = answer.now + this.clock.elapsed() - askedAt;
-    this.clock.correct(answer.now, latest);
-    this.alarm(this.clock.system() - latest);
+    const startedAt = this.clock.elapsed();
+    this.measuredAt = startedAt;
+    const row = await queryRow(this.dataSource, timeRow, sql`${raw(marker)}${timeSql}`);
+    if (row === null) return;
+    const latest = row.now + this.clock.elapsed() - startedAt;
+    this.clock.correct(row.now, latest);
+    this.logDifference(this.clock.system() - latest);
   }
 
-  private alarm(ahead: number): void {
+  private logDifference(ahead: number): void {
     const isOff = Math.abs(ahead) >= TOLERATED_MS;
     if (isOff && !this.isOff)
       this.logger.error(

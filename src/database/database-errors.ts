@@ -1,76 +1,78 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { isRecord } from '../errors/unknown.js';
 
 /**
- * SQLSTATE classes and socket errors that mean "PostgreSQL cannot do it now", not "the statement is wrong". 57014 is
- * `statement_timeout`, 55P03 `lock_timeout`: an overloaded server, not a fault of ours.
+ * SQLSTATE classes and socket errors of an unavailable server, not of a wrong statement. 57014 is `statement_timeout`,
+ * 55P03 `lock_timeout`: an overloaded server, not a defect of this module.
  */
 const unavailable =
   /^(08...|53...|57014|57P0[1235]|55P03|58...|25006|25P03|ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
-/** What `pg` and its pool say without a code. */
+/** Messages of `pg` and its pool that have no code. */
 const unavailableText =
   /Connection terminated|timeout exceeded when trying to connect|^timeout expired$|Query read timeout|not connected|not queryable/i;
 
 /** SQLSTATE of an error thrown by `pg`, also when TypeORM wrapped it. */
 export function sqlState(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
-  if ('driverError' in error) return sqlState(error.driverError);
-  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return fieldOf(error, 'code');
 }
 
-/** The statement lost a race that a fresh transaction may win: serialization failure or deadlock. */
+function fieldOf(error: unknown, name: 'code' | 'schema' | 'constraint'): string | undefined {
+  if (!isRecord(error)) return undefined;
+  if ('driverError' in error) return fieldOf(error['driverError'], name);
+  const value = error[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Serialization failure or deadlock: a new transaction may succeed. */
 export function isTransient(error: unknown): boolean {
   const state = sqlState(error);
   return state === '40001' || state === '40P01';
 }
 
 /**
- * Values that came as far as a statement and that no column or index holds: too long, out of range, no date, no UUID, NUL.
- * Other data exceptions, such as a division by zero, are faults of the statement.
+ * Values in a statement that no column or index can hold: too long, out of range, no date, no UUID, NUL. Other data
+ * exceptions, such as a division by zero, are defects of the statement.
  */
 const unstorable = /^(22001|22003|22007|22008|22021|22P02|22P03|22P05|54000)$/;
 
-/** A value, as a caller sent it, that PostgreSQL cannot hold. */
+/** PostgreSQL cannot store a value that a caller sent. */
 export function isUnstorableValue(error: unknown): boolean {
   const state = sqlState(error);
   return state !== undefined && unstorable.test(state);
 }
 
-/** A unique constraint decided a race. */
+/** Another row has the unique value, often after a race. */
 export function isUniqueViolation(error: unknown): boolean {
   return sqlState(error) === '23505';
 }
 
 /**
- * A row refers to one that is not there, or one that goes is still referred to: 23001 where the reference says ON DELETE
- * RESTRICT, from PostgreSQL 18 on.
+ * A row refers to a missing row, or a deleted row is still referenced. Since PostgreSQL 18, a reference with ON DELETE
+ * RESTRICT raises 23001.
  */
 export function isForeignKeyViolation(error: unknown): boolean {
   const state = sqlState(error);
   return state === '23503' || state === '23001';
 }
 
-/** Whether the reference that is violated is one of the module's own tables', not of the host's. */
+/** Whether the violated foreign key belongs to a table of this module, not of the host. */
 export function isOwnReference(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  if ('driverError' in error) return isOwnReference(error.driverError);
-  return 'schema' in error && error.schema === 'iam';
+  return fieldOf(error, 'schema') === 'iam';
 }
 
-/** The constraint that a statement violated; undefined for any other error. */
+/** The name of the violated constraint; undefined for any other error. */
 export function violatedConstraint(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
-  if ('driverError' in error) return violatedConstraint(error.driverError);
-  return 'constraint' in error && typeof error.constraint === 'string' ? error.constraint : undefined;
+  return fieldOf(error, 'constraint');
 }
 
 /**
- * undefined_table, undefined_column, invalid_schema_name, undefined_function, and ON CONFLICT without its constraint. Our
- * statements are right by the newest migration, so it has not run, or what it made is gone.
+ * undefined_table, undefined_column, invalid_schema_name, undefined_function, and ON CONFLICT without its constraint. The
+ * statements fit the newest migration, so it has not run, or its objects were dropped.
  */
 const outdated: ReadonlySet<string | undefined> = new Set(['42P01', '42703', '3F000', '42883', '42P10']);
 
-/** The schema lacks something that a statement of ours needs. */
+/** The schema lacks an object that a statement of this module needs. */
 export function isSchemaOutdated(error: unknown): boolean {
   return outdated.has(sqlState(error));
 }
@@ -80,7 +82,7 @@ export function isPermissionDenied(error: unknown): boolean {
   return sqlState(error) === '42501';
 }
 
-/** The database takes no changes: a standby after a failover, or `default_transaction_read_only`. */
+/** The database is read-only: a standby after a failover, or `default_transaction_read_only`. */
 export function isReadOnly(error: unknown): boolean {
   return sqlState(error) === '25006';
 }
@@ -94,7 +96,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 
 const ATTEMPTS = 4;
 
-/** Runs `work` again, at most three times and with jitter, after a deadlock or serialization failure; it must be a whole transaction. */
+/** Retries `work`, which must be a whole transaction, at most three times with jitter after a deadlock or serialization failure. */
 export async function retryTransient<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -106,11 +108,11 @@ export async function retryTransient<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** True for text that PostgreSQL keeps as it is: no NUL, which it refuses, and no lone surrogate, which arrives as another character. */
+/** True for text that PostgreSQL stores unchanged: it refuses NUL, and a lone surrogate becomes another character. */
 export function isStorable(text: string): boolean {
   return !/[\0\p{Cs}]/u.test(text);
 }
 
-/** Text that PostgreSQL can hold and compare, of at most `max` UTF-16 units. */
+/** Text that PostgreSQL can store and compare, of at most `max` UTF-16 units. */
 export const plainText = (max: number) =>
   z.string().min(1).max(max).refine(isStorable, { error: 'contains NUL or half a character' });

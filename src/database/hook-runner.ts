@@ -12,7 +12,7 @@ import {
 } from '../config/iam.hooks.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 
-/** Calls the host's hooks: its own provider of the configured class if there is one, else an instance made by DI. */
+/** Calls the host's hooks: the host's provider of the configured class, or else an instance created by DI. */
 @Injectable()
 export class HookRunner implements OnModuleInit {
   private readonly logger = new IamLogger(HookRunner.name);
@@ -29,12 +29,12 @@ export class HookRunner implements OnModuleInit {
     this.hooks = await this.host.findOrCreate(hooks);
   }
 
-  /** What the host says of a new person; its errors end the sign-in. */
+  /** Returns the host's decision about a new person; an error of the hook ends the sign-in. */
   async beforeSignUp(signUp: SignUp): Promise<SignUpDecision | undefined> {
     return reporting('beforeSignUp', () => this.hooks.beforeSignUp?.(signUp));
   }
 
-  /** Tells the host of a completed sign-in; its errors are logged and change nothing. */
+  /** Notifies the host of a completed sign-in; an error of the hook is only logged. */
   async afterSignIn(signIn: SignIn): Promise<void> {
     try {
       await this.hooks.afterSignIn?.(signIn);
@@ -43,20 +43,20 @@ export class HookRunner implements OnModuleInit {
     }
   }
 
-  /** Lets the host re-parent its rows in the merge's transaction; its errors undo the merge. */
+  /** Lets the host reassign its rows in the merge's transaction; an error of the hook rolls the merge back. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
     await reporting('onMerge', () => this.hooks.onMerge?.(fromUserId, toUserId, manager));
   }
 
-  /** Lets the host remove its rows in the erasure's transaction; its errors undo the erasure. */
+  /** Lets the host delete its rows in the erasure's transaction; an error of the hook rolls the erasure back. */
   async onErase(userId: string, manager: EntityManager): Promise<void> {
     await reporting('onErase', () => this.hooks.onErase?.(userId, manager));
   }
 }
 
 /**
- * The log says whose fault an error is. An `IamError` of the host is its own word to the caller, and what PostgreSQL says
- * of a lost race or an outage is not the hook's doing.
+ * Names the hook in the error, so that the log shows where it came from. An `IamError` of the hook passes unchanged to the
+ * caller, and so do deadlocks, serialization failures and outages of PostgreSQL, which the hook did not cause.
  */
 async function reporting<T>(hook: keyof IamHooks, run: () => Promise<T> | T): Promise<T> {
   try {

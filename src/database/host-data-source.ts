@@ -6,8 +6,8 @@ const REMEDY =
   'give the module a connection of its own (option `database`, or `dataSource` with a second connection)';
 
 /**
- * The host's DataSource, after it was found to leave our tables, names and values alone.
- * @throws TypeError that names the setting which does not
+ * Returns the host's DataSource after a check that its settings do not change the module's tables, names or values.
+ * @throws TypeError that names the wrong setting
  */
 export async function checkHostDataSource(
   dataSource: DataSource,
@@ -62,7 +62,7 @@ function declaredNames(entity: Type) {
   };
 }
 
-/** Types as our statements read them; `pg` keeps its parsers for the whole process. */
+/** Values of the types that statements of this module read; parsers set on `pg` apply to the whole process. */
 const samples: readonly (readonly [type: string, sql: string, isRight: (value: unknown) => boolean])[] = [
   [
     'timestamptz',

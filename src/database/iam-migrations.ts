@@ -3,36 +3,38 @@ import { z } from 'zod';
 import { iamMigrations } from '../../migrations/index.js';
 import { execute, queryRow, queryRows, sql, raw } from './sql.js';
 
-/** Not the number that the migrations themselves lock: "iam cli " in ASCII. */
+/** Advisory lock, "iam cli " in ASCII; differs from that of the migrations themselves. */
 const LOCK = '7593470432597797152';
 
-/** Where TypeORM notes executed migrations of a connection that the module makes itself. */
+/** TypeORM's table of executed migrations for a connection of the module's own. */
 export const ownBookkeeping = { schema: 'iam', migrationsTableName: 'migrations' } as const;
 
 /** A table name for SQL: `iam.migrations` → `"iam"."migrations"`. */
-export const quoteTable = (table: string): string =>
+const quoteTable = (table: string): string =>
   table
     .split('.')
     .map((part) => `"${part.replaceAll('"', '""')}"`)
     .join('.');
 
-/** The migrations that the table does not know, oldest first; all of them when there is no such table. */
+/** The names of all migrations, oldest first. */
+export const migrationNames: readonly string[] = iamMigrations.map((Migration) => new Migration().name);
+
+/** Migrations that the table does not list, oldest first; all of them when the table is missing. */
 export async function pendingMigrations(dataSource: DataSource, table: string): Promise<string[]> {
-  const names = iamMigrations.map((Migration) => new Migration().name);
-  if (!(await exists(dataSource, table))) return names;
-  const executed = new Set(await namesIn(dataSource, table));
-  return names.filter((name) => !executed.has(name));
+  if (!(await exists(dataSource, table))) return [...migrationNames];
+  const executed = await namesIn(dataSource, table);
+  return migrationNames.filter((name) => !executed.includes(name));
 }
 
-/** Runs what is pending; the lock makes a second run wait, since TypeORM creates its own table without one. */
+/** Runs pending migrations under a lock: TypeORM creates its table without one, so that two runs would collide. */
 export async function runMigrations(dataSource: DataSource): Promise<string[]> {
   return locked(dataSource, async () => (await dataSource.runMigrations()).map(({ name }) => name));
 }
 
 /**
- * As `runMigrations`, with the bookkeeping in `iam.migrations`, also on an empty database. What another table of TypeORM
- * (`movedFrom`) says of the tables that are there already is taken over, so that nothing runs twice; that table stays as it is.
- * @throws Error when the tables are there and neither table knows by which migrations
+ * As `runMigrations`, but records migrations in `iam.migrations`, also on an empty database. Copies the entries of another
+ * table of TypeORM (`movedFrom`) first, so that no migration runs twice; that table stays unchanged.
+ * @throws Error when the module's tables exist and neither table lists their migrations
  */
 export async function runOwnMigrations(dataSource: DataSource, movedFrom: string): Promise<string[]> {
   const problem = await locked(dataSource, () => prepareBookkeeping(dataSource, movedFrom));
@@ -40,10 +42,10 @@ export async function runOwnMigrations(dataSource: DataSource, movedFrom: string
   return runMigrations(dataSource);
 }
 
-/** The name of the only table that a connection of the module's own writes its migrations to. */
+/** The table in which a connection of the module's own records its migrations. */
 export const OWN_TABLE = `${ownBookkeeping.schema}.${ownBookkeeping.migrationsTableName}`;
 
-/** Where executed migrations of ours may be noted, quoted for SQL: TypeORM's table of this connection, and our own. */
+/** Tables that may list executed migrations, quoted for SQL: TypeORM's for this connection, and the module's own. */
 export function bookkeepingTables({ options }: DataSource): string[] {
   const { migrationsTableName = 'migrations' } = options;
   const schema = 'schema' in options ? options.schema : undefined;
@@ -60,12 +62,11 @@ async function prepareBookkeeping(dataSource: DataSource, movedFrom: string): Pr
   );
   const isFresh = (await namesIn(dataSource, OWN_TABLE)).length === 0;
   if (!isFresh || !(await exists(dataSource, 'iam.identity_providers'))) return null;
-  const names = iamMigrations.map((Migration) => new Migration().name);
   if (await exists(dataSource, movedFrom))
     await execute(
       dataSource,
       sql`INSERT INTO iam.migrations ("timestamp", name)
-        SELECT "timestamp", name FROM ${raw(quoteTable(movedFrom))} WHERE name = ANY(${names}) ORDER BY "timestamp"`,
+        SELECT "timestamp", name FROM ${raw(quoteTable(movedFrom))} WHERE name = ANY(${migrationNames}) ORDER BY "timestamp"`,
     );
   if ((await namesIn(dataSource, OWN_TABLE)).length > 0) return null;
   return `the tables of the schema iam are there, but neither iam.migrations nor ${movedFrom} says by which migrations: name TypeORM's table, as in \`nestjs-wechat-iam migrate --migrations-table iam.migrations --moved-from public.migrations\``;

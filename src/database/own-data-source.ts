@@ -9,13 +9,13 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import type { ResolvedIamDatabase } from '../config/iam.resolved-options.js';
 
 const CONNECT_MS = 10_000;
-/** As `TypeOrmModule` does: the database may start later than the application. */
+/** Attempts as in `TypeOrmModule`: the database may start later than the application. */
 const ATTEMPTS = 10;
 const PAUSE_MS = 3_000;
 
 /**
- * Opens the module's own connections, of which the host's ORM knows nothing.
- * @throws Error when migrations are pending that `database.migrationsRun` does not allow to run
+ * Opens the module's own connections, independent of the host's ORM.
+ * @throws Error when migrations are pending and `database.migrationsRun` is off
  */
 export async function openOwnDataSource(
   database: ResolvedIamDatabase,
@@ -33,7 +33,7 @@ export async function openOwnDataSource(
 
 async function migrate(dataSource: DataSource, { migrationsRun }: ResolvedIamDatabase): Promise<void> {
   const pending = await pendingMigrations(dataSource, OWN_TABLE);
-  // A replica that restarts on a standby, which takes no changes, is to come up and be well once that is promoted.
+  // Without this line a replica could not start on a standby, which is read-only until its promotion.
   if (pending.length === 0) return;
   if (!migrationsRun)
     throw new Error(
@@ -86,7 +86,7 @@ const parsers: Readonly<Record<number, Parser | undefined>> = {
   [pg.types.builtins.TIMESTAMPTZ]: (text) => parseTime(text),
 };
 
-/** Values as `pg` reads them by default, whatever the host has set with `pg.types.setTypeParser` for the whole process. */
+/** The default parsers of `pg`: the host may have replaced them with `pg.types.setTypeParser` for the whole process. */
 function getTypeParser(oid: TypeId, format?: 'text'): Parser {
   const other: unknown = pg.types.getTypeParser(oid, format);
   return (

@@ -14,54 +14,54 @@ export class RateLimitEntity {
   @PrimaryColumn({ type: 'text' })
   key!: string;
 
-  /** Of a window: how many it has given. A bucket is its `expire` alone. */
+  /** Points taken from a window. A bucket uses `expire` alone. */
   @Column({ type: 'integer', default: 0 })
   points!: number;
 
-  /** Milliseconds since the epoch, by PostgreSQL's clock: when the window ends, or when the bucket is full again. */
+  /** The end of the window, or the time when the bucket is full again: milliseconds since the epoch, by PostgreSQL's clock. */
   @Column({ type: 'double precision', nullable: true })
   expire!: number | null;
 
-  /** Of a window: how many of its points may still come back. */
+  /** Points of a window that are reserved and may be returned. */
   @Column({ type: 'integer', default: 0 })
   held!: number;
 }
 
-/** So many points in so many seconds. */
+/** At most `points` in `seconds`. */
 export interface RateLimit {
   readonly points: number;
   readonly seconds: number;
 }
 
 /**
- * One of the limits that a request must pass. `window`: the points come back together when its time is over. `bucket`: they
- * come back evenly. `soft`: a bucket that refuses nobody, and tells who comes rarely.
+ * One of the limits that a request must pass. `window`: all points return together at its end. `bucket`: points return
+ * evenly. `soft`: a bucket that refuses no request; an exhausted one marks frequent callers.
  */
 export interface Tier extends RateLimit {
-  /** As the operator knows the limit. */
+  /** Name of the limit for operators. */
   readonly name: string;
   readonly key: string;
   readonly kind: 'window' | 'bucket' | 'soft';
-  /** The part of the points that is there for everybody; the rest is kept for those whose `soft` tier has points. */
+  /** The share of the points open to every caller; the rest is reserved for callers whose `soft` tier has points. */
   readonly share?: number;
 }
 
-/** Points that were taken, and how much of each tier had been used before. */
+/** Points that were taken, and the earlier use of each tier. */
 export interface TakenPoints {
   readonly tiers: readonly Tier[];
   readonly expires: readonly number[];
   readonly used: readonly number[];
 }
 
-/** Points that were not given. */
+/** A refusal by one tier. */
 export interface RefusedPoints {
   readonly tier: Tier;
   readonly retryAfterSeconds: number;
-  /** Points of the tier that may come back before its time is over. */
+  /** Reserved points of the tier, which may be returned before its end. */
   readonly inFlight: number;
 }
 
-/** What `iam.take_points` answers. */
+/** The row that `iam.take_points` returns. */
 export const takenRow = z.object({
   refused: z.number().nullable(),
   wait_ms: z.number().nullable(),
@@ -70,7 +70,7 @@ export const takenRow = z.object({
   used: z.array(z.number()),
 });
 
-/** A FROM item that takes one point of every tier, or of none; a larger statement composes it. */
+/** A FROM item of a larger statement that takes one point from every tier, or from none. */
 export function takeSql(tiers: readonly Tier[]): Sql {
   const { keys, points, spans, kinds } = columnsOf(tiers);
   return sql`iam.take_points(${keys}, ${points}, ${spans}, ${kinds}, ${tiers.map(({ share = 1 }) => share)})`;
@@ -90,7 +90,7 @@ export function readTaken(
   };
 }
 
-/** `back`: points of each tier that come back. */
+/** `back`: points to return to each tier. */
 const releaseSql = (
   { keys, points, spans, kinds }: TierColumns,
   expires: readonly number[],
@@ -111,7 +111,7 @@ const releaseSql = (
     RETURNING 1
   ) SELECT count(*)::int FROM released`;
 
-/** Counters in PostgreSQL and by its clock, so that a limit holds exactly over all replicas (security item 73). */
+/** Rate limits in PostgreSQL and by its clock, so that a limit holds exactly across replicas (security item 73). */
 @Injectable()
 export class RateLimits {
   private readonly logger = new IamLogger(RateLimits.name);
@@ -122,23 +122,23 @@ export class RateLimits {
   ) {}
 
   /**
-   * Takes one point of `key` from the limit called `name`; one round trip.
-   * @throws IamError `rate_limited` with the seconds to wait; the database's error when it does not answer (fails closed)
+   * Takes one point for `key` from the limit `name`; one round trip.
+   * @throws IamError `rate_limited` with the seconds to wait; the error of an unavailable database (fails closed)
    */
   async consume(name: string, key: string, limit: RateLimit): Promise<void> {
     const taken = await this.take([{ ...limit, name, key: `${name}:${key}`, kind: 'window' }]);
     if ('tier' in taken) throw this.refusal(taken);
   }
 
-  /** Takes one point of every tier, or of none; one round trip. */
+  /** Takes one point from every tier, or from none; one round trip. */
   async take(tiers: readonly Tier[]): Promise<TakenPoints | RefusedPoints> {
     const row = await queryRow(this.dataSource, takenRow, sql`SELECT * FROM ${takeSql(tiers)}`);
     return readTaken(tiers, row);
   }
 
   /**
-   * Ends a reservation; gives the points back of the tiers that `isBack` names. A window that is over keeps its own. Never
-   * rejects: what was done with the points stands, and a point that is lost is a small loss.
+   * Ends a reservation and returns the points of the tiers for which `isBack` is true, unless their window has ended. Never
+   * rejects: an error would fail a request that has succeeded, for the loss of one point.
    */
   async release({ tiers, expires }: TakenPoints, isBack: (tier: Tier) => boolean): Promise<void> {
     const back = tiers.map((tier) => (isBack(tier) ? 1 : 0));
@@ -147,7 +147,7 @@ export class RateLimits {
     );
   }
 
-  /** Counts a refusal, and says it as the caller sees it. */
+  /** Counts a refusal and makes the error for its caller. */
   refusal({ tier, retryAfterSeconds }: RefusedPoints): IamError {
     this.telemetry.rateLimited(tier.name);
     return new IamError('rate_limited', `limit "${tier.key}" is used up`, { retryAfterSeconds });

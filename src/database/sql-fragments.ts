@@ -1,36 +1,36 @@
 import { sql, empty, join, raw, type Sql } from './sql.js';
 
-/** Which page of a list sorted by uuid: at most `limit` rows (one more is read, which tells whether there are more) after that key. */
+/** A page of a list sorted by uuid: at most `limit` rows after the key `after`. One more row is read to detect a next page. */
 export interface PageRequest {
   readonly limit: number;
   readonly after: string | null;
   readonly order: 'newest' | 'oldest';
 }
 
-/** A list without its filters. `key` is the column, a uuid v7, that it is sorted by. */
+/** A list without its filters. `key` is its sort column, a uuid v7. */
 export interface ListSource {
   readonly columns: Sql;
   readonly from: Sql;
   readonly key: string;
 }
 
-/** What narrows a list down. */
+/** A condition on the rows of a list. */
 export interface ListFilter {
   readonly condition: Sql;
-  /** Another relation that the condition joins, one row at most for each of the list. */
+  /** Another relation in the condition, with at most one row for each row of the list. */
   readonly join?: Sql;
-  /** That relation's column that equals the list's key: its index may bring the page in order. */
+  /** The relation's column that equals the list's key: its index may return the page in order. */
   readonly key?: string;
 }
 
-/** A filter whose value was given; none where it was left out. */
+/** The filter for a value; none for undefined. */
 export function filterBy<T>(value: T | undefined, conditionOf: (value: T) => Sql): ListFilter[] {
   return value === undefined ? [] : [{ condition: conditionOf(value) }];
 }
 
 /**
- * One page in one statement. Only the filters given are part of it, so that the planner finds the index of each; a page is
- * found by its key, so a deep one costs no more than the first.
+ * Selects one page. Contains only the given filters, so that the planner finds the index of each; a page starts at its key,
+ * so that a late page costs no more than the first.
  */
 export function keysetSql(
   { columns, from, key }: ListSource,
@@ -48,14 +48,14 @@ export function keysetSql(
   return sql`SELECT ${columns} FROM ${relations} ${where} ORDER BY ${raw(key)} ${direction} LIMIT ${limit + 1}`;
 }
 
-/** A LIKE pattern for texts that begin with `prefix`, whatever wildcards it contains. */
+/** A LIKE pattern for texts that start with `prefix`, with its wildcards escaped. */
 export function prefixPattern(prefix: string): string {
   return `${prefix.replace(/[\\%_]/g, '\\$&')}%`;
 }
 
 /**
- * Computes the version of a row of `relation`: 32 hex digits, which any change of any column changes, except of those that
- * nobody edits.
+ * Computes the version of a row of `relation`: 32 hex digits that change with any column, except those in `except`, which
+ * no request edits.
  */
 export function versionSql(relation: string, ...except: readonly string[]): Sql {
   const left = except.map((column) => ` - '${column}'`).join('');
@@ -63,15 +63,15 @@ export function versionSql(relation: string, ...except: readonly string[]): Sql 
 }
 
 /**
- * Seconds after an event of WeChat's in which what began counts as earlier. `CreateTime` has whole seconds, which takes one;
- * the rest is for PostgreSQL's clock and WeChat's, which NTP keeps closer than that. Nobody withdraws an authorization and
- * signs in again within it, and if somebody did, they would sign in once more.
+ * A sign-in within this time after an event of WeChat counts as earlier than the event. One second is for `CreateTime`,
+ * which has whole seconds; the rest covers the difference between PostgreSQL's clock and WeChat's, which NTP keeps smaller.
+ * A person who withdraws an authorization and signs in again within it must sign in once more.
  */
 const SKEW = sql`interval '5 seconds'`;
 
-/** The last moment, by PostgreSQL's clock, that an event of this time may be about; none says anything about the future. */
+/** The latest time, by PostgreSQL's clock, to which an event of this time applies; never in the future beyond the skew. */
 export const eventHorizonSql = (eventAt: Date | null): Sql =>
   sql`LEAST(${eventAt}::timestamptz, now()) + ${SKEW}`;
 
-/** A moment of PostgreSQL's clock that no later event of WeChat's may seem to precede. */
+/** A time of PostgreSQL's clock that precedes every later event of WeChat in spite of the skew. */
 export const nowForEventsSql = sql`now() - ${SKEW}`;

@@ -2,11 +2,11 @@ import type { z } from 'zod';
 import { retryTransient } from './database-errors.js';
 import type { DataSource, EntityManager } from 'typeorm';
 
-/** A statement, or a part of one, with the values of its parameters where they stand. */
+/** A statement, or a part of one, with its parameter values. */
 export class Sql {
-  /** In the order of their places. */
+  /** In the order of their placeholders. */
   readonly values: unknown[] = [];
-  /** What stands around the values: one text more than there are values. */
+  /** The SQL around the values: one string more than there are values. */
   readonly strings: string[];
 
   constructor([first = '', ...others]: readonly string[], values: readonly unknown[]) {
@@ -27,45 +27,45 @@ export class Sql {
     this.strings = strings;
   }
 
-  /** As `pg` takes it: `$1` for the first value. */
+  /** SQL for `pg`, with `$1` for the first value. */
   get text(): string {
     return this.strings.reduce((text, string, index) => `${text}$${index}${string}`);
   }
 }
 
-/** A statement from a template: a value becomes a parameter, another `Sql` a part. A string is a value, never SQL. */
+/** Makes a statement from a template: an `Sql` becomes a part of it, any other value, also a string, a parameter. */
 export function sql(strings: readonly string[], ...values: readonly unknown[]): Sql {
   return new Sql(strings, values);
 }
 
-/** SQL that is no parameter, such as the name of a column: only from constants of the code. */
+/** SQL text such as the name of a column. Only for constants in the code: other text would allow SQL injection. */
 export function raw(text: string): Sql {
   return new Sql([text], []);
 }
 
-/** Nothing. */
+/** An empty part. */
 export const empty = raw('');
 
-/** Parts or values one after the other; there must be one at least. */
+/** Joins parts or values, at least one. */
 export function join(parts: readonly unknown[], separator = ', '): Sql {
   return new Sql(['', ...Array<string>(parts.length - 1).fill(separator), ''], parts);
 }
 
-/** What can run SQL: a `DataSource` (each statement a transaction of its own) or the `EntityManager` of a transaction. */
+/** Runs SQL: a `DataSource` (each statement a transaction of its own) or the `EntityManager` of a transaction. */
 export interface SqlExecutor {
   query(sql: string, parameters?: unknown[]): Promise<unknown>;
-  /** What an `EntityManager` in a transaction has. */
+  /** Set for an `EntityManager` in a transaction. */
   readonly queryRunner?: object | undefined;
 }
 
-/** One round trip whose rows, if any, do not matter; repeated like `inTransaction` when it is its own transaction. */
+/** Runs one statement without checking its rows; outside a transaction it is retried like `inTransaction`. */
 export async function execute(executor: SqlExecutor, statement: Sql): Promise<unknown> {
   const run = () => executor.query(statement.text, statement.values);
   return executor.queryRunner === undefined ? retryTransient(run) : run();
 }
 
 /**
- * As `execute`, with rows that are checked by `schema`. The statement must end in a SELECT or be an INSERT … RETURNING:
+ * As `execute`, with rows parsed by `schema`. The statement must end in a SELECT or be an INSERT … RETURNING:
  * TypeORM returns `[rows, count]` for a top-level UPDATE or DELETE.
  */
 export async function queryRows<T>(
@@ -76,7 +76,7 @@ export async function queryRows<T>(
   return schema.array().parse(await execute(executor, statement));
 }
 
-/** As `queryRows`, for a statement that yields at most one row. */
+/** As `queryRows`, for a statement with at most one row. */
 export async function queryRow<T>(
   executor: SqlExecutor,
   schema: z.ZodType<T>,
@@ -86,7 +86,7 @@ export async function queryRow<T>(
   return row ?? null;
 }
 
-/** Runs `work` in one transaction; the whole of it again when it lost a race that a fresh transaction may win. */
+/** Runs `work` in one transaction, and retries the whole of it after a deadlock or serialization failure. */
 export async function inTransaction<T>(
   dataSource: DataSource,
   work: (manager: EntityManager) => Promise<T>,
