@@ -6,12 +6,12 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 
-/** The host's own code may make the row while it starts, after us. */
+/** The host may create the row while it starts, after this module. */
 const PATIENCE_MS = 2_000;
 
 const emptySql = sql`/* background */ SELECT NOT EXISTS (SELECT 1 FROM iam.identity_providers) AS is_empty`;
 
-/** Where there is no provider row yet, one line says what a newcomer does next. */
+/** Logs the next step for a newcomer while no provider row exists. */
 @Injectable()
 export class FirstSteps implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new IamLogger('IamModule');
@@ -25,15 +25,15 @@ export class FirstSteps implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     if (!this.options.background) return;
-    this.timer = setTimeout(() => void this.look().catch(() => undefined), PATIENCE_MS).unref();
+    this.timer = setTimeout(() => void this.warnIfEmpty().catch(() => undefined), PATIENCE_MS).unref();
   }
 
   onModuleDestroy(): void {
     clearTimeout(this.timer);
   }
 
-  /** Where the tables are missing too, `SchemaWatch` has said so. */
-  private async look(): Promise<void> {
+  /** `SchemaWatch` reports missing tables. */
+  private async warnIfEmpty(): Promise<void> {
     const row = await queryRow(this.dataSource, z.object({ is_empty: z.boolean() }), emptySql);
     if (row?.is_empty !== true) return;
     this.logger.warn(

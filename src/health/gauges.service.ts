@@ -6,7 +6,7 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { QrBudget } from '../follow-login/qr-budget.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 
-/** Values that are read only when the host exports its metrics, so nothing is asked where it exports none. */
+/** Registers gauges, whose values are read only when the host exports its metrics. */
 @Injectable()
 export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly observed: (readonly [ObservableGauge, ObservableCallback])[] = [];
@@ -41,7 +41,7 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
         for (const { appid, used } of await this.budget.used()) result.observe(used, { 'iam.appid': appid });
       },
     );
-    // Last, so that its own query is not among those that wait.
+    // Last: otherwise its own query would count as a waiting request.
     this.observe(
       this.telemetry.gauge('iam.inbox.age', 'Age of the oldest event that is not worked off', 's'),
       async (result) => result.observe((await readInboxBacklog(this.dataSource)).oldestSeconds ?? 0),
@@ -62,11 +62,11 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
 export interface PoolState {
   readonly size: number;
   readonly idle: number;
-  /** Who waits for a connection. */
+  /** Requests that wait for a connection. */
   readonly waiting: number;
 }
 
-/** Null where the host gave TypeORM something else than a pool of `pg`. */
+/** Null where TypeORM uses no pool of `pg`. */
 export function readPoolState({ driver }: DataSource): PoolState | null {
   const pool: unknown = 'master' in driver ? driver.master : undefined;
   if (typeof pool !== 'object' || pool === null) return null;

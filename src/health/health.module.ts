@@ -7,7 +7,7 @@ import { Gauges } from './gauges.service.js';
 import { IamHealth } from './iam-health.service.js';
 import { SchemaWatch } from './schema-watch.service.js';
 
-/** What `IamHealth` and the gauges tell the operator. */
+/** `IamHealth` and the gauges, for operators. */
 @Module({
   imports: [RuntimeModule, WechatModule, SessionsModule, FollowLoginModule],
   providers: [Gauges, IamHealth, SchemaWatch],

@@ -13,7 +13,7 @@ import { SingleFlight } from '../runtime/single-flight.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { MIGRATE, SchemaWatch, type SchemaGaps } from './schema-watch.service.js';
 
-/** What somebody should look at; the first four keep a replica from working. */
+/** Problems that an operator should look at; the first four keep a replica from working. */
 export type IamProblem =
   | 'database_unreachable'
   | 'database_read_only'
@@ -27,20 +27,20 @@ export type IamProblem =
   | 'provider_unhealthy'
   | 'qr_codes_low';
 
-/** What `IamHealth` found. Secrets and people do not occur in it. */
+/** The findings of `IamHealth`, without secrets and personal data. */
 export interface IamHealthReport {
-  /** `down`: this replica can sign nobody in. Terminus answers 503 then. */
+  /** `down`: no sign-in can succeed on this replica. Terminus then responds with 503. */
   readonly status: 'up' | 'down';
-  /** Everything that somebody should look at, also while the status is `up`. */
+  /** All problems, also while the status is `up`. */
   readonly problems: readonly IamProblem[];
-  /** What ends the first problem. */
+  /** How to end the first problem. */
   readonly remedy?: string;
-  /** What the migrations make and is not there: columns as `table.column`, else e.g. `table users`, `trigger users.users_bar_or_lift`. */
+  /** Objects of the migrations that the schema lacks: columns as `table.column`, others e.g. as `table users`, `trigger users.users_bar_or_lift`. */
   readonly missing?: readonly string[];
   /** Migrations that have not run. */
   readonly pending?: readonly string[];
   readonly inbox?: { readonly oldest_seconds: number | null; readonly dead: number };
-  /** Age of the oldest entry that the host's sink has not been given. */
+  /** Age of the oldest entry that the host's sink has not received. */
   readonly audit?: { readonly oldest_seconds: number | null };
   readonly pool?: PoolState;
   /** Apps that WeChat refuses to serve. */
@@ -49,7 +49,7 @@ export interface IamHealthReport {
   readonly qr_codes?: readonly { readonly appid: string; readonly used: number }[];
 }
 
-/** How long PostgreSQL may take before it counts as away, in milliseconds. */
+/** PostgreSQL counts as unreachable when the report takes longer than this, in milliseconds. */
 const PATIENCE_MS = 2_000;
 
 const stateSql = sql`
@@ -57,17 +57,12 @@ const stateSql = sql`
     EXISTS (SELECT 1 FROM iam.signing_keys WHERE active_at <= now() AND (retires_at IS NULL OR retires_at > now())) AS has_key,
     (SELECT GREATEST(0, extract(epoch FROM now() - at))::float8 FROM iam.audit_log
      WHERE id = (SELECT id FROM iam.audit_outbox ORDER BY id LIMIT 1)) AS audit_age`;
-/** Refused by a database that takes no changes, such as a standby after a failover; locks nothing. */
+/** A read-only database, such as a standby after a failover, refuses this statement; it locks nothing. */
 const writableSql = sql`/* background */ SELECT 1 FROM iam.signing_keys WHERE false FOR UPDATE`;
 const row = z.object({ has_key: z.boolean(), audit_age: z.number().nullable() });
 
-type Finding = Omit<
-  IamHealthReport,
-  'status' | 'problems' | 'remedy' | keyof SchemaGaps | 'pool' | 'apps'
-> & {
-  readonly hasKey: boolean;
-};
-/** Why nothing more can be read. */
+type Finding = Pick<IamHealthReport, 'inbox' | 'audit' | 'qr_codes'> & { readonly hasKey: boolean };
+/** The reason why nothing more can be read. */
 interface Obstacle extends Partial<SchemaGaps> {
   readonly problem: IamProblem;
   /** Selects the remedy where the problem has several causes. */
@@ -77,7 +72,7 @@ interface Obstacle extends Partial<SchemaGaps> {
 /** Whether this replica can do its work: a health indicator of `@nestjs/terminus`, or of anything else. */
 @Injectable()
 export class IamHealth {
-  private readonly asking = new SingleFlight<Finding | Obstacle>();
+  private readonly reading = new SingleFlight<Finding | Obstacle>();
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
@@ -95,7 +90,7 @@ export class IamHealth {
 
   private async report(): Promise<IamHealthReport> {
     const finding = await Promise.race([
-      this.ask(),
+      this.readOnce(),
       delay<Obstacle>(PATIENCE_MS, { problem: 'database_unreachable' }, { ref: false }),
     ]);
     const pool = readPoolState(this.dataSource);
@@ -114,9 +109,9 @@ export class IamHealth {
     return { status: hasKey ? 'up' : 'down', problems, ...rest, ...here };
   }
 
-  /** One question at a time: checks that come while PostgreSQL hangs take no more connections. */
-  private ask(): Promise<Finding | Obstacle> {
-    return this.asking.run('read', () => this.read().catch((error: unknown) => this.explain(error)));
+  /** Concurrent checks share one read: otherwise each would take a connection while PostgreSQL hangs. */
+  private readOnce(): Promise<Finding | Obstacle> {
+    return this.reading.run('read', () => this.read().catch((error: unknown) => this.explain(error)));
   }
 
   private async read(): Promise<Finding | Obstacle> {
@@ -134,7 +129,7 @@ export class IamHealth {
     };
   }
 
-  /** Where the migrations ran after the start there is no key yet: a replica that gets no requests while it is down would wait. */
+  /** Migrations that ran after the start leave no key yet. A replica without requests would stay down unless it makes one here. */
   private async canMakeKey(): Promise<boolean> {
     try {
       await this.keys.reload();
@@ -166,7 +161,7 @@ function obstructed({ problem, cause, missing = [], pending = [] }: Obstacle): I
   };
 }
 
-/** What ends the problems that keep a replica from working, where that is not in the rest of the report. */
+/** How to end the problems that keep a replica from working, where the rest of the report does not show it. */
 const remedies: Partial<Readonly<Record<IamProblem | 'permission_denied', string>>> = {
   database_read_only:
     'PostgreSQL takes no changes: let the connection lead to the primary, or end default_transaction_read_only',
@@ -175,18 +170,10 @@ const remedies: Partial<Readonly<Record<IamProblem | 'permission_denied', string
     'PostgreSQL denies the database user a permission: as the owner of the schema iam, GRANT USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables, and EXECUTE on its functions',
 };
 
-/** What is judged. */
-interface HealthFindings {
-  readonly hasKey: boolean;
-  readonly isWechatAvailable: boolean;
-  readonly inbox?: { readonly oldest_seconds: number | null; readonly dead: number };
-  readonly audit?: { readonly oldest_seconds: number | null };
-  readonly pool?: PoolState;
-  readonly apps?: readonly unknown[];
-  readonly qr_codes?: readonly unknown[];
-}
+type HealthFindings = Finding &
+  Pick<IamHealthReport, 'pool' | 'apps'> & { readonly isWechatAvailable: boolean };
 
-/** Handlers that fail are tried again for three minutes; a worker that works begins within seconds. */
+/** Failed handlers are retried for three minutes, and a running worker starts within seconds. */
 const INBOX_LATE_SECONDS = 300;
 const AUDIT_LATE_SECONDS = 300;
 

@@ -4,21 +4,20 @@ import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { z } from 'zod';
-import { bookkeepingTables } from '../database/iam-migrations.js';
+import { bookkeepingTables, migrationNames } from '../database/iam-migrations.js';
 import { queryRows, sql, join, raw, type Sql } from '../database/sql.js';
-import { iamMigrations } from '../../migrations/index.js';
 import { iamEntities } from '../iam.entities.js';
 
-/** What ends `migrations_missing`. */
+/** How to end `migrations_missing`. */
 export const MIGRATE =
   'run the migrations: `npx nestjs-wechat-iam migrate`, or `migrationsRun: true` with `iamMigrations`; where none is pending, restore what was dropped or disabled';
 
-/** A whole schema is looked at again after this time, in milliseconds; one that lacks something, each time. */
+/** A complete schema is checked again after this time, in milliseconds; an incomplete one, each time. */
 const TRUST_MS = 60_000;
-/** More names than these make no log line clearer. */
+/** Names in a log line, which more of them would make unreadable. */
 const NAMED = 5;
 
-/** Whether the database has what this version needs; the start says so in the log, `IamHealth` whenever it is asked. */
+/** Checks that the schema has all that this version needs: at the start for the log, later for `IamHealth`. */
 @Injectable()
 export class SchemaWatch implements OnApplicationBootstrap {
   private readonly logger = new IamLogger('IamModule');
@@ -29,12 +28,12 @@ export class SchemaWatch implements OnApplicationBootstrap {
     private readonly clock: Clock,
   ) {}
 
-  /** The host's migrations may run later, or by another process: nothing is stopped. A database that is away is told of elsewhere. */
+  /** Does not stop the start: the host may run its migrations later, or in another process. Health reports an unreachable database. */
   async onApplicationBootstrap(): Promise<void> {
     const gaps = await this.find().catch(() => null);
     if (gaps !== null)
       this.logger.error(
-        `the schema iam lacks what this version needs: ${wordsOf(gaps)}. To mend it, ${MIGRATE}`,
+        `the schema iam lacks what this version needs: ${describe(gaps)}. To mend it, ${MIGRATE}`,
       );
   }
 
@@ -47,31 +46,31 @@ export class SchemaWatch implements OnApplicationBootstrap {
     return null;
   }
 
-  /** A statement has found something missing: makes `find` look again. */
+  /** Makes `find` check again after a statement has failed for lack of an object. */
   forget(): void {
     this.trustedUntil = Number.NEGATIVE_INFINITY;
   }
 }
 
-function wordsOf({ missing, pending }: SchemaGaps): string {
-  const migrations = pending.length === 0 ? [] : [`migrations that have not run: ${some(pending)}`];
-  return [...(missing.length === 0 ? [] : [some(missing)]), ...migrations].join('; ');
+function describe({ missing, pending }: SchemaGaps): string {
+  const migrations = pending.length === 0 ? [] : [`migrations that have not run: ${firstOf(pending)}`];
+  return [...(missing.length === 0 ? [] : [firstOf(missing)]), ...migrations].join('; ');
 }
 
-function some(names: readonly string[]): string {
+function firstOf(names: readonly string[]): string {
   const more = names.length - NAMED;
   return names.slice(0, NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-/** What a database lacks of what this version needs; both lists are empty where it lacks nothing. */
+/** Objects and migrations that the database lacks; both lists are empty where it is complete. */
 export interface SchemaGaps {
-  /** Columns as `table.column`; what is no column, with its kind: `table users`, `trigger users.users_bar_or_lift`. */
+  /** Columns as `table.column`; other objects with their kind: `table users`, `trigger users.users_bar_or_lift`. */
   readonly missing: readonly string[];
-  /** Migrations that have not run, as far as a table of TypeORM knows some of ours. */
+  /** Migrations that have not run; empty where no table of TypeORM lists any of this module. */
   readonly pending: readonly string[];
 }
 
-/** Triggers that keep rules, as `table.trigger`. They have no entity; the catalog of a migrated database is their test. */
+/** Triggers that enforce rules, as `table.trigger`. No entity declares them; a test compares them with a migrated database. */
 export const neededTriggers = [
   'audit_log.audit_log_append_only',
   'audit_log.audit_log_keep_for_sink',
@@ -93,14 +92,14 @@ export const neededFunctions = [
 
 interface Need {
   readonly kind: 'column' | 'constraint' | 'trigger' | 'function' | 'books';
-  /** Null: it belongs to no table. */
+  /** Null for an object outside tables. */
   readonly table: string | null;
   readonly name: string;
 }
 
 /**
- * A table that is not there is named instead of all that belongs to it. `books` are tables of
- * TypeORM, found where they can be read; another tool may keep a table of the same name.
+ * A missing table stands for all its columns, constraints and triggers. `books` are TypeORM's tables of migrations; only
+ * readable ones with a column `name` are found, since another tool may use a table of the same name.
  */
 const gapsSql = (needs: readonly Need[]): Sql => sql`
   /* background */ SELECT DISTINCT
@@ -117,12 +116,12 @@ const gapsSql = (needs: readonly Need[]): Sql => sql`
       SELECT FROM pg_attribute WHERE attrelid = to_regclass(needed.name) AND attname = 'name' AND NOT attisdropped)
   END ORDER BY 1, 2`;
 const gapRow = z.object({ kind: z.string(), name: z.string() });
-const noteRow = z.object({ name: z.string() });
+const executedRow = z.object({ name: z.string() });
 
 /**
- * Looks at the catalog, and at what TypeORM has noted. The notes alone do not tell: databases of early versions have the
- * names of migrations whose files were different then. The catalog alone does not either: a migration may change only rows,
- * indexes or the body of a function.
+ * Compares the catalog and TypeORM's tables of migrations with this version. Neither suffices alone: databases of early
+ * versions list migrations whose files were different then, and a migration may change only rows, indexes or the body of a
+ * function.
  */
 export async function findSchemaGaps(dataSource: DataSource): Promise<SchemaGaps> {
   const rows = await queryRows(dataSource, gapRow, gapsSql(neededOf(dataSource)));
@@ -135,7 +134,7 @@ export async function findSchemaGaps(dataSource: DataSource): Promise<SchemaGaps
   };
 }
 
-/** Columns and constraints by what the entities say, so that a new one is looked for by itself. */
+/** Columns and constraints come from the entities, so that a new one is included automatically. */
 function neededOf(dataSource: DataSource): Need[] {
   return [
     ...iamEntities.flatMap((entity) => ofTable(dataSource.getMetadata(entity))),
@@ -156,14 +155,13 @@ function ofTable({ tableName: table, columns, checks, uniques, foreignKeys }: En
   ];
 }
 
-/** Nothing where no table knows any of ours: a host may keep the notes in a table that this connection does not name. */
+/** Empty where no table lists any of our migrations: the host may record them in a table that this connection does not name. */
 async function findPending(dataSource: DataSource, books: readonly string[]): Promise<string[]> {
   if (books.length === 0) return [];
-  const ours = iamMigrations.map((Migration) => new Migration().name);
-  const notes = books.map(
-    (table) => sql`SELECT name::text FROM ${raw(table)} WHERE name::text = ANY (${ours})`,
+  const selects = books.map(
+    (table) => sql`SELECT name::text FROM ${raw(table)} WHERE name::text = ANY (${migrationNames})`,
   );
-  const executedSql = sql`/* background */ ${join(notes, ' UNION ')}`;
-  const executed = (await queryRows(dataSource, noteRow, executedSql)).map(({ name }) => name);
-  return executed.length === 0 ? [] : ours.filter((name) => !executed.includes(name));
+  const executedSql = sql`/* background */ ${join(selects, ' UNION ')}`;
+  const executed = (await queryRows(dataSource, executedRow, executedSql)).map(({ name }) => name);
+  return executed.length === 0 ? [] : migrationNames.filter((name) => !executed.includes(name));
 }
