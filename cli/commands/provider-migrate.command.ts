@@ -23,7 +23,7 @@ import { table, visible } from '../output.js';
 import { requireOwnKeys } from '../own-keys.js';
 import { migrationTexts, type MigrationTexts } from './provider-migrate.texts.js';
 
-/** What the migration of an Official Account needs. */
+/** The modules for the migration of an Official Account. */
 @Module({ imports: [IdentityProvidersModule, KeysModule] })
 class MigrationModule {}
 
@@ -31,7 +31,7 @@ const appidForm = /^wx[0-9A-Za-z]{1,62}$/;
 const originalIdForm = /^gh_[0-9A-Za-z]{1,61}$/;
 const BAR = 20;
 
-/** Gives people the openids that they have in the Official Account into which theirs has moved. */
+/** Adds people's openids in a new Official Account after WeChat has migrated the old one. */
 export const providerMigrateCommand: Command = {
   name: 'provider migrate',
   description: migrationTexts.en.description,
@@ -70,7 +70,7 @@ function readRequest(given: Arguments): AccountMigrationRequest {
       ? required(given, 'from-original-id', originalIdForm)
       : undefined,
     dryRun: given.has('dry-run'),
-    askAgain: given.has('ask-again'),
+    includeNonFollowers: given.has('ask-again'),
   };
 }
 
@@ -81,7 +81,7 @@ function required(given: Arguments, option: string, form: RegExp): string {
   return value;
 }
 
-/** A line for each percent at most. */
+/** Writes a line at most once for each percent. */
 function progressBar({ progress }: Call): (done: number, total: number) => void {
   let shown = -1;
   return (done, total) => {
@@ -114,19 +114,20 @@ function toResult(
   const { joined, already_there, second_user, barred, not_follower } = counts;
   const unfinished = counts.answered + counts.unanswered;
   const numbers = { joined, already_there, second_user, barred, not_follower, unfinished };
-  const lines = Object.entries(numbers).map(([name, count]) => [name, count, texts.outcomes[name] ?? '']);
+  const meanings = new Map(Object.entries(texts.outcomes));
+  const lines = Object.entries(numbers).map(([name, count]) => [name, count, meanings.get(name) ?? '']);
   const rows = undecided.map((move) => [
     move.outcome,
     move.user_id,
     move.other_user_id,
-    texts.why({ ...move, needsForce: move.union_scopes.length > 0 }),
+    texts.mergeAdvice(move),
   ]);
   const text = [
-    dryRun ? texts.wouldBe(total) : texts.is(total),
+    dryRun ? texts.previewSummary(total) : texts.summary(total),
     table(texts.heading, lines),
-    ...unexplained.map((said) => `${texts.said}: ${visible(said)}`),
+    ...unexplained.map((message) => `${texts.wechatMessage}: ${visible(message)}`),
     ...(rows.length === 0 ? [] : ['', table(['', ...texts.pairHeading], rows), texts.merge]),
-    ...(unfinished === 0 ? [] : [texts.again]),
+    ...(unfinished === 0 ? [] : [texts.runAgain]),
   ].join('\n');
   const json = { dry_run: dryRun, total, ...numbers, undecided, wechat_said: unexplained };
   return { json, text, foundProblems: second_user + barred + unfinished > 0 };

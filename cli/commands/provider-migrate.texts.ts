@@ -1,34 +1,6 @@
-import type { Pause } from '../../src/identity-providers/account-migration.service.js';
+import type { PredictedMove } from '../../src/users/openid-moves.service.js';
 
-/** A pair of users of whom each has one of a person's two openids. */
-interface UndecidedMove {
-  readonly outcome: string;
-  readonly status: string;
-  readonly other_status: string | null;
-  readonly union_scopes: readonly string[];
-  readonly needsForce: boolean;
-}
-
-/** All that `provider migrate` says. */
-export interface MigrationTexts {
-  readonly description: string;
-  readonly options: Readonly<
-    Record<'from-app-id' | 'to-app-id' | 'from-original-id' | 'dry-run' | 'ask-again' | 'no-wait', string>
-  >;
-  readonly is: (total: number) => string;
-  readonly wouldBe: (total: number) => string;
-  readonly heading: readonly [string, string, string];
-  readonly outcomes: Readonly<Record<string, string>>;
-  readonly pairHeading: readonly [string, string, string];
-  readonly why: (move: UndecidedMove) => string;
-  readonly merge: string;
-  readonly again: string;
-  readonly said: string;
-  readonly stopped: string;
-  readonly pauses: Readonly<Record<Pause['reason'], (seconds: number) => string>>;
-}
-
-const en: MigrationTexts = {
+const en = {
   description: `Moves people to another Official Account, after WeChat has migrated the account: asks WeChat for their new openids, a
 hundred at a time, and adds each to its user beside the old one. The row has the new account already. WeChat answers for 15
 days after the migration. Stopped in the middle, the next run goes on; run it as often as you like, beside running
@@ -41,8 +13,8 @@ applications. Two users are never merged by it: they are listed. Exit code 1 whe
     'ask-again': 'ask again about those who were no followers before',
     'no-wait': 'end instead of waiting for a quota or for WeChat',
   },
-  is: (total) => `${total} people have signed in by the old account.`,
-  wouldBe: (total) =>
+  summary: (total: number) => `${total} people have signed in by the old account.`,
+  previewSummary: (total: number) =>
     `${total} people have signed in by the old account. Nothing was changed; a run would come to:`,
   heading: ['outcome', 'people', 'meaning'],
   outcomes: {
@@ -54,23 +26,26 @@ applications. Two users are never merged by it: they are listed. Exit code 1 whe
     unfinished: 'not asked about yet, or without an answer',
   },
   pairHeading: ['user', 'other user', 'merge'],
-  why: ({ outcome, status, other_status, union_scopes, needsForce }) => {
+  mergeAdvice: ({ outcome, status, other_status, union_scopes }: PredictedMove) => {
     if (outcome === 'barred') return 'lift the ban first';
     if (status === 'disabled' || other_status === 'disabled') return 'not while one is disabled';
-    return needsForce ? `with force: two unionids in ${union_scopes.join(', ')}` : 'yes';
+    return union_scopes.length > 0 ? `with force: two unionids in ${union_scopes.join(', ')}` : 'yes';
   },
   merge: `Merge each pair by the admin API, where your application's onMerge runs: POST …/admin/users/<user>/merge {"other":"<other user>"},
 with "force": true where it says so. Then run this again.`,
-  again: 'Run it again for those who are unfinished.',
-  said: 'WeChat said',
+  runAgain: 'Run it again for those who are unfinished.',
+  wechatMessage: 'WeChat said',
   stopped: 'What is done stays done: Ctrl-C is safe, and the next run goes on.',
   pauses: {
-    day_quota: (seconds) =>
+    day_quota: (seconds: number) =>
       `Today's quota of WeChat is used up. Waiting ${hours(seconds)} h, until 00:00 in Beijing.`,
-    minute_quota: (seconds) => `Too many calls in this minute. Waiting ${seconds} s.`,
-    unavailable: (seconds) => `WeChat does not answer. Waiting ${seconds} s.`,
+    minute_quota: (seconds: number) => `Too many calls in this minute. Waiting ${seconds} s.`,
+    unavailable: (seconds: number) => `WeChat does not answer. Waiting ${seconds} s.`,
   },
 };
+
+/** The texts of `provider migrate`. */
+export type MigrationTexts = typeof en;
 
 const zh: MigrationTexts = {
   description: `公众号迁移完成后，把用户迁到新公众号：每次向微信查询一百个新 openid，并加到各自的用户上，旧的保留。
@@ -84,8 +59,8 @@ const zh: MigrationTexts = {
     'ask-again': '重新查询之前不是粉丝的人',
     'no-wait': '遇到额度用尽或微信不可用时直接结束，不等待',
   },
-  is: (total) => `有 ${total} 人通过旧公众号登录过。`,
-  wouldBe: (total) => `有 ${total} 人通过旧公众号登录过。未做任何修改；正式运行的结果会是：`,
+  summary: (total) => `有 ${total} 人通过旧公众号登录过。`,
+  previewSummary: (total) => `有 ${total} 人通过旧公众号登录过。未做任何修改；正式运行的结果会是：`,
   heading: ['结果', '人数', '含义'],
   outcomes: {
     joined: '已由迁移加上新 openid',
@@ -96,15 +71,15 @@ const zh: MigrationTexts = {
     unfinished: '尚未查询，或没有得到回答',
   },
   pairHeading: ['用户', '另一个用户', '合并'],
-  why: ({ outcome, status, other_status, union_scopes, needsForce }) => {
+  mergeAdvice: ({ outcome, status, other_status, union_scopes }) => {
     if (outcome === 'barred') return '先解除封禁';
     if (status === 'disabled' || other_status === 'disabled') return '其中一个被停用时不能合并';
-    return needsForce ? `需要 force：在 ${union_scopes.join('、')} 中有两个 unionid` : '可以';
+    return union_scopes.length > 0 ? `需要 force：在 ${union_scopes.join('、')} 中有两个 unionid` : '可以';
   },
   merge: `请通过管理 API 逐对合并，这样会运行你的应用的 onMerge：POST …/admin/users/<用户>/merge {"other":"<另一个用户>"}，
 注明需要时加上 "force": true。然后再运行一次。`,
-  again: '还有未完成的人，请再运行一次。',
-  said: '微信的说法',
+  runAgain: '还有未完成的人，请再运行一次。',
+  wechatMessage: '微信的说法',
   stopped: '已完成的不会丢失：可以按 Ctrl-C，下次运行会接着做。',
   pauses: {
     day_quota: (seconds) => `今天的微信调用额度已用完。等待 ${hours(seconds)} 小时，到北京时间 00:00。`,
@@ -113,7 +88,7 @@ const zh: MigrationTexts = {
   },
 };
 
-/** By language. */
+/** Texts by language. */
 export const migrationTexts = { en, zh } as const;
 
 function hours(seconds: number): string {

@@ -12,30 +12,31 @@ import {
   OpenidMoves,
   type PredictedMove,
   type MoveCounts,
+  type MovePage,
   type OldIdentity,
   type OpenidResponse,
 } from '../users/openid-moves.service.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
 
-/** From which Official Account people move, and to which. */
+/** The Official Accounts between which people move, and the options of the run. */
 export interface AccountMigrationRequest {
   /** Slug of the row that has the new Official Account. */
   readonly provider: string;
   readonly fromAppid: string;
   readonly toAppid: string;
-  /** The `gh_…` of the old account, under which WeChat may know the migration instead. */
+  /** The `gh_…` of the old account: WeChat may identify the migration by it instead of the AppID. */
   readonly fromOriginalId?: string | undefined;
-  /** Also requests the openids of those who were no followers in an earlier run. */
-  readonly askAgain?: boolean;
-  /** Reads from WeChat, and changes nothing. */
+  /** Also requests the openids of people who were no followers in an earlier run. */
+  readonly includeNonFollowers?: boolean;
+  /** Only reads from WeChat and predicts the result. */
   readonly dryRun?: boolean;
 }
 
-/** What the caller of a run is told, and decides. */
+/** Callbacks of a run. */
 export interface MigrationWatch {
   readonly progress: (done: number, total: number) => void;
-  /** Waits; false gives up, and the run fails with the error of the pause. */
+  /** Waits. False ends the run with the error of the pause. */
   readonly pause: (pause: Pause) => Promise<boolean>;
 }
 
@@ -43,31 +44,31 @@ export interface MigrationWatch {
 export interface AccountMigrationReport {
   readonly total: number;
   readonly counts: MoveCounts;
-  /** Pairs of users that an operator has to decide about, at most a thousand. */
+  /** Pairs of users that need a decision of an operator, at most a thousand. */
   readonly undecided: readonly PredictedMove[];
-  /** Other messages of WeChat in place of an openid, once each. */
+  /** Unknown messages of WeChat in place of an openid, without duplicates. */
   readonly unexplained: readonly string[];
 }
 
-/** WeChat takes no more openids in one call. */
+/** WeChat's limit of openids in one call. */
 const BATCH = 100;
 const MOST_UNDECIDED = 1_000;
-/** Races lost in a row before the next run is left to decide. */
-const RACES = 5;
+/** After so many lost races in a row, an identity is left to the next run. */
+const MOST_RACES = 5;
 const NOT_A_FOLLOWER = 'ori_openid error';
 const NO_MIGRATION: ReadonlySet<number | undefined> = new Set([63178, 63183]);
 
 interface Run extends AccountMigrationRequest, MigrationWatch {
   readonly app: WechatApp;
   readonly row: IdentityProvider;
-  /** The name of the old account in calls to WeChat. */
-  named: string;
+  /** The identifier of the old account in calls to WeChat. */
+  accountId: string;
   readonly unexplained: Set<string>;
 }
 
 /**
- * Moves people to another Official Account (protocol part 2, D): asks WeChat for their new openids and adds these to the
- * users. Each response is stored before it is acted on, so a run that is stopped continues where it was.
+ * Moves people to another Official Account (protocol part 2, D): requests their new openids from WeChat and adds these to
+ * the users. Stores each response before it acts on it, so that the next run continues after an interruption.
  */
 @Injectable()
 export class AccountMigration {
@@ -93,7 +94,14 @@ export class AccountMigration {
     const total = sum(await this.moves.count(request));
     if (total === 0)
       throw new IamError('not_found', `nobody is known by the Official Account ${request.fromAppid}`);
-    const run = { ...request, ...watch, app, row, named: request.fromAppid, unexplained: new Set<string>() };
+    const run = {
+      ...request,
+      ...watch,
+      app,
+      row,
+      accountId: request.fromAppid,
+      unexplained: new Set<string>(),
+    };
     const result = request.dryRun === true ? await this.preview(run, total) : await this.move(run, total);
     return { total, ...result, unexplained: [...run.unexplained] };
   }
@@ -101,45 +109,50 @@ export class AccountMigration {
   private async move(run: Run, total: number) {
     for await (const page of this.pages(run, (from) => this.moves.open(from)))
       for (const { id } of page) await this.join(run, id);
-    let done = total - (await this.countToAsk(run));
-    for await (const page of this.pages(run, (from) => this.toAsk(run, from))) {
-      const answers = await this.ask(run, page);
-      await this.moves.store(run.toAppid, answers);
-      for (const { identityId, toOpenid } of answers) if (toOpenid !== null) await this.join(run, identityId);
-      run.progress((done += page.length), total);
+    for await (const responses of this.requestAll(run, total)) {
+      await this.moves.store(run.toAppid, responses);
+      for (const { identityId, toOpenid } of responses)
+        if (toOpenid !== null) await this.join(run, identityId);
     }
     const undecided = await this.moves.predictOpen({ ...run, after: '', limit: MOST_UNDECIDED });
     return { counts: await this.moves.count(run), undecided };
   }
 
-  /** The counts as they would be after a run. */
+  /** Predicts the counts after a run. */
   private async preview(run: Run, total: number) {
     const counts = { ...(await this.moves.count(run)) };
     const undecided: PredictedMove[] = [];
-    const take = (predicted: readonly PredictedMove[]) => {
+    const add = (predicted: readonly PredictedMove[]) => {
       for (const { outcome } of predicted) counts[outcome] += 1;
       const left = predicted.filter(({ outcome }) => outcome === 'second_user' || outcome === 'barred');
       undecided.push(...left.slice(0, MOST_UNDECIDED - undecided.length));
     };
     Object.assign(counts, { answered: 0, second_user: 0, barred: 0 });
-    for await (const page of this.pages(run, (from) => this.moves.predictOpen(from))) take(page);
-    let done = total - (await this.countToAsk(run));
-    if (run.askAgain === true) Object.assign(counts, { not_follower: 0 });
-    for await (const page of this.pages(run, (from) => this.toAsk(run, from))) {
-      const answers = await this.ask(run, page);
-      take(await this.moves.predict(run.toAppid, answers));
-      counts.not_follower += answers.filter(({ toOpenid }) => toOpenid === null).length;
-      run.progress((done += page.length), total);
+    for await (const page of this.pages(run, (from) => this.moves.predictOpen(from))) add(page);
+    if (run.includeNonFollowers === true) counts.not_follower = 0;
+    for await (const responses of this.requestAll(run, total)) {
+      add(await this.moves.predict(run.toAppid, responses));
+      counts.not_follower += responses.filter(({ toOpenid }) => toOpenid === null).length;
     }
     counts.unanswered = 0;
     counts.unanswered = total - sum(counts);
     return { counts, undecided };
   }
 
-  /** By openid, so that a run passes everybody once, whatever comes of them. */
+  /** The responses of WeChat, page by page. Reports the progress after the caller has handled a page. */
+  private async *requestAll(run: Run, total: number): AsyncGenerator<readonly OpenidResponse[]> {
+    const { unanswered, not_follower } = await this.moves.count(run);
+    let done = total - unanswered - (run.includeNonFollowers === true ? not_follower : 0);
+    for await (const page of this.pages(run, (from) => this.moves.withoutOpenid(from, run))) {
+      yield await this.requestOpenids(run, page);
+      run.progress((done += page.length), total);
+    }
+  }
+
+  /** In openid order, so that a run handles each identity once, also one whose outcome stays open. */
   private async *pages<T extends { readonly openid: string }>(
     { fromAppid, toAppid }: Run,
-    read: (page: { fromAppid: string; toAppid: string; after: string; limit: number }) => Promise<T[]>,
+    read: (page: MovePage) => Promise<T[]>,
   ): AsyncGenerator<readonly T[]> {
     for (let after: string | undefined = ''; after !== undefined;) {
       const page: T[] = await read({ fromAppid, toAppid, after, limit: BATCH });
@@ -148,21 +161,12 @@ export class AccountMigration {
     }
   }
 
-  private toAsk({ askAgain = false }: Run, page: Parameters<OpenidMoves['unanswered']>[0]) {
-    return this.moves.unanswered(page, { askAgain });
-  }
-
-  private async countToAsk(run: Run): Promise<number> {
-    const { unanswered, not_follower } = await this.moves.count(run);
-    return unanswered + (run.askAgain === true ? not_follower : 0);
-  }
-
-  /** The next run requests again what WeChat leaves out, or refuses for an unknown reason. */
-  private async ask(run: Run, page: readonly OldIdentity[]): Promise<OpenidResponse[]> {
-    const rows = await this.askPatiently(run, page);
-    const told = new Map(rows.map((row) => [row.ori_openid, row]));
+  /** Leaves out openids that the response lacks or refuses for an unknown reason: the next run requests them again. */
+  private async requestOpenids(run: Run, page: readonly OldIdentity[]): Promise<OpenidResponse[]> {
+    const rows = await this.requestWithPauses(run, page);
+    const byOpenid = new Map(rows.map((row) => [row.ori_openid, row]));
     return page.flatMap(({ id, openid }): OpenidResponse[] => {
-      const { new_openid, err_msg = 'no answer' } = told.get(openid) ?? {};
+      const { new_openid, err_msg = 'no answer' } = byOpenid.get(openid) ?? {};
       if (new_openid !== undefined) return [{ identityId: id, toOpenid: new_openid }];
       if (err_msg === NOT_A_FOLLOWER) return [{ identityId: id, toOpenid: null }];
       run.unexplained.add(err_msg);
@@ -170,11 +174,11 @@ export class AccountMigration {
     });
   }
 
-  private async askPatiently(run: Run, page: readonly OldIdentity[]): Promise<ChangedOpenid[]> {
+  private async requestWithPauses(run: Run, page: readonly OldIdentity[]): Promise<ChangedOpenid[]> {
     const openids = page.map(({ openid }) => openid);
     for (let failures = 0; ;) {
       try {
-        return await this.askAs(run, openids);
+        return await this.requestPage(run, openids);
       } catch (error) {
         const pause = pauseAfter(error, { failures, now: this.clock.now() });
         if (pause === null || !(await run.pause(pause))) throw error;
@@ -183,22 +187,22 @@ export class AccountMigration {
     }
   }
 
-  /** Sources disagree about the name of the old account: the appid is tried first, then the `gh_…`. */
-  private async askAs(run: Run, openids: readonly string[]): Promise<ChangedOpenid[]> {
+  /** Sources disagree about the identifier of the old account: the AppID is tried first, then the `gh_…`. */
+  private async requestPage(run: Run, openids: readonly string[]): Promise<ChangedOpenid[]> {
     const { app, fromOriginalId } = run;
     try {
-      return await this.gateway.changeOpenids(app, run.named, openids);
+      return await this.gateway.changeOpenids(app, run.accountId, openids);
     } catch (error) {
       const isUnknown = error instanceof WechatError && NO_MIGRATION.has(error.errcode);
-      if (!isUnknown || fromOriginalId === undefined || run.named === fromOriginalId) throw error;
-      run.named = fromOriginalId;
-      return this.gateway.changeOpenids(app, run.named, openids);
+      if (!isUnknown || fromOriginalId === undefined || run.accountId === fromOriginalId) throw error;
+      run.accountId = fromOriginalId;
+      return this.gateway.changeOpenids(app, run.accountId, openids);
     }
   }
 
   private async join({ row, toAppid }: Run, identityId: string): Promise<void> {
     const moved = { identityId, toAppid, provider: row.slug, unionScope: row.unionScope };
-    for (let race = 1; race <= RACES; race += 1) {
+    for (let race = 1; race <= MOST_RACES; race += 1) {
       if (await joinMovedOpenid(this.dataSource, moved)) return;
       if (!(await this.moves.isOpen(identityId, toAppid))) return;
     }
@@ -223,23 +227,23 @@ function sum(counts: MoveCounts): number {
   return Object.values(counts).reduce((all, count) => all + count, 0);
 }
 
-/** How long to wait before the next call to WeChat, and why. */
+/** A pause before the next call to WeChat, and its reason. */
 export interface Pause {
   readonly reason: 'day_quota' | 'minute_quota' | 'unavailable';
   readonly seconds: number;
   readonly error: WechatError;
 }
 
-/** Failed calls in a row after which a run ends. */
+/** A run ends after so many failed calls in a row. */
 const MOST_FAILURES = 5;
 const DAY_QUOTA = 45009;
 const DAY_MS = 86_400_000;
-/** Quotas of a day begin at 00:00 in Beijing, which is UTC+8 all year. */
+/** Daily quotas reset at 00:00 in Beijing, which is UTC+8 all year. */
 const BEIJING_MS = 8 * 3_600_000;
-/** WeChat's clock need not be ours. */
+/** Covers the difference between WeChat's clock and ours. */
 const MARGIN_SECONDS = 60;
 
-/** Null: waiting does not help. `failures` counts those in a row before this one; `now` is milliseconds since the epoch. */
+/** Null where a pause does not help. `failures` are the failed calls in a row before this one; `now` is in milliseconds since the epoch. */
 export function pauseAfter(
   error: unknown,
   { failures, now }: { readonly failures: number; readonly now: number },

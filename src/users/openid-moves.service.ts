@@ -9,13 +9,13 @@ import { violatedConstraint } from '../database/database-errors.js';
 import { twoUnionidsSql } from './user-merges.service.js';
 import { moveOutcomes } from './identity.entity.js';
 
-/** Two Official Accounts, of which the first has moved into the second. */
+/** An Official Account that has moved, and its destination. */
 export interface AccountPair {
   readonly fromAppid: string;
   readonly toAppid: string;
 }
 
-/** Which identities of the old account are listed: those after an openid, in openid order. */
+/** A page of the old account's identities, in openid order after an openid. */
 export interface MovePage extends AccountPair {
   readonly after: string;
   readonly limit: number;
@@ -25,7 +25,7 @@ const identity = z.object({ id: z.string(), openid: z.string() });
 /** An identity of the old account. */
 export type OldIdentity = Readonly<z.infer<typeof identity>>;
 
-/** WeChat's response for one; null: no openid in the new account. */
+/** WeChat's response for one identity; null: no openid in the new account. */
 export interface OpenidResponse {
   readonly identityId: string;
   readonly toOpenid: string | null;
@@ -42,13 +42,13 @@ const predicted = z.object({
   /** The scopes in which each of the two users owns another unionid: a merge needs `force`. */
   union_scopes: z.array(z.string()),
 });
-/** Which users have the openids before and after now, and the outcome that a run would have. */
+/** The users who have the old openid and the new one, and the predicted outcome of a run. */
 export type PredictedMove = Readonly<z.infer<typeof predicted>>;
 
 const countName = z.enum([...moveOutcomes, 'unanswered']);
 const counted = z.object({ outcome: countName, count: z.number() });
 const counts = z.record(countName, z.number());
-/** How many identities of the old account have which outcome; `unanswered`: WeChat has not said yet. */
+/** Identities of the old account by outcome; `unanswered`: no response of WeChat yet. */
 export type MoveCounts = Readonly<z.infer<typeof counts>>;
 
 const pageSql = ({ fromAppid, toAppid, after, limit }: MovePage, condition: Sql): Sql => sql`
@@ -68,7 +68,7 @@ const givenSql = (responses: readonly OpenidResponse[]): Sql => {
   return sql`unnest(${ids}::uuid[], ${openids}::text[]) AS given (identity_id, to_openid)`;
 };
 
-/** Leaves out an identity that was removed meanwhile. A stored response stays, except "not a follower", which may change. */
+/** Skips identities removed meanwhile, and keeps stored responses except "not a follower", which may change. */
 const storeSql = (toAppid: string, responses: readonly OpenidResponse[]): Sql => sql`
   INSERT INTO iam.openid_moves AS m (identity_id, to_appid, to_openid, outcome)
   SELECT i.id, ${toAppid}::text, given.to_openid, CASE WHEN given.to_openid IS NULL THEN 'not_follower' ELSE 'answered' END
@@ -90,35 +90,38 @@ const predictSql = (toAppid: string, moves: Sql): Sql => sql`
   LEFT JOIN iam.identities n ON n.appid = ${toAppid} AND n.openid = j.to_openid
   LEFT JOIN iam.users o ON o.id = n.user_id`;
 
-/** The openids of people whose Official Account moved into another one. */
+/** Openids of people whose Official Account has moved into another one. */
 @Injectable()
 export class OpenidMoves {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
-  /** Those for which WeChat has not responded; `askAgain`: also those of people who did not follow. */
-  unanswered(page: MovePage, { askAgain }: { readonly askAgain: boolean }): Promise<OldIdentity[]> {
-    const again = sql`(${askAgain}::boolean AND m.outcome = 'not_follower')`;
+  /** Identities without a response of WeChat, and on request those of people who were no followers. */
+  withoutOpenid(
+    page: MovePage,
+    { includeNonFollowers = false }: { readonly includeNonFollowers?: boolean },
+  ): Promise<OldIdentity[]> {
+    const again = sql`(${includeNonFollowers}::boolean AND m.outcome = 'not_follower')`;
     return queryRows(this.dataSource, identity, pageSql(page, sql`m.outcome IS NULL OR ${again}`));
   }
 
-  /** Those whose new openid is known and not theirs yet. */
+  /** Identities whose new openid is known, but not added to the user yet. */
   open(page: MovePage): Promise<OldIdentity[]> {
     return queryRows(this.dataSource, identity, pageSql(page, isOpen));
   }
 
-  /** One statement; earlier responses stay. */
+  /** Stores responses in one statement; earlier ones stay. */
   async store(toAppid: string, responses: readonly OpenidResponse[]): Promise<void> {
     await execute(this.dataSource, storeSql(toAppid, responses));
   }
 
-  /** What would become of responses that are not stored. */
+  /** Predicts the outcomes of responses that are not stored. */
   predict(toAppid: string, responses: readonly OpenidResponse[]): Promise<PredictedMove[]> {
     const found = responses.filter(({ toOpenid }) => toOpenid !== null);
     const prediction = predictSql(toAppid, sql`SELECT * FROM ${givenSql(found)}`);
     return queryRows(this.dataSource, predicted, sql`${prediction} ORDER BY i.openid`);
   }
 
-  /** What would become of those that are stored and open, in openid order. */
+  /** Predicts the outcomes of stored responses that are open, in openid order. */
   predictOpen({ fromAppid, toAppid, after, limit }: MovePage): Promise<PredictedMove[]> {
     const stored = sql`
       SELECT m.identity_id, m.to_openid FROM iam.openid_moves m WHERE m.to_appid = ${toAppid} AND ${isOpen}`;
@@ -139,7 +142,7 @@ export class OpenidMoves {
     return counts.parse(Object.fromEntries(countName.options.map((name) => [name, found.get(name) ?? 0])));
   }
 
-  /** False also when the identity has gone. */
+  /** False also when the identity was removed. */
   async isOpen(identityId: string, toAppid: string): Promise<boolean> {
     const found = sql`
       SELECT 1 AS found FROM iam.openid_moves m
@@ -148,7 +151,7 @@ export class OpenidMoves {
   }
 }
 
-/** The identity whose new openid becomes an identity, and the provider row of that. */
+/** An identity of the old account, and the provider row of the new one. */
 export interface MovedIdentity {
   readonly identityId: string;
   readonly provider: string;
@@ -167,8 +170,8 @@ const settled = z.object({
 type Settled = z.infer<typeof settled>;
 
 /**
- * Locks the user first, as a merge does, then what a sign-in or an unlink would change; two runs queue at the move, and
- * the second finds it settled.
+ * Locks the user first, as a merge does, then the rows that a sign-in or an unlink would change. Of two concurrent runs the
+ * second waits for the move and then finds it settled.
  */
 const openMove = ({ identityId, toAppid }: MovedIdentity): Sql => sql`
   SELECT i.id, i.user_id, i.appid, i.openid, m.to_openid, m.outcome
@@ -177,7 +180,7 @@ const openMove = ({ identityId, toAppid }: MovedIdentity): Sql => sql`
   WHERE i.id = ${identityId} AND m.outcome IN ('answered', 'second_user', 'barred')
   FOR KEY SHARE OF u, i FOR UPDATE OF m`;
 
-/** The conflict's UPDATE changes nothing: it waits for a sign-in and returns the owner. */
+/** Without the conflict's UPDATE, which changes nothing, the statement would not wait for a sign-in nor return the owner. */
 function joinSql(moved: MovedIdentity): Sql {
   const { toAppid, provider, unionScope } = moved;
   const newId = uuidv7();
@@ -207,9 +210,9 @@ const barSql = (moved: MovedIdentity): Sql => sql`
   SELECT user_id, appid, openid, to_openid, outcome AS before, 'barred' AS outcome FROM old`;
 
 /**
- * Gives a user the openid that they have in the new account, in addition to the old one, unless another user has it: users
- * are never merged here, because only the application can run the host's `onMerge`. False: the move is no longer open, or
- * the identity had another user when it was locked.
+ * Adds the new openid to the user of the old one, unless another user has it: users are never merged here, because only the
+ * application can run the host's `onMerge`. False: the move is no longer open, or the identity had another user when it was
+ * locked.
  */
 export async function joinMovedOpenid(dataSource: DataSource, moved: MovedIdentity): Promise<boolean> {
   const settle = (statement: Sql) =>
@@ -226,7 +229,7 @@ export async function joinMovedOpenid(dataSource: DataSource, moved: MovedIdenti
   }
 }
 
-/** No entry where the user had it already. The other user is not named: the person may export the entry. */
+/** Records no entry where the user had the openid already, and never the other user: the person may export the entry. */
 async function audit(
   manager: EntityManager,
   { provider, toAppid }: MovedIdentity,

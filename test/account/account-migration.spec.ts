@@ -100,11 +100,11 @@ describe('people whose Official Account moves into another one', () => {
     const again = await run();
     const calls = world.wechat.calls('/cgi-bin/changeopenid').length;
     world.wechat.rules.migratedPeople = 'authorized-too';
-    const asked = await run({ askAgain: true });
+    const withNonFollowers = await run({ includeNonFollowers: true });
 
     expect([calls, world.wechat.calls('/cgi-bin/changeopenid').length]).toEqual([1, 2]);
     expect(again.counts).toMatchObject({ joined: 1, not_follower: 1 });
-    expect(asked.counts).toMatchObject({ joined: 1, not_follower: 1 });
+    expect(withNonFollowers.counts).toMatchObject({ joined: 1, not_follower: 1 });
     expect(await audited(id)).toHaveLength(1);
     expect(await owners(person.openid(target))).toEqual([id]);
   });
