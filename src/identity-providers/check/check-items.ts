@@ -1,12 +1,12 @@
 import type { Language } from '../../http/user-agent.js';
 import { z } from 'zod';
-import { findingsHere, type CheckText, type FindingText } from './local-findings.js';
-import { findingsOfWechat } from './wechat-findings.js';
+import { localFindings, type CheckText, type FindingText } from './local-findings.js';
+import { wechatFindings } from './wechat-findings.js';
 
-/** Which part of a provider an item is about. */
+/** The part of a provider that an item belongs to. */
 export type CheckArea = 'open' | 'mp' | 'mini' | 'mobile' | 'server' | 'row';
 
-/** One thing that the check looks at; `where` is the place to mend it. */
+/** An item of the check; `where` is the place to correct it. */
 interface CheckDescription {
   readonly area: CheckArea;
   readonly title: CheckText;
@@ -17,13 +17,13 @@ const text = (zh: string, en: string): CheckText => ({ zh, en });
 
 const row = text('本登录入口的配置（identity_providers 的这一行）', 'The identity provider row here');
 const options = text('应用的 IamModule 选项', 'The options of IamModule in your application');
-/** WeChat's consoles are in Chinese: the English texts keep the names that stand on the screen. */
+/** WeChat's consoles are in Chinese: the English texts keep the names on the screen. */
 const openConsole = '微信开放平台 open.weixin.qq.com';
 const mpConsole = '微信公众平台 mp.weixin.qq.com → 设置与开发';
 const miniConsole = '微信公众平台 mp.weixin.qq.com（小程序）';
 const inConsole = (place: string): CheckText => text(place, `WeChat's console: ${place}`);
 
-/** Every item of the check, by its stable id. */
+/** The items of the check, by their stable id. */
 export const checks = {
   'row.enabled': { area: 'row', title: text('是否启用', 'Switched on'), where: row },
   'row.secrets': { area: 'row', title: text('密钥能否解密', 'Secrets can be opened'), where: row },
@@ -105,19 +105,19 @@ export const checks = {
 /** The stable id of an item. */
 export type CheckId = keyof typeof checks;
 
-const findings = { ...findingsHere, ...findingsOfWechat };
+const findings = { ...localFindings, ...wechatFindings };
 
-/** The stable key of what was found. */
+/** The stable key of a finding. */
 export type FindingKey = keyof typeof findings;
 
-/** What was found about one thing; a fact is never a secret. */
+/** The result for one item; a fact is never a secret. */
 export interface Finding {
   readonly id: CheckId;
   readonly key: FindingKey;
   readonly facts: Readonly<Record<string, string>>;
 }
 
-/** An item of the check, as it is answered. */
+/** An item of the check in a response. */
 export const checkItem = z.object({
   id: z.string(),
   area: z.enum(['open', 'mp', 'mini', 'mobile', 'server', 'row']),
@@ -130,7 +130,7 @@ export const checkItem = z.object({
   facts: z.record(z.string(), z.string()),
 });
 
-/** Puts a finding into the reader's language; where there is nothing to do, no place is named. */
+/** Translates a finding; `where` is null without a remedy. */
 export function toCheckItem({ id, key, facts }: Finding, language: Language): z.infer<typeof checkItem> {
   const { area, title, where } = checks[id];
   const { status, detail, remedy }: FindingText = findings[key];
@@ -147,12 +147,12 @@ export function toCheckItem({ id, key, facts }: Finding, language: Language): z.
   };
 }
 
-/** True for what keeps people from signing in. */
+/** True for a finding that prevents sign-ins. */
 export function isError({ key }: Finding): boolean {
   return findings[key].status === 'error';
 }
 
-/** True for what an operator should know without having asked for a check. */
+/** True for a finding that operators see in the row without a check. */
 export function isProblem({ key }: Finding): boolean {
   const { status } = findings[key];
   return status === 'error' || status === 'warning';
@@ -165,7 +165,7 @@ function fill(text: string, facts: Readonly<Record<string, string>>): string {
 /** `POST /admin/providers/{slug}/check`; `ok` when no item is an error. */
 export const checkView = z.object({ ok: z.boolean(), items: z.array(checkItem) });
 
-/** A server whose address WeChat does not know yet. */
+/** The server's address is not in WeChat's IP whitelist. */
 export const checkExample: z.infer<typeof checkView> = {
   ok: false,
   items: [

@@ -14,17 +14,13 @@ const kinds = ['open', 'mp', 'mini', 'mobile'] as const satisfies readonly Wecha
 
 /** Findings from the row alone. */
 export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding[] {
-  const facts = { columns: unreadable.join(', ') };
-  const isReadable = unreadable.length === 0;
-  // Pushes also come for what people withdraw, with follow-to-login or without.
+  // WeChat pushes withdrawals of authorizations also where follow-to-login is off.
   const hasServer = has(row.mp_token) || has(row.mp_encoding_aes_key);
   return [
     { id: 'row.enabled', key: row.enabled ? 'row_enabled' : 'row_disabled', facts: {} },
-    {
-      id: 'row.secrets',
-      key: isReadable ? 'secrets_open' : 'secret_unreadable',
-      facts: isReadable ? {} : facts,
-    },
+    unreadable.length === 0
+      ? { id: 'row.secrets', key: 'secrets_open', facts: {} }
+      : { id: 'row.secrets', key: 'secret_unreadable', facts: { columns: unreadable.join(', ') } },
     checkMethods(row),
     checkSignUp(row),
     ...kinds.flatMap((kind) => checkPair(row, kind)),
@@ -73,7 +69,7 @@ interface MpServer {
   readonly encodingAesKeys: readonly Secret[];
 }
 
-/** Protocol section F: what the server URL needs to believe and read WeChat's messages. */
+/** Protocol section F: without token and key the server URL cannot verify and decrypt WeChat's messages. */
 function checkServer(row: IdentityProviderEntity, { tokens, encodingAesKeys }: MpServer): Finding[] {
   const mode = row.mp_message_mode;
   const token = form(has(row.mp_token) ? tokens : [], /^[A-Za-z0-9]{3,32}$/);
@@ -96,7 +92,7 @@ function checkRotation(row: IdentityProviderEntity): Finding {
   return { id: 'mp.rotation', key: 'rotation_open', facts: { columns } };
 }
 
-/** The current value and the previous one, both of which must be of their form. */
+/** Checks the current value and the previous one: during a rotation both are in use. */
 function form(secrets: readonly Secret[], expected: RegExp): 'set' | 'missing' | 'malformed' {
   if (secrets.length === 0) return 'missing';
   return secrets.every((secret) => expected.test(secret.reveal())) ? 'set' : 'malformed';
@@ -106,7 +102,7 @@ function has(value: string | null): boolean {
   return value !== null && value.trim() !== '';
 }
 
-/** Findings about the public address, and what must be registered with WeChat, whose API does not show it. */
+/** Findings about the public address, and the addresses to register with WeChat, whose API does not show them. */
 export function checkAddresses(
   row: IdentityProviderEntity,
   { publicUrl }: Pick<ResolvedIamOptions, 'publicUrl'>,
@@ -138,7 +134,7 @@ function classifyUrl({ protocol, hostname, port }: URL, hasOfficialAccount: bool
   return protocol === 'https:' ? 'url_public' : 'url_plain_http';
 }
 
-/** Rows that say something about the unionids of the same apps. */
+/** Compares the union scope with those of the other rows. */
 export function checkUnionScope(
   row: IdentityProviderEntity,
   others: readonly IdentityProviderEntity[],
@@ -148,32 +144,32 @@ export function checkUnionScope(
     const shared = appidsOf(row).find((appid) => appidsOf(other).includes(appid));
     return shared === undefined || unionScopeOf(other) === scope ? [] : [{ appid: shared, slug: other.slug }];
   });
+  const id = 'row.union_scope';
   const [first] = split;
-  const providers = (slugs: readonly string[]) => slugs.join(', ');
-  if (first !== undefined) {
-    const facts = { appid: first.appid, providers: providers(split.map(({ slug }) => slug)) };
-    return { id: 'row.union_scope', key: 'union_scope_split', facts };
-  }
-  const sharing = others.filter((other) => unionScopeOf(other) === scope).map(({ slug }) => slug);
-  if (sharing.length === 0)
-    return { id: 'row.union_scope', key: 'union_scope_own', facts: { union_scope: scope } };
-  const facts = { union_scope: scope, providers: providers(sharing) };
-  return { id: 'row.union_scope', key: 'union_scope_shared', facts };
+  if (first !== undefined)
+    return { id, key: 'union_scope_split', facts: { appid: first.appid, providers: slugsOf(split) } };
+  const sharing = others.filter((other) => unionScopeOf(other) === scope);
+  if (sharing.length === 0) return { id, key: 'union_scope_own', facts: { union_scope: scope } };
+  return { id, key: 'union_scope_shared', facts: { union_scope: scope, providers: slugsOf(sharing) } };
+}
+
+function slugsOf(rows: readonly { readonly slug: string }[]): string {
+  return rows.map(({ slug }) => slug).join(', ');
 }
 
 function appidsOf(row: IdentityProviderEntity): string[] {
   return kinds.map((kind) => row[`${kind}_app_id`]).filter((appid) => appid !== null);
 }
 
-/** What is to be registered with WeChat for a provider. */
+/** The addresses to register with WeChat for a provider. */
 export interface ProviderAddresses {
   readonly callback_url: string;
-  /** Host alone: no scheme, port or path (protocol A.1, B.1). */
+  /** Host name without scheme, port and path (protocol A.1, B.1). */
   readonly callback_domain: string;
   readonly webhook_url: string;
 }
 
-/** The addresses of a provider's row. */
+/** Computes the addresses of the provider `slug`. */
 export function addressesOf(urls: IamUrls, slug: string): ProviderAddresses {
   const callback = urls.callback(slug);
   return {

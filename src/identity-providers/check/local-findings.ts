@@ -1,16 +1,16 @@
 import type { Language } from '../../http/user-agent.js';
 
-/** A text in the languages of our pages. */
+/** A text in the languages of the pages. */
 export type CheckText = Readonly<Record<Language, string>>;
 
-/** `unknown` is what nobody but the console or a person's sign-in can tell. */
+/** `unknown`: only WeChat's console or a sign-in can show it. */
 export type CheckStatus = 'ok' | 'warning' | 'error' | 'unknown';
 
-/** What can be found: `{name}` in a text is the fact of that name. */
+/** Status and texts of a finding; `{name}` in a text stands for the fact of that name. */
 export interface FindingText {
   readonly status: CheckStatus;
   readonly detail: CheckText;
-  /** Null where nothing is to be done. */
+  /** Null where no action is needed. */
   readonly remedy: CheckText | null;
 }
 
@@ -30,8 +30,8 @@ export const error = (detail: Pair, remedy: Pair) => finding('error', detail, re
 /** A finding of this status. */
 export const unknown = (detail: Pair, remedy?: Pair) => finding('unknown', detail, remedy);
 
-/** What can be found by looking at the row and the options. */
-export const findingsHere = {
+/** Findings from the row and the options. */
+export const localFindings = {
   row_enabled: ok('已启用。', 'It is enabled.'),
   row_disabled: warning(
     ['已停用，没有人能由此登录。', 'It is disabled: nobody can sign in here.'],

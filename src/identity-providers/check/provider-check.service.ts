@@ -12,12 +12,13 @@ import { isError, toCheckItem, type Finding, type FindingKey, type checkView } f
 import { checkRow, checkAddresses, checkUnionScope, addressesOf } from './local-checks.js';
 import { WechatCheck } from './wechat-check.service.js';
 
-/** Every check asks WeChat, and some of what it asks for is counted there. */
+/** A check calls WeChat, which counts some of the calls against its quotas. */
 const CHECKS = { points: 20, seconds: 60 };
 
+/** Findings of WeChat that say less than a malformed AppID. */
 const vague: ReadonlySet<FindingKey> = new Set(['not_asked', 'pair_not_refused']);
 
-/** Whether a provider is set up so that people can sign in, and where to mend what is not. */
+/** Checks the configuration of a provider, here and at WeChat. */
 @Injectable()
 export class ProviderCheck {
   constructor(
@@ -39,20 +40,20 @@ export class ProviderCheck {
     const { row } = await this.rows.get(slug);
     if (this.options.rateLimits !== 'off') await this.limits.consume('provider-check', row.slug, CHECKS);
     const opened = this.stored.open(row);
-    const [others, asked] = await Promise.all([
+    const [others, remote] = await Promise.all([
       this.stored.others(row),
-      opened.provider === null ? [] : this.wechat.ask(opened.provider),
+      opened.provider === null ? [] : this.wechat.check(opened.provider),
     ]);
-    const known = [
+    const local = [
       ...checkRow(opened),
       checkUnionScope(row, others),
       ...this.checkRivals(opened, others),
       ...checkAddresses(row, this.options, addressesOf(this.urls, row.slug)),
     ];
-    return inPlace(known, asked);
+    return mergeFindings(local, remote);
   }
 
-  /** Rows written by SQL were not compared when they were saved. */
+  /** Rows written by SQL skip the comparison that the admin API makes. */
   private checkRivals(
     { provider }: OpenedProvider,
     others: readonly IdentityProviderEntity[],
@@ -65,10 +66,10 @@ export class ProviderCheck {
   }
 }
 
-/** What WeChat says of a pair takes the place of what its row says; of a strange appid the row says more than no answer. */
-function inPlace(known: readonly Finding[], asked: readonly Finding[]): Finding[] {
-  const strange = new Set(known.filter(({ key }) => key === 'appid_form').map(({ id }) => id));
-  const answers = asked.filter(({ id, key }) => !(strange.has(id) && vague.has(key)));
-  const answered = new Set(answers.map(({ id }) => id));
-  return [...known.filter(({ id }) => !answered.has(id)), ...answers];
+/** A finding of WeChat replaces the local one of the same item, except a vague one about a malformed AppID. */
+function mergeFindings(local: readonly Finding[], remote: readonly Finding[]): Finding[] {
+  const malformed = new Set(local.filter(({ key }) => key === 'appid_form').map(({ id }) => id));
+  const kept = remote.filter(({ id, key }) => !(malformed.has(id) && vague.has(key)));
+  const replaced = new Set(kept.map(({ id }) => id));
+  return [...local.filter(({ id }) => !replaced.has(id)), ...kept];
 }

@@ -6,10 +6,10 @@ import type { WechatApp } from '../../wechat/wechat-call.js';
 import { WechatError } from '../../wechat/wechat-error.js';
 import type { Finding, FindingKey } from './check-items.js';
 
-/** Seconds that the QR code of the check lives: nobody is ever shown it. */
+/** Lifetime of the check's QR code, which is never shown. */
 const QR_SECONDS = 60;
 
-/** Errcodes that say more than their code of ours (protocol E.1, H.2). */
+/** Errcodes that are more specific than the error code of this module (protocol E.1, H.2). */
 const byErrcode: Readonly<Record<number, FindingKey>> = {
   40243: 'secret_frozen',
   48001: 'app_kind_wrong',
@@ -23,34 +23,34 @@ const byErrcode: Readonly<Record<number, FindingKey>> = {
   89507: 'ip_blocked',
 };
 
-/** Makes the calls to WeChat that change nothing; every failure is a finding. */
+/** Calls endpoints of WeChat without lasting effects; every failure becomes a finding. */
 @Injectable()
 export class WechatCheck {
   constructor(private readonly gateway: WechatGateway) {}
 
-  async ask({ open, mp, mini, mobile, qr }: IdentityProvider): Promise<Finding[]> {
-    const answers = await Promise.all([
-      open === null ? [] : this.askPerson(open, 'open.credentials'),
-      mp === null ? [] : this.askOfficialAccount(mp, qr.enabled),
-      mini === null ? [] : this.askBaseToken(mini, 'mini'),
-      mobile === null ? [] : this.askPerson(mobile, 'mobile.credentials'),
+  async check({ open, mp, mini, mobile, qr }: IdentityProvider): Promise<Finding[]> {
+    const findings = await Promise.all([
+      open === null ? [] : this.checkCodeExchange(open, 'open.credentials'),
+      mp === null ? [] : this.checkOfficialAccount(mp, qr.enabled),
+      mini === null ? [] : this.checkBaseToken(mini, 'mini'),
+      mobile === null ? [] : this.checkCodeExchange(mobile, 'mobile.credentials'),
     ]);
-    const found = answers.flat();
+    const found = findings.flat();
     return found.length === 0 ? [] : [reachability(found), ...found.map(withoutOutage)];
   }
 
-  private async askOfficialAccount(app: WechatApp, wantsQrCode: boolean): Promise<Finding[]> {
-    const found = await this.askBaseToken(app, 'mp');
+  private async checkOfficialAccount(app: WechatApp, wantsQrCode: boolean): Promise<Finding[]> {
+    const found = await this.checkBaseToken(app, 'mp');
     if (!wantsQrCode) return found;
     const hasToken = found.every(({ key }) => key === 'pair_accepted' || key === 'ip_admitted');
     return [
       ...found,
-      hasToken ? await this.askQrCode(app) : { id: 'mp.qr_code', key: 'not_asked', facts: {} },
+      hasToken ? await this.checkQrCode(app) : { id: 'mp.qr_code', key: 'not_asked', facts: {} },
     ];
   }
 
-  /** `stable_token` without `force_refresh` disturbs nobody (protocol E.1). */
-  private async askBaseToken(app: WechatApp, kind: 'mp' | 'mini'): Promise<Finding[]> {
+  /** `stable_token` without `force_refresh` keeps the tokens of other callers valid (protocol E.1). */
+  private async checkBaseToken(app: WechatApp, kind: 'mp' | 'mini'): Promise<Finding[]> {
     const pair = { id: `${kind}.credentials`, facts: { appid: app.appid } } as const;
     const whitelist = { id: `${kind}.ip_whitelist`, facts: {} } as const;
     try {
@@ -73,8 +73,11 @@ export class WechatCheck {
     }
   }
 
-  /** Websites and mobile apps have no token of their own: a code that cannot exist is all there is to ask about. */
-  private async askPerson(app: WechatApp, id: 'open.credentials' | 'mobile.credentials'): Promise<Finding[]> {
+  /** Website and mobile apps have no base token, so that only the exchange of an invalid code can test the pair. */
+  private async checkCodeExchange(
+    app: WechatApp,
+    id: 'open.credentials' | 'mobile.credentials',
+  ): Promise<Finding[]> {
     try {
       await this.gateway.sns.exchangeCode(app, randomAlphanumeric(32));
       return [{ id, key: 'answer_unexpected', facts: { appid: app.appid, errcode: '0' } }];
@@ -83,7 +86,7 @@ export class WechatCheck {
     }
   }
 
-  private async askQrCode(app: WechatApp): Promise<Finding> {
+  private async checkQrCode(app: WechatApp): Promise<Finding> {
     const id = 'mp.qr_code';
     try {
       await this.gateway.createSceneQrCode(app, `iam-check:${randomAlphanumeric(32)}`, QR_SECONDS);
@@ -116,7 +119,7 @@ function byCode({ code, errcode, refusedAddress }: WechatError): FindingKey {
   return errcode === undefined ? 'answer_unreadable' : 'answer_unexpected';
 }
 
-/** One item for an outage, however many calls it ended. */
+/** One item for an outage, regardless of how many calls failed. */
 function reachability(found: readonly Finding[]): Finding {
   const isOut = found.some(({ key }) => key === 'wechat_unreachable');
   return { id: 'server.wechat', key: isOut ? 'wechat_unreachable' : 'wechat_reached', facts: {} };

@@ -1,7 +1,7 @@
 import { error, ok, unknown, warning, type FindingText } from './local-findings.js';
 
-/** What can be found by asking WeChat. */
-export const findingsOfWechat = {
+/** Findings from calls to WeChat. */
+export const wechatFindings = {
   wechat_reached: ok('微信已应答。', 'WeChat answered.'),
   wechat_unreachable: error(
     [
