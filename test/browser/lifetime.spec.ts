@@ -15,33 +15,42 @@ const leavesNothing = async (shop: ExampleApp): Promise<void> => {
 };
 
 describe('starting and stopping the example', () => {
-  it('prints one line and leaves no process and no file after Ctrl-C', async () => {
-    const shop = await startExample();
-    const during = await shop.processes();
-
-    const exitCode = await shop.stop('SIGINT');
-
-    expect(exitCode).toBe(0);
-    expect(shop.output()).toEqual([`ready ${shop.url}`]);
-    if (process.platform === 'linux') expect(during.length).toBeGreaterThan(0);
-    await leavesNothing(shop);
-    await shop.clean();
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchBrowser();
   }, 60_000);
+  afterAll(() => browser.close());
 
-  it('makes up an admin token, which standard error tells and no page', async () => {
-    const shop = await startExample();
+  describe('with nothing set', () => {
+    let shop: ExampleApp;
+    beforeAll(async () => {
+      shop = await startExample();
+    }, 60_000);
+    afterAll(() => shop.clean());
 
-    const [, token = ''] = /opens with: (\S+)$/m.exec(shop.errors()) ?? [];
-    const headers = { authorization: `Bearer ${token}` };
-    const { status } = await fetch(`${shop.url}/iam/admin/keys`, { headers });
-    const paths = ['/', '/admin', '/js/admin/access.js', '/demo.json', '/docs', '/docs-json'];
-    const pages = await Promise.all(paths.map(async (path) => (await fetch(shop.url + path)).text()));
+    it('makes up an admin token, which standard error tells and no page', async () => {
+      const [, token = ''] = /opens with: (\S+)$/m.exec(shop.errors()) ?? [];
+      const headers = { authorization: `Bearer ${token}` };
+      const { status } = await fetch(`${shop.url}/iam/admin/keys`, { headers });
+      const paths = ['/', '/admin', '/js/admin/access.js', '/demo.json', '/docs', '/docs-json'];
+      const pages = await Promise.all(paths.map(async (path) => (await fetch(shop.url + path)).text()));
 
-    expect(status).toBe(200);
-    expect(token.length).toBeGreaterThanOrEqual(32);
-    expect(pages.filter((page) => page.includes(token))).toEqual([]);
-    await shop.clean();
-  }, 60_000);
+      expect(status).toBe(200);
+      expect(token.length).toBeGreaterThanOrEqual(32);
+      expect(pages.filter((page) => page.includes(token))).toEqual([]);
+    });
+
+    it('prints one line and leaves no process and no file after Ctrl-C', async () => {
+      const during = await shop.processes();
+
+      const exitCode = await shop.stop('SIGINT');
+
+      expect(exitCode).toBe(0);
+      expect(shop.output()).toEqual([`ready ${shop.url}`]);
+      if (process.platform === 'linux') expect(during.length).toBeGreaterThan(0);
+      await leavesNothing(shop);
+    }, 60_000);
+  });
 
   it('takes the Ctrl-C that npm passes on for the one the terminal has sent', async () => {
     const shop = await startExample();
@@ -64,7 +73,6 @@ describe('starting and stopping the example', () => {
   }, 60_000);
 
   it('keeps the users of a DATA_DIR for the next start', async () => {
-    const browser = await launchBrowser();
     const dataDir = join(await mkdtemp(join(tmpdir(), 'kept-')), 'data');
 
     const first = await startExample({ DATA_DIR: dataDir });
@@ -76,7 +84,6 @@ describe('starting and stopping the example', () => {
 
     expect(after).toEqual(before);
     expect(first.errors()).not.toContain('Warning');
-    await browser.close();
     await rm(join(dataDir, '..'), { recursive: true });
   }, 120_000);
 
@@ -107,7 +114,6 @@ describe('starting and stopping the example', () => {
       open_app_secret: 'staff-secret',
     };
     await writeFile(join(folder, 'rows.json'), JSON.stringify([row]));
-    const browser = await launchBrowser();
 
     const shop = await startExample({ IAM_PROVIDERS: join(folder, 'rows.json') });
     const user = await signIn(browser, shop);
@@ -116,7 +122,7 @@ describe('starting and stopping the example', () => {
     expect(user.nickname).toBe('小兰');
     expect(list).toContain('"staff"');
     expect(list).not.toContain('"wechat"');
-    await Promise.all([browser.close(), shop.clean(), rm(folder, { recursive: true })]);
+    await Promise.all([shop.clean(), rm(folder, { recursive: true })]);
   }, 120_000);
 });
 
