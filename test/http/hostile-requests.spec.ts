@@ -35,6 +35,9 @@ const inBodies: readonly unknown[] = [
 /** One byte a character, as headers are sent. */
 const inHeaders = ['\xed\xa0\x80', '\xff\xfe', '%00', '"\\u0000"', '{"a":["\\ud800"]}', long];
 
+/** No endpoint refuses a request for them: one request carries them all, where Node lets it be that long. */
+const notes = ['user-agent', 'x-request-id', 'traceparent', 'accept-language'];
+
 /** What the endpoints for WeChat and for pages take, which do not describe it. */
 const usualNames = [
   'state',
@@ -151,21 +154,18 @@ function requestsTo(endpoint: EndpointDeclaration): Ask[] {
       { address: `${path}?${name}[]=${text}&${name}[a][b]=${text}` },
     ]),
   ]);
-  const headers = inHeaders.flatMap((value) =>
-    [
-      'user-agent',
-      'x-request-id',
-      'traceparent',
-      'accept-language',
-      'if-match',
-      'authorization',
-      'cookie',
-    ].map((name) => ({ headers: { [name]: name === 'cookie' ? cookiesWith(value) : value } })),
-  );
-  if (method === 'GET') return [...addresses, ...headers];
+  const headers = inHeaders.flatMap((value) => [
+    ...(value === long
+      ? notes.map((name) => ({ [name]: value }))
+      : [Object.fromEntries(notes.map((name) => [name, value]))]),
+    { 'if-match': value },
+    { authorization: value },
+    { cookie: cookiesWith(value) },
+  ]);
+  if (method === 'GET') return [...addresses, ...headers.map((each) => ({ headers: each }))];
   return [
     ...addresses.map((request) => ({ ...request, body: {} })),
-    ...headers.map((request) => ({ ...request, body: plausible })),
+    ...headers.map((each) => ({ headers: each, body: plausible })),
     ...bodiesOf(endpoint),
   ];
 }
