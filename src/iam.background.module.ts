@@ -1,4 +1,4 @@
-import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { Global, Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { AuditDelivery } from './audit/audit-delivery.service.js';
 import { ClockSync } from './database/clock-sync.service.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -11,6 +11,7 @@ import { SessionsModule } from './sessions/sessions.module.js';
 import { SigningKeys } from './sessions/signing-keys.service.js';
 
 /** What a process does without a request. The command line composes the feature modules without it, so that no command does. */
+@Global()
 @Module({
   imports: [RuntimeModule, DatabaseModule, HttpModule, SessionsModule, PrivacyModule],
   providers: [AuditDelivery, Cleanup, FirstSteps],

@@ -45,7 +45,10 @@ import {
 import { checkHostDataSource } from './database/host-data-source.js';
 import { openOwnDataSource } from './database/own-data-source.js';
 
-/** What the module is made of, from the bottom up: each uses what those before it export. */
+/**
+ * What the module is made of, from the bottom up: each uses what those before it export. All are `@Global()`, for Nest then runs
+ * their hooks before those of the host's modules at start-up, and after them at shutdown, however deep those are nested.
+ */
 const features = [
   RuntimeModule,
   DatabaseModule,

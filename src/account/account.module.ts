@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { WechatModule } from '../wechat/wechat.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { UsersModule } from '../users/users.module.js';
@@ -13,6 +13,7 @@ import { MeController } from './me.controller.js';
 import { PhoneNumbers } from './phone-numbers.service.js';
 
 /** The signed-in person’s own account, and `IamUsers` for the host. */
+@Global()
 @Module({
   imports: [WechatModule, HttpModule, UsersModule, SessionsModule, SignInModule, PrivacyModule],
   controllers: [MeController, MeIdentitiesController, MeSessionsController],

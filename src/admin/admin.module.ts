@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { HttpModule } from '../http/http.module.js';
 import { AuditModule } from '../audit/audit.module.js';
 import { UsersModule } from '../users/users.module.js';
@@ -26,6 +26,7 @@ import { AdminUsersController } from './users/users.controller.js';
 import { AdminUsers } from './users/users.service.js';
 
 /** REST over everything that an operator sees and changes. */
+@Global()
 @Module({
   imports: [
     HttpModule,

@@ -1,7 +1,8 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { AuditTrail } from './audit-trail.service.js';
 
 /** The audit trail. */
+@Global()
 @Module({
   providers: [AuditTrail],
   exports: [AuditTrail],

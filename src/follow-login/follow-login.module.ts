@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { WechatModule } from '../wechat/wechat.module.js';
@@ -26,6 +26,7 @@ import { PageCookies } from './page-cookies.service.js';
 import { QrBudget } from './qr-budget.service.js';
 
 /** Sign-in by scanning and following the Official Account, and by a typed code. */
+@Global()
 @Module({
   imports: [
     RuntimeModule,

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { WechatModule } from '../wechat/wechat.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
@@ -8,6 +8,7 @@ import { IamHealth } from './iam-health.service.js';
 import { SchemaWatch } from './schema-watch.service.js';
 
 /** `IamHealth` and the gauges, for operators. */
+@Global()
 @Module({
   imports: [RuntimeModule, WechatModule, SessionsModule, FollowLoginModule],
   providers: [Gauges, IamHealth, SchemaWatch],

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { BodyReader } from './body-reader.service.js';
 import { EndpointResponses } from './endpoint-responses.service.js';
@@ -10,6 +10,7 @@ import { IamMiddleware } from './iam.middleware.js';
 import { Cors, TrustedOrigins } from './trusted-origins.service.js';
 
 /** Requests and responses of our endpoints, the same on Express and Fastify. */
+@Global()
 @Module({
   imports: [DiscoveryModule],
   providers: [

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { WechatModule } from '../wechat/wechat.module.js';
@@ -14,6 +14,7 @@ import { StoredProviders } from './stored-providers.service.js';
 import { WechatApi } from './wechat-api.service.js';
 
 /** The rows that an admin configures, and what WeChat says of them. */
+@Global()
 @Module({
   imports: [RuntimeModule, DatabaseModule, WechatModule, HttpModule, UsersModule],
   providers: [

@@ -1,7 +1,8 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { Reencryption } from './reencryption.service.js';
 
 /** What each sealing key still holds, and re-encryption. */
+@Global()
 @Module({
   providers: [Reencryption],
   exports: [Reencryption],

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { DatabaseModule } from '../database/database.module.js';
 import { HttpModule } from '../http/http.module.js';
@@ -25,6 +25,7 @@ import { TokenController } from './token.controller.js';
 import { Revocation, Token } from './token.service.js';
 
 /** Our authorization server, where ways of signing in and grants register. */
+@Global()
 @Module({
   imports: [
     DiscoveryModule,

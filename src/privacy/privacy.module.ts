@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { UsersModule } from '../users/users.module.js';
@@ -8,6 +8,7 @@ import { AccountExport } from './account-export.service.js';
 import { Erasure } from './erasure.service.js';
 
 /** Export, deletion and erasure. */
+@Global()
 @Module({
   imports: [RuntimeModule, DatabaseModule, UsersModule, SessionsModule],
   providers: [AccountDeletion, AccountExport, Erasure],

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { RolesModule } from '../roles/roles.module.js';
@@ -15,6 +15,7 @@ import { SigningKeys } from './signing-keys.service.js';
 import { UserSessions } from './user-sessions.service.js';
 
 /** Sessions, access tokens with their signing keys, and the guard. */
+@Global()
 @Module({
   imports: [RuntimeModule, HttpModule, RolesModule],
   providers: [

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { WechatModule } from '../wechat/wechat.module.js';
@@ -17,6 +17,7 @@ import { Redemption } from './redemption.service.js';
 import { SignOut } from './sign-out.service.js';
 
 /** Attempts to sign in: from a code to a session. */
+@Global()
 @Module({
   imports: [
     RuntimeModule,

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { DatabaseModule } from '../database/database.module.js';
 import { LastingBans } from './lasting-bans.service.js';
@@ -10,6 +10,7 @@ import { UserMerges } from './user-merges.service.js';
 import { Users } from './users.service.js';
 
 /** People, their identities and unions. */
+@Global()
 @Module({
   imports: [DiscoveryModule, DatabaseModule],
   providers: [OpenidMoves, Users, UserIdentities, Profiles, UserList, UserMerges, LastingBans],

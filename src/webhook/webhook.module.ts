@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { DatabaseModule } from '../database/database.module.js';
@@ -19,6 +19,7 @@ import { WebhookController } from './webhook.controller.js';
 import { Webhook } from './webhook.service.js';
 
 /** WeChat's pushes: verified, kept, handed to handlers. */
+@Global()
 @Module({
   imports: [
     DiscoveryModule,

@@ -1,10 +1,25 @@
-import { Controller, Get, Injectable, Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Injectable,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+  type Type,
+} from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { WechatEmulator } from '../../emulator/index.js';
 import { CarryUnions1764000006000 } from '../../migrations/1764000006000-carry-unions.js';
 import { findSchemaGaps } from '../../src/health/schema-watch.service.js';
-import { IamHealth, IamModule, IdentityProviders, WechatApi } from '../../src/index.js';
+import {
+  type IamAuditEntry,
+  type IamAuditSink,
+  IamHealth,
+  IamModule,
+  IdentityProviders,
+  WechatApi,
+} from '../../src/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import {
@@ -360,6 +375,25 @@ class RowOfTheHost implements OnApplicationBootstrap {
 @Module({ providers: [RowOfTheHost] })
 class HostWithRow {}
 
+@Injectable()
+class ListedActions implements IamAuditSink {
+  readonly actions: string[] = [];
+
+  write(entries: readonly IamAuditEntry[]): void {
+    this.actions.push(...entries.map(({ action }) => action));
+  }
+}
+
+@Module({ providers: [ListedActions] })
+class ListeningHost {}
+
+/** A module of the host, below so many others. */
+const nested = (module: Type, levels: number): Type => {
+  @Module({ imports: [module] })
+  class Level {}
+  return levels === 1 ? Level : nested(Level, levels - 1);
+};
+
 describe('the start', () => {
   let wechat: WechatEmulator;
   const databases: TestDatabase[] = [];
@@ -393,6 +427,22 @@ describe('the start', () => {
     expect(logger.text).toContain('npx nestjs-wechat-iam provider add wechat --open-app-id');
     expect(logger.text).toContain('npx nestjs-wechat-iam emulator --demo');
     await Promise.all([withRow, script, empty].map((host) => host.close()));
+  });
+
+  it('is over before a module of the host begins its own, however deep that is nested', async () => {
+    const imports = [nested(HostWithRow, 20)];
+
+    await expect(start({ imports, typeOrm: { migrationsRun: false } })).rejects.toThrow();
+    expect(logger.with('the schema iam lacks')).toHaveLength(1);
+
+    const host = await start({
+      imports: [{ module: ListeningHost, imports }],
+      options: { audit: { sink: ListedActions } },
+    });
+    const { actions } = host.app.get(ListedActions);
+    await until('the sink has an entry', () => actions.length > 0);
+    expect(actions).toEqual(['provider.created']);
+    await host.close();
   });
 
   it('is stopped where the connection lacks the entities, and says how it gets them', async () => {
