@@ -10,7 +10,7 @@ const whole = (unit: string, min: number, max: number) =>
   z
     .number({ error: `a number of ${unit}` })
     .int({ error: `a whole number of ${unit}` })
-    .min(min, { error: `at least ${min} ${unit}` })
+    .min(min, { error: `at least ${min} ${min === 1 ? unit.slice(0, -1) : unit}` })
     .max(max, { error: `at most ${max} ${unit}` });
 
 const seconds = (fallback: number, max: number) => whole('seconds', 1, max).default(fallback);

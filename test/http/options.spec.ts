@@ -149,6 +149,15 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
     expect(String(error)).toMatch(/expected .+|unknown option \w+|: a .+ is not allowed|allowed only/);
   });
 
+  it.each<[Partial<IamOptions>, string]>([
+    [{ recentSignIn: 0 }, 'expected at least 1 second'],
+    [{ recentSignIn: 86_401 }, 'expected at most 86400 seconds'],
+    [{ databaseTimeout: 99 }, 'expected at least 100 milliseconds'],
+    [{ deletionGraceDays: -1 }, 'expected at least 0 days'],
+  ])('%j: %s', (wrong, expectation) => {
+    expect(String(errorOf(() => register(wrong)))).toMatch(new RegExp(`: ${expectation}$`));
+  });
+
   it('and never repeats a key', () => {
     const key = `${testKey()}=`;
 
