@@ -27,7 +27,7 @@ const crossDevice: ReadonlySet<string> = new Set(['follow', 'device']);
 
 /**
  * Admits the admin token, requests that the host's own guard admits, and users whose roles grant the permission of the route.
- * A route that names no permission admits nobody.
+ * A route without a permission refuses every caller.
  */
 @Injectable()
 export class AdminGuard implements CanActivate, OnModuleInit {

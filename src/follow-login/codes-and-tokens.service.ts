@@ -77,7 +77,7 @@ export interface EnteredUserCode {
 export const NUMBER_TRIES = 3;
 /** Digits of the number that the PC shows. */
 export const NUMBER_DIGITS = 4;
-/** More digits are a telephone number or an order, and meant for somebody else. */
+/** More digits are a telephone number or an order number, not a number of ours. */
 const MOST_DIGITS = 8;
 
 /**

@@ -25,7 +25,7 @@ import { LoginWatch } from './login-watch.service.js';
 /** The attempts that a browser carries, and its language. */
 type AttemptBrowser = Pick<IamRequest, 'cookies' | 'language'>;
 
-/** An attempt of somebody who is signed in and links another identity. */
+/** An attempt of a signed-in user to link another identity. */
 type LinkAttempt = Attempt & { readonly link: ActingSession };
 
 /** Where the browser goes, and the `Set-Cookie` values that go with it. */
@@ -46,7 +46,7 @@ export const followFinishResponse = z.union([
 /** The response, and its cookies. */
 type Finish = z.infer<typeof followFinishResponse> & Pick<NextStep, 'cookies'>;
 
-/** Links another identity by the confirmed scan of a PC: what a sign-in does with its scan, for somebody who is signed in. */
+/** Links another identity of a signed-in user by the confirmed scan of a PC. */
 @Injectable()
 export class FollowLink {
   constructor(
@@ -159,7 +159,7 @@ export class FollowSignIn {
     return { status, return_to: errorLocation(this.returnTo(attempt), error) };
   }
 
-  /** A scan for a sign-in links nothing, and a scan for a link signs nobody in. */
+  /** A scan for a sign-in links nothing, and a scan for a link begins no session. */
   private async loginOf(deviceCode: string, attempt: Attempt): Promise<FollowLogin> {
     const loginId = this.tokens.read('device-code', deviceCode);
     const login = loginId === null ? null : await this.watch.current(loginId);

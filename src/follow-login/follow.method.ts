@@ -12,7 +12,7 @@ import { escapeHtml, page, readAsset } from '../http/html.js';
 import { pageStyle, quotableName } from './page-parts.js';
 
 /** What the sign-in page says, by state. */
-export const followPageTexts = {
+const followPageTexts = {
   zh: {
     title: '微信扫码登录',
     qrAlt: '公众号二维码，请用微信扫一扫',
@@ -51,8 +51,8 @@ export const followPageTexts = {
   },
 } as const;
 
-/** What it says instead to somebody who is signed in and links another WeChat identity. */
-export const followLinkTexts = {
+/** What it says instead to a signed-in user who links another WeChat identity. */
+const followLinkTexts = {
   zh: {
     title: '绑定微信',
     account: '扫码的微信将绑定到账号「{account}」',

@@ -71,7 +71,7 @@ export interface SchemaGaps {
 }
 
 /** Triggers that enforce rules, as `table.trigger`. No entity declares them; a test compares them with a migrated database. */
-export const neededTriggers = [
+const neededTriggers = [
   'audit_log.audit_log_append_only',
   'audit_log.audit_log_keep_for_sink',
   'audit_log.audit_log_keeps_the_young',
@@ -85,7 +85,7 @@ export const neededTriggers = [
 ];
 
 /** Functions that statements call, as `regprocedure` writes them. */
-export const neededFunctions = [
+const neededFunctions = [
   'iam.subject_hash(text,text,text)',
   'iam.take_points(text[],integer[],double precision[],text[],double precision[])',
 ];

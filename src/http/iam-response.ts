@@ -89,7 +89,7 @@ export function toEtag(version: string): string {
 }
 
 /**
- * The version that a change is based on, from `If-Match`; null for `*`, which means "whatever it is now".
+ * The version that a change is based on, from `If-Match`; null for `*`, the current one.
  * @throws IamError `precondition_required` (RFC 6585 §3), or `precondition_failed` for an ETag that is not ours
  */
 export function readIfMatch(header: string | undefined): string | null {

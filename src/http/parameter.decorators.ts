@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
 import { readIfMatch } from './iam-response.js';
-import { readOrigin, readRequest } from './iam-request.js';
+import { readOrigin, readRequest, type IamRequest } from './iam-request.js';
 
 /** The bearer of a valid access token, as `@CurrentUser()` gives it. */
 export interface AuthenticatedUser {
@@ -30,16 +30,29 @@ export function findAuthenticatedUser(request: object): AuthenticatedUser | null
   return users.get(request) ?? null;
 }
 
-const requests = new AsyncLocalStorage<object>();
+interface RunningHandler {
+  readonly request: object;
+  /** Read once, however many parameters the handler has. */
+  read?: IamRequest;
+}
+
+const running = new AsyncLocalStorage<RunningHandler>();
 
 /** Runs the handler of one of our endpoints, with its pipes. */
 export function whileAnswering<T>(request: object, handle: () => T): T {
-  return requests.run(request, handle);
+  return running.run({ request }, handle);
 }
 
 /** The request whose handler runs, for a pipe; undefined outside our endpoints. */
 export function currentRequest(): object | undefined {
-  return requests.getStore();
+  return running.getStore()?.request;
+}
+
+/** A request whose body is there, for the parameters of its handler. */
+export function readForHandler(request: object): IamRequest {
+  const handler = running.getStore();
+  if (handler?.request !== request) return readRequest(request);
+  return (handler.read ??= readRequest(request));
 }
 
 /** A parameter of a handler that is read from the request. On our endpoints no global pipe of the host changes it. */
@@ -59,13 +72,13 @@ export function fromRequest(
 }
 
 /** The request as an `IamRequest`. */
-export const Incoming = fromRequest(readRequest);
+export const Incoming = fromRequest(readForHandler);
 
 /** The `RequestOrigin`. */
 export const Origin = fromRequest(readOrigin);
 
 /** The version that a change is based on, or null (see `readIfMatch`). It is refused before any pipe reads the body. */
-export const IfMatch = fromRequest((request) => readIfMatch(readRequest(request).ifMatch));
+export const IfMatch = fromRequest((request) => readIfMatch(readForHandler(request).ifMatch));
 
 /** The `AuthenticatedUser` whom `IamGuard` admitted; undefined on a route that is `@Public()`. */
 export const CurrentUser = fromRequest(

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse, OutgoingHttpHeaders } from 'node:
 import type { RequestOrigin } from '../runtime/request-context.js';
 
 /** Node's own request below one of Express, which is one, or of Fastify, which has one; null for anything else. */
-export function findRawRequest(request: unknown): IncomingMessage | null {
+function findRawRequest(request: unknown): IncomingMessage | null {
   const raw = rawOf(request);
   return isRequest(raw) ? raw : null;
 }

@@ -7,8 +7,7 @@ import {
 import type { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
 import { isRecord } from '../errors/unknown.js';
-import { readRequest } from './iam-request.js';
-import { currentRequest } from './parameter.decorators.js';
+import { currentRequest, readForHandler } from './parameter.decorators.js';
 
 /**
  * `form` takes a form as well as JSON (RFC 6749 §3.2); a media type is taken as it is. In a form, as in a query, a parameter
@@ -28,7 +27,9 @@ export class ZodPipe<T> implements PipeTransform<unknown, T> {
   ) {}
 
   transform(_value: unknown, { data }: ArgumentMetadata): T {
-    const { query, body } = readRequest(currentRequest());
+    const request = currentRequest();
+    if (request === undefined) throw new TypeError('a ZodPipe validates parameters of our endpoints only');
+    const { query, body } = readForHandler(request);
     return data === QUERY ? parseInput(this.schema, query) : this.parse(body);
   }
 
@@ -48,7 +49,7 @@ export class FormLikePipe<T> extends ZodPipe<T> {
 export const QUERY = 'query';
 
 const Part = createParamDecorator((_part: unknown, context: ExecutionContext) =>
-  readRequest(context.switchToHttp().getRequest()),
+  readForHandler(context.switchToHttp().getRequest<object>()),
 );
 
 /**

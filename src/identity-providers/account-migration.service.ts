@@ -244,7 +244,7 @@ const BEIJING_MS = 8 * 3_600_000;
 const MARGIN_SECONDS = 60;
 
 /** Null where a pause does not help. `failures` are the failed calls in a row before this one; `now` is in milliseconds since the epoch. */
-export function pauseAfter(
+function pauseAfter(
   error: unknown,
   { failures, now }: { readonly failures: number; readonly now: number },
 ): Pause | null {

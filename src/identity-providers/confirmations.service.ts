@@ -78,7 +78,7 @@ export function isAskable({ kind }: WechatApp): boolean {
 }
 
 /** Another AppID or AppSecret is another pair. */
-export function pairOf({ appid, secret }: WechatApp): string {
+function pairOf({ appid, secret }: WechatApp): string {
   return sha256(`iam.identity_providers.confirmations\n${appid}\n${secret.reveal()}`);
 }
 

@@ -18,7 +18,7 @@ import { methodName, SignInMethods } from './registration.js';
 const code = z.custom<IamErrorCode>((value) => typeof value === 'string' && value in errorCatalogue);
 
 /** `GET /providers`. */
-export const providerListResponse = z.object({
+const providerListResponse = z.object({
   browser: z.enum(['wechat', 'pc', 'phone']),
   providers: z.array(
     z.object({
@@ -32,7 +32,7 @@ export const providerListResponse = z.object({
 });
 
 /** `GET /authorize?display=widget`: the options of WeChat's `new WxLogin({…})`. */
-export const widgetResponse = z.object({
+const widgetResponse = z.object({
   appid: z.string(),
   scope: z.literal('snsapi_login'),
   redirect_uri: z.string(),

@@ -40,14 +40,16 @@ export class IamGuard implements CanActivate {
 
   /** Refuses handlers without an HTTP request that could carry a token (sockets, messages, GraphQL), unless `@Public()`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const targets = [context.getHandler(), context.getClass()];
     if (this.isLeftToOthers(context)) return !denied.has(context.switchToHttp().getRequest());
     if (context.getType() !== 'http')
       throw new ForbiddenException('IamGuard admits HTTP requests only; @Public() opens a handler');
     const http = context.switchToHttp();
     this.addVary(http.getResponse());
     try {
-      await this.requirements.check(targets, await this.authentication.authenticate(http.getRequest()));
+      await this.requirements.check(
+        [context.getHandler(), context.getClass()],
+        await this.authentication.authenticate(http.getRequest()),
+      );
       return true;
     } catch (thrown) {
       throw this.refusal(toIamError(thrown), http.getRequest(), http.getResponse());

@@ -8,7 +8,7 @@ import { SealError, Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
 
 /** What a browser carries to WeChat and back. Nothing of it is stored before the callback. */
-export const attemptSchema = z.object({
+const attemptSchema = z.object({
   state: z.string(),
   provider: z.string(),
   /** The name of the method of signing in. */
@@ -31,7 +31,7 @@ export const attemptSchema = z.object({
 export type Attempt = Readonly<z.infer<typeof attemptSchema>>;
 
 /** The sealed form of an attempt, bound to its state. */
-export function sealAttempt(sealer: Sealer, attempt: Attempt): string {
+function sealAttempt(sealer: Sealer, attempt: Attempt): string {
   return sealer.seal(JSON.stringify(attempt), attempt.state);
 }
 
@@ -54,7 +54,7 @@ export function attemptHash(state: string): string {
 }
 
 /** Distinguishes the cookies of attempts that wait side by side. */
-export function attemptId(hash: string): string {
+function attemptId(hash: string): string {
   return hash.slice(0, 16);
 }
 

@@ -31,15 +31,21 @@ interface MergeOptions {
 /** Merges two users into the older one, and calls every `@OnUserMerge()` listener and the host's hook. */
 @Injectable()
 export class UserMerges implements OnModuleInit {
-  private listeners: readonly UserMergeListener[] = [];
+  private found: readonly UserMergeListener[] | undefined;
 
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly hooks: HookRunner,
   ) {}
 
+  /** Looks for the listeners, so that a provider without the method stops the start. */
   onModuleInit(): void {
-    this.listeners = this.discovery
+    this.listeners();
+  }
+
+  /** Found at the first merge at the latest: a testing module may merge without `init()`. */
+  private listeners(): readonly UserMergeListener[] {
+    this.found ??= this.discovery
       .getProviders({ metadataKey: OnUserMerge.KEY })
       .map((wrapper) => ({
         listener: toListener(wrapper.instance),
@@ -47,6 +53,7 @@ export class UserMerges implements OnModuleInit {
       }))
       .sort((one, other) => one.turn - other.turn)
       .map(({ listener }) => listener);
+    return this.found;
   }
 
   /**
@@ -82,7 +89,7 @@ export class UserMerges implements OnModuleInit {
       if (status === 'disabled')
         throw new IamError('user_disabled', `user ${id} is disabled and is not merged`);
     await moveOwnRows(manager, younger.id, older.id);
-    for (const listener of [...this.listeners, this.hooks])
+    for (const listener of [...this.listeners(), this.hooks])
       await listener.onMerge(younger.id, older.id, manager);
     // The request was about one of the two accounts, not about the merged one.
     for (const { id } of [older, younger])

@@ -32,7 +32,7 @@ import type { MessageFormat } from './parse-message.js';
 type PushRequest = Pick<IamRequest, 'query' | 'rawBody'>;
 
 /** A reply as it goes to WeChat, encrypted where the push was. */
-export interface RenderedReply {
+interface RenderedReply {
   readonly format: MessageFormat;
   readonly body: string;
 }

@@ -1,8 +1,12 @@
 import { Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import type { EntityManager } from 'typeorm';
 import type { Person } from '../../emulator/index.js';
-import { IamUsers, type IamHooks } from '../../src/index.js';
+import { IamModule, IamUsers, type IamHooks } from '../../src/index.js';
+import { UserMerges } from '../../src/users/user-merges.service.js';
 import { startWorld, type World } from '../support/iam-app.js';
+import { LogCapture } from '../support/log-capture.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { getWith, redeem, returnFromPc, toTokens } from '../support/sign-in.js';
 import { inWechat, onPc, refresh, returnInWechat, type SignedIn } from '../support/signed-in.js';
@@ -79,6 +83,30 @@ describe('two users who turn out to be one person', () => {
     expect(
       await sql(`SELECT detail FROM iam.audit_log WHERE action = 'user.merged' AND user_id = $1`, [older.id]),
     ).toEqual([{ detail: { from: younger.id, to: older.id, fromExternalId: null, toExternalId: null } }]);
+  });
+
+  it('take their roles along in a testing module that was compiled and never initialised', async () => {
+    const [older, younger] = [await users().create({}), await users().create({})];
+    await sql(`INSERT INTO iam.user_roles (user_id, role) VALUES ($1, 'buyer')`, [younger.id]);
+    const client = { id: 'web', redirectUris: [`${world.url}/callback`] };
+    const testing = await Test.createTestingModule({
+      imports: [
+        TypeOrmModule.forRoot({ type: 'postgres', url: world.database.url, autoLoadEntities: true }),
+        IamModule.forRoot({ publicUrl: world.url, keys: [world.key], clients: [client] }),
+      ],
+    })
+      .setLogger(new LogCapture())
+      .compile();
+
+    const kept = await world.dataSource.transaction((manager) =>
+      testing.get(UserMerges, { strict: false }).merge(manager, [older.id, younger.id]),
+    );
+    await testing.close();
+
+    expect(kept).toBe(older.id);
+    expect(await sql('SELECT role FROM iam.user_roles WHERE user_id = $1', [older.id])).toEqual([
+      { role: 'buyer' },
+    ]);
   });
 
   it('keep the older user when the younger one is the person’s way in', async () => {

@@ -144,7 +144,7 @@ export class AdminEventsController {
   }
 
   @Endpoint({
-    summary: 'Work on an event again that was given up: any replica takes it up within seconds',
+    summary: 'Process a dead-lettered event again: any replica takes it within seconds',
     permission: 'iam:events:write',
     path: { id: 'The event' },
     responses: { 202: null },

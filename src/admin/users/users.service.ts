@@ -16,7 +16,7 @@ import type { createUserBody, updateUserBody } from './users.view.js';
 
 type WrittenUser = z.infer<typeof updateUserBody>;
 
-/** A user in a path, and the version that a change is based on; null for "whatever it is now". */
+/** A user in a path, and the version that a change is based on; null for the current one. */
 export interface UserEdit {
   readonly id: string;
   readonly version: string | null;
