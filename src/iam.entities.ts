@@ -1,4 +1,4 @@
-import { getMetadataArgsStorage } from 'typeorm';
+import type { EntitySchema } from 'typeorm';
 import {
   AuditDeliveryEntity,
   AuditEntryEntity,
@@ -22,7 +22,7 @@ import {
 import { BarredSubjectEntity, UserEntity } from './users/user.entity.js';
 
 /** Every entity of the `iam` schema, for a host that does not use `autoLoadEntities`. */
-export const iamEntities = [
+export const iamEntities: EntitySchema[] = [
   IdentityProviderEntity,
   AcceptedSecretEntity,
   UserEntity,
@@ -43,7 +43,3 @@ export const iamEntities = [
   RateLimitEntity,
   RefusalEntity,
 ];
-
-/** Our migrations alone make these tables: a host's `synchronize` would make them without triggers, functions and indexes. */
-for (const table of getMetadataArgsStorage().tables)
-  if (iamEntities.some((entity) => entity === table.target)) table.synchronize = false;

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
-import { inTransaction } from '../database/sql.js';
+import { z } from 'zod';
+import { inTransaction, queryRow, sql, type Sql, type SqlExecutor } from '../database/sql.js';
 import { isStorable } from '../database/database-errors.js';
 import { readRequest } from '../http/iam-request.js';
 import { IamError } from '../errors/iam.error.js';
@@ -16,9 +17,8 @@ import {
   externalIdSchema,
   readExternalId,
 } from '../users/change-user.js';
-import { IdentityEntity } from '../users/identity.entity.js';
-import { lockUser } from '../users/lock-users.js';
-import { UserEntity, type UserStatus } from '../users/user.entity.js';
+import { lockExisting, lockUser } from '../users/lock-users.js';
+import type { UserStatus } from '../users/user.entity.js';
 import { Users } from '../users/users.service.js';
 import { cleanNickname } from '../wechat/profile-text.js';
 
@@ -32,6 +32,17 @@ export interface IamUser {
   readonly status: UserStatus;
   readonly createdAt: Date;
 }
+
+const userRow = z.object({
+  id: z.string(),
+  externalId: z.string().nullable(),
+  nickname: z.string().nullable(),
+  avatarUrl: z.string().nullable(),
+  status: z.enum(['active', 'disabled', 'merged']),
+  createdAt: z.date(),
+}) satisfies z.ZodType<IamUser>;
+const columns = sql`
+  u.id, u.external_id AS "externalId", u.nickname, u.avatar_url AS "avatarUrl", u.status, u.created_at AS "createdAt"`;
 
 /** How a host creates a user of its own. */
 export interface NewIamUser {
@@ -63,19 +74,22 @@ export class IamUsers {
 
   /** The user with this id, or the one they were merged into. */
   async find(id: string): Promise<IamUser | null> {
-    return isUuid(id) ? this.findSurvivor({ id }) : null;
+    return isUuid(id) ? findUser(this.dataSource, sql`given.id = ${id}`) : null;
   }
 
   /** The user with this external id, or the one they were merged into; null also for an invalid id. */
   async findByExternalId(externalId: string): Promise<IamUser | null> {
-    return externalIdSchema.safeParse(externalId).success ? this.findSurvivor({ externalId }) : null;
+    if (!externalIdSchema.safeParse(externalId).success) return null;
+    return findUser(this.dataSource, sql`given.external_id = ${externalId}`);
   }
 
   /** The user of a WeChat identity. */
   async findByIdentity(appid: string, openid: string): Promise<IamUser | null> {
     if (![appid, openid].every((text: unknown) => typeof text === 'string' && isStorable(text))) return null;
-    const identity = await this.dataSource.getRepository(IdentityEntity).findOneBy({ appid, openid });
-    return identity === null ? null : this.find(identity.userId);
+    return findUser(
+      this.dataSource,
+      sql`given.id = (SELECT user_id FROM iam.identities WHERE appid = ${appid} AND openid = ${openid})`,
+    );
   }
 
   /**
@@ -90,7 +104,7 @@ export class IamUsers {
     };
     return inTransaction(this.dataSource, async (manager) => {
       const id = await createUser(manager, user);
-      return toUser(await manager.getRepository(UserEntity).findOneByOrFail({ id }));
+      return getUser(manager, id);
     });
   }
 
@@ -119,7 +133,7 @@ export class IamUsers {
     const cookies = request === undefined ? undefined : readRequest(request).cookies;
     const holdsAttempt = cookies && ((hash: string) => this.attempts.holds(hash, cookies));
     return inTransaction(this.dataSource, async (manager) => {
-      const target = await this.getActive(manager, await whereOf(manager, user));
+      const target = await lockActive(manager, await idOf(manager, user));
       const subject = await this.bindings.redeem(manager, bindingToken, target.id, {
         clientId,
         holdsAttempt,
@@ -130,38 +144,36 @@ export class IamUsers {
       return target;
     });
   }
-
-  private async findSurvivor(where: UserKey): Promise<IamUser | null> {
-    const user = await this.rows().findOneBy(where);
-    if (user?.mergedInto == null) return user === null ? null : toUser(user);
-    return this.findSurvivor({ id: user.mergedInto });
-  }
-
-  private async getActive(manager: EntityManager, where: UserKey): Promise<IamUser> {
-    const rows = manager.getRepository(UserEntity);
-    const row = await rows.findOne({ where, lock: { mode: 'pessimistic_write' } });
-    if (row === null) throw new IamError('not_found', `no user with this ${Object.keys(where).join()}`);
-    if (row.mergedInto !== null) return this.getActive(manager, { id: row.mergedInto });
-    if (row.status !== 'active') throw new IamError('user_disabled', `user ${row.id} is ${row.status}`);
-    return toUser(row);
-  }
-
-  private rows() {
-    return this.dataSource.getRepository(UserEntity);
-  }
 }
 
-/** TypeORM ignores a condition that is undefined, and would find any user. */
-async function whereOf(manager: EntityManager, user: UserKey): Promise<UserKey> {
-  if (!('externalId' in user)) {
-    if (!isUuid(user.id)) throw new IamError('not_found', 'not the id of a user');
-    return { id: user.id };
-  }
+/** The user of whom the condition on `given` is true, or the one they were merged into. */
+function findUser(executor: SqlExecutor, condition: Sql): Promise<IamUser | null> {
+  const survivor = sql`
+    SELECT ${columns} FROM iam.users given JOIN iam.users u ON u.id = COALESCE(given.merged_into, given.id)
+    WHERE ${condition}`;
+  return queryRow(executor, userRow, survivor);
+}
+
+async function getUser(manager: EntityManager, id: string): Promise<IamUser> {
+  const user = await findUser(manager, sql`given.id = ${id}`);
+  if (user === null) throw new IamError('not_found', `no user ${id}`);
+  return user;
+}
+
+async function idOf(manager: EntityManager, user: UserKey): Promise<string> {
+  if (!('externalId' in user)) return user.id;
   const externalId = readExternalId(user.externalId);
   await createUserOnce(manager, externalId);
-  return { externalId };
+  const found = await findUser(manager, sql`given.external_id = ${externalId}`);
+  if (found === null) throw new IamError('not_found', 'no user with this external id');
+  return found.id;
 }
 
-function toUser({ id, externalId, nickname, avatarUrl, status, createdAt }: UserEntity): IamUser {
-  return { id, externalId, nickname, avatarUrl, status, createdAt };
+async function lockActive(manager: EntityManager, id: string): Promise<IamUser> {
+  if (!isUuid(id)) throw new IamError('not_found', 'not the id of a user');
+  const [user] = await lockExisting(manager, [id]);
+  if (user?.merged_into != null) return lockActive(manager, user.merged_into);
+  if (user !== undefined && user.status !== 'active')
+    throw new IamError('user_disabled', `user ${id} is ${user.status}`);
+  return getUser(manager, id);
 }

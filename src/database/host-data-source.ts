@@ -1,5 +1,4 @@
-import type { Type } from '@nestjs/common';
-import { type DataSource, getMetadataArgsStorage } from 'typeorm';
+import type { DataSource, EntitySchema } from 'typeorm';
 import { isDatabaseUnavailable } from './database-errors.js';
 
 const REMEDY =
@@ -11,7 +10,7 @@ const REMEDY =
  */
 export async function checkHostDataSource(
   dataSource: DataSource,
-  entities: readonly Type[],
+  entities: readonly EntitySchema[],
 ): Promise<DataSource> {
   if (!dataSource.isInitialized) return dataSource;
   const problem =
@@ -33,33 +32,19 @@ function problemOfOptions({ options }: DataSource): string | null {
   return null;
 }
 
-function problemOfNames(dataSource: DataSource, entities: readonly Type[]): string | null {
+function problemOfNames(dataSource: DataSource, entities: readonly EntitySchema[]): string | null {
   for (const entity of entities) {
     if (!dataSource.hasMetadata(entity)) return '`entities` lacks iamEntities (or set `autoLoadEntities`)';
-    const { tableName, columns } = dataSource.getMetadata(entity);
-    const expected = declaredNames(entity);
+    const { tableName, givenTableName: expected, columns } = dataSource.getMetadata(entity);
     const renamed =
-      tableName === expected.table
-        ? columns.find(
-            ({ propertyName, databaseName }) =>
-              (expected.columns.get(propertyName) ?? databaseName) !== databaseName,
-          )?.databaseName
+      tableName === expected
+        ? columns.find(({ propertyName, databaseName }) => databaseName !== propertyName)?.databaseName
         : tableName;
     if (renamed === undefined) continue;
     const setting = (dataSource.options.entityPrefix ?? '') === '' ? 'namingStrategy' : 'entityPrefix';
-    return `\`${setting}\` renames tables or columns of the schema iam (${expected.table}: ${renamed})`;
+    return `\`${setting}\` renames tables or columns of the schema iam (${expected}: ${renamed})`;
   }
   return null;
-}
-
-function declaredNames(entity: Type) {
-  const { tables, columns } = getMetadataArgsStorage();
-  const table = tables.find(({ target }) => target === entity)?.name;
-  const own = columns.filter(({ target }) => target === entity);
-  return {
-    table,
-    columns: new Map(own.map(({ propertyName, options }) => [propertyName, options.name ?? propertyName])),
-  };
 }
 
 /** Values of the types that statements of this module read; parsers set on `pg` apply to the whole process. */

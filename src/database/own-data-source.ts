@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Type } from '@nestjs/common';
 import pg from 'pg';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntitySchema } from 'typeorm';
 import { isDatabaseUnavailable } from './database-errors.js';
 import { OWN_TABLE, ownBookkeeping, pendingMigrations, runOwnMigrations } from './iam-migrations.js';
 import { iamMigrations } from '../../migrations/index.js';
@@ -19,7 +18,7 @@ const PAUSE_MS = 3_000;
  */
 export async function openOwnDataSource(
   database: ResolvedIamDatabase,
-  entities: readonly Type[],
+  entities: readonly EntitySchema[],
 ): Promise<DataSource> {
   const dataSource = await connect(database, entities);
   try {
@@ -42,7 +41,10 @@ async function migrate(dataSource: DataSource, { migrationsRun }: ResolvedIamDat
   await runOwnMigrations(dataSource, 'public.migrations');
 }
 
-async function connect(database: ResolvedIamDatabase, entities: readonly Type[]): Promise<DataSource> {
+async function connect(
+  database: ResolvedIamDatabase,
+  entities: readonly EntitySchema[],
+): Promise<DataSource> {
   const logger = new IamLogger('IamDatabase');
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -55,7 +57,10 @@ async function connect(database: ResolvedIamDatabase, entities: readonly Type[])
   }
 }
 
-function dataSourceOf({ url, poolSize, ssl }: ResolvedIamDatabase, entities: readonly Type[]): DataSource {
+function dataSourceOf(
+  { url, poolSize, ssl }: ResolvedIamDatabase,
+  entities: readonly EntitySchema[],
+): DataSource {
   return new DataSource({
     type: 'postgres',
     url,

@@ -1,31 +1,26 @@
-import { Column, Entity, Index, PrimaryColumn, DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { defineTable, integer, key, nullable, text } from './define-table.js';
 import { execute, queryRow, sql, type Sql } from './sql.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 
-/** A row of `iam.rate_limits`: one limit of one address, network or app. `iam.take_points` reads and writes it. */
-@Entity({ schema: 'iam', name: 'rate_limits' })
-@Index('rate_limits_expire_idx', ['expire'])
-export class RateLimitEntity {
-  @PrimaryColumn({ type: 'text' })
-  key!: string;
-
-  /** Points taken from a window. A bucket uses `expire` alone. */
-  @Column({ type: 'integer', default: 0 })
-  points!: number;
-
-  /** The end of the window, or the time when the bucket is full again: milliseconds since the epoch, by PostgreSQL's clock. */
-  @Column({ type: 'double precision', nullable: true })
-  expire!: number | null;
-
-  /** Points of a window that are reserved and may be returned. */
-  @Column({ type: 'integer', default: 0 })
-  held!: number;
-}
+/** `iam.rate_limits`: one limit of one address, network or app. `iam.take_points` reads and writes it. */
+export const RateLimitEntity = defineTable('rate_limits', {
+  columns: {
+    key: key(text),
+    /** Points taken from a window. A bucket uses `expire` alone. */
+    points: { ...integer, default: 0 },
+    /** The end of the window, or the time when the bucket is full again: milliseconds since the epoch, by PostgreSQL's clock. */
+    expire: nullable({ type: 'double precision' }),
+    /** Points of a window that are reserved and may be returned. */
+    held: { ...integer, default: 0 },
+  },
+  indexes: { rate_limits_expire_idx: ['expire'] },
+});
 
 /** At most `points` in `seconds`. */
 export interface RateLimit {

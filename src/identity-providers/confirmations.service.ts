@@ -1,6 +1,7 @@
-import { Column, Entity, PrimaryColumn, DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
+import { defineTable, key, now, text } from '../database/define-table.js';
 import { execute, queryRow, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { appsOf, type IdentityProvider } from './identity-provider.js';
@@ -9,21 +10,17 @@ import { Clock } from '../runtime/clock.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
 /**
- * A row of `iam.accepted_secrets`: the AppSecret with which WeChat last exchanged a code of a website or mobile app. It belongs to
- * the app, not to the provider rows that have it.
+ * `iam.accepted_secrets`: the AppSecret with which WeChat last exchanged a code of a website or mobile app. It belongs to the
+ * app, not to the provider rows that have it.
  */
-@Entity({ schema: 'iam', name: 'accepted_secrets' })
-export class AcceptedSecretEntity {
-  @PrimaryColumn({ type: 'text' })
-  appid!: string;
-
-  /** What `pairOf` makes of AppID and AppSecret. */
-  @Column({ type: 'text' })
-  pair!: string;
-
-  @Column({ type: 'timestamptz', name: 'accepted_at', default: () => 'now()' })
-  acceptedAt!: Date;
-}
+export const AcceptedSecretEntity = defineTable('accepted_secrets', {
+  columns: {
+    appid: key(text),
+    /** What `pairOf` makes of AppID and AppSecret. */
+    pair: text,
+    accepted_at: now,
+  },
+});
 
 /** A migration wrote this for pairs that were in use before pairs were confirmed. */
 const ADOPT = 'adopt';

@@ -69,7 +69,7 @@ const encodingAesKey = z
  * The columns that a provider row shows, a line each. The line is the zod rule for what an administrator writes: nullish where the
  * column may be null, optional where it has a default. Entity, validation, audit, admin view and its example, and the options and help
  * of the command line follow from it: iterate `plainColumnNames`, read `factsOf(name)`, and build records with `byColumn`.
- * A new column takes a migration, its line here, and its property in `IdentityProviderEntity`, which does not compile without it.
+ * A new column takes a migration and its line here.
  */
 export const plainColumns = {
   name: column(line(100).optional(), ['显示名称（默认为标识）', 'shown to people (default: the slug)']),

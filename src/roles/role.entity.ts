@@ -1,44 +1,23 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, Index, JoinColumn, ManyToOne } from 'typeorm';
-import { UserEntity } from '../users/user.entity.js';
+import { boolean, defineTable, key, now, text, uuid } from '../database/define-table.js';
 
-/** A row of `iam.roles`: a name and the permissions it grants, e.g. `orders:refund`. */
-@Entity({ schema: 'iam', name: 'roles' })
-export class RoleEntity {
-  @PrimaryColumn({ type: 'text' })
-  name!: string;
+/** `iam.roles`: a name and the permissions it grants, e.g. `orders:refund`. */
+export const RoleEntity = defineTable('roles', {
+  columns: {
+    name: key(text),
+    permissions: { ...text, array: true, default: () => "'{}'" },
+    description: { ...text, default: '' },
+    /** Every new user gets it. */
+    is_default: { ...boolean, default: false },
+    created_at: now,
+  },
+});
 
-  @Column({ type: 'text', array: true, default: () => "'{}'" })
-  permissions!: string[];
-
-  @Column({ type: 'text', default: '' })
-  description!: string;
-
-  /** Every new user gets it. */
-  @Column({ type: 'boolean', name: 'is_default', default: false })
-  isDefault!: boolean;
-
-  @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
-  createdAt!: Date;
-}
-
-/** A row of `iam.user_roles`: a role that a user holds. */
-@Entity({ schema: 'iam', name: 'user_roles' })
-@Index('user_roles_role_idx', ['role', 'userId'])
-export class UserRoleEntity {
-  @PrimaryColumn({ type: 'uuid', name: 'user_id' })
-  userId!: string;
-
-  @PrimaryColumn({ type: 'text' })
-  role!: string;
-
-  @ManyToOne(() => UserEntity)
-  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'user_roles_user_id_fkey' })
-  user?: UserEntity;
-
-  @ManyToOne(() => RoleEntity)
-  @JoinColumn({ name: 'role', foreignKeyConstraintName: 'user_roles_role_fkey' })
-  roleEntity?: RoleEntity;
-
-  @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
-  createdAt!: Date;
-}
+/** `iam.user_roles`: a role that a user holds. */
+export const UserRoleEntity = defineTable('user_roles', {
+  columns: { user_id: key(uuid), role: key(text), created_at: now },
+  indexes: { user_roles_role_idx: ['role', 'user_id'] },
+  references: {
+    user_roles_user_id_fkey: { table: 'users', columns: { user_id: 'id' } },
+    user_roles_role_fkey: { table: 'roles', columns: { role: 'name' } },
+  },
+});

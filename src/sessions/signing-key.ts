@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
 import {
   calculateJwkThumbprint,
   exportJWK,
@@ -11,39 +10,26 @@ import {
 import { z } from 'zod';
 import type { KeyRing } from '../crypto/key-ring.js';
 import { isSealed, Sealer, sealedWith } from '../crypto/sealer.js';
+import { defineTable, integer, json, key, nullable, now, text, timestamp } from '../database/define-table.js';
 import { queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 
-/** A row of `iam.signing_keys`. The unique `generation` lets one of many starting replicas create the first key. */
-@Entity({ schema: 'iam', name: 'signing_keys' })
-@Unique('signing_keys_generation_key', ['generation'])
-export class SigningKeyEntity {
-  @PrimaryColumn({ type: 'text' })
-  kid!: string;
-
-  @Column({ type: 'integer' })
-  generation!: number;
-
-  @Column({ type: 'text' })
-  algorithm!: string;
-
-  @Column({ type: 'jsonb', name: 'public_jwk' })
-  publicJwk!: Record<string, unknown>;
-
-  /** Sealed private JWK. */
-  @Column({ type: 'text', name: 'private_jwk' })
-  privateJwk!: string;
-
-  /** Signs from this time on; published in the JWKS before, so that caches have the key in time. */
-  @Column({ type: 'timestamptz', name: 'active_at', default: () => 'now()' })
-  activeAt!: Date;
-
-  /** Verifies until this time; null for the newest key. */
-  @Column({ type: 'timestamptz', name: 'retires_at', nullable: true })
-  retiresAt!: Date | null;
-
-  @CreateDateColumn({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
-  createdAt!: Date;
-}
+/** `iam.signing_keys`. The unique `generation` lets one of many starting replicas create the first key. */
+export const SigningKeyEntity = defineTable('signing_keys', {
+  columns: {
+    kid: key(text),
+    generation: integer,
+    algorithm: text,
+    public_jwk: json,
+    /** Sealed private JWK. */
+    private_jwk: text,
+    /** Signs from this time on; published in the JWKS before, so that caches have the key in time. */
+    active_at: now,
+    /** Verifies until this time; null for the newest key. */
+    retires_at: nullable(timestamp),
+    created_at: now,
+  },
+  uniques: { signing_keys_generation_key: ['generation'] },
+});
 
 /** The one algorithm of access tokens. */
 export const ALGORITHM = 'ES256';

@@ -1,4 +1,14 @@
-import { Check, Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import {
+  defineTable,
+  integer,
+  json,
+  key,
+  nullable,
+  now,
+  text,
+  timestamp,
+  uuid,
+} from '../../database/define-table.js';
 import { v7 as uuidv7 } from 'uuid';
 import { sql, empty, type Sql } from '../../database/sql.js';
 
@@ -8,75 +18,52 @@ import { sql, empty, type Sql } from '../../database/sql.js';
  */
 export type WebhookEventStatus = 'processing' | 'pending' | 'done' | 'dead';
 
-/** A row of `iam.webhook_events`: one event of WeChat, committed before the response to WeChat. */
-@Entity({ schema: 'iam', name: 'webhook_events' })
-@Unique('webhook_events_dedupe_key_key', ['dedupeKey'])
-@Unique('webhook_events_replay_key_key', ['replayKey'])
-@Index('webhook_events_open_idx', ['leaseUntil'], { where: "status IN ('processing', 'pending')" })
-@Index('webhook_events_status_idx', ['status', 'id'])
-@Index('webhook_events_openid_idx', ['openid'])
-@Index('webhook_events_provider_idx', ['provider', 'id'])
-@Index('webhook_events_event_idx', ['event', 'id'])
-@Index('webhook_events_received_at_idx', ['receivedAt'])
-@Check('webhook_events_status_check', "status IN ('processing', 'pending', 'done', 'dead')")
-@Check('webhook_events_open_check', "status NOT IN ('processing', 'pending') OR lease_until IS NOT NULL")
-export class WebhookEventEntity {
-  @PrimaryColumn({ type: 'uuid' })
-  id!: string;
-
-  /** Slug of the provider row. */
-  @Column({ type: 'text' })
-  provider!: string;
-
-  @Column({ type: 'text', name: 'dedupe_key' })
-  dedupeKey!: string;
-
-  /** See `InboxEvent.replayKey`. */
-  @Column({ type: 'text', name: 'replay_key', nullable: true })
-  replayKey!: string | null;
-
-  @Column({ type: 'text' })
-  event!: string;
-
-  @Column({ type: 'text', nullable: true })
-  openid!: string | null;
-
-  /** WeChat's `CreateTime`. */
-  @Column({ type: 'timestamptz', name: 'event_at' })
-  eventAt!: Date;
-
-  @Column({ type: 'jsonb' })
-  message!: Record<string, unknown>;
-
-  /** A push that could not be read, as it came. */
-  @Column({ type: 'bytea', nullable: true })
-  raw!: Buffer | null;
-
-  @Column({ type: 'text' })
-  status!: WebhookEventStatus;
-
-  /** Holds the reply to a repeated delivery. */
-  @Column({ type: 'jsonb', nullable: true })
-  result!: Record<string, unknown> | null;
-
-  /** How often it was tried and failed, or its lease ran out. */
-  @Column({ type: 'integer', default: 0 })
-  attempts!: number;
-
-  @Column({ type: 'uuid', name: 'lease_token', nullable: true })
-  leaseToken!: string | null;
-
-  /** No other replica takes the event before this time. */
-  @Column({ type: 'timestamptz', name: 'lease_until', nullable: true })
-  leaseUntil!: Date | null;
-
-  /** Why the last attempt failed. */
-  @Column({ type: 'text', name: 'last_error', nullable: true })
-  lastError!: string | null;
-
-  @CreateDateColumn({ type: 'timestamptz', name: 'received_at', default: () => 'now()' })
-  receivedAt!: Date;
-}
+/** `iam.webhook_events`: events of WeChat, committed before the response to WeChat. */
+export const WebhookEventEntity = defineTable('webhook_events', {
+  columns: {
+    id: key(uuid),
+    /** Slug of the provider row. */
+    provider: text,
+    dedupe_key: text,
+    /** See `InboxEvent.replayKey`. */
+    replay_key: nullable(text),
+    event: text,
+    openid: nullable(text),
+    /** WeChat's `CreateTime`. */
+    event_at: timestamp,
+    message: json,
+    /** A push that could not be read, as it came. */
+    raw: nullable({ type: 'bytea' }),
+    /** A `WebhookEventStatus`. */
+    status: text,
+    /** Holds the reply to a repeated delivery. */
+    result: nullable(json),
+    /** How often it was tried and failed, or its lease ran out. */
+    attempts: { ...integer, default: 0 },
+    lease_token: nullable(uuid),
+    /** No other replica takes the event before this time. */
+    lease_until: nullable(timestamp),
+    /** Why the last attempt failed. */
+    last_error: nullable(text),
+    received_at: now,
+  },
+  uniques: {
+    webhook_events_dedupe_key_key: ['dedupe_key'],
+    webhook_events_replay_key_key: ['replay_key'],
+  },
+  checks: {
+    webhook_events_status_check: "status IN ('processing', 'pending', 'done', 'dead')",
+    webhook_events_open_check: "status NOT IN ('processing', 'pending') OR lease_until IS NOT NULL",
+  },
+  indexes: {
+    webhook_events_open_idx: { columns: ['lease_until'], where: "status IN ('processing', 'pending')" },
+    webhook_events_status_idx: ['status', 'id'],
+    webhook_events_openid_idx: ['openid'],
+    webhook_events_provider_idx: ['provider', 'id'],
+    webhook_events_event_idx: ['event', 'id'],
+    webhook_events_received_at_idx: ['received_at'],
+  },
+});
 
 /** A verified push as the inbox keeps it. */
 export interface InboxEvent {
