@@ -14,7 +14,6 @@ import { RuntimeModule } from './runtime/runtime.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { WechatModule } from './wechat/wechat.module.js';
 import { HttpModule } from './http/http.module.js';
-import { AuditModule } from './audit/audit.module.js';
 import { UsersModule } from './users/users.module.js';
 import { RolesModule } from './roles/roles.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -54,7 +53,6 @@ const features = [
   DatabaseModule,
   WechatModule,
   HttpModule,
-  AuditModule,
   UsersModule,
   RolesModule,
   SessionsModule,

@@ -1,8 +1,11 @@
 import { Module } from '@nestjs/common';
-import { toReencryptionView, toSealingKeyView, toSigningKeyView } from '../../src/admin/keys/keys.view.js';
 import { KeysModule } from '../../src/keys/keys.module.js';
-import { Reencryption, type ReencryptionReport } from '../../src/keys/reencryption.service.js';
-import { KeyRotation } from '../../src/sessions/key-rotation.service.js';
+import {
+  Reencryption,
+  type ReencryptionReport,
+  type SealingKeyUse,
+} from '../../src/keys/reencryption.service.js';
+import { KeyRotation, type ListedSigningKey } from '../../src/sessions/key-rotation.service.js';
 import { SessionsModule } from '../../src/sessions/sessions.module.js';
 import type { Arguments, Command, Result } from '../command.js';
 import { UsageError } from '../errors.js';
@@ -27,8 +30,8 @@ and holds nothing can be taken away.`,
   async run({ environment }) {
     const options = environment.options({ needsPublicUrl: false });
     return withIam(environment, { module: KeyCommandsModule, options }, async (iam) => {
-      const signing = (await iam.get(KeyRotation).list()).map(toSigningKeyView);
-      const sealing = (await iam.get(Reencryption).use()).map(toSealingKeyView);
+      const signing = await iam.get(KeyRotation).list();
+      const sealing = await iam.get(Reencryption).use();
       return {
         json: { signing_keys: signing, sealing_keys: sealing },
         text: `Signing keys\n${signingTable(signing)}\n\nSealing keys\n${sealingTable(sealing)}`,
@@ -37,7 +40,7 @@ and holds nothing can be taken away.`,
   },
 };
 
-function signingTable(keys: readonly ReturnType<typeof toSigningKeyView>[]): string {
+function signingTable(keys: readonly ListedSigningKey[]): string {
   if (keys.length === 0) return 'none yet: the application makes the first one when it starts';
   return table(
     ['kid', 'state', 'signs from', 'verifies until'],
@@ -45,7 +48,7 @@ function signingTable(keys: readonly ReturnType<typeof toSigningKeyView>[]): str
   );
 }
 
-function sealingTable(keys: readonly ReturnType<typeof toSealingKeyView>[]): string {
+function sealingTable(keys: readonly SealingKeyUse[]): string {
   return table(
     ['key', 'in IAM_KEYS', 'seals', 'provider secrets', 'signing keys'],
     keys.map((key) => [
@@ -83,7 +86,7 @@ Run again while a key waits, it only brings that one forward.`,
       await requireOwnKeys(iam.get(Reencryption));
       await requireSigningKeys(iam.get(Reencryption));
       const { key, isNew } = await iam.get(KeyRotation).rotate(activateIn);
-      return toRotateResult(toSigningKeyView(key), isNew);
+      return toRotateResult(key, isNew);
     });
   },
 };
@@ -96,7 +99,7 @@ function secondsOf(given: Arguments): number | undefined {
   return Number(text);
 }
 
-function toRotateResult(key: ReturnType<typeof toSigningKeyView>, isNew: boolean): Result {
+function toRotateResult(key: ListedSigningKey, isNew: boolean): Result {
   const what = isNew ? 'New signing key' : 'A key was waiting already:';
   return { json: { ...key, is_new: isNew }, text: `${what} ${key.kid}, signs from ${key.active_at}` };
 }
@@ -125,14 +128,14 @@ applications: stopped in the middle, what is done stays done. IAM_KEYS must be w
 };
 
 function toReencryptionResult(report: ReencryptionReport): Result {
-  const { providerSecrets, signingKeys, left } = report;
+  const { provider_secrets, signing_keys, left } = report;
   const rest =
     left === 0
       ? 'Nothing else is sealed with another key.'
       : `${left} are left that IAM_KEYS does not open: see keys list.`;
   return {
-    json: toReencryptionView(report),
-    text: `Sealed anew: ${providerSecrets} provider secrets, ${signingKeys} signing keys. ${rest}`,
+    json: report,
+    text: `Sealed anew: ${provider_secrets} provider secrets, ${signing_keys} signing keys. ${rest}`,
     foundProblems: left > 0,
   };
 }

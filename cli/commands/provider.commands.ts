@@ -3,7 +3,6 @@ import {
   identityProviderChanges,
   type IdentityProviderChanges,
   isSharedSecret,
-  newSharedSecret,
   rotatableSecrets,
   type RotatableSecret,
 } from '../../src/identity-providers/provider-columns.js';
@@ -59,7 +58,7 @@ export const providerListCommand: Command = {
 
 async function listAll(providers: StoredProviders): Promise<StoredProvider[]> {
   const all: StoredProvider[] = [];
-  for (let after: string | null = null; ; after = all.at(-1)?.row.slug ?? null) {
+  for (let after: string | undefined; ; after = all.at(-1)?.row.slug) {
     const page = await providers.list({ after, limit: PAGE });
     all.push(...page);
     if (page.length < PAGE) return all;
@@ -171,11 +170,15 @@ npx nestjs-wechat-iam provider rotate wechat mp_app_secret --from env:NEW_SECRET
     const { arguments: given, environment } = call;
     const [slug, column] = [given.get('slug'), columnOf(given.get('column'))];
     const options = environment.options({ needsPublicUrl: false });
-    const { value, isGenerated } = await valueFor(column, call);
+    const known = await valueFor(column, call);
     return withIam(environment, { module: ProviderCommandsModule, options }, async (iam) => {
       await requireOwnKeys(iam.get(Reencryption));
-      const stored = await iam.get(ProviderRows).rotate({ slug, version: null }, column, value);
-      return toRotateResult(showProvider(stored, iam, environment), column, isGenerated ? value : null);
+      const { stored, value } = await iam.get(ProviderRows).rotate({ slug, version: null }, column, known);
+      return toRotateResult(
+        showProvider(stored, iam, environment),
+        column,
+        known === undefined ? value : null,
+      );
     });
   },
 };
@@ -189,13 +192,12 @@ function columnOf(given: string): RotatableSecret {
   throw new UsageError(`<column>: ${hint}`);
 }
 
-async function valueFor(column: RotatableSecret, call: Call) {
+async function valueFor(column: RotatableSecret, call: Call): Promise<string | undefined> {
   const source = call.arguments.value('from');
-  if (source !== undefined)
-    return { value: checked(column, await readSecret(source, 'from', call)), isGenerated: false };
+  if (source !== undefined) return checked(column, await readSecret(source, 'from', call));
   if (!isSharedSecret(column))
     throw new UsageError(`${column} comes from WeChat: say where it is with --from`);
-  return { value: newSharedSecret(column), isGenerated: true };
+  return undefined;
 }
 
 function checked(column: RotatableSecret, value: string): string {

@@ -1,8 +1,6 @@
 import { RolesModule } from '../../src/roles/roles.module.js';
 import { Module } from '@nestjs/common';
-import type { z } from 'zod';
-import { createRoleBody, updateRoleBody, toRoleView } from '../../src/admin/roles/roles.view.js';
-import { type Role, Roles } from '../../src/roles/roles.service.js';
+import { newRole, roleChanges, type Role, type RoleChanges, Roles } from '../../src/roles/roles.service.js';
 import { toBoolean, type Arguments, type Command, type OptionSpec } from '../command.js';
 import { UsageError } from '../errors.js';
 import { withIam } from '../open-iam.js';
@@ -40,7 +38,7 @@ export const roleListCommand: Command = {
 
 async function listAll(roles: Roles): Promise<Role[]> {
   const all: Role[] = [];
-  for (let after: string | null = null; ; after = all.at(-1)?.name ?? null) {
+  for (let after: string | undefined; ; after = all.at(-1)?.name) {
     const page = await roles.list({ after, limit: PAGE });
     all.push(...page);
     if (page.length < PAGE) return all;
@@ -57,7 +55,7 @@ what @RequirePermissions names. Who holds it is the business of user roles.`,
   variables: ['DATABASE_URL'],
   example: "npx nestjs-wechat-iam role add admin --permission 'iam:*'",
   async run({ arguments: given, environment }) {
-    const name = createRoleBody.shape.name.safeParse(given.get('name'));
+    const name = newRole.shape.name.safeParse(given.get('name'));
     if (!name.success) throw new UsageError(`<name>: ${name.error.issues[0]?.message ?? 'not valid'}`);
     const role = readRole(given);
     return withIam(environment, { module: RoleCommandsModule }, async (iam) => {
@@ -88,9 +86,9 @@ seconds on every replica.`,
 };
 
 /** By the rules of the admin API. @throws UsageError that names the option */
-function readRole(given: Arguments): z.infer<typeof updateRoleBody> {
+function readRole(given: Arguments): RoleChanges {
   const [description, isDefault] = [given.value('description'), given.value('default')];
-  const result = updateRoleBody.safeParse({
+  const result = roleChanges.safeParse({
     ...(description !== undefined && { description }),
     ...(given.has('permission') && { permissions: given.values('permission') }),
     ...(isDefault !== undefined && { is_default: toBoolean(isDefault) }),
@@ -104,7 +102,7 @@ function readRole(given: Arguments): z.infer<typeof updateRoleBody> {
 
 /** Roles as the admin API answers them. */
 function roleMembers(role: Role): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(toRoleView(role)).filter(([name]) => name !== 'etag'));
+  return Object.fromEntries(Object.entries(role).filter(([name]) => name !== 'version'));
 }
 
 /** Roles for people. */

@@ -1,17 +1,18 @@
 import { RolesModule } from '../../src/roles/roles.module.js';
 import { Module } from '@nestjs/common';
-import { toUserItem } from '../../src/admin/users/users.view.js';
+import { readPage } from '../../src/database/list.js';
 import { inTransaction } from '../../src/database/sql.js';
+import { Roles } from '../../src/roles/roles.service.js';
 import { UserRoles } from '../../src/roles/user-roles.service.js';
 import { lockUser } from '../../src/users/lock-users.js';
-import { UserList, type DetailedUser, type ListedUser } from '../../src/users/user-list.service.js';
+import { getDetailedUser, userList, type DetailedUser, type ListedUser } from '../../src/users/user-list.js';
 import type { Arguments, Command, Result } from '../command.js';
-import { CommandError, UsageError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import { withIam, type Iam } from '../open-iam.js';
 import { table } from '../output.js';
 
 /** What the commands about users need; none of it seals or opens anything. */
-@Module({ imports: [RolesModule], providers: [UserList] })
+@Module({ imports: [RolesModule] })
 class UserCommandsModule {}
 
 const MOST = 1_000;
@@ -28,9 +29,10 @@ When there are more than --limit, it says so.`,
   async run({ arguments: given, environment }) {
     const [q, limit] = [given.get('query'), limitOf(given)];
     if (q === '') throw new UsageError('<query>: expected something to look for');
-    return withIam(environment, { module: UserCommandsModule }, async (iam) => {
-      const found = await iam.get(UserList).page({ q }, { limit, after: null, order: 'newest' });
-      return toFindResult(found.slice(0, limit), found.length > limit);
+    return withIam(environment, { module: UserCommandsModule }, async ({ dataSource }) => {
+      const query = { ...userList.query.parse({ q }), limit };
+      const { items, next_cursor } = await readPage(dataSource, userList, query);
+      return toFindResult(items, next_cursor !== null);
     });
   },
 };
@@ -42,8 +44,7 @@ function limitOf(given: Arguments): number {
   return limit;
 }
 
-function toFindResult(found: readonly ListedUser[], hasMore: boolean): Result {
-  const users = found.map(toUserItem);
+function toFindResult(users: readonly ListedUser[], hasMore: boolean): Result {
   const rows = users.map((user) => [
     user.id,
     user.nickname,
@@ -76,9 +77,7 @@ export const userRolesCommand: Command = {
     const [id, add, remove] = [given.get('id'), given.values('add'), given.values('remove')];
     return withIam(environment, { module: UserCommandsModule }, async (iam) => {
       if (add.length + remove.length > 0) await change(iam, { id, add, remove });
-      const user = await iam.get(UserList).find(id);
-      if (user === null) throw new CommandError('not_found', 'No user has this id: user find lists them');
-      return toRolesResult(user);
+      return toRolesResult(await getDetailedUser(iam.dataSource, id));
     });
   },
 };
@@ -93,7 +92,7 @@ async function change({ dataSource, get }: Iam, { id, add, remove }: Change): Pr
   const roles = get(UserRoles);
   await inTransaction(dataSource, async (manager) => {
     const user = await lockUser(manager, id);
-    for (const role of add) await roles.permissionsOfRole(role);
+    for (const role of add) await get(Roles).get(role);
     for (const role of add) await roles.assign(manager, user.id, role);
     for (const role of remove) await roles.remove(manager, user.id, role);
   });

@@ -4,6 +4,7 @@ import { validate as isUuid } from 'uuid';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { inTransaction } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
+import { requireVersion } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { RolePermissions } from '../roles/role-permissions.service.js';
 import { UserRoles } from '../roles/user-roles.service.js';
@@ -50,14 +51,15 @@ export class AdminReach {
     private readonly own: AdminPermissions,
   ) {}
 
-  /** As `actOnAll`, on one user. */
+  /** As `actOnAll`, on one user, as they were at this version, if one is given. */
   async act<T>(
     admin: Admin,
-    id: string,
+    { id, version = null }: { readonly id: string; readonly version?: string | null },
     work: (manager: EntityManager, user: LockedUser) => Promise<T>,
   ): Promise<T> {
     return this.actOnAll(admin, [id], (manager, [user]) => {
       if (user === undefined) throw new IamError('not_found', `no user ${id}`);
+      requireVersion(user, version);
       return work(manager, user);
     });
   }

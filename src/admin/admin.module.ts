@@ -1,6 +1,5 @@
 import { Global, Module } from '@nestjs/common';
 import { HttpModule } from '../http/http.module.js';
-import { AuditModule } from '../audit/audit.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { RolesModule } from '../roles/roles.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
@@ -16,21 +15,16 @@ import { AdminEventsController } from './events/events.controller.js';
 import { KeysController } from './keys/keys.controller.js';
 import { AdminLoginsController } from './logins/logins.controller.js';
 import { AdminProvidersController } from './providers/providers.controller.js';
-import { AdminProviders } from './providers/providers.service.js';
 import { AdminPermissionsController, AdminRolesController } from './roles/roles.controller.js';
-import { AdminRoles } from './roles/roles.service.js';
 import { AdminSessionsController } from './sessions/sessions.controller.js';
 import { AdminUserAccessController, AdminBansController } from './users/users-access.controller.js';
-import { AdminUserAccess } from './users/users-access.service.js';
 import { AdminUsersController } from './users/users.controller.js';
-import { AdminUsers } from './users/users.service.js';
 
 /** REST over everything that an operator sees and changes. */
 @Global()
 @Module({
   imports: [
     HttpModule,
-    AuditModule,
     UsersModule,
     RolesModule,
     SessionsModule,
@@ -53,14 +47,6 @@ import { AdminUsers } from './users/users.service.js';
     AdminEventsController,
     KeysController,
   ],
-  providers: [
-    AdminGuard,
-    AdminPermissions,
-    AdminReach,
-    AdminProviders,
-    AdminRoles,
-    AdminUsers,
-    AdminUserAccess,
-  ],
+  providers: [AdminGuard, AdminPermissions, AdminReach],
 })
 export class AdminModule {}

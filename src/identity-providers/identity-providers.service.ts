@@ -43,6 +43,7 @@ export class IdentityProviders {
       milliseconds: FRESH_MS,
       elapsed: () => clock.elapsed(),
     });
+    rows.onChange(() => this.forget());
   }
 
   /** Every row that can be read, by slug order. */
@@ -82,7 +83,6 @@ export class IdentityProviders {
     if (!checked.success)
       throw new IamError('invalid_request', describe(checked.error.issues[0]), { cause: checked.error });
     await this.rows.save(checked.data);
-    this.forget();
   }
 
   /** Makes the next question read the rows again: a change by this process acts at once. */

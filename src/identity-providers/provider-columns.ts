@@ -197,8 +197,9 @@ export function isSharedSecret(secret: RotatableSecret): secret is SharedSecret 
   return secret in sharedSecrets;
 }
 
-/** A new random value of the form that WeChat's console takes. */
-export function newSharedSecret(secret: SharedSecret): string {
+/** A new random value of the form that WeChat's console takes; an AppSecret is WeChat's to choose. */
+export function newSecret(secret: RotatableSecret): string {
+  if (!isSharedSecret(secret)) throw new TypeError(`${secret} comes from WeChat`);
   return randomAlphanumeric(sharedSecrets[secret].length);
 }
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { Sealer } from '../crypto/sealer.js';
 import { isUniqueViolation } from '../database/database-errors.js';
-import { inTransaction, queryRow, sql, join, raw } from '../database/sql.js';
+import { execute, inTransaction, queryRow, sql, join, raw } from '../database/sql.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
@@ -13,12 +13,12 @@ import {
   type IdentityProviderChanges,
   type IdentityProviderInput,
   isSharedSecret,
+  newSecret,
   secretColumnNames,
   sharedSecrets,
   type RotatableSecret,
 } from './provider-columns.js';
 import {
-  queueRowChanges,
   readRows,
   refuseRivals,
   tryRead,
@@ -41,18 +41,27 @@ const inUse = z.object({ identities: z.boolean(), logins: z.boolean(), sessions:
 /** Runs before a write to a column that decides who is trusted; throws where the caller may not write it. */
 export type TrustCheck = (columns: readonly string[]) => Promise<void>;
 
+/** Any number that the host's own advisory locks are unlikely to use: "iam rows" in ASCII. */
+const ROWS_LOCK = '7593470432849163123';
+
 const anybody: TrustCheck = async () => undefined;
 
 /** Writes identity provider rows, each change with its audit entry in one transaction. */
 @Injectable()
 export class ProviderRows {
   private readonly sealer: Sealer;
+  private whenChanged: () => void = () => undefined;
 
   constructor(
     @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
   ) {
     this.sealer = new Sealer(options.keyRing, PROVIDER_SECRETS_PURPOSE);
+  }
+
+  /** Calls `forget` after each change, also after a failed one: whether a commit happened may be unknown. */
+  onChange(forget: () => void): void {
+    this.whenChanged = forget;
   }
 
   /** @throws IamError `provider_not_found` */
@@ -65,8 +74,7 @@ export class ProviderRows {
     { slug, ...input }: IdentityProviderInput,
     mayTrust: TrustCheck = anybody,
   ): Promise<StoredProvider> {
-    return inTransaction(this.dataSource, async (manager) => {
-      await queueRowChanges(manager);
+    return this.writing(async (manager) => {
       const id = randomUUID();
       const name = input.name ?? slug;
       const difference = differenceOf({ id }, { ...input, name }, this.sealer);
@@ -93,8 +101,7 @@ export class ProviderRows {
     changes: IdentityProviderChanges,
     mayTrust: TrustCheck = anybody,
   ): Promise<StoredProvider> {
-    return inTransaction(this.dataSource, async (manager) => {
-      await queueRowChanges(manager);
+    return this.writing(async (manager) => {
       const stored = await this.lock(manager, edit);
       const difference = differenceOf(stored.row, changes, this.sealer);
       await requireTrust(trustedIn(difference, changes), mayTrust);
@@ -110,30 +117,33 @@ export class ProviderRows {
   }
 
   /**
-   * Puts a new secret in the place of the current one; a Token or EncodingAESKey that was valid goes on working as the
-   * previous one until that is cleared.
+   * Puts a new secret, generated where none is given, in the place of the current one; a Token or EncodingAESKey that was valid
+   * goes on working as the previous one until that is cleared.
    * @throws IamError `in_use` while the previous one of an earlier rotation is still there: one of the two is WeChat's;
    * `provider_keys_differ`
    */
-  async rotate(edit: ProviderEdit, secret: RotatableSecret, value: string): Promise<StoredProvider> {
-    return inTransaction(this.dataSource, async (manager) => {
-      await queueRowChanges(manager);
+  async rotate(
+    edit: ProviderEdit,
+    secret: RotatableSecret,
+    given?: string,
+  ): Promise<{ readonly stored: StoredProvider; readonly value: string }> {
+    const value = given ?? newSecret(secret);
+    return this.writing(async (manager) => {
       const stored = await this.lock(manager, edit);
-      if (isEmpty(differenceOf(stored.row, { [secret]: value }, this.sealer))) return stored;
+      if (isEmpty(differenceOf(stored.row, { [secret]: value }, this.sealer))) return { stored, value };
       const kept = this.keepPrevious(stored.row, secret);
       const { columns } = differenceOf(stored.row, { ...kept, [secret]: value }, this.sealer);
       await manager.update(IdentityProviderEntity, { id: stored.row.id }, columns);
       refuseRivals(await readRows(manager, this.sealer), edit.slug);
       const detail = { secret, previous_kept: Object.keys(kept).length > 0 };
       await recordAudit(manager, { action: 'provider.secret_rotated', provider: edit.slug, detail });
-      return getStored(manager, edit.slug);
+      return { stored: await getStored(manager, edit.slug), value };
     });
   }
 
   /** @throws IamError `in_use` while an identity, a sign-in or a session came through it, or people's withdrawals come through it alone */
   async remove(edit: ProviderEdit, mayTrust: TrustCheck = anybody): Promise<void> {
-    await inTransaction(this.dataSource, async (manager) => {
-      await queueRowChanges(manager);
+    await this.writing(async (manager) => {
       const { row } = await this.lock(manager, edit);
       await requireTrust(
         secretColumnNames.filter((name) => row[name] !== null),
@@ -153,6 +163,14 @@ export class ProviderRows {
     const change = () => this.change({ slug, version: null }, changes);
     const create = () => this.create({ slug, ...changes });
     await change().catch(insteadOf('provider_not_found', create)).catch(insteadOf('already_exists', change));
+  }
+
+  /** Changes wait for each other. Queued before any row is locked; otherwise two changes could deadlock. */
+  private async writing<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return inTransaction(this.dataSource, async (manager) => {
+      await execute(manager, sql`SELECT pg_advisory_xact_lock(${raw(ROWS_LOCK)})`);
+      return work(manager);
+    }).finally(() => this.whenChanged());
   }
 
   private keepPrevious(row: IdentityProviderEntity, secret: RotatableSecret): IdentityProviderChanges {

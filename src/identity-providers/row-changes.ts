@@ -11,7 +11,7 @@ import {
 import { openSecret, secretContext } from './provider-secrets.js';
 import type { EntityManager } from 'typeorm';
 import type { Secret } from '../crypto/secret.js';
-import { execute, sql, raw, queryRows } from '../database/sql.js';
+import { sql, queryRows } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { appsOf, type IdentityProvider, readRow } from './identity-provider.js';
 import { z } from 'zod';
@@ -82,9 +82,6 @@ function changeOf(from: string | null, to: string | null): 'set' | 'replaced' | 
   return from === null ? 'set' : 'replaced';
 }
 
-/** Any number that the host's own advisory locks are unlikely to use: "iam rows" in ASCII. */
-const ROWS_LOCK = '7593470432849163123';
-
 /**
  * True for two rows that take pushes for this app and cannot both be right: WeChat knows one Token and one EncodingAESKey per
  * app. While they change, the current value of one row is among the values of the other.
@@ -116,11 +113,6 @@ export function findRival(
   return others.find(
     (other) => other.id !== row.id && appids.some((appid) => haveRivalKeys(row, other, appid)),
   );
-}
-
-/** Makes changes of rows wait for each other. Taken before any row is locked; otherwise two changes could deadlock. */
-export async function queueRowChanges(manager: EntityManager): Promise<void> {
-  await execute(manager, sql`SELECT pg_advisory_xact_lock(${raw(ROWS_LOCK)})`);
 }
 
 /**

@@ -27,7 +27,7 @@ export interface OpenedProvider {
 
 /** Which rows are listed, by slug: those after a slug, with a name or slug that begins with `prefix`. */
 export interface ProviderFilter {
-  readonly after: string | null;
+  readonly after?: string | undefined;
   readonly limit: number;
   readonly enabled?: boolean | undefined;
   readonly prefix?: string | undefined;
@@ -63,7 +63,7 @@ export class StoredProviders {
 
   async list({ after, limit, enabled, prefix }: ProviderFilter): Promise<StoredProvider[]> {
     const query = storedQuery(this.dataSource.manager).orderBy('p.slug').limit(limit);
-    if (after !== null) query.andWhere('p.slug > :after', { after });
+    if (after !== undefined) query.andWhere('p.slug > :after', { after });
     if (enabled !== undefined) query.andWhere('p.enabled = :enabled', { enabled });
     if (prefix !== undefined)
       query.andWhere('(starts_with(lower(p.slug), :prefix) OR starts_with(lower(p.name), :prefix))', {

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { inLongJob } from '../database/bounded-data-source.js';
@@ -20,21 +21,27 @@ interface SealedRow {
 
 /** The owners of sealed columns. */
 const owners = {
-  providerSecrets: sealedProviderRows,
-  signingKeys: sealedSigningKeys,
+  provider_secrets: sealedProviderRows,
+  signing_keys: sealedSigningKeys,
 } as const satisfies Record<string, (dataSource: DataSource, keyRing: KeyRing) => Promise<SealedRow[]>>;
 
 type SealedKind = keyof typeof owners;
 
-/** What one key of the host's option `keys` has sealed. */
-export interface SealingKeyUse extends Readonly<Record<SealedKind, number>> {
-  /** The first 8 hex digits of the key's SHA-256; null stands for secrets that are not sealed yet. */
-  readonly keyId: string | null;
-  /** Among the host's `keys` now. */
-  readonly isConfigured: boolean;
-  /** The first of them, which seals. */
-  readonly isCurrent: boolean;
-}
+const counts = { provider_secrets: z.int(), signing_keys: z.int() } satisfies Record<SealedKind, z.ZodType>;
+
+/**
+ * What one key of the host's option `keys` has sealed; its id is the first 8 hex digits of its SHA-256, null for secrets that are
+ * not sealed yet. The current key is the first of the configured ones, which seals.
+ */
+export const sealingKeyUse = z.object({
+  key_id: z.string().nullable(),
+  is_configured: z.boolean(),
+  is_current: z.boolean(),
+  ...counts,
+});
+
+/** See `sealingKeyUse`. */
+export type SealingKeyUse = Readonly<z.infer<typeof sealingKeyUse>>;
 
 /** How far a run is, in rows. */
 export interface ReencryptionProgress {
@@ -43,9 +50,10 @@ export interface ReencryptionProgress {
 }
 
 /** What a run has re-encrypted, and how many secrets are left that the keys do not open. */
-export interface ReencryptionReport extends Readonly<Record<SealedKind, number>> {
-  readonly left: number;
-}
+export const reencryptionReport = z.object({ ...counts, left: z.int() });
+
+/** See `reencryptionReport`. */
+export type ReencryptionReport = Readonly<z.infer<typeof reencryptionReport>>;
 
 /**
  * Seals everything again with the first of the host's `keys`, so that the others can be removed. Safe during sign-ins,
@@ -65,29 +73,29 @@ export class Reencryption {
 
   /** What each key has sealed: configured keys first, in their order, also those that sealed nothing. */
   async use(): Promise<SealingKeyUse[]> {
-    const { providerSecrets, signingKeys } = await this.rows();
+    const { provider_secrets, signing_keys } = await this.rows();
     const configured = this.options.keyRing.ids;
-    const keyIds = [...providerSecrets, ...signingKeys].flatMap((row) => row.keyIds);
+    const keyIds = [...provider_secrets, ...signing_keys].flatMap((row) => row.keyIds);
     return [...new Set<string | null>([...configured, ...keyIds])].map((keyId) => ({
-      keyId,
-      isConfigured: keyId !== null && configured.includes(keyId),
-      isCurrent: keyId === configured[0],
-      providerSecrets: countOf(keyId, providerSecrets),
-      signingKeys: countOf(keyId, signingKeys),
+      key_id: keyId,
+      is_configured: keyId !== null && configured.includes(keyId),
+      is_current: keyId === configured[0],
+      provider_secrets: countOf(keyId, provider_secrets),
+      signing_keys: countOf(keyId, signing_keys),
     }));
   }
 
   private async rows(): Promise<Record<SealedKind, SealedRow[]>> {
     const { keyRing } = this.options;
     return {
-      providerSecrets: await owners.providerSecrets(this.dataSource, keyRing),
-      signingKeys: await owners.signingKeys(this.dataSource, keyRing),
+      provider_secrets: await owners.provider_secrets(this.dataSource, keyRing),
+      signing_keys: await owners.signing_keys(this.dataSource, keyRing),
     };
   }
 
   private async reencrypt(onProgress: (progress: ReencryptionProgress) => void): Promise<ReencryptionReport> {
-    const { providerSecrets, signingKeys } = await this.rows();
-    const total = providerSecrets.length + signingKeys.length;
+    const { provider_secrets, signing_keys } = await this.rows();
+    const total = provider_secrets.length + signing_keys.length;
     let done = 0;
     const runAll = async (rows: readonly SealedRow[]) => {
       let count = 0;
@@ -97,7 +105,10 @@ export class Reencryption {
       }
       return count;
     };
-    const counts = { providerSecrets: await runAll(providerSecrets), signingKeys: await runAll(signingKeys) };
+    const counts = {
+      provider_secrets: await runAll(provider_secrets),
+      signing_keys: await runAll(signing_keys),
+    };
     return { ...counts, left: await this.countLeft() };
   }
 
@@ -111,8 +122,11 @@ export class Reencryption {
   }
 
   private async countLeft(): Promise<number> {
-    const others = (await this.use()).filter(({ isCurrent }) => !isCurrent);
-    return others.reduce((sum, { providerSecrets, signingKeys }) => sum + providerSecrets + signingKeys, 0);
+    const others = (await this.use()).filter(({ is_current }) => !is_current);
+    return others.reduce(
+      (sum, { provider_secrets, signing_keys }) => sum + provider_secrets + signing_keys,
+      0,
+    );
   }
 }
 

@@ -11,6 +11,7 @@ import {
   execute,
   queryRows,
 } from '../database/sql.js';
+import { rowTime } from '../database/list.js';
 import { versionSql } from '../database/sql-fragments.js';
 import { isStorable, isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
 import { recordAudit } from '../audit/record-audit.js';
@@ -18,16 +19,17 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { RolePermissions } from './role-permissions.service.js';
 
-const roleRow = z.object({
+/** A role with its version (see `versionSql`). */
+export const roleRow = z.object({
   name: z.string(),
   description: z.string(),
   permissions: z.array(z.string()),
-  is_default: z.boolean(),
-  created_at: z.date(),
+  is_default: z.boolean().describe('New users get it'),
+  created_at: rowTime,
   version: z.string(),
 });
 
-/** A role with its version (see `versionSql`). */
+/** See `roleRow`. */
 export type Role = z.infer<typeof roleRow>;
 
 /** The columns of `roleRow`, of `iam.roles r`. */
@@ -47,12 +49,39 @@ export async function findRole(
   );
 }
 
-/** What may be changed of a role; an undefined member is left as it is. */
-export interface RoleChanges {
-  readonly description?: string | undefined;
-  readonly permissions?: readonly string[] | undefined;
-  readonly is_default?: boolean | undefined;
-}
+const permission = z
+  .string()
+  .max(128)
+  .regex(/^(\*|[a-z0-9_-]+(:[a-z0-9_-]+)*(:\*)?)$/, {
+    error: 'lower-case segments with colons, such as orders:refund, orders:* or *',
+  });
+
+/** What may be changed of a role; a member that is left out stays. The name stays for good: tokens carry it. */
+export const roleChanges = z.strictObject({
+  description: z
+    .string()
+    .trim()
+    .max(500)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: 'no control characters' })
+    .optional(),
+  permissions: z
+    .array(permission)
+    .max(200)
+    .transform((permissions) => [...new Set(permissions)])
+    .optional(),
+  is_default: roleRow.shape.is_default.optional(),
+});
+
+/** A role as it is created. */
+export const newRole = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, { error: 'lower-case letters, digits, - and _, at most 63' }),
+  ...roleChanges.shape,
+});
+
+/** See `roleChanges`. */
+export type RoleChanges = z.infer<typeof roleChanges>;
 
 /** `version` is the one that a change is based on; null for any. */
 export interface RoleEdit {
@@ -69,7 +98,7 @@ export class Roles {
   ) {}
 
   /** At most `limit` roles by name, after `after`, whose name begins with `prefix`. */
-  async list({ after, prefix, limit }: RoleList): Promise<Role[]> {
+  async list({ after = null, prefix, limit }: RoleList): Promise<Role[]> {
     const page = sql`SELECT ${roleColumns} FROM iam.roles r
       WHERE (${after}::text IS NULL OR name > ${after}) AND starts_with(name, ${prefix ?? ''}) ORDER BY name LIMIT ${limit}`;
     return queryRows(this.dataSource, roleRow, page);
@@ -139,7 +168,7 @@ export class Roles {
 
 /** Which roles are listed. */
 export interface RoleList {
-  readonly after: string | null;
+  readonly after?: string | null | undefined;
   readonly prefix?: string | undefined;
   readonly limit: number;
 }

@@ -1,13 +1,11 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
 import { execute, queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
-import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
-import { findRole } from './roles.service.js';
 
 const permissionsRow = z.object({ permissions: z.array(z.string()) });
 
@@ -53,20 +51,6 @@ const recentPermissionsSql = (userIds: readonly string[]): Sql => sql`
 @Injectable()
 @OnUserMerge(1)
 export class UserRoles implements UserMergeListener {
-  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
-
-  /** @throws IamError `not_found` */
-  async permissionsOfRole(role: string): Promise<readonly string[]> {
-    const permissions = await this.findPermissionsOfRole(role);
-    if (permissions === null) throw new IamError('not_found', `no role "${role}"`);
-    return permissions;
-  }
-
-  /** Null: there is no such role. */
-  async findPermissionsOfRole(role: string): Promise<readonly string[] | null> {
-    return (await findRole(this.dataSource, role))?.permissions ?? null;
-  }
-
   /** The permissions of all roles that these users hold, or held within the last day. */
   async recentPermissionsOf(executor: SqlExecutor, userIds: readonly string[]): Promise<readonly string[]> {
     const rows = await queryRows(executor, permissionsRow, recentPermissionsSql(userIds));

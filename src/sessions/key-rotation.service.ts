@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { sql, type Sql, inTransaction, execute, queryRows, type SqlExecutor } from '../database/sql.js';
+import { rowTime } from '../database/list.js';
 import { recordAudit } from '../audit/record-audit.js';
 import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
@@ -15,7 +16,7 @@ const lockKeysSql = sql`LOCK TABLE iam.signing_keys IN SHARE ROW EXCLUSIVE MODE`
 
 /** Every key, the newest first. `current` signs now. */
 const listKeysSql = sql`
-  SELECT kid, generation, created_at, active_at, retires_at,
+  SELECT kid, created_at, active_at, retires_at,
          CASE
            WHEN retires_at <= clock_timestamp() THEN 'retired'
            WHEN active_at > clock_timestamp() THEN 'next'
@@ -51,20 +52,20 @@ const deleteKeySql = (kid: string): Sql => sql`DELETE FROM iam.signing_keys WHER
 /** Seconds between publishing a key and signing with it: most verifiers cache a JWKS for ten minutes. */
 const KEY_LEAD_SECONDS = 600;
 
-const listedKey = z.object({
-  kid: z.string(),
-  generation: z.number(),
-  created_at: z.date(),
-  active_at: z.date(),
-  retires_at: z.date().nullable(),
-  state: z.enum(['next', 'signing', 'verifying', 'retired']),
-});
-
 /**
  * A signing key without its key pair. `next`: published, signs from `active_at` on. `signing`. `verifying`: until `retires_at`,
  * when the last token that it signed has ended. `retired`: about to be removed.
  */
-export type ListedSigningKey = Readonly<z.infer<typeof listedKey>>;
+export const listedSigningKey = z.object({
+  kid: z.string(),
+  state: z.enum(['next', 'signing', 'verifying', 'retired']),
+  created_at: rowTime,
+  active_at: rowTime,
+  retires_at: rowTime.nullable(),
+});
+
+/** See `listedSigningKey`. */
+export type ListedSigningKey = Readonly<z.infer<typeof listedSigningKey>>;
 
 /** The result of a rotation. `isNew` is false where a key was waiting already, or another rotation ran at the same time. */
 export interface Rotation {
@@ -90,7 +91,7 @@ export class KeyRotation {
 
   /** Every key of the database, the newest first. */
   list(executor: SqlExecutor = this.dataSource): Promise<ListedSigningKey[]> {
-    return queryRows(executor, listedKey, listKeysSql);
+    return queryRows(executor, listedSigningKey, listKeysSql);
   }
 
   /**
@@ -103,7 +104,7 @@ export class KeyRotation {
     const rotation = await this.change(async (manager) => {
       const [newest] = await this.list(manager);
       const isWaiting = newest?.state === 'next';
-      if (newest !== undefined && !isWaiting && newest.generation !== seen?.generation)
+      if (newest !== undefined && !isWaiting && newest.kid !== seen?.kid)
         return { key: newest, isNew: false };
       if (isWaiting) await execute(manager, bringForwardSql(newest.kid, activateIn));
       else await execute(manager, insertKeySql(fresh, activateIn));
@@ -111,7 +112,7 @@ export class KeyRotation {
       const [key] = await this.list(manager);
       if (key === undefined) throw new Error('a key that was inserted is there');
       const isChanged = !isWaiting || key.active_at < newest.active_at;
-      const detail = { kid: key.kid, isNew: !isWaiting, activeAt: key.active_at.toISOString() };
+      const detail = { kid: key.kid, isNew: !isWaiting, activeAt: key.active_at };
       if (isChanged) await recordAudit(manager, { action: 'key.rotated', detail });
       return { key, isNew: !isWaiting };
     });

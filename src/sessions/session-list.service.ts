@@ -3,46 +3,55 @@ import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
-import { filterBy, keysetSql, type ListFilter, type PageRequest } from '../database/sql-fragments.js';
-import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
+import { plainText } from '../database/database-errors.js';
+import { defineList, equal, filter, rowId, rowTime } from '../database/list.js';
+import { queryRow, sql, type Sql, type SqlExecutor } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SessionCheck } from './session-check.service.js';
 import { endSessionsSql, isLiveSql } from './session-statements.js';
 
-/** Filters of the list of sessions; all given ones apply. */
-export interface SessionFilter {
-  readonly user?: string | undefined;
-  readonly client?: string | undefined;
-  readonly provider?: string | undefined;
-  readonly method?: string | undefined;
-  /** False: only those that are over. */
-  readonly live?: boolean | undefined;
-}
-
-const listed = z.object({
-  id: z.string(),
-  user_id: z.string(),
+const row = z.object({
+  id: rowId,
+  user_id: rowId,
   client_id: z.string(),
   provider: z.string(),
   method: z.string(),
   appid: z.string(),
   ip: z.string().nullable(),
   user_agent: z.string().nullable(),
-  created_at: z.date(),
-  rotated_at: z.date().nullable(),
-  idle_expires_at: z.date(),
-  expires_at: z.date(),
-  ended_at: z.date().nullable(),
+  live: z.boolean(),
+  created_at: rowTime,
+  last_used_at: rowTime,
+  idle_expires_at: rowTime,
+  expires_at: rowTime,
+  ended_at: rowTime.nullable(),
   end_reason: z.string().nullable(),
-  is_live: z.boolean(),
 });
 
-/** A session as a list shows it. */
-export type ListedSession = z.infer<typeof listed>;
-
 const columns = sql`
-  s.id, s.user_id, s.client_id, s.provider, s.method, s.appid, s.ip, s.user_agent, s.created_at, s.rotated_at,
-  s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason, ${isLiveSql} AS is_live`;
+  s.id, s.user_id, s.client_id, s.provider, s.method, s.appid, s.ip, s.user_agent, ${isLiveSql} AS live, s.created_at,
+  COALESCE(s.rotated_at, s.created_at) AS last_used_at, s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason`;
+
+/** Sessions as administrators look for them. */
+export const sessionList = defineList(
+  { row, columns, from: sql`iam.sessions s`, key: 's.id' },
+  {
+    user: equal('s.user_id', z.uuid().describe('Id of a user')),
+    client: equal('s.client_id', plainText(256).describe('client_id of a front-end')),
+    provider: equal('s.provider', plainText(64).describe('Slug of an identity provider')),
+    method: equal('s.method', plainText(16).describe('open, mp, follow, device, mini or mobile')),
+    live: filter(
+      z.stringbool().describe('true: can still be refreshed; false: is over'),
+      (live) => sql`${isLiveSql} = ${live}::boolean`,
+    ),
+  },
+);
+
+/** How many live sessions a user has. */
+export async function countLiveSessions(executor: SqlExecutor, userId: string): Promise<number> {
+  const count = sql`SELECT count(*)::int AS live FROM iam.sessions s WHERE s.user_id = ${userId} AND ${isLiveSql}`;
+  return (await queryRow(executor, z.object({ live: z.number() }), count))?.live ?? 0;
+}
 
 /** The audit entry is written only when the session had not ended before. */
 const endSql = (id: string, reason: string): Sql => sql`
@@ -56,24 +65,13 @@ const endSql = (id: string, reason: string): Sql => sql`
   )
   SELECT EXISTS (SELECT 1 FROM iam.sessions WHERE id = ${id}) AS is_known`;
 
-/** Sessions as administrators see and end them. */
+/** The end of any session, for administrators. */
 @Injectable()
-export class SessionList {
+export class SessionRevocation {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly check: SessionCheck,
   ) {}
-
-  async page(filter: SessionFilter, page: PageRequest): Promise<ListedSession[]> {
-    const source = { columns, from: sql`iam.sessions s`, key: 's.id' };
-    return queryRows(this.dataSource, listed, keysetSql(source, filtersOf(filter), page));
-  }
-
-  /** How many live sessions a user has. */
-  async countLive(userId: string): Promise<number> {
-    const count = sql`SELECT count(*)::int AS live FROM iam.sessions s WHERE s.user_id = ${userId} AND ${isLiveSql}`;
-    return (await queryRow(this.dataSource, z.object({ live: z.number() }), count))?.live ?? 0;
-  }
 
   /** The user of a session; null: no such session. */
   async findOwner(id: string): Promise<string | null> {
@@ -89,14 +87,4 @@ export class SessionList {
     this.check.forget(id);
     return row?.is_known === true;
   }
-}
-
-function filtersOf({ user, client, provider, method, live }: SessionFilter): ListFilter[] {
-  return [
-    ...filterBy(user, (id) => sql`s.user_id = ${id}`),
-    ...filterBy(client, (id) => sql`s.client_id = ${id}`),
-    ...filterBy(provider, (slug) => sql`s.provider = ${slug}`),
-    ...filterBy(method, (name) => sql`s.method = ${name}`),
-    ...filterBy(live, (wanted) => sql`${isLiveSql} = ${wanted}::boolean`),
-  ];
 }

@@ -9,7 +9,7 @@ import { IamGuard } from './iam.guard.js';
 import { KeyRotation } from './key-rotation.service.js';
 import { SessionCheck } from './session-check.service.js';
 import { SessionCookies } from './session-cookies.service.js';
-import { SessionList } from './session-list.service.js';
+import { SessionRevocation } from './session-list.service.js';
 import { Sessions } from './sessions.service.js';
 import { SigningKeys } from './signing-keys.service.js';
 import { UserSessions } from './user-sessions.service.js';
@@ -29,7 +29,7 @@ import { UserSessions } from './user-sessions.service.js';
     AccessTokens,
     SigningKeys,
     KeyRotation,
-    SessionList,
+    SessionRevocation,
   ],
   exports: [
     Authentication,
@@ -41,7 +41,7 @@ import { UserSessions } from './user-sessions.service.js';
     AccessTokens,
     SigningKeys,
     KeyRotation,
-    SessionList,
+    SessionRevocation,
   ],
 })
 export class SessionsModule {}

@@ -11,7 +11,6 @@ import { AttemptCookies } from './attempt-cookies.service.js';
 import { CodeExchange } from './code-exchange.service.js';
 import { FailureLimits } from './failure-limits.service.js';
 import { Bindings, IdentityLinks } from './identity-links.service.js';
-import { LoginList } from './login-list.service.js';
 import { Logins } from './logins.service.js';
 import { Redemption } from './redemption.service.js';
 import { SignOut } from './sign-out.service.js';
@@ -38,7 +37,6 @@ import { SignOut } from './sign-out.service.js';
     Redemption,
     SignOut,
     IdentityLinks,
-    LoginList,
   ],
   exports: [
     CodeExchange,
@@ -50,7 +48,6 @@ import { SignOut } from './sign-out.service.js';
     Redemption,
     SignOut,
     IdentityLinks,
-    LoginList,
   ],
 })
 export class SignInModule {}

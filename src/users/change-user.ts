@@ -6,6 +6,7 @@ import { violatedConstraint, plainText } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 import { recordAudit, insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
+import type { LockedUser } from './lock-users.js';
 import type { ProfileAuthor } from './user.entity.js';
 
 /** The id under which a host knows a user. */
@@ -107,13 +108,18 @@ export async function updateUser(manager: EntityManager, id: string, changes: Us
   await recordAudit(manager, { action: 'user.updated', userId: id, detail });
 }
 
-/** Bans a user or lifts the ban; the caller has locked them. */
+/** Bans a user whom the caller has locked, or lifts the ban. False: nothing changed. */
 export async function setUserStatus(
   manager: EntityManager,
-  id: string,
+  { id, status: before }: LockedUser,
   status: 'active' | 'disabled',
-): Promise<void> {
+  detail: AuditEntry['detail'] = {},
+): Promise<boolean> {
+  if (status === before) return false;
   await execute(manager, sql`UPDATE iam.users SET status = ${status}, updated_at = now() WHERE id = ${id}`);
+  const action = status === 'disabled' ? 'user.disabled' : 'user.enabled';
+  await recordAudit(manager, { action, userId: id, detail });
+  return true;
 }
 
 function authorOf({ nickname, by }: UserChanges): ProfileAuthor {

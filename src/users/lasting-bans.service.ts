@@ -3,39 +3,60 @@ import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
-import { keysetSql, type ListFilter, type PageRequest } from '../database/sql-fragments.js';
-import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
+import { plainText } from '../database/database-errors.js';
+import { defineList, ListFilter, rowId, rowTime } from '../database/list.js';
+import { queryRow, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
-/** A subject that may be barred: an openid within its app, or a unionid within its union scope. */
-export interface SoughtSubject {
-  readonly kind: 'identity' | 'union';
-  readonly namespace: string;
-  readonly subject: string;
-}
-
-const lastingBan = z.object({
-  id: z.string(),
-  banned_at: z.date(),
-  identities: z.number(),
-  unions: z.number(),
-});
-
-/** A banned user who was erased: their id, and how many of their subjects stay barred. */
-export type LastingBan = z.infer<typeof lastingBan>;
-
 const isErased = sql`NOT EXISTS (SELECT 1 FROM iam.users u WHERE u.id = b.user_id)`;
 
-const source = {
-  columns: sql`ban.id, ban.banned_at, ban.identities, ban.unions`,
-  from: sql`(
-    SELECT b.user_id AS id, min(b.created_at) AS banned_at, count(*) FILTER (WHERE b.kind = 'identity')::int AS identities,
-           count(*) FILTER (WHERE b.kind = 'union')::int AS unions
-    FROM iam.barred_subjects b WHERE ${isErased} GROUP BY b.user_id
-  ) ban`,
-  key: 'ban.id',
+const row = z.object({
+  id: rowId.describe('The user who was disabled and erased, as in the audit log'),
+  banned_at: rowTime,
+  identities: z.int().describe('How many identities stay barred'),
+  unions: z.int().describe('How many unionids stay barred'),
+});
+
+const bans = sql`(
+  SELECT b.user_id AS id, min(b.created_at) AS banned_at, count(*) FILTER (WHERE b.kind = 'identity')::int AS identities,
+         count(*) FILTER (WHERE b.kind = 'union')::int AS unions
+  FROM iam.barred_subjects b WHERE ${isErased} GROUP BY b.user_id
+) ban`;
+
+const name = plainText(128).optional();
+
+const list = defineList(
+  { row, columns: sql`ban.id, ban.banned_at, ban.identities, ban.unions`, from: bans, key: 'ban.id' },
+  {
+    appid: name,
+    openid: name.describe('With `appid`: the ban that covers this identity'),
+    union_scope: name,
+    unionid: name.describe('With `union_scope`: the ban that covers this unionid'),
+  },
+);
+
+/** Lasting bans as administrators look for them: all, or the one that covers an identity or a unionid. */
+export const banList = {
+  ...list,
+  query: list.query
+    .refine(({ appid, openid, union_scope, unionid }) => {
+      const isWhole = (appid === undefined) === (openid === undefined);
+      const isWholeUnion = (union_scope === undefined) === (unionid === undefined);
+      return isWhole && isWholeUnion && (openid === undefined || unionid === undefined);
+    }, 'takes appid with openid, or union_scope with unionid')
+    .transform(({ appid, openid, union_scope, unionid, ...page }) => ({
+      ...page,
+      ...(openid !== undefined && { covering: covering('identity', appid, openid) }),
+      ...(unionid !== undefined && { covering: covering('union', union_scope, unionid) }),
+    })),
 };
+
+function covering(kind: 'identity' | 'union', namespace: string | undefined, subject: string): ListFilter {
+  return new ListFilter(sql`ban.id = (
+    SELECT c.user_id FROM iam.barred_subjects c
+    WHERE c.subject_hash = iam.subject_hash(${kind}, ${namespace}, ${subject}))`);
+}
 
 const liftSql = (userId: string): Sql => sql`
   WITH lifted AS (
@@ -53,12 +74,6 @@ const liftSql = (userId: string): Sql => sql`
 export class LastingBans {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
-  /** With `sought` only the ban that covers it. */
-  page(sought: SoughtSubject | undefined, page: PageRequest): Promise<LastingBan[]> {
-    const filters = sought === undefined ? [] : [covering(sought)];
-    return queryRows(this.dataSource, lastingBan, keysetSql(source, filters, page));
-  }
-
   /** Lets the person sign up again, as a new user. @throws IamError `not_found` */
   async lift(userId: string): Promise<void> {
     const row = isUuid(userId)
@@ -66,12 +81,4 @@ export class LastingBans {
       : null;
     if (row === null) throw new IamError('not_found', 'no ban of an erased user');
   }
-}
-
-function covering({ kind, namespace, subject }: SoughtSubject): ListFilter {
-  return {
-    condition: sql`ban.id = (
-      SELECT c.user_id FROM iam.barred_subjects c
-      WHERE c.subject_hash = iam.subject_hash(${kind}, ${namespace}, ${subject}))`,
-  };
 }

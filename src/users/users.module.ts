@@ -5,7 +5,6 @@ import { LastingBans } from './lasting-bans.service.js';
 import { OpenidMoves } from './openid-moves.service.js';
 import { Profiles } from './profiles.service.js';
 import { UserIdentities } from './user-identities.service.js';
-import { UserList } from './user-list.service.js';
 import { UserMerges } from './user-merges.service.js';
 import { Users } from './users.service.js';
 
@@ -13,7 +12,7 @@ import { Users } from './users.service.js';
 @Global()
 @Module({
   imports: [DiscoveryModule, DatabaseModule],
-  providers: [OpenidMoves, Users, UserIdentities, Profiles, UserList, UserMerges, LastingBans],
-  exports: [OpenidMoves, Users, UserIdentities, Profiles, UserList, UserMerges, LastingBans],
+  providers: [OpenidMoves, Users, UserIdentities, Profiles, UserMerges, LastingBans],
+  exports: [OpenidMoves, Users, UserIdentities, Profiles, UserMerges, LastingBans],
 })
 export class UsersModule {}

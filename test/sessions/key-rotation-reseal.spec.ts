@@ -138,7 +138,7 @@ describe('sealing everything anew', () => {
     const report = await sealing.app.get(Reencryption).run((each) => progress.push(each));
 
     expect(progress).toEqual([1, 2, 3].map((done) => ({ done, total: 3 })));
-    expect(report).toMatchObject({ providerSecrets: 2, left: 1 });
+    expect(report).toMatchObject({ provider_secrets: 2, left: 1 });
     await world.dataSource.query(`DELETE FROM iam.identity_providers WHERE slug = 'lost'`);
   });
 

@@ -2,18 +2,18 @@ import { Delete, Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { Body, ZodPipe } from '../../http/zod.pipe.js';
-import { Reencryption } from '../../keys/reencryption.service.js';
-import { KeyRotation } from '../../sessions/key-rotation.service.js';
+import { Reencryption, reencryptionReport, sealingKeyUse } from '../../keys/reencryption.service.js';
+import { KeyRotation, listedSigningKey } from '../../sessions/key-rotation.service.js';
 import { AdminController } from '../admin.guard.js';
-import {
-  keysResponse,
-  reencryptionResponse,
-  rotateBody,
-  rotateResponse,
-  toReencryptionView,
-  toSealingKeyView,
-  toSigningKeyView,
-} from './keys.view.js';
+
+const keysResponse = z.object({
+  signing_keys: z.array(listedSigningKey),
+  sealing_keys: z.array(sealingKeyUse),
+});
+
+const MAX_LEAD_SECONDS = 7 * 86_400;
+const rotateBody = z.strictObject({ activate_in: z.int().min(0).max(MAX_LEAD_SECONDS).optional() });
+const rotateResponse = listedSigningKey.extend({ is_new: z.boolean() });
 
 const signing = {
   kid: 'vS6gN0Zc6bVQj1wYH6wX3m1s1n3v0Qe6m0S5bJt9yXo',
@@ -46,11 +46,7 @@ export class KeysController {
   })
   @Get()
   async list(): Promise<z.infer<typeof keysResponse>> {
-    const [signing, sealing] = [await this.rotation.list(), await this.sealing.use()];
-    return {
-      signing_keys: signing.map(toSigningKeyView),
-      sealing_keys: sealing.map(toSealingKeyView),
-    };
+    return { signing_keys: await this.rotation.list(), sealing_keys: await this.sealing.use() };
   }
 
   @Endpoint({
@@ -64,18 +60,18 @@ export class KeysController {
     @Body(new ZodPipe(rotateBody)) { activate_in: activateIn }: z.infer<typeof rotateBody>,
   ): Promise<z.infer<typeof rotateResponse>> {
     const { key, isNew } = await this.rotation.rotate(activateIn);
-    return { ...toSigningKeyView(key), is_new: isNew };
+    return { ...key, is_new: isNew };
   }
 
   @Endpoint({
     summary: 'Seals every secret anew with the first of the configured keys',
     permission: 'iam:keys:write',
-    responses: { 200: reencryptionResponse },
+    responses: { 200: reencryptionReport },
     example: { provider_secrets: 4, signing_keys: 1, left: 0 },
   })
   @Post('reseal')
-  async reseal(): Promise<z.infer<typeof reencryptionResponse>> {
-    return toReencryptionView(await this.sealing.run());
+  reseal(): Promise<z.infer<typeof reencryptionReport>> {
+    return this.sealing.run();
   }
 
   @Endpoint({

@@ -1,5 +1,6 @@
 import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
 import type { z } from 'zod';
+import { toPage, type Page } from '../../database/list.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { readRequest, type IamRequest } from '../../http/iam-request.js';
 import { created, json, Tagged, type Created, type IamResponse } from '../../http/iam-response.js';
@@ -21,12 +22,10 @@ import {
   type IdentityProviderChanges,
   type IdentityProviderInput,
 } from '../../identity-providers/provider-columns.js';
-import { ProviderRows } from '../../identity-providers/provider-rows.service.js';
+import { ProviderRows, type TrustCheck } from '../../identity-providers/provider-rows.service.js';
 import { StoredProviders, type StoredProvider } from '../../identity-providers/stored-providers.service.js';
-import type { Admin } from '../admin-reach.service.js';
+import { AdminPermissions, type Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
-import { readCursor, toPage, type Page } from '../page.js';
-import { AdminProviders } from './providers.service.js';
 import {
   providerExample,
   providerPage,
@@ -57,7 +56,7 @@ export class AdminProvidersController {
   constructor(
     private readonly rows: ProviderRows,
     private readonly stored: StoredProviders,
-    private readonly administration: AdminProviders,
+    private readonly own: AdminPermissions,
     private readonly checker: ProviderCheck,
     private readonly urls: IamUrls,
   ) {}
@@ -70,12 +69,13 @@ export class AdminProvidersController {
   })
   @Get()
   async list(
-    @Query(new ZodPipe(providerQuery)) { limit, cursor, enabled, q: prefix }: z.infer<typeof providerQuery>,
+    @Query(new ZodPipe(providerQuery))
+    { limit, cursor: after, enabled, q: prefix }: z.infer<typeof providerQuery>,
     @Incoming() { language }: IamRequest,
   ): Promise<Page<ProviderView>> {
-    const rows = await this.stored.list({ after: readCursor(cursor), limit: limit + 1, enabled, prefix });
-    const toItem = (stored: StoredProvider) => this.view(stored, language);
-    return toPage(rows, { limit }, { keyOf: ({ row }) => row.slug, toItem });
+    const rows = await this.stored.list({ after, limit: limit + 1, enabled, prefix });
+    const providers = rows.map((stored) => this.view(stored, language));
+    return toPage(providers, limit, ({ slug }) => slug);
   }
 
   @Endpoint({
@@ -91,7 +91,7 @@ export class AdminProvidersController {
     @Body(new ZodPipe(identityProviderInput)) input: IdentityProviderInput,
     @CurrentCaller() { admin, language }: Caller,
   ): Promise<Created<ProviderView>> {
-    const stored = await this.administration.create(input, admin);
+    const stored = await this.rows.create(input, this.mayTrust(admin));
     return created(this.view(stored, language), `admin/providers/${input.slug}`);
   }
 
@@ -130,7 +130,7 @@ export class AdminProvidersController {
     @Body(new ZodPipe(identityProviderChanges)) changes: IdentityProviderChanges,
     @CurrentCaller() { admin, language }: Caller,
   ): Promise<ProviderView> {
-    return this.view(await this.administration.change({ slug, version }, changes, admin), language);
+    return this.view(await this.rows.change({ slug, version }, changes, this.mayTrust(admin)), language);
   }
 
   @Endpoint({
@@ -147,7 +147,7 @@ export class AdminProvidersController {
     @IfMatch() version: string | null,
     @CurrentUser() admin: Admin,
   ): Promise<void> {
-    return this.administration.remove({ slug, version }, admin);
+    return this.rows.remove({ slug, version }, this.mayTrust(admin));
   }
 
   @Endpoint({
@@ -172,7 +172,7 @@ export class AdminProvidersController {
     @Body(new ZodPipe(rotateBody)) { secret, value: given }: z.infer<typeof rotateBody>,
     @Incoming() { language }: IamRequest,
   ): Promise<Tagged<z.infer<typeof rotationView>>> {
-    const { stored, value } = await this.administration.rotate({ slug, version }, secret, given);
+    const { stored, value } = await this.rows.rotate({ slug, version }, secret, given);
     const provider = this.view(stored, language);
     return new Tagged({ secret, ...(given === undefined && { value }), provider }, provider.etag);
   }
@@ -188,6 +188,11 @@ export class AdminProvidersController {
   @Post(':slug/check')
   async check(@Param('slug') slug: string, @Incoming() { language }: IamRequest): Promise<IamResponse> {
     return json(await this.checker.check(slug, language), 200, { Vary: 'Accept-Language' });
+  }
+
+  /** A column that decides whose messages are believed takes a permission of its own. */
+  private mayTrust(admin: Admin): TrustCheck {
+    return () => this.own.requireAll(admin, ['iam:providers:secrets']);
   }
 
   private view(stored: StoredProvider, language: Language): ProviderView {

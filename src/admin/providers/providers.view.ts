@@ -9,7 +9,7 @@ import {
   secretColumns,
   type PlainColumn,
 } from '../../identity-providers/provider-columns.js';
-import { pageQuery, pageOf } from '../page.js';
+import { namesQuery, pageOf } from '../../database/list.js';
 import { toEtag } from '../../http/iam-response.js';
 import { plainText } from '../../database/database-errors.js';
 import type { IamUrls } from '../../http/iam-urls.service.js';
@@ -20,7 +20,7 @@ import { checkItem, isProblem, toCheckItem } from '../../identity-providers/chec
 import { checkRow, addressesOf } from '../../identity-providers/check/local-checks.js';
 
 /** `GET /admin/providers`: sorted by slug. */
-export const providerQuery = pageQuery.omit({ order: true }).extend({
+export const providerQuery = namesQuery.extend({
   enabled: z.stringbool().optional().describe('Only those that are enabled, or that are not'),
   q: plainText(100).optional().describe('The beginning of a slug or name'),
 });

@@ -3,65 +3,73 @@ import { z } from 'zod';
 import { adminPermissions } from '../../config/iam.permissions.js';
 import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { created, type Created } from '../../http/iam-response.js';
+import { namesQuery, pageOf, toPage } from '../../database/list.js';
+import { plainText } from '../../database/database-errors.js';
+import { created, toEtag, type Created } from '../../http/iam-response.js';
 import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
-import { Roles } from '../../roles/roles.service.js';
-import type { Admin } from '../admin-reach.service.js';
-import { AdminController } from '../admin.guard.js';
-import { readCursor, toPage } from '../page.js';
-import { AdminRoles } from './roles.service.js';
 import {
-  createRoleBody,
-  roleExample,
-  rolePage,
-  roleQuery,
-  roleView,
-  toRoleView,
-  updateRoleBody,
-} from './roles.view.js';
+  newRole,
+  roleChanges,
+  roleRow,
+  Roles,
+  type Role,
+  type RoleChanges,
+  type RoleEdit,
+} from '../../roles/roles.service.js';
+import { AdminPermissions, type Admin } from '../admin-reach.service.js';
+import { AdminController } from '../admin.guard.js';
 
+const roleQuery = namesQuery.extend({ q: plainText(63).optional().describe('The beginning of a name') });
+const roleView = roleRow.omit({ version: true }).extend({ etag: z.string() });
+const rolePage = pageOf(roleView);
 type RoleView = z.infer<typeof roleView>;
 
-/** A role written in SQL may have any name. */
-const anyName = /^[^\0]+$/;
+const example: RoleView = {
+  name: 'support',
+  description: 'Helps people who cannot sign in',
+  permissions: ['iam:users:read', 'iam:logins:read', 'orders:*'],
+  is_default: false,
+  created_at: '2026-01-31T08:00:00.000Z',
+  etag: '"0cc175b9c0f1b6a831c399e269772661"',
+};
 const path = { name: 'The role' };
 
-/** Roles and their permissions. */
+/** Roles, of which administrators give and take no more than they hold themselves. */
 @AdminController('roles')
 export class AdminRolesController {
   constructor(
     private readonly roles: Roles,
-    private readonly administration: AdminRoles,
+    private readonly own: AdminPermissions,
   ) {}
 
   @Endpoint({
     summary: 'Roles by name',
     permission: 'iam:roles:read',
     responses: { 200: rolePage },
-    example: { items: [roleExample], next_cursor: null },
+    example: { items: [example], next_cursor: null },
   })
   @Get()
   async list(
-    @Query(new ZodPipe(roleQuery)) { limit, cursor, q: prefix }: z.infer<typeof roleQuery>,
+    @Query(new ZodPipe(roleQuery)) { limit, cursor: after, q: prefix }: z.infer<typeof roleQuery>,
   ): Promise<z.infer<typeof rolePage>> {
-    const rows = await this.roles.list({ after: readCursor(cursor, anyName), limit: limit + 1, prefix });
-    return toPage(rows, { limit }, { keyOf: ({ name }) => name, toItem: toRoleView });
+    const roles = await this.roles.list({ after, limit: limit + 1, prefix });
+    return toPage(roles.map(toView), limit, ({ name }) => name);
   }
 
   @Endpoint({
     summary: 'Create a role, of permissions that one holds oneself',
     permission: 'iam:roles:write',
     responses: { 201: roleView },
-    example: roleExample,
+    example,
     errors: ['already_exists'],
   })
   @Post()
   async create(
-    @Body(new ZodPipe(createRoleBody)) body: z.infer<typeof createRoleBody>,
+    @Body(new ZodPipe(newRole)) { name, ...role }: z.infer<typeof newRole>,
     @CurrentUser() admin: Admin,
   ): Promise<Created<RoleView>> {
-    const role = await this.administration.create(body, admin);
-    return created(toRoleView(role), `admin/roles/${role.name}`);
+    await this.own.requireAll(admin, role.permissions ?? []);
+    return created(toView(await this.roles.create(name, role)), `admin/roles/${name}`);
   }
 
   @Endpoint({
@@ -69,12 +77,12 @@ export class AdminRolesController {
     permission: 'iam:roles:read',
     path,
     responses: { 200: roleView },
-    example: roleExample,
+    example,
     errors: ['not_found'],
   })
   @Get(':name')
   async get(@Param('name') name: string): Promise<RoleView> {
-    return toRoleView(await this.roles.get(name));
+    return toView(await this.roles.get(name));
   }
 
   @Endpoint({
@@ -83,17 +91,18 @@ export class AdminRolesController {
     permission: 'iam:roles:write',
     path,
     responses: { 200: roleView },
-    example: roleExample,
+    example,
     errors: ['not_found', 'precondition_required', 'precondition_failed'],
   })
   @Patch(':name')
   async update(
     @Param('name') name: string,
     @IfMatch() version: string | null,
-    @Body(new ZodPipe(updateRoleBody)) changes: z.infer<typeof updateRoleBody>,
+    @Body(new ZodPipe(roleChanges)) changes: RoleChanges,
     @CurrentUser() admin: Admin,
   ): Promise<RoleView> {
-    return toRoleView(await this.administration.update({ name, version }, changes, admin));
+    const edit = await this.decide(admin, { name, version }, (role) => decidedOn(role, changes));
+    return toView(await this.roles.change(edit, changes));
   }
 
   @Endpoint({
@@ -104,13 +113,39 @@ export class AdminRolesController {
     errors: ['not_found', 'precondition_required', 'precondition_failed', 'in_use'],
   })
   @Delete(':name')
-  remove(
+  async remove(
     @Param('name') name: string,
     @IfMatch() version: string | null,
     @CurrentUser() admin: Admin,
   ): Promise<void> {
-    return this.administration.remove({ name, version }, admin);
+    await this.roles.remove(await this.decide(admin, { name, version }, ({ permissions }) => permissions));
   }
+
+  /** The edit, also without a version based on the role whose permissions were checked. */
+  private async decide(
+    admin: Admin,
+    { name, version }: RoleEdit,
+    permissionsOf: (role: Role) => readonly string[],
+  ): Promise<RoleEdit> {
+    const role = await this.roles.get(name);
+    await this.own.requireAll(admin, permissionsOf(role));
+    return { name, version: version ?? role.version };
+  }
+}
+
+function toView({ version, ...role }: Role): RoleView {
+  return { ...role, etag: toEtag(version) };
+}
+
+/** The permissions that users get or lose by a change: all of the role's when `is_default` changes. */
+function decidedOn(
+  role: Role,
+  { permissions = role.permissions, is_default = role.is_default }: RoleChanges,
+): readonly string[] {
+  if (is_default !== role.is_default) return [...role.permissions, ...permissions];
+  const added = permissions.filter((permission) => !role.permissions.includes(permission));
+  const taken = role.permissions.filter((permission) => !permissions.includes(permission));
+  return [...added, ...taken];
 }
 
 const permissionList = z.object({ items: z.array(z.object({ name: z.string(), meaning: z.string() })) });

@@ -1,36 +1,52 @@
-import { Delete, Get, Param, Post, Put } from '@nestjs/common';
-import type { z } from 'zod';
-import { IamError } from '../../errors/iam.error.js';
+import { Delete, Get, Inject, Param, Post, Put } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
+import { plainText } from '../../database/database-errors.js';
+import { readPage } from '../../database/list.js';
+import { inTransaction } from '../../database/sql.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { CurrentUser } from '../../http/parameter.decorators.js';
 import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
-import { LastingBans } from '../../users/lasting-bans.service.js';
-import { UserList } from '../../users/user-list.service.js';
-import type { Admin } from '../admin-reach.service.js';
+import { findRole, Roles } from '../../roles/roles.service.js';
+import { UserRoles } from '../../roles/user-roles.service.js';
+import { SignOut } from '../../sign-in/sign-out.service.js';
+import { setUserStatus } from '../../users/change-user.js';
+import { banList, LastingBans } from '../../users/lasting-bans.service.js';
+import { lockUser } from '../../users/lock-users.js';
+import { getDetailedUser } from '../../users/user-list.js';
+import { AdminPermissions, AdminReach, type Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
-import { idPage, type Page } from '../page.js';
-import { AdminUserAccess, type Assignment, type UserIdentity } from './users-access.service.js';
-import {
-  banPage,
-  banPageExample,
-  banQuery,
-  disableBody,
-  toBanItem,
-  toSoughtSubject,
-  unlinkQuery,
-  userRoles,
-  type BanItem,
-} from './users.view.js';
+
+const disableBody = z.strictObject({
+  reason: plainText(500)
+    .optional()
+    .describe('For the audit log, of which the user may export what concerns them'),
+});
+
+const unlinkQuery = z.object({
+  force: z
+    .stringbool()
+    .default(false)
+    .describe('Also the last identity: nobody can sign in as the user then'),
+});
+
+const userRoles = z.object({ roles: z.array(z.string()) });
 
 const path = { id: 'The user' };
 const assignment = { ...path, role: 'Name of a role' };
+type Assignment = Readonly<Record<keyof typeof assignment, string>>;
 
 /** Access of a user: status, sessions, identities, roles. */
 @AdminController('users/:id')
 export class AdminUserAccessController {
   constructor(
-    private readonly users: UserList,
-    private readonly access: AdminUserAccess,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly reach: AdminReach,
+    private readonly own: AdminPermissions,
+    private readonly signOut: SignOut,
+    private readonly roles: Roles,
+    private readonly userRoles: UserRoles,
   ) {}
 
   @Endpoint({
@@ -41,12 +57,15 @@ export class AdminUserAccessController {
     errors: ['not_found', 'precondition_failed'],
   })
   @Post('disable')
-  disable(
+  async disable(
     @Param('id') id: string,
-    @Body(new ZodPipe(disableBody)) body: z.infer<typeof disableBody>,
+    @Body(new ZodPipe(disableBody)) detail: z.infer<typeof disableBody>,
     @CurrentUser() admin: Admin,
   ): Promise<void> {
-    return this.access.disable(id, body, admin);
+    await this.reach.act(admin, { id }, async (manager, user) => {
+      if (await setUserStatus(manager, user, 'disabled', detail))
+        await this.signOut.ofUser(manager, user.id, 'user_disabled');
+    });
   }
 
   @Endpoint({
@@ -57,8 +76,8 @@ export class AdminUserAccessController {
     errors: ['not_found', 'precondition_failed'],
   })
   @Post('enable')
-  enable(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
-    return this.access.enable(id, admin);
+  async enable(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
+    await this.reach.act(admin, { id }, (manager, user) => setUserStatus(manager, user, 'active'));
   }
 
   @Endpoint({
@@ -69,8 +88,10 @@ export class AdminUserAccessController {
     errors: ['not_found', 'precondition_failed'],
   })
   @Delete('sessions')
-  endSessions(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
-    return this.access.endSessions(id, admin);
+  async endSessions(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
+    await this.reach.act(admin, { id }, (manager, user) =>
+      this.signOut.ofUser(manager, user.id, 'ended_by_admin'),
+    );
   }
 
   @Endpoint({
@@ -81,12 +102,14 @@ export class AdminUserAccessController {
     errors: ['not_found', 'last_identity', 'precondition_failed'],
   })
   @Delete('identities/:identity')
-  unlink(
-    @Param() identity: UserIdentity,
-    @Query(new ZodPipe(unlinkQuery)) { force }: z.infer<typeof unlinkQuery>,
+  async unlink(
+    @Param() { id, identity }: { readonly id: string; readonly identity: string },
+    @Query(new ZodPipe(unlinkQuery)) { force: evenLast }: z.infer<typeof unlinkQuery>,
     @CurrentUser() admin: Admin,
   ): Promise<void> {
-    return this.access.unlink(identity, { evenLast: force }, admin);
+    await this.reach.act(admin, { id }, (manager, user) =>
+      this.signOut.unlink(manager, user.id, identity, { evenLast }),
+    );
   }
 
   @Endpoint({
@@ -99,9 +122,8 @@ export class AdminUserAccessController {
   })
   @Get('roles')
   async listRoles(@Param('id') id: string): Promise<z.infer<typeof userRoles>> {
-    const user = await this.users.find(id);
-    if (user === null) throw new IamError('not_found', 'no such user');
-    return { roles: user.roles };
+    const { roles } = await getDetailedUser(this.dataSource, id);
+    return { roles };
   }
 
   @Endpoint({
@@ -112,8 +134,9 @@ export class AdminUserAccessController {
     errors: ['not_found'],
   })
   @Put('roles/:role')
-  assign(@Param() given: Assignment, @CurrentUser() admin: Admin): Promise<void> {
-    return this.access.assignRole(given, admin);
+  async assign(@Param() { id, role }: Assignment, @CurrentUser() admin: Admin): Promise<void> {
+    await this.own.requireAll(admin, (await this.roles.get(role)).permissions);
+    await this.changeRoles(id, (manager) => this.userRoles.assign(manager, id, role));
   }
 
   @Endpoint({
@@ -125,25 +148,50 @@ export class AdminUserAccessController {
     errors: ['not_found'],
   })
   @Delete('roles/:role')
-  remove(@Param() given: Assignment, @CurrentUser() admin: Admin): Promise<void> {
-    return this.access.removeRole(given, admin);
+  async remove(@Param() { id, role }: Assignment, @CurrentUser() admin: Admin): Promise<void> {
+    const known = await findRole(this.dataSource, role);
+    await this.own.requireAll(admin, known?.permissions ?? []);
+    await this.changeRoles(id, async (manager) => {
+      if (known !== null) await this.userRoles.remove(manager, id, role);
+    });
+  }
+
+  /** One role at a time, so that two administrators at once do not undo each other. */
+  private async changeRoles(id: string, work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    await inTransaction(this.dataSource, async (manager) => {
+      await lockUser(manager, id);
+      await work(manager);
+    });
   }
 }
 
 /** Bans of users who were erased. */
 @AdminController('bans')
 export class AdminBansController {
-  constructor(private readonly bans: LastingBans) {}
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly bans: LastingBans,
+  ) {}
 
   @Endpoint({
     summary: 'Bans of users who were erased since: whose WeChat stays barred',
     permission: 'iam:users:read',
-    responses: { 200: banPage },
-    example: banPageExample,
+    responses: { 200: banList.page },
+    example: {
+      items: [
+        {
+          id: '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f',
+          banned_at: '2026-11-22T08:00:00.000Z',
+          identities: 2,
+          unions: 1,
+        },
+      ],
+      next_cursor: null,
+    },
   })
   @Get()
-  list(@Query(new ZodPipe(banQuery)) query: z.infer<typeof banQuery>): Promise<Page<BanItem>> {
-    return idPage(query, (page) => this.bans.page(toSoughtSubject(query), page), toBanItem);
+  list(@Query(new ZodPipe(banList.query)) query: z.infer<typeof banList.query>) {
+    return readPage(this.dataSource, banList, query);
   }
 
   @Endpoint({

@@ -1,32 +1,80 @@
-import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
-import type { z } from 'zod';
+import { Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { validate as isUuid } from 'uuid';
+import { z } from 'zod';
+import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
+import { plainText } from '../../database/database-errors.js';
+import { readPage } from '../../database/list.js';
+import { inTransaction } from '../../database/sql.js';
 import { IamError } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { toEtag, created, Tagged, type Created } from '../../http/iam-response.js';
 import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
-import { SessionList } from '../../sessions/session-list.service.js';
-import { UserList } from '../../users/user-list.service.js';
-import type { Admin } from '../admin-reach.service.js';
+import { Erasure } from '../../privacy/erasure.service.js';
+import { Roles } from '../../roles/roles.service.js';
+import { UserRoles } from '../../roles/user-roles.service.js';
+import { countLiveSessions } from '../../sessions/session-list.service.js';
+import { createUser, externalIdSchema, updateUser, type UserChanges } from '../../users/change-user.js';
+import { detailedUser, getDetailedUser, userList, type ListedUser } from '../../users/user-list.js';
+import { UserMerges } from '../../users/user-merges.service.js';
+import { cleanNickname } from '../../wechat/profile-text.js';
+import { AdminPermissions, AdminReach, type Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
-import { idPage, type Page } from '../page.js';
-import { AdminUsers } from './users.service.js';
-import {
-  createUserBody,
-  mergeBody,
-  mergeResponse,
-  toUserDetail,
-  toUserItem,
-  updateUserBody,
-  userDetail,
-  userDetailExample,
-  userPage,
-  userPageExample,
-  userQuery,
-  type UserItem,
-} from './users.view.js';
 
+const writable = {
+  nickname: plainText(512).nullish().describe('Stored without control characters, at most 64 visible ones'),
+  external_id: externalIdSchema.nullish().describe('The id under which the host knows the user'),
+};
+const createBody = z.strictObject({ ...writable, roles: z.array(plainText(128)).max(50).default([]) });
+const updateBody = z.strictObject(writable);
+
+const mergeBody = z.strictObject({
+  other: z.uuid().describe('The other user; the older of the two stays'),
+  force: z
+    .boolean()
+    .optional()
+    .describe(
+      'Also two whom WeChat takes for two people, as after an app moved to another Open Platform account',
+    ),
+});
+const mergeResponse = z.object({ id: z.uuid(), merged: z.uuid() });
+
+/** Its `ETag` is the version of the user's own columns. */
+const userDetail = detailedUser.omit({ version: true }).extend({ live_sessions: z.int() });
 type UserDetail = z.infer<typeof userDetail>;
+
+const itemExample: ListedUser = {
+  id: '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f',
+  external_id: null,
+  nickname: '小兰',
+  avatar_url: 'https://thirdwx.qlogo.cn/mmopen/vi_32/…/132',
+  status: 'active',
+  merged_into: null,
+  roles: ['support'],
+  identity_count: 1,
+  deletion_at: null,
+  created_at: '2026-11-22T08:00:00.000Z',
+};
+const example: UserDetail = {
+  ...itemExample,
+  updated_at: '2026-11-22T08:00:00.000Z',
+  phone_number: null,
+  phone_verified_at: null,
+  identities: [
+    {
+      id: '01939a3c-4c11-7bbb-8d2f-1a2b3c4d5e6f',
+      provider: 'wechat',
+      kind: 'mp',
+      appid: 'wx0123456789abcdef',
+      openid: 'oLVPpjqs9BhvzwPj5A-vTYAX3GLc',
+      unionid: 'o6_bmasdasdsad6_2sgVt7hMZOPfL',
+      follows: true,
+      linked_at: '2026-11-22T08:00:00.000Z',
+    },
+  ],
+  live_sessions: 2,
+};
 
 const path = { id: 'The user' };
 
@@ -34,36 +82,45 @@ const path = { id: 'The user' };
 @AdminController('users')
 export class AdminUsersController {
   constructor(
-    private readonly users: UserList,
-    private readonly sessions: SessionList,
-    private readonly administration: AdminUsers,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly roles: Roles,
+    private readonly userRoles: UserRoles,
+    private readonly own: AdminPermissions,
+    private readonly reach: AdminReach,
+    private readonly merges: UserMerges,
+    private readonly erasure: Erasure,
   ) {}
 
   @Endpoint({
     summary: 'Users, newest first',
     permission: 'iam:users:read',
-    responses: { 200: userPage },
-    example: userPageExample,
+    responses: { 200: userList.page },
+    example: { items: [itemExample], next_cursor: null },
   })
   @Get()
-  list(@Query(new ZodPipe(userQuery)) query: z.infer<typeof userQuery>): Promise<Page<UserItem>> {
-    const { external_id: externalId, ...filter } = query;
-    return idPage(query, (page) => this.users.page({ ...filter, externalId }, page), toUserItem);
+  list(@Query(new ZodPipe(userList.query)) query: z.infer<typeof userList.query>) {
+    return readPage(this.dataSource, userList, query);
   }
 
   @Endpoint({
     summary: 'Create a user without any identity; nobody can sign in as them until one is bound',
     permission: 'iam:users:write',
     responses: { 201: userDetail },
-    example: userDetailExample,
+    example,
     errors: ['identity_conflict', 'not_found'],
   })
   @Post()
   async create(
-    @Body(new ZodPipe(createUserBody)) body: z.infer<typeof createUserBody>,
+    @Body(new ZodPipe(createBody)) { roles, ...written }: z.infer<typeof createBody>,
     @CurrentUser() admin: Admin,
   ): Promise<Created<UserDetail>> {
-    return created(await this.get(await this.administration.create(body, admin)));
+    for (const role of roles) await this.own.requireAll(admin, (await this.roles.get(role)).permissions);
+    const user = await inTransaction(this.dataSource, async (manager) => {
+      const id = await createUser(manager, toChanges(written));
+      for (const role of roles) await this.userRoles.assign(manager, id, role);
+      return id;
+    });
+    return created(await this.get(user));
   }
 
   @Endpoint({
@@ -71,14 +128,14 @@ export class AdminUsersController {
     permission: 'iam:users:read',
     path,
     responses: { 200: userDetail },
-    example: userDetailExample,
+    example,
     errors: ['not_found'],
   })
   @Get(':id')
   async get(@Param('id') id: string): Promise<Tagged<UserDetail>> {
-    const user = await this.users.find(id);
-    if (user === null) throw new IamError('not_found', 'no such user');
-    return new Tagged(toUserDetail(user, await this.sessions.countLive(id)), toEtag(user.version));
+    const { version, ...user } = await getDetailedUser(this.dataSource, id);
+    const live_sessions = await countLiveSessions(this.dataSource, id);
+    return new Tagged({ ...user, live_sessions }, toEtag(version));
   }
 
   @Endpoint({
@@ -86,17 +143,17 @@ export class AdminUsersController {
     permission: 'iam:users:write',
     path,
     responses: { 200: userDetail },
-    example: userDetailExample,
+    example,
     errors: ['not_found', 'identity_conflict', 'precondition_required', 'precondition_failed'],
   })
   @Patch(':id')
   async update(
     @Param('id') id: string,
     @IfMatch() version: string | null,
-    @Body(new ZodPipe(updateUserBody)) body: z.infer<typeof updateUserBody>,
+    @Body(new ZodPipe(updateBody)) written: z.infer<typeof updateBody>,
     @CurrentUser() admin: Admin,
   ): Promise<Tagged<UserDetail>> {
-    await this.administration.change({ id, version }, body, admin);
+    await this.reach.act(admin, { id, version }, (manager) => updateUser(manager, id, toChanges(written)));
     return this.get(id);
   }
 
@@ -108,12 +165,12 @@ export class AdminUsersController {
     errors: ['not_found', 'in_use', 'precondition_required', 'precondition_failed'],
   })
   @Delete(':id')
-  erase(
+  async erase(
     @Param('id') id: string,
     @IfMatch() version: string | null,
     @CurrentUser() admin: Admin,
   ): Promise<void> {
-    return this.administration.erase({ id, version }, admin);
+    await this.reach.act(admin, { id, version }, (manager) => this.erasure.eraseIn(manager, id));
   }
 
   @Endpoint({
@@ -130,10 +187,25 @@ export class AdminUsersController {
   @Post(':id/merge')
   async merge(
     @Param('id') id: string,
-    @Body(new ZodPipe(mergeBody)) { other, force = false }: z.infer<typeof mergeBody>,
+    @Body(new ZodPipe(mergeBody)) { other, force: evenIfTwo = false }: z.infer<typeof mergeBody>,
     @CurrentUser() admin: Admin,
   ): Promise<z.infer<typeof mergeResponse>> {
-    const { kept, merged } = await this.administration.merge(id, { other, evenIfTwo: force }, admin);
-    return { id: kept, merged };
+    const [first, second] = toPair(id, other);
+    const kept = await this.reach.actOnAll(admin, [first, second], (manager) =>
+      this.merges.merge(manager, [first, second], { evenIfTwo }),
+    );
+    return { id: kept, merged: kept === first ? second : first };
   }
+}
+
+/** A nickname is cleaned as one of WeChat's is. */
+function toChanges({ nickname, external_id: externalId }: z.infer<typeof updateBody>): UserChanges {
+  return { by: 'host', nickname: nickname === undefined ? undefined : cleanNickname(nickname), externalId };
+}
+
+function toPair(id: string, other: string): [string, string] {
+  if (!isUuid(id)) throw new IamError('not_found', 'not the id of a user');
+  const pair: [string, string] = [id.toLowerCase(), other.toLowerCase()];
+  if (pair[0] === pair[1]) throw new IamError('invalid_request', 'other: the same user');
+  return pair;
 }

@@ -2,49 +2,45 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
-import { filterBy, keysetSql, type PageRequest } from '../../database/sql-fragments.js';
-import { queryRow, queryRows, sql, join, raw, type SqlExecutor } from '../../database/sql.js';
+import { plainText } from '../../database/database-errors.js';
+import { defineList, equal, rowId, rowTime } from '../../database/list.js';
+import { queryRow, sql, join, raw, type SqlExecutor } from '../../database/sql.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
+import { IamError } from '../../errors/iam.error.js';
 import { insertAudit } from '../../audit/record-audit.js';
-import type { WebhookEventStatus } from './webhook-event.entity.js';
-
-const filters = ['status', 'provider', 'openid', 'event'] as const;
-
-/** Conditions on the list of events; all of them must hold. */
-type EventFilter = Readonly<Partial<Record<(typeof filters)[number], string | undefined>>>;
 
 const status = z.enum(['processing', 'pending', 'done', 'dead']);
-const listed = z.object({
-  id: z.string(),
+const row = z.object({
+  id: rowId,
   provider: z.string(),
   event: z.string(),
   openid: z.string().nullable(),
   status,
-  attempts: z.number(),
+  attempts: z.int(),
   last_error: z.string().nullable(),
-  event_at: z.date(),
-  received_at: z.date(),
-  next_attempt_at: z.date().nullable(),
+  event_at: rowTime,
+  received_at: rowTime,
+  next_attempt_at: rowTime.nullable(),
 });
 const jsonObject = z.record(z.string(), z.unknown());
-const detailed = listed.extend({
-  message: jsonObject,
-  raw: z.instanceof(Buffer).nullable(),
-  result: jsonObject.nullable(),
-});
-const summary = z.object({
-  pending: z.number(),
-  processing: z.number(),
-  dead: z.number(),
-  done: z.number(),
-  oldest_unprocessed_seconds: z.number().nullable(),
-});
-
-/** An event as a list shows it. */
-export type ListedEvent = z.infer<typeof listed>;
 
 /** An event with its message and the result of its handlers. */
-export type DetailedEvent = z.infer<typeof detailed>;
+export const detailedEvent = row.extend({
+  message: jsonObject,
+  raw: z
+    .instanceof(Buffer)
+    .transform((bytes) => bytes.toString('base64'))
+    .meta({ type: 'string' })
+    .nullable()
+    .describe('A push that could not be read, as it came, in base64; null for every other'),
+  result: jsonObject.nullable(),
+});
+
+/** How many events are in each state, and the age of the oldest open one. */
+export const eventSummary = z.object({
+  counts: z.object({ pending: z.int(), processing: z.int(), dead: z.int(), done: z.int() }),
+  oldest_unprocessed_seconds: z.int().nullable(),
+});
 
 /** Counting stops here: a larger number would cost more and say no more. */
 const MOST_COUNTED = 10_000;
@@ -54,36 +50,40 @@ const columns = sql`
   CASE WHEN e.status = 'pending' THEN e.lease_until END AS next_attempt_at`;
 
 const countOf = (name: string) =>
-  sql`(SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = ${raw(`'${name}'`)} ORDER BY id LIMIT ${MOST_COUNTED}) counted)
-   AS ${raw(name)}`;
+  sql`${raw(`'${name}'`)},
+      (SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = ${raw(`'${name}'`)} ORDER BY id LIMIT ${MOST_COUNTED}) counted)`;
+
+/** The inbox as administrators search it. */
+export const eventList = defineList(
+  { row, columns, from: sql`iam.webhook_events e`, key: 'e.id' },
+  {
+    status: equal('e.status', status.describe('dead: given up after the last attempt, or not readable')),
+    provider: equal('e.provider', plainText(64).describe('Slug of an identity provider')),
+    openid: equal('e.openid', plainText(128)),
+    event: equal('e.event', plainText(128).describe('`Event` of an event, `MsgType` of a message')),
+  },
+);
 
 /** The inbox as administrators see it. */
 @Injectable()
 export class StoredEvents {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
-  /** One round trip. */
-  async page(filter: EventFilter, page: PageRequest): Promise<ListedEvent[]> {
-    const source = { columns, from: sql`iam.webhook_events e`, key: 'e.id' };
-    const conditions = filters.flatMap((name) =>
-      filterBy(filter[name], (value) => sql`e.${raw(name)} = ${value}`),
-    );
-    return queryRows(this.dataSource, listed, keysetSql(source, conditions, page));
-  }
-
-  /** Null for an unknown or malformed id. */
-  async find(id: string): Promise<DetailedEvent | null> {
+  /** @throws IamError `not_found` */
+  async get(id: string): Promise<z.infer<typeof detailedEvent>> {
     const one = sql`SELECT ${columns}, e.message, e.raw, e.result FROM iam.webhook_events e WHERE e.id = ${id}`;
-    return isUuid(id) ? queryRow(this.dataSource, detailed, one) : null;
+    const event = isUuid(id) ? await queryRow(this.dataSource, detailedEvent, one) : null;
+    if (event === null) throw new IamError('not_found', 'no such event');
+    return event;
   }
 
-  /** The number of events in each state, and the age of the oldest open one. One round trip. */
-  async summarize(): Promise<z.infer<typeof summary>> {
+  /** One round trip. */
+  async summarize(): Promise<z.infer<typeof eventSummary>> {
     const row = await queryRow(
       this.dataSource,
-      summary,
+      eventSummary,
       sql`
-        SELECT ${join(['pending', 'processing', 'dead', 'done'].map(countOf), ', ')},
+        SELECT jsonb_build_object(${join(['pending', 'processing', 'dead', 'done'].map(countOf), ', ')}) AS counts,
                (SELECT CASE WHEN count(*) > 0 THEN GREATEST(0, extract(epoch FROM now() - min(received_at)))::int END
                 FROM iam.webhook_events WHERE status IN ('processing', 'pending')) AS oldest_unprocessed_seconds`,
     );
@@ -94,13 +94,10 @@ export class StoredEvents {
   /**
    * Makes a dead event pending again, for any replica, from where it failed; with `evenIfDone` also one that was processed,
    * from the beginning. An open event stays as it is. The audit entry is written only if the event changes.
-   * @returns its state before; null when there is no such event
+   * @throws IamError `not_found`, `event_done`
    */
-  async replay(
-    id: string,
-    { evenIfDone }: { readonly evenIfDone: boolean },
-  ): Promise<WebhookEventStatus | null> {
-    if (!isUuid(id)) return null;
+  async replay(id: string, { evenIfDone }: { readonly evenIfDone: boolean }): Promise<void> {
+    if (!isUuid(id)) throw new IamError('not_found', 'not the id of an event');
     const detail = sql`jsonb_build_object('event_id', replayed.id, 'event', replayed.event, 'status', replayed.status)`;
     const row = await queryRow(
       this.dataSource,
@@ -120,7 +117,8 @@ export class StoredEvents {
         )
         SELECT status FROM earlier`,
     );
-    return row?.status ?? null;
+    if (row === null) throw new IamError('not_found', 'no such event');
+    if (row.status === 'done' && !evenIfDone) throw new IamError('event_done', `event ${id} was processed`);
   }
 }
 

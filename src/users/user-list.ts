@@ -1,0 +1,114 @@
+import { validate as isUuid } from 'uuid';
+import { z } from 'zod';
+import { plainText } from '../database/database-errors.js';
+import { defineList, equal, filter, ListFilter, prefixPattern, rowId, rowTime } from '../database/list.js';
+import { versionSql } from '../database/sql-fragments.js';
+import { queryRow, sql, raw, type Sql, type SqlExecutor } from '../database/sql.js';
+import { IamError } from '../errors/iam.error.js';
+import { externalIdSchema } from './change-user.js';
+
+const row = z.object({
+  id: rowId,
+  external_id: z.string().nullable(),
+  nickname: z.string().nullable(),
+  avatar_url: z.string().nullable(),
+  status: z.enum(['active', 'disabled', 'merged']),
+  merged_into: rowId.nullable(),
+  roles: z.array(z.string()),
+  identity_count: z.int(),
+  deletion_at: rowTime.nullable(),
+  created_at: rowTime,
+});
+const identity = z.object({
+  id: rowId,
+  provider: z.string(),
+  kind: z.enum(['open', 'mp', 'mini', 'mobile']),
+  appid: z.string(),
+  openid: z.string(),
+  unionid: z.string().nullable(),
+  follows: z.boolean().nullable(),
+  linked_at: rowTime,
+});
+
+/** A user with all that is known of them; `version` changes with any column of the row. */
+export const detailedUser = row.extend({
+  updated_at: rowTime,
+  phone_number: z.string().nullable(),
+  phone_verified_at: rowTime.nullable(),
+  identities: z.array(identity),
+  version: z.string(),
+});
+
+/** A user as a list shows them. */
+export type ListedUser = z.infer<typeof row>;
+
+/** See `detailedUser`. */
+export type DetailedUser = z.infer<typeof detailedUser>;
+
+const columns = sql`
+  u.id, u.external_id, u.nickname, u.avatar_url, u.status, u.merged_into, u.deletion_at, u.created_at,
+  ARRAY(SELECT held.role FROM iam.user_roles held WHERE held.user_id = u.id ORDER BY held.role) AS roles,
+  (SELECT count(*)::int FROM iam.identities counted WHERE counted.user_id = u.id) AS identity_count`;
+
+const detailSql = (id: string): Sql => sql`
+  SELECT ${columns}, u.updated_at, u.phone_number, u.phone_verified_at, ${versionSql('u')} AS version,
+         COALESCE((
+           SELECT jsonb_agg(jsonb_build_object(
+             'id', i.id, 'provider', i.provider, 'kind', i.app_kind, 'appid', i.appid, 'openid', i.openid,
+             'unionid', i.unionid, 'follows', i.follows, 'linked_at', i.created_at) ORDER BY i.id)
+           FROM iam.identities i WHERE i.user_id = u.id), '[]') AS identities
+  FROM iam.users u WHERE u.id = ${id}`;
+
+const nicknameBegins = (text: string): Sql => sql`lower(u.nickname) LIKE lower(${prefixPattern(text)})`;
+
+const usersWith = (column: 'openid' | 'unionid', value: string): Sql =>
+  sql`SELECT i.user_id FROM iam.identities i WHERE i.${raw(column)} = ${value}`;
+
+/** Each way of comparing has an index, whose findings are joined. */
+const anywhere = (text: string): Sql => sql`(
+  u.id = ${isUuid(text) ? text : null}::uuid OR u.external_id = ${text} OR ${nicknameBegins(text)}
+  OR u.id = ANY (ARRAY(${usersWith('openid', text)} UNION ALL ${usersWith('unionid', text)})))`;
+
+const holding = (role: string) =>
+  new ListFilter(sql`r.user_id = u.id AND r.role = ${role}`, {
+    join: sql`iam.user_roles r`,
+    key: 'r.user_id',
+  });
+
+/** Of several identities by one provider the first stands for all. */
+const signingInBy = (provider: string) =>
+  new ListFilter(
+    sql`p.user_id = u.id AND p.provider = ${provider} AND NOT EXISTS (
+      SELECT 1 FROM iam.identities e WHERE e.user_id = p.user_id AND e.provider = ${provider} AND e.id < p.id)`,
+    { join: sql`iam.identities p`, key: 'p.user_id' },
+  );
+
+const name = plainText(128);
+
+/** Users as administrators look for them. */
+export const userList = defineList(
+  { row, columns, from: sql`iam.users u`, key: 'u.id' },
+  {
+    q: filter(
+      name.describe('An exact id, external_id, openid or unionid, or the beginning of a nickname'),
+      anywhere,
+    ),
+    nickname: filter(name.describe('Its beginning; upper and lower case are the same'), nicknameBegins),
+    openid: filter(name, (openid) => sql`u.id = ANY (ARRAY(${usersWith('openid', openid)}))`),
+    unionid: filter(name, (unionid) => sql`u.id = ANY (ARRAY(${usersWith('unionid', unionid)}))`),
+    external_id: equal('u.external_id', externalIdSchema),
+    status: equal('u.status', row.shape.status),
+    role: filter(name, holding),
+    provider: filter(
+      plainText(64).describe('Slug of a provider by which an identity was first seen'),
+      signingInBy,
+    ),
+  },
+);
+
+/** @throws IamError `not_found` */
+export async function getDetailedUser(executor: SqlExecutor, id: string): Promise<DetailedUser> {
+  const user = isUuid(id) ? await queryRow(executor, detailedUser, detailSql(id)) : null;
+  if (user === null) throw new IamError('not_found', 'no user has this id');
+  return user;
+}
