@@ -1,5 +1,6 @@
 export { WechatEmulator, type EmulatorEndpoints, type EmulatorOptions } from './emulator.js';
 export type { TlsOptions } from './http/certificates.js';
+export { wechatHosts } from './http/host-names.js';
 export { OpenPlatformAccount } from './apps/open-platform-account.js';
 export { MiniProgram, MobileApp, OfficialAccount, WebsiteApp } from './apps/apps.js';
 export { PlatformApp } from './apps/platform-app.js';

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import QRCode from 'qrcode';
 import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
@@ -166,6 +165,7 @@ export class FollowStart {
 
   private async describe(stored: StoredFollow, content: string): Promise<FollowStarted> {
     const { number, confirmation, typedCode, seconds } = stored;
+    const { default: QRCode } = await import('qrcode');
     const svg = await QRCode.toString(content, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' });
     return {
       device_code: this.tokens.mint('device-code', stored.login.id),

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { FormData } from 'undici';
 import { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviders } from './identity-providers.service.js';
@@ -83,6 +82,7 @@ export class WechatApi {
   /** Sends a file; otherwise as `call`. */
   async upload({ file, fields = {}, ...target }: WechatApiUpload): Promise<Record<string, unknown>> {
     const { field = 'media', name, contentType, bytes } = file;
+    const { FormData } = await import('undici');
     const form = new FormData();
     form.set(field, new Blob([new Uint8Array(bytes)], { type: contentType }), name);
     for (const [key, value] of Object.entries(fields)) form.set(key, value);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Injectable, Inject, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Inject, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../runtime/clock.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import { type WechatCallReport, WechatHttp } from './wechat-http.js';
@@ -95,10 +95,11 @@ interface FollowerResponse {
 
 /** This application's one way to WeChat: its connections are closed with the module. */
 @Injectable()
-export class WechatGateway implements OnApplicationShutdown {
+export class WechatGateway implements OnModuleInit, OnApplicationShutdown {
   readonly http: WechatHttp;
   readonly sns: WechatSns;
   readonly baseTokens: BaseTokens;
+  private readonly proxy: ResolvedIamOptions['wechat']['proxy'];
 
   constructor(
     @Inject(IAM_OPTIONS) { wechat }: ResolvedIamOptions,
@@ -107,6 +108,7 @@ export class WechatGateway implements OnApplicationShutdown {
     appHealth: AppHealth,
   ) {
     const { endpoints, allowLoopback, allowPrivateEndpoints, proxy, timeout } = wechat;
+    this.proxy = proxy;
     if (allowPrivateEndpoints)
       new IamLogger('IamWechat').warn(
         `wechat.allowPrivateEndpoints is on: secrets go to ${endpoints.api}, which need be neither public nor https. Never with people's real WeChat accounts, unless that host is your own relay`,
@@ -126,6 +128,11 @@ export class WechatGateway implements OnApplicationShutdown {
     });
     this.sns = new WechatSns(this.http);
     this.baseTokens = new BaseTokens(this.http, () => clock.elapsed());
+  }
+
+  /** A proxy of the environment that cannot be one fails the start. */
+  async onModuleInit(): Promise<void> {
+    if (this.proxy !== undefined) await this.http.connect();
   }
 
   /** A temporary QR code with a text scene (protocol E.3); returns the URL for us to draw. */

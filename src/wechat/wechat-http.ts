@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { LookupFunction } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Dispatcher, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import type { Secret } from '../crypto/secret.js';
@@ -15,7 +15,7 @@ import {
   type RawResponse,
   type WechatFile,
 } from './wechat-response.js';
-import { CircuitBreaker, makeDispatcher, reachable } from './connection.js';
+import { CircuitBreaker, openConnection, reachable } from './connection.js';
 import { resolveWechatEndpoints, type WechatEndpoints } from '../config/endpoints.js';
 import { requirePath, type WechatCall, type WechatCallLimits } from './wechat-call.js';
 import { gatewayError, isTransient, networkReason, unavailable, WechatError } from './wechat-error.js';
@@ -63,9 +63,10 @@ interface Reading<T> {
 /** Calls WeChat: https to public addresses only, no redirects, one deadline and a size limit per call. */
 export class WechatHttp {
   readonly endpoints: WechatEndpoints;
-  private readonly agent: Dispatcher;
+  private isOpen = true;
+  private connection: Promise<Dispatcher> | undefined;
   private readonly lookup: LookupFunction;
-  private readonly isProxied: boolean;
+  private readonly proxy: Secret | string | undefined;
   private readonly timeoutMs: number;
   private readonly maxBytes: number;
   private readonly onCall: (report: WechatCallReport) => void;
@@ -87,8 +88,7 @@ export class WechatHttp {
     this.clock = options.clock ?? new Clock();
     this.onCall = options.onCall ?? (() => undefined);
     this.lookup = guardedLookup(allowLoopback, reachable(this.endpoints.api, options.allowPrivateEndpoints));
-    this.isProxied = options.proxy !== undefined;
-    this.agent = makeDispatcher(options.proxy, this.lookup);
+    this.proxy = options.proxy;
   }
 
   /**
@@ -112,6 +112,11 @@ export class WechatHttp {
     });
   }
 
+  /** Connects by the proxy; the first call does it otherwise. @throws TypeError when the setting cannot be one */
+  connect(): Promise<Dispatcher> {
+    return (this.connection ??= openConnection(this.proxy, this.lookup));
+  }
+
   /** False while calls are refused because WeChat did not respond. */
   get isAvailable(): boolean {
     return this.breaker.isClosed;
@@ -119,7 +124,8 @@ export class WechatHttp {
 
   /** Ends when the calls under way have ended; later calls fail. */
   async close(): Promise<void> {
-    await this.agent.close();
+    this.isOpen = false;
+    await (await this.connection)?.close();
   }
 
   private limitsOf({ timeoutMs = this.timeoutMs, maxBytes = this.maxBytes }: WechatCallLimits): {
@@ -164,6 +170,7 @@ export class WechatHttp {
 
   /** After ten calls in a row without a response WeChat gets some seconds of rest. */
   private requireAvailable(endpoint: string): void {
+    if (!this.isOpen) throw unavailable(endpoint, 'not called: the application is stopping');
     const wait = this.breaker.enter();
     if (wait === null) return;
     throw new WechatError('wechat_unavailable', 'not called: it has not responded for a while', {
@@ -204,9 +211,12 @@ export class WechatHttp {
     signal: AbortSignal,
   ): Promise<RawResponse & { readonly status: number }> {
     const query = new URLSearchParams(call.query);
-    if (this.isProxied) await this.checkBeforeProxy();
-    const response = await request(`${this.endpoints.api}${call.path}?${query.toString()}`, {
-      dispatcher: this.agent,
+    if (this.proxy !== undefined) await this.checkBeforeProxy();
+    const connection = await this.connect();
+    const url = new URL(`${this.endpoints.api}${call.path}?${query.toString()}`);
+    const response = await connection.request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
       signal,
       method: call.body === undefined && call.form === undefined ? 'GET' : 'POST',
       // undici names the type of a form itself, with its boundary.

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Range, minVersion, satisfies } from 'semver';
 import { z } from 'zod';
 
@@ -55,15 +56,38 @@ describe('an application that installs the package', () => {
 
 describe('an application that bundles the package', () => {
   it('needs no file beside the modules, whose place a bundle does not know', () => {
-    const dist = new URL('../../dist/src/', import.meta.url);
-    const modules = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
-      name.endsWith('.js'),
-    );
-    const placed = modules.filter((name) =>
-      readFileSync(new URL(name, dist), 'utf8').includes('import.meta'),
-    );
+    const modules = reach(['src/index.js', 'src/openapi/describe-iam.js']);
+    const placed = modules.filter(({ code }) => code.includes('import.meta')).map(({ path }) => path);
 
-    expect(modules.length).toBeGreaterThan(0);
+    expect(modules.length).toBeGreaterThan(2);
     expect(placed).toEqual([]);
   });
 });
+
+describe('an application that imports the package', () => {
+  it('loads few files, and neither the client of WeChat nor the QR code before they are used', () => {
+    const modules = reach(['src/index.js']);
+    const imported = modules.flatMap(({ code }) =>
+      [...code.matchAll(/^import .*?['"]([^.'"][^'"]*)['"];$/gm)].map(([, name]) => name),
+    );
+
+    expect(modules.length).toBeLessThanOrEqual(30);
+    expect(imported).toContain('zod');
+    expect(imported.filter((name) => name === 'undici' || name === 'qrcode')).toEqual([]);
+  });
+});
+
+/** The built modules that these load at once, themselves included. */
+function reach(entries: readonly string[]) {
+  const dist = new URL('../../dist/', import.meta.url);
+  const reached = new Map<string, string>();
+  const read = (path: string) => {
+    if (reached.has(path)) return;
+    const code = readFileSync(path, 'utf8');
+    reached.set(path, code);
+    for (const [, target = ''] of code.matchAll(/^(?:import|export) .*?['"](\.{1,2}\/[^'"]+)['"];$/gm))
+      read(fileURLToPath(new URL(target, pathToFileURL(path))));
+  };
+  for (const entry of entries) read(fileURLToPath(new URL(entry, dist)));
+  return [...reached].map(([path, code]) => ({ path, code }));
+}

@@ -339,6 +339,15 @@ describe('calls to WeChat by a proxy', () => {
     expect(proxy.tunnels.length > 0).toBe(isProxied);
   });
 
+  it('fail the start when the environment names none', async () => {
+    process.env['HTTP_PROXY'] = `http://app:${password}@:proxy`;
+
+    const start = startWorld({ options: { wechat: { proxy: 'environment' } } });
+
+    await expect(start).rejects.toThrow('wechat.proxy: expected HTTPS_PROXY and HTTP_PROXY to be URLs');
+    await expect(start).rejects.not.toThrow(password);
+  });
+
   it('leave the environment alone when not asked', async () => {
     process.env['HTTP_PROXY'] = `http://app:${password}@127.0.0.1:${proxy.port}`;
     world = await startWorld();

@@ -1,7 +1,7 @@
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { wechatHosts } from '../../../dist/emulator/http/host-names.js';
+import { wechatHosts } from '../../../dist/emulator/index.js';
 
 const here = join(import.meta.dirname, '..');
 const minute = 60_000;
