@@ -15,9 +15,9 @@ const sources = [
 ];
 /** What a user runs, compiles against or reads. */
 const welcome =
-  /^(dist\/(src|emulator|migrations)\/.+(?<!\.spec)\.(js|d\.ts)|dist\/cli\/.+\.js|(docs\/[\w.-]+|emulator\/README|README(\.zh-CN)?)\.md|LICENSE|package\.json)$/;
+  /^(dist\/(src|emulator|migrations)\/.+(?<!\.spec)\.(js|d\.ts)|dist\/(cli|chunks)\/.+\.js|(docs\/[\w.-]+|emulator\/README|README(\.zh-CN)?)\.md|LICENSE|package\.json)$/;
 /** More files than this are a mistake, or a decision to be taken here. */
-const mostFiles = 800;
+const mostFiles = 300;
 
 /** In `import … from 'x';`, `import 'x';`, `export … from 'x';` and `import('x')`. */
 const specifiers = /(?:^(?:import|export)\b(?:[^'"`;]*\bfrom)?\s*|\bimport\()['"]([^'"\n]+)['"]/gm;
