@@ -86,6 +86,12 @@ export async function queryRow<T>(
   return row ?? null;
 }
 
+/** True when a statement, as `queryRows` takes it, gives a row: it has changed one, say. */
+export async function hasRow(executor: SqlExecutor, statement: Sql): Promise<boolean> {
+  const rows = await execute(executor, statement);
+  return Array.isArray(rows) && rows.length > 0;
+}
+
 /** Runs `work` in one transaction, and retries the whole of it after a deadlock or serialization failure. */
 export async function inTransaction<T>(
   dataSource: DataSource,

@@ -4,13 +4,11 @@ import { Incoming } from '../http/parameter.decorators.js';
 import { Body, ZodPipe } from '../http/zod.pipe.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { z } from 'zod';
-import { Mac } from '../crypto/key-ring.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { failureOf } from '../http/to-iam-error.js';
-import { isOwnForm } from '../http/trusted-origins.service.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -29,7 +27,8 @@ import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { WechatError } from '../wechat/wechat-error.js';
-import { confirmEndPage, confirmPage, endingOf } from './confirm-page.js';
+import type { Language } from '../http/user-agent.js';
+import { confirmEndPage, type ConfirmEnding, confirmPage, endingOf } from './confirm-page.js';
 import { PageCookies, scannerProof } from './page-cookies.service.js';
 
 /** What WeChat says of a code that was exchanged before (protocol I.1). */
@@ -59,7 +58,6 @@ const lookupErrors = [
  */
 @PublicController('confirm')
 export class ConfirmController {
-  private readonly csrf: Mac;
   /** WeChat may send its redirect twice; the second one joins the first. */
   private readonly arrivals = new SingleFlight<IamResponse>();
 
@@ -77,9 +75,7 @@ export class ConfirmController {
     private readonly urls: IamUrls,
     private readonly failures: FailureLimits,
     private readonly userCodes: UserCodes,
-  ) {
-    this.csrf = new Mac(options.keyRing, 'confirm-csrf');
-  }
+  ) {}
 
   /** The link from the chat, and WeChat's return to it. */
   @Endpoint({
@@ -100,15 +96,19 @@ export class ConfirmController {
   @Get(':provider')
   async show(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     if (request.browser.kind !== 'wechat') return this.end(request.language, 'outside', null);
-    const { state } = request.query;
+    const { state, login: named } = request.query;
     if (typeof state === 'string') return this.arriveOnce(slug, state, request);
-    const token = typeof request.query['login'] === 'string' ? request.query['login'] : '';
+    const token = typeof named === 'string' ? named : '';
     const login = await this.find(slug, token);
     if (hasFailed(login)) return this.end(request.language, 'over', login);
     const { provider, app } = await this.accountOf(login);
     const proof = this.cookies.find(scannerProof, login.id, request.cookies);
-    if (proof === null) return this.askWechat(provider, app, { loginId: login.id, present: request.cookies });
-    return this.page(login, token, proof.openid, request);
+    if (proof !== null) return this.page(login, { login: token, csrf: this.cookies.csrfOf(proof) }, request);
+    // `snsapi_base` is silent: the person sees nothing of it.
+    const back = { state: randomAlphanumeric(43), callbackURL: this.urls.endpoint(`confirm/${slug}`) };
+    const url = this.codes.authorizeUrl({ provider, app }, { ...back, scope: 'snsapi_base' });
+    const trip = { loginId: login.id, state: back.state, appid: app.appid };
+    return redirect(url, 302, this.cookies.startRoundTrip(trip, request.cookies));
   }
 
   @Endpoint({
@@ -127,13 +127,8 @@ export class ConfirmController {
     const login = await this.find(slug, token);
     if (hasFailed(login)) return this.end(request.language, 'over', login);
     const proof = this.cookies.find(scannerProof, login.id, request.cookies);
-    const isOurs = proof !== null && this.csrf.verify(csrfMessage(login.id, proof.openid), csrf);
-    if (!isOurs || !isOwnForm(request, this.options))
-      throw new IamError('origin_forbidden', 'not sent from our own confirm page');
-    const outcome =
-      decision === 'confirm' && login.confirmation === 'number'
-        ? await this.decisions.decideByNumber(login, proof.openid, number ?? '')
-        : await this.decisions.decide(login, proof.openid, decision === 'confirm' ? 'confirmed' : 'denied');
+    const { openid } = this.cookies.requireOwnForm(proof, csrf, request);
+    const outcome = await this.decisions.decide(login, openid, { decision, typed: number });
     this.watch.hint(login.id);
     const isWrong = outcome === 'wrong' ? '&number=wrong' : '';
     return redirect(this.urls.path(`confirm/${slug}?login=${token}${isWrong}`), 303);
@@ -151,18 +146,6 @@ export class ConfirmController {
     if (provider.mp?.appid !== login.appid)
       throw new IamError('provider_misconfigured', 'another Official Account by now');
     return { provider, app: provider.mp };
-  }
-
-  /** `snsapi_base` is silent: the person sees nothing of it. */
-  private askWechat(
-    provider: IdentityProvider,
-    app: WechatApp,
-    { loginId, present }: { readonly loginId: string; readonly present: IamRequest['cookies'] },
-  ): IamResponse {
-    const state = randomAlphanumeric(43);
-    const callbackURL = this.urls.endpoint(`confirm/${provider.slug}`);
-    const url = this.codes.authorizeUrl({ provider, app }, { state, callbackURL, scope: 'snsapi_base' });
-    return redirect(url, 302, this.cookies.startRoundTrip({ loginId, state, appid: app.appid }, present));
   }
 
   private arriveOnce(slug: string, state: string, request: IamRequest): Promise<IamResponse> {
@@ -187,7 +170,7 @@ export class ConfirmController {
     if (grant.snapshotUser)
       throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
     if (grant.openid !== login.openid) return this.end(request.language, 'foreign', login);
-    return redirect(page, 303, [this.cookies.keep(scannerProof, loginId, { loginId, openid: grant.openid })]);
+    return redirect(page, 303, [this.cookies.keep(scannerProof, { loginId, openid: grant.openid })]);
   }
 
   /** Null: WeChat says that the code was used, so the phone is sent on, or asks once more. */
@@ -207,38 +190,26 @@ export class ConfirmController {
 
   private async page(
     login: FollowLogin,
-    confirmToken: string,
-    openid: string,
-    request: IamRequest,
+    fields: Readonly<Record<string, string>>,
+    { language, query }: IamRequest,
   ): Promise<IamResponse> {
-    const { language, query } = request;
     const ending = endingOf(login);
     if (ending !== null) return this.end(language, ending, login);
     const link = linkOf(login);
     const code = this.userCodes.of(login);
-    return confirmPage({
-      language,
-      siteName: this.options.siteName,
-      login,
-      link: link === undefined ? null : { nickname: await this.profiles.findNickname(link.userId) },
-      action: this.urls.path(`confirm/${login.provider}`),
-      confirmToken,
-      shown: code === null ? (login.user_code ?? '') : showUserCode(code),
-      csrf: this.csrfOf(login.id, openid),
-      isNumberWrong: query['number'] === 'wrong',
-    });
+    const action = this.urls.path(`confirm/${login.provider}`);
+    return confirmPage(
+      { language, siteName: this.options.siteName, login, action, fields },
+      {
+        link: link === undefined ? null : { nickname: await this.profiles.findNickname(link.userId) },
+        shown: code === null ? (login.user_code ?? '') : showUserCode(code),
+        isNumberWrong: query['number'] === 'wrong',
+      },
+    );
   }
 
-  private end(
-    language: IamRequest['language'],
-    ending: Parameters<typeof confirmEndPage>[1],
-    login: FollowLogin | null,
-  ): IamResponse {
+  private end(language: Language, ending: ConfirmEnding, login: FollowLogin | null): IamResponse {
     return confirmEndPage(language, ending, { login, site: this.options });
-  }
-
-  private csrfOf(loginId: string, openid: string): string {
-    return this.csrf.sign(csrfMessage(loginId, openid)) ?? '';
   }
 }
 
@@ -252,8 +223,4 @@ interface Arrival {
 /** Where the provider's row can finish no scan any more, the page says that it is over before the phone proves anything. */
 function hasFailed(login: FollowLogin): boolean {
   return followStateOf(login) === 'failed';
-}
-
-function csrfMessage(loginId: string, openid: string): string {
-  return `${loginId}/${openid}`;
 }

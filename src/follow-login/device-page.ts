@@ -1,16 +1,15 @@
-import { factList, type Facts, factTexts, formatTime, formPage, quotableName } from './page-parts.js';
-import { describeAgent, type Language } from '../http/user-agent.js';
 import { escapeHtml } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
-import type { DeviceVisit } from './page-cookies.service.js';
+import type { Language } from '../http/user-agent.js';
 import { type FollowLogin, followStateOf } from './follow-login.js';
+import type { DeviceVisit } from './page-cookies.service.js';
+import { type AskedLogin, formPage, questionPage, quotableName } from './page-parts.js';
 
 /** The texts of the page for the code of a device. */
 export const devicePageTexts = {
   zh: {
     title: '连接设备',
     enter: '请输入电视、游戏机或其他设备上显示的代码',
-    label: '设备代码',
     next: '下一步',
     wrong: '没有找到这个代码，或代码已过期。请核对设备上显示的代码。',
     limited: '尝试次数过多，请稍后再试。',
@@ -25,23 +24,18 @@ export const devicePageTexts = {
     signIn: '用微信登录并继续',
     failed: '登录没有完成，请重试。',
     confirm: '允许登录',
-    deny: '拒绝',
     another: '输入另一个代码',
     endings: {
-      confirmed: { title: '已完成', text: '请回到您的设备继续，本页可以关闭。' },
-      denied: { title: '已拒绝', text: '设备没有登录。' },
-      taken: {
-        title: '已被处理',
-        text: '这个代码已由其他人或在另一个页面处理。如果不是您本人，请在设备上获取新的代码。',
-      },
-      scanned: { title: '已扫码', text: '该设备的二维码已被微信扫描，请在那部手机上确认或拒绝。' },
-      over: { title: '已失效', text: '这个代码已过期，请在设备上获取新的代码。' },
+      confirmed: ['已完成', '请回到您的设备继续，本页可以关闭。'],
+      denied: ['已拒绝', '设备没有登录。'],
+      taken: ['已被处理', '这个代码已由其他人或在另一个页面处理。如果不是您本人，请在设备上获取新的代码。'],
+      scanned: ['已扫码', '该设备的二维码已被微信扫描，请在那部手机上确认或拒绝。'],
+      over: ['已失效', '这个代码已过期，请在设备上获取新的代码。'],
     },
   },
   en: {
     title: 'Connect a device',
     enter: 'Type the code that your TV, console or other device shows',
-    label: 'Code of the device',
     next: 'Next',
     wrong: 'No device shows this code, or it has expired. Compare it with the device.',
     limited: 'Too many tries. Wait a moment.',
@@ -56,20 +50,19 @@ export const devicePageTexts = {
     signIn: 'Sign in with WeChat and go on',
     failed: 'The sign-in was not finished. Try again.',
     confirm: 'Allow',
-    deny: 'Deny',
     another: 'Type another code',
     endings: {
-      confirmed: { title: 'Done', text: 'Go on at your device. You may close this page.' },
-      denied: { title: 'Denied', text: 'The device was not signed in.' },
-      taken: {
-        title: 'Dealt with already',
-        text: 'Somebody else, or another page of yours, has answered this code. If that was not you, get a new code on the device.',
-      },
-      scanned: {
-        title: 'Scanned',
-        text: 'Somebody has scanned the QR code of this device with WeChat. Confirm or deny on that phone.',
-      },
-      over: { title: 'Too late', text: 'This code has expired. Get a new one on the device.' },
+      confirmed: ['Done', 'Go on at your device. You may close this page.'],
+      denied: ['Denied', 'The device was not signed in.'],
+      taken: [
+        'Dealt with already',
+        'Somebody else, or another page of yours, has answered this code. If that was not you, get a new code on the device.',
+      ],
+      scanned: [
+        'Scanned',
+        'Somebody has scanned the QR code of this device with WeChat. Confirm or deny on that phone.',
+      ],
+      over: ['Too late', 'This code has expired. Get a new one on the device.'],
     },
   },
 } as const;
@@ -90,101 +83,69 @@ export interface DeviceForm {
 export function deviceFormPage({ language, siteName, action, typed = '', problem }: DeviceForm): IamResponse {
   const texts = devicePageTexts[language];
   const alert = problem === undefined ? '' : `<p role="alert" id="problem">${texts[problem]}</p>\n`;
-  return shown(language, {
-    title: texts.title,
-    status: problem === 'limited' ? 429 : 200,
-    body: `<p class="site">${escapeHtml(siteName)}</p>
+  const body = `<main id="device">
+<p class="site">${escapeHtml(siteName)}</p>
 <h1>${texts.title}</h1>
 <form method="post" action="${escapeHtml(action)}">
 ${alert}<label for="user_code">${texts.enter}</label>
 <input id="user_code" name="user_code" value="${escapeHtml(typed)}" maxlength="32" autocomplete="off" autocapitalize="characters" spellcheck="false" placeholder="XXXX-XXXX" required autofocus>
 <button class="yes">${texts.next}</button>
-</form>`,
-  });
+</form>
+</main>`;
+  return formPage({ language, title: texts.title, body }, problem === 'limited' ? 429 : 200);
 }
 
-/** The question about one device. */
-export interface DeviceQuestion {
-  readonly language: Language;
-  readonly siteName: string;
-  readonly login: FollowLogin;
+/** What the question about a device shows besides the request. */
+interface DeviceQuestion {
   /** As the device shows it. */
   readonly code: string;
-  readonly device: string;
-  readonly csrf: string;
-  /** Where the decision goes, and where a sign-in starts. */
-  readonly action: string;
   readonly signInUrl: string;
   /** The person who has signed in on the page; null before that. */
   readonly person: { readonly nickname: string | null } | null;
   readonly problem: string | null;
 }
 
-/** Shows where the request comes from, has the person sign in, and then asks: a code may have come from a stranger (RFC 8628 §5.4). */
-export function deviceQuestionPage(question: DeviceQuestion): IamResponse {
-  const { language, siteName, login, code, device, csrf, action, signInUrl, person, problem } = question;
-  const texts = { ...factTexts[language], ...devicePageTexts[language] };
-  const facts: Facts = [
-    [texts.site, siteName],
-    [texts.client, login.client_id],
-    [texts.requester, describeAgent(login.user_agent, language)],
-    [texts.address, login.ip ?? texts.unknown],
-    [texts.time, formatTime(login.created_at, language)],
-  ];
-  if (person !== null) facts.push([texts.account, quotableName(person.nickname) ?? texts.unnamed]);
-  const goOn =
-    person === null
-      ? `<a class="button yes" href="${escapeHtml(signInUrl)}">${texts.signIn}</a>`
-      : `<button class="yes" name="decision" value="confirm">${texts.confirm}</button>`;
-  return shown(language, {
+/** Has the person sign in, and then asks: a code may have come from a stranger (RFC 8628 §5.4). */
+export function deviceQuestionPage(
+  asked: AskedLogin,
+  { code, signInUrl, person, problem }: DeviceQuestion,
+): IamResponse {
+  const texts = devicePageTexts[asked.language];
+  const alert = problem === null ? '' : `<p role="alert">${escapeHtml(problem)}</p>\n`;
+  return questionPage(asked, {
+    id: 'device',
     title: texts.ask,
-    body: `<h1>${texts.ask}</h1>
-${problem === null ? '' : `<p role="alert">${escapeHtml(problem)}</p>\n`}<p>${texts.code}</p>
-<p class="code">${code}</p>
-${factList(facts)}
-<form method="post" action="${escapeHtml(action)}">
-<input type="hidden" name="device" value="${escapeHtml(device)}">
-<input type="hidden" name="csrf" value="${escapeHtml(csrf)}">
-<p class="warn">${texts.warning}</p>
-<div class="choice">
-<button class="no" name="decision" value="deny">${texts.deny}</button>
-${goOn}
-</div>
-</form>`,
+    intro: `${alert}<p>${texts.code}</p>\n<p class="code">${code}</p>\n`,
+    client: [texts.client, asked.login.client_id],
+    requester: texts.requester,
+    person: person === null ? undefined : [texts.account, quotableName(person.nickname) ?? texts.unnamed],
+    warning: texts.warning,
+    goOn:
+      person === null
+        ? `<a class="button yes" href="${escapeHtml(signInUrl)}">${texts.signIn}</a>`
+        : `<button class="yes" name="decision" value="confirm">${texts.confirm}</button>`,
   });
 }
 
 /** How it ended, and the way to another code. */
 export function deviceEndPage(language: Language, ending: Ending, formUrl: string): IamResponse {
-  const texts = devicePageTexts[language];
-  const { title, text } = texts.endings[ending];
-  return shown(language, {
-    title,
-    body: `<h1>${title}</h1>\n<p>${text}</p>\n<p class="actions"><a href="${escapeHtml(formUrl)}">${texts.another}</a></p>`,
-  });
+  const { another, endings } = devicePageTexts[language];
+  const [title, text] = endings[ending];
+  const wayOn = `<p class="actions"><a href="${escapeHtml(formUrl)}">${another}</a></p>`;
+  const body = `<main id="device">\n<h1>${title}</h1>\n<p>${text}</p>\n${wayOn}\n</main>`;
+  return formPage({ language, title, body });
 }
 
 /** How the device's question ended for this browser; null while it waits. */
 export function deviceEndingOf(login: FollowLogin, { decision }: DeviceVisit): Ending | null {
-  switch (followStateOf(login)) {
-    case 'pending':
-      return null;
-    case 'scanned':
-      return 'scanned';
-    case 'confirmed':
-    case 'done':
-      return decision === 'confirm' ? 'confirmed' : 'taken';
-    case 'denied':
-      return decision === 'deny' ? 'denied' : 'taken';
-    case 'expired':
-    case 'failed':
-      return decision === 'confirm' ? 'confirmed' : 'over';
-  }
-}
-
-function shown(
-  language: Language,
-  { title, body, status = 200 }: { readonly title: string; readonly body: string; readonly status?: number },
-): IamResponse {
-  return formPage({ status, language, title, body: `<main id="device">\n${body}\n</main>` });
+  const confirmedOr = (ending: Ending) => (decision === 'confirm' ? 'confirmed' : ending);
+  return {
+    pending: null,
+    scanned: 'scanned' as const,
+    confirmed: confirmedOr('taken'),
+    done: confirmedOr('taken'),
+    denied: decision === 'deny' ? ('denied' as const) : ('taken' as const),
+    expired: confirmedOr('over'),
+    failed: confirmedOr('over'),
+  }[followStateOf(login)];
 }

@@ -4,7 +4,6 @@ import { Incoming } from '../http/parameter.decorators.js';
 import { Body, ZodPipe } from '../http/zod.pipe.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { z } from 'zod';
-import { Mac } from '../crypto/key-ring.js';
 import { pkceChallenge } from '../crypto/hash.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { type DeviceVisit, deviceVisit, PageCookies } from './page-cookies.service.js';
@@ -20,9 +19,7 @@ import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
-import { isOwnForm } from '../http/trusted-origins.service.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
-import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { LoginDecisions } from './login-decisions.service.js';
 import { followStateOf, type FollowLogin } from './follow-login.js';
@@ -58,8 +55,6 @@ interface Visit {
  */
 @PublicController('device')
 export class DeviceController {
-  private readonly csrf: Mac;
-
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly decisions: LoginDecisions,
@@ -72,9 +67,7 @@ export class DeviceController {
     private readonly userCodes: UserCodes,
     private readonly failures: FailureLimits,
     private readonly urls: IamUrls,
-  ) {
-    this.csrf = new Mac(options.keyRing, 'device-csrf');
-  }
+  ) {}
 
   /** The form, the question about one device, or the return of a sign-in. */
   @Endpoint({
@@ -102,7 +95,7 @@ export class DeviceController {
     @Body(new ZodPipe(userCodeBody, form)) { user_code: typed }: z.infer<typeof userCodeBody>,
     @Incoming() request: IamRequest,
   ): Promise<IamResponse> {
-    this.checkOrigin(request);
+    this.cookies.requireOwnSite(request);
     const code = readUserCode(typed);
     const by = { origin: request.origin, at: 'device' };
     try {
@@ -167,10 +160,7 @@ export class DeviceController {
     const found = await this.find(device, request);
     if (found === null) return redirect(this.url(), 303);
     const { token, visit, login } = found;
-    this.checkOrigin(request);
-    if (!this.csrf.verify(csrfMessage(visit), csrf))
-      throw new IamError('origin_forbidden', 'not sent from our own device page');
-    const { signInId } = visit;
+    const { signInId } = this.cookies.requireOwnForm(visit, csrf, request);
     if (decision === 'confirm' && signInId === undefined) return this.toPage(token);
     const isDone =
       decision === 'confirm' && signInId !== undefined
@@ -209,18 +199,21 @@ export class DeviceController {
     const ending = deviceEndingOf(login, visit);
     if (ending !== null) return deviceEndPage(language, ending, this.url());
     const failed = request.query['problem'] === undefined ? null : devicePageTexts[language].failed;
-    return deviceQuestionPage({
-      language,
-      siteName: this.options.siteName,
-      login,
-      code: showUserCode(this.userCodes.of(login) ?? ''),
-      device: token,
-      csrf: this.csrf.sign(csrfMessage(visit)) ?? '',
-      action: this.urls.path('device/decision'),
-      signInUrl: this.urls.path(`device/sign-in?device=${token}`),
-      person: visit.signInId === undefined ? null : await this.decisions.findPerson(visit.signInId),
-      problem: problem ?? failed,
-    });
+    return deviceQuestionPage(
+      {
+        language,
+        siteName: this.options.siteName,
+        login,
+        action: this.urls.path('device/decision'),
+        fields: { device: token, csrf: this.cookies.csrfOf(visit) },
+      },
+      {
+        code: showUserCode(this.userCodes.of(login) ?? ''),
+        signInUrl: this.urls.path(`device/sign-in?device=${token}`),
+        person: visit.signInId === undefined ? null : await this.decisions.findPerson(visit.signInId),
+        problem: problem ?? failed,
+      },
+    );
   }
 
   private form(
@@ -231,7 +224,7 @@ export class DeviceController {
   }
 
   private keep(visit: DeviceVisit): string {
-    return this.cookies.keep(deviceVisit, visit.loginId, visit);
+    return this.cookies.keep(deviceVisit, visit);
   }
 
   private toPage(token: string, cookies: readonly string[] = [], more = ''): IamResponse {
@@ -245,11 +238,6 @@ export class DeviceController {
   private returnUri(): string {
     return this.urls.endpoint('device');
   }
-
-  private checkOrigin(request: IamRequest): void {
-    if (!isOwnForm(request, this.options))
-      throw new IamError('origin_forbidden', 'not sent from our own device page');
-  }
 }
 
 /** A code that no device shows counts as a guess. */
@@ -260,9 +248,4 @@ const codeFailures = {
 
 function isOver(login: FollowLogin): boolean {
   return ['expired', 'failed'].includes(followStateOf(login));
-}
-
-/** Bound to who has signed in: a form of before shows somebody else. */
-function csrfMessage({ loginId, signInId = '' }: DeviceVisit): string {
-  return `${loginId}/${signInId}`;
 }

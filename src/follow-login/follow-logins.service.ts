@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { z } from 'zod';
 import { type AuditEntry, insertAudit, refusalCtes } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { nowForEventsSql } from '../database/sql-fragments.js';
-import { execute, queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
+import { execute, hasRow, queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { provenPerson, type LinkedLogin } from '../sign-in/login.js';
@@ -15,8 +14,6 @@ import { followLoginRow, type FollowLogin, followProblemSql, linkOf, storedColum
 
 /** Life of the code that a sign-in page collects a login with, in seconds. */
 const CODE_SECONDS = 60;
-
-const idRow = z.object({ id: z.string() });
 
 /** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
 @Injectable()
@@ -94,7 +91,7 @@ export class FollowLogins {
   }
 
   /** Stores that a signed-in user has linked the scanner's identity; false when the scan is another's, was for another purpose, or is over. */
-  async recordLink(manager: EntityManager, linked: LinkedLogin): Promise<boolean> {
+  recordLink(manager: EntityManager, linked: LinkedLogin): Promise<boolean> {
     const { loginId, userId, sessionId, appid, openid, identityId } = linked;
     const recorded = sql`
       WITH login AS (
@@ -106,16 +103,16 @@ export class FollowLogins {
         UPDATE iam.identities i SET follows = true, follow_changed_at = ${nowForEventsSql}
         FROM login WHERE i.id = ${identityId} AND i.follows IS NULL
       ) SELECT id FROM login`;
-    return (await queryRow(manager, idRow, recorded)) !== null;
+    return hasRow(manager, recorded);
   }
 
   /** Takes a confirmed login as the proof of a follow, once. */
-  async consume(loginId: string): Promise<boolean> {
+  consume(loginId: string): Promise<boolean> {
     const consumed = sql`
       WITH consumed AS (
         UPDATE iam.logins SET status = 'consumed' WHERE id = ${loginId} AND status = 'confirmed' AND redeem_before > now() RETURNING id
       ) SELECT id FROM consumed`;
-    return (await queryRow(this.dataSource, idRow, consumed)) !== null;
+    return hasRow(this.dataSource, consumed);
   }
 }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
 import { isUniqueViolation } from '../database/database-errors.js';
-import { queryRow, sql, type Sql } from '../database/sql.js';
+import { hasRow, queryRow, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { loginProvenAtSql } from '../sessions/session-statements.js';
@@ -23,8 +23,6 @@ const COLLECT_SECONDS = 60;
 
 const personRow = z.object({ nickname: z.string().nullable() });
 
-const idRow = z.object({ id: z.string() });
-
 /** What people decide about a login: on the phone that scanned it, or on the page on which its code was typed (RFC 8628 §3.3). */
 @Injectable()
 export class LoginDecisions {
@@ -34,37 +32,66 @@ export class LoginDecisions {
     private readonly userCodes: UserCodes,
   ) {}
 
-  /** Claims the code with which a phone returns to the confirm page; false when another request has it already. */
-  async claimConfirmCode(login: Pick<FollowLogin, 'id' | 'appid'>, wechatCode: string): Promise<boolean> {
-    const hash = sha256(`${login.appid}:${wechatCode}`);
-    const claimed = queryRow(this.dataSource, idRow, claimConfirmCodeSql(login.id, hash));
-    return claimed.then((row) => row !== null, takenElsewhere);
+  /** Claims the code with which a phone returns to the confirm page; false when another request, or another login, has it already. */
+  async claimConfirmCode(
+    { id, appid }: Pick<FollowLogin, 'id' | 'appid'>,
+    wechatCode: string,
+  ): Promise<boolean> {
+    const hash = sha256(`${appid}:${wechatCode}`);
+    const claim = sql`
+      WITH claimed AS (
+        UPDATE iam.logins SET wechat_code_hash = ${hash}
+        WHERE id = ${id} AND wechat_code_hash IS DISTINCT FROM ${hash} RETURNING id
+      ) SELECT id FROM claimed`;
+    try {
+      return await hasRow(this.dataSource, claim);
+    } catch (error) {
+      if (isUniqueViolation(error)) return false;
+      throw error;
+    }
   }
 
-  /** The phone's decision, by the scanner alone and once; false when there was nothing left to decide. */
-  async decide(login: FollowLogin, openid: string, decision: 'confirmed' | 'denied'): Promise<boolean> {
-    const { id, provider } = login;
-    const link = linkOf(login);
-    const entry = auditOfDecision(login, openid, { decision, step: decision });
-    const decide = decideSql({ loginId: id, openid, status: decision }, entry);
-    const row = await queryRow(this.dataSource, idRow, decide);
-    if (row !== null && decision === 'denied' && link === undefined)
-      this.telemetry.signInFailed({ provider, method: 'follow' }, 'access_denied');
-    return row !== null;
+  /**
+   * The phone's decision, by the scanner alone and once. Where agreeing takes the number that the PC shows, that is `typed`; the
+   * third wrong one denies.
+   */
+  async decide(
+    login: FollowLogin,
+    openid: string,
+    { decision, typed = '' }: { readonly decision: 'confirm' | 'deny'; readonly typed?: string | undefined },
+  ): Promise<UserCodeCheck> {
+    const step = decision === 'confirm' ? this.agree(login, typed) : 'denied';
+    if (step === null) return 'wrong';
+    const outcome = outcomes[step];
+    // Of numbers sent at once only one finds the tries as they were known, so haste gives no more of them.
+    const tries = step === outcome ? null : login.number_tries;
+    const isDecided = await hasRow(
+      this.dataSource,
+      sql`
+  WITH decided AS (
+    UPDATE iam.logins SET status = ${outcome === 'wrong' ? 'scanned' : outcome}, number_tries = number_tries + ${tries === null ? 0 : 1}::int,
+           confirmed_at = ${outcome === 'confirmed' ? sql`now()` : sql`NULL`},
+           error = ${outcome === 'denied' ? 'access_denied' : null}
+    WHERE id = ${login.id} AND openid = ${openid} AND status = 'scanned' AND redeem_before > now()
+      AND ${followProblemSql('logins')} IS NULL AND number_tries = COALESCE(${tries}::int, number_tries)
+    RETURNING id
+  ), audited AS (
+    ${insertAudit(auditOfDecision(login, openid, step), { from: sql`decided` })}
+  )
+  SELECT id FROM decided`,
+    );
+    if (isDecided && step === 'denied' && linkOf(login) === undefined)
+      this.telemetry.signInFailed({ provider: login.provider, method: 'follow' }, 'access_denied');
+    return isDecided || tries === null ? outcome : 'wrong';
   }
 
-  /** As `decide`, where agreeing takes the number that the PC shows; after three wrong ones the login is denied. */
-  async decideByNumber(login: FollowLogin, openid: string, text: string): Promise<UserCodeCheck> {
-    const { id, number_tries } = login;
-    const isCode = readUserCode(text) !== null && readUserCode(text) === this.userCodes.of(login);
-    const digits = isCode ? login.user_code : readTypedNumber(text);
-    if (digits?.length !== NUMBER_DIGITS) return 'wrong';
-    const outcome = checkUserCode(login, digits);
-    const entry = auditOfDecision(login, openid, { decision: outcome, step: `number_${outcome}` });
-    const status = outcome === 'wrong' ? 'scanned' : outcome;
-    const decide = decideSql({ loginId: id, openid, status, tries: number_tries }, entry);
-    const row = await queryRow(this.dataSource, idRow, decide);
-    return row === null ? 'wrong' : outcome;
+  /** Null for a text that is no number: it costs no try. */
+  private agree(login: FollowLogin, typed: string): DecisionStep | null {
+    if (login.confirmation !== 'number') return 'confirmed';
+    const code = readUserCode(typed);
+    const isCode = code !== null && code === this.userCodes.of(login);
+    const digits = isCode ? login.user_code : readTypedNumber(typed);
+    return digits?.length === NUMBER_DIGITS ? `number_${checkUserCode(login, digits)}` : null;
   }
 
   /** Who signed in on the page; null once that sign-in is over. */
@@ -83,9 +110,8 @@ export class LoginDecisions {
    */
   async approve({ id, provider, client_id: clientId }: FollowLogin, signInId: string): Promise<boolean> {
     const entry: AuditEntry = { action: 'login.confirmed', provider, clientId, detail: { method: 'device' } };
-    const row = await queryRow(
+    return hasRow(
       this.dataSource,
-      idRow,
       sql`
   WITH person AS (
     SELECT l.*, ${loginProvenAtSql('l')} AS proven_at FROM iam.logins l
@@ -106,15 +132,13 @@ export class LoginDecisions {
   )
   SELECT id FROM approved`,
     );
-    return row !== null;
   }
 
   /** Ends the device authorization: the person who typed its code did not start it. */
   async deny({ id, provider, client_id: clientId }: FollowLogin): Promise<boolean> {
     const entry: AuditEntry = { action: 'login.denied', provider, clientId, detail: { method: 'device' } };
-    const row = await queryRow(
+    const isDenied = await hasRow(
       this.dataSource,
-      idRow,
       sql`
   WITH denied AS (
     UPDATE iam.logins SET status = 'denied', error = 'access_denied'
@@ -124,62 +148,28 @@ export class LoginDecisions {
   )
   SELECT id FROM denied`,
     );
-    if (row !== null) this.telemetry.signInFailed({ provider, method: 'device' }, 'access_denied');
-    return row !== null;
+    if (isDenied) this.telemetry.signInFailed({ provider, method: 'device' }, 'access_denied');
+    return isDenied;
   }
 }
 
-type Step = 'confirmed' | 'denied' | `number_${UserCodeCheck}`;
+/** What becomes of the login at each step that the audit log knows. */
+const outcomes = {
+  confirmed: 'confirmed',
+  denied: 'denied',
+  number_confirmed: 'confirmed',
+  number_wrong: 'wrong',
+  number_denied: 'denied',
+} as const satisfies Record<string, UserCodeCheck>;
+
+type DecisionStep = keyof typeof outcomes;
 
 /** To deny a link is to refuse it; every other decision is a step of a login. */
-function auditOfDecision(
-  login: FollowLogin,
-  openid: string,
-  { decision, step }: { readonly decision: UserCodeCheck; readonly step: Step },
-): AuditEntry {
+function auditOfDecision(login: FollowLogin, openid: string, step: DecisionStep): AuditEntry {
   const { provider } = login;
   const link = linkOf(login);
-  if (link === undefined || decision !== 'denied')
+  if (link === undefined || outcomes[step] !== 'denied')
     return { ...link, action: `login.${step}`, provider, detail: { openid } };
   const detail = { openid, method: 'follow', error: 'access_denied' };
   return { ...link, action: 'identity.link_refused', provider, detail };
-}
-
-/** What a phone makes of a login that its follower scanned. */
-interface PhoneDecision {
-  readonly loginId: string;
-  readonly openid: string;
-  readonly status: 'confirmed' | 'denied' | 'scanned';
-  /**
-   * Tries known, where it is a number typed on the confirm page. Of numbers sent at once only one finds the tries as they were
-   * known, so haste gives no more of them.
-   */
-  readonly tries?: number;
-}
-
-/** No row: there was nothing left to decide. */
-const decideSql = ({ loginId, openid, status, tries }: PhoneDecision, entry: AuditEntry): Sql => sql`
-  WITH decided AS (
-    UPDATE iam.logins SET status = ${status}, number_tries = number_tries + ${tries === undefined ? 0 : 1}::int,
-           confirmed_at = ${status === 'confirmed' ? sql`now()` : sql`NULL`},
-           error = ${status === 'denied' ? 'access_denied' : null}
-    WHERE id = ${loginId} AND openid = ${openid} AND status = 'scanned' AND redeem_before > now()
-      AND ${followProblemSql('logins')} IS NULL AND number_tries = COALESCE(${tries ?? null}::int, number_tries)
-    RETURNING id
-  ), audited AS (
-    ${insertAudit(entry, { from: sql`decided` })}
-  )
-  SELECT id FROM decided`;
-
-/** The code with which a phone returns to the confirm page, once. No row: it was here before. */
-const claimConfirmCodeSql = (loginId: string, codeHash: string): Sql => sql`
-  WITH claimed AS (
-    UPDATE iam.logins SET wechat_code_hash = ${codeHash}
-    WHERE id = ${loginId} AND wechat_code_hash IS DISTINCT FROM ${codeHash} RETURNING id
-  ) SELECT id FROM claimed`;
-
-/** The code belongs to another login, e.g. to a sign-in by redirect. */
-function takenElsewhere(error: unknown): false {
-  if (isUniqueViolation(error)) return false;
-  throw error;
 }

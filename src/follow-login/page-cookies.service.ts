@@ -2,9 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { serialize } from 'cookie';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
+import { Mac } from '../crypto/key-ring.js';
 import { Sealer, SealError } from '../crypto/sealer.js';
 import { sha256 } from '../crypto/hash.js';
+import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { isOwnForm } from '../http/trusted-origins.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 
 type Cookies = IamRequest['cookies'];
@@ -14,7 +17,7 @@ const MAX_AGE_SECONDS = 600;
 const MAX_EARLIER = 3;
 
 /** A kind of cookie: its part of the name, what its seal is bound to, and what it holds. */
-interface Kind<T extends object> {
+interface Kind<T extends { readonly loginId: string }> {
   readonly name: string;
   readonly context: string;
   readonly content: z.ZodType<T>;
@@ -51,10 +54,17 @@ export const deviceVisit = {
 /** See `deviceVisit`. */
 export type DeviceVisit = z.infer<typeof deviceVisit.content>;
 
-/** The sealed cookies of the pages that agree for another device: two of the confirm page, one of the device page. */
+/** Whom a page shows a form to. */
+type Visitor = z.infer<typeof scannerProof.content> | DeviceVisit;
+
+/**
+ * What the pages that agree for another device know of their browser: sealed cookies, two of the confirm page and one of the
+ * device page, and the forms that are bound to them.
+ */
 @Injectable()
 export class PageCookies {
   private readonly sealer: Sealer;
+  private readonly csrf: Mac;
   private readonly prefix: string;
 
   constructor(
@@ -62,6 +72,7 @@ export class PageCookies {
     private readonly clock: Clock,
   ) {
     this.sealer = new Sealer(options.keyRing, 'login-confirm');
+    this.csrf = new Mac(options.keyRing, 'page-csrf');
     this.prefix = options.isHttps ? '__Host-iam-' : 'iam-';
   }
 
@@ -71,7 +82,7 @@ export class PageCookies {
       each.startsWith(`${this.prefix}${roundTrip.name}-`),
     );
     const dropped = earlier.slice(0, -MAX_EARLIER).map((name) => this.write(name, '', 0));
-    return [this.keep(roundTrip, trip.state, trip), ...dropped];
+    return [this.keep(roundTrip, trip, trip.state), ...dropped];
   }
 
   /** The login that a phone comes back for. */
@@ -80,15 +91,15 @@ export class PageCookies {
   }
 
   /** A `Set-Cookie` value; `key` is the state or login that the kind goes by. */
-  keep<T extends object>(kind: Kind<T>, key: string, content: T): string {
+  keep<T extends { readonly loginId: string }>(kind: Kind<T>, content: T, key = content.loginId): string {
     const json = JSON.stringify({ ...content, until: this.clock.now() + MAX_AGE_SECONDS * 1000 });
     const sealed = this.sealer.seal(json, `${kind.context}/${key}`);
-    return this.write(this.nameOf(kind, key), sealed, MAX_AGE_SECONDS);
+    return this.write(this.nameOf(kind.name, key), sealed, MAX_AGE_SECONDS);
   }
 
   /** What this browser was given for `key`, as long as it lasts. */
-  find<T extends object>(kind: Kind<T>, key: string, present: Cookies): T | null {
-    const sealed = present[this.nameOf(kind, key)];
+  find<T extends { readonly loginId: string }>(kind: Kind<T>, key: string, present: Cookies): T | null {
+    const sealed = present[this.nameOf(kind.name, key)];
     if (sealed === undefined) return null;
     try {
       const json: unknown = JSON.parse(this.sealer.open(sealed, `${kind.context}/${key}`));
@@ -101,12 +112,39 @@ export class PageCookies {
     }
   }
 
-  private nameOf({ name }: Kind<object>, key: string): string {
-    return `${this.prefix}${name}-${sha256(key).slice(0, 16)}`;
+  /** The hidden field `csrf` of a visitor's form. */
+  csrfOf(visitor: Visitor): string {
+    return this.csrf.sign(personOf(visitor)) ?? '';
+  }
+
+  /** The visitor, unless another site or our page for somebody else has sent the form. @throws IamError `origin_forbidden` */
+  requireOwnForm<T extends Visitor>(visitor: T | null, csrf: string, request: IamRequest): T {
+    this.requireOwnSite(request);
+    if (visitor === null || !this.csrf.verify(personOf(visitor), csrf))
+      throw new IamError('origin_forbidden', 'not the form of this visitor');
+    return visitor;
+  }
+
+  /** For a form before there is a visitor. @throws IamError `origin_forbidden` */
+  requireOwnSite(request: IamRequest): void {
+    if (!isOwnForm(request, this.options))
+      throw new IamError('origin_forbidden', 'not sent from a page of ours');
+  }
+
+  private nameOf(kind: string, key: string): string {
+    return `${this.prefix}${kind}-${sha256(key).slice(0, 16)}`;
   }
 
   private write(name: string, value: string, maxAge: number): string {
     const secure = this.options.isHttps;
     return serialize(name, value, { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge });
   }
+}
+
+/** A form is bound to the scanner, or to who has signed in: a form of before shows somebody else. */
+function personOf(visitor: Visitor): string {
+  const { loginId } = visitor;
+  return 'openid' in visitor
+    ? `phone/${loginId}/${visitor.openid}`
+    : `page/${loginId}/${visitor.signInId ?? ''}`;
 }
