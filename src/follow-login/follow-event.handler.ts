@@ -6,11 +6,8 @@ import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import { FollowScans, type ScanOutcome } from './follow-scans.service.js';
 import { Scenes } from '../webhook/inbox-event.js';
 import { LoginWatch } from './login-watch.service.js';
-import {
-  EventIntake,
-  type BuiltInEventHandler,
-  type BuiltInEventOutcome,
-} from '../webhook/event-intake.service.js';
+import { EventIntake, type BuiltInEventHandler } from '../webhook/event-intake.service.js';
+import type { PassiveReply } from '../webhook/passive-reply.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/message.js';
 import { FollowTokens, type EnteredUserCode } from './codes-and-tokens.service.js';
 import { quotableName } from './page-parts.js';
@@ -85,7 +82,7 @@ export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
     provider: IdentityProvider,
     event: VerifiedEvent,
     stored: InboxEvent,
-  ): Promise<BuiltInEventOutcome | null> {
+  ): Promise<PassiveReply | null> {
     const appid = provider.mp?.appid;
     if (appid === undefined) return null;
     const scene = sceneOf(event);
@@ -93,18 +90,18 @@ export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
     return eventName(event) === 'text' ? this.number(appid, event.Content ?? '', stored) : null;
   }
 
-  private async scan(appid: string, scene: string, stored: InboxEvent): Promise<BuiltInEventOutcome> {
+  private async scan(appid: string, scene: string, stored: InboxEvent): Promise<PassiveReply> {
     const scan = await this.scans.scan(appid, scene, stored);
     if (scan !== null) this.watch.hint(scan.loginId);
     const link = scan === null ? '' : this.confirmUrl(scan);
-    return { reply: { type: 'text', content: scanReply(scan, this.options.siteName, link) } };
+    return { type: 'text', content: scanReply(scan, this.options.siteName, link) };
   }
 
-  private async number(appid: string, text: string, stored: InboxEvent): Promise<BuiltInEventOutcome | null> {
+  private async number(appid: string, text: string, stored: InboxEvent): Promise<PassiveReply | null> {
     const entered = await this.scans.takeNumber(appid, text, stored);
     if (entered === null) return null;
     if (entered.loginId !== null) this.watch.hint(entered.loginId);
-    return { reply: { type: 'text', content: numberReply(entered, this.options.siteName) } };
+    return { type: 'text', content: numberReply(entered, this.options.siteName) };
   }
 
   private confirmUrl({ provider, loginId }: ScanOutcome): string {

@@ -1,26 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { InboxEvent } from './inbox/webhook-event.entity.js';
-import { type PassiveReply, toPassiveReply } from './passive-reply.js';
-import { type VerifiedEvent, eventName, toVerifiedEvent } from './message.js';
+import type { PassiveReply } from './passive-reply.js';
+import { type VerifiedEvent, eventName } from './message.js';
 import { Clock } from '../runtime/clock.js';
 import { execute, sql } from '../database/sql.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { InboxWorker, type Attempt } from './inbox/inbox-worker.service.js';
+import { InboxWorker, replyIn, UNREADABLE } from './inbox/inbox-worker.service.js';
 import { Inbox, type InboxResult } from './inbox/inbox.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { noteFollowingSql, type FollowChange } from '../users/identity-data.js';
 import { EventHandlers } from './event-handlers.service.js';
 import { isAuthorizationChange } from './inbox-event.js';
-import { parseMessage } from './parse-message.js';
-
-/** The response to a built-in event; without a reply it is a bare `success`. */
-export interface BuiltInEventOutcome {
-  readonly reply: PassiveReply | null;
-}
 
 /** Handles the events of a way of signing in: the scan of its QR code, the number typed in the chat. */
 export interface BuiltInEventHandler {
@@ -32,13 +26,11 @@ export interface BuiltInEventHandler {
     provider: IdentityProvider,
     event: VerifiedEvent,
     inboxEvent: InboxEvent,
-  ): Promise<BuiltInEventOutcome | null>;
+  ): Promise<PassiveReply | null>;
 }
 
 /** WeChat stops waiting after five seconds; the network takes some of them. */
 const REPLY_WITHIN_MS = 4_000;
-
-const UNREADABLE = 'the message cannot be read, or names neither an event nor a kind of message';
 
 /** A verified event on its way into the inbox. */
 interface ReceivedEvent {
@@ -53,7 +45,7 @@ interface ReceivedEvent {
 
 /** Commits an event, runs its handlers, and returns the reply if there is one in time. */
 @Injectable()
-export class EventIntake implements OnApplicationBootstrap {
+export class EventIntake {
   private readonly logger = new IamLogger('IamWebhook');
   private readonly builtIn: BuiltInEventHandler[] = [];
 
@@ -66,10 +58,6 @@ export class EventIntake implements OnApplicationBootstrap {
     private readonly telemetry: Telemetry,
   ) {}
 
-  onApplicationBootstrap(): void {
-    this.worker.start((event, earlier) => this.workOn(event, earlier));
-  }
-
   /** Adds a handler that sees the account's events before the host's handlers do; a way of signing in calls this at start. */
   register(handler: BuiltInEventHandler): void {
     this.builtIn.push(handler);
@@ -79,11 +67,11 @@ export class EventIntake implements OnApplicationBootstrap {
   async accept(received: ReceivedEvent): Promise<PassiveReply | null> {
     const { provider, event, appid, stored } = received;
     const change = followChangeOf(received);
-    const isOfAccount = appid === provider.mp?.appid;
-    const own = isOfAccount ? await this.acceptBuiltIn(received) : null;
+    const own = appid === provider.mp?.appid ? await this.acceptBuiltIn(received) : null;
     if (own !== null) {
-      if (change !== null) await this.noteFollowing(change);
-      return own.reply;
+      // In a statement of its own: the sign-in does not depend on it.
+      if (change !== null) await execute(this.dataSource, noteFollowingSql(change));
+      return own;
     }
     const effect = change === null ? undefined : noteFollowingSql(change, sql`inserted`);
     if (!this.handlers.has(provider.slug, event)) {
@@ -96,14 +84,10 @@ export class EventIntake implements OnApplicationBootstrap {
     return takesReply(event) ? this.inTime(run, received) : null;
   }
 
-  private async acceptBuiltIn({
-    provider,
-    event,
-    stored,
-  }: ReceivedEvent): Promise<BuiltInEventOutcome | null> {
+  private async acceptBuiltIn({ provider, event, stored }: ReceivedEvent): Promise<PassiveReply | null> {
     for (const handler of this.builtIn) {
-      const outcome = await handler.accept(provider, event, stored);
-      if (outcome !== null) return outcome;
+      const reply = await handler.accept(provider, event, stored);
+      if (reply !== null) return reply;
     }
     return null;
   }
@@ -129,21 +113,6 @@ export class EventIntake implements OnApplicationBootstrap {
       this.logger.warn(`handlers of ${stored.event} are late: WeChat gets a response without reply`);
     return replyIn(result);
   }
-
-  private async workOn(stored: InboxEvent, earlier: InboxResult | null): Promise<Attempt> {
-    const event = toVerifiedEvent(stored.raw == null ? stored.message : parseMessage(stored.raw).fields);
-    if (event === null) return { result: earlier ?? {}, failure: UNREADABLE };
-    const finished = Array.isArray(earlier?.['finished']) ? earlier['finished'].map(String) : [];
-    const context = { provider: stored.provider, at: stored.eventAt };
-    const outcome = await this.handlers.run(event, context, finished);
-    const result = { reply: replyIn(earlier) ?? outcome.reply, finished: outcome.finished };
-    return { result, failure: outcome.failure };
-  }
-
-  /** After a built-in event, in a statement of its own: the sign-in does not depend on it. */
-  private async noteFollowing(change: FollowChange): Promise<void> {
-    await execute(this.dataSource, noteFollowingSql(change));
-  }
 }
 
 function followChangeOf({ event, appid, stored }: ReceivedEvent): FollowChange | null {
@@ -155,8 +124,4 @@ function followChangeOf({ event, appid, stored }: ReceivedEvent): FollowChange |
 /** False for events whose reply no chat shows: their response does not wait for the handlers. */
 function takesReply(event: VerifiedEvent): boolean {
   return eventName(event) !== 'unsubscribe' && !isAuthorizationChange(event);
-}
-
-function replyIn(result: InboxResult | null): PassiveReply | null {
-  return toPassiveReply(result?.['reply']);
 }

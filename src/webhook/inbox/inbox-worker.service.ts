@@ -1,23 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { Clock } from '../../runtime/clock.js';
 import { IamLogger } from '../../runtime/iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { runInContext } from '../../runtime/request-context.js';
-import { reasonOf } from '../../errors/unknown.js';
 import { BackgroundLoop } from '../../runtime/background-loop.js';
 import { Telemetry } from '../../runtime/telemetry.service.js';
+import { EventHandlers } from '../event-handlers.service.js';
+import { toVerifiedEvent } from '../message.js';
+import { parseMessage } from '../parse-message.js';
+import { type PassiveReply, toPassiveReply } from '../passive-reply.js';
 import { Inbox, type InboxResult, type LeasedEvent } from './inbox.service.js';
 import type { InboxEvent } from './webhook-event.entity.js';
 
-/** The outcome of an attempt at an event; with a failure it is tried again. */
-export interface Attempt {
-  readonly result: InboxResult;
-  readonly failure: string | null;
-}
-
-/** Processes an event; `earlier` is the result of the attempt before. */
-type EventWork = (event: InboxEvent, earlier: InboxResult | null) => Promise<Attempt>;
+/** Why a push is a dead letter from the start. */
+export const UNREADABLE = 'the message cannot be read, or names neither an event nor a kind of message';
 
 const POLL_MS = 2_000;
 /** Due events that are processed concurrently. */
@@ -33,11 +35,10 @@ interface Running {
 
 /** Processes the inbox on every replica: new events at once, failed and abandoned ones when they are due. */
 @Injectable()
-export class InboxWorker implements BeforeApplicationShutdown {
+export class InboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new IamLogger('IamInbox');
   /** By lease token. */
   private readonly running = new Map<string, Running>();
-  private work: EventWork | undefined;
   private readonly loop = new BackgroundLoop({
     work: () => this.poll(),
     every: POLL_MS,
@@ -50,13 +51,12 @@ export class InboxWorker implements BeforeApplicationShutdown {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly inbox: Inbox,
+    private readonly handlers: EventHandlers,
     private readonly telemetry: Telemetry,
     private readonly clock: Clock,
   ) {}
 
-  /** Begins to look for due events, unless `background` is off. */
-  start(work: EventWork): void {
-    this.work = work;
+  onApplicationBootstrap(): void {
     if (this.options.background) this.loop.start();
   }
 
@@ -106,7 +106,7 @@ export class InboxWorker implements BeforeApplicationShutdown {
   }
 
   private async attempt(leased: LeasedEvent): Promise<InboxResult> {
-    const { result, failure } = await this.workOn(leased);
+    const { failure, ...result } = await this.callHandlers(leased);
     try {
       await this.record(leased, result, failure);
     } catch (error) {
@@ -117,13 +117,13 @@ export class InboxWorker implements BeforeApplicationShutdown {
     return result;
   }
 
-  private async workOn({ event, result }: LeasedEvent): Promise<Attempt> {
-    try {
-      if (this.work === undefined) throw new Error('the application is still starting');
-      return await this.work(event, result);
-    } catch (error) {
-      return { result: result ?? {}, failure: reasonOf(error) };
-    }
+  private async callHandlers({ event: stored, result: earlier }: LeasedEvent) {
+    const event = toVerifiedEvent(stored.raw == null ? stored.message : parseMessage(stored.raw).fields);
+    if (event === null) return { ...earlier, failure: UNREADABLE };
+    const finished = Array.isArray(earlier?.['finished']) ? earlier['finished'].map(String) : [];
+    const context = { provider: stored.provider, at: stored.eventAt };
+    const outcome = await this.handlers.run(event, context, finished);
+    return { ...outcome, reply: replyIn(earlier) ?? outcome.reply };
   }
 
   private async record(leased: LeasedEvent, result: InboxResult, failure: string | null): Promise<void> {
@@ -147,4 +147,9 @@ export class InboxWorker implements BeforeApplicationShutdown {
 
 function nameOf({ provider, event, dedupeKey }: InboxEvent): string {
   return `webhook event ${event} of ${provider} (${dedupeKey})`;
+}
+
+/** The reply that a result holds. */
+export function replyIn(result: InboxResult | null): PassiveReply | null {
+  return toPassiveReply(result?.['reply']);
 }
