@@ -1,5 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
-import { Observable } from 'rxjs';
+import {
+  concat,
+  defer,
+  EMPTY,
+  filter,
+  finalize,
+  interval,
+  map,
+  merge,
+  type Observable,
+  of,
+  startWith,
+  Subject,
+  takeUntil,
+  takeWhile,
+  timer,
+} from 'rxjs';
 import { IamError } from '../errors/iam.error.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
@@ -13,25 +30,11 @@ const GATHER_MS = 20;
 /** A login without a reader for this long is no longer watched. */
 const FORGET_MS = 20_000;
 
-type Listener = (login: FollowLogin | null) => void;
-
-/** Follows a login's changes; `onClose` is called when this process goes down, and another one goes on. */
-export interface WatchListener {
-  readonly onChange: Listener;
-  readonly onClose: () => void;
-}
-
-interface Waiter {
-  readonly resolve: Listener;
-  readonly reject: (reason: unknown) => void;
-}
-
 interface Watched {
   state: FollowLogin | null | undefined;
   lastUsed: number;
   lastPoll: number;
-  readonly once: Set<Waiter>;
-  readonly always: Set<WatchListener>;
+  readonly changes: Subject<FollowLogin | null>;
 }
 
 /**
@@ -44,7 +47,8 @@ export class LoginWatch implements OnModuleDestroy {
   private readonly watched = new Map<string, Watched>();
   private readonly urgent = new Set<string>();
   private tick: NodeJS.Timeout | undefined;
-  private gathering: NodeJS.Timeout | undefined;
+  private gathering: Promise<ReadonlyMap<string, FollowLogin>> | undefined;
+  private interruption = new AbortController();
   private isClosing = false;
 
   constructor(
@@ -52,27 +56,23 @@ export class LoginWatch implements OnModuleDestroy {
     private readonly clock: Clock,
   ) {}
 
-  /** The login as of the last tick, or of the next one if it is new here; null when there is no such login. */
+  /** The login as of the last tick, or as it is now if it is new here; null when there is no such login. */
   async current(loginId: string): Promise<FollowLogin | null> {
     const entry = this.entryOf(loginId);
     if (entry.state !== undefined) return entry.state;
-    return new Promise((resolve, reject) => {
-      entry.once.add({ resolve, reject });
-      this.hint(loginId);
-    });
+    const found = await this.lookSoon(loginId);
+    return found.get(loginId) ?? entry.state ?? null;
   }
 
-  /** Tells `listener` of the login now and whenever it changes; the returned function ends that. */
-  subscribe(loginId: string, listener: WatchListener): () => void {
-    if (this.isClosing) {
-      listener.onClose();
-      return () => undefined;
-    }
-    const entry = this.entryOf(loginId);
-    entry.always.add(listener);
-    if (entry.state === undefined) this.hint(loginId);
-    else listener.onChange(entry.state);
-    return () => entry.always.delete(listener);
+  /** The login now and whenever it changes. Completes when this process goes down, and another one goes on. */
+  changes(loginId: string): Observable<FollowLogin | null> {
+    return defer(() => {
+      if (this.isClosing) return EMPTY;
+      const { state, changes } = this.entryOf(loginId);
+      if (state !== undefined) return changes.pipe(startWith(state));
+      this.hint(loginId);
+      return changes;
+    });
   }
 
   /** Starts with a state that is known already, so that the first poll costs no query. */
@@ -82,12 +82,7 @@ export class LoginWatch implements OnModuleDestroy {
 
   /** Something has happened to this login: look at once. */
   hint(loginId: string): void {
-    if (!this.watched.has(loginId)) return;
-    this.urgent.add(loginId);
-    this.gathering ??= setTimeout(() => {
-      this.gathering = undefined;
-      void this.lookAtUrgent();
-    }, GATHER_MS);
+    if (this.watched.has(loginId)) void this.lookSoon(loginId).catch(() => undefined);
   }
 
   /** Milliseconds since this login was last polled here; counts this call as a poll. */
@@ -101,9 +96,7 @@ export class LoginWatch implements OnModuleDestroy {
 
   /** This process collects the login: the known state is old now. A listener here gets the new one. */
   forget(loginId: string): void {
-    const entry = this.watched.get(loginId);
-    if (entry === undefined) return;
-    if (entry.always.size + entry.once.size === 0) this.watched.delete(loginId);
+    if (this.watched.get(loginId)?.changes.observed === false) this.watched.delete(loginId);
     else this.hint(loginId);
   }
 
@@ -111,27 +104,21 @@ export class LoginWatch implements OnModuleDestroy {
   onModuleDestroy(): void {
     this.isClosing = true;
     clearTimeout(this.tick);
-    clearTimeout(this.gathering);
-    for (const { once, always } of this.watched.values()) {
-      for (const { reject } of once) reject(new IamError('login_interrupted', 'this replica goes down'));
-      for (const { onClose } of [...always]) onClose();
-    }
+    this.interruption.abort();
+    this.interruption = new AbortController();
+    for (const { changes } of this.watched.values()) changes.complete();
     this.watched.clear();
   }
 
   private entryOf(loginId: string): Watched {
+    const lastUsed = this.clock.elapsed();
     const known = this.watched.get(loginId);
     if (known !== undefined) {
-      known.lastUsed = this.clock.elapsed();
+      known.lastUsed = lastUsed;
       return known;
     }
-    const entry: Watched = {
-      state: undefined,
-      lastUsed: this.clock.elapsed(),
-      lastPoll: Number.NEGATIVE_INFINITY,
-      once: new Set(),
-      always: new Set(),
-    };
+    const lastPoll = Number.NEGATIVE_INFINITY;
+    const entry: Watched = { state: undefined, lastUsed, lastPoll, changes: new Subject() };
     this.watched.set(loginId, entry);
     this.scheduleTick();
     return entry;
@@ -141,39 +128,46 @@ export class LoginWatch implements OnModuleDestroy {
     if (this.isClosing || this.tick !== undefined || this.watched.size === 0) return;
     this.tick = setTimeout(() => {
       this.forgetIdle();
-      void this.look([...this.watched.keys()]).finally(() => {
-        this.tick = undefined;
-        this.scheduleTick();
-      });
+      // Listeners wait for the next tick.
+      void this.look([...this.watched.keys()])
+        .catch(() => undefined)
+        .finally(() => {
+          this.tick = undefined;
+          this.scheduleTick();
+        });
     }, TICK_MS);
     this.tick.unref();
   }
 
-  private async lookAtUrgent(): Promise<void> {
-    const ids = [...this.urgent];
-    this.urgent.clear();
-    await this.look(ids);
+  private lookSoon(loginId: string): Promise<ReadonlyMap<string, FollowLogin>> {
+    this.urgent.add(loginId);
+    return (this.gathering ??= this.gather(this.interruption.signal));
   }
 
-  /** A database that does not respond fails the polls that need it; listeners wait for the next tick. */
-  private async look(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
+  private async gather(signal: AbortSignal): Promise<ReadonlyMap<string, FollowLogin>> {
+    try {
+      await delay(GATHER_MS, undefined, { signal });
+    } catch (cause) {
+      throw new IamError('login_interrupted', 'this replica goes down', { cause });
+    } finally {
+      this.gathering = undefined;
+    }
+    const ids = [...this.urgent];
+    this.urgent.clear();
+    return this.look(ids);
+  }
+
+  /** The logins of these, but for those of which only a change is worth reading. */
+  private async look(ids: readonly string[]): Promise<ReadonlyMap<string, FollowLogin>> {
     const waiting = new Set(ids.filter((id) => isWaiting(this.watched.get(id))));
     try {
       const changed = await this.follows.findChanged(ids, [...waiting]);
       const found = new Map(changed.map((login) => [login.id, login]));
       for (const id of ids) if (found.has(id) || !waiting.has(id)) this.update(id, found.get(id) ?? null);
+      return found;
     } catch (error) {
       this.logger.warn(`waiting logins could not be read: ${String(error)}`);
-      this.failPolls(ids, error);
-    }
-  }
-
-  private failPolls(ids: readonly string[], error: unknown): void {
-    for (const id of ids) {
-      const once = this.watched.get(id)?.once;
-      for (const { reject } of once ?? []) reject(error);
-      once?.clear();
+      throw error;
     }
   }
 
@@ -182,25 +176,20 @@ export class LoginWatch implements OnModuleDestroy {
     if (entry === undefined) return;
     const before = entry.state;
     entry.state = state;
-    for (const { resolve } of entry.once) resolve(state);
-    entry.once.clear();
     const isNews =
       before === undefined || before?.status !== state?.status || before?.is_live !== state?.is_live;
-    if (isNews) for (const { onChange } of [...entry.always]) onChange(state);
+    if (isNews) entry.changes.next(state);
   }
 
   private forgetIdle(): void {
     const horizon = this.clock.elapsed() - FORGET_MS;
-    for (const [id, entry] of this.watched) {
-      if (entry.lastUsed < horizon && entry.always.size === 0 && entry.once.size === 0)
-        this.watched.delete(id);
-    }
+    for (const [id, { lastUsed, changes }] of this.watched)
+      if (lastUsed < horizon && !changes.observed) this.watched.delete(id);
   }
 }
 
-/** Only a change of it is worth reading. */
 function isWaiting(entry: Watched | undefined): boolean {
-  return entry?.state?.status === 'pending' && entry.state.is_live && entry.once.size === 0;
+  return entry?.state?.status === 'pending' && entry.state.is_live;
 }
 
 const HEARTBEAT_MS = 15_000;
@@ -223,44 +212,37 @@ export class FollowEvents {
     const loginId = this.tokens.read('watch', token);
     if (loginId === null) throw new IamError('not_found', 'not a watch token of ours');
     this.checkRoom(loginId);
-    return new Observable<MessageEvent>((subscriber) => {
-      this.enter(loginId);
-      const onChange = (login: FollowLogin | null) => {
-        const state = login === null ? 'expired' : followStateOf(login);
-        if (state !== 'pending') subscriber.next({ type: state, data: { state } });
-        if (!['pending', 'scanned', 'confirmed'].includes(state)) subscriber.complete();
-      };
-      const heartbeat = setInterval(() => subscriber.next({ type: 'heartbeat', data: {} }), HEARTBEAT_MS);
-      const end = setTimeout(() => subscriber.complete(), (QR_SECONDS + 60) * 1000);
-      const onClose = () => subscriber.complete();
-      const unsubscribe = this.watch.subscribe(loginId, { onChange, onClose });
-      return () => {
-        clearInterval(heartbeat);
-        clearTimeout(end);
-        unsubscribe();
-        this.leave(loginId);
-      };
+    const states = this.watch.changes(loginId).pipe(
+      map((login) => (login === null ? 'expired' : followStateOf(login))),
+      takeWhile((state) => ['pending', 'scanned', 'confirmed'].includes(state), true),
+      filter((state) => state !== 'pending'),
+      map((state): MessageEvent => ({ type: state, data: { state } })),
+    );
+    const heartbeats = interval(HEARTBEAT_MS).pipe(
+      map((): MessageEvent => ({ type: 'heartbeat', data: {} })),
+    );
+    return defer(() => {
+      this.count(loginId, 1);
+      return merge(concat(states, of(null)), heartbeats).pipe(
+        takeWhile((event) => event !== null),
+        takeUntil(timer((QR_SECONDS + 60) * 1000)),
+        finalize(() => this.count(loginId, -1)),
+      );
     });
   }
 
   private checkRoom(loginId: string): void {
     const streams = this.open.get(loginId) ?? 0;
-    if (streams >= PER_LOGIN || this.total >= PER_PROCESS) {
+    if (streams >= PER_LOGIN || this.total >= PER_PROCESS)
       throw new IamError('rate_limited', `${streams} streams of this login, ${this.total} in all`, {
         retryAfterSeconds: 5,
       });
-    }
   }
 
-  private enter(loginId: string): void {
-    this.open.set(loginId, (this.open.get(loginId) ?? 0) + 1);
-    this.total += 1;
-  }
-
-  private leave(loginId: string): void {
-    const streams = (this.open.get(loginId) ?? 1) - 1;
+  private count(loginId: string, change: 1 | -1): void {
+    const streams = (this.open.get(loginId) ?? 0) + change;
     if (streams === 0) this.open.delete(loginId);
     else this.open.set(loginId, streams);
-    this.total -= 1;
+    this.total += change;
   }
 }

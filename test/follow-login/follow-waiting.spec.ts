@@ -184,16 +184,19 @@ describe('what a replica reads of logins that wait', () => {
   const statesUntil = (loginId: string, last: string): Promise<string[]> =>
     new Promise((resolve) => {
       const states: string[] = [];
-      const end = world.app.get(LoginWatch).subscribe(loginId, {
-        onChange: (login) => {
-          const state = login === null ? 'gone' : followStateOf(login);
-          states.push(state);
-          if (state !== last) return;
-          resolve(states);
-          setImmediate(() => end());
-        },
-        onClose: () => resolve(states),
-      });
+      const watching = world.app
+        .get(LoginWatch)
+        .changes(loginId)
+        .subscribe({
+          next: (login) => {
+            const state = login === null ? 'gone' : followStateOf(login);
+            states.push(state);
+            if (state !== last) return;
+            resolve(states);
+            setImmediate(() => watching.unsubscribe());
+          },
+          complete: () => resolve(states),
+        });
     });
 
   it('leaves out those that still wait', async () => {
