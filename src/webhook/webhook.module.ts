@@ -16,7 +16,6 @@ import { InboxWorker } from './inbox/inbox-worker.service.js';
 import { Inbox } from './inbox/inbox.service.js';
 import { StoredEvents } from './inbox/stored-events.service.js';
 import { WebhookController } from './webhook.controller.js';
-import { Webhook } from './webhook.service.js';
 
 /** WeChat's pushes: verified, kept, handed to handlers. */
 @Global()
@@ -37,7 +36,6 @@ import { Webhook } from './webhook.service.js';
     EventHandlers,
     EventIntake,
     ConfirmedApps,
-    Webhook,
     Inbox,
     InboxWorker,
     Scenes,
