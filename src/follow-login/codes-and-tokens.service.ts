@@ -9,12 +9,16 @@ const letters = 'BCDFGHJKLMNPQRSTVWXZ';
 const LENGTH = 8;
 const form = new RegExp(`^[${letters}]{${LENGTH}}$`);
 
+/** Wrong numbers that end a login. */
+export const NUMBER_TRIES = 3;
+/** Digits of the number that the PC shows. */
+export const NUMBER_DIGITS = 4;
+/** More digits are a telephone number or an order number, not a number of ours. */
+const MOST_DIGITS = 8;
+
 /** The code as people type it: in small letters or full width, with blanks and dashes. Null for a text that is no code. */
 export function readUserCode(text: string): string | null {
-  const typed = text
-    .normalize('NFKC')
-    .toUpperCase()
-    .replace(/[\p{P}\p{S}\p{Z}\p{C}\p{M}]/gu, '');
+  const typed = withoutMarks(text).toUpperCase();
   return form.test(typed) ? typed : null;
 }
 
@@ -23,71 +27,21 @@ export function showUserCode(code: string): string {
   return `${code.slice(0, LENGTH / 2)}-${code.slice(LENGTH / 2)}`;
 }
 
-/** The codes of device authorizations: derived from their ids, and stored as MACs, since 35 bits of a plain hash are soon tried. */
-@Injectable()
-export class UserCodes {
-  private readonly codes: Mac;
-  private readonly hashes: Mac;
-
-  constructor(@Inject(IAM_OPTIONS) { keyRing }: ResolvedIamOptions) {
-    this.codes = new Mac(keyRing, 'user-code');
-    this.hashes = new Mac(keyRing, 'user-code-hash');
-  }
-
-  /** The code of a new login, and what its row keeps of it. */
-  create(loginId: string): { readonly code: string; readonly hash: string } {
-    const code = this.derive(loginId, this.codes.keyId);
-    return { code, hash: this.hashes.sign(code) ?? '' };
-  }
-
-  /** What a row may keep of a code, under every key that is configured. */
-  hashesOf(code: string): string[] {
-    return this.hashes.keyIds.map((keyId) => this.hashes.sign(code, keyId) ?? '');
-  }
-
-  /** The code of a login; null for one that has none, or whose key is gone. */
-  of({ id, user_code_hash: hash }: Pick<FollowLogin, 'id' | 'user_code_hash'>): string | null {
-    if (hash === null) return null;
-    const codes = this.codes.keyIds.map((keyId) => this.derive(id, keyId));
-    return codes.find((code) => this.hashesOf(code).includes(hash)) ?? null;
-  }
-
-  private derive(loginId: string, keyId: string): string {
-    const bytes = Buffer.from(this.codes.sign(loginId, keyId) ?? '', 'base64url').subarray(0, LENGTH);
-    return Array.from(bytes, (byte) => letters.charAt(byte % letters.length)).join('');
-  }
-}
-
-/** What a typed number is. */
-export type UserCodeCheck = 'confirmed' | 'wrong' | 'denied';
-
-/** What a typed number did; `over`: the login that it was typed for has ended by itself. */
-export type UserCodeResult = UserCodeCheck | 'over';
-
-/** A typed number and the login it was typed for. */
-export interface EnteredUserCode {
-  /** Null when the delivery is a repetition and the login waits no more. */
-  readonly loginId: string | null;
-  readonly outcome: UserCodeResult;
-  /** It was to link an identity, not to sign in. */
-  readonly isLink: boolean;
-}
-
-/** Wrong numbers that end a login. */
-export const NUMBER_TRIES = 3;
-/** Digits of the number that the PC shows. */
-export const NUMBER_DIGITS = 4;
-/** More digits are a telephone number or an order number, not a number of ours. */
-const MOST_DIGITS = 8;
-
 /**
  * The digits of a number as people type it: in full width, with spaces between, with a full stop behind. Null for a text that
  * has anything else in it.
  */
 export function readTypedNumber(text: string): string | null {
-  const digits = text.normalize('NFKC').replace(/[\p{P}\p{S}\p{Z}\p{C}\p{M}]/gu, '');
+  const digits = withoutMarks(text);
   return /^[0-9]+$/.test(digits) && digits.length <= MOST_DIGITS ? digits : null;
 }
+
+function withoutMarks(text: string): string {
+  return text.normalize('NFKC').replace(/[\p{P}\p{S}\p{Z}\p{C}\p{M}]/gu, '');
+}
+
+/** What a typed number is. */
+export type UserCodeCheck = 'confirmed' | 'wrong' | 'denied';
 
 /** Compares a typed number with the one that the PC shows; the last wrong one ends the login. */
 export function checkUserCode(
@@ -111,10 +65,13 @@ export type FollowTokenUse =
   /** Go on to the Open Platform QR code. */
   | 'follow-proof';
 
-/** Tokens that name a login and prove that we issued them; nothing of them is stored. */
+/**
+ * Tokens that name a login and prove that we issued them, of which nothing is stored; and the codes of device authorizations:
+ * derived from their ids, and stored as MACs, since 35 bits of a plain hash are soon tried.
+ */
 @Injectable()
 export class FollowTokens {
-  private readonly macs: Readonly<Record<FollowTokenUse, Mac>>;
+  private readonly macs: Readonly<Record<FollowTokenUse | 'user-code' | 'user-code-hash', Mac>>;
 
   constructor(@Inject(IAM_OPTIONS) { keyRing }: ResolvedIamOptions) {
     this.macs = {
@@ -123,6 +80,8 @@ export class FollowTokens {
       confirm: new Mac(keyRing, 'login-confirm'),
       'device-page': new Mac(keyRing, 'device-page'),
       'follow-proof': new Mac(keyRing, 'follow-proof'),
+      'user-code': new Mac(keyRing, 'user-code'),
+      'user-code-hash': new Mac(keyRing, 'user-code-hash'),
     };
   }
 
@@ -133,5 +92,30 @@ export class FollowTokens {
   /** The login's id, or null for a text we did not issue for this use. */
   read(use: FollowTokenUse, text: string): string | null {
     return readLoginToken(this.macs[use], text);
+  }
+
+  /** The user code of a new login, and what its row keeps of it. */
+  createUserCode(loginId: string): { readonly code: string; readonly hash: string } {
+    const code = this.derive(loginId, this.macs['user-code'].keyId);
+    return { code, hash: this.macs['user-code-hash'].sign(code) ?? '' };
+  }
+
+  /** What a row may keep of a user code, under every key that is configured. */
+  hashesOf(code: string): string[] {
+    const mac = this.macs['user-code-hash'];
+    return mac.keyIds.map((keyId) => mac.sign(code, keyId) ?? '');
+  }
+
+  /** The user code of a login; null for one that has none, or whose key is gone. */
+  userCodeOf({ id, user_code_hash: hash }: Pick<FollowLogin, 'id' | 'user_code_hash'>): string | null {
+    if (hash === null) return null;
+    const codes = this.macs['user-code'].keyIds.map((keyId) => this.derive(id, keyId));
+    return codes.find((code) => this.hashesOf(code).includes(hash)) ?? null;
+  }
+
+  private derive(loginId: string, keyId: string): string {
+    const tag = this.macs['user-code'].sign(loginId, keyId) ?? '';
+    const bytes = Buffer.from(tag, 'base64url').subarray(0, LENGTH);
+    return Array.from(bytes, (byte) => letters.charAt(byte % letters.length)).join('');
   }
 }

@@ -16,7 +16,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import { followStateOf, linkOf, type FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { LoginDecisions } from './login-decisions.service.js';
-import { FollowTokens, showUserCode, UserCodes } from './codes-and-tokens.service.js';
+import { FollowTokens, showUserCode } from './codes-and-tokens.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
@@ -74,7 +74,6 @@ export class ConfirmController {
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
     private readonly failures: FailureLimits,
-    private readonly userCodes: UserCodes,
   ) {}
 
   /** The link from the chat, and WeChat's return to it. */
@@ -196,7 +195,7 @@ export class ConfirmController {
     const ending = endingOf(login);
     if (ending !== null) return this.end(language, ending, login);
     const link = linkOf(login);
-    const code = this.userCodes.of(login);
+    const code = this.tokens.userCodeOf(login);
     const action = this.urls.path(`confirm/${login.provider}`);
     return confirmPage(
       { language, siteName: this.options.siteName, login, action, fields },

@@ -14,7 +14,7 @@ import {
   devicePageTexts,
   deviceQuestionPage,
 } from './device-page.js';
-import { FollowTokens, readUserCode, showUserCode, UserCodes } from './codes-and-tokens.service.js';
+import { FollowTokens, readUserCode, showUserCode } from './codes-and-tokens.service.js';
 import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -64,7 +64,6 @@ export class DeviceController {
     private readonly authorize: Authorize,
     private readonly cookies: PageCookies,
     private readonly tokens: FollowTokens,
-    private readonly userCodes: UserCodes,
     private readonly failures: FailureLimits,
     private readonly urls: IamUrls,
   ) {}
@@ -208,7 +207,7 @@ export class DeviceController {
         fields: { device: token, csrf: this.cookies.csrfOf(visit) },
       },
       {
-        code: showUserCode(this.userCodes.of(login) ?? ''),
+        code: showUserCode(this.tokens.userCodeOf(login) ?? ''),
         signInUrl: this.urls.path(`device/sign-in?device=${token}`),
         person: visit.signInId === undefined ? null : await this.decisions.findPerson(visit.signInId),
         problem: problem ?? failed,

@@ -3,13 +3,13 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-opt
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
-import { FollowScans, type ScanOutcome } from './follow-scans.service.js';
+import { type EnteredUserCode, FollowScans, type ScanOutcome } from './follow-scans.service.js';
 import { Scenes } from '../webhook/inbox-event.js';
 import { LoginWatch } from './login-watch.service.js';
 import { EventIntake, type BuiltInEventHandler } from '../webhook/event-intake.service.js';
 import type { PassiveReply } from '../webhook/passive-reply.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../webhook/message.js';
-import { FollowTokens, type EnteredUserCode } from './codes-and-tokens.service.js';
+import { FollowTokens } from './codes-and-tokens.service.js';
 import { quotableName } from './page-parts.js';
 
 const OVER =

@@ -9,7 +9,7 @@ import { IdentityProvidersModule } from '../identity-providers/identity-provider
 import { SignInModule } from '../sign-in/sign-in.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
-import { FollowTokens, UserCodes } from './codes-and-tokens.service.js';
+import { FollowTokens } from './codes-and-tokens.service.js';
 import { DeviceCodeGrant, FollowProof, FollowerResolver } from './collect.service.js';
 import { ConfirmController } from './confirm.controller.js';
 import { DeviceController } from './device.controller.js';
@@ -55,7 +55,6 @@ import { QrBudget } from './qr-budget.service.js';
     FollowerResolver,
     FollowLogins,
     FollowScans,
-    UserCodes,
     LoginDecisions,
     LoginWatch,
     QrBudget,

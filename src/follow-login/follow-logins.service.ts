@@ -9,7 +9,7 @@ import { Telemetry } from '../runtime/telemetry.service.js';
 import { provenPerson, type LinkedLogin } from '../sign-in/login.js';
 import type { Subject } from '../users/subject.js';
 import type { Resolution } from '../users/users.service.js';
-import { UserCodes } from './codes-and-tokens.service.js';
+import { FollowTokens } from './codes-and-tokens.service.js';
 import { followLoginRow, type FollowLogin, followProblemSql, linkOf, storedColumns } from './follow-login.js';
 
 /** Life of the code that a sign-in page collects a login with, in seconds. */
@@ -21,7 +21,7 @@ export class FollowLogins {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
-    private readonly userCodes: UserCodes,
+    private readonly tokens: FollowTokens,
   ) {}
 
   /** The login with this id. */
@@ -31,7 +31,7 @@ export class FollowLogins {
 
   /** The login whose device shows this code, in whatever state. */
   findByCode(code: string): Promise<FollowLogin | null> {
-    const hashes = this.userCodes.hashesOf(code);
+    const hashes = this.tokens.hashesOf(code);
     const latest = sql`ARRAY(
       SELECT id FROM iam.logins WHERE user_code_hash = ANY (${hashes}::text[]) ORDER BY id DESC LIMIT 1)`;
     return queryRow(this.dataSource, followLoginRow, followsSql(latest));

@@ -7,11 +7,11 @@ import { queryRow, sql, type Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { insertInboxEvent, type InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import {
-  type EnteredUserCode,
   NUMBER_DIGITS,
   NUMBER_TRIES,
   readTypedNumber,
   readUserCode,
+  type UserCodeCheck,
 } from './codes-and-tokens.service.js';
 import { followProblemSql } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
@@ -43,6 +43,16 @@ const numberRow = z.object({
   is_link: z.boolean(),
   is_settled: z.boolean(),
 });
+
+/** A typed number and the login it was typed for. */
+export interface EnteredUserCode {
+  /** Null when the delivery is a repetition and the login waits no more. */
+  readonly loginId: string | null;
+  /** `over`: the login has ended by itself. */
+  readonly outcome: UserCodeCheck | 'over';
+  /** It was to link an identity, not to sign in. */
+  readonly isLink: boolean;
+}
 
 /** How long a confirmed scan may wait for its browser; an attempt of a page ends with the page's cookie. */
 const COLLECT = sql`interval '600 seconds'`;

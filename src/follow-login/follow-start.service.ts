@@ -17,7 +17,7 @@ import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { Scenes } from '../webhook/inbox-event.js';
-import { FollowTokens, NUMBER_DIGITS, showUserCode, UserCodes } from './codes-and-tokens.service.js';
+import { FollowTokens, NUMBER_DIGITS, showUserCode } from './codes-and-tokens.service.js';
 import {
   type Confirmation,
   confirmationOf,
@@ -96,7 +96,6 @@ export class FollowStart {
     private readonly budget: QrBudget,
     private readonly gateway: WechatGateway,
     private readonly scenes: Scenes,
-    private readonly userCodes: UserCodes,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
   ) {}
@@ -145,7 +144,7 @@ export class FollowStart {
     const loginId = uuidv7();
     const seconds = Math.min(QR_SECONDS, start.attemptSeconds ?? QR_SECONDS);
     const number = String(randomInt(10_000)).padStart(NUMBER_DIGITS, '0');
-    const typed = redirectUri === null && link === undefined ? this.userCodes.create(loginId) : null;
+    const typed = redirectUri === null && link === undefined ? this.tokens.createUserCode(loginId) : null;
     const confirmation = confirmationOf(provider, link);
     const statement = sql`
       INSERT INTO iam.logins (id, scene_hash, user_code, user_code_hash, status, provider, method, appid, client_id, redirect_uri,

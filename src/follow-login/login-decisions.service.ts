@@ -10,11 +10,11 @@ import { Telemetry } from '../runtime/telemetry.service.js';
 import { loginProvenAtSql } from '../sessions/session-statements.js';
 import {
   checkUserCode,
+  FollowTokens,
   type UserCodeCheck,
   NUMBER_DIGITS,
   readTypedNumber,
   readUserCode,
-  UserCodes,
 } from './codes-and-tokens.service.js';
 import { followProblemSql, linkOf, type FollowLogin } from './follow-login.js';
 
@@ -29,7 +29,7 @@ export class LoginDecisions {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
-    private readonly userCodes: UserCodes,
+    private readonly tokens: FollowTokens,
   ) {}
 
   /** Claims the code with which a phone returns to the confirm page; false when another request, or another login, has it already. */
@@ -89,7 +89,7 @@ export class LoginDecisions {
   private agree(login: FollowLogin, typed: string): DecisionStep | null {
     if (login.confirmation !== 'number') return 'confirmed';
     const code = readUserCode(typed);
-    const isCode = code !== null && code === this.userCodes.of(login);
+    const isCode = code !== null && code === this.tokens.userCodeOf(login);
     const digits = isCode ? login.user_code : readTypedNumber(typed);
     return digits?.length === NUMBER_DIGITS ? `number_${checkUserCode(login, digits)}` : null;
   }

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
-import { empty, execute, queryRow, queryRows, sql, type Sql } from '../../database/sql.js';
+import { empty, execute, hasRow, queryRow, queryRows, sql, type Sql } from '../../database/sql.js';
 import { insertInboxEvent, type InboxEvent, type InboxState } from './webhook-event.entity.js';
 
 /** Attempts before an event becomes a dead letter. */
@@ -43,15 +43,15 @@ const intakeRow = z.object({ id: z.string().nullable(), result });
 const dueRow = z.object({
   id: z.string(),
   provider: z.string(),
-  dedupe_key: z.string(),
+  dedupeKey: z.string(),
   event: z.string(),
   openid: z.string().nullable(),
-  event_at: z.date(),
+  eventAt: z.date(),
   message: z.record(z.string(), z.unknown()),
   raw: z.instanceof(Buffer).nullable(),
-  status: z.string(),
   result,
-  lease_token: z.string().nullable(),
+  /** Null for a dead letter. */
+  leaseToken: z.string().nullable(),
 });
 
 /** WeChat's events from their commit to their end: each in one row, each row with one holder at a time. */
@@ -79,7 +79,7 @@ export class Inbox {
   }
 
   /** False when another replica holds the event by now. */
-  async finish({ id, leaseToken }: LeasedEvent, result: InboxResult): Promise<boolean> {
+  finish({ id, leaseToken }: LeasedEvent, result: InboxResult): Promise<boolean> {
     const finished = sql`
       WITH finished AS (
         UPDATE iam.webhook_events
@@ -87,7 +87,7 @@ export class Inbox {
         WHERE id = ${id} AND lease_token = ${leaseToken} AND status = 'processing'
         RETURNING status
       ) SELECT status FROM finished`;
-    return (await queryRow(this.dataSource, status, finished)) !== null;
+    return hasRow(this.dataSource, finished);
   }
 
   /**
@@ -136,15 +136,14 @@ export class Inbox {
           FROM leased WHERE e.id = leased.id
           RETURNING e.*
         )
-        SELECT id, provider, dedupe_key, event, openid, event_at, message, raw, status, result, lease_token FROM taken`,
+        SELECT id, provider, dedupe_key AS "dedupeKey", event, openid, event_at AS "eventAt", message, raw, result,
+               lease_token AS "leaseToken" FROM taken`,
     );
     return {
-      leased: rows.flatMap((row) =>
-        row.lease_token === null
-          ? []
-          : [{ id: row.id, leaseToken: row.lease_token, event: toEvent(row), result: row.result }],
+      leased: rows.flatMap(({ id, leaseToken, result, ...event }) =>
+        leaseToken === null ? [] : [{ id, leaseToken, result, event }],
       ),
-      dead: rows.filter((row) => row.status === 'dead').map(toEvent),
+      dead: rows.filter(({ leaseToken }) => leaseToken === null),
     };
   }
 
@@ -172,31 +171,12 @@ export class Inbox {
    * `id` is null for an event that is there already. `effect`, a statement that reads from `inserted`, takes effect once with
    * the event.
    */
-  private async insert(
-    event: InboxEvent,
-    state: InboxState,
-    effect?: Sql,
-  ): Promise<z.infer<typeof intakeRow>> {
-    const row = await queryRow(
-      this.dataSource,
-      intakeRow,
-      sql`
-        WITH inserted AS (${insertInboxEvent(event, state)})${effect === undefined ? empty : sql`, effect AS (${effect})`}
-        SELECT (SELECT id FROM inserted) AS id, e.result
-        FROM (VALUES (1)) AS one LEFT JOIN iam.webhook_events e ON e.dedupe_key = ${event.dedupeKey}`,
-    );
+  private async insert(event: InboxEvent, state: InboxState, effect?: Sql) {
+    const inserted = sql`
+      WITH inserted AS (${insertInboxEvent(event, state)})${effect === undefined ? empty : sql`, effect AS (${effect})`}
+      SELECT (SELECT id FROM inserted) AS id, e.result
+      FROM (VALUES (1)) AS one LEFT JOIN iam.webhook_events e ON e.dedupe_key = ${event.dedupeKey}`;
+    const row = await queryRow(this.dataSource, intakeRow, inserted);
     return row ?? { id: null, result: null };
   }
-}
-
-function toEvent(row: z.infer<typeof dueRow>): InboxEvent {
-  return {
-    provider: row.provider,
-    dedupeKey: row.dedupe_key,
-    event: row.event,
-    openid: row.openid,
-    eventAt: row.event_at,
-    message: row.message,
-    raw: row.raw,
-  };
 }
