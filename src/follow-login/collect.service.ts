@@ -14,7 +14,7 @@ import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
-import { type FollowLogin, followStateOf, linkOf } from './follow-login.js';
+import { type FollowLogin, followStateOf, isSameLink, linkOf } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { POLL_SECONDS } from './follow-start.service.js';
 import { LoginWatch } from './login-watch.service.js';
@@ -39,17 +39,21 @@ export class FollowerResolver {
   /** Resolves the follower of a confirmed login, whose row then says `authenticated`; parallel polls share the work. */
   async identify(login: FollowLogin, provider: IdentityProvider): Promise<void> {
     if (login.status === 'authenticated') return;
-    await this.running.run(login.id, () => this.resolve(login, provider));
+    await this.running.run(login.id, () => this.unlessRefused(login, () => this.resolve(login, provider)));
   }
 
-  /** A refusal of this person ends the login; what failed for another reason may be tried again. */
   private async resolve(login: FollowLogin, provider: IdentityProvider): Promise<void> {
+    const { subject } = await this.read(login, provider);
+    await this.users.resolve(subject, {
+      signUp: provider.signUp,
+      record: (executor, resolution) => this.follows.authenticate(executor, login, { subject, resolution }),
+    });
+  }
+
+  /** Runs `work` for the follower. A refusal of this person ends the login; what failed for another reason may be tried again. */
+  async unlessRefused<T>(login: FollowLogin, work: () => Promise<T>): Promise<T> {
     try {
-      const { subject } = await this.read(login, provider);
-      await this.users.resolve(subject, {
-        signUp: provider.signUp,
-        record: (executor, resolution) => this.follows.authenticate(executor, login, { subject, resolution }),
-      });
+      return await work();
     } catch (thrown) {
       const error = toIamError(thrown);
       if (errorCatalogue[error.code].status < 500) await this.follows.fail(login, error.code);
@@ -122,8 +126,7 @@ export class FollowProof implements OpenStepProof {
   ): Promise<void> {
     const login = await this.follows.find(loginId);
     if (login === null || !isConfirmed(login)) throw new IamError('follow_required', 'the scan is over');
-    const scannedFor = linkOf(login);
-    if (scannedFor?.userId !== link?.userId || scannedFor?.sessionId !== link?.sessionId)
+    if (!isSameLink(linkOf(login), link))
       throw new IamError('follow_required', 'the scan was for another purpose');
     const { subject: follower, follows } = await this.follower.read(login, provider);
     if (!follows) throw new IamError('follow_required', 'the scanner does not follow any more');

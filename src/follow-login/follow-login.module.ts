@@ -13,7 +13,7 @@ import { FollowTokens } from './codes-and-tokens.service.js';
 import { DeviceCodeGrant, FollowProof, FollowerResolver } from './collect.service.js';
 import { ConfirmController } from './confirm.controller.js';
 import { DeviceController } from './device.controller.js';
-import { FollowLink, FollowSignIn } from './finish.service.js';
+import { FollowLink } from './follow-link.service.js';
 import { FollowEventHandler } from './follow-event.handler.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { FollowScans } from './follow-scans.service.js';
@@ -21,7 +21,7 @@ import { FollowStart } from './follow-start.service.js';
 import { DeviceAuthorizationController, FollowController } from './follow.controller.js';
 import { FollowMethod } from './follow.method.js';
 import { LoginDecisions } from './login-decisions.service.js';
-import { FollowEvents, LoginWatch } from './login-watch.service.js';
+import { LoginWatch } from './login-watch.service.js';
 import { PageCookies } from './page-cookies.service.js';
 import { QrBudget } from './qr-budget.service.js';
 
@@ -45,11 +45,9 @@ import { QrBudget } from './qr-budget.service.js';
     FollowMethod,
     PageCookies,
     DeviceCodeGrant,
-    FollowEvents,
     FollowEventHandler,
     FollowProof,
     FollowLink,
-    FollowSignIn,
     FollowStart,
     FollowTokens,
     FollowerResolver,

@@ -68,6 +68,11 @@ export function linkOf({
   return userId === null || sessionId === null ? undefined : { userId, sessionId };
 }
 
+/** True for scans of one purpose: both to sign in, or both to link an identity in the same session. */
+export function isSameLink(one: ActingSession | undefined, other: ActingSession | undefined): boolean {
+  return one?.userId === other?.userId && one?.sessionId === other?.sessionId;
+}
+
 /** The state of a login for its browser. Expiry is not written anywhere: it is read from the clock. */
 export function followStateOf({ status, is_live }: Pick<FollowLogin, 'status' | 'is_live'>): FollowState {
   switch (status) {

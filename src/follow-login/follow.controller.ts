@@ -1,21 +1,34 @@
 import { Get, Inject, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { IamError, type IamErrorCode, toErrorCode } from '../errors/iam.error.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { eventStream, type IamResponse, json } from '../http/iam-response.js';
-import { IamUrls } from '../http/iam-urls.service.js';
 import { Incoming } from '../http/parameter.decorators.js';
+import { toIamError } from '../http/to-iam-error.js';
 import { Body, Query, ZodPipe } from '../http/zod.pipe.js';
-import { Clients, parseOAuthInput } from '../oauth/clients.service.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import {
+  type ClientReturn,
+  Clients,
+  codeLocation,
+  errorLocation,
+  parseOAuthInput,
+} from '../oauth/clients.service.js';
+import { Clock } from '../runtime/clock.js';
+import { IamLogger } from '../runtime/iam-logger.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
-import { attemptHash } from '../sign-in/attempt-cookies.service.js';
+import { type Attempt, AttemptCookies, attemptHash } from '../sign-in/attempt-cookies.service.js';
+import { Logins } from '../sign-in/logins.service.js';
 import { Profiles } from '../users/profiles.service.js';
-import { followFinishResponse, FollowSignIn } from './finish.service.js';
+import { FollowTokens } from './codes-and-tokens.service.js';
+import { FollowerResolver } from './collect.service.js';
+import { FollowLink, type NextStep } from './follow-link.service.js';
+import { type FollowLogin, followStateOf, isSameLink, linkOf } from './follow-login.js';
 import { FollowStart, type FollowStarted, followStartedResponse } from './follow-start.service.js';
-import { followPage } from './follow.method.js';
-import { FollowEvents } from './login-watch.service.js';
+import { FollowMethod } from './follow.method.js';
+import { LoginWatch } from './login-watch.service.js';
 
 /** Why there may be no QR code. */
 const followStartErrors: readonly IamErrorCode[] = [
@@ -61,13 +74,22 @@ const eventsQuery = z.object({ watch: z.string().max(256) });
 const attemptInput = z.object({ state: z.string().max(64) });
 const finishBody = attemptInput.extend({ device_code: z.string().max(256) });
 
+/** Where the browser goes once the scan is confirmed, else where it may give up to. */
+const followFinishResponse = z.union([
+  z.object({ status: z.literal('confirmed'), location: z.string() }),
+  z.object({
+    status: z.enum(['pending', 'scanned', 'denied', 'expired', 'failed', 'done']),
+    return_to: z.string(),
+  }),
+]);
+
 /** Follow-to-login for front-ends with a page of their own (RFC 8628). */
 @PublicController('device_authorization')
 export class DeviceAuthorizationController {
   constructor(
     private readonly clients: Clients,
     private readonly starts: FollowStart,
-    private readonly streams: FollowEvents,
+    private readonly watch: LoginWatch,
   ) {}
 
   @Endpoint({
@@ -92,19 +114,31 @@ export class DeviceAuthorizationController {
   })
   @Get('events')
   events(@Query(new ZodPipe(eventsQuery)) { watch }: z.infer<typeof eventsQuery>): IamResponse {
-    return eventStream(this.streams.stream(watch));
+    return eventStream(this.watch.events(watch));
   }
 }
 
-/** What the module's own page on a PC calls. */
+/** The response to `finish`, and its cookies. */
+type Finish = z.infer<typeof followFinishResponse> & Pick<NextStep, 'cookies'>;
+
+/** What the module's own page on a PC calls. Its attempt is the sealed cookie that the start set, so only that browser can. */
 @PublicController('follow')
 export class FollowController {
+  private readonly logger = new IamLogger(FollowController.name);
+
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly attempts: AttemptCookies,
     private readonly starts: FollowStart,
-    private readonly signIn: FollowSignIn,
+    private readonly watch: LoginWatch,
+    private readonly follower: FollowerResolver,
+    private readonly method: FollowMethod,
+    private readonly providers: IdentityProviders,
+    private readonly logins: Logins,
+    private readonly links: FollowLink,
     private readonly profiles: Profiles,
-    private readonly urls: IamUrls,
+    private readonly tokens: FollowTokens,
+    private readonly clock: Clock,
   ) {}
 
   @Endpoint({
@@ -118,10 +152,10 @@ export class FollowController {
     @Query(new ZodPipe(attemptInput)) { state }: z.infer<typeof attemptInput>,
     @Incoming() { cookies, language }: IamRequest,
   ): Promise<IamResponse> {
-    const { link } = this.signIn.attempt(state, cookies);
+    const { link } = this.attempt(state, cookies);
     if (link === undefined) throw new IamError('state_mismatch', 'the attempt is a sign-in');
     const nickname = await this.profiles.findNickname(link.userId);
-    return followPage({ language, site: this.options, state, urls: this.urls, link: { nickname } });
+    return this.method.show(state, language, { nickname });
   }
 
   /** A person who lets a QR code expire gets another for the same attempt. */
@@ -136,7 +170,7 @@ export class FollowController {
     @Body(new ZodPipe(attemptInput, 'form')) { state }: z.infer<typeof attemptInput>,
     @Incoming() { cookies, origin }: IamRequest,
   ): Promise<FollowStarted> {
-    const attempt = this.signIn.attempt(state, cookies);
+    const attempt = this.attempt(state, cookies);
     const { provider, clientId, redirectUri, codeChallenge, link } = attempt;
     return this.starts.begin({
       provider,
@@ -144,7 +178,7 @@ export class FollowController {
       redirectUri,
       codeChallenge,
       attemptHash: attemptHash(state),
-      attemptSeconds: this.signIn.secondsLeft(attempt),
+      attemptSeconds: this.secondsLeft(attempt),
       link,
       origin,
     });
@@ -161,8 +195,75 @@ export class FollowController {
     @Body(new ZodPipe(finishBody, 'form')) { state, device_code: deviceCode }: z.infer<typeof finishBody>,
     @Incoming() request: IamRequest,
   ): Promise<IamResponse> {
-    const attempt = this.signIn.attempt(state, request.cookies);
-    const { cookies = [], ...body } = await this.signIn.finish(attempt, deviceCode, request);
+    const attempt = this.attempt(state, request.cookies);
+    const login = await this.loginOf(deviceCode, attempt);
+    const { cookies = [], ...body } = await this.outcome(login, attempt, request);
     return { ...json(body), cookies };
+  }
+
+  /** The attempt of a state. @throws IamError `state_mismatch`, or `state_expired` for one kept longer than a browser would */
+  private attempt(state: string, cookies: IamRequest['cookies']): Attempt {
+    const attempt = this.attempts.find(state, cookies);
+    if (attempt?.method !== 'follow')
+      throw new IamError('state_mismatch', 'this browser has no such attempt');
+    if (this.secondsLeft(attempt) < 1)
+      throw new IamError('state_expired', 'the attempt was started too long ago');
+    return attempt;
+  }
+
+  /** Whole seconds until the attempt ends. */
+  private secondsLeft({ startedAt }: Attempt): number {
+    return Math.floor((startedAt - this.clock.now()) / 1000) + this.options.loginLifetime;
+  }
+
+  /** A scan for a sign-in links nothing, and a scan for a link begins no session. */
+  private async loginOf(deviceCode: string, attempt: Attempt): Promise<FollowLogin> {
+    const loginId = this.tokens.read('device-code', deviceCode);
+    const login = loginId === null ? null : await this.watch.current(loginId);
+    const isOfAttempt =
+      login?.attempt_hash === attemptHash(attempt.state) && isSameLink(linkOf(login), attempt.link);
+    if (!isOfAttempt) throw new IamError('state_mismatch', 'not a login of this attempt');
+    return login;
+  }
+
+  private async outcome(login: FollowLogin, attempt: Attempt, request: IamRequest): Promise<Finish> {
+    const status = followStateOf(login);
+    const { redirectUri, clientState } = attempt;
+    const to = { redirectUri, clientState, issuer: this.options.publicUrl };
+    if (status !== 'confirmed' && login.linked_identity_id === null) {
+      const error = status === 'failed' ? toErrorCode(login.error) : 'access_denied';
+      return { status, return_to: errorLocation(to, error) };
+    }
+    try {
+      const next = await (attempt.link === undefined
+        ? this.signIn(login, attempt, to, request)
+        : this.links.nextStep(login, { ...attempt, link: attempt.link }, to, request));
+      return { status: 'confirmed', ...next };
+    } catch (thrown) {
+      const error = toIamError(thrown);
+      this.logger.warn(`follow-to-login failed: ${error.message}`);
+      return { status: 'confirmed', location: errorLocation(to, error.code) };
+    }
+  }
+
+  /** A code, or the same authorization request again with the proof of the follow. */
+  private async signIn(
+    login: FollowLogin,
+    { state, redirectUri, clientState, codeChallenge }: Attempt,
+    to: ClientReturn,
+    { cookies: present }: IamRequest,
+  ): Promise<NextStep> {
+    const provider = await this.providers.getEnabled(login.provider);
+    const cookies = this.attempts.finishForBinding(state, present);
+    if (provider.qr.loginWith === 'open') {
+      const location = this.method.openStep.authorizeUri(login, {
+        redirect_uri: redirectUri,
+        ...(clientState !== undefined && { state: clientState }),
+        code_challenge: codeChallenge,
+      });
+      return { location, cookies };
+    }
+    await this.follower.identify(login, provider);
+    return { location: codeLocation(to, this.logins.mintCode(login.id)), cookies };
   }
 }

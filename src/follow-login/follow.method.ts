@@ -75,60 +75,10 @@ const followLinkTexts = {
 
 const script = readAsset('./assets/follow-page.js', import.meta.url);
 
-/** What the page needs to know of its attempt. */
-export interface FollowPageInput {
-  readonly language: Language;
-  readonly site: { readonly siteName: string };
-  readonly state: string;
-  readonly urls: IamUrls;
-  /** The account that the scanner is to be linked to; absent for a sign-in. */
-  readonly link?: { readonly nickname: string | null };
-}
-
-/** The module's own page for a PC, to sign in or to link another identity: the QR code of the Official Account and what becomes of it. */
-export function followPage(input: FollowPageInput): IamResponse {
-  const {
-    language,
-    site: { siteName },
-    state,
-    urls,
-    link,
-  } = input;
-  const texts = { ...followPageTexts[language], ...(link !== undefined && followLinkTexts[language]) };
-  const attributes = Object.entries({
-    attempt: state,
-    start: urls.path('follow'),
-    finish: urls.path('follow/finish'),
-    texts: JSON.stringify(texts),
-  })
-    .map(([name, value]) => `data-${name}="${escapeHtml(value)}"`)
-    .join(' ');
-  return page({
-    status: 200,
-    language,
-    title: `${texts.title} · ${siteName}`,
-    style: pageStyle,
-    script,
-    body: `<main id="follow" ${attributes}>
-<p class="site">${escapeHtml(siteName)}</p>
-<h1>${texts.title}</h1>
-${link === undefined ? '' : `<p class="account">${escapeHtml(accountLine(language, link.nickname))}</p>`}
-<div class="frame">
-<img id="qr" alt="${escapeHtml(texts.qrAlt)}" width="240" height="240" hidden>
-<div id="cover" hidden><span id="mark" aria-hidden="true"></span></div>
-</div>
-<p id="status" role="status" aria-live="polite">${texts.loading}</p>
-<p id="number" hidden></p>
-<p id="hint">${texts.hint}</p>
-<p class="actions"><button id="again" type="button" hidden>${texts.again}</button> <a id="back" hidden>${texts.back}</a></p>
-<noscript><p>${texts.noScript}</p></noscript>
-</main>`,
-  });
-}
-
 function accountLine(language: Language, nickname: string | null): string {
   const { account, unnamed } = followLinkTexts[language];
-  return account.replace('{account}', () => quotableName(nickname) ?? unnamed);
+  const line = account.replace('{account}', () => quotableName(nickname) ?? unnamed);
+  return `<p class="account">${escapeHtml(line)}</p>`;
 }
 
 /** Follow-to-login as a way to sign in at `/authorize`: a PC shows our own page with the QR code. */
@@ -158,6 +108,39 @@ export class FollowMethod implements SignInMethod {
   }
 
   page({ attempt: { state }, language }: StartedAttempt): IamResponse {
-    return followPage({ language, site: this.options, state, urls: this.urls });
+    return this.show(state, language);
+  }
+
+  /** The QR code of the Official Account and what becomes of it, to sign in or to link the scanner to the account of `link`. */
+  show(state: string, language: Language, link?: { readonly nickname: string | null }): IamResponse {
+    const { siteName } = this.options;
+    const texts = { ...followPageTexts[language], ...(link !== undefined && followLinkTexts[language]) };
+    const attributes = Object.entries({
+      attempt: state,
+      start: this.urls.path('follow'),
+      finish: this.urls.path('follow/finish'),
+      texts: JSON.stringify(texts),
+    }).map(([name, value]) => `data-${name}="${escapeHtml(value)}"`);
+    return page({
+      status: 200,
+      language,
+      title: `${texts.title} · ${siteName}`,
+      style: pageStyle,
+      script,
+      body: `<main id="follow" ${attributes.join(' ')}>
+<p class="site">${escapeHtml(siteName)}</p>
+<h1>${texts.title}</h1>
+${link === undefined ? '' : accountLine(language, link.nickname)}
+<div class="frame">
+<img id="qr" alt="${escapeHtml(texts.qrAlt)}" width="240" height="240" hidden>
+<div id="cover" hidden><span id="mark" aria-hidden="true"></span></div>
+</div>
+<p id="status" role="status" aria-live="polite">${texts.loading}</p>
+<p id="number" hidden></p>
+<p id="hint">${texts.hint}</p>
+<p class="actions"><button id="again" type="button" hidden>${texts.again}</button> <a id="back" hidden>${texts.back}</a></p>
+<noscript><p>${texts.noScript}</p></noscript>
+</main>`,
+    });
   }
 }

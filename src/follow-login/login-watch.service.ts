@@ -29,6 +29,10 @@ const TICK_MS = 1_000;
 const GATHER_MS = 20;
 /** A login without a reader for this long is no longer watched. */
 const FORGET_MS = 20_000;
+const HEARTBEAT_MS = 15_000;
+/** Streams of one login, and of this process. */
+const PER_LOGIN = 3;
+const PER_PROCESS = 10_000;
 
 interface Watched {
   state: FollowLogin | null | undefined;
@@ -49,10 +53,13 @@ export class LoginWatch implements OnModuleDestroy {
   private tick: NodeJS.Timeout | undefined;
   private gathering: Promise<ReadonlyMap<string, FollowLogin>> | undefined;
   private interruption = new AbortController();
+  private readonly streams = new Map<string, number>();
+  private streamsInAll = 0;
   private isClosing = false;
 
   constructor(
     private readonly follows: FollowLogins,
+    private readonly tokens: FollowTokens,
     private readonly clock: Clock,
   ) {}
 
@@ -72,6 +79,37 @@ export class LoginWatch implements OnModuleDestroy {
       if (state !== undefined) return changes.pipe(startWith(state));
       this.hint(loginId);
       return changes;
+    });
+  }
+
+  /**
+   * The states of the login of a watch token as server-sent events. Polling stays enough.
+   * @throws IamError `not_found` for a token that is not ours, `rate_limited` when too many streams are open
+   */
+  events(token: string): Observable<MessageEvent> {
+    const loginId = this.tokens.read('watch', token);
+    if (loginId === null) throw new IamError('not_found', 'not a watch token of ours');
+    const streams = this.streams.get(loginId) ?? 0;
+    if (streams >= PER_LOGIN || this.streamsInAll >= PER_PROCESS)
+      throw new IamError('rate_limited', `${streams} streams of this login, ${this.streamsInAll} in all`, {
+        retryAfterSeconds: 5,
+      });
+    const states = this.changes(loginId).pipe(
+      map((login) => (login === null ? 'expired' : followStateOf(login))),
+      takeWhile((state) => ['pending', 'scanned', 'confirmed'].includes(state), true),
+      filter((state) => state !== 'pending'),
+      map((state): MessageEvent => ({ type: state, data: { state } })),
+    );
+    const heartbeats = interval(HEARTBEAT_MS).pipe(
+      map((): MessageEvent => ({ type: 'heartbeat', data: {} })),
+    );
+    return defer(() => {
+      this.countStream(loginId, 1);
+      return merge(concat(states, of(null)), heartbeats).pipe(
+        takeWhile((event) => event !== null),
+        takeUntil(timer((QR_SECONDS + 60) * 1000)),
+        finalize(() => this.countStream(loginId, -1)),
+      );
     });
   }
 
@@ -108,6 +146,13 @@ export class LoginWatch implements OnModuleDestroy {
     this.interruption = new AbortController();
     for (const { changes } of this.watched.values()) changes.complete();
     this.watched.clear();
+  }
+
+  private countStream(loginId: string, change: 1 | -1): void {
+    const streams = (this.streams.get(loginId) ?? 0) + change;
+    if (streams === 0) this.streams.delete(loginId);
+    else this.streams.set(loginId, streams);
+    this.streamsInAll += change;
   }
 
   private entryOf(loginId: string): Watched {
@@ -190,59 +235,4 @@ export class LoginWatch implements OnModuleDestroy {
 
 function isWaiting(entry: Watched | undefined): boolean {
   return entry?.state?.status === 'pending' && entry.state.is_live;
-}
-
-const HEARTBEAT_MS = 15_000;
-const PER_LOGIN = 3;
-const PER_PROCESS = 10_000;
-
-/** `GET /device_authorization/events`: the states of one login as server-sent events. Polling stays enough. */
-@Injectable()
-export class FollowEvents {
-  private readonly open = new Map<string, number>();
-  private total = 0;
-
-  constructor(
-    private readonly watch: LoginWatch,
-    private readonly tokens: FollowTokens,
-  ) {}
-
-  /** @throws IamError `not_found` for a token that is not ours, `rate_limited` when too many streams are open */
-  stream(token: string): Observable<MessageEvent> {
-    const loginId = this.tokens.read('watch', token);
-    if (loginId === null) throw new IamError('not_found', 'not a watch token of ours');
-    this.checkRoom(loginId);
-    const states = this.watch.changes(loginId).pipe(
-      map((login) => (login === null ? 'expired' : followStateOf(login))),
-      takeWhile((state) => ['pending', 'scanned', 'confirmed'].includes(state), true),
-      filter((state) => state !== 'pending'),
-      map((state): MessageEvent => ({ type: state, data: { state } })),
-    );
-    const heartbeats = interval(HEARTBEAT_MS).pipe(
-      map((): MessageEvent => ({ type: 'heartbeat', data: {} })),
-    );
-    return defer(() => {
-      this.count(loginId, 1);
-      return merge(concat(states, of(null)), heartbeats).pipe(
-        takeWhile((event) => event !== null),
-        takeUntil(timer((QR_SECONDS + 60) * 1000)),
-        finalize(() => this.count(loginId, -1)),
-      );
-    });
-  }
-
-  private checkRoom(loginId: string): void {
-    const streams = this.open.get(loginId) ?? 0;
-    if (streams >= PER_LOGIN || this.total >= PER_PROCESS)
-      throw new IamError('rate_limited', `${streams} streams of this login, ${this.total} in all`, {
-        retryAfterSeconds: 5,
-      });
-  }
-
-  private count(loginId: string, change: 1 | -1): void {
-    const streams = (this.open.get(loginId) ?? 0) + change;
-    if (streams === 0) this.open.delete(loginId);
-    else this.open.set(loginId, streams);
-    this.total += change;
-  }
 }

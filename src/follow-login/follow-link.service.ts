@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import { randomAlphanumeric } from '../crypto/random.js';
+import { IamError } from '../errors/iam.error.js';
+import type { IamRequest } from '../http/iam-request.js';
+import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { type ClientReturn, linkedLocation } from '../oauth/clients.service.js';
+import { SignInMethods } from '../oauth/registration.js';
+import { Clock } from '../runtime/clock.js';
+import { setActor } from '../runtime/request-context.js';
+import type { ActingSession } from '../sessions/user-sessions.service.js';
+import { AttemptCookies, type Attempt } from '../sign-in/attempt-cookies.service.js';
+import { IdentityLinks } from '../sign-in/identity-links.service.js';
+import { FollowerResolver } from './collect.service.js';
+import type { FollowLogin } from './follow-login.js';
+import { FollowLogins } from './follow-logins.service.js';
+import { LoginWatch } from './login-watch.service.js';
+
+/** An attempt of a signed-in user to link another identity. */
+type LinkAttempt = Attempt & { readonly link: ActingSession };
+
+/** Where the browser goes, and the `Set-Cookie` values that go with it. */
+export interface NextStep {
+  readonly location: string;
+  readonly cookies?: readonly string[];
+}
+
+/** Links another identity of a signed-in user by the confirmed scan of a PC. */
+@Injectable()
+export class FollowLink {
+  constructor(
+    private readonly attempts: AttemptCookies,
+    private readonly providers: IdentityProviders,
+    private readonly methods: SignInMethods,
+    private readonly follower: FollowerResolver,
+    private readonly follows: FollowLogins,
+    private readonly links: IdentityLinks,
+    private readonly watch: LoginWatch,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Links the scanner, or goes on to the Open Platform where the row says so; a repeated request gets the same response. */
+  async nextStep(
+    login: FollowLogin,
+    attempt: LinkAttempt,
+    to: ClientReturn,
+    request: IamRequest,
+  ): Promise<NextStep> {
+    setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
+    if (login.linked_identity_id !== null) return { location: linkedLocation(to, login.linked_identity_id) };
+    const provider = await this.providers.getEnabled(login.provider);
+    if (provider.qr.loginWith === 'open') return this.openStep(login, provider, attempt, request);
+    return { location: linkedLocation(to, await this.link(login, provider, attempt)) };
+  }
+
+  /** The row decides in the end: another request may have linked, or a COMMIT whose response was lost. */
+  private async link(
+    login: FollowLogin,
+    provider: IdentityProvider,
+    { link, clientId }: LinkAttempt,
+  ): Promise<string> {
+    try {
+      return await this.follower.unlessRefused(login, async () => {
+        const { subject } = await this.follower.read(login, provider);
+        const linked = await this.links.finish({ subject, link, clientId }, (manager, linked) =>
+          this.follows.recordLink(manager, { ...linked, loginId: login.id }),
+        );
+        return linked.id;
+      });
+    } catch (error) {
+      const linkedId = (await this.follows.find(login.id))?.linked_identity_id ?? null;
+      if (linkedId === null) throw error;
+      return linkedId;
+    } finally {
+      this.watch.forget(login.id);
+    }
+  }
+
+  /** The redirect link of the Open Platform, whose callback takes the scan as the proof of the follow. */
+  private openStep(
+    login: FollowLogin,
+    provider: IdentityProvider,
+    attempt: LinkAttempt,
+    { language, cookies }: IamRequest,
+  ): NextStep {
+    if (provider.open === null)
+      throw new IamError('wechat_open_not_configured', `"${provider.slug}" has no Open Platform app`);
+    const step = {
+      ...attempt,
+      state: randomAlphanumeric(43),
+      method: 'open',
+      appid: provider.open.appid,
+      followLoginId: login.id,
+      startedAt: this.clock.now(),
+    };
+    const location = this.methods.get('open').location({ attempt: step, provider, language });
+    return { location, cookies: this.attempts.start(step, cookies) };
+  }
+}
