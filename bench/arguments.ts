@@ -6,11 +6,15 @@ export interface BenchArguments {
   readonly quick: boolean;
   /** Also writes `bench/output.json`. */
   readonly json: boolean;
-  /** Names of groups; all of them when empty. */
+  /** Names of groups; all that belong to a default run when empty. */
   readonly only: readonly string[];
+  /** Replaces the profile's number of rounds. */
+  readonly rounds: number | undefined;
+  /** Replaces the profile's seconds of a round. */
+  readonly seconds: number | undefined;
 }
 
-/** Reads `--quick`, `--json` and `--only <group>`. @throws TypeError for anything else */
+/** Reads the words after the command. @throws TypeError for one that is not known */
 export function readArguments(words: readonly string[]): BenchArguments {
   const { values } = parseArgs({
     args: [...words],
@@ -18,7 +22,17 @@ export function readArguments(words: readonly string[]): BenchArguments {
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true, default: [] },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
     },
   });
-  return values;
+  const { rounds, seconds } = values;
+  return { ...values, rounds: readNumber('rounds', rounds), seconds: readNumber('seconds', seconds) };
+}
+
+function readNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (!(number > 0)) throw new TypeError(`--${name} ${text}: expected a number above 0`);
+  return number;
 }

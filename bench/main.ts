@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { adminListsGroup } from './admin-lists/admin-lists.group.js';
 import { readArguments } from './arguments.js';
@@ -7,25 +7,30 @@ import { Resources, Interrupted } from './resources.js';
 import { openDatabaseServer } from './database-server.js';
 import { followGroup } from './follow/follow.group.js';
 import type { Group, Stage, Table } from './group.js';
+import { peersGroup } from './peers/peers.group.js';
 import { fullProfile, quickProfile } from './profile.js';
 import { printTable } from './print-table.js';
 import { signInGroup } from './sign-in/sign-in.group.js';
 import { startCostGroup } from './start-cost/start-cost.group.js';
 
-const groups: readonly Group[] = [signInGroup, followGroup, adminListsGroup, startCostGroup];
+const defaultGroups: readonly Group[] = [signInGroup, followGroup, adminListsGroup, startCostGroup];
+const groups: readonly Group[] = [...defaultGroups, peersGroup];
 const outputFile = fileURLToPath(new URL('../../bench/output.json', import.meta.url));
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
 async function run(resources: Resources): Promise<void> {
-  const { quick, json, only } = readArguments(process.argv.slice(2));
-  const chosen = only.length === 0 ? groups : only.map(findGroup);
-  const profile = quick ? quickProfile : fullProfile;
+  const { quick, json, only, ...changes } = readArguments(process.argv.slice(2));
+  const chosen = only.length === 0 ? defaultGroups : only.map(findGroup);
+  const standard = quick ? quickProfile : fullProfile;
+  const { rounds = standard.rounds, seconds = standard.peerSeconds } = changes;
+  const profile = { ...standard, rounds, peerSeconds: seconds };
   const { node, cores, cpu } = machine();
   process.stdout.write(
     `Node ${node} on ${cores} × ${cpu}${quick ? ', quick: good for nothing but a smoke test' : ''}\n`,
   );
-  const createDatabase = await openDatabaseServer(resources);
+  let server: ReturnType<typeof openDatabaseServer> | undefined;
+  const createDatabase = async (name: string) => (await (server ??= openDatabaseServer(resources)))(name);
   const tables: Record<string, readonly Table[]> = {};
   for (const group of chosen) {
     const branch = await resources.branch();
@@ -37,8 +42,10 @@ async function run(resources: Resources): Promise<void> {
 }
 
 async function runGroup(group: Group, stage: Stage): Promise<readonly Table[]> {
+  const before = loadAverage();
   const tables = await group.run(stage);
   for (const table of tables) process.stdout.write(`\n${printTable(table)}\n`);
+  process.stdout.write(`\nload average before: ${before}, at the end: ${loadAverage()}\n`);
   return tables;
 }
 
@@ -46,6 +53,13 @@ function findGroup(name: string): Group {
   const group = groups.find((candidate) => candidate.name === name);
   if (group !== undefined) return group;
   throw new TypeError(`--only ${name}: expected ${groups.map((known) => known.name).join(', ')}`);
+}
+
+/** Over one, five and fifteen minutes. */
+function loadAverage(): string {
+  return loadavg()
+    .map((load) => load.toFixed(2))
+    .join(' ');
 }
 
 function machine() {

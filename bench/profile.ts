@@ -21,6 +21,12 @@ export interface Profile {
   readonly starts: number;
   /** Users among whom administrators look for some. */
   readonly users: number;
+  /** Rounds in which several hosts or databases are measured one after the other. */
+  readonly rounds: number;
+  /** Sign-ins under way at once beside other people's packages. */
+  readonly peerConnections: number;
+  /** How long sign-ins are measured there in each round, and requests for half that time. */
+  readonly peerSeconds: number;
 }
 
 /** Some minutes. */
@@ -36,6 +42,9 @@ export const fullProfile: Profile = {
   idleSeconds: 16,
   starts: 9,
   users: 1_000_000,
+  rounds: 5,
+  peerConnections: 16,
+  peerSeconds: 10,
 };
 
 /** A minute; the numbers are noisy. */
@@ -51,4 +60,7 @@ export const quickProfile: Profile = {
   idleSeconds: 1,
   starts: 1,
   users: 10_000,
+  rounds: 1,
+  peerConnections: 16,
+  peerSeconds: 2,
 };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Agent } from 'undici';
 import { type OpenPlatformAccount, WechatEmulator } from '../emulator/index.js';
 import type { Stage } from './group.js';
+import type { ReplicaSettings } from './host/readings.js';
 import { Replica } from './host/replica.js';
 
 type WebsiteApp = ReturnType<OpenPlatformAccount['websiteApp']>;
@@ -58,7 +59,11 @@ export async function openWorld(
     mp_encoding_aes_key: oa.settings.server.encodingAesKey,
     ...provider,
   };
-  const replica = await Replica.start(resources, { ...settings, provider: row });
-  const startAnother = () => Replica.start(resources, { ...settings, provider: null });
+  const start = (columns: ReplicaSettings['provider']) => {
+    const all: ReplicaSettings = { ...settings, provider: columns };
+    return Replica.start(resources, all);
+  };
+  const replica = await start(row);
+  const startAnother = () => start(null);
   return { wechat, site, oa, replica, databaseUrl, startAnother, publicUrl, agent };
 }

@@ -60,7 +60,7 @@ export async function createHostApp(settings: ReplicaSettings): Promise<INestApp
         publicUrl,
         keys: [key],
         clients: [{ id: 'web', redirectUris: [redirectUriOf(publicUrl)] }],
-        wechat: { endpoints, allowLoopback: true },
+        ...(endpoints === null ? {} : { wechat: { endpoints, allowLoopback: true } }),
         rateLimits: 'off',
         admin: { token: adminToken },
       }),

@@ -13,7 +13,8 @@ export interface Readings {
 /** How the first message to a replica's process configures it. */
 export interface ReplicaSettings {
   readonly databaseUrl: string;
-  readonly endpoints: { readonly api: string; readonly open: string; readonly mp: string };
+  /** Null: WeChat's own. */
+  readonly endpoints: { readonly api: string; readonly open: string; readonly mp: string } | null;
   readonly publicUrl: string;
   readonly key: string;
   /** Columns of a provider row to be written at start. */

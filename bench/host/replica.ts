@@ -2,7 +2,19 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Resources } from '../resources.js';
-import type { Question, Readings, ReplicaMessage, ReplicaSettings } from './readings.js';
+import type { Question, Readings, ReplicaMessage } from './readings.js';
+
+/** What runs in a replica's process; it calls `serveParent`. */
+export interface HostProgram {
+  readonly entry: URL;
+  readonly args?: readonly string[];
+  /** Options of Node.js. */
+  readonly execArgv?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A host with the module in it. */
+export const moduleHost: HostProgram = { entry: new URL('replica-main.js', import.meta.url) };
 
 /** A host application in a process of its own. */
 export class Replica {
@@ -20,10 +32,10 @@ export class Replica {
     });
   }
 
-  /** Starts a process of the built module and waits until it serves. */
-  static start(resources: Resources, settings: ReplicaSettings): Promise<Replica> {
+  /** Starts a process and waits until it serves. */
+  static start(resources: Resources, settings: object, program = moduleHost): Promise<Replica> {
     return resources.open(
-      () => Replica.launch(settings),
+      () => Replica.launch(settings, program),
       (replica) => replica.stop(),
     );
   }
@@ -39,8 +51,12 @@ export class Replica {
     });
   }
 
-  private static async launch(settings: ReplicaSettings): Promise<Replica> {
-    const child = fork(fileURLToPath(new URL('replica-main.js', import.meta.url)));
+  private static async launch(settings: object, program: HostProgram): Promise<Replica> {
+    const { entry, args = [], execArgv = [], env = {} } = program;
+    const child = fork(fileURLToPath(entry), [...args], {
+      execArgv: [...execArgv],
+      env: { ...process.env, ...env },
+    });
     child.send(settings);
     const ended = once(child, 'exit').then(() => ({ kind: 'failed', reason: 'the process ended' }) as const);
     const [message] = await Promise.race([

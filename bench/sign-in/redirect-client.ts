@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'undici';
-import type { Person } from '../../emulator/index.js';
+import type { Person, WechatEmulator } from '../../emulator/index.js';
 import { redirectUriOf } from '../host/host-app.js';
 import type { Step } from '../measure/operation.js';
 import type { World } from '../world.js';
@@ -13,6 +13,9 @@ export interface Tokens {
 
 const userAgent =
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36';
+
+/** The step of a sign-in that is the emulator's and the phone's work alone. */
+export const wechatStep = 'WeChat: QR page, scan, confirm';
 
 /** What every request of a PC's browser carries. */
 export const browserHeaders = { 'user-agent': userAgent, accept: 'text/html,*/*;q=0.8' };
@@ -49,14 +52,14 @@ export function readTokens(body: string): Tokens {
   return { accessToken: String(answer.access_token), refreshToken: String(answer.refresh_token) };
 }
 
+type Scene = Pick<World, 'wechat' | 'replica' | 'agent' | 'publicUrl'>;
+
 /** Signs a person in on a PC: start, scan and confirmation on the emulator's phone, callback, tokens. */
-export async function signIn(world: World, person: Person, step: Step): Promise<Tokens> {
+export async function signIn(world: Scene, person: Person, step: Step): Promise<Tokens> {
   const verifier = randomBytes(32).toString('base64url');
   const challenge = createHash('sha256').update(verifier).digest('base64url');
   const started = await step('start', () => visit(world, authorizePath(world.publicUrl, challenge)));
-  const callback = await step('WeChat: QR page, scan, confirm', () =>
-    approve(world, started.location, person),
-  );
+  const callback = await step(wechatStep, () => approve(world.wechat, started.location, person));
   const returned = await step('callback', () =>
     visit(world, callback.pathname + callback.search, started.cookie),
   );
@@ -65,7 +68,7 @@ export async function signIn(world: World, person: Person, step: Step): Promise<
   return step('token', () => redeem(world, code, verifier));
 }
 
-async function visit({ replica, agent }: World, path: string, cookie = '') {
+async function visit({ replica, agent }: Scene, path: string, cookie = '') {
   const headers = { ...browserHeaders, cookie };
   const {
     statusCode,
@@ -79,7 +82,8 @@ async function visit({ replica, agent }: World, path: string, cookie = '') {
   return { location: new URL(location), cookie: newCookie };
 }
 
-async function approve({ wechat }: World, location: URL, person: Person): Promise<URL> {
+/** Opens WeChat's QR page, scans and confirms; where the page goes then. */
+export async function approve(wechat: WechatEmulator, location: URL, person: Person): Promise<URL> {
   const screen = await wechat.showQrCode(location.href);
   await person.scan(screen.content);
   await person.confirm();
@@ -88,7 +92,7 @@ async function approve({ wechat }: World, location: URL, person: Person): Promis
   return new URL(redirectTo);
 }
 
-async function redeem({ replica, agent, publicUrl }: World, code: string, verifier: string): Promise<Tokens> {
+async function redeem({ replica, agent, publicUrl }: Scene, code: string, verifier: string): Promise<Tokens> {
   const form = tokenForm({
     grant_type: 'authorization_code',
     code,

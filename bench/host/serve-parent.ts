@@ -1,0 +1,44 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Question, Readings, ReplicaMessage } from './readings.js';
+import type { StatementCounter } from './statement-counter.js';
+
+/** A host application that listens. */
+export interface RunningHost {
+  readonly url: string;
+  close(): Promise<unknown>;
+}
+
+const send = (message: ReplicaMessage) => process.send?.(message);
+
+/** Tells the parent process when the host serves, and answers its later messages with readings. */
+export function serveParent(running: Promise<RunningHost>, counter: StatementCounter): void {
+  const read = createReader(counter);
+  running.then(
+    ({ url }) => send({ kind: 'started', url }),
+    (error: unknown) => send({ kind: 'failed', reason: String(error) }),
+  );
+  process.on('message', ({ id }: Question) => send({ kind: 'readings', id, readings: read() }));
+  // Ctrl-C in a terminal reaches every process; the parent decides what happens.
+  process.on('SIGINT', () => undefined);
+  process.once('disconnect', () => {
+    setTimeout(() => process.exit(1), 5_000).unref();
+    void running.then((host) => host.close()).finally(() => process.exit());
+  });
+}
+
+function createReader(counter: StatementCounter): () => Readings {
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  return () => {
+    const { user, system } = process.cpuUsage();
+    const readings = {
+      statements: counter.statements,
+      writes: counter.writes,
+      cpuMs: (user + system) / 1000,
+      rssMb: process.memoryUsage.rss() / 2 ** 20,
+      loopDelayP99Ms: delay.percentile(99) / 1e6,
+    };
+    delay.reset();
+    return readings;
+  };
+}
