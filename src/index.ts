@@ -43,7 +43,7 @@ export { SessionStateStore } from './wechat/strategies/state-store.js';
 export type { StateMeta, WechatStateStore } from './wechat/strategies/state-store.js';
 export type { SkipUserProfile, WechatStrategyOptions } from './wechat/strategies/strategy-options.js';
 export { WechatMpStrategy } from './wechat/strategies/wechat.strategies.js';
-export type { WechatAuthenticateOptions } from './wechat/strategies/wechat-oauth2.strategy.js';
+export type { WechatAuthenticateOptions } from './wechat/strategies/wechat.strategies.js';
 export { WechatOpenStrategy } from './wechat/strategies/wechat.strategies.js';
 export type { WechatTokenParams, WechatUserProfile } from './wechat/strategies/strategy-options.js';
 export { OnWechatEvent, type OnWechatEventOptions } from './webhook/on-wechat-event.decorator.js';

@@ -11,8 +11,12 @@ import type { WechatGrant, WechatProfile } from '../wechat/sns.js';
 import { runStrategy } from '../wechat/strategies/run-strategy.js';
 import type { WechatStateStore } from '../wechat/strategies/state-store.js';
 import type { WechatVerifyWithParams } from '../wechat/strategies/strategy-options.js';
-import { isSilent, type WechatAuthenticateOptions } from '../wechat/strategies/wechat-oauth2.strategy.js';
-import { WechatMpStrategy, WechatOpenStrategy } from '../wechat/strategies/wechat.strategies.js';
+import {
+  isSilent,
+  type WechatAuthenticateOptions,
+  WechatMpStrategy,
+  WechatOpenStrategy,
+} from '../wechat/strategies/wechat.strategies.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';

@@ -1,39 +1,43 @@
-/** Parameters of both authorize pages. `state` is letters and digits, at most 128 of them. */
-interface AuthorizeUrlInput {
+import type { WechatLanguage } from './sns.js';
+import type { WechatAppKind } from './wechat-call.js';
+
+/** A kind of app with a page at which a browser gets a code. */
+export type BrowserAppKind = Extract<WechatAppKind, 'open' | 'mp'>;
+
+/** WeChat's QR page for PC browsers, the consent page inside WeChat; the allowed scopes, the default first. */
+export const authorizePages = {
+  open: { path: '/connect/qrconnect', scopes: ['snsapi_login'] },
+  /** `snsapi_base` is silent and gives the openid; `snsapi_userinfo` shows a consent page and gives the profile. */
+  mp: { path: '/connect/oauth2/authorize', scopes: ['snsapi_userinfo', 'snsapi_base'] },
+} as const satisfies Record<BrowserAppKind, { path: string; scopes: readonly string[] }>;
+
+/** The parts of an authorize URL. `state` is letters and digits, at most 128 of them. */
+interface AuthorizeUrlParts {
   /** The `open` endpoint. */
   readonly endpoint: string;
   readonly appid: string;
   /** Absolute; its host is the one registered with WeChat. */
   readonly redirectUri: string;
   readonly state: string;
+  readonly scope: string;
+  /** Of the QR page; WeChat's default is Chinese. */
+  readonly lang?: WechatLanguage;
+  /** Shows the consent page even where WeChat would skip it. */
+  readonly forcePopup?: boolean;
 }
 
-/** `lang` is the language of WeChat's QR page; WeChat's default is `cn`. */
-interface OpenAuthorizeUrlInput extends AuthorizeUrlInput {
-  readonly lang?: 'cn' | 'en' | undefined;
-}
-
-/** `forcePopup` shows the consent page even where WeChat would skip it. */
-interface MpAuthorizeUrlInput extends AuthorizeUrlInput {
-  readonly scope: MpScope;
-  readonly forcePopup?: boolean | undefined;
-}
-
-/** `snsapi_base` is silent and gives the openid; `snsapi_userinfo` shows a consent page and gives the profile. */
-type MpScope = 'snsapi_base' | 'snsapi_userinfo';
-
-/** WeChat's QR page for PC browsers, parameters in the documented order. */
-export function openAuthorizeUrl({ endpoint, lang, ...input }: OpenAuthorizeUrlInput): string {
-  const query = authorizeQuery(input, 'snsapi_login');
-  if (lang !== undefined) query.push(['lang', lang]);
-  return `${endpoint}/connect/qrconnect?${encodeQuery(query)}#wechat_redirect`;
-}
-
-/** The consent page inside WeChat, which enforces this very order of parameters and needs the fragment. */
-export function mpAuthorizeUrl({ endpoint, scope, forcePopup, ...input }: MpAuthorizeUrlInput): string {
-  const query = authorizeQuery(input, scope);
-  if (forcePopup === true) query.push(['forcePopup', 'true']);
-  return `${endpoint}/connect/oauth2/authorize?${encodeQuery(query)}#wechat_redirect`;
+/** The authorize URL in the documented order, which WeChat enforces for an Official Account, and with the fragment that it needs. */
+export function authorizeUrl(kind: BrowserAppKind, parts: AuthorizeUrlParts): string {
+  const query = [
+    ['appid', parts.appid],
+    ['redirect_uri', parts.redirectUri],
+    ['response_type', 'code'],
+    ['scope', parts.scope],
+    ['state', parts.state],
+    ...(kind === 'open' && parts.lang === 'en' ? [['lang', 'en']] : []),
+    ...(kind === 'mp' && parts.forcePopup === true ? [['forcePopup', 'true']] : []),
+  ].map(([name = '', value = '']) => `${name}=${encodeURIComponent(value)}`);
+  return `${parts.endpoint}${authorizePages[kind].path}?${query.join('&')}#wechat_redirect`;
 }
 
 /** The options of WeChat's embedded QR code, `new WxLogin({ id, ...parameters })`. */
@@ -48,29 +52,15 @@ interface WxLoginParameters {
  * wxLogin.js concatenates its options raw into a URL, so `redirect_uri` and `state` are percent-encoded here already:
  * pass them on as they are.
  */
-export function wxLoginParameters(input: Omit<AuthorizeUrlInput, 'endpoint'>): WxLoginParameters {
+export function wxLoginParameters(
+  input: Pick<AuthorizeUrlParts, 'appid' | 'redirectUri' | 'state'>,
+): WxLoginParameters {
   return {
     appid: input.appid,
     scope: 'snsapi_login',
     redirect_uri: encodeURIComponent(input.redirectUri),
     state: encodeURIComponent(input.state),
   };
-}
-
-type Query = [name: string, value: string][];
-
-function authorizeQuery(input: Omit<AuthorizeUrlInput, 'endpoint'>, scope: string): Query {
-  return [
-    ['appid', input.appid],
-    ['redirect_uri', input.redirectUri],
-    ['response_type', 'code'],
-    ['scope', scope],
-    ['state', input.state],
-  ];
-}
-
-function encodeQuery(query: Query): string {
-  return query.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
 }
 
 /**

@@ -12,8 +12,8 @@ export const openid = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 export const unionid = z
   .string()
   .regex(/^[\x21-\x7e]{0,64}$/)
-  .transform((id) => (id === '' ? undefined : id))
-  .optional();
+  .optional()
+  .transform((id) => (id === undefined || id === '' ? null : id));
 
 const token = z.string().regex(/^[\x21-\x7e]{1,2048}$/);
 
@@ -23,7 +23,7 @@ const snapshot = z
   .optional()
   .transform((flag) => flag !== undefined && flag !== null && flag !== 0 && flag !== '0' && flag !== false);
 
-/** `/sns/oauth2/access_token` and `/sns/oauth2/refresh_token`. */
+/** `/sns/oauth2/access_token`. */
 const grantResponse = z.object({
   openid,
   unionid,
@@ -34,30 +34,24 @@ const grantResponse = z.object({
   is_snapshotuser: snapshot,
 });
 
-const userinfoResponse = z.object({
-  openid,
-  unionid,
-  nickname: z.unknown().optional(),
-  headimgurl: z.unknown().optional(),
-});
-
 /**
  * `/sns/userinfo` of the grant's person only. Nickname and avatar are untrusted texts to clean, and never make a sign-in
  * fail.
  */
-function userinfoResponseOf(grant: { readonly openid: string; readonly unionid: string | null }) {
-  return userinfoResponse
-    .refine((response) => response.openid === grant.openid, { path: ['openid'] })
-    .refine(({ unionid }) => grant.unionid === null || unionid === undefined || unionid === grant.unionid, {
-      path: ['unionid'],
-    });
+function userinfoResponseOf(grant: Pick<WechatGrant, 'openid' | 'unionid'>) {
+  const isSame = (id: string | null) => id === null || grant.unionid === null || id === grant.unionid;
+  return z.object({
+    openid: openid.refine((id) => id === grant.openid),
+    unionid: unionid.refine(isSame).transform((id) => id ?? grant.unionid),
+    nickname: z.unknown().optional(),
+    headimgurl: z.unknown().optional(),
+  });
 }
 
-/** `/sns/jscode2session`. */
-const sessionResponse = z.object({ openid, unionid, session_key: token });
-
-/** A response that only has to be without an errcode. */
-const plainResponse = z.object({});
+/** `/sns/jscode2session`. The session key stays unread: nothing here decrypts what a mini program brings. */
+const sessionResponse = z
+  .object({ openid, unionid, session_key: token })
+  .transform(({ openid, unionid }) => ({ openid, unionid }));
 
 /** The result of a code exchange: the person's ids for this app, and the right to read the profile. */
 export interface WechatGrant {
@@ -81,13 +75,6 @@ export interface WechatProfile {
   readonly avatarUrl: string | null;
 }
 
-/** The result of a mini program's code exchange. The session key never leaves the server. */
-interface MiniProgramSession {
-  readonly openid: string;
-  readonly unionid: string | null;
-  readonly sessionKey: Secret;
-}
-
 /** The language of the profile's place names. */
 export type WechatLanguage = 'zh_CN' | 'zh_TW' | 'en';
 
@@ -99,17 +86,6 @@ export class WechatSns {
     const path = '/sns/oauth2/access_token';
     const query = { ...credentialsOf(app), code: checkedCode(path, code), grant_type: 'authorization_code' };
     return toGrant(await this.http.call({ path, query, appid: app.appid }, grantResponse));
-  }
-
-  async refresh(app: WechatApp, refreshToken: Secret): Promise<WechatGrant> {
-    const query = { appid: app.appid, grant_type: 'refresh_token', refresh_token: refreshToken.reveal() };
-    return toGrant(await this.http.call({ path: '/sns/oauth2/refresh_token', query }, grantResponse));
-  }
-
-  /** Resolves when the access token is still valid. */
-  async validate(grant: Pick<WechatGrant, 'openid' | 'accessToken'>): Promise<void> {
-    const query = { access_token: grant.accessToken.reveal(), openid: grant.openid };
-    await this.http.call({ path: '/sns/auth', query, repeatable: true }, plainResponse);
   }
 
   /** The profile of the grant's person; a response about another person is refused. */
@@ -124,25 +100,17 @@ export class WechatSns {
     );
     return {
       openid: response.openid,
-      unionid: response.unionid ?? grant.unionid,
+      unionid: response.unionid,
       nickname: cleanNickname(response.nickname),
       avatarUrl: cleanAvatarUrl(response.headimgurl),
     };
   }
 
-  async jscode2session(app: WechatApp, code: string): Promise<MiniProgramSession> {
+  async jscode2session(app: WechatApp, code: string): Promise<z.output<typeof sessionResponse>> {
     const path = '/sns/jscode2session';
-    const query = {
-      ...credentialsOf(app),
-      js_code: checkedCode(path, code),
-      grant_type: 'authorization_code',
-    };
-    const response = await this.http.call({ path, query, appid: app.appid }, sessionResponse);
-    return {
-      openid: response.openid,
-      unionid: response.unionid ?? null,
-      sessionKey: new Secret(response.session_key),
-    };
+    const js_code = checkedCode(path, code);
+    const query = { ...credentialsOf(app), js_code, grant_type: 'authorization_code' };
+    return this.http.call({ path, query, appid: app.appid }, sessionResponse);
   }
 }
 
@@ -159,7 +127,7 @@ function checkedCode(endpoint: string, code: string): string {
 function toGrant(response: z.output<typeof grantResponse>): WechatGrant {
   return {
     openid: response.openid,
-    unionid: response.unionid ?? null,
+    unionid: response.unionid,
     accessToken: new Secret(response.access_token),
     refreshToken: new Secret(response.refresh_token),
     expiresIn: response.expires_in,

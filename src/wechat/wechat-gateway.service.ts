@@ -72,7 +72,10 @@ export class AppHealth {
 }
 
 const qrCodeResponse = z.object({ url: z.string().min(1).max(1024) });
-const followerResponse = z.object({ subscribe: z.number().optional(), unionid });
+/** The state of a person who scanned. */
+const followerResponse = z
+  .object({ subscribe: z.number().optional(), unionid })
+  .transform(({ subscribe, unionid }) => ({ follows: subscribe !== 0, unionid }));
 
 /** A row is `ok` with a new openid, or has the reason why there is none. */
 const changedOpenids = z.object({
@@ -86,12 +89,6 @@ const OPENID_REFUSED = 40003;
 
 /** The new openid of one follower of an Official Account that has moved into another one. */
 export type ChangedOpenid = Readonly<z.infer<typeof changedOpenids>['result_list'][number]>;
-
-/** The state of a person who scanned. */
-interface FollowerResponse {
-  readonly follows: boolean;
-  readonly unionid: string | null;
-}
 
 /** This application's one way to WeChat: its connections are closed with the module. */
 @Injectable()
@@ -153,10 +150,9 @@ export class WechatGateway implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** The state of a follower (protocol E.4): since 2021 with the unionid and without a profile. */
-  async readFollower(app: WechatApp, openid: string): Promise<FollowerResponse> {
+  readFollower(app: WechatApp, openid: string): Promise<z.output<typeof followerResponse>> {
     const call = { path: '/cgi-bin/user/info', query: { openid, lang: 'zh_CN' }, repeatable: true };
-    const response = await this.baseTokens.call(app, call, followerResponse);
-    return { follows: response.subscribe !== 0, unionid: response.unionid ?? null };
+    return this.baseTokens.call(app, call, followerResponse);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isRecord } from '../errors/unknown.js';
 import { errcodeError, invalidResponse, unavailable } from './wechat-error.js';
 
 const utf8 = new TextDecoder('utf-8');
@@ -45,7 +46,8 @@ export function parseResponse(endpoint: string, body: Uint8Array): Record<string
   const text = utf8.decode(body);
   const response = parseJson(text) ?? parseJson(text.replace(/[\u0000-\u001f]/g, ''));
   if (response === undefined) throw unavailable(endpoint, 'the response is not JSON');
-  if (!isRecord(response)) throw invalidResponse(endpoint, 'the response is not a JSON object');
+  if (!isRecord(response) || Array.isArray(response))
+    throw invalidResponse(endpoint, 'the response is not a JSON object');
   return response;
 }
 
@@ -118,8 +120,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-import { mpAuthorizeUrl, openAuthorizeUrl, wxLoginParameters } from '../../src/wechat/authorize-url.js';
+import { authorizeUrl, wxLoginParameters } from '../../src/wechat/authorize-url.js';
 import { meaningOf } from '../../src/wechat/errcodes.js';
 import { cleanAvatarUrl, cleanNickname } from '../../src/wechat/profile-text.js';
 import { acceptFile } from '../../src/wechat/wechat-response.js';
@@ -12,26 +12,26 @@ const input = {
 
 const encoded = 'https%3A%2F%2Fapp.example.com%2Fiam%2Fcallback%2Fwechat%3Fa%3Db%26c%3D%C3%A4%20d';
 
-describe('openAuthorizeUrl', () => {
+describe('authorizeUrl of a website app', () => {
   it('has the documented order and fragment', () => {
-    expect(openAuthorizeUrl(input)).toBe(
+    expect(authorizeUrl('open', { ...input, scope: 'snsapi_login' })).toBe(
       `https://open.weixin.qq.com/connect/qrconnect?appid=wx0123456789abcdef&redirect_uri=${encoded}` +
         '&response_type=code&scope=snsapi_login&state=abcXYZ0123456789#wechat_redirect',
     );
   });
 
   it('may ask for English', () => {
-    expect(openAuthorizeUrl({ ...input, lang: 'en' })).toMatch(
+    expect(authorizeUrl('open', { ...input, scope: 'snsapi_login', lang: 'en' })).toMatch(
       /&state=abcXYZ0123456789&lang=en#wechat_redirect$/,
     );
   });
 });
 
-describe('mpAuthorizeUrl', () => {
+describe('authorizeUrl of an Official Account', () => {
   it.each(['snsapi_base', 'snsapi_userinfo'] as const)(
     'has the order that WeChat enforces, for %s',
     (scope) => {
-      expect(mpAuthorizeUrl({ ...input, scope })).toBe(
+      expect(authorizeUrl('mp', { ...input, scope })).toBe(
         `https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx0123456789abcdef&redirect_uri=${encoded}` +
           `&response_type=code&scope=${scope}&state=abcXYZ0123456789#wechat_redirect`,
       );
@@ -39,7 +39,7 @@ describe('mpAuthorizeUrl', () => {
   );
 
   it('puts forcePopup before the fragment', () => {
-    expect(mpAuthorizeUrl({ ...input, scope: 'snsapi_userinfo', forcePopup: true })).toMatch(
+    expect(authorizeUrl('mp', { ...input, scope: 'snsapi_userinfo', forcePopup: true })).toMatch(
       /&state=abcXYZ0123456789&forcePopup=true#wechat_redirect$/,
     );
   });
