@@ -10,24 +10,13 @@ import { Body, FormLikePipe, Query, ZodPipe } from '../http/zod.pipe.js';
 import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import { appCodeErrors } from '../sign-in/app-codes.service.js';
-import { UserIdentities, type UserIdentity } from '../users/user-identities.service.js';
+import { UserIdentities, userIdentity, type UserIdentity } from '../users/user-identities.service.js';
 import { MeIdentities } from './me-identities.service.js';
 
-const identityView = z.object({
-  id: z.uuid(),
-  provider: z.string().meta({ description: 'The row through which it was first seen' }),
-  kind: z.enum(['open', 'mp', 'mini', 'mobile']),
-  appid: z.string(),
-  linked_at: z.iso.datetime(),
-  follows: z
-    .boolean()
-    .nullable()
-    .meta({ description: 'Follows the Official Account; null as long as no event has said so' }),
-});
-const identitiesResponse = z.object({ items: z.array(identityView) });
+const identitiesResponse = z.object({ items: z.array(userIdentity) });
 
 /** An identity, for descriptions. */
-export const identityExample: z.infer<typeof identityView> = {
+export const identityExample: UserIdentity = {
   id: '0198c0de-0000-7000-8000-000000000003',
   provider: 'wechat',
   kind: 'mini',
@@ -88,13 +77,13 @@ export class MeIdentitiesController {
   })
   @Get()
   async list(@CurrentUser() user: AuthenticatedUser): Promise<z.infer<typeof identitiesResponse>> {
-    return { items: (await this.identities.list(user.id)).map(toView) };
+    return { items: await this.identities.list(user.id) };
   }
 
   @Endpoint({
     summary:
       'Links another identity, by a `binding_token` or by the code of a mini program or mobile app; 200 when it is linked already',
-    responses: { 200: identityView, 201: identityView },
+    responses: { 200: userIdentity, 201: userIdentity },
     example: identityExample,
     errors: [
       'recent_sign_in_required',
@@ -116,11 +105,11 @@ export class MeIdentitiesController {
     { end_other_sessions: endOtherSessions, ...proof }: z.infer<typeof linkBody>,
     @CurrentUser() user: AuthenticatedUser,
     @Incoming() { origin, cookies }: IamRequest,
-  ): Promise<z.infer<typeof identityView> | Created<z.infer<typeof identityView>>> {
+  ): Promise<UserIdentity | Created<UserIdentity>> {
     const holdsAttempt = (hash: string) => this.attempts.holds(hash, cookies);
     const source = { origin, holdsAttempt, endOtherSessions };
     const { identity, isNew } = await this.changes.link(proof, user, source);
-    return isNew ? created(toView(identity)) : toView(identity);
+    return isNew ? created(identity) : identity;
   }
 
   @Endpoint({
@@ -139,9 +128,4 @@ export class MeIdentitiesController {
   ): Promise<z.infer<typeof unlinkedResponse>> {
     return this.changes.unlink(id, user, { endOtherSessions: end_other_sessions === 'true' });
   }
-}
-
-/** Neither openid nor unionid. */
-function toView({ linked_at, ...identity }: UserIdentity): z.infer<typeof identityView> {
-  return { ...identity, linked_at: linked_at.toISOString() };
 }

@@ -1,45 +1,16 @@
 import { Delete, Get, Param } from '@nestjs/common';
 import { z } from 'zod';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
-import { describeAgent } from '../http/user-agent.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { empty, type IamResponse } from '../http/iam-response.js';
-import type { Language } from '../http/user-agent.js';
 import { CurrentUser, Incoming } from '../http/parameter.decorators.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
-import { actingSession, UserSessions, type UserSession } from '../sessions/user-sessions.service.js';
+import { actingSession, userSession, UserSessions } from '../sessions/user-sessions.service.js';
 
-const sessionView = z.object({
-  id: z.uuid(),
-  current: z.boolean().meta({ description: 'The session of this request' }),
-  client_id: z.string(),
-  provider: z.string(),
-  method: z
-    .string()
-    .meta({ description: 'How it began: `open`, `mp`, `follow`, `device`, `mini` or `mobile`' }),
-  device: z.string().meta({ description: 'Browser and system, by the User-Agent’s own claim' }),
-  ip: z.string().nullable(),
-  created_at: z.iso.datetime(),
-  last_used_at: z.iso.datetime(),
-  expires_at: z.iso.datetime().meta({ description: 'Unless it is refreshed before' }),
-});
-const sessionsResponse = z.object({ items: z.array(sessionView) });
+const sessionsResponse = z.object({ items: z.array(userSession) });
 const endedResponse = z.object({ ended: z.number().int() });
-
-const sessionExample: z.infer<typeof sessionView> = {
-  id: '0198c0de-0000-7000-8000-000000000002',
-  current: true,
-  client_id: 'web',
-  provider: 'wechat',
-  method: 'open',
-  device: 'Chrome on Windows',
-  ip: '203.0.113.9',
-  created_at: '2026-01-31T08:00:00.000Z',
-  last_used_at: '2026-02-01T09:30:00.000Z',
-  expires_at: '2026-03-03T09:30:00.000Z',
-};
 
 /** Where the signed-in user is signed in. */
 @UserController('me/sessions')
@@ -52,15 +23,29 @@ export class MeSessionsController {
   @Endpoint({
     summary: 'The live sessions of the signed-in user, this one first',
     responses: { 200: sessionsResponse },
-    example: { items: [sessionExample] },
+    example: {
+      items: [
+        {
+          id: '0198c0de-0000-7000-8000-000000000002',
+          current: true,
+          client_id: 'web',
+          provider: 'wechat',
+          method: 'open',
+          device: 'Chrome on Windows',
+          ip: '203.0.113.9',
+          created_at: '2026-01-31T08:00:00.000Z',
+          last_used_at: '2026-02-01T09:30:00.000Z',
+          expires_at: '2026-03-03T09:30:00.000Z',
+        },
+      ],
+    },
   })
   @Get()
   async list(
     @CurrentUser() user: AuthenticatedUser,
     @Incoming() { language }: IamRequest,
   ): Promise<z.infer<typeof sessionsResponse>> {
-    const sessions = await this.sessions.list(actingSession(user));
-    return { items: sessions.map((session) => toView(session, user, language)) };
+    return { items: await this.sessions.list(actingSession(user), language) };
   }
 
   @Endpoint({
@@ -93,23 +78,4 @@ export class MeSessionsController {
     await this.sessions.end(id, actingSession(user));
     return { ...empty(204), cookies: this.cookies.clearOf(id, request) };
   }
-}
-
-function toView(
-  session: UserSession,
-  { sessionId }: AuthenticatedUser,
-  language: Language,
-): z.infer<typeof sessionView> {
-  return {
-    id: session.id,
-    current: session.id === sessionId,
-    client_id: session.client_id,
-    provider: session.provider,
-    method: session.method,
-    device: describeAgent(session.user_agent, language),
-    ip: session.ip,
-    created_at: session.created_at.toISOString(),
-    last_used_at: session.last_used_at.toISOString(),
-    expires_at: session.expires_at.toISOString(),
-  };
 }

@@ -16,28 +16,12 @@ import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
 import { appCodeErrors } from '../sign-in/app-codes.service.js';
 import { updateUser } from '../users/change-user.js';
-import { Profiles } from '../users/profiles.service.js';
+import { profile, Profiles } from '../users/profiles.service.js';
 import { cleanNickname } from '../wechat/profile-text.js';
 import { identityExample } from './me-identities.controller.js';
 import { PhoneNumbers } from './phone-numbers.service.js';
 
-const meResponse = z.object({
-  id: z.uuid(),
-  external_id: z.string().nullable().meta({ description: 'The id under which the host knows the user' }),
-  nickname: z.string().nullable(),
-  avatar_url: z.string().nullable(),
-  phone_number: z.string().nullable().meta({ description: 'With country code, verified by WeChat' }),
-  phone_verified_at: z.iso.datetime().nullable(),
-  deletion_at: z.iso
-    .datetime()
-    .nullable()
-    .meta({ description: 'When the account is erased, by its user’s own wish' }),
-  created_at: z.iso.datetime(),
-  identities: z.array(
-    z.object({ provider: z.string(), kind: z.string(), appid: z.string(), linked_at: z.string() }),
-  ),
-  roles: z.array(z.string()),
-});
+const meResponse = profile.extend({ roles: z.array(z.string()) });
 type Me = z.infer<typeof meResponse>;
 
 const { provider, kind, appid, linked_at } = identityExample;

@@ -4,10 +4,12 @@ import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { inTransaction, queryRow, queryRows, sql, type Sql } from '../database/sql.js';
+import { rowId, rowTime } from '../database/list.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { lockExisting } from '../users/lock-users.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
+import { describeAgent, type Language } from '../http/user-agent.js';
 import { SessionCheck } from './session-check.service.js';
 import { endSessionsSql, isLiveSql } from './session-statements.js';
 import { Sessions } from './sessions.service.js';
@@ -21,26 +23,26 @@ export interface ActingSession {
 /** More than a person reads; the acting session is always among them. */
 const MOST_LISTED = 200;
 
-const listed = z.object({
-  id: z.string(),
+/** A live session as its user sees it. */
+export const userSession = z.object({
+  id: rowId,
+  current: z.boolean().describe('The session of this request'),
   client_id: z.string(),
   provider: z.string(),
-  method: z.string(),
+  method: z.string().describe('How it began: `open`, `mp`, `follow`, `device`, `mini` or `mobile`'),
+  device: z.string().describe('Browser and system, by the User-Agent’s own claim'),
   ip: z.string().nullable(),
-  user_agent: z.string().nullable(),
-  created_at: z.date(),
-  last_used_at: z.date(),
-  expires_at: z.date(),
+  created_at: rowTime,
+  last_used_at: rowTime,
+  expires_at: rowTime.describe('Unless it is refreshed before'),
 });
-
-/** A live session as its user sees it; it expires at `expires_at` unless it is refreshed before. */
-export type UserSession = Readonly<z.infer<typeof listed>>;
+const listed = userSession.extend({ device: z.string().nullable() });
 
 const listSql = ({ userId, sessionId }: ActingSession): Sql => sql`
-  SELECT s.id, s.client_id, s.provider, s.method, s.ip, s.user_agent, s.created_at,
+  SELECT s.id, s.id = ${sessionId} AS current, s.client_id, s.provider, s.method, s.user_agent AS device, s.ip, s.created_at,
          COALESCE(s.rotated_at, s.created_at) AS last_used_at, LEAST(s.idle_expires_at, s.expires_at) AS expires_at
   FROM iam.sessions s WHERE s.user_id = ${userId} AND ${isLiveSql}
-  ORDER BY s.id = ${sessionId} DESC, last_used_at DESC LIMIT ${MOST_LISTED}`;
+  ORDER BY current DESC, last_used_at DESC LIMIT ${MOST_LISTED}`;
 
 /** A session that is over ends no other one. */
 const endSql = (id: string, { userId, sessionId }: ActingSession, entry: AuditEntry): Sql => sql`
@@ -72,8 +74,9 @@ export class UserSessions {
   ) {}
 
   /** The live sessions of a user, the acting one first. */
-  list(acting: ActingSession): Promise<UserSession[]> {
-    return queryRows(this.dataSource, listed, listSql(acting));
+  async list(acting: ActingSession, language: Language): Promise<z.infer<typeof userSession>[]> {
+    const rows = await queryRows(this.dataSource, listed, listSql(acting));
+    return rows.map((row) => ({ ...row, device: describeAgent(row.device, language) }));
   }
 
   /** The app by which the session began, and the user's openid there. @throws IamError `invalid_token` when it is over */

@@ -1,32 +1,30 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { rowId, rowTime } from '../database/list.js';
 import { queryRow, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
-const time = z.date().transform((at) => at.toISOString());
 const identity = z.object({
   provider: z.string(),
   kind: z.string(),
   appid: z.string(),
   linked_at: z.string(),
 });
-const profile = z.object({
-  id: z.string(),
-  external_id: z.string().nullable(),
-  nickname: z.string().nullable(),
-  avatar_url: z.string().nullable(),
-  phone_number: z.string().nullable(),
-  phone_verified_at: time.nullable(),
-  /** When the user is erased, at their own request. */
-  deletion_at: time.nullable(),
-  created_at: time,
-  identities: z.array(identity),
-});
 
 /** A user, as they see their own record: no openid, no unionid. */
-export type Profile = z.infer<typeof profile>;
+export const profile = z.object({
+  id: rowId,
+  external_id: z.string().nullable().describe('The id under which the host knows the user'),
+  nickname: z.string().nullable(),
+  avatar_url: z.string().nullable(),
+  phone_number: z.string().nullable().describe('With country code, verified by WeChat'),
+  phone_verified_at: rowTime.nullable(),
+  deletion_at: rowTime.nullable().describe('When the account is erased, by its user’s own wish'),
+  created_at: rowTime,
+  identities: z.array(identity),
+});
 
 const profileSql = (userId: string): Sql => sql`
   SELECT u.id, u.external_id, u.nickname, u.avatar_url, u.phone_number, u.phone_verified_at, u.deletion_at, u.created_at,
@@ -43,7 +41,7 @@ export class Profiles {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
   /** The profile of a user, or of the one they were merged into. @throws IamError `user_disabled` */
-  async get(userId: string): Promise<Profile> {
+  async get(userId: string): Promise<z.infer<typeof profile>> {
     const row = await queryRow(this.dataSource, profile, profileSql(userId));
     if (row === null) throw new IamError('user_disabled', `user ${userId} is not active`);
     return row;

@@ -2,22 +2,27 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
+import { rowId, rowTime } from '../database/list.js';
 import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { removeIdentity, type IdentityKey } from './identity-data.js';
 
-const identity = z.object({
-  id: z.string(),
-  provider: z.string(),
+/** An identity as its owner sees it: no openid, no unionid. */
+export const userIdentity = z.object({
+  id: rowId,
+  provider: z.string().describe('The row through which it was first seen'),
   kind: z.enum(['open', 'mp', 'mini', 'mobile']),
   appid: z.string(),
-  linked_at: z.date(),
-  follows: z.boolean().nullable(),
+  linked_at: rowTime,
+  follows: z
+    .boolean()
+    .nullable()
+    .describe('Follows the Official Account; null as long as no event has said so'),
 });
 
-/** An identity as its owner sees it: no openid, no unionid. */
-export type UserIdentity = Readonly<z.infer<typeof identity>>;
+/** See `userIdentity`. */
+export type UserIdentity = Readonly<z.infer<typeof userIdentity>>;
 
 /** An identity that was taken from its user. */
 export interface UnlinkedIdentity extends IdentityKey {
@@ -60,7 +65,7 @@ export class UserIdentities {
 
   /** All of them, the oldest first. @throws IamError `user_disabled` */
   async list(userId: string): Promise<UserIdentity[]> {
-    const row = identity.or(z.object({ id: z.null() }));
+    const row = userIdentity.or(z.object({ id: z.null() }));
     const rows = await queryRows(this.dataSource, row, listSql(userId));
     if (rows.length === 0) throw new IamError('user_disabled', `user ${userId} is not active`);
     return rows.filter((each): each is UserIdentity => each.id !== null);
@@ -69,7 +74,7 @@ export class UserIdentities {
   /** @throws IamError `not_found` for an identity of another user */
   async get(userId: string, id: string): Promise<UserIdentity> {
     const one = sql`SELECT ${columns} FROM iam.identities i WHERE i.id = ${id} AND i.user_id = ${userId}`;
-    const row = await queryRow(this.dataSource, identity, one);
+    const row = await queryRow(this.dataSource, userIdentity, one);
     if (row === null) throw new IamError('not_found', 'no identity of this user');
     return row;
   }
