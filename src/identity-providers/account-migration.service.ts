@@ -82,28 +82,17 @@ export class AccountMigration {
 
   /** @throws IamError `provider_not_found`, `provider_misconfigured`, `not_found` (nobody to move), a `wechat_…` code */
   run(request: AccountMigrationRequest, watch: MigrationWatch): Promise<AccountMigrationReport> {
-    return inLongJob(() => this.migrate(request, watch));
-  }
-
-  private async migrate(
-    request: AccountMigrationRequest,
-    watch: MigrationWatch,
-  ): Promise<AccountMigrationReport> {
-    const row = await this.providers.get(request.provider);
-    const app = requireApp(row, request);
-    const total = sum(await this.moves.count(request));
-    if (total === 0)
-      throw new IamError('not_found', `nobody is known by the Official Account ${request.fromAppid}`);
-    const run = {
-      ...request,
-      ...watch,
-      app,
-      row,
-      accountId: request.fromAppid,
-      unexplained: new Set<string>(),
-    };
-    const result = request.dryRun === true ? await this.preview(run, total) : await this.move(run, total);
-    return { total, ...result, unexplained: [...run.unexplained] };
+    return inLongJob(async () => {
+      const row = await this.providers.get(request.provider);
+      const { fromAppid, dryRun = false } = request;
+      const known = { app: requireApp(row, request), row, accountId: fromAppid };
+      const run = { ...request, ...watch, ...known, unexplained: new Set<string>() };
+      const total = sum(await this.moves.count(request));
+      if (total === 0)
+        throw new IamError('not_found', `nobody is known by the Official Account ${fromAppid}`);
+      const result = dryRun ? await this.preview(run, total) : await this.move(run, total);
+      return { total, ...result, unexplained: [...run.unexplained] };
+    });
   }
 
   private async move(run: Run, total: number) {

@@ -3,25 +3,33 @@ import { Secret } from '../crypto/secret.js';
 import type { WechatApp, WechatAppKind } from '../wechat/wechat-call.js';
 import type { Sealer } from '../crypto/sealer.js';
 import type { IdentityProviderEntity } from './identity-provider.entity.js';
-import { identityProviderChanges, type SecretColumn } from './provider-columns.js';
+import { identityProviderChanges, type SecretColumn, type StoredColumns } from './provider-columns.js';
 import { openSecret } from './provider-secrets.js';
 
 /** What happens to a person not seen before: a user is made, an account of the host is connected, or nothing. */
-export type SignUpPolicy = 'auto' | 'bind' | 'off';
+export type SignUpPolicy = StoredColumns['sign_up'];
 
 /** How the Official Account's server configuration delivers messages. */
 export interface MpServer {
-  readonly mode: 'safe' | 'compatible' | 'plain';
+  readonly mode: StoredColumns['mp_message_mode'];
   /** The current Token first; the previous one keeps working while it is being changed. */
   readonly tokens: readonly Secret[];
   /** The current EncodingAESKey first. */
   readonly encodingAesKeys: readonly Secret[];
 }
 
+const confirmation = z
+  .object({ pair: z.string(), at: z.coerce.date().transform((date) => date.getTime()) })
+  .optional();
+const confirmed = z.object({
+  open: confirmation,
+  mp: confirmation,
+  mini: confirmation,
+  mobile: confirmation,
+});
+
 /** Which pair of AppID and AppSecret WeChat has confirmed, by kind of app, and since when in milliseconds. */
-export type Confirmations = Readonly<
-  Partial<Record<WechatApp['kind'], { readonly pair: string; readonly at: number } | undefined>>
->;
+export type Confirmations = Readonly<z.infer<typeof confirmed>>;
 
 /** An `iam.identity_providers` row as the code reads it: secrets opened, defaults filled in. */
 export interface IdentityProvider {
@@ -36,12 +44,12 @@ export interface IdentityProvider {
   readonly mp: WechatApp | null;
   readonly mini: WechatApp | null;
   readonly mobile: WechatApp | null;
-  readonly mpScope: 'snsapi_userinfo' | 'snsapi_base';
+  readonly mpScope: StoredColumns['mp_scope'];
   readonly mpServer: MpServer;
   readonly qr: {
     readonly enabled: boolean;
-    readonly loginWith: 'mp' | 'open';
-    readonly confirmation: 'tap' | 'number' | 'none';
+    readonly loginWith: StoredColumns['qr_login_with'];
+    readonly confirmation: StoredColumns['qr_confirmation'];
   };
   readonly confirmations: Confirmations;
   /** Rows with the same value share unionids. */
@@ -57,14 +65,6 @@ const choices = identityProviderChanges
   .pick({ sign_up: true, mp_scope: true, mp_message_mode: true, qr_login_with: true, qr_confirmation: true })
   .strip()
   .required();
-
-const confirmation = z.object({ pair: z.string(), at: z.coerce.date().transform((date) => date.getTime()) });
-const stored = z.object({
-  open: confirmation.optional(),
-  mp: confirmation.optional(),
-  mini: confirmation.optional(),
-  mobile: confirmation.optional(),
-});
 
 /** Opens a row's secrets and fills in its defaults. Throws when a secret does not open or a value is not of its list. */
 export function readRow(row: IdentityProviderEntity, sealer: Sealer): IdentityProvider {
@@ -98,7 +98,8 @@ export function readRow(row: IdentityProviderEntity, sealer: Sealer): IdentityPr
       encodingAesKeys: present(['mp_encoding_aes_key', 'mp_encoding_aes_key_previous']),
     },
     qr: { enabled: row.qr_enabled, loginWith: chosen.qr_login_with, confirmation: chosen.qr_confirmation },
-    confirmations: readConfirmations(row.confirmations),
+    // What is not of its form confirms nothing.
+    confirmations: confirmed.safeParse(row.confirmations).data ?? {},
     unionScope: unionScopeOf(row),
   });
 }
@@ -106,9 +107,4 @@ export function readRow(row: IdentityProviderEntity, sealer: Sealer): IdentityPr
 /** The scope in force: the slug where none is written. */
 export function unionScopeOf({ union_scope, slug }: IdentityProviderEntity): string {
   return union_scope === null || union_scope.trim() === '' ? slug : union_scope;
-}
-
-/** What is not of its form confirms nothing. */
-function readConfirmations(column: unknown): Confirmations {
-  return stored.safeParse(column).data ?? {};
 }

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviders } from './identity-providers.service.js';
 import type { WechatFile } from '../wechat/wechat-response.js';
-import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 
 /** The app that calls, and the API; `access_token` is added. */
@@ -62,8 +61,8 @@ export class WechatApi {
    * @throws IamError, a `wechat_…` code, `provider_not_found`, `provider_disabled` or `provider_misconfigured`
    */
   async call({ body, ...target }: WechatApiCall): Promise<Record<string, unknown>> {
-    const call = { ...pathOf(target), ...(body !== undefined && { body }) };
-    return this.gateway.baseTokens.call(await this.callerOf(target), call, anyResponse, limitsOf(target));
+    const { caller, call, limits } = await this.prepare(target, body !== undefined && { body });
+    return this.gateway.baseTokens.call(caller, call, anyResponse, limits);
   }
 
   /**
@@ -72,11 +71,8 @@ export class WechatApi {
    * @throws IamError as `call`; `wechat_answer_invalid` for JSON without an errcode, and for a file over `maxBytes`
    */
   async download({ body, maxBytes = FILE_BYTES, ...target }: WechatApiDownload): Promise<WechatFile> {
-    const call = { ...pathOf(target), ...(body !== undefined && { body }) };
-    return this.gateway.baseTokens.download(await this.callerOf(target), call, {
-      ...limitsOf(target),
-      maxBytes,
-    });
+    const { caller, call, limits } = await this.prepare(target, body !== undefined && { body });
+    return this.gateway.baseTokens.download(caller, call, { ...limits, maxBytes });
   }
 
   /** Sends a file; otherwise as `call`. */
@@ -86,21 +82,15 @@ export class WechatApi {
     const form = new FormData();
     form.set(field, new Blob([new Uint8Array(bytes)], { type: contentType }), name);
     for (const [key, value] of Object.entries(fields)) form.set(key, value);
-    const call = { ...pathOf(target), form };
-    return this.gateway.baseTokens.call(await this.callerOf(target), call, anyResponse, limitsOf(target));
+    const { caller, call, limits } = await this.prepare(target, { form });
+    return this.gateway.baseTokens.call(caller, call, anyResponse, limits);
   }
 
-  private async callerOf({ provider, app = 'mp' }: WechatApiTarget): Promise<WechatApp> {
+  private async prepare<Content>({ provider, app = 'mp', ...target }: WechatApiTarget, content: Content) {
     const caller = (await this.providers.getEnabled(provider))[app];
     if (caller === null) throw new IamError('provider_misconfigured', `"${provider}" has no ${app} app`);
-    return caller;
+    const { path, query, timeout: timeoutMs } = target;
+    const call = { path, ...(query !== undefined && { query }), ...content };
+    return { caller, call, limits: { timeoutMs } };
   }
-}
-
-function pathOf({ path, query }: WechatApiTarget) {
-  return { path, ...(query !== undefined && { query }) };
-}
-
-function limitsOf({ timeout }: WechatApiTarget) {
-  return { timeoutMs: timeout };
 }

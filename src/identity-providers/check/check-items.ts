@@ -3,103 +3,71 @@ import { z } from 'zod';
 import { localFindings, type CheckText, type FindingText } from './local-findings.js';
 import { wechatFindings } from './wechat-findings.js';
 
-/** The part of a provider that an item belongs to. */
-export type CheckArea = 'open' | 'mp' | 'mini' | 'mobile' | 'server' | 'row';
+/** The part of a provider that an item belongs to; its id begins with it. */
+const area = z.enum(['open', 'mp', 'mini', 'mobile', 'server', 'row']);
 
 /** An item of the check; `where` is the place to correct it. */
 interface CheckDescription {
-  readonly area: CheckArea;
   readonly title: CheckText;
   readonly where: CheckText;
 }
 
-const text = (zh: string, en: string): CheckText => ({ zh, en });
+const item = (zh: string, en: string, where: CheckText): CheckDescription => ({ title: { zh, en }, where });
 
-const row = text('本登录入口的配置（identity_providers 的这一行）', 'The identity provider row here');
-const options = text('应用的 IamModule 选项', 'The options of IamModule in your application');
+const row = { zh: '本登录入口的配置（identity_providers 的这一行）', en: 'The identity provider row here' };
+const options = { zh: '应用的 IamModule 选项', en: 'The options of IamModule in your application' };
 /** WeChat's consoles are in Chinese: the English texts keep the names on the screen. */
+const inConsole = (place: string): CheckText => ({ zh: place, en: `WeChat's console: ${place}` });
 const openConsole = '微信开放平台 open.weixin.qq.com';
 const mpConsole = '微信公众平台 mp.weixin.qq.com → 设置与开发';
 const miniConsole = '微信公众平台 mp.weixin.qq.com（小程序）';
-const inConsole = (place: string): CheckText => text(place, `WeChat's console: ${place}`);
+
+const credentials = (zh: string, en: string, place: string) =>
+  item(`${zh}的 AppID 与 AppSecret`, `AppID and AppSecret of ${en}`, inConsole(`${place} → AppSecret`));
+const whitelist = (zh: string, en: string, place: string) =>
+  item(`${zh}的 IP 白名单`, `IP whitelist of ${en} (IP白名单)`, inConsole(`${place} → IP白名单`));
 
 /** The items of the check, by their stable id. */
 export const checks = {
-  'row.enabled': { area: 'row', title: text('是否启用', 'Switched on'), where: row },
-  'row.secrets': { area: 'row', title: text('密钥能否解密', 'Secrets can be opened'), where: row },
-  'row.methods': { area: 'row', title: text('可用的登录方式', 'Ways to sign in'), where: row },
-  'row.sign_up': { area: 'row', title: text('新用户', 'People not seen before'), where: row },
-  'row.union_scope': { area: 'row', title: text('unionid 范围', 'Scope of unionids'), where: row },
-  'server.public_url': { area: 'server', title: text('公开地址', 'Public address'), where: options },
-  'server.wechat': { area: 'server', title: text('能否连接微信', 'WeChat can be reached'), where: options },
-  'open.credentials': {
-    area: 'open',
-    title: text('网站应用的 AppID 与 AppSecret', 'AppID and AppSecret of the website app'),
-    where: inConsole(`${openConsole} → 网站应用 → AppSecret`),
-  },
-  'open.callback_domain': {
-    area: 'open',
-    title: text('网站应用的授权回调域', 'Callback domain of the website app (授权回调域)'),
-    where: inConsole(`${openConsole} → 网站应用 → 授权回调域`),
-  },
-  'mp.credentials': {
-    area: 'mp',
-    title: text('服务号的 AppID 与 AppSecret', 'AppID and AppSecret of the Official Account'),
-    where: inConsole(`${mpConsole} → 基本配置 → AppSecret`),
-  },
-  'mp.ip_whitelist': {
-    area: 'mp',
-    title: text('服务号的 IP 白名单', 'IP whitelist of the Official Account (IP白名单)'),
-    where: inConsole(`${mpConsole} → 基本配置 → IP白名单`),
-  },
-  'mp.oauth_domain': {
-    area: 'mp',
-    title: text('服务号的网页授权域名', 'OAuth domain of the Official Account (网页授权域名)'),
-    where: inConsole(`${mpConsole} → 网页授权域名`),
-  },
-  'mp.qr_login': { area: 'mp', title: text('扫码关注登录', 'Follow-to-login'), where: row },
-  'mp.qr_code': {
-    area: 'mp',
-    title: text('生成带参数二维码的权限', 'Permission to make QR codes (带参数的二维码)'),
-    where: inConsole(`${mpConsole} → 接口权限`),
-  },
-  'mp.webhook': {
-    area: 'mp',
-    title: text('服务器地址（URL）', 'Server URL (服务器配置)'),
-    where: inConsole(`${mpConsole} → 开发接口管理 → 服务器配置`),
-  },
-  'mp.token': { area: 'mp', title: text('令牌（Token）', 'Token of the server URL'), where: row },
-  'mp.encoding_aes_key': {
-    area: 'mp',
-    title: text('消息加解密密钥（EncodingAESKey）', 'EncodingAESKey of the server URL'),
-    where: row,
-  },
-  'mp.shared_keys': {
-    area: 'mp',
-    title: text('与其他登录入口的密钥是否一致', 'Keys of other providers with the same app'),
-    where: row,
-  },
-  'mp.message_mode': { area: 'mp', title: text('消息加解密方式', 'How messages are encrypted'), where: row },
-  'mp.rotation': {
-    area: 'mp',
-    title: text('Token 与密钥的更换', 'Change of Token or EncodingAESKey'),
-    where: row,
-  },
-  'mini.credentials': {
-    area: 'mini',
-    title: text('小程序的 AppID 与 AppSecret', 'AppID and AppSecret of the mini program'),
-    where: inConsole(`${miniConsole} → AppSecret`),
-  },
-  'mini.ip_whitelist': {
-    area: 'mini',
-    title: text('小程序的 IP 白名单', 'IP whitelist of the mini program (IP白名单)'),
-    where: inConsole(`${miniConsole} → IP白名单`),
-  },
-  'mobile.credentials': {
-    area: 'mobile',
-    title: text('移动应用的 AppID 与 AppSecret', 'AppID and AppSecret of the mobile app'),
-    where: inConsole(`${openConsole} → 移动应用 → AppSecret`),
-  },
+  'row.enabled': item('是否启用', 'Switched on', row),
+  'row.secrets': item('密钥能否解密', 'Secrets can be opened', row),
+  'row.methods': item('可用的登录方式', 'Ways to sign in', row),
+  'row.sign_up': item('新用户', 'People not seen before', row),
+  'row.union_scope': item('unionid 范围', 'Scope of unionids', row),
+  'server.public_url': item('公开地址', 'Public address', options),
+  'server.wechat': item('能否连接微信', 'WeChat can be reached', options),
+  'open.credentials': credentials('网站应用', 'the website app', `${openConsole} → 网站应用`),
+  'open.callback_domain': item(
+    '网站应用的授权回调域',
+    'Callback domain of the website app (授权回调域)',
+    inConsole(`${openConsole} → 网站应用 → 授权回调域`),
+  ),
+  'mp.credentials': credentials('服务号', 'the Official Account', `${mpConsole} → 基本配置`),
+  'mp.ip_whitelist': whitelist('服务号', 'the Official Account', `${mpConsole} → 基本配置`),
+  'mp.oauth_domain': item(
+    '服务号的网页授权域名',
+    'OAuth domain of the Official Account (网页授权域名)',
+    inConsole(`${mpConsole} → 网页授权域名`),
+  ),
+  'mp.qr_login': item('扫码关注登录', 'Follow-to-login', row),
+  'mp.qr_code': item(
+    '生成带参数二维码的权限',
+    'Permission to make QR codes (带参数的二维码)',
+    inConsole(`${mpConsole} → 接口权限`),
+  ),
+  'mp.webhook': item(
+    '服务器地址（URL）',
+    'Server URL (服务器配置)',
+    inConsole(`${mpConsole} → 开发接口管理 → 服务器配置`),
+  ),
+  'mp.token': item('令牌（Token）', 'Token of the server URL', row),
+  'mp.encoding_aes_key': item('消息加解密密钥（EncodingAESKey）', 'EncodingAESKey of the server URL', row),
+  'mp.shared_keys': item('与其他登录入口的密钥是否一致', 'Keys of other providers with the same app', row),
+  'mp.message_mode': item('消息加解密方式', 'How messages are encrypted', row),
+  'mp.rotation': item('Token 与密钥的更换', 'Change of Token or EncodingAESKey', row),
+  'mini.credentials': credentials('小程序', 'the mini program', miniConsole),
+  'mini.ip_whitelist': whitelist('小程序', 'the mini program', miniConsole),
+  'mobile.credentials': credentials('移动应用', 'the mobile app', `${openConsole} → 移动应用`),
 } as const satisfies Readonly<Record<string, CheckDescription>>;
 
 /** The stable id of an item. */
@@ -117,10 +85,15 @@ export interface Finding {
   readonly facts: Readonly<Record<string, string>>;
 }
 
+/** A `Finding`. */
+export function found(id: CheckId, key: FindingKey, facts: Finding['facts'] = {}): Finding {
+  return { id, key, facts };
+}
+
 /** An item of the check in a response. */
 export const checkItem = z.object({
   id: z.string(),
-  area: z.enum(['open', 'mp', 'mini', 'mobile', 'server', 'row']),
+  area,
   status: z.enum(['ok', 'warning', 'error', 'unknown']),
   finding: z.string(),
   title: z.string(),
@@ -132,11 +105,11 @@ export const checkItem = z.object({
 
 /** Translates a finding; `where` is null without a remedy. */
 export function toCheckItem({ id, key, facts }: Finding, language: Language): z.infer<typeof checkItem> {
-  const { area, title, where } = checks[id];
+  const { title, where } = checks[id];
   const { status, detail, remedy }: FindingText = findings[key];
   return {
     id,
-    area,
+    area: area.parse(id.split('.')[0]),
     status,
     finding: key,
     title: title[language],

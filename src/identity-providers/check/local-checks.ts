@@ -3,9 +3,9 @@ import { sharedSecrets } from '../provider-columns.js';
 import type { Secret } from '../../crypto/secret.js';
 import type { IdentityProviderEntity } from '../identity-provider.entity.js';
 import type { OpenedProvider } from '../stored-providers.service.js';
-import type { Finding, FindingKey } from './check-items.js';
+import { found, type Finding, type FindingKey } from './check-items.js';
 import { isIP } from 'node:net';
-import { unionScopeOf } from '../identity-provider.js';
+import { unionScopeOf, type MpServer } from '../identity-provider.js';
 import type { ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { isLoopback } from '../../config/address-guard.js';
 import type { IamUrls } from '../../http/iam-urls.service.js';
@@ -16,29 +16,19 @@ const kinds = ['open', 'mp', 'mini', 'mobile'] as const satisfies readonly Wecha
 export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding[] {
   // WeChat pushes withdrawals of authorizations also where follow-to-login is off.
   const hasServer = has(row.mp_token) || has(row.mp_encoding_aes_key);
+  const apps = kinds.filter((kind) => hasPair(row, kind)).join(', ');
   return [
-    { id: 'row.enabled', key: row.enabled ? 'row_enabled' : 'row_disabled', facts: {} },
+    found('row.enabled', row.enabled ? 'row_enabled' : 'row_disabled'),
     unreadable.length === 0
-      ? { id: 'row.secrets', key: 'secrets_open', facts: {} }
-      : { id: 'row.secrets', key: 'secret_unreadable', facts: { columns: unreadable.join(', ') } },
-    checkMethods(row),
-    checkSignUp(row),
+      ? found('row.secrets', 'secrets_open')
+      : found('row.secrets', 'secret_unreadable', { columns: unreadable.join(', ') }),
+    apps === '' ? found('row.methods', 'no_pair') : found('row.methods', 'methods_complete', { apps }),
+    found('row.sign_up', `sign_up_${row.sign_up}`),
     ...kinds.flatMap((kind) => checkPair(row, kind)),
-    ...(row.mp_app_id === null && !row.qr_enabled ? [] : [checkQrLogin(row)]),
+    ...(row.mp_app_id === null && !row.qr_enabled ? [] : [found('mp.qr_login', qrLoginOf(row))]),
     ...((row.qr_enabled || hasServer) && provider !== null ? checkServer(row, provider.mpServer) : []),
     ...(hasServer ? [checkRotation(row)] : []),
   ];
-}
-
-function checkMethods(row: IdentityProviderEntity): Finding {
-  const apps = kinds.filter((kind) => hasPair(row, kind));
-  if (apps.length === 0) return { id: 'row.methods', key: 'no_pair', facts: {} };
-  return { id: 'row.methods', key: 'methods_complete', facts: { apps: apps.join(', ') } };
-}
-
-function checkSignUp({ sign_up }: IdentityProviderEntity): Finding {
-  const key = sign_up === 'bind' ? 'sign_up_bind' : sign_up === 'off' ? 'sign_up_off' : 'sign_up_auto';
-  return { id: 'row.sign_up', key, facts: {} };
 }
 
 /** Protocol section 0: an appid is `wx` and 16 hex digits. */
@@ -46,27 +36,19 @@ function checkPair(row: IdentityProviderEntity, kind: (typeof kinds)[number]): F
   const id = `${kind}.credentials` as const;
   const [appid, hasSecret] = [row[`${kind}_app_id`]?.trim() ?? '', has(row[`${kind}_app_secret`])];
   if (appid === '' && !hasSecret) return [];
-  if (appid === '' || !hasSecret) {
-    const missing = `${kind}_app_${hasSecret ? 'id' : 'secret'}`;
-    return [{ id, key: 'pair_incomplete', facts: { missing } }];
-  }
-  const key = /^wx[0-9a-f]{16}$/.test(appid) ? 'pair_complete' : 'appid_form';
-  return [{ id, key, facts: { appid } }];
+  if (appid === '' || !hasSecret)
+    return [found(id, 'pair_incomplete', { missing: `${kind}_app_${hasSecret ? 'id' : 'secret'}` })];
+  return [found(id, /^wx[0-9a-f]{16}$/.test(appid) ? 'pair_complete' : 'appid_form', { appid })];
 }
 
 function hasPair(row: IdentityProviderEntity, kind: (typeof kinds)[number]): boolean {
   return has(row[`${kind}_app_id`]) && has(row[`${kind}_app_secret`]);
 }
 
-function checkQrLogin(row: IdentityProviderEntity): Finding {
-  const lacksOpen = row.qr_login_with === 'open' && !hasPair(row, 'open');
-  const key = !hasPair(row, 'mp') ? 'qr_without_pair' : lacksOpen ? 'qr_open_pair_missing' : 'qr_ready';
-  return { id: 'mp.qr_login', key: row.qr_enabled ? key : 'qr_off', facts: {} };
-}
-
-interface MpServer {
-  readonly tokens: readonly Secret[];
-  readonly encodingAesKeys: readonly Secret[];
+function qrLoginOf(row: IdentityProviderEntity): FindingKey {
+  if (!row.qr_enabled) return 'qr_off';
+  if (!hasPair(row, 'mp')) return 'qr_without_pair';
+  return row.qr_login_with === 'open' && !hasPair(row, 'open') ? 'qr_open_pair_missing' : 'qr_ready';
 }
 
 /** Protocol section F: without token and key the server URL cannot verify and decrypt WeChat's messages. */
@@ -75,21 +57,20 @@ function checkServer(row: IdentityProviderEntity, { tokens, encodingAesKeys }: M
   const token = form(has(row.mp_token) ? tokens : [], /^[A-Za-z0-9]{3,32}$/);
   const key = form(has(row.mp_encoding_aes_key) ? encodingAesKeys : [], /^[A-Za-z0-9]{43}$/);
   return [
-    { id: 'mp.token', key: `token_${token}`, facts: {} },
-    { id: 'mp.encoding_aes_key', key: mode === 'plain' ? 'key_not_needed' : `key_${key}`, facts: {} },
+    found('mp.token', `token_${token}`),
+    found('mp.encoding_aes_key', mode === 'plain' ? 'key_not_needed' : `key_${key}`),
     mode === 'safe'
-      ? { id: 'mp.message_mode', key: 'mode_safe', facts: {} }
-      : { id: 'mp.message_mode', key: 'mode_weaker', facts: { mode } },
+      ? found('mp.message_mode', 'mode_safe')
+      : found('mp.message_mode', 'mode_weaker', { mode }),
   ];
 }
 
 function checkRotation(row: IdentityProviderEntity): Finding {
-  const columns = Object.values(sharedSecrets)
-    .map(({ previous }) => previous)
-    .filter((name) => has(row[name]))
-    .join(', ');
-  if (columns === '') return { id: 'mp.rotation', key: 'rotation_finished', facts: {} };
-  return { id: 'mp.rotation', key: 'rotation_open', facts: { columns } };
+  const previous = Object.values(sharedSecrets).map((secret) => secret.previous);
+  const columns = previous.filter((name) => has(row[name])).join(', ');
+  return columns === ''
+    ? found('mp.rotation', 'rotation_finished')
+    : found('mp.rotation', 'rotation_open', { columns });
 }
 
 /** Checks the current value and the previous one: during a rotation both are in use. */
@@ -109,19 +90,15 @@ export function checkAddresses(
   { callback_url, callback_domain, webhook_url }: ProviderAddresses,
 ): Finding[] {
   const registration = { domain: callback_domain, callback_url };
-  const items: (Finding | null)[] = [
-    {
-      id: 'server.public_url',
-      key: classifyUrl(new URL(publicUrl), row.mp_app_id !== null),
-      facts: { public_url: publicUrl },
-    },
-    row.open_app_id === null
-      ? null
-      : { id: 'open.callback_domain', key: 'register_domain', facts: registration },
-    row.mp_app_id === null ? null : { id: 'mp.oauth_domain', key: 'register_domain', facts: registration },
-    row.qr_enabled ? { id: 'mp.webhook', key: 'register_webhook', facts: { webhook_url } } : null,
+  const hasOfficialAccount = row.mp_app_id !== null;
+  return [
+    found('server.public_url', classifyUrl(new URL(publicUrl), hasOfficialAccount), {
+      public_url: publicUrl,
+    }),
+    ...(row.open_app_id === null ? [] : [found('open.callback_domain', 'register_domain', registration)]),
+    ...(hasOfficialAccount ? [found('mp.oauth_domain', 'register_domain', registration)] : []),
+    ...(row.qr_enabled ? [found('mp.webhook', 'register_webhook', { webhook_url })] : []),
   ];
-  return items.filter((item) => item !== null);
 }
 
 /** Protocol B.1 (a port gives 10003), F (pushes go to 80 and 443 only) and I.4 (no IP addresses). */
@@ -147,10 +124,11 @@ export function checkUnionScope(
   const id = 'row.union_scope';
   const [first] = split;
   if (first !== undefined)
-    return { id, key: 'union_scope_split', facts: { appid: first.appid, providers: slugsOf(split) } };
+    return found(id, 'union_scope_split', { appid: first.appid, providers: slugsOf(split) });
   const sharing = others.filter((other) => unionScopeOf(other) === scope);
-  if (sharing.length === 0) return { id, key: 'union_scope_own', facts: { union_scope: scope } };
-  return { id, key: 'union_scope_shared', facts: { union_scope: scope, providers: slugsOf(sharing) } };
+  return sharing.length === 0
+    ? found(id, 'union_scope_own', { union_scope: scope })
+    : found(id, 'union_scope_shared', { union_scope: scope, providers: slugsOf(sharing) });
 }
 
 function slugsOf(rows: readonly { readonly slug: string }[]): string {

@@ -8,7 +8,7 @@ import type { IdentityProviderEntity } from '../identity-provider.entity.js';
 import { findRival } from '../row-changes.js';
 import { StoredProviders, type OpenedProvider } from '../stored-providers.service.js';
 import { RateLimits } from '../../database/rate-limits.service.js';
-import { isError, toCheckItem, type Finding, type FindingKey, type checkView } from './check-items.js';
+import { found, isError, toCheckItem, type Finding, type FindingKey, type checkView } from './check-items.js';
 import { checkRow, checkAddresses, checkUnionScope, addressesOf } from './local-checks.js';
 import { WechatCheck } from './wechat-check.service.js';
 
@@ -32,8 +32,8 @@ export class ProviderCheck {
 
   /** @throws IamError `provider_not_found`, `rate_limited` */
   async check(slug: string, language: Language): Promise<z.infer<typeof checkView>> {
-    const found = await this.find(slug);
-    return { ok: !found.some(isError), items: found.map((finding) => toCheckItem(finding, language)) };
+    const findings = await this.find(slug);
+    return { ok: !findings.some(isError), items: findings.map((finding) => toCheckItem(finding, language)) };
   }
 
   private async find(slug: string): Promise<Finding[]> {
@@ -60,9 +60,7 @@ export class ProviderCheck {
   ): readonly Finding[] {
     const readable = others.flatMap((row) => this.stored.open(row).provider ?? []);
     const rival = provider === null ? undefined : findRival(provider, readable);
-    return rival === undefined
-      ? []
-      : [{ id: 'mp.shared_keys', key: 'keys_differ', facts: { provider: rival.slug } }];
+    return rival === undefined ? [] : [found('mp.shared_keys', 'keys_differ', { provider: rival.slug })];
   }
 }
 

@@ -4,7 +4,7 @@ import { WechatGateway } from '../../wechat/wechat-gateway.service.js';
 import type { IdentityProvider } from '../identity-provider.js';
 import type { WechatApp } from '../../wechat/wechat-call.js';
 import { WechatError } from '../../wechat/wechat-error.js';
-import type { Finding, FindingKey } from './check-items.js';
+import { found, type Finding, type FindingKey } from './check-items.js';
 
 /** Lifetime of the check's QR code, which is never shown. */
 const QR_SECONDS = 60;
@@ -29,47 +29,34 @@ export class WechatCheck {
   constructor(private readonly gateway: WechatGateway) {}
 
   async check({ open, mp, mini, mobile, qr }: IdentityProvider): Promise<Finding[]> {
-    const findings = await Promise.all([
+    const checks = await Promise.all([
       open === null ? [] : this.checkCodeExchange(open, 'open.credentials'),
       mp === null ? [] : this.checkOfficialAccount(mp, qr.enabled),
       mini === null ? [] : this.checkBaseToken(mini, 'mini'),
       mobile === null ? [] : this.checkCodeExchange(mobile, 'mobile.credentials'),
     ]);
-    const found = findings.flat();
-    return found.length === 0 ? [] : [reachability(found), ...found.map(withoutOutage)];
+    const findings = checks.flat();
+    return findings.length === 0 ? [] : [reachability(findings), ...findings.map(withoutOutage)];
   }
 
   private async checkOfficialAccount(app: WechatApp, wantsQrCode: boolean): Promise<Finding[]> {
-    const found = await this.checkBaseToken(app, 'mp');
-    if (!wantsQrCode) return found;
-    const hasToken = found.every(({ key }) => key === 'pair_accepted' || key === 'ip_admitted');
-    return [
-      ...found,
-      hasToken ? await this.checkQrCode(app) : { id: 'mp.qr_code', key: 'not_asked', facts: {} },
-    ];
+    const findings = await this.checkBaseToken(app, 'mp');
+    if (!wantsQrCode) return findings;
+    const hasToken = findings.every(({ key }) => key === 'pair_accepted' || key === 'ip_admitted');
+    return [...findings, hasToken ? await this.checkQrCode(app) : found('mp.qr_code', 'not_asked')];
   }
 
   /** `stable_token` without `force_refresh` keeps the tokens of other callers valid (protocol E.1). */
   private async checkBaseToken(app: WechatApp, kind: 'mp' | 'mini'): Promise<Finding[]> {
-    const pair = { id: `${kind}.credentials`, facts: { appid: app.appid } } as const;
-    const whitelist = { id: `${kind}.ip_whitelist`, facts: {} } as const;
+    const [pair, whitelist] = [`${kind}.credentials`, `${kind}.ip_whitelist`] as const;
     try {
       await this.gateway.baseTokens.confirm(app);
-      return [
-        { ...pair, key: 'pair_accepted' },
-        { ...whitelist, key: 'ip_admitted' },
-      ];
+      return [found(pair, 'pair_accepted', { appid: app.appid }), found(whitelist, 'ip_admitted')];
     } catch (error) {
       const { key, facts } = classify(error, app);
       return key.startsWith('ip_')
-        ? [
-            { ...pair, key: 'not_asked' },
-            { ...whitelist, key, facts },
-          ]
-        : [
-            { ...pair, key, facts },
-            { ...whitelist, key: 'not_asked' },
-          ];
+        ? [found(pair, 'not_asked', { appid: app.appid }), found(whitelist, key, facts)]
+        : [found(pair, key, facts), found(whitelist, 'not_asked')];
     }
   }
 
@@ -80,7 +67,7 @@ export class WechatCheck {
   ): Promise<Finding[]> {
     try {
       await this.gateway.sns.exchangeCode(app, randomAlphanumeric(32));
-      return [{ id, key: 'answer_unexpected', facts: { appid: app.appid, errcode: '0' } }];
+      return [found(id, 'answer_unexpected', { appid: app.appid, errcode: '0' })];
     } catch (error) {
       return [{ id, ...classify(error, app) }];
     }
@@ -90,10 +77,10 @@ export class WechatCheck {
     const id = 'mp.qr_code';
     try {
       await this.gateway.createSceneQrCode(app, `iam-check:${randomAlphanumeric(32)}`, QR_SECONDS);
-      return { id, key: 'qr_code_made', facts: { appid: app.appid } };
+      return found(id, 'qr_code_made', { appid: app.appid });
     } catch (error) {
       const { key, facts } = classify(error, app);
-      return { id, key: key === 'app_kind_wrong' ? 'qr_code_forbidden' : key, facts };
+      return found(id, key === 'app_kind_wrong' ? 'qr_code_forbidden' : key, facts);
     }
   }
 }
@@ -120,9 +107,9 @@ function byCode({ code, errcode, refusedAddress }: WechatError): FindingKey {
 }
 
 /** One item for an outage, regardless of how many calls failed. */
-function reachability(found: readonly Finding[]): Finding {
-  const isOut = found.some(({ key }) => key === 'wechat_unreachable');
-  return { id: 'server.wechat', key: isOut ? 'wechat_unreachable' : 'wechat_reached', facts: {} };
+function reachability(findings: readonly Finding[]): Finding {
+  const isOut = findings.some(({ key }) => key === 'wechat_unreachable');
+  return found('server.wechat', isOut ? 'wechat_unreachable' : 'wechat_reached');
 }
 
 function withoutOutage(finding: Finding): Finding {
