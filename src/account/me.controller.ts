@@ -8,7 +8,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { empty, json, type IamResponse } from '../http/iam-response.js';
 import { CurrentUser, Incoming, Origin } from '../http/parameter.decorators.js';
 import { Body, ZodPipe } from '../http/zod.pipe.js';
-import { AccountDeletion } from '../privacy/account-deletion.service.js';
+import { AccountDeletion } from '../privacy/erasure.service.js';
 import { AccountExport, exportExample, exportResponse } from '../privacy/account-export.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
-import { sql, type Sql, inTransaction, queryRow } from '../database/sql.js';
+import { inTransaction, queryRow, raw, sql, type Sql } from '../database/sql.js';
 import { recordAudit } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
 import { isDatabaseUnavailable, isForeignKeyViolation } from '../database/database-errors.js';
@@ -10,19 +10,17 @@ import { inLongJob } from '../database/bounded-data-source.js';
 import { HookRunner } from '../database/hook-runner.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
-import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
+import { cancelDeletion, requestDeletion } from '../users/change-user.js';
 import { lockUser } from '../users/lock-users.js';
 
 /** How many rows of each kind an erasure removed, for the audit log. */
-const erasedCounts = z.object({
-  identities: z.number(),
-  unions: z.number(),
-  sessions: z.number(),
-  logins: z.number(),
-  roles: z.number(),
-  events: z.number(),
-  merged: z.number(),
-});
+const erasedCounts = z.record(z.string(), z.number());
+
+const deleteOf = (table: string, column = 'user_id') =>
+  raw(`DELETE FROM iam.${table} WHERE ${column} IN (SELECT id FROM person) RETURNING 1`);
+const countOf = (table: string) => raw(`(SELECT count(*) FROM ${table})::int`);
 
 /**
  * Removes everything about a user, whose row is locked, and about users merged into them. One statement, since foreign keys
@@ -40,30 +38,17 @@ const eraseSql = (userId: string): Sql => sql`
                       AND i.user_id NOT IN (SELECT id FROM person))
   ), events AS (
     DELETE FROM iam.webhook_events WHERE openid IN (SELECT openid FROM known) RETURNING 1
-  ), sessions AS (
-    DELETE FROM iam.sessions WHERE user_id IN (SELECT id FROM person) RETURNING 1
-  ), own_logins AS (
-    DELETE FROM iam.logins WHERE user_id IN (SELECT id FROM person) RETURNING 1
   ), open_logins AS (
     DELETE FROM iam.logins l USING known
     WHERE (l.user_id IS NULL OR l.link_session_id IS NOT NULL) AND l.openid IS NOT NULL
       AND l.openid = known.openid AND l.appid = known.appid
       AND (l.user_id IS NULL OR l.user_id NOT IN (SELECT id FROM person))
     RETURNING 1
-  ), roles AS (
-    DELETE FROM iam.user_roles WHERE user_id IN (SELECT id FROM person) RETURNING 1
-  ), unions AS (
-    DELETE FROM iam.unions WHERE user_id IN (SELECT id FROM person) RETURNING 1
-  ), identities AS (
-    DELETE FROM iam.identities WHERE user_id IN (SELECT id FROM person) RETURNING 1
-  ), users AS (
-    DELETE FROM iam.users WHERE id IN (SELECT id FROM person) RETURNING 1
-  )
-  SELECT (SELECT count(*) FROM identities)::int AS identities, (SELECT count(*) FROM unions)::int AS unions,
-         (SELECT count(*) FROM sessions)::int AS sessions,
-         ((SELECT count(*) FROM own_logins) + (SELECT count(*) FROM open_logins))::int AS logins,
-         (SELECT count(*) FROM roles)::int AS roles, (SELECT count(*) FROM events)::int AS events,
-         (SELECT count(*) FROM users)::int - 1 AS merged`;
+  ), sessions AS (${deleteOf('sessions')}), own_logins AS (${deleteOf('logins')}), roles AS (${deleteOf('user_roles')}),
+  unions AS (${deleteOf('unions')}), identities AS (${deleteOf('identities')}), users AS (${deleteOf('users', 'id')})
+  SELECT ${countOf('identities')} AS identities, ${countOf('unions')} AS unions, ${countOf('sessions')} AS sessions,
+         ${countOf('own_logins')} + ${countOf('open_logins')} AS logins, ${countOf('roles')} AS roles,
+         ${countOf('events')} AS events, ${countOf('users')} - 1 AS merged`;
 
 /** How long each replica waits before it tries a failed erasure again. */
 const RETRY_MS = 10 * 60_000;
@@ -147,4 +132,32 @@ function explainReference(cause: unknown): never {
       cause,
     });
   throw cause;
+}
+
+/** A person's request to be erased, which they may cancel until the option `deletionGraceDays` is over. */
+@Injectable()
+export class AccountDeletion {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly sessions: UserSessions,
+    private readonly erasure: Erasure,
+  ) {}
+
+  /** Ends every other session. The day of the erasure; null: without a grace the user is erased already. */
+  async request(acting: ActingSession): Promise<Date | null> {
+    const { userId, sessionId } = acting;
+    const { deletionGraceDays: graceDays } = this.options;
+    return this.sessions.act(acting, async (manager) => {
+      const day = await requestDeletion(manager, userId, { graceDays, sessionId });
+      await this.sessions.endOthers(manager, acting, 'deletion_requested');
+      if (graceDays > 0) return day;
+      await this.erasure.eraseIn(manager, userId);
+      return null;
+    });
+  }
+
+  async cancel(acting: ActingSession): Promise<void> {
+    const { userId, sessionId } = acting;
+    await this.sessions.act(acting, (manager) => cancelDeletion(manager, userId, { sessionId }));
+  }
 }

@@ -3,9 +3,8 @@ import { RuntimeModule } from '../runtime/runtime.module.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
-import { AccountDeletion } from './account-deletion.service.js';
+import { AccountDeletion, Erasure } from './erasure.service.js';
 import { AccountExport } from './account-export.service.js';
-import { Erasure } from './erasure.service.js';
 
 /** Export, deletion and erasure. */
 @Global()
