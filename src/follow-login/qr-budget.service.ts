@@ -21,7 +21,7 @@ const DAY = 86_400;
 /** The part of an account's codes that is there for everybody. */
 const SHARE = 0.75;
 /** The part after which the operator is warned, while everybody still gets codes. */
-const ALARM = 0.7;
+export const ALARM = 0.7;
 /** A network that has had no more codes than these lately may use the rest too. */
 const RARE = 20;
 /** A log line for each account, no more often than this. */
@@ -70,17 +70,9 @@ export class QrBudget {
     }
   }
 
-  /** The accounts whose budget will soon be left only to networks that had few codes. */
-  async low(): Promise<UsedBudget[]> {
-    return this.options.rateLimits === 'off' ? [] : this.read(ALARM);
-  }
-
-  /** Every account that has used some of its budget. */
-  async used(): Promise<UsedBudget[]> {
-    return this.options.rateLimits === 'off' ? [] : this.read(0);
-  }
-
-  private async read(least: number): Promise<UsedBudget[]> {
+  /** The accounts that have used more than `least` of their budget. */
+  async used(least = 0): Promise<UsedBudget[]> {
+    if (this.options.rateLimits === 'off') return [];
     const rows = await queryRows(this.dataSource, usedRow, usedSql(least * DAY * 1000));
     return rows.map(({ appid, left_ms }) => ({ appid, used: Math.min(1, left_ms / (DAY * 1000)) }));
   }

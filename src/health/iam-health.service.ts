@@ -8,24 +8,27 @@ import { execute, queryRow, sql } from '../database/sql.js';
 import { AppHealth, WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { readInboxBacklog } from '../webhook/inbox/stored-events.service.js';
-import { QrBudget } from '../follow-login/qr-budget.service.js';
+import { ALARM, QrBudget } from '../follow-login/qr-budget.service.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { MIGRATE, SchemaWatch, type SchemaGaps } from './schema-watch.service.js';
 
-/** Problems that an operator should look at; the first four keep a replica from working. */
-export type IamProblem =
-  | 'database_unreachable'
-  | 'database_read_only'
-  | 'migrations_missing'
-  | 'signing_key_missing'
-  | 'inbox_late'
-  | 'inbox_dead'
-  | 'audit_late'
-  | 'pool_exhausted'
-  | 'wechat_unreachable'
-  | 'provider_unhealthy'
-  | 'qr_codes_low';
+const iamProblems = [
+  'database_unreachable',
+  'database_read_only',
+  'migrations_missing',
+  'signing_key_missing',
+  'inbox_late',
+  'inbox_dead',
+  'audit_late',
+  'pool_exhausted',
+  'wechat_unreachable',
+  'provider_unhealthy',
+  'qr_codes_low',
+] as const;
+
+/** Problems that an operator should look at, the worst first; the first four keep a replica from working. */
+export type IamProblem = (typeof iamProblems)[number];
 
 /** The findings of `IamHealth`, without secrets and personal data. */
 export interface IamHealthReport {
@@ -63,11 +66,10 @@ const row = z.object({ has_key: z.boolean(), audit_age: z.number().nullable() })
 
 type Finding = Pick<IamHealthReport, 'inbox' | 'audit' | 'qr_codes'> & { readonly hasKey: boolean };
 /** The reason why nothing more can be read. */
-interface Obstacle extends Partial<SchemaGaps> {
-  readonly problem: IamProblem;
-  /** Selects the remedy where the problem has several causes. */
-  readonly cause?: 'permission_denied';
-}
+type Obstacle = Pick<IamHealthReport, 'problems' | 'remedy' | 'missing' | 'pending'>;
+
+/** Failed handlers are retried for three minutes, and a running worker starts within seconds. */
+const LATE_SECONDS = 300;
 
 /** Whether this replica can do its work: a health indicator of `@nestjs/terminus`, or of anything else. */
 @Injectable()
@@ -89,23 +91,28 @@ export class IamHealth {
   }
 
   private async report(): Promise<IamHealthReport> {
-    const finding = await Promise.race([
+    const found = await Promise.race([
       this.readOnce(),
-      delay<Obstacle>(PATIENCE_MS, { problem: 'database_unreachable' }, { ref: false }),
+      delay(PATIENCE_MS, obstacle('database_unreachable'), { ref: false }),
     ]);
     const pool = readPoolState(this.dataSource);
     const apps = this.appHealth
       .list()
       .map(({ appid, code, since }) => ({ appid, code, since: since.toISOString() }));
     const here = { ...(pool !== null && { pool }), ...(apps.length > 0 && { apps }) };
-    if ('problem' in finding) return { ...obstructed(finding), ...here };
-    const { hasKey, ...rest } = finding;
-    const problems = findProblems({
-      ...rest,
-      ...here,
-      hasKey,
-      isWechatAvailable: this.gateway.http.isAvailable,
-    });
+    if ('problems' in found) return { status: 'down', ...found, ...here };
+    const { hasKey, ...rest } = found;
+    const isSo: Partial<Record<IamProblem, boolean>> = {
+      signing_key_missing: !hasKey,
+      inbox_late: (rest.inbox?.oldest_seconds ?? 0) > LATE_SECONDS,
+      inbox_dead: (rest.inbox?.dead ?? 0) > 0,
+      audit_late: (rest.audit?.oldest_seconds ?? 0) > LATE_SECONDS,
+      pool_exhausted: (pool?.waiting ?? 0) > 0,
+      wechat_unreachable: !this.gateway.http.isAvailable,
+      provider_unhealthy: apps.length > 0,
+      qr_codes_low: rest.qr_codes !== undefined,
+    };
+    const problems = iamProblems.filter((problem) => isSo[problem]);
     return { status: hasKey ? 'up' : 'down', problems, ...rest, ...here };
   }
 
@@ -116,11 +123,11 @@ export class IamHealth {
 
   private async read(): Promise<Finding | Obstacle> {
     const gaps = await this.schema.find();
-    if (gaps !== null) return { problem: 'migrations_missing', ...gaps };
+    if (gaps !== null) return obstacle('migrations_missing', gaps);
     await execute(this.dataSource, writableSql);
     const found = await queryRow(this.dataSource, row, stateSql);
     const { oldestSeconds, dead } = await readInboxBacklog(this.dataSource);
-    const low = await this.budget.low();
+    const low = await this.budget.used(ALARM);
     return {
       hasKey: found?.has_key === true || (await this.canMakeKey()),
       audit: { oldest_seconds: found?.audit_age ?? null },
@@ -141,61 +148,29 @@ export class IamHealth {
   }
 
   private async explain(error: unknown): Promise<Obstacle> {
-    if (isReadOnly(error)) return { problem: 'database_read_only' };
-    if (isPermissionDenied(error)) return { problem: 'database_unreachable', cause: 'permission_denied' };
-    if (!isSchemaOutdated(error)) return { problem: 'database_unreachable' };
+    if (isReadOnly(error)) return obstacle('database_read_only');
+    if (isPermissionDenied(error)) return obstacle('database_unreachable', null, PERMIT);
+    if (!isSchemaOutdated(error)) return obstacle('database_unreachable');
     this.schema.forget();
-    const gaps = await this.schema.find().catch(() => null);
-    return { problem: 'migrations_missing', ...gaps };
+    return obstacle('migrations_missing', await this.schema.find().catch(() => null));
   }
 }
 
-function obstructed({ problem, cause, missing = [], pending = [] }: Obstacle): IamHealthReport {
-  const remedy = remedies[cause ?? problem];
+/** How to end the problems that keep a replica from working, where the rest of the report does not show it. */
+const remedies: Partial<Readonly<Record<IamProblem, string>>> = {
+  database_read_only:
+    'PostgreSQL takes no changes: let the connection lead to the primary, or end default_transaction_read_only',
+  migrations_missing: MIGRATE,
+};
+const PERMIT =
+  'PostgreSQL denies the database user a permission: as the owner of the schema iam, GRANT USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables, and EXECUTE on its functions';
+
+function obstacle(problem: IamProblem, gaps: SchemaGaps | null = null, remedy = remedies[problem]): Obstacle {
+  const { missing = [], pending = [] } = gaps ?? {};
   return {
-    status: 'down',
     problems: [problem],
     ...(remedy !== undefined && { remedy }),
     ...(missing.length > 0 && { missing }),
     ...(pending.length > 0 && { pending }),
   };
-}
-
-/** How to end the problems that keep a replica from working, where the rest of the report does not show it. */
-const remedies: Partial<Readonly<Record<IamProblem | 'permission_denied', string>>> = {
-  database_read_only:
-    'PostgreSQL takes no changes: let the connection lead to the primary, or end default_transaction_read_only',
-  migrations_missing: MIGRATE,
-  permission_denied:
-    'PostgreSQL denies the database user a permission: as the owner of the schema iam, GRANT USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables, and EXECUTE on its functions',
-};
-
-type HealthFindings = Finding &
-  Pick<IamHealthReport, 'pool' | 'apps'> & { readonly isWechatAvailable: boolean };
-
-/** Failed handlers are retried for three minutes, and a running worker starts within seconds. */
-const INBOX_LATE_SECONDS = 300;
-const AUDIT_LATE_SECONDS = 300;
-
-/** The problems of a replica that reaches its database, the worst first. */
-function findProblems({
-  hasKey,
-  isWechatAvailable,
-  inbox,
-  audit,
-  pool,
-  apps,
-  qr_codes,
-}: HealthFindings): IamProblem[] {
-  const found: readonly (readonly [boolean, IamProblem])[] = [
-    [!hasKey, 'signing_key_missing'],
-    [(inbox?.oldest_seconds ?? 0) > INBOX_LATE_SECONDS, 'inbox_late'],
-    [(inbox?.dead ?? 0) > 0, 'inbox_dead'],
-    [(audit?.oldest_seconds ?? 0) > AUDIT_LATE_SECONDS, 'audit_late'],
-    [(pool?.waiting ?? 0) > 0, 'pool_exhausted'],
-    [!isWechatAvailable, 'wechat_unreachable'],
-    [(apps?.length ?? 0) > 0, 'provider_unhealthy'],
-    [(qr_codes?.length ?? 0) > 0, 'qr_codes_low'],
-  ];
-  return found.filter(([isSo]) => isSo).map(([, problem]) => problem);
 }
