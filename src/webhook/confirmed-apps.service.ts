@@ -82,10 +82,19 @@ export class ConfirmedApps {
   private async fetchToken(provider: IdentityProvider, app: WechatApp, key: string): Promise<number> {
     try {
       await this.gateway.baseTokens.get(app);
-      this.refusals.delete(key);
     } catch (cause) {
-      throw this.refuse(provider, app, { key, cause });
+      if (!(cause instanceof WechatError)) throw cause;
+      const reason = `"${provider.slug}": no push is taken for ${app.appid} before WeChat confirms its AppSecret: ${cause.message}`;
+      const isWrong = cause.code === 'wechat_credentials_rejected';
+      const error = isWrong
+        ? forged(reason, cause)
+        : new IamError('wechat_unavailable', reason, { cause, retryAfterSeconds: UNAVAILABLE_MS / 1000 });
+      this.logger.error(reason);
+      const pause = isWrong ? REFUSED_MS : UNAVAILABLE_MS;
+      this.refusals.set(key, { error, until: this.clock.elapsed() + pause });
+      throw error;
     }
+    this.refusals.delete(key);
     return this.note(provider, app);
   }
 
@@ -94,22 +103,6 @@ export class ConfirmedApps {
     const since = await confirmPair(this.dataSource, provider.id, app);
     this.providers.forget();
     return since;
-  }
-
-  private refuse(
-    { slug }: IdentityProvider,
-    { appid }: WechatApp,
-    { key, cause }: { readonly key: string; readonly cause: unknown },
-  ): unknown {
-    if (!(cause instanceof WechatError)) return cause;
-    const isWrong = cause.code === 'wechat_credentials_rejected';
-    const reason = `"${slug}": no push is taken for ${appid} before WeChat confirms its AppSecret: ${cause.message}`;
-    const error = isWrong
-      ? forged(reason, cause)
-      : new IamError('wechat_unavailable', reason, { cause, retryAfterSeconds: UNAVAILABLE_MS / 1000 });
-    this.logger.error(reason);
-    this.refusals.set(key, { error, until: this.clock.elapsed() + (isWrong ? REFUSED_MS : UNAVAILABLE_MS) });
-    return error;
   }
 }
 

@@ -3,18 +3,8 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { isRecord, reasonOf } from '../errors/unknown.js';
 import { findInterests, type EventInterest, type WechatEventContext } from './on-wechat-event.decorator.js';
-import { toPassiveReply, type PassiveReply } from './passive-reply.js';
+import { toPassiveReply } from './passive-reply.js';
 import { eventName, type VerifiedEvent } from './message.js';
-
-/** The outcome of an event's handlers. */
-interface HandlersOutcome {
-  /** The first reply, by the order of the handlers. */
-  readonly reply: PassiveReply | null;
-  /** Names of the handlers that have succeeded. */
-  readonly finished: readonly string[];
-  /** The failures of the others; null when there are none. */
-  readonly failure: string | null;
-}
 
 interface Handler {
   readonly name: string;
@@ -52,23 +42,19 @@ export class EventHandlers implements OnApplicationBootstrap {
     return this.handlers.some(({ interest }) => isWanted(interest, provider, event));
   }
 
-  /** Calls the handlers of an event that have not finished with it yet, all at once. Never rejects. */
-  async run(
-    event: VerifiedEvent,
-    context: WechatEventContext,
-    finished: readonly string[],
-  ): Promise<HandlersOutcome> {
+  /**
+   * Calls the handlers of an event that are not among `earlier`, all at once. The first reply counts, by their order. Never rejects:
+   * `failure` is null where all have finished.
+   */
+  async run(event: VerifiedEvent, context: WechatEventContext, earlier: readonly string[]) {
     const due = this.handlers.filter(
-      ({ name, interest }) => isWanted(interest, context.provider, event) && !finished.includes(name),
+      ({ name, interest }) => isWanted(interest, context.provider, event) && !earlier.includes(name),
     );
     const ends = await Promise.all(due.map((handler) => this.call(handler, event, context)));
-    const failures = ends.filter((end) => end.failure !== null);
-    return {
-      reply: ends.map(({ reply }) => reply).find((reply) => reply !== null) ?? null,
-      finished: [...finished, ...ends.filter((end) => end.failure === null).map(({ name }) => name)],
-      failure:
-        failures.length === 0 ? null : failures.map(({ name, failure }) => `${name}: ${failure}`).join('; '),
-    };
+    const failures = ends.flatMap(({ name, failure }) => (failure === null ? [] : [`${name}: ${failure}`]));
+    const finished = [...earlier, ...ends.flatMap(({ name, failure }) => (failure === null ? [name] : []))];
+    const reply = ends.find((end) => end.reply !== null)?.reply ?? null;
+    return { reply, finished, failure: failures.length === 0 ? null : failures.join('; ') };
   }
 
   private async call({ name, call }: Handler, event: VerifiedEvent, context: WechatEventContext) {

@@ -20,6 +20,8 @@ export function parseMessage(source: string | Uint8Array): ParsedMessage {
   return { format, ...(read ?? { fields: emptyFields(), isWhole: false }) };
 }
 
+/** A mark, a text, or a number or name. */
+const token = /\s*([{}[\],:]|"(?:[^"\\]|\\[^])*"|[\w.+-]+)/y;
 /** Whole numbers of this many digits may be past what a double can hold: MsgId has 64 bits. */
 const longInteger = /^-?\d{16,}$/;
 const escapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
@@ -53,19 +55,18 @@ class JsonReader {
   constructor(private readonly source: string) {}
 
   document(): ReadFields {
-    this.position = this.source.indexOf('{');
+    if (this.next() !== '{') throw new NotJson();
     const fields = this.object(1);
-    this.take(/\s*/y);
-    if (this.position < this.source.length) this.collector.isWhole = false;
+    if (this.source.slice(this.position).trim() !== '') this.collector.isWhole = false;
     return { fields, isWhole: this.collector.isWhole };
   }
 
   private object(depth: number): Record<string, unknown> {
     const fields = emptyFields();
-    this.list('{', '}', () => {
-      const name = this.collector.name(this.string());
-      this.expect(/\s*:/y);
-      const value = this.value(depth + 1);
+    this.list('}', (quoted) => {
+      const name = this.collector.name(unquoted(quoted));
+      if (this.next() !== ':') throw new NotJson();
+      const value = this.value(this.next(), depth + 1);
       if (name === null) return;
       if (name in fields) this.collector.isWhole = false;
       else fields[name] = value;
@@ -75,75 +76,62 @@ class JsonReader {
 
   private array(depth: number): unknown[] {
     const items: unknown[] = [];
-    this.list('[', ']', () => items.push(this.value(depth + 1)));
+    this.list(']', (first) => items.push(this.value(first, depth)));
     return items;
   }
 
-  private value(depth: number): unknown {
-    this.take(/\s*/y);
-    const first = this.source[this.position];
-    if (first === '"') return this.collector.text(this.string());
-    if (first === '{' || first === '[') {
-      if (depth > MAX_DEPTH) return this.collector.text(this.skip());
-      return first === '{' ? this.object(depth) : this.array(depth);
-    }
-    return this.scalar();
+  private value(first: string, depth: number): unknown {
+    if (first.startsWith('"')) return this.collector.text(unquoted(first));
+    if (first !== '{' && first !== '[') return scalar(first);
+    if (depth > MAX_DEPTH) return this.collector.text(this.skip());
+    return first === '{' ? this.object(depth) : this.array(depth);
   }
 
-  private scalar(): unknown {
-    const word = this.expect(/[\w.+-]+/y);
-    const constant = constants.get(word);
-    if (constant !== undefined) return constant;
-    if (!/^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(word)) throw new NotJson();
-    return longInteger.test(word) || !Number.isFinite(Number(word)) ? word : Number(word);
-  }
-
-  private list(open: string, close: string, item: () => void): void {
-    if (this.source[this.position] !== open) throw new NotJson();
-    this.position += 1;
-    this.take(/\s*/y);
-    if (this.source[this.position] === close) {
-      this.position += 1;
-      return;
-    }
+  /** Calls `item` with the first token of each, up to the mark that closes the list. */
+  private list(close: string, item: (first: string) => void): void {
+    let first = this.next();
+    if (first === close) return;
     for (;;) {
-      item();
-      const mark = this.expect(/\s*[,}\]]/y).slice(-1);
+      item(first);
+      const mark = this.next();
       if (mark === close) return;
       if (mark !== ',') throw new NotJson();
+      first = this.next();
     }
-  }
-
-  private string(): string {
-    const quoted = this.expect(/\s*"(?:[^"\\]|\\[^])*"/y).trimStart();
-    return quoted
-      .slice(1, -1)
-      .replace(/\\(u[\da-fA-F]{4}|[^])/g, (_escape, code: string) =>
-        code.length === 5 ? String.fromCharCode(parseInt(code.slice(1), 16)) : (escapes[code] ?? code),
-      );
   }
 
   /** Takes a value that nests too deep as text, without recursion: its depth is up to its sender. */
   private skip(): string {
-    const start = this.position;
-    let depth = 0;
-    do {
-      const mark = this.expect(/(?:[^"{}[\]]|"(?:[^"\\]|\\[^])*")*[{}[\]]/y).slice(-1);
-      depth += mark === '{' || mark === '[' ? 1 : -1;
-    } while (depth > 0);
+    const start = this.position - 1;
+    for (let depth = 1; depth > 0;) {
+      const mark = this.next();
+      if (mark === '{' || mark === '[') depth += 1;
+      if (mark === '}' || mark === ']') depth -= 1;
+    }
     return this.source.slice(start, this.position);
   }
 
-  private expect(pattern: RegExp): string {
-    const text = this.take(pattern);
-    if (text === '') throw new NotJson();
+  private next(): string {
+    token.lastIndex = this.position;
+    const [, text] = token.exec(this.source) ?? [];
+    if (text === undefined) throw new NotJson();
+    this.position = token.lastIndex;
     return text;
   }
+}
 
-  private take(pattern: RegExp): string {
-    pattern.lastIndex = this.position;
-    const [text = ''] = pattern.exec(this.source) ?? [];
-    this.position += text.length;
-    return text;
-  }
+function unquoted(quoted: string): string {
+  if (!quoted.startsWith('"')) throw new NotJson();
+  return quoted
+    .slice(1, -1)
+    .replace(/\\(u[\da-fA-F]{4}|[^])/g, (_escape, code: string) =>
+      code.length === 5 ? String.fromCharCode(parseInt(code.slice(1), 16)) : (escapes[code] ?? code),
+    );
+}
+
+function scalar(word: string): unknown {
+  const constant = constants.get(word);
+  if (constant !== undefined) return constant;
+  if (!/^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(word)) throw new NotJson();
+  return longInteger.test(word) || !Number.isFinite(Number(word)) ? word : Number(word);
 }
