@@ -94,10 +94,9 @@ export class FollowTokens {
     return readLoginToken(this.macs[use], text);
   }
 
-  /** The user code of a new login, and what its row keeps of it. */
-  createUserCode(loginId: string): { readonly code: string; readonly hash: string } {
-    const code = this.derive(loginId, this.macs['user-code'].keyId);
-    return { code, hash: this.macs['user-code-hash'].sign(code) ?? '' };
+  /** What the row of a new login keeps of its user code. */
+  hashOfNewCode(loginId: string): string | null {
+    return this.macs['user-code-hash'].sign(this.derive(loginId, this.macs['user-code'].keyId));
   }
 
   /** What a row may keep of a user code, under every key that is configured. */

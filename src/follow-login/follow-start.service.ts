@@ -19,7 +19,6 @@ import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { Scenes } from '../webhook/inbox-event.js';
 import { FollowTokens, NUMBER_DIGITS, showUserCode } from './codes-and-tokens.service.js';
 import {
-  type Confirmation,
   confirmationOf,
   followAccountOf,
   type FollowLogin,
@@ -73,18 +72,6 @@ export interface FollowRequest {
 /** The response of RFC 8628 §3.2 with a picture of the QR code and a stream of its states. */
 export type FollowStarted = Readonly<z.infer<typeof followStartedResponse>>;
 
-/** A stored login, which waits for the scan of its scene. */
-interface StoredFollow {
-  readonly login: FollowLogin;
-  /** The four digits. */
-  readonly number: string;
-  readonly confirmation: Confirmation;
-  /** The code of RFC 8628; null for a login of our own page, which shows none. */
-  readonly typedCode: string | null;
-  /** Life of the QR code: no longer than that of the attempt whose page shows it. */
-  readonly seconds: number;
-}
-
 /** Starts a device authorization: one row, then one QR code of the Official Account. */
 @Injectable()
 export class FollowStart {
@@ -104,81 +91,79 @@ export class FollowStart {
   async begin(request: FollowRequest): Promise<FollowStarted> {
     const provider = await this.providers.getEnabled(request.provider);
     const app = followAccountOf(provider);
-    const { stored, content } = await this.budget.spend(app.appid, request.origin, () =>
+    const { login, content } = await this.budget.spend(app.appid, request.origin, () =>
       this.make(app, provider, request),
     );
     // This process knows the row that it has just written: the first poll costs no query.
-    this.watch.begin(stored.login);
-    return this.describe(stored, content);
+    this.watch.begin(login);
+    return this.describe(login, content, secondsOf(request));
   }
 
   /** The row comes before WeChat's QR code, so that no scan can come too early. */
-  private async make(
-    app: WechatApp,
-    provider: IdentityProvider,
-    request: FollowRequest,
-  ): Promise<{ readonly stored: StoredFollow; readonly content: string }> {
+  private async make(app: WechatApp, provider: IdentityProvider, request: FollowRequest) {
     const scene = this.scenes.create();
-    const stored = await this.store(provider, { ...request, appid: app.appid, scene });
+    const login = await this.store(provider, { ...request, appid: app.appid, scene });
     try {
-      return { stored, content: await this.gateway.createSceneQrCode(app, scene, stored.seconds) };
+      return { login, content: await this.gateway.createSceneQrCode(app, scene, secondsOf(request)) };
     } catch (thrown) {
-      await this.follows.fail(stored.login, toIamError(thrown).code);
+      await this.follows.fail(login, toIamError(thrown).code);
       throw thrown;
     }
   }
 
   /** Two live logins never have the same code to type. */
-  private async store(provider: IdentityProvider, start: FollowStartRow): Promise<StoredFollow> {
+  private async store(provider: IdentityProvider, start: FollowStartRow): Promise<FollowLogin> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.insert(provider, start);
-      } catch (error) {
-        if (violatedConstraint(error) !== 'logins_user_code_hash_key' || tries === 3) throw error;
+      } catch (cause) {
+        // A link is the only start that names a user.
+        if (start.link !== undefined && isForeignKeyViolation(cause))
+          throw new IamError('invalid_token', `the user of session ${start.link.sessionId} is erased`, {
+            cause,
+          });
+        if (violatedConstraint(cause) !== 'logins_user_code_hash_key' || tries === 3) throw cause;
       }
     }
   }
 
-  private async insert(provider: IdentityProvider, start: FollowStartRow): Promise<StoredFollow> {
+  private async insert(provider: IdentityProvider, start: FollowStartRow): Promise<FollowLogin> {
     const { clientId, redirectUri = null, codeChallenge = null, attemptHash = null, link, origin } = start;
     const loginId = uuidv7();
-    const seconds = Math.min(QR_SECONDS, start.attemptSeconds ?? QR_SECONDS);
     const number = String(randomInt(10_000)).padStart(NUMBER_DIGITS, '0');
-    const typed = redirectUri === null && link === undefined ? this.tokens.createUserCode(loginId) : null;
-    const confirmation = confirmationOf(provider, link);
+    const isTyped = redirectUri === null && link === undefined;
     const statement = sql`
       INSERT INTO iam.logins (id, scene_hash, user_code, user_code_hash, status, provider, method, appid, client_id, redirect_uri,
                               code_challenge, confirmation, ip, user_agent, user_id, link_session_id, attempt_hash,
                               redeem_before, attempt_ends_at, expires_at)
-      VALUES (${loginId}, ${sha256(start.scene)}, ${number}, ${typed?.hash ?? null}, 'pending', ${provider.slug}, 'follow',
-              ${start.appid}, ${clientId}, ${redirectUri}, ${codeChallenge}, ${confirmation}, ${origin.ip},
-              ${origin.userAgent}, ${link?.userId ?? null}, ${link?.sessionId ?? null}, ${attemptHash},
-              now() + make_interval(secs => ${seconds}::int),
+      VALUES (${loginId}, ${sha256(start.scene)}, ${number}, ${isTyped ? this.tokens.hashOfNewCode(loginId) : null}, 'pending',
+              ${provider.slug}, 'follow', ${start.appid}, ${clientId}, ${redirectUri}, ${codeChallenge},
+              ${confirmationOf(provider, link)}, ${origin.ip}, ${origin.userAgent}, ${link?.userId ?? null},
+              ${link?.sessionId ?? null}, ${attemptHash}, now() + make_interval(secs => ${secondsOf(start)}::int),
               now() + make_interval(secs => ${start.attemptSeconds ?? null}::int), now() + interval '1 day')
       RETURNING id, status, error, ${storedColumns}, true AS is_live`;
-    const inserted = queryRow(this.dataSource, followLoginRow, statement);
-    const login = await inserted.catch((cause: unknown) => refuseErased(start, cause));
+    const login = await queryRow(this.dataSource, followLoginRow, statement);
     if (login === null) throw new IamError('internal_error', 'an INSERT returns its row');
-    return { login, number, confirmation, typedCode: typed?.code ?? null, seconds };
+    return login;
   }
 
-  private async describe(stored: StoredFollow, content: string): Promise<FollowStarted> {
-    const { number, confirmation, typedCode, seconds } = stored;
+  private async describe(login: FollowLogin, content: string, seconds: number): Promise<FollowStarted> {
     const { default: QRCode } = await import('qrcode');
     const svg = await QRCode.toString(content, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' });
+    const code = this.tokens.userCodeOf(login);
+    const number = login.user_code ?? '';
+    const watch = this.tokens.mint('watch', login.id);
     return {
-      device_code: this.tokens.mint('device-code', stored.login.id),
-      user_code: typedCode === null ? number : showUserCode(typedCode),
+      device_code: this.tokens.mint('device-code', login.id),
+      user_code: code === null ? number : showUserCode(code),
       number,
-      verification_uri: typedCode === null ? content : this.urls.endpoint('device'),
+      verification_uri: code === null ? content : this.urls.endpoint('device'),
       verification_uri_complete: content,
       expires_in: seconds,
       interval: POLL_SECONDS,
       qr_image: `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`,
-      confirmation,
-      events_uri: this.urls.endpoint(
-        `device_authorization/events?watch=${this.tokens.mint('watch', stored.login.id)}`,
-      ),
+      confirmation: login.confirmation ?? 'tap',
+      events_uri: this.urls.endpoint(`device_authorization/events?watch=${watch}`),
     };
   }
 }
@@ -186,8 +171,7 @@ export class FollowStart {
 /** What becomes a row. */
 type FollowStartRow = FollowRequest & { readonly appid: string; readonly scene: string };
 
-/** A link is the only start that names a user. */
-function refuseErased({ link }: FollowStartRow, cause: unknown): never {
-  if (link === undefined || !isForeignKeyViolation(cause)) throw cause;
-  throw new IamError('invalid_token', `the user of session ${link.sessionId} is erased`, { cause });
+/** Life of the QR code: no longer than that of the attempt whose page shows it. */
+function secondsOf({ attemptSeconds = QR_SECONDS }: FollowRequest): number {
+  return Math.min(QR_SECONDS, attemptSeconds);
 }
