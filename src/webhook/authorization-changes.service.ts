@@ -145,20 +145,13 @@ export class AuthorizationChanges {
 /** The effects of a withdrawal. `everything`: all permissions of the app, signing in too. */
 type Revoked = 'everything' | 'profile' | 'phone';
 
-/** A parsed `RevokeInfo`. */
-interface RevokeInfo {
-  readonly revokes: ReadonlySet<Revoked>;
-  /** The values that no list of WeChat's has, for the log; null when there are none. */
-  readonly unknown: string | null;
-}
-
 /**
  * The values of mini programs (1 to 20), of web pages of Official Accounts (from 201), of website and mobile apps (301):
  * protocol part 2, H.2. Most are permissions of which we hold nothing, such as location, microphone and albums.
  */
 const values: ReadonlyMap<string, readonly Revoked[]> = new Map<string, readonly Revoked[]>([
-  ...['1', '2', '3', '4', '5', '7', '12', '13', '14', '15', '16', '18'].map(nothing),
-  ...['201', '202', '203', '204', '206', '207'].map(nothing),
+  ...['1', '2', '3', '4', '5', '7', '12', '13', '14', '15', '16', '18'].map((value) => [value, []] as const),
+  ...['201', '202', '203', '204', '206', '207'].map((value) => [value, []] as const),
   ...['6', '19', '20', '205'].map((value) => [value, ['profile']] as const),
   ['8', ['phone']],
   ['301', ['everything', 'profile']],
@@ -166,15 +159,14 @@ const values: ReadonlyMap<string, readonly Revoked[]> = new Map<string, readonly
 
 const MAX_LOGGED = 100;
 
-/** Reads the list, with any separators. An empty list is unknown as well. */
-function readRevokeInfo(text = ''): RevokeInfo {
+/**
+ * Reads the list, with any separators. `unknown`: the values that no list of WeChat's has, for the log, or null; an empty list
+ * is unknown as well.
+ */
+function readRevokeInfo(text = '') {
   const listed = text.split(/[\s,;|]+/).filter((value) => value !== '');
   const unknown = listed.filter((value) => !values.has(value)).join(' ');
   const revokes = new Set(listed.flatMap((value) => values.get(value) ?? []));
   if (listed.length === 0) return { revokes, unknown: '(none)' };
   return { revokes, unknown: unknown === '' ? null : unknown.slice(0, MAX_LOGGED) };
-}
-
-function nothing(value: string): readonly [string, readonly Revoked[]] {
-  return [value, []];
 }

@@ -76,7 +76,7 @@ class JsonReader {
 
   private array(depth: number): unknown[] {
     const items: unknown[] = [];
-    this.list(']', (first) => items.push(this.value(first, depth)));
+    this.list(']', (first) => items.push(this.value(first, depth + 1)));
     return items;
   }
 

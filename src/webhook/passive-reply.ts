@@ -28,7 +28,7 @@ export function toPassiveReply(value: unknown): PassiveReply | null {
 const MAX_TEXT_BYTES = 2048;
 
 /** A number, or untrusted text. */
-type Value = string | number | Fields | readonly Fields[];
+type Value = string | number | Fields | Fields[];
 interface Fields {
   readonly [name: string]: Value;
 }
@@ -83,11 +83,7 @@ function toXml(fields: Fields): string {
 function valueToXml(value: Value): string {
   if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return cdata(cleanText(value));
-  return isList(value) ? value.map((item) => `<item>${toXml(item)}</item>`).join('') : toXml(value);
-}
-
-function isList(value: Fields | readonly Fields[]): value is readonly Fields[] {
-  return Array.isArray(value);
+  return Array.isArray(value) ? value.map((item) => `<item>${toXml(item)}</item>`).join('') : toXml(value);
 }
 
 /** `]]>` would end the section: it is split over two. */

@@ -83,7 +83,7 @@ export function verifyHandshake(query: RawQuery, server: ServerConfiguration, no
 }
 
 /** The current Token or the previous one. */
-function findToken(server: MpServer, query: QueryToVerify, signature: string): string {
+function findToken(server: MpServer, query: Omit<SignedQuery, 'token'>, signature: string): string {
   const token = server.tokens
     .map((secret) => secret.reveal())
     .find((candidate) => isSignature(signature, { ...query, token: candidate }));
@@ -143,17 +143,11 @@ function usableKeys(keys: readonly Secret[]): Secret[] {
 /** Parameters of a push or handshake, as the URL gave them: an array where one was given several times. */
 export type RawQuery = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** The signed parameters next to the Token, in the right form and with a timestamp of now. */
-interface QueryToVerify {
-  readonly timestamp: string;
-  readonly nonce: string;
-}
-
 /** Seconds that WeChat's clock and this server's may differ. */
 const WINDOW_SECONDS = 300;
 
-/** @throws IamError `webhook_signature_invalid` */
-function readQuery(query: RawQuery, now: number): QueryToVerify {
+/** The signed parameters next to the Token, in the right form and with a timestamp of now. @throws IamError `webhook_signature_invalid` */
+function readQuery(query: RawQuery, now: number): Omit<SignedQuery, 'token'> {
   const timestamp = readText(query, 'timestamp', /^\d{10}$/);
   const nonce = readText(query, 'nonce', /^[\x21-\x7e]{1,128}$/);
   if (!isInWindow(timestamp, now))
