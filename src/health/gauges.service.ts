@@ -19,11 +19,7 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
 
   onApplicationBootstrap(): void {
     this.observe(
-      this.telemetry.gauge(
-        'iam.pool.connections',
-        "Connections of the host's pool, by state",
-        '{connection}',
-      ),
+      ['iam.pool.connections', "Connections of the host's pool, by state", '{connection}'],
       (result) => {
         const pool = readPoolState(this.dataSource);
         if (pool === null) return;
@@ -31,20 +27,17 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
         result.observe(pool.idle, { 'iam.state': 'idle' });
       },
     );
-    this.observe(
-      this.telemetry.gauge('iam.pool.waiting', 'Who waits for a connection', '{request}'),
-      (result) => result.observe(readPoolState(this.dataSource)?.waiting ?? 0),
+    this.observe(['iam.pool.waiting', 'Who waits for a connection', '{request}'], (result) =>
+      result.observe(readPoolState(this.dataSource)?.waiting ?? 0),
     );
-    this.observe(
-      this.telemetry.gauge('iam.qr_codes.used', 'QR codes that an Official Account has used; 1 is all', '1'),
-      async (result) => {
-        for (const { appid, used } of await this.budget.used()) result.observe(used, { 'iam.appid': appid });
-      },
-    );
+    const codes = 'QR codes that an Official Account has used; 1 is all';
+    this.observe(['iam.qr_codes.used', codes, '1'], async (result) => {
+      for (const { appid, used } of await this.budget.used()) result.observe(used, { 'iam.appid': appid });
+    });
     // Last: otherwise its own query would count as a waiting request.
-    this.observe(
-      this.telemetry.gauge('iam.inbox.age', 'Age of the oldest event that is not worked off', 's'),
-      async (result) => result.observe((await readInboxBacklog(this.dataSource)).oldestSeconds ?? 0),
+    const age = 'Age of the oldest event that is not worked off';
+    this.observe(['iam.inbox.age', age, 's'], async (result) =>
+      result.observe((await readInboxBacklog(this.dataSource)).oldestSeconds ?? 0),
     );
   }
 
@@ -52,7 +45,8 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
     for (const [gauge, callback] of this.observed.splice(0)) gauge.removeCallback(callback);
   }
 
-  private observe(gauge: ObservableGauge, callback: ObservableCallback): void {
+  private observe(described: Parameters<Telemetry['gauge']>, callback: ObservableCallback): void {
+    const gauge = this.telemetry.gauge(...described);
     gauge.addCallback(callback);
     this.observed.push([gauge, callback]);
   }

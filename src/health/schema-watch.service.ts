@@ -90,12 +90,12 @@ const neededFunctions = [
   'iam.take_points(text[],integer[],double precision[],text[],double precision[])',
 ];
 
-interface Need {
-  readonly kind: 'column' | 'constraint' | 'trigger' | 'function' | 'books';
-  /** Null for an object outside tables. */
-  readonly table: string | null;
-  readonly name: string;
-}
+/** `table` is null for an object outside tables. */
+type Need = readonly [
+  kind: 'column' | 'constraint' | 'trigger' | 'function' | 'books',
+  table: string | null,
+  name: string,
+];
 
 /**
  * A missing table stands for all its columns, constraints and triggers. `books` are TypeORM's tables of migrations; only
@@ -105,7 +105,7 @@ const gapsSql = (needs: readonly Need[]): Sql => sql`
   /* background */ SELECT DISTINCT
     CASE WHEN needed.kind = 'books' THEN 'books' WHEN needed.t IS NOT NULL AND c.oid IS NULL THEN 'table' ELSE needed.kind END AS kind,
     CASE WHEN needed.t IS NOT NULL AND c.oid IS NULL THEN needed.t ELSE concat_ws('.', needed.t, needed.name) END AS name
-  FROM unnest(${needs.map(({ kind }) => kind)}::text[], ${needs.map(({ table }) => table)}::text[], ${needs.map(({ name }) => name)}::text[]) AS needed (kind, t, name)
+  FROM unnest(${needs.map(([kind]) => kind)}::text[], ${needs.map(([, table]) => table)}::text[], ${needs.map(([, , name]) => name)}::text[]) AS needed (kind, t, name)
   LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('iam') AND c.relname = needed.t AND c.relkind IN ('r', 'p')
   WHERE CASE needed.kind
     WHEN 'column' THEN NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = needed.name AND NOT attisdropped)
@@ -140,18 +140,18 @@ function neededOf(dataSource: DataSource): Need[] {
     ...iamEntities.flatMap((entity) => ofTable(dataSource.getMetadata(entity))),
     ...neededTriggers.map((trigger): Need => {
       const [table = '', name = ''] = trigger.split('.');
-      return { kind: 'trigger', table, name };
+      return ['trigger', table, name];
     }),
-    ...neededFunctions.map((name): Need => ({ kind: 'function', table: null, name })),
-    ...bookkeepingTables(dataSource).map((name): Need => ({ kind: 'books', table: null, name })),
+    ...neededFunctions.map((name): Need => ['function', null, name]),
+    ...bookkeepingTables(dataSource).map((name): Need => ['books', null, name]),
   ];
 }
 
 function ofTable({ tableName: table, columns, checks, uniques, foreignKeys }: EntityMetadata): Need[] {
   const constraints = [...checks, ...uniques, ...foreignKeys].map(({ name }) => name);
   return [
-    ...columns.map((column): Need => ({ kind: 'column', table, name: column.databaseName })),
-    ...[...constraints, `${table}_pkey`].map((name): Need => ({ kind: 'constraint', table, name })),
+    ...columns.map(({ databaseName }): Need => ['column', table, databaseName]),
+    ...[...constraints, `${table}_pkey`].map((name): Need => ['constraint', table, name]),
   ];
 }
 
