@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { toErrorCode, errorCatalogue, IamError } from '../errors/iam.error.js';
+import { toErrorCode, errorCatalogue, IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
@@ -14,7 +14,7 @@ import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
-import { type FollowLogin, followStateOf, isSameLink, linkOf } from './follow-login.js';
+import { type FollowLogin, followStateOf, type FollowState, isSameLink, linkOf } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { POLL_SECONDS } from './follow-start.service.js';
 import { LoginWatch } from './login-watch.service.js';
@@ -196,23 +196,18 @@ export class DeviceCodeGrant implements TokenGrant {
 
   private requireConfirmed(login: FollowLogin): void {
     const state = followStateOf(login);
-    switch (state) {
-      case 'confirmed':
-        return;
-      case 'pending':
-      case 'scanned':
-        throw new IamError(
-          this.watch.sinceLastPoll(login.id) < TOO_SOON_MS ? 'slow_down' : 'authorization_pending',
-          state,
-        );
-      case 'denied':
-        throw new IamError('access_denied', 'denied on the phone');
-      case 'expired':
-        throw new IamError('expired_token', 'the QR code has expired');
-      case 'failed':
-        throw new IamError(toErrorCode(login.error), 'the login failed');
-      case 'done':
-        throw new IamError('invalid_grant', 'the device code was used');
-    }
+    const poll = () =>
+      this.watch.sinceLastPoll(login.id) < TOO_SOON_MS ? 'slow_down' : 'authorization_pending';
+    const errors: Readonly<Record<FollowState, (() => IamErrorCode) | null>> = {
+      pending: poll,
+      scanned: poll,
+      confirmed: null,
+      denied: () => 'access_denied',
+      expired: () => 'expired_token',
+      failed: () => toErrorCode(login.error),
+      done: () => 'invalid_grant',
+    };
+    const code = errors[state]?.();
+    if (code !== undefined) throw new IamError(code, `the device authorization: ${state}`);
   }
 }

@@ -71,7 +71,7 @@ interface LinkedAccount {
 }
 
 /** What the phone's question shows besides the request. */
-interface ConfirmQuestion {
+interface ConfirmQuestion extends AskedLogin {
   /** Null for a sign-in. */
   readonly link: LinkedAccount | null;
   /** What the other device shows, to be compared. */
@@ -81,8 +81,8 @@ interface ConfirmQuestion {
 }
 
 /** Asks on the phone whether somebody may sign in, or have this WeChat linked. */
-export function confirmPage(asked: AskedLogin, { link, shown, isNumberWrong }: ConfirmQuestion): IamResponse {
-  const { language, login } = asked;
+export function confirmPage(asked: ConfirmQuestion): IamResponse {
+  const { language, login, link, shown, isNumberWrong } = asked;
   const texts = { ...signInTexts[language], ...(link !== null && linkTexts[language]) };
   const alert = isNumberWrong ? `<p role="alert">${texts.numberWrong}</p>\n` : '';
   return questionPage(asked, {

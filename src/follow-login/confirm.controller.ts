@@ -197,14 +197,16 @@ export class ConfirmController {
     const link = linkOf(login);
     const code = this.tokens.userCodeOf(login);
     const action = this.urls.path(`confirm/${login.provider}`);
-    return confirmPage(
-      { language, siteName: this.options.siteName, login, action, fields },
-      {
-        link: link === undefined ? null : { nickname: await this.profiles.findNickname(link.userId) },
-        shown: code === null ? (login.user_code ?? '') : showUserCode(code),
-        isNumberWrong: query['number'] === 'wrong',
-      },
-    );
+    return confirmPage({
+      language,
+      siteName: this.options.siteName,
+      login,
+      action,
+      fields,
+      link: link === undefined ? null : { nickname: await this.profiles.findNickname(link.userId) },
+      shown: code === null ? (login.user_code ?? '') : showUserCode(code),
+      isNumberWrong: query['number'] === 'wrong',
+    });
   }
 
   private end(language: Language, ending: ConfirmEnding, login: FollowLogin | null): IamResponse {

@@ -70,11 +70,7 @@ export const devicePageTexts = {
 type Ending = keyof (typeof devicePageTexts)['zh']['endings'];
 
 /** The form for the code. */
-export interface DeviceForm {
-  readonly language: Language;
-  readonly siteName: string;
-  /** Where it goes. */
-  readonly action: string;
+interface DeviceForm extends Omit<AskedLogin, 'login' | 'fields'> {
   readonly typed?: string | undefined;
   readonly problem?: 'wrong' | 'limited';
 }
@@ -96,7 +92,7 @@ ${alert}<label for="user_code">${texts.enter}</label>
 }
 
 /** What the question about a device shows besides the request. */
-interface DeviceQuestion {
+interface DeviceQuestion extends AskedLogin {
   /** As the device shows it. */
   readonly code: string;
   readonly signInUrl: string;
@@ -106,10 +102,8 @@ interface DeviceQuestion {
 }
 
 /** Has the person sign in, and then asks: a code may have come from a stranger (RFC 8628 §5.4). */
-export function deviceQuestionPage(
-  asked: AskedLogin,
-  { code, signInUrl, person, problem }: DeviceQuestion,
-): IamResponse {
+export function deviceQuestionPage(asked: DeviceQuestion): IamResponse {
+  const { code, signInUrl, person, problem } = asked;
   const texts = devicePageTexts[asked.language];
   const alert = problem === null ? '' : `<p role="alert">${escapeHtml(problem)}</p>\n`;
   return questionPage(asked, {

@@ -198,21 +198,17 @@ export class DeviceController {
     const ending = deviceEndingOf(login, visit);
     if (ending !== null) return deviceEndPage(language, ending, this.url());
     const failed = request.query['problem'] === undefined ? null : devicePageTexts[language].failed;
-    return deviceQuestionPage(
-      {
-        language,
-        siteName: this.options.siteName,
-        login,
-        action: this.urls.path('device/decision'),
-        fields: { device: token, csrf: this.cookies.csrfOf(visit) },
-      },
-      {
-        code: showUserCode(this.tokens.userCodeOf(login) ?? ''),
-        signInUrl: this.urls.path(`device/sign-in?device=${token}`),
-        person: visit.signInId === undefined ? null : await this.decisions.findPerson(visit.signInId),
-        problem: problem ?? failed,
-      },
-    );
+    return deviceQuestionPage({
+      language,
+      siteName: this.options.siteName,
+      login,
+      action: this.urls.path('device/decision'),
+      fields: { device: token, csrf: this.cookies.csrfOf(visit) },
+      code: showUserCode(this.tokens.userCodeOf(login) ?? ''),
+      signInUrl: this.urls.path(`device/sign-in?device=${token}`),
+      person: visit.signInId === undefined ? null : await this.decisions.findPerson(visit.signInId),
+      problem: problem ?? failed,
+    });
   }
 
   private form(

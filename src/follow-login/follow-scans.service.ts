@@ -16,33 +16,25 @@ import {
 import { followProblemSql } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 
-/** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
-export interface ScanOutcome {
-  readonly loginId: string;
-  /** The row at which the login was started. */
-  readonly provider: string;
-  readonly outcome: 'owned' | 'taken' | 'over';
-  readonly status: string;
-  readonly confirmation: 'tap' | 'number' | 'none';
-  /** The account that the scanner is to be linked to; null for a sign-in. */
-  readonly link: { readonly nickname: string | null } | null;
-}
-
 const scanRow = z.object({
-  id: z.string(),
+  loginId: z.string(),
+  /** The row at which the login was started. */
   provider: z.string(),
   status: z.string(),
   outcome: z.enum(['owned', 'taken', 'over']),
   confirmation: z.enum(['tap', 'number', 'none']),
-  is_link: z.boolean(),
-  nickname: z.string().nullable(),
+  /** The account that the scanner is to be linked to; null for a sign-in. */
+  link: z.object({ nickname: z.string().nullable() }).nullable(),
 });
 const numberRow = z.object({
-  id: z.string().nullable(),
+  loginId: z.string().nullable(),
   outcome: z.enum(['confirmed', 'wrong', 'denied', 'over']).nullable(),
-  is_link: z.boolean(),
-  is_settled: z.boolean(),
+  isLink: z.boolean(),
+  isSettled: z.boolean(),
 });
+
+/** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
+export type ScanOutcome = Readonly<z.infer<typeof scanRow>>;
 
 /** A typed number and the login it was typed for. */
 export interface EnteredUserCode {
@@ -72,12 +64,9 @@ export class FollowScans {
   ) {}
 
   /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
-  async scan(appid: string, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
+  scan(appid: string, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
     const entry: AuditEntry = { action: 'login.scanned', detail: { openid: event.openid } };
-    const row = await queryRow(this.dataSource, scanRow, scanSql(sha256(scene), { appid, event }, entry));
-    if (row === null) return null;
-    const { id: loginId, is_link: isLink, nickname, ...outcome } = row;
-    return { loginId, link: isLink ? { nickname } : null, ...outcome };
+    return queryRow(this.dataSource, scanRow, scanSql(sha256(scene), { appid, event }, entry));
   }
 
   /** Takes a typed number for the login that this follower scanned: one round trip. Null: the text is not for us. */
@@ -87,9 +76,8 @@ export class FollowScans {
     const entry: AuditEntry = { action: 'login.number_typed', detail: { openid: event.openid } };
     const take = () => queryRow(this.dataSource, numberRow, takeNumberSql(digits, { appid, event }, entry));
     const first = await take();
-    const row = first?.is_settled === false ? await take() : first;
-    if (row?.outcome == null) return null;
-    return { loginId: row.id, outcome: row.outcome, isLink: row.is_link };
+    const row = first?.isSettled === false ? await take() : first;
+    return row?.outcome == null ? null : { ...row, outcome: row.outcome };
   }
 
   /** The number of the login whose letters were typed in its place; of letters that are none, no digits: a try that costs none. */
@@ -126,8 +114,8 @@ const scanSql = (sceneHash: string, { appid, event }: PushOfLogin, entry: AuditE
     UPDATE iam.logins l SET status = 'failed', error = t.problem FROM target t, event
     WHERE l.id = t.id AND t.is_live AND t.problem IS NOT NULL
   ), verdict AS (
-    SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation, t.is_link,
-           CASE WHEN t.is_link THEN (SELECT u.nickname FROM iam.users u WHERE u.id = t.user_id) END AS nickname,
+    SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation,
+           CASE WHEN t.is_link THEN jsonb_build_object('nickname', (SELECT u.nickname FROM iam.users u WHERE u.id = t.user_id)) END AS link,
            CASE
              WHEN s.id IS NOT NULL THEN 'owned'
              WHEN NOT t.is_live OR t.problem IS NOT NULL OR t.status NOT IN ('scanned', 'confirmed', 'authenticated') THEN 'over'
@@ -142,13 +130,13 @@ const scanSql = (sceneHash: string, { appid, event }: PushOfLogin, entry: AuditE
       detail: sql`jsonb_build_object('outcome', COALESCE(verdict.outcome, 'unknown_scene'), 'login', verdict.id)`,
     })}
   )
-  SELECT id, provider, status, outcome, confirmation, is_link, nickname FROM verdict`;
+  SELECT id AS "loginId", provider, status, outcome, confirmation, link FROM verdict`;
 
 /**
  * A typed number with its inbox row, in one statement. Of several logins that wait for a number of this follower, the one that
  * shows it is meant, else the latest. What has not as many digits is no try, and one that comes after the login has ended, or
  * at a row that signs nobody in, is told so. No row is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not
- * for us. `is_settled` is false for a repetition that came at once: what the first delivery did is not visible to it yet.
+ * for us. `isSettled` is false for a repetition that came at once: what the first delivery did is not visible to it yet.
  */
 const takeNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
   WITH target AS (
@@ -188,9 +176,9 @@ const takeNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: Aud
       detail: sql`jsonb_build_object('outcome', counted.outcome, 'login', counted.id)`,
     })}
   )
-  SELECT target.id, COALESCE(e.result ->> 'number', target.outcome) AS outcome,
-         COALESCE((e.result ->> 'link')::boolean, target.is_link, false) AS is_link,
-         e.id IS NOT NULL OR target.id IS NULL OR EXISTS (SELECT 1 FROM event) AS is_settled
+  SELECT target.id AS "loginId", COALESCE(e.result ->> 'number', target.outcome) AS outcome,
+         COALESCE((e.result ->> 'link')::boolean, target.is_link, false) AS "isLink",
+         e.id IS NOT NULL OR target.id IS NULL OR EXISTS (SELECT 1 FROM event) AS "isSettled"
   FROM (VALUES (1)) AS one
   LEFT JOIN target ON true
   LEFT JOIN iam.webhook_events e ON e.dedupe_key = ${event.dedupeKey}`;

@@ -96,41 +96,20 @@ export class QrBudget {
   private tiersOf(appid: string, { ip }: RequestOrigin): Tier[] | null {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return null;
-    const { qrPerAddressAndMinute, qrPerAddressAndDay: perDay, qrPerAccountAndDay } = rateLimits;
     const { narrow, middle, wide } = networksOf(ip ?? 'unknown');
-    const day = (network: string, times: number): Tier => ({
-      name: 'qr:address:day',
-      key: `qr:day:${network}`,
-      kind: 'bucket',
-      points: perDay * times,
-      seconds: DAY,
-    });
+    const daily = { kind: 'bucket', seconds: DAY } as const;
+    const ofNetwork = (network: string, times: number): Tier => {
+      const points = rateLimits.qrPerAddressAndDay * times;
+      return { ...daily, name: 'qr:address:day', key: `qr:day:${network}`, points };
+    };
+    const { qrPerAddressAndMinute: perMinute, qrPerAccountAndDay: perAccount } = rateLimits;
     return [
-      {
-        name: 'qr:address',
-        key: `qr:minute:${narrow}`,
-        kind: 'window',
-        points: qrPerAddressAndMinute,
-        seconds: MINUTE,
-      },
-      day(narrow, 1),
-      ...(middle === null ? [] : [day(middle, MIDDLE_SHARE)]),
-      ...(wide === null ? [] : [day(wide, WIDE_SHARE)]),
-      {
-        name: 'qr:rare',
-        key: `qr:rare:${appid}:${wide ?? narrow}`,
-        kind: 'soft',
-        points: RARE,
-        seconds: DAY,
-      },
-      {
-        name: 'qr:account',
-        key: `${BUDGET}${appid}`,
-        kind: 'bucket',
-        points: qrPerAccountAndDay,
-        seconds: DAY,
-        share: SHARE,
-      },
+      { name: 'qr:address', key: `qr:minute:${narrow}`, kind: 'window', points: perMinute, seconds: MINUTE },
+      ofNetwork(narrow, 1),
+      ...(middle === null ? [] : [ofNetwork(middle, MIDDLE_SHARE)]),
+      ...(wide === null ? [] : [ofNetwork(wide, WIDE_SHARE)]),
+      { ...daily, name: 'qr:rare', key: `qr:rare:${appid}:${wide ?? narrow}`, kind: 'soft', points: RARE },
+      { ...daily, name: 'qr:account', key: `${BUDGET}${appid}`, points: perAccount, share: SHARE },
     ];
   }
 }
