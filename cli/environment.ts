@@ -1,6 +1,10 @@
 import { reasonOf } from '../src/errors/unknown.js';
 import type { IamOptions } from '../src/config/iam.options.js';
-import { type ResolvedIamOptions, resolveOptions } from '../src/config/iam.resolved-options.js';
+import {
+  type ResolvedIamOptions,
+  resolveOptions,
+  resolveStatics,
+} from '../src/config/iam.resolved-options.js';
 import { EnvironmentError } from './errors.js';
 
 /** The environment variables of the commands, as the help explains them. */
@@ -57,7 +61,7 @@ export class Environment {
       background: false,
     };
     try {
-      return resolveOptions(options, { path: this.read('IAM_PATH') ?? 'iam' });
+      return resolveOptions(options, resolveStatics({ path: this.read('IAM_PATH') }));
     } catch (cause) {
       throw new EnvironmentError(explain(cause), { cause });
     }

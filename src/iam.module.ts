@@ -35,9 +35,9 @@ import {
   IAM_DATA_SOURCE,
   IAM_OPTIONS,
   type ResolvedIamOptions,
-  checkStatics,
   resolveOptions,
-  resolvePath,
+  resolveStatics,
+  type ResolvedStatics,
   asyncOptions,
   type IamAsyncOptions,
 } from './config/iam.resolved-options.js';
@@ -84,7 +84,7 @@ export class IamModule implements OnApplicationShutdown {
     ...options
   }: IamOptions & IamStaticOptions): DynamicModule {
     const own = options.database === undefined ? undefined : (false as const);
-    const statics = pickStatics({ path, globalGuard, dataSource: dataSource ?? own });
+    const statics = resolveStatics({ path, globalGuard, dataSource: dataSource ?? own });
     return compose(statics, [], [{ provide: IAM_OPTIONS, useValue: resolveOptions(options, statics) }]);
   }
 
@@ -95,7 +95,8 @@ export class IamModule implements OnApplicationShutdown {
 
   /** As `forRoot`, with options that other providers know. */
   static forRootAsync(options: IamAsyncOptions): DynamicModule {
-    return compose(options, options.imports ?? [], asyncOptions(options));
+    const statics = resolveStatics(options);
+    return compose(statics, options.imports ?? [], asyncOptions(options, statics));
   }
 }
 
@@ -116,13 +117,10 @@ const hostDataSource = (name: string | undefined): Provider => ({
 });
 
 function compose(
-  statics: IamStaticOptions,
+  { path, dataSource, globalGuard }: ResolvedStatics,
   imports: DynamicModule['imports'],
   options: Provider[],
 ): DynamicModule {
-  checkStatics(statics);
-  const { dataSource, globalGuard } = statics;
-  const path = resolvePath(statics.path);
   return {
     module: IamModule,
     global: true,
@@ -136,20 +134,9 @@ function compose(
     providers: [
       ...options,
       dataSource === false ? ownDataSource : hostDataSource(dataSource),
-      ...(globalGuard === true ? [{ provide: APP_GUARD, useExisting: IamGuard }] : []),
+      ...(globalGuard ? [{ provide: APP_GUARD, useExisting: IamGuard }] : []),
       HostProviders,
     ],
     exports: [IAM_OPTIONS, IAM_DATA_SOURCE, HostProviders, ...features],
-  };
-}
-
-function pickStatics(statics: {
-  [K in keyof IamStaticOptions]: IamStaticOptions[K] | undefined;
-}): IamStaticOptions {
-  const { path, globalGuard, dataSource } = statics;
-  return {
-    ...(path !== undefined && { path }),
-    ...(globalGuard !== undefined && { globalGuard }),
-    ...(dataSource !== undefined && { dataSource }),
   };
 }

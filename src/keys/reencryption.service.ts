@@ -19,15 +19,14 @@ interface SealedRow {
   reencrypt(manager: EntityManager): Promise<number>;
 }
 
+const counts = { provider_secrets: z.int(), signing_keys: z.int() };
+
+type SealedKind = keyof typeof counts;
+
 /** The owners of sealed columns. */
-const owners = {
-  provider_secrets: sealedProviderRows,
-  signing_keys: sealedSigningKeys,
-} as const satisfies Record<string, (dataSource: DataSource, keyRing: KeyRing) => Promise<SealedRow[]>>;
-
-type SealedKind = keyof typeof owners;
-
-const counts = { provider_secrets: z.int(), signing_keys: z.int() } satisfies Record<SealedKind, z.ZodType>;
+const owners: Readonly<
+  Record<SealedKind, (dataSource: DataSource, keyRing: KeyRing) => Promise<SealedRow[]>>
+> = { provider_secrets: sealedProviderRows, signing_keys: sealedSigningKeys };
 
 /**
  * What one key of the host's option `keys` has sealed; its id is the first 8 hex digits of its SHA-256, null for secrets that are
@@ -73,43 +72,38 @@ export class Reencryption {
 
   /** What each key has sealed: configured keys first, in their order, also those that sealed nothing. */
   async use(): Promise<SealingKeyUse[]> {
-    const { provider_secrets, signing_keys } = await this.rows();
+    const rows = await this.rows();
     const configured = this.options.keyRing.ids;
-    const keyIds = [...provider_secrets, ...signing_keys].flatMap((row) => row.keyIds);
+    const keyIds = Object.values(rows).flatMap(keyIdsOf);
+    const count = (kind: SealedKind, keyId: string | null) =>
+      keyIdsOf(rows[kind]).filter((each) => each === keyId).length;
     return [...new Set<string | null>([...configured, ...keyIds])].map((keyId) => ({
       key_id: keyId,
       is_configured: keyId !== null && configured.includes(keyId),
       is_current: keyId === configured[0],
-      provider_secrets: countOf(keyId, provider_secrets),
-      signing_keys: countOf(keyId, signing_keys),
+      provider_secrets: count('provider_secrets', keyId),
+      signing_keys: count('signing_keys', keyId),
     }));
   }
 
-  private async rows(): Promise<Record<SealedKind, SealedRow[]>> {
-    const { keyRing } = this.options;
-    return {
-      provider_secrets: await owners.provider_secrets(this.dataSource, keyRing),
-      signing_keys: await owners.signing_keys(this.dataSource, keyRing),
-    };
+  private rows(): Promise<Record<SealedKind, SealedRow[]>> {
+    return byKind((kind) => owners[kind](this.dataSource, this.options.keyRing));
   }
 
   private async reencrypt(onProgress: (progress: ReencryptionProgress) => void): Promise<ReencryptionReport> {
-    const { provider_secrets, signing_keys } = await this.rows();
-    const total = provider_secrets.length + signing_keys.length;
+    const rows = await this.rows();
+    const total = Object.values(rows).flat().length;
     let done = 0;
-    const runAll = async (rows: readonly SealedRow[]) => {
+    const counts = await byKind(async (kind) => {
       let count = 0;
-      for (const row of rows) {
+      for (const row of rows[kind]) {
         count += await this.reencryptRow(row);
         onProgress({ done: (done += 1), total });
       }
       return count;
-    };
-    const counts = {
-      provider_secrets: await runAll(provider_secrets),
-      signing_keys: await runAll(signing_keys),
-    };
-    return { ...counts, left: await this.countLeft() };
+    });
+    const left = Object.values(await this.rows()).flatMap(keyIdsOf);
+    return { ...counts, left: left.filter((keyId) => keyId !== this.options.keyRing.ids[0]).length };
   }
 
   private reencryptRow(row: SealedRow): Promise<number> {
@@ -120,16 +114,14 @@ export class Reencryption {
       return count;
     });
   }
-
-  private async countLeft(): Promise<number> {
-    const others = (await this.use()).filter(({ is_current }) => !is_current);
-    return others.reduce(
-      (sum, { provider_secrets, signing_keys }) => sum + provider_secrets + signing_keys,
-      0,
-    );
-  }
 }
 
-function countOf(keyId: string | null, rows: readonly SealedRow[]): number {
-  return rows.flatMap((row) => row.keyIds).filter((each) => each === keyId).length;
+function keyIdsOf(rows: readonly SealedRow[]): readonly (string | null)[] {
+  return rows.flatMap((row) => row.keyIds);
+}
+
+/** One kind after the other. */
+async function byKind<T>(of: (kind: SealedKind) => Promise<T>): Promise<Record<SealedKind, T>> {
+  const provider_secrets = await of('provider_secrets');
+  return { provider_secrets, signing_keys: await of('signing_keys') };
 }
