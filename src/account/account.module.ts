@@ -7,7 +7,6 @@ import { SignInModule } from '../sign-in/sign-in.module.js';
 import { PrivacyModule } from '../privacy/privacy.module.js';
 import { IamUsers } from './iam-users.service.js';
 import { MeIdentitiesController } from './me-identities.controller.js';
-import { MeIdentities } from './me-identities.service.js';
 import { MeSessionsController } from './me-sessions.controller.js';
 import { MeController } from './me.controller.js';
 import { PhoneNumbers } from './phone-numbers.service.js';
@@ -17,7 +16,7 @@ import { PhoneNumbers } from './phone-numbers.service.js';
 @Module({
   imports: [WechatModule, HttpModule, UsersModule, SessionsModule, SignInModule, PrivacyModule],
   controllers: [MeController, MeIdentitiesController, MeSessionsController],
-  providers: [IamUsers, MeIdentities, PhoneNumbers],
+  providers: [IamUsers, PhoneNumbers],
   exports: [IamUsers],
 })
 export class AccountModule {}

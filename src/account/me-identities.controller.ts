@@ -1,17 +1,24 @@
-import { Delete, Get, Param, Post } from '@nestjs/common';
+import { Delete, Get, Inject, Param, Post } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { inTransaction } from '../database/sql.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { created, type Created } from '../http/iam-response.js';
+import { failureOf } from '../http/to-iam-error.js';
 import { CurrentUser, Incoming } from '../http/parameter.decorators.js';
 import { Body, FormLikePipe, Query, ZodPipe } from '../http/zod.pipe.js';
 import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
-import { appCodeErrors } from '../sign-in/app-codes.service.js';
+import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
+import { AppCodes, appCodeErrors } from '../sign-in/app-codes.service.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { IdentityLinks } from '../sign-in/identity-links.service.js';
+import { SignOut } from '../sign-in/sign-out.service.js';
 import { UserIdentities, userIdentity, type UserIdentity } from '../users/user-identities.service.js';
-import { MeIdentities } from './me-identities.service.js';
 
 const identitiesResponse = z.object({ items: z.array(userIdentity) });
 
@@ -46,6 +53,8 @@ const linkBody = z.union([
   }),
 ]);
 
+type Proof = z.infer<typeof linkBody>;
+
 const unlinkQuery = z.object({
   end_other_sessions: z
     .enum(['true', 'false'])
@@ -64,9 +73,14 @@ const unlinkedResponse = z.object({
 @UserController('me/identities')
 export class MeIdentitiesController {
   constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly identities: UserIdentities,
-    private readonly changes: MeIdentities,
+    private readonly sessions: UserSessions,
+    private readonly codes: AppCodes,
+    private readonly links: IdentityLinks,
     private readonly attempts: AttemptCookies,
+    private readonly failures: FailureLimits,
+    private readonly signOut: SignOut,
   ) {}
 
   @Endpoint({
@@ -101,14 +115,19 @@ export class MeIdentitiesController {
   @RequireRecentSignIn()
   @Post()
   async link(
-    @Body(new FormLikePipe(linkBody))
-    { end_other_sessions: endOtherSessions, ...proof }: z.infer<typeof linkBody>,
+    @Body(new FormLikePipe(linkBody)) proof: Proof,
     @CurrentUser() user: AuthenticatedUser,
-    @Incoming() { origin, cookies }: IamRequest,
+    @Incoming() request: IamRequest,
   ): Promise<UserIdentity | Created<UserIdentity>> {
-    const holdsAttempt = (hash: string) => this.attempts.holds(hash, cookies);
-    const source = { origin, holdsAttempt, endOtherSessions };
-    const { identity, isNew } = await this.changes.link(proof, user, source);
+    const { id, isNew } = await this.redeem(proof, user, request);
+    const acting = actingSession(user);
+    // They stay otherwise: each began by an identity that is the user’s already, so a link hands the account over to no other
+    // person (security 63).
+    if (proof.end_other_sessions)
+      await inTransaction(this.dataSource, (manager) =>
+        this.sessions.endOthers(manager, acting, 'identity_linked'),
+      );
+    const identity = await this.identities.get(user.id, id);
     return isNew ? created(identity) : identity;
   }
 
@@ -126,6 +145,23 @@ export class MeIdentitiesController {
     @CurrentUser() user: AuthenticatedUser,
     @Query(new ZodPipe(unlinkQuery)) { end_other_sessions }: z.infer<typeof unlinkQuery>,
   ): Promise<z.infer<typeof unlinkedResponse>> {
-    return this.changes.unlink(id, user, { endOtherSessions: end_other_sessions === 'true' });
+    const acting = actingSession(user);
+    return this.sessions.act(acting, async (manager) => {
+      const { rejoins } = await this.signOut.unlink(manager, user.id, id);
+      if (end_other_sessions === 'true') await this.sessions.endOthers(manager, acting, 'identity_unlinked');
+      return { id, rejoins };
+    });
+  }
+
+  private redeem(proof: Proof, user: AuthenticatedUser, { origin, cookies }: IamRequest) {
+    const { clientId } = user;
+    const link = actingSession(user);
+    if (!('binding_token' in proof))
+      return this.codes.link({ ...proof, kind: proof.app, clientId }, link, origin);
+    const holdsAttempt = (hash: string) => this.attempts.holds(hash, cookies);
+    const by = { origin, at: 'binding_token', clientId };
+    return this.failures.guard(by, { ofThrown: failureOf }, () =>
+      this.links.redeem({ bindingToken: proof.binding_token, link, clientId, holdsAttempt }),
+    );
   }
 }

@@ -9,13 +9,6 @@ import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { forgetPhoneNumber, keepPhoneNumber } from '../users/change-user.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 
-/** The code that the button `open-type="getPhoneNumber"` of a mini program gives. */
-export interface PhoneCode {
-  /** Slug of the provider row. */
-  readonly provider: string;
-  readonly code: string;
-}
-
 /** A number that WeChat has verified: an attribute, by which no user is found, signed in or merged (security 61). */
 @Injectable()
 export class PhoneNumbers {
@@ -27,12 +20,13 @@ export class PhoneNumbers {
   ) {}
 
   /**
-   * The session must have begun in that mini program: its openid goes to WeChat with the code, so that a code of another
+   * Takes the code that the button `open-type="getPhoneNumber"` of the mini program of a provider row gives. The session must
+   * have begun in that mini program: its openid goes to WeChat with the code, so that a code of another
    * person adds no number.
    * @throws IamError `insufficient_permissions` for a session of another app, a `wechat_…` code, …
    */
   async verify(
-    { provider, code }: PhoneCode,
+    { provider, code }: { readonly provider: string; readonly code: string },
     user: AuthenticatedUser,
     origin: RequestOrigin,
   ): Promise<{ phone_number: string; phone_verified_at: string }> {

@@ -13,10 +13,9 @@ import { AdminGuard } from './admin.guard.js';
 import { AdminAuditController } from './audit/audit.controller.js';
 import { AdminEventsController } from './events/events.controller.js';
 import { KeysController } from './keys/keys.controller.js';
-import { AdminLoginsController } from './logins/logins.controller.js';
 import { AdminProvidersController } from './providers/providers.controller.js';
 import { AdminPermissionsController, AdminRolesController } from './roles/roles.controller.js';
-import { AdminSessionsController } from './sessions/sessions.controller.js';
+import { AdminLoginsController, AdminSessionsController } from './sessions/sessions.controller.js';
 import { AdminUserAccessController, AdminBansController } from './users/users-access.controller.js';
 import { AdminUsersController } from './users/users.controller.js';
 

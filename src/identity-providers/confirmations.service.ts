@@ -47,15 +47,14 @@ export async function confirmPair(executor: SqlExecutor, id: string, app: Wechat
   return row?.at.getTime() ?? Infinity;
 }
 
-/** True for a row in which a migration's mark is still to be replaced. */
-export function needsAdoption(provider: IdentityProvider): boolean {
-  return appsOf(provider).some(({ kind }) => provider.confirmations[kind]?.pair === ADOPT);
-}
-
-/** Puts the pairs in the place of the migrations' marks; of an app without an access token of its own, the pair counts for every row. */
-export async function adoptPairs(executor: SqlExecutor, provider: IdentityProvider): Promise<void> {
-  for (const app of appsOf(provider))
-    if (provider.confirmations[app.kind]?.pair === ADOPT) await execute(executor, adoptSql(provider.id, app));
+/**
+ * Puts the pairs in the place of the migrations' marks; of an app without an access token of its own, the pair counts for every
+ * row. False: the row has no mark.
+ */
+export async function adoptPairs(executor: SqlExecutor, provider: IdentityProvider): Promise<boolean> {
+  const marked = appsOf(provider).filter(({ kind }) => provider.confirmations[kind]?.pair === ADOPT);
+  for (const app of marked) await execute(executor, adoptSql(provider.id, app));
+  return marked.length > 0;
 }
 
 const adoptSql = (id: string, app: WechatApp): Sql => sql`

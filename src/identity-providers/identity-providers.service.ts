@@ -6,12 +6,12 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { FreshValue } from '../runtime/single-flight.js';
-import { adoptPairs, needsAdoption } from './confirmations.service.js';
+import { adoptPairs } from './confirmations.service.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { identityProviderInput, type IdentityProviderInput } from './provider-columns.js';
 import { type IdentityProvider, readRow } from './identity-provider.js';
 import { ProviderRows } from './provider-rows.service.js';
-import { sealSecrets } from './provider-secrets.js';
+import { PROVIDER_SECRETS_PURPOSE, sealSecrets } from './provider-secrets.js';
 
 /** How old the rows in memory may be: with the read itself, a change acts within 5 seconds on every replica. */
 const FRESH_MS = 4_000;
@@ -37,7 +37,7 @@ export class IdentityProviders {
     private readonly rows: ProviderRows,
     clock: Clock,
   ) {
-    this.sealer = new Sealer(options.keyRing, 'identity-providers');
+    this.sealer = new Sealer(options.keyRing, PROVIDER_SECRETS_PURPOSE);
     this.current = new FreshValue({
       read: () => this.read(),
       milliseconds: FRESH_MS,
@@ -95,10 +95,8 @@ export class IdentityProviders {
     await Promise.all(rows.map((row) => sealSecrets(this.dataSource, this.sealer, row)));
     const providers = new Map(rows.map((row) => [row.slug, this.toProvider(row)]));
     for (const provider of providers.values())
-      if (!(provider instanceof IamError) && needsAdoption(provider)) {
-        await adoptPairs(this.dataSource, provider);
+      if (!(provider instanceof IamError) && (await adoptPairs(this.dataSource, provider)))
         return this.read();
-      }
     return providers;
   }
 

@@ -87,7 +87,7 @@ function has(value: string | null): boolean {
 export function checkAddresses(
   row: IdentityProviderEntity,
   { publicUrl }: Pick<ResolvedIamOptions, 'publicUrl'>,
-  { callback_url, callback_domain, webhook_url }: ProviderAddresses,
+  { callback_url, callback_domain, webhook_url }: ReturnType<typeof addressesOf>,
 ): Finding[] {
   const registration = { domain: callback_domain, callback_url };
   const hasOfficialAccount = row.mp_app_id !== null;
@@ -139,16 +139,8 @@ function appidsOf(row: IdentityProviderEntity): string[] {
   return kinds.map((kind) => row[`${kind}_app_id`]).filter((appid) => appid !== null);
 }
 
-/** The addresses to register with WeChat for a provider. */
-export interface ProviderAddresses {
-  readonly callback_url: string;
-  /** Host name without scheme, port and path (protocol A.1, B.1). */
-  readonly callback_domain: string;
-  readonly webhook_url: string;
-}
-
-/** Computes the addresses of the provider `slug`. */
-export function addressesOf(urls: IamUrls, slug: string): ProviderAddresses {
+/** The addresses to register with WeChat for the provider `slug`; the domain is a host name without scheme, port and path (protocol A.1, B.1). */
+export function addressesOf(urls: IamUrls, slug: string) {
   const callback = urls.callback(slug);
   return {
     callback_url: callback,
