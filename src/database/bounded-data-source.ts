@@ -1,7 +1,7 @@
 import { EntityManager, type DataSource, type QueryRunner } from 'typeorm';
 import { isReadOnly, sqlState } from './database-errors.js';
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { currentMarks, runMarked } from '../runtime/request-context.js';
 import { isRecord } from '../errors/unknown.js';
 
 /** How long PostgreSQL may take to confirm that it has cancelled a statement. */
@@ -81,16 +81,14 @@ async function wasCancelled(running: Promise<unknown>): Promise<boolean> {
 /** The timeout of statements in background work and in commands that an operator expects to take long. */
 const LONG_JOB_MS = 300_000;
 
-const longJobs = new AsyncLocalStorage<number>();
-
 /** Runs `work` with a timeout of five minutes for each statement instead of `databaseTimeout`. */
 export function inLongJob<T>(work: () => T): T {
-  return longJobs.run(LONG_JOB_MS, work);
+  return runMarked({ isLongJob: true }, work);
 }
 
 /** The timeout of a statement that starts now, in milliseconds: `usual` outside long jobs. */
 function statementTimeout(usual: number): number {
-  return longJobs.getStore() ?? usual;
+  return currentMarks().isLongJob === true ? LONG_JOB_MS : usual;
 }
 
 /** Whether `work` settles within `ms` milliseconds. It continues after a timeout. */

@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
+import { currentMarks, runMarked } from '../runtime/request-context.js';
 import { readIfMatch } from './iam-response.js';
 import { readOrigin, readRequest, type IamRequest } from './iam-request.js';
 
@@ -30,29 +30,24 @@ export function findAuthenticatedUser(request: object): AuthenticatedUser | null
   return users.get(request) ?? null;
 }
 
-interface RunningHandler {
-  readonly request: object;
-  /** Read once, however many parameters the handler has. */
-  read?: IamRequest;
-}
-
-const running = new AsyncLocalStorage<RunningHandler>();
+const read = new WeakMap<object, IamRequest>();
 
 /** Runs the handler of one of our endpoints, with its pipes. */
 export function whileAnswering<T>(request: object, handle: () => T): T {
-  return running.run({ request }, handle);
+  return runMarked({ answering: request }, handle);
 }
 
 /** The request whose handler runs, for a pipe; undefined outside our endpoints. */
 export function currentRequest(): object | undefined {
-  return running.getStore()?.request;
+  return currentMarks().answering;
 }
 
-/** A request whose body is there, for the parameters of its handler. */
+/** A request whose body is there, for the parameters of its handler. It is read once, however many they are. */
 export function readForHandler(request: object): IamRequest {
-  const handler = running.getStore();
-  if (handler?.request !== request) return readRequest(request);
-  return (handler.read ??= readRequest(request));
+  if (currentRequest() !== request) return readRequest(request);
+  const incoming = read.get(request) ?? readRequest(request);
+  read.set(request, incoming);
+  return incoming;
 }
 
 /** A parameter of a handler that is read from the request. On our endpoints no global pipe of the host changes it. */

@@ -29,33 +29,53 @@ interface GivenContext {
   readonly actor?: string | null;
 }
 
-const storage = new AsyncLocalStorage<RequestContext | undefined>();
+/** What travels with asynchronous work. */
+interface Scope {
+  readonly request: RequestContext | null;
+  /** One of our endpoints answers it: the framework's request. */
+  readonly answering?: object;
+  /** Statements may take as long as those of an operator's command. */
+  readonly isLongJob?: boolean;
+}
+
+/** One for all of it: until Node 24 each storage costs every promise of the process, the host's too. */
+const storage = new AsyncLocalStorage<Scope>();
 
 /** Runs `work` and all that it starts in a context of its own. */
 export function runInContext<T>(work: () => T, context: GivenContext = {}): T {
   const { correlationId = randomUUID(), origin = null, actor = null } = context;
-  return storage.run({ correlationId, origin, actor, sessionId: null }, work);
+  return storage.run({ request: { correlationId, origin, actor, sessionId: null } }, work);
 }
 
 /** Runs background work that a request happens to start, and that has nothing to do with it. */
 export function runOutsideContext<T>(work: () => T): T {
-  return storage.run(undefined, work);
+  return storage.run({ request: null }, work);
+}
+
+/** Runs `work` with a further mark of its scope. */
+export function runMarked<T>(mark: Pick<Scope, 'answering' | 'isLongJob'>, work: () => T): T {
+  return storage.run({ request: null, ...storage.getStore(), ...mark }, work);
+}
+
+/** The marks of the work under way. */
+export function currentMarks(): Pick<Scope, 'answering' | 'isLongJob'> {
+  return storage.getStore() ?? {};
 }
 
 /** The context of the request under way; null in background work. */
 export function currentContext(): RequestContext | null {
-  return storage.getStore() ?? null;
+  return storage.getStore()?.request ?? null;
 }
 
 /** That of the request under way, or a new one where there is none. */
 export function correlationId(): string {
-  return storage.getStore()?.correlationId ?? randomUUID();
+  return currentContext()?.correlationId ?? randomUUID();
 }
 
 /** Notes who acts in the request under way, and in which session if that is known. */
 export function setActor(actor: string, sessionId?: string): void {
-  const context = storage.getStore();
-  if (context === undefined) return;
+  const context = currentContext();
+  if (context === null) return;
   context.actor = actor;
   if (sessionId !== undefined) context.sessionId = sessionId;
 }
