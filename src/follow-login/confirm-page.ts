@@ -3,7 +3,7 @@ import { escapeHtml, page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { Language } from '../http/user-agent.js';
 import { type FollowLogin, followStateOf, type FollowState, linkOf } from './follow-login.js';
-import { type AskedLogin, pageStyle, questionPage, quotableName } from './page-parts.js';
+import { type AskedLogin, pageStyle, questionPage, quoteAccount } from './page-parts.js';
 
 /** What the phone's page says for a sign-in. */
 const signInTexts = {
@@ -45,7 +45,6 @@ const linkTexts = {
   zh: {
     title: '确认绑定？',
     ask: '将此微信绑定到账号「{account}」',
-    unnamed: '未设置昵称',
     warning:
       '绑定后，用此微信登录将进入该账号。请确认这是您自己的账号，且是您本人正在电脑上操作；如果二维码是别人发给您的，请选择“拒绝”。',
     confirm: '确认绑定',
@@ -56,7 +55,6 @@ const linkTexts = {
   en: {
     title: 'Link this WeChat?',
     ask: 'Link this WeChat to the account “{account}”',
-    unnamed: 'no nickname',
     warning:
       'From then on, signing in with this WeChat leads to that account. Confirm only if it is your own and you are linking it on a computer right now. If somebody sent you the QR code, choose “Deny”.',
     confirm: 'Link',
@@ -65,15 +63,10 @@ const linkTexts = {
   },
 } as const;
 
-/** The person whose account the scanner is to be linked to. */
-interface LinkedAccount {
-  readonly nickname: string | null;
-}
-
 /** What the phone's question shows besides the request. */
 interface ConfirmQuestion extends AskedLogin {
-  /** Null for a sign-in. */
-  readonly link: LinkedAccount | null;
+  /** The owner of the account that the scanner is to be linked to; null for a sign-in. */
+  readonly link: { readonly nickname: string | null } | null;
   /** What the other device shows, to be compared. */
   readonly shown: string;
   /** The last number typed was not the one shown. */
@@ -87,7 +80,10 @@ export function confirmPage(asked: ConfirmQuestion): IamResponse {
   const alert = isNumberWrong ? `<p role="alert">${texts.numberWrong}</p>\n` : '';
   return questionPage(asked, {
     title: texts.title,
-    intro: link === null ? '' : `<p class="ask">${escapeHtml(accountLine(language, link))}</p>\n`,
+    intro:
+      link === null
+        ? ''
+        : `<p class="ask">${quoteAccount(linkTexts[language].ask, link.nickname, language)}</p>\n`,
     requester: texts.browser,
     input:
       login.confirmation === 'number'
@@ -97,11 +93,6 @@ export function confirmPage(asked: ConfirmQuestion): IamResponse {
     warning: texts.warning,
     goOn: `<button class="yes" name="decision" value="confirm">${texts.confirm}</button>`,
   });
-}
-
-function accountLine(language: Language, { nickname }: LinkedAccount): string {
-  const { ask, unnamed } = linkTexts[language];
-  return ask.replace('{account}', () => quotableName(nickname) ?? unnamed);
 }
 
 /** Why the page asks nothing; `foreign`: another WeChat account has scanned. */

@@ -96,7 +96,12 @@ export class ConfirmController {
   async show(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     if (request.browser.kind !== 'wechat') return this.end(request.language, 'outside', null);
     const { state, login: named } = request.query;
-    if (typeof state === 'string') return this.arriveOnce(slug, state, request);
+    if (typeof state === 'string') {
+      const loginId = this.cookies.findRoundTrip(state, request.cookies);
+      if (loginId === null)
+        throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
+      return this.arrivals.run(state, () => this.arrive(slug, loginId, request));
+    }
     const token = typeof named === 'string' ? named : '';
     const login = await this.find(slug, token);
     if (hasFailed(login)) return this.end(request.language, 'over', login);
@@ -147,13 +152,6 @@ export class ConfirmController {
     return { provider, app: provider.mp };
   }
 
-  private arriveOnce(slug: string, state: string, request: IamRequest): Promise<IamResponse> {
-    const loginId = this.cookies.findRoundTrip(state, request.cookies);
-    if (loginId === null)
-      throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
-    return this.arrivals.run(state, () => this.arrive(slug, loginId, request));
-  }
-
   /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */
   private async arrive(slug: string, loginId: string, request: IamRequest): Promise<IamResponse> {
     const code = readAuthorizationCode(request.query['code']);
@@ -164,7 +162,7 @@ export class ConfirmController {
     const { app } = await this.accountOf(login);
     const page = this.urls.path(`confirm/${slug}?login=${token}`);
     if (this.cookies.find(scannerProof, loginId, request.cookies) !== null) return redirect(page, 303);
-    const grant = await this.exchange(app, { code, login, request });
+    const grant = await this.exchange(app, code, login, request);
     if (grant === null) return redirect(page, 303);
     if (grant.snapshotUser)
       throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
@@ -173,8 +171,13 @@ export class ConfirmController {
   }
 
   /** Null: WeChat says that the code was used, so the phone is sent on, or asks once more. */
-  private async exchange(app: WechatApp, { code, login, request }: Arrival): Promise<WechatGrant | null> {
-    const by = { origin: request.origin, at: app.appid, provider: login.provider };
+  private async exchange(
+    app: WechatApp,
+    code: string,
+    login: FollowLogin,
+    { origin }: IamRequest,
+  ): Promise<WechatGrant | null> {
+    const by = { origin, at: app.appid, provider: login.provider };
     try {
       return await this.failures.guard(by, { ofThrown: failureOf }, async () =>
         (await this.decisions.claimConfirmCode(login, code))
@@ -212,13 +215,6 @@ export class ConfirmController {
   private end(language: Language, ending: ConfirmEnding, login: FollowLogin | null): IamResponse {
     return confirmEndPage(language, ending, { login, site: this.options });
   }
-}
-
-/** A code that WeChat sent a phone back with. */
-interface Arrival {
-  readonly code: string;
-  readonly login: FollowLogin;
-  readonly request: IamRequest;
 }
 
 /** Where the provider's row can finish no scan any more, the page says that it is over before the phone proves anything. */

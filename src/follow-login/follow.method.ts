@@ -9,7 +9,7 @@ import type { Browser, Language } from '../http/user-agent.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { FollowProof } from './collect.service.js';
 import { escapeHtml, page, readAsset } from '../http/html.js';
-import { pageStyle, quotableName } from './page-parts.js';
+import { pageStyle, quoteAccount } from './page-parts.js';
 
 /** What the sign-in page says, by state. */
 const followPageTexts = {
@@ -56,7 +56,6 @@ const followLinkTexts = {
   zh: {
     title: '绑定微信',
     account: '扫码的微信将绑定到账号「{account}」',
-    unnamed: '未设置昵称',
     hint: '扫码并关注公众号即可绑定，之后可用此微信登录该账号',
     confirmed: '已确认，正在绑定…',
     denied: '您已在手机上取消绑定',
@@ -65,7 +64,6 @@ const followLinkTexts = {
   en: {
     title: 'Link a WeChat account',
     account: 'The WeChat that scans will be linked to the account “{account}”',
-    unnamed: 'no nickname',
     hint: 'Scan it and follow the Official Account to link this WeChat, which can then sign in to that account',
     confirmed: 'Confirmed. Linking…',
     denied: 'You declined on your phone',
@@ -74,12 +72,6 @@ const followLinkTexts = {
 } as const;
 
 const script = readAsset('./assets/follow-page.js', import.meta.url);
-
-function accountLine(language: Language, nickname: string | null): string {
-  const { account, unnamed } = followLinkTexts[language];
-  const line = account.replace('{account}', () => quotableName(nickname) ?? unnamed);
-  return `<p class="account">${escapeHtml(line)}</p>`;
-}
 
 /** Follow-to-login as a way to sign in at `/authorize`: a PC shows our own page with the QR code. */
 @SignInMethod('follow')
@@ -130,7 +122,7 @@ export class FollowMethod implements SignInMethod {
       body: `<main id="follow" ${attributes.join(' ')}>
 <p class="site">${escapeHtml(siteName)}</p>
 <h1>${texts.title}</h1>
-${link === undefined ? '' : accountLine(language, link.nickname)}
+${link === undefined ? '' : `<p class="account">${quoteAccount(followLinkTexts[language].account, link.nickname, language)}</p>`}
 <div class="frame">
 <img id="qr" alt="${escapeHtml(texts.qrAlt)}" width="240" height="240" hidden>
 <div id="cover" hidden><span id="mark" aria-hidden="true"></span></div>

@@ -16,6 +16,13 @@ export function quotableName(nickname: string | null): string | null {
   return name === '' ? null : name;
 }
 
+const unnamed = { zh: '未设置昵称', en: 'no nickname' } as const;
+
+/** A sentence of ours about `{account}` as HTML, with the nickname of its owner. */
+export function quoteAccount(sentence: string, nickname: string | null, language: Language): string {
+  return escapeHtml(sentence.replace('{account}', () => quotableName(nickname) ?? unnamed[language]));
+}
+
 /** The style of our own pages about a login; system fonts, light and dark. */
 export const pageStyle = readAsset('./assets/pages.css', import.meta.url);
 
