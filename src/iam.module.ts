@@ -42,6 +42,7 @@ import {
   type IamAsyncOptions,
 } from './config/iam.resolved-options.js';
 import { checkHostDataSource } from './database/host-data-source.js';
+import { PreparedStatements } from './database/prepared-statements.js';
 import { openOwnDataSource } from './database/own-data-source.js';
 
 /**
@@ -83,7 +84,7 @@ export class IamModule implements OnApplicationShutdown {
     dataSource,
     ...options
   }: IamOptions & IamStaticOptions): DynamicModule {
-    const own = options.database === undefined ? undefined : (false as const);
+    const own = options.database?.url === undefined ? undefined : (false as const);
     const statics = resolveStatics({ path, globalGuard, dataSource: dataSource ?? own });
     return compose(statics, [], [{ provide: IAM_OPTIONS, useValue: resolveOptions(options, statics) }]);
   }
@@ -102,18 +103,21 @@ export class IamModule implements OnApplicationShutdown {
 
 const ownDataSource: Provider = {
   provide: IAM_DATA_SOURCE,
-  useFactory: async ({ database, databaseTimeout }: ResolvedIamOptions) => {
+  useFactory: async ({ database, databaseTimeout }: ResolvedIamOptions, prepared: PreparedStatements) => {
     if (database === undefined) throw new TypeError('IamModule option `database`: expected { url }');
-    return boundDataSource(await openOwnDataSource(database, iamEntities), databaseTimeout);
+    return boundDataSource(await openOwnDataSource(database, iamEntities), databaseTimeout, prepared);
   },
-  inject: [IAM_OPTIONS],
+  inject: [IAM_OPTIONS, PreparedStatements],
 };
 
 const hostDataSource = (name: string | undefined): Provider => ({
   provide: IAM_DATA_SOURCE,
-  useFactory: async (host: DataSource, { databaseTimeout }: ResolvedIamOptions) =>
-    boundDataSource(await checkHostDataSource(host, iamEntities), databaseTimeout),
-  inject: [getDataSourceToken(name), IAM_OPTIONS],
+  useFactory: async (
+    host: DataSource,
+    { databaseTimeout }: ResolvedIamOptions,
+    prepared: PreparedStatements,
+  ) => boundDataSource(await checkHostDataSource(host, iamEntities), databaseTimeout, prepared),
+  inject: [getDataSourceToken(name), IAM_OPTIONS, PreparedStatements],
 });
 
 function compose(

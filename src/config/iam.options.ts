@@ -152,10 +152,13 @@ export interface IamTokenOptions {
 export type TlsSettings = SecureContextOptions &
   Pick<TlsConnectionOptions, 'rejectUnauthorized' | 'servername'>;
 
-/** A PostgreSQL for the schema `iam` alone, for a host without TypeORM or with another database. */
+/** How the module uses PostgreSQL; with `url`, on connections of its own. */
 export interface IamDatabaseOptions {
-  /** E.g. `postgres://app:…@db.internal:5432/app`. */
-  readonly url: string;
+  /**
+   * A PostgreSQL for the schema `iam` alone, for a host without TypeORM or with another database, e.g.
+   * `postgres://app:…@db.internal:5432/app`.
+   */
+  readonly url?: string;
   /**
    * Connections at most.
    * @default 10
@@ -171,6 +174,12 @@ export interface IamDatabaseOptions {
    * @default false
    */
   readonly migrationsRun?: boolean;
+  /**
+   * Has PostgreSQL parse and plan frequent statements once per connection. Set to false behind a pooler in transaction mode that does not
+   * support prepared statements, such as PgBouncer before 1.21 or with `max_prepared_statements = 0`.
+   * @default true
+   */
+  readonly preparedStatements?: boolean;
 }
 
 /** What `IamModule.forRoot` takes and an async factory returns. */
@@ -182,7 +191,7 @@ export interface IamOptions {
   /** The front-ends that may sign people in. */
   readonly clients: readonly IamClient[];
   /**
-   * Connections of the module's own, which your ORM does not see. `forRootAsync` needs `dataSource: false` with it.
+   * Connections of the module's own, which your ORM does not see, where it has a `url`. `forRootAsync` needs `dataSource: false` with that.
    * @default those of your TypeORM connection `dataSource`
    */
   readonly database?: IamDatabaseOptions;

@@ -2,7 +2,7 @@ import type { DynamicModule, FactoryProvider, Provider, Type } from '@nestjs/com
 import { z } from 'zod';
 import { KeyRing } from '../crypto/key-ring.js';
 import { Secret } from '../crypto/secret.js';
-import type { IamOptions, IamStaticOptions } from './iam.options.js';
+import type { IamDatabaseOptions, IamOptions, IamStaticOptions } from './iam.options.js';
 import { isLocalHost, resolveWechatEndpoints } from './endpoints.js';
 import { optionsSchema } from './options-schema.js';
 
@@ -11,8 +11,8 @@ type CheckedOptions = z.output<typeof optionsSchema>;
 /** A client with every default filled in. */
 export type ResolvedIamClient = Readonly<CheckedOptions['clients'][number]>;
 
-/** `IamDatabaseOptions` with every default filled in. */
-export type ResolvedIamDatabase = Readonly<NonNullable<CheckedOptions['database']>>;
+/** Connections of the module's own, with every default filled in. */
+export type ResolvedIamDatabase = CheckedOptions['database'] & { readonly url: string };
 
 /** `IamOptions` with every default filled in, checked once at start-up. The code reads these. */
 export type ResolvedIamOptions = ReturnType<typeof resolveOptions>;
@@ -53,13 +53,16 @@ export type ResolvedStatics = ReturnType<typeof resolveStatics>;
  */
 export function resolveOptions(options: IamOptions, { path, dataSource }: ResolvedStatics) {
   const { keys, ...checked } = parse(optionsSchema, options);
-  const { publicUrl, clients, wechat, tokens, siteName } = checked;
+  const { publicUrl, clients, wechat, tokens, siteName, database } = checked;
   const { endpoints, allowPrivateEndpoints, proxy } = wechat;
   const { host, hostname } = new URL(publicUrl);
   const allowLoopback = wechat.allowLoopback ?? isLocalHost(hostname);
-  checkDatabase(checked.database !== undefined, dataSource);
+  checkDatabase(options.database ?? {}, dataSource);
   return Object.freeze({
     ...checked,
+    /** Undefined where the host's TypeORM connection is used. */
+    database: hasUrl(database) ? Object.freeze(database) : undefined,
+    preparedStatements: database.preparedStatements,
     isHttps: publicUrl.startsWith('https:'),
     path,
     keyRing: new KeyRing(keys),
@@ -77,13 +80,22 @@ export function resolveOptions(options: IamOptions, { path, dataSource }: Resolv
 }
 
 /** Whether TypeORM's module is imported must be known before an async factory has run. */
-function checkDatabase(hasOwn: boolean, dataSource: ResolvedStatics['dataSource']): void {
-  if (hasOwn && dataSource !== false)
+function checkDatabase(database: IamDatabaseOptions, dataSource: ResolvedStatics['dataSource']): void {
+  if (hasUrl(database) && dataSource !== false)
     throw new TypeError(
       'IamModule option `database`: expected `dataSource: false` beside it (beside the factory of forRootAsync): the module makes its own connections',
     );
-  if (!hasOwn && dataSource === false)
+  if (!hasUrl(database) && dataSource === false)
     throw new TypeError('IamModule option `database`: expected { url } where `dataSource` is false');
+  const setting = Object.keys(database).find((name) => name !== 'preparedStatements');
+  if (!hasUrl(database) && setting !== undefined)
+    throw new TypeError(
+      `IamModule option \`database.${setting}\`: expected \`database.url\` beside it: it is for connections of the module's own`,
+    );
+}
+
+function hasUrl<T extends { readonly url?: string }>(database: T): database is T & { readonly url: string } {
+  return database.url !== undefined;
 }
 
 function parse<T>(schema: z.ZodType<T>, input: unknown): T {

@@ -59,7 +59,8 @@ const database = z.strictObject(
       .string({ error: 'postgres://user:password@host:port/database (is the environment variable set?)' })
       .refine((text) => URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol), {
         error: 'postgres://user:password@host:port/database, with special characters percent-encoded',
-      }),
+      })
+      .exactOptional(),
     poolSize: z
       .number({ error: 'a number of connections' })
       .int()
@@ -72,8 +73,9 @@ const database = z.strictObject(
       )
       .optional(),
     migrationsRun: z.boolean({ error: 'true or false' }).default(false),
+    preparedStatements: z.boolean({ error: 'true or false' }).default(true),
   },
-  { error: '{ url }' },
+  { error: '{ url } or { preparedStatements }' },
 );
 
 const hostClass = <T>() =>
@@ -88,7 +90,7 @@ export const optionsSchema = z.strictObject({
   clients: z
     .array(client, { error: 'an array of { id, redirectUris }' })
     .min(1, { error: 'at least one client' }),
-  database: database.optional(),
+  database: database.prefault({}),
   wechat: z
     .strictObject({
       endpoints: z

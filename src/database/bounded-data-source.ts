@@ -1,5 +1,6 @@
 import { EntityManager, type DataSource, type QueryRunner } from 'typeorm';
 import { isReadOnly, sqlState } from './database-errors.js';
+import type { PreparedStatements } from './prepared-statements.js';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { currentMarks, runMarked } from '../runtime/request-context.js';
 import { isRecord } from '../errors/unknown.js';
@@ -14,11 +15,15 @@ export class DatabaseTimeout extends Error {
 
 /**
  * The host's DataSource for the module's own statements: none waits longer than `timeoutMs` for a connection, or for
- * PostgreSQL (a lock, a slow disk, lost packets). Statements of the host are unaffected.
+ * PostgreSQL (a lock, a slow disk, lost packets), and frequent ones are prepared. Statements of the host are unaffected.
  */
-export function boundDataSource(host: DataSource, timeoutMs: number): DataSource {
+export function boundDataSource(
+  host: DataSource,
+  timeoutMs: number,
+  prepared: PreparedStatements,
+): DataSource {
   const createQueryRunner = (mode?: 'master' | 'slave') => {
-    const runner = boundRunner(host.createQueryRunner(mode), timeoutMs);
+    const runner = boundRunner(host.createQueryRunner(mode), timeoutMs, prepared);
     return Object.assign(runner, { manager: bounded.createEntityManager(runner) });
   };
   const bounded: DataSource = new Proxy(host, {
@@ -31,14 +36,30 @@ export function boundDataSource(host: DataSource, timeoutMs: number): DataSource
   return bounded;
 }
 
-/** Wraps `query`, through which TypeORM runs every statement of a connection, including BEGIN and COMMIT. */
-function boundRunner(runner: QueryRunner, timeoutMs: number): QueryRunner {
+/**
+ * Wraps `query`, through which TypeORM runs every statement of a connection, including BEGIN and COMMIT, and `connect`, from
+ * which that takes the client.
+ */
+function boundRunner(runner: QueryRunner, timeoutMs: number, prepared: PreparedStatements): QueryRunner {
   const query = runner.query.bind(runner);
+  const connect: () => Promise<unknown> = runner.connect.bind(runner);
+  const replaceUnfit = async (running: Promise<unknown>, connection: unknown): Promise<unknown> => {
+    try {
+      const result = await running;
+      if (prepared.isOutdated(connection) && !runner.isTransactionActive) discardConnection(connection);
+      return result;
+    } catch (error) {
+      // It would stay in the pool after a failover and fail every later request.
+      if (isReadOnly(error)) discardConnection(connection);
+      prepared.note(error, connection);
+      throw error;
+    }
+  };
   let hasGivenUp = false;
   const bounded = async (...statement: Parameters<typeof query>): Promise<unknown> => {
     if (hasGivenUp) throw new DatabaseTimeout('the connection has been given up');
     const ms = statementTimeout(timeoutMs);
-    const connecting: Promise<unknown> = runner.connect();
+    const connecting = connect();
     if (!(await endsWithin(connecting, ms))) {
       hasGivenUp = true;
       releaseLater(runner, connecting);
@@ -46,28 +67,23 @@ function boundRunner(runner: QueryRunner, timeoutMs: number): QueryRunner {
     }
     const connection = await connecting;
     const running: Promise<unknown> = query(...statement);
-    if (await endsWithin(running, ms)) return running.catch(discardReadOnly(connection));
+    if (await endsWithin(running, ms)) return replaceUnfit(running, connection);
     cancelStatement(connection);
     if ((await endsWithin(running, CANCELLED_WITHIN_MS)) && (await wasCancelled(running))) return running;
     hasGivenUp = true;
     discardConnection(connection);
     throw new DatabaseTimeout(`PostgreSQL did not answer within ${ms} ms`);
   };
-  return Object.assign(runner, { query: bounded });
+  return Object.assign(runner, {
+    query: bounded,
+    connect: async () => prepared.naming(await connect()),
+  });
 }
 
 /** A runner released before it has its connection would never return that to the pool. */
 function releaseLater(runner: QueryRunner, connecting: Promise<unknown>): void {
   const release = () => Object.assign(runner, { isReleased: false }).release();
   connecting.then(release, () => undefined);
-}
-
-/** Without this, connections that a failover made read-only would stay in the pool and fail every later request. */
-function discardReadOnly(connection: unknown): (error: unknown) => never {
-  return (error) => {
-    if (isReadOnly(error)) discardConnection(connection);
-    throw error;
-  };
 }
 
 /** False: the cancel came too late and may hit the next statement of the connection, perhaps the host's. */

@@ -17,17 +17,27 @@ export function sqlState(error: unknown): string | undefined {
   return fieldOf(error, 'code');
 }
 
-function fieldOf(error: unknown, name: 'code' | 'schema' | 'constraint'): string | undefined {
+function fieldOf(error: unknown, name: 'code' | 'schema' | 'constraint' | 'routine'): string | undefined {
   if (!isRecord(error)) return undefined;
   if ('driverError' in error) return fieldOf(error['driverError'], name);
   const value = error[name];
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Serialization failure or deadlock: a new transaction may succeed. */
+/** Serialization failure, deadlock or a lost prepared statement: a new transaction may succeed. */
 export function isTransient(error: unknown): boolean {
   const state = sqlState(error);
-  return state === '40001' || state === '40P01';
+  return state === '40001' || state === '40P01' || isPreparationLost(error);
+}
+
+/**
+ * A prepared statement is missing on its connection, stands there already, or would return other columns since a migration.
+ * It has not run. Messages depend on `lc_messages`; 0A000 has other causes too, but not in this routine.
+ */
+export function isPreparationLost(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state === '0A000') return fieldOf(error, 'routine') === 'RevalidateCachedQuery';
+  return state === '26000' || state === '42P05';
 }
 
 /**
@@ -96,7 +106,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 
 const ATTEMPTS = 4;
 
-/** Retries `work`, which must be a whole transaction, at most three times with jitter after a deadlock or serialization failure. */
+/** Retries `work`, which must be a whole transaction, at most three times with jitter after an error that is transient. */
 export async function retryTransient<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -2,13 +2,14 @@ import { Global, Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { ClockSync } from './clock-sync.service.js';
 import { HookRunner } from './hook-runner.js';
+import { PreparedStatements } from './prepared-statements.js';
 import { RateLimits } from './rate-limits.service.js';
 
-/** Rate limits, the clock of PostgreSQL and the host’s hooks. */
+/** Rate limits, prepared statements, the clock of PostgreSQL and the host’s hooks. */
 @Global()
 @Module({
   imports: [RuntimeModule],
-  providers: [RateLimits, ClockSync, HookRunner],
-  exports: [RateLimits, ClockSync, HookRunner],
+  providers: [RateLimits, ClockSync, HookRunner, PreparedStatements],
+  exports: [RateLimits, ClockSync, HookRunner, PreparedStatements],
 })
 export class DatabaseModule {}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { queryRows, sql, empty, join, raw, Sql, type SqlExecutor } from './sql.js';
+import { queryRows, sql, empty, join, raw, varied, Sql, type SqlExecutor } from './sql.js';
 
 /** A uuid in a row: described like `z.uuid()`, without its check, since a row that was written by hand may have any. */
 export const rowId = z.string().meta(describe(z.uuid()));
@@ -116,7 +116,9 @@ function selectPage(
   }
   const sources = join([from, ...relations.map((relation) => relation.join)], ', ');
   const where = conditions.length === 0 ? empty : sql`WHERE ${join(conditions, ' AND ')}`;
-  return sql`SELECT ${columns} FROM ${sources} ${where} ORDER BY ${raw(key)} ${direction} LIMIT ${limit + 1}`;
+  return varied(
+    sql`SELECT ${columns} FROM ${sources} ${where} ORDER BY ${raw(key)} ${direction} LIMIT ${limit + 1}`,
+  );
 }
 
 /** A page of at most `limit` rows, from `limit + 1` that were read; the list is sorted by `keyOf`. */

@@ -1,46 +1,93 @@
 import type { z } from 'zod';
 import { retryTransient } from './database-errors.js';
+import { sha256 } from '../crypto/hash.js';
 import type { DataSource, EntityManager } from 'typeorm';
 
-/** A statement, or a part of one, with its parameter values. */
-export class Sql {
-  /** In the order of their placeholders. */
-  readonly values: unknown[] = [];
-  /** The SQL around the values: one string more than there are values. */
-  readonly strings: string[];
+/** A text is named at its fifth use: each name takes memory in every connection, which start-up and rare work would waste. */
+const FREQUENT = 5;
 
-  constructor([first = '', ...others]: readonly string[], values: readonly unknown[]) {
-    const strings = [first];
-    const append = (text: string) => strings.push(`${strings.pop() ?? ''}${text}`);
-    values.forEach((value, index) => {
-      if (value instanceof Sql) {
-        const [head = '', ...rest] = value.strings;
-        append(head);
-        this.values.push(...value.values);
-        strings.push(...rest);
-        append(others[index] ?? '');
-      } else {
-        this.values.push(value);
-        strings.push(others[index] ?? '');
-      }
-    });
-    this.strings = strings;
+/** Names for at most `most` texts, whatever is run: PostgreSQL keeps a named statement as long as its connection lives. */
+export class StatementNames {
+  private readonly names = new Map<string, string>();
+
+  constructor(private readonly most: number) {}
+
+  /** Gives the text its name, the same in every process: a pooler shows a server's connection to several of them. */
+  add(text: string): void {
+    if (this.names.size < this.most) this.names.set(text, `iam_${sha256(text)}`);
   }
+
+  /** Undefined for a text without a name. */
+  of(text: string): string | undefined {
+    return this.names.get(text);
+  }
+}
+
+/** The names of this process's frequent statements. */
+export const statementNames = new StatementNames(256);
+
+/** What statements have in common that differ in their values alone. */
+class SqlForm {
+  private fullText: string | undefined;
+  private uses = 0;
+
+  constructor(
+    /** The SQL around the values: one string more than there are values. */
+    readonly strings: readonly string[],
+    public isVaried: boolean,
+  ) {}
 
   /** SQL for `pg`, with `$1` for the first value. */
   get text(): string {
-    return this.strings.reduce((text, string, index) => `${text}$${index}${string}`);
+    this.fullText ??= this.strings.reduce((text, string, index) => `${text}$${index}${string}`);
+    return this.fullText;
+  }
+
+  /** Returns the text for a run of the statement. */
+  use(): string {
+    const { text } = this;
+    this.uses += 1;
+    if (this.uses === FREQUENT && !this.isVaried) statementNames.add(text);
+    return text;
+  }
+}
+
+/** The forms of a template by the forms of its parts; undefined stands for a value. */
+interface Composition {
+  form?: SqlForm;
+  readonly next: Map<SqlForm | undefined, Composition>;
+}
+
+const compositions = new WeakMap<readonly string[], Composition>();
+const constants = new Map<string, readonly string[]>();
+
+/** A statement, or a part of one, with its parameter values. */
+export class Sql {
+  constructor(
+    readonly form: SqlForm,
+    /** In the order of their placeholders. */
+    readonly values: unknown[],
+  ) {}
+
+  /** SQL for `pg`, with `$1` for the first value. */
+  get text(): string {
+    return this.form.text;
   }
 }
 
 /** Makes a statement from a template: an `Sql` becomes a part of it, any other value, also a string, a parameter. */
-export function sql(strings: readonly string[], ...values: readonly unknown[]): Sql {
-  return new Sql(strings, values);
+export function sql(strings: readonly string[], ...parts: readonly unknown[]): Sql {
+  const values: unknown[] = [];
+  for (const part of parts) {
+    if (part instanceof Sql) values.push(...part.values);
+    else values.push(part);
+  }
+  return new Sql(formOf(strings, parts), values);
 }
 
 /** SQL text such as the name of a column. Only for constants in the code: other text would allow SQL injection. */
 export function raw(text: string): Sql {
-  return new Sql([text], []);
+  return sql(constantStrings(text, () => [text]));
 }
 
 /** An empty part. */
@@ -48,7 +95,47 @@ export const empty = raw('');
 
 /** Joins parts or values, at least one. */
 export function join(parts: readonly unknown[], separator = ', '): Sql {
-  return new Sql(['', ...Array<string>(parts.length - 1).fill(separator), ''], parts);
+  const between = () => ['', ...Array<string>(parts.length - 1).fill(separator), ''];
+  return sql(constantStrings(`${parts.length}\0${separator}`, between), ...parts);
+}
+
+/** Keeps a statement from being prepared: its best plan depends on its values, or it has many texts, as a list with filters. */
+export function varied(statement: Sql): Sql {
+  statement.form.isVaried = true;
+  return statement;
+}
+
+/** The same strings for the same key, so that they have one form. */
+function constantStrings(key: string, make: () => readonly string[]): readonly string[] {
+  const strings = constants.get(key) ?? make();
+  constants.set(key, strings);
+  return strings;
+}
+
+/** Looks the form up: to join the strings of nested templates takes longer than all else that a statement costs here. */
+function formOf(strings: readonly string[], parts: readonly unknown[]): SqlForm {
+  let composition: Composition = compositions.get(strings) ?? { next: new Map() };
+  compositions.set(strings, composition);
+  for (const part of parts) {
+    const key = part instanceof Sql ? part.form : undefined;
+    const next: Composition = composition.next.get(key) ?? { next: new Map() };
+    composition.next.set(key, next);
+    composition = next;
+  }
+  composition.form ??= compose(strings, parts);
+  return composition.form;
+}
+
+function compose([first = '', ...others]: readonly string[], parts: readonly unknown[]): SqlForm {
+  const strings = [first];
+  let isVaried = false;
+  parts.forEach((part, index) => {
+    const [head = '', ...rest] = part instanceof Sql ? part.form.strings : ['', ''];
+    isVaried ||= part instanceof Sql && part.form.isVaried;
+    strings.push(`${strings.pop() ?? ''}${head}`, ...rest);
+    strings.push(`${strings.pop() ?? ''}${others[index] ?? ''}`);
+  });
+  return new SqlForm(strings, isVaried);
 }
 
 /** Runs SQL: a `DataSource` (each statement a transaction of its own) or the `EntityManager` of a transaction. */
@@ -60,7 +147,8 @@ export interface SqlExecutor {
 
 /** Runs one statement without checking its rows; outside a transaction it is retried like `inTransaction`. */
 export async function execute(executor: SqlExecutor, statement: Sql): Promise<unknown> {
-  const run = () => executor.query(statement.text, statement.values);
+  const text = statement.form.use();
+  const run = () => executor.query(text, statement.values);
   return executor.queryRunner === undefined ? retryTransient(run) : run();
 }
 

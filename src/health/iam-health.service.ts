@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { isPermissionDenied, isReadOnly, isSchemaOutdated } from '../database/database-errors.js';
+import { PreparedStatements, RESTORE_PREPARED } from '../database/prepared-statements.js';
 import { readPoolState, type PoolState } from './gauges.service.js';
 import { execute, queryRow, sql } from '../database/sql.js';
 import { AppHealth, WechatGateway } from '../wechat/wechat-gateway.service.js';
@@ -18,6 +19,7 @@ const iamProblems = [
   'database_read_only',
   'migrations_missing',
   'signing_key_missing',
+  'prepared_statements_lost',
   'inbox_late',
   'inbox_dead',
   'audit_late',
@@ -83,6 +85,7 @@ export class IamHealth {
     private readonly budget: QrBudget,
     private readonly schema: SchemaWatch,
     private readonly keys: SigningKeys,
+    private readonly prepared: PreparedStatements,
   ) {}
 
   /** `{ [key]: { status, problems, … } }`, as `HealthCheckService.check([() => health.check('iam')])` takes it. Never rejects. */
@@ -104,6 +107,7 @@ export class IamHealth {
     const { hasKey, ...rest } = found;
     const isSo: Partial<Record<IamProblem, boolean>> = {
       signing_key_missing: !hasKey,
+      prepared_statements_lost: this.prepared.areLost,
       inbox_late: (rest.inbox?.oldest_seconds ?? 0) > LATE_SECONDS,
       inbox_dead: (rest.inbox?.dead ?? 0) > 0,
       audit_late: (rest.audit?.oldest_seconds ?? 0) > LATE_SECONDS,
@@ -113,7 +117,8 @@ export class IamHealth {
       qr_codes_low: rest.qr_codes !== undefined,
     };
     const problems = iamProblems.filter((problem) => isSo[problem]);
-    return { status: hasKey ? 'up' : 'down', problems, ...rest, ...here };
+    const status = hasKey ? 'up' : 'down';
+    return { status, problems, ...remedyOf(problems[0]), ...rest, ...here };
   }
 
   /** Concurrent checks share one read: otherwise each would take a connection while PostgreSQL hangs. */
@@ -156,20 +161,28 @@ export class IamHealth {
   }
 }
 
-/** How to end the problems that keep a replica from working, where the rest of the report does not show it. */
+/** How to end the problems for which the rest of the report does not show it. */
 const remedies: Partial<Readonly<Record<IamProblem, string>>> = {
   database_read_only:
     'PostgreSQL takes no changes: let the connection lead to the primary, or end default_transaction_read_only',
   migrations_missing: MIGRATE,
+  prepared_statements_lost: `PostgreSQL has lost prepared statements: ${RESTORE_PREPARED}`,
 };
 const PERMIT =
   'PostgreSQL denies the database user a permission: as the owner of the schema iam, GRANT USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables, and EXECUTE on its functions';
 
-function obstacle(problem: IamProblem, gaps: SchemaGaps | null = null, remedy = remedies[problem]): Obstacle {
+function remedyOf(
+  problem?: IamProblem,
+  remedy = problem && remedies[problem],
+): Pick<IamHealthReport, 'remedy'> {
+  return remedy === undefined ? {} : { remedy };
+}
+
+function obstacle(problem: IamProblem, gaps: SchemaGaps | null = null, remedy?: string): Obstacle {
   const { missing = [], pending = [] } = gaps ?? {};
   return {
     problems: [problem],
-    ...(remedy !== undefined && { remedy }),
+    ...remedyOf(problem, remedy),
     ...(missing.length > 0 && { missing }),
     ...(pending.length > 0 && { pending }),
   };

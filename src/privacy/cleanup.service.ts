@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { sql, raw, type Sql, queryRow } from '../database/sql.js';
+import { sql, raw, varied, type Sql, queryRow } from '../database/sql.js';
 import { closeRefusals } from '../audit/record-audit.js';
 import { inLongJob } from '../database/bounded-data-source.js';
 import { IamLogger } from '../runtime/iam-logger.js';
@@ -99,6 +99,6 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async remove(batch: Sql): Promise<number> {
     const remove = sql`WITH gone AS (${batch} RETURNING 1) SELECT count(*)::int AS removed FROM gone`;
-    return (await queryRow(this.dataSource, counted, remove))?.removed ?? 0;
+    return (await queryRow(this.dataSource, counted, varied(remove)))?.removed ?? 0;
   }
 }

@@ -349,6 +349,9 @@ describe('a connection of the module’s own', () => {
       ['database.url', { database: { url: undefined } }],
       ['database.poolSize', { database: { url: database.url, poolSize: 1 } }],
       ['database.migrationsRun', { database: { url: database.url, migrationsRun: 'yes' } }],
+      ['database.preparedStatements', { database: { preparedStatements: 'off' } }],
+      ['database.poolSize', { database: { preparedStatements: false, poolSize: 5 } }],
+      ['database', { database: { preparedStatements: false }, dataSource: false }],
       ['database', { dataSource: 'other' }],
       ['database', { database: undefined, dataSource: false }],
     ];

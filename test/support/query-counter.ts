@@ -1,7 +1,10 @@
 import pg from 'pg';
+import { z } from 'zod';
 
 /** One round trip. */
 export interface SentStatement {
+  /** Of a prepared statement. */
+  readonly name?: string;
   readonly text: string;
   readonly parameters: readonly unknown[];
 }
@@ -26,6 +29,16 @@ const textOf = (query: unknown): string => {
   return typeof query === 'object' && query !== null && 'text' in query ? String(query.text) : '';
 };
 
+/** A prepared statement is an object with its name and values. */
+function preparationOf([query, values]: readonly unknown[]) {
+  const { name, values: own } = z
+    .object({ name: z.string(), values: z.array(z.unknown()) })
+    .partial()
+    .catch({})
+    .parse(query);
+  return { name, parameters: own ?? (Array.isArray(values) ? (values as unknown[]) : []) };
+}
+
 /** Counts every statement of this process, or only those to the database that `url` names. */
 export function countQueries(url?: string): QueryCounter {
   const database = url === undefined ? undefined : new URL(url).pathname.slice(1);
@@ -35,8 +48,9 @@ export function countQueries(url?: string): QueryCounter {
   const counting = function (this: pg.Client, ...args: unknown[]): unknown {
     const text = textOf(args[0]);
     const isCounted = database === undefined || this.database === database;
-    const parameters: unknown[] = Array.isArray(args[1]) ? args[1] : [];
-    if (isCounted && !text.includes('/* background */')) sent.push({ text, parameters });
+    const { name, parameters } = preparationOf(args);
+    if (isCounted && !text.includes('/* background */'))
+      sent.push({ text, parameters, ...(name !== undefined && { name }) });
     return Reflect.apply(original, this, args);
   };
   Reflect.set(pg.Client.prototype, 'query', counting);
