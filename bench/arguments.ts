@@ -12,6 +12,9 @@ export interface BenchArguments {
   readonly rounds: number | undefined;
   /** Replaces the profile's seconds of a round. */
   readonly seconds: number | undefined;
+  /** Replaces the profile's scale. */
+  readonly scale: number | undefined;
+  readonly dataDir: string | null;
 }
 
 /** Reads the words after the command. @throws TypeError for one that is not known */
@@ -24,10 +27,20 @@ export function readArguments(words: readonly string[]): BenchArguments {
       only: { type: 'string', multiple: true, default: [] },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
+      scale: { type: 'string' },
+      'data-dir': { type: 'string' },
     },
   });
-  const { rounds, seconds } = values;
-  return { ...values, rounds: readNumber('rounds', rounds), seconds: readNumber('seconds', seconds) };
+  const { quick, json, only } = values;
+  return {
+    quick,
+    json,
+    only,
+    rounds: readNumber('rounds', values.rounds),
+    seconds: readNumber('seconds', values.seconds),
+    scale: readNumber('scale', values.scale),
+    dataDir: values['data-dir'] ?? null,
+  };
 }
 
 function readNumber(name: string, text: string | undefined): number | undefined {

@@ -10,11 +10,12 @@ import type { Group, Stage, Table } from './group.js';
 import { peersGroup } from './peers/peers.group.js';
 import { fullProfile, quickProfile } from './profile.js';
 import { printTable } from './print-table.js';
+import { tenMillionGroup } from './scale/ten-million.group.js';
 import { signInGroup } from './sign-in/sign-in.group.js';
 import { startCostGroup } from './start-cost/start-cost.group.js';
 
 const defaultGroups: readonly Group[] = [signInGroup, followGroup, adminListsGroup, startCostGroup];
-const groups: readonly Group[] = [...defaultGroups, peersGroup];
+const groups: readonly Group[] = [...defaultGroups, peersGroup, tenMillionGroup];
 const outputFile = fileURLToPath(new URL('../../bench/output.json', import.meta.url));
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
@@ -23,8 +24,8 @@ async function run(resources: Resources): Promise<void> {
   const { quick, json, only, ...changes } = readArguments(process.argv.slice(2));
   const chosen = only.length === 0 ? defaultGroups : only.map(findGroup);
   const standard = quick ? quickProfile : fullProfile;
-  const { rounds = standard.rounds, seconds = standard.peerSeconds } = changes;
-  const profile = { ...standard, rounds, peerSeconds: seconds };
+  const { rounds = standard.rounds, seconds = standard.roundSeconds, scale = standard.scale } = changes;
+  const profile = { ...standard, rounds, roundSeconds: seconds, scale, dataDir: changes.dataDir };
   const { node, cores, cpu } = machine();
   process.stdout.write(
     `Node ${node} on ${cores} × ${cpu}${quick ? ', quick: good for nothing but a smoke test' : ''}\n`,

@@ -25,8 +25,12 @@ export interface Profile {
   readonly rounds: number;
   /** Sign-ins under way at once beside other people's packages. */
   readonly peerConnections: number;
-  /** How long sign-ins are measured there in each round, and requests for half that time. */
-  readonly peerSeconds: number;
+  /** How long a sign-in is measured in each round; a request: half that time. */
+  readonly roundSeconds: number;
+  /** The share of ten million users that the great database gets. */
+  readonly scale: number;
+  /** Where it is kept for the next run; null: it is temporary. */
+  readonly dataDir: string | null;
 }
 
 /** Some minutes. */
@@ -44,7 +48,9 @@ export const fullProfile: Profile = {
   users: 1_000_000,
   rounds: 5,
   peerConnections: 16,
-  peerSeconds: 10,
+  roundSeconds: 10,
+  scale: 1,
+  dataDir: null,
 };
 
 /** A minute; the numbers are noisy. */
@@ -62,5 +68,7 @@ export const quickProfile: Profile = {
   users: 10_000,
   rounds: 1,
   peerConnections: 16,
-  peerSeconds: 2,
+  roundSeconds: 2,
+  scale: 0.01,
+  dataDir: null,
 };

@@ -23,32 +23,57 @@ export interface World {
   readonly agent: Agent;
 }
 
-/** Opens a world; every call to WeChat in it answers as fast as it can. */
+/** WeChat in this process, with a website and an Official Account of one company. */
+export interface WechatSide {
+  readonly wechat: WechatEmulator;
+  readonly account: OpenPlatformAccount;
+  readonly site: WebsiteApp;
+  readonly oa: OfficialAccount;
+}
+
+/** Opens the emulator; with the same seed its apps and people have the same names again. */
+export async function openWechat({ resources }: Stage, seed?: string): Promise<WechatSide> {
+  const wechat = await resources.open(
+    () => WechatEmulator.start(seed === undefined ? {} : { seed }),
+    (emulator) => emulator.stop(),
+  );
+  const account = wechat.openPlatformAccount();
+  const site = account.websiteApp({ callbackDomain: 'localhost' });
+  const oa = account.officialAccount({ oauthDomain: 'localhost' });
+  return { wechat, account, site, oa };
+}
+
+/** Opens a world on a new database; every call to WeChat in it answers as fast as it can. */
 export async function openWorld(
   stage: Stage,
   name: string,
   provider: Readonly<Record<string, string | boolean>> = {},
 ): Promise<World> {
-  const { resources } = stage;
   const databaseUrl = await stage.createDatabase(name);
-  const wechat = await resources.open(
-    () => WechatEmulator.start(),
-    (emulator) => emulator.stop(),
-  );
+  const key = randomBytes(32).toString('base64');
+  return openWorldOn(stage, await openWechat(stage), { databaseUrl, key, provider });
+}
+
+/** Where a world stores what it knows, and what is special about its provider row. */
+export interface WorldDatabase {
+  readonly databaseUrl: string;
+  /** Seals secrets in the database. */
+  readonly key: string;
+  readonly provider?: Readonly<Record<string, string | boolean>>;
+}
+
+/** Opens a world on a database that may be in use already. */
+export async function openWorldOn(
+  { resources }: Stage,
+  { wechat, site, oa }: WechatSide,
+  { databaseUrl, key, provider = {} }: WorldDatabase,
+): Promise<World> {
   const agent = await resources.open(
     async () => new Agent({ connections: 64 }),
     (opened) => opened.destroy(),
   );
-  const account = wechat.openPlatformAccount();
-  const site = account.websiteApp({ callbackDomain: 'localhost' });
-  const oa = account.officialAccount({ oauthDomain: 'localhost' });
   const publicUrl = 'http://localhost';
-  const settings = {
-    databaseUrl,
-    endpoints: wechat.endpoints,
-    publicUrl,
-    key: randomBytes(32).toString('base64'),
-  };
+  const settings = { databaseUrl, endpoints: wechat.endpoints, publicUrl, key };
   const row = {
     name: '微信',
     open_app_id: site.appid,

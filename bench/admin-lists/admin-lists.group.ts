@@ -6,6 +6,8 @@ import { columns, measure } from '../measure/measure.js';
 import { openWorld } from '../world.js';
 import { makeManyRows, openidOf, timeOfRow, userIdOf } from './many-rows.js';
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 /** Lists of the admin API among a great many users. */
 export const adminListsGroup: Group = {
   name: 'admin-lists',
@@ -43,16 +45,16 @@ async function fill({ profile, say }: Stage, databaseUrl: string): Promise<void>
 }
 
 /** Each time another value, so that nothing is measured that is only in memory by chance. */
-function pathsAmong(users: number): Readonly<Record<string, () => string>> {
+export function pathsAmong(users: number, rowEveryMs?: number): Readonly<Record<string, () => string>> {
   const anyRow = () => 1 + Math.floor(Math.random() * users);
-  const cursor = () => Buffer.from(userIdOf(anyRow()), 'utf8').toString('base64url');
+  const cursor = () => Buffer.from(userIdOf(anyRow(), rowEveryMs), 'utf8').toString('base64url');
   const hex = (digits: number) =>
     Math.floor(Math.random() * 16 ** digits)
       .toString(16)
       .padStart(digits, '0');
   const day = () => {
-    const row = anyRow();
-    return `from=${timeOfRow(row).toISOString()}&to=${timeOfRow(row + 2880).toISOString()}`;
+    const from = timeOfRow(anyRow(), rowEveryMs);
+    return `from=${from.toISOString()}&to=${new Date(from.getTime() + DAY_MS).toISOString()}`;
   };
   return {
     'users: first page': () => 'users',
@@ -66,12 +68,12 @@ function pathsAmong(users: number): Readonly<Record<string, () => string>> {
     'users: role, anywhere by cursor': () => `users?role=support&cursor=${cursor()}`,
     'users: role, one in a thousand': () => 'users?role=admin',
     'users: provider, one in a thousand': () => 'users?provider=wechat-b',
-    'user: one, with identities': () => `users/${userIdOf(anyRow())}`,
+    'user: one, with identities': () => `users/${userIdOf(anyRow(), rowEveryMs)}`,
     'sessions: first page of the live': () => 'sessions?live=true',
-    'sessions: of a user': () => `sessions?user=${userIdOf(anyRow())}`,
+    'sessions: of a user': () => `sessions?user=${userIdOf(anyRow(), rowEveryMs)}`,
     'logins: failed': () => 'logins?status=failed',
     'audit: first page': () => 'audit',
-    'audit: of a user': () => `audit?user=${userIdOf(anyRow())}`,
+    'audit: of a user': () => `audit?user=${userIdOf(anyRow(), rowEveryMs)}`,
     'audit: a day, one kind': () => `audit?action=login.*&${day()}`,
     'inbox: dead letters': () => 'events?status=dead',
     'inbox: summary': () => 'events/summary',

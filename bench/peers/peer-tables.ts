@@ -23,7 +23,7 @@ const titles = {
 };
 
 /** The tables of a run, medians of its rounds. */
-export function peerTables(results: Results, { rounds, peerSeconds, peerConnections }: Profile): Table[] {
+export function peerTables(results: Results, { rounds, roundSeconds, peerConnections }: Profile): Table[] {
   const extent = `${peerConnections} at once, median of ${rounds} rounds`;
   const { cpuMs, perSecond, p50Ms, p99Ms, hostCpuMs, serverCpuMs, statements } = sampleColumns;
   const get = { perSecond, p50Ms, p99Ms, hostCpuMs, serverCpuMs, cpuMs, statements };
@@ -36,10 +36,10 @@ export function peerTables(results: Results, { rounds, peerSeconds, peerConnecti
     })),
   });
   return [
-    tableOf('returning', peerSeconds, sampleColumns),
-    tableOf('first', peerSeconds, sampleColumns),
-    tableOf('guarded', peerSeconds / 2, get),
-    tableOf('unguarded', peerSeconds / 2, get),
+    tableOf('returning', roundSeconds, sampleColumns),
+    tableOf('first', roundSeconds, sampleColumns),
+    tableOf('guarded', roundSeconds / 2, get),
+    tableOf('unguarded', roundSeconds / 2, get),
     {
       title: 'Guarded requests per second, as a share of unguarded ones of the same host, round by round',
       columns: { contender: 'host', ...roundColumns(rounds) },

@@ -40,9 +40,9 @@ export const peersGroup: Group = {
 };
 
 async function runRound(entrant: Entrant, operations: Operations, { profile }: Stage): Promise<RoundResult> {
-  const { peerConnections: workers, peerSeconds } = profile;
+  const { peerConnections: workers, roundSeconds } = profile;
   const weigh = async (kind: (typeof kinds)[number]) => {
-    const seconds = kind === 'returning' || kind === 'first' ? peerSeconds : peerSeconds / 2;
+    const seconds = kind === 'returning' || kind === 'first' ? roundSeconds : roundSeconds / 2;
     await operations[kind].load(profile.warmUpSeconds / 2, workers);
     return sample(operations[kind], entrant, { seconds, workers });
   };

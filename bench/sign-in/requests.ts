@@ -30,19 +30,23 @@ export function requestOperations(world: World, sessions: readonly Tokens[]): Op
       status: 200,
       shooter: repeated('/iam/providers', browserHeaders),
     }),
-    httpShots({ name: 'refresh', url, agent, status: 200, shooter: refreshing(sessions) }),
+    httpShots({ name: 'refresh', url, agent, status: 200, shooter: refreshing(sessions, sessions.length) }),
     httpShots({ name: 'guarded request', url, agent, status: 200, shooter: repeated('/guarded', bearer) }),
     httpShots({ name: 'the same, unguarded', url, agent, status: 200, shooter: repeated('/open', bearer) }),
   ];
 }
 
-/** Each connection rotates a session of its own. A token whose answer was cut off is still good within the grace. */
-function refreshing(sessions: readonly Tokens[]): () => Shooter {
+/**
+ * Each connection rotates the sessions of one lane, in turn; at least as many lanes as connections. A token whose answer was cut
+ * off is still good within the grace.
+ */
+export function refreshing(sessions: readonly Tokens[], lanes: number): () => Shooter {
   const current = sessions.map(({ refreshToken }) => refreshToken);
   let connections = 0;
   return () => {
-    const index = connections % current.length;
+    const lane = connections % lanes;
     connections += 1;
+    let index = lane;
     return {
       next: () => ({
         method: 'POST',
@@ -51,6 +55,7 @@ function refreshing(sessions: readonly Tokens[]): () => Shooter {
       }),
       read: (body) => {
         current[index] = readTokens(body).refreshToken;
+        index = index + lanes < current.length ? index + lanes : lane;
       },
     };
   };

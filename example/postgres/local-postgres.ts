@@ -26,6 +26,8 @@ export interface LocalPostgresOptions {
   readonly port?: number | undefined;
   /** @default 200 */
   readonly maxConnections?: number | undefined;
+  /** More of PostgreSQL's settings, each as `name=value`. */
+  readonly settings?: readonly string[] | undefined;
 }
 
 const free = async (): Promise<number> => {
@@ -147,7 +149,11 @@ async function launchWithPatience(
   options: LocalPostgresOptions,
 ): Promise<{ server: ChildProcess; port: number }> {
   const { isDurable = options.dataDir !== undefined, maxConnections = 200 } = options;
-  const settings = [`max_connections=${maxConnections}`, ...(isDurable ? [] : careless)];
+  const settings = [
+    `max_connections=${maxConnections}`,
+    ...(isDurable ? [] : careless),
+    ...(options.settings ?? []),
+  ];
   const end = Date.now() + 15_000;
   for (;;) {
     const port = options.port ?? (await free());
