@@ -1,8 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 /** SHA-256 of bytes or of UTF-8 text, in base64url: the form in which single-use values are stored. */
 export function sha256(value: string | Uint8Array): string {
-  return createHash('sha256').update(value).digest('base64url');
+  return hash('sha256', value, 'base64url');
 }
 
 /** Equality in time that depends on neither content nor common prefix; strings of any lengths may be compared. */
@@ -11,7 +11,7 @@ export function constantTimeEqual(left: string, right: string): boolean {
 }
 
 function digest(text: string): Buffer {
-  return createHash('sha256').update(text, 'utf16le').digest();
+  return hash('sha256', Buffer.from(text, 'utf16le'), 'buffer');
 }
 
 const verifierForm = /^[A-Za-z0-9._~-]{43,128}$/;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseCookies } from 'cookie';
 import { isRecord } from '../errors/unknown.js';
-import type { RequestOrigin } from '../runtime/request-context.js';
+import { currentContext, type RequestOrigin } from '../runtime/request-context.js';
 import { classifyBrowser, type Browser, preferredLanguage, type Language } from './user-agent.js';
 import { collectParameters, findBody, type Parameters } from './request-body.js';
 
@@ -38,33 +38,95 @@ export interface IamRequest {
 
 const MAX_USER_AGENT = 512;
 
-/** Reads an Express or Fastify request. */
+/** Reads an Express or Fastify request: each part when it is first needed, since most routes need few. */
 export function readRequest(request: unknown): IamRequest {
-  const http = toHttpRequest(request);
-  const { headers } = http;
-  const { path, query } = readTarget(request);
-  const body = findBody(http, http.raw ?? http);
-  return {
-    method: http.method?.toUpperCase() ?? '',
-    path,
-    query: collectParameters(new URLSearchParams(query)),
-    get body() {
-      return body.parsed;
-    },
-    rawBody: body.bytes,
-    contentType: body.type ?? headers['content-type'],
-    cookies: parseCookies(headers.cookie ?? ''),
-    cookieHeader: headers.cookie ?? '',
-    authorization: headers.authorization,
-    ifMatch: headers['if-match'],
-    requestOrigin: headers.origin,
-    isUpgrade: headers.upgrade !== undefined,
-    fetchSite: fetchSiteOf(headers),
-    browser: classifyBrowser(headers['user-agent']),
-    language: preferredLanguage(headers['accept-language']),
-    wantsPage: (headers.accept ?? '').includes('text/html'),
-    origin: readOrigin(request),
-  };
+  return new HostRequest(toHttpRequest(request));
+}
+
+class HostRequest implements IamRequest {
+  /** No pipe or log of the host gets at the whole request by it. */
+  readonly #http: HttpRequest;
+  #query: Parameters | undefined;
+  #cookies: IamRequest['cookies'] | undefined;
+
+  constructor(http: HttpRequest) {
+    this.#http = http;
+  }
+
+  get method() {
+    return this.#http.method?.toUpperCase() ?? '';
+  }
+
+  get path() {
+    return readTarget(this.#http).path;
+  }
+
+  get query() {
+    return (this.#query ??= collectParameters(new URLSearchParams(readTarget(this.#http).query)));
+  }
+
+  get body() {
+    return this.#kept.parsed;
+  }
+
+  get rawBody() {
+    return this.#kept.bytes;
+  }
+
+  get contentType() {
+    return this.#kept.type ?? this.#http.headers['content-type'];
+  }
+
+  get cookies() {
+    return (this.#cookies ??= parseCookies(this.cookieHeader));
+  }
+
+  get cookieHeader() {
+    return this.#http.headers.cookie ?? '';
+  }
+
+  get authorization() {
+    return this.#http.headers.authorization;
+  }
+
+  get ifMatch() {
+    return this.#http.headers['if-match'];
+  }
+
+  get requestOrigin() {
+    return this.#http.headers.origin;
+  }
+
+  get isUpgrade() {
+    return this.#http.headers.upgrade !== undefined;
+  }
+
+  /** A header that came twice is not trusted. */
+  get fetchSite() {
+    const { 'sec-fetch-site': site } = this.#http.headers;
+    return typeof site === 'string' ? site : undefined;
+  }
+
+  get browser() {
+    return classifyBrowser(this.#http.headers['user-agent']);
+  }
+
+  get language() {
+    return preferredLanguage(this.#http.headers['accept-language']);
+  }
+
+  get wantsPage() {
+    return (this.#http.headers.accept ?? '').includes('text/html');
+  }
+
+  /** As the request came: a client that has hung up shows no address any more. */
+  get origin() {
+    return currentContext()?.origin ?? readOrigin(this.#http);
+  }
+
+  get #kept() {
+    return findBody(this.#http, this.#http.raw ?? this.#http);
+  }
 }
 
 /** The address and browser of an Express or Fastify request. */
@@ -83,11 +145,6 @@ export function readTarget(request: unknown): {
   const url = http.originalUrl ?? http.url;
   const [, path = '/', query = ''] = /^(?:[a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^?#]*)\??([^#]*)/i.exec(url) ?? [];
   return { url, path, query };
-}
-
-/** A header that came twice is not trusted. */
-function fetchSiteOf({ 'sec-fetch-site': site }: IncomingMessage['headers']): string | undefined {
-  return typeof site === 'string' ? site : undefined;
 }
 
 /** A request of Express, which is Node's own, or of Fastify, which has Node's own in `raw`. */

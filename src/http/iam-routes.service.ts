@@ -23,6 +23,7 @@ export interface IamRoute {
 @Injectable()
 export class IamRoutes implements OnModuleInit {
   private known: readonly IamRoute[] | undefined;
+  private roots: readonly string[] = [''];
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -32,12 +33,19 @@ export class IamRoutes implements OnModuleInit {
   /** Now the host has set its global prefix. */
   onModuleInit(): void {
     this.known = this.readAll();
+    this.roots = [...new Set(this.known.map(rootOf))];
   }
 
   /** The endpoints at a path, one for each method: `/api/IAM/token/` is `/api/iam/token`. Those without parameters first. */
   at(path: string): readonly IamRoute[] {
+    if (!this.mayBeOurs(path)) return [];
     const segments = segmentsOf(path).map(normalized);
     return this.all.filter((route) => fits(route.segments, segments));
+  }
+
+  /** Spares the host's own routes the comparison with every endpoint. An encoded letter may hide the path of one. */
+  private mayBeOurs(path: string): boolean {
+    return path.includes('%') || this.roots.some((root) => path.slice(0, root.length).toLowerCase() === root);
   }
 
   /** By method and path as the host's router knows them. */
@@ -71,6 +79,12 @@ export class IamRoutes implements OnModuleInit {
 export function canonicalPath({ segments }: IamRoute, path: string): string {
   const given = segmentsOf(path);
   return `/${segments.map((segment, index) => (isParameter(segment) ? given[index] : segment)).join('/')}`;
+}
+
+/** `/api/iam/`: that of all routes, but where the host leaves some out of its prefix. What a parameter stands for is unknown. */
+function rootOf({ pattern, endpoint }: IamRoute): string {
+  const [root = ''] = pattern.slice(0, -endpoint.length).split(':');
+  return root.toLowerCase();
 }
 
 /** A slash at the end changes nothing. */

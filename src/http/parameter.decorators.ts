@@ -18,16 +18,21 @@ export interface AuthenticatedUser {
   readonly signedInAt: Date;
 }
 
-const users = new WeakMap<object, AuthenticatedUser>();
+/** No name, so that a host's own `request.user` stays what it was. A `WeakMap` in its place takes a third of the guard's time. */
+const USER = Symbol('nestjs-wechat-iam:user');
 
-/** Notes the user of a request, apart from it, so that a host's own `request.user` stays what it was. */
-export function setAuthenticatedUser(request: object, user: AuthenticatedUser): void {
-  users.set(request, user);
+interface Authenticated {
+  [USER]?: AuthenticatedUser;
+}
+
+/** Notes the user of a request. */
+export function setAuthenticatedUser(request: Authenticated, user: AuthenticatedUser): void {
+  request[USER] = user;
 }
 
 /** The user of a request; null when no guard of ours admitted it. */
-export function findAuthenticatedUser(request: object): AuthenticatedUser | null {
-  return users.get(request) ?? null;
+export function findAuthenticatedUser(request: Authenticated): AuthenticatedUser | null {
+  return request[USER] ?? null;
 }
 
 const read = new WeakMap<object, IamRequest>();

@@ -57,14 +57,19 @@ export class Requirements {
    * @throws IamError `insufficient_permissions` or `recent_sign_in_required`
    */
   async check(targets: Targets, user: AuthenticatedUser): Promise<void> {
-    for (const roles of this.reflector.getAll<(string[] | undefined)[]>(REQUIRED_ROLES, targets))
-      if (roles !== undefined) await this.require(user, { roles });
-    const permissions = this.reflector
-      .getAll<(string[] | undefined)[]>(REQUIRED_PERMISSIONS, targets)
-      .flatMap((each) => each ?? []);
-    const recentSignIn =
-      this.reflector.getAllAndOverride<boolean | undefined>(REQUIRED_RECENT_SIGN_IN, targets) === true;
-    await this.require(user, { permissions, recentSignIn });
+    for (const requirement of this.declaredAt(targets)) await this.require(user, requirement);
+  }
+
+  /** What the decorators of a handler and its class require. */
+  declaredAt(targets: Targets): Requirement[] {
+    const valuesOf = (key: string) => this.reflector.getAll<(string[] | undefined)[]>(key, targets);
+    const permissions = valuesOf(REQUIRED_PERMISSIONS).flatMap((each) => each ?? []);
+    const isRecent = this.reflector.getAllAndOverride<boolean | undefined>(REQUIRED_RECENT_SIGN_IN, targets);
+    return [
+      ...valuesOf(REQUIRED_ROLES).flatMap((roles) => (roles === undefined ? [] : [{ roles }])),
+      ...(permissions.length === 0 ? [] : [{ permissions }]),
+      ...(isRecent === true ? [{ recentSignIn: true }] : []),
+    ];
   }
 
   /** @throws IamError `insufficient_permissions` */

@@ -3,6 +3,7 @@ import { errors, jwtVerify, SignJWT } from 'jose';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
+import { sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { SigningKeys } from './signing-keys.service.js';
@@ -35,9 +36,24 @@ const payloadSchema = z.object({
   auth_time: seconds,
 });
 
+/** A few megabytes; beyond that, the token that was used longest ago is verified again. */
+const MOST_REMEMBERED = 10_000;
+
+/** A token that has verified, and the time in which it does: of the clock's milliseconds. */
+interface Verified {
+  readonly claims: AccessTokenClaims;
+  /** Of the key that signed it. */
+  readonly kid: string;
+  readonly from: number;
+  readonly until: number;
+}
+
 /** Access tokens: JWTs in the profile of RFC 9068 (`typ: at+jwt`), ES256, verified without a query. */
 @Injectable()
 export class AccessTokens {
+  /** By SHA-256 of the whole token, so that one with another signature is another; last used last. */
+  private readonly verified = new Map<string, Verified>();
+
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly keys: SigningKeys,
@@ -71,24 +87,19 @@ export class AccessTokens {
    * @throws IamError `invalid_token`
    */
   async verify(token: string): Promise<AccessTokenClaims> {
-    try {
-      const { payload } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
-        algorithms: ['ES256'],
-        typ: 'at+jwt',
-        issuer: this.options.publicUrl,
-        audience: this.options.tokens.audience,
-        requiredClaims: ['sub', 'sid', 'client_id', 'jti', 'iat', 'exp', 'aud', 'iss'],
-        maxTokenAge: this.options.tokens.accessToken,
-        clockTolerance: SKEW_SECONDS,
-        currentDate: new Date(this.clock.now()),
-      });
-      const { sub, sid, client_id, roles, amr, auth_time } = payloadSchema.parse(payload);
-      const signedInAt = new Date(auth_time * 1000);
-      return { userId: sub, sessionId: sid, clientId: client_id, roles, method: amr[0], signedInAt };
-    } catch (cause) {
-      if (!isRefusal(cause)) throw cause;
-      throw new IamError('invalid_token', 'the access token does not verify', { cause });
-    }
+    return this.recall(token) ?? this.verifyAnew(token);
+  }
+
+  /** As `verify`, at once, for a token that has verified before; null for any other. */
+  recall(token: string): AccessTokenClaims | null {
+    const id = sha256(token);
+    const known = this.verified.get(id);
+    if (known === undefined) return null;
+    this.verified.delete(id);
+    const now = this.clock.now();
+    if (now < known.from || now >= known.until || !this.keys.isKnown(known.kid)) return null;
+    this.verified.set(id, known);
+    return copyOf(known.claims);
   }
 
   /** The session of a token; null for one that does not verify. */
@@ -101,11 +112,50 @@ export class AccessTokens {
     }
   }
 
+  private async verifyAnew(token: string): Promise<AccessTokenClaims> {
+    try {
+      const { payload, protectedHeader } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
+        algorithms: ['ES256'],
+        typ: 'at+jwt',
+        issuer: this.options.publicUrl,
+        audience: this.options.tokens.audience,
+        requiredClaims: ['sub', 'sid', 'client_id', 'jti', 'iat', 'exp', 'aud', 'iss'],
+        maxTokenAge: this.options.tokens.accessToken,
+        clockTolerance: SKEW_SECONDS,
+        currentDate: new Date(this.clock.now()),
+      });
+      const { sub, sid, client_id, roles, amr, auth_time, iat, exp } = payloadSchema.parse(payload);
+      const signedInAt = new Date(auth_time * 1000);
+      const claims = { userId: sub, sessionId: sid, clientId: client_id, roles, method: amr[0], signedInAt };
+      this.remember(token, {
+        claims,
+        kid: protectedHeader.kid ?? '',
+        from: (iat - SKEW_SECONDS) * 1000,
+        until: Math.min(exp, iat + this.options.tokens.accessToken) * 1000,
+      });
+      return copyOf(claims);
+    } catch (cause) {
+      if (!isRefusal(cause)) throw cause;
+      throw new IamError('invalid_token', 'the access token does not verify', { cause });
+    }
+  }
+
+  private remember(token: string, verified: Verified): void {
+    this.verified.set(sha256(token), verified);
+    const [oldest] = this.verified.keys();
+    if (this.verified.size > MOST_REMEMBERED && oldest !== undefined) this.verified.delete(oldest);
+  }
+
   private async publicKey(kid: string | undefined) {
     const key = kid === undefined ? null : await this.keys.find(kid);
     if (key === null) throw new errors.JWKSNoMatchingKey();
     return key.publicKey;
   }
+}
+
+/** Of its own for each request: what a host changes in one must not show in the next. */
+function copyOf(claims: AccessTokenClaims): AccessTokenClaims {
+  return { ...claims, roles: [...claims.roles], signedInAt: new Date(claims.signedInAt) };
 }
 
 /** The token is at fault, not the database or the keys. */

@@ -12,17 +12,17 @@ import { TrustedOrigins } from '../http/trusted-origins.service.js';
 /** Authenticates requests, socket handshakes and tokens: the only place that reads and believes a token. */
 @Injectable()
 export class Authentication {
+  /** For `Vary`: the request headers that identify the user, where caches do not know by themselves (RFC 9111 §3.5). */
+  readonly variesBy: readonly string[];
+
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly tokens: AccessTokens,
     private readonly cookies: SessionCookies,
     private readonly origins: TrustedOrigins,
     private readonly sessions: SessionCheck,
-  ) {}
-
-  /** For `Vary`: the request headers that identify the user, where caches do not know by themselves (RFC 9111 §3.5). */
-  get variesBy(): readonly string[] {
-    return this.cookies.clientIds.length === 0 ? [] : ['Authorization', 'Cookie'];
+  ) {
+    this.variesBy = cookies.clientIds.length === 0 ? [] : ['Authorization', 'Cookie'];
   }
 
   /**
@@ -34,27 +34,55 @@ export class Authentication {
     source: object | string,
     { mustLive = this.options.sessionCheck === 'always' }: { readonly mustLive?: boolean } = {},
   ): Promise<AuthenticatedUser> {
-    const claims =
-      typeof source === 'string' ? await this.tokens.verify(source) : await this.verify(readRequest(source));
-    const confirmed = mustLive ? await this.sessions.confirm(claims) : claims;
-    const { userId: id, ...session } = confirmed;
-    const user: AuthenticatedUser = { id, ...session };
-    setActor(`user:${id}`, confirmed.sessionId);
-    if (typeof source !== 'string') setAuthenticatedUser(source, user);
-    return user;
+    const presented = typeof source === 'string' ? { token: source } : this.tokenOf(readRequest(source));
+    const claims = await this.tokens.verify(presented.token);
+    this.checkSender(presented, claims);
+    return admit(source, mustLive ? await this.sessions.confirm(claims) : claims);
   }
 
-  /** With a bearer token, even an invalid one, cookies are ignored. Browsers send cookies unasked, so their origin is checked. */
-  private async verify(request: IamRequest): Promise<AccessTokenClaims> {
-    if (isBearer(request)) return this.tokens.verify(bearerToken(request));
+  /** As `authenticate`, at once, for a request whose token has verified before; null where more is needed. */
+  recall(request: object): AuthenticatedUser | null {
+    if (this.options.sessionCheck === 'always') return null;
+    const presented = this.tokenOf(readRequest(request));
+    const claims = this.tokens.recall(presented.token);
+    if (claims === null) return null;
+    this.checkSender(presented, claims);
+    return admit(request, claims);
+  }
+
+  /** With a bearer token, even an invalid one, cookies are ignored. */
+  private tokenOf(request: IamRequest): PresentedToken {
+    if (isBearer(request)) return { token: bearerToken(request) };
     const token = this.cookies.findAccessToken(request);
     if (token === null) throw new IamError('authentication_required', 'neither bearer token nor cookie');
-    const claims = await this.tokens.verify(token);
-    if (!this.cookies.clientIds.includes(claims.clientId))
-      throw new IamError('invalid_token', `the token of client "${claims.clientId}" came as a cookie`);
-    this.origins.checkWrite(request);
-    return claims;
+    return { token, byCookie: request };
   }
+
+  /** Browsers send cookies unasked, so their origin is checked. */
+  private checkSender({ byCookie }: PresentedToken, { clientId }: AccessTokenClaims): void {
+    if (byCookie === undefined) return;
+    if (!this.cookies.clientIds.includes(clientId))
+      throw new IamError('invalid_token', `the token of client "${clientId}" came as a cookie`);
+    this.origins.checkWrite(byCookie);
+  }
+}
+
+/** A token that is yet to be verified. */
+interface PresentedToken {
+  readonly token: string;
+  /** The request whose cookie it is. */
+  readonly byCookie?: IamRequest;
+}
+
+/** Notes the user with the request and as the actor of what it does. */
+function admit(
+  source: object | string,
+  { userId: id, sessionId, ...claims }: AccessTokenClaims,
+): AuthenticatedUser {
+  const user: AuthenticatedUser = { id, sessionId, ...claims };
+  setActor(`user:${id}`, sessionId);
+  if (typeof source !== 'string') setAuthenticatedUser(source, user);
+  return user;
 }
 
 /** Another scheme may belong to a proxy in front of the application. */
@@ -63,8 +91,8 @@ function isBearer({ authorization }: IamRequest): boolean {
 }
 
 /** RFC 6750 §2.1. @throws IamError `authentication_required` */
-function bearerToken(request: IamRequest): string {
-  const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(request.authorization ?? '') ?? [];
+function bearerToken({ authorization = '' }: IamRequest): string {
+  const [, token] = /^ +([\w.~+/-]+=*) *$/.exec(authorization.slice('Bearer'.length)) ?? [];
   if (token === undefined) throw new IamError('authentication_required', 'no bearer token');
   return token;
 }

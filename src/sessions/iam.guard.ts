@@ -5,6 +5,7 @@ import {
   ForbiddenException,
   HttpException,
   Injectable,
+  type Type,
   UnauthorizedException,
 } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
@@ -15,8 +16,10 @@ import { readRequest } from '../http/iam-request.js';
 import { mergeVary } from '../http/response-writer.js';
 import { IS_PUBLIC } from '../http/access-policy.decorator.js';
 import { guardsOf, isIamController } from '../http/endpoint.decorator.js';
-import { Requirements } from './access-policy.service.js';
+import { type Requirement, Requirements } from './access-policy.service.js';
 import { toIamError } from '../http/to-iam-error.js';
+
+type Handler = ReturnType<ExecutionContext['getHandler']>;
 
 const denied = new WeakSet<object>();
 
@@ -31,6 +34,8 @@ export function denyUnguarded(request: object): void {
 /** Admits signed-in users, by bearer token (RFC 6750 §2.1) or cookie, who have the required roles and permissions. */
 @Injectable()
 export class IamGuard implements CanActivate {
+  private readonly known = new WeakMap<Type, WeakMap<Handler, readonly Requirement[] | null>>();
+
   constructor(
     private readonly authentication: Authentication,
     private readonly requirements: Requirements,
@@ -40,25 +45,34 @@ export class IamGuard implements CanActivate {
 
   /** Refuses handlers without an HTTP request that could carry a token (sockets, messages, GraphQL), unless `@Public()`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.isLeftToOthers(context)) return !denied.has(context.switchToHttp().getRequest());
+    const requirements = this.requirementsOf(context.getClass(), context.getHandler());
+    const [request, response] = context.getArgs<[object, unknown]>();
+    if (requirements === null) return !denied.has(request);
     if (context.getType() !== 'http')
       throw new ForbiddenException('IamGuard admits HTTP requests only; @Public() opens a handler');
-    const http = context.switchToHttp();
-    this.addVary(http.getResponse());
+    this.addVary(response);
     try {
-      await this.requirements.check(
-        [context.getHandler(), context.getClass()],
-        await this.authentication.authenticate(http.getRequest()),
-      );
+      const user = this.authentication.recall(request) ?? (await this.authentication.authenticate(request));
+      for (const requirement of requirements) await this.requirements.require(user, requirement);
       return true;
     } catch (thrown) {
-      throw this.refusal(toIamError(thrown), http.getRequest(), http.getResponse());
+      throw this.refusal(toIamError(thrown), request, response);
     }
   }
 
+  /** Null for a handler that is left to others. Read once, since Nest's metadata does not change. */
+  private requirementsOf(controller: Type, handler: Handler): readonly Requirement[] | null {
+    const known = this.known.get(controller) ?? new WeakMap<Handler, readonly Requirement[] | null>();
+    const requirements = known.get(handler);
+    if (requirements !== undefined) return requirements;
+    const targets = [handler, controller];
+    const read = this.isLeftToOthers(controller, handler) ? null : this.requirements.declaredAt(targets);
+    this.known.set(controller, known.set(handler, read));
+    return read;
+  }
+
   /** The module's own endpoints may have another guard; on the host's, `@Public()` opens a route. */
-  private isLeftToOthers(context: ExecutionContext): boolean {
-    const [handler, controller] = [context.getHandler(), context.getClass()];
+  private isLeftToOthers(controller: Type, handler: Handler): boolean {
     if (isIamController(controller)) return !guardsOf(controller, handler).includes(IamGuard);
     return this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, [handler, controller]) === true;
   }

@@ -108,6 +108,11 @@ export class SigningKeys implements OnModuleDestroy {
     return this.known(kid);
   }
 
+  /** False once the key has been withdrawn. */
+  isKnown(kid: string): boolean {
+    return this.known(kid) !== null;
+  }
+
   /** Public keys in the form of RFC 7517, also those that do not sign yet. */
   async publicJwks(): Promise<JWK[]> {
     await this.freshen();
