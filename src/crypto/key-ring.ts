@@ -8,47 +8,35 @@ export function deriveKey(masterKey: Uint8Array, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', masterKey, '', `nestjs-wechat-iam/${purpose}`, keyBytes));
 }
 
-interface RingKey {
-  readonly id: string;
-  readonly key: Buffer;
-}
-
 /**
  * The master keys: the first seals and signs, all of them open and verify. A key's id is the first 8 hex digits of its
  * SHA-256, so replicas that list the keys in another order still agree.
  */
 export class KeyRing {
-  readonly #keys: readonly RingKey[];
+  /** The id of the key that seals and signs. */
+  readonly currentId: string;
+  readonly #keys: ReadonlyMap<string, Buffer>;
 
   constructor(masterKeys: readonly Uint8Array[]) {
-    if (masterKeys.length === 0) throw new TypeError('keys: at least one key is required');
-    this.#keys = masterKeys.map((key, index) => {
-      if (key.byteLength !== keyBytes) throw new TypeError(`keys[${index}]: expected 32 bytes`);
-      const id = createHash('sha256').update(key).digest('hex').slice(0, 8);
-      return { id, key: Buffer.from(key) };
-    });
-  }
-
-  /** Reads keys as the operator writes them: 32 bytes in base64 (or base64url). */
-  static fromBase64(keys: readonly string[]): KeyRing {
-    return new KeyRing(
-      keys.map((text, index) => {
-        const canonical = /^[A-Za-z0-9+/_-]{43}=?$/.test(text);
-        if (!canonical)
-          throw new TypeError(`keys[${index}]: expected 32 bytes in base64 (openssl rand -base64 32)`);
-        return Buffer.from(text, 'base64');
+    this.#keys = new Map(
+      masterKeys.map((key, index) => {
+        if (key.byteLength !== keyBytes) throw new TypeError(`keys[${index}]: expected 32 bytes`);
+        return [createHash('sha256').update(key).digest('hex').slice(0, 8), Buffer.from(key)];
       }),
     );
+    const [first] = this.#keys.keys();
+    if (first === undefined) throw new TypeError('keys: at least one key is required');
+    this.currentId = first;
   }
 
   /** The ids of the keys, the sealing one first. */
   get ids(): readonly string[] {
-    return this.#keys.map(({ id }) => id);
+    return [...this.#keys.keys()];
   }
 
   /** The keys of one purpose, by id, the sealing one first. */
   derive(purpose: string): ReadonlyMap<string, Buffer> {
-    return new Map(this.#keys.map(({ id, key }) => [id, deriveKey(key, purpose)]));
+    return new Map([...this.#keys].map(([id, key]) => [id, deriveKey(key, purpose)]));
   }
 }
 
@@ -60,9 +48,7 @@ export class Mac {
 
   constructor(ring: KeyRing, purpose: string) {
     this.#keys = ring.derive(`mac/${purpose}`);
-    const [first] = this.#keys.keys();
-    if (first === undefined) throw new TypeError('keys: at least one key is required');
-    this.keyId = first;
+    this.keyId = ring.currentId;
   }
 
   /** The ids of every key that is configured. */

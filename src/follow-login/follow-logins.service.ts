@@ -59,7 +59,7 @@ export class FollowLogins {
         WHERE id = ${id} AND status IN ('pending', 'confirmed') RETURNING id
       ), ${refusalCtes(entry, sql`failed`)} SELECT id FROM failed`;
     await execute(this.dataSource, failed);
-    if (link === undefined) this.telemetry.signInFailed({ provider, method: 'follow' }, error);
+    if (link === undefined) this.telemetry.signInEnded({ provider, method: 'follow' }, error);
   }
 
   /** Stores whom the follower is; as `Logins.authenticate` for a redirect sign-in. */

@@ -81,7 +81,7 @@ export class LoginDecisions {
   SELECT id FROM decided`,
     );
     if (isDecided && step === 'denied' && linkOf(login) === undefined)
-      this.telemetry.signInFailed({ provider: login.provider, method: 'follow' }, 'access_denied');
+      this.telemetry.signInEnded({ provider: login.provider, method: 'follow' }, 'access_denied');
     return isDecided || tries === null ? outcome : 'wrong';
   }
 
@@ -148,7 +148,7 @@ export class LoginDecisions {
   )
   SELECT id FROM denied`,
     );
-    if (isDenied) this.telemetry.signInFailed({ provider, method: 'device' }, 'access_denied');
+    if (isDenied) this.telemetry.signInEnded({ provider, method: 'device' }, 'access_denied');
     return isDenied;
   }
 }

@@ -73,14 +73,14 @@ export class Reencryption {
   /** What each key has sealed: configured keys first, in their order, also those that sealed nothing. */
   async use(): Promise<SealingKeyUse[]> {
     const rows = await this.rows();
-    const configured = this.options.keyRing.ids;
+    const { ids: configured, currentId } = this.options.keyRing;
     const keyIds = Object.values(rows).flatMap(keyIdsOf);
     const count = (kind: SealedKind, keyId: string | null) =>
       keyIdsOf(rows[kind]).filter((each) => each === keyId).length;
     return [...new Set<string | null>([...configured, ...keyIds])].map((keyId) => ({
       key_id: keyId,
       is_configured: keyId !== null && configured.includes(keyId),
-      is_current: keyId === configured[0],
+      is_current: keyId === currentId,
       provider_secrets: count('provider_secrets', keyId),
       signing_keys: count('signing_keys', keyId),
     }));
@@ -103,13 +103,13 @@ export class Reencryption {
       return count;
     });
     const left = Object.values(await this.rows()).flatMap(keyIdsOf);
-    return { ...counts, left: left.filter((keyId) => keyId !== this.options.keyRing.ids[0]).length };
+    return { ...counts, left: left.filter((keyId) => keyId !== this.options.keyRing.currentId).length };
   }
 
   private reencryptRow(row: SealedRow): Promise<number> {
     return inTransaction(this.dataSource, async (manager) => {
       const count = await row.reencrypt(manager);
-      const detail = { ...row.label, count, keyId: this.options.keyRing.ids[0] };
+      const detail = { ...row.label, count, keyId: this.options.keyRing.currentId };
       if (count > 0) await recordAudit(manager, { action: 'key.resealed', detail });
       return count;
     });

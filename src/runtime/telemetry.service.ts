@@ -64,14 +64,9 @@ export class Telemetry {
 
   constructor(private readonly clock: Clock) {}
 
-  /** A session began. */
-  signedIn({ provider, method }: SignInMethod): void {
-    this.signIns.add(1, { 'iam.provider': provider, 'iam.method': method, 'iam.outcome': 'session' });
-  }
-
-  /** A claimed sign-in ended without one. */
-  signInFailed({ provider, method }: SignInMethod, error: IamErrorCode): void {
-    this.signIns.add(1, { 'iam.provider': provider, 'iam.method': method, 'iam.outcome': error });
+  /** A claimed sign-in ended: with a session, or with an error. */
+  signInEnded({ provider, method }: SignInMethod, outcome: 'session' | IamErrorCode): void {
+    this.signIns.add(1, { 'iam.provider': provider, 'iam.method': method, 'iam.outcome': outcome });
   }
 
   refreshed(outcome: 'rotated' | 'repeated' | 'reused' | 'refused'): void {

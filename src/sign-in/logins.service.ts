@@ -191,7 +191,7 @@ export class Logins implements UserMergeListener {
   /** No person is known who could have declined, so there is no audit entry: the row is all, and goes after a day. */
   private async deny(loginId: string, attempt: Attempt): Promise<void> {
     await execute(this.dataSource, denySql(loginId));
-    this.telemetry.signInFailed(attempt, 'access_denied');
+    this.telemetry.signInEnded(attempt, 'access_denied');
   }
 
   /** Stores whom WeChat proved; `executor` is the transaction that resolved them. */
@@ -258,7 +258,7 @@ export class Logins implements UserMergeListener {
 
   private async finish(loginId: string, { status, error, start }: FailedLogin): Promise<void> {
     await execute(this.dataSource, finishSql(loginId, { status, error }, auditOfLogin(start, error)));
-    if (start.link === undefined) this.telemetry.signInFailed(start, error);
+    if (start.link === undefined) this.telemetry.signInEnded(start, error);
   }
 
   private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {

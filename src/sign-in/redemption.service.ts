@@ -236,7 +236,7 @@ export class Redemption {
     // A user who was merged while the first try waited for their lock is found by the second.
     const row = (await begin()) ?? (await begin());
     if (row === null) return null;
-    this.telemetry.signedIn(row);
+    this.telemetry.signInEnded(row, 'session');
     return { ...toSession(row), sessionId, generation: 0, isRepeated: false };
   }
 

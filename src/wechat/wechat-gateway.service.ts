@@ -104,25 +104,16 @@ export class WechatGateway implements OnModuleInit, OnApplicationShutdown {
     telemetry: Telemetry,
     appHealth: AppHealth,
   ) {
-    const { endpoints, allowLoopback, allowPrivateEndpoints, proxy, timeout } = wechat;
-    this.proxy = proxy;
-    if (allowPrivateEndpoints)
+    this.proxy = wechat.proxy;
+    if (wechat.allowPrivateEndpoints)
       new IamLogger('IamWechat').warn(
-        `wechat.allowPrivateEndpoints is on: secrets go to ${endpoints.api}, which need be neither public nor https. Never with people's real WeChat accounts, unless that host is your own relay`,
+        `wechat.allowPrivateEndpoints is on: secrets go to ${wechat.endpoints.api}, which need be neither public nor https. Never with people's real WeChat accounts, unless that host is your own relay`,
       );
     const onCall = (report: WechatCallReport) => {
       telemetry.wechatCall(report);
       appHealth.note(report);
     };
-    this.http = new WechatHttp({
-      endpoints,
-      allowLoopback,
-      allowPrivateEndpoints,
-      proxy,
-      timeoutMs: timeout,
-      clock,
-      onCall,
-    });
+    this.http = new WechatHttp({ ...wechat, timeoutMs: wechat.timeout, clock, onCall });
     this.sns = new WechatSns(this.http);
     this.baseTokens = new BaseTokens(this.http, () => clock.elapsed());
   }

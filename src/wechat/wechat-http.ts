@@ -128,10 +128,7 @@ export class WechatHttp {
     await (await this.connection)?.close();
   }
 
-  private limitsOf({ timeoutMs = this.timeoutMs, maxBytes = this.maxBytes }: WechatCallLimits): {
-    readonly endsAt: number;
-    readonly maxBytes: number;
-  } {
+  private limitsOf({ timeoutMs = this.timeoutMs, maxBytes = this.maxBytes }: WechatCallLimits) {
     return { endsAt: this.clock.elapsed() + timeoutMs, maxBytes };
   }
 

@@ -1,3 +1,4 @@
+import { resolveOptions, resolveStatics } from '../../src/config/iam.resolved-options.js';
 import { createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import { constantTimeEqual, isPkceVerifier, pkceChallenge, sha256 } from '../../src/crypto/hash.js';
@@ -112,11 +113,15 @@ describe('Sealer', () => {
 });
 
 describe('KeyRing', () => {
+  const clients = [{ id: 'web', redirectUris: ['https://app.example.com/'] }];
+  const ringOf = (keys: string[]): KeyRing =>
+    resolveOptions({ publicUrl: 'https://app.example.com', keys, clients }, resolveStatics({})).keyRing;
+
   it('reads keys in base64 and in base64url', () => {
     const key = Buffer.alloc(32, 251);
     const texts = [key.toString('base64'), key.toString('base64url')];
 
-    const ids = texts.map((text) => [...KeyRing.fromBase64([text]).derive('x').keys()]);
+    const ids = texts.map((text) => ringOf([text]).ids);
 
     expect(ids[0]).toEqual(ids[1]);
   });
@@ -124,7 +129,7 @@ describe('KeyRing', () => {
   it.each([[[]], [['short']], [[Buffer.alloc(31).toString('base64')]], [[`${'A'.repeat(42)}!=`]]])(
     'refuses %j and names the option',
     (keys) => {
-      expect(() => KeyRing.fromBase64(keys)).toThrow(/^keys/);
+      expect(() => ringOf(keys)).toThrow(/`keys/);
     },
   );
 

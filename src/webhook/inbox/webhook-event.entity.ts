@@ -12,12 +12,6 @@ import {
 import { v7 as uuidv7 } from 'uuid';
 import { sql, empty, type Sql } from '../../database/sql.js';
 
-/**
- * `processing`: leased by a replica until `lease_until`. `pending`: to be tried again at `lease_until`. `done` and `dead`
- * (failed in the last attempt, or not readable, with an error in the log) are final.
- */
-export type WebhookEventStatus = 'processing' | 'pending' | 'done' | 'dead';
-
 /** `iam.webhook_events`: events of WeChat, committed before the response to WeChat. */
 export const WebhookEventEntity = defineTable('webhook_events', {
   columns: {
@@ -34,7 +28,10 @@ export const WebhookEventEntity = defineTable('webhook_events', {
     message: json,
     /** A push that could not be read, as it came. */
     raw: nullable({ type: 'bytea' }),
-    /** A `WebhookEventStatus`. */
+    /**
+     * `processing`: leased by a replica until `lease_until`. `pending`: to be tried again at `lease_until`. `done` and `dead`
+     * (failed in the last attempt, or not readable, with an error in the log) are final.
+     */
     status: text,
     /** Holds the reply to a repeated delivery. */
     result: nullable(json),
