@@ -23,6 +23,7 @@ const iamProblems = [
   'inbox_late',
   'inbox_dead',
   'audit_late',
+  'partitions_missing',
   'pool_exhausted',
   'wechat_unreachable',
   'provider_unhealthy',
@@ -38,7 +39,7 @@ export interface IamHealthReport {
   readonly status: 'up' | 'down';
   /** All problems, also while the status is `up`. */
   readonly problems: readonly IamProblem[];
-  /** How to end the first problem. */
+  /** How to end a problem where the rest of the report does not show it. */
   readonly remedy?: string;
   /** Objects of the migrations that the schema lacks: columns as `table.column`, others e.g. as `table users`, `trigger users.users_bar_or_lift`. */
   readonly missing?: readonly string[];
@@ -61,12 +62,23 @@ const stateSql = sql`
   /* background */ SELECT
     EXISTS (SELECT 1 FROM iam.signing_keys WHERE active_at <= now() AND (retires_at IS NULL OR retires_at > now())) AS has_key,
     (SELECT GREATEST(0, extract(epoch FROM now() - at))::float8 FROM iam.audit_log
-     WHERE id = (SELECT id FROM iam.audit_outbox ORDER BY id LIMIT 1)) AS audit_age`;
+     WHERE id = (SELECT id FROM iam.audit_outbox ORDER BY id LIMIT 1)) AS audit_age,
+    NOT has_function_privilege('iam.roll_partitions(timestamptz, integer)', 'EXECUTE') OR EXISTS (
+      SELECT FROM unnest(ARRAY['audit_log', 'webhook_events']) parent
+      WHERE (SELECT max(upper) FROM iam.partitions_of(parent)) <= iam.partition_key(parent, now() + interval '1 day')
+    ) AS lacks_partitions`;
 /** A read-only database, such as a standby after a failover, refuses this statement; it locks nothing. */
 const writableSql = sql`/* background */ SELECT 1 FROM iam.signing_keys WHERE false FOR UPDATE`;
-const row = z.object({ has_key: z.boolean(), audit_age: z.number().nullable() });
+const row = z.object({
+  has_key: z.boolean(),
+  audit_age: z.number().nullable(),
+  lacks_partitions: z.boolean(),
+});
 
-type Finding = Pick<IamHealthReport, 'inbox' | 'audit' | 'qr_codes'> & { readonly hasKey: boolean };
+type Finding = Pick<IamHealthReport, 'inbox' | 'audit' | 'qr_codes'> & {
+  readonly hasKey: boolean;
+  readonly lacksPartitions: boolean;
+};
 /** The reason why nothing more can be read. */
 type Obstacle = Pick<IamHealthReport, 'problems' | 'remedy' | 'missing' | 'pending'>;
 
@@ -104,13 +116,14 @@ export class IamHealth {
       .map(({ appid, code, since }) => ({ appid, code, since: since.toISOString() }));
     const here = { ...(pool !== null && { pool }), ...(apps.length > 0 && { apps }) };
     if ('problems' in found) return { status: 'down', ...found, ...here };
-    const { hasKey, ...rest } = found;
+    const { hasKey, lacksPartitions, ...rest } = found;
     const isSo: Partial<Record<IamProblem, boolean>> = {
       signing_key_missing: !hasKey,
       prepared_statements_lost: this.prepared.areLost,
       inbox_late: (rest.inbox?.oldest_seconds ?? 0) > LATE_SECONDS,
       inbox_dead: (rest.inbox?.dead ?? 0) > 0,
       audit_late: (rest.audit?.oldest_seconds ?? 0) > LATE_SECONDS,
+      partitions_missing: lacksPartitions,
       pool_exhausted: (pool?.waiting ?? 0) > 0,
       wechat_unreachable: !this.gateway.http.isAvailable,
       provider_unhealthy: apps.length > 0,
@@ -135,6 +148,7 @@ export class IamHealth {
     const low = await this.budget.used(ALARM);
     return {
       hasKey: found?.has_key === true || (await this.canMakeKey()),
+      lacksPartitions: found?.lacks_partitions === true,
       audit: { oldest_seconds: found?.audit_age ?? null },
       inbox: { oldest_seconds: oldestSeconds, dead },
       ...(low.length > 0 && { qr_codes: low }),
@@ -166,6 +180,8 @@ const remedies: Partial<Readonly<Record<IamProblem, string>>> = {
   database_read_only:
     'PostgreSQL takes no changes: let the connection lead to the primary, or end default_transaction_read_only',
   migrations_missing: MIGRATE,
+  partitions_missing:
+    'no partitions for tomorrow, so rows pile up in the default ones: let a replica run with `background: true`, whose database user may EXECUTE iam.roll_partitions',
   prepared_statements_lost: `PostgreSQL has lost prepared statements: ${RESTORE_PREPARED}`,
 };
 const PERMIT =

@@ -73,6 +73,8 @@ export interface SchemaGaps {
 /** Triggers that enforce rules, as `table.trigger`. No entity declares them; a test compares them with a migrated database. */
 const neededTriggers = [
   'audit_log.audit_log_append_only',
+  'audit_log_default.audit_log_append_only',
+  'audit_log_undated.audit_log_append_only',
   'audit_log.audit_log_keep_for_sink',
   'audit_log.audit_log_keeps_the_young',
   'identities.identities_bar_of_disabled',
@@ -86,6 +88,10 @@ const neededTriggers = [
 
 /** Functions that statements call, as `regprocedure` writes them. */
 const neededFunctions = [
+  'iam.copy_grants(regclass,regclass)',
+  'iam.partition_key(text,timestamp with time zone)',
+  'iam.partitions_of(text)',
+  'iam.roll_partitions(timestamp with time zone,integer)',
   'iam.subject_hash(text,text,text)',
   'iam.take_points(text[],integer[],double precision[],text[],double precision[])',
 ];
@@ -142,6 +148,7 @@ function neededOf(dataSource: DataSource): Need[] {
       const [table = '', name = ''] = trigger.split('.');
       return ['trigger', table, name];
     }),
+    ['constraint', 'webhook_events_undated', 'webhook_events_undated_replay_key_key'],
     ...neededFunctions.map((name): Need => ['function', null, name]),
     ...bookkeepingTables(dataSource).map((name): Need => ['books', null, name]),
   ];

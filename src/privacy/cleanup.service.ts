@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { sql, raw, varied, type Sql, queryRow } from '../database/sql.js';
 import { closeRefusals } from '../audit/record-audit.js';
+import { Clock } from '../runtime/clock.js';
 import { inLongJob } from '../database/bounded-data-source.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -15,17 +16,22 @@ const BATCH = 500;
 /** `SKIP LOCKED`: replicas that clean at once share the work instead of waiting for each other. */
 const limit = raw(`LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`);
 
+/** The partitions whose rows are removed one by one; those of a week or month are dropped whole by `iam.roll_partitions`. */
+const outsideTime = (table: string) => ['undated', 'default'].map((part) => raw(`iam.${table}_${part}`));
+
 const fixed = [
   sql`DELETE FROM iam.logins WHERE id IN
      (SELECT id FROM iam.logins WHERE expires_at < now() ORDER BY expires_at ${limit})`,
   sql`DELETE FROM iam.sessions WHERE id IN
      (SELECT id FROM iam.sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
   // Far longer than WeChat repeats a push. Dead letters stay for administrators.
-  sql`DELETE FROM iam.webhook_events WHERE id IN
-     (SELECT id FROM iam.webhook_events
+  ...outsideTime('webhook_events').map(
+    (table) => sql`DELETE FROM ${table} WHERE dedupe_key IN
+     (SELECT dedupe_key FROM ${table}
       WHERE (status = 'done' AND received_at < now() - interval '7 days')
          OR (status = 'dead' AND received_at < now() - interval '30 days')
       ORDER BY received_at ${limit})`,
+  ),
   // Milliseconds; points may be given back within the hour.
   sql`DELETE FROM iam.rate_limits WHERE key IN
      (SELECT key FROM iam.rate_limits WHERE expire < extract(epoch FROM now() - interval '1 hour') * 1000
@@ -45,7 +51,10 @@ function oldAudit(retentionDays: number): Sql[] {
   return [
     sql`DELETE FROM iam.audit_outbox WHERE id IN
       (SELECT o.id FROM iam.audit_outbox o JOIN iam.audit_log USING (id) WHERE ${isOld} ORDER BY o.id ${limit})`,
-    sql`DELETE FROM iam.audit_log WHERE id IN (SELECT id FROM iam.audit_log WHERE ${isOld} ORDER BY at ${limit})`,
+    ...outsideTime('audit_log').map(
+      (table) =>
+        sql`DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE ${isOld} ORDER BY at ${limit})`,
+    ),
   ];
 }
 
@@ -57,6 +66,7 @@ function expiredBatches({ retentionDays }: { readonly retentionDays: number }): 
 const INTERVAL_MS = 60_000;
 
 const counted = z.object({ removed: z.number() });
+const rolled = z.object({ has_dropped: z.boolean() });
 
 /** Removes expired rows in small batches; replicas share the work. */
 @Injectable()
@@ -74,6 +84,7 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly erasure: Erasure,
+    private readonly clock: Clock,
   ) {
     this.batches = expiredBatches(options.audit);
   }
@@ -88,13 +99,24 @@ export class Cleanup implements OnApplicationBootstrap, OnModuleDestroy {
     await this.loop.stop();
   }
 
-  /** Removes expired rows batch by batch, sums up refusals, then erases users whose day has come, until the application stops. */
+  /**
+   * Removes expired rows batch by batch, sums up refusals, erases users whose day has come, then makes partitions for the time
+   * ahead and drops those whose time is over, until the application stops.
+   */
   async removeExpired(): Promise<void> {
     for (const batch of this.batches) {
       while (!this.isStopping && (await this.remove(batch)) === BATCH);
     }
     while (!this.isStopping && (await closeRefusals(this.dataSource)));
     while (!this.isStopping && (await this.erasure.eraseNextDue()));
+    while (!this.isStopping && (await this.dropPartition()));
+  }
+
+  /** True: there may be more. */
+  private async dropPartition(): Promise<boolean> {
+    const moment = new Date(this.clock.now());
+    const roll = sql`SELECT iam.roll_partitions(${moment}, ${this.options.audit.retentionDays}::int) AS has_dropped`;
+    return (await queryRow(this.dataSource, rolled, roll))?.has_dropped === true;
   }
 
   private async remove(batch: Sql): Promise<number> {

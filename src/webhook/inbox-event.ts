@@ -60,12 +60,16 @@ export function isAuthorizationChange(event: VerifiedEvent): boolean {
  * A hash of the whole message: by WeChat's advice, `MsgId` or sender and second, two events of one second would be one. WeChat signs and
  * encrypts a repetition anew, so nothing around the message counts, nor does the order of its fields. A message that the
  * parser has repaired counts by its bytes. The provider does not count: an app has one server URL, even with several rows.
+ * The day of `CreateTime`, which a repetition shares, chooses the partition; without it, or in plain mode, the undated one.
  */
 function dedupeKeyOf(
-  { appid, bytes, isWhole }: Pick<VerifiedPush, 'appid' | 'bytes' | 'isWhole'>,
+  { appid, bytes, isWhole, replayKey }: VerifiedPush,
   message: Readonly<Record<string, unknown>>,
 ): string {
-  return sha256(canonical(['message', appid, message, isWhole ? '' : sha256(bytes)]));
+  const hash = sha256(canonical(['message', appid, message, isWhole ? '' : sha256(bytes)]));
+  const { CreateTime: seconds } = message;
+  const isDated = replayKey === null && typeof seconds === 'number' && isTime(seconds);
+  return isDated ? `~${new Date(seconds * 1000).toISOString().slice(0, 10)}:${hash}` : hash;
 }
 
 /** JSON with sorted names and all values as text: XML knows nothing else. */
@@ -96,8 +100,11 @@ function personOf(event: VerifiedEvent): string | null {
 }
 
 function eventTime({ CreateTime: seconds }: VerifiedEvent, receivedAt: number): Date {
-  const inRange = seconds > 0 && seconds < 100_000_000_000;
-  return new Date(inRange ? seconds * 1000 : receivedAt);
+  return new Date(isTime(seconds) ? seconds * 1000 : receivedAt);
+}
+
+function isTime(seconds: number): boolean {
+  return seconds > 0 && seconds < 100_000_000_000;
 }
 
 /** A reader of the inbox could post a scan of a login QR code by its scene. */

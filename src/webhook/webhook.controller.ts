@@ -196,5 +196,5 @@ function configurationOf(provider: IdentityProvider): ServerConfiguration {
 }
 
 function isReplay(error: unknown): boolean {
-  return violatedConstraint(error) === 'webhook_events_replay_key_key';
+  return violatedConstraint(error) === 'webhook_events_undated_replay_key_key';
 }

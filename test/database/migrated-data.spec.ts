@@ -187,7 +187,7 @@ describe('the rows of an earlier version', () => {
     const insert = (provider: string, message: object, age: string) =>
       old.query(
         `INSERT INTO iam.webhook_events (id, provider, dedupe_key, event, event_at, message, status, received_at)
-         VALUES (gen_random_uuid(), $1, gen_random_uuid()::text, 'x', now(), $2, 'done', now() - $3::interval)`,
+         VALUES (gen_random_uuid(), $1, gen_random_uuid()::text, 'x', to_timestamp(1700000000), $2, 'done', now() - $3::interval)`,
         [provider, JSON.stringify(message), age],
       );
     for (const message of messages) await insert('wechat', message, '1 second');
@@ -274,6 +274,7 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000015000-confirm-apps.ts': '1ed113752ab9dfad8432e4cd920c7dc2ab13ab227a657df1aee2d5f6cd54a0b4',
   '1764000018000-accept-secrets.ts': '73b9730ca819eb21bc8e623d5c6def495962e2b837227a80eb95821b30605901',
   '1764000019000-type-user-codes.ts': '7b24ced72f4e1630d42efa7b860a27ba3f0c471360d3ff68654ad2b95bb0de65',
+  '1764000022000-partition-by-time.ts': 'a075604402829356b1d1d7228b64f1f59f5f16c9447b20eb353ecfc4bff5e33d',
   '1764000020000-move-openids.ts': '3a9364dd9083f94655699f92b770db5ba6d2e91165fdaab3aa209d7644b9ed86',
 };
 

@@ -12,12 +12,15 @@ const execute = promisify(execFile);
 
 const tables = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'iam' ORDER BY 1`;
 const executed = 'SELECT name FROM migrations ORDER BY timestamp';
+/** Without partitions, which have no entities: they are made as their parents are. */
 const checks = `
-  SELECT conrelid::regclass::text AS relation, conname, pg_get_constraintdef(oid) AS definition
-  FROM pg_constraint WHERE connamespace = 'iam'::regnamespace AND contype IN ('c', 'u', 'f') ORDER BY 1, 2`;
+  SELECT conrelid::regclass::text AS relation, conname, pg_get_constraintdef(c.oid) AS definition
+  FROM pg_constraint c JOIN pg_class t ON t.oid = conrelid
+  WHERE connamespace = 'iam'::regnamespace AND contype IN ('c', 'u', 'f') AND NOT relispartition ORDER BY 1, 2`;
 const columns = `
-  SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
-  WHERE table_schema = 'iam' ORDER BY 1, 2`;
+  SELECT table_name, column_name, data_type, is_nullable
+  FROM information_schema.columns JOIN pg_class ON relname = table_name AND relnamespace = 'iam'::regnamespace
+  WHERE table_schema = 'iam' AND NOT relispartition ORDER BY 1, 2`;
 
 /** Our entities are kept out of a host's `synchronize`; here it tells whether they match. */
 function letSynchronize({ entityMetadatas }: DataSource): void {

@@ -60,16 +60,17 @@ class HealthModule {}
 const madeByMigrations = `
   SELECT table_name || '.' || column_name AS name,
     format('ALTER TABLE iam.%I RENAME COLUMN %I TO %I', table_name, column_name, column_name || '_') AS rename
-  FROM information_schema.columns WHERE table_schema = 'iam'
+  FROM information_schema.columns JOIN pg_class ON relname = table_name AND relnamespace = 'iam'::regnamespace
+  WHERE table_schema = 'iam' AND NOT relispartition
   UNION ALL SELECT format('constraint %s.%s', relname, conname),
     format('ALTER TABLE iam.%I RENAME CONSTRAINT %I TO %I', relname, conname, conname || '_')
-  FROM pg_constraint JOIN pg_class c ON c.oid = conrelid WHERE connamespace = 'iam'::regnamespace AND contype <> 'n'
+  FROM pg_constraint JOIN pg_class c ON c.oid = conrelid WHERE connamespace = 'iam'::regnamespace AND contype <> 'n' AND coninhcount = 0
   UNION ALL SELECT format('unique index %s', indexrelid::regclass), 'SELECT 1'
   FROM pg_index JOIN pg_class c ON c.oid = indrelid
   WHERE relnamespace = 'iam'::regnamespace AND indisunique AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
   UNION ALL SELECT format('trigger %s.%s', relname, tgname),
     format('ALTER TRIGGER %I ON iam.%I RENAME TO %I', tgname, relname, tgname || '_')
-  FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = 'iam'::regnamespace AND NOT tgisinternal
+  FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = 'iam'::regnamespace AND NOT tgisinternal AND tgparentid = 0 AND relname !~ '\\d{8}$'
   UNION ALL SELECT 'function ' || oid::regprocedure,
     format('ALTER FUNCTION %s RENAME TO %I', oid::regprocedure, proname || '_')
   FROM pg_proc WHERE pronamespace = 'iam'::regnamespace AND prorettype <> 'trigger'::regtype`;

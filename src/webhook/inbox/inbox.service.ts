@@ -19,7 +19,6 @@ export type InboxResult = Readonly<Record<string, unknown>>;
 
 /** An event that this replica holds until the lease ends. */
 export interface LeasedEvent {
-  readonly id: string;
   readonly leaseToken: string;
   readonly event: InboxEvent;
   /** The result of earlier attempts. */
@@ -41,7 +40,6 @@ const result = z.record(z.string(), z.unknown()).nullable();
 const status = z.object({ status: z.enum(['pending', 'done', 'dead']) });
 const intakeRow = z.object({ id: z.string().nullable(), result });
 const dueRow = z.object({
-  id: z.string(),
   provider: z.string(),
   dedupeKey: z.string(),
   event: z.string(),
@@ -75,16 +73,16 @@ export class Inbox {
     const state = { status: 'processing', leaseToken, leaseSeconds: LEASE_SECONDS } as const;
     const { id, result } = await this.insert(event, state, effect);
     if (id === null) return { kind: 'duplicate', result };
-    return { kind: 'new', leased: { id, leaseToken, event, result: null } };
+    return { kind: 'new', leased: { leaseToken, event, result: null } };
   }
 
   /** False when another replica holds the event by now. */
-  finish({ id, leaseToken }: LeasedEvent, result: InboxResult): Promise<boolean> {
+  finish({ event, leaseToken }: LeasedEvent, result: InboxResult): Promise<boolean> {
     const finished = sql`
       WITH finished AS (
         UPDATE iam.webhook_events
         SET status = 'done', result = ${JSON.stringify(result)}, lease_token = NULL, lease_until = NULL, last_error = NULL
-        WHERE id = ${id} AND lease_token = ${leaseToken} AND status = 'processing'
+        WHERE dedupe_key = ${event.dedupeKey} AND lease_token = ${leaseToken} AND status = 'processing'
         RETURNING status
       ) SELECT status FROM finished`;
     return hasRow(this.dataSource, finished);
@@ -94,14 +92,14 @@ export class Inbox {
    * Keeps the result so far. The next attempt waits 2, 8, 32, then 128 seconds.
    * @returns `dead` after the last attempt; null when another replica holds the event by now
    */
-  async fail({ id, leaseToken }: LeasedEvent, result: InboxResult, reason: string) {
+  async fail({ event, leaseToken }: LeasedEvent, result: InboxResult, reason: string) {
     const failed = sql`
       WITH failed AS (
         UPDATE iam.webhook_events
         SET attempts = attempts + 1, status = CASE WHEN attempts + 1 < ${MAX_ATTEMPTS} THEN 'pending' ELSE 'dead' END,
             lease_token = NULL, lease_until = now() + make_interval(secs => 2 * 4 ^ attempts),
             result = ${JSON.stringify(result)}, last_error = ${reason}
-        WHERE id = ${id} AND lease_token = ${leaseToken} AND status = 'processing'
+        WHERE dedupe_key = ${event.dedupeKey} AND lease_token = ${leaseToken} AND status = 'processing'
         RETURNING status
       ) SELECT status FROM failed`;
     return (await queryRow(this.dataSource, status, failed))?.status ?? null;
@@ -118,14 +116,14 @@ export class Inbox {
       dueRow,
       sql`
         /* background */ WITH due AS (
-          SELECT id, attempts + CASE WHEN status = 'processing' THEN 1 ELSE 0 END AS failures
+          SELECT dedupe_key, attempts + CASE WHEN status = 'processing' THEN 1 ELSE 0 END AS failures
           FROM iam.webhook_events
           WHERE status IN ('processing', 'pending') AND lease_until <= now()
           ORDER BY lease_until
           LIMIT ${most}
           FOR UPDATE SKIP LOCKED
         ), leased AS (
-          SELECT id, failures, failures >= ${MAX_ATTEMPTS} AS is_dead, (${tokens}::uuid[])[row_number() OVER ()] AS token FROM due
+          SELECT dedupe_key, failures, failures >= ${MAX_ATTEMPTS} AS is_dead, (${tokens}::uuid[])[row_number() OVER ()] AS token FROM due
         ), taken AS (
           UPDATE iam.webhook_events e
           SET attempts = failures,
@@ -133,15 +131,15 @@ export class Inbox {
               lease_token = CASE WHEN NOT is_dead THEN token END,
               lease_until = ${leaseEnd},
               last_error = CASE WHEN is_dead THEN 'lost with its replica' ELSE e.last_error END
-          FROM leased WHERE e.id = leased.id
+          FROM leased WHERE e.dedupe_key = leased.dedupe_key
           RETURNING e.*
         )
-        SELECT id, provider, dedupe_key AS "dedupeKey", event, openid, event_at AS "eventAt", message, raw, result,
+        SELECT provider, dedupe_key AS "dedupeKey", event, openid, event_at AS "eventAt", message, raw, result,
                lease_token AS "leaseToken" FROM taken`,
     );
     return {
-      leased: rows.flatMap(({ id, leaseToken, result, ...event }) =>
-        leaseToken === null ? [] : [{ id, leaseToken, result, event }],
+      leased: rows.flatMap(({ leaseToken, result, ...event }) =>
+        leaseToken === null ? [] : [{ leaseToken, result, event }],
       ),
       dead: rows.filter(({ leaseToken }) => leaseToken === null),
     };

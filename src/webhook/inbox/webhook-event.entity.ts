@@ -12,13 +12,16 @@ import {
 import { v7 as uuidv7 } from 'uuid';
 import { sql, empty, type Sql } from '../../database/sql.js';
 
-/** `iam.webhook_events`: events of WeChat, committed before the response to WeChat. */
+/**
+ * `iam.webhook_events`: events of WeChat, committed before the response to WeChat. Partitioned by the date in the dedupe key;
+ * events of plain mode have none, so the partition that they share holds `replay_key` unique.
+ */
 export const WebhookEventEntity = defineTable('webhook_events', {
   columns: {
-    id: key(uuid),
+    id: uuid,
     /** Slug of the provider row. */
     provider: text,
-    dedupe_key: text,
+    dedupe_key: key({ ...text, collation: 'C' }),
     /** See `InboxEvent.replayKey`. */
     replay_key: nullable(text),
     event: text,
@@ -44,15 +47,14 @@ export const WebhookEventEntity = defineTable('webhook_events', {
     last_error: nullable(text),
     received_at: now,
   },
-  uniques: {
-    webhook_events_dedupe_key_key: ['dedupe_key'],
-    webhook_events_replay_key_key: ['replay_key'],
-  },
   checks: {
+    webhook_events_dedupe_key_key: "dedupe_key <> ''",
+    webhook_events_replay_key_key: "replay_key IS NULL OR dedupe_key < '~'",
     webhook_events_status_check: "status IN ('processing', 'pending', 'done', 'dead')",
     webhook_events_open_check: "status NOT IN ('processing', 'pending') OR lease_until IS NOT NULL",
   },
   indexes: {
+    webhook_events_id_idx: ['id'],
     webhook_events_open_idx: { columns: ['lease_until'], where: "status IN ('processing', 'pending')" },
     webhook_events_status_idx: ['status', 'id'],
     webhook_events_openid_idx: ['openid'],
@@ -66,7 +68,7 @@ export const WebhookEventEntity = defineTable('webhook_events', {
 export interface InboxEvent {
   /** Slug of the provider row whose webhook received it. */
   readonly provider: string;
-  /** Equal for deliveries of the same message, unequal for messages that differ in anything. */
+  /** Equal for deliveries of the same message, unequal for messages that differ in anything; `~2026-01-31:` in front names its day. */
   readonly dedupeKey: string;
   /** `Event` of an event, `MsgType` of a message. */
   readonly event: string;
