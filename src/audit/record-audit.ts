@@ -23,6 +23,7 @@ export interface AuditSource {
   readonly from?: Sql;
   readonly userId?: Sql;
   readonly sessionId?: Sql;
+  readonly clientId?: Sql;
   readonly provider?: Sql;
   /** A jsonb expression whose members join the caller's. */
   readonly detail?: Sql;
@@ -40,7 +41,7 @@ export function insertAudit(entry: AuditEntry, source: AuditSource = {}): Sql {
   return sql`INSERT INTO iam.audit_log (id, action, user_id, session_id, client_id, provider, ip, user_agent, detail, actor, correlation_id)
     SELECT ${uuidv7()}::uuid, ${entry.action}::text,
            COALESCE(${entry.userId ?? null}::uuid, ${source.userId ?? sql`NULL`}), COALESCE(${concerned}, ${acting}),
-           ${entry.clientId ?? null}::text, COALESCE(${entry.provider ?? null}::text, ${source.provider ?? sql`NULL`}),
+           COALESCE(${entry.clientId ?? null}::text, ${source.clientId ?? sql`NULL`}), COALESCE(${entry.provider ?? null}::text, ${source.provider ?? sql`NULL`}),
            ${origin?.ip ?? null}::text, ${origin?.userAgent ?? null}::text,
            ${JSON.stringify(entry.detail ?? {})}::jsonb || ${source.detail ?? sql`'{}'`}
              || CASE WHEN ${concerned} <> ${acting} THEN jsonb_build_object('by_session', ${acting}) ELSE '{}' END,

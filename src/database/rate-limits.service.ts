@@ -85,17 +85,23 @@ export function readTaken(
   };
 }
 
-/** `back`: points to return to each tier. */
-const releaseSql = (
-  { keys, points, spans, kinds }: TierColumns,
-  expires: readonly number[],
-  back: readonly number[],
-) => sql`
-  WITH given AS (
-    SELECT * FROM unnest(${keys}::text[], ${points}::integer[], ${spans}::float8[], ${kinds}::text[], ${expires}::float8[], ${back}::integer[])
+/**
+ * CTEs that end a reservation and return one point to each of the tiers for which `isBack` is true, unless their window has
+ * ended; only if the FROM item `when` has a row.
+ */
+export function releaseCtes(
+  { tiers, expires }: TakenPoints,
+  isBack: (tier: Tier) => boolean,
+  when: Sql = sql`(VALUES (1)) AS always`,
+): Sql {
+  const { keys, points, spans, kinds } = columnsOf(tiers);
+  const back = tiers.map((tier) => (isBack(tier) ? 1 : 0));
+  return sql`
+  given AS (
+    SELECT g.* FROM ${when}, unnest(${keys}::text[], ${points}::integer[], ${spans}::float8[], ${kinds}::text[], ${expires}::float8[], ${back}::integer[])
       AS g (name, capacity, span, kind, expire, back)
   ), locked AS (
-    SELECT key FROM iam.rate_limits WHERE key = ANY (${keys}) ORDER BY key FOR UPDATE
+    SELECT key FROM iam.rate_limits WHERE key IN (SELECT name FROM given) ORDER BY key FOR UPDATE
   ), released AS (
     UPDATE iam.rate_limits r SET
       points = r.points - CASE WHEN g.kind = 'window' THEN g.back ELSE 0 END,
@@ -104,7 +110,8 @@ const releaseSql = (
     FROM given g, locked l
     WHERE r.key = g.name AND l.key = r.key AND (g.kind <> 'window' OR r.expire = g.expire)
     RETURNING 1
-  ) SELECT count(*)::int FROM released`;
+  )`;
+}
 
 /** Rate limits in PostgreSQL and by its clock, so that a limit holds exactly across replicas (security item 73). */
 @Injectable()
@@ -132,12 +139,12 @@ export class RateLimits {
   }
 
   /**
-   * Ends a reservation and returns the points of the tiers for which `isBack` is true, unless their window has ended. Never
-   * rejects: an error would fail a request that has succeeded, for the loss of one point.
+   * As `releaseCtes`, by a statement of its own. Never rejects: an error would fail a request that has succeeded, for the
+   * loss of one point.
    */
-  async release({ tiers, expires }: TakenPoints, isBack: (tier: Tier) => boolean): Promise<void> {
-    const back = tiers.map((tier) => (isBack(tier) ? 1 : 0));
-    await execute(this.dataSource, releaseSql(columnsOf(tiers), expires, back)).catch((error: unknown) =>
+  async release(taken: TakenPoints, isBack: (tier: Tier) => boolean): Promise<void> {
+    const release = sql`WITH ${releaseCtes(taken, isBack)} SELECT count(*)::int FROM released`;
+    await execute(this.dataSource, release).catch((error: unknown) =>
       this.logger.warn(`points were not given back: ${String(error)}`),
     );
   }
@@ -148,8 +155,6 @@ export class RateLimits {
     return new IamError('rate_limited', `limit "${tier.key}" is used up`, { retryAfterSeconds });
   }
 }
-
-type TierColumns = ReturnType<typeof columnsOf>;
 
 /** Spans in milliseconds. */
 function columnsOf(tiers: readonly Tier[]) {

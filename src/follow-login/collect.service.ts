@@ -44,10 +44,7 @@ export class FollowerResolver {
 
   private async resolve(login: FollowLogin, provider: IdentityProvider): Promise<void> {
     const { subject } = await this.read(login, provider);
-    await this.users.resolve(subject, {
-      signUp: provider.signUp,
-      record: (executor, resolution) => this.follows.authenticate(executor, login, { subject, resolution }),
-    });
+    await this.users.resolve(subject, { signUp: provider.signUp, record: this.follows.recordOf(login) });
   }
 
   /** Runs `work` for the follower. A refusal of this person ends the login; what failed for another reason may be tried again. */
@@ -70,7 +67,7 @@ export class FollowerResolver {
     const { openid } = login;
     const { follows, unionid } = await this.gateway.readFollower(mp, openid);
     const app = { provider: slug, appKind: 'mp', appid: mp.appid } as const;
-    return { subject: { ...app, openid, unionScope, unionid, profile: null }, follows };
+    return { subject: { ...app, openid, unionScope, unionid, profile: null, follows }, follows };
   }
 }
 

@@ -1,19 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { type AuditEntry, insertAudit, refusalCtes } from '../audit/record-audit.js';
+import { type AuditEntry, refusalCtes } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { nowForEventsSql } from '../database/sql-fragments.js';
-import { execute, hasRow, queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
+import { execute, hasRow, queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import { provenPerson, type LinkedLogin } from '../sign-in/login.js';
-import type { Subject } from '../users/subject.js';
-import type { Resolution } from '../users/users.service.js';
+import { authenticatedCtes, type LinkedLogin } from '../sign-in/login.js';
+import type { RecordResolution } from '../users/subject.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
 import { followLoginRow, type FollowLogin, followProblemSql, linkOf, storedColumns } from './follow-login.js';
-
-/** Life of the code that a sign-in page collects a login with, in seconds. */
-const CODE_SECONDS = 60;
 
 /** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
 @Injectable()
@@ -62,32 +57,18 @@ export class FollowLogins {
     if (link === undefined) this.telemetry.signInEnded({ provider, method: 'follow' }, error);
   }
 
-  /** Stores whom the follower is; as `Logins.authenticate` for a redirect sign-in. */
-  async authenticate(
-    executor: SqlExecutor,
-    login: FollowLogin,
-    { subject, resolution }: { readonly subject: Subject; readonly resolution: Resolution },
-  ): Promise<void> {
-    const person = provenPerson(subject, resolution);
-    const entry: AuditEntry = {
-      action: person.isNewUser ? 'user.signed_up' : 'login.authenticated',
-      clientId: login.client_id,
-      provider: login.provider,
-      detail: { method: 'follow', appid: login.appid },
-    };
-    const authenticated = sql`
-      WITH login AS (
-        UPDATE iam.logins
-        SET status = 'authenticated', user_id = ${person.userId}, is_new_user = ${person.isNewUser}, subject = ${person.subject},
-            redeem_before = now() + make_interval(secs => ${CODE_SECONDS}::int)
-        WHERE id = ${login.id} AND status = 'confirmed' AND link_session_id IS NULL
-        RETURNING user_id, appid, openid
-      ), followed AS (
-        UPDATE iam.identities i SET follows = true, follow_changed_at = ${nowForEventsSql}
-        FROM login WHERE i.appid = login.appid AND i.openid = login.openid AND i.follows IS NULL
-      )
-      ${insertAudit(entry, { from: sql`login`, userId: sql`login.user_id` })}`;
-    await execute(executor, authenticated);
+  /** Stores whom the follower is; as `Logins.recordOf` for a redirect sign-in. */
+  recordOf({ id: loginId, client_id: clientId, provider, appid }: FollowLogin): RecordResolution {
+    const detail = { method: 'follow', appid };
+    return (person) =>
+      authenticatedCtes(person, {
+        action: 'login.authenticated',
+        clientId,
+        provider,
+        detail,
+        loginId,
+        status: 'confirmed',
+      });
   }
 
   /** Stores that a signed-in user has linked the scanner's identity; false when the scan is another's, was for another purpose, or is over. */
@@ -99,9 +80,6 @@ export class FollowLogins {
         WHERE id = ${loginId} AND user_id = ${userId} AND openid = ${openid} AND link_session_id = ${sessionId} AND appid = ${appid}
           AND status = 'confirmed' AND redeem_before > now()
         RETURNING id
-      ), followed AS (
-        UPDATE iam.identities i SET follows = true, follow_changed_at = ${nowForEventsSql}
-        FROM login WHERE i.id = ${identityId} AND i.follows IS NULL
       ) SELECT id FROM login`;
     return hasRow(manager, recorded);
   }

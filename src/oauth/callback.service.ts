@@ -14,7 +14,7 @@ import { SingleFlight } from '../runtime/single-flight.js';
 import { inSpan, setSpanAttributes } from '../runtime/telemetry.service.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
-import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { FailureLimits, type Refund } from '../sign-in/failure-limits.service.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { Logins, type LoginOutcome } from '../sign-in/logins.service.js';
 import { Users } from '../users/users.service.js';
@@ -88,19 +88,29 @@ export class Callback {
     const provider = await this.providers.getEnabled(attempt.provider);
     return this.failures.guardClaim(by, failures, {
       claim: (tiers) => this.logins.claim(attempt, code, origin, tiers),
-      work: (loginId) =>
+      work: (loginId, refund) =>
         loginId === null
           ? this.outcomeOfEarlier(attempt, request)
-          : this.exchange({ loginId, provider, attempt, code }).catch((thrown: unknown) =>
+          : this.exchange({ loginId, provider, attempt, code }, refund).catch((thrown: unknown) =>
               this.settle(thrown, attempt, loginId),
             ),
     });
   }
 
   /** The claimed code: exchange, proof of the follow, then link or sign in. */
-  private async exchange({ loginId, provider, attempt, code }: ClaimedLogin): Promise<LoginOutcome> {
+  private async exchange(
+    { loginId, provider, attempt, code }: ClaimedLogin,
+    refund: Refund,
+  ): Promise<LoginOutcome> {
     const { followLoginId, link } = attempt;
-    const { subject, holder } = await this.codes.exchange(redirectAppOf(provider, attempt), code);
+    const record = this.logins.recordOf(loginId, attempt, refund);
+    const isDecided = followLoginId === undefined && link === undefined;
+    const proven = await this.codes.exchange(
+      redirectAppOf(provider, attempt),
+      code,
+      isDecided ? record : undefined,
+    );
+    const { subject, holder } = proven;
     if (followLoginId !== undefined)
       await this.methods.openStep().consume({ loginId: followLoginId, link }, provider, subject);
     if (link !== undefined) {
@@ -110,12 +120,8 @@ export class Callback {
       );
       return { kind: 'linked', identityId: id };
     }
-    const { kind } = await this.users.resolve(subject, {
-      signUp: provider.signUp,
-      holder,
-      record: (executor, resolution) =>
-        this.logins.authenticate(executor, loginId, { subject, resolution, attempt }),
-    });
+    const { kind } = await this.users.resolve(subject, { signUp: provider.signUp, holder, record });
+    refund.isDone = true;
     return this.logins.codeOf(loginId, { binds: kind === 'bind' });
   }
 

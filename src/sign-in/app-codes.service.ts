@@ -7,8 +7,8 @@ import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { LinkedIdentity } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
-import { CodeExchange, type CodeApp, type ProvenSubject } from './code-exchange.service.js';
-import { FailureLimits } from './failure-limits.service.js';
+import { CodeExchange, type CodeApp } from './code-exchange.service.js';
+import { FailureLimits, type Refund } from './failure-limits.service.js';
 import { IdentityLinks } from './identity-links.service.js';
 import type { LoginStart } from './login.js';
 import { Logins } from './logins.service.js';
@@ -41,8 +41,12 @@ export interface AppCode {
   readonly code: string;
 }
 
-/** What follows for the person whom a code has proved. */
-type Finish<T> = (loginId: string, start: LoginStart, proven: ProvenSubject) => Promise<T>;
+/** A code that no other request can exchange. */
+interface ClaimedCode {
+  readonly app: CodeApp;
+  readonly loginId: string;
+  readonly start: LoginStart;
+}
 
 /** The codes of mini programs (`wx.login`) and mobile apps (Open SDK): same claim, exchange and resolution as a callback. */
 @Injectable()
@@ -68,58 +72,53 @@ export class AppCodes {
   /** Signs in by a code. @throws IamError `code_already_used`, a `wechat_…` code, … */
   async signIn(code: AppCode, origin: RequestOrigin): Promise<BegunSession> {
     if (readAuthorizationCode(code.code) === null) throw new IamError('access_denied', 'refused in WeChat');
-    return this.guarded(code, origin, async (app) => {
-      const resolve: Finish<string> = async (loginId, attempt, { subject, holder }) => {
-        await this.users.resolve(subject, {
-          signUp: app.provider.signUp,
-          holder,
-          record: (executor, resolution) =>
-            this.logins.authenticate(executor, loginId, { subject, resolution, attempt }),
-        });
-        return loginId;
-      };
-      const loginId = await this.exchange(app, { code, origin }, resolve);
+    return this.claimed(code, { origin }, async ({ app, loginId, start }, refund) => {
+      const record = this.logins.recordOf(loginId, start, refund);
+      await this.ending(loginId, start, async () => {
+        const { subject, holder } = await this.codes.exchange(app, code.code, record);
+        await this.users.resolve(subject, { signUp: app.provider.signUp, holder, record });
+      });
+      refund.isDone = true;
       return this.redemption.redeemProven(loginId, origin);
     });
   }
 
   /** Links the person of a code to a signed-in user. @throws IamError `identity_conflict`, `code_already_used`, … */
   async link(code: AppCode, link: ActingSession, origin: RequestOrigin): Promise<LinkedIdentity> {
-    return this.guarded(code, origin, (app) =>
-      this.exchange(app, { code, origin, link }, (loginId, { clientId }, { subject }) =>
-        this.links.finish({ subject, link, clientId }, (manager, linked) =>
+    return this.claimed(code, { origin, link }, ({ app, loginId, start }) =>
+      this.ending(loginId, start, async () => {
+        const { subject } = await this.codes.exchange(app, code.code);
+        return this.links.finish({ subject, link, clientId: code.clientId }, (manager, linked) =>
           this.logins.recordLink(manager, { ...linked, loginId }),
-        ),
-      ),
+        );
+      }),
     );
   }
 
-  private async guarded<T>(
-    { kind, provider, clientId }: AppCode,
-    origin: RequestOrigin,
-    work: (app: CodeApp) => Promise<T>,
+  /** Claims the code, which `work` exchanges, and the points of the try. */
+  private async claimed<T>(
+    { kind, provider, clientId, code }: AppCode,
+    { origin, link }: { readonly origin: RequestOrigin; readonly link?: ActingSession },
+    work: (claimed: ClaimedCode, refund: Refund) => Promise<T>,
   ): Promise<T> {
     const app = await this.appOf(provider, kind);
-    const by = { origin, at: app.app.appid, provider, clientId };
-    return this.failures.guard(by, { ofThrown: failureOf }, () => work(app));
+    const { appid } = app.app;
+    const start: LoginStart = { provider, method: kind, appid, clientId, link };
+    return this.failures.guardClaim(
+      { origin, at: appid, provider, clientId },
+      { ofThrown: failureOf },
+      {
+        claim: (tiers) => this.logins.claim(start, code, origin, tiers),
+        work: async (loginId, refund) =>
+          loginId === null ? this.logins.refuseAppCode(start) : work({ app, loginId, start }, refund),
+      },
+    );
   }
 
-  /** Claims the code and exchanges it once; what fails from then on ends the login for good. */
-  private async exchange<T>(
-    app: CodeApp,
-    {
-      code,
-      origin,
-      link,
-    }: { readonly code: AppCode; readonly origin: RequestOrigin; readonly link?: ActingSession },
-    finish: Finish<T>,
-  ): Promise<T> {
-    const { kind: method, provider, clientId } = code;
-    const start: LoginStart = { provider, method, appid: app.app.appid, clientId, link };
-    const loginId = await this.logins.claimAppCode(start, code.code, origin);
-    if (loginId === null) throw new IamError('code_already_used', 'this code was sent before');
+  /** What fails once the code is claimed ends the login for good. */
+  private async ending<T>(loginId: string, start: LoginStart, work: () => Promise<T>): Promise<T> {
     try {
-      return await finish(loginId, start, await this.codes.exchange(app, code.code));
+      return await work();
     } catch (thrown) {
       const error = toIamError(thrown);
       await this.logins.fail(loginId, error.code, start);

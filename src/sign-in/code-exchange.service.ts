@@ -5,7 +5,7 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { AcceptedSecrets, isAskable } from '../identity-providers/confirmations.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import type { SubjectMatch, Subject } from '../users/subject.js';
+import type { RecordResolution, SubjectMatch, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import type { WechatGrant, WechatProfile } from '../wechat/sns.js';
 import { runStrategy } from '../wechat/strategies/run-strategy.js';
@@ -67,19 +67,24 @@ export class CodeExchange {
     return this.strategyOf(of).authorizeUrl(choices);
   }
 
-  /** Exchanges a code, once, and reads the profile unless the stored one is fresh enough. */
-  async exchange(of: CodeApp, code: string): Promise<ProvenSubject> {
+  /**
+   * Exchanges a code, once, and reads the profile unless the stored one is fresh enough. With `record`, a person who is known
+   * and brings nothing new is signed in by the same statement that looks for them.
+   */
+  async exchange(of: CodeApp, code: string, record?: RecordResolution): Promise<ProvenSubject> {
     const { provider, app } = of;
     if (app.kind === 'mini') return this.exchangeMini(of, code);
     const grant = app.kind === 'mobile' ? await this.grantOf(app, code) : await this.runStrategy(of, code);
     if (!isAskable(app)) await this.accepted.note(app);
-    const holder = await this.users.find({ ...idsOf(of, grant), unionid: grant.unionid });
     const silent = isSilent(grant) || (app.kind === 'mp' && provider.mpScope === 'snsapi_base');
+    const sought = { ...idsOf(of, grant), unionid: grant.unionid };
+    const holder = await this.users.find(sought, record && { record, isSilent: silent });
     const read = holder.profile_is_fresh || silent ? null : await this.readProfile(grant, holder);
     const unionid = read?.unionid ?? grant.unionid;
     const profile = read === null ? null : { nickname: read.nickname, avatarUrl: read.avatarUrl };
-    const subject = { ...idsOf(of, grant), provider: provider.slug, appKind: app.kind, unionid, profile };
-    return { subject, holder: unionid === grant.unionid ? holder : await this.users.find(subject) };
+    const subject = { ...sought, provider: provider.slug, appKind: app.kind, unionid, profile };
+    const isSame = unionid === grant.unionid && (record !== undefined || profile !== null);
+    return { subject, holder: isSame ? holder : undefined };
   }
 
   /** A mini program shows no profile (protocol D.2); its session key stays here and is not kept. */

@@ -5,10 +5,12 @@ import { recordRefusal } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import {
   RateLimits,
+  releaseCtes,
   type RefusedPoints,
   type TakenPoints,
   type Tier,
 } from '../database/rate-limits.service.js';
+import { empty, sql, type Sql } from '../database/sql.js';
 import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { Clock } from '../runtime/clock.js';
 import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
@@ -38,7 +40,20 @@ export interface Reserved<C> {
 /** A first statement that takes the points of its tiers too, and the work that they pay for. */
 export interface Claimed<C, T> {
   readonly claim: (tiers: readonly Tier[] | null) => Promise<Reserved<C>>;
-  readonly work: (value: C) => Promise<T>;
+  readonly work: (value: C, refund: Refund) => Promise<T>;
+}
+
+/** Gives back the points of a try with the last statement of its work, which saves one of its own. */
+export class Refund {
+  /** Set once that statement has committed. */
+  isDone = false;
+
+  constructor(private readonly taken: TakenPoints | null) {}
+
+  /** CTEs for that statement, which count if the FROM item has a row; each begins with a comma. */
+  ctes(when: Sql): Sql {
+    return this.taken === null ? empty : sql`, ${releaseCtes(this.taken, () => true, when)}`;
+  }
 }
 
 const MINUTE = 60;
@@ -85,12 +100,14 @@ export class FailureLimits {
   /** As `guard`, where the first statement of the work takes the points too. */
   async guardClaim<C, T>(by: Try, codes: FailureCodes<T>, { claim, work }: Claimed<C, T>): Promise<T> {
     const { points, value } = await this.reserve(by, claim);
-    if (points === null) return work(value);
+    if (points === null) return work(value, new Refund(null));
     if ('tier' in points) throw await this.refuse(by, points);
-    const release = (code: IamErrorCode | null) =>
-      this.limits.release(points, ({ seconds }) => isForgiven(code, seconds));
+    const refund = new Refund(points);
+    const release = async (code: IamErrorCode | null) => {
+      if (!refund.isDone) await this.limits.release(points, ({ seconds }) => isForgiven(code, seconds));
+    };
     try {
-      const result = await work(value);
+      const result = await work(value, refund);
       await release(codes.ofResult?.(result) ?? null);
       return result;
     } catch (thrown) {

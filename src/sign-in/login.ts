@@ -1,10 +1,10 @@
-import type { AuditEntry } from '../audit/record-audit.js';
+import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { constantTimeEqual } from '../crypto/hash.js';
 import type { Mac } from '../crypto/key-ring.js';
+import { empty, sql, type Sql } from '../database/sql.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
-import type { Subject } from '../users/subject.js';
-import type { Resolution } from '../users/users.service.js';
+import type { ResolvedPerson } from '../users/subject.js';
 
 /** What a login starts from: an `Attempt` that a browser carried, or the code of a mini program or mobile app. */
 export interface LoginStart {
@@ -17,14 +17,6 @@ export interface LoginStart {
   readonly codeChallenge?: string;
   /** The session that links another identity by it; absent for a sign-in. */
   readonly link?: ActingSession | undefined;
-}
-
-/** Whom WeChat proved. Without a user, `subject` waits to be bound. */
-export interface ProvenPerson {
-  readonly userId: string | null;
-  readonly isNewUser: boolean;
-  /** JSON. */
-  readonly subject: string | null;
 }
 
 /** The audit entry of a login that ended, well or with an error. */
@@ -40,12 +32,33 @@ export function auditOfLogin(start: LoginStart, error?: IamErrorCode): AuditEntr
   };
 }
 
-/** Whom WeChat proved, as a login keeps it. */
-export function provenPerson(subject: Subject, resolution: Resolution): ProvenPerson {
-  return resolution.kind === 'user'
-    ? { userId: resolution.userId, isNewUser: resolution.isNewUser, subject: null }
-    : { userId: null, isNewUser: false, subject: JSON.stringify(subject) };
-}
+/** A login of this status, its audit entry, and the points that it gives back. */
+type ProvenLogin = AuditEntry & {
+  readonly loginId: string;
+  readonly status: string;
+  readonly refund?: { ctes(when: Sql): Sql };
+};
+
+/** Life of a one-time code, in seconds. */
+const CODE_SECONDS = 60;
+
+/**
+ * CTEs of a `RecordResolution`: a login of this status proves the person, and its one-time code may be redeemed. What WeChat
+ * proved of a person without a user is kept with it.
+ */
+export const authenticatedCtes = (
+  { openid, isNewUser, toBind }: ResolvedPerson,
+  { loginId, status, refund, ...entry }: ProvenLogin,
+): Sql => sql`
+  login AS (
+    UPDATE iam.logins l
+    SET status = 'authenticated', user_id = person.user_id, openid = ${openid}, is_new_user = ${isNewUser},
+        subject = ${toBind === null ? null : JSON.stringify(toBind)}, redeem_before = now() + make_interval(secs => ${CODE_SECONDS}::int)
+    FROM person WHERE l.id = ${loginId} AND l.status = ${status} AND l.link_session_id IS NULL
+    RETURNING l.user_id
+  ), audited AS (
+    ${insertAudit({ ...entry, action: isNewUser ? 'user.signed_up' : 'login.authenticated' }, { from: sql`login`, userId: sql`login.user_id` })}
+  )${refund?.ctes(sql`login`) ?? empty}`;
 
 const form = /^([0-9a-f]{8})\.([0-9a-f-]{36})\.([\w-]{43})$/;
 

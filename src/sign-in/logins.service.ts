@@ -3,27 +3,25 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { insertAudit, type AuditEntry, refusalCtes, recordRefusal } from '../audit/record-audit.js';
+import { type AuditEntry, refusalCtes, recordRefusal } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits.service.js';
-import { sql, empty, type Sql, execute, queryRow, type SqlExecutor } from '../database/sql.js';
+import { sql, empty, type Sql, execute, queryRow } from '../database/sql.js';
 import { IamError, type IamErrorCode, toErrorCode } from '../errors/iam.error.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import type { Subject } from '../users/subject.js';
+import type { RecordResolution } from '../users/subject.js';
 import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
-import type { Resolution } from '../users/users.service.js';
 import { attemptHash, type Attempt } from './attempt-cookies.service.js';
-import type { Reserved } from './failure-limits.service.js';
+import type { Refund, Reserved } from './failure-limits.service.js';
 import {
+  authenticatedCtes,
   type LinkedLogin,
   type LoginStart,
-  type ProvenPerson,
   mintLoginToken,
   auditOfLogin,
-  provenPerson,
 } from './login.js';
 
 /** How a claimed callback ended: a one-time code for the client (`binds`: of a person without a user yet), an identity linked, or an error that the client may see. */
@@ -39,7 +37,6 @@ interface FailedLogin {
   readonly start: LoginStart;
 }
 
-const CODE_SECONDS = 60;
 /** Time of a callback beyond its two calls to WeChat; later its process counts as dead. */
 const MARGIN_MS = 2_000;
 const TICK_MS = 100;
@@ -92,24 +89,6 @@ const outcomeSql = (state: string): Sql => sql`
   SELECT id, status, error, linked_identity_id, user_id IS NULL AS binds, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
   FROM iam.logins WHERE state_hash = ${attemptHash(state)}`;
 
-/** Stores whom WeChat proved; the code lives for so many seconds. */
-const authenticateSql = (
-  loginId: string,
-  { openid, ...person }: ProvenPerson & { readonly openid: string },
-  codeSeconds: number,
-  entry: AuditEntry,
-): Sql => sql`
-  WITH login AS (
-    UPDATE iam.logins
-    SET status = 'authenticated', user_id = ${person.userId}, openid = ${openid}, is_new_user = ${person.isNewUser},
-        subject = ${person.subject}, redeem_before = now() + make_interval(secs => ${codeSeconds}::int)
-    WHERE id = ${loginId} AND status = 'pending'
-    RETURNING user_id
-  ), audited AS (
-    ${insertAudit(entry, { from: sql`login`, userId: sql`login.user_id` })}
-  )
-  SELECT user_id FROM login`;
-
 /** Ends a claimed login without success. */
 const finishSql = (
   loginId: string,
@@ -149,18 +128,18 @@ export class Logins implements UserMergeListener {
   }
 
   /**
-   * Claims the attempt's state and WeChat's code with one insert, which takes the points of `tiers` too; the database decides
-   * between simultaneous callbacks.
+   * Claims WeChat's code, and the state of an attempt that a browser carried, with one insert, which takes the points of
+   * `tiers` too; the database decides between simultaneous requests.
    */
   async claim(
-    attempt: Attempt,
+    start: LoginStart,
     wechatCode: string,
     origin: RequestOrigin,
     tiers: readonly Tier[] | null,
   ): Promise<Reserved<string | null>> {
-    const codeHash = sha256(`${attempt.appid}:${wechatCode}`);
-    if (tiers === null) return { points: null, value: await this.insert(attempt, codeHash, origin) };
-    const statement = claimWithPointsSql({ start: attempt, codeHash, origin }, takeSql(tiers));
+    const codeHash = sha256(`${start.appid}:${wechatCode}`);
+    if (tiers === null) return { points: null, value: await this.insert(start, codeHash, origin) };
+    const statement = claimWithPointsSql({ start, codeHash, origin }, takeSql(tiers));
     const row = await queryRow(this.dataSource, claimRow, statement);
     return { points: readTaken(tiers, row), value: row?.id ?? null };
   }
@@ -170,12 +149,10 @@ export class Logins implements UserMergeListener {
     return (await this.findOutcome(attempt.state)) === null ? 'code_seen_before' : 'claimed_before';
   }
 
-  /** Claims a code that an app got from WeChat by itself; null when it was seen before, which is noted. */
-  async claimAppCode(start: LoginStart, wechatCode: string, origin: RequestOrigin): Promise<string | null> {
-    const codeHash = sha256(`${start.appid}:${wechatCode}`);
-    const loginId = await this.insert(start, codeHash, origin);
-    if (loginId === null) await recordRefusal(this.dataSource, auditOfLogin(start, 'code_already_used'));
-    return loginId;
+  /** Notes that an app sent a code that was claimed before. */
+  async refuseAppCode(start: LoginStart): Promise<never> {
+    await recordRefusal(this.dataSource, auditOfLogin(start, 'code_already_used'));
+    throw new IamError('code_already_used', 'this code was sent before');
   }
 
   /** Claims the state of an attempt that ends without asking WeChat; false when it was claimed before. */
@@ -194,18 +171,10 @@ export class Logins implements UserMergeListener {
     this.telemetry.signInEnded(attempt, 'access_denied');
   }
 
-  /** Stores whom WeChat proved; `executor` is the transaction that resolved them. */
-  async authenticate(
-    executor: SqlExecutor,
-    loginId: string,
-    proof: { subject: Subject; resolution: Resolution; attempt: LoginStart },
-  ): Promise<void> {
-    const { subject, resolution, attempt } = proof;
-    const person = provenPerson(subject, resolution);
-    const action = person.isNewUser ? 'user.signed_up' : 'login.authenticated';
-    const entry = { ...auditOfLogin(attempt), action } as const;
-    const { openid } = subject;
-    await execute(executor, authenticateSql(loginId, { ...person, openid }, CODE_SECONDS, entry));
+  /** Stores whom WeChat proved by a claimed login, starts the life of its code, and gives back the points of the try. */
+  recordOf(loginId: string, start: LoginStart, refund: Refund): RecordResolution {
+    const login = { ...auditOfLogin(start), loginId, status: 'pending', refund };
+    return (person) => authenticatedCtes(person, login);
   }
 
   /** Stores that a signed-in user has linked an identity by a claimed login; false when it was ended meanwhile. */

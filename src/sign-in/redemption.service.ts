@@ -6,7 +6,7 @@ import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { constantTimeEqual, pkceChallenge } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
-import { sql, type Sql, queryRow } from '../database/sql.js';
+import { sql, raw, type Sql, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
@@ -36,18 +36,19 @@ export interface BegunSession extends AccessTokenClaims {
 /** More repetitions of one code are abuse of the grace. */
 const MOST_REPETITIONS = 100;
 
+/** A login before it is redeemed. */
 const redeemable = z.object({
   status: z.string(),
   client_id: z.string(),
   redirect_uri: z.string().nullable(),
   code_challenge: z.string().nullable(),
-  user_id: z.string().nullable(),
+  /** Null for a person without a user. */
   user_status: z.string().nullable(),
   is_live: z.boolean(),
 });
 type Redeemable = z.infer<typeof redeemable>;
-const heldRow = z.object({ id: z.string() });
-const repeated = z.object({ session_id: z.string(), generation: z.number() });
+
+const held = redeemable.extend({ is_held: z.boolean() });
 const begun = z.object({
   user_id: z.string(),
   client_id: z.string(),
@@ -57,23 +58,37 @@ const begun = z.object({
   created_at: z.date(),
   roles: z.array(z.string()),
 });
+const begunOrNot = z.union([begun.extend(redeemable.shape), redeemable]);
+const repeated = begun.extend({ session_id: z.string(), generation: z.number() });
 
 /** Whose login it is, also when the user was merged while it was being written. */
 const ownerOf = (userId: Sql): Sql => sql`
   iam.users o JOIN iam.users u ON u.id = COALESCE(o.merged_into, o.id) WHERE o.id = ${userId}`;
 
-/** What must be known of a login before it is redeemed. */
-const redeemableSql = (loginId: string): Sql => sql`
-  SELECT l.status, l.client_id, l.redirect_uri, l.code_challenge, l.user_id,
-         (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status, COALESCE(l.redeem_before > now(), false) AS is_live
+/** A login, and whether a request that brings its code may redeem it; without a code, the caller has checked that. */
+const redeemableSql = (loginId: string, redemption: CodeRedemption | null): Sql => sql`
+  SELECT l.*, ${loginProvenAtSql('l')} AS proven_at, COALESCE(l.redeem_before > now(), false) AS is_live,
+         (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status,
+         l.status = 'authenticated' AND l.redeem_before > now() AND ${redemption === null ? sql`true` : isOwnSql(redemption)} AS is_open
   FROM iam.logins l WHERE l.id = ${loginId}`;
 
+/** The rules of `checkPossession`. */
+const isOwnSql = ({ clientId, redirectUri, codeVerifier }: CodeRedemption): Sql => sql`
+  l.client_id = ${clientId} AND (${redirectUri ?? null}::text IS NULL OR l.redirect_uri = ${redirectUri ?? null})
+  AND l.code_challenge = ${pkceChallenge(codeVerifier)}`;
+
+const redeemableColumns = raw(
+  Object.keys(redeemable.shape)
+    .map((column) => `login.${column}`)
+    .join(', '),
+);
+
 /** Lets an authenticated login wait for the decision of its person. */
-const holdLoginSql = (loginId: string, seconds: number): Sql => sql`
-  WITH held AS (
-    UPDATE iam.logins SET redeem_before = GREATEST(redeem_before, now() + make_interval(secs => ${seconds}::int))
-    WHERE id = ${loginId} AND status = 'authenticated' AND redeem_before > now() RETURNING id
-  ) SELECT id FROM held`;
+const holdLoginSql = (loginId: string, redemption: CodeRedemption, seconds: number): Sql => sql`
+  WITH login AS (${redeemableSql(loginId, redemption)}), held AS (
+    UPDATE iam.logins l SET redeem_before = GREATEST(l.redeem_before, now() + make_interval(secs => ${seconds}::int))
+    FROM login WHERE l.id = login.id AND login.is_open AND l.status = 'authenticated' AND l.redeem_before > now() RETURNING l.id
+  ) SELECT ${redeemableColumns}, EXISTS (SELECT 1 FROM held) AS is_held FROM login`;
 
 /** A session to begin; lifetimes in seconds. */
 interface NewSession {
@@ -87,20 +102,19 @@ interface NewSession {
  * Consumes a login and begins its session in one statement. The user is locked against a merge or a ban, and first, as a
  * merge does; the identity that was proven must still be theirs, proven after WeChat's last
  * withdrawal, and by a row that is enabled.
- * No row: another request was first, or the user changed while this one waited for the lock; nothing is consumed then.
+ * Without a session: the row says why it may not begin, or another request was first, or the user changed while this one
+ * waited for the lock; nothing is consumed then.
  */
-const beginSessionSql = (loginId: string, session: NewSession, entry: AuditEntry): Sql => sql`
-  WITH login AS (
-    SELECT l.id, l.user_id, l.appid, l.openid, ${loginProvenAtSql('l')} AS proven_at
-    FROM iam.logins l JOIN iam.identity_providers p ON p.slug = l.provider AND p.enabled WHERE l.id = ${loginId}
-  ), owner AS (
-    SELECT u.id FROM login, iam.identities i, ${ownerOf(sql`login.user_id`)} AND u.status = 'active'
+const beginSessionSql = (login: Sql, session: NewSession, entry: AuditEntry): Sql => sql`
+  WITH login AS (${login}), owner AS (
+    SELECT u.id FROM login, iam.identity_providers p, iam.identities i, ${ownerOf(sql`login.user_id`)} AND u.status = 'active'
+      AND login.is_open AND p.slug = login.provider AND p.enabled
       AND i.appid = login.appid AND i.openid = login.openid AND i.user_id = u.id
       AND (i.withdrawn_at IS NULL OR login.proven_at >= i.withdrawn_at)
     FOR SHARE OF u, i
   ), consumed AS (
-    UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM owner
-    WHERE l.id = ${loginId} AND l.status = 'authenticated' AND l.redeem_before > now()
+    UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM login, owner
+    WHERE l.id = login.id AND l.status = 'authenticated' AND l.redeem_before > now()
     RETURNING l.*
   ), session AS (
     INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, ip, user_agent,
@@ -109,12 +123,18 @@ const beginSessionSql = (loginId: string, session: NewSession, entry: AuditEntry
            ${session.origin.userAgent}, now() + make_interval(secs => ${Math.min(session.idle, session.absolute)}::int),
            now() + make_interval(secs => ${session.absolute}::int)
     FROM consumed c
-    RETURNING id, user_id, method, created_at
+    RETURNING id, user_id, client_id, created_at
   ), audited AS (
-    ${insertAudit(entry, { from: sql`session`, userId: sql`session.user_id`, sessionId: sql`session.id` })}
+    ${insertAudit(entry, {
+      from: sql`session`,
+      userId: sql`session.user_id`,
+      sessionId: sql`session.id`,
+      clientId: sql`session.client_id`,
+    })}
   )
-  SELECT session.user_id, session.method, session.created_at, c.client_id, c.provider, c.is_new_user, ${rolesOfSql('session')}
-  FROM session, consumed c`;
+  SELECT ${redeemableColumns}, login.method, login.provider, login.is_new_user, session.user_id, session.created_at,
+         ${rolesOfSql('session')}
+  FROM login LEFT JOIN session ON true`;
 
 /**
  * A code redeemed again: within the grace the response is that of the session that it began, later that session ends (RFC 6749 §4.1.2).
@@ -160,18 +180,13 @@ export class Redemption {
   }
 
   /**
-   * Redeems a one-time code; two round trips. A reload, two tabs or a lost response bring a code again: for
+   * Redeems a one-time code; one round trip. A reload, two tabs or a lost response bring a code again: for
    * `tokens.refreshGrace` seconds the response is repeated, later the session that the code began ends.
    * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
    */
   async redeemCode(redemption: CodeRedemption, origin: RequestOrigin): Promise<BegunSession> {
-    const loginId = readLoginToken(this.codes, redemption.code);
-    if (loginId === null) throw new IamError('invalid_grant', 'not a code of ours');
-    const login = await queryRow(this.dataSource, redeemable, redeemableSql(loginId));
-    if (login === null) throw new IamError('invalid_grant', 'the code is too old');
-    checkPossession(login, redemption);
-    if (login.status === 'consumed') return this.repeat(loginId, redemption.clientId);
-    const session = await this.redeem(loginId, login, origin);
+    const loginId = this.readCode(redemption.code);
+    const session = await this.begin(loginId, redemption, origin);
     return session ?? this.repeat(loginId, redemption.clientId);
   }
 
@@ -180,13 +195,11 @@ export class Redemption {
    * seconds, and is still redeemed once. @throws IamError `invalid_grant`
    */
   async holdCode(redemption: CodeRedemption, seconds: number): Promise<string> {
-    const loginId = readLoginToken(this.codes, redemption.code);
-    const login =
-      loginId === null ? null : await queryRow(this.dataSource, redeemable, redeemableSql(loginId));
-    if (loginId === null || login === null) throw new IamError('invalid_grant', 'not a code of ours');
+    const loginId = this.readCode(redemption.code);
+    const login = await queryRow(this.dataSource, held, holdLoginSql(loginId, redemption, seconds));
+    if (login === null) throw new IamError('invalid_grant', 'the code is too old');
     checkPossession(login, redemption);
-    if (!(await queryRow(this.dataSource, heldRow, holdLoginSql(loginId, seconds))))
-      throw new IamError('invalid_grant', 'the login was redeemed or has expired');
+    if (!login.is_held) throw new IamError('invalid_grant', 'the login was redeemed or has expired');
     return loginId;
   }
 
@@ -195,55 +208,57 @@ export class Redemption {
    * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
    */
   async redeemProven(loginId: string, origin: RequestOrigin): Promise<BegunSession> {
-    const login = await queryRow(this.dataSource, redeemable, redeemableSql(loginId));
-    if (login === null) throw new IamError('invalid_grant', 'the device code is too old');
-    const session = await this.redeem(loginId, login, origin);
+    const session = await this.begin(loginId, null, origin);
     if (session === null) throw new IamError('invalid_grant', 'another request redeemed the login first');
     return session;
   }
 
-  /** Null: another request was first. */
-  private async redeem(
-    loginId: string,
-    login: Redeemable,
-    origin: RequestOrigin,
-  ): Promise<BegunSession | null> {
-    if (login.status !== 'authenticated' || !login.is_live)
-      throw new IamError('invalid_grant', 'the login was redeemed or has expired');
-    if (login.user_id === null) return this.bindings.require(loginId);
-    if (login.user_status !== 'active')
-      throw new IamError('user_disabled', `user ${login.user_id} is ${login.user_status ?? 'gone'}`);
-    return this.beginSession(loginId, login.client_id, origin);
+  private readCode(code: string): string {
+    const loginId = readLoginToken(this.codes, code);
+    if (loginId === null) throw new IamError('invalid_grant', 'not a code of ours');
+    return loginId;
   }
 
-  private async beginSession(
+  /** Null: another request was first. */
+  private async begin(
     loginId: string,
-    clientId: string,
+    redemption: CodeRedemption | null,
     origin: RequestOrigin,
   ): Promise<BegunSession | null> {
     const sessionId = uuidv7();
     const { idle, absolute } = this.options.tokens;
-    const begin = () =>
-      queryRow(
-        this.dataSource,
-        begun,
-        beginSessionSql(
-          loginId,
-          { id: sessionId, idle, absolute, origin },
-          { action: 'session.started', clientId },
-        ),
-      );
+    const begin = beginSessionSql(
+      redeemableSql(loginId, redemption),
+      { id: sessionId, idle, absolute, origin },
+      { action: 'session.started' },
+    );
     // A user who was merged while the first try waited for their lock is found by the second.
-    const row = (await begin()) ?? (await begin());
-    if (row === null) return null;
-    this.telemetry.signInEnded(row, 'session');
-    return { ...toSession(row), sessionId, generation: 0, isRepeated: false };
+    for (let tries = 1; tries <= 2; tries += 1) {
+      const row = await queryRow(this.dataSource, begunOrNot, begin);
+      if (row === null) throw new IamError('invalid_grant', 'the login is too old');
+      if ('user_id' in row) {
+        this.telemetry.signInEnded(row, 'session');
+        return { ...toSession(row), sessionId, generation: 0, isRepeated: false };
+      }
+      if (redemption !== null) checkPossession(row, redemption);
+      if (row.status === 'consumed') return null;
+      await this.checkRedeemable(loginId, row);
+    }
+    return null;
+  }
+
+  private async checkRedeemable(loginId: string, login: Redeemable): Promise<void> {
+    if (login.status !== 'authenticated' || !login.is_live)
+      throw new IamError('invalid_grant', 'the login was redeemed or has expired');
+    if (login.user_status === null) return this.bindings.require(loginId);
+    if (login.user_status !== 'active')
+      throw new IamError('user_disabled', `the user of login ${loginId} is ${login.user_status}`);
   }
 
   private async repeat(loginId: string, clientId: string): Promise<BegunSession> {
     const grace = { seconds: this.options.tokens.refreshGrace, uses: MOST_REPETITIONS };
     const settle = settleRepeatedCodeSql(loginId, grace, { action: 'session.code_reused', clientId });
-    const row = await queryRow(this.dataSource, begun.extend(repeated.shape), settle);
+    const row = await queryRow(this.dataSource, repeated, settle);
     if (row === null) throw new IamError('invalid_grant', 'the login was redeemed');
     return {
       ...toSession(row),

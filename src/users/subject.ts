@@ -4,6 +4,7 @@ import { queryRow, type SqlExecutor, sql, type Sql, empty, join } from '../datab
 import { violatedConstraint } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { nowForEventsSql } from '../database/sql-fragments.js';
 import { newUserCtes, type NewUser } from './change-user.js';
 
 /** What WeChat proved of a person: the form in which every flow passes a sign-in to `Users`. */
@@ -18,6 +19,8 @@ export const subjectSchema = z.object({
   unionid: z.string().nullable(),
   /** Null when the profile was not read this time. */
   profile: z.object({ nickname: z.string().nullable(), avatarUrl: z.string().nullable() }).nullable(),
+  /** Whether WeChat says that they follow the Official Account, where it was asked. */
+  follows: z.boolean().nullish(),
 });
 
 /** See `subjectSchema`. */
@@ -34,15 +37,39 @@ const holder = z.object({
   status: z.enum(['active', 'disabled', 'merged']).nullable(),
   /** Has no owner, and is covered by the ban of a user who was erased or lost it. */
   is_barred: z.boolean(),
+  /** The user of the identity is the person, and the statement has recorded it. */
+  is_recorded: z.boolean().default(false),
 });
 
 /** Who owns a subject now: by `(appid, openid)`, by unionid, by both or by neither. */
 export type SubjectMatch = z.infer<typeof holder>;
 
-type SoughtSubject = Pick<Subject, 'appid' | 'openid' | 'unionScope' | 'unionid'>;
+/** What is known of a subject before its profile is read. */
+export type SoughtSubject = Pick<Subject, 'appid' | 'openid' | 'unionScope' | 'unionid' | 'follows'>;
 
-const holderSql = ({ appid, openid, unionScope, unionid }: SoughtSubject, freshness: number): Sql => sql`
-  SELECT i.id AS identity_id, i.user_id AS identity_user_id,
+/** Who a person turned out to be, for what is stored about it. */
+export interface ResolvedPerson {
+  readonly openid: string;
+  readonly isNewUser: boolean;
+  /** Of a person without a user, who has yet to be connected to an account of the host. */
+  readonly toBind: Subject | null;
+}
+
+/** CTEs that store a resolution in the statement that makes it. They read `person (user_id)`, which has no row if there is none. */
+export type RecordResolution = (person: ResolvedPerson) => Sql;
+
+/** How a subject that is known, and brings nothing new, is recorded by the statement that finds it. */
+export interface Recording {
+  readonly record: RecordResolution;
+  /** There is no profile to read, whatever the age of the stored one. */
+  readonly isSilent: boolean;
+}
+
+const holderSql = (
+  { appid, openid, unionScope, unionid, follows = null }: SoughtSubject,
+  freshness: number,
+): Sql => sql`
+  SELECT i.id AS identity_id, i.user_id AS identity_user_id, (${follows}::boolean IS NULL OR i.follows IS NOT NULL) AS follow_is_known,
          EXISTS (SELECT 1 FROM iam.identity_unions c
                  WHERE c.identity_id = i.id AND c.union_scope = ${unionScope} AND c.unionid = ${unionid}) AS identity_has_union,
          COALESCE(i.profile_read_at > now() - make_interval(secs => ${freshness}::int), false) AS profile_is_fresh,
@@ -55,13 +82,28 @@ const holderSql = ({ appid, openid, unionScope, unionid }: SoughtSubject, freshn
   LEFT JOIN iam.unions n ON n.union_scope = ${unionScope} AND n.unionid = ${unionid}
   LEFT JOIN iam.users u ON u.id = COALESCE(i.user_id, n.user_id)`;
 
+/** `person` is the active user of an identity that carries the unionid shown, where nothing else is to be read or written. */
+const recognizeSql = (
+  holder: Sql,
+  { openid, unionid }: SoughtSubject,
+  { record, isSilent }: Recording,
+): Sql => sql`
+  WITH holder AS (${holder}), person AS (
+    SELECT identity_user_id AS user_id FROM holder
+    WHERE identity_user_id IS NOT NULL AND status = 'active' AND (profile_is_fresh OR ${isSilent}::boolean) AND follow_is_known
+      AND (${unionid}::text IS NULL OR (identity_has_union AND union_user_id = identity_user_id))
+  ), ${record({ openid, isNewUser: false, toBind: null })}
+  SELECT holder.*, EXISTS (SELECT 1 FROM person) AS is_recorded FROM holder`;
+
 /** One round trip. `freshness` is the age in seconds up to which a stored profile is not read again. */
 export async function findSubject(
   executor: SqlExecutor,
   subject: SoughtSubject,
-  freshness: number,
+  { freshness, recording }: { readonly freshness: number; readonly recording?: Recording | undefined },
 ): Promise<SubjectMatch> {
-  const row = await queryRow(executor, holder, holderSql(subject, freshness));
+  const find = holderSql(subject, freshness);
+  const statement = recording === undefined ? find : recognizeSql(find, subject, recording);
+  const row = await queryRow(executor, holder, statement);
   if (row === null) throw new Error('a VALUES row is always there');
   return row;
 }
@@ -74,7 +116,7 @@ export class LostRace extends Error {
   }
 }
 
-const written = z.object({ identities: z.number(), unions: z.number() });
+const created = z.object({ id: z.string() });
 
 /** The identity of a subject; `isNew`: no user had it before. */
 export interface LinkedIdentity {
@@ -82,42 +124,43 @@ export interface LinkedIdentity {
   readonly isNew: boolean;
 }
 
-const linked = z.object({
-  identity_id: z.string().nullable(),
-  is_new: z.boolean().nullable(),
-  unions: z.number(),
-});
+const linked = z.object({ id: z.string(), is_new: z.boolean() });
 
-const profileReadAt = ({ profile }: Subject): Sql => (profile === null ? sql`NULL` : sql`now()`);
-
-/** One statement, unions before identities, so that racing sign-ins queue at the same constraint in the same order. */
-const createSql = (subject: Subject, user: NewUser): Sql => sql`
-  WITH ${newUserCtes(user)}, new_union AS (
+/** Unions before identities, so that racing sign-ins queue at the same constraint in the same order. */
+const newUnionSql = ({ unionScope, unionid }: Subject, owner: Sql): Sql => sql`
     INSERT INTO iam.unions (union_scope, unionid, user_id)
-    SELECT ${subject.unionScope}::text, ${subject.unionid}::text, id FROM new_user WHERE ${subject.unionid}::text IS NOT NULL
-    ON CONFLICT DO NOTHING RETURNING 1
-  ), new_identity AS (
-    INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
-    SELECT ${identityValues(subject, sql`new_user.id`)} FROM new_user
-    ON CONFLICT DO NOTHING RETURNING 1
-  )
-  SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT count(*) FROM new_identity)::int AS identities`;
+    SELECT ${unionScope}::text, ${unionid}::text, id FROM ${owner} WHERE ${unionid}::text IS NOT NULL`;
 
-/** The columns of a new identity, in the order of both statements. */
-const identityValues = (subject: Subject, userId: Sql): Sql => sql`
-  ${uuidv7()}::uuid, ${userId}, ${subject.provider}::text, ${subject.appKind}::text, ${subject.appid}::text,
-  ${subject.openid}::text, ${subject.unionScope}::text, ${subject.unionid}::text, ${profileReadAt(subject)}::timestamptz`;
+/** Without a row of `new_union` the unionid is another user's, and so nothing is written. */
+const newIdentitySql = (subject: Subject, owner: Sql): Sql => sql`
+    INSERT INTO iam.identities AS i (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at,
+                                     follows, follow_changed_at)
+    SELECT ${uuidv7()}::uuid, id, ${subject.provider}::text, ${subject.appKind}::text, ${subject.appid}::text,
+           ${subject.openid}::text, ${subject.unionScope}::text, ${subject.unionid}::text,
+           CASE WHEN ${subject.profile !== null}::boolean THEN now() END, ${subject.follows ?? null}::boolean,
+           CASE WHEN ${subject.follows ?? null}::boolean IS NOT NULL THEN ${nowForEventsSql} END
+    FROM ${owner} WHERE ${subject.unionid}::text IS NULL OR EXISTS (SELECT 1 FROM new_union)`;
 
-/** Creates a user with its first identity. @throws LostRace when the subject has an owner by now, IamError `user_disabled` */
+const createSql = (subject: Subject, user: NewUser, record: RecordResolution): Sql => sql`
+  WITH ${newUserCtes(user)}, new_union AS (${newUnionSql(subject, sql`new_user`)} RETURNING 1
+  ), new_identity AS (${newIdentitySql(subject, sql`new_user`)} RETURNING user_id
+  ), person AS (SELECT user_id FROM new_identity
+  ), ${record({ openid: subject.openid, isNewUser: true, toBind: null })}
+  SELECT user_id AS id FROM person`;
+
+/**
+ * Creates a user with its first identity in one statement, which fails as a whole: by a unique constraint when the subject, or
+ * the external id, has an owner by now. @throws IamError `user_disabled`
+ */
 export async function createUserOf(
   executor: SqlExecutor,
   subject: Subject,
-  start: Omit<NewUser, 'id'>,
+  { start, record }: { readonly start: Omit<NewUser, 'id'>; readonly record: RecordResolution },
 ): Promise<string> {
   const user = { ...start, id: uuidv7() };
-  const row = await queryRow(executor, written, createSql(subject, user)).catch(explainBarred);
-  if (row?.identities !== 1 || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
-  return user.id;
+  const row = await queryRow(executor, created, createSql(subject, user, record)).catch(explainBarred);
+  if (row === null) throw new Error('an INSERT returns its row');
+  return row.id;
 }
 
 /** The user that a subject is linked to, and which profile counts. */
@@ -172,7 +215,7 @@ function profileSql(subject: Subject, target: LinkTarget): Sql {
       fields.map((field) => taken(field, target)),
       ', ',
     )}, updated_at = now()
-    WHERE id = ${target.userId} AND ${subject.profile !== null}::boolean AND (${join(
+    FROM person WHERE id = person.user_id AND ${subject.profile !== null}::boolean AND (${join(
       fields.map((field) => changes(field, target)),
       ' OR ',
     )})`;
@@ -180,33 +223,32 @@ function profileSql(subject: Subject, target: LinkTarget): Sql {
 
 /**
  * Locks the user first, as a merge does, then follows the order of `createSql`. `owner` has no row for a user who was merged
- * or disabled meanwhile, or who lost the identity or union: a sign-in under way would undo an unlink.
+ * or disabled meanwhile, or who lost the identity or union: a sign-in under way would undo an unlink. Nothing is written
+ * unless all of it is.
  */
-const linkSql = (subject: Subject, target: LinkTarget): Sql => sql`
+const linkSql = (subject: Subject, target: LinkTarget, effects: readonly Sql[]): Sql => sql`
   WITH owner AS (
     SELECT u.id FROM iam.users u ${bases[target.basis].joins(subject)}
     WHERE u.id = ${target.userId} AND u.status = 'active' FOR KEY SHARE OF ${bases[target.basis].locked}
-  ), new_union AS (
-    INSERT INTO iam.unions (union_scope, unionid, user_id)
-    SELECT ${subject.unionScope}::text, ${subject.unionid}::text, id FROM owner WHERE ${subject.unionid}::text IS NOT NULL
+  ), new_union AS (${newUnionSql(subject, sql`owner`)}
     ON CONFLICT (union_scope, unionid) DO UPDATE SET created_at = unions.created_at WHERE unions.user_id = EXCLUDED.user_id
     RETURNING 1
-  ), new_identity AS (
-    INSERT INTO iam.identities AS i (id, user_id, provider, app_kind, appid, openid, union_scope, unionid, profile_read_at)
-    SELECT ${identityValues(subject, sql`owner.id`)} FROM owner
+  ), new_identity AS (${newIdentitySql(subject, sql`owner`)}
     ON CONFLICT (appid, openid) DO UPDATE SET
       union_scope = CASE WHEN EXCLUDED.unionid IS NULL THEN i.union_scope ELSE EXCLUDED.union_scope END,
       unionid = COALESCE(EXCLUDED.unionid, i.unionid),
-      profile_read_at = COALESCE(EXCLUDED.profile_read_at, i.profile_read_at)
+      profile_read_at = COALESCE(EXCLUDED.profile_read_at, i.profile_read_at),
+      follows = COALESCE(i.follows, EXCLUDED.follows),
+      follow_changed_at = CASE WHEN i.follows IS NULL THEN EXCLUDED.follow_changed_at ELSE i.follow_changed_at END
     WHERE i.user_id = EXCLUDED.user_id
-    RETURNING i.id, i.xmax = 0 AS is_new
-  ), profile AS (${profileSql(subject, target)}
-  )
-  SELECT (SELECT count(*) FROM new_union)::int AS unions, (SELECT id FROM new_identity) AS identity_id,
-         (SELECT is_new FROM new_identity) AS is_new`;
+    RETURNING i.id, i.user_id, i.xmax = 0 AS is_new
+  ), person AS (SELECT user_id FROM new_identity), profile AS (${profileSql(subject, target)}
+  ) ${join([empty, ...effects])}
+  SELECT id, is_new FROM new_identity`;
 
 /**
- * Makes a subject and its unionid belong to a user and refreshes the profile.
+ * Makes a subject and its unionid belong to a user and refreshes the profile. `effects` are CTEs that read `person (user_id)`
+ * and `new_identity (is_new)`.
  * @throws LostRace when one belongs to another, the user is no longer active, or the basis is gone; IamError
  * `user_disabled` when a ban covers the subject
  */
@@ -214,10 +256,11 @@ export async function linkSubject(
   executor: SqlExecutor,
   subject: Subject,
   target: LinkTarget,
+  effects: readonly Sql[] = [],
 ): Promise<LinkedIdentity> {
-  const row = await queryRow(executor, linked, linkSql(subject, target)).catch(explainBarred);
-  if (row?.identity_id == null || row.unions !== (subject.unionid === null ? 0 : 1)) throw new LostRace();
-  return { id: row.identity_id, isNew: row.is_new === true };
+  const row = await queryRow(executor, linked, linkSql(subject, target, effects)).catch(explainBarred);
+  if (row === null) throw new LostRace();
+  return { id: row.id, isNew: row.is_new };
 }
 
 /** The database refuses the subjects of a banned user to everybody else. */

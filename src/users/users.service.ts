@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { recordAudit, type AuditEntry } from '../audit/record-audit.js';
+import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
-import { inTransaction, type SqlExecutor } from '../database/sql.js';
+import { execute, inTransaction, sql, type Sql, type SqlExecutor } from '../database/sql.js';
 import { HookRunner } from '../database/hook-runner.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -10,6 +10,9 @@ import { cleanNickname } from '../wechat/profile-text.js';
 import { type NewUser, explainTaken, readExternalId } from './change-user.js';
 import {
   findSubject,
+  type RecordResolution,
+  type Recording,
+  type SoughtSubject,
   type SubjectMatch,
   type Subject,
   createUserOf,
@@ -29,8 +32,8 @@ export interface ResolveOptions {
   readonly signUp: 'auto' | 'bind' | 'off';
   /** The result of an earlier `find` of the same subject, which saves the first look. */
   readonly holder?: SubjectMatch | undefined;
-  /** Runs in the transaction of the change, or on its own when nothing changes. */
-  readonly record: (executor: SqlExecutor, resolution: Resolution) => Promise<void>;
+  /** Part of the statement that finds, creates or joins the person. */
+  readonly record: RecordResolution;
 }
 
 const RACES = 5;
@@ -45,25 +48,32 @@ export class Users {
     private readonly hooks: HookRunner,
   ) {}
 
-  /** Who holds this subject now; one round trip. */
-  find(subject: Pick<Subject, 'appid' | 'openid' | 'unionScope' | 'unionid'>): Promise<SubjectMatch> {
-    return findSubject(this.dataSource, subject, this.options.profileFreshness);
+  /** Who holds this subject now; one round trip, which with `recording` resolves whom it can. */
+  async find(subject: SoughtSubject, recording?: Recording): Promise<SubjectMatch> {
+    const { profileFreshness: freshness } = this.options;
+    return findSubject(this.dataSource, subject, { freshness, recording }).catch((error: unknown) => {
+      // A user erased since they were found is no longer there to refer to.
+      if (recording === undefined || !isForeignKeyViolation(error)) throw error;
+      return this.find(subject);
+    });
   }
 
   /**
-   * The user of a subject: created, joined by unionid or merged as design section 5 says.
+   * The user of a subject: created, joined by unionid or merged as design section 5 says. One statement, and one before it
+   * where the subject is new or has changed; a merge is a transaction.
    * @throws IamError `user_disabled`, `sign_up_refused`, or `database_unavailable` after too many lost races
    */
-  async resolve(subject: Subject, options: ResolveOptions): Promise<Resolution> {
-    let holder = options.holder ?? (await this.find(subject));
+  async resolve(subject: Subject, { holder: known, ...options }: ResolveOptions): Promise<Resolution> {
+    const { record } = options;
+    const find = () => this.find(subject, subject.profile === null ? { record, isSilent: true } : undefined);
+    let holder = known ?? (await find());
     for (let race = 1; ; race += 1) {
       try {
         return await this.resolveHeld(subject, holder, options);
       } catch (error) {
-        // A user erased since they were found is no longer there to refer to.
         if (!(error instanceof LostRace) && !isForeignKeyViolation(error)) throw error;
         if (race === RACES) throw lostEveryRace(error);
-        holder = await this.find(subject);
+        holder = await find();
       }
     }
   }
@@ -76,13 +86,13 @@ export class Users {
     by: Pick<AuditEntry, 'sessionId' | 'clientId'> = {},
   ): Promise<LinkedIdentity> {
     const target = this.target(userId, 'given');
-    const linked = await linkSubject(manager, subject, target).catch((cause: unknown) => {
-      if (!(cause instanceof LostRace)) throw cause;
-      throw new IamError('identity_conflict', `${subject.appid} identity has another owner`, { cause });
-    });
-    if (linked.isNew)
-      await recordAudit(manager, { ...by, action: 'identity.linked', userId, ...aboutSubject(subject) });
-    return linked;
+    const entry = { ...by, action: 'identity.linked', userId, ...aboutSubject(subject) } as const;
+    return linkSubject(manager, subject, target, [auditOf(entry, { isNew: true })]).catch(
+      (cause: unknown) => {
+        if (!(cause instanceof LostRace)) throw cause;
+        throw new IamError('identity_conflict', `${subject.appid} identity has another owner`, { cause });
+      },
+    );
   }
 
   private async resolveHeld(
@@ -90,68 +100,51 @@ export class Users {
     holder: SubjectMatch,
     options: ResolveOptions,
   ): Promise<Resolution> {
-    const owner = holder.identity_user_id ?? holder.union_user_id;
-    if (holder.is_barred) throw new IamError('user_disabled', 'a ban covers this person');
-    if (owner === null) return this.signUp(subject, options);
-    if (holder.status === 'merged') throw new LostRace();
-    if (holder.status === 'disabled') throw new IamError('user_disabled', `user ${owner} is disabled`);
-    if (isSettled(subject, holder)) return this.recorded(this.dataSource, options, owner);
-    return inTransaction(this.dataSource, async (manager) =>
-      this.settle(manager, subject, holder, { ...options, owner }),
-    );
-  }
-
-  /** Adds the missing link, refreshes the profile, and merges when identity and unionid name two users. */
-  private async settle(
-    manager: EntityManager,
-    subject: Subject,
-    holder: SubjectMatch,
-    options: ResolveOptions & { owner: string },
-  ): Promise<Resolution> {
     const { identity_user_id: byIdentity, union_user_id: byUnion } = holder;
-    if (byIdentity === null || byUnion === null || byIdentity === byUnion) {
-      const target = this.target(options.owner, byIdentity === null ? 'union' : 'identity');
-      await join(manager, subject, holder, target);
-      return this.recorded(manager, options, options.owner);
-    }
-    const survivor = await this.merges.tryMerge(manager, [byIdentity, byUnion]);
-    if (survivor === null) return this.refuseMerge(manager, subject, options);
-    await join(manager, subject, holder, this.target(survivor, 'both'));
-    return this.recorded(manager, options, survivor);
+    const userId = byIdentity ?? byUnion;
+    if (holder.is_barred) throw new IamError('user_disabled', 'a ban covers this person');
+    if (userId === null) return this.signUp(subject, options);
+    if (holder.is_recorded) return { kind: 'user', userId, isNewUser: false };
+    if (holder.status === 'merged') throw new LostRace();
+    if (holder.status === 'disabled') throw new IamError('user_disabled', `user ${userId} is disabled`);
+    if (byIdentity !== null && byUnion !== null && byIdentity !== byUnion)
+      return inTransaction(this.dataSource, (manager) =>
+        this.merge(manager, { subject, holder, pair: [byIdentity, byUnion] }, options),
+      );
+    const target = this.target(userId, byIdentity === null ? 'union' : 'identity');
+    return join(this.dataSource, { subject, holder }, target, options);
   }
 
-  /** Two people stay two users; the identity decides who signs in. */
-  private async refuseMerge(
+  /** Identity and unionid name two users. */
+  private async merge(
     manager: EntityManager,
-    subject: Subject,
-    options: ResolveOptions & { owner: string },
+    { pair, ...known }: KnownSubject & { readonly pair: readonly [string, string] },
+    options: ResolveOptions,
   ): Promise<Resolution> {
-    const { owner: userId } = options;
-    await linkSubject(manager, { ...subject, unionid: null }, this.target(userId, 'identity'));
-    await recordAudit(manager, { action: 'user.merge_refused', userId, ...aboutSubject(subject) });
-    return this.recorded(manager, options, userId);
+    const survivor = await this.merges.tryMerge(manager, pair);
+    if (survivor !== null) return join(manager, known, this.target(survivor, 'both'), options);
+    // Two people stay two users; the identity decides who signs in.
+    const [userId] = pair;
+    const refused = { action: 'user.merge_refused', userId, ...aboutSubject(known.subject) } as const;
+    await recordAudit(manager, refused);
+    const subject = { ...known.subject, unionid: null };
+    return join(manager, { ...known, subject }, this.target(userId, 'identity'), options);
   }
 
-  private async signUp(subject: Subject, options: ResolveOptions): Promise<Resolution> {
-    if (options.signUp === 'off')
-      throw new IamError('sign_up_refused', `sign-up is off for "${subject.provider}"`);
-    if (options.signUp === 'bind') {
-      await options.record(this.dataSource, { kind: 'bind' });
+  private async signUp(subject: Subject, { signUp, record }: ResolveOptions): Promise<Resolution> {
+    if (signUp === 'off') throw new IamError('sign_up_refused', `sign-up is off for "${subject.provider}"`);
+    if (signUp === 'bind') {
+      const effects = record({ openid: subject.openid, isNewUser: false, toBind: subject });
+      await execute(this.dataSource, sql`WITH person AS (SELECT NULL::uuid AS user_id), ${effects} SELECT 1`);
       return { kind: 'bind' };
     }
     const start = await this.startOf(subject);
-    const create = async (manager: EntityManager): Promise<Resolution> => {
-      const userId = await createUserOf(manager, subject, start);
-      const resolution: Resolution = { kind: 'user', userId, isNewUser: true };
-      await options.record(manager, resolution);
-      return resolution;
-    };
-    return inTransaction(this.dataSource, create).catch((error: unknown) =>
-      this.explainTaken(subject, error),
-    );
+    const creation = createUserOf(this.dataSource, subject, { start, record });
+    const userId = await creation.catch((error: unknown) => this.explainTaken(subject, error));
+    return { kind: 'user', userId, isNewUser: true };
   }
 
-  /** Another user has the host's external id: the same person by a sign-in that was first, or another person. */
+  /** A sign-in of the same person was first, or another user has the host's external id. */
   private async explainTaken(subject: Subject, cause: unknown): Promise<never> {
     if (!isUniqueViolation(cause)) throw cause;
     const { identity_user_id, union_user_id } = await this.find(subject);
@@ -181,30 +174,34 @@ export class Users {
   private target(userId: string, basis: LinkTarget['basis']): LinkTarget {
     return { userId, basis, profile: this.options.profile };
   }
+}
 
-  private async recorded(
-    executor: SqlExecutor,
-    options: ResolveOptions,
-    userId: string,
-  ): Promise<Resolution> {
-    const resolution: Resolution = { kind: 'user', userId, isNewUser: false };
-    await options.record(executor, resolution);
-    return resolution;
-  }
+/** A subject, and who held it before. */
+interface KnownSubject {
+  readonly subject: Subject;
+  readonly holder: SubjectMatch;
 }
 
 /** Adds to a user what was not known of the subject; the audit log says so. */
 async function join(
-  manager: EntityManager,
-  subject: Subject,
-  holder: SubjectMatch,
+  executor: SqlExecutor,
+  { subject, holder }: KnownSubject,
   target: LinkTarget,
-): Promise<void> {
-  const { isNew } = await linkSubject(manager, subject, target);
-  if (!isNew && (subject.unionid === null || holder.identity_has_union)) return;
+  { record }: ResolveOptions,
+): Promise<Resolution> {
+  const { userId } = target;
+  const isNew = holder.identity_user_id === null;
   const action = isNew ? 'identity.linked' : 'identity.unionid_learned';
-  await recordAudit(manager, { action, userId: target.userId, ...aboutSubject(subject) });
+  const isNews = isNew || (subject.unionid !== null && !holder.identity_has_union);
+  const effects = [record({ openid: subject.openid, isNewUser: false, toBind: null })];
+  if (isNews) effects.push(auditOf({ action, userId, ...aboutSubject(subject) }, { isNew }));
+  await linkSubject(executor, subject, target, effects);
+  return { kind: 'user', userId, isNewUser: false };
 }
+
+/** For `linkSubject`: an audit entry about an identity that no user had before, or that its user had. */
+const auditOf = (entry: AuditEntry, { isNew }: { readonly isNew: boolean }): Sql =>
+  sql`joined AS (${insertAudit(entry, { from: sql`new_identity WHERE new_identity.is_new = ${isNew}::boolean` })})`;
 
 function aboutSubject({
   provider,
@@ -217,12 +214,4 @@ function aboutSubject({
 
 function lostEveryRace(cause: unknown): IamError {
   return new IamError('database_unavailable', `lost ${RACES} races`, { cause, retryAfterSeconds: 1 });
-}
-
-/** Nothing to write: the identity is known, carries the unionid shown, and no new profile was read. */
-function isSettled(subject: Subject, holder: SubjectMatch): boolean {
-  const unionIsKnown =
-    subject.unionid === null ||
-    (holder.identity_has_union && holder.union_user_id === holder.identity_user_id);
-  return holder.identity_user_id !== null && unionIsKnown && subject.profile === null;
 }
