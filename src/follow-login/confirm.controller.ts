@@ -133,7 +133,8 @@ export class ConfirmController {
     const proof = this.cookies.find(scannerProof, login.id, request.cookies);
     const { openid } = this.cookies.requireOwnForm(proof, csrf, request);
     const outcome = await this.decisions.decide(login, openid, { decision, typed: number });
-    this.watch.hint(login.id);
+    if (outcome === 'confirmed') this.watch.note(login.id, { status: outcome, openid });
+    else this.watch.hint(login.id);
     const isWrong = outcome === 'wrong' ? '&number=wrong' : '';
     return redirect(this.urls.path(`confirm/${slug}?login=${token}${isWrong}`), 303);
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import type { Sql } from '../database/sql.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
@@ -82,17 +83,24 @@ export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
     provider: IdentityProvider,
     event: VerifiedEvent,
     stored: InboxEvent,
+    effect: Sql | undefined,
   ): Promise<PassiveReply | null> {
     const appid = provider.mp?.appid;
     if (appid === undefined) return null;
     const scene = sceneOf(event);
-    if (scene !== null && this.scenes.isOurs(scene)) return this.scan(appid, scene, stored);
+    if (scene !== null && this.scenes.isOurs(scene)) return this.scan(appid, scene, { stored, effect });
     return eventName(event) === 'text' ? this.number(appid, event.Content ?? '', stored) : null;
   }
 
-  private async scan(appid: string, scene: string, stored: InboxEvent): Promise<PassiveReply> {
-    const scan = await this.scans.scan(appid, scene, stored);
-    if (scan !== null) this.watch.hint(scan.loginId);
+  private async scan(
+    appid: string,
+    scene: string,
+    { stored, effect }: { readonly stored: InboxEvent; readonly effect: Sql | undefined },
+  ): Promise<PassiveReply> {
+    const scan = await this.scans.scan(scene, { appid, event: stored, effect });
+    if (scan?.outcome === 'owned')
+      this.watch.note(scan.loginId, { status: scan.status, openid: stored.openid });
+    else if (scan !== null) this.watch.hint(scan.loginId);
     const link = scan === null ? '' : this.confirmUrl(scan);
     return { type: 'text', content: scanReply(scan, this.options.siteName, link) };
   }
@@ -100,7 +108,9 @@ export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
   private async number(appid: string, text: string, stored: InboxEvent): Promise<PassiveReply | null> {
     const entered = await this.scans.takeNumber(appid, text, stored);
     if (entered === null) return null;
-    if (entered.loginId !== null) this.watch.hint(entered.loginId);
+    if (entered.loginId !== null && entered.outcome === 'confirmed')
+      this.watch.note(entered.loginId, { status: 'confirmed', openid: stored.openid });
+    else if (entered.loginId !== null) this.watch.hint(entered.loginId);
     return { type: 'text', content: numberReply(entered, this.options.siteName) };
   }
 

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { sha256 } from '../crypto/hash.js';
-import { queryRow, sql, type Sql } from '../database/sql.js';
+import { empty, queryRow, sql, type Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { insertInboxEvent, type InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
 import {
@@ -13,14 +13,14 @@ import {
   readUserCode,
   type UserCodeCheck,
 } from './codes-and-tokens.service.js';
-import { followProblemSql } from './follow-login.js';
+import { followLoginRow, followProblemSql } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 
 const scanRow = z.object({
   loginId: z.string(),
   /** The row at which the login was started. */
   provider: z.string(),
-  status: z.string(),
+  status: followLoginRow.shape.status,
   outcome: z.enum(['owned', 'taken', 'over']),
   confirmation: z.enum(['tap', 'number', 'none']),
   /** The account that the scanner is to be linked to; null for a sign-in. */
@@ -53,6 +53,8 @@ const COLLECT = sql`interval '600 seconds'`;
 export interface PushOfLogin {
   readonly appid: string;
   readonly event: InboxEvent;
+  /** What a new push changes else: a statement that reads from `inserted`. */
+  readonly effect?: Sql | undefined;
 }
 
 /** What a push does to device authorizations: a scan, or a number that is sent to the chat. */
@@ -64,9 +66,9 @@ export class FollowScans {
   ) {}
 
   /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
-  scan(appid: string, scene: string, event: InboxEvent): Promise<ScanOutcome | null> {
-    const entry: AuditEntry = { action: 'login.scanned', detail: { openid: event.openid } };
-    return queryRow(this.dataSource, scanRow, scanSql(sha256(scene), { appid, event }, entry));
+  scan(scene: string, push: PushOfLogin): Promise<ScanOutcome | null> {
+    const entry: AuditEntry = { action: 'login.scanned', detail: { openid: push.event.openid } };
+    return queryRow(this.dataSource, scanRow, scanSql(sha256(scene), push, entry));
   }
 
   /** Takes a typed number for the login that this follower scanned: one round trip. Null: the text is not for us. */
@@ -94,8 +96,9 @@ export class FollowScans {
  * one server URL, so the provider of the login may be another than the one that the push came to. Where that one signs nobody in
  * any more, the login ends here.
  */
-const scanSql = (sceneHash: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
-  WITH event AS (${insertInboxEvent(event, { status: 'done' })}),
+const scanSql = (sceneHash: string, { appid, event, effect }: PushOfLogin, entry: AuditEntry): Sql => sql`
+  WITH inserted AS (${insertInboxEvent(event, { status: 'done' })}),
+  ${effect === undefined ? empty : sql`effect AS (${effect}),`}
   target AS (
     SELECT id, provider, status, openid, confirmation, user_id, link_session_id IS NOT NULL AS is_link,
            appid = ${appid} AND redeem_before > now() AND ${event.openid}::text IS NOT NULL AS is_live,
@@ -107,11 +110,11 @@ const scanSql = (sceneHash: string, { appid, event }: PushOfLogin, entry: AuditE
         status = CASE WHEN l.confirmation = 'none' THEN 'confirmed' ELSE 'scanned' END,
         confirmed_at = CASE WHEN l.confirmation = 'none' THEN now() END,
         redeem_before = LEAST(GREATEST(l.redeem_before, now() + ${COLLECT}), l.attempt_ends_at)
-    FROM target t, event
+    FROM target t, inserted
     WHERE l.id = t.id AND t.status = 'pending' AND l.status = 'pending' AND t.is_live AND t.problem IS NULL
     RETURNING l.id, l.status
   ), ended AS (
-    UPDATE iam.logins l SET status = 'failed', error = t.problem FROM target t, event
+    UPDATE iam.logins l SET status = 'failed', error = t.problem FROM target t, inserted
     WHERE l.id = t.id AND t.is_live AND t.problem IS NOT NULL
   ), verdict AS (
     SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation,
@@ -125,7 +128,7 @@ const scanSql = (sceneHash: string, { appid, event }: PushOfLogin, entry: AuditE
     FROM target t LEFT JOIN scanned s ON s.id = t.id
   ), audited AS (
     ${insertAudit(entry, {
-      from: sql`event LEFT JOIN verdict ON true`,
+      from: sql`inserted LEFT JOIN verdict ON true`,
       provider: sql`verdict.provider`,
       detail: sql`jsonb_build_object('outcome', COALESCE(verdict.outcome, 'unknown_scene'), 'login', verdict.id)`,
     })}

@@ -20,6 +20,7 @@ import {
 import { IamError } from '../errors/iam.error.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
+import type { LoginStatus } from '../sign-in/login.entity.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
 import { type FollowLogin, followStateOf, QR_SECONDS } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
@@ -116,6 +117,14 @@ export class LoginWatch implements OnModuleDestroy {
   /** Starts with a state that is known already, so that the first poll costs no query. */
   begin(login: FollowLogin): void {
     this.entryOf(login.id).state = login;
+  }
+
+  /** This process has changed this login: browsers that wait here are told without a query. A state that is not known is read. */
+  note(loginId: string, change: Pick<FollowLogin, 'status' | 'openid'>): void {
+    const known = this.watched.get(loginId)?.state;
+    if (known?.is_live === true && isBefore(known.status, change.status))
+      this.update(loginId, { ...known, ...change });
+    else this.hint(loginId);
   }
 
   /** Something has happened to this login: look at once. */
@@ -231,6 +240,13 @@ export class LoginWatch implements OnModuleDestroy {
     for (const [id, { lastUsed, changes }] of this.watched)
       if (lastUsed < horizon && !changes.observed) this.watched.delete(id);
   }
+}
+
+const steps: readonly LoginStatus[] = ['pending', 'scanned', 'confirmed'];
+
+/** A repeated push may be about a step that others have taken the login beyond. */
+function isBefore(known: LoginStatus, next: LoginStatus): boolean {
+  return steps.includes(known) && steps.indexOf(known) < steps.indexOf(next);
 }
 
 function isWaiting(entry: Watched | undefined): boolean {

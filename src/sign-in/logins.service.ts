@@ -8,7 +8,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits.service.js';
-import { sql, empty, type Sql, execute, queryRow } from '../database/sql.js';
+import { sql, type Sql, execute, queryRow } from '../database/sql.js';
 import { IamError, type IamErrorCode, toErrorCode } from '../errors/iam.error.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
@@ -62,13 +62,19 @@ interface LoginClaim {
   readonly origin: RequestOrigin;
 }
 
+/**
+ * Lets the commit of this statement alone return before it is on the disk. A claim that a crash of PostgreSQL loses has
+ * signed nobody in: whatever is stored of its login later waits for the disk, and so for the claim too.
+ */
+const notAwaitingDisk = sql`set_config('synchronous_commit', 'off', true) AS lazily`;
+
 /** Claims a state or the code of an app. No row: state or code was claimed before. */
-const claimSql = (claim: LoginClaim): Sql => claimFrom(claim, empty);
+const claimSql = (claim: LoginClaim): Sql => claimFrom(claim, notAwaitingDisk);
 
 /** As `claimSql`, if the points are there that the FROM item `take` takes. */
 const claimWithPointsSql = (claim: LoginClaim, take: Sql): Sql => sql`
   WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
-  claimed AS (${claimFrom(claim, sql`FROM taken WHERE taken.refused IS NULL`)})
+  claimed AS (${claimFrom(claim, sql`taken, ${notAwaitingDisk} WHERE taken.refused IS NULL`)})
   SELECT taken.*, (SELECT id FROM claimed) AS id FROM taken`;
 
 function claimFrom({ start, codeHash, origin }: LoginClaim, from: Sql): Sql {
@@ -79,7 +85,7 @@ function claimFrom({ start, codeHash, origin }: LoginClaim, from: Sql): Sql {
     SELECT ${uuidv7()}::uuid, ${stateHash}::text, ${codeHash}::text, 'pending', ${start.provider}::text, ${start.method}::text,
            ${start.appid}::text, ${start.clientId}::text, ${start.redirectUri ?? null}::text,
            ${start.codeChallenge ?? null}::text, ${origin.ip}::text, ${origin.userAgent}::text, now() + ${KEEP}
-    ${from}
+    FROM ${from}
     ON CONFLICT DO NOTHING
     RETURNING id`;
 }

@@ -1,14 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { Injectable } from '@nestjs/common';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { InboxEvent } from './inbox/webhook-event.entity.js';
 import type { PassiveReply } from './passive-reply.js';
 import { type VerifiedEvent, eventName } from './message.js';
 import { Clock } from '../runtime/clock.js';
-import { execute, sql } from '../database/sql.js';
+import { sql, type Sql } from '../database/sql.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { InboxWorker, replyIn, UNREADABLE } from './inbox/inbox-worker.service.js';
 import { Inbox, type InboxResult } from './inbox/inbox.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
@@ -19,13 +17,15 @@ import { isAuthorizationChange } from './inbox-event.js';
 /** Handles the events of a way of signing in: the scan of its QR code, the number typed in the chat. */
 export interface BuiltInEventHandler {
   /**
-   * Commits the inbox row and the event's effect in one statement; a repeated delivery gets the same reply.
+   * Commits the inbox row, the event's effect and `effect`, which reads from the CTE `inserted`, in one statement; a repeated
+   * delivery gets the same reply.
    * Null: the event belongs to no sign-in, and nothing was written.
    */
   accept(
     provider: IdentityProvider,
     event: VerifiedEvent,
     inboxEvent: InboxEvent,
+    effect: Sql | undefined,
   ): Promise<PassiveReply | null>;
 }
 
@@ -50,7 +50,6 @@ export class EventIntake {
   private readonly builtIn: BuiltInEventHandler[] = [];
 
   constructor(
-    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly inbox: Inbox,
     private readonly worker: InboxWorker,
     private readonly handlers: EventHandlers,
@@ -67,13 +66,9 @@ export class EventIntake {
   async accept(received: ReceivedEvent): Promise<PassiveReply | null> {
     const { provider, event, appid, stored } = received;
     const change = followChangeOf(received);
-    const own = appid === provider.mp?.appid ? await this.acceptBuiltIn(received) : null;
-    if (own !== null) {
-      // In a statement of its own: the sign-in does not depend on it.
-      if (change !== null) await execute(this.dataSource, noteFollowingSql(change));
-      return own;
-    }
     const effect = change === null ? undefined : noteFollowingSql(change, sql`inserted`);
+    const own = appid === provider.mp?.appid ? await this.acceptBuiltIn(received, effect) : null;
+    if (own !== null) return own;
     if (!this.handlers.has(provider.slug, event)) {
       await this.inbox.keep(stored, effect);
       return null;
@@ -84,9 +79,12 @@ export class EventIntake {
     return takesReply(event) ? this.inTime(run, received) : null;
   }
 
-  private async acceptBuiltIn({ provider, event, stored }: ReceivedEvent): Promise<PassiveReply | null> {
+  private async acceptBuiltIn(
+    { provider, event, stored }: ReceivedEvent,
+    effect: Sql | undefined,
+  ): Promise<PassiveReply | null> {
     for (const handler of this.builtIn) {
-      const reply = await handler.accept(provider, event, stored);
+      const reply = await handler.accept(provider, event, stored, effect);
       if (reply !== null) return reply;
     }
     return null;
