@@ -3,7 +3,7 @@ import { type IamHooks, IamUsers, type SignIn, type SignUp, type SignUpDecision 
 import { addApps, inApp, type Apps } from '../support/account.js';
 import { redirectUri, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
-import { countQueries, type QueryCounter } from '../support/query-counter.js';
+import { countQueries, isHousekeeping, type QueryCounter } from '../support/query-counter.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import {
   approveOnPc,
@@ -268,7 +268,8 @@ describe('round trips', () => {
   ): Promise<{ result: T; statements: number; calls: number }> {
     const [mark, before] = [queries.mark(), world.wechat.calls().length];
     const result = await work();
-    return { result, statements: queries.since(mark).length, calls: world.wechat.calls().length - before };
+    const statements = queries.since(mark).filter((sql) => !isHousekeeping(sql)).length;
+    return { result, statements, calls: world.wechat.calls().length - before };
   }
   async function signIn(person = world.wechat.person({ nickname: '数' })) {
     const approved = await approveOnPc(world, person);

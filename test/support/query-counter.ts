@@ -39,6 +39,10 @@ function preparationOf([query, values]: readonly unknown[]) {
   return { name, parameters: own ?? (Array.isArray(values) ? (values as unknown[]) : []) };
 }
 
+/** What every replica asks of its own accord, whether anybody signs in or not. */
+export const isHousekeeping = (sql: string): boolean =>
+  /\bSKIP LOCKED\b/.test(sql) || sql.includes('FROM "iam"."identity_providers"');
+
 /** Counts every statement of this process, or only those to the database that `url` names. */
 export function countQueries(url?: string): QueryCounter {
   const database = url === undefined ? undefined : new URL(url).pathname.slice(1);
