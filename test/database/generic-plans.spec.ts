@@ -1,0 +1,120 @@
+import pg from 'pg';
+import { makeManyRows } from '../../bench/admin-lists/many-rows.js';
+import {
+  askForQrCode,
+  decideOnPhone,
+  pollUntilSettled,
+  scanAndFollow,
+  startFollowWorld,
+} from '../support/follow.js';
+import type { World } from '../support/iam-app.js';
+import { countQueries, type QueryCounter, type SentStatement } from '../support/query-counter.js';
+import { getWith, toTokens } from '../support/sign-in.js';
+import { inWechat, onPc, refresh, revoke } from '../support/signed-in.js';
+
+const USERS = 10_000;
+const largeTables = [
+  'users',
+  'user_roles',
+  'identities',
+  'unions',
+  'identity_unions',
+  'sessions',
+  'logins',
+  'audit_log',
+  'webhook_events',
+];
+
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly Plans?: readonly PlanNode[];
+}
+
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+
+/** After five runs PostgreSQL may plan a prepared statement once for all values: a plan that suits no value would stay. */
+describe(`the generic plans of prepared statements among ${USERS} users`, () => {
+  let world: World;
+  let queries: QueryCounter;
+  let client: pg.Client;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'tap' }, { options: { sessionCheck: 'always' } });
+    const { appid: open_app_id, secret: open_app_secret } = world.site;
+    await world.saveProvider({ slug: 'pc', name: '网页', open_app_id, open_app_secret });
+    client = new pg.Client({ connectionString: world.database.url });
+    await client.connect();
+    await makeManyRows(client, USERS);
+    await client.query('SET plan_cache_mode = force_generic_plan');
+    queries = countQueries(world.database.url);
+  }, 60_000);
+  afterAll(async () => {
+    queries.stop();
+    await client.end();
+    await world.close();
+  });
+
+  const follow = async () => {
+    const person = world.wechat.person({ nickname: '扫' });
+    const device = await askForQrCode(world.url);
+    await scanAndFollow(world, person, device.qr);
+    await decideOnPhone(world, person, 'confirm');
+    return toTokens(await pollUntilSettled(world.url, device));
+  };
+  const person = () => world.wechat.person({ nickname: '面' });
+  const onPage = { provider: 'pc' };
+
+  async function readWhole({ text, parameters }: SentStatement): Promise<string[]> {
+    const values = parameters.map(() => 'NULL').join(', ');
+    await client.query(`PREPARE hot AS ${text}`);
+    const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+      `EXPLAIN (FORMAT JSON) EXECUTE hot${values === '' ? '' : `(${values})`}`,
+    );
+    await client.query('DEALLOCATE hot');
+    return rows
+      .flatMap((row) => nodesOf(row['QUERY PLAN'][0].Plan))
+      .filter((node) => node['Node Type'].includes('Seq Scan'))
+      .flatMap((node) => node['Relation Name'] ?? [])
+      .filter((table) => largeTables.includes(table));
+  }
+
+  it.each<[flow: string, run: () => Promise<unknown>]>([
+    ['the first sign-in and a later one', signInTwice],
+    ['a sign-in inside WeChat', () => inWechat(world, person())],
+    ['a sign-in by following', follow],
+    ['a refresh, its repetition and the end', refreshAndEnd],
+    ['the pushes of a follower', pushes],
+  ])('read large tables by index: %s', async (_flow, run) => {
+    const mark = queries.mark();
+
+    await run();
+
+    const statements = queries.statementsSince(mark).filter(({ text }) => text.includes('iam.'));
+    const whole: Record<string, string[]> = {};
+    for (const statement of statements) {
+      const tables = await readWhole(statement);
+      if (tables.length > 0) whole[statement.text] = tables;
+    }
+    expect(statements.length).toBeGreaterThan(0);
+    expect(whole).toEqual({});
+  });
+
+  async function signInTwice(): Promise<void> {
+    const lan = person();
+    await onPc(world, lan, onPage);
+    const { accessToken } = await onPc(world, lan, onPage);
+    await getWith(`${world.url}/iam/me`, accessToken);
+  }
+  async function refreshAndEnd(): Promise<void> {
+    const { refreshToken } = await onPc(world, person(), onPage);
+    await refresh(world.url, refreshToken);
+    const { refresh_token: next } = (await refresh(world.url, refreshToken)).json();
+    await revoke(world.url, String(next));
+  }
+  async function pushes(): Promise<void> {
+    const follower = person();
+    await follower.follow(world.oa);
+    await follower.unfollow(world.oa);
+  }
+});
