@@ -14,8 +14,8 @@ const environment = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/s
 
 /** The version of the PgBouncer on this machine, as a number such as 1.21; null where there is none. */
 function findVersion(): number | null {
-  const { stdout } = spawnSync(program, ['--version'], { env: environment, encoding: 'utf8' });
-  const version = /PgBouncer (\d+\.\d+)/.exec(String(stdout))?.[1];
+  const { stdout, error } = spawnSync(program, ['--version'], { env: environment, encoding: 'utf8' });
+  const version = error === undefined ? /PgBouncer (\d+\.\d+)/.exec(stdout)?.[1] : undefined;
   return version === undefined ? null : Number(version);
 }
 
@@ -59,7 +59,8 @@ async function untilItAccepts(url: string): Promise<void> {
     const client = new pg.Client({ connectionString: url });
     try {
       await client.connect();
-      return await client.end();
+      await client.end();
+      return;
     } catch (error) {
       if (attempt === 100) throw error;
       await delay(50);
