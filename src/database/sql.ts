@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { retryTransient } from './database-errors.js';
 import { sha256 } from '../crypto/hash.js';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -152,6 +152,9 @@ export async function execute(executor: SqlExecutor, statement: Sql): Promise<un
   return executor.queryRunner === undefined ? retryTransient(run) : run();
 }
 
+/** The array of a schema, made for each statement, would cost more than to parse the rows by it. */
+const anyRows = z.array(z.unknown());
+
 /**
  * As `execute`, with rows parsed by `schema`. The statement must end in a SELECT or be an INSERT … RETURNING:
  * TypeORM returns `[rows, count]` for a top-level UPDATE or DELETE.
@@ -161,7 +164,7 @@ export async function queryRows<T>(
   schema: z.ZodType<T>,
   statement: Sql,
 ): Promise<T[]> {
-  return schema.array().parse(await execute(executor, statement));
+  return anyRows.parse(await execute(executor, statement)).map((row) => schema.parse(row));
 }
 
 /** As `queryRows`, for a statement with at most one row. */

@@ -12,7 +12,7 @@ import { IamUrls } from './iam-urls.service.js';
 import { claim } from './raw-http.js';
 import { whileAnswering } from './parameter.decorators.js';
 import { writeResponse } from './response-writer.js';
-import { defer, lastValueFrom, map, type Observable } from 'rxjs';
+import { lastValueFrom, type Observable, of } from 'rxjs';
 
 /** A request to one of our endpoints, and the method of its controller. */
 interface EndpointCall {
@@ -121,15 +121,14 @@ function statusOf(value: unknown, handler: object): number {
 export class ResponseInterceptor implements NestInterceptor {
   constructor(private readonly responses: EndpointResponses) {}
 
-  intercept(context: ExecutionContext, next: CallHandler): Observable<undefined> {
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<undefined>> {
     const http = context.switchToHttp();
     const call = {
       request: http.getRequest<object>(),
       response: http.getResponse<unknown>(),
       handler: context.getHandler(),
     };
-    return defer(() => this.responses.give(call, () => lastValueFrom(next.handle()))).pipe(
-      map(() => undefined),
-    );
+    await this.responses.give(call, () => lastValueFrom(next.handle()));
+    return of(undefined);
   }
 }

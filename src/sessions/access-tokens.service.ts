@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { errors, jwtVerify, SignJWT } from 'jose';
-import { randomUUID } from 'node:crypto';
+import { errors, jwtVerify } from 'jose';
+import { randomUUID, sign } from 'node:crypto';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { ALGORITHM, type SigningKey } from './signing-key.js';
 import { SigningKeys } from './signing-keys.service.js';
 
 /** How far the clocks of replicas and of other verifiers may differ. */
@@ -64,21 +65,21 @@ export class AccessTokens {
   async issue(claims: AccessTokenClaims): Promise<string> {
     const key = await this.keys.current();
     const now = Math.floor(this.clock.now() / 1000);
-    return new SignJWT({
+    const header = encode({ alg: ALGORITHM, typ: 'at+jwt', kid: key.kid });
+    const payload = encode({
+      iss: this.options.publicUrl,
+      aud: this.options.tokens.audience,
+      sub: claims.userId,
       client_id: claims.clientId,
       sid: claims.sessionId,
-      roles: [...claims.roles],
+      roles: claims.roles,
       amr: [claims.method],
       auth_time: Math.floor(claims.signedInAt.getTime() / 1000),
-    })
-      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: key.kid })
-      .setIssuer(this.options.publicUrl)
-      .setAudience(this.options.tokens.audience)
-      .setSubject(claims.userId)
-      .setIssuedAt(now)
-      .setExpirationTime(now + this.options.tokens.accessToken)
-      .setJti(randomUUID())
-      .sign(key.privateKey);
+      iat: now,
+      exp: now + this.options.tokens.accessToken,
+      jti: randomUUID(),
+    });
+    return `${header}.${payload}.${signWith(key, `${header}.${payload}`)}`;
   }
 
   /**
@@ -115,7 +116,7 @@ export class AccessTokens {
   private async verifyAnew(token: string): Promise<AccessTokenClaims> {
     try {
       const { payload, protectedHeader } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
-        algorithms: ['ES256'],
+        algorithms: [ALGORITHM],
         typ: 'at+jwt',
         issuer: this.options.publicUrl,
         audience: this.options.tokens.audience,
@@ -151,6 +152,16 @@ export class AccessTokens {
     if (key === null) throw new errors.JWKSNoMatchingKey();
     return key.publicKey;
   }
+}
+
+function encode(part: object): string {
+  return Buffer.from(JSON.stringify(part), 'utf8').toString('base64url');
+}
+
+/** RFC 7518 §3.4. Here, in 30 µs: Web Crypto hands it to another thread, which takes three times the CPU time. */
+function signWith({ privateKey }: SigningKey, text: string): string {
+  const key = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const;
+  return sign('sha256', Buffer.from(text, 'utf8'), key).toString('base64url');
 }
 
 /** Of its own for each request: what a host changes in one must not show in the next. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import {
   calculateJwkThumbprint,
   exportJWK,
@@ -42,7 +42,7 @@ export interface SigningKey {
   readonly kid: string;
   readonly publicJwk: JWK;
   readonly publicKey: CryptoKey;
-  readonly privateKey: CryptoKey;
+  readonly privateKey: KeyObject;
 }
 
 /** A new key pair, as it is stored. */
@@ -88,7 +88,7 @@ export async function openSigningKey(
     kid,
     publicJwk,
     publicKey: await importEcKey(publicJwk),
-    privateKey: await importEcKey(privateJwk),
+    privateKey: createPrivateKey({ key: privateJwk, format: 'jwk' }),
   };
 }
 
