@@ -9,10 +9,7 @@ import {
   type PlainColumn,
   type SecretColumn,
 } from '../../src/identity-providers/provider-columns.js';
-import {
-  StoredProviders,
-  type StoredProvider,
-} from '../../src/identity-providers/stored-providers.service.js';
+import { ProviderRows, type StoredProvider } from '../../src/identity-providers/provider-rows.service.js';
 import { toBoolean, type Call, type OptionSpec } from '../command.js';
 import type { Environment } from '../environment.js';
 import { UsageError } from '../errors.js';
@@ -140,7 +137,7 @@ const addresses = ['callback_url', 'callback_domain', 'webhook_url'];
 
 /** See `ShownProvider`. */
 export function showProvider(stored: StoredProvider, iam: Iam, environment: Environment): ShownProvider {
-  const opened = iam.get(StoredProviders).open(stored.row);
+  const opened = iam.get(ProviderRows).open(stored.row);
   const view = toProviderView(stored, opened, { urls: iam.get(IamUrls), language: 'en' });
   const hidden = ['etag', ...(environment.read('PUBLIC_URL') === undefined ? addresses : [])];
   const members = Object.entries(view).filter(([name]) => !hidden.includes(name));

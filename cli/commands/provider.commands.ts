@@ -6,11 +6,7 @@ import {
   rotatableSecrets,
   type RotatableSecret,
 } from '../../src/identity-providers/provider-columns.js';
-import { ProviderRows } from '../../src/identity-providers/provider-rows.service.js';
-import {
-  StoredProviders,
-  type StoredProvider,
-} from '../../src/identity-providers/stored-providers.service.js';
+import { ProviderRows, type StoredProvider } from '../../src/identity-providers/provider-rows.service.js';
 import { HttpModule } from '../../src/http/http.module.js';
 import { IdentityProvidersModule } from '../../src/identity-providers/identity-providers.module.js';
 import { KeysModule } from '../../src/keys/keys.module.js';
@@ -50,13 +46,13 @@ export const providerListCommand: Command = {
   async run({ environment }) {
     const options = environment.options({ needsPublicUrl: false });
     return withIam(environment, { module: ProviderCommandsModule, options }, async (iam) => {
-      const stored = await listAll(iam.get(StoredProviders));
+      const stored = await listAll(iam.get(ProviderRows));
       return toListResult(stored.map((each) => showProvider(each, iam, environment)));
     });
   },
 };
 
-async function listAll(providers: StoredProviders): Promise<StoredProvider[]> {
+async function listAll(providers: ProviderRows): Promise<StoredProvider[]> {
   const all: StoredProvider[] = [];
   for (let after: string | undefined; ; after = all.at(-1)?.row.slug) {
     const page = await providers.list({ after, limit: PAGE });

@@ -9,14 +9,13 @@ import { IamUsers } from './iam-users.service.js';
 import { MeIdentitiesController } from './me-identities.controller.js';
 import { MeSessionsController } from './me-sessions.controller.js';
 import { MeController } from './me.controller.js';
-import { PhoneNumbers } from './phone-numbers.service.js';
 
 /** The signed-in person’s own account, and `IamUsers` for the host. */
 @Global()
 @Module({
   imports: [WechatModule, HttpModule, UsersModule, SessionsModule, SignInModule, PrivacyModule],
   controllers: [MeController, MeIdentitiesController, MeSessionsController],
-  providers: [IamUsers, PhoneNumbers],
+  providers: [IamUsers],
   exports: [IamUsers],
 })
 export class AccountModule {}

@@ -4,12 +4,11 @@ import { z } from 'zod';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { inTransaction } from '../database/sql.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
-import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { created, type Created } from '../http/iam-response.js';
 import { failureOf } from '../http/to-iam-error.js';
-import { CurrentUser, Incoming } from '../http/parameter.decorators.js';
+import { type AuthenticatedUser, CurrentUser, Incoming } from '../http/parameter.decorators.js';
 import { Body, FormLikePipe, Query, ZodPipe } from '../http/zod.pipe.js';
 import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
@@ -18,7 +17,7 @@ import { AppCodes, appCodeErrors } from '../sign-in/app-codes.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
-import { UserIdentities, userIdentity, type UserIdentity } from '../users/user-identities.service.js';
+import { Profiles, userIdentity, type UserIdentity } from '../users/profiles.service.js';
 
 const identitiesResponse = z.object({ items: z.array(userIdentity) });
 
@@ -74,7 +73,7 @@ const unlinkedResponse = z.object({
 export class MeIdentitiesController {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly identities: UserIdentities,
+    private readonly profiles: Profiles,
     private readonly sessions: UserSessions,
     private readonly codes: AppCodes,
     private readonly links: IdentityLinks,
@@ -91,7 +90,7 @@ export class MeIdentitiesController {
   })
   @Get()
   async list(@CurrentUser() user: AuthenticatedUser): Promise<z.infer<typeof identitiesResponse>> {
-    return { items: await this.identities.list(user.id) };
+    return { items: await this.profiles.listIdentities(user.id) };
   }
 
   @Endpoint({
@@ -127,7 +126,7 @@ export class MeIdentitiesController {
       await inTransaction(this.dataSource, (manager) =>
         this.sessions.endOthers(manager, acting, 'identity_linked'),
       );
-    const identity = await this.identities.get(user.id, id);
+    const identity = await this.profiles.getIdentity(user.id, id);
     return isNew ? created(identity) : identity;
   }
 

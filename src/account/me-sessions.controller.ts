@@ -1,10 +1,9 @@
 import { Delete, Get, Param } from '@nestjs/common';
 import { z } from 'zod';
-import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { empty, type IamResponse } from '../http/iam-response.js';
-import { CurrentUser, Incoming } from '../http/parameter.decorators.js';
+import { type AuthenticatedUser, CurrentUser, Incoming } from '../http/parameter.decorators.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { actingSession, userSession, UserSessions } from '../sessions/user-sessions.service.js';

@@ -1,12 +1,13 @@
 import { Delete, Get, Patch, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { plainText } from '../database/database-errors.js';
+import { IamError } from '../errors/iam.error.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
-import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { empty, json, type IamResponse } from '../http/iam-response.js';
-import { CurrentUser, Incoming, Origin } from '../http/parameter.decorators.js';
+import { type AuthenticatedUser, CurrentUser, Incoming, Origin } from '../http/parameter.decorators.js';
+import { failureOf } from '../http/to-iam-error.js';
 import { Body, ZodPipe } from '../http/zod.pipe.js';
 import { AccountDeletion } from '../privacy/erasure.service.js';
 import { AccountExport, exportExample, exportResponse } from '../privacy/account-export.service.js';
@@ -14,12 +15,13 @@ import type { RequestOrigin } from '../runtime/request-context.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
-import { appCodeErrors } from '../sign-in/app-codes.service.js';
-import { updateUser } from '../users/change-user.js';
+import { AppCodes, appCodeErrors } from '../sign-in/app-codes.service.js';
+import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { forgetPhoneNumber, keepPhoneNumber, updateUser } from '../users/change-user.js';
 import { profile, Profiles } from '../users/profiles.service.js';
 import { cleanNickname } from '../wechat/profile-text.js';
+import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { identityExample } from './me-identities.controller.js';
-import { PhoneNumbers } from './phone-numbers.service.js';
 
 const meResponse = profile.extend({ roles: z.array(z.string()) });
 type Me = z.infer<typeof meResponse>;
@@ -65,7 +67,9 @@ export class MeController {
     private readonly exports: AccountExport,
     private readonly deletion: AccountDeletion,
     private readonly cookies: SessionCookies,
-    private readonly phoneNumbers: PhoneNumbers,
+    private readonly codes: AppCodes,
+    private readonly gateway: WechatGateway,
+    private readonly failures: FailureLimits,
   ) {}
 
   @Endpoint({
@@ -136,6 +140,11 @@ export class MeController {
     return this.deletion.cancel(actingSession(user));
   }
 
+  /**
+   * A number that WeChat has verified is an attribute, by which no user is found, signed in or merged (security 61). The session
+   * must have begun in that mini program: its openid goes to WeChat with the code, so that a code of another person adds no
+   * number.
+   */
   @Endpoint({
     summary: 'Adds the phone number that WeChat has verified, from within a mini program',
     responses: { 200: phoneResponse },
@@ -143,17 +152,32 @@ export class MeController {
     errors: ['user_disabled', 'insufficient_permissions', 'phone_code_invalid', ...appCodeErrors],
   })
   @Post('phone_number')
-  verifyPhone(
-    @Body(new ZodPipe(phoneBody)) body: z.infer<typeof phoneBody>,
+  async verifyPhone(
+    @Body(new ZodPipe(phoneBody)) { provider, code }: z.infer<typeof phoneBody>,
     @CurrentUser() user: AuthenticatedUser,
     @Origin() origin: RequestOrigin,
   ): Promise<z.infer<typeof phoneResponse>> {
-    return this.phoneNumbers.verify(body, user, origin);
+    const { app } = await this.codes.appOf(provider, 'mini');
+    const acting = actingSession(user);
+    const { appid, openid } = await this.sessions.getSubject(acting);
+    if (appid !== app.appid)
+      throw new IamError('insufficient_permissions', 'the session did not begin in this mini program');
+    const { clientId, sessionId } = user;
+    const by = { origin, at: appid, provider, clientId };
+    const phoneNumber = await this.failures.guard(by, { ofThrown: failureOf }, () =>
+      this.gateway.readPhoneNumber(app, code, openid),
+    );
+    const verifiedAt = await this.sessions.act(acting, (manager) =>
+      keepPhoneNumber(manager, user.id, { phoneNumber, provider, sessionId, clientId, detail: { appid } }),
+    );
+    return { phone_number: phoneNumber, phone_verified_at: verifiedAt.toISOString() };
   }
 
   @Endpoint({ summary: 'Forgets the phone number', responses: { 204: null }, errors: ['user_disabled'] })
   @Delete('phone_number')
   forgetPhone(@CurrentUser() user: AuthenticatedUser): Promise<void> {
-    return this.phoneNumbers.forget(user);
+    return this.sessions.act(actingSession(user), (manager) =>
+      forgetPhoneNumber(manager, user.id, { sessionId: user.sessionId, clientId: user.clientId }),
+    );
   }
 }

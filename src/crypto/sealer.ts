@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { z } from 'zod';
 import type { KeyRing } from './key-ring.js';
 
 const prefix = 'sealed:v1:';
@@ -76,6 +77,17 @@ export class Sealer {
       return Buffer.concat([clear, decipher.final()]).toString('utf8');
     } catch {
       throw new SealError('not_authentic', keyId);
+    }
+  }
+
+  /** The JSON that a sealed text holds; null where the text does not open or its JSON is not of the schema. */
+  openJson<T>(sealed: string, context: string, schema: z.ZodType<T>): T | null {
+    try {
+      return schema.parse(JSON.parse(this.open(sealed, context)));
+    } catch (error) {
+      if (error instanceof SealError || error instanceof z.ZodError || error instanceof SyntaxError)
+        return null;
+      throw error;
     }
   }
 

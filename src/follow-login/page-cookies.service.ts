@@ -3,7 +3,7 @@ import { serialize } from 'cookie';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { Mac } from '../crypto/key-ring.js';
-import { Sealer, SealError } from '../crypto/sealer.js';
+import { Sealer } from '../crypto/sealer.js';
 import { sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -101,15 +101,9 @@ export class PageCookies {
   find<T extends { readonly loginId: string }>(kind: Kind<T>, key: string, present: Cookies): T | null {
     const sealed = present[this.nameOf(kind.name, key)];
     if (sealed === undefined) return null;
-    try {
-      const json: unknown = JSON.parse(this.sealer.open(sealed, `${kind.context}/${key}`));
-      const { until } = z.object({ until: z.number() }).parse(json);
-      return until > this.clock.now() ? kind.content.parse(json) : null;
-    } catch (error) {
-      if (error instanceof SealError || error instanceof z.ZodError || error instanceof SyntaxError)
-        return null;
-      throw error;
-    }
+    const dated = z.object({ until: z.number() }).and(kind.content);
+    const content = this.sealer.openJson(sealed, `${kind.context}/${key}`, dated);
+    return content !== null && content.until > this.clock.now() ? content : null;
   }
 
   /** The hidden field `csrf` of a visitor's form. */

@@ -10,7 +10,6 @@ import { WechatCheck } from './check/wechat-check.service.js';
 import { AcceptedSecrets } from './confirmations.service.js';
 import { IdentityProviders } from './identity-providers.service.js';
 import { ProviderRows } from './provider-rows.service.js';
-import { StoredProviders } from './stored-providers.service.js';
 import { WechatApi } from './wechat-api.service.js';
 
 /** The rows that an admin configures, and what WeChat says of them. */
@@ -23,10 +22,9 @@ import { WechatApi } from './wechat-api.service.js';
     IdentityProviders,
     ProviderRows,
     AcceptedSecrets,
-    StoredProviders,
     ProviderCheck,
     WechatCheck,
   ],
-  exports: [WechatApi, IdentityProviders, ProviderRows, AcceptedSecrets, StoredProviders, ProviderCheck],
+  exports: [WechatApi, IdentityProviders, ProviderRows, AcceptedSecrets, ProviderCheck],
 })
 export class IdentityProvidersModule {}

@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { Sealer } from '../crypto/sealer.js';
 import { isUniqueViolation } from '../database/database-errors.js';
+import { versionSql } from '../database/sql-fragments.js';
 import { execute, inTransaction, queryRow, sql, join, raw } from '../database/sql.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
+import { type IdentityProvider, readRow } from './identity-provider.js';
 import {
   type IdentityProviderChanges,
+  identityProviderInput,
   type IdentityProviderInput,
   isSharedSecret,
   newSecret,
@@ -27,8 +30,30 @@ import {
   isEmpty,
   trustedIn,
 } from './row-changes.js';
-import { getStored, type StoredProvider } from './stored-providers.service.js';
 import { openSecret, PROVIDER_SECRETS_PURPOSE } from './provider-secrets.js';
+
+/** A row as it is stored, secrets sealed, with its version (see `versionSql`). */
+export interface StoredProvider {
+  readonly row: IdentityProviderEntity;
+  readonly version: string;
+}
+
+/** A stored row with its secrets opened. */
+export interface OpenedProvider {
+  readonly row: IdentityProviderEntity;
+  /** Null when it cannot be used. */
+  readonly provider: IdentityProvider | null;
+  /** The secret columns that do not open. */
+  readonly unreadable: readonly string[];
+}
+
+/** Which rows are listed, by slug: those after a slug, with a name or slug that begins with `prefix`. */
+export interface ProviderFilter {
+  readonly after?: string | undefined;
+  readonly limit: number;
+  readonly enabled?: boolean | undefined;
+  readonly prefix?: string | undefined;
+}
 
 /** A change of one row. `version` is what it is based on; null for the current one. */
 export interface ProviderEdit {
@@ -36,6 +61,7 @@ export interface ProviderEdit {
   readonly version: string | null;
 }
 
+const versions = z.array(z.object({ version: z.string() }));
 const inUse = z.object({ identities: z.boolean(), logins: z.boolean(), sessions: z.boolean() });
 
 /** Runs before a write to a column that decides who is trusted; throws where the caller may not write it. */
@@ -46,7 +72,10 @@ const ROWS_LOCK = '7593470432849163123';
 
 const anybody: TrustCheck = async () => undefined;
 
-/** Writes identity provider rows, each change with its audit entry in one transaction. */
+/**
+ * Identity provider rows as an administrator sees them: from the database, also those that cannot be used. Each change is
+ * in one transaction with its audit entry.
+ */
 @Injectable()
 export class ProviderRows {
   private readonly sealer: Sealer;
@@ -62,6 +91,37 @@ export class ProviderRows {
   /** Calls `forget` after each change, also after a failed one: whether a commit happened may be unknown. */
   onChange(forget: () => void): void {
     this.whenChanged = forget;
+  }
+
+  async list({ after, limit, enabled, prefix }: ProviderFilter): Promise<StoredProvider[]> {
+    const query = storedQuery(this.dataSource.manager).orderBy('p.slug').limit(limit);
+    if (after !== undefined) query.andWhere('p.slug > :after', { after });
+    if (enabled !== undefined) query.andWhere('p.enabled = :enabled', { enabled });
+    if (prefix !== undefined)
+      query.andWhere('(starts_with(lower(p.slug), :prefix) OR starts_with(lower(p.name), :prefix))', {
+        prefix: prefix.toLowerCase(),
+      });
+    return readStored(query);
+  }
+
+  /** Every row but this one. */
+  async others({ id }: IdentityProviderEntity): Promise<IdentityProviderEntity[]> {
+    const rows = await this.dataSource.getRepository(IdentityProviderEntity).find({ order: { slug: 'ASC' } });
+    return rows.filter((row) => row.id !== id);
+  }
+
+  /** Opens a row's secrets as a sign-in would. */
+  open(row: IdentityProviderEntity): OpenedProvider {
+    const unreadable = secretColumnNames.filter((name) => {
+      try {
+        openSecret(this.sealer, row, name);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    const provider = unreadable.length === 0 ? readRow(row, this.sealer) : null;
+    return { row, provider, unreadable };
   }
 
   /** @throws IamError `provider_not_found` */
@@ -192,6 +252,18 @@ export class ProviderRows {
   }
 }
 
+async function getStored(
+  manager: EntityManager,
+  slug: string,
+  lock?: 'pessimistic_write',
+): Promise<StoredProvider> {
+  const query = storedQuery(manager).where({ slug });
+  if (lock !== undefined) query.setLock(lock);
+  const [stored] = identityProviderInput.shape.slug.safeParse(slug).success ? await readStored(query) : [];
+  if (stored === undefined) throw new IamError('provider_not_found', `no identity provider "${slug}"`);
+  return stored;
+}
+
 async function requireTrust(columns: readonly string[], mayTrust: TrustCheck): Promise<void> {
   if (columns.length > 0) await mayTrust(columns);
 }
@@ -217,4 +289,15 @@ function insteadOf(code: 'provider_not_found' | 'already_exists', otherwise: () 
     if (error instanceof IamError && error.code === code) return otherwise();
     throw error;
   };
+}
+
+function storedQuery(manager: EntityManager): SelectQueryBuilder<IdentityProviderEntity> {
+  const version = versionSql('p', 'confirmations').text;
+  return manager.createQueryBuilder(IdentityProviderEntity, 'p').addSelect(version, 'version');
+}
+
+async function readStored(query: SelectQueryBuilder<IdentityProviderEntity>): Promise<StoredProvider[]> {
+  const { entities, raw } = await query.getRawAndEntities();
+  const read = versions.parse(raw);
+  return entities.map((row, index) => ({ row, version: read[index]?.version ?? '' }));
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
-import { SealError, Sealer } from '../crypto/sealer.js';
+import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
 
 /** What a browser carries to WeChat and back. Nothing of it is stored before the callback. */
@@ -29,24 +29,6 @@ const attemptSchema = z.object({
 
 /** See `attemptSchema`. */
 export type Attempt = Readonly<z.infer<typeof attemptSchema>>;
-
-/** The sealed form of an attempt, bound to its state. */
-function sealAttempt(sealer: Sealer, attempt: Attempt): string {
-  return sealer.seal(JSON.stringify(attempt), attempt.state);
-}
-
-/** The attempt of a state; null when the text was not sealed by us for exactly this state. */
-export function openAttempt(sealer: Sealer, sealed: string, state: string): Attempt | null {
-  try {
-    const json: unknown = JSON.parse(sealer.open(sealed, state));
-    const attempt = attemptSchema.parse(json);
-    return attempt.state === state ? attempt : null;
-  } catch (error) {
-    if (error instanceof SealError || error instanceof z.ZodError || error instanceof SyntaxError)
-      return null;
-    throw error;
-  }
-}
 
 /** What a row keeps of an attempt's state. */
 export function attemptHash(state: string): string {
@@ -94,7 +76,7 @@ export class AttemptCookies {
    * @throws IamError `invalid_request` when the client's state makes the cookie too long
    */
   start(attempt: Attempt, present: Cookies): string[] {
-    const sealed = `${attempt.startedAt}~${this.markOf(attempt.state)}.${sealAttempt(this.sealer, attempt)}`;
+    const sealed = `${attempt.startedAt}~${this.markOf(attempt.state)}.${this.sealer.seal(JSON.stringify(attempt), attempt.state)}`;
     const kept = this.write(this.nameOf(attempt.state), sealed, this.options.loginLifetime + LATE_SECONDS);
     if (kept.length > MAX_COOKIE_BYTES) throw new IamError('invalid_request', 'state: too long for a cookie');
     return [kept, ...this.surplus(present, kept.length).map((name) => this.write(name, '', 0))];
@@ -104,7 +86,7 @@ export class AttemptCookies {
   find(state: string, present: Cookies): Attempt | null {
     const value = present[this.nameOf(state)];
     const sealed = value?.slice(value.indexOf('.') + 1);
-    return sealed === undefined ? null : openAttempt(this.sealer, sealed, state);
+    return sealed === undefined ? null : this.sealer.openJson(sealed, state, attemptSchema);
   }
 
   /** True for the browser that carries the attempt with this hash of its state: what belongs to it is not handed to another. */

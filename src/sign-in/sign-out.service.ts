@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
+import { IamError } from '../errors/iam.error.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
 import { execute, sql, type Sql, type SqlExecutor, queryRow } from '../database/sql.js';
 import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/session-statements.js';
 import { Sessions, type IdentityEnd } from '../sessions/sessions.service.js';
-import { type IdentityKey, markWithdrawn } from '../users/identity-data.js';
-import { UserIdentities, type UnlinkedIdentity } from '../users/user-identities.service.js';
+import { type IdentityKey, markWithdrawn, removeIdentity } from '../users/identity-data.js';
 
 const proven = z.object({ is_proven: z.boolean() });
 
@@ -41,13 +42,35 @@ const provenSinceSql = ({ appid, openid }: IdentityKey, since: Date): Sql => sql
       AND ${sessionProvenAtSql('s')} >= ${eventHorizonSql(since)}
   ) AS is_proven`;
 
+/** An identity that was taken from its user. */
+export interface UnlinkedIdentity extends IdentityKey {
+  readonly provider: string;
+  /** Another identity of the user has the same `unionid`, so that a sign-in with this one finds the same user again. */
+  readonly rejoins: boolean;
+}
+
+/** The user's row is locked. */
+const unlinkableSql = (id: string, userId: string): Sql => sql`
+  SELECT i.provider, i.appid, i.openid, i.unionid,
+         EXISTS (SELECT 1 FROM iam.identities o WHERE o.user_id = ${userId} AND o.id <> i.id) AS has_others
+  FROM iam.identities i WHERE i.id = ${id} AND i.user_id = ${userId}`;
+
+const unlinkable = z.object({
+  provider: z.string(),
+  appid: z.string(),
+  openid: z.string(),
+  unionid: z.string().nullable(),
+  has_others: z.boolean(),
+});
+
+/** In any scope, since another row of the app may have it. */
+const rejoinsSql = (userId: string, unionid: string | null): Sql => sql`
+  SELECT EXISTS (SELECT 1 FROM iam.unions WHERE user_id = ${userId} AND unionid = ${unionid}) AS rejoins`;
+
 /** Ends access. Sessions and sign-ins under way end together: a code that stays is a session a second later. */
 @Injectable()
 export class SignOut {
-  constructor(
-    private readonly sessions: Sessions,
-    private readonly identities: UserIdentities,
-  ) {}
+  constructor(private readonly sessions: Sessions) {}
 
   /** Ends all that is signed in as a user, whom the caller has locked, and all that is about to be. */
   async ofUser(manager: EntityManager, userId: string, reason: string): Promise<void> {
@@ -56,20 +79,27 @@ export class SignOut {
   }
 
   /**
-   * Takes an identity from a user, whom the caller has locked, and what came by it. `evenLast` is for administrators.
+   * Takes an identity from a user, whom the caller has locked, and what came by it: of the last two only one can be taken.
+   * `evenLast` is for administrators.
    * @throws IamError `not_found` or `last_identity`
    */
   async unlink(
     manager: EntityManager,
     userId: string,
-    identityId: string,
-    options: { readonly evenLast?: boolean } = {},
+    id: string,
+    { evenLast = false }: { readonly evenLast?: boolean } = {},
   ): Promise<UnlinkedIdentity> {
-    const gone = await this.identities.unlink(manager, userId, identityId, options);
-    await this.ofIdentity(manager, gone, { reason: 'identity_unlinked' });
-    const { provider, ...detail } = gone;
+    const row = isUuid(id) ? await queryRow(manager, unlinkable, unlinkableSql(id, userId)) : null;
+    if (row === null) throw new IamError('not_found', 'no identity of this user');
+    if (!row.has_others && !evenLast)
+      throw new IamError('last_identity', 'nobody could sign in as this user any more');
+    const { provider, appid, openid, unionid } = row;
+    await removeIdentity(manager, { appid, openid });
+    const left = await queryRow(manager, z.object({ rejoins: z.boolean() }), rejoinsSql(userId, unionid));
+    const detail = { appid, openid, rejoins: left?.rejoins === true };
+    await this.ofIdentity(manager, detail, { reason: 'identity_unlinked' });
     await recordAudit(manager, { action: 'identity.unlinked', userId, provider, detail });
-    return gone;
+    return { provider, ...detail };
   }
 
   /**

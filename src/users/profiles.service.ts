@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { rowId, rowTime } from '../database/list.js';
-import { queryRow, sql, type Sql } from '../database/sql.js';
+import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
@@ -35,7 +35,32 @@ const profileSql = (userId: string): Sql => sql`
   FROM iam.users given JOIN iam.users u ON u.id = COALESCE(given.merged_into, given.id)
   WHERE given.id = ${userId} AND u.status = 'active'`;
 
-/** Profiles of users, as `/me` shows them. */
+/** An identity as its owner sees it: no openid, no unionid. */
+export const userIdentity = z.object({
+  id: rowId,
+  provider: z.string().describe('The row through which it was first seen'),
+  kind: z.enum(['open', 'mp', 'mini', 'mobile']),
+  appid: z.string(),
+  linked_at: rowTime,
+  follows: z
+    .boolean()
+    .nullable()
+    .describe('Follows the Official Account; null as long as no event has said so'),
+});
+
+/** See `userIdentity`. */
+export type UserIdentity = Readonly<z.infer<typeof userIdentity>>;
+
+const columns = sql`i.id, i.provider, i.app_kind AS kind, i.appid, i.created_at AS linked_at, i.follows`;
+
+/** The user, or the one they were merged into; a row without identity where there is none. */
+const listSql = (userId: string): Sql => sql`
+  SELECT ${columns}
+  FROM iam.users given JOIN iam.users u ON u.id = COALESCE(given.merged_into, given.id)
+  LEFT JOIN iam.identities i ON i.user_id = u.id
+  WHERE given.id = ${userId} AND u.status = 'active' ORDER BY i.id`;
+
+/** Users and their identities, as they see them themselves. */
 @Injectable()
 export class Profiles {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
@@ -44,6 +69,22 @@ export class Profiles {
   async get(userId: string): Promise<z.infer<typeof profile>> {
     const row = await queryRow(this.dataSource, profile, profileSql(userId));
     if (row === null) throw new IamError('user_disabled', `user ${userId} is not active`);
+    return row;
+  }
+
+  /** All identities of a user, the oldest first. @throws IamError `user_disabled` */
+  async listIdentities(userId: string): Promise<UserIdentity[]> {
+    const row = userIdentity.or(z.object({ id: z.null() }));
+    const rows = await queryRows(this.dataSource, row, listSql(userId));
+    if (rows.length === 0) throw new IamError('user_disabled', `user ${userId} is not active`);
+    return rows.filter((each): each is UserIdentity => each.id !== null);
+  }
+
+  /** @throws IamError `not_found` for an identity of another user */
+  async getIdentity(userId: string, id: string): Promise<UserIdentity> {
+    const one = sql`SELECT ${columns} FROM iam.identities i WHERE i.id = ${id} AND i.user_id = ${userId}`;
+    const row = await queryRow(this.dataSource, userIdentity, one);
+    if (row === null) throw new IamError('not_found', 'no identity of this user');
     return row;
   }
 

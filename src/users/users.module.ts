@@ -4,7 +4,6 @@ import { DatabaseModule } from '../database/database.module.js';
 import { LastingBans } from './lasting-bans.service.js';
 import { OpenidMoves } from './openid-moves.service.js';
 import { Profiles } from './profiles.service.js';
-import { UserIdentities } from './user-identities.service.js';
 import { UserMerges } from './user-merges.service.js';
 import { Users } from './users.service.js';
 
@@ -12,7 +11,7 @@ import { Users } from './users.service.js';
 @Global()
 @Module({
   imports: [DiscoveryModule, DatabaseModule],
-  providers: [OpenidMoves, Users, UserIdentities, Profiles, UserMerges, LastingBans],
-  exports: [OpenidMoves, Users, UserIdentities, Profiles, UserMerges, LastingBans],
+  providers: [OpenidMoves, Users, Profiles, UserMerges, LastingBans],
+  exports: [OpenidMoves, Users, Profiles, UserMerges, LastingBans],
 })
 export class UsersModule {}

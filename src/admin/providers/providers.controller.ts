@@ -22,8 +22,11 @@ import {
   type IdentityProviderChanges,
   type IdentityProviderInput,
 } from '../../identity-providers/provider-columns.js';
-import { ProviderRows, type TrustCheck } from '../../identity-providers/provider-rows.service.js';
-import { StoredProviders, type StoredProvider } from '../../identity-providers/stored-providers.service.js';
+import {
+  ProviderRows,
+  type StoredProvider,
+  type TrustCheck,
+} from '../../identity-providers/provider-rows.service.js';
 import { AdminPermissions, type Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
 import {
@@ -55,7 +58,6 @@ const CurrentCaller = fromRequest((request): Caller => ({
 export class AdminProvidersController {
   constructor(
     private readonly rows: ProviderRows,
-    private readonly stored: StoredProviders,
     private readonly own: AdminPermissions,
     private readonly checker: ProviderCheck,
     private readonly urls: IamUrls,
@@ -73,7 +75,7 @@ export class AdminProvidersController {
     { limit, cursor: after, enabled, q: prefix }: z.infer<typeof providerQuery>,
     @Incoming() { language }: IamRequest,
   ): Promise<Page<ProviderView>> {
-    const rows = await this.stored.list({ after, limit: limit + 1, enabled, prefix });
+    const rows = await this.rows.list({ after, limit: limit + 1, enabled, prefix });
     const providers = rows.map((stored) => this.view(stored, language));
     return toPage(providers, limit, ({ slug }) => slug);
   }
@@ -196,6 +198,6 @@ export class AdminProvidersController {
   }
 
   private view(stored: StoredProvider, language: Language): ProviderView {
-    return toProviderView(stored, this.stored.open(stored.row), { urls: this.urls, language });
+    return toProviderView(stored, this.rows.open(stored.row), { urls: this.urls, language });
   }
 }

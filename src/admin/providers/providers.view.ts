@@ -15,7 +15,7 @@ import { plainText } from '../../database/database-errors.js';
 import type { IamUrls } from '../../http/iam-urls.service.js';
 import type { Language } from '../../http/user-agent.js';
 import { unionScopeOf } from '../../identity-providers/identity-provider.js';
-import type { OpenedProvider, StoredProvider } from '../../identity-providers/stored-providers.service.js';
+import type { OpenedProvider, StoredProvider } from '../../identity-providers/provider-rows.service.js';
 import { checkItem, isProblem, toCheckItem } from '../../identity-providers/check/check-items.js';
 import { checkRow, addressesOf } from '../../identity-providers/check/local-checks.js';
 

@@ -2,7 +2,7 @@ import type { WechatAppKind } from '../../wechat/wechat-call.js';
 import { sharedSecrets } from '../provider-columns.js';
 import type { Secret } from '../../crypto/secret.js';
 import type { IdentityProviderEntity } from '../identity-provider.entity.js';
-import type { OpenedProvider } from '../stored-providers.service.js';
+import type { OpenedProvider } from '../provider-rows.service.js';
 import { found, type Finding, type FindingKey } from './check-items.js';
 import { isIP } from 'node:net';
 import { unionScopeOf, type MpServer } from '../identity-provider.js';

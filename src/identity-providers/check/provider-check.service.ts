@@ -3,10 +3,9 @@ import type { z } from 'zod';
 import type { Language } from '../../http/user-agent.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
-import { ProviderRows } from '../provider-rows.service.js';
+import { ProviderRows, type OpenedProvider } from '../provider-rows.service.js';
 import type { IdentityProviderEntity } from '../identity-provider.entity.js';
 import { findRival } from '../row-changes.js';
-import { StoredProviders, type OpenedProvider } from '../stored-providers.service.js';
 import { RateLimits } from '../../database/rate-limits.service.js';
 import { found, isError, toCheckItem, type Finding, type FindingKey, type checkView } from './check-items.js';
 import { checkRow, checkAddresses, checkUnionScope, addressesOf } from './local-checks.js';
@@ -24,7 +23,6 @@ export class ProviderCheck {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly rows: ProviderRows,
-    private readonly stored: StoredProviders,
     private readonly wechat: WechatCheck,
     private readonly limits: RateLimits,
     private readonly urls: IamUrls,
@@ -39,9 +37,9 @@ export class ProviderCheck {
   private async find(slug: string): Promise<Finding[]> {
     const { row } = await this.rows.get(slug);
     if (this.options.rateLimits !== 'off') await this.limits.consume('provider-check', row.slug, CHECKS);
-    const opened = this.stored.open(row);
+    const opened = this.rows.open(row);
     const [others, remote] = await Promise.all([
-      this.stored.others(row),
+      this.rows.others(row),
       opened.provider === null ? [] : this.wechat.check(opened.provider),
     ]);
     const local = [
@@ -58,7 +56,7 @@ export class ProviderCheck {
     { provider }: OpenedProvider,
     others: readonly IdentityProviderEntity[],
   ): readonly Finding[] {
-    const readable = others.flatMap((row) => this.stored.open(row).provider ?? []);
+    const readable = others.flatMap((row) => this.rows.open(row).provider ?? []);
     const rival = provider === null ? undefined : findRival(provider, readable);
     return rival === undefined ? [] : [found('mp.shared_keys', 'keys_differ', { provider: rival.slug })];
   }
