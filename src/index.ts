@@ -7,20 +7,28 @@ export {
   type WechatApiUpload,
 } from './identity-providers/wechat-api.service.js';
 export { Authentication } from './sessions/authentication.service.js';
-export type { AuthenticatedUser } from './http/parameter.decorators.js';
-export { IamHealth, type IamHealthReport } from './health/iam-health.service.js';
-export type { IamProblem } from './health/iam-health.service.js';
-export { CurrentUser } from './http/parameter.decorators.js';
+export { type AuthenticatedUser, CurrentUser } from './http/parameter.decorators.js';
+export { IamHealth, type IamHealthReport, type IamProblem } from './health/iam-health.service.js';
 export { IamErrorFilter } from './http/iam-error.filter.js';
 export { isIamRequest } from './http/raw-http.js';
 export { IamGuard } from './sessions/iam.guard.js';
-export { Public } from './http/access-policy.decorator.js';
+export {
+  Public,
+  RequirePermissions,
+  RequireRecentSignIn,
+  RequireRoles,
+} from './http/access-policy.decorator.js';
 export { Requirements, type Requirement } from './sessions/access-policy.service.js';
-export { RequirePermissions, RequireRecentSignIn, RequireRoles } from './http/access-policy.decorator.js';
-export type { IamAuditEntry, IamAuditSink } from './config/iam.hooks.js';
+export type {
+  IamAuditEntry,
+  IamAuditSink,
+  IamHooks,
+  SignIn,
+  SignUp,
+  SignUpDecision,
+} from './config/iam.hooks.js';
 export { iamEntities } from './iam.entities.js';
 export { errorCatalogue, IamError, type IamErrorCode } from './errors/iam.error.js';
-export type { IamHooks, SignIn, SignUp, SignUpDecision } from './config/iam.hooks.js';
 export type { IamAsyncOptions, IamOptionsFactory } from './config/iam.resolved-options.js';
 export { IamModule } from './iam.module.js';
 export type {
@@ -39,20 +47,26 @@ export { IdentityProviders } from './identity-providers/identity-providers.servi
 export { AccessTokens, type AccessTokenClaims } from './sessions/access-tokens.service.js';
 export type { WechatFile } from './wechat/wechat-response.js';
 export { runStrategy, type StrategyOutcome } from './wechat/strategies/run-strategy.js';
-export { SessionStateStore } from './wechat/strategies/state-store.js';
-export type { StateMeta, WechatStateStore } from './wechat/strategies/state-store.js';
-export type { SkipUserProfile, WechatStrategyOptions } from './wechat/strategies/strategy-options.js';
-export { WechatMpStrategy } from './wechat/strategies/wechat.strategies.js';
-export type { WechatAuthenticateOptions } from './wechat/strategies/wechat.strategies.js';
-export { WechatOpenStrategy } from './wechat/strategies/wechat.strategies.js';
-export type { WechatTokenParams, WechatUserProfile } from './wechat/strategies/strategy-options.js';
-export { OnWechatEvent, type OnWechatEventOptions } from './webhook/on-wechat-event.decorator.js';
-export type { PassiveReply } from './webhook/passive-reply.js';
+export { SessionStateStore, type StateMeta, type WechatStateStore } from './wechat/strategies/state-store.js';
 export type {
-  WechatEvent,
-  WechatEventAnswer,
-  WechatEventContext,
-  WechatEventHandler,
-  WechatEventName,
-  WechatEvents,
+  SkipUserProfile,
+  WechatStrategyOptions,
+  WechatTokenParams,
+  WechatUserProfile,
+} from './wechat/strategies/strategy-options.js';
+export {
+  WechatMpStrategy,
+  type WechatAuthenticateOptions,
+  WechatOpenStrategy,
+} from './wechat/strategies/wechat.strategies.js';
+export {
+  OnWechatEvent,
+  type OnWechatEventOptions,
+  type WechatEvent,
+  type WechatEventAnswer,
+  type WechatEventContext,
+  type WechatEventHandler,
+  type WechatEventName,
+  type WechatEvents,
 } from './webhook/on-wechat-event.decorator.js';
+export type { PassiveReply } from './webhook/passive-reply.js';

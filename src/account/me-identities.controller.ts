@@ -6,7 +6,7 @@ import { inTransaction } from '../database/sql.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { created, type Created } from '../http/iam-response.js';
+import { Created } from '../http/iam-response.js';
 import { failureOf } from '../http/to-iam-error.js';
 import { type AuthenticatedUser, CurrentUser, Incoming } from '../http/parameter.decorators.js';
 import { Body, FormLikePipe, Query, ZodPipe } from '../http/zod.pipe.js';
@@ -86,7 +86,6 @@ export class MeIdentitiesController {
     summary: 'The identities of the signed-in user',
     responses: { 200: identitiesResponse },
     example: { items: [identityExample] },
-    errors: ['user_disabled'],
   })
   @Get()
   async list(@CurrentUser() user: AuthenticatedUser): Promise<z.infer<typeof identitiesResponse>> {
@@ -99,7 +98,6 @@ export class MeIdentitiesController {
     responses: { 200: userIdentity, 201: userIdentity },
     example: identityExample,
     errors: [
-      'recent_sign_in_required',
       'binding_token_invalid',
       'identity_conflict',
       'user_disabled',
@@ -127,7 +125,7 @@ export class MeIdentitiesController {
         this.sessions.endOthers(manager, acting, 'identity_linked'),
       );
     const identity = await this.profiles.getIdentity(user.id, id);
-    return isNew ? created(identity) : identity;
+    return isNew ? new Created(identity) : identity;
   }
 
   @Endpoint({
@@ -135,7 +133,7 @@ export class MeIdentitiesController {
     path: { id: 'The identity' },
     responses: { 200: unlinkedResponse },
     example: { id: identityExample.id, rejoins: false },
-    errors: ['recent_sign_in_required', 'not_found', 'last_identity', 'user_disabled'],
+    errors: ['not_found', 'last_identity'],
   })
   @RequireRecentSignIn()
   @Delete(':id')

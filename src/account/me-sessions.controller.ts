@@ -51,7 +51,6 @@ export class MeSessionsController {
     summary: 'Ends every other session of the signed-in user',
     responses: { 200: endedResponse },
     example: { ended: 3 },
-    errors: ['user_disabled'],
   })
   @Delete()
   async endOthers(@CurrentUser() user: AuthenticatedUser): Promise<z.infer<typeof endedResponse>> {

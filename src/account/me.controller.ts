@@ -76,7 +76,6 @@ export class MeController {
     summary: 'The signed-in user',
     responses: { 200: meResponse },
     example: meExample,
-    errors: ['user_disabled'],
   })
   @Get()
   async me(@CurrentUser() user: AuthenticatedUser): Promise<Me> {
@@ -87,7 +86,6 @@ export class MeController {
     summary: 'Sets the nickname of the signed-in user, which WeChat does not replace',
     responses: { 200: meResponse },
     example: meExample,
-    errors: ['user_disabled'],
   })
   @Patch()
   async change(
@@ -104,7 +102,6 @@ export class MeController {
     summary: 'Everything held about the signed-in user, as one document',
     responses: { 200: exportResponse },
     example: exportExample,
-    errors: ['user_disabled'],
   })
   @Get('export')
   async export(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
@@ -117,7 +114,7 @@ export class MeController {
       'Has the account erased after `deletionGraceDays`, and ends every other session; 204 when it is erased at once',
     responses: { 200: deletionResponse, 204: null },
     example: { deletion_at: '2026-02-08T09:30:00.000Z' },
-    errors: ['recent_sign_in_required', 'user_disabled', 'in_use'],
+    errors: ['in_use'],
   })
   @RequireRecentSignIn()
   @Post('deletion')
@@ -133,7 +130,6 @@ export class MeController {
   @Endpoint({
     summary: 'Takes the wish to be erased back',
     responses: { 204: null },
-    errors: ['user_disabled'],
   })
   @Delete('deletion')
   cancelDeletion(@CurrentUser() user: AuthenticatedUser): Promise<void> {
@@ -173,7 +169,7 @@ export class MeController {
     return { phone_number: phoneNumber, phone_verified_at: verifiedAt.toISOString() };
   }
 
-  @Endpoint({ summary: 'Forgets the phone number', responses: { 204: null }, errors: ['user_disabled'] })
+  @Endpoint({ summary: 'Forgets the phone number', responses: { 204: null } })
   @Delete('phone_number')
   forgetPhone(@CurrentUser() user: AuthenticatedUser): Promise<void> {
     return this.sessions.act(actingSession(user), (manager) =>

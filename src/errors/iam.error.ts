@@ -94,6 +94,23 @@ export const errorCatalogue = {
 /** The stable code of a failure, as in problem+json's `code`. */
 export type IamErrorCode = keyof typeof errorCatalogue;
 
+/** Why nobody can sign in by a provider row, for descriptions. */
+export const providerErrors = [
+  'provider_not_found',
+  'provider_disabled',
+  'provider_misconfigured',
+] as const satisfies IamErrorCode[];
+
+/** The errors of any call to WeChat, for descriptions. */
+export const wechatErrors = [
+  'wechat_unavailable',
+  'wechat_answer_invalid',
+  'wechat_credentials_rejected',
+  'wechat_ip_not_allowed',
+  'wechat_quota_exceeded',
+  'wechat_permission_missing',
+] as const satisfies IamErrorCode[];
+
 /** Optional parts of an error. `retryAfterSeconds` becomes the `Retry-After` header; `members` join the public body. */
 interface IamErrorOptions {
   readonly cause?: unknown;

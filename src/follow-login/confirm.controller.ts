@@ -9,7 +9,7 @@ import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { failureOf } from '../http/to-iam-error.js';
-import { IamError } from '../errors/iam.error.js';
+import { IamError, providerErrors } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
@@ -44,13 +44,7 @@ const decisionBody = z.object({
 
 const path = { provider: 'Slug of the provider row' };
 /** Both routes look the login up, and its row. */
-const lookupErrors = [
-  'not_found',
-  'provider_not_found',
-  'provider_disabled',
-  'provider_misconfigured',
-  'origin_forbidden',
-] as const;
+const lookupErrors = ['not_found', ...providerErrors, 'origin_forbidden'] as const;
 
 /**
  * The phone's page for a scan: Official Account OAuth proves that the scanner opens the link, the page shows where

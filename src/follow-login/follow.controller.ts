@@ -1,7 +1,13 @@
 import { Get, Inject, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { IamError, type IamErrorCode, toErrorCode } from '../errors/iam.error.js';
+import {
+  IamError,
+  type IamErrorCode,
+  providerErrors,
+  toErrorCode,
+  wechatErrors,
+} from '../errors/iam.error.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { eventStream, type IamResponse, json } from '../http/iam-response.js';
@@ -35,18 +41,11 @@ const followStartErrors: readonly IamErrorCode[] = [
   'invalid_client',
   'invalid_scope',
   'rate_limited',
-  'provider_not_found',
-  'provider_disabled',
-  'provider_misconfigured',
+  ...providerErrors,
   'method_unavailable',
   'wechat_mp_not_configured',
   'wechat_open_not_configured',
-  'wechat_unavailable',
-  'wechat_answer_invalid',
-  'wechat_credentials_rejected',
-  'wechat_ip_not_allowed',
-  'wechat_quota_exceeded',
-  'wechat_permission_missing',
+  ...wechatErrors,
 ];
 
 /** A QR code to follow by. */

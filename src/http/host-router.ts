@@ -19,26 +19,23 @@ export interface Front {
   readonly skipsMiddleware: boolean;
 }
 
-/** Stands in front of the host's router, by internals of both platforms; tests on both show when those change. */
-export interface HostRouter {
-  /** To be called once Nest has registered the routes. */
-  takeRoutes(): void;
-}
-
 /** Null in an application without HTTP, and in a testing module that has not made its application yet. */
 export function findAdapter(adapterHost: HttpAdapterHost): HttpAdapter | null {
   const { httpAdapter } = adapterHost as { httpAdapter?: HttpAdapter | null };
   return httpAdapter ?? null;
 }
 
-/** Null on a platform that is neither Express nor Fastify. */
-export function openHostRouter(adapter: HttpAdapter, front: Front): HostRouter | null {
+/**
+ * Stands in front of the host's router, by internals of both platforms; tests on both show when those change. What it returns
+ * is to be called once Nest has registered the routes. Does nothing on a platform that is neither Express nor Fastify.
+ */
+export function openHostRouter(adapter: HttpAdapter, front: Front): () => void {
   if (adapter.getType() === 'express') return openExpress(adapter, front);
-  if (adapter.getType() === 'fastify') return openFastify(adapter.getInstance<unknown>(), front);
-  return null;
+  if (adapter.getType() === 'fastify') openFastify(adapter.getInstance<unknown>(), front);
+  return () => undefined;
 }
 
-function openExpress(adapter: HttpAdapter, front: Front): HostRouter {
+function openExpress(adapter: HttpAdapter, front: Front): () => void {
   adapter.use((request: IncomingMessage, response: ServerResponse, next: Next) =>
     front.receive({ request, response, next, origin: readOrigin(request) }),
   );
@@ -46,14 +43,13 @@ function openExpress(adapter: HttpAdapter, front: Front): HostRouter {
   // An instance of the host's own may have middleware already.
   moveLastToFront(stack);
   const [first] = stack;
-  const takeRoutes = (): void => {
+  return () => {
     const own = stack.filter((layer) => takeRoute(layer, front));
     if (!front.skipsMiddleware) return;
     const others = stack.filter((layer) => !own.includes(layer));
     others.splice(others.indexOf(first) + 1, 0, ...own);
     stack.splice(0, stack.length, ...others);
   };
-  return { takeRoutes };
 }
 
 /** True for a layer of Express' router that is one of our endpoints. */
@@ -75,7 +71,7 @@ interface FastifyPair {
   readonly reply: { readonly raw: ServerResponse; hijack(): unknown };
 }
 
-function openFastify(fastify: unknown, front: Front): HostRouter {
+function openFastify(fastify: unknown, front: Front): void {
   if (!front.skipsMiddleware)
     call(fastify, 'addHook', 'onRoute', (route: object) => {
       const replacement = ownHandler(route, front);
@@ -94,7 +90,6 @@ function openFastify(fastify: unknown, front: Front): HostRouter {
   call(fastify, 'addHook', 'onRequest', onRequest);
   // Fastify adds a hook when what was registered before it is loaded; Nest's adapter, with its CORS, is always before us.
   call(fastify, 'after', () => moveLastToFront(listAt(hooksOf(fastify), 'onRequest')));
-  return { takeRoutes: () => undefined };
 }
 
 /** Fastify has chosen the route by another spelling of the path. */

@@ -69,13 +69,8 @@ export class Tagged<T> {
 export class Created<T> {
   constructor(
     readonly value: T | Tagged<T>,
-    readonly path: string | null,
+    readonly path: string | null = null,
   ) {}
-}
-
-/** As a handler returns it. */
-export function created<T>(value: T | Tagged<T>, path: string | null = null): Created<T> {
-  return new Created(value, path);
 }
 
 /** True for a response that a handler has made itself. */

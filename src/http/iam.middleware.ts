@@ -7,7 +7,7 @@ import { Cors } from './trusted-origins.service.js';
 import { BodyReader } from './body-reader.service.js';
 import { EndpointResponses } from './endpoint-responses.service.js';
 import { type Exchange, isIamRequest, markAsOwn } from './raw-http.js';
-import { findAdapter, openHostRouter, type Front, type HostRouter, type HttpAdapter } from './host-router.js';
+import { findAdapter, openHostRouter, type Front, type HttpAdapter } from './host-router.js';
 import { readTarget } from './iam-request.js';
 import { canonicalPath, IamRoutes, type IamRoute } from './iam-routes.service.js';
 
@@ -18,7 +18,7 @@ import { canonicalPath, IamRoutes, type IamRoute } from './iam-routes.service.js
  */
 @Injectable()
 export class IamMiddleware implements OnModuleInit {
-  private router: HostRouter | null = null;
+  private takeRoutes: (() => void) | null = null;
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
@@ -37,11 +37,11 @@ export class IamMiddleware implements OnModuleInit {
   /** Now the routes are there. */
   onModuleInit(): void {
     this.open(findAdapter(this.adapterHost));
-    this.router?.takeRoutes();
+    this.takeRoutes?.();
   }
 
   private open(adapter: HttpAdapter | null): void {
-    if (adapter === null || this.router !== null) return;
+    if (adapter === null || this.takeRoutes !== null) return;
     const receive: Front['receive'] = (exchange) => {
       const { request, origin } = exchange;
       const correlationId = incomingCorrelationId(request.headers);
@@ -56,7 +56,7 @@ export class IamMiddleware implements OnModuleInit {
       };
     };
     const skipsMiddleware = this.options.hostMiddleware === 'skip';
-    this.router = openHostRouter(adapter, { receive, replace, skipsMiddleware });
+    this.takeRoutes = openHostRouter(adapter, { receive, replace, skipsMiddleware });
   }
 
   private receive(exchange: Exchange): void {

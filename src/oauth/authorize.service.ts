@@ -14,7 +14,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
-import { returnError, Clients, parseOAuthInput } from './clients.service.js';
+import { Clients, errorLocation, parseOAuthInput } from './clients.service.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
 
 /** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */
@@ -88,7 +88,7 @@ export class Authorize {
       logFailure(this.logger, error, `start for client "${back.clientId}":`);
       const clientState = typeof query['state'] === 'string' ? query['state'] : undefined;
       const to = { redirectUri: back.redirectUri, clientState, issuer: this.options.publicUrl };
-      return returnError(to, error.code);
+      return redirect(errorLocation(to, error.code), 303);
     }
   }
   /** Starts where the client and its redirect URI are known: `start` checks those of a request. */

@@ -3,7 +3,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-opt
 import { IamError } from '../errors/iam.error.js';
 import { logFailure } from '../http/error-responses.js';
 import type { IamRequest } from '../http/iam-request.js';
-import type { IamResponse } from '../http/iam-response.js';
+import { redirect, type IamResponse } from '../http/iam-response.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -19,7 +19,7 @@ import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { Logins, type LoginOutcome } from '../sign-in/logins.service.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
-import { returnCode, returnError, returnLinked } from './clients.service.js';
+import { codeLocation, errorLocation, linkedLocation } from './clients.service.js';
 import { SignInMethods } from './registration.js';
 
 const stateForm = /^[A-Za-z0-9]{32,64}$/;
@@ -161,9 +161,9 @@ export class Callback {
     const to = { redirectUri, clientState, issuer: this.options.publicUrl };
     const binds = outcome.kind === 'code' && outcome.binds;
     const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](state, present);
-    if (outcome.kind === 'code') return returnCode(to, outcome.code, cookies);
-    if (outcome.kind === 'linked') return returnLinked(to, outcome.identityId, cookies);
-    return returnError(to, outcome.code, cookies);
+    if (outcome.kind === 'code') return redirect(codeLocation(to, outcome.code), 303, cookies);
+    if (outcome.kind === 'linked') return redirect(linkedLocation(to, outcome.identityId), 303, cookies);
+    return redirect(errorLocation(to, outcome.code), 303, cookies);
   }
 }
 

@@ -7,7 +7,6 @@ import {
 } from '../config/iam.resolved-options.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
 import { IamError, errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
-import { redirect, type IamResponse } from '../http/iam-response.js';
 import { parseInput, ZodPipe } from '../http/zod.pipe.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import type { TokenCaller } from '../sessions/sessions.service.js';
@@ -85,25 +84,6 @@ export function errorLocation(to: ClientReturn, code: IamErrorCode): string {
 /** The return of a link: the identity, and neither code nor token. */
 export function linkedLocation(to: ClientReturn, identityId: string): string {
   return withParameters(to, { linked: identityId });
-}
-
-/** `codeLocation` as a redirect. */
-export function returnCode(to: ClientReturn, code: string, cookies: readonly string[]): IamResponse {
-  return redirect(codeLocation(to, code), 303, cookies);
-}
-
-/** `linkedLocation` as a redirect. */
-export function returnLinked(to: ClientReturn, identityId: string, cookies: readonly string[]): IamResponse {
-  return redirect(linkedLocation(to, identityId), 303, cookies);
-}
-
-/** `errorLocation` as a redirect. */
-export function returnError(
-  to: ClientReturn,
-  code: IamErrorCode,
-  cookies: readonly string[] = [],
-): IamResponse {
-  return redirect(errorLocation(to, code), 303, cookies);
 }
 
 /** Appends to the query and leaves the registered URI as it was written. */

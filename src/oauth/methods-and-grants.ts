@@ -8,7 +8,7 @@ import type { Browser } from '../http/user-agent.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
-import { AppCodes } from '../sign-in/app-codes.service.js';
+import { AppCodes, type AppCodeKind } from '../sign-in/app-codes.service.js';
 import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { Redemption, type BegunSession } from '../sign-in/redemption.service.js';
@@ -140,21 +140,27 @@ export class RefreshTokenGrant implements TokenGrant {
 /** RFC 6749 §4.5: a code that WeChat gave to an app of the row, which no browser carried. */
 const appCodeParameters = { provider: z.string().min(1).max(63), code: z.string().min(1).max(512) };
 
+abstract class AppCodeGrant implements TokenGrant {
+  protected abstract readonly kind: AppCodeKind;
+
+  constructor(@Inject(AppCodes) private readonly codes: AppCodes) {}
+
+  redeem(
+    { provider, code }: Of<typeof appCodeParameters>,
+    { client, request }: GrantCaller,
+  ): Promise<BegunSession> {
+    return this.codes.signIn({ kind: this.kind, clientId: client.id, provider, code }, request.origin);
+  }
+}
+
 /** The code of `wx.login`. */
 @TokenGrant({
   type: 'urn:wechat:grant:mini_program',
   parameters: appCodeParameters,
   errors: ['wechat_mini_not_configured'],
 })
-export class MiniProgramGrant implements TokenGrant {
-  constructor(private readonly codes: AppCodes) {}
-
-  redeem(
-    { provider, code }: Of<typeof appCodeParameters>,
-    { client, request }: GrantCaller,
-  ): Promise<BegunSession> {
-    return this.codes.signIn({ kind: 'mini', clientId: client.id, provider, code }, request.origin);
-  }
+export class MiniProgramGrant extends AppCodeGrant {
+  protected readonly kind = 'mini';
 }
 
 /** The code of the Open SDK of a mobile app. */
@@ -163,13 +169,6 @@ export class MiniProgramGrant implements TokenGrant {
   parameters: appCodeParameters,
   errors: ['wechat_mobile_not_configured'],
 })
-export class MobileAppGrant implements TokenGrant {
-  constructor(private readonly codes: AppCodes) {}
-
-  redeem(
-    { provider, code }: Of<typeof appCodeParameters>,
-    { client, request }: GrantCaller,
-  ): Promise<BegunSession> {
-    return this.codes.signIn({ kind: 'mobile', clientId: client.id, provider, code }, request.origin);
-  }
+export class MobileAppGrant extends AppCodeGrant {
+  protected readonly kind = 'mobile';
 }

@@ -1,7 +1,7 @@
 import { Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { errorTexts } from '../errors/iam.error-texts.js';
-import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
+import { errorCatalogue, type IamErrorCode, providerErrors } from '../errors/iam.error.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -93,9 +93,7 @@ export class OAuthController {
       'redirect_uri_mismatch',
       'unsupported_response_type',
       'invalid_scope',
-      'provider_not_found',
-      'provider_disabled',
-      'provider_misconfigured',
+      ...providerErrors,
       'browser_unsupported',
       'method_unavailable',
       'follow_required',
@@ -159,12 +157,9 @@ export class LinkController {
         'https://open.weixin.qq.com/connect/qrconnect?appid=wx0000000000000001&…#wechat_redirect',
     },
     errors: [
-      'recent_sign_in_required',
       'client_unknown',
       'redirect_uri_mismatch',
-      'provider_not_found',
-      'provider_disabled',
-      'provider_misconfigured',
+      ...providerErrors,
       'method_unavailable',
       'browser_unsupported',
       'follow_required',

@@ -1,5 +1,6 @@
 import { Post } from '@nestjs/common';
 import { z } from 'zod';
+import { providerErrors, wechatErrors } from '../errors/iam.error.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { empty, type IamResponse } from '../http/iam-response.js';
@@ -33,19 +34,12 @@ const tokenErrors = [
   'code_already_used',
   'snapshot_user',
   'login_interrupted',
-  'provider_not_found',
-  'provider_disabled',
-  'provider_misconfigured',
+  ...providerErrors,
   'method_unavailable',
   'wechat_open_not_configured',
   'wechat_mp_not_configured',
-  'wechat_unavailable',
-  'wechat_answer_invalid',
   'wechat_code_invalid',
-  'wechat_credentials_rejected',
-  'wechat_ip_not_allowed',
-  'wechat_quota_exceeded',
-  'wechat_permission_missing',
+  ...wechatErrors,
   'wechat_user_restricted',
 ] as const;
 

@@ -14,34 +14,24 @@ import { Sessions } from './sessions.service.js';
 import { SigningKeys } from './signing-keys.service.js';
 import { UserSessions } from './user-sessions.service.js';
 
+const services = [
+  Authentication,
+  Requirements,
+  IamGuard,
+  SessionCookies,
+  UserSessions,
+  Sessions,
+  AccessTokens,
+  SigningKeys,
+  KeyRotation,
+  SessionRevocation,
+];
+
 /** Sessions, access tokens with their signing keys, and the guard. */
 @Global()
 @Module({
   imports: [RuntimeModule, HttpModule, RolesModule],
-  providers: [
-    Authentication,
-    Requirements,
-    IamGuard,
-    SessionCookies,
-    UserSessions,
-    SessionCheck,
-    Sessions,
-    AccessTokens,
-    SigningKeys,
-    KeyRotation,
-    SessionRevocation,
-  ],
-  exports: [
-    Authentication,
-    Requirements,
-    IamGuard,
-    SessionCookies,
-    UserSessions,
-    Sessions,
-    AccessTokens,
-    SigningKeys,
-    KeyRotation,
-    SessionRevocation,
-  ],
+  providers: [...services, SessionCheck],
+  exports: services,
 })
 export class SessionsModule {}

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { IamError, type IamErrorCode, providerErrors, wechatErrors } from '../errors/iam.error.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
@@ -16,17 +16,10 @@ import { Redemption, type BegunSession } from './redemption.service.js';
 
 /** What an app code, a provider row or WeChat may fail with, for descriptions. */
 export const appCodeErrors = [
-  'provider_not_found',
-  'provider_disabled',
-  'provider_misconfigured',
+  ...providerErrors,
   'wechat_mini_not_configured',
   'rate_limited',
-  'wechat_unavailable',
-  'wechat_answer_invalid',
-  'wechat_credentials_rejected',
-  'wechat_ip_not_allowed',
-  'wechat_quota_exceeded',
-  'wechat_permission_missing',
+  ...wechatErrors,
   'wechat_user_restricted',
 ] as const satisfies IamErrorCode[];
 

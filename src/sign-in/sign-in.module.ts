@@ -15,6 +15,18 @@ import { Logins } from './logins.service.js';
 import { Redemption } from './redemption.service.js';
 import { SignOut } from './sign-out.service.js';
 
+const services = [
+  CodeExchange,
+  AppCodes,
+  AttemptCookies,
+  FailureLimits,
+  Logins,
+  Bindings,
+  Redemption,
+  SignOut,
+  IdentityLinks,
+];
+
 /** Attempts to sign in: from a code to a session. */
 @Global()
 @Module({
@@ -27,27 +39,7 @@ import { SignOut } from './sign-out.service.js';
     SessionsModule,
     IdentityProvidersModule,
   ],
-  providers: [
-    CodeExchange,
-    AppCodes,
-    AttemptCookies,
-    FailureLimits,
-    Logins,
-    Bindings,
-    Redemption,
-    SignOut,
-    IdentityLinks,
-  ],
-  exports: [
-    CodeExchange,
-    AppCodes,
-    AttemptCookies,
-    FailureLimits,
-    Logins,
-    Bindings,
-    Redemption,
-    SignOut,
-    IdentityLinks,
-  ],
+  providers: services,
+  exports: services,
 })
 export class SignInModule {}

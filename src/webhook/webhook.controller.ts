@@ -86,10 +86,6 @@ export class WebhookController {
       'provider_misconfigured',
       'webhook_signature_invalid',
       'wechat_unavailable',
-      'invalid_request',
-      'payload_too_large',
-      'request_too_slow',
-      'content_encoding_unsupported',
     ],
   })
   @Post(':provider')

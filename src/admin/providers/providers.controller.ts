@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { toPage, type Page } from '../../database/list.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { readRequest, type IamRequest } from '../../http/iam-request.js';
-import { created, json, Tagged, type Created, type IamResponse } from '../../http/iam-response.js';
+import { json, Tagged, Created, type IamResponse } from '../../http/iam-response.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
 import {
   CurrentUser,
@@ -94,7 +94,7 @@ export class AdminProvidersController {
     @CurrentCaller() { admin, language }: Caller,
   ): Promise<Created<ProviderView>> {
     const stored = await this.rows.create(input, this.mayTrust(admin));
-    return created(this.view(stored, language), `admin/providers/${input.slug}`);
+    return new Created(this.view(stored, language), `admin/providers/${input.slug}`);
   }
 
   @Endpoint({

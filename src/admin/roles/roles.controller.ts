@@ -5,7 +5,7 @@ import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { namesQuery, pageOf, toPage } from '../../database/list.js';
 import { plainText } from '../../database/database-errors.js';
-import { created, toEtag, type Created } from '../../http/iam-response.js';
+import { toEtag, Created } from '../../http/iam-response.js';
 import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import {
   newRole,
@@ -69,7 +69,7 @@ export class AdminRolesController {
     @CurrentUser() admin: Admin,
   ): Promise<Created<RoleView>> {
     await this.own.requireAll(admin, role.permissions ?? []);
-    return created(toView(await this.roles.create(name, role)), `admin/roles/${name}`);
+    return new Created(toView(await this.roles.create(name, role)), `admin/roles/${name}`);
   }
 
   @Endpoint({

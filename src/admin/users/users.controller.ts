@@ -8,7 +8,7 @@ import { readPage } from '../../database/list.js';
 import { inTransaction } from '../../database/sql.js';
 import { IamError } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { toEtag, created, Tagged, type Created } from '../../http/iam-response.js';
+import { toEtag, Tagged, Created } from '../../http/iam-response.js';
 import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import { Erasure } from '../../privacy/erasure.service.js';
@@ -120,7 +120,7 @@ export class AdminUsersController {
       for (const role of roles) await this.userRoles.assign(manager, id, role);
       return id;
     });
-    return created(await this.get(user));
+    return new Created(await this.get(user));
   }
 
   @Endpoint({
