@@ -37,25 +37,29 @@ export function requestOperations(world: World, sessions: readonly Tokens[]): Op
 }
 
 /**
- * Each connection rotates the sessions of one lane, in turn; at least as many lanes as connections. A token whose answer was cut
- * off is still good within the grace.
+ * Each connection rotates the sessions of one lane, in turn; at least as many lanes as connections. A session whose response was
+ * cut off drops out; the last one of a lane stays, since its token is still good within the grace.
  */
 export function refreshing(sessions: readonly Tokens[], lanes: number): () => Shooter {
-  const current = sessions.map(({ refreshToken }) => refreshToken);
+  const queues = Array.from({ length: lanes }, (_, lane) =>
+    sessions.flatMap(({ refreshToken }, index) => (index % lanes === lane ? [refreshToken] : [])),
+  );
   let connections = 0;
   return () => {
-    const lane = connections % lanes;
+    const queue = queues[connections % lanes] ?? [];
     connections += 1;
-    let index = lane;
+    let isAlone = false;
     return {
-      next: () => ({
-        method: 'POST',
-        path: '/iam/token',
-        ...tokenForm({ grant_type: 'refresh_token', refresh_token: current[index] ?? '' }),
-      }),
+      next: () => {
+        isAlone = queue.length === 1;
+        const [token = ''] = isAlone ? queue : queue.splice(0, 1);
+        const form = tokenForm({ grant_type: 'refresh_token', refresh_token: token });
+        return { method: 'POST', path: '/iam/token', ...form };
+      },
       read: (body) => {
-        current[index] = readTokens(body).refreshToken;
-        index = index + lanes < current.length ? index + lanes : lane;
+        const { refreshToken } = readTokens(body);
+        if (isAlone) queue.splice(0, 1);
+        queue.push(refreshToken);
       },
     };
   };
