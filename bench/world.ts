@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { Agent } from 'undici';
+import { Agent, request } from 'undici';
 import { type OpenPlatformAccount, WechatEmulator } from '../emulator/index.js';
 import type { Stage } from './group.js';
+import { adminToken } from './host/host-app.js';
 import type { ReplicaSettings } from './host/readings.js';
 import { Replica } from './host/replica.js';
 
@@ -54,8 +55,8 @@ export async function openWorld(
   return openWorldOn(stage, await openWechat(stage), { databaseUrl, key, provider });
 }
 
-/** Where a world stores what it knows, and what is special about its provider row. */
-export interface WorldDatabase {
+/** Where a world stores what it knows, and what is special about its replicas and their provider row. */
+export interface WorldDatabase extends Pick<ReplicaSettings, 'preparedStatements' | 'isSilent'> {
   readonly databaseUrl: string;
   /** Seals secrets in the database. */
   readonly key: string;
@@ -66,14 +67,14 @@ export interface WorldDatabase {
 export async function openWorldOn(
   { resources }: Stage,
   { wechat, site, oa }: WechatSide,
-  { databaseUrl, key, provider = {} }: WorldDatabase,
+  { provider = {}, ...database }: WorldDatabase,
 ): Promise<World> {
   const agent = await resources.open(
     async () => new Agent({ connections: 64 }),
     (opened) => opened.destroy(),
   );
   const publicUrl = 'http://localhost';
-  const settings = { databaseUrl, endpoints: wechat.endpoints, publicUrl, key };
+  const settings = { ...database, endpoints: wechat.endpoints, publicUrl };
   const row = {
     name: '微信',
     open_app_id: site.appid,
@@ -90,5 +91,19 @@ export async function openWorldOn(
   };
   const replica = await start(row);
   const startAnother = () => start(null);
-  return { wechat, site, oa, replica, databaseUrl, startAnother, publicUrl, agent };
+  return { wechat, site, oa, replica, databaseUrl: database.databaseUrl, startAnother, publicUrl, agent };
+}
+
+/** Adds a provider row by the admin API. */
+export async function addProvider(
+  { replica }: Pick<World, 'replica'>,
+  row: Readonly<Record<string, string>>,
+): Promise<void> {
+  const answer = await request(`${replica.url}/iam/admin/providers`, {
+    method: 'POST',
+    body: JSON.stringify(row),
+    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+  });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 201) throw new Error(`no row ${String(row['slug'])}: ${text}`);
 }

@@ -59,7 +59,8 @@ export async function scan(person: Person, { content }: DeviceLogin): Promise<vo
   if (outcome !== 'answered') throw new Error(`the push of a scan: ${outcome ?? 'not sent'}`);
 }
 
-function readLogin(answer: unknown): DeviceLogin {
+/** Reads the response to `deviceAuthorization`. */
+export function readLogin(answer: unknown): DeviceLogin {
   if (
     typeof answer !== 'object' ||
     answer === null ||

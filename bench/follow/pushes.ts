@@ -4,9 +4,11 @@ import { pushRequest } from '../../emulator/push/push-request.js';
 import type { Shot } from '../measure/http-shots.js';
 import type { World } from '../world.js';
 
-/** A push as WeChat sends it in safe mode, signed and encrypted, from somebody never seen before. */
-export function pushShot({ oa }: World, fields: PushFields): Shot {
-  const openid = `o${randomBytes(14).toString('hex').slice(1)}`;
+/** The openid of somebody never seen before. */
+const newOpenid = () => `o${randomBytes(14).toString('hex').slice(1)}`;
+
+/** A push as WeChat sends it in safe mode, signed and encrypted. */
+export function pushShot({ oa }: Pick<World, 'oa'>, fields: PushFields, openid = newOpenid()): Shot {
   const now = Math.floor(Date.now() / 1000);
   const head = { ToUserName: oa.originalId, FromUserName: openid, CreateTime: now };
   const { query, headers, body } = pushRequest(oa.settings.server, {

@@ -4,9 +4,8 @@ import pg from 'pg';
 import { request } from 'undici';
 import { Resources } from '../resources.js';
 import { openDatabaseServer } from '../database-server.js';
-import { adminToken } from '../host/host-app.js';
 import { quickProfile } from '../profile.js';
-import { openWorld, type World } from '../world.js';
+import { addProvider, openWorld, type World } from '../world.js';
 import { hostileMessage, Random } from './hostile-messages.js';
 import { signedPush, type Mode, type Target } from './signed-push.js';
 
@@ -33,22 +32,16 @@ function wholeNumber(name: string, text: string): number {
   return Number(text);
 }
 
-async function targetOf({ wechat, replica }: World, mode: Mode): Promise<Target> {
+async function targetOf(world: World, mode: Mode): Promise<Target> {
+  const { wechat, replica } = world;
   const { appid, secret, settings } = wechat
     .openPlatformAccount()
     .officialAccount({ oauthDomain: 'localhost' });
   const { token, encodingAesKey } = settings.server;
-  const row = {
+  await addProvider(world, {
     ...{ slug: mode, name: mode, mp_app_id: appid, mp_app_secret: secret, mp_token: token },
     ...{ mp_encoding_aes_key: encodingAesKey, mp_message_mode: mode },
-  };
-  const answer = await request(`${replica.url}/iam/admin/providers`, {
-    method: 'POST',
-    body: JSON.stringify(row),
-    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
   });
-  const text = await answer.body.text();
-  if (answer.statusCode !== 201) throw new Error(`no row for ${mode}: ${text}`);
   return { mode, appid, token, encodingAesKey, url: `${replica.url}/iam/webhook/${mode}` };
 }
 

@@ -36,6 +36,7 @@ class RoutesController {
 class HostModule {}
 
 const quiet: Pick<NestApplicationOptions, 'logger'> = { logger: ['error', 'fatal'] };
+const silent: Pick<NestApplicationOptions, 'logger'> = { logger: false };
 
 /** The one redirect URI of the client `web`. */
 export const redirectUriOf = (publicUrl: string): string => `${publicUrl}/signed-in`;
@@ -45,7 +46,15 @@ export const adminToken = 'the-admin-token-of-the-benchmarks-0123456789';
 
 /** A host as a user would write it, with one route behind the guard and one in front of it. */
 export async function createHostApp(settings: ReplicaSettings): Promise<INestApplication> {
-  const { databaseUrl, endpoints, publicUrl, key, provider } = settings;
+  const {
+    databaseUrl,
+    endpoints,
+    publicUrl,
+    key,
+    provider,
+    preparedStatements = true,
+    isSilent = false,
+  } = settings;
   const module = {
     module: HostModule,
     imports: [
@@ -61,13 +70,14 @@ export async function createHostApp(settings: ReplicaSettings): Promise<INestApp
         keys: [key],
         clients: [{ id: 'web', redirectUris: [redirectUriOf(publicUrl)] }],
         ...(endpoints === null ? {} : { wechat: { endpoints, allowLoopback: true } }),
+        database: { preparedStatements },
         rateLimits: 'off',
         admin: { token: adminToken },
       }),
     ],
     controllers: [RoutesController],
   };
-  const app = await NestFactory.create(module, quiet);
+  const app = await NestFactory.create(module, isSilent ? silent : quiet);
   if (provider !== null) await app.get(IdentityProviders).save({ slug: 'wechat', ...provider });
   return app;
 }

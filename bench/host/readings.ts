@@ -8,6 +8,8 @@ export interface Readings {
   readonly rssMb: number;
   /** How late the event loop was since the last reading. */
   readonly loopDelayP99Ms: number;
+  /** Requests that wait for a connection of the pool. */
+  readonly poolWaiting: number;
 }
 
 /** How the first message to a replica's process configures it. */
@@ -19,6 +21,10 @@ export interface ReplicaSettings {
   readonly key: string;
   /** Columns of a provider row to be written at start. */
   readonly provider: Readonly<Record<string, string | boolean>> | null;
+  /** False behind a pooler that does not know prepared statements. */
+  readonly preparedStatements?: boolean;
+  /** Logs nothing, where failures are what a run is about. */
+  readonly isSilent?: boolean;
 }
 
 /** Every later message to it. */

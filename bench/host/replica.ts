@@ -40,6 +40,22 @@ export class Replica {
     );
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** Sends it something that only its program understands. */
+  tell(message: object): void {
+    this.child.send(message);
+  }
+
+  /** Ends it by SIGKILL. */
+  async kill(): Promise<void> {
+    const ended = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await ended;
+  }
+
   /** What it has used so far. */
   readings(): Promise<Readings> {
     const question: Question = { id: (this.asked += 1) };

@@ -6,18 +6,26 @@ import type { StatementCounter } from './statement-counter.js';
 export interface RunningHost {
   readonly url: string;
   close(): Promise<unknown>;
+  /** Requests that wait for a connection of the pool. */
+  readonly poolWaiting?: () => number;
 }
 
 const send = (message: ReplicaMessage) => process.send?.(message);
 
 /** Tells the parent process when the host serves, and answers its later messages with readings. */
 export function serveParent(running: Promise<RunningHost>, counter: StatementCounter): void {
+  let poolWaiting = () => 0;
   const read = createReader(counter);
   running.then(
-    ({ url }) => send({ kind: 'started', url }),
+    (host) => {
+      poolWaiting = host.poolWaiting ?? poolWaiting;
+      send({ kind: 'started', url: host.url });
+    },
     (error: unknown) => send({ kind: 'failed', reason: String(error) }),
   );
-  process.on('message', ({ id }: Question) => send({ kind: 'readings', id, readings: read() }));
+  process.on('message', ({ id }: Question) =>
+    send({ kind: 'readings', id, readings: { ...read(), poolWaiting: poolWaiting() } }),
+  );
   // Ctrl-C in a terminal reaches every process; the parent decides what happens.
   process.on('SIGINT', () => undefined);
   process.once('disconnect', () => {
@@ -26,7 +34,7 @@ export function serveParent(running: Promise<RunningHost>, counter: StatementCou
   });
 }
 
-function createReader(counter: StatementCounter): () => Readings {
+function createReader(counter: StatementCounter): () => Omit<Readings, 'poolWaiting'> {
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   return () => {

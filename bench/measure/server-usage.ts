@@ -54,7 +54,8 @@ async function processOf(pid: string): Promise<Process | undefined> {
   return { pid, parent, ownTicks: user + system, childTicks: childUser + childSystem };
 }
 
-async function cpuMsOf(postmaster: string): Promise<number> {
+/** CPU time of a process and all its children; nothing where it has ended or the system has no `/proc`. */
+export async function cpuMsOf(postmaster: string): Promise<number> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const processes = await Promise.all(pids.map(processOf));
   const ticks = processes.map((one) => {

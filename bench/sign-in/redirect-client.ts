@@ -21,7 +21,7 @@ export const wechatStep = 'WeChat: QR page, scan, confirm';
 export const browserHeaders = { 'user-agent': userAgent, accept: 'text/html,*/*;q=0.8' };
 
 /** The path that starts a redirect sign-in. */
-export function authorizePath(publicUrl: string, codeChallenge: string): string {
+export function authorizePath(publicUrl: string, codeChallenge: string, provider = 'wechat'): string {
   const parameters = new URLSearchParams({
     response_type: 'code',
     client_id: 'web',
@@ -29,7 +29,7 @@ export function authorizePath(publicUrl: string, codeChallenge: string): string 
     state: 'client-state',
     code_challenge: codeChallenge,
     code_challenge_method: 'S256',
-    provider: 'wechat',
+    provider,
   });
   return `/iam/authorize?${parameters.toString()}`;
 }

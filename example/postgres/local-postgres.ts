@@ -91,9 +91,22 @@ export class LocalPostgres {
     return `postgresql://postgres:${this.password}@127.0.0.1:${this.port}/${database}`;
   }
 
+  get pid(): number | undefined {
+    return this.server.pid;
+  }
+
   /** Ends all connections, waits until the server is down and removes what is temporary. */
-  async stop(): Promise<void> {
-    for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
+  stop(): Promise<void> {
+    return this.end(['SIGINT', 'SIGQUIT', 'SIGKILL']);
+  }
+
+  /** Ends the server as a crash does; the next start on the same `dataDir` recovers. */
+  crash(): Promise<void> {
+    return this.end(['SIGKILL']);
+  }
+
+  private async end(signals: readonly NodeJS.Signals[]): Promise<void> {
+    for (const signal of signals) {
       if (!exited(this.server)) this.server.kill(signal);
       if (await waitForExit(this.server, 10_000)) break;
     }
@@ -162,7 +175,8 @@ async function launchWithPatience(
     } catch (cause) {
       const words = cause instanceof Error ? cause.message : String(cause);
       const temporaryTrouble =
-        words.includes('postmaster.pid') || (options.port === undefined && words.includes('could not bind'));
+        /postmaster\.pid|shared memory block/.test(words) ||
+        (options.port === undefined && words.includes('could not bind'));
       if (!temporaryTrouble || Date.now() > end) {
         throw new Error(`PostgreSQL did not start on ${cluster.folder}: ${words}`, { cause });
       }
