@@ -118,6 +118,9 @@ const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).fla
 const readBy = (node: PlanNode) =>
   (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
 
+/** A partition with hardly a row PostgreSQL reads without an index, which is no work. */
+const isWholeTable = (node: PlanNode) => node['Node Type'].includes('Seq Scan') && readBy(node) > 10;
+
 describe(`admin lists among ${USERS} users`, () => {
   let world: World;
   let admin: AdminClient;
@@ -181,7 +184,7 @@ describe(`admin lists among ${USERS} users`, () => {
       expect(replies.map(({ status }) => status)).toEqual([200, 200, 200]);
       expect(statements).toHaveLength(visits.length);
       for (const nodes of plans) {
-        expect(nodes.filter((node) => node['Node Type'].includes('Seq Scan'))).toEqual([]);
+        expect(nodes.filter(isWholeTable)).toEqual([]);
         // Frequent values must not be sorted in full, and rare ones not be looked for in every row.
         expect(nodes.filter((node) => readBy(node) > FEW)).toEqual([]);
       }
@@ -230,6 +233,6 @@ describe(`admin lists among ${USERS} users`, () => {
     const nodes = statement === undefined ? [] : await explain(statement);
 
     expect(summary.json()['counts']).toMatchObject({ dead: 30, processing: 0 });
-    expect(nodes.filter((node) => node['Node Type'].includes('Seq Scan'))).toEqual([]);
+    expect(nodes.filter(isWholeTable)).toEqual([]);
   });
 });
