@@ -101,7 +101,7 @@ export function releaseCtes(
     SELECT g.* FROM ${when}, unnest(${keys}::text[], ${points}::integer[], ${spans}::float8[], ${kinds}::text[], ${expires}::float8[], ${back}::integer[])
       AS g (name, capacity, span, kind, expire, back)
   ), locked AS (
-    SELECT key FROM iam.rate_limits WHERE key IN (SELECT name FROM given) ORDER BY key FOR UPDATE
+    SELECT key FROM iam.rate_limits WHERE key = ANY (${keys}) ORDER BY key FOR UPDATE
   ), released AS (
     UPDATE iam.rate_limits r SET
       points = r.points - CASE WHEN g.kind = 'window' THEN g.back ELSE 0 END,

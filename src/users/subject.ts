@@ -215,7 +215,7 @@ function profileSql(subject: Subject, target: LinkTarget): Sql {
       fields.map((field) => taken(field, target)),
       ', ',
     )}, updated_at = now()
-    FROM person WHERE id = person.user_id AND ${subject.profile !== null}::boolean AND (${join(
+    WHERE id = ${target.userId} AND EXISTS (SELECT 1 FROM person) AND ${subject.profile !== null}::boolean AND (${join(
       fields.map((field) => changes(field, target)),
       ' OR ',
     )})`;
