@@ -8,7 +8,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits.service.js';
-import { sql, type Sql, execute, queryRow } from '../database/sql.js';
+import { sql, type Sql, execute, hasRow, queryRow } from '../database/sql.js';
 import { IamError, type IamErrorCode, toErrorCode } from '../errors/iam.error.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
@@ -16,6 +16,7 @@ import type { RecordResolution } from '../users/subject.js';
 import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
 import { attemptHash, type Attempt } from './attempt-cookies.service.js';
 import type { Refund, Reserved } from './failure-limits.service.js';
+import type { LoginStatus } from './login.entity.js';
 import {
   authenticatedCtes,
   type LinkedLogin,
@@ -29,13 +30,6 @@ export type LoginOutcome =
   | { readonly kind: 'code'; readonly code: string; readonly binds: boolean }
   | { readonly kind: 'linked'; readonly identityId: string }
   | { readonly kind: 'error'; readonly code: IamErrorCode };
-
-/** A login that ends without anybody signed in. */
-interface FailedLogin {
-  readonly status: 'denied' | 'failed';
-  readonly error: IamErrorCode;
-  readonly start: LoginStart;
-}
 
 /** Time of a callback beyond its two calls to WeChat; later its process counts as dead. */
 const MARGIN_MS = 2_000;
@@ -55,59 +49,48 @@ const outcomeRow = z.object({
 /** Rows stay this long after they were made: longer than any cookie, code or binding token of theirs. */
 const KEEP = sql`interval '1 day'`;
 
-/** What is claimed: the state of an attempt, if it has one, and WeChat's code, as a hash. */
-interface LoginClaim {
+/** A login by the state of an attempt, if it has one, and the hash of WeChat's code; one with an error ends as it begins. */
+interface NewLogin {
   readonly start: LoginStart;
-  readonly codeHash: string | null;
+  readonly codeHash?: string;
   readonly origin: RequestOrigin;
+  readonly error?: IamErrorCode;
 }
 
 /**
- * Lets the commit of this statement alone return before it is on the disk. A claim that a crash of PostgreSQL loses has
- * signed nobody in: whatever is stored of its login later waits for the disk, and so for the claim too.
+ * A FROM item that lets the commit of its statement alone return before it is on the disk. A claim that a crash of PostgreSQL
+ * loses has signed nobody in: whatever is stored of its login later waits for the disk, and so for the claim too.
  */
 const notAwaitingDisk = sql`set_config('synchronous_commit', 'off', true) AS lazily`;
 
-/** Claims a state or the code of an app. No row: state or code was claimed before. */
-const claimSql = (claim: LoginClaim): Sql => claimFrom(claim, notAwaitingDisk);
-
-/** As `claimSql`, if the points are there that the FROM item `take` takes. */
-const claimWithPointsSql = (claim: LoginClaim, take: Sql): Sql => sql`
-  WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
-  claimed AS (${claimFrom(claim, sql`taken, ${notAwaitingDisk} WHERE taken.refused IS NULL`)})
-  SELECT taken.*, (SELECT id FROM claimed) AS id FROM taken`;
-
-function claimFrom({ start, codeHash, origin }: LoginClaim, from: Sql): Sql {
-  const stateHash = start.state === undefined ? null : attemptHash(start.state);
-  return sql`
-    INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, provider, method, appid, client_id, redirect_uri,
+/** Claims state and code for a row of `from`. No row: one of them was claimed before. */
+const insertSql = ({ start, codeHash, origin, error }: NewLogin, from: Sql): Sql => sql`
+    INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, error, provider, method, appid, client_id, redirect_uri,
                             code_challenge, ip, user_agent, expires_at)
-    SELECT ${uuidv7()}::uuid, ${stateHash}::text, ${codeHash}::text, 'pending', ${start.provider}::text, ${start.method}::text,
-           ${start.appid}::text, ${start.clientId}::text, ${start.redirectUri ?? null}::text,
+    SELECT ${uuidv7()}::uuid, ${start.state === undefined ? null : attemptHash(start.state)}::text, ${codeHash ?? null}::text,
+           ${error === undefined ? 'pending' : statusOf(error)}::text, ${error ?? null}::text, ${start.provider}::text,
+           ${start.method}::text, ${start.appid}::text, ${start.clientId}::text, ${start.redirectUri ?? null}::text,
            ${start.codeChallenge ?? null}::text, ${origin.ip}::text, ${origin.userAgent}::text, now() + ${KEEP}
     FROM ${from}
     ON CONFLICT DO NOTHING
     RETURNING id`;
-}
+
+/** As `insertSql`, if the points are there that the FROM item `take` takes. */
+const insertWithPointsSql = (login: NewLogin, take: Sql): Sql => sql`
+  WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
+  claimed AS (${insertSql(login, sql`taken, ${notAwaitingDisk} WHERE taken.refused IS NULL`)})
+  SELECT taken.*, (SELECT id FROM claimed) AS id FROM taken`;
+
+/** A statement that ends logins without success, and its audit entry. */
+const endSql = (ended: Sql, refusal: AuditEntry): Sql => sql`
+  WITH login AS (${ended}), ${refusalCtes(refusal, sql`login`)} SELECT id FROM login`;
+
+const statusOf = (error: IamErrorCode): LoginStatus => (error === 'access_denied' ? 'denied' : 'failed');
 
 /** The age is by the clock that all replicas share. */
 const outcomeSql = (state: string): Sql => sql`
   SELECT id, status, error, linked_identity_id, user_id IS NULL AS binds, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
   FROM iam.logins WHERE state_hash = ${attemptHash(state)}`;
-
-/** Ends a claimed login without success. */
-const finishSql = (
-  loginId: string,
-  { status, error }: { readonly status: string; readonly error: string },
-  refusal: AuditEntry,
-): Sql => sql`
-  WITH login AS (
-    UPDATE iam.logins SET status = ${status}, error = ${error} WHERE id = ${loginId} AND status = 'pending' RETURNING id
-  ), ${refusalCtes(refusal, sql`login`)} SELECT id FROM login`;
-
-/** A browser came back from WeChat without a code. */
-const denySql = (loginId: string): Sql => sql`
-  UPDATE iam.logins SET status = 'denied', error = 'access_denied' WHERE id = ${loginId} AND status = 'pending'`;
 
 /** A login by which a signed-in user has linked an identity. */
 const linkedSql = ({ loginId, userId, openid, identityId }: LinkedLogin): Sql => sql`
@@ -143,10 +126,12 @@ export class Logins implements UserMergeListener {
     origin: RequestOrigin,
     tiers: readonly Tier[] | null,
   ): Promise<Reserved<string | null>> {
-    const codeHash = sha256(`${start.appid}:${wechatCode}`);
-    if (tiers === null) return { points: null, value: await this.insert(start, codeHash, origin) };
-    const statement = claimWithPointsSql({ start, codeHash, origin }, takeSql(tiers));
-    const row = await queryRow(this.dataSource, claimRow, statement);
+    const login = { start, codeHash: sha256(`${start.appid}:${wechatCode}`), origin };
+    if (tiers === null) {
+      const row = await queryRow(this.dataSource, idRow, insertSql(login, notAwaitingDisk));
+      return { points: null, value: row?.id ?? null };
+    }
+    const row = await queryRow(this.dataSource, claimRow, insertWithPointsSql(login, takeSql(tiers)));
     return { points: readTaken(tiers, row), value: row?.id ?? null };
   }
 
@@ -163,18 +148,13 @@ export class Logins implements UserMergeListener {
 
   /** Claims the state of an attempt that ends without asking WeChat; false when it was claimed before. */
   async refuse(attempt: Attempt, error: IamErrorCode, origin: RequestOrigin): Promise<boolean> {
-    const status = error === 'access_denied' ? 'denied' : 'failed';
-    const loginId = await this.insert(attempt, null, origin);
-    if (loginId === null) return false;
-    if (error === 'access_denied' && attempt.link === undefined) await this.deny(loginId, attempt);
-    else await this.finish(loginId, { status, error, start: attempt });
-    return true;
-  }
-
-  /** No person is known who could have declined, so there is no audit entry: the row is all, and goes after a day. */
-  private async deny(loginId: string, attempt: Attempt): Promise<void> {
-    await execute(this.dataSource, denySql(loginId));
-    this.telemetry.signInEnded(attempt, 'access_denied');
+    const insert = insertSql({ start: attempt, origin, error }, sql`(VALUES (1)) AS one`);
+    // No person is known who could have declined: the row is all, and goes after a day.
+    const isSilent = error === 'access_denied' && attempt.link === undefined;
+    const statement = isSilent ? insert : endSql(insert, auditOfLogin(attempt, error));
+    const isFirst = await hasRow(this.dataSource, statement);
+    if (isFirst && attempt.link === undefined) this.telemetry.signInEnded(attempt, error);
+    return isFirst;
   }
 
   /** Stores whom WeChat proved by a claimed login, starts the life of its code, and gives back the points of the try. */
@@ -185,13 +165,15 @@ export class Logins implements UserMergeListener {
 
   /** Stores that a signed-in user has linked an identity by a claimed login; false when it was ended meanwhile. */
   async recordLink(manager: EntityManager, linked: LinkedLogin): Promise<boolean> {
-    return (await queryRow(manager, idRow, linkedSql(linked))) !== null;
+    return hasRow(manager, linkedSql(linked));
   }
 
   /** Ends a claimed login that WeChat or we refused. */
-  async fail(loginId: string, error: IamErrorCode, attempt: LoginStart): Promise<void> {
-    const status = error === 'access_denied' ? 'denied' : 'failed';
-    await this.finish(loginId, { status, error, start: attempt });
+  async fail(loginId: string, error: IamErrorCode, start: LoginStart): Promise<void> {
+    const end = sql`
+    UPDATE iam.logins SET status = ${statusOf(error)}, error = ${error} WHERE id = ${loginId} AND status = 'pending' RETURNING id`;
+    await execute(this.dataSource, endSql(end, auditOfLogin(start, error)));
+    if (start.link === undefined) this.telemetry.signInEnded(start, error);
   }
 
   /** The code of an authenticated login; always the same one. */
@@ -220,20 +202,6 @@ export class Logins implements UserMergeListener {
   /** What waits to be redeemed belongs to the user that stays. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
     await execute(manager, sql`UPDATE iam.logins SET user_id = ${toUserId} WHERE user_id = ${fromUserId}`);
-  }
-
-  private async insert(
-    start: LoginStart,
-    codeHash: string | null,
-    origin: RequestOrigin,
-  ): Promise<string | null> {
-    const row = await queryRow(this.dataSource, idRow, claimSql({ start, codeHash, origin }));
-    return row?.id ?? null;
-  }
-
-  private async finish(loginId: string, { status, error, start }: FailedLogin): Promise<void> {
-    await execute(this.dataSource, finishSql(loginId, { status, error }, auditOfLogin(start, error)));
-    if (start.link === undefined) this.telemetry.signInEnded(start, error);
   }
 
   private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {

@@ -313,6 +313,20 @@ describe('round trips', () => {
     },
   );
 
+  it('of a return without a code is 1, and 2 for its points', async () => {
+    const approved = await approveOnPc(world, world.wechat.person({ nickname: '不' }));
+    const { callback } = approved;
+    const declined = new URL(
+      `${callback.pathname}?state=${callback.searchParams.get('state') ?? ''}`,
+      callback,
+    );
+
+    const { result, statements } = await counted(() => approved.browser.visit(declined));
+
+    expect(result.location?.searchParams.get('error')).toBe('access_denied');
+    expect(statements).toBe(3);
+  });
+
   it('of a code that is sent again are 2', async () => {
     const approved = await approveOnPc(world, world.wechat.person({ nickname: '重' }));
     const returned = await approved.browser.visit(approved.callback);
