@@ -7,7 +7,7 @@ export {
   type WechatApiUpload,
 } from './identity-providers/wechat-api.service.js';
 export { Authentication } from './sessions/authentication.service.js';
-export { type AuthenticatedUser, CurrentUser } from './http/parameter.decorators.js';
+export { type AuthenticatedUser, HostCurrentUser as CurrentUser } from './http/parameter.decorators.js';
 export { IamHealth, type IamHealthReport, type IamProblem } from './health/iam-health.service.js';
 export { IamErrorFilter } from './http/iam-error.filter.js';
 export { isIamRequest } from './http/raw-http.js';
