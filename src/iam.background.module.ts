@@ -2,7 +2,6 @@ import { Global, Module, type OnApplicationBootstrap, type OnModuleInit } from '
 import { AuditDelivery } from './audit/audit-delivery.service.js';
 import { ClockSync } from './database/clock-sync.service.js';
 import { DatabaseModule } from './database/database.module.js';
-import { FirstSteps } from './health/first-steps.service.js';
 import { HttpModule } from './http/http.module.js';
 import { Cleanup } from './privacy/cleanup.service.js';
 import { PrivacyModule } from './privacy/privacy.module.js';
@@ -14,7 +13,7 @@ import { SigningKeys } from './sessions/signing-keys.service.js';
 @Global()
 @Module({
   imports: [RuntimeModule, DatabaseModule, HttpModule, SessionsModule, PrivacyModule],
-  providers: [AuditDelivery, Cleanup, FirstSteps],
+  providers: [AuditDelivery, Cleanup],
 })
 export class IamBackgroundModule implements OnModuleInit, OnApplicationBootstrap {
   constructor(

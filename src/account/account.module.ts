@@ -7,8 +7,7 @@ import { SignInModule } from '../sign-in/sign-in.module.js';
 import { PrivacyModule } from '../privacy/privacy.module.js';
 import { IamUsers } from './iam-users.service.js';
 import { MeIdentitiesController } from './me-identities.controller.js';
-import { MeSessionsController } from './me-sessions.controller.js';
-import { MeController } from './me.controller.js';
+import { MeController, MeSessionsController } from './me.controller.js';
 
 /** The signed-in person’s own account, and `IamUsers` for the host. */
 @Global()

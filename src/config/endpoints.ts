@@ -1,25 +1,18 @@
 import { isIP } from 'node:net';
 import { isLoopback, isPrivate, isPublic } from './address-guard.js';
 
-/** The three hosts of WeChat, as base URLs without a trailing slash. */
-export interface WechatEndpoints {
+/** The three hosts of WeChat itself, as base URLs without a trailing slash. */
+const wechatEndpoints = {
   /** Server calls: `/sns/*` and `/cgi-bin/*`. */
-  readonly api: string;
-  /** The pages a browser is sent to: `/connect/*`. */
-  readonly open: string;
-  /** QR code images: `/cgi-bin/showqrcode`. */
-  readonly mp: string;
-}
-
-/** Some of the hosts; WeChat's own stand in for the others. */
-type WechatEndpointsInput = { readonly [Name in keyof WechatEndpoints]?: string | undefined };
-
-/** WeChat itself. */
-const wechatEndpoints: WechatEndpoints = {
   api: 'https://api.weixin.qq.com',
+  /** The pages a browser is sent to: `/connect/*`. */
   open: 'https://open.weixin.qq.com',
+  /** QR code images: `/cgi-bin/showqrcode`. */
   mp: 'https://mp.weixin.qq.com',
 };
+
+/** The hosts in use in their place. */
+export type WechatEndpoints = Readonly<typeof wechatEndpoints>;
 
 /** Hosts that a URL may name in addition to public ones over https. */
 interface EndpointRules {
@@ -31,7 +24,7 @@ interface EndpointRules {
 
 /** Completes and checks the configured hosts; a wrong one is a `TypeError` that names the option. */
 export function resolveWechatEndpoints(
-  input: WechatEndpointsInput | undefined,
+  input: { readonly [Name in keyof WechatEndpoints]?: string | undefined } | undefined,
   rules: EndpointRules,
 ): WechatEndpoints {
   return Object.freeze({

@@ -1,11 +1,12 @@
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource, type EntityMetadata } from 'typeorm';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { z } from 'zod';
 import { bookkeepingTables, migrationNames } from '../database/iam-migrations.js';
-import { queryRows, sql, join, raw, type Sql } from '../database/sql.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import { hasRow, queryRows, sql, join, raw, type Sql } from '../database/sql.js';
 import { iamEntities } from '../iam.entities.js';
 
 /** How to end `migrations_missing`. */
@@ -17,24 +18,48 @@ const TRUST_MS = 60_000;
 /** Names in a log line, which more of them would make unreadable. */
 const NAMED = 5;
 
-/** Checks that the schema has all that this version needs: at the start for the log, later for `IamHealth`. */
+/** The host may create its first provider row while it starts, after this module. */
+const PATIENCE_MS = 2_000;
+
+const providerSql = sql`/* background */ SELECT 1 FROM iam.identity_providers LIMIT 1`;
+
+/**
+ * Checks that the schema has all that this version needs: at the start for the log, later for `IamHealth`. Logs the next step for a
+ * newcomer while no provider row exists.
+ */
 @Injectable()
-export class SchemaWatch implements OnApplicationBootstrap {
+export class SchemaWatch implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new IamLogger('IamModule');
   private trustedUntil = Number.NEGATIVE_INFINITY;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly clock: Clock,
+    private readonly urls: IamUrls,
   ) {}
 
   /** Does not stop the start: the host may run its migrations later, or in another process. Health reports an unreachable database. */
   async onApplicationBootstrap(): Promise<void> {
+    if (this.options.background)
+      this.timer = setTimeout(() => void this.warnIfEmpty().catch(() => undefined), PATIENCE_MS).unref();
     const gaps = await this.find().catch(() => null);
     if (gaps !== null)
       this.logger.error(
         `the schema iam lacks what this version needs: ${describe(gaps)}. To mend it, ${MIGRATE}`,
       );
+  }
+
+  onModuleDestroy(): void {
+    clearTimeout(this.timer);
+  }
+
+  private async warnIfEmpty(): Promise<void> {
+    if (await hasRow(this.dataSource, providerSql)) return;
+    this.logger.warn(
+      `nobody can sign in yet: there is no provider row. Make one with \`npx nestjs-wechat-iam provider add wechat --open-app-id … --open-app-secret-from -\`, POST ${this.urls.endpoint('admin/providers')}, or INSERT INTO iam.identity_providers. Without a WeChat account: \`npx nestjs-wechat-iam emulator --demo\``,
+    );
   }
 
   /** Null where nothing is missing. */

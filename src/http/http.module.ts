@@ -1,9 +1,8 @@
 import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { BodyReader } from './body-reader.service.js';
 import { EndpointResponses } from './endpoint-responses.service.js';
 import { HostThrottlers } from './host-throttlers.service.js';
-import { ErrorResponder, EndpointFilter, IamErrorFilter, PreRouteErrors } from './iam-error.filter.js';
+import { ErrorResponder, EndpointFilter, IamErrorFilter } from './iam-error.filter.js';
 import { IamRoutes } from './iam-routes.service.js';
 import { IamUrls } from './iam-urls.service.js';
 import { IamMiddleware } from './iam.middleware.js';
@@ -19,13 +18,11 @@ import { Cors, TrustedOrigins } from './trusted-origins.service.js';
     EndpointResponses,
     IamRoutes,
     IamErrorFilter,
-    PreRouteErrors,
     IamUrls,
     Cors,
     IamMiddleware,
     HostThrottlers,
     TrustedOrigins,
-    BodyReader,
   ],
   exports: [ErrorResponder, EndpointResponses, IamErrorFilter, IamUrls, Cors, TrustedOrigins],
 })

@@ -1,11 +1,4 @@
-import {
-  Inject,
-  Injectable,
-  type ArgumentsHost,
-  Catch,
-  type ExceptionFilter,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { Inject, Injectable, type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -15,10 +8,9 @@ import { oauthError, pageOrProblem, logFailure } from './error-responses.js';
 import { readRequest } from './iam-request.js';
 import { IamRoutes } from './iam-routes.service.js';
 import { findOAuthEndpoint } from './endpoint.decorator.js';
-import { toIamError, isClientError } from './to-iam-error.js';
+import { toIamError } from './to-iam-error.js';
 import { IamError } from '../errors/iam.error.js';
 import { claim } from './raw-http.js';
-import { findAdapter } from './host-router.js';
 
 /** Responds to an error of one of our endpoints, and logs it once under the id that the response carries. */
 @Injectable()
@@ -86,30 +78,5 @@ export class EndpointFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const [request, response] = [http.getRequest<unknown>(), http.getResponse<unknown>()];
     if (claim(request, response)) this.responder.respond(thrown, request, response);
-  }
-}
-
-/**
- * On Express the host's body parsers and the router's decoding of paths come before our filters. On our paths their errors
- * get a response here; every other error goes on to the host's filters.
- */
-@Injectable()
-export class PreRouteErrors implements OnModuleInit {
-  constructor(
-    private readonly adapterHost: HttpAdapterHost,
-    private readonly routes: IamRoutes,
-    private readonly responder: ErrorResponder,
-  ) {}
-
-  /** Now the routes are there and Nest's own error handler is not yet. */
-  onModuleInit(): void {
-    const httpAdapter = findAdapter(this.adapterHost);
-    if (httpAdapter?.getType() !== 'express') return;
-    // Express recognizes an error handler by its four parameters.
-    httpAdapter.use((error: unknown, request: unknown, response: unknown, next: (error: unknown) => void) => {
-      const isOurs = isClientError(error) && this.routes.at(readRequest(request).path).length > 0;
-      if (!isOurs) next(error);
-      else if (claim(request, response)) this.responder.respond(error, request, response);
-    });
   }
 }

@@ -4,12 +4,19 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { runInContext } from '../runtime/request-context.js';
 import { Cors } from './trusted-origins.service.js';
-import { BodyReader } from './body-reader.service.js';
 import { EndpointResponses } from './endpoint-responses.service.js';
-import { type Exchange, isIamRequest, markAsOwn } from './raw-http.js';
+import { ErrorResponder } from './iam-error.filter.js';
+import { claim, type Exchange, isIamRequest, markAsOwn } from './raw-http.js';
+import { keepBody, readBody } from './request-body.js';
+import { isClientError } from './to-iam-error.js';
 import { findAdapter, openHostRouter, type Front, type HttpAdapter } from './host-router.js';
-import { readTarget } from './iam-request.js';
+import { readRequest, readTarget } from './iam-request.js';
 import { canonicalPath, IamRoutes, type IamRoute } from './iam-routes.service.js';
+
+const methodsWithBody: ReadonlySet<string | undefined> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
+/** How long the rest of a refused body is read and dropped: clients read the response only when they have sent it all. */
+const DROP_MS = 1_000;
 
 /**
  * The first middleware of every request. It opens the request's context; on our endpoints it does CORS, reads the body and,
@@ -25,8 +32,8 @@ export class IamMiddleware implements OnModuleInit {
     private readonly adapterHost: HttpAdapterHost,
     private readonly routes: IamRoutes,
     private readonly cors: Cors,
-    private readonly bodies: BodyReader,
     private readonly responses: EndpointResponses,
+    private readonly responder: ErrorResponder,
   ) {
     this.open(findAdapter(adapterHost));
     // Nest before 11.1 does not announce the adapter that a testing module gets later.
@@ -36,8 +43,10 @@ export class IamMiddleware implements OnModuleInit {
 
   /** Now the routes are there. */
   onModuleInit(): void {
-    this.open(findAdapter(this.adapterHost));
+    const adapter = findAdapter(this.adapterHost);
+    this.open(adapter);
     this.takeRoutes?.();
+    if (adapter?.getType() === 'express') this.respondBeforeRoutes(adapter);
   }
 
   private open(adapter: HttpAdapter | null): void {
@@ -73,7 +82,41 @@ export class IamMiddleware implements OnModuleInit {
     markAsOwn(exchange.request);
     spellAs(route, exchange);
     this.cors.apply(route.endpoint, exchange);
-    this.bodies.receive(exchange);
+    if (methodsWithBody.has(exchange.request.method)) void this.readBody(exchange);
+    else exchange.next();
+  }
+
+  /**
+   * Before any parser of the host: WeChat's signature covers bytes that a parser does not keep, and a parser refuses a body in its
+   * own words.
+   */
+  private async readBody({ request, response, next }: Exchange): Promise<void> {
+    try {
+      keepBody(request, await readBody(request));
+    } catch (error) {
+      // Without the host's parsers and filters: neither may meet what is left of the request.
+      this.responder.respond(error, request, response);
+      request.resume();
+      setTimeout(() => {
+        if (!request.complete) request.destroy();
+      }, DROP_MS).unref();
+      return;
+    }
+    response.once('close', () => request.resume());
+    next();
+  }
+
+  /**
+   * On Express the host's body parsers and the router's decoding of paths come before our filters. On our paths their errors
+   * get a response here; every other error goes on to the host's filters. Nest's own error handler is not there yet.
+   */
+  private respondBeforeRoutes(adapter: HttpAdapter): void {
+    // Express recognizes an error handler by its four parameters.
+    adapter.use((error: unknown, request: unknown, response: unknown, next: (error: unknown) => void) => {
+      const isOurs = isClientError(error) && this.routes.at(readRequest(request).path).length > 0;
+      if (!isOurs) next(error);
+      else if (claim(request, response)) this.responder.respond(error, request, response);
+    });
   }
 
   /** A preflight, or any other OPTIONS (RFC 9110 §9.3.7). */

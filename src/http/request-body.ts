@@ -6,7 +6,7 @@ import { isRecord } from '../errors/unknown.js';
 export interface RequestBody {
   /** Null where a parser of the host has left none. */
   readonly bytes: Buffer | null;
-  /** Its `Content-Type`, which the headers no longer show once `BodyReader` has read the body. */
+  /** Its `Content-Type`, which the headers no longer show once `IamMiddleware` has read the body. */
   readonly type: string | undefined;
   /** The members of a form or JSON, the text of any other type; undefined without a body. */
   readonly parsed: unknown;
@@ -14,12 +14,12 @@ export interface RequestBody {
 
 const bodies = new WeakMap<object, RequestBody>();
 
-/** Keeps the body that `BodyReader` has read from a raw request. */
+/** Keeps the body that `IamMiddleware` has read from a raw request. */
 export function keepBody(raw: object, body: RequestBody): void {
   bodies.set(raw, body);
 }
 
-/** The body of a request: read by `BodyReader`, or left by a parser of the host where that came first. */
+/** The body of a request: read by `IamMiddleware`, or left by a parser of the host where that came first. */
 export function findBody(request: unknown, raw: object): RequestBody {
   const kept = bodies.get(raw);
   if (kept !== undefined) return kept;

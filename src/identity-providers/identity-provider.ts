@@ -3,20 +3,8 @@ import { Secret } from '../crypto/secret.js';
 import type { WechatApp, WechatAppKind } from '../wechat/wechat-call.js';
 import type { Sealer } from '../crypto/sealer.js';
 import type { IdentityProviderEntity } from './identity-provider.entity.js';
-import { identityProviderChanges, type SecretColumn, type StoredColumns } from './provider-columns.js';
+import { identityProviderChanges, type SecretColumn } from './provider-columns.js';
 import { openSecret } from './provider-secrets.js';
-
-/** What happens to a person not seen before: a user is made, an account of the host is connected, or nothing. */
-export type SignUpPolicy = StoredColumns['sign_up'];
-
-/** How the Official Account's server configuration delivers messages. */
-export interface MpServer {
-  readonly mode: StoredColumns['mp_message_mode'];
-  /** The current Token first; the previous one keeps working while it is being changed. */
-  readonly tokens: readonly Secret[];
-  /** The current EncodingAESKey first. */
-  readonly encodingAesKeys: readonly Secret[];
-}
 
 const confirmation = z
   .object({ pair: z.string(), at: z.coerce.date().transform((date) => date.getTime()) })
@@ -28,33 +16,11 @@ const confirmed = z.object({
   mobile: confirmation,
 });
 
-/** Which pair of AppID and AppSecret WeChat has confirmed, by kind of app, and since when in milliseconds. */
-export type Confirmations = Readonly<z.infer<typeof confirmed>>;
-
 /** An `iam.identity_providers` row as the code reads it: secrets opened, defaults filled in. */
-export interface IdentityProvider {
-  readonly id: string;
-  readonly slug: string;
-  readonly name: string;
-  readonly enabled: boolean;
-  readonly signUp: SignUpPolicy;
-  /** Open Platform website app; null when the pair is not complete. */
-  readonly open: WechatApp | null;
-  /** Official Account; null when the pair is not complete. */
-  readonly mp: WechatApp | null;
-  readonly mini: WechatApp | null;
-  readonly mobile: WechatApp | null;
-  readonly mpScope: StoredColumns['mp_scope'];
-  readonly mpServer: MpServer;
-  readonly qr: {
-    readonly enabled: boolean;
-    readonly loginWith: StoredColumns['qr_login_with'];
-    readonly confirmation: StoredColumns['qr_confirmation'];
-  };
-  readonly confirmations: Confirmations;
-  /** Rows with the same value share unionids. */
-  readonly unionScope: string;
-}
+export type IdentityProvider = ReturnType<typeof readRow>;
+
+/** How the Official Account's server configuration delivers messages. */
+export type MpServer = IdentityProvider['mpServer'];
 
 /** The apps of a row whose pair is complete, the Official Account first: what a push that names no app is for. */
 export function appsOf({ mp, open, mini, mobile }: IdentityProvider): WechatApp[] {
@@ -67,7 +33,7 @@ const choices = identityProviderChanges
   .required();
 
 /** Opens a row's secrets and fills in its defaults. Throws when a secret does not open or a value is not of its list. */
-export function readRow(row: IdentityProviderEntity, sealer: Sealer): IdentityProvider {
+export function readRow(row: IdentityProviderEntity, sealer: Sealer) {
   const chosen = choices.parse(row);
   const secret = (column: SecretColumn): Secret | null => {
     const clear = openSecret(sealer, row, column) ?? '';
@@ -86,20 +52,26 @@ export function readRow(row: IdentityProviderEntity, sealer: Sealer): IdentityPr
     slug: row.slug,
     name: row.name,
     enabled: row.enabled,
+    /** What happens to a person not seen before. */
     signUp: chosen.sign_up,
+    /** Open Platform website app; null when the pair is not complete. */
     open: app('open'),
+    /** Official Account; null when the pair is not complete. */
     mp: app('mp'),
     mini: app('mini'),
     mobile: app('mobile'),
     mpScope: chosen.mp_scope,
     mpServer: {
       mode: chosen.mp_message_mode,
+      /** The current Token first; the previous one keeps working while it is being changed. */
       tokens: present(['mp_token', 'mp_token_previous']),
+      /** The current EncodingAESKey first. */
       encodingAesKeys: present(['mp_encoding_aes_key', 'mp_encoding_aes_key_previous']),
     },
     qr: { enabled: row.qr_enabled, loginWith: chosen.qr_login_with, confirmation: chosen.qr_confirmation },
-    // What is not of its form confirms nothing.
+    /** Which pair WeChat has confirmed, by kind of app, and since when in milliseconds. What is not of its form confirms nothing. */
     confirmations: confirmed.safeParse(row.confirmations).data ?? {},
+    /** Rows with the same value share unionids. */
     unionScope: unionScopeOf(row),
   });
 }
