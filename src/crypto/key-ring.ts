@@ -15,6 +15,7 @@ export function deriveKey(masterKey: Uint8Array, purpose: string): Buffer {
 export class KeyRing {
   /** The id of the key that seals and signs. */
   readonly currentId: string;
+  readonly #current: Buffer;
   readonly #keys: ReadonlyMap<string, Buffer>;
 
   constructor(masterKeys: readonly Uint8Array[]) {
@@ -24,9 +25,9 @@ export class KeyRing {
         return [createHash('sha256').update(key).digest('hex').slice(0, 8), Buffer.from(key)];
       }),
     );
-    const [first] = this.#keys.keys();
+    const [first] = this.#keys;
     if (first === undefined) throw new TypeError('keys: at least one key is required');
-    this.currentId = first;
+    [this.currentId, this.#current] = first;
   }
 
   /** The ids of the keys, the sealing one first. */
@@ -34,9 +35,10 @@ export class KeyRing {
     return [...this.#keys.keys()];
   }
 
-  /** The keys of one purpose, by id, the sealing one first. */
-  derive(purpose: string): ReadonlyMap<string, Buffer> {
-    return new Map([...this.#keys].map(([id, key]) => [id, deriveKey(key, purpose)]));
+  /** The keys of one purpose: the one that seals and signs, and all of them by id. */
+  derive(purpose: string): { readonly current: Buffer; readonly byId: ReadonlyMap<string, Buffer> } {
+    const byId = new Map([...this.#keys].map(([id, key]) => [id, deriveKey(key, purpose)]));
+    return { current: deriveKey(this.#current, purpose), byId };
   }
 }
 
@@ -44,26 +46,35 @@ export class KeyRing {
 export class Mac {
   /** The id of the key that signs now. */
   readonly keyId: string;
-  readonly #keys: ReadonlyMap<string, Buffer>;
+  readonly #keys: ReturnType<KeyRing['derive']>;
 
   constructor(ring: KeyRing, purpose: string) {
     this.#keys = ring.derive(`mac/${purpose}`);
     this.keyId = ring.currentId;
   }
 
-  /** The ids of every key that is configured. */
-  get keyIds(): readonly string[] {
-    return [...this.#keys.keys()];
+  /** The tag of a message under the key that signs now. */
+  sign(message: string): string {
+    return tagOf(message, this.#keys.current);
   }
 
-  /** The tag of a message; null when the key of that id is no longer configured. */
-  sign(message: string, keyId = this.keyId): string | null {
-    const key = this.#keys.get(keyId);
-    return key === undefined ? null : createHmac('sha256', key).update(message, 'utf8').digest('base64url');
+  /** The tag under the key of that id; null when the key is no longer configured. */
+  signWith(keyId: string, message: string): string | null {
+    const key = this.#keys.byId.get(keyId);
+    return key === undefined ? null : tagOf(message, key);
+  }
+
+  /** The tags under every configured key, that of the signing one first. */
+  tags(message: string): string[] {
+    return [...this.#keys.byId.values()].map((key) => tagOf(message, key));
   }
 
   /** True when the tag belongs to the message under any configured key. */
   verify(message: string, tag: string): boolean {
-    return this.keyIds.some((keyId) => constantTimeEqual(this.sign(message, keyId) ?? '', tag));
+    return this.tags(message).some((each) => constantTimeEqual(each, tag));
   }
+}
+
+function tagOf(message: string, key: Buffer): string {
+  return createHmac('sha256', key).update(message).digest('base64url');
 }

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { KeyRing } from './key-ring.js';
 
 const prefix = 'sealed:v1:';
-const form = /^sealed:v1:([0-9a-f]{8}):([A-Za-z0-9_-]+)$/;
+const form = /^sealed:v1:[0-9a-f]{8}:[A-Za-z0-9_-]+$/;
+const keyIdLength = 8;
 const nonceBytes = 12;
 const tagBytes = 16;
 
@@ -25,7 +26,7 @@ export class SealError extends Error {
     readonly reason: SealErrorReason,
     readonly keyId: string | null,
   ) {
-    super(`sealed text does not open (${reason}): ${remedies[reason](`key ${keyId ?? '?'}`)}`);
+    super(`sealed text does not open (${reason}): ${remedies[reason](`key ${String(keyId)}`)}`);
     this.name = 'SealError';
   }
 }
@@ -45,36 +46,33 @@ export function sealedWith(text: string): string {
  * sealed text moved elsewhere does not open there.
  */
 export class Sealer {
-  readonly #keys: ReadonlyMap<string, Buffer>;
-  readonly #sealing: readonly [id: string, key: Buffer];
+  readonly #keys: ReturnType<KeyRing['derive']>;
+  readonly #keyId: string;
 
   constructor(ring: KeyRing, purpose: string) {
     this.#keys = ring.derive(`seal/${purpose}`);
-    const [first] = this.#keys;
-    if (first === undefined) throw new TypeError('keys: at least one key is required');
-    this.#sealing = first;
+    this.#keyId = ring.currentId;
   }
 
   seal(clear: string, context: string): string {
-    const [keyId, key] = this.#sealing;
     const nonce = randomBytes(nonceBytes);
-    const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(associated(keyId, context));
-    const box = Buffer.concat([nonce, cipher.update(clear, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    return `${prefix}${keyId}:${box.toString('base64url')}`;
+    const cipher = createCipheriv('aes-256-gcm', this.#keys.current, nonce).setAAD(
+      associated(this.#keyId, context),
+    );
+    const box = Buffer.concat([nonce, cipher.update(clear), cipher.final(), cipher.getAuthTag()]);
+    return `${prefix}${this.#keyId}:${box.toString('base64url')}`;
   }
 
   open(sealed: string, context: string): string {
     const { keyId, box } = parse(sealed);
-    const key = this.#keys.get(keyId);
+    const key = this.#keys.byId.get(keyId);
     if (key === undefined) throw new SealError('unknown_key', keyId);
-    const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, nonceBytes), {
-      authTagLength: tagBytes,
-    })
+    const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, nonceBytes))
       .setAAD(associated(keyId, context))
       .setAuthTag(box.subarray(-tagBytes));
     try {
       const clear = decipher.update(box.subarray(nonceBytes, -tagBytes));
-      return Buffer.concat([clear, decipher.final()]).toString('utf8');
+      return Buffer.concat([clear, decipher.final()]).toString();
     } catch {
       throw new SealError('not_authentic', keyId);
     }
@@ -94,24 +92,21 @@ export class Sealer {
   /** True when the text opens, but with a key that is no longer the first. */
   needsReencryption(sealed: string, context: string): boolean {
     try {
-      if (sealedWith(sealed) === this.#sealing[0]) return false;
       this.open(sealed, context);
-      return true;
-    } catch (error) {
-      if (error instanceof SealError) return false;
-      throw error;
+    } catch {
+      return false;
     }
+    return sealedWith(sealed) !== this.#keyId;
   }
 }
 
 function parse(sealed: string): { readonly keyId: string; readonly box: Buffer } {
-  const [, keyId, encoded] = form.exec(sealed) ?? [];
-  if (keyId === undefined || encoded === undefined) throw new SealError('malformed', null);
-  const box = Buffer.from(encoded, 'base64url');
-  if (box.length < nonceBytes + tagBytes) throw new SealError('malformed', keyId);
+  const keyId = sealed.slice(prefix.length, prefix.length + keyIdLength);
+  const box = Buffer.from(sealed.slice(prefix.length + keyIdLength + 1), 'base64url');
+  if (!isSealed(sealed) || box.length < nonceBytes + tagBytes) throw new SealError('malformed', null);
   return { keyId, box };
 }
 
 function associated(keyId: string, context: string): Buffer {
-  return Buffer.from(`${prefix}${keyId}:${context}`, 'utf8');
+  return Buffer.from(`${prefix}${keyId}:${context}`);
 }

@@ -95,26 +95,24 @@ export class FollowTokens {
   }
 
   /** What the row of a new login keeps of its user code. */
-  hashOfNewCode(loginId: string): string | null {
-    return this.macs['user-code-hash'].sign(this.derive(loginId, this.macs['user-code'].keyId));
+  hashOfNewCode(loginId: string): string {
+    return this.macs['user-code-hash'].sign(codeOf(this.macs['user-code'].sign(loginId)));
   }
 
   /** What a row may keep of a user code, under every key that is configured. */
   hashesOf(code: string): string[] {
-    const mac = this.macs['user-code-hash'];
-    return mac.keyIds.map((keyId) => mac.sign(code, keyId) ?? '');
+    return this.macs['user-code-hash'].tags(code);
   }
 
   /** The user code of a login; null for one that has none, or whose key is gone. */
   userCodeOf({ id, user_code_hash: hash }: Pick<FollowLogin, 'id' | 'user_code_hash'>): string | null {
     if (hash === null) return null;
-    const codes = this.macs['user-code'].keyIds.map((keyId) => this.derive(id, keyId));
+    const codes = this.macs['user-code'].tags(id).map(codeOf);
     return codes.find((code) => this.hashesOf(code).includes(hash)) ?? null;
   }
+}
 
-  private derive(loginId: string, keyId: string): string {
-    const tag = this.macs['user-code'].sign(loginId, keyId) ?? '';
-    const bytes = Buffer.from(tag, 'base64url').subarray(0, LENGTH);
-    return Array.from(bytes, (byte) => letters.charAt(byte % letters.length)).join('');
-  }
+function codeOf(tag: string): string {
+  const bytes = Buffer.from(tag, 'base64url').subarray(0, LENGTH);
+  return Array.from(bytes, (byte) => letters.charAt(byte % letters.length)).join('');
 }

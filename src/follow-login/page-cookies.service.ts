@@ -108,7 +108,7 @@ export class PageCookies {
 
   /** The hidden field `csrf` of a visitor's form. */
   csrfOf(visitor: Visitor): string {
-    return this.csrf.sign(personOf(visitor)) ?? '';
+    return this.csrf.sign(personOf(visitor));
   }
 
   /** The visitor, unless another site or our page for somebody else has sent the form. @throws IamError `origin_forbidden` */

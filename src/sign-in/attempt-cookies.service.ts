@@ -122,7 +122,7 @@ export class AttemptCookies {
 
   /** Proves that we gave this cookie for this state without opening the cookie. */
   private markOf(state: string): string {
-    return this.marks.sign(attemptHash(state)) ?? '';
+    return this.marks.sign(attemptHash(state));
   }
 
   private keep(state: string, present: Cookies, seconds: number): string[] {

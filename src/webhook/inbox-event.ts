@@ -153,14 +153,14 @@ export class Scenes {
   /** A new scene; a camera sees it, so it is public, but nobody can guess it. */
   create(): string {
     const secret = randomAlphanumeric(SECRET);
-    return `${this.prefix}${secret}${this.tagOf(secret, this.mac.keyId)}`;
+    return `${this.prefix}${secret}${short(this.mac.sign(secret))}`;
   }
 
   /** True for a scene of the module, under any configured key; all others are the host's. */
   isOurs(scene: string): boolean {
     if (!scene.startsWith(this.prefix) || scene.length !== this.prefix.length + SECRET + TAG) return false;
     const secret = scene.slice(this.prefix.length, -TAG);
-    return this.mac.keyIds.some((keyId) => constantTimeEqual(this.tagOf(secret, keyId), scene.slice(-TAG)));
+    return this.mac.tags(secret).some((tag) => constantTimeEqual(short(tag), scene.slice(-TAG)));
   }
 
   /**
@@ -170,10 +170,10 @@ export class Scenes {
   hide(text: string): string {
     return text.replace(this.form, (scene) => (this.isOurs(scene) ? hashOf(scene) : scene));
   }
+}
 
-  private tagOf(secret: string, keyId: string): string {
-    return alphanumericOf(Buffer.from(this.mac.sign(secret, keyId) ?? '', 'base64url').subarray(0, TAG));
-  }
+function short(tag: string): string {
+  return alphanumericOf(Buffer.from(tag, 'base64url').subarray(0, TAG));
 }
 
 /** The replacement of a scene or of the ticket of its QR code. */

@@ -3,7 +3,7 @@ import { createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
 import { inspect } from 'node:util';
 import { constantTimeEqual, isPkceVerifier, pkceChallenge, sha256 } from '../../src/crypto/hash.js';
 import { deriveKey, KeyRing, Mac } from '../../src/crypto/key-ring.js';
-import { randomAlphanumeric } from '../../src/crypto/random.js';
+import { alphanumericOf, randomAlphanumeric } from '../../src/crypto/random.js';
 import { isSealed, sealedWith, Sealer, SealError } from '../../src/crypto/sealer.js';
 import { Secret } from '../../src/crypto/secret.js';
 
@@ -103,6 +103,24 @@ describe('Sealer', () => {
     }
   });
 
+  it('asks for no text to be sealed again that it cannot open', () => {
+    const rotated = sealerOf(newKey, oldKey);
+
+    expect(rotated.needsReencryption(sealerOf(Buffer.alloc(32, 9)).seal('a', context), context)).toBe(false);
+    expect(rotated.needsReencryption(sealerOf(oldKey).seal('a', 'elsewhere'), context)).toBe(false);
+    expect(rotated.needsReencryption('plain', context)).toBe(false);
+  });
+
+  it.each([
+    ['before it', (sealed: string) => ` ${sealed}`],
+    ['behind it', (sealed: string) => `${sealed}!`],
+  ])('does not take a sealed text with something %s for one', (_where, change) => {
+    const text = change(sealerOf(newKey).seal('a', context));
+
+    expect(isSealed(text)).toBe(false);
+    expect(reasonOf(() => sealerOf(newKey).open(text, context))).toBe('malformed');
+  });
+
   it.each(['', 'plain:secret', 'sealed:v2:00000000:AAAA', 'sealed:v1:zzzzzzzz:AAAA', 'sealed:v1:00000000:'])(
     'does not take %j for a sealed text',
     (text) => {
@@ -110,6 +128,53 @@ describe('Sealer', () => {
       expect(reasonOf(() => sealerOf(newKey).open(text, context))).toBe('malformed');
     },
   );
+});
+
+describe('SealError', () => {
+  const sealed = sealerOf(oldKey).seal('secret', context);
+  const id = sealedWith(sealed);
+
+  it.each([
+    [
+      'is no sealed text',
+      sealerOf(oldKey),
+      'secret',
+      context,
+      'malformed',
+      'it is no sealed text: write the secret again',
+    ],
+    [
+      'is of a key that is gone',
+      sealerOf(newKey),
+      sealed,
+      context,
+      'unknown_key',
+      `it was sealed with key ${id}, which is not among \`keys\`: put that key behind the first one, or write the secret again`,
+    ],
+    [
+      'is of another row',
+      sealerOf(oldKey),
+      sealed,
+      'elsewhere',
+      'not_authentic',
+      `it was changed, or copied from another row, since key ${id} sealed it: write the secret again`,
+    ],
+  ])('says how to mend what %s', (_what, sealer, text, place, reason, remedy) => {
+    const open = () => {
+      try {
+        return sealer.open(text, place);
+      } catch (error) {
+        return error;
+      }
+    };
+
+    expect(open()).toMatchObject({
+      name: 'SealError',
+      reason,
+      keyId: reason === 'malformed' ? null : id,
+      message: `sealed text does not open (${reason}): ${remedy}`,
+    });
+  });
 });
 
 describe('KeyRing', () => {
@@ -133,6 +198,21 @@ describe('KeyRing', () => {
     },
   );
 
+  it('names its keys, the one that seals first', () => {
+    const idOf = (key: Buffer) => createHash('sha256').update(key).digest('hex').slice(0, 8);
+    const ring = new KeyRing([newKey, oldKey]);
+
+    expect(ring.ids).toEqual([idOf(newKey), idOf(oldKey)]);
+    expect(ring.currentId).toBe(idOf(newKey));
+  });
+
+  it('takes no key of another length', () => {
+    expect(() => new KeyRing([newKey, Buffer.alloc(31)])).toThrow(
+      new TypeError('keys[1]: expected 32 bytes'),
+    );
+    expect(() => new KeyRing([])).toThrow(new TypeError('keys: at least one key is required'));
+  });
+
   it('derives another key for another purpose or master key', () => {
     const keys = [deriveKey(newKey, 'a'), deriveKey(newKey, 'b'), deriveKey(oldKey, 'a'), newKey];
 
@@ -154,7 +234,7 @@ describe('Mac', () => {
   });
 
   it('verifies tags of every configured key and of no other', () => {
-    const tag = new Mac(new KeyRing([oldKey]), 'refresh').sign('m') ?? '';
+    const tag = new Mac(new KeyRing([oldKey]), 'refresh').sign('m');
 
     expect(new Mac(new KeyRing([newKey, oldKey]), 'refresh').verify('m', tag)).toBe(true);
     expect(new Mac(new KeyRing([newKey]), 'refresh').verify('m', tag)).toBe(false);
@@ -165,9 +245,10 @@ describe('Mac', () => {
     const before = new Mac(new KeyRing([oldKey]), 'refresh');
     const after = new Mac(new KeyRing([newKey, oldKey]), 'refresh');
 
-    expect(after.sign('m', before.keyId)).toBe(before.sign('m'));
+    expect(after.signWith(before.keyId, 'm')).toBe(before.sign('m'));
     expect(after.sign('m')).not.toBe(before.sign('m'));
-    expect(before.sign('m', after.keyId)).toBeNull();
+    expect(before.signWith(after.keyId, 'm')).toBeNull();
+    expect(after.tags('m')).toEqual([after.sign('m'), before.sign('m')]);
   });
 
   it.each(['', 'x', 'é'.repeat(43)])('refuses the tag %j without throwing', (tag) => {
@@ -181,6 +262,14 @@ describe('Secret', () => {
 
   it('gives its value only to reveal()', () => {
     expect(secret.reveal()).toBe(clear);
+  });
+
+  it('says that there is one', () => {
+    expect([String(secret), JSON.stringify({ secret }), inspect({ secret })]).toEqual([
+      '[secret]',
+      '{"secret":"[secret]"}',
+      '{ secret: [secret] }',
+    ]);
   });
 
   it.each([
@@ -232,6 +321,12 @@ describe('sha256', () => {
     expect(Buffer.from(sha256(''), 'base64url').toString('hex')).toBe(
       'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
     );
+  });
+});
+
+describe('alphanumericOf', () => {
+  it('gives one letter or digit for each byte', () => {
+    expect(alphanumericOf(Uint8Array.of(0, 25, 26, 51, 52, 61, 62, 255))).toBe('AZaz09AH');
   });
 });
 

@@ -117,6 +117,7 @@ describe('a forged message', () => {
     ['padding 33', encrypt('r'.repeat(15), padding(33))],
     ['padding only', encrypt(padding(32))],
     ['uneven padding', encrypt('r'.repeat(16), length(0), appid, padding(25, 1), Buffer.from([26]))],
+    ['padding of three blocks', encrypt('r'.repeat(16), length(10), 'ten bytes.', appid, padding(48))],
     ['a length beyond the end', encrypt('r'.repeat(16), length(1000), appid, padding(26))],
     ['a length of 4 GB', encrypt('r'.repeat(16), length(0xffffffff), appid, padding(26))],
     ['no appid', encrypt('r'.repeat(16), length(0), padding(12))],
@@ -125,6 +126,26 @@ describe('a forged message', () => {
     ['another key', new MessageCipher(appid, 'A'.repeat(43)).seal('hi', signed).Encrypt],
   ])('is refused in one way: %s', (_kind, encrypted) => {
     expect(() => cipher.open(signedWith(encrypted))).toThrow(new MessageRefused());
+  });
+
+  it.each([
+    ['a sign that is none of base64 before it', (text: string) => `%%%%${text}`],
+    ['one behind it', (text: string) => `${text}%%%%`],
+    ['one in it', (text: string) => `${text.slice(0, 4)}%%%%${text.slice(4)}`],
+    ['no padding', (text: string) => text.replace(/=+$/, '')],
+    ['the alphabet of URLs', (text: string) => text.replaceAll('+', '-').replaceAll('/', '_')],
+  ])('is refused in base64 that WeChat does not write: %s', (_kind, write) => {
+    const encrypted = cipher.seal('+/'.repeat(8), signed, Buffer.from('0123456789abcdef')).Encrypt;
+
+    expect(encrypted).toMatch(/[+/].*=$/);
+    expect(cipher.open(signedWith(encrypted)).toString()).toBe('+/'.repeat(8));
+    expect(() => cipher.open(signedWith(write(encrypted)))).toThrow(new MessageRefused());
+  });
+
+  it('is refused in words that give no reason', () => {
+    expect(String(new MessageRefused())).toBe(
+      'MessageRefused: the message is not signed, encrypted and addressed as this app expects',
+    );
   });
 
   it('is refused in one way for every changed bit and every cut', () => {
