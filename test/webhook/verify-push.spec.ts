@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { Secret } from '../../src/crypto/secret.js';
-import { IamError } from '../../src/errors/iam.error.js';
 import { MessageCipher } from '../../src/wechat/message-cipher.js';
 import { verifyHandshake, verifyPush, type ServerConfiguration } from '../../src/webhook/verify-push.js';
 import {
@@ -13,35 +12,7 @@ import {
   sign,
   toXml,
 } from '../support/wechat-push.js';
-
-const account = newAccount();
-const fields = { ToUserName: 'gh_x', FromUserName: 'oX', CreateTime: 1, MsgType: 'text', Content: '你好🌏' };
-const message = toXml(fields);
-
-function server(
-  mode: ServerConfiguration['mode'],
-  changes: { appids?: [string, ...string[]]; tokens?: string[]; keys?: string[] } = {},
-): ServerConfiguration {
-  const { appids = [account.appid], tokens = [account.token], keys = [account.encodingAesKey] } = changes;
-  const secrets = (texts: string[]) => texts.map((text) => new Secret(text));
-  return { mode, appids, tokens: secrets(tokens), encodingAesKeys: secrets(keys) };
-}
-
-type Query = Record<string, string | string[] | undefined>;
-const verify = (
-  push: { query: Query; body: string | Buffer },
-  configuration: ServerConfiguration,
-  now = Date.now(),
-) => verifyPush({ query: push.query, body: Buffer.from(push.body) }, configuration, now);
-
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-    return 'verified';
-  } catch (error) {
-    return error instanceof IamError ? error.code : String(error);
-  }
-}
+import { account, codeOf, fields, message, type Query, server, verify } from './push-cases.js';
 
 describe('verifyPush', () => {
   it('opens what WeChat sent in each mode', () => {
