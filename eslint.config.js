@@ -57,7 +57,16 @@ const layers = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'test/hosts/apps', 'example/public/vendor', 'coverage'] },
+  {
+    ignores: [
+      'dist',
+      'node_modules',
+      'test/hosts/apps',
+      'example/public/vendor',
+      'coverage',
+      'mutation/sandbox',
+    ],
+  },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
