@@ -16,7 +16,7 @@ export const groups = {
   },
   parsing: {
     mutate: ['src/webhook/{parse-message,parse-xml,message}.ts'],
-    specs: ['test/webhook/parse-message.spec.ts'],
+    specs: ['test/webhook/parse-message*.spec.ts'],
   },
   state: {
     mutate: [
