@@ -8,7 +8,7 @@ import { check } from './checks.js';
 import { Client } from './client.js';
 import { People } from './people.js';
 import { Promises } from './promises.js';
-import { pushMessage } from './pushes.js';
+import { APART_MS, pushMessage } from './pushes.js';
 import { openStack, type Stack } from './stack.js';
 import { Usage } from './usage.js';
 
@@ -40,6 +40,7 @@ const say = (text: string) => process.stderr.write(`${text}\n`);
 async function run(resources: Resources): Promise<boolean> {
   const stack = await openStack(resources, values, say);
   const { world } = stack;
+  world.wechat.rules.pushPause = APART_MS;
   const client = new Client(world.replica.url, world.agent);
   const promises = new Promises();
   const people = new People(world, client, promises);
