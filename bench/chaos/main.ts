@@ -13,9 +13,9 @@ import { openStack, type Stack } from './stack.js';
 import { Usage } from './usage.js';
 
 /** What goes on at once. */
-const PUSHES = 16;
-const SIGN_INS = 4;
-const REFRESHES = 2;
+const PUSHES = 24;
+const SIGN_INS = 3;
+const REFRESHES = 1;
 
 const { values } = parseArgs({
   options: {
