@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 export const groups = {
   crypto: {
     mutate: ['src/crypto/*.ts'],
-    specs: ['test/crypto/*.spec.ts'],
+    specs: ['test/crypto/*.spec.ts', 'test/sign-in/attempt-cookies.spec.ts'],
   },
   messages: {
     mutate: ['src/wechat/message-cipher.ts'],
