@@ -116,6 +116,7 @@ describe('audit entries and events whose time is over', () => {
   });
 
   it('stay with the partition of an entry that is young, whatever the clock made of its id', async () => {
+    const before = await deletions();
     await addEntry(world.dataSource, 20, { idDays: 520 });
 
     await clean(world);
@@ -123,7 +124,7 @@ describe('audit entries and events whose time is over', () => {
     expect(
       await count(`audit_log WHERE at > now() - interval '21 days' AND at < now() - interval '19 days'`),
     ).toBe(1);
-    expect(await deletions()).toBe(0);
+    expect(await deletions()).toBe(before);
   });
 
   it('leave dead letters and open events behind, for as long as those are kept', async () => {

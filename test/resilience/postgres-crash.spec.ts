@@ -117,12 +117,15 @@ describe('PostgreSQL is killed with -9 and starts again', () => {
         if (returned === undefined || codeIn(returned) === null) return null;
         return redeem(world.url, { ...approved, returned }).catch(() => null);
       };
+      let answered = 0;
       const signingIn = people.map(async (approved, index) => {
         await delay(index * 20);
-        return { approved, reply: await redeemOnce(approved) };
+        const reply = await redeemOnce(approved);
+        if (reply?.status === 200) answered += 1;
+        return { approved, reply };
       });
 
-      await until('some sessions', async () => Number(await count('sessions')) > 10);
+      await until('some who have their tokens', () => answered > 10);
       await server.crash();
       const first = await Promise.all(signingIn);
       await ready();
