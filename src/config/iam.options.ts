@@ -157,6 +157,7 @@ export interface IamDatabaseOptions {
   /**
    * A PostgreSQL for the schema `iam` alone, for a host without TypeORM or with another database, e.g.
    * `postgres://app:…@db.internal:5432/app`.
+   * @default none
    */
   readonly url?: string;
   /**
