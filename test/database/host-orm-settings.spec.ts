@@ -157,7 +157,10 @@ describe('settings of the host’s TypeORM connection', () => {
       'shop_orders',
     );
     expect(
-      await rowsOf(world.dataSource, `SELECT tgname FROM pg_trigger WHERE tgname = 'audit_log_append_only'`),
+      await rowsOf(
+        world.dataSource,
+        `SELECT tgname FROM pg_trigger WHERE tgname = 'audit_log_append_only' AND tgrelid = 'iam.audit_log'::regclass`,
+      ),
     ).toHaveLength(1);
     expect(
       world.dataSource.entityMetadatas.filter(({ schema, synchronize }) => schema === 'iam' && synchronize),
