@@ -71,7 +71,8 @@ export function fromRequest(read: (request: object) => unknown): Parameter {
       return request === undefined ? value : read(request);
     },
   };
-  return (...pipes) => parameterOf(read)(...pipes, restore);
+  const parameter = parameterOf(read);
+  return (...pipes) => parameter(...pipes, restore);
 }
 
 /** The request as an `IamRequest`. */

@@ -125,7 +125,11 @@ export class WechatHttp {
   /** Ends when the calls under way have ended; later calls fail. */
   async close(): Promise<void> {
     this.isOpen = false;
-    await (await this.connection)?.close();
+    // What could not be opened has failed the start, or a call, with its reason.
+    await this.connection?.then(
+      (connection) => connection.close(),
+      () => undefined,
+    );
   }
 
   private limitsOf({ timeoutMs = this.timeoutMs, maxBytes = this.maxBytes }: WechatCallLimits) {
