@@ -19,16 +19,22 @@ export type Admin = AuthenticatedUser | undefined;
 export class AdminPermissions {
   constructor(private readonly permissions: RolePermissions) {}
 
-  /**
-   * The admin token and the host's guard may do everything. A permission may be a pattern, which only an equal or wider one
-   * covers.
-   * @throws IamError `insufficient_permissions` that names what is missing in the log
-   */
+  /** @throws IamError as `refusalOf` */
   async requireAll(admin: Admin, permissions: readonly string[]): Promise<void> {
-    if (permissions.length === 0 || this.areUnlimited()) return;
+    const refusal = await this.refusalOf(admin, permissions);
+    if (refusal !== null) throw refusal;
+  }
+
+  /**
+   * Null where the administrator has all of these: the admin token and the host's guard may do everything. A permission may
+   * be a pattern, which only an equal or wider one covers.
+   * @returns `insufficient_permissions` that names the missing ones in the log
+   */
+  async refusalOf(admin: Admin, permissions: readonly string[]): Promise<IamError | null> {
+    if (permissions.length === 0 || this.areUnlimited()) return null;
     const missing = await this.permissions.missing(admin?.roles ?? [], permissions);
-    if (missing.length > 0)
-      throw new IamError('insufficient_permissions', `may not decide on ${missing.join(', ')}`);
+    if (missing.length === 0) return null;
+    return new IamError('insufficient_permissions', `may not decide on ${missing.join(', ')}`);
   }
 
   /** True for the admin token and the host's guard, as `AdminGuard` has noted. */

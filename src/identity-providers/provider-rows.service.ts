@@ -28,7 +28,7 @@ import {
   refuseLostPushes,
   differenceOf,
   isEmpty,
-  trustedIn,
+  touchesTrust,
 } from './row-changes.js';
 import { openSecret, PROVIDER_SECRETS_PURPOSE } from './provider-secrets.js';
 
@@ -64,17 +64,14 @@ export interface ProviderEdit {
 const versions = z.array(z.object({ version: z.string() }));
 const inUse = z.object({ identities: z.boolean(), logins: z.boolean(), sessions: z.boolean() });
 
-/** Runs before a write to a column that decides who is trusted; throws where the caller may not write it. */
-export type TrustCheck = (columns: readonly string[]) => Promise<void>;
-
 /** Any number that the host's own advisory locks are unlikely to use: "iam rows" in ASCII. */
 const ROWS_LOCK = '7593470432849163123';
 
-const anybody: TrustCheck = async () => undefined;
-
 /**
  * Identity provider rows as an administrator sees them: from the database, also those that cannot be used. Each change is
- * in one transaction with its audit entry.
+ * in one transaction with its audit entry. `refusal` is thrown where it concerns a column that decides who is trusted; null
+ * for a caller who may write those. It is known before the transaction: changes wait for each other with a connection each,
+ * so that the one that runs might get no second connection to look a permission up.
  */
 @Injectable()
 export class ProviderRows {
@@ -132,13 +129,13 @@ export class ProviderRows {
   /** @throws IamError `already_exists`, `provider_keys_differ` */
   async create(
     { slug, ...input }: IdentityProviderInput,
-    mayTrust: TrustCheck = anybody,
+    refusal: IamError | null = null,
   ): Promise<StoredProvider> {
     return this.writing(async (manager) => {
       const id = randomUUID();
       const name = input.name ?? slug;
       const difference = differenceOf({ id }, { ...input, name }, this.sealer);
-      await requireTrust(trustedIn(difference, input), mayTrust);
+      if (refusal !== null && touchesTrust(difference, input)) throw refusal;
       const { columns, changed, secrets } = difference;
       await manager
         .insert(IdentityProviderEntity, { id, slug, name, ...columns })
@@ -159,12 +156,12 @@ export class ProviderRows {
   async change(
     edit: ProviderEdit,
     changes: IdentityProviderChanges,
-    mayTrust: TrustCheck = anybody,
+    refusal: IamError | null = null,
   ): Promise<StoredProvider> {
     return this.writing(async (manager) => {
       const stored = await this.lock(manager, edit);
       const difference = differenceOf(stored.row, changes, this.sealer);
-      await requireTrust(trustedIn(difference, changes), mayTrust);
+      if (refusal !== null && touchesTrust(difference, changes)) throw refusal;
       if (isEmpty(difference)) return stored;
       await manager.update(IdentityProviderEntity, { id: stored.row.id }, difference.columns);
       const rows = await readRows(manager, this.sealer);
@@ -202,13 +199,10 @@ export class ProviderRows {
   }
 
   /** @throws IamError `in_use` while an identity, a sign-in or a session came through it, or people's withdrawals come through it alone */
-  async remove(edit: ProviderEdit, mayTrust: TrustCheck = anybody): Promise<void> {
+  async remove(edit: ProviderEdit, refusal: IamError | null = null): Promise<void> {
     await this.writing(async (manager) => {
       const { row } = await this.lock(manager, edit);
-      await requireTrust(
-        secretColumnNames.filter((name) => row[name] !== null),
-        mayTrust,
-      );
+      if (refusal !== null && secretColumnNames.some((name) => row[name] !== null)) throw refusal;
       await refuseUsed(manager, row.slug);
       await manager.delete(IdentityProviderEntity, { id: row.id });
       const left = await readRows(manager, this.sealer);
@@ -262,10 +256,6 @@ async function getStored(
   const [stored] = identityProviderInput.shape.slug.safeParse(slug).success ? await readStored(query) : [];
   if (stored === undefined) throw new IamError('provider_not_found', `no identity provider "${slug}"`);
   return stored;
-}
-
-async function requireTrust(columns: readonly string[], mayTrust: TrustCheck): Promise<void> {
-  if (columns.length > 0) await mayTrust(columns);
 }
 
 async function refuseUsed(manager: EntityManager, slug: string): Promise<void> {

@@ -49,12 +49,14 @@ export function differenceOf(row: KnownRow, input: IdentityProviderChanges, seal
 }
 
 /**
- * The columns of a change that take `iam:providers:secrets`. A secret does so even where it is the one that is stored: else the
+ * True for a change that takes `iam:providers:secrets`. A secret does so even where it is the one that is stored: else the
  * response would tell whether a guess was right.
  */
-export function trustedIn({ changed }: RowDifference, input: IdentityProviderChanges): string[] {
-  const plain = plainColumnNames.filter((name) => name in changed && factsOf(name).isTrusted === true);
-  return [...plain, ...secretColumnNames.filter((name) => input[name] !== undefined)];
+export function touchesTrust({ changed }: RowDifference, input: IdentityProviderChanges): boolean {
+  return (
+    plainColumnNames.some((name) => name in changed && factsOf(name).isTrusted === true) ||
+    secretColumnNames.some((name) => input[name] !== undefined)
+  );
 }
 
 /** True where nothing changes. */

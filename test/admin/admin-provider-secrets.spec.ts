@@ -1,3 +1,5 @@
+import { DataSource } from 'typeorm';
+import { RolePermissions } from '../../src/roles/role-permissions.service.js';
 import { AdminClient, adminOptions, adminWithPermissions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { platforms } from '../support/platforms.js';
@@ -92,6 +94,30 @@ describe.each(platforms)('iam:providers:secrets, on %s', (_platform, create) => 
       actor: expect.stringMatching(/^user:/) as string,
       detail: { secrets: { mp_token: 'replaced' } },
     });
+  });
+});
+
+describe('iam:providers:secrets with a small pool', () => {
+  it('is looked up before a change waits for another, which would leave no connection for it', async () => {
+    const world = await startWorld({ options: adminOptions, typeOrm: { poolSize: 2 } });
+    const other = await new DataSource({ type: 'postgres', url: world.database.url }).initialize();
+    const keeper = await adminWithPermissions(world, 'iam:providers:write', 'iam:providers:secrets');
+
+    const lock = other.createQueryRunner();
+    await lock.startTransaction();
+    await lock.query('SELECT FROM iam.identity_providers FOR UPDATE');
+    const asked = ['TheTokenOfOne', 'TheTokenOfTwo'].map((token) =>
+      keeper.patch('providers/wechat', { mp_token: token }),
+    );
+    await until('both changes wait', async () => (await countWaiting(other)) === 2);
+    world.app.get(RolePermissions).forget();
+    await lock.rollbackTransaction();
+    await lock.release();
+    const replies = await Promise.all(asked);
+    await other.destroy();
+    await world.close();
+
+    expect(replies.map(({ status }) => status)).toEqual([200, 200]);
   });
 });
 

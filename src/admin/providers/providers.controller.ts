@@ -1,6 +1,7 @@
 import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
 import type { z } from 'zod';
 import { toPage, type Page } from '../../database/list.js';
+import type { IamError } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { readRequest, type IamRequest } from '../../http/iam-request.js';
 import { json, Tagged, Created, type IamResponse } from '../../http/iam-response.js';
@@ -22,11 +23,7 @@ import {
   type IdentityProviderChanges,
   type IdentityProviderInput,
 } from '../../identity-providers/provider-columns.js';
-import {
-  ProviderRows,
-  type StoredProvider,
-  type TrustCheck,
-} from '../../identity-providers/provider-rows.service.js';
+import { ProviderRows, type StoredProvider } from '../../identity-providers/provider-rows.service.js';
 import { AdminPermissions, type Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
 import {
@@ -93,7 +90,7 @@ export class AdminProvidersController {
     @Body(new ZodPipe(identityProviderInput)) input: IdentityProviderInput,
     @CurrentCaller() { admin, language }: Caller,
   ): Promise<Created<ProviderView>> {
-    const stored = await this.rows.create(input, this.mayTrust(admin));
+    const stored = await this.rows.create(input, await this.refusalOf(admin));
     return new Created(this.view(stored, language), `admin/providers/${input.slug}`);
   }
 
@@ -132,7 +129,8 @@ export class AdminProvidersController {
     @Body(new ZodPipe(identityProviderChanges)) changes: IdentityProviderChanges,
     @CurrentCaller() { admin, language }: Caller,
   ): Promise<ProviderView> {
-    return this.view(await this.rows.change({ slug, version }, changes, this.mayTrust(admin)), language);
+    const stored = await this.rows.change({ slug, version }, changes, await this.refusalOf(admin));
+    return this.view(stored, language);
   }
 
   @Endpoint({
@@ -144,12 +142,12 @@ export class AdminProvidersController {
     errors: ['provider_not_found', 'precondition_required', 'precondition_failed', 'in_use'],
   })
   @Delete(':slug')
-  remove(
+  async remove(
     @Param('slug') slug: string,
     @IfMatch() version: string | null,
     @CurrentUser() admin: Admin,
   ): Promise<void> {
-    return this.rows.remove({ slug, version }, this.mayTrust(admin));
+    await this.rows.remove({ slug, version }, await this.refusalOf(admin));
   }
 
   @Endpoint({
@@ -193,8 +191,8 @@ export class AdminProvidersController {
   }
 
   /** A column that decides whose messages are believed takes a permission of its own. */
-  private mayTrust(admin: Admin): TrustCheck {
-    return () => this.own.requireAll(admin, ['iam:providers:secrets']);
+  private refusalOf(admin: Admin): Promise<IamError | null> {
+    return this.own.refusalOf(admin, ['iam:providers:secrets']);
   }
 
   private view(stored: StoredProvider, language: Language): ProviderView {
