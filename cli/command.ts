@@ -60,7 +60,7 @@ export interface Call {
   readonly arguments: Arguments;
   readonly environment: Environment;
   readonly input: StandardInput;
-  /** A line on standard error for whoever waits. */
+  /** Writes a line of progress to standard error. */
   readonly progress: (line: string) => void;
   /** For a command that goes on running; the others return their result. False when nobody reads it any more. */
   readonly print: (result: Result) => Promise<boolean>;

@@ -19,7 +19,7 @@ export interface AuditEntry {
 }
 
 /** The entries of a larger statement: its FROM clause, and expressions for columns that the caller does not know. */
-export interface AuditSource {
+interface AuditSource {
   readonly from?: Sql;
   readonly userId?: Sql;
   readonly sessionId?: Sql;

@@ -94,7 +94,7 @@ export const errorCatalogue = {
 /** The stable code of a failure, as in problem+json's `code`. */
 export type IamErrorCode = keyof typeof errorCatalogue;
 
-/** Why nobody can sign in by a provider row, for descriptions. */
+/** The errors of a provider row that admits no sign-in, for descriptions. */
 export const providerErrors = [
   'provider_not_found',
   'provider_disabled',

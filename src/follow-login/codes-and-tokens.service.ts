@@ -40,7 +40,7 @@ function withoutMarks(text: string): string {
   return text.normalize('NFKC').replace(/[\p{P}\p{S}\p{Z}\p{C}\p{M}]/gu, '');
 }
 
-/** What a typed number is. */
+/** The result of a typed number. */
 export type UserCodeCheck = 'confirmed' | 'wrong' | 'denied';
 
 /** Compares a typed number with the one that the PC shows; the last wrong one ends the login. */
@@ -52,8 +52,8 @@ export function checkUserCode(
   return number_tries + 1 >= NUMBER_TRIES ? 'denied' : 'wrong';
 }
 
-/** What a token about a device authorization allows; one is worthless for another. */
-export type FollowTokenUse =
+/** The use of a token about a device authorization; it is valid for no other. */
+type FollowTokenUse =
   /** Collect the sign-in: the `device_code`, which only the asking browser holds. */
   | 'device-code'
   /** Watch its state; may stand in a URL, since it collects nothing. */
@@ -94,12 +94,12 @@ export class FollowTokens {
     return readLoginToken(this.macs[use], text);
   }
 
-  /** What the row of a new login keeps of its user code. */
+  /** The MAC of a new login's user code, for its row. */
   hashOfNewCode(loginId: string): string {
     return this.macs['user-code-hash'].sign(codeOf(this.macs['user-code'].sign(loginId)));
   }
 
-  /** What a row may keep of a user code, under every key that is configured. */
+  /** The MACs of a user code that a row may hold, one for each configured key. */
   hashesOf(code: string): string[] {
     return this.macs['user-code-hash'].tags(code);
   }

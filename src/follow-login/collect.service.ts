@@ -19,8 +19,8 @@ import { FollowLogins } from './follow-logins.service.js';
 import { POLL_SECONDS } from './follow-start.service.js';
 import { LoginWatch } from './login-watch.service.js';
 
-/** The scanner of a login, and whether they still follow. Who leaves after the confirmation has confirmed all the same. */
-export interface ReadFollower {
+/** The scanner of a login, and whether they still follow: the confirmation of a person who has left since still counts. */
+interface ReadFollower {
   readonly subject: Subject;
   readonly follows: boolean;
 }
@@ -181,7 +181,7 @@ export class DeviceCodeGrant implements TokenGrant {
       throw new IamError('invalid_grant', 'not a device code of this client');
     this.requireConfirmed(login);
     const provider = await this.providers.getEnabled(login.provider);
-    // Who typed the code has been through that step already.
+    // A person who typed the code has taken that step already.
     if (login.status !== 'authenticated' && provider.qr.loginWith === 'open')
       throw new IamError('interaction_required', 'the row asks for the Open Platform step', {
         members: { authorize_uri: this.proof.authorizeUri(login) },

@@ -5,7 +5,7 @@ import type { Language } from '../http/user-agent.js';
 import { type FollowLogin, followStateOf, type FollowState, linkOf } from './follow-login.js';
 import { type AskedLogin, pageStyle, questionPage, quoteAccount } from './page-parts.js';
 
-/** What the phone's page says for a sign-in. */
+/** Texts of the phone's page for a sign-in. */
 const signInTexts = {
   zh: {
     title: '确认登录？',
@@ -40,7 +40,7 @@ const signInTexts = {
   },
 } as const;
 
-/** What it says instead where the scan links the scanner's WeChat to an account. */
+/** The texts that differ where the scan links the scanner's WeChat to an account. */
 const linkTexts = {
   zh: {
     title: '确认绑定？',
@@ -63,7 +63,7 @@ const linkTexts = {
   },
 } as const;
 
-/** What the phone's question shows besides the request. */
+/** The question on the phone: the request, and what the person compares. */
 interface ConfirmQuestion extends AskedLogin {
   /** The owner of the account that the scanner is to be linked to; null for a sign-in. */
   readonly link: { readonly nickname: string | null } | null;
@@ -73,7 +73,7 @@ interface ConfirmQuestion extends AskedLogin {
   readonly isNumberWrong: boolean;
 }
 
-/** Asks on the phone whether somebody may sign in, or have this WeChat linked. */
+/** The page on the phone that asks the scanner to confirm a sign-in or a link. */
 export function confirmPage(asked: ConfirmQuestion): IamResponse {
   const { language, login, link, shown, isNumberWrong } = asked;
   const texts = { ...signInTexts[language], ...(link !== null && linkTexts[language]) };

@@ -91,7 +91,7 @@ ${alert}<label for="user_code">${texts.enter}</label>
   return formPage({ language, title: texts.title, body }, problem === 'limited' ? 429 : 200);
 }
 
-/** What the question about a device shows besides the request. */
+/** The question about a device: the request, the code, and the person who has signed in. */
 interface DeviceQuestion extends AskedLogin {
   /** As the device shows it. */
   readonly code: string;

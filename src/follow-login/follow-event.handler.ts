@@ -60,7 +60,7 @@ function numberReply({ outcome, isLink }: EnteredUserCode, siteName: string): st
 }
 
 /**
- * The pushes that sign-ins are made of: scans of our QR codes and the numbers typed for them. The Official Account counts,
+ * Handles the pushes that belong to sign-ins: scans of our QR codes and the numbers typed for them. The Official Account counts,
  * not the row: an account has one server URL, however many rows it stands in.
  */
 @Injectable()

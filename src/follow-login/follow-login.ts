@@ -50,7 +50,7 @@ export type Confirmation = IdentityProvider['qr']['confirmation'];
 
 /**
  * What the phone must do after a scan at this row. `none` holds for a sign-in alone: without a question, one scan would put
- * the scanner's WeChat into the account of somebody else, by a link or by the binding that `sign_up: bind` leads to.
+ * the scanner's WeChat into the account of another person, by a link or by the binding that `sign_up: bind` leads to.
  */
 export function confirmationOf(
   { qr, signUp }: Pick<IdentityProvider, 'qr' | 'signUp'>,

@@ -57,7 +57,7 @@ export class FollowLogins {
     if (link === undefined) this.telemetry.signInEnded({ provider, method: 'follow' }, error);
   }
 
-  /** Stores whom the follower is; as `Logins.recordOf` for a redirect sign-in. */
+  /** Stores which user the follower is; as `Logins.recordOf` for a redirect sign-in. */
   recordOf({ id: loginId, client_id: clientId, provider, appid }: FollowLogin): RecordResolution {
     const detail = { method: 'follow', appid };
     return (person) =>

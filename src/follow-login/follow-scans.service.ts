@@ -33,7 +33,7 @@ const numberRow = z.object({
   isSettled: z.boolean(),
 });
 
-/** What a scan did. `owned`: this follower is the first scanner. `taken`: somebody else is. `over`: too late. */
+/** The result of a scan. `owned`: this follower is the first scanner. `taken`: another one is. `over`: too late. */
 export type ScanOutcome = Readonly<z.infer<typeof scanRow>>;
 
 /** A typed number and the login it was typed for. */
@@ -50,14 +50,14 @@ export interface EnteredUserCode {
 const COLLECT = sql`interval '600 seconds'`;
 
 /** A push that is about a login: of which Official Account, and as the inbox keeps it. */
-export interface PushOfLogin {
+interface PushOfLogin {
   readonly appid: string;
   readonly event: InboxEvent;
-  /** What a new push changes else: a statement that reads from `inserted`. */
+  /** A further change by a new push: a statement that reads from `inserted`. */
   readonly effect?: Sql | undefined;
 }
 
-/** What a push does to device authorizations: a scan, or a number that is sent to the chat. */
+/** The effect of a push on device authorizations: of a scan, or of a number that is sent to the chat. */
 @Injectable()
 export class FollowScans {
   constructor(
@@ -93,8 +93,8 @@ export class FollowScans {
 /**
  * A scan with its inbox row, in one statement. The first scanner owns the login: a scan that waits for the row lock finds it taken.
  * `outcome` depends on the login and its row alone, so a repeated delivery gets the same reply. An Official Account has
- * one server URL, so the provider of the login may be another than the one that the push came to. Where that one signs nobody in
- * any more, the login ends here.
+ * one server URL, so the provider of the login may be another than the one that the push came to. A login whose row admits no
+ * sign-in any more ends here.
  */
 const scanSql = (sceneHash: string, { appid, event, effect }: PushOfLogin, entry: AuditEntry): Sql => sql`
   WITH inserted AS (${insertInboxEvent(event, { status: 'done' })}),
@@ -137,9 +137,10 @@ const scanSql = (sceneHash: string, { appid, event, effect }: PushOfLogin, entry
 
 /**
  * A typed number with its inbox row, in one statement. Of several logins that wait for a number of this follower, the one that
- * shows it is meant, else the latest. What has not as many digits is no try, and one that comes after the login has ended, or
- * at a row that signs nobody in, is told so. No row is stored when none waits. `outcome` of a repeated delivery is the stored one; null means the text is not
- * for us. `isSettled` is false for a repetition that came at once: what the first delivery did is not visible to it yet.
+ * shows it is meant, else the latest. A number of another length is no try. After the end of the login, or at a row that
+ * admits no sign-in, the outcome is `over`. No row is stored when none waits. `outcome` of a repeated delivery is the stored
+ * one; null means the text is not for us. `isSettled` is false for a repetition that came at once: it does not see the effect
+ * of the first delivery yet.
  */
 const takeNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
   WITH target AS (

@@ -53,8 +53,8 @@ export const followStartedResponse = z.object({
 /** Seconds between polls; sooner is `slow_down`. */
 export const POLL_SECONDS = 2;
 
-/** Who asks for a QR code, and for what kind of ending. */
-export interface FollowRequest {
+/** A request for a QR code: by a client that polls, by the sign-in page, or to link an identity. */
+interface FollowRequest {
   readonly provider: string;
   readonly clientId: string;
   /** Of the sign-in page, which ends in a code; absent for a client that polls for tokens. */

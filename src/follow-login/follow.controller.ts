@@ -36,7 +36,7 @@ import { FollowStart, type FollowStarted, followStartedResponse } from './follow
 import { FollowMethod } from './follow.method.js';
 import { LoginWatch } from './login-watch.service.js';
 
-/** Why there may be no QR code. */
+/** The errors of a start, for descriptions. */
 const followStartErrors: readonly IamErrorCode[] = [
   'invalid_client',
   'invalid_scope',
@@ -120,7 +120,7 @@ export class DeviceAuthorizationController {
 /** The response to `finish`, and its cookies. */
 type Finish = z.infer<typeof followFinishResponse> & Pick<NextStep, 'cookies'>;
 
-/** What the module's own page on a PC calls. Its attempt is the sealed cookie that the start set, so only that browser can. */
+/** Endpoints of the module's own page on a PC. Its attempt is the sealed cookie that the start set, so only that browser can. */
 @PublicController('follow')
 export class FollowController {
   private readonly logger = new IamLogger(FollowController.name);

@@ -11,7 +11,7 @@ import { FollowProof } from './collect.service.js';
 import { escapeHtml, page, readAsset } from '../http/html.js';
 import { pageStyle, quoteAccount } from './page-parts.js';
 
-/** What the sign-in page says, by state. */
+/** Texts of the sign-in page, by state. */
 const followPageTexts = {
   zh: {
     title: '微信扫码登录',
@@ -51,7 +51,7 @@ const followPageTexts = {
   },
 } as const;
 
-/** What it says instead to a signed-in user who links another WeChat identity. */
+/** The texts that differ for a signed-in user who links another WeChat identity. */
 const followLinkTexts = {
   zh: {
     title: '绑定微信',
@@ -103,7 +103,7 @@ export class FollowMethod implements SignInMethod {
     return this.show(state, language);
   }
 
-  /** The QR code of the Official Account and what becomes of it, to sign in or to link the scanner to the account of `link`. */
+  /** The QR code of the Official Account and its state, to sign in or to link the scanner to the account of `link`. */
   show(state: string, language: Language, link?: { readonly nickname: string | null }): IamResponse {
     const { siteName } = this.options;
     const texts = { ...followPageTexts[language], ...(link !== undefined && followLinkTexts[language]) };

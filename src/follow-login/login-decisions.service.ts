@@ -23,7 +23,7 @@ const COLLECT_SECONDS = 60;
 
 const personRow = z.object({ nickname: z.string().nullable() });
 
-/** What people decide about a login: on the phone that scanned it, or on the page on which its code was typed (RFC 8628 §3.3). */
+/** Decisions about a login: on the phone that scanned it, or on the page on which its code was typed (RFC 8628 §3.3). */
 @Injectable()
 export class LoginDecisions {
   constructor(
@@ -153,7 +153,7 @@ export class LoginDecisions {
   }
 }
 
-/** What becomes of the login at each step that the audit log knows. */
+/** The outcome of each step that the audit log knows. */
 const outcomes = {
   confirmed: 'confirmed',
   denied: 'denied',

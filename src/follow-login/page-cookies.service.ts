@@ -45,7 +45,7 @@ export const deviceVisit = {
     loginId: z.string(),
     /** The PKCE verifier of the sign-in that the page starts. */
     verifier: z.string(),
-    /** The login by which somebody has signed in there. */
+    /** The login of the sign-in on that page. */
     signInId: z.string().optional(),
     decision: z.enum(['confirm', 'deny']).optional(),
   }),
@@ -54,12 +54,12 @@ export const deviceVisit = {
 /** See `deviceVisit`. */
 export type DeviceVisit = z.infer<typeof deviceVisit.content>;
 
-/** Whom a page shows a form to. */
+/** The person to whom a page shows a form. */
 type Visitor = z.infer<typeof scannerProof.content> | DeviceVisit;
 
 /**
- * What the pages that agree for another device know of their browser: sealed cookies, two of the confirm page and one of the
- * device page, and the forms that are bound to them.
+ * The sealed cookies of the pages on which people decide for another device, two of the confirm page and one of the device
+ * page, and the forms that are bound to them.
  */
 @Injectable()
 export class PageCookies {
@@ -111,7 +111,7 @@ export class PageCookies {
     return this.csrf.sign(personOf(visitor));
   }
 
-  /** The visitor, unless another site or our page for somebody else has sent the form. @throws IamError `origin_forbidden` */
+  /** The visitor, unless another site, or our page for another person, has sent the form. @throws IamError `origin_forbidden` */
   requireOwnForm<T extends Visitor>(visitor: T | null, csrf: string, request: IamRequest): T {
     this.requireOwnSite(request);
     if (visitor === null || !this.csrf.verify(personOf(visitor), csrf))
@@ -135,7 +135,7 @@ export class PageCookies {
   }
 }
 
-/** A form is bound to the scanner, or to who has signed in: a form of before shows somebody else. */
+/** A form is bound to the scanner, or to the person who has signed in: an older form may show another person. */
 function personOf(visitor: Visitor): string {
   const { loginId } = visitor;
   return 'openid' in visitor

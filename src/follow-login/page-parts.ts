@@ -7,8 +7,8 @@ import type { FollowLogin } from './follow-login.js';
 const MAX_LENGTH = 32;
 
 /**
- * A nickname as our own sentences may quote it, or null when nothing of it is left. Its owner chose it and somebody else
- * reads it: it must not leave its quotes, turn the line round, or become a link in a chat.
+ * A nickname as our own sentences may quote it, or null when nothing of it is left. Its owner chose it and another
+ * person reads it: it must not leave its quotes, turn the line round, or become a link in a chat.
  */
 export function quotableName(nickname: string | null): string | null {
   const plain = (nickname ?? '').replaceAll(/[\p{C}\p{Zl}\p{Zp}<>「」『』“”"]/gu, '');
@@ -26,7 +26,7 @@ export function quoteAccount(sentence: string, nickname: string | null, language
 /** The style of our own pages about a login; system fonts, light and dark. */
 export const pageStyle = readAsset('./assets/pages.css', import.meta.url);
 
-/** What every question says about the request that it is about. */
+/** Texts that every question shows about its request. */
 const texts = {
   zh: {
     site: '网站',

@@ -11,7 +11,7 @@ import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js'
 import { RateLimits, type TakenPoints, type Tier } from '../database/rate-limits.service.js';
 
 /** An Official Account's budget of QR codes, as far as it is used: 1 is all of it. */
-export interface UsedBudget {
+interface UsedBudget {
   readonly appid: string;
   readonly used: number;
 }

@@ -3,7 +3,7 @@ import { IamError } from '../errors/iam.error.js';
 import { isRecord } from '../errors/unknown.js';
 
 /** The body of a request. */
-export interface RequestBody {
+interface RequestBody {
   /** Null where a parser of the host has left none. */
   readonly bytes: Buffer | null;
   /** Its `Content-Type`, which the headers no longer show once `IamMiddleware` has read the body. */

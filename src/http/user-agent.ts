@@ -51,7 +51,7 @@ export function preferredLanguage(acceptLanguage: string | undefined): Language 
 }
 
 /** Where a page is shown: inside WeChat (phone or desktop), in a PC browser, or in a phone browser outside WeChat. */
-export type BrowserKind = 'wechat' | 'pc' | 'phone';
+type BrowserKind = 'wechat' | 'pc' | 'phone';
 
 /** What a User-Agent says. It is client-controlled: good for choosing a method, never for security. */
 export interface Browser {

@@ -34,7 +34,7 @@ export interface AccountMigrationRequest {
 }
 
 /** Callbacks of a run. */
-export interface MigrationWatch {
+interface MigrationWatch {
   readonly progress: (done: number, total: number) => void;
   /** Waits. False ends the run with the error of the pause. */
   readonly pause: (pause: Pause) => Promise<boolean>;

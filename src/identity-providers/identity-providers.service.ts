@@ -57,7 +57,7 @@ export class IdentityProviders {
     return (await this.list()).filter(({ enabled }) => enabled);
   }
 
-  /** Also a disabled one, through which nobody signs in. @throws IamError `provider_not_found` or `provider_misconfigured` */
+  /** Also a disabled row, which admits no sign-in. @throws IamError `provider_not_found` or `provider_misconfigured` */
   async get(slug: string): Promise<IdentityProvider> {
     const rows = await this.current.get();
     const row = rows.get(slug);

@@ -71,7 +71,7 @@ const encodingAesKey = z
  * of the command line follow from it: iterate `plainColumnNames`, read `factsOf(name)`, and build records with `byColumn`.
  * A new column takes a migration and its line here.
  */
-export const plainColumns = {
+const plainColumns = {
   name: column(line(100).optional(), ['显示名称（默认为标识）', 'shown to people (default: the slug)']),
   enabled: toggle(true, ['是否启用', 'whether people can sign in through it']),
   sign_up: choice(
@@ -179,7 +179,7 @@ export const sharedSecrets = {
 >;
 
 /** A value that both sides hold. */
-export type SharedSecret = keyof typeof sharedSecrets;
+type SharedSecret = keyof typeof sharedSecrets;
 
 /** A column that can be rotated. */
 export type RotatableSecret = Exclude<SecretColumn, `${string}_previous`>;

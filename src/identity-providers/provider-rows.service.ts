@@ -48,7 +48,7 @@ export interface OpenedProvider {
 }
 
 /** Which rows are listed, by slug: those after a slug, with a name or slug that begins with `prefix`. */
-export interface ProviderFilter {
+interface ProviderFilter {
   readonly after?: string | undefined;
   readonly limit: number;
   readonly enabled?: boolean | undefined;
@@ -56,7 +56,7 @@ export interface ProviderFilter {
 }
 
 /** A change of one row. `version` is what it is based on; null for the current one. */
-export interface ProviderEdit {
+interface ProviderEdit {
   readonly slug: string;
   readonly version: string | null;
 }

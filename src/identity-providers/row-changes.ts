@@ -19,8 +19,8 @@ import { z } from 'zod';
 /** A row; of a new one only its id. */
 type KnownRow = Partial<IdentityProviderEntity> & Pick<IdentityProviderEntity, 'id'>;
 
-/** What a change does to a row. */
-export interface RowDifference {
+/** The effect of a change on a row. */
+interface RowDifference {
   /** The columns that change, secrets sealed for this row; empty when nothing does. */
   readonly columns: Partial<StoredColumns>;
   /** For the audit log: old and new values by column, and of secrets that they changed. */

@@ -78,7 +78,7 @@ export const rotationView = z.object({
 });
 
 /** For addresses and texts in the view. */
-export interface ViewContext {
+interface ViewContext {
   readonly urls: IamUrls;
   readonly language: Language;
 }

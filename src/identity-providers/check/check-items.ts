@@ -71,7 +71,7 @@ export const checks = {
 } as const satisfies Readonly<Record<string, CheckDescription>>;
 
 /** The stable id of an item. */
-export type CheckId = keyof typeof checks;
+type CheckId = keyof typeof checks;
 
 const findings = { ...localFindings, ...wechatFindings };
 

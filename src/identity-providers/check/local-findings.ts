@@ -4,7 +4,7 @@ import type { Language } from '../../http/user-agent.js';
 export type CheckText = Readonly<Record<Language, string>>;
 
 /** `unknown`: only WeChat's console or a sign-in can show it. */
-export type CheckStatus = 'ok' | 'warning' | 'error' | 'unknown';
+type CheckStatus = 'ok' | 'warning' | 'error' | 'unknown';
 
 /** Status and texts of a finding; `{name}` in a text stands for the fact of that name. */
 export interface FindingText {
