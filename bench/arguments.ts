@@ -36,7 +36,7 @@ export function readArguments(words: readonly string[]): BenchArguments {
     quick,
     json,
     only,
-    rounds: readNumber('rounds', values.rounds),
+    rounds: values.rounds === undefined ? undefined : readWholeNumber('rounds', values.rounds),
     seconds: readNumber('seconds', values.seconds),
     scale: readNumber('scale', values.scale),
     dataDir: values['data-dir'] ?? null,
@@ -48,4 +48,11 @@ function readNumber(name: string, text: string | undefined): number | undefined 
   const number = Number(text);
   if (!(number > 0)) throw new TypeError(`--${name} ${text}: expected a number above 0`);
   return number;
+}
+
+/** Reads a count. @throws TypeError for another text, or a count below `least` */
+export function readWholeNumber(name: string, text: string, least = 1): number {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  if (number >= least) return number;
+  throw new TypeError(`--${name} ${text}: expected a whole number of at least ${least}`);
 }

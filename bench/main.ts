@@ -3,7 +3,7 @@ import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { adminListsGroup } from './admin-lists/admin-lists.group.js';
 import { readArguments } from './arguments.js';
-import { Resources, Interrupted } from './resources.js';
+import { type Resources, runProgram } from './resources.js';
 import { openDatabaseServer } from './database-server.js';
 import { followGroup } from './follow/follow.group.js';
 import type { Group, Stage, Table } from './group.js';
@@ -20,7 +20,7 @@ const outputFile = fileURLToPath(new URL('../../bench/output.json', import.meta.
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
-async function run(resources: Resources): Promise<void> {
+async function run(resources: Resources): Promise<boolean> {
   const { quick, json, only, ...changes } = readArguments(process.argv.slice(2));
   const chosen = only.length === 0 ? defaultGroups : only.map(findGroup);
   const standard = quick ? quickProfile : fullProfile;
@@ -40,6 +40,7 @@ async function run(resources: Resources): Promise<void> {
   }
   const output = { at: new Date().toISOString(), quick, ...machine(), tables };
   if (json) await writeFile(outputFile, `${JSON.stringify(output, undefined, 2)}\n`);
+  return true;
 }
 
 async function runGroup(group: Group, stage: Stage): Promise<readonly Table[]> {
@@ -68,19 +69,4 @@ function machine() {
   return { node: process.version, cores: all.length, cpu: all[0]?.model ?? 'CPUs of an unknown kind' };
 }
 
-const resources = new Resources();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => {
-    process.exitCode = 130;
-    void resources.close().then(() => process.exit());
-  });
-
-try {
-  await run(resources);
-} catch (error) {
-  if (process.exitCode !== 130 && !(error instanceof Interrupted)) {
-    process.exitCode = 1;
-    console.error(error);
-  }
-}
-await resources.close();
+await runProgram(run);

@@ -1,5 +1,10 @@
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startWatchdog } from '../example/postgres/watchdog.js';
+
 /** Thrown where something is opened after everything began to close. */
-export class Interrupted extends Error {
+class Interrupted extends Error {
   constructor() {
     super('interrupted');
     this.name = 'Interrupted';
@@ -46,4 +51,36 @@ export class Resources {
       await close().catch((error: unknown) => console.error(error));
     }
   }
+}
+
+/** A temporary folder of a run; it is also removed when the process is killed. */
+export async function openFolder(resources: Resources, name: string): Promise<string> {
+  const { path } = await resources.open(
+    async () => {
+      const made = await realpath(await mkdtemp(join(tmpdir(), `nestjs-wechat-iam-${name}-`)));
+      return { path: made, watchdog: startWatchdog(0, made) };
+    },
+    async ({ path: made, watchdog }) => {
+      await rm(made, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+      watchdog.dismiss();
+    },
+  );
+  return path;
+}
+
+/** The whole of a program: closes everything at the end or at a signal. The exit code is 1 where the run failed or gave false. */
+export async function runProgram(run: (resources: Resources) => Promise<boolean>): Promise<void> {
+  const resources = new Resources();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      process.exitCode = 130;
+      void resources.close().then(() => process.exit());
+    });
+  const isKept = await run(resources).catch((error: unknown) => {
+    // A run whose servers are closed fails in many ways.
+    if (process.exitCode !== 130) console.error(error);
+    return false;
+  });
+  if (!isKept) process.exitCode ??= 1;
+  await resources.close();
 }

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { readWholeNumber } from '../arguments.js';
 import type { Table } from '../group.js';
 import { printTable } from '../print-table.js';
-import { Resources } from '../resources.js';
+import { type Resources, runProgram } from '../resources.js';
 import { breakThings, tableOfBreaks } from './breaks.js';
 import { check } from './checks.js';
 import { Client } from './client.js';
@@ -26,14 +27,9 @@ const { values } = parseArgs({
   },
 });
 const most = {
-  pushes: wholeNumber('pushes', values.pushes),
-  seconds: wholeNumber('seconds', values.seconds),
+  pushes: readWholeNumber('pushes', values.pushes),
+  seconds: readWholeNumber('seconds', values.seconds),
 };
-
-function wholeNumber(name: string, text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new TypeError(`--${name} ${text}: expected a whole number above 0`);
-  return Number(text);
-}
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
@@ -116,13 +112,4 @@ function tableOfFailures({ counts, failures }: Client): Table {
   };
 }
 
-const resources = new Resources();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => void resources.close().then(() => process.exit(130)));
-try {
-  if (!(await run(resources))) process.exitCode = 1;
-} catch (error) {
-  process.exitCode = 1;
-  console.error(error);
-}
-await resources.close();
+await runProgram(run);

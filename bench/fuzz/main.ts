@@ -2,7 +2,8 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { request } from 'undici';
-import { Resources } from '../resources.js';
+import { readWholeNumber } from '../arguments.js';
+import { type Resources, runProgram } from '../resources.js';
 import { openDatabaseServer } from '../database-server.js';
 import { quickProfile } from '../profile.js';
 import { addProvider, openWorld, type World } from '../world.js';
@@ -24,13 +25,8 @@ interface Tally {
 const { values } = parseArgs({
   options: { count: { type: 'string', default: '200000' }, seed: { type: 'string' } },
 });
-const count = wholeNumber('count', values.count);
-const seed = values.seed === undefined ? randomInt(2 ** 31) : wholeNumber('seed', values.seed);
-
-function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new TypeError(`--${name} ${text}: expected a whole number`);
-  return Number(text);
-}
+const count = readWholeNumber('count', values.count, 0);
+const seed = values.seed === undefined ? randomInt(2 ** 31) : readWholeNumber('seed', values.seed, 0);
 
 async function targetOf(world: World, mode: Mode): Promise<Target> {
   const { wechat, replica } = world;
@@ -111,13 +107,4 @@ async function run(resources: Resources): Promise<boolean> {
   return refused.length === 0 && stored === messages.size;
 }
 
-const resources = new Resources();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => void resources.close().then(() => process.exit(130)));
-try {
-  if (!(await run(resources))) process.exitCode = 1;
-} catch (error) {
-  process.exitCode = 1;
-  console.error(error);
-}
-await resources.close();
+await runProgram(run);

@@ -4,7 +4,7 @@ import type { Profile } from '../profile.js';
 import { contenders, yardstick } from './contenders.js';
 import { differences } from './differences.js';
 
-/** What is measured of each contender. */
+/** Measurements of each contender. */
 export const kinds = ['returning', 'first', 'guarded', 'unguarded'] as const;
 
 type Kind = (typeof kinds)[number];

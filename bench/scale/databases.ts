@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, totalmem } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import type { Person } from '../../emulator/index.js';
 import { LocalPostgres } from '../../example/postgres/local-postgres.js';
-import { startWatchdog } from '../../example/postgres/watchdog.js';
 import { iamMigrations } from '../../src/index.js';
 import { fillingsFor } from '../admin-lists/many-rows.js';
 import type { Stage } from '../group.js';
+import { openFolder } from '../resources.js';
 import { openWechat, type WechatSide } from '../world.js';
 import { bulkLoad } from './bulk-load.js';
 
@@ -62,7 +62,7 @@ const inUse = [`shared_buffers=${Math.floor(totalmem() / 4 / 2 ** 20)}MB`, 'max_
 /** Starts a server with a database of each size; makes them first unless `dataDir` has them from an earlier run. */
 export async function openFilledServer(stage: Stage, sizes: readonly number[]): Promise<FilledServer> {
   const { resources, profile, say } = stage;
-  const dataDir = profile.dataDir ?? (await temporaryFolder(stage));
+  const dataDir = profile.dataDir ?? (await openFolder(resources, 'scale'));
   const manifestFile = join(dataDir, 'databases.json');
   const databases = sizes.map((users) => ({
     name: `of_${users}`,
@@ -83,20 +83,6 @@ export async function openFilledServer(stage: Stage, sizes: readonly number[]): 
     (started) => started.stop(),
   );
   return { ...manifest, url: (name) => server.url(name), settings: inUse.join(', ') };
-}
-
-async function temporaryFolder({ resources }: Stage): Promise<string> {
-  const { path } = await resources.open(
-    async () => {
-      const made = await mkdtemp(join(tmpdir(), 'nestjs-wechat-iam-scale-'));
-      return { path: made, watchdog: startWatchdog(0, made) };
-    },
-    async ({ path: made, watchdog }) => {
-      await rm(made, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-      watchdog.dismiss();
-    },
-  );
-  return path;
 }
 
 async function readManifest(file: string): Promise<Manifest | null> {
