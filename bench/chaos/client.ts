@@ -21,7 +21,7 @@ export interface Reply {
 /** What WeChat, a browser and a page's script wait for at most. */
 const TIMEOUT_MS = 5_000;
 /** What a poll gets until the person has decided. */
-const waiting = /authorization_pending|slow_down/;
+export const waiting = /authorization_pending|slow_down/;
 
 /** Sends requests to the proxy and writes down every one that fails. */
 export class Client {

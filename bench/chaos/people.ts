@@ -12,7 +12,7 @@ import {
   type Tokens,
 } from '../sign-in/redirect-client.js';
 import type { World } from '../world.js';
-import type { Client, Reply } from './client.js';
+import { type Client, type Reply, waiting } from './client.js';
 import { SITE } from './stack.js';
 import { type HeldSession, loginOf, type Promises, pushKey } from './promises.js';
 
@@ -61,7 +61,7 @@ export class People {
     session.isBusy = false;
   }
 
-  /** Uses the access token at whichever replica. */
+  /** Uses the access token at any replica. */
   async visit({ id, accessToken }: HeldSession): Promise<void> {
     const headers = { authorization: `Bearer ${accessToken}`, accept: 'application/json' };
     const reply = await this.client.send('guarded request', { path: '/guarded', headers });
@@ -154,7 +154,7 @@ export class People {
     for (let poll = 0; poll < MOST_POLLS; poll += 1) {
       const reply = await this.client.send('poll', { method: 'POST', path: '/iam/token', ...form });
       if (reply?.status === 200) return readTokens(reply.text);
-      const isOver = reply?.status === 400 && !/authorization_pending|slow_down/.test(reply.text);
+      const isOver = reply?.status === 400 && !waiting.test(reply.text);
       if (isOver) return null;
       if (reply?.status === 400 && poll === MOST_POLLS - 1)
         this.promises.broken.push(`an acknowledged scan did not count: ${reply.text}`);

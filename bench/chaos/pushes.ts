@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pushShot, textFields } from '../follow/pushes.js';
+import { newOpenid, pushShot, textFields } from '../follow/pushes.js';
 import type { World } from '../world.js';
 import type { Client } from './client.js';
 import { type Promises, pushKey } from './promises.js';
@@ -11,7 +10,7 @@ export const APART_MS = 5_000;
 
 /** Somebody writes to the Official Account, and WeChat pushes it until a 200 arrives. */
 export async function pushMessage(world: World, client: Client, promises: Promises): Promise<void> {
-  const openid = `o${randomBytes(14).toString('hex').slice(1)}`;
+  const openid = newOpenid();
   const now = Math.floor(Date.now() / 1000);
   const fields = { FromUserName: openid, CreateTime: now, ...textFields() };
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {

@@ -5,7 +5,7 @@ import type { Shot } from '../measure/http-shots.js';
 import type { World } from '../world.js';
 
 /** The openid of somebody never seen before. */
-const newOpenid = () => `o${randomBytes(14).toString('hex').slice(1)}`;
+export const newOpenid = () => `o${randomBytes(14).toString('hex').slice(1)}`;
 
 /** A push as WeChat sends it in safe mode, signed and encrypted. */
 export function pushShot({ oa }: Pick<World, 'oa'>, fields: PushFields, openid = newOpenid()): Shot {
