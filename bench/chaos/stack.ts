@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { LocalPostgres } from '../../example/postgres/local-postgres.js';
+import {
+  findPgBouncer,
+  startPgBouncer,
+  type PgBouncer,
+  type PgBouncerProgram,
+} from '../../example/postgres/pg-bouncer.js';
 import { quickProfile } from '../profile.js';
-import type { Resources } from '../resources.js';
+import { openFolder, type Resources } from '../resources.js';
 import { Replica } from '../host/replica.js';
 import { addProvider, openWechat, openWorldOn, type World } from '../world.js';
-import { startPgBouncer, type PgBouncer } from './pg-bouncer.js';
 
 const REPLICAS = 4;
 /** The provider row of sign-ins by redirect; the other one has the Official Account. */
@@ -21,7 +23,7 @@ export interface Stack {
   readonly world: World;
   readonly replicas: readonly Replica[];
   readonly database: CrashingDatabase;
-  readonly pgBouncer: PgBouncer | null;
+  readonly pgBouncer: (PgBouncer & PgBouncerProgram) | null;
   /** Starts a replica in the place of one that was killed. */
   replace(index: number): Promise<void>;
 }
@@ -41,7 +43,7 @@ export async function openStack(
   say: (text: string) => void,
 ): Promise<Stack> {
   const database = await CrashingDatabase.open(resources);
-  const pgBouncer = direct ? null : await startPgBouncer(resources, database.url);
+  const pgBouncer = direct ? null : await openPgBouncer(resources, database.url);
   if (pgBouncer === null && !direct) say('PgBouncer is not installed: left out');
   const createDatabase = () => Promise.resolve(database.url);
   const stage = { profile: quickProfile, resources, createDatabase, say };
@@ -71,6 +73,16 @@ export async function openStack(
   return { world: { ...first, replica: proxy }, replicas, database, pgBouncer, replace };
 }
 
+async function openPgBouncer(resources: Resources, databaseUrl: string) {
+  const program = findPgBouncer();
+  if (program === null) return null;
+  const started = await resources.open(
+    () => startPgBouncer(databaseUrl, { poolSize: 20, maxPreparedStatements: 200 }),
+    (pgBouncer) => pgBouncer.stop(),
+  );
+  return { ...started, ...program };
+}
+
 /** A PostgreSQL that waits for its disk at every commit, and can be killed. */
 export class CrashingDatabase {
   private constructor(
@@ -79,10 +91,7 @@ export class CrashingDatabase {
   ) {}
 
   static async open(resources: Resources): Promise<CrashingDatabase> {
-    const dataDir = await resources.open(
-      () => mkdtemp(join(tmpdir(), 'nestjs-wechat-iam-chaos-')),
-      (folder) => rm(folder, { recursive: true, force: true }),
-    );
+    const dataDir = await openFolder(resources, 'chaos');
     return resources.open(
       async () => new CrashingDatabase(dataDir, await LocalPostgres.start({ dataDir })),
       (database) => database.server.stop(),

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { Socket, createServer } from 'node:net';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePort } from './free-port.js';
 import { preparePostgresBinaries } from './postgres-binaries.js';
 import { cleanEnvironment, openCluster, type PostgresCluster } from './postgres-cluster.js';
 import { canEnter, findPostgresUser, runAs } from './postgres-user.js';
@@ -29,15 +30,6 @@ export interface LocalPostgresOptions {
   /** More of PostgreSQL's settings, each as `name=value`. */
   readonly settings?: readonly string[] | undefined;
 }
-
-const free = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((done, fail) => server.once('error', fail).listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === 'string') throw new Error('No free port.');
-  return address.port;
-};
 
 /** Long enough for the recovery after a crash. */
 const START_TIMEOUT_MS = 60_000;
@@ -169,7 +161,7 @@ async function launchWithPatience(
   ];
   const end = Date.now() + 15_000;
   for (;;) {
-    const port = options.port ?? (await free());
+    const port = options.port ?? (await freePort());
     try {
       return { port, server: await launch(program, cluster, port, settings) };
     } catch (cause) {

@@ -4,7 +4,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { IamGuard } from '../../src/index.js';
 import { launchBrowser } from '../support/browser.js';
 import { codeForm, cookieClient } from '../support/cookie-client.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../example/postgres/free-port.js';
 import { startWorld, type World } from '../support/iam-app.js';
 
 const orders: unknown[] = [];

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Environment } from '../../cli/environment.js';
 import { EnvironmentError } from '../../cli/errors.js';
 import { iamMigrations } from '../../migrations/index.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../example/postgres/free-port.js';
 import { testKey } from '../support/iam-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { type Operator, startOperator } from './support/operator.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { WechatEmulator } from '../../emulator/index.js';
 import { AdminClient } from '../support/admin.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../example/postgres/free-port.js';
 import { type IamApp, startIamApp } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { onPc } from '../support/signed-in.js';

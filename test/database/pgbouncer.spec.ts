@@ -1,13 +1,15 @@
+import { findPgBouncer, startPgBouncer } from '../../example/postgres/pg-bouncer.js';
 import { IamHealth } from '../../src/index.js';
+import { endWithTests } from '../support/end-with-tests.js';
 import { startIamApp, startWorld, type IamApp, type World } from '../support/iam-app.js';
-import { pgBouncer, startPgBouncer } from '../support/pgbouncer.js';
 import { countQueries, type QueryCounter } from '../support/query-counter.js';
 import { onPc } from '../support/signed-in.js';
 
 const AT_ONCE = 8;
 
-const whereThereIsOne = pgBouncer.isThere ? describe : describe.skip;
-const whereItPrepares = pgBouncer.isPreparing ? it : it.skip;
+const program = findPgBouncer();
+const whereThereIsOne = program !== null ? describe : describe.skip;
+const whereItPrepares = program?.isPreparing === true ? it : it.skip;
 
 whereThereIsOne('sign-ins through PgBouncer in transaction mode (skipped without it on this machine)', () => {
   let world: World;
@@ -25,8 +27,10 @@ whereThereIsOne('sign-ins through PgBouncer in transaction mode (skipped without
   });
 
   const start = async (maxPreparedStatements: number, preparedStatements: boolean) => {
+    const pgBouncer = await startPgBouncer(world.database.url, { poolSize: 3, maxPreparedStatements });
+    endWithTests(() => pgBouncer.stop());
     iam = await startIamApp({
-      databaseUrl: await startPgBouncer(world.database.url, maxPreparedStatements),
+      databaseUrl: pgBouncer.url,
       endpoints: world.wechat.endpoints,
       key: world.key,
       options: { database: { preparedStatements } },

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { decideOnPhone, scanAndFollow, startFollowWorld } from '../support/follow.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../example/postgres/free-port.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf } from '../support/rows.js';

@@ -19,7 +19,7 @@ import {
   OnWechatEvent,
   WechatApi,
 } from '../../src/index.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../example/postgres/free-port.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { platforms, quietOptions } from '../support/platforms.js';
 import { valueOf } from '../support/rows.js';

@@ -1,6 +1,6 @@
 import type { Fault, Person } from '../../emulator/index.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../example/postgres/free-port.js';
 import { LogCapture } from '../support/log-capture.js';
 import type { Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';

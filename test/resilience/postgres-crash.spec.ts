@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { LocalPostgres } from '../../example/postgres/local-postgres.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../example/postgres/free-port.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import type { Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
@@ -42,10 +42,7 @@ class CrashingServer {
 
   /** SIGKILL to the postmaster: its children follow, and what is in its memory alone is gone. */
   async crash(): Promise<void> {
-    const [pid] = (await readFile(join(this.parent, 'data', 'postgres', 'postmaster.pid'), 'utf8')).split(
-      '\n',
-    );
-    process.kill(Number(pid), 'SIGKILL');
+    await this.server.crash();
     this.server = await LocalPostgres.start({ dataDir: join(this.parent, 'data'), port: this.port });
   }
 
@@ -109,7 +106,7 @@ describe('PostgreSQL is killed with -9 and starts again', () => {
   );
 
   it(
-    'under load: whoever got tokens has their session, and no code has signed in twice',
+    'under load: everybody who got tokens has their session, and no code has signed in twice',
     async () => {
       const people = await Promise.all(Array.from({ length: 60 }, approve));
       const redeemOnce = async (approved: ApprovedOnPc): Promise<Reply | null> => {

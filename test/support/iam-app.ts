@@ -27,7 +27,7 @@ import {
 import { IAM_DATA_SOURCE } from '../../src/config/iam.resolved-options.js';
 import { createDatabase, type DatabaseTemplate, type TestDatabase } from './database.js';
 import { DescribedResponses } from './described-answers.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../example/postgres/free-port.js';
 import { LogCapture } from './log-capture.js';
 
 /** The redirect URI of the client `web` in tests: on the host itself, which answers 404 there. */

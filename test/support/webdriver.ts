@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { endChildWithTests } from './end-with-tests.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../example/postgres/free-port.js';
 import { type Place, picturePath, type Profile, type Tab } from './tab.js';
 
 const PATIENCE_MS = 15_000;

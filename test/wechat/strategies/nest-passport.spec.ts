@@ -17,7 +17,7 @@ import type {
   WechatTokenParams,
   WechatUserProfile,
 } from '../../../src/wechat/strategies/strategy-options.js';
-import { freePort } from '../../support/free-port.js';
+import { freePort } from '../../../example/postgres/free-port.js';
 import { PcBrowser } from '../../support/pc-browser.js';
 
 /** A Nest application of somebody who uses the strategies without the module. */
