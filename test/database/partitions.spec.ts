@@ -47,7 +47,7 @@ const addEvent = (
     [days, status, key],
   );
 
-/** Counts rows that statements delete, in whatever partition. */
+/** Counts rows that statements delete, in any partition. */
 async function countDeletions(source: SqlSource): Promise<() => Promise<unknown>> {
   await source.query(`
     CREATE TABLE deleted (at text);

@@ -64,7 +64,7 @@ describe.each(platforms)('a token that has verified, on %s', (_platform, create)
   const statusOf = async (presented: string, path = 'desk') =>
     (await getWith(`${world.url}/${path}`, presented)).status;
 
-  it('is not verified again, whoever asks', async () => {
+  it('is not verified again, for a route of the host or one of ours', async () => {
     const statuses = [await statusOf(token), await statusOf(token), await statusOf(token, 'iam/me')];
     await world.app.get(AccessTokens).verify(token);
 
