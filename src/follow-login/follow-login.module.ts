@@ -12,13 +12,14 @@ import { OAuthModule } from '../oauth/oauth.module.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
 import { DeviceCodeGrant, FollowProof, FollowerResolver } from './collect.service.js';
 import { ConfirmController } from './confirm.controller.js';
+import { DeviceAuthorizationController, LoginStreams } from './device-authorization.controller.js';
 import { DeviceController } from './device.controller.js';
 import { FollowLink } from './follow-link.service.js';
 import { FollowEventHandler } from './follow-event.handler.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { FollowScans } from './follow-scans.service.js';
 import { FollowStart } from './follow-start.service.js';
-import { DeviceAuthorizationController, FollowController } from './follow.controller.js';
+import { FollowController } from './follow.controller.js';
 import { FollowMethod } from './follow.method.js';
 import { LoginDecisions } from './login-decisions.service.js';
 import { LoginWatch } from './login-watch.service.js';
@@ -54,6 +55,7 @@ import { QrBudget } from './qr-budget.service.js';
     FollowLogins,
     FollowScans,
     LoginDecisions,
+    LoginStreams,
     LoginWatch,
     QrBudget,
   ],

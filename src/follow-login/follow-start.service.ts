@@ -7,7 +7,7 @@ import { sha256 } from '../crypto/hash.js';
 import { isForeignKeyViolation, violatedConstraint } from '../database/database-errors.js';
 import { queryRow, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { IamError } from '../errors/iam.error.js';
+import { IamError, type IamErrorCode, providerErrors, wechatErrors } from '../errors/iam.error.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -49,6 +49,32 @@ export const followStartedResponse = z.object({
     .meta({ description: 'What the phone must do after the scan' }),
   events_uri: z.string(),
 });
+
+/** The errors of a start, for descriptions. */
+export const followStartErrors: readonly IamErrorCode[] = [
+  'invalid_client',
+  'invalid_scope',
+  'rate_limited',
+  ...providerErrors,
+  'method_unavailable',
+  'wechat_mp_not_configured',
+  'wechat_open_not_configured',
+  ...wechatErrors,
+];
+
+/** A QR code to follow by. */
+export const followStartedExample: z.infer<typeof followStartedResponse> = {
+  device_code: 'd9Qf…',
+  user_code: 'WDJB-MJHT',
+  number: '4821',
+  verification_uri: 'https://app.example.com/iam/device',
+  verification_uri_complete: 'http://weixin.qq.com/q/02aB…',
+  expires_in: 300,
+  interval: 2,
+  qr_image: 'data:image/svg+xml;base64,PHN2Zy…',
+  confirmation: 'tap',
+  events_uri: 'https://app.example.com/iam/device_authorization/events?watch=…',
+};
 
 /** Seconds between polls; sooner is `slow_down`. */
 export const POLL_SECONDS = 2;

@@ -1,27 +1,15 @@
 import { Get, Inject, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import {
-  IamError,
-  type IamErrorCode,
-  providerErrors,
-  toErrorCode,
-  wechatErrors,
-} from '../errors/iam.error.js';
+import { IamError, toErrorCode } from '../errors/iam.error.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { eventStream, type IamResponse, json } from '../http/iam-response.js';
+import { type IamResponse, json } from '../http/iam-response.js';
 import { Incoming } from '../http/parameter.decorators.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { Body, Query, ZodPipe } from '../http/zod.pipe.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import {
-  type ClientReturn,
-  Clients,
-  codeLocation,
-  errorLocation,
-  parseOAuthInput,
-} from '../oauth/clients.service.js';
+import { type ClientReturn, codeLocation, errorLocation } from '../oauth/clients.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
@@ -32,43 +20,16 @@ import { FollowTokens } from './codes-and-tokens.service.js';
 import { FollowerResolver } from './collect.service.js';
 import { FollowLink, type NextStep } from './follow-link.service.js';
 import { type FollowLogin, followStateOf, isSameLink, linkOf } from './follow-login.js';
-import { FollowStart, type FollowStarted, followStartedResponse } from './follow-start.service.js';
+import {
+  FollowStart,
+  type FollowStarted,
+  followStartedExample,
+  followStartedResponse,
+  followStartErrors,
+} from './follow-start.service.js';
 import { FollowMethod } from './follow.method.js';
 import { LoginWatch } from './login-watch.service.js';
 
-/** The errors of a start, for descriptions. */
-const followStartErrors: readonly IamErrorCode[] = [
-  'invalid_client',
-  'invalid_scope',
-  'rate_limited',
-  ...providerErrors,
-  'method_unavailable',
-  'wechat_mp_not_configured',
-  'wechat_open_not_configured',
-  ...wechatErrors,
-];
-
-/** A QR code to follow by. */
-const followStartedExample: z.infer<typeof followStartedResponse> = {
-  device_code: 'd9Qf…',
-  user_code: 'WDJB-MJHT',
-  number: '4821',
-  verification_uri: 'https://app.example.com/iam/device',
-  verification_uri_complete: 'http://weixin.qq.com/q/02aB…',
-  expires_in: 300,
-  interval: 2,
-  qr_image: 'data:image/svg+xml;base64,PHN2Zy…',
-  confirmation: 'tap',
-  events_uri: 'https://app.example.com/iam/device_authorization/events?watch=…',
-};
-
-/** The body of `POST /device_authorization` (RFC 8628 §3.1), with the provider whose Official Account is to be followed. */
-const deviceAuthorizationBody = z.object({
-  client_id: z.string().min(1).max(128),
-  provider: z.string().min(1).max(63),
-});
-/** The query of `GET /device_authorization/events`. */
-const eventsQuery = z.object({ watch: z.string().max(256) });
 /** Names the attempt, which is in the cookie of the browser that has started it. */
 const attemptInput = z.object({ state: z.string().max(64) });
 const finishBody = attemptInput.extend({ device_code: z.string().max(256) });
@@ -81,41 +42,6 @@ const followFinishResponse = z.union([
     return_to: z.string(),
   }),
 ]);
-
-/** Follow-to-login for front-ends with a page of their own (RFC 8628). */
-@PublicController('device_authorization')
-export class DeviceAuthorizationController {
-  constructor(
-    private readonly clients: Clients,
-    private readonly starts: FollowStart,
-    private readonly watch: LoginWatch,
-  ) {}
-
-  @Endpoint({
-    summary: 'Starts follow-to-login on a page of your own (RFC 8628)',
-    body: deviceAuthorizationBody,
-    bodyType: 'form',
-    responses: { 200: followStartedResponse },
-    example: followStartedExample,
-    errors: followStartErrors,
-  })
-  @Post()
-  async start(@Incoming() { body, origin }: IamRequest): Promise<FollowStarted> {
-    const { client_id: clientId, provider } = parseOAuthInput(deviceAuthorizationBody, body);
-    this.clients.authenticate(clientId);
-    return this.starts.begin({ clientId, provider, origin });
-  }
-
-  @Endpoint({
-    summary: 'The states of a scan as server-sent events: scanned, confirmed, denied, expired, failed, done',
-    responses: { 200: 'text/event-stream' },
-    errors: ['not_found', 'rate_limited'],
-  })
-  @Get('events')
-  events(@Query(new ZodPipe(eventsQuery)) { watch }: z.infer<typeof eventsQuery>): IamResponse {
-    return eventStream(this.watch.events(watch));
-  }
-}
 
 /** The response to `finish`, and its cookies. */
 type Finish = z.infer<typeof followFinishResponse> & Pick<NextStep, 'cookies'>;

@@ -1,28 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
-import {
-  concat,
-  defer,
-  EMPTY,
-  filter,
-  finalize,
-  interval,
-  map,
-  merge,
-  type Observable,
-  of,
-  startWith,
-  Subject,
-  takeUntil,
-  takeWhile,
-  timer,
-} from 'rxjs';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { defer, EMPTY, type Observable, startWith, Subject } from 'rxjs';
 import { IamError } from '../errors/iam.error.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import type { LoginStatus } from '../sign-in/login.entity.js';
-import { FollowTokens } from './codes-and-tokens.service.js';
-import { type FollowLogin, followStateOf, QR_SECONDS } from './follow-login.js';
+import type { FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 
 const TICK_MS = 1_000;
@@ -30,10 +13,6 @@ const TICK_MS = 1_000;
 const GATHER_MS = 20;
 /** A login without a reader for this long is no longer watched. */
 const FORGET_MS = 20_000;
-const HEARTBEAT_MS = 15_000;
-/** Streams of one login, and of this process. */
-const PER_LOGIN = 3;
-const PER_PROCESS = 10_000;
 
 interface Watched {
   state: FollowLogin | null | undefined;
@@ -54,13 +33,10 @@ export class LoginWatch implements OnModuleDestroy {
   private tick: NodeJS.Timeout | undefined;
   private gathering: Promise<ReadonlyMap<string, FollowLogin>> | undefined;
   private interruption = new AbortController();
-  private readonly streams = new Map<string, number>();
-  private streamsInAll = 0;
   private isClosing = false;
 
   constructor(
     private readonly follows: FollowLogins,
-    private readonly tokens: FollowTokens,
     private readonly clock: Clock,
   ) {}
 
@@ -80,37 +56,6 @@ export class LoginWatch implements OnModuleDestroy {
       if (state !== undefined) return changes.pipe(startWith(state));
       this.hint(loginId);
       return changes;
-    });
-  }
-
-  /**
-   * The states of the login of a watch token as server-sent events. Polling stays enough.
-   * @throws IamError `not_found` for a token that is not ours, `rate_limited` when too many streams are open
-   */
-  events(token: string): Observable<MessageEvent> {
-    const loginId = this.tokens.read('watch', token);
-    if (loginId === null) throw new IamError('not_found', 'not a watch token of ours');
-    const streams = this.streams.get(loginId) ?? 0;
-    if (streams >= PER_LOGIN || this.streamsInAll >= PER_PROCESS)
-      throw new IamError('rate_limited', `${streams} streams of this login, ${this.streamsInAll} in all`, {
-        retryAfterSeconds: 5,
-      });
-    const states = this.changes(loginId).pipe(
-      map((login) => (login === null ? 'expired' : followStateOf(login))),
-      takeWhile((state) => ['pending', 'scanned', 'confirmed'].includes(state), true),
-      filter((state) => state !== 'pending'),
-      map((state): MessageEvent => ({ type: state, data: { state } })),
-    );
-    const heartbeats = interval(HEARTBEAT_MS).pipe(
-      map((): MessageEvent => ({ type: 'heartbeat', data: {} })),
-    );
-    return defer(() => {
-      this.countStream(loginId, 1);
-      return merge(concat(states, of(null)), heartbeats).pipe(
-        takeWhile((event) => event !== null),
-        takeUntil(timer((QR_SECONDS + 60) * 1000)),
-        finalize(() => this.countStream(loginId, -1)),
-      );
     });
   }
 
@@ -155,13 +100,6 @@ export class LoginWatch implements OnModuleDestroy {
     this.interruption = new AbortController();
     for (const { changes } of this.watched.values()) changes.complete();
     this.watched.clear();
-  }
-
-  private countStream(loginId: string, change: 1 | -1): void {
-    const streams = (this.streams.get(loginId) ?? 0) + change;
-    if (streams === 0) this.streams.delete(loginId);
-    else this.streams.set(loginId, streams);
-    this.streamsInAll += change;
   }
 
   private entryOf(loginId: string): Watched {
