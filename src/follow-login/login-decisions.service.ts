@@ -53,13 +53,13 @@ export class LoginDecisions {
 
   /**
    * The phone's decision, by the scanner alone and once. Where agreeing takes the number that the PC shows, that is `typed`; the
-   * third wrong one denies.
+   * third wrong one denies. Null: another decision, or time, came first.
    */
   async decide(
     login: FollowLogin,
     openid: string,
     { decision, typed = '' }: { readonly decision: 'confirm' | 'deny'; readonly typed?: string | undefined },
-  ): Promise<UserCodeCheck> {
+  ): Promise<UserCodeCheck | null> {
     const step = decision === 'confirm' ? this.agree(login, typed) : 'denied';
     if (step === null) return 'wrong';
     const outcome = outcomes[step];
@@ -82,7 +82,8 @@ export class LoginDecisions {
     );
     if (isDecided && step === 'denied' && linkOf(login) === undefined)
       this.telemetry.signInEnded({ provider: login.provider, method: 'follow' }, 'access_denied');
-    return isDecided || tries === null ? outcome : 'wrong';
+    if (isDecided) return outcome;
+    return tries === null ? null : 'wrong';
   }
 
   /** Null for a text that is no number: it costs no try. */

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { firstValueFrom, map, takeWhile, toArray } from 'rxjs';
 import type { Person } from '../../emulator/index.js';
+import { LoginWatch } from '../../src/follow-login/login-watch.service.js';
 import {
   askForQrCode,
   confirmLink,
@@ -210,6 +212,29 @@ describe('the page on the phone', () => {
     expect([await statusOf(denied.link), await statusOf(confirmed.link)]).toEqual(['denied', 'confirmed']);
     expect((await pollUntilSettled(world.url, confirmed.device)).status).toBe(200);
     expect((await pollUntilSettled(world.url, denied.device)).json()['error']).toBe('access_denied');
+  });
+
+  it('tells a waiting browser nothing of a decision that came too late', async () => {
+    const { person, link } = await scanned('太迟');
+    const fields = fieldsOf((await person.openInWechat(link)).body);
+    const [, loginId = ''] = (fields['login'] ?? '').split('.');
+    const states = firstValueFrom(
+      world.app
+        .get(LoginWatch)
+        .changes(loginId)
+        .pipe(
+          map((login) => login?.status),
+          takeWhile((status) => status !== 'denied', true),
+          toArray(),
+        ),
+    );
+    await world.app.get(LoginWatch).current(loginId);
+
+    await world.dataSource.query(`UPDATE iam.logins SET status = 'denied' WHERE id = $1`, [loginId]);
+    const late = await post(person, link, { ...fields, decision: 'confirm' });
+
+    expect(late.body).toContain('已拒绝');
+    expect(await states).toEqual(['scanned', 'denied']);
   });
 
   it('has one decision when both buttons are pressed at once', async () => {
