@@ -38,7 +38,7 @@ export type ScanOutcome = Readonly<z.infer<typeof scanRow>>;
 
 /** A typed number and the login it was typed for. */
 export interface EnteredUserCode {
-  /** Null when the delivery is a repetition and the login waits no more. */
+  /** Null for a repeated delivery: the login that waits now may be another. */
   readonly loginId: string | null;
   /** `over`: the login has ended by itself. */
   readonly outcome: UserCodeCheck | 'over';
@@ -180,7 +180,7 @@ const takeNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: Aud
       detail: sql`jsonb_build_object('outcome', counted.outcome, 'login', counted.id)`,
     })}
   )
-  SELECT target.id AS "loginId", COALESCE(e.result ->> 'number', target.outcome) AS outcome,
+  SELECT CASE WHEN e.id IS NULL THEN target.id END AS "loginId", COALESCE(e.result ->> 'number', target.outcome) AS outcome,
          COALESCE((e.result ->> 'link')::boolean, target.is_link, false) AS "isLink",
          e.id IS NOT NULL OR target.id IS NULL OR EXISTS (SELECT 1 FROM event) AS "isSettled"
   FROM (VALUES (1)) AS one

@@ -358,6 +358,17 @@ describe('one Official Account in three rows that know its Token', () => {
     expect(await triesOf(openid)).toEqual([{ status: 'scanned', number_tries: 2 }]);
   });
 
+  it('confirms no other login of the same person when it is delivered again', async () => {
+    const person = world.wechat.person({ nickname: '两台' });
+    const [device, other] = [await askForQrCode(world.url), await askForQrCode(world.url)];
+    for (const { qr } of [device, other]) await scanAndFollow(world, person, qr);
+
+    for (const send of sendToAll(device.userCode, person.openid(world.oa))) await send();
+
+    expect((await poll(world.url, other)).json()['error']).toBe('authorization_pending');
+    expect((await pollUntilSettled(world.url, device)).status).toBe(200);
+  });
+
   it('tells the host’s handlers once', async () => {
     for (const send of sendToAll('hello', newOpenid())) await send();
 
