@@ -9,10 +9,16 @@ export async function openDatabaseServer(resources: Resources): Promise<(name: s
     (started) => started.stop(),
   );
   return async (name) => {
-    const client = new pg.Client({ connectionString: server.url() });
-    await client.connect();
-    await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`);
-    await client.end();
+    await withClient(server.url(), (client) =>
+      client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`),
+    );
     return server.url(name);
   };
+}
+
+/** Lends a connection of its own, which ends also where its use fails. */
+export async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return use(client).finally(() => client.end());
 }

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { withClient } from '../database-server.js';
 import { adminToken } from '../host/host-app.js';
 import type { Group, Stage, Table } from '../group.js';
 import { httpShots } from '../measure/http-shots.js';
@@ -39,9 +39,7 @@ export const adminListsGroup: Group = {
 
 async function fill({ profile, say }: Stage, databaseUrl: string): Promise<void> {
   say(`admin-lists: rows of ${profile.users.toLocaleString('en')} users, some minutes`);
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  await makeManyRows(client, profile.users).finally(() => client.end());
+  await withClient(databaseUrl, (client) => makeManyRows(client, profile.users));
 }
 
 /** Each time another value, so that nothing is measured that is only in memory by chance. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { LocalPostgres } from '../../example/postgres/local-postgres.js';
 import {
   findPgBouncer,
@@ -8,6 +8,7 @@ import {
   type PgBouncer,
   type PgBouncerProgram,
 } from '../../example/postgres/pg-bouncer.js';
+import { withClient } from '../database-server.js';
 import { quickProfile } from '../profile.js';
 import { openFolder, type Resources } from '../resources.js';
 import { Replica } from '../host/replica.js';
@@ -124,10 +125,6 @@ export class CrashingDatabase {
 
   /** Rows of a query, past PgBouncer. */
   async rows<T extends pg.QueryResultRow>(text: string): Promise<T[]> {
-    const client = new pg.Client({ connectionString: this.url });
-    await client.connect();
-    const { rows } = await client.query<T>(text);
-    await client.end();
-    return rows;
+    return (await withClient(this.url, (client) => client.query<T>(text))).rows;
   }
 }

@@ -1,10 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
 import { request } from 'undici';
 import { readWholeNumber } from '../arguments.js';
 import { type Resources, runProgram } from '../resources.js';
-import { openDatabaseServer } from '../database-server.js';
+import { openDatabaseServer, withClient } from '../database-server.js';
 import { quickProfile } from '../profile.js';
 import { addProvider, openWorld, type World } from '../world.js';
 import { hostileMessage, Random } from './hostile-messages.js';
@@ -76,12 +75,9 @@ async function fire(world: World, targets: readonly Target[]): Promise<Tally> {
 }
 
 async function storedRows(url: string): Promise<number> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query<{ stored: number }>(
-    'SELECT count(*)::int AS stored FROM iam.webhook_events',
+  const { rows } = await withClient(url, (client) =>
+    client.query<{ stored: number }>('SELECT count(*)::int AS stored FROM iam.webhook_events'),
   );
-  await client.end();
   return rows[0]?.stored ?? 0;
 }
 

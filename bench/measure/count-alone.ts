@@ -11,7 +11,7 @@ export interface Cost {
   readonly wechatCalls: number;
 }
 
-/** What is counted on. */
+/** Where the counts come from. */
 export interface Counted {
   readonly replicas: readonly Replica[];
   readonly wechat: WechatEmulator;
@@ -54,12 +54,16 @@ function medianOf(costs: readonly Cost[]): Cost {
   };
 }
 
+/** Calls to WeChat's API so far; pages of WeChat are none. */
+export const apiCalls = (wechat: WechatEmulator): number =>
+  wechat.calls().filter(({ path }) => /^\/(sns|cgi-bin)\//.test(path)).length;
+
 async function usage({ replicas, wechat }: Counted) {
   const readings = await Promise.all(replicas.map((replica) => replica.readings()));
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
   return {
     statements: sum(readings.map(({ statements }) => statements)),
     writes: sum(readings.map(({ writes }) => writes)),
-    wechatCalls: wechat.calls().filter(({ path }) => /^\/(sns|cgi-bin)\//.test(path)).length,
+    wechatCalls: apiCalls(wechat),
   };
 }

@@ -1,5 +1,6 @@
 import type { WechatEmulator } from '../../emulator/index.js';
 import type { Replica } from '../host/replica.js';
+import { apiCalls } from './count-alone.js';
 import { median, percentile } from '../percentile.js';
 import type { Operation } from './operation.js';
 import type { ServerUsage } from './server-usage.js';
@@ -58,7 +59,7 @@ export async function sample(
     statements: (after.host.statements - before.host.statements) / runs,
     commits: (after.server.commits - before.server.commits) / runs,
     walBytes: (after.server.walBytes - before.server.walBytes) / runs,
-    wechatCalls: wechat.calls().filter(({ path }) => /^\/(sns|cgi-bin)\//.test(path)).length / runs,
+    wechatCalls: apiCalls(wechat) / runs,
   };
 }
 

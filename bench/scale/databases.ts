@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { DataSource } from 'typeorm';
 import type { Person } from '../../emulator/index.js';
 import { LocalPostgres } from '../../example/postgres/local-postgres.js';
 import { iamMigrations } from '../../src/index.js';
 import { fillingsFor } from '../admin-lists/many-rows.js';
+import { withClient } from '../database-server.js';
 import type { Stage } from '../group.js';
 import { openFolder } from '../resources.js';
 import { openWechat, type WechatSide } from '../world.js';
@@ -106,11 +106,10 @@ async function makeDatabases(stage: Stage, dataDir: string, { seed, databases }:
   );
   for (const database of databases) {
     stage.say(`scale: rows of ${database.users.toLocaleString('en')} users`);
-    const client = new pg.Client({ connectionString: server.url() });
-    await client.connect();
-    await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(database.name)}`);
-    await client.query(`CREATE DATABASE ${client.escapeIdentifier(database.name)}`);
-    await client.end();
+    await withClient(server.url(), async (client) => {
+      await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(database.name)}`);
+      await client.query(`CREATE DATABASE ${client.escapeIdentifier(database.name)}`);
+    });
     await makeRows(server.url(database.name), database, side, stage.say);
   }
   await resources.close();

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { withClient } from '../database-server.js';
 import type { Group, Stage, Table } from '../group.js';
 import { sample, type Sample, type Surroundings } from '../measure/sample.js';
 import { watchServer } from '../measure/server-usage.js';
@@ -30,9 +30,7 @@ export const tenMillionGroup: Group = {
       `${profile.connections} at once, median of ${profile.rounds} rounds of ${profile.roundSeconds / 2} s`,
       server.settings,
     ].join('; ');
-    const client = new pg.Client({ connectionString: server.url(`of_${great}`) });
-    await client.connect();
-    const sizes = await sizeTable(client, great).finally(() => client.end());
+    const sizes = await withClient(server.url(`of_${great}`), (client) => sizeTable(client, great));
     return [ratioTable(title, results), sizes];
   },
 };
