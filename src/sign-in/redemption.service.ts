@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { constantTimeEqual, pkceChallenge } from '../crypto/hash.js';
+import { pkceChallenge } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { sql, raw, type Sql, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
@@ -39,9 +39,8 @@ const MOST_REPETITIONS = 100;
 /** A login before it is redeemed. */
 const redeemable = z.object({
   status: z.string(),
-  client_id: z.string(),
-  redirect_uri: z.string().nullable(),
-  code_challenge: z.string().nullable(),
+  /** Why the sender may not redeem it, whatever its status; null for its owner. */
+  refusal: z.string().nullable(),
   /** Null for a person without a user. */
   user_status: z.string().nullable(),
   is_live: z.boolean(),
@@ -68,14 +67,17 @@ const ownerOf = (userId: Sql): Sql => sql`
 /** A login, and whether a request that brings its code may redeem it; without a code, the caller has checked that. */
 const redeemableSql = (loginId: string, redemption: CodeRedemption | null): Sql => sql`
   SELECT l.*, ${loginProvenAtSql('l')} AS proven_at, COALESCE(l.redeem_before > now(), false) AS is_live,
-         (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status,
-         l.status = 'authenticated' AND l.redeem_before > now() AND ${redemption === null ? sql`true` : isOwnSql(redemption)} AS is_open
-  FROM iam.logins l WHERE l.id = ${loginId}`;
+         (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status, r.refusal,
+         l.status = 'authenticated' AND l.redeem_before > now() AND r.refusal IS NULL AS is_open
+  FROM iam.logins l, LATERAL (SELECT ${redemption === null ? sql`NULL::text` : refusalSql(redemption)} AS refusal) r
+  WHERE l.id = ${loginId}`;
 
-/** The rules of `checkPossession`. */
-const isOwnSql = ({ clientId, redirectUri, codeVerifier }: CodeRedemption): Sql => sql`
-  l.client_id = ${clientId} AND (${redirectUri ?? null}::text IS NULL OR l.redirect_uri = ${redirectUri ?? null})
-  AND l.code_challenge = ${pkceChallenge(codeVerifier)}`;
+/** Client, redirect_uri and PKCE (RFC 7636 §4.6, RFC 9700 §4.5); see decision 96. */
+const refusalSql = ({ clientId, redirectUri, codeVerifier }: CodeRedemption): Sql => sql`
+  CASE WHEN l.client_id <> ${clientId} THEN 'the code belongs to another client'
+       WHEN ${redirectUri ?? null}::text IS NOT NULL AND l.redirect_uri IS DISTINCT FROM ${redirectUri ?? null}
+         THEN 'redirect_uri differs from the authorization request'
+       WHEN l.code_challenge IS DISTINCT FROM ${pkceChallenge(codeVerifier)} THEN 'code_verifier does not match' END`;
 
 const redeemableColumns = raw(
   Object.keys(redeemable.shape)
@@ -132,7 +134,7 @@ const beginSessionSql = (login: Sql, session: NewSession, entry: AuditEntry): Sq
       clientId: sql`session.client_id`,
     })}
   )
-  SELECT ${redeemableColumns}, login.method, login.provider, login.is_new_user, session.user_id, session.created_at,
+  SELECT ${redeemableColumns}, login.client_id, login.method, login.provider, login.is_new_user, session.user_id, session.created_at,
          ${rolesOfSql('session')}
   FROM login LEFT JOIN session ON true`;
 
@@ -198,7 +200,7 @@ export class Redemption {
     const loginId = this.readCode(redemption.code);
     const login = await queryRow(this.dataSource, held, holdLoginSql(loginId, redemption, seconds));
     if (login === null) throw new IamError('invalid_grant', 'the code is too old');
-    checkPossession(login, redemption);
+    checkPossession(login);
     if (!login.is_held) throw new IamError('invalid_grant', 'the login was redeemed or has expired');
     return loginId;
   }
@@ -240,7 +242,7 @@ export class Redemption {
         this.telemetry.signInEnded(row, 'session');
         return { ...toSession(row), sessionId, generation: 0, isRepeated: false };
       }
-      if (redemption !== null) checkPossession(row, redemption);
+      checkPossession(row);
       if (row.status === 'consumed') return null;
       await this.checkRedeemable(loginId, row);
     }
@@ -283,14 +285,7 @@ function toSession(
   };
 }
 
-/** Client, redirect_uri and PKCE, before the row's status says anything (RFC 7636 §4.6, RFC 9700 §4.5). */
-function checkPossession(login: Redeemable, redemption: CodeRedemption): void {
-  if (login.client_id !== redemption.clientId)
-    throw new IamError('invalid_grant', 'the code belongs to another client');
-  if (redemption.redirectUri !== undefined && redemption.redirectUri !== login.redirect_uri) {
-    throw new IamError('invalid_grant', 'redirect_uri differs from the authorization request');
-  }
-  if (!constantTimeEqual(login.code_challenge ?? '', pkceChallenge(redemption.codeVerifier))) {
-    throw new IamError('invalid_grant', 'code_verifier does not match');
-  }
+/** Before the login's status says anything. */
+function checkPossession({ refusal }: Redeemable): void {
+  if (refusal !== null) throw new IamError('invalid_grant', refusal);
 }
