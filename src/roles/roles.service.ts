@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import {
+  hasRow,
   queryRow,
   type SqlExecutor,
   sql,
@@ -150,9 +151,8 @@ export class Roles {
   async remove(edit: RoleEdit): Promise<void> {
     await this.writing(async (manager) => {
       const { name, permissions } = await lock(manager, edit);
-      const heldSql = sql`SELECT EXISTS (SELECT FROM iam.user_roles WHERE role = ${name}) AS held`;
-      const use = await queryRow(manager, z.object({ held: z.boolean() }), heldSql);
-      if (use?.held === true) throw new IamError('in_use', `users hold the role "${name}"`);
+      const isHeld = await hasRow(manager, sql`SELECT 1 FROM iam.user_roles WHERE role = ${name} LIMIT 1`);
+      if (isHeld) throw new IamError('in_use', `users hold the role "${name}"`);
       await execute(manager, sql`DELETE FROM iam.roles WHERE name = ${name}`).catch((cause: unknown) =>
         refuseHeld(name, cause),
       );

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
-import { execute, queryRow, queryRows, raw, type SqlExecutor, sql, type Sql } from '../database/sql.js';
+import { execute, hasRow, queryRows, raw, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
 
@@ -64,8 +64,8 @@ export class UserRoles implements UserMergeListener {
   /** Gives a user a role; one that they have already changes nothing. @throws IamError `not_found` */
   async assign(executor: SqlExecutor, userId: string, role: string): Promise<void> {
     const assign = assignSql(userId, role);
-    const row = await queryRow(executor, z.object({ id: z.string() }), assign).catch(explainNoRole);
-    if (row === null) throw new IamError('not_found', `no user ${userId} to assign to`);
+    const isUser = await hasRow(executor, assign).catch(explainNoRole);
+    if (!isUser) throw new IamError('not_found', `no user ${userId} to assign to`);
   }
 
   /** Takes a role from a user; one that they do not have changes nothing. */

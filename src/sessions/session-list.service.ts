@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
 import { plainText } from '../database/database-errors.js';
 import { defineList, equal, filter, rowId, rowTime } from '../database/list.js';
-import { queryRow, sql, type Sql, type SqlExecutor } from '../database/sql.js';
+import { hasRow, queryRow, sql, type Sql, type SqlExecutor } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SessionCheck } from './session-check.service.js';
 import { endSessionsSql, isLiveSql } from './session-statements.js';
@@ -47,10 +47,13 @@ export const sessionList = defineList(
   },
 );
 
+const countRow = z.object({ live: z.number() });
+const ownerRow = z.object({ user_id: z.string() });
+
 /** How many live sessions a user has. */
 export async function countLiveSessions(executor: SqlExecutor, userId: string): Promise<number> {
   const count = sql`SELECT count(*)::int AS live FROM iam.sessions s WHERE s.user_id = ${userId} AND ${isLiveSql}`;
-  return (await queryRow(executor, z.object({ live: z.number() }), count))?.live ?? 0;
+  return (await queryRow(executor, countRow, count))?.live ?? 0;
 }
 
 /** The audit entry is written only when the session had not ended before. */
@@ -63,7 +66,7 @@ const endSql = (id: string, reason: string): Sql => sql`
       { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` },
     )}
   )
-  SELECT EXISTS (SELECT 1 FROM iam.sessions WHERE id = ${id}) AS is_known`;
+  SELECT 1 FROM iam.sessions WHERE id = ${id}`;
 
 /** The end of any session, for administrators. */
 @Injectable()
@@ -76,15 +79,14 @@ export class SessionRevocation {
   /** The user of a session; null: no such session. */
   async findOwner(id: string): Promise<string | null> {
     const owner = sql`SELECT user_id FROM iam.sessions WHERE id = ${id}`;
-    const row = z.object({ user_id: z.string() });
-    return isUuid(id) ? ((await queryRow(this.dataSource, row, owner))?.user_id ?? null) : null;
+    return isUuid(id) ? ((await queryRow(this.dataSource, ownerRow, owner))?.user_id ?? null) : null;
   }
 
   /** Ends a session, once; false: no such session. */
   async end(id: string, reason: string): Promise<boolean> {
     if (!isUuid(id)) return false;
-    const row = await queryRow(this.dataSource, z.object({ is_known: z.boolean() }), endSql(id, reason));
+    const isKnown = await hasRow(this.dataSource, endSql(id, reason));
     this.check.forget(id);
-    return row?.is_known === true;
+    return isKnown;
   }
 }

@@ -77,6 +77,8 @@ const settled = rotated.extend({ generation: z.number(), verdict: z.enum(['grace
 
 const endedRow = z.object({ id: z.string(), user_id: z.string(), was_live: z.boolean() });
 
+const ownRow = z.object({ is_own: z.boolean() });
+
 /** `is_own`: the session belongs to one of these clients. */
 const endSql = (sessionId: string, clients: readonly string[], reason: string, entry: AuditEntry): Sql => sql`
   WITH ended AS (
@@ -133,7 +135,7 @@ export class Sessions implements UserMergeListener {
     const { clientId, sessionsOf } = caller;
     const entry = { action: `session.${reason}`, sessionId, clientId } as const;
     const end = endSql(sessionId, sessionsOf, reason, entry);
-    const row = await queryRow(this.dataSource, z.object({ is_own: z.boolean() }), end);
+    const row = await queryRow(this.dataSource, ownRow, end);
     this.check.forget(sessionId);
     return row?.is_own !== false;
   }

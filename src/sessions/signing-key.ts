@@ -11,7 +11,7 @@ import { z } from 'zod';
 import type { KeyRing } from '../crypto/key-ring.js';
 import { isSealed, Sealer, sealedWith } from '../crypto/sealer.js';
 import { defineTable, integer, json, key, nullable, now, text, timestamp } from '../database/define-table.js';
-import { queryRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
+import { hasRow, queryRows, type SqlExecutor, sql, type Sql } from '../database/sql.js';
 
 /** `iam.signing_keys`. The unique `generation` lets one of many starting replicas create the first key. */
 export const SigningKeyEntity = defineTable('signing_keys', {
@@ -117,15 +117,13 @@ export async function reencryptSigningKey(
   const context = signingKeyContext(kid);
   if (!sealer.needsReencryption(stored, context)) return false;
   const digest = createHash('sha256').update(stored, 'utf8').digest();
-  const row = await queryRow(
+  return hasRow(
     executor,
-    z.object({ kid: z.string() }),
     sql`WITH resealed AS (
        UPDATE iam.signing_keys SET private_jwk = ${sealer.seal(sealer.open(stored, context), context)}
        WHERE kid = ${kid} AND sha256(convert_to(private_jwk, 'UTF8')) = ${digest} RETURNING kid
      ) SELECT kid FROM resealed`,
   );
-  return row !== null;
 }
 
 /** The signing keys, each with the key that sealed it and its re-encryption. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { recordRefusal } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Mac } from '../crypto/key-ring.js';
-import { sql, type Sql, execute, queryRow } from '../database/sql.js';
+import { sql, type Sql, execute, hasRow, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
 import { subjectSchema, type Subject, type LinkedIdentity } from '../users/subject.js';
@@ -21,7 +21,6 @@ export interface BindingBearer {
 const BINDING_SECONDS = 600;
 const RESUME_SECONDS = 60;
 
-const idRow = z.object({ id: z.string() });
 const bound = z.object({
   subject: subjectSchema,
   client_id: z.string(),
@@ -67,8 +66,8 @@ export class Bindings {
 
   /** @throws IamError `binding_required` with a `binding_token`, or `invalid_grant` */
   async require(loginId: string): Promise<never> {
-    const row = await queryRow(this.dataSource, idRow, startBindingSql(loginId, BINDING_SECONDS));
-    if (row === null) throw new IamError('invalid_grant', 'another request redeemed the code first');
+    if (!(await hasRow(this.dataSource, startBindingSql(loginId, BINDING_SECONDS))))
+      throw new IamError('invalid_grant', 'another request redeemed the code first');
     throw new IamError('binding_required', 'this person has yet to be connected to an account of the host', {
       members: { binding_token: mintLoginToken(this.tokens, loginId), expires_in: BINDING_SECONDS },
     });

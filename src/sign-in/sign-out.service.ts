@@ -5,12 +5,10 @@ import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
 import { IamError } from '../errors/iam.error.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
-import { execute, sql, type Sql, type SqlExecutor, queryRow } from '../database/sql.js';
+import { execute, hasRow, sql, type Sql, type SqlExecutor, queryRow } from '../database/sql.js';
 import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/session-statements.js';
 import { Sessions, type IdentityEnd } from '../sessions/sessions.service.js';
 import { type IdentityKey, markWithdrawn, removeIdentity } from '../users/identity-data.js';
-
-const proven = z.object({ is_proven: z.boolean() });
 
 const interrupted = sql`status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
 
@@ -30,9 +28,9 @@ const forgetProfileSql = ({ appid, openid }: IdentityKey, provenBefore: Date): S
   WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.subject IS NOT NULL
     AND ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)}`;
 
-/** Whether WeChat has proved a person to one app since. */
+/** A row if WeChat has proved a person to one app since. */
 const provenSinceSql = ({ appid, openid }: IdentityKey, since: Date): Sql => sql`
-  SELECT EXISTS (
+  SELECT 1 WHERE EXISTS (
     SELECT FROM iam.logins l WHERE l.appid = ${appid} AND l.openid = ${openid}
       AND l.status IN ('confirmed', 'authenticated', 'binding', 'consumed') AND ${loginProvenAtSql('l')} >= ${eventHorizonSql(since)}
   ) OR EXISTS (
@@ -40,7 +38,7 @@ const provenSinceSql = ({ appid, openid }: IdentityKey, since: Date): Sql => sql
   ) OR EXISTS (
     SELECT FROM iam.sessions s WHERE s.appid = ${appid} AND s.openid = ${openid}
       AND ${sessionProvenAtSql('s')} >= ${eventHorizonSql(since)}
-  ) AS is_proven`;
+  )`;
 
 /** An identity that was taken from its user. */
 export interface UnlinkedIdentity extends IdentityKey {
@@ -65,7 +63,7 @@ const unlinkable = z.object({
 
 /** In any scope, since another row of the app may have it. */
 const rejoinsSql = (userId: string, unionid: string | null): Sql => sql`
-  SELECT EXISTS (SELECT 1 FROM iam.unions WHERE user_id = ${userId} AND unionid = ${unionid}) AS rejoins`;
+  SELECT 1 FROM iam.unions WHERE user_id = ${userId} AND unionid = ${unionid} LIMIT 1`;
 
 /** Ends access. Sessions and sign-ins under way end together: a code that stays is a session a second later. */
 @Injectable()
@@ -95,8 +93,7 @@ export class SignOut {
       throw new IamError('last_identity', 'nobody could sign in as this user any more');
     const { provider, appid, openid, unionid } = row;
     await removeIdentity(manager, { appid, openid });
-    const left = await queryRow(manager, z.object({ rejoins: z.boolean() }), rejoinsSql(userId, unionid));
-    const detail = { appid, openid, rejoins: left?.rejoins === true };
+    const detail = { appid, openid, rejoins: await hasRow(manager, rejoinsSql(userId, unionid)) };
     await this.ofIdentity(manager, detail, { reason: 'identity_unlinked' });
     await recordAudit(manager, { action: 'identity.unlinked', userId, provider, detail });
     return { provider, ...detail };
@@ -128,6 +125,6 @@ export class SignOut {
 
   /** Whether WeChat has proved the identity after an event of this time. */
   async isProvenSince(manager: EntityManager, identity: IdentityKey, at: Date): Promise<boolean> {
-    return (await queryRow(manager, proven, provenSinceSql(identity, at)))?.is_proven === true;
+    return hasRow(manager, provenSinceSql(identity, at));
   }
 }

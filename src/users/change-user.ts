@@ -129,6 +129,8 @@ function authorOf({ nickname, by }: UserChanges): ProfileAuthor {
 /** What the audit log has about a phone number: never the number. */
 type PhoneEntry = Pick<AuditEntry, 'provider' | 'sessionId' | 'clientId' | 'detail'>;
 
+const keptRow = z.object({ at: z.date() });
+
 const keepSql = (userId: string, phoneNumber: string): Sql => sql`
   WITH kept AS (
     UPDATE iam.users SET phone_number = ${phoneNumber}, phone_verified_at = now(), updated_at = now() WHERE id = ${userId}
@@ -141,7 +143,7 @@ export async function keepPhoneNumber(
   userId: string,
   { phoneNumber, ...entry }: PhoneEntry & { readonly phoneNumber: string },
 ): Promise<Date> {
-  const kept = await queryRow(executor, z.object({ at: z.date() }), keepSql(userId, phoneNumber));
+  const kept = await queryRow(executor, keptRow, keepSql(userId, phoneNumber));
   if (kept === null) throw new Error('the caller has locked the user');
   await recordAudit(executor, { ...entry, action: 'user.phone_verified', userId });
   return kept.at;

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { eventHorizonSql } from '../database/sql-fragments.js';
-import { execute, queryRow, type SqlExecutor, sql, type Sql, empty } from '../database/sql.js';
+import { execute, hasRow, queryRow, type SqlExecutor, sql, type Sql, empty } from '../database/sql.js';
 import { lockExisting } from './lock-users.js';
 
 /** A person in one app. */
@@ -88,10 +88,9 @@ export async function hasPhoneOfAnother(
   { userId, identity }: Withdrawal,
 ): Promise<boolean> {
   const another = sql`
-    SELECT EXISTS (SELECT FROM iam.identities i
-      WHERE i.user_id = ${userId} AND i.app_kind = 'mini' AND NOT ${samePerson(identity)}) AS has`;
-  const row = await queryRow(manager, z.object({ has: z.boolean() }), another);
-  return row?.has === true;
+    SELECT 1 FROM iam.identities i
+    WHERE i.user_id = ${userId} AND i.app_kind = 'mini' AND NOT ${samePerson(identity)} LIMIT 1`;
+  return hasRow(manager, another);
 }
 
 /**

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
 import { plainText } from '../database/database-errors.js';
 import { defineList, ListFilter, rowId, rowTime } from '../database/list.js';
-import { queryRow, sql, type Sql } from '../database/sql.js';
+import { hasRow, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 
@@ -76,9 +76,7 @@ export class LastingBans {
 
   /** Lets the person sign up again, as a new user. @throws IamError `not_found` */
   async lift(userId: string): Promise<void> {
-    const row = isUuid(userId)
-      ? await queryRow(this.dataSource, z.object({ identities: z.number() }), liftSql(userId))
-      : null;
-    if (row === null) throw new IamError('not_found', 'no ban of an erased user');
+    if (!isUuid(userId) || !(await hasRow(this.dataSource, liftSql(userId))))
+      throw new IamError('not_found', 'no ban of an erased user');
   }
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { v7 as uuidv7 } from 'uuid';
-import { execute, queryRow, queryRows, sql, type Sql, inTransaction } from '../database/sql.js';
+import { execute, hasRow, queryRow, queryRows, sql, type Sql, inTransaction } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { recordAudit } from '../audit/record-audit.js';
 import { violatedConstraint } from '../database/database-errors.js';
@@ -145,9 +145,9 @@ export class OpenidMoves {
   /** False also when the identity was removed. */
   async isOpen(identityId: string, toAppid: string): Promise<boolean> {
     const found = sql`
-      SELECT 1 AS found FROM iam.openid_moves m
+      SELECT 1 FROM iam.openid_moves m
       WHERE identity_id = ${identityId} AND to_appid = ${toAppid} AND ${isOpen}`;
-    return (await queryRow(this.dataSource, z.object({ found: z.number() }), found)) !== null;
+    return hasRow(this.dataSource, found);
   }
 }
 

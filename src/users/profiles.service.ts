@@ -53,6 +53,9 @@ export type UserIdentity = Readonly<z.infer<typeof userIdentity>>;
 
 const columns = sql`i.id, i.provider, i.app_kind AS kind, i.appid, i.created_at AS linked_at, i.follows`;
 
+const identityOrNone = userIdentity.or(z.object({ id: z.null() }));
+const nicknameRow = z.object({ nickname: z.string().nullable() });
+
 /** The user, or the one they were merged into; a row without identity where there is none. */
 const listSql = (userId: string): Sql => sql`
   SELECT ${columns}
@@ -74,8 +77,7 @@ export class Profiles {
 
   /** All identities of a user, the oldest first. @throws IamError `user_disabled` */
   async listIdentities(userId: string): Promise<UserIdentity[]> {
-    const row = userIdentity.or(z.object({ id: z.null() }));
-    const rows = await queryRows(this.dataSource, row, listSql(userId));
+    const rows = await queryRows(this.dataSource, identityOrNone, listSql(userId));
     if (rows.length === 0) throw new IamError('user_disabled', `user ${userId} is not active`);
     return rows.filter((each): each is UserIdentity => each.id !== null);
   }
@@ -90,8 +92,7 @@ export class Profiles {
 
   /** The nickname of a user, if there is one. */
   async findNickname(userId: string): Promise<string | null> {
-    const row = z.object({ nickname: z.string().nullable() });
     const nickname = sql`SELECT nickname FROM iam.users WHERE id = ${userId}`;
-    return (await queryRow(this.dataSource, row, nickname))?.nickname ?? null;
+    return (await queryRow(this.dataSource, nicknameRow, nickname))?.nickname ?? null;
   }
 }

@@ -132,9 +132,11 @@ export const twoUnionidsSql = (one: string | Sql, other: string | Sql): Sql => s
   FROM iam.unions a JOIN iam.unions b ON b.union_scope = a.union_scope AND b.unionid <> a.unionid
   WHERE a.user_id = ${one} AND b.user_id = ${other} ORDER BY a.union_scope`;
 
+const scopeRow = z.object({ union_scope: z.string() });
+
 /** The scopes in which each of two users owns another unionid; none for one person. */
 async function scopesOfTwo(manager: EntityManager, one: string, other: string): Promise<string[]> {
-  const rows = await queryRows(manager, z.object({ union_scope: z.string() }), twoUnionidsSql(one, other));
+  const rows = await queryRows(manager, scopeRow, twoUnionidsSql(one, other));
   return rows.map(({ union_scope }) => union_scope);
 }
 
