@@ -18,7 +18,7 @@ import {
   readExternalId,
 } from '../users/change-user.js';
 import { lockExisting, lockUser } from '../users/lock-users.js';
-import type { UserStatus } from '../users/user.entity.js';
+import { type UserStatus, userStatuses } from '../users/user.entity.js';
 import { Users } from '../users/users.service.js';
 import { cleanNickname } from '../wechat/profile-text.js';
 
@@ -38,7 +38,7 @@ const userRow = z.object({
   externalId: z.string().nullable(),
   nickname: z.string().nullable(),
   avatarUrl: z.string().nullable(),
-  status: z.enum(['active', 'disabled', 'merged']),
+  status: z.enum(userStatuses),
   createdAt: z.date(),
 }) satisfies z.ZodType<IamUser>;
 const columns = sql`

@@ -36,7 +36,7 @@ export class PreparedStatements {
     private readonly clock: Clock,
   ) {}
 
-  /** Whether a pooler, or a DISCARD of somebody else, has just taken prepared statements away. */
+  /** Whether a pooler, or a DISCARD of another program, has just taken prepared statements away. */
   get areLost(): boolean {
     return this.clock.elapsed() < this.pausedUntil;
   }

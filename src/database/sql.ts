@@ -6,7 +6,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 /** A text is named at its fifth use: each name takes memory in every connection, which start-up and rare work would waste. */
 const FREQUENT = 5;
 
-/** Names for at most `most` texts, whatever is run: PostgreSQL keeps a named statement as long as its connection lives. */
+/** Names for at most `most` texts: PostgreSQL keeps a named statement, and its memory, as long as the connection lives. */
 export class StatementNames {
   private readonly names = new Map<string, string>();
 

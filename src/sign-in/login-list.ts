@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { plainText } from '../database/database-errors.js';
 import { defineList, equal, rowId, rowTime } from '../database/list.js';
 import { sql } from '../database/sql.js';
+import { loginStatuses } from './login.entity.js';
 
 const row = z.object({
   id: rowId,
@@ -27,23 +28,11 @@ const columns = sql`
   GREATEST(0, extract(epoch FROM now() - l.created_at))::int AS age_seconds, l.created_at, l.scanned_at, l.confirmed_at,
   l.redeem_before`;
 
-const statuses = z.enum([
-  'pending',
-  'scanned',
-  'confirmed',
-  'authenticated',
-  'binding',
-  'consumed',
-  'denied',
-  'failed',
-  'expired',
-]);
-
 /** Sign-in attempts as administrators see them: nothing that could be redeemed, and nothing that WeChat proved. */
 export const loginList = defineList(
   { row, columns, from: sql`iam.logins l`, key: 'l.id' },
   {
-    status: equal('l.status', statuses),
+    status: equal('l.status', z.enum(loginStatuses)),
     error: equal('l.error', plainText(64).describe('The error code that it ended with')),
     provider: equal('l.provider', plainText(64).describe('Slug of an identity provider')),
     user: equal('l.user_id', z.uuid().describe('Id of a user')),

@@ -16,16 +16,20 @@ import {
  * scanned it. `confirmed`: and has agreed on the phone. `authenticated`: a one-time code may be redeemed. `binding`: a binding
  * token may be redeemed. `consumed`, `denied`, `failed`, `expired` are final.
  */
-export type LoginStatus =
-  | 'pending'
-  | 'scanned'
-  | 'confirmed'
-  | 'authenticated'
-  | 'binding'
-  | 'consumed'
-  | 'denied'
-  | 'failed'
-  | 'expired';
+export const loginStatuses = [
+  'pending',
+  'scanned',
+  'confirmed',
+  'authenticated',
+  'binding',
+  'consumed',
+  'denied',
+  'failed',
+  'expired',
+] as const;
+
+/** See `loginStatuses`. */
+export type LoginStatus = (typeof loginStatuses)[number];
 
 /** `iam.logins`: a claimed callback (a redirect sign-in stores nothing before that) or a device authorization. */
 export const LoginEntity = defineTable('logins', {

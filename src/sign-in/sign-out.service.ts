@@ -41,7 +41,7 @@ const provenSinceSql = ({ appid, openid }: IdentityKey, since: Date): Sql => sql
   )`;
 
 /** An identity that was taken from its user. */
-export interface UnlinkedIdentity extends IdentityKey {
+interface UnlinkedIdentity extends IdentityKey {
   readonly provider: string;
   /** Another identity of the user has the same `unionid`, so that a sign-in with this one finds the same user again. */
   readonly rejoins: boolean;

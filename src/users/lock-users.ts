@@ -4,10 +4,11 @@ import { z } from 'zod';
 import { queryRows, sql } from '../database/sql.js';
 import { versionSql } from '../database/sql-fragments.js';
 import { IamError } from '../errors/iam.error.js';
+import { userStatuses } from './user.entity.js';
 
 const locked = z.object({
   id: z.string(),
-  status: z.enum(['active', 'disabled', 'merged']),
+  status: z.enum(userStatuses),
   merged_into: z.string().nullable(),
   external_id: z.string().nullable(),
   deletion_at: z.date().nullable(),

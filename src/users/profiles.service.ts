@@ -5,6 +5,7 @@ import { rowId, rowTime } from '../database/list.js';
 import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { subjectSchema } from './subject.js';
 
 const identity = z.object({
   provider: z.string(),
@@ -39,7 +40,7 @@ const profileSql = (userId: string): Sql => sql`
 export const userIdentity = z.object({
   id: rowId,
   provider: z.string().describe('The row through which it was first seen'),
-  kind: z.enum(['open', 'mp', 'mini', 'mobile']),
+  kind: subjectSchema.shape.appKind,
   appid: z.string(),
   linked_at: rowTime,
   follows: z

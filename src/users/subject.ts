@@ -6,6 +6,7 @@ import { IamError } from '../errors/iam.error.js';
 import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { nowForEventsSql } from '../database/sql-fragments.js';
 import { newUserCtes, type NewUser } from './change-user.js';
+import { userStatuses } from './user.entity.js';
 
 /** What WeChat proved of a person: the form in which every flow passes a sign-in to `Users`. */
 export const subjectSchema = z.object({
@@ -34,7 +35,7 @@ const holder = z.object({
   profile_is_fresh: z.boolean(),
   union_user_id: z.string().nullable(),
   /** The identity's owner, else the union's. */
-  status: z.enum(['active', 'disabled', 'merged']).nullable(),
+  status: z.enum(userStatuses).nullable(),
   /** Has no owner, and is covered by the ban of a user who was erased or lost it. */
   is_barred: z.boolean(),
   /** The user of the identity is the person, and the statement has recorded it. */

@@ -6,13 +6,15 @@ import { versionSql } from '../database/sql-fragments.js';
 import { queryRow, sql, raw, type Sql, type SqlExecutor } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { externalIdSchema } from './change-user.js';
+import { subjectSchema } from './subject.js';
+import { userStatuses } from './user.entity.js';
 
 const row = z.object({
   id: rowId,
   external_id: z.string().nullable(),
   nickname: z.string().nullable(),
   avatar_url: z.string().nullable(),
-  status: z.enum(['active', 'disabled', 'merged']),
+  status: z.enum(userStatuses),
   merged_into: rowId.nullable(),
   roles: z.array(z.string()),
   identity_count: z.int(),
@@ -22,7 +24,7 @@ const row = z.object({
 const identity = z.object({
   id: rowId,
   provider: z.string(),
-  kind: z.enum(['open', 'mp', 'mini', 'mobile']),
+  kind: subjectSchema.shape.appKind,
   appid: z.string(),
   openid: z.string(),
   unionid: z.string().nullable(),

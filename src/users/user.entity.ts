@@ -1,7 +1,10 @@
 import { defineTable, key, nullable, now, text, timestamp, uuid } from '../database/define-table.js';
 
 /** `active` may sign in; an administrator has banned a `disabled` one; `merged` continues as `merged_into`. */
-export type UserStatus = 'active' | 'disabled' | 'merged';
+export const userStatuses = ['active', 'disabled', 'merged'] as const;
+
+/** See `userStatuses`. */
+export type UserStatus = (typeof userStatuses)[number];
 
 /** Who set a field of a profile: WeChat, the host (its code, hook or administrator), or the person. */
 export type ProfileAuthor = 'wechat' | 'host' | 'user';
