@@ -8,7 +8,7 @@ import { eventHorizonSql } from '../database/sql-fragments.js';
 import { execute, hasRow, sql, type Sql, type SqlExecutor, queryRow } from '../database/sql.js';
 import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/session-statements.js';
 import { Sessions, type IdentityEnd } from '../sessions/sessions.service.js';
-import { type IdentityKey, markWithdrawn, removeIdentity } from '../users/identity-data.js';
+import { type IdentityKey, markWithdrawn, removeIdentity, type Withdrawal } from '../users/identity-data.js';
 
 const interrupted = sql`status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
 
@@ -22,23 +22,33 @@ const endOfIdentitySql = ({ appid, openid }: IdentityKey, provenBefore: Date | n
   WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')
     AND (${provenBefore}::timestamptz IS NULL OR ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)})`;
 
-/** Of a person to one app, as far as WeChat proved it before. */
+/** Of a person to one app, as far as WeChat proved it before. A login with a user keeps no subject, and its openid has no index. */
 const forgetProfileSql = ({ appid, openid }: IdentityKey, provenBefore: Date): Sql => sql`
   UPDATE iam.logins l SET subject = jsonb_set(l.subject, '{profile}', 'null')
-  WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.subject IS NOT NULL
+  WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.user_id IS NULL AND l.subject IS NOT NULL
     AND ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)}`;
 
-/** A row if WeChat has proved a person to one app since. */
-const provenSinceSql = ({ appid, openid }: IdentityKey, since: Date): Sql => sql`
+/**
+ * A row if WeChat has proved the identity since. An identity that was there before has brought sign-ins only to its user and those
+ * merged into them, whose rows have an index.
+ */
+const provenSinceSql = ({ userId, identity, at }: Withdrawal): Sql => {
+  const { appid, openid } = identity;
+  const isProven = sql`l.appid = ${appid} AND l.openid = ${openid} AND ${loginProvenAtSql('l')} >= ${eventHorizonSql(at)}
+      AND l.status IN ('confirmed', 'authenticated', 'binding', 'consumed')`;
+  return sql`
+  WITH person AS (SELECT id FROM iam.users WHERE id = ${userId} OR merged_into = ${userId})
   SELECT 1 WHERE EXISTS (
-    SELECT FROM iam.logins l WHERE l.appid = ${appid} AND l.openid = ${openid}
-      AND l.status IN ('confirmed', 'authenticated', 'binding', 'consumed') AND ${loginProvenAtSql('l')} >= ${eventHorizonSql(since)}
+    SELECT FROM iam.identities i WHERE i.appid = ${appid} AND i.openid = ${openid} AND i.created_at >= ${eventHorizonSql(at)}
   ) OR EXISTS (
-    SELECT FROM iam.identities i WHERE i.appid = ${appid} AND i.openid = ${openid} AND i.created_at >= ${eventHorizonSql(since)}
+    SELECT FROM iam.logins l WHERE l.user_id IS NULL AND ${isProven}
   ) OR EXISTS (
-    SELECT FROM iam.sessions s WHERE s.appid = ${appid} AND s.openid = ${openid}
-      AND ${sessionProvenAtSql('s')} >= ${eventHorizonSql(since)}
+    SELECT FROM person JOIN iam.logins l ON l.user_id = person.id WHERE ${isProven}
+  ) OR EXISTS (
+    SELECT FROM person JOIN iam.sessions s ON s.user_id = person.id
+    WHERE s.appid = ${appid} AND s.openid = ${openid} AND ${sessionProvenAtSql('s')} >= ${eventHorizonSql(at)}
   )`;
+};
 
 /** An identity that was taken from its user. */
 interface UnlinkedIdentity extends IdentityKey {
@@ -123,8 +133,8 @@ export class SignOut {
     await execute(executor, forgetProfileSql(identity, at));
   }
 
-  /** Whether WeChat has proved the identity after an event of this time. */
-  async isProvenSince(manager: EntityManager, identity: IdentityKey, at: Date): Promise<boolean> {
-    return hasRow(manager, provenSinceSql(identity, at));
+  /** Whether WeChat has proved the identity of a user, whom the caller has locked, after an event of this time. */
+  async isProvenSince(manager: EntityManager, withdrawal: Withdrawal): Promise<boolean> {
+    return hasRow(manager, provenSinceSql(withdrawal));
   }
 }

@@ -83,7 +83,7 @@ export class AuthorizationChanges {
       const reason = 'wechat_account_closed';
       await forgetProfile(manager, withdrawal);
       await this.signOut.ofIdentity(manager, identity, { reason, provenBefore: at });
-      if (await this.signOut.isProvenSince(manager, identity, at))
+      if (await this.signOut.isProvenSince(manager, withdrawal))
         this.logger.warn(
           `"${context.provider}": an account of ${identity.appid} was used for a sign-in after it was closed`,
         );
