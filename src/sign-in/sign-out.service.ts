@@ -22,15 +22,18 @@ const endOfIdentitySql = ({ appid, openid }: IdentityKey, provenBefore: Date | n
   WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')
     AND (${provenBefore}::timestamptz IS NULL OR ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)})`;
 
-/** Of a person to one app, as far as WeChat proved it before. A login with a user keeps no subject, and its openid has no index. */
+/** The logins that `logins_openid_idx` holds: those of a known user are found by them. */
+const hasOpenidIndex = sql`(l.user_id IS NULL OR l.link_session_id IS NOT NULL)`;
+
+/** Of a person to one app, as far as WeChat proved it before. A sign-in with a user keeps no subject. */
 const forgetProfileSql = ({ appid, openid }: IdentityKey, provenBefore: Date): Sql => sql`
   UPDATE iam.logins l SET subject = jsonb_set(l.subject, '{profile}', 'null')
-  WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.user_id IS NULL AND l.subject IS NOT NULL
+  WHERE l.appid = ${appid} AND l.openid = ${openid} AND ${hasOpenidIndex} AND l.subject IS NOT NULL
     AND ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)}`;
 
 /**
  * A row if WeChat has proved the identity since. An identity that was there before has brought sign-ins only to its user and those
- * merged into them, whose rows have an index.
+ * merged into them, whose rows have an index; only a link may be of another user.
  */
 const provenSinceSql = ({ userId, identity, at }: Withdrawal): Sql => {
   const { appid, openid } = identity;
@@ -41,7 +44,7 @@ const provenSinceSql = ({ userId, identity, at }: Withdrawal): Sql => {
   SELECT 1 WHERE EXISTS (
     SELECT FROM iam.identities i WHERE i.appid = ${appid} AND i.openid = ${openid} AND i.created_at >= ${eventHorizonSql(at)}
   ) OR EXISTS (
-    SELECT FROM iam.logins l WHERE l.user_id IS NULL AND ${isProven}
+    SELECT FROM iam.logins l WHERE ${hasOpenidIndex} AND ${isProven}
   ) OR EXISTS (
     SELECT FROM person JOIN iam.logins l ON l.user_id = person.id WHERE ${isProven}
   ) OR EXISTS (

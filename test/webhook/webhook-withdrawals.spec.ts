@@ -10,7 +10,8 @@ import {
   startFollowWorld,
 } from '../support/follow.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { onPc } from '../support/signed-in.js';
+import { linksIn } from '../support/link-by-follow.js';
+import { inWechat, onPc } from '../support/signed-in.js';
 import { approveOnPc, getWith, redeem, returnFromPc, toTokens, type Tokens } from '../support/sign-in.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { until } from '../support/until.js';
@@ -251,6 +252,42 @@ describe('what WeChat withdraws', () => {
       phone_number: '+8613800138000',
       identities: [{ kind: 'open' }, { kind: 'mini' }],
     });
+  });
+
+  it('removes nobody who has confirmed since to be linked to somebody else', async () => {
+    const { token, encodingAesKey } = world.server;
+    await world.saveProvider({ qr_enabled: true, qr_confirmation: 'tap' });
+    world.oa.configureServer({ url: world.webhook, token, encodingAesKey, mode: 'safe' });
+    const links = linksIn(() => world);
+    const person = world.wechat.person({ nickname: '小棕' });
+    const user = await inWechat(world, person);
+    for (const table of ['identities', 'sessions', 'logins'])
+      await world.dataSource.query(
+        `UPDATE iam.${table} SET created_at = created_at - interval '40 hours' WHERE user_id = $1`,
+        [user.id],
+      );
+    const other = await links.newUser('小橙');
+    await links.confirmed(other, person);
+    const closeAgo = (hours: number) =>
+      push('user_authorization_cancellation', world.oa, {
+        OpenID: person.openid(world.oa),
+        CreateTime: ago(hours * HOURS),
+      });
+
+    await closeAgo(20);
+    const owner = await links.ownerOf(person);
+    await world.dataSource.query(
+      `DELETE FROM iam.logins WHERE user_id = $1 AND link_session_id IS NOT NULL`,
+      [other.id],
+    );
+    await closeAgo(19);
+
+    expect(owner).toBe(user.id);
+    expect(
+      await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.identities WHERE user_id = $1', [
+        user.id,
+      ]),
+    ).toBe(0);
   });
 
   it('takes no phone number that may be another WeChat’s of the same user', async () => {
