@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
-import { root } from './readme.js';
+import { root } from './pages.js';
 
 /** An option as its interface declares it. */
 export interface DeclaredOption {

@@ -2,8 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { auditActions } from '../../src/audit/audit-actions.js';
 import { errorCatalogue } from '../../src/errors/iam.error.js';
-import { examplesOf, headingDepths, ormGuides, root } from './readme.js';
-import { complaintsAbout } from './type-check.js';
+import { root } from './pages.js';
 
 const stories = readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.spec.ts') && !/^(?:docs|emulator|errors|hosts|wechat)\//.test(path))
@@ -42,21 +41,4 @@ it('docs/standards.md names tests that are there', async () => {
 
   expect(named.size).toBeGreaterThan(10);
   expect([...named].filter((name) => !files.some((path) => path.endsWith(`/${name}.spec.ts`)))).toEqual([]);
-});
-
-const [guide, chinese] = ormGuides;
-
-describe('the page for hosts without TypeORM', () => {
-  it('has code that compiles', () => {
-    const examples = examplesOf(guide);
-
-    expect(examples.length).toBeGreaterThan(0);
-    for (const [name, complaints] of complaintsAbout(examples))
-      expect([name, complaints]).toEqual([name, []]);
-  });
-
-  it('is the same in both languages', () => {
-    expect(examplesOf(chinese)).toEqual(examplesOf(guide));
-    expect(headingDepths(chinese)).toEqual(headingDepths(guide));
-  });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endChildWithTests } from '../support/end-with-tests.js';
-import { root, type Example } from './readme.js';
+import { root, type Example } from './pages.js';
 
 const PATIENCE_MS = 60_000;
 

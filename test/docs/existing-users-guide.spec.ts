@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import {
   Controller,
   type DynamicModule,
@@ -21,41 +19,14 @@ import { onPc } from '../support/signed-in.js';
 import { getWith, redeem, returnFromPc } from '../support/sign-in.js';
 import { BrowserTab, loadModule } from './browser-tab.js';
 import { loadExample } from './load-example.js';
-import { exampleOf, examplesOf, guides, headingDepths, linksOf, root, type Example } from './readme.js';
-import { complaintsAbout } from './type-check.js';
+import { exampleOf, type Example } from './pages.js';
 
-const [guide, chinese] = guides;
-const example = (name: string): Example => exampleOf(guide, name);
+const example = (name: string): Example => exampleOf('docs/existing-users.md', name);
 const isType = z.custom<Type<unknown>>((value) => typeof value === 'function');
 const isHooks = z.custom<Type<IamHooks>>((value) => typeof value === 'function');
 type AsyncFunction = (...input: unknown[]) => Promise<unknown>;
 const asyncFunction = z.custom<AsyncFunction>((value) => typeof value === 'function');
 const tokens = z.object({ access_token: z.string() });
-
-describe('the guide to existing users', () => {
-  const typeScript = examplesOf(guide).filter(({ language }) => language === 'ts');
-  let complaints: ReadonlyMap<string, readonly string[]>;
-
-  beforeAll(() => {
-    complaints = complaintsAbout(typeScript);
-  }, 120_000);
-
-  it.each(typeScript)('has an example “$name” that compiles', ({ name }) => {
-    expect(complaints.get(name)).toEqual([]);
-  });
-
-  it('is the same in both languages', () => {
-    expect(examplesOf(chinese)).toEqual(examplesOf(guide));
-    expect(headingDepths(chinese)).toEqual(headingDepths(guide));
-  });
-
-  it.each(guides)('links to files that exist: %s', (page) => {
-    const targets = linksOf(page);
-
-    expect(targets.length).toBeGreaterThan(0);
-    expect(targets.filter((target) => !existsSync(join(root, dirname(page), target)))).toEqual([]);
-  });
-});
 
 /** The accounts of a host in a test: `afang` is a member, `xiaohe` was one. */
 class TestMembers {

@@ -10,8 +10,7 @@ import { rowsOf } from '../support/rows.js';
 import { callbackAfterScan, getWith } from '../support/sign-in.js';
 import { BrowserTab, loadModule } from './browser-tab.js';
 import { runExample, type RunningExample } from './example-process.js';
-import { exampleOf, examplesOf } from './readme.js';
-import { complaintsAbout } from './type-check.js';
+import { exampleOf } from './pages.js';
 
 type AsyncFunction = (...input: unknown[]) => Promise<unknown>;
 
@@ -41,7 +40,7 @@ describe('the front-end example, run as it is', () => {
   });
 
   const load = async () => {
-    const page = await loadModule(exampleOf('README.md', 'front-end').code);
+    const page = await loadModule(exampleOf('docs/guides/front-end.md', 'front-end').code);
     return z.object({ signIn: asyncFunction, finishSignIn: asyncFunction }).parse(page);
   };
 
@@ -97,7 +96,7 @@ describe('the example of the device grant, run as it is', () => {
   });
 
   const load = async () => {
-    const page = await loadModule(exampleOf('README.md', 'device-grant').code);
+    const page = await loadModule(exampleOf('docs/guides/follow-to-login.md', 'device-grant').code);
     return z.object({ signInByFollowing: asyncFunction }).parse(page);
   };
 
@@ -122,29 +121,6 @@ describe('the example of the device grant, run as it is', () => {
     const answer = await signInByFollowing('nowhere', () => undefined);
 
     expect(answer).toMatchObject({ error: 'provider_not_found' });
-  });
-});
-
-const typeScript = examplesOf('README.md').filter(({ language }) => language === 'ts');
-
-describe('under the settings of this repository', () => {
-  const wrong = {
-    name: 'wrong',
-    language: 'ts',
-    code: `import { IamModule } from 'nestjs-wechat-iam';\nIamModule.forRoot({});`,
-  };
-  let complaints: ReadonlyMap<string, readonly string[]>;
-
-  beforeAll(() => {
-    complaints = complaintsAbout([...typeScript, wrong]);
-  }, 120_000);
-
-  it.each(typeScript)('the example “$name” compiles', ({ name }) => {
-    expect(complaints.get(name)).toEqual([]);
-  });
-
-  it('wrong code does not compile', () => {
-    expect(complaints.get('wrong')).toEqual([expect.stringContaining('publicUrl')]);
   });
 });
 
@@ -182,7 +158,7 @@ describe('the embedding example, run as it is', () => {
   it('has the provider row of the SQL example within 5 seconds, its secrets sealed', async () => {
     await providers();
     const dataSource = await new DataSource({ type: 'postgres', url: database.url }).initialize();
-    await dataSource.query(exampleOf('README.md', 'first-row').code);
+    await dataSource.query(exampleOf('docs/guides/first-provider.md', 'first-row').code);
 
     const listed = await eventually(providers, (answer) =>
       JSON.stringify(answer).includes('"slug":"wechat"'),

@@ -1,5 +1,5 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { root, type Example } from './readme.js';
+import { root, type Example } from './pages.js';
 
 /** Loads a TypeScript example into this process; the package's name means its sources. */
 export async function loadExample({ name, code }: Example): Promise<Readonly<Record<string, unknown>>> {

@@ -1,5 +1,5 @@
 import ts from 'typescript';
-import { root, type Example } from './readme.js';
+import { root, type Example } from './pages.js';
 
 /** What the compiler says of each example under the settings of this repository, by the example's name. */
 export function complaintsAbout(examples: readonly Example[]): ReadonlyMap<string, readonly string[]> {
@@ -22,7 +22,7 @@ export function complaintsAbout(examples: readonly Example[]): ReadonlyMap<strin
 
 /** A file beside package.json that exists for the compiler only. */
 function pathOf(name: string): string {
-  return `${root}readme-${name}.ts`;
+  return `${root}example-${name.replaceAll(/[^\w-]/g, '-')}.ts`;
 }
 
 function textOf({ messageText }: ts.Diagnostic): string {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MiniProgram } from '../../emulator/index.js';
 import { WechatApi, type WechatFile } from '../../src/index.js';
 import { loadExample } from '../docs/load-example.js';
-import { exampleOf } from '../docs/readme.js';
+import { exampleOf } from '../docs/pages.js';
 import { startWorld, type World } from '../support/iam-app.js';
 
 interface ReadmePictures {
@@ -191,8 +191,8 @@ describe('WechatApi and files', () => {
     expect(await failureOf(check(new Uint8Array(1024 * 1024 + 1)))).toMatchObject({ errcode: 40006 });
   });
 
-  it('works as the README writes it', async () => {
-    const example = await loadExample(exampleOf('README.md', 'wechat-api-files'));
+  it('works as its guide writes it', async () => {
+    const example = await loadExample(exampleOf('docs/guides/calling-wechat.md', 'wechat-api-files'));
     const pictures = new (isPictures.parse(example['Pictures']))(api());
 
     expect((await pictures.codeOf('shop-7')).contentType).toBe('image/png');

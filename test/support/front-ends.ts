@@ -1,4 +1,4 @@
-import { exampleOf } from '../docs/readme.js';
+import { exampleOf } from '../docs/pages.js';
 import { exampleFile, type Pages } from './storefront.js';
 import type { Tab } from './tab.js';
 
@@ -49,7 +49,7 @@ const returnPage = `<!doctype html><title>signed in</title><p id="who"></p><p id
   say('#who', me.ok ? (await me.json()).nickname : 'nobody');
 </script>`;
 
-const readme = exampleOf('README.md', 'front-end').code;
+const readme = exampleOf('docs/guides/front-end.md', 'front-end').code;
 
 /** A front-end made of the README's two functions. */
 function readmeFrontEnd(name: string, code: string, returnPath = '/signed-in'): FrontEnd {

@@ -4,7 +4,7 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { visit } from '../support/browser.mjs';
 import { freePort } from '../support/host.mjs';
-import { examples, exampleOf } from '../support/readme.mjs';
+import { examples, exampleOf } from '../support/examples.mjs';
 
 /** What `nest new` of @nestjs/cli 11 and 12 makes, to the letter (without its README), and where it keeps Jest's settings. */
 export const templates = {
@@ -77,9 +77,12 @@ async function addExamples(folder) {
     ({ language, code }) =>
       language === 'ts' && [...code.matchAll(/ from '([^']+)'/g)].every(([, module]) => isInstalled(module)),
   );
-  assert.ok(chosen.length >= 6, `README.md has ${chosen.length} examples for such an application`);
-  await mkdir(join(folder, 'src/readme'));
-  for (const { name, code } of chosen) await writeFile(join(folder, `src/readme/${name}.ts`), code);
+  assert.ok(
+    chosen.length >= 6,
+    `README.md and the guides have ${chosen.length} examples for such an application`,
+  );
+  await mkdir(join(folder, 'src/examples'));
+  for (const { name, code } of chosen) await writeFile(join(folder, `src/examples/${name}.ts`), code);
 }
 
 async function checkRunning(workspace, folder, variables) {

@@ -15,7 +15,7 @@ const sources = [
 ];
 /** What a user runs, compiles against or reads. */
 const welcome =
-  /^(dist\/(src|emulator|migrations)\/.+(?<!\.spec)\.(js|d\.ts)|dist\/(cli|chunks)\/.+\.js|(docs\/[\w.-]+|emulator\/README|README(\.zh-CN)?)\.md|LICENSE|package\.json)$/;
+  /^(dist\/(src|emulator|migrations)\/.+(?<!\.spec)\.(js|d\.ts)|dist\/(cli|chunks)\/.+\.js|(docs\/(guides\/|reference\/)?[\w.-]+|emulator\/README|README(\.zh-CN)?)\.md|LICENSE|package\.json)$/;
 /** More files than this are a mistake, or a decision to be taken here. */
 const mostFiles = 300;
 
@@ -60,7 +60,14 @@ export async function checkContents(root, files) {
   const promised = [exports, types, bin, typesVersions]
     .flatMap(targets)
     .filter((path) => !path.includes('*'));
-  const documents = ['README.md', 'README.zh-CN.md', 'LICENSE', 'docs/cli.md', 'emulator/README.md'];
+  const documents = [
+    'README.md',
+    'README.zh-CN.md',
+    'LICENSE',
+    'docs/cli.md',
+    'docs/guides/front-end.md',
+    'emulator/README.md',
+  ];
   assert.deepEqual(
     {
       unwelcome: files.filter((path) => !welcome.test(path)),
