@@ -83,6 +83,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   authorization_pending: { en: 'Waiting for the phone.', zh: '等待手机端操作。' },
   slow_down: { en: 'Asked too often. Ask less frequently.', zh: '查询过于频繁，请降低频率。' },
   expired_token: { en: 'The QR code has expired. Get a new one.', zh: '二维码已过期，请重新获取。' },
+  consent_required: {
+    en: 'Agree to the terms on the sign-in page first.',
+    zh: '请先在登录页面阅读并同意相关条款。',
+  },
   interaction_required: { en: 'One more step is needed to sign in.', zh: '还需完成一个步骤才能登录。' },
 
   sign_up_refused: { en: 'New accounts are not accepted here.', zh: '此处不接受新用户注册。' },

@@ -10,7 +10,7 @@ import { TokenGrant, type GrantCaller, type OpenStepProof } from '../oauth/regis
 import { SingleFlight } from '../runtime/single-flight.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { type BegunSession, Redemption } from '../sign-in/redemption.service.js';
-import type { Subject } from '../users/subject.js';
+import type { Consent, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
@@ -37,14 +37,15 @@ export class FollowerResolver {
   ) {}
 
   /** Resolves the follower of a confirmed login, whose row then says `authenticated`; parallel polls share the work. */
-  async identify(login: FollowLogin, provider: IdentityProvider): Promise<void> {
+  async identify(login: FollowLogin, provider: IdentityProvider, consent?: Consent): Promise<void> {
     if (login.status === 'authenticated') return;
-    await this.running.run(login.id, () => this.unlessRefused(login, () => this.resolve(login, provider)));
-  }
-
-  private async resolve(login: FollowLogin, provider: IdentityProvider): Promise<void> {
-    const { subject } = await this.read(login, provider);
-    await this.users.resolve(subject, { signUp: provider.signUp, record: this.follows.recordOf(login) });
+    const record = this.follows.recordOf(login, consent);
+    await this.running.run(login.id, () =>
+      this.unlessRefused(login, async () => {
+        const { subject } = await this.read(login, provider);
+        await this.users.resolve(subject, { signUp: provider.signUp, record });
+      }),
+    );
   }
 
   /** Runs `work` for the follower. A refusal of this person ends the login; what failed for another reason may be tried again. */

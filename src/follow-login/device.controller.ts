@@ -132,13 +132,12 @@ export class DeviceController {
     const back = { clientId: login.client_id, redirectUri: this.returnUri() };
     const parameters = parseAuthorizeRequest({
       response_type: 'code',
-      provider: login.provider,
       state: token,
       code_challenge: pkceChallenge(visit.verifier),
       code_challenge_method: 'S256',
     });
     try {
-      return await this.authorize.begin(request, back, parameters);
+      return await this.authorize.begin(request, back, { ...parameters, provider: login.provider });
     } catch (thrown) {
       return this.page(found, request, errorTexts[toIamError(thrown).code][request.language]);
     }

@@ -6,7 +6,7 @@ import { execute, hasRow, queryRow, queryRows, sql, type Sql } from '../database
 import type { IamErrorCode } from '../errors/iam.error.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { authenticatedCtes, type LinkedLogin } from '../sign-in/login.js';
-import type { RecordResolution } from '../users/subject.js';
+import type { Consent, RecordResolution } from '../users/subject.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
 import { followLoginRow, type FollowLogin, followProblemSql, linkOf, storedColumns } from './follow-login.js';
 
@@ -58,8 +58,11 @@ export class FollowLogins {
   }
 
   /** Stores which user the follower is; as `Logins.recordOf` for a redirect sign-in. */
-  recordOf({ id: loginId, client_id: clientId, provider, appid }: FollowLogin): RecordResolution {
-    const detail = { method: 'follow', appid };
+  recordOf(
+    { id: loginId, client_id: clientId, provider, appid }: FollowLogin,
+    consent?: Consent,
+  ): RecordResolution {
+    const detail = { method: 'follow', appid, ...(consent !== undefined && { consent }) };
     return (person) =>
       authenticatedCtes(person, {
         action: 'login.authenticated',
@@ -68,6 +71,7 @@ export class FollowLogins {
         detail,
         loginId,
         status: 'confirmed',
+        consent,
       });
   }
 

@@ -9,7 +9,7 @@ import { Incoming } from '../http/parameter.decorators.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { Body, Query, ZodPipe } from '../http/zod.pipe.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { type ClientReturn, codeLocation, errorLocation } from '../oauth/clients.service.js';
+import { type ClientReturn, Clients, codeLocation, errorLocation } from '../oauth/clients.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
@@ -54,6 +54,7 @@ export class FollowController {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly attempts: AttemptCookies,
+    private readonly clients: Clients,
     private readonly starts: FollowStart,
     private readonly watch: LoginWatch,
     private readonly follower: FollowerResolver,
@@ -167,14 +168,14 @@ export class FollowController {
     } catch (thrown) {
       const error = toIamError(thrown);
       this.logger.warn(`follow-to-login failed: ${error.message}`);
-      return { status: 'confirmed', location: errorLocation(to, error.code) };
+      return { status: 'confirmed', location: this.clients.failureLocation(attempt, error.code) };
     }
   }
 
   /** A code, or the same authorization request again with the proof of the follow. */
   private async signIn(
     login: FollowLogin,
-    { state, redirectUri, clientState, codeChallenge }: Attempt,
+    { state, redirectUri, clientState, codeChallenge, consent, isChosen }: Attempt,
     to: ClientReturn,
     { cookies: present }: IamRequest,
   ): Promise<NextStep> {
@@ -185,10 +186,11 @@ export class FollowController {
         redirect_uri: redirectUri,
         ...(clientState !== undefined && { state: clientState }),
         code_challenge: codeChallenge,
+        ...(isChosen === true && { from: 'chooser' }),
       });
       return { location, cookies };
     }
-    await this.follower.identify(login, provider);
+    await this.follower.identify(login, provider, consent);
     return { location: codeLocation(to, this.logins.mintCode(login.id)), cookies };
   }
 }

@@ -99,6 +99,10 @@ export class FollowMethod implements SignInMethod {
     return this.urls.endpoint(`follow?state=${state}`);
   }
 
+  widget({ attempt: { state } }: StartedAttempt): Readonly<Record<string, string | number>> {
+    return { state, expires_in: this.options.loginLifetime };
+  }
+
   page({ attempt: { state }, language }: StartedAttempt): IamResponse {
     return this.show(state, language);
   }

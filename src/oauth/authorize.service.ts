@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { randomAlphanumeric } from '../crypto/random.js';
@@ -14,7 +14,13 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
-import { Clients, errorLocation, parseOAuthInput } from './clients.service.js';
+import {
+  Clients,
+  errorLocation,
+  parseOAuthInput,
+  SIGN_IN_CHOOSER,
+  type SignInChooser,
+} from './clients.service.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
 
 /** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */
@@ -23,7 +29,12 @@ export const authorizeQuery = z.object({
   response_mode: z.literal('query').optional(),
   /** Space-separated; a first-party client gets all of them in any case. */
   scope: z.string().optional(),
-  provider: z.string().min(1).max(63),
+  provider: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .meta({ description: 'May be left out where `IamPagesModule` has a page on which people choose' }),
   /** Goes through the sealed cookie, which a browser caps at 4096 bytes. */
   state: z.string().max(1024).optional(),
   code_challenge: z.string().regex(/^[\w-]{43}$/, { error: 'expected 43 base64url characters (S256)' }),
@@ -32,6 +43,10 @@ export const authorizeQuery = z.object({
   /** What a confirmed scan gave; needed for `method=open` while the QR code is enabled. */
   follow_proof: z.string().max(256).optional(),
   display: z.enum(['page', 'widget']).default('page'),
+  from: z
+    .literal('chooser')
+    .optional()
+    .meta({ description: 'Sent by that page: a person whose sign-in fails returns to it' }),
 });
 
 /** The parameters of `/authorize` beyond client and redirect URI. */
@@ -54,10 +69,25 @@ export const linkStartBody = z.object({
   state: z.string().max(1024).optional(),
 });
 
+type ClientAddress = Pick<Attempt, 'clientId' | 'redirectUri'>;
+
+/** Parameters of which none comes twice. */
+function single(parameters: Parameters): Record<string, string> {
+  const pairs = Object.entries(parameters);
+  return Object.fromEntries(pairs.filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+}
+
 /** What an attempt takes from the request that starts it. */
 type AttemptParts = Pick<
   Attempt,
-  'clientId' | 'redirectUri' | 'clientState' | 'codeChallenge' | 'followLoginId' | 'link'
+  | 'clientId'
+  | 'redirectUri'
+  | 'clientState'
+  | 'codeChallenge'
+  | 'followLoginId'
+  | 'link'
+  | 'consent'
+  | 'isChosen'
 >;
 
 /**
@@ -75,13 +105,14 @@ export class Authorize {
     private readonly methods: SignInMethods,
     private readonly cookies: AttemptCookies,
     private readonly clock: Clock,
+    @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
 
   async start(request: IamRequest): Promise<IamResponse> {
     const { query } = request;
     const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
     try {
-      return await this.begin(request, back, parseAuthorizeRequest(query));
+      return await this.chooseOrBegin(request, back, parseAuthorizeRequest(query));
     } catch (thrown) {
       if (query['display'] === 'widget') throw thrown;
       const error = toIamError(thrown);
@@ -91,11 +122,12 @@ export class Authorize {
       return redirect(errorLocation(to, error.code), 303);
     }
   }
+
   /** Starts where the client and its redirect URI are known: `start` checks those of a request. */
   async begin(
     request: IamRequest,
-    back: Pick<Attempt, 'clientId' | 'redirectUri'>,
-    parameters: AuthorizeRequest,
+    back: ClientAddress,
+    parameters: AuthorizeRequest & { readonly provider: string },
   ): Promise<IamResponse> {
     const { display, follow_proof: proof, state: clientState, code_challenge: codeChallenge } = parameters;
     const { cookies } = request;
@@ -110,6 +142,8 @@ export class Authorize {
       clientState,
       codeChallenge,
       followLoginId,
+      consent: this.chooser?.findConsent(cookies),
+      ...(parameters.from === 'chooser' && { isChosen: true }),
     });
     return { ...this.respond(started, display), cookies: this.cookies.start(started.attempt, cookies) };
   }
@@ -135,6 +169,31 @@ export class Authorize {
     const cookies = this.cookies.start(started.attempt, request.cookies);
     const authorize_uri = this.methods.get(started.attempt.method).location(started);
     return { ...json({ authorize_uri }), cookies };
+  }
+
+  /** Where a person has yet to choose a provider, or to agree, the page for it comes before the start. */
+  private async chooseOrBegin(
+    request: IamRequest,
+    back: ClientAddress,
+    parameters: AuthorizeRequest,
+  ): Promise<IamResponse> {
+    const { chooser } = this;
+    const isWidget = parameters.display === 'widget';
+    const mustAgree = chooser?.requiresConsent === true && chooser.findConsent(request.cookies) === undefined;
+    if (mustAgree && isWidget) throw new IamError('consent_required', 'this browser has not agreed');
+    const provider = mustAgree ? null : (parameters.provider ?? (await this.findOnlyProvider(request)));
+    if (provider !== null) return this.begin(request, back, { ...parameters, provider });
+    if (chooser === undefined || isWidget) throw new IamError('invalid_request', 'provider: missing');
+    return redirect(chooser.location(single(request.query)), 302);
+  }
+
+  /** Inside WeChat nobody is asked to choose from one. */
+  private async findOnlyProvider({ browser }: IamRequest): Promise<string | null> {
+    if (this.chooser === undefined || browser.kind !== 'wechat') return null;
+    const enabled = await this.providers.listEnabled();
+    const usable = enabled.filter((each) => this.methods.offer(each, browser).recommended !== null);
+    const [only] = usable.length === 1 ? usable : [];
+    return only?.slug ?? null;
   }
 
   private attempt(

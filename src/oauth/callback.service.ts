@@ -19,7 +19,7 @@ import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { Logins, type LoginOutcome } from '../sign-in/logins.service.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
-import { codeLocation, errorLocation, linkedLocation } from './clients.service.js';
+import { Clients, codeLocation, linkedLocation } from './clients.service.js';
 import { SignInMethods } from './registration.js';
 
 const stateForm = /^[A-Za-z0-9]{32,64}$/;
@@ -33,6 +33,7 @@ export class Callback {
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly clients: Clients,
     private readonly providers: IdentityProviders,
     private readonly codes: CodeExchange,
     private readonly cookies: AttemptCookies,
@@ -154,16 +155,17 @@ export class Callback {
   }
 
   private returnToClient(
-    { redirectUri, clientState, state }: RedirectAttempt,
+    attempt: RedirectAttempt,
     outcome: LoginOutcome,
     { cookies: present }: IamRequest,
   ): IamResponse {
+    const { redirectUri, clientState, state } = attempt;
     const to = { redirectUri, clientState, issuer: this.options.publicUrl };
     const binds = outcome.kind === 'code' && outcome.binds;
     const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](state, present);
     if (outcome.kind === 'code') return redirect(codeLocation(to, outcome.code), 303, cookies);
     if (outcome.kind === 'linked') return redirect(linkedLocation(to, outcome.identityId), 303, cookies);
-    return redirect(errorLocation(to, outcome.code), 303, cookies);
+    return redirect(this.clients.failureLocation(attempt, outcome.code), 303, cookies);
   }
 }
 

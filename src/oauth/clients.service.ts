@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { z } from 'zod';
 import {
   IAM_OPTIONS,
@@ -10,6 +10,21 @@ import { IamError, errorCatalogue, type IamErrorCode } from '../errors/iam.error
 import { parseInput, ZodPipe } from '../http/zod.pipe.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import type { TokenCaller } from '../sessions/sessions.service.js';
+import type { Attempt } from '../sign-in/attempt-cookies.service.js';
+import type { Consent } from '../users/subject.js';
+
+/** The page on which a person chooses how to sign in; `IamPagesModule` provides it. */
+export interface SignInChooser {
+  /** Its address for a request to `/authorize`, perhaps with the error of an earlier try. */
+  location(parameters: Readonly<Record<string, string>>, error?: IamErrorCode): string;
+  /** What the person in this browser has agreed to on it, of what is in force. */
+  findConsent(cookies: Readonly<Record<string, string | undefined>>): Consent | undefined;
+  /** True: nobody gets past it without that. */
+  readonly requiresConsent: boolean;
+}
+
+/** Injection token of the `SignInChooser`, which an application may do without. */
+export const SIGN_IN_CHOOSER = Symbol('SIGN_IN_CHOOSER');
 
 /** The registered front-ends. */
 @Injectable()
@@ -17,6 +32,7 @@ export class Clients {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly cookies: SessionCookies,
+    @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
 
   /** @throws IamError `invalid_client` (RFC 6749 §5.2) */
@@ -49,6 +65,22 @@ export class Clients {
       throw new IamError('redirect_uri_mismatch', `not a redirect URI of client "${client.id}"`);
     }
     return { clientId: client.id, redirectUri };
+  }
+
+  /** Where a browser goes whose attempt has failed: to choose another way where it chose this one, else back to the client. */
+  failureLocation(attempt: Attempt, code: IamErrorCode): string {
+    const { clientId, redirectUri, clientState, codeChallenge, isChosen } = attempt;
+    if (isChosen !== true || this.chooser === undefined)
+      return errorLocation({ redirectUri, clientState, issuer: this.options.publicUrl }, code);
+    const request = {
+      response_type: 'code',
+      client_id: clientId,
+      redirect_uri: redirectUri,
+      ...(clientState !== undefined && { state: clientState }),
+      code_challenge: codeChallenge,
+      code_challenge_method: 'S256',
+    };
+    return this.chooser.location(request, code);
   }
 }
 

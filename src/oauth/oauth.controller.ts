@@ -31,17 +31,22 @@ const providerListResponse = z.object({
   ),
 });
 
-/** `GET /authorize?display=widget`: the options of WeChat's `new WxLogin({…})`. */
-const widgetResponse = z.object({
-  appid: z.string(),
-  scope: z.literal('snsapi_login'),
-  redirect_uri: z.string(),
-  state: z.string(),
-  expires_in: z
-    .number()
-    .int()
-    .meta({ description: 'Seconds until the attempt ends: ask again and show a new QR code before' }),
-});
+const expires_in = z
+  .number()
+  .int()
+  .meta({ description: 'Seconds until the attempt ends: ask again and show a new QR code before' });
+
+/** `GET /authorize?display=widget`: the options of WeChat's `new WxLogin({…})`; with `method=follow` what `POST /follow` takes. */
+const widgetResponse = z.union([
+  z.object({
+    appid: z.string(),
+    scope: z.literal('snsapi_login'),
+    redirect_uri: z.string(),
+    state: z.string(),
+    expires_in,
+  }),
+  z.object({ state: z.string(), expires_in }),
+]);
 
 const client = { client_id: z.string(), redirect_uri: z.url() };
 
@@ -97,6 +102,7 @@ export class OAuthController {
       'browser_unsupported',
       'method_unavailable',
       'follow_required',
+      'consent_required',
       'wechat_open_not_configured',
       'wechat_mp_not_configured',
     ],

@@ -57,7 +57,7 @@ export interface SignInMethod {
   location(started: StartedAttempt): string;
   /** Responds to `/authorize` in place of a redirect to `location`. */
   page?(started: StartedAttempt): IamResponse;
-  /** The options of WeChat's `new WxLogin({…})` for `display=widget`. */
+  /** For `display=widget`: the options of WeChat's `new WxLogin({…})`, or the state by which `/follow` gives a QR code. */
   widget?(started: StartedAttempt): Readonly<Record<string, string | number>>;
   /** The proof by which an Open Platform step follows a login of this method; one method of the module has it. */
   readonly openStep?: OpenStepProof;

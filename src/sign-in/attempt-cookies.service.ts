@@ -6,6 +6,7 @@ import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
+import { consentSchema } from '../users/subject.js';
 
 /** What a browser carries to WeChat and back. Nothing of it is stored before the callback. */
 const attemptSchema = z.object({
@@ -23,6 +24,10 @@ const attemptSchema = z.object({
   followLoginId: z.string().optional(),
   /** The user who links another identity by this attempt, and their session. */
   link: z.object({ userId: z.string(), sessionId: z.string() }).optional(),
+  /** What the person agreed to on the page of the chooser. */
+  consent: consentSchema.optional(),
+  /** The person chose the way on that page, and may choose another there if this one fails. */
+  isChosen: z.boolean().optional(),
   /** Milliseconds since the epoch. */
   startedAt: z.number(),
 });

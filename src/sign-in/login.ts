@@ -4,7 +4,7 @@ import type { Mac } from '../crypto/key-ring.js';
 import { empty, sql, type Sql } from '../database/sql.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
-import type { ResolvedPerson } from '../users/subject.js';
+import type { Consent, ResolvedPerson } from '../users/subject.js';
 
 /** What a login starts from: an `Attempt` that a browser carried, or the code of a mini program or mobile app. */
 export interface LoginStart {
@@ -17,18 +17,19 @@ export interface LoginStart {
   readonly codeChallenge?: string;
   /** The session that links another identity by it; absent for a sign-in. */
   readonly link?: ActingSession | undefined;
+  readonly consent?: Consent | undefined;
 }
 
 /** The audit entry of a login that ended, well or with an error. */
 export function auditOfLogin(start: LoginStart, error?: IamErrorCode): AuditEntry {
-  const { method, appid, clientId, provider, link } = start;
+  const { method, appid, clientId, provider, link, consent } = start;
   const failed = link === undefined ? 'login.failed' : 'identity.link_refused';
   return {
     ...link,
     action: error === undefined ? 'login.authenticated' : failed,
     clientId,
     provider,
-    detail: { method, appid, ...(error !== undefined && { error }) },
+    detail: { method, appid, ...(error === undefined ? consent && { consent } : { error }) },
   };
 }
 
@@ -36,6 +37,7 @@ export function auditOfLogin(start: LoginStart, error?: IamErrorCode): AuditEntr
 type ProvenLogin = AuditEntry & {
   readonly loginId: string;
   readonly status: string;
+  readonly consent?: Consent | undefined;
   readonly refund?: { ctes(when: Sql): Sql };
 };
 
@@ -48,12 +50,12 @@ const CODE_SECONDS = 60;
  */
 export const authenticatedCtes = (
   { openid, isNewUser, toBind }: ResolvedPerson,
-  { loginId, status, refund, ...entry }: ProvenLogin,
+  { loginId, status, consent, refund, ...entry }: ProvenLogin,
 ): Sql => sql`
   login AS (
     UPDATE iam.logins l
     SET status = 'authenticated', user_id = person.user_id, openid = ${openid}, is_new_user = ${isNewUser},
-        subject = ${toBind === null ? null : JSON.stringify(toBind)}, redeem_before = now() + make_interval(secs => ${CODE_SECONDS}::int)
+        subject = ${toBind === null ? null : JSON.stringify({ ...toBind, consent })}, redeem_before = now() + make_interval(secs => ${CODE_SECONDS}::int)
     FROM person WHERE l.id = ${loginId} AND l.status = ${status} AND l.link_session_id IS NULL
     RETURNING l.user_id
   ), audited AS (

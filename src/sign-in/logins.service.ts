@@ -159,7 +159,8 @@ export class Logins implements UserMergeListener {
 
   /** Stores whom WeChat proved by a claimed login, starts the life of its code, and gives back the points of the try. */
   recordOf(loginId: string, start: LoginStart, refund: Refund): RecordResolution {
-    const login = { ...auditOfLogin(start), loginId, status: 'pending', refund };
+    const { consent } = start;
+    const login = { ...auditOfLogin(start), loginId, status: 'pending', consent, refund };
     return (person) => authenticatedCtes(person, login);
   }
 

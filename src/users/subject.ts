@@ -8,6 +8,16 @@ import { nowForEventsSql } from '../database/sql-fragments.js';
 import { newUserCtes, type NewUser } from './change-user.js';
 import { userStatuses } from './user.entity.js';
 
+/** What a person agreed to before they signed in: the addresses of the documents that they were shown, and when. */
+export const consentSchema = z.object({
+  terms: z.string().optional(),
+  privacy: z.string().optional(),
+  agreed_at: z.iso.datetime(),
+});
+
+/** See `consentSchema`. */
+export type Consent = Readonly<z.infer<typeof consentSchema>>;
+
 /** What WeChat proved of a person: the form in which every flow passes a sign-in to `Users`. */
 export const subjectSchema = z.object({
   /** Slug of the provider row. */
@@ -22,6 +32,8 @@ export const subjectSchema = z.object({
   profile: z.object({ nickname: z.string().nullable(), avatarUrl: z.string().nullable() }).nullable(),
   /** Whether WeChat says that they follow the Official Account, where it was asked. */
   follows: z.boolean().nullish(),
+  /** Only of a person who has yet to be connected to an account, whom no audit entry can name before that. */
+  consent: consentSchema.optional(),
 });
 
 /** See `subjectSchema`. */

@@ -208,8 +208,9 @@ function aboutSubject({
   appid,
   openid,
   unionid,
+  consent,
 }: Subject): Pick<AuditEntry, 'provider' | 'detail'> {
-  return { provider, detail: { appid, openid, unionid } };
+  return { provider, detail: { appid, openid, unionid, ...(consent !== undefined && { consent }) } };
 }
 
 function lostEveryRace(cause: unknown): IamError {
