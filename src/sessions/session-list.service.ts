@@ -13,6 +13,7 @@ import { endSessionsSql, isLiveSql } from './session-statements.js';
 const row = z.object({
   id: rowId,
   user_id: rowId,
+  nickname: z.string().nullable(),
   client_id: z.string(),
   provider: z.string(),
   method: z.string(),
@@ -29,7 +30,7 @@ const row = z.object({
 });
 
 const columns = sql`
-  s.id, s.user_id, s.client_id, s.provider, s.method, s.appid, s.ip, s.user_agent, ${isLiveSql} AS live, s.created_at,
+  s.id, s.user_id, (SELECT u.nickname FROM iam.users u WHERE u.id = s.user_id) AS nickname, s.client_id, s.provider, s.method, s.appid, s.ip, s.user_agent, ${isLiveSql} AS live, s.created_at,
   COALESCE(s.rotated_at, s.created_at) AS last_used_at, s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason`;
 
 /** Sessions as administrators look for them. */

@@ -7,7 +7,7 @@ import { queryRow, sql, raw, type Sql, type SqlExecutor } from '../database/sql.
 import { IamError } from '../errors/iam.error.js';
 import { externalIdSchema } from './change-user.js';
 import { subjectSchema } from './subject.js';
-import { userStatuses } from './user.entity.js';
+import { profileAuthors, userStatuses } from './user.entity.js';
 
 const row = z.object({
   id: rowId,
@@ -19,6 +19,8 @@ const row = z.object({
   roles: z.array(z.string()),
   identity_count: z.int(),
   deletion_at: rowTime.nullable(),
+  /** Of the sessions that are still kept. */
+  last_sign_in_at: rowTime.nullable(),
   created_at: rowTime,
 });
 const identity = z.object({
@@ -28,12 +30,16 @@ const identity = z.object({
   appid: z.string(),
   openid: z.string(),
   unionid: z.string().nullable(),
+  union_scope: z.string(),
   follows: z.boolean().nullable(),
+  profile_read_at: rowTime.nullable(),
+  withdrawn_at: rowTime.nullable(),
   linked_at: rowTime,
 });
 
 /** A user with all that is known of them; `version` changes with any column of the row. */
 export const detailedUser = row.extend({
+  nickname_by: z.enum(profileAuthors),
   updated_at: rowTime,
   phone_number: z.string().nullable(),
   phone_verified_at: rowTime.nullable(),
@@ -50,14 +56,16 @@ export type DetailedUser = z.infer<typeof detailedUser>;
 const columns = sql`
   u.id, u.external_id, u.nickname, u.avatar_url, u.status, u.merged_into, u.deletion_at, u.created_at,
   ARRAY(SELECT held.role FROM iam.user_roles held WHERE held.user_id = u.id ORDER BY held.role) AS roles,
+  (SELECT max(begun.created_at) FROM iam.sessions begun WHERE begun.user_id = u.id) AS last_sign_in_at,
   (SELECT count(*)::int FROM iam.identities counted WHERE counted.user_id = u.id) AS identity_count`;
 
 const detailSql = (id: string): Sql => sql`
-  SELECT ${columns}, u.updated_at, u.phone_number, u.phone_verified_at, ${versionSql('u')} AS version,
+  SELECT ${columns}, u.nickname_by, u.updated_at, u.phone_number, u.phone_verified_at, ${versionSql('u')} AS version,
          COALESCE((
            SELECT jsonb_agg(jsonb_build_object(
              'id', i.id, 'provider', i.provider, 'kind', i.app_kind, 'appid', i.appid, 'openid', i.openid,
-             'unionid', i.unionid, 'follows', i.follows, 'linked_at', i.created_at) ORDER BY i.id)
+             'unionid', i.unionid, 'union_scope', i.union_scope, 'follows', i.follows, 'profile_read_at', i.profile_read_at,
+             'withdrawn_at', i.withdrawn_at, 'linked_at', i.created_at) ORDER BY i.id)
            FROM iam.identities i WHERE i.user_id = u.id), '[]') AS identities
   FROM iam.users u WHERE u.id = ${id}`;
 
@@ -100,6 +108,10 @@ export const userList = defineList(
     unionid: filter(name, (unionid) => sql`u.id = ANY (ARRAY(${usersWith('unionid', unionid)}))`),
     external_id: equal('u.external_id', externalIdSchema),
     status: equal('u.status', row.shape.status),
+    deleting: filter(
+      z.stringbool().describe('true: asked for their account to be erased, and may still keep it'),
+      (isDeleting) => (isDeleting ? sql`u.deletion_at IS NOT NULL` : sql`u.deletion_at IS NULL`),
+    ),
     role: filter(name, holding),
     provider: filter(
       plainText(64).describe('Slug of a provider by which an identity was first seen'),

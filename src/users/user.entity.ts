@@ -7,7 +7,10 @@ export const userStatuses = ['active', 'disabled', 'merged'] as const;
 export type UserStatus = (typeof userStatuses)[number];
 
 /** Who set a field of a profile: WeChat, the host (its code, hook or administrator), or the person. */
-export type ProfileAuthor = 'wechat' | 'host' | 'user';
+export const profileAuthors = ['wechat', 'host', 'user'] as const;
+
+/** See `profileAuthors`. */
+export type ProfileAuthor = (typeof profileAuthors)[number];
 
 /** `iam.users`: a person, with all their ways of signing in. */
 export const UserEntity = defineTable('users', {

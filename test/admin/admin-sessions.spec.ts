@@ -37,6 +37,7 @@ describe('sessions in the admin API', () => {
 
     expect(session).toMatchObject({
       user_id: id,
+      nickname: '小兰',
       client_id: 'web',
       provider: 'wechat',
       method: 'open',
@@ -49,6 +50,32 @@ describe('sessions in the admin API', () => {
     expect(new Date(String(session['last_used_at'])).getTime()).toBeGreaterThan(
       new Date(String(fresh?.['last_used_at'])).getTime(),
     );
+  });
+
+  it('says of a user when they last signed in, and what WeChat vouches for', async () => {
+    const { id } = await onPc(world, world.wechat.person({ nickname: '小兰' }));
+    const before = (await admin.get(`users/${id}`)).json();
+    const [first = {}] = await list(`user=${id}`);
+    await admin.delete(`sessions/${String(first['id'])}`);
+    await world.dataSource.query('UPDATE iam.identities SET withdrawn_at = $2 WHERE user_id = $1', [
+      id,
+      '2026-11-01T00:00:00Z',
+    ]);
+
+    const [listed] = (await admin.get(`users?q=${id}`)).items();
+    const after = (await admin.get(`users/${id}`)).json();
+    const unknown = (await admin.post('users', { nickname: '无' })).json();
+
+    expect(first['created_at']).toMatch(/Z$/);
+    expect([before, listed, after].map((user) => user?.['last_sign_in_at'])).toEqual(
+      [1, 2, 3].map(() => first['created_at']),
+    );
+    expect(unknown).toMatchObject({ last_sign_in_at: null, nickname_by: 'host' });
+    expect(before).toMatchObject({
+      nickname_by: 'wechat',
+      identities: [{ union_scope: 'wechat', withdrawn_at: null }],
+    });
+    expect(after).toMatchObject({ identities: [{ withdrawn_at: '2026-11-01T00:00:00.000Z' }] });
   });
 
   it('narrows the list down by user, client, provider, method and life', async () => {

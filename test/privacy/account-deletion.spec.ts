@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { IamError, type IamHooks, IamUsers } from '../../src/index.js';
 import { Cleanup } from '../../src/privacy/cleanup.service.js';
 import { addApps, callMe, inApp } from '../support/account.js';
+import { AdminClient, adminOptions } from '../support/admin.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startFollowWorld } from '../support/follow.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
@@ -26,7 +27,7 @@ class HostModule {}
 
 describe('a signed-in user who wants to be forgotten', () => {
   const clock = new FakeClock();
-  const settings = { clock, imports: [HostModule], options: { hooks: KeepingHooks } };
+  const settings = { clock, imports: [HostModule], options: { hooks: KeepingHooks, ...adminOptions } };
   let world: World;
   let replica: IamApp;
 
@@ -70,6 +71,12 @@ describe('a signed-in user who wants to be forgotten', () => {
     const reply = await wish(user);
     const again = await wish(user);
     const later = await onPc(world, lan);
+    const admin = new AdminClient(world.url);
+    const [wanting, staying] = await Promise.all(
+      ['true', 'false'].map(async (deleting) =>
+        (await admin.get(`users?deleting=${deleting}&q=${user.id}`)).items(),
+      ),
+    );
 
     const day = String(reply.json()['deletion_at']);
     const days = (Date.parse(day) - Date.now()) / 86_400_000;
@@ -78,6 +85,7 @@ describe('a signed-in user who wants to be forgotten', () => {
     expect((await refresh(world.url, phone.refreshToken)).json()['error']).toBe('invalid_grant');
     expect((await refresh(world.url, user.refreshToken)).status).toBe(200);
     expect([later.id, later.me['deletion_at']]).toEqual([user.id, day]);
+    expect([wanting?.map((each) => each['deletion_at']), staying]).toEqual([[day], []]);
     expect(await actionsOf(user.id)).toEqual(['user.signed_up', 'user.deletion_requested']);
   });
 

@@ -30,6 +30,7 @@ export class AdminSessionsController {
         {
           id: '01939a3c-5e80-7aaa-9c1e-0f1e2d3c4b5a',
           user_id: '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f',
+          nickname: '小兰',
           client_id: 'web',
           provider: 'wechat',
           method: 'open',

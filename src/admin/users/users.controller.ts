@@ -54,10 +54,12 @@ const itemExample: ListedUser = {
   roles: ['support'],
   identity_count: 1,
   deletion_at: null,
+  last_sign_in_at: '2026-11-27T09:30:00.000Z',
   created_at: '2026-11-22T08:00:00.000Z',
 };
 const example: UserDetail = {
   ...itemExample,
+  nickname_by: 'wechat',
   updated_at: '2026-11-22T08:00:00.000Z',
   phone_number: null,
   phone_verified_at: null,
@@ -69,7 +71,10 @@ const example: UserDetail = {
       appid: 'wx0123456789abcdef',
       openid: 'oLVPpjqs9BhvzwPj5A-vTYAX3GLc',
       unionid: 'o6_bmasdasdsad6_2sgVt7hMZOPfL',
+      union_scope: 'wechat',
       follows: true,
+      profile_read_at: '2026-11-22T08:00:00.000Z',
+      withdrawn_at: null,
       linked_at: '2026-11-22T08:00:00.000Z',
     },
   ],
