@@ -34,7 +34,10 @@ interface AuditSource {
  * statement. Actor, acting session, address and correlation id come from the current request, also when the host's code
  * runs. An entry about another session has the acting one in `detail`, as `by_session`.
  */
-export function insertAudit(entry: AuditEntry, source: AuditSource = {}): Sql {
+export function insertAudit(
+  entry: Omit<AuditEntry, 'action'> & { readonly action: AuditAction | Sql },
+  source: AuditSource = {},
+): Sql {
   const { origin, actor, correlationId, sessionId: actingSession } = currentContext() ?? {};
   const acting = sql`${actingSession ?? null}::uuid`;
   const concerned = sql`COALESCE(${entry.sessionId ?? null}::uuid, ${source.sessionId ?? sql`NULL`})`;

@@ -65,8 +65,13 @@ export const takenRow = z.object({
   used: z.array(z.number()),
 });
 
-/** A FROM item of a larger statement that takes one point from every tier, or from none. */
-export function takeSql(tiers: readonly Tier[]): Sql {
+/** The row of `iam.take_points` where nothing is limited. */
+const unlimited = sql`
+  (VALUES (NULL::integer, NULL::float8, NULL::integer, NULL::float8[], '{}'::float8[])) AS unlimited (refused, wait_ms, in_flight, expires, used)`;
+
+/** A FROM item of a larger statement that takes one point from every tier, or from none; null: nothing is limited. */
+export function takeSql(tiers: readonly Tier[] | null): Sql {
+  if (tiers === null) return unlimited;
   const { keys, points, spans, kinds } = columnsOf(tiers);
   return sql`iam.take_points(${keys}, ${points}, ${spans}, ${kinds}, ${tiers.map(({ share = 1 }) => share)})`;
 }

@@ -12,24 +12,21 @@ import { failureOf } from '../http/to-iam-error.js';
 import { IamError, providerErrors } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { followStateOf, linkOf, type FollowLogin } from './follow-login.js';
-import { FollowLogins } from './follow-logins.service.js';
-import { LoginDecisions } from './login-decisions.service.js';
+import { followAccountOf, followStateOf, linkOf } from './follow-login.js';
+import { type NamedLogin, type PhoneLogin, PhoneLogins } from './phone-logins.service.js';
 import { FollowTokens, showUserCode } from './codes-and-tokens.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { SingleFlight } from '../runtime/single-flight.js';
-import { CodeExchange } from '../sign-in/code-exchange.service.js';
-import { Profiles } from '../users/profiles.service.js';
+import { CodeExchange, type CodeApp } from '../sign-in/code-exchange.service.js';
 import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import type { Language } from '../http/user-agent.js';
 import { confirmEndPage, type ConfirmEnding, confirmPage, endingOf } from './confirm-page.js';
-import { PageCookies, scannerProof } from './page-cookies.service.js';
+import { PageCookies, scannerProof, type ScannerProof } from './page-cookies.service.js';
 
 /** What WeChat says of a code that was exchanged before (protocol I.1). */
 const CODE_USED = 40163;
@@ -48,7 +45,8 @@ const lookupErrors = ['not_found', ...providerErrors, 'origin_forbidden'] as con
 
 /**
  * The phone's page for a scan: Official Account OAuth proves that the scanner opens the link, the page shows where
- * the request comes from, and takes the decision by POST. A GET, which link scanners send too, decides nothing.
+ * the request comes from, and takes the decision by POST. A GET, which link scanners send too, decides nothing. The way to
+ * WeChat reads nothing; the return and the decision are one statement each, and their page shows the row that it returned.
  */
 @PublicController('confirm')
 export class ConfirmController {
@@ -58,12 +56,10 @@ export class ConfirmController {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly providers: IdentityProviders,
-    private readonly follows: FollowLogins,
-    private readonly decisions: LoginDecisions,
+    private readonly phones: PhoneLogins,
     private readonly watch: LoginWatch,
     private readonly codes: CodeExchange,
     private readonly gateway: WechatGateway,
-    private readonly profiles: Profiles,
     private readonly cookies: PageCookies,
     private readonly tokens: FollowTokens,
     private readonly urls: IamUrls,
@@ -87,26 +83,19 @@ export class ConfirmController {
     ],
   })
   @Get(':provider')
-  async show(@Param('provider') slug: string, @Incoming() request: IamRequest): Promise<IamResponse> {
+  async show(@Param('provider') provider: string, @Incoming() request: IamRequest): Promise<IamResponse> {
     if (request.browser.kind !== 'wechat') return this.end(request.language, 'outside', null);
-    const { state, login: named } = request.query;
+    const { state, login: token } = request.query;
     if (typeof state === 'string') {
       const loginId = this.cookies.findRoundTrip(state, request.cookies);
       if (loginId === null)
         throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
-      return this.arrivals.run(state, () => this.arrive(slug, loginId, request));
+      return this.arrivals.run(state, () => this.arrive({ provider, loginId }, request));
     }
-    const token = typeof named === 'string' ? named : '';
-    const login = await this.find(slug, token);
-    if (hasFailed(login)) return this.end(request.language, 'over', login);
-    const { provider, app } = await this.accountOf(login);
-    const proof = this.cookies.find(scannerProof, login.id, request.cookies);
-    if (proof !== null) return this.page(login, { login: token, csrf: this.cookies.csrfOf(proof) }, request);
-    // `snsapi_base` is silent: the person sees nothing of it.
-    const back = { state: randomAlphanumeric(43), callbackURL: this.urls.endpoint(`confirm/${slug}`) };
-    const url = this.codes.authorizeUrl({ provider, app }, { ...back, scope: 'snsapi_base' });
-    const trip = { loginId: login.id, state: back.state, appid: app.appid };
-    return redirect(url, 302, this.cookies.startRoundTrip(trip, request.cookies));
+    const named = { provider, loginId: this.readLink(token) };
+    const proof = this.cookies.find(scannerProof, named.loginId, request.cookies);
+    if (proof === null) return this.atAccount(named, request, (of) => this.leave(named, of, request));
+    return this.page(await this.get(named), proof, request);
   }
 
   @Endpoint({
@@ -117,102 +106,136 @@ export class ConfirmController {
   })
   @Post(':provider')
   async decide(
-    @Param('provider') slug: string,
+    @Param('provider') provider: string,
     @Body(new ZodPipe(decisionBody, 'application/x-www-form-urlencoded')) form: z.infer<typeof decisionBody>,
     @Incoming() request: IamRequest,
   ): Promise<IamResponse> {
-    const { login: token, csrf, decision, number } = form;
-    const login = await this.find(slug, token);
-    if (hasFailed(login)) return this.end(request.language, 'over', login);
-    const proof = this.cookies.find(scannerProof, login.id, request.cookies);
-    const { openid } = this.cookies.requireOwnForm(proof, csrf, request);
-    const outcome = await this.decisions.decide(login, openid, { decision, typed: number });
-    if (outcome === 'confirmed') this.watch.note(login.id, { status: outcome, openid });
+    const { csrf, decision, number: typed } = form;
+    const named = { provider, loginId: this.readLink(form.login) };
+    const found = this.cookies.find(scannerProof, named.loginId, request.cookies);
+    const proof = this.cookies.requireOwnForm(found, csrf, request);
+    const decided = await this.phones.decide({ ...named, openid: proof.openid }, { decision, typed });
+    if (decided === null) throw noSuchLogin();
+    const { login, outcome } = decided;
+    if (outcome === 'confirmed') this.watch.note(login.id, { status: outcome, openid: proof.openid });
     else this.watch.hint(login.id);
-    const isWrong = outcome === 'wrong' ? '&number=wrong' : '';
-    return redirect(this.urls.path(`confirm/${slug}?login=${token}${isWrong}`), 303);
+    // A page that is loaded again sends its form again, and another wrong number would count.
+    if (outcome === 'wrong') return redirect(`${this.linkOf(named)}&number=wrong`, 303);
+    return this.page(login, proof, request);
   }
 
-  private async find(slug: string, token: string): Promise<FollowLogin> {
-    const loginId = this.tokens.read('confirm', token);
-    const login = loginId === null ? null : await this.follows.find(loginId);
-    if (login?.provider !== slug) throw new IamError('not_found', 'no such login at this provider');
+  private readLink(token: unknown): string {
+    const loginId = typeof token === 'string' ? this.tokens.read('confirm', token) : null;
+    if (loginId === null) throw noSuchLogin();
+    return loginId;
+  }
+
+  private linkOf({ provider, loginId }: NamedLogin): string {
+    return this.urls.path(`confirm/${provider}?login=${this.tokens.mint('confirm', loginId)}`);
+  }
+
+  private async get(named: NamedLogin): Promise<PhoneLogin> {
+    const login = await this.phones.find(named);
+    if (login === null) throw noSuchLogin();
     return login;
   }
 
-  private async accountOf(login: FollowLogin): Promise<{ provider: IdentityProvider; app: WechatApp }> {
-    const provider = await this.providers.getEnabled(login.provider);
-    if (provider.mp?.appid !== login.appid)
-      throw new IamError('provider_misconfigured', 'another Official Account by now');
-    return { provider, app: provider.mp };
+  /** Runs `work` with the account of the row in memory. Where that can finish no scan, the page says that it is over before the phone proves anything. */
+  private async atAccount(
+    named: NamedLogin,
+    { language }: IamRequest,
+    work: (of: CodeApp) => IamResponse | Promise<IamResponse>,
+  ): Promise<IamResponse> {
+    let of: CodeApp;
+    try {
+      const provider = await this.providers.getEnabled(named.provider);
+      of = { provider, app: followAccountOf(provider) };
+    } catch (error) {
+      const login = await this.get(named);
+      if (!hasFailed(login)) throw error;
+      return this.end(language, 'over', login);
+    }
+    return work(of);
+  }
+
+  /** `snsapi_base` is silent: the person sees nothing of it. */
+  private leave({ provider, loginId }: NamedLogin, of: CodeApp, { cookies }: IamRequest): IamResponse {
+    const back = { state: randomAlphanumeric(43), callbackURL: this.urls.endpoint(`confirm/${provider}`) };
+    const url = this.codes.authorizeUrl(of, { ...back, scope: 'snsapi_base' });
+    return redirect(url, 302, this.cookies.startRoundTrip({ loginId, state: back.state }, cookies));
   }
 
   /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */
-  private async arrive(slug: string, loginId: string, request: IamRequest): Promise<IamResponse> {
+  private async arrive(named: NamedLogin, request: IamRequest): Promise<IamResponse> {
     const code = readAuthorizationCode(request.query['code']);
     if (code === null) throw new IamError('access_denied', 'WeChat returned without a code');
-    const token = this.tokens.mint('confirm', loginId);
-    const login = await this.find(slug, token);
-    if (hasFailed(login)) return this.end(request.language, 'over', login);
-    const { app } = await this.accountOf(login);
-    const page = this.urls.path(`confirm/${slug}?login=${token}`);
-    if (this.cookies.find(scannerProof, loginId, request.cookies) !== null) return redirect(page, 303);
-    const grant = await this.exchange(app, code, login, request);
-    if (grant === null) return redirect(page, 303);
-    if (grant.snapshotUser)
-      throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
-    if (grant.openid !== login.openid) return this.end(request.language, 'foreign', login);
-    return redirect(page, 303, [this.cookies.keep(scannerProof, { loginId, openid: grant.openid })]);
+    const { loginId } = named;
+    if (this.cookies.find(scannerProof, loginId, request.cookies) !== null)
+      return redirect(this.linkOf(named), 303);
+    return this.atAccount(named, request, async ({ app }) => {
+      const { login, grant } = await this.exchange(named, { app, code }, request);
+      if (login !== null && hasFailed(login)) return this.end(request.language, 'over', login);
+      if (login === null || grant === null) return redirect(this.linkOf(named), 303);
+      if (grant.snapshotUser)
+        throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
+      if (grant.openid !== login.openid) return this.end(request.language, 'foreign', login);
+      const proof = { loginId, openid: grant.openid };
+      const cookies = [this.cookies.keep(scannerProof, proof, loginId)];
+      return { ...this.page(login, proof, request), cookies };
+    });
   }
 
-  /** Null: WeChat says that the code was used, so the phone is sent on, or asks once more. */
+  /** Without a grant: WeChat or the claim says that the code was used, so the phone is sent on, or asks once more. */
   private async exchange(
-    app: WechatApp,
-    code: string,
-    login: FollowLogin,
+    named: NamedLogin,
+    { app, code }: { readonly app: WechatApp; readonly code: string },
     { origin }: IamRequest,
-  ): Promise<WechatGrant | null> {
-    const by = { origin, at: app.appid, provider: login.provider };
+  ): Promise<{ readonly login: PhoneLogin | null; readonly grant: WechatGrant | null }> {
+    const by = { origin, at: app.appid, provider: named.provider };
     try {
-      return await this.failures.guard(by, { ofThrown: failureOf }, async () =>
-        (await this.decisions.claimConfirmCode(login, code))
-          ? this.gateway.sns.exchangeCode(app, code)
-          : null,
+      return await this.failures.guardClaim(
+        by,
+        { ofThrown: failureOf },
+        {
+          claim: (tiers) => this.phones.claim(named, app, code, tiers),
+          work: async (arrival) => ({
+            login: arrival?.login ?? null,
+            grant: arrival?.isClaimed === true ? await this.gateway.sns.exchangeCode(app, code) : null,
+          }),
+        },
       );
     } catch (error) {
-      if (error instanceof WechatError && error.errcode === CODE_USED) return null;
+      if (error instanceof WechatError && error.errcode === CODE_USED) return { login: null, grant: null };
       throw error;
     }
   }
 
-  private async page(
-    login: FollowLogin,
-    fields: Readonly<Record<string, string>>,
-    { language, query }: IamRequest,
-  ): Promise<IamResponse> {
+  private page(login: PhoneLogin, proof: ScannerProof, { language, query }: IamRequest): IamResponse {
     const ending = endingOf(login);
     if (ending !== null) return this.end(language, ending, login);
-    const link = linkOf(login);
     const code = this.tokens.userCodeOf(login);
-    const action = this.urls.path(`confirm/${login.provider}`);
     return confirmPage({
       language,
       siteName: this.options.siteName,
       login,
-      action,
-      fields,
-      link: link === undefined ? null : { nickname: await this.profiles.findNickname(link.userId) },
+      action: this.urls.path(`confirm/${login.provider}`),
+      fields: { login: this.tokens.mint('confirm', login.id), csrf: this.cookies.csrfOf(proof) },
+      link: linkOf(login) === undefined ? null : { nickname: login.account_nickname },
       shown: code === null ? (login.user_code ?? '') : showUserCode(code),
       isNumberWrong: query['number'] === 'wrong',
     });
   }
 
-  private end(language: Language, ending: ConfirmEnding, login: FollowLogin | null): IamResponse {
+  private end(language: Language, ending: ConfirmEnding, login: PhoneLogin | null): IamResponse {
     return confirmEndPage(language, ending, { login, site: this.options });
   }
 }
 
-/** Where the provider's row can finish no scan any more, the page says that it is over before the phone proves anything. */
-function hasFailed(login: FollowLogin): boolean {
+function noSuchLogin(): IamError {
+  return new IamError('not_found', 'no such login at this provider');
+}
+
+/** The row of the provider can finish no scan any more, or the login was ended. */
+function hasFailed(login: PhoneLogin): boolean {
   return followStateOf(login) === 'failed';
 }

@@ -21,7 +21,7 @@ import { IamUrls } from '../http/iam-urls.service.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { LoginDecisions } from './login-decisions.service.js';
+import { DeviceDecisions } from './device-decisions.service.js';
 import { followStateOf, type FollowLogin } from './follow-login.js';
 import { FollowLogins } from './follow-logins.service.js';
 import { LoginWatch } from './login-watch.service.js';
@@ -57,7 +57,7 @@ interface Visit {
 export class DeviceController {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly decisions: LoginDecisions,
+    private readonly decisions: DeviceDecisions,
     private readonly follows: FollowLogins,
     private readonly watch: LoginWatch,
     private readonly redemption: Redemption,
@@ -218,7 +218,7 @@ export class DeviceController {
   }
 
   private keep(visit: DeviceVisit): string {
-    return this.cookies.keep(deviceVisit, visit);
+    return this.cookies.keep(deviceVisit, visit, visit.loginId);
   }
 
   private toPage(token: string, cookies: readonly string[] = [], more = ''): IamResponse {

@@ -21,9 +21,10 @@ import { FollowScans } from './follow-scans.service.js';
 import { FollowStart } from './follow-start.service.js';
 import { FollowController } from './follow.controller.js';
 import { FollowMethod } from './follow.method.js';
-import { LoginDecisions } from './login-decisions.service.js';
+import { DeviceDecisions } from './device-decisions.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { PageCookies } from './page-cookies.service.js';
+import { PhoneLogins } from './phone-logins.service.js';
 import { QrBudget } from './qr-budget.service.js';
 
 /** Sign-in by scanning and following the Official Account, and by a typed code. */
@@ -54,7 +55,8 @@ import { QrBudget } from './qr-budget.service.js';
     FollowerResolver,
     FollowLogins,
     FollowScans,
-    LoginDecisions,
+    DeviceDecisions,
+    PhoneLogins,
     LoginStreams,
     LoginWatch,
     QrBudget,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { raw, type Sql } from '../database/sql.js';
+import { empty, raw, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
@@ -124,3 +124,9 @@ export const followProblemSql = (login: string): Sql =>
 function isIncomplete(app: 'p.mp' | 'p.open'): string {
   return `(COALESCE(trim(${app}_app_id), '') = '' OR COALESCE(${app}_app_secret, '') = '')`;
 }
+
+/** A SELECT, without its WHERE, that reads `followLoginRow`, and `more` of `l`. While the provider's row can finish no scan, a login of it counts as failed. */
+export const selectFollows = (more: Sql = empty): Sql => sql`
+  SELECT id, CASE WHEN problem IS NULL THEN status ELSE 'failed' END AS status, COALESCE(problem, error) AS error, ${storedColumns},
+         COALESCE(redeem_before > now(), false) AS is_live${more}
+  FROM iam.logins l CROSS JOIN LATERAL (SELECT ${followProblemSql('l')} AS problem) AS offer`;

@@ -8,7 +8,7 @@ import { Telemetry } from '../runtime/telemetry.service.js';
 import { authenticatedCtes, type LinkedLogin } from '../sign-in/login.js';
 import type { Consent, RecordResolution } from '../users/subject.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
-import { followLoginRow, type FollowLogin, followProblemSql, linkOf, storedColumns } from './follow-login.js';
+import { followLoginRow, type FollowLogin, linkOf, selectFollows } from './follow-login.js';
 
 /** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
 @Injectable()
@@ -98,9 +98,6 @@ export class FollowLogins {
   }
 }
 
-/** `ids` may be an expression. While the provider's row can finish no scan, a login of it counts as failed. */
-const followsSql = (ids: readonly string[] | Sql): Sql => sql`
-  SELECT id, CASE WHEN problem IS NULL THEN status ELSE 'failed' END AS status, COALESCE(problem, error) AS error, ${storedColumns},
-         COALESCE(redeem_before > now(), false) AS is_live
-  FROM iam.logins l CROSS JOIN LATERAL (SELECT ${followProblemSql('l')} AS problem) AS offer
-  WHERE id = ANY (${ids}::uuid[]) AND scene_hash IS NOT NULL`;
+/** `ids` may be an expression. */
+const followsSql = (ids: readonly string[] | Sql): Sql =>
+  sql`${selectFollows()} WHERE id = ANY (${ids}::uuid[]) AND scene_hash IS NOT NULL`;

@@ -5,7 +5,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { sha256 } from '../crypto/hash.js';
 import { isForeignKeyViolation, violatedConstraint } from '../database/database-errors.js';
-import { queryRow, sql } from '../database/sql.js';
+import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits.service.js';
+import { queryRow, sql, type Sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IamError, type IamErrorCode, providerErrors, wechatErrors } from '../errors/iam.error.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -14,7 +15,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
-import type { WechatApp } from '../wechat/wechat-call.js';
+import type { Reserved } from '../sign-in/failure-limits.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { Scenes } from '../webhook/inbox-event.js';
 import { FollowTokens, NUMBER_DIGITS, showUserCode } from './codes-and-tokens.service.js';
@@ -117,31 +118,37 @@ export class FollowStart {
   async begin(request: FollowRequest): Promise<FollowStarted> {
     const provider = await this.providers.getEnabled(request.provider);
     const app = followAccountOf(provider);
-    const { login, content } = await this.budget.spend(app.appid, request.origin, () =>
-      this.make(app, provider, request),
-    );
+    const start = { ...request, provider, appid: app.appid, scene: this.scenes.create() };
+    const seconds = secondsOf(request);
+    const { login, content } = await this.budget.spend(app.appid, request.origin, {
+      claim: (tiers) => this.store(start, tiers),
+      make: async (stored) => {
+        const login = requireRow(stored);
+        const code = this.gateway.createSceneQrCode(app, start.scene, seconds);
+        const content = await code.catch((thrown: unknown) => this.giveUp(login, thrown));
+        return { login, content };
+      },
+    });
     // This process knows the row that it has just written: the first poll costs no query.
     this.watch.begin(login);
-    return this.describe(login, content, secondsOf(request));
+    return this.describe(login, content, seconds);
   }
 
-  /** The row comes before WeChat's QR code, so that no scan can come too early. */
-  private async make(app: WechatApp, provider: IdentityProvider, request: FollowRequest) {
-    const scene = this.scenes.create();
-    const login = await this.store(provider, { ...request, appid: app.appid, scene });
-    try {
-      return { login, content: await this.gateway.createSceneQrCode(app, scene, secondsOf(request)) };
-    } catch (thrown) {
-      await this.follows.fail(login, toIamError(thrown).code);
-      throw thrown;
-    }
+  private async giveUp(login: FollowLogin, thrown: unknown): Promise<never> {
+    await this.follows.fail(login, toIamError(thrown).code);
+    throw thrown;
   }
 
-  /** Two live logins never have the same code to type. */
-  private async store(provider: IdentityProvider, start: FollowStartRow): Promise<FollowLogin> {
+  /** The row comes before WeChat's QR code, so that no scan can come too early. Two live logins never have the same code to type. */
+  private async store(
+    start: FollowStartRow,
+    tiers: readonly Tier[] | null,
+  ): Promise<Reserved<FollowLogin | null>> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.insert(provider, start);
+        const row = await queryRow(this.dataSource, startedRow, this.insertSql(start, takeSql(tiers)));
+        const points = tiers && readTaken(tiers, row);
+        return { points, value: row?.id == null ? null : row };
       } catch (cause) {
         // A link is the only start that names a user.
         if (start.link !== undefined && isForeignKeyViolation(cause))
@@ -153,24 +160,27 @@ export class FollowStart {
     }
   }
 
-  private async insert(provider: IdentityProvider, start: FollowStartRow): Promise<FollowLogin> {
-    const { clientId, redirectUri = null, codeChallenge = null, attemptHash = null, link, origin } = start;
+  /** The row, if the points are there that the FROM item `take` takes. */
+  private insertSql(start: FollowStartRow, take: Sql): Sql {
+    const { provider, clientId, redirectUri, codeChallenge, attemptHash, attemptSeconds, link, origin } =
+      start;
     const loginId = uuidv7();
     const number = String(randomInt(10_000)).padStart(NUMBER_DIGITS, '0');
-    const isTyped = redirectUri === null && link === undefined;
-    const statement = sql`
-      INSERT INTO iam.logins (id, scene_hash, user_code, user_code_hash, status, provider, method, appid, client_id, redirect_uri,
-                              code_challenge, confirmation, ip, user_agent, user_id, link_session_id, attempt_hash,
-                              redeem_before, attempt_ends_at, expires_at)
-      VALUES (${loginId}, ${sha256(start.scene)}, ${number}, ${isTyped ? this.tokens.hashOfNewCode(loginId) : null}, 'pending',
-              ${provider.slug}, 'follow', ${start.appid}, ${clientId}, ${redirectUri}, ${codeChallenge},
-              ${confirmationOf(provider, link)}, ${origin.ip}, ${origin.userAgent}, ${link?.userId ?? null},
-              ${link?.sessionId ?? null}, ${attemptHash}, now() + make_interval(secs => ${secondsOf(start)}::int),
-              now() + make_interval(secs => ${start.attemptSeconds ?? null}::int), now() + interval '1 day')
-      RETURNING id, status, error, ${storedColumns}, true AS is_live`;
-    const login = await queryRow(this.dataSource, followLoginRow, statement);
-    if (login === null) throw new IamError('internal_error', 'an INSERT returns its row');
-    return login;
+    const isTyped = redirectUri === undefined && link === undefined;
+    return sql`
+      WITH taken AS MATERIALIZED (SELECT * FROM ${take}), login AS (
+        INSERT INTO iam.logins (id, scene_hash, user_code, user_code_hash, status, provider, method, appid, client_id, redirect_uri,
+                                code_challenge, confirmation, ip, user_agent, user_id, link_session_id, attempt_hash,
+                                redeem_before, attempt_ends_at, expires_at)
+        SELECT ${loginId}::uuid, ${sha256(start.scene)}::text, ${number}::text, ${isTyped ? this.tokens.hashOfNewCode(loginId) : null}::text,
+               'pending', ${provider.slug}::text, 'follow', ${start.appid}::text, ${clientId}::text, ${redirectUri ?? null}::text,
+               ${codeChallenge ?? null}::text, ${confirmationOf(provider, link)}::text, ${origin.ip}::text, ${origin.userAgent}::text,
+               ${link?.userId ?? null}::uuid, ${link?.sessionId ?? null}::uuid, ${attemptHash ?? null}::text,
+               now() + make_interval(secs => ${secondsOf(start)}::int),
+               now() + make_interval(secs => ${attemptSeconds ?? null}::int), now() + interval '1 day'
+        FROM taken WHERE taken.refused IS NULL
+        RETURNING id, status, error, ${storedColumns}, true AS is_live
+      ) SELECT taken.*, login.* FROM taken LEFT JOIN login ON true`;
   }
 
   private async describe(login: FollowLogin, content: string, seconds: number): Promise<FollowStarted> {
@@ -195,9 +205,21 @@ export class FollowStart {
 }
 
 /** What becomes a row. */
-type FollowStartRow = FollowRequest & { readonly appid: string; readonly scene: string };
+type FollowStartRow = Omit<FollowRequest, 'provider'> & {
+  readonly provider: IdentityProvider;
+  readonly appid: string;
+  readonly scene: string;
+};
+
+/** Points that were taken, and the login that was stored with them. */
+const startedRow = z.union([followLoginRow.extend(takenRow.shape), takenRow.extend({ id: z.null() })]);
+
+function requireRow(login: FollowLogin | null): FollowLogin {
+  if (login === null) throw new IamError('internal_error', 'an INSERT returns its row');
+  return login;
+}
 
 /** Life of the QR code: no longer than that of the attempt whose page shows it. */
-function secondsOf({ attemptSeconds = QR_SECONDS }: FollowRequest): number {
+function secondsOf({ attemptSeconds = QR_SECONDS }: Pick<FollowRequest, 'attemptSeconds'>): number {
   return Math.min(QR_SECONDS, attemptSeconds);
 }

@@ -16,33 +16,34 @@ const MAX_AGE_SECONDS = 600;
 /** Round trips to WeChat under way beside the newest; more taps on the link drop the oldest. */
 const MAX_EARLIER = 3;
 
-/** A kind of cookie: its part of the name, what its seal is bound to, and what it holds. */
-interface Kind<T extends { readonly loginId: string }> {
+/** What every kind holds: which login it is about, and when it ends, in milliseconds since the epoch. */
+const dated = z.object({ loginId: z.string(), until: z.number() });
+
+/** A kind of cookie: its part of the name, what its seal is bound to, and what it holds, until when. */
+interface Kind<T extends z.infer<typeof dated>> {
   readonly name: string;
   readonly context: string;
   readonly content: z.ZodType<T>;
 }
 
 /** A phone on its way through Official Account OAuth; by its `state`. */
-const roundTrip = {
-  name: 'way',
-  context: 'journey',
-  content: z.object({ loginId: z.string(), state: z.string(), appid: z.string() }),
-};
+const roundTrip = { name: 'way', context: 'journey', content: dated.extend({ state: z.string() }) };
 
 /** A phone whose openid WeChat has proved for a login; by the login. */
 export const scannerProof = {
   name: 'proof',
   context: 'proof',
-  content: z.object({ loginId: z.string(), openid: z.string() }),
+  content: dated.extend({ openid: z.string() }),
 };
+
+/** See `scannerProof`. */
+export type ScannerProof = Omit<z.infer<typeof scannerProof.content>, 'until'>;
 
 /** A browser in which the code of a login was typed, and what has come of it; by the login. */
 export const deviceVisit = {
   name: 'device',
   context: 'device',
-  content: z.object({
-    loginId: z.string(),
+  content: dated.extend({
     /** The PKCE verifier of the sign-in that the page starts. */
     verifier: z.string(),
     /** The login of the sign-in on that page. */
@@ -52,10 +53,10 @@ export const deviceVisit = {
 };
 
 /** See `deviceVisit`. */
-export type DeviceVisit = z.infer<typeof deviceVisit.content>;
+export type DeviceVisit = Omit<z.infer<typeof deviceVisit.content>, 'until'>;
 
 /** The person to whom a page shows a form. */
-type Visitor = z.infer<typeof scannerProof.content> | DeviceVisit;
+type Visitor = ScannerProof | DeviceVisit;
 
 /**
  * The sealed cookies of the pages on which people decide for another device, two of the confirm page and one of the device
@@ -77,7 +78,7 @@ export class PageCookies {
   }
 
   /** `Set-Cookie` values of a new round trip, which drop all but the last few before it. */
-  startRoundTrip(trip: z.infer<typeof roundTrip.content>, present: Cookies): string[] {
+  startRoundTrip(trip: { readonly loginId: string; readonly state: string }, present: Cookies): string[] {
     const earlier = Object.keys(present).filter((each) =>
       each.startsWith(`${this.prefix}${roundTrip.name}-`),
     );
@@ -91,18 +92,17 @@ export class PageCookies {
   }
 
   /** A `Set-Cookie` value; `key` is the state or login that the kind goes by. */
-  keep<T extends { readonly loginId: string }>(kind: Kind<T>, content: T, key = content.loginId): string {
+  keep<T extends z.infer<typeof dated>>(kind: Kind<T>, content: Omit<T, 'until'>, key: string): string {
     const json = JSON.stringify({ ...content, until: this.clock.now() + MAX_AGE_SECONDS * 1000 });
     const sealed = this.sealer.seal(json, `${kind.context}/${key}`);
     return this.write(this.nameOf(kind.name, key), sealed, MAX_AGE_SECONDS);
   }
 
   /** What this browser was given for `key`, as long as it lasts. */
-  find<T extends { readonly loginId: string }>(kind: Kind<T>, key: string, present: Cookies): T | null {
+  find<T extends z.infer<typeof dated>>(kind: Kind<T>, key: string, present: Cookies): T | null {
     const sealed = present[this.nameOf(kind.name, key)];
     if (sealed === undefined) return null;
-    const dated = z.object({ until: z.number() }).and(kind.content);
-    const content = this.sealer.openJson(sealed, `${kind.context}/${key}`, dated);
+    const content = this.sealer.openJson(sealed, `${kind.context}/${key}`, kind.content);
     return content !== null && content.until > this.clock.now() ? content : null;
   }
 

@@ -4,11 +4,24 @@ import { z } from 'zod';
 import { recordRefusal } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
 import { queryRows, sql, raw, type Sql } from '../database/sql.js';
+import type { IamError } from '../errors/iam.error.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
-import { RateLimits, type TakenPoints, type Tier } from '../database/rate-limits.service.js';
+import {
+  RateLimits,
+  type RefusedPoints,
+  type TakenPoints,
+  type Tier,
+} from '../database/rate-limits.service.js';
+import type { Reserved } from '../sign-in/failure-limits.service.js';
+
+/** The first statement of a start, which takes the points of its tiers too, and the call to WeChat that they pay for. */
+interface PaidCode<C, T> {
+  readonly claim: (tiers: readonly Tier[] | null) => Promise<Reserved<C>>;
+  readonly make: (value: C) => Promise<T>;
+}
 
 /** An Official Account's budget of QR codes, as far as it is used: 1 is all of it. */
 interface UsedBudget {
@@ -48,24 +61,19 @@ export class QrBudget {
     private readonly clock: Clock,
   ) {}
 
-  /** Runs `make`, which has WeChat make a code; a code that was not made costs the minute alone. @throws IamError `rate_limited` */
-  async spend<T>(appid: string, origin: RequestOrigin, make: () => Promise<T>): Promise<T> {
-    const tiers = this.tiersOf(appid, origin);
-    if (tiers === null) return make();
-    const taken = await this.limits.take(tiers);
-    if ('tier' in taken) {
-      if (taken.tier.key.startsWith(BUDGET)) this.warn(appid, 1);
-      await recordRefusal(this.dataSource, {
-        action: 'limit.refused',
-        detail: { limit: taken.tier.name, at: appid },
-      });
-      throw this.limits.refusal(taken);
-    }
-    this.watch(appid, taken);
+  /**
+   * Takes the points of a code with the row that `claim` stores, then runs `make`, which has WeChat make the code; one that was
+   * not made costs the minute alone. @throws IamError `rate_limited`
+   */
+  async spend<C, T>(appid: string, origin: RequestOrigin, { claim, make }: PaidCode<C, T>): Promise<T> {
+    const { points, value } = await claim(this.tiersOf(appid, origin));
+    if (points === null) return make(value);
+    if ('tier' in points) throw await this.refuse(appid, points);
+    this.watch(appid, points);
     try {
-      return await make();
+      return await make(value);
     } catch (thrown) {
-      await this.limits.release(taken, ({ kind }) => kind !== 'window');
+      await this.limits.release(points, ({ kind }) => kind !== 'window');
       throw thrown;
     }
   }
@@ -75,6 +83,14 @@ export class QrBudget {
     if (this.options.rateLimits === 'off') return [];
     const rows = await queryRows(this.dataSource, usedRow, usedSql(least * DAY * 1000));
     return rows.map(({ appid, left_ms }) => ({ appid, used: Math.min(1, left_ms / (DAY * 1000)) }));
+  }
+
+  private async refuse(appid: string, refused: RefusedPoints): Promise<IamError> {
+    const { tier } = refused;
+    if (tier.key.startsWith(BUDGET)) this.warn(appid, 1);
+    const detail = { limit: tier.name, at: appid };
+    await recordRefusal(this.dataSource, { action: 'limit.refused', detail });
+    return this.limits.refusal(refused);
   }
 
   private watch(appid: string, { tiers, used }: TakenPoints): void {

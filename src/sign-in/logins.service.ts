@@ -35,7 +35,6 @@ export type LoginOutcome =
 const MARGIN_MS = 2_000;
 const TICK_MS = 100;
 
-const idRow = z.object({ id: z.string() });
 const claimRow = takenRow.extend({ id: z.string().nullable() });
 const outcomeRow = z.object({
   id: z.string(),
@@ -75,8 +74,8 @@ const insertSql = ({ start, codeHash, origin, error }: NewLogin, from: Sql): Sql
     ON CONFLICT DO NOTHING
     RETURNING id`;
 
-/** As `insertSql`, if the points are there that the FROM item `take` takes. */
-const insertWithPointsSql = (login: NewLogin, take: Sql): Sql => sql`
+/** As `insertSql`, if the points are there that the FROM item `take` takes; its commit does not wait for the disk. */
+const claimSql = (login: NewLogin, take: Sql): Sql => sql`
   WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
   claimed AS (${insertSql(login, sql`taken, ${notAwaitingDisk} WHERE taken.refused IS NULL`)})
   SELECT taken.*, (SELECT id FROM claimed) AS id FROM taken`;
@@ -127,12 +126,8 @@ export class Logins implements UserMergeListener {
     tiers: readonly Tier[] | null,
   ): Promise<Reserved<string | null>> {
     const login = { start, codeHash: sha256(`${start.appid}:${wechatCode}`), origin };
-    if (tiers === null) {
-      const row = await queryRow(this.dataSource, idRow, insertSql(login, notAwaitingDisk));
-      return { points: null, value: row?.id ?? null };
-    }
-    const row = await queryRow(this.dataSource, claimRow, insertWithPointsSql(login, takeSql(tiers)));
-    return { points: readTaken(tiers, row), value: row?.id ?? null };
+    const row = await queryRow(this.dataSource, claimRow, claimSql(login, takeSql(tiers)));
+    return { points: tiers && readTaken(tiers, row), value: row?.id ?? null };
   }
 
   /** Why a claim gave no login. */

@@ -33,7 +33,7 @@ describe('the phone’s way to the page', () => {
 
     expect(page.status).toBe(200);
     expect(page.body).toContain('name="decision"');
-    expect(page.duplicate?.status).toBe(303);
+    expect(page.duplicate?.status).toBe(200);
     expect(world.wechat.calls('/sns/oauth2/access_token')).toHaveLength(1);
   });
 

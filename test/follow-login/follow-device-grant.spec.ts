@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as oauth from 'oauth4webapi';
-import { LoginDecisions } from '../../src/follow-login/login-decisions.service.js';
+import { PhoneLogins } from '../../src/follow-login/phone-logins.service.js';
 import { cookieClient, cookiesOf } from '../support/cookie-client.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import {
@@ -398,23 +398,29 @@ describe('the code with which a phone returns to the confirm page', () => {
   let world: World;
 
   beforeAll(async () => {
-    world = await startWorld();
+    world = await startWorld({ provider: { qr_enabled: true } });
   });
   afterAll(() => world.close());
 
   it('is claimed by one login only, whichever way that came by it', async () => {
-    const logins = [randomUUID(), randomUUID()].map((id) => ({ id, appid: world.oa.appid }));
-    for (const { id, appid } of logins)
+    const loginIds = Array.from({ length: 6 }, () => randomUUID());
+    for (const id of loginIds)
       await world.dataSource.query(
-        `INSERT INTO iam.logins (id, status, provider, method, appid, client_id, expires_at)
-         VALUES ($1, 'scanned', 'wechat', 'follow', $2, 'web', now() + interval '1 minute')`,
-        [id, appid],
+        `INSERT INTO iam.logins (id, scene_hash, status, provider, method, appid, client_id, expires_at)
+         VALUES ($1, $2, 'scanned', 'wechat', 'follow', $3, 'web', now() + interval '1 minute')`,
+        [id, `scene of ${id}`, world.oa.appid],
       );
-    const decisions = world.app.get(LoginDecisions);
+    const claim = async (loginId: string, code: string) => {
+      const named = { loginId, provider: 'wechat' };
+      const { value } = await world.app.get(PhoneLogins).claim(named, world.oa, code, null);
+      return value?.isClaimed;
+    };
 
     const claims = [];
-    for (const login of logins) claims.push(await decisions.claimConfirmCode(login, 'a-code'));
+    for (const loginId of loginIds.slice(0, 2)) claims.push(await claim(loginId, 'a-code'));
+    const atOnce = await Promise.all(loginIds.slice(2).map((loginId) => claim(loginId, 'another-code')));
 
     expect(claims).toEqual([true, false]);
+    expect(atOnce.filter(Boolean)).toHaveLength(1);
   });
 });

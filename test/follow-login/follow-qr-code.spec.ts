@@ -1,3 +1,4 @@
+import { IdentityProviders } from '../../src/identity-providers/identity-providers.service.js';
 import { openEvents } from '../support/event-stream.js';
 import { codesOf, finishOnPage, openFollowPage, startOnPage } from '../support/follow-page.js';
 import {
@@ -10,7 +11,7 @@ import {
   startFollowWorld,
 } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
-import { PcBrowser } from '../support/pc-browser.js';
+import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 
@@ -300,16 +301,11 @@ describe.each(platforms)('a QR code whose row signs nobody in any more, on %s', 
       csrf: field('csrf'),
       decision: 'confirm',
     });
-    const opened = await fetch(link, {
-      headers: { 'accept-language': language, 'user-agent': 'MicroMessenger/8.0.50' },
-      redirect: 'manual',
-    });
+    const again = await lan.openInWechat(link, { headers: { 'accept-language': language } });
 
+    const text = language === 'en' ? 'Too late' : '失效';
     expect(decided.body).toContain('失效');
-    expect([opened.status, await opened.text()]).toEqual([
-      200,
-      expect.stringContaining(language === 'en' ? 'Too late' : '失效'),
-    ]);
+    expect([again.status, again.body]).toEqual([200, expect.stringContaining(text)]);
     expect((await pollUntilSettled(world.url, device)).json()['code']).toBe('provider_disabled');
     expect(
       await valueOf(
@@ -317,6 +313,36 @@ describe.each(platforms)('a QR code whose row signs nobody in any more, on %s', 
         `SELECT confirmed_at IS NULL FROM iam.logins WHERE provider = 'closing' ORDER BY id DESC LIMIT 1`,
       ),
     ).toBe(true);
+  });
+
+  it('is over for a phone that comes back from WeChat, whose code is not exchanged', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    await scanAndFollow(world, lan, (await ask()).qr);
+    const phone = new PcBrowser(userAgents.wechat);
+    const left = await phone.visit(confirmLink(world, lan));
+    await change('enabled = false');
+    world.wechat.clearCalls();
+
+    const callback = new URL(`${world.url}/iam/confirm/closing`);
+    callback.searchParams.set('state', left.location?.searchParams.get('state') ?? '');
+    callback.searchParams.set('code', 'a-code');
+    const returned = await phone.visit(callback);
+
+    expect([returned.status, returned.text]).toEqual([200, expect.stringMatching(/失效|Too late/)]);
+    expect(returned.headers.getSetCookie()).toEqual([]);
+    expect(world.wechat.calls('/sns/oauth2/access_token')).toEqual([]);
+  });
+
+  it('is over before the phone proves anything, where the replica knows the row', async () => {
+    const lan = world.wechat.person({ nickname: '小兰' });
+    await scanAndFollow(world, lan, (await ask()).qr);
+    await change('enabled = false');
+    world.app.get(IdentityProviders).forget();
+
+    const opened = await new PcBrowser(userAgents.wechat).visit(confirmLink(world, lan));
+
+    expect([opened.status, opened.text]).toEqual([200, expect.stringMatching(/失效|Too late/)]);
+    expect(opened.headers.getSetCookie()).toEqual([]);
   });
 
   it('takes no number after it, and says so in the chat', async () => {

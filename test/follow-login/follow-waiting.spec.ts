@@ -6,6 +6,7 @@ import { openEvents } from '../support/event-stream.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import {
   askForQrCode,
+  confirmLink,
   decideOnPhone,
   type Device,
   poll,
@@ -14,7 +15,7 @@ import {
   startFollowWorld,
 } from '../support/follow.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
-import { PcBrowser } from '../support/pc-browser.js';
+import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { countQueries, isHousekeeping, type QueryCounter } from '../support/query-counter.js';
 import { rowsOf } from '../support/rows.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -152,7 +153,7 @@ describe('what waiting costs', () => {
 
   it.each([
     ['none', 5, 4],
-    ['tap', 12, 11],
+    ['tap', 7, 6],
   ] as const)(
     'is, from the QR code to the tokens with confirmation %s, %i round trips of somebody new and %i of somebody known',
     async (confirmation, ofNew, ofKnown) => {
@@ -173,10 +174,56 @@ describe('what waiting costs', () => {
     },
   );
 
+  it('is nothing on the phone before WeChat, and one round trip for each page after it', async () => {
+    await world.saveProvider({ qr_confirmation: 'tap' });
+    const lan = world.wechat.person({ nickname: '小雨' });
+    await scanAndFollow(world, lan, (await askForQrCode(world.url)).qr);
+    const link = confirmLink(world, lan);
+    const phone = new PcBrowser(userAgents.wechat);
+    const pages: Awaited<ReturnType<typeof lan.openInWechat>>[] = [];
+    const open = async () => pages.push(await lan.openInWechat(link));
+
+    const leaving = await costOf(() => phone.visit(link));
+    const [arriving, again] = [await costOf(open), await costOf(open)];
+    await world.saveProvider({ qr_confirmation: 'none' });
+
+    expect(pages.map(({ body }) => body.includes('name="decision"'))).toEqual([true, true]);
+    expect([leaving.length, arriving.length, again.length]).toEqual([0, 1, 1]);
+  });
+
   it('is bounded for whoever asks for a QR code', async () => {
     const cost = await costOf(() => askForQrCode(world.url, new PcBrowser()));
 
     expect(cost).toHaveLength(1);
+  });
+});
+
+describe('what limits add to it', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await startFollowWorld({ qr_confirmation: 'tap' });
+  });
+  afterAll(() => world.close());
+
+  it('is the return of the phone’s point, once WeChat has taken its code', async () => {
+    await scanAndFollow(world, world.wechat.person({ nickname: '先' }), (await askForQrCode(world.url)).qr);
+    const ping = world.wechat.person({ nickname: '小平' });
+    const counter = countQueries(world.database.url);
+    const signIn = async () => {
+      const mark = counter.mark();
+      const device = await askForQrCode(world.url);
+      await scanAndFollow(world, ping, device.qr);
+      await decideOnPhone(world, ping, 'confirm');
+      expect((await poll(world.url, device)).status).toBe(200);
+      return counter.since(mark).filter((sql) => !isAside(sql));
+    };
+
+    const statements = [await signIn(), await signIn()];
+    counter.stop();
+
+    expect(statements.map(({ length }) => length)).toEqual([8, 7]);
+    expect(statements.flat().filter((sql) => sql.includes('iam.take_points'))).toHaveLength(4);
   });
 });
 

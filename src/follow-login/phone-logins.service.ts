@@ -1,0 +1,208 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import type { AuditAction } from '../audit/audit-actions.js';
+import { insertAudit } from '../audit/record-audit.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { sha256 } from '../crypto/hash.js';
+import { isUniqueViolation } from '../database/database-errors.js';
+import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits.service.js';
+import { queryRow, raw, sql, type Sql } from '../database/sql.js';
+import { Telemetry } from '../runtime/telemetry.service.js';
+import type { Reserved } from '../sign-in/failure-limits.service.js';
+import type { WechatApp } from '../wechat/wechat-call.js';
+import {
+  FollowTokens,
+  NUMBER_DIGITS,
+  NUMBER_TRIES,
+  readTypedNumber,
+  readUserCode,
+  type UserCodeCheck,
+} from './codes-and-tokens.service.js';
+import { followLoginRow, linkOf, selectFollows } from './follow-login.js';
+
+/** A scan as its phone's page shows it. */
+const phoneLoginRow = followLoginRow.extend({
+  /** Of the account that the scanner is to be linked to. */
+  account_nickname: z.string().nullable(),
+});
+
+/** See `phoneLoginRow`. */
+export type PhoneLogin = Readonly<z.infer<typeof phoneLoginRow>>;
+
+/** The login that a page's link names, at the provider in its path. */
+export interface NamedLogin {
+  readonly loginId: string;
+  readonly provider: string;
+}
+
+/** The login of a claim; `isClaimed` is false when another request, or another login, has had the code already. */
+export interface PhoneArrival {
+  readonly login: PhoneLogin;
+  readonly isClaimed: boolean;
+}
+
+const noLogin = z.object({ id: z.null() });
+const arrivalRow = z.union([
+  phoneLoginRow.extend({ is_claimed: z.boolean() }).extend(takenRow.shape),
+  noLogin.extend(takenRow.shape),
+]);
+
+/** A decision, once it is compared with the row; `number_…` where agreeing takes the number. */
+const steps = {
+  confirmed: { outcome: 'confirmed', action: 'login.confirmed' },
+  denied: { outcome: 'denied', action: 'login.denied' },
+  number_confirmed: { outcome: 'confirmed', action: 'login.number_confirmed' },
+  number_wrong: { outcome: 'wrong', action: 'login.number_wrong' },
+  number_denied: { outcome: 'denied', action: 'login.number_denied' },
+  /** A text that is no number costs no try. */
+  unread: { outcome: 'wrong', action: null },
+} as const satisfies Record<string, { readonly outcome: UserCodeCheck; readonly action: AuditAction | null }>;
+
+const decidedRow = phoneLoginRow.extend({
+  step: z.custom<keyof typeof steps>((value) => typeof value === 'string' && value in steps).nullable(),
+});
+
+/** A decision of the scanner and its effect on the login; `outcome` is null when another decision, or time, came first. */
+export interface PhoneDecision {
+  readonly login: PhoneLogin;
+  readonly outcome: UserCodeCheck | null;
+}
+
+/** What the phone's form says. */
+interface DecisionForm {
+  readonly decision: 'confirm' | 'deny';
+  readonly typed?: string | undefined;
+}
+
+const nickname = sql`, CASE WHEN link_session_id IS NOT NULL THEN (SELECT u.nickname FROM iam.users u WHERE u.id = l.user_id) END AS account_nickname`;
+
+const isNamed = ({ loginId, provider }: NamedLogin): Sql =>
+  sql`id = ${loginId} AND provider = ${provider} AND scene_hash IS NOT NULL`;
+
+/** Claims a code for a login under way, if the points of `take` are there. Another login that gets the code meanwhile violates a constraint. */
+const claimSql = (named: NamedLogin, appid: string, hash: string, take: Sql): Sql => sql`
+  WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
+  login AS (${selectFollows(nickname)} WHERE ${isNamed(named)}),
+  claimed AS (
+    UPDATE iam.logins l SET wechat_code_hash = ${hash} FROM login, taken
+    WHERE taken.refused IS NULL AND login.status <> 'failed'
+      AND l.id = login.id AND l.appid = ${appid} AND l.wechat_code_hash IS DISTINCT FROM ${hash}
+      AND NOT EXISTS (SELECT 1 FROM iam.logins other WHERE other.wechat_code_hash = ${hash})
+    RETURNING 1
+  ) SELECT taken.*, login.*, EXISTS (SELECT 1 FROM claimed) AS is_claimed FROM taken LEFT JOIN login ON true`;
+
+const namesOf = (outcome: UserCodeCheck): Sql =>
+  raw(
+    Object.entries(steps)
+      .flatMap(([step, each]) => (each.action !== null && each.outcome === outcome ? [`'${step}'`] : []))
+      .join(', '),
+  );
+/** To deny a link is to refuse it; every other decision is a step of a login. */
+const isRefusedLink = sql`decided.link_session_id IS NOT NULL AND decided.step IN (${namesOf('denied')})`;
+const actionSql = sql`CASE WHEN ${isRefusedLink} THEN 'identity.link_refused' ${raw(
+  Object.entries(steps)
+    .flatMap(([step, { action }]) =>
+      action === null ? [] : [`WHEN decided.step = '${step}' THEN '${action}'`],
+    )
+    .join(' '),
+)} END`;
+
+/**
+ * The scanner's decision, once. The row is locked before the number is compared: of numbers sent at once each finds the tries
+ * that those before it have left.
+ */
+const decideSql = (
+  scan: NamedLogin & { readonly openid: string },
+  decision: DecisionForm['decision'],
+  { digits, hashes }: { readonly digits: string | null; readonly hashes: readonly string[] },
+): Sql => sql`
+  WITH target AS (
+    ${selectFollows(sql`${nickname}, CASE
+        WHEN l.status <> 'scanned' OR openid <> ${scan.openid} OR redeem_before <= now() OR problem IS NOT NULL THEN NULL
+        WHEN ${decision === 'deny'}::boolean THEN 'denied'
+        WHEN confirmation IS DISTINCT FROM 'number' THEN 'confirmed'
+        WHEN user_code = ${digits}::text OR user_code_hash = ANY (${hashes}::text[]) THEN 'number_confirmed'
+        WHEN length(${digits}::text) IS DISTINCT FROM ${NUMBER_DIGITS}::int THEN 'unread'
+        WHEN number_tries + 1 >= ${NUMBER_TRIES}::int THEN 'number_denied'
+        ELSE 'number_wrong' END AS step`)}
+    WHERE ${isNamed(scan)} FOR UPDATE OF l
+  ), decided AS (
+    UPDATE iam.logins l
+    SET status = CASE WHEN t.step IN (${namesOf('confirmed')}) THEN 'confirmed' WHEN t.step IN (${namesOf('denied')}) THEN 'denied' ELSE 'scanned' END,
+        number_tries = l.number_tries + CASE WHEN t.step LIKE 'number_%' THEN 1 ELSE 0 END,
+        confirmed_at = CASE WHEN t.step IN (${namesOf('confirmed')}) THEN now() END,
+        error = CASE WHEN t.step IN (${namesOf('denied')}) THEN 'access_denied' END
+    FROM target t WHERE l.id = t.id AND t.step <> 'unread'
+    RETURNING l.provider, l.user_id, l.link_session_id, t.step
+  ), audited AS (
+    ${insertAudit(
+      { action: actionSql, detail: { openid: scan.openid } },
+      {
+        from: sql`decided`,
+        userId: sql`decided.user_id`,
+        sessionId: sql`decided.link_session_id`,
+        provider: sql`decided.provider`,
+        detail: sql`CASE WHEN ${isRefusedLink} THEN '{"method": "follow", "error": "access_denied"}'::jsonb ELSE '{}' END`,
+      },
+    )}
+  )
+  SELECT * FROM target`;
+
+/** A scan on the phone that made it: found, claimed on the way back from WeChat, decided; one statement each. */
+@Injectable()
+export class PhoneLogins {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly telemetry: Telemetry,
+    private readonly tokens: FollowTokens,
+  ) {}
+
+  /** The login as it is now; null when the provider has no such scan. */
+  find(named: NamedLogin): Promise<PhoneLogin | null> {
+    const found = sql`${selectFollows(nickname)} WHERE ${isNamed(named)}`;
+    return queryRow(this.dataSource, phoneLoginRow, found);
+  }
+
+  /** Claims the code with which a phone returns from WeChat, and the points of the try. Its value is null when there is no such scan. */
+  async claim(
+    named: NamedLogin,
+    { appid }: Pick<WechatApp, 'appid'>,
+    wechatCode: string,
+    tiers: readonly Tier[] | null,
+  ): Promise<Reserved<PhoneArrival | null>> {
+    const claim = claimSql(named, appid, sha256(`${appid}:${wechatCode}`), takeSql(tiers));
+    const run = () => queryRow(this.dataSource, arrivalRow, claim);
+    const row = await run().catch((error: unknown) => {
+      if (!isUniqueViolation(error)) throw error;
+      return run();
+    });
+    const points = tiers && readTaken(tiers, row);
+    if (row?.id == null) return { points, value: null };
+    return { points, value: { login: row, isClaimed: row.is_claimed } };
+  }
+
+  /**
+   * The phone's decision, by the scanner alone and once. Where agreeing takes the number that the PC shows, or the letters, that
+   * is `typed`; the third wrong one denies. Null when there is no such scan.
+   */
+  async decide(
+    scan: NamedLogin & { readonly openid: string },
+    { decision, typed = '' }: DecisionForm,
+  ): Promise<PhoneDecision | null> {
+    const code = readUserCode(typed);
+    const compared = {
+      digits: readTypedNumber(typed),
+      hashes: code === null ? [] : this.tokens.hashesOf(code),
+    };
+    const row = await queryRow(this.dataSource, decidedRow, decideSql(scan, decision, compared));
+    if (row === null) return null;
+    const { step, ...login } = row;
+    if (step === null) return { login, outcome: null };
+    const { outcome } = steps[step];
+    if (outcome === 'wrong') return { login, outcome };
+    if (step === 'denied' && linkOf(login) === undefined)
+      this.telemetry.signInEnded({ provider: login.provider, method: 'follow' }, 'access_denied');
+    return { login: { ...login, status: outcome }, outcome };
+  }
+}
