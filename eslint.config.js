@@ -53,6 +53,12 @@ const layers = [
   { target: './src', from: ['./emulator', './example', './bench', './test', './cli'] },
   { target: './migrations', from: ['./src', './emulator', './example', './bench', './test', './cli'] },
   { target: './emulator', from: ['./src', './migrations', './example', './bench', './test', './cli'] },
+  // What browsers and mini programs load has nothing of the server in it.
+  {
+    target: ['./client', './mini-program'],
+    from: ['./src', './migrations', './emulator', './example', './bench', './test', './cli'],
+  },
+  { target: './client', from: './mini-program' },
   { target: './test/emulator', from: './src' },
 ];
 

@@ -3,6 +3,7 @@ import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
+import { buildClients } from './build-clients.mjs';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -36,11 +37,17 @@ async function findEntries() {
     ...Object.values(manifest.exports).map((entry) => entry.default),
     ...Object.values(manifest.bin),
   ];
-  const entries = new Set(published.filter((path) => path !== undefined).map((path) => join(root, path)));
+  const isPacked = (path) => packed.some((folder) => path.startsWith(folder));
+  const entries = new Set(
+    published
+      .filter((path) => path !== undefined)
+      .map((path) => join(root, path))
+      .filter(isPacked),
+  );
   for (const program of [join(dist, 'ormconfig.js'), ...(await Promise.all(programs.map(modulesIn))).flat()])
     for (const [, target] of (await readFile(program, 'utf8')).matchAll(relativeImports)) {
       const path = `${join(dirname(program), target)}.js`;
-      if (packed.some((folder) => path.startsWith(folder))) entries.add(path);
+      if (isPacked(path)) entries.add(path);
     }
   return [...entries];
 }
@@ -117,3 +124,4 @@ await inlineAssets();
 await bundle();
 await cp(join(root, 'example', 'public'), join(dist, 'example', 'public'), { recursive: true });
 await pruneDeclarations();
+await buildClients();

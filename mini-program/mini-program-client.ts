@@ -1,0 +1,218 @@
+import { checkedBody, IamClientError, type Json, toJson } from '../client/error.js';
+import {
+  type Grant,
+  type SessionPort,
+  type Tokens,
+  TokenSession,
+  type TokenStore,
+} from '../client/token-session.js';
+import type { IamUser } from '../client/types.js';
+import type { WechatApi, WechatRequest, WechatResponse } from './wechat.js';
+
+/** What differs between one mini program and the next. */
+export interface MiniProgramClientOptions {
+  /** The address of the module's endpoints, e.g. `https://app.example.com/iam`; its host is a request domain (request 合法域名). */
+  readonly server: string;
+  /** As in the option `clients` of the server; not one with cookies. */
+  readonly clientId: string;
+  /** The slug of the provider row that has the mini program. */
+  readonly provider: string;
+  /** `wx`, `Taro` or `uni`. @default the global `wx` */
+  readonly wx?: WechatApi;
+  /** `storage`: a session outlives the mini program, in its own storage. @default 'memory' */
+  readonly keepTokensIn?: 'memory' | 'storage';
+  /** Other origins that `request` may send the token to. */
+  readonly origins?: readonly string[];
+}
+
+/** Signs the person of a mini program in, and sends requests as that person. Make one for the whole mini program. */
+export class MiniProgramClient {
+  private readonly wx: WechatApi;
+  private readonly server: string;
+  private readonly origins: ReadonlySet<string>;
+  private readonly session: TokenSession;
+  private readonly store: TokenStore;
+  private readonly listeners = new Set<(isSignedIn: boolean) => void>();
+  private signingIn: Promise<IamUser> | undefined;
+
+  constructor(private readonly options: MiniProgramClientOptions) {
+    this.wx = options.wx ?? globalWechat();
+    this.server = options.server.replace(/\/$/, '');
+    this.origins = new Set([this.server, ...(options.origins ?? [])].map(originOf));
+    this.store = options.keepTokensIn === 'storage' ? new WechatStorage(this.wx, options) : new Memory();
+    const port: SessionPort = {
+      hasCookies: false,
+      store: this.store,
+      post: (path, fields) => this.post(path, fields),
+      exclusive: (work) => work(),
+      changed: (isSignedIn) => {
+        for (const listener of this.listeners) listener(isSignedIn);
+      },
+    };
+    this.session = new TokenSession(port);
+  }
+
+  /** The signed-in user; null: nobody, as on every cold start without `keepTokensIn: 'storage'`. @throws IamClientError */
+  async getUser(): Promise<IamUser | null> {
+    if ((await this.session.current()) === null) return null;
+    const { data, statusCode } = await this.request({ url: `${this.server}/me` });
+    if (statusCode === 401) return null;
+    const body: unknown = checkedBody(statusCode, data);
+    if (isUser(body)) return body;
+    throw new IamClientError('network_error');
+  }
+
+  /**
+   * Signs in by `wx.login`, whose code is used once and never kept; those who call at once share one sign-in.
+   * @throws IamClientError `binding_required`, `sign_up_refused`, …; on `network_error` call it again
+   */
+  signIn(): Promise<IamUser> {
+    this.signingIn ??= this.begin().finally(() => (this.signingIn = undefined));
+    return this.signingIn;
+  }
+
+  /** As `wx.request`, with the token; an expired one is renewed once. @throws IamClientError `network_error`, `origin_not_allowed` */
+  async request<T = unknown>(options: WechatRequest): Promise<WechatResponse<T>> {
+    if (!this.origins.has(originOf(options.url))) throw new IamClientError('origin_not_allowed');
+    const tokens = await this.session.current();
+    const response = await this.send<T>(authorized(options, tokens));
+    if (response.statusCode !== 401 || !challengeOf(response).includes('invalid_token')) return response;
+    await this.session.renew(tokens ?? undefined);
+    const renewed = this.store.read();
+    return renewed === null ? response : this.send<T>(authorized(options, renewed));
+  }
+
+  /** Adds the number of the button `getPhoneNumber` to the signed-in user: `code` of its event. @throws IamClientError */
+  async verifyPhoneNumber(code: string): Promise<string> {
+    const { provider } = this.options;
+    const { data, statusCode } = await this.request({
+      url: `${this.server}/me/phone_number`,
+      method: 'POST',
+      data: { provider, code },
+    });
+    return String(checkedBody(statusCode, data)['phone_number']);
+  }
+
+  /** For what is no request, such as a socket; null when nobody is signed in. */
+  async getAccessToken(): Promise<string | null> {
+    return (await this.session.current())?.access ?? null;
+  }
+
+  /** Renews the tokens now, with their roles; those who call at once share one request. */
+  refresh(): Promise<void> {
+    return this.session.renew();
+  }
+
+  /** Ends the session, here at once. @throws IamClientError when the server could not be told */
+  signOut(): Promise<void> {
+    return this.session.end();
+  }
+
+  /** Told when a person has come in or gone. Returns what ends it. */
+  onChange(listener: (isSignedIn: boolean) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private async begin(): Promise<IamUser> {
+    const code = await this.loginCode();
+    const { provider } = this.options;
+    await this.session.redeem({ grant_type: 'urn:wechat:grant:mini_program', provider, code });
+    const user = await this.getUser();
+    if (user === null) throw new IamClientError('invalid_token', 401);
+    return user;
+  }
+
+  private loginCode(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.wx.login({
+        success: ({ code }) => resolve(code),
+        fail: (reason) => reject(new IamClientError('wechat_login_failed', 0, toJson(reason))),
+      });
+    });
+  }
+
+  private async post(path: string, fields: Grant): Promise<Json> {
+    const { statusCode, data } = await this.send({
+      url: `${this.server}/${path}`,
+      method: 'POST',
+      data: { client_id: this.options.clientId, ...fields },
+      header: { 'content-type': 'application/json' },
+    });
+    return checkedBody(statusCode, data);
+  }
+
+  private send<T>(options: WechatRequest): Promise<WechatResponse<T>> {
+    return new Promise((resolve, reject) => {
+      this.wx.request({
+        ...options,
+        success: resolve,
+        fail: (reason) => reject(new IamClientError('network_error', 0, toJson(reason))),
+      });
+    });
+  }
+}
+
+declare const wx: WechatApi | undefined;
+
+function globalWechat(): WechatApi {
+  if (typeof wx === 'undefined') throw new TypeError('wx: there is no global one here, pass Taro or uni');
+  return wx;
+}
+
+class Memory implements TokenStore {
+  private kept: Tokens | null = null;
+
+  read(): Tokens | null {
+    return this.kept;
+  }
+
+  write(tokens: Tokens | null): void {
+    this.kept = tokens;
+  }
+}
+
+class WechatStorage implements TokenStore {
+  private readonly key: string;
+
+  constructor(
+    private readonly wx: WechatApi,
+    { server, clientId }: MiniProgramClientOptions,
+  ) {
+    this.key = `iam ${server} ${clientId}`;
+  }
+
+  read(): Tokens | null {
+    const stored = this.wx.getStorageSync(this.key);
+    return isTokens(stored) ? stored : null;
+  }
+
+  write(tokens: Tokens | null): void {
+    if (tokens === null) this.wx.removeStorageSync(this.key);
+    else this.wx.setStorageSync(this.key, tokens);
+  }
+}
+
+function isTokens(stored: unknown): stored is Tokens {
+  return typeof stored === 'object' && stored !== null && 'expiresAt' in stored;
+}
+
+function isUser(body: unknown): body is IamUser {
+  return typeof body === 'object' && body !== null && 'id' in body && 'identities' in body;
+}
+
+/** Mini programs have no `URL`. */
+function originOf(url: string): string {
+  return (/^https?:\/\/[^/?#]+/i.exec(url)?.[0] ?? '').toLowerCase();
+}
+
+function authorized(options: WechatRequest, tokens: Tokens | null): WechatRequest {
+  if (tokens?.access === undefined) return options;
+  return { ...options, header: { ...options.header, Authorization: `Bearer ${tokens.access}` } };
+}
+
+/** WeChat keeps the case in which a header was sent, which is not the same everywhere. */
+function challengeOf({ header }: WechatResponse): string {
+  const [, value] = Object.entries(header).find(([name]) => name.toLowerCase() === 'www-authenticate') ?? [];
+  return typeof value === 'string' ? value : '';
+}
