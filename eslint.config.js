@@ -140,7 +140,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ['example/**/*.ts', 'bench/**/*.ts', 'cli/**/*.ts', 'test/**/*.ts', 'ormconfig.ts'],
+    files: [
+      'example/**/*.ts',
+      'bench/**/*.ts',
+      'cli/**/*.ts',
+      'scripts/**/*.ts',
+      'test/**/*.ts',
+      'ormconfig.ts',
+    ],
     rules: { 'no-restricted-syntax': 'off', 'no-console': 'off', 'import-x/no-default-export': 'off' },
   },
   {

@@ -1,9 +1,10 @@
 import type { Command } from './command.js';
+import type { Text } from './output.js';
 
 /** A command that is read from disk when it is called: the emulator alone needs neither Nest nor PostgreSQL's driver. */
 export interface ListedCommand {
   readonly name: string;
-  readonly summary: string;
+  readonly summary: Text;
   load(): Promise<Command>;
 }
 
@@ -16,82 +17,88 @@ const keys = () => import('./commands/keys.commands.js');
 export const commandList: readonly ListedCommand[] = [
   {
     name: 'migrate',
-    summary: 'create or update the tables of the schema iam',
+    summary: { en: 'create or update the tables of the schema iam', zh: '创建或更新 iam 模式中的表' },
     load: async () => (await import('./commands/migrate.command.js')).migrateCommand,
   },
   {
     name: 'provider list',
-    summary: 'list the identity providers',
+    summary: { en: 'list the identity providers', zh: '列出身份源' },
     load: async () => (await providers()).providerListCommand,
   },
   {
     name: 'provider add',
-    summary: 'create an identity provider',
+    summary: { en: 'create an identity provider', zh: '新建身份源' },
     load: async () => (await providers()).providerAddCommand,
   },
   {
     name: 'provider set',
-    summary: 'change an identity provider',
+    summary: { en: 'change an identity provider', zh: '修改身份源' },
     load: async () => (await providers()).providerSetCommand,
   },
   {
     name: 'provider check',
-    summary: 'ask WeChat whether one is set up rightly',
+    summary: { en: 'ask WeChat whether one is set up rightly', zh: '向微信核对一个身份源的配置' },
     load: async () => (await import('./commands/provider-check.command.js')).providerCheckCommand,
   },
   {
     name: 'provider rotate',
-    summary: 'replace a secret of one',
+    summary: { en: 'replace a secret of one', zh: '更换身份源的一个密钥' },
     load: async () => (await providers()).providerRotateCommand,
   },
   {
     name: 'provider migrate',
-    summary: 'move people to another Official Account',
+    summary: { en: 'move people to another Official Account', zh: '把用户迁到另一个公众号' },
     load: async () => (await import('./commands/provider-migrate.command.js')).providerMigrateCommand,
   },
   {
     name: 'user find',
-    summary: 'find users by id, openid, unionid, external id or nickname',
+    summary: {
+      en: 'find users by id, openid, unionid, external id or nickname',
+      zh: '按 id、openid、unionid、外部 id 或昵称查找用户',
+    },
     load: async () => (await users()).userFindCommand,
   },
   {
     name: 'user roles',
-    summary: 'show, give and take the roles of a user',
+    summary: { en: 'show, give and take the roles of a user', zh: '查看、授予、收回一个用户的角色' },
     load: async () => (await users()).userRolesCommand,
   },
   {
     name: 'role list',
-    summary: 'list the roles and what they permit',
+    summary: { en: 'list the roles and what they permit', zh: '列出角色及其权限' },
     load: async () => (await roles()).roleListCommand,
   },
   {
     name: 'role add',
-    summary: 'create a role',
+    summary: { en: 'create a role', zh: '新建角色' },
     load: async () => (await roles()).roleAddCommand,
   },
   {
     name: 'role set',
-    summary: 'change what a role permits',
+    summary: { en: 'change what a role permits', zh: '修改角色的权限' },
     load: async () => (await roles()).roleSetCommand,
   },
   {
     name: 'keys list',
-    summary: 'show which keys sign and seal',
+    summary: { en: 'show which keys sign and seal', zh: '列出签名密钥与加密密钥' },
     load: async () => (await keys()).keysListCommand,
   },
   {
     name: 'keys rotate',
-    summary: 'make a new key for access tokens',
+    summary: { en: 'make a new key for access tokens', zh: '生成新的访问令牌签名密钥' },
     load: async () => (await keys()).keysRotateCommand,
   },
   {
     name: 'keys reseal',
-    summary: 'seal everything anew with the first of IAM_KEYS',
+    summary: {
+      en: 'seal everything anew with the first of IAM_KEYS',
+      zh: '用 IAM_KEYS 的第一个密钥重新加密所有内容',
+    },
     load: async () => (await keys()).keysResealCommand,
   },
   {
     name: 'emulator',
-    summary: 'start the WeChat platform emulator alone',
+    summary: { en: 'start the WeChat platform emulator alone', zh: '单独启动微信平台模拟器' },
     load: async () => (await import('./commands/emulator.command.js')).emulatorCommand,
   },
 ];

@@ -1,12 +1,13 @@
 import type { Environment, VariableName } from './environment.js';
 import { UsageError } from './errors.js';
 import type { StandardInput } from './input.js';
+import type { Text } from './output.js';
 
 /** An option of a command, without its dashes. */
 export interface OptionSpec {
   /** What its value is called in the help; an option without one is a switch. */
   readonly value?: string;
-  readonly summary: string;
+  readonly summary: Text;
   /** It may be given several times. */
   readonly repeated?: true;
 }
@@ -70,9 +71,7 @@ export interface Call {
 export interface Command {
   /** E.g. `provider add`. */
   readonly name: string;
-  readonly description: string;
-  /** The help in Chinese; a command without it has English alone. */
-  readonly zh?: { readonly description: string; readonly options: Readonly<Record<string, string>> };
+  readonly description: Text;
   /** The arguments that must be given, in order, e.g. `slug`. */
   readonly parameters: readonly string[];
   readonly options: Readonly<Record<string, OptionSpec>>;
@@ -88,7 +87,7 @@ export interface Command {
 /** `--lang`, of commands that say more than names and numbers. */
 export const languageOption: OptionSpec = {
   value: 'zh-CN|en',
-  summary: 'the language of what is said (default by LANG)',
+  summary: { en: 'the language of what is said (default by LANG)', zh: '输出所用的语言（默认由 LANG 决定）' },
 };
 
 /** The language that was asked for, else that of the shell. @throws UsageError */

@@ -5,17 +5,36 @@ import {
   resolveOptions,
   resolveStatics,
 } from '../src/config/iam.resolved-options.js';
+import type { Text } from './output.js';
 import { EnvironmentError } from './errors.js';
 
 /** The environment variables of the commands, as the help explains them. */
 export const variables = {
-  DATABASE_URL: 'the PostgreSQL of your application, e.g. postgres://app:…@db.internal:5432/app',
-  IAM_KEYS: 'the option `keys` of IamModule, separated by commas: the first seals (or IAM_KEY with one key)',
-  PUBLIC_URL: 'the option `publicUrl` of IamModule, e.g. https://app.example.com',
-  IAM_PATH: 'the option `path` of IamModule, after your global prefix if any (default iam)',
-  WECHAT_API_URL: 'another WeChat than the real one, e.g. the emulator; also WECHAT_OPEN_URL, WECHAT_MP_URL',
-  LANG: 'zh… for Chinese (default English)',
-} as const;
+  DATABASE_URL: {
+    en: 'the PostgreSQL of your application, e.g. postgres://app:…@db.internal:5432/app',
+    zh: '你的应用的 PostgreSQL，例如 postgres://app:…@db.internal:5432/app',
+  },
+  IAM_KEYS: {
+    en: 'the option `keys` of IamModule, separated by commas: the first seals (or IAM_KEY with one key)',
+    zh: 'IamModule 的选项 `keys`，以逗号分隔，第一个用来加密（只有一个密钥时可用 IAM_KEY）',
+  },
+  PUBLIC_URL: {
+    en: 'the option `publicUrl` of IamModule, e.g. https://app.example.com; without it no addresses to register are shown',
+    zh: 'IamModule 的选项 `publicUrl`，例如 https://app.example.com；没有它就不显示要登记的地址',
+  },
+  IAM_PATH: {
+    en: 'the option `path` of IamModule, after your global prefix if any (default iam)',
+    zh: 'IamModule 的选项 `path`，在全局前缀之后（默认 iam）',
+  },
+  WECHAT_API_URL: {
+    en: 'another WeChat than the real one, e.g. the emulator; also WECHAT_OPEN_URL, WECHAT_MP_URL',
+    zh: '另一个微信，例如模拟器；还有 WECHAT_OPEN_URL、WECHAT_MP_URL',
+  },
+  LANG: {
+    en: 'zh… for the help and findings in Chinese (default English); LC_ALL goes before it',
+    zh: 'zh… 表示帮助和检查结果用中文（默认英文）；LC_ALL 优先',
+  },
+} as const satisfies Readonly<Record<string, Text>>;
 
 /** A variable that a command may read. */
 export type VariableName = keyof typeof variables;
@@ -103,7 +122,7 @@ export class Environment {
 }
 
 function missing(name: 'DATABASE_URL' | 'IAM_KEYS' | 'PUBLIC_URL'): EnvironmentError {
-  return new EnvironmentError(`${name} is not set: expected ${variables[name]}`);
+  return new EnvironmentError(`${name} is not set: expected ${variables[name].en}`);
 }
 
 const optionNames: readonly (readonly [RegExp, string])[] = [

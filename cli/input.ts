@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable, type Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
+import type { Text } from './output.js';
 import type { Environment } from './environment.js';
 import { CommandError, UsageError } from './errors.js';
 import { write } from './output.js';
@@ -65,12 +66,10 @@ export interface SecretPlaces {
 export const SOURCE = 'SOURCE';
 
 /** What a source is, for the help. */
-export const sourceHelp =
-  'A secret is never an argument, which other users of the machine and the history of the shell would see. SOURCE says where it\nis: `-` a line of standard input (asked for at a terminal, unseen), `env:NAME` an environment variable, else a file.';
-
-/** As `sourceHelp`, in Chinese. */
-export const sourceHelpInChinese =
-  '密钥不能写在参数中，否则本机其他用户与 shell 历史都能看到。SOURCE 说明它在哪里：`-` 为标准输入的一行\n（在终端中会提示输入，不显示），`env:NAME` 为环境变量，其余为文件。';
+export const sourceHelp: Text = {
+  en: 'A secret is never an argument, which other users of the machine and the history of the shell would see. SOURCE says where it\nis: `-` a line of standard input (asked for at a terminal, unseen), `env:NAME` an environment variable, else a file.',
+  zh: '密钥不能写在参数中，否则本机其他用户与 shell 历史都能看到。SOURCE 说明它在哪里：`-` 为标准输入的一行\n（在终端中会提示输入，不显示），`env:NAME` 为环境变量，其余为文件。',
+};
 
 /** The refusal of a secret that was given itself. */
 export const secretInArguments = (option: string): string =>

@@ -2,6 +2,12 @@ import stringWidth from 'string-width';
 import type { Readable, Writable } from 'node:stream';
 import { PROGRAM, type Failure } from './errors.js';
 
+/** The same in both languages of the help. */
+export interface Text {
+  readonly en: string;
+  readonly zh: string;
+}
+
 /** What a process has; a test gives its own. */
 export interface Streams {
   readonly stdin: Readable;

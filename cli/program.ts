@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { Arguments, type Command, type OptionSpec } from './command.js';
 import { commandList } from './command-list.js';
 import { PROGRAM, UsageError } from './errors.js';
-import { CommandWords, commonOptions, layout, overviewNote, pathOf } from './help.js';
+import { commonOptions, heading, layout, optionText, overviewNote, pathOf, restOf } from './help.js';
 
 /** A call whose arguments are as its command describes them. */
 export interface ParsedCall {
@@ -43,17 +43,17 @@ class Parsing {
     private readonly language: 'zh' | 'en',
   ) {
     this.program
-      .configureHelp(layout)
+      .configureHelp({ ...layout, styleTitle: (title) => heading(title, language) })
       .configureOutput({ writeOut: (text) => (this.printed += text), writeErr: () => undefined })
-      .helpOption('-h, --help', commonOptions.help.summary)
+      .helpOption('-h, --help', optionText(commonOptions.help, language))
       .helpCommand(false)
       .enablePositionalOptions()
-      .version(version(), '--version', 'print the version');
+      .version(version(), '--version', optionText(commonOptions.version, language));
     this.addGroup(this.program);
     for (const { name, summary } of commandList) {
       const [last = '', group] = name.split(' ').reverse();
       const parent = group === undefined ? this.program : this.groupNamed(group);
-      parent.command(last).summary(summary).copyInheritedSettings(parent);
+      parent.command(last).summary(summary[language]).copyInheritedSettings(parent);
     }
   }
 
@@ -65,8 +65,8 @@ class Parsing {
   private addGroup(group: Program): Program {
     return group
       .usage('<command> [options]')
-      .option('--json', commonOptions.json.summary)
-      .addHelpText('after', () => overviewNote(group))
+      .option('--json', optionText(commonOptions.json, this.language))
+      .addHelpText('after', () => overviewNote(group, this.language))
       .exitOverride((error) => refuse(group, error))
       .hook('preSubcommand', async (_, called) => {
         const listed = commandList.find(({ name }) => name === pathOf(called));
@@ -75,13 +75,13 @@ class Parsing {
   }
 
   private describe(called: Program, command: Command): void {
-    const words = new CommandWords(command, this.language);
+    const { language } = this;
     const options = new Map<string, string[]>();
     const parameters = command.parameters.map((name) => `<${name}>`);
     for (const parameter of parameters) called.argument(parameter);
     for (const [name, spec] of Object.entries({ ...command.options, json: commonOptions.json }))
       called
-        .addOption(new Option(flagsOf(name, spec), words.option(name, spec)))
+        .addOption(new Option(flagsOf(name, spec), optionText(spec, language)))
         .on(`option:${name}`, (value?: string) => {
           const given = [...(options.get(name) ?? []), this.checked(`--${name}`, spec, value)];
           if (given.length > 1 && spec.repeated !== true && name !== 'json')
@@ -89,11 +89,9 @@ class Parsing {
           options.set(name, given);
         });
     called
-      .description(words.description)
+      .description(command.description[language])
       .usage([...parameters, '[options]'].join(' '))
-      .helpOption('-h, --help', words.option('help', commonOptions.help))
-      .configureHelp({ ...layout, styleTitle: (title) => words.heading(title) })
-      .addHelpText('after', words.rest)
+      .addHelpText('after', restOf(command, language))
       .exitOverride((error) => refuse(called, error, command))
       .action(() => {
         const given = command.parameters.map((name, index) => [name, called.args[index] ?? ''] as const);

@@ -7,27 +7,63 @@ import { CommandError, UsageError } from '../errors.js';
 /** The emulator for people and programs that do not embed it. */
 export const emulatorCommand: Command = {
   name: 'emulator',
-  description: `Starts the WeChat platform emulator alone and prints its address on one line. Its phone is at /phone, its control
+  description: {
+    en: `Starts the WeChat platform emulator alone and prints its address on one line. Its phone is at /phone, its control
 API under /_emulator/. Its world is empty, unless --demo fills it and says what to do next. It stops on SIGINT and SIGTERM.`,
+    zh: `单独启动微信平台模拟器，并输出一行它的地址。它的手机在 /phone，控制 API 在 /_emulator/ 之下。
+默认是一个空的世界；加 --demo 则有应用和几个人，并输出下一步。收到 SIGINT 或 SIGTERM 时停止。`,
+  },
   parameters: [],
   options: {
-    port: { value: 'N', summary: 'port to listen on, 0 for a free one (default 3001)' },
-    host: { value: 'HOST', summary: 'address to listen on (default 127.0.0.1)' },
-    demo: { summary: 'starts with apps and people, the same at every start, and prints the next steps' },
-    app: { value: 'URL', summary: 'your application, for --demo (default http://localhost:3000)' },
+    port: {
+      value: 'N',
+      summary: {
+        en: 'port to listen on, 0 for a free one (default 3001)',
+        zh: '监听的端口，0 表示任一空闲端口（默认 3001）',
+      },
+    },
+    host: {
+      value: 'HOST',
+      summary: { en: 'address to listen on (default 127.0.0.1)', zh: '监听的地址（默认 127.0.0.1）' },
+    },
+    demo: {
+      summary: {
+        en: 'starts with apps and people, the same at every start, and prints the next steps',
+        zh: '带着应用和几个人启动，每次都相同，并输出下一步',
+      },
+    },
+    app: {
+      value: 'URL',
+      summary: {
+        en: 'your application, for --demo (default http://localhost:3000)',
+        zh: '你的应用，用于 --demo（默认 http://localhost:3000）',
+      },
+    },
     tls: {
-      summary: `speaks https too, with certificates for WeChat's own hosts (needs the package @peculiar/x509)`,
+      summary: {
+        en: `speaks https too, with certificates for WeChat's own hosts (needs the package @peculiar/x509)`,
+        zh: '同时提供 https，使用微信域名的证书（需要 @peculiar/x509 包）',
+      },
     },
     'tls-directory': {
       value: 'DIR',
-      summary: 'where the certificate authority is kept; clients trust its ca.pem (default .wechat-emulator)',
+      summary: {
+        en: 'where the certificate authority is kept; clients trust its ca.pem (default .wechat-emulator)',
+        zh: '证书颁发机构的存放目录；客户端信任其中的 ca.pem（默认 .wechat-emulator）',
+      },
     },
     strict: {
-      summary: 'enforces what any WeChat client or document asks for, as tests of an application want it',
+      summary: {
+        en: 'enforces what any WeChat client or document asks for, as tests of an application want it',
+        zh: '按微信客户端和文档的要求严格检查，适合应用的测试',
+      },
     },
     rule: {
       value: 'NAME=VALUE',
-      summary: 'changes one rule, e.g. authorizeOrder=everywhere (GET /_emulator/rules names them)',
+      summary: {
+        en: 'changes one rule, e.g. authorizeOrder=everywhere (GET /_emulator/rules names them)',
+        zh: '修改一条规则，例如 authorizeOrder=everywhere（GET /_emulator/rules 列出全部）',
+      },
       repeated: true,
     },
   },

@@ -20,9 +20,13 @@ class KeyCommandsModule {}
 /** Shows which keys sign and which have sealed what; never a key itself. */
 export const keysListCommand: Command = {
   name: 'keys list',
-  description: `Lists the keys that sign access tokens, and how much each sealing key holds. A sealing key is named by the first 8 hex
+  description: {
+    en: `Lists the keys that sign access tokens, and how much each sealing key holds. A sealing key is named by the first 8 hex
 digits of its SHA-256. One that is not configured and holds something is missing in IAM_KEYS; one that is not the first
 and holds nothing can be taken away.`,
+    zh: `列出访问令牌的签名密钥，以及各个加密密钥还加密着多少内容。加密密钥以其 SHA-256 的前 8 位十六进制数字命名。
+不在 IAM_KEYS 中而仍有内容的，说明 IAM_KEYS 缺了它；不是第一个且没有内容的，可以撤下。`,
+  },
   parameters: [],
   options: {},
   variables: ['DATABASE_URL', 'IAM_KEYS'],
@@ -66,15 +70,21 @@ const LONGEST = 604_800;
 /** Publishes a new signing key, which takes over later. */
 export const keysRotateCommand: Command = {
   name: 'keys rotate',
-  description: `Makes a new key for signing access tokens. It is published at once and signs after --activate-in seconds, so that
+  description: {
+    en: `Makes a new key for signing access tokens. It is published at once and signs after --activate-in seconds, so that
 whoever keeps the list of keys knows it by then; the old one goes when its last token has ended. Nobody is signed out.
 Run again while a key waits, it only brings that one forward.`,
+    zh: `生成新的访问令牌签名密钥。它立即公布，--activate-in 秒之后开始签名，这时保存着密钥列表的各方都已知道它；
+旧密钥在它最后一个令牌到期后移除。没有人会因此退出登录。已有一个密钥在等待时，再次运行只会让它提前。`,
+  },
   parameters: [],
   options: {
     'activate-in': {
       value: 'SECONDS',
-      summary:
-        'until the new key signs (default 600); 0 in an emergency: others may refuse its tokens for a while',
+      summary: {
+        en: 'until the new key signs (default 600); 0 in an emergency: others may refuse its tokens for a while',
+        zh: '多少秒后开始签名（默认 600）；紧急时用 0：其他服务可能在一段时间内拒绝它的令牌',
+      },
     },
   },
   variables: ['DATABASE_URL', 'IAM_KEYS'],
@@ -107,9 +117,13 @@ function toRotateResult(key: ListedSigningKey, isNew: boolean): Result {
 /** Lets an old sealing key be taken away. */
 export const keysResealCommand: Command = {
   name: 'keys reseal',
-  description: `Seals every provider secret and signing key anew with the first of IAM_KEYS, row by row, beside running
+  description: {
+    en: `Seals every provider secret and signing key anew with the first of IAM_KEYS, row by row, beside running
 applications: stopped in the middle, what is done stays done. IAM_KEYS must be what every replica has already
 (keys: [new, old]). Exit code 1 when something is left that IAM_KEYS does not open.`,
+    zh: `用 IAM_KEYS 的第一个密钥逐行重新加密所有身份源密钥与签名密钥，应用无需停止：中途停止，已完成的不会丢失。
+IAM_KEYS 必须是所有副本已在使用的（keys: [new, old]）。有 IAM_KEYS 打不开的内容时，退出码为 1。`,
+  },
   parameters: [],
   options: {},
   variables: ['DATABASE_URL', 'IAM_KEYS'],

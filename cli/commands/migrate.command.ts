@@ -15,20 +15,31 @@ import { CommandError, UsageError } from '../errors.js';
 /** Creates and updates the schema `iam`. */
 export const migrateCommand: Command = {
   name: 'migrate',
-  description: `Runs the migrations that this database has not seen, in one transaction: all of them or none. Started several times at
+  description: {
+    en: `Runs the migrations that this database has not seen, in one transaction: all of them or none. Started several times at
 once, also beside an application that runs them itself, one does the work and the others find it done. The database user
 must be allowed to create a schema.`,
+    zh: `在一个事务中执行该数据库尚未执行过的迁移：要么全部成功，要么都不执行。可以同时启动多次，也可以与自行执行迁移的应用同时运行：
+一个执行，其余的发现已经完成。数据库用户必须有创建 schema 的权限。`,
+  },
   parameters: [],
   options: {
-    'dry-run': { summary: 'only list what would run; changes nothing' },
+    'dry-run': {
+      summary: { en: 'only list what would run; changes nothing', zh: '只列出将要执行的迁移，不做任何修改' },
+    },
     'migrations-table': {
       value: 'NAME',
-      summary:
-        "TypeORM's table, if your DataSource has another `migrationsTableName` (default migrations); iam.migrations for the option `database`, the default once it is there",
+      summary: {
+        en: "TypeORM's table, if your DataSource has another `migrationsTableName` (default migrations); iam.migrations for the option `database`, the default once it is there",
+        zh: 'TypeORM 的表，DataSource 改过 `migrationsTableName` 时使用（默认 migrations）；用选项 `database` 时写 iam.migrations，该表已存在时即为默认',
+      },
     },
     'moved-from': {
       value: 'NAME',
-      summary: 'with iam.migrations: the table that knew the migrations before (default public.migrations)',
+      summary: {
+        en: 'with iam.migrations: the table that knew the migrations before (default public.migrations)',
+        zh: '与 iam.migrations 一起使用：之前记录迁移的表（默认 public.migrations）',
+      },
     },
   },
   variables: ['DATABASE_URL'],

@@ -16,9 +16,13 @@ const marks = { ok: 'ok     ', warning: 'warning', error: 'ERROR  ', unknown: '?
 /** Asks WeChat whether a provider is set up so that people can sign in. */
 export const providerCheckCommand: Command = {
   name: 'provider check',
-  description: `Looks at an identity provider and asks WeChat about it: AppIDs and secrets, the IP whitelist, the permission to make QR
+  description: {
+    en: `Looks at an identity provider and asks WeChat about it: AppIDs and secrets, the IP whitelist, the permission to make QR
 codes, and what is to be registered in WeChat's consoles. Run it on a server of your application, or WeChat judges
 another address. ? stands for what only the console or a sign-in can tell. Exit code 1 when there is an ERROR.`,
+    zh: `检查一个身份源，并向微信核对：AppID 与密钥、IP 白名单、生成二维码的权限，以及要在微信后台登记的内容。
+请在应用的服务器上运行，否则微信看到的是另一个地址。? 表示只有后台页面或一次登录才能知道。有 ERROR 时退出码为 1。`,
+  },
   parameters: ['slug'],
   options: { lang: languageOption },
   variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH', 'WECHAT_API_URL', 'LANG'],

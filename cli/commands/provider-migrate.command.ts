@@ -19,13 +19,18 @@ import {
 } from '../command.js';
 import { UsageError } from '../errors.js';
 import { withIam } from '../open-iam.js';
-import { table, visible } from '../output.js';
+import { table, visible, type Text } from '../output.js';
 import { requireOwnKeys } from '../own-keys.js';
 import { migrationTexts, type MigrationTexts } from './provider-migrate.texts.js';
 
 /** The modules for the migration of an Official Account. */
 @Module({ imports: [IdentityProvidersModule, KeysModule] })
 class MigrationModule {}
+
+/** What an option is for. */
+function optionText(name: keyof MigrationTexts['options']): Text {
+  return { en: migrationTexts.en.options[name], zh: migrationTexts.zh.options[name] };
+}
 
 const appidForm = /^wx[0-9A-Za-z]{1,62}$/;
 const originalIdForm = /^gh_[0-9A-Za-z]{1,61}$/;
@@ -34,16 +39,15 @@ const BAR = 20;
 /** Adds people's openids in a new Official Account after WeChat has migrated the old one. */
 export const providerMigrateCommand: Command = {
   name: 'provider migrate',
-  description: migrationTexts.en.description,
-  zh: { description: migrationTexts.zh.description, options: migrationTexts.zh.options },
+  description: { en: migrationTexts.en.description, zh: migrationTexts.zh.description },
   parameters: ['slug'],
   options: {
-    'from-app-id': { value: 'wx…', summary: migrationTexts.en.options['from-app-id'] },
-    'to-app-id': { value: 'wx…', summary: migrationTexts.en.options['to-app-id'] },
-    'from-original-id': { value: 'gh_…', summary: migrationTexts.en.options['from-original-id'] },
-    'dry-run': { summary: migrationTexts.en.options['dry-run'] },
-    'ask-again': { summary: migrationTexts.en.options['ask-again'] },
-    'no-wait': { summary: migrationTexts.en.options['no-wait'] },
+    'from-app-id': { value: 'wx…', summary: optionText('from-app-id') },
+    'to-app-id': { value: 'wx…', summary: optionText('to-app-id') },
+    'from-original-id': { value: 'gh_…', summary: optionText('from-original-id') },
+    'dry-run': { summary: optionText('dry-run') },
+    'ask-again': { summary: optionText('ask-again') },
+    'no-wait': { summary: optionText('no-wait') },
     lang: languageOption,
   },
   variables: ['DATABASE_URL', 'IAM_KEYS', 'WECHAT_API_URL', 'LANG'],

@@ -32,26 +32,25 @@ export const providerOptions: Readonly<Record<string, OptionSpec>> = {
   ...Object.fromEntries(
     plainColumnNames.map((column) => [
       optionOf(column),
-      { value: placeholderOf(column), summary: describe(column, 'en') },
+      {
+        value: placeholderOf(column),
+        summary: { en: describe(column, 'en'), zh: describe(column, 'zh') },
+      },
     ]),
   ),
   ...Object.fromEntries(
     secretColumnNames.map((column) => [
       `${optionOf(column)}-from`,
-      { value: SOURCE, summary: `where ${column} is` },
+      { value: SOURCE, summary: { en: `where ${column} is`, zh: `${column} 的来源` } },
     ]),
   ),
   from: {
     value: SOURCE,
-    summary: 'where a JSON object is, keys as the columns, secrets in clear; `-` is all of standard input',
+    summary: {
+      en: 'where a JSON object is, keys as the columns, secrets in clear; `-` is all of standard input',
+      zh: 'JSON 对象的来源，键为各列，密钥为明文；`-` 表示整个标准输入',
+    },
   },
-};
-
-/** The summaries of `providerOptions` in Chinese. */
-export const providerOptionsInChinese: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(plainColumnNames.map((column) => [optionOf(column), describe(column, 'zh')])),
-  ...Object.fromEntries(secretColumnNames.map((column) => [`${optionOf(column)}-from`, `${column} 的来源`])),
-  from: 'JSON 对象的来源，键为各列，密钥为明文；`-` 表示整个标准输入',
 };
 
 function placeholderOf(column: PlainColumn): string {

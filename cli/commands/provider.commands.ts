@@ -13,7 +13,7 @@ import { KeysModule } from '../../src/keys/keys.module.js';
 import { Reencryption } from '../../src/keys/reencryption.service.js';
 import type { Call, Command, Result } from '../command.js';
 import { UsageError } from '../errors.js';
-import { readSecret, secretInArguments, SOURCE, sourceHelp, sourceHelpInChinese } from '../input.js';
+import { readSecret, secretInArguments, SOURCE, sourceHelp } from '../input.js';
 import { withIam } from '../open-iam.js';
 import { table } from '../output.js';
 import { requireOwnKeys } from '../own-keys.js';
@@ -21,7 +21,6 @@ import {
   describeProblems,
   describeProvider,
   providerOptions,
-  providerOptionsInChinese,
   readProviderRow,
   refuseSecretOption,
   showProvider,
@@ -37,8 +36,10 @@ const PAGE = 200;
 /** Shows every row; of secrets only whether they are set. */
 export const providerListCommand: Command = {
   name: 'provider list',
-  description:
-    'Lists the identity providers, and what can be seen to be wrong without asking WeChat. Secrets are never shown.',
+  description: {
+    en: 'Lists the identity providers, and what can be seen to be wrong without asking WeChat. Secrets are never shown.',
+    zh: `列出身份源，以及不问微信就能看出的问题。从不显示密钥。`,
+  },
   parameters: [],
   options: {},
   variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH'],
@@ -82,13 +83,10 @@ function toListResult(providers: readonly ShownProvider[]): Result {
 /** Makes a row; a slug that is taken is refused. */
 export const providerAddCommand: Command = {
   name: 'provider add',
-  description: `Creates an identity provider; it acts within 5 seconds on every replica. The columns are explained in the README
-("Provider columns").
-
-${sourceHelp}`,
-  zh: {
-    description: `新建身份源，5 秒内对所有副本生效。各列的说明见 README（“身份源的列”）。\n\n${sourceHelpInChinese}`,
-    options: providerOptionsInChinese,
+  description: {
+    en: `Creates an identity provider; it acts within 5 seconds on every replica. The columns are explained in
+docs/reference/provider-columns.md.\n\n${sourceHelp.en}`,
+    zh: `新建身份源，5 秒内对所有副本生效。各列的说明见 docs/reference/provider-columns.zh-CN.md。\n\n${sourceHelp.zh}`,
   },
   parameters: ['slug'],
   options: providerOptions,
@@ -111,18 +109,19 @@ npx nestjs-wechat-iam provider add wechat --from row.json`,
 /** Changes the columns that are given; the others stay. */
 export const providerSetCommand: Command = {
   name: 'provider set',
-  description: `Changes the columns given of an identity provider; it acts within 5 seconds on every replica. To change a Token,
-EncodingAESKey or AppSecret that is in use, see provider rotate.
-
-${sourceHelp}`,
-  zh: {
-    description: `修改身份源中给出的列，5 秒内对所有副本生效。更换正在使用的 Token、EncodingAESKey 或 AppSecret 请用 provider rotate。\n\n${sourceHelpInChinese}`,
-    options: { ...providerOptionsInChinese, clear: '清空这一列，例如 mp_token_previous' },
+  description: {
+    en: `Changes the columns given of an identity provider; it acts within 5 seconds on every replica. To change a Token,
+EncodingAESKey or AppSecret that is in use, see provider rotate.\n\n${sourceHelp.en}`,
+    zh: `修改身份源中给出的列，5 秒内对所有副本生效。更换正在使用的 Token、EncodingAESKey 或 AppSecret 请用 provider rotate。\n\n${sourceHelp.zh}`,
   },
   parameters: ['slug'],
   options: {
     ...providerOptions,
-    clear: { value: 'COLUMN', summary: 'empty this column, e.g. mp_token_previous', repeated: true },
+    clear: {
+      value: 'COLUMN',
+      summary: { en: 'empty this column, e.g. mp_token_previous', zh: '清空这一列，例如 mp_token_previous' },
+      repeated: true,
+    },
   },
   variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH'],
   example: 'npx nestjs-wechat-iam provider set wechat --qr-enabled true --clear mp_token_previous',
@@ -144,17 +143,23 @@ ${sourceHelp}`,
 /** Replaces a secret without a moment in which WeChat's messages are refused. */
 export const providerRotateCommand: Command = {
   name: 'provider rotate',
-  description: `Replaces a secret: ${rotatableSecrets.join(', ')}.
+  description: {
+    en: `Replaces a secret: ${rotatableSecrets.join(', ')}.
 A Token or EncodingAESKey is generated and shown this once; the one before goes on working, until you have entered the
 new one in WeChat's console and cleared it (provider set <slug> --clear mp_token_previous). An AppSecret is WeChat's to
-choose: --from says where the new one is.
-
-${sourceHelp}`,
+choose: --from says where the new one is.\n\n${sourceHelp.en}`,
+    zh: `更换一个密钥：${rotatableSecrets.join('、')}。
+Token 和 EncodingAESKey 由命令生成，只显示这一次；旧值继续有效，直到你在微信后台填好新值并清空旧值
+（provider set <slug> --clear mp_token_previous）。AppSecret 由微信决定：--from 说明新的在哪里。\n\n${sourceHelp.zh}`,
+  },
   parameters: ['slug', 'column'],
   options: {
     from: {
       value: SOURCE,
-      summary: 'where the new value is; left out, a Token or EncodingAESKey is generated',
+      summary: {
+        en: 'where the new value is; left out, a Token or EncodingAESKey is generated',
+        zh: '新值的来源；不给出时生成 Token 或 EncodingAESKey',
+      },
     },
   },
   variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH'],

@@ -12,9 +12,13 @@ class RoleCommandsModule {}
 
 /** What may be said of a role. */
 const roleOptions: Readonly<Record<string, OptionSpec>> = {
-  permission: { value: 'PERMISSION', summary: 'e.g. orders:refund, orders:* or *', repeated: true },
-  description: { value: 'TEXT', summary: 'what it is for' },
-  default: { value: 'true|false', summary: 'whether new users get it' },
+  permission: {
+    value: 'PERMISSION',
+    summary: { en: 'e.g. orders:refund, orders:* or *', zh: '例如 orders:refund、orders:* 或 *' },
+    repeated: true,
+  },
+  description: { value: 'TEXT', summary: { en: 'what it is for', zh: '用途' } },
+  default: { value: 'true|false', summary: { en: 'whether new users get it', zh: '是否授予新用户' } },
 };
 
 const PAGE = 200;
@@ -22,7 +26,10 @@ const PAGE = 200;
 /** Shows every role and what it permits. */
 export const roleListCommand: Command = {
   name: 'role list',
-  description: 'Lists the roles and what they permit.',
+  description: {
+    en: 'Lists the roles and what they permit.',
+    zh: `列出角色及其权限。`,
+  },
   parameters: [],
   options: {},
   variables: ['DATABASE_URL'],
@@ -48,8 +55,12 @@ async function listAll(roles: Roles): Promise<Role[]> {
 /** Makes a role; one whose name is taken is refused. */
 export const roleAddCommand: Command = {
   name: 'role add',
-  description: `Creates a role. The admin API asks for permissions that begin with iam: — iam:* is all of them — and your own routes for
+  description: {
+    en: `Creates a role. The admin API asks for permissions that begin with iam: — iam:* is all of them — and your own routes for
 what @RequirePermissions names. Who holds it is the business of user roles.`,
+    zh: `新建角色。管理 API 要求以 iam: 开头的权限（iam:* 是其全部），你自己的路由要求 @RequirePermissions 写明的权限。
+谁拥有这个角色，用 user roles 设置。`,
+  },
   parameters: ['name'],
   options: roleOptions,
   variables: ['DATABASE_URL'],
@@ -69,8 +80,11 @@ what @RequirePermissions names. Who holds it is the business of user roles.`,
 /** Changes what is given; the permissions given take the place of all it had. */
 export const roleSetCommand: Command = {
   name: 'role set',
-  description: `Changes a role; what is left out stays. The permissions given take the place of all that it had. It acts within 5
+  description: {
+    en: `Changes a role; what is left out stays. The permissions given take the place of all that it had. It acts within 5
 seconds on every replica.`,
+    zh: `修改角色；没有给出的不变。给出的权限取代它原有的全部权限。5 秒内对所有副本生效。`,
+  },
   parameters: ['name'],
   options: roleOptions,
   variables: ['DATABASE_URL'],

@@ -20,10 +20,21 @@ const MOST = 1_000;
 /** Finds people by what is known of them. */
 export const userFindCommand: Command = {
   name: 'user find',
-  description: `Finds users by id, openid, unionid or external id (exactly), or by the beginning of the nickname; the newest first.
+  description: {
+    en: `Finds users by id, openid, unionid or external id (exactly), or by the beginning of the nickname; the newest first.
 When there are more than --limit, it says so.`,
+    zh: `按 id、openid、unionid、外部 id（完整）或昵称的开头查找用户，最新的在前。超过 --limit 时会说明。`,
+  },
   parameters: ['query'],
-  options: { limit: { value: 'N', summary: `at most so many (default 50, up to ${MOST})` } },
+  options: {
+    limit: {
+      value: 'N',
+      summary: {
+        en: `at most so many (default 50, up to ${MOST})`,
+        zh: `最多这么多（默认 50，上限 ${MOST}）`,
+      },
+    },
+  },
   variables: ['DATABASE_URL'],
   example: 'npx nestjs-wechat-iam user find 小兰',
   async run({ arguments: given, environment }) {
@@ -63,13 +74,17 @@ function toFindResult(users: readonly ListedUser[], hasMore: boolean): Result {
 /** Shows, gives and takes roles: the way to the first administrator. */
 export const userRolesCommand: Command = {
   name: 'user roles',
-  description: `Shows which roles a user holds, after giving and taking those named: all of it or nothing. The role must exist
+  description: {
+    en: `Shows which roles a user holds, after giving and taking those named: all of it or nothing. The role must exist
 (role add). It is in the user's next access token: after a new sign-in at once, else within the life of the token
 (15 minutes by default).`,
+    zh: `先授予和收回给出的角色，再显示该用户的角色：要么全部生效，要么都不生效。角色必须存在（role add）。
+它出现在该用户的下一个访问令牌里：重新登录后立即生效，否则在令牌到期之前生效（默认 15 分钟）。`,
+  },
   parameters: ['id'],
   options: {
-    add: { value: 'ROLE', summary: 'give this role', repeated: true },
-    remove: { value: 'ROLE', summary: 'take this role', repeated: true },
+    add: { value: 'ROLE', summary: { en: 'give this role', zh: '授予这个角色' }, repeated: true },
+    remove: { value: 'ROLE', summary: { en: 'take this role', zh: '收回这个角色' }, repeated: true },
   },
   variables: ['DATABASE_URL'],
   example: 'npx nestjs-wechat-iam user roles 01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f --add admin',

@@ -99,7 +99,7 @@ export class MeController {
   }
 
   @Endpoint({
-    summary: 'Everything held about the signed-in user, as one document',
+    summary: 'Everything held about the signed-in user, as one document; of each kind the newest 1000',
     responses: { 200: exportResponse },
     example: exportExample,
   })

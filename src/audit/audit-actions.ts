@@ -1,7 +1,4 @@
-/**
- * Every action of the audit log, `noun.verb` in the past, and what has happened then. docs/administration.md has the same
- * sentences.
- */
+/** Every action of the audit log, `noun.verb` in the past, and what has happened then. */
 export const auditActions = {
   'event.replayed': 'An administrator had a stored event processed again.',
   'identity.account_closed': 'The person has closed their WeChat account.',

@@ -23,12 +23,12 @@ export interface IamClient {
 /** Access to the admin API for others than users whose roles permit it. */
 export interface IamAdminOptions {
   /**
-   * A bearer token that may do everything, for the first set-up and for scripts: at least 32 characters.
+   * A bearer token of at least 32 characters that may do everything in the admin API, for the first set-up and for scripts.
    * @default none
    */
   readonly token?: string | undefined;
   /**
-   * A guard of the host; a request that it admits may do everything.
+   * A guard of the host; a request that it admits may do everything in the admin API.
    * @default none
    */
   readonly guard?: Type<CanActivate>;
@@ -42,7 +42,7 @@ export interface IamAdminOptions {
 /** The audit log. */
 export interface IamAuditOptions {
   /**
-   * Entries older than this many days are removed (30 at the least).
+   * Entries older than this many days are removed (30 at the least), a month at a time; below 180 a week at a time.
    * @default 400
    */
   readonly retentionDays?: number;
@@ -61,7 +61,7 @@ export interface IamWechatOptions {
    */
   readonly endpoints?: { readonly api?: string; readonly open?: string; readonly mp?: string };
   /**
-   * Total time of one call, in milliseconds.
+   * Total time of one call, retries included, in milliseconds (at most 60000).
    * @default 5000
    */
   readonly timeout?: number;
@@ -121,7 +121,7 @@ export interface IamRateLimits {
 /** Lifetimes of what a sign-in issues, in seconds. */
 export interface IamTokenOptions {
   /**
-   * Life of an access token; also the longest time a revoked one keeps working.
+   * Life of an access token (at most 3600); also the longest time a revoked one keeps working.
    * @default 900
    */
   readonly accessToken?: number;
@@ -137,7 +137,7 @@ export interface IamTokenOptions {
   readonly absolute?: number;
   /**
    * Seconds in which the parent of the current refresh token gets the same successor again, and a code the session that it
-   * began (lost responses, reloads, two tabs).
+   * began: lost responses, reloads, two tabs (at most 60).
    * @default 10
    */
   readonly refreshGrace?: number;
@@ -161,7 +161,7 @@ export interface IamDatabaseOptions {
    */
   readonly url?: string;
   /**
-   * Connections at most.
+   * Connections at most (2 at the least).
    * @default 10
    */
   readonly poolSize?: number;
@@ -177,7 +177,7 @@ export interface IamDatabaseOptions {
   readonly migrationsRun?: boolean;
   /**
    * Has PostgreSQL parse and plan frequent statements once per connection. Set to false behind a pooler in transaction mode that does not
-   * support prepared statements, such as PgBouncer before 1.21 or with `max_prepared_statements = 0`.
+   * support prepared statements, such as PgBouncer before 1.21 or with `max_prepared_statements = 0`; also without `url`.
    * @default true
    */
   readonly preparedStatements?: boolean;
@@ -185,9 +185,9 @@ export interface IamDatabaseOptions {
 
 /** What `IamModule.forRoot` takes and an async factory returns. */
 export interface IamOptions {
-  /** Issuer and base of callback URLs, e.g. `https://app.example.com`. Never taken from a request (RFC 9700 §4.1). */
+  /** Issuer and base of callback URLs, e.g. `https://app.example.com`, without a path. Never taken from a request (RFC 9700 §4.1). */
   readonly publicUrl: string;
-  /** 32-byte keys in base64 that seal secrets at rest and cookies: the first seals, every one opens. */
+  /** 32-byte keys in base64. The first seals secrets and cookies and signs codes and refresh tokens; every one opens and verifies. */
   readonly keys: readonly (string | undefined)[];
   /** The front-ends that may sign people in. */
   readonly clients: readonly IamClient[];
@@ -214,7 +214,7 @@ export interface IamOptions {
   /**
    * Whose nickname and picture count when a person signs in: those that the host or the person has set stay
    * (`host_wins`), or WeChat's replace them each time that they are read (`wechat_wins`).
-   * @default 'host_wins'
+   * @default host_wins
    */
   readonly profile?: 'host_wins' | 'wechat_wins';
   /**
@@ -250,7 +250,7 @@ export interface IamOptions {
    */
   readonly rateLimits?: 'off' | IamRateLimits;
   /**
-   * What the scenes of our QR codes begin with: 1 to 20 letters, digits or `:._-`, the last of them no letter or digit. Scans of other scenes go to your handlers.
+   * What the scenes of our QR codes begin with: 1 to 20 letters, digits or `:._-`, the last of them no letter or digit. Scans of other scenes, and those with this prefix and without our MAC, go to your handlers.
    * @default iam:
    */
   readonly scenePrefix?: string;

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { auditActions } from '../../src/audit/audit-actions.js';
 import { errorCatalogue } from '../../src/errors/iam.error.js';
 import { root } from './pages.js';
 
@@ -13,24 +12,6 @@ it.each(Object.keys(errorCatalogue))('%s is what some story ends with', (code) =
   const asserted = new RegExp(`['"]${code}['"]`);
 
   expect(stories.filter((text) => asserted.test(text))).not.toEqual([]);
-});
-
-const rowsOf = async (name: string) => {
-  const document = await readFile(`docs/${name}`, 'utf8');
-  const nouns = 'login|session|identity|user|provider|role|key|event|webhook|limit';
-  const rows = document.matchAll(new RegExp(`^\\| \`((?:${nouns})\\.[a-z_]+)\` \\| (.+) \\|$`, 'gm'));
-  return Object.fromEntries(
-    [...rows].map(([, action = '', sentence = '']): [string, string] => [action, sentence]),
-  );
-};
-
-it('docs/administration.md says of every action of the audit log what has happened', async () => {
-  expect(await rowsOf('administration.md')).toEqual(auditActions);
-});
-
-it('docs/administration.zh-CN.md lists every action of the audit log', async () => {
-  const rows = await rowsOf('administration.zh-CN.md');
-  expect(Object.keys(rows).sort()).toEqual(Object.keys(auditActions).sort());
 });
 
 it('docs/standards.md names tests that are there', async () => {

@@ -59,23 +59,6 @@ export function exampleOf(page: string, name: string): Example {
   return example;
 }
 
-/** The cells of the table that is marked `<!-- table: name -->`, without its head; a pipe in code is written `\|`. */
-export function tableOf(page: string, name: string): string[][] {
-  const [, after] = textOf(page).split(`<!-- table: ${name} -->\n`);
-  if (after === undefined) throw new Error(`${page} has no table ${name}`);
-  const [table = ''] = after.split(/\n(?!\|)/);
-  return table
-    .split('\n')
-    .slice(2)
-    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1))
-    .map((cells) => cells.map((cell) => cell.trim()));
-}
-
-/** The texts in backticks. */
-export function codeIn(cell: string): string[] {
-  return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
-}
-
 /** The headings of a page, with their depth. */
 export function headingDepths(page: string): number[] {
   return [...outsideCode(page).matchAll(/^(#+) /gm)].map(([, marks = '']) => marks.length);

@@ -179,7 +179,8 @@ export class AdminUsersController {
   }
 
   @Endpoint({
-    summary: 'Merge two users who are one person: the older stays and has the identities and roles of both',
+    summary:
+      'Merge two users who are one person: the older stays, with the identities and roles of both; `force` overrules 409 `merge_refused`',
     permission: 'iam:users:write',
     path,
     responses: { 200: mergeResponse },

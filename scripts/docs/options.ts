@@ -1,0 +1,199 @@
+import ts from 'typescript';
+import {
+  checkTexts,
+  code,
+  pagePath,
+  sourceOf,
+  table,
+  type Language,
+  type ReferencePage,
+} from './markdown.js';
+
+const SOURCE = 'src/config/iam.options.ts';
+
+/** What the comments in `iam.options.ts` say, in Chinese. */
+const chinese: Readonly<Record<string, string>> = {
+  publicUrl: '签发者和回调地址的基础，如 `https://app.example.com`；不带路径。绝不取自请求',
+  keys: 'base64 的 32 字节密钥。第一个用来加密密钥和 cookie、签发 code 和刷新令牌；每一个都能解密和验证',
+  'clients[].id': '前端的 `client_id`',
+  'clients[].redirectUris': '它的登录可以返回到哪里；逐字符比较',
+  'clients[].tokens': "`'cookie'`：令牌存放在 HttpOnly cookie 中，而不在 `/iam/token` 的应答里",
+  'clients[].origins': '除 `publicUrl` 外，哪些来源的脚本可以调用（CORS），精确比较',
+  'database.url':
+    '模块自己的连接，不用你的 TypeORM 连接：`postgres://user:password@host:port/database`（与其他 ORM 并用）',
+  'database.poolSize': '连接数上限（至少 2）',
+  'database.ssl': '`true`，或 `node:tls` 接受的内容，如 `{ ca }`',
+  'database.migrationsRun': '启动时运行待执行的迁移；否则有待执行的迁移就不启动',
+  'database.preparedStatements':
+    '常用语句在每个连接上只解析和规划一次。经过不支持预备语句的连接池（如 1.21 之前的 PgBouncer）时设为 `false`；没有 `database.url` 时也可以设置',
+  'admin.token': '至少 32 个字符的持有者令牌，在管理 API 中可做一切：用于首次配置和脚本',
+  'admin.guard': '你的守卫；它放行的人在管理 API 中可做一切',
+  'admin.crossDeviceSessions': "`'refuse'`：由另一台设备扫码开始的会话不得进入管理 API",
+  'audit.retentionDays': '更早的审计记录会被删除（至少 30），每次一个月；不足 180 天时每次一周',
+  'audit.sink': '你的类，每条审计记录都会交给它',
+  sessionCheck: "`'always'`：退出、封禁、角色变更立即生效，代价是每个进程、每个会话 5 秒一次查询",
+  recentSignIn: '秒；绑定、解绑和注销要求在此时间内登录过',
+  profile: '`host_wins`：微信的昵称和头像只填补空缺、只替换微信自己设的；`wechat_wins`：会替换宿主或本人设的',
+  deletionGraceDays: '用户申请注销到真正抹除之间的天数',
+  'wechat.endpoints': '`{ api, open, mp }`：微信的区域域名，或模拟器',
+  'wechat.timeout': '调用微信一次的总时间，毫秒，含重试（最多 60000）',
+  'wechat.allowLoopback': '允许 http 和环回地址，只有模拟器需要',
+  'wechat.allowPrivateEndpoints':
+    '允许 `endpoints` 在私有网络里，也可用 http：你自己的中转，或另一个容器里的模拟器。每次启动都会告警',
+  'wechat.proxy':
+    "调用微信所用的 HTTP 代理，如 `http://user:password@proxy.internal:3128`；`'environment'` 按 HTTPS_PROXY、HTTP_PROXY、NO_PROXY",
+  'tokens.accessToken': '访问令牌的有效期，秒（最多 3600）；已撤销的也能用这么久',
+  'tokens.idle': '这么久没有刷新，会话结束',
+  'tokens.absolute': '登录后这么久，会话结束',
+  'tokens.refreshGrace':
+    '秒；在此期间，用过的刷新令牌会得到同一个后继，重复发送的 code 得到同一个会话：应答丢失、刷新页面、两个标签页（最多 60）',
+  'tokens.audience': '访问令牌的 `aud`',
+  profileFreshness: '秒；在此期间不再向微信读取昵称头像',
+  loginLifetime: '从发起登录到微信回调的秒数（最多 600）',
+  databaseTimeout: '本模块的一条 SQL（或等待连接）最多用时，毫秒；超过则请求得到 503',
+  rateLimits: "二维码与失败次数的限制，在 PostgreSQL 中计数，所有副本合计；压测时设为 `'off'`",
+  'rateLimits.qrPerAddressAndMinute': '同一客户端地址每分钟的二维码',
+  'rateLimits.qrPerAddressAndDay': '同一客户端地址的二维码：一次最多这么多，一天内均匀恢复',
+  'rateLimits.qrPerAccountAndDay':
+    '同一公众号的二维码：一次最多这么多，一天内均匀恢复；微信每天 100,000 个，略多于它的两倍',
+  'rateLimits.failuresPerAddressAndMinute': '同一客户端地址在同一应用每分钟失败的 code 或令牌',
+  'rateLimits.failuresPerAddressAndDay': '同上：一次最多这么多，一天内均匀恢复',
+  scenePrefix:
+    '模块二维码场景值的开头（1 到 20 个字母、数字或 `:._-`，最后一个不是字母或数字）；有此开头但没有我们 MAC 的场景值，和其他场景值一样交给你的处理器',
+  siteName: '请用户确认时手机上显示的名称',
+  hooks: '你的钩子类',
+  background:
+    '`false`：到期事件、审计接收器和清理留给别的进程，用于脚本和没有你的 `@OnWechatEvent` 方法的工作进程',
+  hostMiddleware:
+    "`'run'`：你的中间件（Express 中间件、Fastify 钩子与插件）在这些端点之前运行，用于钩子需要中间件所设内容的情形。`'skip'`：端点先应答，不受 CSRF 检查、会话和解析器影响",
+  path: '所有端点的路径',
+  globalGuard: '给所有路由加上 `IamGuard`；`@Public()` 放开某一个',
+  dataSource: '你的 TypeORM 连接名；配合 `database` 写 `false`',
+};
+
+/** The defaults that are words. */
+const chineseDefaults: Readonly<Record<string, string>> = {
+  required: '必填',
+  none: '无',
+  'what `url` says (`sslmode`)': '`url` 所说（`sslmode`）',
+  'those of your TypeORM connection `dataSource`': '你的 TypeORM 连接 `dataSource`',
+  'true when `publicUrl` is itself on a loopback host, else false':
+    '`publicUrl` 本身在环回主机上时为 true，否则 false',
+  '2592000 (30 days)': '2592000（30 天）',
+  '7776000 (90 days)': '7776000（90 天）',
+  'the host of `publicUrl`': '`publicUrl` 的主机',
+  "TypeORM's default connection": 'TypeORM 的默认连接',
+};
+
+/** Where an option is explained. */
+const guides: Readonly<Record<string, string>> = {
+  'clients[].tokens': '../guides/front-end',
+  'clients[].origins': '../guides/front-end',
+  'database.url': '../beside-other-orms',
+  'database.preparedStatements': '../guides/running',
+  'admin.token': '../administration',
+  sessionCheck: '../guides/signed-in-user',
+  'rateLimits.qrPerAddressAndMinute': '../guides/rate-limits',
+  scenePrefix: '../guides/follow-to-login',
+  hooks: '../guides/signed-in-user',
+  hostMiddleware: '../guides/embedding',
+};
+
+/** An option as its interface declares it. */
+export interface DeclaredOption {
+  /** With its place, e.g. `tokens.idle` or `clients[].id`. */
+  readonly name: string;
+  readonly type: string;
+  readonly isRequired: boolean;
+  /** The text after `@default`. */
+  readonly defaultText: string | undefined;
+  readonly meaning: string;
+}
+
+/** What a host may write: every field of `IamOptions` and `IamStaticOptions`, down to the leaves. */
+export function declaredOptions(): DeclaredOption[] {
+  const file = ts.createSourceFile(SOURCE, sourceOf(SOURCE), ts.ScriptTarget.Latest, true);
+  const interfaces = new Map(
+    file.statements.filter(ts.isInterfaceDeclaration).map((each) => [each.name.text, each] as const),
+  );
+  const fieldsOf = (name: string, place: string): DeclaredOption[] => {
+    const declaration = interfaces.get(name);
+    if (declaration === undefined) throw new Error(`${SOURCE} has no interface ${name}`);
+    return declaration.members.filter(ts.isPropertySignature).flatMap((field) => {
+      const type = field.type?.getText() ?? '';
+      const inner = [...interfaces.keys()].find((each) => new RegExp(`\\b${each}\\b`).test(type));
+      const own = `${place}${field.name.getText()}`;
+      const inners =
+        inner === undefined ? [] : fieldsOf(inner, type.includes('[]') ? `${own}[].` : `${own}.`);
+      // An option that is nothing but its fields is told by them.
+      return inner !== undefined && !type.includes('|') ? inners : [optionOf(field, own), ...inners];
+    });
+  };
+  return [...fieldsOf('IamOptions', ''), ...fieldsOf('IamStaticOptions', '')];
+}
+
+function optionOf(field: ts.PropertySignature, name: string): DeclaredOption {
+  const [comment] = field.getChildren().filter(ts.isJSDoc);
+  const tag = ts.getJSDocTags(field).find(({ tagName }) => tagName.text === 'default');
+  const meaning = ts.getTextOfJSDocComment(comment?.comment);
+  if (meaning === undefined || meaning === '') throw new Error(`${SOURCE} says nothing of ${name}`);
+  return {
+    name,
+    type: (field.type?.getText() ?? '')
+      .replaceAll(/readonly |undefined \| | \| undefined/g, '')
+      .replaceAll(/\s+/g, ' '),
+    isRequired: field.questionToken === undefined,
+    defaultText: ts.getTextOfJSDocComment(tag?.comment)?.trim(),
+    meaning: meaning.replaceAll(/\s*\n\s*/g, ' '),
+  };
+}
+
+/** docs/reference/options.md */
+export const optionsPage: ReferencePage = {
+  name: 'options',
+  title: { en: 'Options', zh: '选项' },
+  sources: [SOURCE, 'scripts/docs/options.ts'],
+  intro: {
+    en: `What \`IamModule.forRoot\` takes, and the factory of \`forRootAsync\` returns; \`path\`, \`globalGuard\` and \`dataSource\` stand
+beside the factory. A wrong option stops the start with a \`TypeError\` that names it and says what was expected.`,
+    zh: `\`IamModule.forRoot\` 接受的选项，也是 \`forRootAsync\` 的工厂返回的内容；\`path\`、\`globalGuard\`、\`dataSource\` 写在工厂旁边。
+选项写错时启动失败，\`TypeError\` 会指出是哪个选项、应该写什么。`,
+  },
+  body(language) {
+    const options = declaredOptions();
+    checkTexts(
+      'options in Chinese',
+      options.map(({ name }) => name),
+      chinese,
+    );
+    const groups = [...new Set(options.map(groupOf))];
+    return groups
+      .map((group) => {
+        const rows = options
+          .filter((option) => groupOf(option) === group)
+          .map((option) => rowOf(option, language));
+        const head =
+          language === 'en' ? ['option', 'type', 'default', 'meaning'] : ['选项', '类型', '默认值', '含义'];
+        return `## ${group === '' ? { en: 'The module', zh: '模块' }[language] : code(group)}\n\n${table(head, rows)}`;
+      })
+      .join('\n\n');
+  },
+};
+
+/** `tokens` of `tokens.idle`; nothing of an option at the top. */
+function groupOf({ name }: DeclaredOption): string {
+  return name.includes('.') ? (name.split('.')[0] ?? '') : '';
+}
+
+function rowOf(
+  { name, type, isRequired, defaultText, meaning }: DeclaredOption,
+  language: Language,
+): string[] {
+  const fallback = isRequired ? 'required' : (defaultText ?? 'none');
+  const guide = guides[name];
+  const more = { en: 'More', zh: '详见' }[language];
+  const link = guide === undefined ? '' : ` [${more}](${pagePath(guide, language)})`;
+  const text = language === 'en' ? meaning : (chinese[name] ?? '');
+  const shown = language === 'en' ? fallback : (chineseDefaults[fallback] ?? fallback);
+  return [code(name), code(type), shown, text + link];
+}
