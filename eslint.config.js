@@ -1,4 +1,5 @@
 import tseslint from 'typescript-eslint';
+import vue from 'eslint-plugin-vue';
 import importX from 'eslint-plugin-import-x';
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
 
@@ -50,7 +51,25 @@ const layers = [
     from: src([...order.slice(at + 1), 'index.ts', 'iam.module.ts', 'openapi.ts']),
   })),
   { target: src(order.slice(0, order.indexOf('health'))), from: './src/iam.entities.ts' },
-  { target: './src', from: ['./emulator', './example', './bench', './test', './cli'] },
+  { target: './src', from: ['./emulator', './example', './bench', './test', './cli', './pages'] },
+  {
+    target: './pages/server',
+    from: ['./emulator', './migrations', './example', './bench', './test', './cli'],
+  },
+  {
+    target: ['./pages/admin', './pages/account', './pages/sign-in', './pages/shared'],
+    from: [
+      './src',
+      './pages/server',
+      './emulator',
+      './migrations',
+      './example',
+      './bench',
+      './test',
+      './cli',
+    ],
+  },
+  { target: './pages/shared', from: ['./pages/admin', './pages/account', './pages/sign-in'] },
   { target: './migrations', from: ['./src', './emulator', './example', './bench', './test', './cli'] },
   { target: './emulator', from: ['./src', './migrations', './example', './bench', './test', './cli'] },
   // What browsers and mini programs load has nothing of the server in it.
@@ -94,6 +113,26 @@ export default tseslint.config(
       'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],
       'no-console': 'error',
       'no-restricted-syntax': ['error', ...restrictedSyntax],
+    },
+  },
+  ...vue.configs['flat/recommended'].map((each) => ({ ...each, files: ['pages/**/*.vue'] })),
+  {
+    files: ['pages/**/*.vue'],
+    plugins: { 'import-x': importX },
+    languageOptions: { parserOptions: { parser: tseslint.parser } },
+    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver()] },
+    rules: {
+      'import-x/no-restricted-paths': ['error', { zones: layers }],
+      'max-lines': ['error', { max: 350, skipBlankLines: true, skipComments: true }],
+      // Prettier decides.
+      'vue/html-closing-bracket-newline': 'off',
+      'vue/html-indent': 'off',
+      'vue/html-self-closing': 'off',
+      'vue/max-attributes-per-line': 'off',
+      'vue/singleline-html-element-content-newline': 'off',
+      'vue/multiline-html-element-content-newline': 'off',
+      'vue/require-default-prop': 'off',
+      'vue/no-v-html': 'error',
     },
   },
   {

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { iamMigrations, IamModule } from 'nestjs-wechat-iam';
+import { IamPagesModule } from 'nestjs-wechat-iam/pages';
 import type { DataSourceOptions } from 'typeorm';
 import { migrateInTurn } from './database/migrate-in-turn.js';
 import { DemoController } from './demo/demo.controller.js';
@@ -50,6 +51,7 @@ export class AppModule {
           siteName: '山茶小铺',
           ...(rateLimits === 'off' && { rateLimits }),
         }),
+        IamPagesModule.forRoot({ admin: true, account: true, logo: '/camellia.svg' }),
         OrdersModule,
         MembersModule.forRoot(publicUrl),
       ],

@@ -4,13 +4,14 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
 import { buildClients } from './build-clients.mjs';
+import { buildPages } from './build-pages.mjs';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
-const packed = ['src', 'emulator', 'migrations', 'cli'].map((folder) => join(dist, folder));
+const packed = ['src', 'emulator', 'migrations', 'cli', 'pages/server'].map((folder) => join(dist, folder));
 /** In `from './x.js'`, `import './x.js'` and `import('./x.js')`. */
 const relativeImports = /\b(?:from|import)\s*\(?\s*['"](\.{1,2}\/[^'"]+)\.js['"]/g;
-/** As `src` calls `readAsset` of http/html.ts. */
+/** As `src` and `pages/server` call `readAsset` of http/html.ts. */
 const assetReads = /\breadAsset\('([^']+)', import\.meta\.url\)/g;
 
 function compile() {
@@ -104,12 +105,11 @@ async function pruneDeclarations() {
 
 /** Writes each script and style of a page into the module that reads it: hosts that bundle the package have no other file. */
 async function inlineAssets() {
-  for (const name of await readdir(join(dist, 'src'), { recursive: true })) {
-    const path = join(dist, 'src', name);
-    const code = name.endsWith('.js') ? await readFile(path, 'utf8') : '';
+  for (const path of (await Promise.all(packed.map(modulesIn))).flat()) {
+    const code = await readFile(path, 'utf8');
     const texts = new Map();
     for (const [call, asset] of code.matchAll(assetReads))
-      texts.set(call, await readFile(join(root, 'src', dirname(name), asset), 'utf8'));
+      texts.set(call, await readFile(join(root, relative(dist, dirname(path)), asset), 'utf8'));
     if (texts.size === 0) continue;
     await writeFile(
       path,
@@ -119,6 +119,7 @@ async function inlineAssets() {
 }
 
 await rm(dist, { recursive: true, force: true });
+await buildPages();
 compile();
 await inlineAssets();
 await bundle();

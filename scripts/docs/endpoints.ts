@@ -94,6 +94,7 @@ const chinese: Readonly<Record<string, string>> = {
   'GET admin/roles/{name}': '一个角色及其 ETag',
   'PATCH admin/roles/{name}': '修改角色，`If-Match` 其 ETag：权限在这里立即生效，在其他副本 5 秒内生效',
   'DELETE admin/roles/{name}': '删除无人持有的角色，`If-Match` 其 ETag',
+  'GET admin/access': '调用者是谁、拥有管理 API 的哪些权限；任何已登录用户都可以查询',
   'GET admin/permissions': '管理 API 的权限',
   'GET admin/sessions': '会话，最新的在前',
   'DELETE admin/sessions/{id}':
@@ -121,7 +122,7 @@ const groups: readonly (readonly [Text, RegExp])[] = [
   [{ en: "The module's own pages", zh: '模块自带的页面' }, /^(?!admin\/)/],
   [{ en: 'Administration: identity providers', zh: '管理：身份源' }, /^admin\/providers\b/],
   [{ en: 'Administration: users', zh: '管理：用户' }, /^admin\/(users|bans)\b/],
-  [{ en: 'Administration: roles', zh: '管理：角色' }, /^admin\/(roles|permissions)\b/],
+  [{ en: 'Administration: roles', zh: '管理：角色' }, /^admin\/(roles|permissions|access)\b/],
   [{ en: 'Administration: sessions and sign-ins', zh: '管理：会话与登录' }, /^admin\/(sessions|logins)\b/],
   [{ en: 'Administration: audit log and events', zh: '管理：审计日志与事件' }, /^admin\/(audit|events)\b/],
   [{ en: 'Administration: the rest', zh: '管理：其他' }, /^admin\//],
@@ -199,6 +200,7 @@ function rowOf(endpoint: Listed, language: Language): string[] {
 function accessOf({ controller, handler, description }: Listed): Text {
   const guards = guardsOf(controller, handler);
   if (guards.includes(AdminGuard)) {
+    if (description.permission === 'self') return { en: 'signed in', zh: '登录用户' };
     const permission = code(description.permission ?? '–');
     return { en: permission, zh: permission };
   }

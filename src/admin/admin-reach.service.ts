@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
+import { adminPermissions } from '../config/iam.permissions.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { inTransaction } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
@@ -35,6 +36,15 @@ export class AdminPermissions {
     const missing = await this.permissions.missing(admin?.roles ?? [], permissions);
     if (missing.length === 0) return null;
     return new IamError('insufficient_permissions', `may not decide on ${missing.join(', ')}`);
+  }
+
+  /** Who calls, and the permissions of the admin API that they have. */
+  async held(admin: Admin) {
+    const all = Object.keys(adminPermissions);
+    if (this.areUnlimited())
+      return { actor: currentContext()?.actor === 'host' ? 'host' : 'admin_token', permissions: all } as const;
+    const missing = await this.permissions.missing(admin?.roles ?? [], all);
+    return { actor: 'user', permissions: all.filter((each) => !missing.includes(each)) } as const;
   }
 
   /** True for the admin token and the host's guard, as `AdminGuard` has noted. */

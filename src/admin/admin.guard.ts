@@ -88,7 +88,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     const user = await this.authentication.authenticate(request, { mustLive: true });
     if (crossDevice.has(user.method) && this.options.admin.crossDeviceSessions === 'refuse')
       throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
-    await this.requirements.requirePermissions(user, [permission]);
+    if (permission !== 'self') await this.requirements.requirePermissions(user, [permission]);
   }
 }
 

@@ -13,6 +13,7 @@ import { AdminGuard } from './admin.guard.js';
 import { AdminAuditController } from './audit/audit.controller.js';
 import { AdminEventsController } from './events/events.controller.js';
 import { KeysController } from './keys/keys.controller.js';
+import { AdminAccessController } from './overview/overview.controller.js';
 import { AdminProvidersController } from './providers/providers.controller.js';
 import { AdminPermissionsController, AdminRolesController } from './roles/roles.controller.js';
 import { AdminLoginsController, AdminSessionsController } from './sessions/sessions.controller.js';
@@ -34,6 +35,7 @@ import { AdminUsersController } from './users/users.controller.js';
     PrivacyModule,
   ],
   controllers: [
+    AdminAccessController,
     AdminProvidersController,
     AdminPermissionsController,
     AdminRolesController,

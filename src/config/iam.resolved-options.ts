@@ -41,7 +41,7 @@ const staticsSchema = z.object({
 export function resolveStatics(statics: {
   readonly [Name in keyof IamStaticOptions]?: IamStaticOptions[Name] | undefined;
 }) {
-  return parse(staticsSchema, statics);
+  return parseOptions(staticsSchema, statics);
 }
 
 /** `IamStaticOptions` with every default filled in. */
@@ -52,7 +52,7 @@ export type ResolvedStatics = ReturnType<typeof resolveStatics>;
  * @throws TypeError that names the option and what was expected
  */
 export function resolveOptions(options: IamOptions, { path, dataSource }: ResolvedStatics) {
-  const { keys, ...checked } = parse(optionsSchema, options);
+  const { keys, ...checked } = parseOptions(optionsSchema, options);
   const { publicUrl, clients, wechat, tokens, siteName, database } = checked;
   const { endpoints, allowPrivateEndpoints, proxy } = wechat;
   const { host, hostname } = new URL(publicUrl);
@@ -98,14 +98,15 @@ function hasUrl<T extends { readonly url?: string }>(database: T): database is T
   return database.url !== undefined;
 }
 
-function parse<T>(schema: z.ZodType<T>, input: unknown): T {
+/** @throws TypeError that names the option of `module` and what was expected */
+export function parseOptions<T>(schema: z.ZodType<T>, input: unknown, module = 'IamModule'): T {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const option = issue?.path.reduce<string>(appendPath, '') ?? '';
   const unknown = issue?.code === 'unrecognized_keys' ? `unknown option ${issue.keys.join(', ')}` : undefined;
   throw new TypeError(
-    `IamModule option ${option === '' ? '(root)' : `\`${option}\``}: ${unknown ?? `expected ${expectation(issue?.message)}`}`,
+    `${module} option ${option === '' ? '(root)' : `\`${option}\``}: ${unknown ?? `expected ${expectation(issue?.message)}`}`,
   );
 }
 

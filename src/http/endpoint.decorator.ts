@@ -20,8 +20,8 @@ export type ResponseSchema = z.ZodType | null | `${string}/${string}`;
 export interface EndpointDescription {
   /** One line. */
   readonly summary: string;
-  /** The permission that the admin API asks for; an admin route without one is refused to everybody. */
-  readonly permission?: AdminPermission;
+  /** The permission that the admin API asks for, or `self` where a user asks about themselves; an admin route without one is refused to everybody. */
+  readonly permission?: AdminPermission | 'self';
   /** A sentence for each path parameter. */
   readonly path?: Readonly<Record<string, string>>;
   /** Of a route that reads its query or body itself; the others have a `ZodPipe` at the parameter. */

@@ -9,7 +9,7 @@ export interface IamResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** Serialized `Set-Cookie` values. */
   readonly cookies: readonly string[];
-  readonly body: string | null;
+  readonly body: string | Uint8Array | null;
   /** Server-sent events in place of a body. */
   readonly events?: Observable<MessageEvent>;
 }

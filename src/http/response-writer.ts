@@ -41,8 +41,8 @@ export function writeResponse(
     writeEvents(raw, events);
     return;
   }
-  const bytes = Buffer.from(body ?? '', 'utf8');
-  if (status !== 204) raw.setHeader('Content-Length', bytes.length);
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : (body ?? Buffer.alloc(0));
+  if (status !== 204 && status !== 304) raw.setHeader('Content-Length', bytes.length);
   raw.end(bytes);
 }
 

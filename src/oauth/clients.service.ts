@@ -29,15 +29,25 @@ export const SIGN_IN_CHOOSER = Symbol('SIGN_IN_CHOOSER');
 /** The registered front-ends. */
 @Injectable()
 export class Clients {
+  private readonly ofModules = new Map<string, ResolvedIamClient>();
+
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly cookies: SessionCookies,
     @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
 
+  /** Adds the client of a module of ours, while the application starts. @throws TypeError that names the host's client with its id */
+  register(client: ResolvedIamClient): void {
+    if (this.find(client.id) !== undefined)
+      throw new TypeError(`IamModule option \`clients\`: expected no client "${client.id}"`);
+    this.ofModules.set(client.id, client);
+    if (client.tokens === 'cookie') this.cookies.share(client.id);
+  }
+
   /** @throws IamError `invalid_client` (RFC 6749 §5.2) */
   authenticate(clientId: string): ResolvedIamClient {
-    const client = this.options.clients.get(clientId);
+    const client = this.find(clientId);
     if (client === undefined) throw new IamError('invalid_client', `no client "${clientId.slice(0, 64)}"`);
     return client;
   }
@@ -56,7 +66,7 @@ export class Clients {
     clientId: unknown,
     redirectUri: unknown,
   ): { readonly clientId: string; readonly redirectUri: string } {
-    const client = typeof clientId === 'string' ? this.options.clients.get(clientId) : undefined;
+    const client = typeof clientId === 'string' ? this.find(clientId) : undefined;
     if (client === undefined) throw new IamError('client_unknown', 'no client with this client_id');
     if (
       typeof redirectUri !== 'string' ||
@@ -81,6 +91,10 @@ export class Clients {
       code_challenge_method: 'S256',
     };
     return this.chooser.location(request, code);
+  }
+
+  private find(id: string): ResolvedIamClient | undefined {
+    return this.options.clients.get(id) ?? this.ofModules.get(id);
   }
 }
 

@@ -9,20 +9,22 @@ import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from './session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 
+const credentialHeaders = ['Authorization', 'Cookie'] as const;
+
 /** Authenticates requests, socket handshakes and tokens: the only place that reads and believes a token. */
 @Injectable()
 export class Authentication {
-  /** For `Vary`: the request headers that identify the user, where caches do not know by themselves (RFC 9111 §3.5). */
-  readonly variesBy: readonly string[];
-
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly tokens: AccessTokens,
     private readonly cookies: SessionCookies,
     private readonly origins: TrustedOrigins,
     private readonly sessions: SessionCheck,
-  ) {
-    this.variesBy = cookies.clientIds.length === 0 ? [] : ['Authorization', 'Cookie'];
+  ) {}
+
+  /** For `Vary`: the request headers that identify the user, where caches do not know by themselves (RFC 9111 §3.5). */
+  get variesBy(): readonly string[] {
+    return this.cookies.clientIds.length === 0 ? [] : credentialHeaders;
   }
 
   /**

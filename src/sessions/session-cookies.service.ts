@@ -24,8 +24,7 @@ export interface CookieTokens {
  */
 @Injectable()
 export class SessionCookies {
-  /** The clients that share it. */
-  readonly clientIds: readonly string[];
+  private readonly sharers: string[];
   private readonly accessName: string;
   private readonly refreshName: string;
 
@@ -36,9 +35,19 @@ export class SessionCookies {
     private readonly accessTokens: AccessTokens,
   ) {
     const clients = [...options.clients.values()];
-    this.clientIds = clients.filter(({ tokens }) => tokens === 'cookie').map(({ id }) => id);
+    this.sharers = clients.filter(({ tokens }) => tokens === 'cookie').map(({ id }) => id);
     this.accessName = options.isHttps ? '__Host-iam-access' : 'iam-access';
     this.refreshName = options.isHttps ? '__Secure-iam-refresh' : 'iam-refresh';
+  }
+
+  /** The clients that share it. */
+  get clientIds(): readonly string[] {
+    return this.sharers;
+  }
+
+  /** Lets one more client share it, while the application starts. */
+  share(clientId: string): void {
+    this.sharers.push(clientId);
   }
 
   /** `Set-Cookie` values. The access cookie outlives its token: it says which session the refresh cookie must be of. */

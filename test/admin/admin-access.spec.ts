@@ -17,7 +17,8 @@ import { platforms } from '../support/platforms.js';
 import { valueOf } from '../support/rows.js';
 import { onPc } from '../support/signed-in.js';
 
-const routes = adminRoutes();
+/** All but the one by which somebody asks what they may do. */
+const routes = adminRoutes().filter(({ permission }) => permission !== 'self');
 
 const permissions = Object.keys(adminPermissions);
 
@@ -47,7 +48,22 @@ describe('every route of the admin API', () => {
 
   it('is found, and names a permission that is listed', () => {
     expect(routes.length).toBeGreaterThan(20);
+    expect(adminRoutes().length - routes.length).toBe(1);
     expect(routes.filter(({ permission }) => !permissions.includes(String(permission)))).toEqual([]);
+  });
+
+  it('tells everybody who is known what they may do, and nobody else', async () => {
+    const access = async (client: AdminClient | undefined) => {
+      const reply = await (client ?? anybody).get('access');
+      const { actor, permissions: held } = reply.json();
+      return [reply.status, actor, held];
+    };
+
+    expect((await access(stranger))[0]).toBe(401);
+    expect((await access(forger))[0]).toBe(401);
+    expect(await access(anybody)).toEqual([200, 'user', []]);
+    expect(await access(token)).toEqual([200, 'admin_token', permissions]);
+    expect(await access(withExactly.get('iam:keys:read'))).toEqual([200, 'user', ['iam:keys:read']]);
   });
 
   it.each(routes)('$method $pattern admits whom $permission admits, and nobody else', async (route) => {

@@ -1,0 +1,63 @@
+import { computed, ref, shallowRef } from 'vue';
+import { call, Problem, read, useAdminToken } from '../shared/api';
+import { signOut } from '../shared/sign-in';
+
+/** The signed-in person, as `GET /me` tells. */
+export interface Me {
+  readonly id: string;
+  readonly nickname: string | null;
+  readonly avatar_url: string | null;
+  readonly roles: readonly string[];
+}
+
+interface Access {
+  readonly actor: 'admin_token' | 'host' | 'user';
+  readonly permissions: readonly string[];
+}
+
+/** `unknown` until the API has been asked. */
+export const state = ref<'unknown' | 'signed_out' | 'signed_in' | 'failed'>('unknown');
+export const me = shallowRef<Me | null>(null);
+export const failure = shallowRef<Problem | null>(null);
+const access = shallowRef<Access | null>(null);
+
+export const actor = computed(() => access.value?.actor ?? null);
+
+/** Whether the caller may do what the permission is for; the API decides, the page only hides what it would refuse. */
+export function may(permission: string): boolean {
+  return access.value?.permissions.includes(permission) ?? false;
+}
+
+/** Asks who calls. */
+export async function loadAccess(): Promise<void> {
+  try {
+    access.value = await read<Access>('admin/access');
+    me.value = access.value.actor === 'user' ? await read<Me>('me') : null;
+    state.value = 'signed_in';
+  } catch (error) {
+    failure.value = error instanceof Problem ? error : new Problem(500, {});
+    state.value = failure.value.status === 401 ? 'signed_out' : 'failed';
+  }
+}
+
+/** @throws Problem for a token that the API does not take */
+export async function enterAdminToken(token: string): Promise<void> {
+  useAdminToken(token);
+  try {
+    access.value = (await call<Access>('admin/access')).body;
+    me.value = null;
+    state.value = 'signed_in';
+  } catch (error) {
+    useAdminToken(null);
+    throw error;
+  }
+}
+
+/** Forgets the admin token, or ends the person's session. */
+export async function leave(): Promise<void> {
+  await signOut();
+  useAdminToken(null);
+  access.value = null;
+  me.value = null;
+  state.value = 'signed_out';
+}

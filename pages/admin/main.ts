@@ -1,0 +1,24 @@
+import '../shared/base.css';
+import './element.css';
+import './admin.css';
+import '../shared/theme';
+import { createApp } from 'vue';
+import { toProblem } from '../shared/page';
+import { finishSignIn, signInProblem } from '../shared/sign-in';
+import { loadAccess } from './access';
+import App from './App.vue';
+import { router } from './router';
+
+async function begin(): Promise<void> {
+  const returnTo = await finishSignIn().catch((error: unknown) => {
+    signInProblem.value = toProblem(error);
+    return null;
+  });
+  await loadAccess();
+  const app = createApp(App);
+  app.use(router);
+  if (returnTo !== null) await router.replace(returnTo);
+  app.mount('#app');
+}
+
+void begin();

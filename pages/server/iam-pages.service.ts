@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../../src/config/iam.resolved-options.js';
+import { IamError } from '../../src/errors/iam.error.js';
+import { escapeHtml } from '../../src/http/html.js';
+import { empty, type IamResponse, securityHeaders } from '../../src/http/iam-response.js';
+import { IamUrls } from '../../src/http/iam-urls.service.js';
+import { preferredLanguage } from '../../src/http/user-agent.js';
+import { Clients } from '../../src/oauth/clients.service.js';
+import { PageFiles, type PageName } from './page-files.js';
+import type { ResolvedPagesOptions } from './pages-options.js';
+
+/** Injection token of `ResolvedPagesOptions`. */
+export const IAM_PAGES_OPTIONS = Symbol('IAM_PAGES_OPTIONS');
+
+/** The client by which the pages sign people in. */
+const CLIENT_ID = 'iam-pages';
+
+/** No inline script or style; pictures of people come from WeChat's servers, QR codes are data URLs. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data: https:",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** Of a request for a page. */
+export interface PageRequestHeaders {
+  readonly 'if-none-match'?: string | undefined;
+  readonly 'accept-language'?: string | undefined;
+  readonly 'accept-encoding'?: string | undefined;
+}
+
+/** The HTML of the pages and the files that it loads. */
+@Injectable()
+export class IamPages implements OnModuleInit {
+  private readonly files = new PageFiles();
+  private readonly documents = new Map<string, { readonly html: string; readonly etag: string }>();
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(IAM_PAGES_OPTIONS) private readonly pagesOptions: ResolvedPagesOptions,
+    private readonly urls: IamUrls,
+    private readonly clients: Clients,
+  ) {}
+
+  /** Now the host has set its global prefix, which the redirect URIs have. */
+  onModuleInit(): void {
+    const pages: PageName[] = ['admin', 'account', 'sign-in'];
+    const redirectUris = pages.map((name) => this.urls.endpoint(`ui/${name}`));
+    this.clients.register({ id: CLIENT_ID, redirectUris, tokens: 'cookie', origins: [] });
+  }
+
+  /** A page, whatever follows its path: its script reads that. */
+  page(name: PageName, headers: PageRequestHeaders): IamResponse {
+    const { html, etag } = this.documentOf(name, headers);
+    const own = { 'Cache-Control': 'no-cache', ETag: etag, Vary: 'Accept-Language' };
+    if (isCurrent(headers, etag)) return empty(304, own);
+    return {
+      status: 200,
+      headers: {
+        ...securityHeaders,
+        ...own,
+        'Content-Type': 'text/html; charset=utf-8',
+        'Content-Security-Policy': policy,
+        'X-Frame-Options': 'DENY',
+      },
+      cookies: [],
+      body: html,
+    };
+  }
+
+  /** A file that a page loads; its name changes with its content. @throws IamError `not_found` */
+  file(name: string, headers: PageRequestHeaders): IamResponse {
+    const file = this.files.find(name, headers['accept-encoding'] ?? '');
+    if (file === null) throw new IamError('not_found', `no file "${name.slice(0, 64)}" of the pages`);
+    const { type, bytes, encoding } = file;
+    // Weak: the same file in another encoding is the same.
+    const etag = `W/"${name}"`;
+    const own = {
+      'Cache-Control': 'public, max-age=31536000, immutable',
+      ETag: etag,
+      Vary: 'Accept-Encoding',
+    };
+    if (isCurrent(headers, etag)) return empty(304, own);
+    return {
+      status: 200,
+      headers: {
+        ...securityHeaders,
+        ...own,
+        'Content-Type': type,
+        ...(encoding !== null && { 'Content-Encoding': encoding }),
+      },
+      cookies: [],
+      body: bytes,
+    };
+  }
+
+  private documentOf(name: PageName, headers: PageRequestHeaders) {
+    const language = preferredLanguage(headers['accept-language']) === 'zh' ? 'zh-CN' : 'en';
+    const key = `${name} ${language}`;
+    const known = this.documents.get(key);
+    if (known !== undefined) return known;
+    const html = this.htmlOf(name, language);
+    const etag = `"${createHash('sha256').update(html).digest('hex').slice(0, 32)}"`;
+    const made = { html, etag };
+    this.documents.set(key, made);
+    return made;
+  }
+
+  private htmlOf(name: PageName, language: 'zh-CN' | 'en'): string {
+    const { script, preloads, styles } = this.files.entry(name);
+    const settings = this.settings();
+    const to = (file: string) => escapeHtml(`${settings.base}/ui/assets/${file}`);
+    const needsScript =
+      language === 'en' ? 'This page needs JavaScript.' : '此页面需要启用 JavaScript 才能使用。';
+    return `<!doctype html>
+<html lang="${language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<meta name="iam-settings" content="${escapeHtml(JSON.stringify(settings))}">
+<title>${escapeHtml(settings.siteName[language])}</title>
+<link rel="icon" href="${escapeHtml(settings.logo ?? 'data:,')}">
+${styles.map((file) => `<link rel="stylesheet" href="${to(file)}">`).join('\n')}
+${preloads.map((file) => `<link rel="modulepreload" href="${to(file)}">`).join('\n')}
+<script type="module" src="${to(script)}"></script>
+</head>
+<body>
+<div id="app"></div>
+<noscript>${needsScript}</noscript>
+</body>
+</html>
+`;
+  }
+
+  /** What the scripts of the pages read, from an attribute: the policy admits no inline script. */
+  private settings() {
+    const { siteName: own } = this.options;
+    const { siteName = { 'zh-CN': own, en: own }, logo, accent, terms, privacy } = this.pagesOptions;
+    return {
+      clientId: CLIENT_ID,
+      origin: this.options.publicUrl,
+      base: this.urls.path('ui').replace(/\/ui$/, ''),
+      pages: { admin: this.pagesOptions.admin, account: this.pagesOptions.account },
+      siteName,
+      logo,
+      accent,
+      terms,
+      privacy,
+    };
+  }
+}
+
+/** RFC 9110 §13.1.2: compared weakly. */
+function isCurrent({ 'if-none-match': known }: PageRequestHeaders, etag: string): boolean {
+  const bare = (text: string) => text.trim().replace(/^W\//, '');
+  return known?.split(',').some((each) => bare(each) === bare(etag) || each.trim() === '*') ?? false;
+}

@@ -1,0 +1,105 @@
+import { type DynamicModule, Get, Headers, Module, Param, type Type } from '@nestjs/common';
+import { RouterModule } from '@nestjs/core';
+import { ROUTES } from '@nestjs/core/router/router-module.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../../src/config/iam.resolved-options.js';
+import { Endpoint } from '../../src/http/endpoint.decorator.js';
+import { PublicController } from '../../src/sessions/iam-controller.decorator.js';
+import { IAM_PAGES_OPTIONS, IamPages, type PageRequestHeaders } from './iam-pages.service.js';
+import type { PageName } from './page-files.js';
+import { type IamPagesOptions, resolvePagesOptions } from './pages-options.js';
+
+/** Serves the administration and the account page below the option `path` of IamModule, as `/iam/ui/admin`. */
+@Module({})
+export class IamPagesModule {
+  /** @throws TypeError that names the wrong option */
+  static forRoot(options: IamPagesOptions = {}): DynamicModule {
+    const resolved = resolvePagesOptions(options);
+    const pages: PageName[] = [
+      ...(resolved.admin ? (['admin'] as const) : []),
+      ...(resolved.account ? (['account'] as const) : []),
+      'sign-in',
+    ];
+    return {
+      module: IamPagesModule,
+      imports: [belowPathOfIam],
+      controllers: [PageFilesController, ...pages.map((page) => controllers[page])],
+      providers: [{ provide: IAM_PAGES_OPTIONS, useValue: resolved }, IamPages],
+    };
+  }
+}
+
+/** `RouterModule.register`, with a path that is known once IamModule has resolved its options. */
+const belowPathOfIam: DynamicModule = {
+  module: RouterModule,
+  providers: [
+    {
+      provide: ROUTES,
+      useFactory: ({ path }: ResolvedIamOptions) => [{ path, module: IamPagesModule }],
+      inject: [IAM_OPTIONS],
+    },
+  ],
+};
+
+/** The scripts and styles. */
+@PublicController('ui/assets')
+class PageFilesController {
+  constructor(private readonly pages: IamPages) {}
+
+  @Endpoint({
+    summary: 'A script or style of the pages',
+    path: { file: 'Its name, which changes with its content' },
+    responses: { 200: ['text/javascript', 'text/css'], 304: null },
+    errors: ['not_found'],
+  })
+  @Get(':file')
+  file(@Param('file') file: string, @Headers() headers: PageRequestHeaders) {
+    return this.pages.file(file, headers);
+  }
+}
+
+/** A page at its own path and below: the script shows what the path names. Patterns of routers for "any path" differ. */
+function controllerOf(page: PageName): Type {
+  const describe = (names: readonly string[]) =>
+    Endpoint({
+      summary: `The page ${page}`,
+      path: Object.fromEntries(names.map((name) => [name, 'Read by the script of the page'])),
+      responses: { 200: 'text/html', 304: null },
+    });
+
+  @PublicController(`ui/${page}`)
+  class PageController {
+    constructor(private readonly pages: IamPages) {}
+
+    @describe([])
+    @Get()
+    root(@Headers() headers: PageRequestHeaders) {
+      return this.pages.page(page, headers);
+    }
+
+    @describe(['section'])
+    @Get(':section')
+    section(@Headers() headers: PageRequestHeaders) {
+      return this.pages.page(page, headers);
+    }
+
+    @describe(['section', 'id'])
+    @Get(':section/:id')
+    item(@Headers() headers: PageRequestHeaders) {
+      return this.pages.page(page, headers);
+    }
+
+    @describe(['section', 'id', 'part'])
+    @Get(':section/:id/:part')
+    part(@Headers() headers: PageRequestHeaders) {
+      return this.pages.page(page, headers);
+    }
+  }
+  return PageController;
+}
+
+/** Made when this module is imported, so that OpenAPI finds them. */
+const controllers: Readonly<Record<PageName, Type>> = {
+  admin: controllerOf('admin'),
+  account: controllerOf('account'),
+  'sign-in': controllerOf('sign-in'),
+};
