@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { request } from 'node:http';
-import { IamPagesModule, type IamPagesOptions } from '../../pages/server/index.js';
+import { IamPagesModule } from '../../pages/server/index.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { platforms } from '../support/platforms.js';
 import { authorizeUrl, callbackAfterScan, pkce } from '../support/sign-in.js';
@@ -179,7 +179,7 @@ describe('options of the pages', () => {
   ];
 
   it.each(wrong)('stops at a wrong option and names it: %s %j', (name, options) => {
-    const start = () => IamPagesModule.forRoot(options as IamPagesOptions);
+    const start = () => IamPagesModule.forRoot(options);
 
     expect(start).toThrow(TypeError);
     expect(start).toThrow(new RegExp(`^IamPagesModule option \`?${name.replace(/[()]/g, '\\$&')}`));
