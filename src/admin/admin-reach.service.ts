@@ -42,7 +42,10 @@ export class AdminPermissions {
   async held(admin: Admin) {
     const all = Object.keys(adminPermissions);
     if (this.areUnlimited())
-      return { actor: currentContext()?.actor === 'host' ? 'host' : 'admin_token', permissions: all } as const;
+      return {
+        actor: currentContext()?.actor === 'host' ? 'host' : 'admin_token',
+        permissions: all,
+      } as const;
     const missing = await this.permissions.missing(admin?.roles ?? [], all);
     return { actor: 'user', permissions: all.filter((each) => !missing.includes(each)) } as const;
   }

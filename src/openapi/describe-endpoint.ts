@@ -25,7 +25,8 @@ export function describeEndpoint(controller: Type<unknown>, name: string, endpoi
 
 function decoratorsOf(endpoint: RouteDescription): MethodDecorator[] {
   const { summary, permission, access } = endpoint;
-  const description = permission === undefined || permission === 'self' ? undefined : `Needs the permission \`${permission}\`.`;
+  const description =
+    permission === undefined || permission === 'self' ? undefined : `Needs the permission \`${permission}\`.`;
   return [
     ApiOperation({ summary, ...(description !== undefined && { description }) }),
     ...(access === 'everybody' ? [] : [ApiBearerAuth('iam'), ApiCookieAuth('iam-cookie')]),
