@@ -15,6 +15,7 @@ import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.
 import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
 import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
+import { DateAuditIds1764000023000 } from './1764000023000-date-audit-ids.js';
 import { PartitionByTime1764000022000 } from './1764000022000-partition-by-time.js';
 import { RememberWhoNamed1764000014000 } from './1764000014000-remember-who-named.js';
 import { TypeUserCodes1764000019000 } from './1764000019000-type-user-codes.js';
@@ -41,4 +42,5 @@ export const iamMigrations = [
   TypeUserCodes1764000019000,
   MoveOpenids1764000020000,
   PartitionByTime1764000022000,
+  DateAuditIds1764000023000,
 ];

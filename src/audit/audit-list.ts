@@ -24,8 +24,8 @@ const columns = sql`
 
 const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
-/** Ids are made by the clock of a replica, `at` by the clock of the database: they may differ by this much. */
-const CLOCKS_DIFFER_MS = 60 * 60 * 1000;
+/** Earlier versions made ids by the clock of the replica, not of the database: such an id may differ from `at` by this much. */
+const CLOCKS_DIFFER_MS = 60 * 1000;
 
 /** The audit log as administrators read it. */
 export const auditList = defineList(

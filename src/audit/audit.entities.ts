@@ -37,7 +37,6 @@ export const AuditEntryEntity = defineTable('audit_log', {
     audit_log_provider_idx: ['provider', 'id'],
     audit_log_session_id_idx: ['session_id', 'id'],
     audit_log_correlation_id_idx: ['correlation_id'],
-    audit_log_at_idx: ['at'],
   },
 });
 

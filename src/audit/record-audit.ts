@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { execute, type SqlExecutor, sql, empty, type Sql, queryRow } from '../database/sql.js';
 import { currentContext } from '../runtime/request-context.js';
@@ -42,7 +41,7 @@ export function insertAudit(
   const acting = sql`${actingSession ?? null}::uuid`;
   const concerned = sql`COALESCE(${entry.sessionId ?? null}::uuid, ${source.sessionId ?? sql`NULL`})`;
   return sql`INSERT INTO iam.audit_log (id, action, user_id, session_id, client_id, provider, ip, user_agent, detail, actor, correlation_id)
-    SELECT ${uuidv7()}::uuid, ${entry.action}::text,
+    SELECT iam.audit_id(), ${entry.action}::text,
            COALESCE(${entry.userId ?? null}::uuid, ${source.userId ?? sql`NULL`}), COALESCE(${concerned}, ${acting}),
            COALESCE(${entry.clientId ?? null}::text, ${source.clientId ?? sql`NULL`}), COALESCE(${entry.provider ?? null}::text, ${source.provider ?? sql`NULL`}),
            ${origin?.ip ?? null}::text, ${origin?.userAgent ?? null}::text,
@@ -89,25 +88,21 @@ export async function recordRefusal(executor: SqlExecutor, entry: AuditEntry): P
 /** Most hours that one statement closes. */
 const BATCH = 100;
 
-/** `ids` are for the entries, one for each hour that may be closed. */
-const closeSql = (ids: readonly string[]) => sql`
+const closeSql = sql`
   WITH over AS (
     DELETE FROM iam.refusals WHERE (key, hour) IN
       (SELECT key, hour FROM iam.refusals WHERE hour < now() - interval '1 hour'
-       ORDER BY hour LIMIT ${ids.length} FOR UPDATE SKIP LOCKED)
+       ORDER BY hour LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)
     RETURNING *
-  ), rest AS (
-    SELECT *, row_number() OVER (ORDER BY last_at) AS nr FROM over WHERE count > ${SINGLE}::int
   ), entered AS (
     INSERT INTO iam.audit_log (id, action, user_id, client_id, provider, ip, detail)
-    SELECT i.id, action, user_id, client_id, provider, ip,
+    SELECT iam.audit_id(), action, user_id, client_id, provider, ip,
            detail || jsonb_build_object('count', count - ${SINGLE}::int, 'first_at', first_at, 'last_at', last_at)
-    FROM rest JOIN unnest(${ids}::uuid[]) WITH ORDINALITY AS i (id, nr) USING (nr)
+    FROM over WHERE count > ${SINGLE}::int ORDER BY last_at
   ) SELECT count(*)::int AS closed FROM over`;
 
 /** Closes hours that are over: one entry counts the refusals without an entry. True: there may be more. */
 export async function closeRefusals(executor: SqlExecutor): Promise<boolean> {
-  const ids = Array.from({ length: BATCH }, () => uuidv7());
-  const row = await queryRow(executor, z.object({ closed: z.number() }), closeSql(ids));
+  const row = await queryRow(executor, z.object({ closed: z.number() }), closeSql);
   return row?.closed === BATCH;
 }

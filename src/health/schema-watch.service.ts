@@ -113,6 +113,7 @@ const neededTriggers = [
 
 /** Functions that statements call, as `regprocedure` writes them. */
 const neededFunctions = [
+  'iam.audit_id()',
   'iam.copy_grants(regclass,regclass)',
   'iam.partition_key(text,timestamp with time zone)',
   'iam.partitions_of(text)',

@@ -16,8 +16,8 @@ const BATCH = 500;
 /** `SKIP LOCKED`: replicas that clean at once share the work instead of waiting for each other. */
 const limit = raw(`LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`);
 
-/** The partitions whose rows are removed one by one; those of a week or month are dropped whole by `iam.roll_partitions`. */
-const outsideTime = (table: string) => ['undated', 'default'].map((part) => raw(`iam.${table}_${part}`));
+/** The partitions whose rows are removed one by one; those of a day are dropped whole by `iam.roll_partitions`. */
+const eventsOutsideTime = [raw('iam.webhook_events_undated'), raw('iam.webhook_events_default')];
 
 const fixed = [
   sql`DELETE FROM iam.logins WHERE id IN
@@ -25,7 +25,7 @@ const fixed = [
   sql`DELETE FROM iam.sessions WHERE id IN
      (SELECT id FROM iam.sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
   // Far longer than WeChat repeats a push. Dead letters stay for administrators.
-  ...outsideTime('webhook_events').map(
+  ...eventsOutsideTime.map(
     (table) => sql`DELETE FROM ${table} WHERE dedupe_key IN
      (SELECT dedupe_key FROM ${table}
       WHERE (status = 'done' AND received_at < now() - interval '7 days')
@@ -47,14 +47,17 @@ const fixed = [
 
 /** A trigger refuses to delete entries younger than 30 days, the minimum of the option. */
 function oldAudit(retentionDays: number): Sql[] {
-  const isOld = sql`at < now() - make_interval(days => ${retentionDays}::int)`;
+  const cutoff = sql`now() - make_interval(days => ${retentionDays}::int)`;
+  const isOld = sql`at < ${cutoff}`;
+  const hasOldId = sql`id < iam.partition_key('audit_log', ${cutoff})::uuid`;
   return [
     sql`DELETE FROM iam.audit_outbox WHERE id IN
       (SELECT o.id FROM iam.audit_outbox o JOIN iam.audit_log USING (id) WHERE ${isOld} ORDER BY o.id ${limit})`,
-    ...outsideTime('audit_log').map(
-      (table) =>
-        sql`DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE ${isOld} ORDER BY at ${limit})`,
-    ),
+    sql`DELETE FROM iam.audit_log_undated WHERE id IN
+      (SELECT id FROM iam.audit_log_undated WHERE ${isOld} AND ${hasOldId} ORDER BY id ${limit})`,
+    // Its ids may be of a wrong clock.
+    sql`DELETE FROM iam.audit_log_default WHERE id IN
+      (SELECT id FROM iam.audit_log_default WHERE ${isOld} ORDER BY at ${limit})`,
   ];
 }
 

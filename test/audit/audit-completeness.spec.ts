@@ -41,6 +41,11 @@ interface Actor {
 
 /** What must be equal: rows of state on the left, audit entries on the right. */
 const balance: Readonly<Record<string, readonly [state: string, audit: string]>> = {
+  'entries whose id has their time': [
+    'SELECT count(*) FROM iam.audit_log',
+    `SELECT count(*) FROM iam.audit_log
+     WHERE left(translate(id::text, '-', ''), 13) = lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7'`,
+  ],
   'users made': [
     'SELECT count(*) FROM iam.users',
     `SELECT count(*) FROM iam.audit_log WHERE action IN ('user.signed_up', 'user.created')`,
