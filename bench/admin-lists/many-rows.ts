@@ -147,7 +147,10 @@ export function fillingsFor(rows: ManyRows): Filling[] {
   ];
 }
 
-/** SQL that gives the last 720 days of the audit log monthly partitions, as a schema of that age has; for tables with few rows. */
+/**
+ * SQL that gives the last 720 days of the audit log monthly partitions, as a schema of that age has; for tables with few rows. Days of
+ * the inbox that are over, which come with them, go: planning takes time for each.
+ */
 export const partitionPast = `DO $$ DECLARE old record; moment timestamptz; BEGIN
   ALTER TABLE iam.audit_log DETACH PARTITION iam.audit_log_undated;
   FOR old IN SELECT name FROM iam.partitions_of('audit_log') WHERE lower IS NOT NULL LOOP
@@ -155,6 +158,10 @@ export const partitionPast = `DO $$ DECLARE old record; moment timestamptz; BEGI
   END LOOP;
   FOR moment IN SELECT generate_series(now() - interval '720 days', now(), '1 month') LOOP
     PERFORM iam.roll_partitions(moment, 36500);
+  END LOOP;
+  FOR old IN SELECT name FROM iam.partitions_of('webhook_events')
+    WHERE lower IS NOT NULL AND upper <= iam.partition_key('webhook_events', now() - interval '7 days') LOOP
+    EXECUTE format('DROP TABLE iam.%I', old.name);
   END LOOP;
   INSERT INTO iam.audit_log SELECT * FROM iam.audit_log_undated;
   ALTER TABLE iam.audit_log_undated DISABLE TRIGGER USER;

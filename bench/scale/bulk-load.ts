@@ -51,6 +51,8 @@ export async function bulkLoad(
         const began = performance.now();
         await fill(client, table, fillings);
         for (const { creation } of parts.get(table) ?? []) await client.query(creation);
+        // Once more: only now there are indexes on expressions, of which the planner needs statistics too.
+        await client.query(`ANALYZE iam.${table}`);
         say(`  ${table}: ${((performance.now() - began) / 1000).toFixed(0)} s`);
       }
     };

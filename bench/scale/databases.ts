@@ -6,7 +6,7 @@ import { DataSource } from 'typeorm';
 import type { Person } from '../../emulator/index.js';
 import { LocalPostgres } from '../../example/postgres/local-postgres.js';
 import { iamMigrations } from '../../src/index.js';
-import { fillingsFor } from '../admin-lists/many-rows.js';
+import { fillingsFor, partitionPast } from '../admin-lists/many-rows.js';
 import { withClient } from '../database-server.js';
 import type { Stage } from '../group.js';
 import { openFolder } from '../resources.js';
@@ -124,6 +124,7 @@ async function makeRows(
   const dataSource = new DataSource({ type: 'postgres', url, migrations: [...iamMigrations] });
   await dataSource.initialize();
   await dataSource.runMigrations();
+  await dataSource.query(partitionPast);
   await dataSource.query('CREATE TABLE known_people (g integer PRIMARY KEY, openid text, unionid text)');
   await dataSource.query(
     'INSERT INTO known_people SELECT * FROM unnest($1::integer[], $2::text[], $3::text[])',

@@ -227,14 +227,47 @@ describe(`admin lists among ${USERS} users`, () => {
     }
   });
 
-  it('counts the inbox without reading the table', async () => {
+  it('begins a page of a span of time at its end, whatever happened around it', async () => {
+    for (const query of ['from={early}&to={later}', 'to={later}', 'from={early}&order=oldest']) {
+      const mark = queries.mark();
+
+      const page = await admin.get(`audit?${fill(query)}`);
+      const [statement] = queries.statementsSince(mark);
+      const nodes = statement === undefined ? [] : await explain(statement);
+
+      expect(page.items()).toHaveLength(20);
+      // In an hour there are 240 entries.
+      expect({ query, far: nodes.filter((node) => readBy(node) > 60) }).toEqual({ query, far: [] });
+    }
+  });
+
+  it('counts a thousand events of a state and reads no more, however many there are', async () => {
     const mark = queries.mark();
 
     const summary = await admin.get('events/summary');
     const [statement] = queries.statementsSince(mark);
     const nodes = statement === undefined ? [] : await explain(statement);
 
-    expect(summary.json()['counts']).toMatchObject({ dead: 30, processing: 0 });
-    expect(nodes.filter(isWholeTable)).toEqual([]);
+    expect(summary.json()['counts']).toEqual({ pending: 15, processing: 0, dead: 30, done: 1_000 });
+    expect(nodes.filter((node) => isWholeTable(node) || readBy(node) > 1_010)).toEqual([]);
+  });
+
+  it('finds the oldest of many open events by one probe of each state', async () => {
+    const { dataSource } = world;
+    const open = (status: string, from: string) =>
+      dataSource.query(
+        `UPDATE iam.webhook_events SET status = '${status}' WHERE status = '${from}' AND event <> 'CLICK'`,
+      );
+    await open('pending', 'done');
+    await dataSource.query('ANALYZE iam.webhook_events');
+    const mark = queries.mark();
+
+    const summary = await admin.get('events/summary');
+    const [statement] = queries.statementsSince(mark);
+    const nodes = statement === undefined ? [] : await explain(statement);
+    await open('done', 'pending');
+
+    expect(summary.json()['counts']).toMatchObject({ pending: 1_000 });
+    expect(nodes.filter((node) => readBy(node) > 1_010)).toEqual([]);
   });
 });

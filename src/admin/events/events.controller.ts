@@ -50,10 +50,10 @@ export class AdminEventsController {
   }
 
   @Endpoint({
-    summary: 'How many events are in each state (counted up to 10,000), and the age of the oldest open one',
+    summary: 'How many events are in each state (counted up to 1,000), and the age of the oldest open one',
     permission: 'iam:events:read',
     responses: { 200: eventSummary },
-    example: { counts: { pending: 2, processing: 0, dead: 1, done: 5120 }, oldest_unprocessed_seconds: 8 },
+    example: { counts: { pending: 2, processing: 0, dead: 1, done: 612 }, oldest_unprocessed_seconds: 8 },
   })
   @Get('summary')
   summarize(): Promise<z.infer<typeof eventSummary>> {

@@ -43,7 +43,7 @@ export const eventSummary = z.object({
 });
 
 /** Counting stops here: a larger number would cost more and say no more. */
-const MOST_COUNTED = 10_000;
+const MOST_COUNTED = 1_000;
 
 const columns = sql`
   e.id, e.provider, e.event, e.openid, e.status, e.attempts, e.last_error, e.event_at, e.received_at,
@@ -52,6 +52,13 @@ const columns = sql`
 const countOf = (name: string) =>
   sql`${raw(`'${name}'`)},
       (SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = ${raw(`'${name}'`)} ORDER BY id LIMIT ${MOST_COUNTED}) counted)`;
+
+const firstOf = (name: string) =>
+  sql`(SELECT received_at FROM iam.webhook_events WHERE status = ${raw(`'${name}'`)} ORDER BY id LIMIT 1)`;
+
+/** Two probes of an index, however long the backlog is. Null without an open event. */
+const oldestOpenSeconds = sql`(SELECT max(GREATEST(0, extract(epoch FROM now() - received_at)))
+                FROM (${firstOf('processing')} UNION ALL ${firstOf('pending')}) first)`;
 
 /** The inbox as administrators search it. */
 export const eventList = defineList(
@@ -84,8 +91,7 @@ export class StoredEvents {
       eventSummary,
       sql`
         SELECT jsonb_build_object(${join(['pending', 'processing', 'dead', 'done'].map(countOf), ', ')}) AS counts,
-               (SELECT CASE WHEN count(*) > 0 THEN GREATEST(0, extract(epoch FROM now() - min(received_at)))::int END
-                FROM iam.webhook_events WHERE status IN ('processing', 'pending')) AS oldest_unprocessed_seconds`,
+               ${oldestOpenSeconds}::int AS oldest_unprocessed_seconds`,
     );
     if (row === null) throw new Error('a SELECT without FROM has a row');
     return row;
@@ -126,7 +132,7 @@ const backlog = z.object({ oldestSeconds: z.number().nullable(), dead: z.number(
 
 /**
  * How far behind the inbox is: the age of the oldest open event in seconds, null without one, and the dead letters of the last 30
- * days, up to 1000. One round trip, by indexes, however many events there are.
+ * days, up to 1,000. One round trip, by indexes, however many events there are.
  */
 export async function readInboxBacklog(executor: SqlExecutor): Promise<z.infer<typeof backlog>> {
   const row = await queryRow(
@@ -134,9 +140,8 @@ export async function readInboxBacklog(executor: SqlExecutor): Promise<z.infer<t
     backlog,
     sql`
       /* background */ SELECT
-        (SELECT GREATEST(0, extract(epoch FROM now() - received_at))::float8
-         FROM iam.webhook_events WHERE status IN ('processing', 'pending') ORDER BY received_at LIMIT 1) AS "oldestSeconds",
-        (SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = 'dead' ORDER BY id LIMIT 1000) counted) AS dead`,
+        ${oldestOpenSeconds}::float8 AS "oldestSeconds",
+        (SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = 'dead' ORDER BY id LIMIT ${MOST_COUNTED}) counted) AS dead`,
   );
   return row ?? { oldestSeconds: null, dead: 0 };
 }
