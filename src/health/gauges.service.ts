@@ -47,6 +47,7 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private observe(described: Parameters<Telemetry['gauge']>, callback: ObservableCallback): void {
     const gauge = this.telemetry.gauge(...described);
+    if (gauge === undefined) return;
     gauge.addCallback(callback);
     this.observed.push([gauge, callback]);
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { errors, jwtVerify } from 'jose';
+import * as errors from 'jose/errors';
+import { jwtVerify } from 'jose/jwt/verify';
 import { randomUUID, sign } from 'node:crypto';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';

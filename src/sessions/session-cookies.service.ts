@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { serialize } from 'cookie';
-import { decodeJwt } from 'jose';
+import { decodeJwt } from 'jose/jwt/decode';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { AccessTokens } from './access-tokens.service.js';
 import { Sessions } from './sessions.service.js';
