@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { rolldown } from 'rolldown';
 import { buildClients } from './build-clients.mjs';
 import { buildPages } from './build-pages.mjs';
@@ -53,7 +53,7 @@ async function findEntries() {
     ...Object.values(manifest.exports).map((entry) => entry.default),
     ...Object.values(manifest.bin),
   ];
-  const isPacked = (path) => packed.some((folder) => path.startsWith(folder));
+  const isPacked = (path) => packed.some((folder) => path.startsWith(folder + sep));
   const entries = new Set(
     published
       .filter((path) => path !== undefined)
