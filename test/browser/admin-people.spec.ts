@@ -9,7 +9,7 @@ import {
   signInAtShop,
 } from '../support/admin-page.js';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startExample } from '../support/example-app.js';
+import { type ExampleApp, startShop } from '../support/example-app.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
 /** Presses a button of the view and answers the question that follows. */
@@ -24,7 +24,7 @@ describe('people on the admin page', () => {
   let shop: ExampleApp;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startExample(adminVariables)]);
+    [browser, shop] = await Promise.all([launchBrowser(), startShop(adminVariables)]);
   }, 120_000);
 
   it('ends the session of a person who is disabled', async () => {

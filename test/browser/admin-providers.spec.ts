@@ -10,7 +10,7 @@ import {
 } from '../support/admin-page.js';
 import { AdminClient } from '../support/admin.js';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startExample } from '../support/example-app.js';
+import { type ExampleApp, startShop } from '../support/example-app.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
 /** Fills the form that is open and sends it; ends at what the server answered. */
@@ -31,7 +31,7 @@ describe('setting up identity providers on the admin page', () => {
   let shop: ExampleApp;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startExample(adminVariables)]);
+    [browser, shop] = await Promise.all([launchBrowser(), startShop(adminVariables)]);
   }, 120_000);
 
   it('makes one from nothing, by which a person then signs in', async () => {

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { adminVariables, enterAsAdmin, openView, signInAtShop } from '../support/admin-page.js';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startExample } from '../support/example-app.js';
+import { type ExampleApp, startShop } from '../support/example-app.js';
 import { openPage, phoneOutsideWechat, takePicture } from '../support/shop-pages.js';
 
 const views = ['providers', 'users', 'roles', 'sessions', 'logins', 'audit', 'events', 'keys', 'access'];
@@ -13,7 +13,7 @@ describe('every view of the admin page', () => {
   let shop: ExampleApp;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startExample(adminVariables)]);
+    [browser, shop] = await Promise.all([launchBrowser(), startShop(adminVariables)]);
     const { page, close } = await openPage(browser);
     await signInAtShop(page, shop, 'lan');
     await close();
@@ -116,7 +116,7 @@ describe('the description of the endpoints at /docs', () => {
   let shop: ExampleApp;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startExample()]);
+    [browser, shop] = await Promise.all([launchBrowser(), startShop()]);
   }, 120_000);
 
   it('lists the endpoints of sign-in and administration, from this machine alone', async () => {

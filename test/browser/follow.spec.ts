@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { demoProviders } from '../../example/demo/demo-providers.js';
 import { launchBrowser } from '../support/browser.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { type ExampleApp, startExample } from '../support/example-app.js';
+import { type ExampleApp, startExample, startShop } from '../support/example-app.js';
 import { askForQrCode, pollUntilSettled } from '../support/follow.js';
 import {
   openConfirmPage,
@@ -52,7 +52,7 @@ describe('following on a PC, the phone beside it', () => {
     await writeFile(join(folder, 'rows.json'), JSON.stringify(rows));
     [browser, shop] = await Promise.all([
       launchBrowser(),
-      startExample({ IAM_PROVIDERS: join(folder, 'rows.json') }),
+      startShop({ IAM_PROVIDERS: join(folder, 'rows.json') }),
     ]);
   }, 120_000);
   afterAll(async () => {
@@ -337,7 +337,7 @@ describe('following on the demo’s rows', () => {
   }, 60_000);
 
   it('stops at Ctrl-C although a browser waits', async () => {
-    const waiting = await startExample();
+    const waiting = await startShop();
     const { page, close } = await openPage(browser);
     await openPanel(page, waiting, 'wechat-follow');
     const before = performance.now();

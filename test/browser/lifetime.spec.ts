@@ -6,7 +6,7 @@ import pg from 'pg';
 import type { Browser } from 'playwright-core';
 import { launchBrowser } from '../support/browser.js';
 import { createDatabase } from '../support/database.js';
-import { type ExampleApp, failToStart, startExample, waitUntil } from '../support/example-app.js';
+import { type ExampleApp, failToStart, startExample, startShop, waitUntil } from '../support/example-app.js';
 import { openPage, openPhone, scanAndAllow, signedInUser } from '../support/shop-pages.js';
 
 const leavesNothing = async (shop: ExampleApp): Promise<void> => {
@@ -115,7 +115,7 @@ describe('starting and stopping the example', () => {
     };
     await writeFile(join(folder, 'rows.json'), JSON.stringify([row]));
 
-    const shop = await startExample({ IAM_PROVIDERS: join(folder, 'rows.json') });
+    const shop = await startShop({ IAM_PROVIDERS: join(folder, 'rows.json') });
     const user = await signIn(browser, shop);
     const list = await (await fetch(`${shop.url}/iam/providers`)).text();
 

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startExample } from '../support/example-app.js';
+import { type ExampleApp, startShop } from '../support/example-app.js';
 import {
   openPage,
   openPhone,
@@ -15,7 +15,7 @@ describe('signing in on the example, in a real browser', () => {
   let shop: ExampleApp;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startExample()]);
+    [browser, shop] = await Promise.all([launchBrowser(), startShop()]);
   }, 120_000);
 
   it('is one user on the PC page by QR code and inside WeChat on the phone', async () => {

@@ -1,4 +1,5 @@
 import { CookieJar } from 'tough-cookie';
+import { type Dispatcher, request } from 'undici';
 
 /** What came back, without following redirects. */
 export interface Reply {
@@ -46,28 +47,25 @@ export class PcBrowser {
   async visit(url: string | URL, visit: Visit = {}): Promise<Reply> {
     const address = String(url);
     const site = visit.from === undefined ? undefined : fetchSiteOf(visit.from, address);
-    const response = await fetch(address, {
+    const response = await request(address, {
       method: visit.method ?? (visit.form === undefined && visit.body === undefined ? 'GET' : 'POST'),
-      redirect: 'manual',
       headers: {
         'user-agent': this.userAgent,
         accept: visit.from === undefined ? 'text/html,*/*;q=0.8' : '*/*',
+        'accept-language': '*',
         cookie: await this.jar.getCookieString(address, {
           ...(site !== undefined && { sameSiteContext: site === 'cross-site' ? 'none' : 'strict' }),
         }),
         ...(site !== undefined && { origin: visit.from, 'sec-fetch-site': site }),
         ...(visit.body !== undefined && { 'content-type': 'application/json' }),
+        ...(visit.form !== undefined && { 'content-type': formType }),
         ...visit.headers,
       },
-      body:
-        visit.form !== undefined
-          ? new URLSearchParams(visit.form)
-          : visit.body === undefined
-            ? null
-            : JSON.stringify(visit.body),
+      body: visit.form === undefined ? toJson(visit.body) : new URLSearchParams(visit.form).toString(),
     });
-    for (const cookie of response.headers.getSetCookie()) await this.jar.setCookie(cookie, address);
-    return toReply(response);
+    const reply = await toReply(response, address);
+    for (const cookie of reply.headers.getSetCookie()) await this.jar.setCookie(cookie, address);
+    return reply;
   }
 }
 
@@ -79,13 +77,19 @@ function fetchSiteOf(from: string, to: string): 'same-origin' | 'same-site' | 'c
   return siteOf(page) === siteOf(target) ? 'same-site' : 'cross-site';
 }
 
-async function toReply(response: Response): Promise<Reply> {
-  const text = await response.text();
-  const location = response.headers.get('location');
+const formType = 'application/x-www-form-urlencoded;charset=UTF-8';
+const toJson = (body: unknown) => (body === undefined ? null : JSON.stringify(body));
+
+async function toReply(response: Dispatcher.ResponseData, address: string): Promise<Reply> {
+  const text = await response.body.text();
+  const headers = new Headers();
+  for (const [name, value = []] of Object.entries(response.headers))
+    for (const each of [value].flat()) headers.append(name, each);
+  const location = headers.get('location');
   return {
-    status: response.status,
-    headers: response.headers,
-    location: location === null ? null : new URL(location, response.url),
+    status: response.statusCode,
+    headers,
+    location: location === null ? null : new URL(location, address),
     text,
     json: () => asRecord(JSON.parse(text)),
   };
