@@ -173,5 +173,5 @@ compile();
 await inlineAssets();
 await bundle();
 await cp(join(root, 'example', 'public'), join(dist, 'example', 'public'), { recursive: true });
-await pruneDeclarations();
 await buildClients();
+await pruneDeclarations();
