@@ -1,29 +1,17 @@
-import { Get, Injectable, type MessageEvent, Post } from '@nestjs/common';
-import {
-  concat,
-  defer,
-  filter,
-  finalize,
-  interval,
-  map,
-  merge,
-  type Observable,
-  of,
-  takeUntil,
-  takeWhile,
-  timer,
-} from 'rxjs';
+import { Get, Injectable, type OnModuleDestroy, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { eventStream, type IamResponse } from '../http/iam-response.js';
+import { type EventSink, type EventSource, eventStream, type IamResponse } from '../http/iam-response.js';
 import { Incoming } from '../http/parameter.decorators.js';
 import { Query, ZodPipe } from '../http/zod.pipe.js';
+import { Clock } from '../runtime/clock.js';
+import { runOutsideContext } from '../runtime/request-context.js';
 import { Clients, parseOAuthInput } from '../oauth/clients.service.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { FollowTokens } from './codes-and-tokens.service.js';
-import { followStateOf, QR_SECONDS } from './follow-login.js';
+import { type FollowLogin, followStateOf, QR_SECONDS } from './follow-login.js';
 import {
   FollowStart,
   type FollowStarted,
@@ -31,60 +19,107 @@ import {
   followStartedResponse,
   followStartErrors,
 } from './follow-start.service.js';
-import { LoginWatch } from './login-watch.service.js';
+import { type LoginListener, LoginWatch } from './login-watch.service.js';
 
 const HEARTBEAT_MS = 15_000;
+/** Later than any sign-in ends. */
+const STREAM_MS = (QR_SECONDS + 60) * 1000;
+const TICK_MS = 1_000;
 /** Streams of one login, and of this process. */
 const PER_LOGIN = 3;
 const PER_PROCESS = 10_000;
 
+const goesOn = ['pending', 'scanned', 'confirmed'];
+
+/** A browser that waits: what it keeps is kept ten thousand times. */
+class LoginStream implements LoginListener {
+  constructor(
+    private readonly sink: EventSink,
+    readonly endsAt: number,
+  ) {}
+
+  next(login: FollowLogin | null): void {
+    const state = login === null ? 'expired' : followStateOf(login);
+    if (state !== 'pending') this.sink.send(state, { state });
+    if (!goesOn.includes(state)) this.complete();
+  }
+
+  /** Keeps proxies from closing the connection. */
+  beat(): void {
+    this.sink.send('heartbeat', {});
+  }
+
+  complete(): void {
+    this.sink.end();
+  }
+}
+
 /** The streams of this process on which browsers wait for their logins. */
 @Injectable()
-export class LoginStreams {
-  private readonly streams = new Map<string, number>();
-  private streamsInAll = 0;
+export class LoginStreams implements OnModuleDestroy {
+  private readonly counts = new Map<string, number>();
+  /** When each stream has its next heartbeat, the next one first. */
+  private readonly beats = new Map<LoginStream, number>();
+  private tick: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly watch: LoginWatch,
     private readonly tokens: FollowTokens,
+    private readonly clock: Clock,
   ) {}
+
+  onModuleDestroy(): void {
+    clearInterval(this.tick);
+  }
 
   /**
    * The states of the login of a watch token as server-sent events. Polling stays enough.
    * @throws IamError `not_found` for a token that is not ours, `rate_limited` when too many streams are open
    */
-  open(token: string): Observable<MessageEvent> {
+  open(token: string): EventSource {
     const loginId = this.tokens.read('watch', token);
     if (loginId === null) throw new IamError('not_found', 'not a watch token of ours');
-    const streams = this.streams.get(loginId) ?? 0;
-    if (streams >= PER_LOGIN || this.streamsInAll >= PER_PROCESS)
-      throw new IamError('rate_limited', `${streams} streams of this login, ${this.streamsInAll} in all`, {
+    const count = this.counts.get(loginId) ?? 0;
+    if (count >= PER_LOGIN || this.beats.size >= PER_PROCESS)
+      throw new IamError('rate_limited', `${count} streams of this login, ${this.beats.size} in all`, {
         retryAfterSeconds: 5,
       });
-    const states = this.watch.changes(loginId).pipe(
-      map((login) => (login === null ? 'expired' : followStateOf(login))),
-      takeWhile((state) => ['pending', 'scanned', 'confirmed'].includes(state), true),
-      filter((state) => state !== 'pending'),
-      map((state): MessageEvent => ({ type: state, data: { state } })),
-    );
-    const heartbeats = interval(HEARTBEAT_MS).pipe(
-      map((): MessageEvent => ({ type: 'heartbeat', data: {} })),
-    );
-    return defer(() => {
-      this.countStream(loginId, 1);
-      return merge(concat(states, of(null)), heartbeats).pipe(
-        takeWhile((event) => event !== null),
-        takeUntil(timer((QR_SECONDS + 60) * 1000)),
-        finalize(() => this.countStream(loginId, -1)),
-      );
-    });
+    return (sink) => this.begin(loginId, sink);
+  }
+
+  private begin(loginId: string, sink: EventSink): () => void {
+    const now = this.clock.elapsed();
+    const stream = new LoginStream(sink, now + STREAM_MS);
+    this.countStream(loginId, 1);
+    this.beats.set(stream, now + HEARTBEAT_MS);
+    this.tick ??= runOutsideContext(() => setInterval(() => this.beat(), TICK_MS).unref());
+    const stop = this.watch.listen(loginId, stream);
+    return () => {
+      stop();
+      this.countStream(loginId, -1);
+      this.beats.delete(stream);
+      if (this.beats.size > 0) return;
+      clearInterval(this.tick);
+      this.tick = undefined;
+    };
+  }
+
+  /** One timer for all: each of its own would keep the context of its request. */
+  private beat(): void {
+    const now = this.clock.elapsed();
+    for (const [stream, at] of this.beats) {
+      if (at > now) return;
+      this.beats.delete(stream);
+      this.beats.set(stream, at + HEARTBEAT_MS);
+      if (stream.endsAt < now) stream.complete();
+      else stream.beat();
+    }
   }
 
   private countStream(loginId: string, change: 1 | -1): void {
-    const streams = (this.streams.get(loginId) ?? 0) + change;
-    if (streams === 0) this.streams.delete(loginId);
-    else this.streams.set(loginId, streams);
-    this.streamsInAll += change;
+    const count = (this.counts.get(loginId) ?? 0) + change;
+    if (count === 0) this.counts.delete(loginId);
+    else this.counts.set(loginId, count);
   }
 }
 

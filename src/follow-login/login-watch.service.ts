@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { defer, EMPTY, type Observable, startWith, Subject } from 'rxjs';
 import { IamError } from '../errors/iam.error.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
@@ -14,11 +13,20 @@ const GATHER_MS = 20;
 /** A login without a reader for this long is no longer watched. */
 const FORGET_MS = 20_000;
 
+/** Is told of a login now and whenever it changes. */
+export interface LoginListener {
+  /** Null: there is no such login. */
+  next(login: FollowLogin | null): void;
+  /** This process goes down, and another one goes on. */
+  complete(): void;
+}
+
+/** Ten thousand browsers may wait here, so a listener is one object. */
 interface Watched {
   state: FollowLogin | null | undefined;
   lastUsed: number;
   lastPoll: number;
-  readonly changes: Subject<FollowLogin | null>;
+  readonly listeners: LoginListener[];
 }
 
 /**
@@ -48,15 +56,20 @@ export class LoginWatch implements OnModuleDestroy {
     return found.get(loginId) ?? entry.state ?? null;
   }
 
-  /** The login now and whenever it changes. Completes when this process goes down, and another one goes on. */
-  changes(loginId: string): Observable<FollowLogin | null> {
-    return defer(() => {
-      if (this.isClosing) return EMPTY;
-      const { state, changes } = this.entryOf(loginId);
-      if (state !== undefined) return changes.pipe(startWith(state));
-      this.hint(loginId);
-      return changes;
-    });
+  /** Tells `listener` of the login until the returned function is called. */
+  listen(loginId: string, listener: LoginListener): () => void {
+    if (this.isClosing) {
+      listener.complete();
+      return () => undefined;
+    }
+    const { state, listeners } = this.entryOf(loginId);
+    listeners.push(listener);
+    if (state === undefined) this.hint(loginId);
+    else listener.next(state);
+    return () => {
+      const at = listeners.indexOf(listener);
+      if (at !== -1) listeners.splice(at, 1);
+    };
   }
 
   /** Starts with a state that is known already, so that the first poll costs no query. */
@@ -88,7 +101,7 @@ export class LoginWatch implements OnModuleDestroy {
 
   /** This process collects the login: the known state is old now. A listener here gets the new one. */
   forget(loginId: string): void {
-    if (this.watched.get(loginId)?.changes.observed === false) this.watched.delete(loginId);
+    if (this.watched.get(loginId)?.listeners.length === 0) this.watched.delete(loginId);
     else this.hint(loginId);
   }
 
@@ -98,7 +111,7 @@ export class LoginWatch implements OnModuleDestroy {
     clearTimeout(this.tick);
     this.interruption.abort();
     this.interruption = new AbortController();
-    for (const { changes } of this.watched.values()) changes.complete();
+    for (const { listeners } of this.watched.values()) [...listeners].forEach((each) => each.complete());
     this.watched.clear();
   }
 
@@ -110,7 +123,7 @@ export class LoginWatch implements OnModuleDestroy {
       return known;
     }
     const lastPoll = Number.NEGATIVE_INFINITY;
-    const entry: Watched = { state: undefined, lastUsed, lastPoll, changes: new Subject() };
+    const entry: Watched = { state: undefined, lastUsed, lastPoll, listeners: [] };
     this.watched.set(loginId, entry);
     this.scheduleTick();
     return entry;
@@ -170,13 +183,14 @@ export class LoginWatch implements OnModuleDestroy {
     entry.state = state;
     const isNews =
       before === undefined || before?.status !== state?.status || before?.is_live !== state?.is_live;
-    if (isNews) entry.changes.next(state);
+    // A listener may stop listening meanwhile.
+    if (isNews) [...entry.listeners].forEach((each) => each.next(state));
   }
 
   private forgetIdle(): void {
     const horizon = this.clock.elapsed() - FORGET_MS;
-    for (const [id, { lastUsed, changes }] of this.watched)
-      if (lastUsed < horizon && !changes.observed) this.watched.delete(id);
+    for (const [id, { lastUsed, listeners }] of this.watched)
+      if (lastUsed < horizon && listeners.length === 0) this.watched.delete(id);
   }
 }
 

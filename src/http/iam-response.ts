@@ -1,7 +1,14 @@
-import type { MessageEvent } from '@nestjs/common';
-import type { Observable } from 'rxjs';
 import { IamError } from '../errors/iam.error.js';
 import { isRecord } from '../errors/unknown.js';
+
+/** A connection that gets server-sent events. */
+export interface EventSink {
+  send(type: string, data: object): void;
+  end(): void;
+}
+
+/** Sends events to a connection from now on; what it returns is called when the connection has closed. */
+export type EventSource = (sink: EventSink) => () => void;
 
 /** A response, the same on Express and Fastify; `ResponseInterceptor` writes it. */
 export interface IamResponse {
@@ -11,7 +18,7 @@ export interface IamResponse {
   readonly cookies: readonly string[];
   readonly body: string | Uint8Array | null;
   /** Server-sent events in place of a body. */
-  readonly events?: Observable<MessageEvent>;
+  readonly events?: EventSource;
 }
 
 /** On every response: no caching, no sniffing, no referrer for the next site (RFC 6749 §5.1, RFC 9700 §4.2). */
@@ -47,7 +54,7 @@ export function redirect(location: string, status: 302 | 303, cookies: readonly 
 }
 
 /** Server-sent events. `no-transform` keeps compression away, which would hold them back. */
-export function eventStream(events: Observable<MessageEvent>): IamResponse {
+export function eventStream(events: EventSource): IamResponse {
   const headers = {
     ...securityHeaders,
     'Cache-Control': 'no-store, no-transform',

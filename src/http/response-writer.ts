@@ -1,9 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { MessageEvent } from '@nestjs/common';
-import type { Observable } from 'rxjs';
-import { IamLogger } from '../runtime/iam-logger.js';
 import { correlationId } from '../runtime/request-context.js';
-import type { IamResponse } from './iam-response.js';
+import type { EventSink, EventSource, IamResponse } from './iam-response.js';
 import { takeResponse } from './raw-http.js';
 
 /** Headers that an interceptor, a guard or middleware of the host may have set for a response of its own. */
@@ -18,8 +15,6 @@ const hostHeaders = [
   'Last-Modified',
   'Expires',
 ] as const;
-
-const logger = new IamLogger('IamErrors');
 
 /**
  * Writes to Node's own response, so that no interceptor, patched `res.json` or `onSend` hook of the host sees or changes it.
@@ -47,7 +42,7 @@ export function writeResponse(
 }
 
 /** Lives as long as the connection; an interceptor that stops waiting for the handler does not end it. */
-function writeEvents(raw: ServerResponse, events: Observable<MessageEvent>): void {
+function writeEvents(raw: ServerResponse, events: EventSource): void {
   raw.flushHeaders();
   if (raw.req.method === 'HEAD') {
     raw.end();
@@ -55,20 +50,22 @@ function writeEvents(raw: ServerResponse, events: Observable<MessageEvent>): voi
   }
   // Some clients report the stream as open only at its first byte.
   raw.write('\n');
-  const subscription = events.subscribe({
-    next: (event) => raw.write(eventText(event)),
-    error: (error: unknown) => {
-      logger.error('a stream of events ended', error instanceof Error ? error.stack : String(error));
-      raw.end();
-    },
-    complete: () => raw.end(),
-  });
-  raw.once('close', () => subscription.unsubscribe());
+  raw.once('close', events(new ResponseSink(raw)));
 }
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream; JSON has no line breaks. */
-function eventText({ type, data }: MessageEvent): string {
-  return `${type === undefined ? '' : `event: ${type}\n`}data: ${JSON.stringify(data)}\n\n`;
+class ResponseSink implements EventSink {
+  constructor(private readonly raw: ServerResponse) {}
+
+  send(type: string, data: object): void {
+    // Until it has closed, it may be told more; a write then would be an error that ends the process.
+    if (this.raw.writableEnded || this.raw.destroyed) return;
+    this.raw.write(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  end(): void {
+    this.raw.end();
+  }
 }
 
 /** A `Vary` header with more names, each once. */

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { firstValueFrom, map, takeWhile, toArray } from 'rxjs';
 import type { Person } from '../../emulator/index.js';
 import { LoginWatch } from '../../src/follow-login/login-watch.service.js';
 import {
@@ -14,6 +13,7 @@ import type { World } from '../support/iam-app.js';
 import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
 import { rowsOf, valueOf } from '../support/rows.js';
+import { until } from '../support/until.js';
 
 const hostileAgent = '<img src=x onerror=alert(1)> "\'&{{7*7}} Mozilla/5.0 (Windows NT 10.0) Chrome/1';
 
@@ -218,23 +218,20 @@ describe('the page on the phone', () => {
     const { person, link } = await scanned('太迟');
     const fields = fieldsOf((await person.openInWechat(link)).body);
     const [, loginId = ''] = (fields['login'] ?? '').split('.');
-    const states = firstValueFrom(
-      world.app
-        .get(LoginWatch)
-        .changes(loginId)
-        .pipe(
-          map((login) => login?.status),
-          takeWhile((status) => status !== 'denied', true),
-          toArray(),
-        ),
-    );
+    const states: (string | undefined)[] = [];
+    const stop = world.app.get(LoginWatch).listen(loginId, {
+      next: (login) => states.push(login?.status),
+      complete: () => undefined,
+    });
     await world.app.get(LoginWatch).current(loginId);
 
     await world.dataSource.query(`UPDATE iam.logins SET status = 'denied' WHERE id = $1`, [loginId]);
     const late = await post(person, link, { ...fields, decision: 'confirm' });
 
     expect(late.body).toContain('已拒绝');
-    expect(await states).toEqual(['scanned', 'denied']);
+    await until('the browser is told of the denial', () => states.includes('denied'));
+    stop();
+    expect(states).toEqual(['scanned', 'denied']);
   });
 
   it('has one decision when both buttons are pressed at once', async () => {

@@ -249,19 +249,16 @@ describe('what a replica reads of logins that wait', () => {
   const statesUntil = (loginId: string, last: string): Promise<string[]> =>
     new Promise((resolve) => {
       const states: string[] = [];
-      const watching = world.app
-        .get(LoginWatch)
-        .changes(loginId)
-        .subscribe({
-          next: (login) => {
-            const state = login === null ? 'gone' : followStateOf(login);
-            states.push(state);
-            if (state !== last) return;
-            resolve(states);
-            setImmediate(() => watching.unsubscribe());
-          },
-          complete: () => resolve(states),
-        });
+      const stop = world.app.get(LoginWatch).listen(loginId, {
+        next: (login) => {
+          const state = login === null ? 'gone' : followStateOf(login);
+          states.push(state);
+          if (state !== last) return;
+          resolve(states);
+          setImmediate(() => stop());
+        },
+        complete: () => resolve(states),
+      });
     });
 
   it('leaves out those that still wait', async () => {
