@@ -22,12 +22,13 @@ export function readCallback(request: object): CallbackQuery {
     'query' in request ? request.query : undefined,
     'body' in request ? request.body : undefined,
   ];
-  const [code, state, error] = ['code', 'state', 'error'].map((name) => valuesOf(sources, name));
-  const values = [...(code ?? []), ...(state ?? []), ...(error ?? [])];
+  const code = valuesOf(sources, 'code');
+  const state = valuesOf(sources, 'state');
+  const error = valuesOf(sources, 'error');
+  const values = [...code, ...state, ...error];
   if (!values.every((value) => typeof value === 'string')) return { kind: 'malformed' };
-  const given = state?.find((value) => value !== '');
-  const hasCode =
-    code?.some((value) => readAuthorizationCode(value) !== null) === true && error?.length === 0;
+  const given = state.find((value) => value !== '');
+  const hasCode = code.some((value) => readAuthorizationCode(value) !== null) && error.length === 0;
   if (typeof given !== 'string') return values.length === 0 ? { kind: 'start' } : { kind: 'stateless' };
   return hasCode ? { kind: 'code' } : { kind: 'denied', state: given };
 }

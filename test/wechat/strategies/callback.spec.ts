@@ -1,5 +1,6 @@
 import { readAuthorizationCode } from '../../../src/wechat/authorize-url.js';
-import { readCallback } from '../../../src/wechat/strategies/callback.js';
+import { Secret } from '../../../src/crypto/secret.js';
+import { CodeExchange, readCallback } from '../../../src/wechat/strategies/callback.js';
 
 describe('readCallback', () => {
   it.each<[string, object, object]>([
@@ -46,5 +47,57 @@ describe('readAuthorizationCode', () => {
     [['c'], null],
   ])('of %j is %j', (code, expected) => {
     expect(readAuthorizationCode(code)).toBe(expected);
+  });
+});
+
+describe('CodeExchange', () => {
+  const grant = {
+    accessToken: new Secret('at'),
+    refreshToken: new Secret('rt'),
+    expiresIn: 7_200,
+    openid: 'o1',
+    scopes: ['snsapi_userinfo'],
+    unionid: null,
+    snapshotUser: false,
+  };
+  const exchanging = (given: typeof grant) => {
+    const fail = jest.fn();
+    const steps = { exchange: () => Promise.resolve(given), fail };
+    return { fail, client: new CodeExchange('wx1', 'https://a.example', 'https://t.example', steps) };
+  };
+  const settled = () => new Promise(setImmediate);
+
+  it('gives passport-oauth2 the tokens, and keeps the grant', async () => {
+    const { client, fail } = exchanging(grant);
+    const done = jest.fn();
+
+    client.getOAuthAccessToken('c', {}, done);
+    await settled();
+
+    expect(done.mock.calls).toEqual([[null, 'at', 'rt', expect.objectContaining({ openid: 'o1' })]]);
+    expect(client.grant).toBe(grant);
+    expect(fail).not.toHaveBeenCalled();
+  });
+
+  it('keeps the grant without a receiver of the tokens', async () => {
+    const { client, fail } = exchanging(grant);
+
+    client.getOAuthAccessToken('c', {});
+    await settled();
+
+    expect(client.grant).toBe(grant);
+    expect(fail).not.toHaveBeenCalled();
+  });
+
+  it('fails for a snapshot page, whose ids are nobody’s', async () => {
+    const { client, fail } = exchanging({ ...grant, snapshotUser: true });
+    const done = jest.fn();
+
+    client.getOAuthAccessToken('c', {}, done);
+    await settled();
+
+    expect(fail.mock.calls).toEqual([[expect.objectContaining({ code: 'snapshot_user' })]]);
+    expect(client.grant).toBeNull();
+    expect(done).not.toHaveBeenCalled();
   });
 });
