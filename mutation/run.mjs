@@ -20,17 +20,20 @@ if (!existsSync(stryker)) run('npm', ['ci', '--ignore-scripts', '--loglevel=erro
 const chosen = named.length > 0 ? named : Object.keys(groups);
 const postgres = chosen.some((name) => groups[name].database) ? await startLocalPostgres() : null;
 const rows = [];
-for (const name of chosen) {
-  console.log(`\n${name}`);
-  forgetSurvivors(`${home}reports/${name}.incremental.json`);
-  run(process.execPath, [stryker, 'run', 'mutation/stryker.config.mjs'], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { ...process.env, MUTATION_GROUP: name, IAM_TEST_POSTGRES_URL: postgres?.url() },
-    timeout: MINUTES_PER_GROUP * 60_000,
-  });
-  rows.push(...rowsOf(name));
+try {
+  for (const name of chosen) {
+    console.log(`\n${name}`);
+    forgetSurvivors(`${home}reports/${name}.incremental.json`);
+    run(process.execPath, [stryker, 'run', 'mutation/stryker.config.mjs'], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      env: { ...process.env, MUTATION_GROUP: name, IAM_TEST_POSTGRES_URL: postgres?.url() },
+      timeout: MINUTES_PER_GROUP * 60_000,
+    });
+    rows.push(...rowsOf(name));
+  }
+} finally {
+  await postgres?.stop();
 }
-await postgres?.stop();
 console.table(rows);
 process.exitCode = rows.every(({ score }) => score >= LEAST_SCORE) ? 0 : 1;
 

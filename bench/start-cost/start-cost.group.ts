@@ -11,12 +11,22 @@ import type { StartMessage } from './start-message.js';
 const columns = {
   host: 'host',
   importMs: 'import ms',
+  importCpuMs: 'CPU ms',
   startMs: 'create and listen ms',
   processMs: 'whole process ms',
+  importedHeapMb: 'heap MB, imported',
   importedRssMb: 'RSS MB, imported',
   startedRssMb: 'RSS MB, listening',
 };
-const measures = ['importMs', 'startMs', 'processMs', 'importedRssMb', 'startedRssMb'] as const;
+const measures = [
+  'importMs',
+  'importCpuMs',
+  'startMs',
+  'processMs',
+  'importedHeapMb',
+  'importedRssMb',
+  'startedRssMb',
+] as const;
 
 /** What the module adds to the start of a host. */
 export const startCostGroup: Group = {
