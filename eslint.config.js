@@ -24,8 +24,8 @@ const order = [
   'follow-login',
   'privacy',
   'account',
-  'admin',
   'health',
+  'admin',
   'openapi',
 ];
 const src = (names) => names.map((name) => `./src/${name}`);
@@ -50,7 +50,7 @@ const layers = [
     target: `./src/${folder}`,
     from: src([...order.slice(at + 1), 'index.ts', 'iam.module.ts', 'openapi.ts']),
   })),
-  { target: src(order.slice(0, order.indexOf('health'))), from: './src/iam.entities.ts' },
+  { target: src(order.filter((folder) => folder !== 'health')), from: './src/iam.entities.ts' },
   { target: './src', from: ['./emulator', './example', './bench', './test', './cli', './pages'] },
   {
     target: './pages/server',

@@ -65,8 +65,8 @@ const features = [
   FollowLoginModule,
   PrivacyModule,
   AccountModule,
-  AdminModule,
   HealthModule,
+  AdminModule,
 ];
 
 /** Identity and access management with WeChat sign-in for the host's application. */

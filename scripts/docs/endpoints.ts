@@ -94,6 +94,7 @@ const chinese: Readonly<Record<string, string>> = {
   'GET admin/roles/{name}': '一个角色及其 ETag',
   'PATCH admin/roles/{name}': '修改角色，`If-Match` 其 ETag：权限在这里立即生效，在其他副本 5 秒内生效',
   'DELETE admin/roles/{name}': '删除无人持有的角色，`If-Match` 其 ETag',
+  'GET admin/overview': '最近一天与一周的登录，按方式与结果；以及运维需要关注的问题',
   'GET admin/access': '调用者是谁、拥有管理 API 的哪些权限；任何已登录用户都可以查询',
   'GET admin/permissions': '管理 API 的权限',
   'GET admin/sessions': '会话，最新的在前',

@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { HealthModule } from '../health/health.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { RolesModule } from '../roles/roles.module.js';
@@ -13,7 +14,7 @@ import { AdminGuard } from './admin.guard.js';
 import { AdminAuditController } from './audit/audit.controller.js';
 import { AdminEventsController } from './events/events.controller.js';
 import { KeysController } from './keys/keys.controller.js';
-import { AdminAccessController } from './overview/overview.controller.js';
+import { AdminAccessController, AdminOverviewController } from './overview/overview.controller.js';
 import { AdminProvidersController } from './providers/providers.controller.js';
 import { AdminPermissionsController, AdminRolesController } from './roles/roles.controller.js';
 import { AdminLoginsController, AdminSessionsController } from './sessions/sessions.controller.js';
@@ -33,8 +34,10 @@ import { AdminUsersController } from './users/users.controller.js';
     SignInModule,
     WebhookModule,
     PrivacyModule,
+    HealthModule,
   ],
   controllers: [
+    AdminOverviewController,
     AdminAccessController,
     AdminProvidersController,
     AdminPermissionsController,

@@ -61,7 +61,7 @@ function actionSql(action: string): Sql {
 }
 
 /** The smallest UUID version 7 of a millisecond (RFC 9562 §5.7): with it every index narrows a span of time. */
-function firstIdOf(milliseconds: number): string {
+export function firstIdOf(milliseconds: number): string {
   const time = Math.min(Math.max(milliseconds, 0), 2 ** 48 - 1);
   const hex = time.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;

@@ -14,7 +14,8 @@ import { SingleFlight } from '../runtime/single-flight.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { MIGRATE, SchemaWatch, type SchemaGaps } from './schema-watch.service.js';
 
-const iamProblems = [
+/** See `IamProblem`. */
+export const iamProblems = [
   'database_unreachable',
   'database_read_only',
   'migrations_missing',
@@ -105,7 +106,8 @@ export class IamHealth {
     return { [key]: await this.report() };
   }
 
-  private async report(): Promise<IamHealthReport> {
+  /** As `check`, without a key. */
+  async report(): Promise<IamHealthReport> {
     const found = await Promise.race([
       this.readOnce(),
       delay(PATIENCE_MS, obstacle('database_unreachable'), { ref: false }),

@@ -1,9 +1,55 @@
-import { Get } from '@nestjs/common';
+import { Get, Inject } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
+import { IamHealth, type IamHealthReport, iamProblems } from '../../health/iam-health.service.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { CurrentUser } from '../../http/parameter.decorators.js';
+import { Clock } from '../../runtime/clock.js';
 import { type Admin, AdminPermissions } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
+import { countSignIns, signInCount } from './sign-in-counts.js';
+
+const overview = z.object({
+  sign_ins: z.array(signInCount),
+  is_complete: z.boolean().describe('False: there were so many entries that the numbers are lower bounds'),
+  health: z
+    .looseObject({ status: z.enum(['up', 'down']), problems: z.array(z.enum(iamProblems)) })
+    .describe('The report of `IamHealth` on the replica that answers'),
+});
+type Overview = Omit<z.infer<typeof overview>, 'health'> & { readonly health: IamHealthReport };
+
+/** What an administration opens with. */
+@AdminController('overview')
+export class AdminOverviewController {
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly clock: Clock,
+    private readonly health: IamHealth,
+  ) {}
+
+  @Endpoint({
+    summary: 'Sign-ins of the last day and week by way and outcome, and what an operator should look at',
+    permission: 'iam:audit:read',
+    responses: { 200: overview },
+    example: {
+      sign_ins: [
+        { method: 'open', outcome: 'signed_in', error: null, day: 120, week: 811 },
+        { method: 'mp', outcome: 'failed', error: 'wechat_code_invalid', day: 1, week: 4 },
+      ],
+      is_complete: true,
+      health: { status: 'up', problems: ['inbox_dead'], inbox: { oldest_seconds: null, dead: 2 } },
+    },
+  })
+  @Get()
+  async get(): Promise<Overview> {
+    const [{ items, isComplete }, health] = await Promise.all([
+      countSignIns(this.dataSource, this.clock.now()),
+      this.health.report(),
+    ]);
+    return { sign_ins: items, is_complete: isComplete, health };
+  }
+}
 
 const accessView = z.object({
   actor: z.enum(['admin_token', 'host', 'user']),
