@@ -55,7 +55,13 @@ export async function countSignIns(executor: SqlExecutor, now: number) {
     FROM read GROUP BY 1, 2, 3 ORDER BY week DESC`,
   );
   return {
-    items: rows.map(({ action, is_complete: _, ...counts }) => ({ ...counts, outcome: outcomes[action] })),
+    items: rows.map(({ action, method, error, day, week }) => ({
+      method,
+      outcome: outcomes[action],
+      error,
+      day,
+      week,
+    })),
     isComplete: rows.every(({ is_complete: isComplete }) => isComplete),
   };
 }
