@@ -1,9 +1,6 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, FrameLocator, Page } from 'playwright-core';
 import { userAgents } from './pc-browser.js';
-
-const output = join(import.meta.dirname, '../output');
+import { picturePath } from './tab.js';
 
 /** Where elements are looked for: a page, or the web view of the emulated phone. */
 export type View = Page | FrameLocator;
@@ -29,10 +26,10 @@ export async function openPage(
   return { page, complaints, close: () => context.close() };
 }
 
-/** Keeps a picture for people to look at. */
+/** A picture of the whole page; see `picturePath`. */
 export async function takePicture(page: Page, name: string): Promise<void> {
-  mkdirSync(output, { recursive: true });
-  await page.screenshot({ path: join(output, `${name}.png`), fullPage: true });
+  const path = picturePath(name);
+  if (path !== undefined) await page.screenshot({ path, fullPage: true });
 }
 
 /** The emulated phone of a person, beside the page under test. */

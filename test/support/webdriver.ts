@@ -134,8 +134,10 @@ class WebDriverTab implements Tab {
   }
 
   async picture(name: string): Promise<void> {
+    const path = picturePath(name);
+    if (path === undefined) return;
     const image = z.string().parse(await this.send('GET', '/screenshot'));
-    await writeFile(picturePath(name), Buffer.from(image, 'base64'));
+    await writeFile(path, Buffer.from(image, 'base64'));
   }
 
   async close(): Promise<void> {
