@@ -9,6 +9,7 @@ const routes = sections.flatMap(({ name, permission, views, word }) =>
   Object.entries(views).map(([below, component]) => ({
     path: below === '' ? `/${name}` : `/${name}/${below}`,
     component,
+    props: true,
     meta: { section: name, permission, word },
   })),
 );

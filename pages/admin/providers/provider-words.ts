@@ -1,0 +1,249 @@
+import { codeWords } from '../../shared/language';
+
+/** The names of columns, as labels and in sentences. */
+export const columnName = codeWords({
+  slug: ['标识', 'Slug'],
+  name: ['名称', 'Name'],
+  enabled: ['启用', 'Enabled'],
+  sign_up: ['第一次登录的人', 'People not seen before'],
+  union_scope: ['unionid 范围', 'Union scope'],
+  open_app_id: ['AppID', 'AppID'],
+  open_app_secret: ['AppSecret', 'AppSecret'],
+  mp_app_id: ['AppID', 'AppID'],
+  mp_app_secret: ['AppSecret', 'AppSecret'],
+  mp_scope: ['授权方式', 'Authorization'],
+  mp_token: ['令牌（Token）', 'Token (令牌)'],
+  mp_token_previous: ['旧的 Token', 'Previous Token'],
+  mp_encoding_aes_key: ['消息加解密密钥（EncodingAESKey）', 'EncodingAESKey (消息加解密密钥)'],
+  mp_encoding_aes_key_previous: ['旧的 EncodingAESKey', 'Previous EncodingAESKey'],
+  mp_message_mode: ['消息加解密方式', 'Message encryption (消息加解密方式)'],
+  qr_enabled: ['关注登录', 'Follow to sign in'],
+  qr_login_with: ['扫码之后', 'After the scan'],
+  qr_confirmation: ['手机上的确认', 'Confirmation on the phone'],
+  mini_app_id: ['AppID', 'AppID'],
+  mini_app_secret: ['AppSecret', 'AppSecret'],
+  mobile_app_id: ['AppID', 'AppID'],
+  mobile_app_secret: ['AppSecret', 'AppSecret'],
+  callback_domain: ['授权域名', 'Authorized domain'],
+  callback_url: ['回调地址', 'Callback URL'],
+  webhook_url: ['服务器地址（URL）', 'Server URL (服务器地址)'],
+  ip_whitelist: ['IP 白名单', 'IP whitelist (IP白名单)'],
+});
+
+/** What a column does, for somebody who sees it for the first time. */
+export const columnHelp = codeWords({
+  slug: [
+    '出现在网址中，创建后不能修改。小写字母、数字、- 与 _，例如 wechat。',
+    'Part of the URLs; it cannot be changed later. Lower-case letters, digits, - and _, such as wechat.',
+  ],
+  name: ['显示在登录页上，最多 100 个字符。', 'Shown on the sign-in page, at most 100 characters.'],
+  enabled: [
+    '停用后没有人能由此登录；已登录的人不受影响。',
+    'Nobody can sign in through it while it is off; people who are signed in stay signed in.',
+  ],
+  sign_up: [
+    '微信验证了一个还没有用户的人时，如何处理。',
+    'What happens when WeChat proves a person who has no user yet.',
+  ],
+  union_scope: [
+    '值相同的登录入口共用 unionid：它们的应用必须绑定到同一个开放平台账号。留空则用标识。',
+    'Providers with the same value share unionids: their apps must be bound to one Open Platform account. Empty: the slug.',
+  ],
+  open_app_id: [
+    'wx 加 16 位十六进制字符，例如 wx0123456789abcdef。',
+    'wx and 16 hex digits, such as wx0123456789abcdef.',
+  ],
+  mp_app_id: [
+    '已认证的服务号。wx 加 16 位十六进制字符。',
+    'A verified Official Account (服务号). wx and 16 hex digits.',
+  ],
+  mini_app_id: ['wx 加 16 位十六进制字符。', 'wx and 16 hex digits.'],
+  mobile_app_id: ['wx 加 16 位十六进制字符。', 'wx and 16 hex digits.'],
+  mp_scope: [
+    '静默授权不询问用户，也得不到昵称与头像。',
+    'The silent one asks nothing, and learns neither nickname nor picture.',
+  ],
+  mp_token: [
+    '3 到 32 位字母或数字，与控制台中的完全一致。',
+    '3 to 32 letters and digits, exactly as in the console.',
+  ],
+  mp_encoding_aes_key: [
+    '43 位字母或数字，与控制台中的完全一致。',
+    '43 letters and digits, exactly as in the console.',
+  ],
+  mp_message_mode: ['必须与控制台中选择的一致。', 'Must be what is chosen in the console.'],
+  qr_enabled: [
+    '电脑上的人扫描公众号的二维码，关注即登录。需要服务器配置。',
+    'People on a PC scan the code of the Official Account and follow it. Needs the server configuration.',
+  ],
+  qr_login_with: ['关注之后，用哪个身份登录。', 'The identity that signs in once they follow.'],
+  qr_confirmation: [
+    '防止有人被骗去扫描他人屏幕上的二维码。',
+    'Protects people who are talked into scanning the code on somebody else’s screen.',
+  ],
+  callback_domain: [
+    '只填域名，不带 https://、端口与路径。',
+    'The bare domain: no https://, no port, no path.',
+  ],
+  webhook_url: ['微信把消息与事件推送到这里。', 'WeChat pushes messages and events here.'],
+  ip_whitelist: [
+    '服务器的出口 IP。检查会指出微信拒绝了哪个地址。',
+    'The addresses from which this server calls WeChat. The check names one that WeChat refuses.',
+  ],
+});
+
+/** Where in WeChat's consoles the values of a section are found. The consoles are in Chinese, so both languages have their words. */
+export const sectionPlace = codeWords({
+  openApp: ['微信开放平台 → 管理中心 → 网站应用', 'open.weixin.qq.com → 管理中心 → 网站应用'],
+  mpApp: ['微信公众平台 → 设置与开发 → 基本配置', 'mp.weixin.qq.com → 设置与开发 → 基本配置'],
+  mpServer: [
+    '微信公众平台 → 设置与开发 → 开发接口管理 → 服务器配置',
+    'mp.weixin.qq.com → 设置与开发 → 开发接口管理 → 服务器配置',
+  ],
+  miniApp: ['微信公众平台（小程序）→ 开发管理', 'mp.weixin.qq.com (小程序) → 开发管理'],
+  mobileApp: ['微信开放平台 → 管理中心 → 移动应用', 'open.weixin.qq.com → 管理中心 → 移动应用'],
+});
+
+/** Where a value of ours is entered, by `tab:registration`. */
+export const registrationPlace = codeWords({
+  'open:callback_domain': [
+    '微信开放平台 → 网站应用 → 授权回调域',
+    'open.weixin.qq.com → 网站应用 → 授权回调域',
+  ],
+  'mp:callback_domain': [
+    '微信公众平台 → 设置与开发 → 网页授权域名',
+    'mp.weixin.qq.com → 设置与开发 → 网页授权域名',
+  ],
+  'mp:ip_whitelist': [
+    '微信公众平台 → 设置与开发 → 基本配置 → IP白名单',
+    'mp.weixin.qq.com → 设置与开发 → 基本配置 → IP白名单',
+  ],
+  'mp:webhook_url': [
+    '微信公众平台 → 设置与开发 → 开发接口管理 → 服务器配置',
+    'mp.weixin.qq.com → 设置与开发 → 开发接口管理 → 服务器配置',
+  ],
+  'mini:ip_whitelist': ['微信公众平台（小程序）→ IP白名单', 'mp.weixin.qq.com (小程序) → IP白名单'],
+});
+
+/** What the options of a choice are called, by `column:option`. */
+export const optionName = codeWords({
+  'sign_up:auto': ['自动创建用户', 'Create a user'],
+  'sign_up:bind': ['要求绑定已有账号', 'Ask them to connect an account they have'],
+  'sign_up:off': ['拒绝', 'Refuse them'],
+  'mp_scope:snsapi_userinfo': [
+    '询问昵称与头像（snsapi_userinfo）',
+    'Ask for nickname and picture (snsapi_userinfo)',
+  ],
+  'mp_scope:snsapi_base': ['静默（snsapi_base）', 'Silent (snsapi_base)'],
+  'mp_message_mode:safe': ['安全模式（推荐）', 'Safe mode (安全模式), recommended'],
+  'mp_message_mode:compatible': ['兼容模式', 'Compatible mode (兼容模式)'],
+  'mp_message_mode:plain': ['明文模式', 'Plain mode (明文模式)'],
+  'qr_login_with:mp': ['以公众号身份登录', 'Sign in with the Official Account'],
+  'qr_login_with:open': ['继续开放平台的扫码', 'Go on to the Open Platform’s code'],
+  'qr_confirmation:tap': ['点开链接并确认（推荐）', 'Open a link and confirm (recommended)'],
+  'qr_confirmation:number': ['输入电脑上显示的数字', 'Type the number that the PC shows'],
+  'qr_confirmation:none': ['不需要确认（不安全）', 'None (unsafe)'],
+});
+
+/** Why a text is refused, by `column:complaint`, else by the complaint. */
+const complaints = codeWords({
+  required: ['请填写。', 'Fill this in.'],
+  tooLong: ['太长了，最多 {max} 个字符。', 'Too long: at most {max} characters.'],
+  pattern: [
+    '只能用字母、数字、- 与 _，例如 wx0123456789abcdef。',
+    'Only letters, digits, - and _, such as wx0123456789abcdef.',
+  ],
+  'slug:pattern': [
+    '只能用小写字母、数字、- 与 _，以字母或数字开头，最多 63 个。',
+    'Lower-case letters, digits, - and _, beginning with a letter or digit, at most 63.',
+  ],
+  'mp_token:pattern': ['必须是 3 到 32 位字母或数字。', 'It has to be 3 to 32 letters and digits.'],
+  'mp_encoding_aes_key:pattern': [
+    '必须正好是 43 位字母或数字。',
+    'It has to be exactly 43 letters and digits.',
+  ],
+  'secret:pattern': [
+    '不能有空格或中文；请从控制台重新复制。',
+    'No spaces, printable ASCII only: copy it from the console again.',
+  ],
+});
+
+/** A complaint of `complaintOf` in words. */
+export function complaintText(
+  {
+    column,
+    kind,
+    maxLength = 0,
+  }: { readonly column: string; readonly kind: string; readonly maxLength?: number },
+  complaint: string,
+): string {
+  const keys = [`${column}:${complaint}`, `${kind}:${complaint}`, complaint];
+  const text = keys.map((key) => complaints(key)).find((each, at) => each !== keys[at]) ?? complaint;
+  return text.replace('{max}', String(maxLength));
+}
+
+/** The tabs, and what each is for. */
+export const tabTitle = codeWords({
+  row: ['概况', 'Overview'],
+  open: ['网站应用', 'Website app'],
+  mp: ['公众号', 'Official Account'],
+  follow: ['关注登录', 'Follow to sign in'],
+  mini: ['小程序', 'Mini program'],
+  mobile: ['移动应用', 'Mobile app'],
+  advanced: ['高级', 'Advanced'],
+});
+
+export const tabPurpose = codeWords({
+  open: [
+    '电脑浏览器里显示微信二维码，用手机微信扫码登录。需要开放平台的网站应用。',
+    'A WeChat QR code in a PC’s browser, scanned with the phone. Needs a website app of the Open Platform.',
+  ],
+  mp: [
+    '在微信里打开网页时一键登录，也是关注登录的前提。需要已认证的服务号。',
+    'One tap for pages opened inside WeChat, and what follow-to-login builds on. Needs a verified Official Account (服务号).',
+  ],
+  follow: [
+    '电脑上的人扫码关注公众号即可登录，同时成为你的粉丝。',
+    'People on a PC scan, follow your account and are signed in: every sign-in is a follower.',
+  ],
+  mini: ['小程序用 wx.login 的 code 登录。', 'A mini program signs in by the code of wx.login.'],
+  mobile: [
+    'iOS 与 Android 应用用 Open SDK 的 code 登录。',
+    'iOS and Android apps sign in by the code of the Open SDK.',
+  ],
+});
+
+export const sectionTitle = codeWords({
+  entry: ['登录入口', 'Provider'],
+  openApp: ['应用', 'App'],
+  mpApp: ['账号', 'Account'],
+  mpServer: ['服务器配置', 'Server configuration'],
+  follow: ['关注登录', 'Follow to sign in'],
+  miniApp: ['应用', 'App'],
+  mobileApp: ['应用', 'App'],
+  advanced: ['高级', 'Advanced'],
+});
+
+/** The ways of signing in that a row offers. */
+export const wayName = codeWords({
+  open: ['网站扫码', 'Website QR code'],
+  mp: ['微信内', 'Inside WeChat'],
+  follow: ['关注登录', 'Follow to sign in'],
+  mini: ['小程序', 'Mini program'],
+  mobile: ['移动应用', 'Mobile app'],
+});
+
+/** Tables of a row's uses, as `used_by` of `in_use` names them. */
+export const useName = codeWords({
+  identities: ['用户的微信身份', 'identities of users'],
+  logins: ['登录尝试', 'sign-in attempts'],
+  sessions: ['会话', 'sessions'],
+  withdrawals: ['微信的撤回授权通知', 'withdrawals that WeChat announces'],
+});
+
+export const checkStatusWord = codeWords({
+  ok: ['正常', 'Fine'],
+  warning: ['提醒', 'Warning'],
+  error: ['错误', 'Error'],
+  unknown: ['无法核对', 'Cannot be checked'],
+});
