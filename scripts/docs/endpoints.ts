@@ -136,12 +136,14 @@ interface Listed extends EndpointDeclaration {
 }
 
 function listed(): Listed[] {
-  const all = iamControllers.flatMap((controller) =>
+  const declared = iamControllers.flatMap((controller) =>
     endpointsOf(controller).map((endpoint) => {
       const path = endpoint.path.replace(/:(\w+)/g, '{$1}');
       return { ...endpoint, path, controller, key: `${endpoint.method} ${path}` };
     }),
   );
+  // Pages and their files are there when something else has imported their module.
+  const all = declared.filter(({ path }) => !path.startsWith('ui/'));
   checkTexts(
     'endpoints in Chinese',
     all.map(({ key }) => key),
@@ -158,13 +160,14 @@ export const endpointsPage: ReferencePage = {
   sources: ['the controllers of src', 'scripts/docs/endpoints.ts'],
   intro: {
     en: `Paths stand below the option \`path\` (\`iam\`), after your global prefix. All responses are \`Cache-Control: no-store\`. The
-metadata is also answered at \`/.well-known/oauth-authorization-server\`, unless your app has a route there.
+metadata is also answered at \`/.well-known/oauth-authorization-server\`, unless your app has a route there. \`IamPagesModule\` adds
+its pages and their files below \`ui/\`.
 
 A parameter that may be left out ends in \`?\`. Endpoints marked \\* take a sign-in within \`recentSignIn\`. Changes in the
 administration that say \`If-Match\` take the \`ETag\` of what was read. [OpenAPI](../guides/monitoring.md) has every field of every
 body and response; [error codes](error-codes.md) are the same everywhere.`,
     zh: `路径位于选项 \`path\`（\`iam\`）之下、你的全局前缀之后。所有应答都是 \`Cache-Control: no-store\`。
-元数据也在 \`/.well-known/oauth-authorization-server\` 应答，除非你的应用在那里有路由。
+元数据也在 \`/.well-known/oauth-authorization-server\` 应答，除非你的应用在那里有路由。\`IamPagesModule\` 的页面和文件在 \`ui/\` 之下。
 
 可省略的参数以 \`?\` 结尾。标 \\* 的端点要求在 \`recentSignIn\` 秒内登录过。管理中写明 \`If-Match\` 的修改要带上所读内容的 \`ETag\`。
 每个请求体和应答的每个字段见 [OpenAPI](../guides/monitoring.zh-CN.md)；[错误代码](error-codes.zh-CN.md)处处相同。`,

@@ -10,6 +10,7 @@ import {
 } from './markdown.js';
 
 const SOURCE = 'src/config/iam.options.ts';
+const PAGES = 'pages/server/pages-options.ts';
 
 /** What the comments in `iam.options.ts` say, in Chinese. */
 const chinese: Readonly<Record<string, string>> = {
@@ -71,6 +72,17 @@ const chinese: Readonly<Record<string, string>> = {
   dataSource: '你的 TypeORM 连接名；配合 `database` 写 `false`',
 };
 
+/** The same of `pages-options.ts`. */
+const chineseOfPages: Readonly<Record<string, string>> = {
+  admin: '在 `<path>/ui/admin` 提供管理页面',
+  account: '在 `<path>/ui/account` 提供登录用户自己的账号页面',
+  siteName: "网站名称，1 到 60 个字符；可以每种语言一个：`{ 'zh-CN': …, en: … }`",
+  logo: '名称旁边的图片：`https:` 地址，或本站的路径，如 `/logo.svg`',
+  accent: '按钮和链接的颜色，`#rrggbb`；上面的白字必须看得清（对比度至少 4.5 比 1）',
+  terms: '用户协议的地址：`https:` 地址或本站的路径。设置后，用户登录前要先同意',
+  privacy: '隐私政策的地址，同 `terms`',
+};
+
 /** The defaults that are words. */
 const chineseDefaults: Readonly<Record<string, string>> = {
   required: '必填',
@@ -82,6 +94,7 @@ const chineseDefaults: Readonly<Record<string, string>> = {
   '2592000 (30 days)': '2592000（30 天）',
   '7776000 (90 days)': '7776000（90 天）',
   'the host of `publicUrl`': '`publicUrl` 的主机',
+  'option `siteName` of IamModule': 'IamModule 的选项 `siteName`',
   "TypeORM's default connection": 'TypeORM 的默认连接',
 };
 
@@ -112,31 +125,35 @@ export interface DeclaredOption {
 
 /** What a host may write: every field of `IamOptions` and `IamStaticOptions`, down to the leaves. */
 export function declaredOptions(): DeclaredOption[] {
-  const file = ts.createSourceFile(SOURCE, sourceOf(SOURCE), ts.ScriptTarget.Latest, true);
+  return [...fieldsOf(SOURCE, 'IamOptions'), ...fieldsOf(SOURCE, 'IamStaticOptions')];
+}
+
+function fieldsOf(source: string, root: string): DeclaredOption[] {
+  const file = ts.createSourceFile(source, sourceOf(source), ts.ScriptTarget.Latest, true);
   const interfaces = new Map(
     file.statements.filter(ts.isInterfaceDeclaration).map((each) => [each.name.text, each] as const),
   );
-  const fieldsOf = (name: string, place: string): DeclaredOption[] => {
+  const leavesOf = (name: string, place: string): DeclaredOption[] => {
     const declaration = interfaces.get(name);
-    if (declaration === undefined) throw new Error(`${SOURCE} has no interface ${name}`);
+    if (declaration === undefined) throw new Error(`${source} has no interface ${name}`);
     return declaration.members.filter(ts.isPropertySignature).flatMap((field) => {
       const type = field.type?.getText() ?? '';
       const inner = [...interfaces.keys()].find((each) => new RegExp(`\\b${each}\\b`).test(type));
       const own = `${place}${field.name.getText()}`;
       const inners =
-        inner === undefined ? [] : fieldsOf(inner, type.includes('[]') ? `${own}[].` : `${own}.`);
+        inner === undefined ? [] : leavesOf(inner, type.includes('[]') ? `${own}[].` : `${own}.`);
       // An option that is nothing but its fields is told by them.
       return inner !== undefined && !type.includes('|') ? inners : [optionOf(field, own), ...inners];
     });
   };
-  return [...fieldsOf('IamOptions', ''), ...fieldsOf('IamStaticOptions', '')];
+  return leavesOf(root, '');
 }
 
 function optionOf(field: ts.PropertySignature, name: string): DeclaredOption {
   const [comment] = field.getChildren().filter(ts.isJSDoc);
   const tag = ts.getJSDocTags(field).find(({ tagName }) => tagName.text === 'default');
   const meaning = ts.getTextOfJSDocComment(comment?.comment);
-  if (meaning === undefined || meaning === '') throw new Error(`${SOURCE} says nothing of ${name}`);
+  if (meaning === undefined || meaning === '') throw new Error(`the option ${name} has no comment`);
   return {
     name,
     type: (field.type?.getText() ?? '')
@@ -152,7 +169,7 @@ function optionOf(field: ts.PropertySignature, name: string): DeclaredOption {
 export const optionsPage: ReferencePage = {
   name: 'options',
   title: { en: 'Options', zh: '选项' },
-  sources: [SOURCE, 'scripts/docs/options.ts'],
+  sources: [SOURCE, PAGES, 'scripts/docs/options.ts'],
   intro: {
     en: `What \`IamModule.forRoot\` takes, and the factory of \`forRootAsync\` returns; \`path\`, \`globalGuard\` and \`dataSource\` stand
 beside the factory. A wrong option stops the start with a \`TypeError\` that names it and says what was expected.`,
@@ -161,39 +178,48 @@ beside the factory. A wrong option stops the start with a \`TypeError\` that nam
   },
   body(language) {
     const options = declaredOptions();
-    checkTexts(
-      'options in Chinese',
-      options.map(({ name }) => name),
-      chinese,
-    );
-    const groups = [...new Set(options.map(groupOf))];
-    return groups
-      .map((group) => {
-        const rows = options
-          .filter((option) => groupOf(option) === group)
-          .map((option) => rowOf(option, language));
-        const head =
-          language === 'en' ? ['option', 'type', 'default', 'meaning'] : ['选项', '类型', '默认值', '含义'];
-        return `## ${group === '' ? { en: 'The module', zh: '模块' }[language] : code(group)}\n\n${table(head, rows)}`;
-      })
-      .join('\n\n');
+    const ofPages = fieldsOf(PAGES, 'IamPagesOptions');
+    const groups = [...new Set(options.map(groupOf))].map((group) => {
+      const title = group === '' ? { en: 'The module', zh: '模块' }[language] : code(group);
+      const members = options.filter((option) => groupOf(option) === group);
+      return `## ${title}\n\n${tableOf(members, chinese, language)}`;
+    });
+    const intro = {
+      en: 'What `IamPagesModule.forRoot` of `nestjs-wechat-iam/pages` takes.',
+      zh: '`nestjs-wechat-iam/pages` 的 `IamPagesModule.forRoot` 接受的选项。',
+    }[language];
+    const pages = `## ${{ en: 'The pages', zh: '页面' }[language]}\n\n${intro}`;
+    checkTexts('options in Chinese', namesOf(options), chinese);
+    checkTexts('options of the pages in Chinese', namesOf(ofPages), chineseOfPages);
+    return [...groups, pages, tableOf(ofPages, chineseOfPages, language)].join('\n\n');
   },
 };
+
+function namesOf(options: readonly DeclaredOption[]): string[] {
+  return options.map(({ name }) => name);
+}
 
 /** `tokens` of `tokens.idle`; nothing of an option at the top. */
 function groupOf({ name }: DeclaredOption): string {
   return name.includes('.') ? (name.split('.')[0] ?? '') : '';
 }
 
-function rowOf(
-  { name, type, isRequired, defaultText, meaning }: DeclaredOption,
+function tableOf(
+  options: readonly DeclaredOption[],
+  texts: Readonly<Record<string, string>>,
   language: Language,
-): string[] {
-  const fallback = isRequired ? 'required' : (defaultText ?? 'none');
-  const guide = guides[name];
-  const more = { en: 'More', zh: '详见' }[language];
-  const link = guide === undefined ? '' : ` [${more}](${pagePath(guide, language)})`;
-  const text = language === 'en' ? meaning : (chinese[name] ?? '');
-  const shown = language === 'en' ? fallback : (chineseDefaults[fallback] ?? fallback);
-  return [code(name), code(type), shown, text + link];
+): string {
+  const head = { en: ['option', 'type', 'default', 'meaning'], zh: ['选项', '类型', '默认值', '含义'] }[
+    language
+  ];
+  const rows = options.map(({ name, type, isRequired, defaultText, meaning }) => {
+    const fallback = isRequired ? 'required' : (defaultText ?? 'none');
+    const guide = texts === chinese ? guides[name] : undefined;
+    const more = { en: 'More', zh: '详见' }[language];
+    const link = guide === undefined ? '' : ` [${more}](${pagePath(guide, language)})`;
+    const text = language === 'en' ? meaning : (texts[name] ?? '');
+    const shown = language === 'en' ? fallback : (chineseDefaults[fallback] ?? fallback);
+    return [code(name), code(type), shown, text + link];
+  });
+  return table(head, rows);
 }

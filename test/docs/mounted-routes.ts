@@ -3,9 +3,10 @@ import { RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { iamControllers } from '../../src/http/endpoint.decorator.js';
 
-/** A route as the README writes it: `GET /iam/callback/{provider}`. */
+/** A route as docs/reference/endpoints.md writes it: `GET /iam/callback/{provider}`; without those of the pages, which some tests import. */
 export function mountedRoutes(): string[] {
-  return iamControllers.flatMap((controller) => {
+  const controllers = iamControllers.filter((controller) => !pathOf(controller).startsWith('ui/'));
+  return controllers.flatMap((controller) => {
     const base = pathOf(controller);
     const prototype: unknown = controller.prototype;
     return Object.values(Object.getOwnPropertyDescriptors(prototype))
