@@ -31,6 +31,16 @@ describe('the browser client, signing in by redirect', () => {
     return [await page.evaluate('failure'), page.url()];
   };
 
+  it('signs a person in by the lines of the README', async () => {
+    const lan = shop.person();
+    const page = await shop.visit(context, '/lines');
+    await page.locator('#who', { hasText: 'nobody' }).waitFor();
+
+    await shop.signIn(page, lan);
+
+    expect(page.url()).toBe(`${shop.front.url}/lines`);
+  }, 60_000);
+
   it('signs a person in by three lines, and leaves code and state nowhere', async () => {
     const lan = shop.person();
     const page = await shop.visit(context, '/signed-in?from=mail#teas');

@@ -4,6 +4,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Person } from '../../emulator/index.js';
 import { decideOnPhone, scanAndFollow, startFollowWorld } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
+import { exampleOf } from '../docs/pages.js';
 import { Storefront } from '../support/storefront.js';
 import { until } from '../support/until.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -15,6 +16,18 @@ const pages = {
   '/kept': "{ clientId: 'shop', tokens: 'cookie' }",
 } as const;
 export type ShopPage = keyof typeof pages;
+
+/** The lines of the README, for a client of their own. */
+const threeLines = exampleOf('README.md', 'client')
+  .code.replace('nestjs-wechat-iam/client', '/client.js')
+  .replace("'web'", "'lines'")
+  .replace('/signed-in', '/lines');
+
+const linesPage = `<!doctype html><title>shop</title><button>Sign in</button><p id="who"></p>
+<script type="module">
+${threeLines}
+document.querySelector('#who').textContent = user?.nickname ?? 'nobody';
+</script>`;
 
 const html = (options: string) => `<!doctype html><title>shop</title><button>Sign in</button><p id="who"></p>
 <script type="module">
@@ -54,6 +67,7 @@ export class Shop {
           rateLimits: 'off',
           sessionCheck: 'always',
           clients: [
+            { id: 'lines', redirectUris: [`${front.url}/lines`] },
             { id: 'stored', redirectUris: [`${front.url}/stored`] },
             { id: 'shop', redirectUris: [`${front.url}/kept`], tokens: 'cookie' },
           ],
@@ -63,7 +77,7 @@ export class Shop {
     front.replicas = [world.url];
     const client = await readFile(join(import.meta.dirname, '../../dist/client/index.js'), 'utf8');
     const served = Object.entries(pages).map(([path, options]) => [path, html(options)] as const);
-    front.pages = { ...Object.fromEntries(served), '/client.js': client };
+    front.pages = { ...Object.fromEntries(served), '/lines': linesPage, '/client.js': client };
     return new Shop(front, world, clock, browser);
   }
 

@@ -1,4 +1,12 @@
-import { chineseOf, deadLinksOf, examplesOf, headingDepths, pages, translatedPages } from './pages.js';
+import {
+  chineseOf,
+  deadLinksOf,
+  examplesOf,
+  headingDepths,
+  pages,
+  textOf,
+  translatedPages,
+} from './pages.js';
 import { complaintsAbout } from './type-check.js';
 
 it.each(pages)('%s links to files and headings that exist', (page) => {
@@ -13,6 +21,10 @@ it.each(pages.filter((page) => /^(README|docs\/(guides|reference)\/)/.test(page)
     expect(translatedPages).toContain(english);
   },
 );
+
+it.each(['README.md', 'README.zh-CN.md'])('%s is short enough to be read', (page) => {
+  expect(textOf(page).split('\n').length).toBeLessThanOrEqual(280);
+});
 
 it.each(translatedPages)('%s has the same examples and structure in Chinese', (page) => {
   expect(examplesOf(chineseOf(page))).toEqual(examplesOf(page));

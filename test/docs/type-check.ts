@@ -42,6 +42,7 @@ function settings(): ts.CompilerOptions {
     paths: {
       'nestjs-wechat-iam': [`${root}src/index.ts`],
       'nestjs-wechat-iam/emulator': [`${root}emulator/index.ts`],
+      'nestjs-wechat-iam/pages': [`${root}pages/server/index.ts`],
     },
   };
 }
