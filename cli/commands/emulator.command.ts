@@ -163,8 +163,11 @@ const people = [
   { id: 'grace', nickname: 'Grace 🌸' },
 ] as const;
 
-/** A code challenge that is good enough to look at the sign-in: that of RFC 7636, appendix B. */
-const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
+/** A pair that is good enough to look at the sign-in: that of RFC 7636, appendix B. */
+const pkce = {
+  verifier: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+  challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+} as const;
 
 const DEMO_SEED = 'demo';
 
@@ -174,10 +177,13 @@ interface DemoWorld {
   readonly phone: string;
   /** For the option `wechat` of IamModule. */
   readonly option: string;
-  /** Makes the provider row. */
+  /** Makes the provider row, as a command and as SQL. */
+  readonly command: string;
   readonly sql: string;
   /** Where a sign-in begins, for a client `web` whose redirect URI is `/signed-in` of the application. */
   readonly signIn: string;
+  /** A command that exchanges the code at its end. */
+  readonly exchange: string;
 }
 
 /** Fills an empty world with the apps of an application at `appUrl`, and with people. */
@@ -195,50 +201,61 @@ function makeDemoWorld(wechat: WechatEmulator, appUrl: string): DemoWorld {
   });
   for (const person of people) wechat.person(person);
   const { api, open, mp } = wechat.endpoints;
+  const client = { client_id: 'web', redirect_uri: `${appUrl}/signed-in` };
   const query = new URLSearchParams({
     response_type: 'code',
-    client_id: 'web',
-    redirect_uri: `${appUrl}/signed-in`,
+    ...client,
     provider: 'wechat',
-    code_challenge: CHALLENGE,
+    code_challenge: pkce.challenge,
     code_challenge_method: 'S256',
   });
+  const grant = { grant_type: 'authorization_code', ...client, code_verifier: pkce.verifier, code: 'CODE' };
+  const fields = Object.entries(grant).map(([name, value]) => `-d ${name}=${value}`);
   return {
     people: people.map(({ nickname }) => nickname),
     phone: `${open}/phone`,
     option: `wechat: { endpoints: { api: '${api}', open: '${open}', mp: '${mp}' } }`,
+    command: `echo '${JSON.stringify(row)}' | npx nestjs-wechat-iam provider add wechat --from -`,
     sql: rowSql(),
     signIn: `${appUrl}/iam/authorize?${query.toString()}`,
+    exchange: `curl ${fields.join(' ')} ${appUrl}/iam/token`,
   };
 }
 
 /** The steps, in words. */
-function describeDemoWorld({ people: names, phone, option, sql, signIn }: DemoWorld): string {
+function describeDemoWorld(world: DemoWorld): string {
   return [
-    `It has the apps of one website and Official Account, and people: ${names.join(', ')}. Next:`,
-    `1. Give your application this WeChat, as an option of IamModule:`,
-    `     ${option}`,
-    `2. Make its provider row in your database, e.g. with psql:`,
-    `     ${sql}`,
-    `3. Start your application and begin a sign-in (client "web"; another address than this one: --app URL):`,
-    `     ${signIn}`,
+    `It has the apps of one website and Official Account, and people: ${world.people.join(', ')}. Next:`,
+    `1. Give your application this WeChat, as an option of IamModule, and start it:`,
+    `     ${world.option}`,
+    `2. Make its provider row, where its DATABASE_URL and IAM_KEY are set:`,
+    `     ${world.command}`,
+    `   or in SQL:`,
+    `     ${world.sql}`,
+    `3. Begin a sign-in (client "web"; another address than this one: --app URL):`,
+    `     ${world.signIn}`,
     `4. Scan with a phone, in another tab:`,
-    `     ${phone}`,
+    `     ${world.phone}`,
+    `5. The browser comes back with a code. Your front end exchanges it, once, within a minute, as this does:`,
+    `     ${world.exchange}`,
   ].join('\n');
 }
 
+/** The columns of the provider row, secrets in clear. */
+const row = {
+  name: '微信',
+  open_app_id: demo.site.appid,
+  open_app_secret: demo.site.secret,
+  mp_app_id: demo.account.appid,
+  mp_app_secret: demo.account.secret,
+  mp_token: demo.server.token,
+  mp_encoding_aes_key: demo.server.encodingAesKey,
+};
+
 function rowSql(): string {
-  const { site, account, server } = demo;
-  const row = {
-    slug: 'wechat',
-    name: '微信',
-    open_app_id: site.appid,
-    open_app_secret: `plain:${site.secret}`,
-    mp_app_id: account.appid,
-    mp_app_secret: `plain:${account.secret}`,
-    mp_token: `plain:${server.token}`,
-    mp_encoding_aes_key: `plain:${server.encodingAesKey}`,
-  };
-  const values = Object.values(row).map((value) => `'${value}'`);
-  return `INSERT INTO iam.identity_providers (${Object.keys(row).join(', ')}) VALUES (${values.join(', ')});`;
+  const stored = Object.entries(row).map(([name, value]) =>
+    /secret|token|key/.test(name) ? `plain:${value}` : value,
+  );
+  const values = ['wechat', ...stored].map((value) => `'${value}'`);
+  return `INSERT INTO iam.identity_providers (slug, ${Object.keys(row).join(', ')}) VALUES (${values.join(', ')});`;
 }

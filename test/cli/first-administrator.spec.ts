@@ -3,9 +3,10 @@ import { WechatEmulator } from '../../emulator/index.js';
 import { AdminClient } from '../support/admin.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { freePort } from '../../example/postgres/free-port.js';
-import { type IamApp, startIamApp } from '../support/iam-app.js';
+import { type IamApp, startIamApp, testKey } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { onPc } from '../support/signed-in.js';
+import { rowsOf } from '../support/rows.js';
 import { until } from '../support/until.js';
 import { type Operator, recordOf, startOperator } from './support/operator.js';
 import { command, spawnCommand } from './support/run-command.js';
@@ -150,6 +151,7 @@ describe('the first administrator', () => {
 describe('emulator --demo', () => {
   let database: TestDatabase;
   let host: IamApp;
+  const key = testKey();
   let wechat: string;
   let lines: string[];
 
@@ -158,11 +160,11 @@ describe('emulator --demo', () => {
     const port = String(await freePort());
     wechat = `http://127.0.0.1:${port}`;
     const endpoints = { api: wechat, open: wechat, mp: wechat };
-    host = await startIamApp({ databaseUrl: database.url, endpoints });
+    host = await startIamApp({ databaseUrl: database.url, endpoints, key });
     const child = spawnCommand(['emulator', '--demo', '--port', port, '--app', host.url]);
     let printed = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
-    await until('it prints its steps', () => printed.includes('/phone\n'));
+    await until('it prints its steps', () => printed.includes('/iam/token\n'));
     lines = printed.split('\n').map((line) => line.trim());
   });
   afterAll(async () => {
@@ -183,14 +185,42 @@ describe('emulator --demo', () => {
   });
 
   it('is a world in which its own steps, done as they are printed, sign somebody in', async () => {
-    await host.dataSource.query(lineWith('INSERT INTO'));
+    const [, input = '', rest = ''] =
+      /^echo '(.+)' \| npx nestjs-wechat-iam (.+)$/.exec(lineWith('provider add')) ?? [];
+    const variables = { DATABASE_URL: database.url, IAM_KEY: key };
+    expect(await command(rest.split(' '), { variables, input })).toMatchObject({ exitCode: 0 });
     const signIn = lineWith('/iam/authorize');
     await until('the row is known', async () => (await new PcBrowser().visit(signIn)).status === 302);
 
     await ask('/people/lan/open', { url: signIn });
     const page = await ask('/people/lan/confirm', {});
+    const [, code = ''] = /\/signed-in\?code=([\w.-]+)/.exec(page.text) ?? [];
+    const [, ...exchange] = lineWith('curl')
+      .replace('=CODE', `=${code}`)
+      .split(/ (?:-d )?/);
+    const response = await fetch(exchange.at(-1) ?? '', {
+      method: 'POST',
+      body: new URLSearchParams(exchange.slice(0, -1).join('&')),
+    });
 
-    expect(page.text).toContain(`${host.url}/signed-in?code=`);
+    expect(await response.json()).toMatchObject({ token_type: 'Bearer', expires_in: 900 });
+  });
+
+  it('has the same row as SQL', async () => {
+    await host.dataSource.query('DELETE FROM iam.identity_providers');
+    await host.dataSource.query(lineWith('INSERT INTO'));
+
+    const rows = await rowsOf(
+      host.dataSource,
+      'SELECT slug, open_app_secret, mp_token FROM iam.identity_providers',
+    );
+    expect(rows).toEqual([
+      {
+        slug: 'wechat',
+        open_app_secret: 'plain:demo-secret-of-the-website-app-1',
+        mp_token: 'plain:demoToken',
+      },
+    ]);
   });
 
   it.each([
