@@ -1,4 +1,14 @@
-import { Clock, Connection, Monitor, User } from '@element-plus/icons-vue';
+import {
+  ChatLineRound,
+  Clock,
+  Connection,
+  Document,
+  Key,
+  Monitor,
+  Odometer,
+  Postcard,
+  User,
+} from '@element-plus/icons-vue';
 import type { Component } from 'vue';
 import type { RouteComponent } from 'vue-router';
 import type { Word } from '../shared/language';
@@ -9,11 +19,13 @@ export interface Section {
   readonly word: Word;
   readonly permission: string;
   readonly icon: Component;
-  readonly group: 'people' | 'set-up' | 'operation';
+  readonly group: 'home' | 'people' | 'set-up' | 'operation';
   readonly views: Readonly<Record<string, () => Promise<RouteComponent>>>;
 }
 
+/** The headings of the navigation; what is at home needs none. */
 export const groups: Readonly<Record<Section['group'], Word>> = {
+  home: ['', ''],
   people: ['人员', 'People'],
   'set-up': ['配置', 'Set-up'],
   operation: ['运行', 'Operation'],
@@ -21,6 +33,14 @@ export const groups: Readonly<Record<Section['group'], Word>> = {
 
 /** The order of the navigation. The first one that the caller may see is what the administration opens with. */
 export const sections: readonly Section[] = [
+  {
+    name: 'overview',
+    word: ['概览', 'Overview'],
+    permission: 'iam:audit:read',
+    icon: Odometer,
+    group: 'home',
+    views: { '': () => import('./overview/OverviewView.vue') },
+  },
   {
     name: 'users',
     word: ['用户', 'Users'],
@@ -42,6 +62,14 @@ export const sections: readonly Section[] = [
     views: { '': () => import('./sessions/SessionsView.vue') },
   },
   {
+    name: 'logins',
+    word: ['登录记录', 'Sign-ins'],
+    permission: 'iam:logins:read',
+    icon: Clock,
+    group: 'people',
+    views: { '': () => import('./views/LoginsView.vue') },
+  },
+  {
     name: 'providers',
     word: ['登录入口', 'Providers'],
     permission: 'iam:providers:read',
@@ -54,11 +82,35 @@ export const sections: readonly Section[] = [
     },
   },
   {
-    name: 'logins',
-    word: ['登录记录', 'Sign-ins'],
-    permission: 'iam:logins:read',
-    icon: Clock,
-    group: 'people',
-    views: { '': () => import('./views/LoginsView.vue') },
+    name: 'roles',
+    word: ['角色', 'Roles'],
+    permission: 'iam:roles:read',
+    icon: Postcard,
+    group: 'set-up',
+    views: { '': () => import('./roles/RolesView.vue'), ':name': () => import('./roles/RoleView.vue') },
+  },
+  {
+    name: 'keys',
+    word: ['密钥', 'Keys'],
+    permission: 'iam:keys:read',
+    icon: Key,
+    group: 'set-up',
+    views: { '': () => import('./keys/KeysView.vue') },
+  },
+  {
+    name: 'events',
+    word: ['微信推送', 'WeChat inbox'],
+    permission: 'iam:events:read',
+    icon: ChatLineRound,
+    group: 'operation',
+    views: { '': () => import('./events/EventsView.vue'), ':id': () => import('./events/EventView.vue') },
+  },
+  {
+    name: 'audit',
+    word: ['审计日志', 'Audit log'],
+    permission: 'iam:audit:read',
+    icon: Document,
+    group: 'operation',
+    views: { '': () => import('./audit/AuditView.vue') },
   },
 ];
