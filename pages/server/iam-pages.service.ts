@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../src/config/iam.resolved-options.js';
 import { IamError } from '../../src/errors/iam.error.js';
 import { escapeHtml } from '../../src/http/html.js';
+import type { IamRequest } from '../../src/http/iam-request.js';
 import { empty, type IamResponse, securityHeaders } from '../../src/http/iam-response.js';
 import { IamUrls } from '../../src/http/iam-urls.service.js';
 import { preferredLanguage } from '../../src/http/user-agent.js';
@@ -14,19 +15,36 @@ import type { ResolvedPagesOptions } from './pages-options.js';
 export const IAM_PAGES_OPTIONS = Symbol('IAM_PAGES_OPTIONS');
 
 /** The client by which the pages sign people in. */
-const CLIENT_ID = 'iam-pages';
+export const CLIENT_ID = 'iam-pages';
 
 /** No inline script or style; pictures of people come from WeChat's servers, QR codes are data URLs. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' data: https:",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join('; ');
+const policyOf = (frames: readonly string[] = []) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data: https:",
+    ...frames.map((origin) => `frame-src ${origin}`),
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+
+/** What the chooser is told of one request; `SignInRequest` of pages/sign-in/request.ts. */
+export interface SignInRequest {
+  readonly home: string;
+  readonly back: string;
+  readonly problem: {
+    readonly code: string;
+    readonly texts: Readonly<Record<'zh-CN' | 'en', string>>;
+  } | null;
+  readonly isAgreed: boolean;
+  readonly wechat: string;
+}
+
+/** A page that is the same for each request. */
+export type FixedPage = Exclude<PageName, 'sign-in'>;
 
 /** Of a request for a page. */
 export interface PageRequestHeaders {
@@ -50,28 +68,23 @@ export class IamPages implements OnModuleInit {
 
   /** Now the host has set its global prefix, which the redirect URIs have. */
   onModuleInit(): void {
-    const pages: PageName[] = ['admin', 'account', 'sign-in'];
+    const pages: FixedPage[] = ['admin', 'account'];
     const redirectUris = pages.map((name) => this.urls.endpoint(`ui/${name}`));
     this.clients.register({ id: CLIENT_ID, redirectUris, tokens: 'cookie', origins: [] });
   }
 
   /** A page, whatever follows its path: its script reads that. */
-  page(name: PageName, headers: PageRequestHeaders): IamResponse {
+  page(name: FixedPage, headers: PageRequestHeaders): IamResponse {
     const { html, etag } = this.documentOf(name, headers);
     const own = { 'Cache-Control': 'no-cache', ETag: etag, Vary: 'Accept-Language' };
     if (isCurrent(headers, etag)) return empty(304, own);
-    return {
-      status: 200,
-      headers: {
-        ...securityHeaders,
-        ...own,
-        'Content-Type': 'text/html; charset=utf-8',
-        'Content-Security-Policy': policy,
-        'X-Frame-Options': 'DENY',
-      },
-      cookies: [],
-      body: html,
-    };
+    return document(html, policyOf(), own);
+  }
+
+  /** The chooser, for one request. */
+  signInPage({ language }: Pick<IamRequest, 'language'>, about: SignInRequest): IamResponse {
+    const html = this.htmlOf('sign-in', language === 'zh' ? 'zh-CN' : 'en', about);
+    return document(html, policyOf([new URL(about.wechat).origin]), { Vary: 'Accept-Language, Cookie' });
   }
 
   /** A file that a page loads; its name changes with its content. @throws IamError `not_found` */
@@ -100,7 +113,7 @@ export class IamPages implements OnModuleInit {
     };
   }
 
-  private documentOf(name: PageName, headers: PageRequestHeaders) {
+  private documentOf(name: FixedPage, headers: PageRequestHeaders) {
     const language = preferredLanguage(headers['accept-language']) === 'zh' ? 'zh-CN' : 'en';
     const key = `${name} ${language}`;
     const known = this.documents.get(key);
@@ -112,10 +125,12 @@ export class IamPages implements OnModuleInit {
     return made;
   }
 
-  private htmlOf(name: PageName, language: 'zh-CN' | 'en'): string {
+  private htmlOf(name: PageName, language: 'zh-CN' | 'en', about?: SignInRequest): string {
     const { script, preloads, styles } = this.files.entry(name);
     const settings = this.settings();
     const to = (file: string) => escapeHtml(`${settings.base}/ui/assets/${file}`);
+    const more =
+      about === undefined ? '' : `<meta name="iam-sign-in" content="${escapeHtml(JSON.stringify(about))}">\n`;
     const needsScript =
       language === 'en' ? 'This page needs JavaScript.' : '此页面需要启用 JavaScript 才能使用。';
     return `<!doctype html>
@@ -126,7 +141,7 @@ export class IamPages implements OnModuleInit {
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
 <meta name="iam-settings" content="${escapeHtml(JSON.stringify(settings))}">
-<title>${escapeHtml(settings.siteName[language])}</title>
+${more}<title>${escapeHtml(settings.siteName[language])}</title>
 <link rel="icon" href="${escapeHtml(settings.logo ?? 'data:,')}">
 ${styles.map((file) => `<link rel="stylesheet" href="${to(file)}">`).join('\n')}
 ${preloads.map((file) => `<link rel="modulepreload" href="${to(file)}">`).join('\n')}
@@ -156,6 +171,21 @@ ${preloads.map((file) => `<link rel="modulepreload" href="${to(file)}">`).join('
       privacy,
     };
   }
+}
+
+function document(html: string, policy: string, own: Readonly<Record<string, string>>): IamResponse {
+  return {
+    status: 200,
+    headers: {
+      ...securityHeaders,
+      ...own,
+      'Content-Type': 'text/html; charset=utf-8',
+      'Content-Security-Policy': policy,
+      'X-Frame-Options': 'DENY',
+    },
+    cookies: [],
+    body: html,
+  };
 }
 
 /** RFC 9110 §13.1.2: compared weakly. */

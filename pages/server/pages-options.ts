@@ -32,7 +32,8 @@ export interface IamPagesOptions {
    */
   readonly accent?: string;
   /**
-   * Where the terms of use stand: an `https:` address or a path of this origin. With it a person agrees before they sign in.
+   * Where the terms of use stand: an `https:` address or a path of this origin. With it, or with `privacy`, people agree before
+   * they choose how to sign in, and the audit log has the addresses: let a new version have a new one, e.g. `/terms?v=2`.
    * @default none
    */
   readonly terms?: LocalizedText;
@@ -41,6 +42,12 @@ export interface IamPagesOptions {
    * @default none
    */
   readonly privacy?: LocalizedText;
+  /**
+   * Sends a sign-in that names its provider to the page for consent too. `false`: your own pages ask for it, and only who is sent
+   * to the page agrees there.
+   * @default true
+   */
+  readonly requireConsent?: boolean;
 }
 
 const inBoth = <T extends z.ZodType<string, string>>(text: T, error: string) =>
@@ -49,7 +56,7 @@ const inBoth = <T extends z.ZodType<string, string>>(text: T, error: string) =>
     .transform((value) => (typeof value === 'string' ? { 'zh-CN': value, en: value } : value));
 
 const name = z.string().trim().min(1).max(60);
-const address = z.string().refine(isAddress);
+const address = z.string().max(256).refine(isAddress);
 
 const schema = z.strictObject({
   admin: z.boolean({ error: 'true or false' }).default(false),
@@ -65,6 +72,7 @@ const schema = z.strictObject({
     .default('#0b7a4b'),
   terms: inBoth(address, "an https: address or a path, or one each for 'zh-CN' and en").optional(),
   privacy: inBoth(address, "an https: address or a path, or one each for 'zh-CN' and en").optional(),
+  requireConsent: z.boolean({ error: 'true or false' }).default(true),
 });
 
 /** `IamPagesOptions` with every default filled in. */

@@ -4,9 +4,10 @@ import { ROUTES } from '@nestjs/core/router/router-module.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../src/config/iam.resolved-options.js';
 import { Endpoint } from '../../src/http/endpoint.decorator.js';
 import { PublicController } from '../../src/sessions/iam-controller.decorator.js';
-import { IAM_PAGES_OPTIONS, IamPages, type PageRequestHeaders } from './iam-pages.service.js';
-import type { PageName } from './page-files.js';
+import { SIGN_IN_CHOOSER } from '../../src/oauth/clients.service.js';
+import { type FixedPage, IAM_PAGES_OPTIONS, IamPages, type PageRequestHeaders } from './iam-pages.service.js';
 import { type IamPagesOptions, resolvePagesOptions } from './pages-options.js';
+import { Chooser, ChooserController } from './sign-in-chooser.js';
 
 /** Serves the administration and the account page below the option `path` of IamModule, as `/iam/ui/admin`. */
 @Module({})
@@ -14,16 +15,23 @@ export class IamPagesModule {
   /** @throws TypeError that names the wrong option */
   static forRoot(options: IamPagesOptions = {}): DynamicModule {
     const resolved = resolvePagesOptions(options);
-    const pages: PageName[] = [
+    const pages: FixedPage[] = [
       ...(resolved.admin ? (['admin'] as const) : []),
       ...(resolved.account ? (['account'] as const) : []),
-      'sign-in',
     ];
     return {
       module: IamPagesModule,
+      // For `/authorize`, which finds the chooser by its token.
+      global: true,
       imports: [belowPathOfIam],
-      controllers: [PageFilesController, ...pages.map((page) => controllers[page])],
-      providers: [{ provide: IAM_PAGES_OPTIONS, useValue: resolved }, IamPages],
+      controllers: [PageFilesController, ChooserController, ...pages.map((page) => controllers[page])],
+      providers: [
+        { provide: IAM_PAGES_OPTIONS, useValue: resolved },
+        IamPages,
+        Chooser,
+        { provide: SIGN_IN_CHOOSER, useExisting: Chooser },
+      ],
+      exports: [SIGN_IN_CHOOSER],
     };
   }
 }
@@ -58,7 +66,7 @@ class PageFilesController {
 }
 
 /** A page at its own path and below: the script shows what the path names. Patterns of routers for "any path" differ. */
-function controllerOf(page: PageName): Type {
+function controllerOf(page: FixedPage): Type {
   const describe = (names: readonly string[]) =>
     Endpoint({
       summary: `The page ${page}`,
@@ -98,8 +106,4 @@ function controllerOf(page: PageName): Type {
 }
 
 /** Made when this module is imported, so that OpenAPI finds them. */
-const controllers: Readonly<Record<PageName, Type>> = {
-  admin: controllerOf('admin'),
-  account: controllerOf('account'),
-  'sign-in': controllerOf('sign-in'),
-};
+const controllers = { admin: controllerOf('admin'), account: controllerOf('account') };

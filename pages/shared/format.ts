@@ -59,3 +59,8 @@ export function agentName(userAgent: string | null): string | null {
   const parts = [find(browsers), find(systems)].filter((part) => part !== undefined);
   return parts.length === 0 ? null : parts.join(' · ');
 }
+
+/** The day of a time of the API, in the browser's zone. */
+export function date(iso: string): string {
+  return new Date(iso).toLocaleDateString(language.value, { year: 'numeric', month: 'long', day: 'numeric' });
+}

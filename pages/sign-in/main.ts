@@ -1,6 +1,8 @@
+import { createApp } from 'vue';
 import '../shared/base.css';
+import '../shared/plain.css';
+import './sign-in.css';
 import '../shared/theme';
-import { createApp, h } from 'vue';
-import { siteName } from '../shared/language';
+import SignInPage from './SignInPage.vue';
 
-createApp({ render: () => h('main', [h('h1', siteName.value)]) }).mount('#app');
+createApp(SignInPage).mount('#app');

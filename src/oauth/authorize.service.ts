@@ -142,7 +142,7 @@ export class Authorize {
       clientState,
       codeChallenge,
       followLoginId,
-      consent: this.chooser?.findConsent(cookies),
+      consent: this.chooser?.findConsent(codeChallenge, cookies),
       ...(parameters.from === 'chooser' && { isChosen: true }),
     });
     return { ...this.respond(started, display), cookies: this.cookies.start(started.attempt, cookies) };
@@ -178,8 +178,10 @@ export class Authorize {
     parameters: AuthorizeRequest,
   ): Promise<IamResponse> {
     const { chooser } = this;
-    const isWidget = parameters.display === 'widget';
-    const mustAgree = chooser?.requiresConsent === true && chooser.findConsent(request.cookies) === undefined;
+    const { display, code_challenge } = parameters;
+    const isWidget = display === 'widget';
+    const mustAgree =
+      chooser?.requiresConsent === true && chooser.findConsent(code_challenge, request.cookies) === undefined;
     if (mustAgree && isWidget) throw new IamError('consent_required', 'this browser has not agreed');
     const provider = mustAgree ? null : (parameters.provider ?? (await this.findOnlyProvider(request)));
     if (provider !== null) return this.begin(request, back, { ...parameters, provider });

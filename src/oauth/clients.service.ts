@@ -17,9 +17,12 @@ import type { Consent } from '../users/subject.js';
 export interface SignInChooser {
   /** Its address for a request to `/authorize`, perhaps with the error of an earlier try. */
   location(parameters: Readonly<Record<string, string>>, error?: IamErrorCode): string;
-  /** What the person in this browser has agreed to on it, of what is in force. */
-  findConsent(cookies: Readonly<Record<string, string | undefined>>): Consent | undefined;
-  /** True: nobody gets past it without that. */
+  /** What is in force and the person in this browser has agreed to on it, for the request with this code challenge alone. */
+  findConsent(
+    codeChallenge: string,
+    cookies: Readonly<Record<string, string | undefined>>,
+  ): Consent | undefined;
+  /** True: no request gets past it without that. */
   readonly requiresConsent: boolean;
 }
 

@@ -1,0 +1,143 @@
+import { ref, shallowRef } from 'vue';
+import { call, path, Problem, read } from '../shared/api';
+import { toProblem } from '../shared/page';
+
+/** `GET /me`. */
+export interface Me {
+  readonly id: string;
+  readonly nickname: string | null;
+  readonly avatar_url: string | null;
+  readonly phone_number: string | null;
+  readonly phone_verified_at: string | null;
+  readonly deletion_at: string | null;
+  readonly created_at: string;
+}
+
+/** One of `GET /me/identities`. */
+export interface Identity {
+  readonly id: string;
+  readonly provider: string;
+  readonly kind: 'open' | 'mp' | 'mini' | 'mobile';
+  readonly appid: string;
+  readonly linked_at: string;
+  readonly follows: boolean | null;
+}
+
+/** One of `GET /me/sessions`. */
+export interface Session {
+  readonly id: string;
+  readonly current: boolean;
+  readonly provider: string;
+  readonly method: string;
+  readonly device: string;
+  readonly ip: string | null;
+  readonly created_at: string;
+  readonly last_used_at: string;
+}
+
+/** One of `GET /providers`. */
+export interface Provider {
+  readonly slug: string;
+  readonly name: string;
+  readonly recommended: string | null;
+}
+
+export const me = shallowRef<Me | null>(null);
+export const identities = shallowRef<readonly Identity[]>([]);
+export const sessions = shallowRef<readonly Session[]>([]);
+export const providers = shallowRef<readonly Provider[]>([]);
+
+/** Why the page could not be filled. */
+export const loadProblem = shallowRef<Problem | null>(null);
+/** Why nobody is signed in; null while somebody is. */
+export const signedOut = ref<'needed' | 'byPerson' | 'erased' | null>(null);
+
+/** Fills the page, or brings it up to date; what is shown stays while it does. */
+export async function load(): Promise<void> {
+  loadProblem.value = null;
+  try {
+    const [profile, linked, devices, offer] = await Promise.all([
+      read<Me>('me'),
+      read<{ items: Identity[] }>('me/identities'),
+      read<{ items: Session[] }>('me/sessions'),
+      read<{ providers: Provider[] }>('providers'),
+    ]);
+    me.value = profile;
+    identities.value = linked.items;
+    sessions.value = devices.items;
+    providers.value = offer.providers;
+  } catch (thrown) {
+    const problem = toProblem(thrown);
+    if (problem.status === 401) leave('needed');
+    else loadProblem.value = problem;
+  }
+}
+
+/** Nobody is signed in: nothing of the account stays on the screen. */
+export function leave(reason: 'needed' | 'byPerson' | 'erased'): void {
+  signedOut.value = reason;
+  me.value = null;
+  identities.value = [];
+  sessions.value = [];
+}
+
+/** What a person knows a provider by. */
+export function providerName(slug: string): string {
+  return providers.value.find((each) => each.slug === slug)?.name ?? slug;
+}
+
+export async function saveNickname(text: string): Promise<void> {
+  const nickname = text.trim() === '' ? null : text;
+  me.value = (await call<Me>('me', { method: 'PATCH', body: { nickname } })).body;
+}
+
+/** True where the person still comes back to this account by the identity. */
+export async function unlink(id: string, endOthers: boolean): Promise<boolean> {
+  const query = { end_other_sessions: String(endOthers) };
+  const { body } = await call<{ rejoins: boolean }>(path('me', 'identities', id), {
+    method: 'DELETE',
+    query,
+  });
+  await load();
+  return body.rejoins;
+}
+
+export async function endSession(id: string): Promise<void> {
+  await call(path('me', 'sessions', id), { method: 'DELETE' });
+  sessions.value = sessions.value.filter((each) => each.id !== id);
+}
+
+/** How many there were. */
+export async function endOtherSessions(): Promise<number> {
+  const { body } = await call<{ ended: number }>('me/sessions', { method: 'DELETE' });
+  sessions.value = sessions.value.filter(({ current }) => current);
+  return body.ended;
+}
+
+export async function forgetPhone(): Promise<void> {
+  await call('me/phone_number', { method: 'DELETE' });
+  if (me.value !== null) me.value = { ...me.value, phone_number: null, phone_verified_at: null };
+}
+
+/** Hands the browser a file of everything. */
+export async function download(): Promise<void> {
+  const { body } = await call('me/export');
+  const url = URL.createObjectURL(new Blob([JSON.stringify(body, null, 2)], { type: 'application/json' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = 'account.json';
+  link.click();
+  window.setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** Where no grace is given, the account is gone at once. */
+export async function requestDeletion(): Promise<void> {
+  const { body } = await call<{ deletion_at?: string }>('me/deletion', { method: 'POST' });
+  if (body.deletion_at === undefined) return leave('erased');
+  await load();
+}
+
+export async function cancelDeletion(): Promise<void> {
+  await call('me/deletion', { method: 'DELETE' });
+  if (me.value !== null) me.value = { ...me.value, deletion_at: null };
+}

@@ -1,0 +1,177 @@
+import { ref, shallowRef } from 'vue';
+import { call, Problem } from '../shared/api';
+import { toProblem } from '../shared/page';
+import { settings } from '../shared/settings';
+import { startSignIn } from '../shared/sign-in';
+import {
+  endOtherSessions,
+  endSession,
+  forgetPhone,
+  leave,
+  load,
+  me,
+  requestDeletion,
+  unlink,
+} from './account';
+import { problemWords, say } from './words';
+
+/** What a dialog asks about, with what the person has chosen in it. */
+export type Action =
+  | { readonly kind: 'unlink'; readonly id: string; readonly name: string; endOthers: boolean }
+  | { readonly kind: 'link'; provider: string }
+  | { readonly kind: 'endSession'; readonly id: string; readonly name: string }
+  | { readonly kind: 'endOthers' }
+  | { readonly kind: 'forgetPhone'; readonly number: string }
+  | { readonly kind: 'erase'; isUnderstood: boolean };
+
+/** The dialog that is open. */
+export const asked = ref<Action | null>(null);
+/** The action waits for a sign-in. */
+export const needsSignIn = ref(false);
+export const isBusy = ref(false);
+export const actionProblem = shallowRef<Problem | null>(null);
+
+/** What has just happened, in a live region. */
+export const news = shallowRef<{ readonly text: string; readonly tone: 'good' | 'bad' } | null>(null);
+
+/** How the sign-in ended that has led here, where it failed. */
+export const signInProblem = shallowRef<Problem | null>(null);
+
+/** The nickname that is being typed; null while nobody edits it. */
+export const draft = ref<string | null>(null);
+
+export function ask(action: Action): void {
+  actionProblem.value = null;
+  needsSignIn.value = false;
+  asked.value = action;
+}
+
+export function dismiss(): void {
+  if (!isBusy.value) asked.value = null;
+}
+
+/** A refusal in words: ours, else those of the server. */
+export function explain(problem: Problem): string {
+  if (problem.status === 0) return say('offline');
+  const ours = problemWords(problem.code);
+  return ours === problem.code ? problem.message || say('failed') : ours;
+}
+
+/** Runs something, and says how it ended. A session that is over ends the page too. */
+export async function attempt(work: () => Promise<string | null>): Promise<Problem | null> {
+  isBusy.value = true;
+  news.value = null;
+  try {
+    const text = await work();
+    if (text !== null) news.value = { text, tone: 'good' };
+    return null;
+  } catch (thrown) {
+    const problem = toProblem(thrown);
+    if (problem.status === 401 && problem.code !== 'recent_sign_in_required') await load();
+    return problem;
+  } finally {
+    isBusy.value = false;
+  }
+}
+
+/** Does what the open dialog asks about. */
+export async function confirm(): Promise<void> {
+  const action = asked.value;
+  if (action === null || isBusy.value) return;
+  actionProblem.value = null;
+  const problem = await attempt(() => run(action));
+  if (problem === null) asked.value = null;
+  else if (problem.code === 'recent_sign_in_required') needsSignIn.value = true;
+  else actionProblem.value = problem;
+}
+
+async function run(action: Action): Promise<string | null> {
+  switch (action.kind) {
+    case 'unlink':
+      return say((await unlink(action.id, action.endOthers)) ? 'unlinkedRejoins' : 'unlinked');
+    case 'link':
+      await startLink(action.provider);
+      return null;
+    case 'endSession':
+      await endSession(action.id);
+      return say('ended');
+    case 'endOthers':
+      return say('endedCount', { count: await endOtherSessions() });
+    case 'forgetPhone':
+      await forgetPhone();
+      return say('phoneForgotten');
+    case 'erase':
+      await requestDeletion();
+      return null;
+  }
+}
+
+const LINK = 'iam-link';
+const PENDING = 'iam-pending';
+
+/** Leaves for WeChat; the callback comes back to this page with `linked` or `error`. */
+async function startLink(provider: string): Promise<void> {
+  const state = `link-${crypto.randomUUID()}`;
+  const redirect_uri = `${settings.origin}${settings.base}/ui/account`;
+  const { body } = await call<{ authorize_uri: string }>('me/identities/authorize', {
+    method: 'POST',
+    body: { provider, redirect_uri, state },
+  });
+  sessionStorage.setItem(LINK, state);
+  location.assign(body.authorize_uri);
+}
+
+/** Ends a link that has just come back; false where none did. */
+export function finishLink(): boolean {
+  const query = new URLSearchParams(location.search);
+  const state = sessionStorage.getItem(LINK);
+  if (state === null || query.get('state') !== state) return false;
+  sessionStorage.removeItem(LINK);
+  history.replaceState(history.state, '', location.pathname);
+  const error = query.get('error');
+  if (error === null) news.value = { text: say('linked'), tone: 'good' };
+  else {
+    const problem = new Problem(400, { code: error, title: say('linkFailed') });
+    news.value = { text: explain(problem), tone: 'bad' };
+  }
+  return true;
+}
+
+/** What waits in this tab while its person signs in once more. */
+interface Pending {
+  readonly userId: string;
+  readonly action: Action | null;
+  readonly draft: string | null;
+}
+
+/** Signs the person in again, for the open dialog. */
+export async function signInAgain(): Promise<void> {
+  const pending: Pending = { userId: me.value?.id ?? '', action: asked.value, draft: draft.value };
+  sessionStorage.setItem(PENDING, JSON.stringify(pending));
+  isBusy.value = true;
+  await startSignIn('account', { returnTo: '' });
+}
+
+/** Opens the dialog again for which the person has signed in, unless another person came back. */
+export function resume(): void {
+  const text = sessionStorage.getItem(PENDING);
+  sessionStorage.removeItem(PENDING);
+  if (text === null || me.value === null) return;
+  const pending: Pending = JSON.parse(text);
+  if (pending.userId !== me.value.id) {
+    news.value = { text: say('stepUpOther'), tone: 'bad' };
+    return;
+  }
+  draft.value = pending.draft;
+  if (pending.action !== null) ask(pending.action);
+}
+
+/** Ends the session of this browser. */
+export async function signOut(): Promise<void> {
+  const problem = await attempt(async () => {
+    await call('revoke', { method: 'POST', body: { client_id: settings.clientId } });
+    return null;
+  });
+  if (problem === null || problem.status === 401) leave('byPerson');
+  else news.value = { text: explain(problem), tone: 'bad' };
+}
