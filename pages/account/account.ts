@@ -133,8 +133,8 @@ export async function download(): Promise<void> {
 /** Where no grace is given, the account is gone at once. */
 export async function requestDeletion(): Promise<void> {
   const { body } = await call<{ deletion_at?: string }>('me/deletion', { method: 'POST' });
-  if (body.deletion_at === undefined) return leave('erased');
-  await load();
+  if (body.deletion_at === undefined) leave('erased');
+  else await load();
 }
 
 export async function cancelDeletion(): Promise<void> {

@@ -1,5 +1,5 @@
 import { ref, shallowRef } from 'vue';
-import { call, Problem } from '../shared/api';
+import { call, parse, Problem } from '../shared/api';
 import { toProblem } from '../shared/page';
 import { settings } from '../shared/settings';
 import { startSignIn } from '../shared/sign-in';
@@ -157,7 +157,7 @@ export function resume(): void {
   const text = sessionStorage.getItem(PENDING);
   sessionStorage.removeItem(PENDING);
   if (text === null || me.value === null) return;
-  const pending: Pending = JSON.parse(text);
+  const pending = parse<Pending>(text);
   if (pending.userId !== me.value.id) {
     news.value = { text: say('stepUpOther'), tone: 'bad' };
     return;

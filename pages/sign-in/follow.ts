@@ -127,10 +127,12 @@ export function useFollow(way: Way) {
   function retry(thrown: unknown): void {
     if (!(thrown instanceof Problem)) throw thrown;
     const isPassing = thrown.status === 0 || thrown.status === 429 || thrown.status >= 500;
-    if (!isPassing) return fail(thrown);
-    if (Date.now() > deadline) return end('expired');
-    isInterrupted.value = true;
-    poll();
+    if (!isPassing) fail(thrown);
+    else if (Date.now() > deadline) end('expired');
+    else {
+      isInterrupted.value = true;
+      poll();
+    }
   }
 
   onScopeDispose(() => {

@@ -1,3 +1,4 @@
+import { parse } from '../shared/api';
 import type { Texts } from '../shared/language';
 
 /** What the server tells this page alone about the request that has led here, in an attribute of the document. */
@@ -16,7 +17,7 @@ export interface SignInRequest {
 
 function read(): SignInRequest {
   const content = document.querySelector('meta[name="iam-sign-in"]')?.getAttribute('content');
-  return JSON.parse(content ?? '{}');
+  return parse<SignInRequest>(content ?? '{}');
 }
 
 export const request: SignInRequest = read();
