@@ -20,11 +20,9 @@ export const say = words({
   ],
   signIn: ['登录', 'Sign in'],
   signInFailed: ['登录没有完成', 'The sign-in was not completed'],
-  home: ['返回网站', 'Back to the site'],
 
   unnamed: ['未设置昵称', 'No nickname'],
   since: ['{date} 加入', 'Member since {date}'],
-  picture: ['头像', 'Picture'],
   nickname: ['昵称', 'Nickname'],
   editNickname: ['修改昵称', 'Change nickname'],
   nicknameHint: [
@@ -35,8 +33,6 @@ export const say = words({
   save: ['保存', 'Save'],
   saved: ['昵称已保存', 'Nickname saved'],
   accountId: ['账号 ID', 'Account ID'],
-  copy: ['复制', 'Copy'],
-  copied: ['已复制', 'Copied'],
 
   identities: ['登录方式', 'Ways to sign in'],
   identitiesHint: [
@@ -115,7 +111,8 @@ export const say = words({
   phoneForgotten: ['手机号已删除', 'Phone number removed'],
 
   privacy: ['数据与隐私', 'Data and privacy'],
-  export: ['下载我的数据', 'Download my data'],
+  export: ['我的数据', 'My data'],
+  download: ['下载', 'Download'],
   exportHint: [
     '一个 JSON 文件，包含我们保存的关于您的全部资料。',
     'One JSON file with everything that is held about you.',
@@ -123,6 +120,7 @@ export const say = words({
   exporting: ['正在准备…', 'Preparing…'],
   exported: ['数据已下载', 'Your data has been downloaded'],
   erase: ['删除账号', 'Delete my account'],
+  eraseBegin: ['删除…', 'Delete…'],
   eraseHint: ['永久移除账号和全部资料。', 'Removes the account and everything in it for good.'],
   eraseTitle: ['删除账号？', 'Delete your account?'],
   eraseMeaning: [

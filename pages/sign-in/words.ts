@@ -4,12 +4,10 @@ import { words } from '../shared/language';
 export const say = words({
   title: ['登录{site}', 'Sign in to {site}'],
   loading: ['正在加载登录方式…', 'Loading the ways to sign in…'],
-  ways: ['登录方式', 'Ways to sign in'],
   otherWays: ['其他登录方式', 'Other ways to sign in'],
   open: ['微信扫码', 'WeChat QR code'],
   follow: ['关注公众号扫码', 'Follow and scan'],
   mp: ['微信授权', 'Continue in WeChat'],
-  other: ['{name}', '{name}'],
   oneTap: ['微信一键登录', 'Continue with WeChat'],
   oneTapWith: ['{name} 登录', 'Continue with {name}'],
   goOn: ['前往微信扫码', 'Go on to the WeChat QR code'],
@@ -28,7 +26,6 @@ export const say = words({
   refresh: ['换一个二维码', 'Get a new code'],
   follow_loading: ['正在获取二维码…', 'Getting the QR code…'],
   follow_pending: ['用微信扫码并关注公众号，即可登录', 'Scan with WeChat and follow the account to sign in'],
-  follow_scan: ['用微信扫一扫，并在手机上确认', 'Scan with WeChat and confirm on your phone'],
   follow_scanned_tap: [
     '已扫描。请在手机上核对下面的数字并确认',
     'Scanned. Compare this number on your phone and confirm',
