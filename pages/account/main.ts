@@ -17,8 +17,11 @@ async function begin(): Promise<void> {
     });
   await load();
   resume();
-  // Not where a sign-in has just come back: without cookies it would go round for ever.
-  if (signedOut.value === 'needed' && !isReturn) await startSignIn('account', { returnTo: '' });
+  // Not where a sign-in has just come back: without cookies it would go round for ever. Inside WeChat only by a tap: what asks
+  // by itself is opened as a snapshot page, in which nobody can sign in.
+  const isInWechat = /MicroMessenger/i.test(navigator.userAgent);
+  if (signedOut.value === 'needed' && !isReturn && !isInWechat)
+    await startSignIn('account', { returnTo: '' });
 }
 
 createApp(AccountPage).mount('#app');

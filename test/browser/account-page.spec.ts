@@ -1,0 +1,232 @@
+import { readFile } from 'node:fs/promises';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Person } from '../../emulator/index.js';
+import { IamPagesModule } from '../../pages/server/index.js';
+import { launchBrowser } from '../support/browser.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { axeFindings, newestQrCode } from '../support/pages.js';
+import { userAgents } from '../support/pc-browser.js';
+import { valueOf } from '../support/rows.js';
+
+const looks: BrowserContextOptions[] = [
+  { locale: 'zh-CN', colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
+  { locale: 'en-US', colorScheme: 'light', viewport: { width: 390, height: 700 } },
+];
+/** Right-to-left, with emoji, longer than any line. */
+const longName = `مرحبا 🌸 ${'长'.repeat(50)}`;
+
+describe('the account page', () => {
+  const clock = new FakeClock();
+  let world: World;
+  let browser: Browser;
+  const opened: Page[] = [];
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+    world = await startWorld({
+      clock,
+      imports: [IamPagesModule.forRoot({ account: true, siteName: '山茶小铺' })],
+      options: { rateLimits: 'off', recentSignIn: 60 },
+    });
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((page) => page.context().close()));
+  });
+  afterAll(async () => {
+    await browser.close();
+    await world.close();
+  });
+
+  /** Scans the code that the page of the chooser, or WeChat's own page, shows now. */
+  async function scan(page: Page, person: Person): Promise<void> {
+    const shown = page.url().startsWith(world.wechat.endpoints.open) ? page : page.frameLocator('iframe');
+    await shown.locator('img').first().waitFor();
+    await person.scan(await newestQrCode(world));
+    await person.confirm();
+    await page.waitForURL(/\/ui\/account$/);
+  }
+
+  /** A person at the page in a browser of their own, who has signed in by the chooser. */
+  async function signedIn(look: BrowserContextOptions, person: Person): Promise<Page> {
+    const context = await browser.newContext({ userAgent: userAgents.pc, ...look });
+    context.setDefaultTimeout(30_000);
+    const page = await context.newPage();
+    opened.push(page);
+    await page.goto(`${world.url}/iam/ui/account`);
+    await page.waitForURL(/\/ui\/sign-in\?/);
+    await scan(page, person);
+    await page.locator('.profile').waitFor();
+    return page;
+  }
+
+  const button = (page: Page, name: RegExp) => page.getByRole('button', { name });
+  const answer = (page: Page) => page.locator('dialog [type=submit]').click();
+
+  it.each(looks)('shows who one is, and keeps a nickname: %j', async (look) => {
+    const page = await signedIn(look, world.wechat.person({ nickname: longName }));
+    expect(await axeFindings(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    await page.getByText(/唯一的登录方式不能解除|The only way to sign in cannot be removed/).waitFor();
+
+    await button(page, /修改昵称|Change nickname/).click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('\u200b');
+    await page.keyboard.press('Enter');
+    await page
+      .getByRole('alert')
+      .getByText(/没有可见的字符|nothing visible/)
+      .waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('小兰 <b>');
+    await page.keyboard.press('Enter');
+
+    await page
+      .getByRole('status')
+      .getByText(/昵称已保存|Nickname saved/)
+      .waitFor();
+    expect(await page.locator('.name').innerText()).toBe('小兰 <b>');
+    expect(await page.evaluate('document.activeElement.textContent.trim()')).toMatch(
+      /修改昵称|Change nickname/,
+    );
+    await page.reload();
+    await page.locator('.name', { hasText: '小兰 <b>' }).waitFor();
+  });
+
+  it('links another WeChat and unlinks it, after a new sign-in where the last one is too old', async () => {
+    const [person, other] = [
+      world.wechat.person({ nickname: '甲' }),
+      world.wechat.person({ nickname: '乙' }),
+    ];
+    const page = await signedIn({ locale: 'zh-CN' }, person);
+    await button(page, /^修改昵称$/).click();
+    await page.locator('#nickname').fill('写到一半');
+    clock.advance(61);
+
+    await button(page, /^绑定其他微信$/).click();
+    expect(await axeFindings(page)).toEqual([]);
+    await answer(page);
+    await page.getByRole('heading', { name: '请再次登录确认身份' }).waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    clock.advance(-61);
+    await answer(page);
+    await page.waitForURL(/\/ui\/sign-in\?/);
+    await scan(page, person);
+    await page.getByRole('heading', { name: '绑定其他微信' }).waitFor();
+    expect(await page.locator('#nickname').inputValue()).toBe('写到一半');
+    await answer(page);
+    await page.waitForURL(/\/connect\/qrconnect/);
+    await scan(page, other);
+
+    await page.getByRole('status').getByText('绑定成功').waitFor();
+    expect(await page.locator('section[aria-labelledby=identities] li').count()).toBe(2);
+    await button(page, /^解除绑定：/)
+      .last()
+      .click();
+    expect(await axeFindings(page)).toEqual([]);
+    await answer(page);
+    await page.getByRole('status').getByText('已解除绑定').waitFor();
+    expect(await page.locator('section[aria-labelledby=identities] li').count()).toBe(1);
+
+    await signedIn({ locale: 'zh-CN' }, other);
+    await button(page, /^绑定其他微信$/).click();
+    await answer(page);
+    await page.waitForURL(/\/connect\/qrconnect/);
+    await scan(page, other);
+    await page.getByRole('status').getByText('这个微信已属于另一个账号').waitFor();
+  });
+
+  it('does not continue for another person what one has begun', async () => {
+    const [person, other] = [
+      world.wechat.person({ nickname: '丙' }),
+      world.wechat.person({ nickname: '丁' }),
+    ];
+    const page = await signedIn({ locale: 'en-US' }, person);
+    clock.advance(61);
+    await button(page, /^Delete…$/).click();
+    await page.getByRole('checkbox').check();
+    await answer(page);
+    await page.getByRole('heading', { name: 'Sign in again to confirm it is you' }).waitFor();
+    clock.advance(-61);
+
+    await answer(page);
+    await page.waitForURL(/\/ui\/sign-in\?/);
+    await scan(page, other);
+
+    await page.getByRole('status').getByText('Another account has signed in just now').waitFor();
+    expect(await page.locator('dialog[open]').count()).toBe(0);
+    expect(
+      await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.users WHERE deletion_at IS NOT NULL'),
+    ).toBe(0);
+  });
+
+  it('ends one device and all others, and signs out', async () => {
+    const person = world.wechat.person({ nickname: '戊' });
+    const phones = [await signedIn(looks[1] ?? {}, person), await signedIn(looks[1] ?? {}, person)];
+    const page = await signedIn({ locale: 'zh-CN' }, person);
+    const devices = page.locator('section[aria-labelledby=devices] li');
+    expect(await devices.count()).toBe(3);
+    expect(await devices.first().innerText()).toContain('当前设备');
+
+    await button(page, /^退出设备：/)
+      .first()
+      .click();
+    await answer(page);
+    await page.getByRole('status').getByText('该设备已退出').waitFor();
+    expect(await devices.count()).toBe(2);
+    await button(page, /^退出其他所有设备$/).click();
+    await answer(page);
+    await page.getByRole('status').getByText('已退出 1 台设备').waitFor();
+    expect(await devices.count()).toBe(1);
+
+    await button(page, /^退出登录$/).click();
+    await page.getByRole('heading', { name: '您已退出登录' }).waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    clock.advance(1_000);
+    for (const phone of phones) {
+      await phone.goto(`${world.url}/iam/ui/account`);
+      await phone.waitForURL(/\/ui\/sign-in\?/);
+    }
+    clock.advance(-1_000);
+  });
+
+  it.each(looks)('hands out all data, and takes a deletion back: %j', async (look) => {
+    const page = await signedIn(look, world.wechat.person({ nickname: '己' }));
+    const download = page.waitForEvent('download');
+    await button(page, /^下载$|^Download$/).click();
+    const document: unknown = JSON.parse(await readFile(await (await download).path(), 'utf8'));
+    expect(document).toMatchObject({ user: { nickname: '己' } });
+
+    await button(page, /^删除…$|^Delete…$/).click();
+    expect(await page.locator('dialog [type=submit]').isDisabled()).toBe(true);
+    await page.keyboard.press('Escape');
+    expect(await page.locator('dialog[open]').count()).toBe(0);
+    await button(page, /^删除…$|^Delete…$/).click();
+    await page.getByRole('checkbox').check();
+    expect(await axeFindings(page)).toEqual([]);
+    await answer(page);
+    await page.getByText(/您的账号将于|Your account will be deleted on/).waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    await button(page, /保留我的账号|Keep my account/).click();
+
+    await page
+      .getByRole('status')
+      .getByText(/您的账号将保留|Your account stays/)
+      .waitFor();
+    await button(page, /^删除…$|^Delete…$/).waitFor();
+  });
+
+  it('says what is wrong and tries again where nothing can be loaded', async () => {
+    const page = await signedIn({ locale: 'zh-CN' }, world.wechat.person({ nickname: '庚' }));
+    await page.route('**/iam/me', (route) => route.abort());
+
+    await page.reload();
+
+    await page.getByRole('alert').getByText('无法连接，请检查网络后重试').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    await page.unroute('**/iam/me');
+    await button(page, /^重试$/).click();
+    await page.locator('.name', { hasText: '庚' }).waitFor();
+  });
+});
