@@ -81,6 +81,8 @@ const chineseOfPages: Readonly<Record<string, string>> = {
   accent: '按钮和链接的颜色，`#rrggbb`；上面的白字必须看得清（对比度至少 4.5 比 1）',
   terms: '用户协议的地址：`https:` 地址或本站的路径。设置后，用户登录前要先同意',
   privacy: '隐私政策的地址，同 `terms`',
+  requireConsent:
+    '指定了 `provider` 的登录也先前往登录页面征求同意；`false`：由你自己的页面征求，只有被送到该页面的人在那里同意',
 };
 
 /** The defaults that are words. */

@@ -13,6 +13,8 @@ const terms = { 'zh-CN': 'https://example.com/terms?v=2', en: 'https://example.c
 const privacy = '/privacy';
 const scripted = { accept: 'application/json' };
 const choosing = { provider: undefined };
+const anyText: unknown = expect.any(String);
+const matching = (form: RegExp): unknown => expect.stringMatching(form);
 
 const wordsIn = ({ text }: Reply): unknown => {
   const [, content = ''] = /<meta name="iam-sign-in" content="([^"]*)">/.exec(text) ?? [];
@@ -67,7 +69,7 @@ describe.each(platforms)('a sign-in that names no provider, on %s', (_name, crea
     );
     expect(wordsIn(page)).toEqual({
       home: world.url,
-      back: expect.stringMatching(/\/signed-in\?error=access_denied&.*&state=a\+b%26c%3D%C3%BC&iss=/),
+      back: matching(/\/signed-in\?error=access_denied&.*&state=a\+b%26c%3D%C3%BC&iss=/),
       problem: null,
       isAgreed: false,
       wechat: world.wechat.endpoints.open,
@@ -135,7 +137,7 @@ describe.each(platforms)('a sign-in that names no provider, on %s', (_name, crea
       error: 'access_denied',
     });
     expect(wordsIn(await browser.visit(location ?? ''))).toMatchObject({
-      problem: { code: 'access_denied', texts: { en: expect.any(String), 'zh-CN': expect.any(String) } },
+      problem: { code: 'access_denied', texts: { en: anyText, 'zh-CN': anyText } },
     });
     const again = await callbackAfterScan(world.wechat, (await start()).location ?? '', person);
     expect((await browser.visit(again)).location?.searchParams.has('code')).toBe(true);
@@ -209,8 +211,8 @@ describe.each(platforms)('a site with terms, on %s', (_name, create) => {
     expect((await signIn('乙', 'plain', 'en')).status).toBe(200);
 
     const entries = z.array(z.object({ user_id: z.uuid() }).loose()).parse(await consentsOf(world));
-    const agreed_at = expect.stringMatching(/^20\d\d-.*Z$/) as unknown;
-    const entry = { action: 'user.signed_up', client_id: 'web', user_id: expect.any(String) as unknown };
+    const agreed_at = matching(/^20\d\d-.*Z$/);
+    const entry = { action: 'user.signed_up', client_id: 'web', user_id: anyText };
     expect(entries.slice(before)).toEqual([
       { ...entry, consent: { terms: terms['zh-CN'], privacy, agreed_at } },
       { ...entry, consent: { terms: terms.en, privacy, agreed_at } },
@@ -253,7 +255,7 @@ describe.each(platforms)('a site with terms, on %s', (_name, create) => {
       from: 'chooser',
     });
     const widget = (await browser.visit(asked, { headers: scripted })).json();
-    expect(widget).toEqual({ state: expect.any(String) as unknown, expires_in: 600 });
+    expect(widget).toEqual({ state: anyText, expires_in: 600 });
     const reply = await browser.visit(asked, { headers: scripted });
     const page = { base: world.url, browser, reply, verifier, state: String(widget['state']) };
     const { deviceCode, qr } = codesOf(await startOnPage(page));
