@@ -97,6 +97,11 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await keys()).keysResealCommand,
   },
   {
+    name: 'doctor',
+    summary: { en: 'look for what keeps people from signing in', zh: '检查是什么妨碍登录' },
+    load: async () => (await import('./commands/doctor.command.js')).doctorCommand,
+  },
+  {
     name: 'emulator',
     summary: { en: 'start the WeChat platform emulator alone', zh: '单独启动微信平台模拟器' },
     load: async () => (await import('./commands/emulator.command.js')).emulatorCommand,
