@@ -14,6 +14,11 @@ const routes = sections.flatMap(({ name, permission, views, word }) =>
   })),
 );
 
+let hasPopped = false;
+let cameBack = false;
+// Before the router listens: its guards run in microtasks, which come before the next listener.
+window.addEventListener('popstate', () => (hasPopped = true));
+
 export const router = createRouter({
   history: createWebHistory(`${settings.base}/ui/admin`),
   routes: [
@@ -26,10 +31,6 @@ export const router = createRouter({
 
 /** The section that a person lands in who asked for none. */
 export const firstSection = () => sections.find(({ permission }) => may(permission)) ?? null;
-
-let hasPopped = false;
-let cameBack = false;
-window.addEventListener('popstate', () => (hasPopped = true));
 
 /** True where the present view was reached by Back or Forward, so that it may show what it showed before. */
 export const isRevisit = () => cameBack;

@@ -1,0 +1,267 @@
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Person } from '../../emulator/index.js';
+import { IamPagesModule } from '../../pages/server/index.js';
+import { AdminClient, adminOptions, adminToken } from '../support/admin.js';
+import { launchBrowser } from '../support/browser.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { axeFindings } from '../support/pages.js';
+import { openPage, takePicture } from '../support/shop-pages.js';
+import { callbackAfterScan } from '../support/sign-in.js';
+import { onPc } from '../support/signed-in.js';
+
+const names = ['Al-Khwārizmī الخوارزمي مؤسس علم الجبر', '　　', '🍵👩‍👩‍👧‍👦🏳️‍🌈', '长'.repeat(60)];
+
+let world: World;
+let browser: Browser;
+let admin: AdminClient;
+let deadEvent: string;
+let boss: Person;
+
+beforeAll(async () => {
+  const pages = IamPagesModule.forRoot({
+    admin: true,
+    siteName: { 'zh-CN': '山茶小铺', en: 'Camellia Tea' },
+  });
+  [browser, world] = await Promise.all([
+    launchBrowser(),
+    startWorld({ options: adminOptions, imports: [pages] }),
+  ]);
+  admin = new AdminClient(world.url);
+  for (const nickname of names) await onPc(world, world.wechat.person({ nickname }));
+  boss = world.wechat.person({ nickname: '掌柜' });
+  const { id } = await onPc(world, boss);
+  await admin.post('roles', { name: 'chief', description: '🍵 all', permissions: ['iam:*', 'orders:*'] });
+  await admin.request('PUT', `users/${id}/roles/chief`);
+  await admin.patch('providers/wechat', { name: '微信登录' });
+  await world.dataSource.query(
+    `INSERT INTO iam.audit_log (id, action, provider, client_id, ip, detail)
+     VALUES (iam.audit_id(), 'login.failed', 'wechat', 'web', '203.0.113.7', '{"method":"mp","error":"snapshot_user"}')`,
+  );
+  const [event] = await world.dataSource.query<{ id: string }[]>(
+    `INSERT INTO iam.webhook_events (id, provider, dedupe_key, event, event_at, message, status, attempts, last_error)
+     VALUES (gen_random_uuid(), 'wechat', 'k1', 'subscribe', now(), '{"MsgType":"event","Event":"subscribe"}', 'dead', 5,
+       'NewFollowers.welcome(subscribe): the mailer is down') RETURNING id`,
+  );
+  deadEvent = event?.id ?? '';
+}, 120_000);
+afterAll(() => world.close());
+
+const at = (view: string) => `${world.url}/iam/ui/admin${view}`;
+
+/** Signs the administrator in on the page, by the way of the website's QR code. */
+async function enterByWechat(page: Page, person = boss): Promise<void> {
+  await page.goto(at(''));
+  await page.locator('[data-provider=wechat][data-method=open]').click();
+  await page.waitForURL((url) => !url.href.startsWith(world.url));
+  await page.goto(await callbackAfterScan(world.wechat, new URL(page.url()), person));
+  await page.locator('.sections').waitFor({ state: 'attached' });
+}
+
+/** Opens a view and waits until it has read what it shows. */
+async function see(page: Page, view: string): Promise<void> {
+  await page.goto(at(view));
+  await page.locator('#main h1').waitFor();
+  await page.locator('.bone').first().waitFor({ state: 'detached' });
+}
+
+describe('every view of the operation', () => {
+  const looks: Readonly<Record<string, BrowserContextOptions>> = {
+    'pc-light-zh': { locale: 'zh-CN', colorScheme: 'light', viewport: { width: 1280, height: 900 } },
+    'pc-dark-en': { locale: 'en-US', colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
+    'phone-light-en': { locale: 'en-US', colorScheme: 'light', viewport: { width: 390, height: 844 } },
+    'phone-dark-zh': { locale: 'zh-CN', colorScheme: 'dark', viewport: { width: 390, height: 844 } },
+    'zoomed-light-zh': { locale: 'zh-CN', viewport: { width: 640, height: 450 }, deviceScaleFactor: 2 },
+  };
+
+  it.each(Object.entries(looks))(
+    'has no barrier and fits the window: %s',
+    async (look, options) => {
+      const { page, complaints, close } = await openPage(browser, options);
+      await page.goto(at(''));
+      await page.locator('[data-provider=wechat]').first().waitFor();
+      const found: Record<string, unknown> = { entry: await axeFindings(page) };
+      await takePicture(page, `pages-entry-${look}`);
+      await enterByWechat(page);
+
+      const views = [
+        'overview',
+        'logins',
+        'audit',
+        'events',
+        `events/${deadEvent}`,
+        'keys',
+        'roles',
+        'roles/+',
+        'roles/chief',
+        'nowhere',
+      ];
+      for (const view of views) {
+        await see(page, `/${view}`);
+        if (view === 'audit') await page.locator('.unfold button').first().click();
+        const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+        found[view] = [...(await axeFindings(page)), ...(overflow > 0 ? [`${overflow} px too wide`] : [])];
+        await takePicture(
+          page,
+          `pages-${view
+            .split('/')
+            .map((part) => part.slice(0, 8).replace('+', 'new'))
+            .join('-')}-${look}`,
+        );
+      }
+
+      expect(Object.entries(found).filter(([, barriers]) => JSON.stringify(barriers) !== '[]')).toEqual([]);
+      // The browser says that nobody was signed in yet.
+      expect(complaints.filter((line) => !line.includes('401 (Unauthorized)'))).toEqual([]);
+      await close();
+    },
+    120_000,
+  );
+});
+
+describe('the operation by hand', () => {
+  let page: Page;
+  let close: () => Promise<void>;
+
+  beforeEach(async () => {
+    ({ page, close } = await openPage(browser, { locale: 'en-US', viewport: { width: 1280, height: 700 } }));
+  });
+  afterEach(() => close());
+
+  it('lets the keyboard alone enter, make a role and delete it', async () => {
+    await page.goto(at('/roles/+'));
+    await page.locator('#token').waitFor();
+    await tabTo(page, '#token');
+    await page.keyboard.type('wrong');
+    await page.keyboard.press('Enter');
+    await page.locator('#token-wrong').waitFor();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type(adminToken);
+    await page.keyboard.press('Enter');
+    await page.locator('#role-name').waitFor();
+
+    await tabTo(page, '#role-name');
+    await page.keyboard.type('Cashier!');
+    await page.keyboard.press('Enter');
+    await page.locator('.wrong').waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe('role-name');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('cashier');
+    await tabTo(page, 'input[value="iam:logins:read"]');
+    await page.keyboard.press('Space');
+    await tabTo(page, '#role-others');
+    await page.keyboard.type('orders:read');
+    await tabTo(page, '#role [type=submit]');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Role: cashier' }).waitFor();
+    expect((await admin.get('roles/cashier')).json()['permissions']).toEqual([
+      'iam:logins:read',
+      'orders:read',
+    ]);
+    // Focus has gone to the new view, past the navigation.
+    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+
+    await tabTo(page, '.head .el-button--danger');
+    await page.keyboard.press('Enter');
+    await page.locator('#question-word').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('#question-word').waitFor({ state: 'detached' });
+    await page.keyboard.press('Enter');
+    await tabTo(page, '#question-word');
+    await page.keyboard.type('cashier');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(at('/roles'));
+    expect((await admin.get('roles/cashier')).status).toBe(404);
+  }, 60_000);
+
+  it('shows a list again as it was left, when the person comes back', async () => {
+    for (let index = 0; index < 55; index += 1) await admin.post('roles', { name: `role-${index}` });
+    await enterByWechat(page);
+    await see(page, '/roles');
+    const rows = page.locator('tbody tr');
+    const first = await rows.count();
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await rows.nth(first).waitFor();
+    const all = await rows.count();
+    await rows
+      .nth(first + 2)
+      .getByRole('link')
+      .click();
+    await page.locator('#role').waitFor();
+    const requests: string[] = [];
+    page.on('request', (request) => requests.push(request.url()));
+    await page.goBack();
+    await rows.nth(first).waitFor();
+
+    expect(all).toBeGreaterThan(first);
+    expect(await rows.count()).toBe(all);
+    expect(await page.evaluate<number>('scrollY')).toBeGreaterThan(0);
+    expect(requests.filter((url) => url.includes('/admin/roles?'))).toEqual([]);
+  }, 60_000);
+
+  it('says that nothing is found, that the server is away or fails, and tries again', async () => {
+    await enterByWechat(page);
+    await see(page, '/audit');
+    await page.locator('[data-filter=user]').fill('00000000-0000-7000-8000-000000000000');
+    await page.keyboard.press('Enter');
+    await page.locator('.nothing').waitFor();
+    expect(new URL(page.url()).searchParams.get('user')).toBe('00000000-0000-7000-8000-000000000000');
+
+    await page.context().setOffline(true);
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.locator('[data-code=offline]').waitFor();
+    await page.context().setOffline(false);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('tbody tr').first().waitFor();
+    expect(await page.locator('[data-code=offline]').count()).toBe(0);
+
+    await page.locator('[data-filter=user]').fill('nobody');
+    await page.keyboard.press('Enter');
+    await page.locator('[data-code=invalid_request]').waitFor();
+  }, 60_000);
+
+  it('leads from a problem of the overview to the event, and has it processed again', async () => {
+    await enterByWechat(page);
+    await see(page, '/overview');
+    expect(await page.locator('[data-outcome=signed_up] .number').textContent()).toBe('5');
+    await page.locator('[data-problem=inbox_dead] a').click();
+    await page.waitForURL(/events\?status=dead$/);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('.done.shown').waitFor();
+
+    const [row] = await world.dataSource.query<{ status: string }[]>(
+      `SELECT status FROM iam.webhook_events WHERE id = $1`,
+      [deadEvent],
+    );
+    expect(row?.status).not.toBe('dead');
+  }, 60_000);
+
+  it('tells in the audit log what a column was and is, and hides what one may not see', async () => {
+    await enterByWechat(page);
+    await see(page, '/audit?action=provider.updated');
+    const change = page.locator('.change').first();
+    expect(await change.locator('del').textContent()).toBe('微信');
+    expect(await change.locator('ins').textContent()).toBe('微信登录');
+
+    const clerk = world.wechat.person({ nickname: 'Clerk' });
+    const { id } = await onPc(world, clerk);
+    await admin.post('roles', { name: 'clerk', permissions: ['iam:logins:read'] });
+    await admin.request('PUT', `users/${id}/roles/clerk`);
+    const other = await openPage(browser, { locale: 'en-US' });
+    await enterByWechat(other.page, clerk);
+    await other.page.waitForURL(at('/logins'));
+    expect(await other.page.locator('.sections a').count()).toBe(1);
+    await see(other.page, '/audit');
+    expect(await other.page.locator('#main h1').textContent()).toBe('You may not see this page');
+    await other.close();
+  }, 60_000);
+});
+
+/** Presses Tab until the focus is where the selector says; fails where it never comes. */
+async function tabTo(page: Page, selector: string): Promise<void> {
+  for (let presses = 0; presses < 60; presses += 1) {
+    const isThere = `document.activeElement?.matches(${JSON.stringify(selector)}) ?? false`;
+    if ((await page.evaluate(isThere)) === true) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`the keyboard does not reach ${selector}`);
+}
