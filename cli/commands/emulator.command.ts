@@ -180,6 +180,8 @@ interface DemoWorld {
   /** Makes the provider row, as a command and as SQL. */
   readonly command: string;
   readonly sql: string;
+  /** The account page of IamPagesModule, which asks for a sign-in. */
+  readonly account: string;
   /** Where a sign-in begins, for a client `web` whose redirect URI is `/signed-in` of the application. */
   readonly signIn: string;
   /** A command that exchanges the code at its end. */
@@ -217,6 +219,7 @@ function makeDemoWorld(wechat: WechatEmulator, appUrl: string): DemoWorld {
     option: `wechat: { endpoints: { api: '${api}', open: '${open}', mp: '${mp}' } }`,
     command: `echo '${JSON.stringify(row)}' | npx nestjs-wechat-iam provider add wechat --from -`,
     sql: rowSql(),
+    account: `${appUrl}/iam/ui/account`,
     signIn: `${appUrl}/iam/authorize?${query.toString()}`,
     exchange: `curl ${fields.join(' ')} ${appUrl}/iam/token`,
   };
@@ -232,11 +235,13 @@ function describeDemoWorld(world: DemoWorld): string {
     `     ${world.command}`,
     `   or in SQL:`,
     `     ${world.sql}`,
-    `3. Begin a sign-in (client "web"; another address than this one: --app URL):`,
+    `3. Sign in (another address than this one: --app URL). With IamPagesModule:`,
+    `     ${world.account}`,
+    `   or as a front end begins it (client "web"):`,
     `     ${world.signIn}`,
     `4. Scan with a phone, in another tab:`,
     `     ${world.phone}`,
-    `5. The browser comes back with a code. Your front end exchanges it, once, within a minute, as this does:`,
+    `5. To a front end the browser comes back with a code, which it exchanges once, within a minute, as this does:`,
     `     ${world.exchange}`,
   ].join('\n');
 }

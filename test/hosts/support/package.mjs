@@ -17,7 +17,7 @@ const sources = [
 const welcome =
   /^(dist\/(src|emulator|migrations)\/.+(?<!\.spec)\.(js|d\.ts)|dist\/(cli|chunks)\/.+\.js|(docs\/(guides\/|reference\/)?[\w.-]+|emulator\/README|README(\.zh-CN)?)\.md|LICENSE|package\.json)$/;
 /** More files than this are a mistake, or a decision to be taken here. */
-const mostFiles = 300;
+const mostFiles = 360;
 
 /** In `import … from 'x';`, `import 'x';`, `export … from 'x';` and `import('x')`. */
 const specifiers = /(?:^(?:import|export)\b(?:[^'"`;]*\bfrom)?\s*|\bimport\()['"]([^'"\n]+)['"]/gm;
