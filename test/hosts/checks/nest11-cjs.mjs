@@ -32,6 +32,7 @@ export async function checkOwn({ host, wechat, user, token, metadata, query }) {
   for (const path of ['/iam/token', '/iam/me', '/iam/admin/providers', '/by-wechat'])
     assert.ok(description.paths[path] !== undefined, `OpenAPI knows no ${path}`);
   assert.ok(description.paths['/iam/token'].post.responses['400'].content['application/json']);
+  for (const page of ['/iam/ui/admin/users', '/iam/ui/account']) await checkPage(host, to(page));
   const rows = await query('SELECT (SELECT count(*)::int FROM public.users) AS host, u.id FROM iam.users u');
   assert.deepEqual(rows, [{ host: 2, id: user.id }]);
 }
@@ -40,4 +41,14 @@ export async function checkOwn({ host, wechat, user, token, metadata, query }) {
 export async function checkStopped({ host, wechat, databaseUrl }) {
   const output = await host.runProgram('dist/worker.js', wechat, databaseUrl);
   assert.match(output, /^worker: same user, 200$/m);
+}
+
+/** The page and everything that it loads are in the package. */
+async function checkPage(host, url) {
+  const page = await fetch(url);
+  assert.equal(page.status, 200);
+  assert.match(page.headers.get('content-security-policy'), /script-src 'self'/);
+  const files = [...(await page.text()).matchAll(/(?:src|href)="(\/[^"]+\.(?:js|css))"/g)];
+  assert.ok(files.length > 2);
+  for (const [, file] of files) assert.equal((await fetch(`${host.url}${file}`)).status, 200, file);
 }

@@ -4,6 +4,7 @@ import { JwtModule } from '@nestjs/jwt';
 import { PassportModule } from '@nestjs/passport';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { iamMigrations, IamModule } from 'nestjs-wechat-iam';
+import { IamPagesModule } from 'nestjs-wechat-iam/pages';
 import { AccountController } from './account.controller';
 import { CreateUsers1700000000000 } from './create-users';
 import { EverythingFilter } from './everything.filter';
@@ -42,6 +43,7 @@ const {
       hooks: UsersOfWechat,
       admin: { token: ADMIN_TOKEN },
     }),
+    IamPagesModule.forRoot({ admin: true, account: true }),
   ],
   controllers: [AccountController],
   providers: [
