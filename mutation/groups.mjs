@@ -39,12 +39,16 @@ export const groups = {
       part('src/http/user-agent.ts', 'function isPhone'),
       part('src/oauth/registration.ts', 'export class SignInMethods'),
     ],
-    specs: ['test/http/user-agent.spec.ts', 'test/oauth/sign-in-methods.spec.ts'],
+    specs: [
+      'test/http/user-agent.spec.ts',
+      'test/oauth/{sign-in-methods,registration}.spec.ts',
+      'test/follow-login/follow-then-open.spec.ts',
+    ],
     database: true,
   },
   access: {
     mutate: ['src/sessions/access-policy.service.ts', 'src/sessions/iam.guard.ts'],
-    specs: ['test/sessions/guard.spec.ts'],
+    specs: ['test/sessions/{guard,access-policy}.spec.ts', 'test/sessions/cookie-origin.spec.ts'],
     database: true,
   },
 };

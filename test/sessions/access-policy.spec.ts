@@ -1,0 +1,227 @@
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  ForbiddenException,
+  Get,
+  Module,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import {
+  type AuthenticatedUser,
+  IamGuard,
+  RequirePermissions,
+  RequireRecentSignIn,
+  RequireRoles,
+  Requirements,
+} from '../../src/index.js';
+import { Clock } from '../../src/runtime/clock.js';
+import { denyUnguarded } from '../../src/sessions/iam.guard.js';
+import { AdminEventsController } from '../../src/admin/events/events.controller.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { getWith, signInOnPc } from '../support/sign-in.js';
+
+const RECENT_SECONDS = 900;
+
+/** What the host's filters got. */
+const caught: unknown[] = [];
+
+@Catch()
+class NotingFilter extends BaseExceptionFilter implements ExceptionFilter {
+  override catch(thrown: unknown, host: ArgumentsHost): void {
+    caught.push(thrown);
+    super.catch(thrown, host);
+  }
+}
+
+@UseFilters(NotingFilter)
+@UseGuards(IamGuard)
+@RequireRoles('editor', 'chief')
+@Controller('articles')
+class ArticlesController {
+  @Get()
+  read() {
+    return {};
+  }
+
+  @RequirePermissions('articles:write', 'articles:publish')
+  @RequireRoles('chief')
+  @Get('publish')
+  publish() {
+    return {};
+  }
+
+  @RequireRecentSignIn()
+  @Get('remove')
+  remove() {
+    return {};
+  }
+}
+
+@RequirePermissions('articles:read')
+@Controller('drafts')
+class DraftsController {
+  @RequirePermissions('articles:write')
+  @Get()
+  read() {
+    return {};
+  }
+}
+
+@Module({ controllers: [ArticlesController] })
+class HostModule {}
+
+describe('what a user needs', () => {
+  const clock = new FakeClock();
+  let world: World;
+  let requirements: Requirements;
+
+  beforeAll(async () => {
+    world = await startWorld({ clock, imports: [HostModule], options: { recentSignIn: RECENT_SECONDS } });
+    requirements = world.app.get(Requirements);
+    await world.dataSource.query(
+      `INSERT INTO iam.roles (name, permissions) VALUES ('editor', '{articles:read,articles:write}'), ('chief', '{articles:*}')`,
+    );
+  });
+  afterAll(() => world.close());
+
+  const userWith = (...roles: string[]): AuthenticatedUser => ({
+    id: 'u1',
+    sessionId: 's1',
+    clientId: 'web',
+    roles,
+    method: 'open',
+    signedInAt: new Date(clock.now()),
+  });
+  const refusalOf = (allowed: Promise<void>): Promise<unknown> =>
+    allowed.then(
+      () => null,
+      (error: unknown) => error,
+    );
+  const lacking = (required: string) =>
+    expect.objectContaining({
+      code: 'insufficient_permissions',
+      message: `insufficient_permissions: needs ${required}`,
+      members: { required },
+    }) as unknown;
+
+  it('is one of the roles', async () => {
+    const roles = ['editor', 'chief'];
+
+    expect(await refusalOf(requirements.require(userWith('chief'), { roles }))).toBeNull();
+    expect(await refusalOf(requirements.require(userWith('reader'), { roles }))).toMatchObject({
+      code: 'insufficient_permissions',
+      message: 'insufficient_permissions: needs a role of editor, chief',
+    });
+  });
+
+  it('is every permission, and the refusal names them', async () => {
+    const permissions = ['articles:write', 'articles:publish'];
+
+    expect(await refusalOf(requirements.require(userWith('chief'), { permissions }))).toBeNull();
+    expect(await refusalOf(requirements.require(userWith('editor'), { permissions }))).toEqual(
+      lacking('articles:write articles:publish'),
+    );
+  });
+
+  it('is a sign-in of the last fifteen minutes, to the millisecond', async () => {
+    const user = userWith();
+    const recentSignIn = true;
+    const old = { ...user, signedInAt: new Date(clock.now() - RECENT_SECONDS * 1000 - 1) };
+    const justRecent = { ...user, signedInAt: new Date(clock.now() - RECENT_SECONDS * 1000) };
+
+    expect(await refusalOf(requirements.require(justRecent, { recentSignIn }))).toBeNull();
+    expect(await refusalOf(requirements.require(old, { recentSignIn }))).toMatchObject({
+      code: 'recent_sign_in_required',
+      message: `recent_sign_in_required: user u1 signed in at ${old.signedInAt.toISOString()}`,
+      members: { max_age: RECENT_SECONDS },
+    });
+    expect(await refusalOf(requirements.require(old, { recentSignIn: false }))).toBeNull();
+    expect(await refusalOf(requirements.require(old, {}))).toBeNull();
+  });
+
+  it('is yes or no to code of the host, where it is a matter of what they may', async () => {
+    const old = { ...userWith('editor'), signedInAt: new Date(0) };
+
+    expect(await requirements.allows(userWith('editor'), { permissions: ['articles:write'] })).toBe(true);
+    expect(await requirements.allows(userWith('editor'), { permissions: ['users:erase'] })).toBe(false);
+    expect(await requirements.allows(old, { recentSignIn: true })).toBe(false);
+    await expect(
+      requirements.allows(userWith('editor'), {
+        get permissions(): string[] {
+          throw new TypeError('the host’s own mistake');
+        },
+      }),
+    ).rejects.toThrow('the host’s own mistake');
+  });
+
+  it('is declared by the handler and its class together', () => {
+    const { read, publish, remove } = ArticlesController.prototype;
+
+    expect(requirements.declaredAt([read, ArticlesController])).toEqual([{ roles: ['editor', 'chief'] }]);
+    expect(requirements.declaredAt([publish, ArticlesController])).toEqual([
+      { roles: ['chief'] },
+      { roles: ['editor', 'chief'] },
+      { permissions: ['articles:write', 'articles:publish'] },
+    ]);
+    expect(requirements.declaredAt([remove, ArticlesController])).toEqual([
+      { roles: ['editor', 'chief'] },
+      { recentSignIn: true },
+    ]);
+    expect(requirements.declaredAt([DraftsController.prototype.read, DraftsController])).toEqual([
+      { permissions: ['articles:write', 'articles:read'] },
+    ]);
+    expect(requirements.declaredAt([clock.now, Clock])).toEqual([]);
+  });
+
+  it('is checked one by one', async () => {
+    const targets = [ArticlesController.prototype.publish, ArticlesController];
+
+    expect(await refusalOf(requirements.check(targets, userWith('chief')))).toBeNull();
+    expect(await refusalOf(requirements.check(targets, userWith('editor')))).toMatchObject({
+      message: 'insufficient_permissions: needs a role of chief',
+    });
+    expect(await refusalOf(requirements.check(targets, userWith()))).toMatchObject({
+      message: 'insufficient_permissions: needs a role of chief',
+    });
+  });
+
+  describe('at a guard', () => {
+    const contextOf = (request: object) => {
+      const context = new ExecutionContextHost(
+        [request, {}],
+        AdminEventsController,
+        AdminEventsController.prototype.list,
+      );
+      context.setType('http');
+      return context;
+    };
+
+    it('is refused as Nest refuses, with the reason for the host’s filters', async () => {
+      const { accessToken } = await signInOnPc(world, world.wechat.person({ nickname: '小兰' }));
+
+      const reply = await getWith(`${world.url}/articles`, accessToken);
+
+      expect([reply.status, reply.json()]).toEqual([
+        403,
+        expect.objectContaining({ statusCode: 403, error: 'Forbidden', code: 'insufficient_permissions' }),
+      ]);
+      expect(caught).toEqual([expect.any(ForbiddenException)]);
+      expect(caught).toMatchObject([{ cause: { code: 'insufficient_permissions' } }]);
+    });
+
+    it('leaves the admin API to its own guard, unless that says no', async () => {
+      const guard = world.app.get(IamGuard);
+      const [left, denied] = [{}, {}];
+      denyUnguarded(denied);
+
+      expect(await guard.canActivate(contextOf(left))).toBe(true);
+      expect(await guard.canActivate(contextOf(denied))).toBe(false);
+    });
+  });
+});
