@@ -6,6 +6,7 @@ export interface Readings {
   readonly writes: number;
   readonly cpuMs: number;
   readonly rssMb: number;
+  readonly heapMb: number;
   /** How late the event loop was since the last reading. */
   readonly loopDelayP99Ms: number;
   /** Requests that wait for a connection of the pool. */
@@ -30,6 +31,8 @@ export interface ReplicaSettings {
 /** Every later message to it. */
 export interface Question {
   readonly id: number;
+  /** Whether garbage goes before the memory is read, which takes CPU. */
+  readonly tidy: boolean;
 }
 
 /** What it says. */

@@ -14,7 +14,10 @@ export interface HostProgram {
 }
 
 /** A host with the module in it. */
-export const moduleHost: HostProgram = { entry: new URL('replica-main.js', import.meta.url) };
+export const moduleHost: HostProgram = {
+  entry: new URL('replica-main.js', import.meta.url),
+  execArgv: ['--expose-gc'],
+};
 
 /** A host application in a process of its own. */
 export class Replica {
@@ -57,8 +60,8 @@ export class Replica {
   }
 
   /** What it has used so far. */
-  readings(): Promise<Readings> {
-    const question: Question = { id: (this.asked += 1) };
+  readings({ tidy } = { tidy: false }): Promise<Readings> {
+    const question: Question = { id: (this.asked += 1), tidy };
     return new Promise((resolve, reject) => {
       this.waiting.set(question.id, resolve);
       this.child.send(question, (error) => {

@@ -23,8 +23,8 @@ export function serveParent(running: Promise<RunningHost>, counter: StatementCou
     },
     (error: unknown) => send({ kind: 'failed', reason: String(error) }),
   );
-  process.on('message', ({ id }: Question) =>
-    send({ kind: 'readings', id, readings: { ...read(), poolWaiting: poolWaiting() } }),
+  process.on('message', ({ id, tidy }: Question) =>
+    send({ kind: 'readings', id, readings: { ...read(tidy), poolWaiting: poolWaiting() } }),
   );
   // Ctrl-C in a terminal reaches every process; the parent decides what happens.
   process.on('SIGINT', () => undefined);
@@ -34,16 +34,19 @@ export function serveParent(running: Promise<RunningHost>, counter: StatementCou
   });
 }
 
-function createReader(counter: StatementCounter): () => Omit<Readings, 'poolWaiting'> {
+function createReader(counter: StatementCounter): (tidy: boolean) => Omit<Readings, 'poolWaiting'> {
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
-  return () => {
+  return (tidy) => {
     const { user, system } = process.cpuUsage();
+    if (tidy) globalThis.gc?.();
+    const { rss, heapUsed } = process.memoryUsage();
     const readings = {
       statements: counter.statements,
       writes: counter.writes,
       cpuMs: (user + system) / 1000,
-      rssMb: process.memoryUsage.rss() / 2 ** 20,
+      rssMb: rss / 2 ** 20,
+      heapMb: heapUsed / 2 ** 20,
       loopDelayP99Ms: delay.percentile(99) / 1e6,
     };
     delay.reset();

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import { isDatabaseUnavailable } from './database-errors.js';
 import { OWN_TABLE, ownBookkeeping, pendingMigrations, runOwnMigrations } from './iam-migrations.js';
@@ -46,9 +46,11 @@ async function connect(
   entities: readonly EntitySchema[],
 ): Promise<DataSource> {
   const logger = new IamLogger('IamDatabase');
+  // Elsewhere TypeORM loads it, when the host connects.
+  const { types } = (await import('pg')).default;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await dataSourceOf(database, entities).initialize();
+      return await dataSourceOf(database, entities, types).initialize();
     } catch (error) {
       if (attempt === ATTEMPTS || !isDatabaseUnavailable(error)) throw error;
       logger.warn(`PostgreSQL does not answer, attempt ${attempt} of ${ATTEMPTS}: ${String(error)}`);
@@ -60,6 +62,7 @@ async function connect(
 function dataSourceOf(
   { url, poolSize, ssl }: ResolvedIamDatabase,
   entities: readonly EntitySchema[],
+  types: typeof pg.types,
 ): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -72,32 +75,34 @@ function dataSourceOf(
     installExtensions: false,
     applicationName: 'nestjs-wechat-iam',
     connectTimeoutMS: CONNECT_MS,
-    extra: { types: { getTypeParser } },
+    extra: { types: { getTypeParser: typeParsers(types) } },
   });
 }
 
 type TypeId = (typeof pg.types.builtins)[keyof typeof pg.types.builtins];
 type Parser = (text: string) => unknown;
 
-const parsers: Readonly<Record<number, Parser | undefined>> = {
-  [pg.types.builtins.BOOL]: (text) => text === 't',
-  [pg.types.builtins.INT2]: Number,
-  [pg.types.builtins.INT4]: Number,
-  [pg.types.builtins.INT8]: String,
-  [pg.types.builtins.FLOAT4]: Number,
-  [pg.types.builtins.FLOAT8]: Number,
-  [pg.types.builtins.JSON]: (text) => JSON.parse(text) as unknown,
-  [pg.types.builtins.JSONB]: (text) => JSON.parse(text) as unknown,
-  [pg.types.builtins.TIMESTAMPTZ]: (text) => parseTime(text),
-};
-
 /** The default parsers of `pg`: the host may have replaced them with `pg.types.setTypeParser` for the whole process. */
-function getTypeParser(oid: TypeId, format?: 'text'): Parser {
-  const other: unknown = pg.types.getTypeParser(oid, format);
-  return (
-    parsers[oid] ??
-    ((text): unknown => (typeof other === 'function' ? Reflect.apply(other, null, [text]) : text))
-  );
+function typeParsers(types: typeof pg.types): (oid: TypeId, format?: 'text') => Parser {
+  const { builtins } = types;
+  const parsers: Readonly<Record<number, Parser | undefined>> = {
+    [builtins.BOOL]: (text) => text === 't',
+    [builtins.INT2]: Number,
+    [builtins.INT4]: Number,
+    [builtins.INT8]: String,
+    [builtins.FLOAT4]: Number,
+    [builtins.FLOAT8]: Number,
+    [builtins.JSON]: (text) => JSON.parse(text) as unknown,
+    [builtins.JSONB]: (text) => JSON.parse(text) as unknown,
+    [builtins.TIMESTAMPTZ]: (text) => parseTime(text),
+  };
+  return (oid, format) => {
+    const other: unknown = types.getTypeParser(oid, format);
+    return (
+      parsers[oid] ??
+      ((text): unknown => (typeof other === 'function' ? Reflect.apply(other, null, [text]) : text))
+    );
+  };
 }
 
 /** `2026-11-27 08:30:00.123456+08` or `+05:30`. */

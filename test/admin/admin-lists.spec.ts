@@ -249,6 +249,8 @@ describe(`admin lists among ${USERS} users`, () => {
     const nodes = statement === undefined ? [] : await explain(statement);
 
     expect(summary.json()['counts']).toEqual({ pending: 15, processing: 0, dead: 30, done: 1_000 });
+    // So the plan of the prepared statement is this one.
+    expect(statement?.parameters).toEqual([]);
     expect(nodes.filter((node) => isWholeTable(node) || readBy(node) > 1_010)).toEqual([]);
   });
 

@@ -75,7 +75,7 @@ describe('an application that imports the package', () => {
     expect(modules.length).toBeLessThanOrEqual(8);
     expect(imported).toContain('jose/jwt/verify');
     expect(imported).toContain('@nestjs/common');
-    const unused = ['undici', 'qrcode', 'zod', 'jose', '@opentelemetry/api'];
+    const unused = ['undici', 'qrcode', 'pg', 'zod', 'jose', '@opentelemetry/api'];
     expect(imported.filter((name) => name !== undefined && unused.includes(name))).toEqual([]);
   });
 

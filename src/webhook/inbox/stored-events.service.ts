@@ -42,8 +42,11 @@ export const eventSummary = z.object({
   oldest_unprocessed_seconds: z.int().nullable(),
 });
 
-/** Counting stops here: a larger number would cost more and say no more. */
-const MOST_COUNTED = 1_000;
+/**
+ * Counting stops here: a larger number would cost more and say no more. As a parameter, a prepared statement would be planned for
+ * a tenth of the table.
+ */
+const mostCounted = raw('LIMIT 1000');
 
 const columns = sql`
   e.id, e.provider, e.event, e.openid, e.status, e.attempts, e.last_error, e.event_at, e.received_at,
@@ -51,7 +54,7 @@ const columns = sql`
 
 const countOf = (name: string) =>
   sql`${raw(`'${name}'`)},
-      (SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = ${raw(`'${name}'`)} ORDER BY id LIMIT ${MOST_COUNTED}) counted)`;
+      (SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = ${raw(`'${name}'`)} ORDER BY id ${mostCounted}) counted)`;
 
 const firstOf = (name: string) =>
   sql`(SELECT received_at FROM iam.webhook_events WHERE status = ${raw(`'${name}'`)} ORDER BY id LIMIT 1)`;
@@ -141,7 +144,7 @@ export async function readInboxBacklog(executor: SqlExecutor): Promise<z.infer<t
     sql`
       /* background */ SELECT
         ${oldestOpenSeconds}::float8 AS "oldestSeconds",
-        (SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = 'dead' ORDER BY id LIMIT ${MOST_COUNTED}) counted) AS dead`,
+        (SELECT count(*)::int FROM (SELECT 1 FROM iam.webhook_events WHERE status = 'dead' ORDER BY id ${mostCounted}) counted) AS dead`,
   );
   return row ?? { oldestSeconds: null, dead: 0 };
 }
