@@ -50,6 +50,8 @@ function writeEvents(raw: ServerResponse, events: EventSource): void {
   }
   // Some clients report the stream as open only at its first byte.
   raw.write('\n');
+  // Express's way to the next handler, with all that it holds.
+  if ('next' in raw.req) raw.req.next = undefined;
   raw.once('close', events(new ResponseSink(raw)));
 }
 

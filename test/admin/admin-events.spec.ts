@@ -224,8 +224,8 @@ describe('the inbox in the admin API', () => {
 
   it('sums up how many wait, how many were given up, and how old the oldest open one is', async () => {
     await world.dataSource.query(
-      `UPDATE iam.webhook_events SET received_at = now() - interval '2 minutes', lease_until = now() + interval '1 hour'
-       WHERE message->>'Content' = 'poison waits'`,
+      `UPDATE iam.webhook_events SET id = '01900000-0000-7000-8000-000000000000', received_at = now() - interval '2 minutes',
+         lease_until = now() + interval '1 hour' WHERE message->>'Content' = 'poison waits'`,
     );
     const counted = await rowsOf(
       world.dataSource,
