@@ -50,7 +50,7 @@ describe('the account page', () => {
   /** A person at the page in a browser of their own, who has signed in by the chooser. */
   async function signedIn(look: BrowserContextOptions, person: Person): Promise<Page> {
     const context = await browser.newContext({ userAgent: userAgents.pc, ...look });
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(20_000);
     const page = await context.newPage();
     opened.push(page);
     await page.goto(`${world.url}/iam/ui/account`);
@@ -63,36 +63,40 @@ describe('the account page', () => {
   const button = (page: Page, name: RegExp) => page.getByRole('button', { name });
   const answer = (page: Page) => page.locator('dialog [type=submit]').click();
 
-  it.each(looks)('shows who one is, and keeps a nickname: %j', async (look) => {
-    const page = await signedIn(look, world.wechat.person({ nickname: longName }));
-    expect(await axeFindings(page)).toEqual([]);
-    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
-    await page.getByText(/唯一的登录方式不能解除|The only way to sign in cannot be removed/).waitFor();
+  it.each(looks)(
+    'shows who one is, and keeps a nickname: %j',
+    async (look) => {
+      const page = await signedIn(look, world.wechat.person({ nickname: longName }));
+      expect(await axeFindings(page)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+      await page.getByText(/唯一的登录方式不能解除|The only way to sign in cannot be removed/).waitFor();
 
-    await button(page, /修改昵称|Change nickname/).click();
-    await page.keyboard.press('Control+A');
-    await page.keyboard.type('\u200b');
-    await page.keyboard.press('Enter');
-    await page
-      .getByRole('alert')
-      .getByText(/没有可见的字符|nothing visible/)
-      .waitFor();
-    expect(await axeFindings(page)).toEqual([]);
-    await page.keyboard.press('Control+A');
-    await page.keyboard.type('小兰 <b>');
-    await page.keyboard.press('Enter');
+      await button(page, /修改昵称|Change nickname/).click();
+      await page.keyboard.press('Control+A');
+      await page.keyboard.type('\u200b');
+      await page.keyboard.press('Enter');
+      await page
+        .getByRole('alert')
+        .getByText(/没有可见的字符|nothing visible/)
+        .waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      await page.keyboard.press('Control+A');
+      await page.keyboard.type('小兰 <b>');
+      await page.keyboard.press('Enter');
 
-    await page
-      .getByRole('status')
-      .getByText(/昵称已保存|Nickname saved/)
-      .waitFor();
-    expect(await page.locator('.name').innerText()).toBe('小兰 <b>');
-    expect(await page.evaluate('document.activeElement.textContent.trim()')).toMatch(
-      /修改昵称|Change nickname/,
-    );
-    await page.reload();
-    await page.locator('.name', { hasText: '小兰 <b>' }).waitFor();
-  });
+      await page
+        .getByRole('status')
+        .getByText(/昵称已保存|Nickname saved/)
+        .waitFor();
+      expect(await page.locator('.name').innerText()).toBe('小兰 <b>');
+      expect(await page.evaluate('document.activeElement.textContent.trim()')).toMatch(
+        /修改昵称|Change nickname/,
+      );
+      await page.reload();
+      await page.locator('.name', { hasText: '小兰 <b>' }).waitFor();
+    },
+    60_000,
+  );
 
   it('links another WeChat and unlinks it, after a new sign-in where the last one is too old', async () => {
     const [person, other] = [
@@ -135,7 +139,7 @@ describe('the account page', () => {
     await page.waitForURL(/\/connect\/qrconnect/);
     await scan(page, other);
     await page.getByRole('status').getByText('这个微信已属于另一个账号').waitFor();
-  });
+  }, 60_000);
 
   it('does not continue for another person what one has begun', async () => {
     const [person, other] = [
@@ -159,7 +163,7 @@ describe('the account page', () => {
     expect(
       await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.users WHERE deletion_at IS NOT NULL'),
     ).toBe(0);
-  });
+  }, 60_000);
 
   it('ends one device and all others, and signs out', async () => {
     const person = world.wechat.person({ nickname: '戊' });
@@ -189,33 +193,37 @@ describe('the account page', () => {
       await phone.waitForURL(/\/ui\/sign-in\?/);
     }
     clock.advance(-1_000);
-  });
+  }, 60_000);
 
-  it.each(looks)('hands out all data, and takes a deletion back: %j', async (look) => {
-    const page = await signedIn(look, world.wechat.person({ nickname: '己' }));
-    const download = page.waitForEvent('download');
-    await button(page, /^下载$|^Download$/).click();
-    const document: unknown = JSON.parse(await readFile(await (await download).path(), 'utf8'));
-    expect(document).toMatchObject({ user: { nickname: '己' } });
+  it.each(looks)(
+    'hands out all data, and takes a deletion back: %j',
+    async (look) => {
+      const page = await signedIn(look, world.wechat.person({ nickname: '己' }));
+      const download = page.waitForEvent('download');
+      await button(page, /^下载$|^Download$/).click();
+      const document: unknown = JSON.parse(await readFile(await (await download).path(), 'utf8'));
+      expect(document).toMatchObject({ profile: { nickname: '己' } });
 
-    await button(page, /^删除…$|^Delete…$/).click();
-    expect(await page.locator('dialog [type=submit]').isDisabled()).toBe(true);
-    await page.keyboard.press('Escape');
-    expect(await page.locator('dialog[open]').count()).toBe(0);
-    await button(page, /^删除…$|^Delete…$/).click();
-    await page.getByRole('checkbox').check();
-    expect(await axeFindings(page)).toEqual([]);
-    await answer(page);
-    await page.getByText(/您的账号将于|Your account will be deleted on/).waitFor();
-    expect(await axeFindings(page)).toEqual([]);
-    await button(page, /保留我的账号|Keep my account/).click();
+      await button(page, /^删除…$|^Delete…$/).click();
+      expect(await page.locator('dialog [type=submit]').isDisabled()).toBe(true);
+      await page.keyboard.press('Escape');
+      expect(await page.locator('dialog[open]').count()).toBe(0);
+      await button(page, /^删除…$|^Delete…$/).click();
+      await page.getByRole('checkbox').check();
+      expect(await axeFindings(page)).toEqual([]);
+      await answer(page);
+      await page.getByText(/您的账号将于|Your account will be deleted on/).waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      await button(page, /保留我的账号|Keep my account/).click();
 
-    await page
-      .getByRole('status')
-      .getByText(/您的账号将保留|Your account stays/)
-      .waitFor();
-    await button(page, /^删除…$|^Delete…$/).waitFor();
-  });
+      await page
+        .getByRole('status')
+        .getByText(/您的账号将保留|Your account stays/)
+        .waitFor();
+      await button(page, /^删除…$|^Delete…$/).waitFor();
+    },
+    60_000,
+  );
 
   it('says what is wrong and tries again where nothing can be loaded', async () => {
     const page = await signedIn({ locale: 'zh-CN' }, world.wechat.person({ nickname: '庚' }));
@@ -228,5 +236,5 @@ describe('the account page', () => {
     await page.unroute('**/iam/me');
     await button(page, /^重试$/).click();
     await page.locator('.name', { hasText: '庚' }).waitFor();
-  });
+  }, 60_000);
 });

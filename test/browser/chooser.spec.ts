@@ -50,7 +50,7 @@ describe('the page on which people choose how to sign in', () => {
   /** Opens the address by which a client starts a sign-in that leaves the choice to the page. */
   async function start(look: BrowserContextOptions, changes: Record<string, string | undefined> = {}) {
     const context = await browser.newContext({ userAgent: userAgents.pc, ...look });
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(20_000);
     const page = await context.newPage();
     opened.push(page);
     await page.goto(authorizeUrl(world.url, pkce().challenge, { provider: undefined, ...changes }));
@@ -66,61 +66,71 @@ describe('the page on which people choose how to sign in', () => {
       `SELECT detail -> 'consent' ->> 'privacy' AS privacy FROM iam.audit_log WHERE detail ? 'consent' ORDER BY at, id`,
     );
 
-  it.each(looks)('shows the code of WeChat once the box is ticked: %j', async (look) => {
-    const page = await start(look, { provider: 'plain' });
-    await page.locator('.lock').waitFor();
-    expect(await axeFindings(page)).toEqual([]);
-    await page.locator('.lock').click();
-    expect(await page.evaluate('document.activeElement.type')).toBe('checkbox');
-    expect(await page.getByText(/请先阅读并勾选同意|Tick the box to go on/).getAttribute('role')).toBe(
-      'status',
-    );
-    expect(await page.locator('iframe').count()).toBe(0);
+  it.each(looks)(
+    'shows the code of WeChat once the box is ticked: %j',
+    async (look) => {
+      const page = await start(look, { provider: 'plain' });
+      await page.locator('.lock').waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      await page.locator('.lock').click();
+      expect(await page.evaluate('document.activeElement.type')).toBe('checkbox');
+      expect(await page.getByText(/请先阅读并勾选同意|Tick the box to go on/).getAttribute('role')).toBe(
+        'status',
+      );
+      expect(await page.locator('iframe').count()).toBe(0);
 
-    await page.keyboard.press('Space');
-    await page.frameLocator('iframe').locator('img').first().waitFor();
-    expect(await axeFindings(page)).toEqual([]);
-    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
-    await consent(page).uncheck();
-    await page.locator('.lock').waitFor();
-    await consent(page).check();
-    await page.frameLocator('iframe').locator('img').first().waitFor();
-    const person = world.wechat.person({ nickname: '甲' });
-    await person.scan(await newestQrCode(world));
-    await person.confirm();
+      await page.keyboard.press('Space');
+      await page.frameLocator('iframe').locator('img').first().waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+      await consent(page).uncheck();
+      await page.locator('.lock').waitFor();
+      await consent(page).check();
+      await page.frameLocator('iframe').locator('img').first().waitFor();
+      const person = world.wechat.person({ nickname: '甲' });
+      await person.scan(await newestQrCode(world));
+      await person.confirm();
 
-    await isBack(page);
-    expect((await consents()).at(-1)).toEqual({ privacy: look.locale === 'zh-CN' ? '/yinsi' : '/privacy' });
-  });
+      await isBack(page);
+      expect((await consents()).at(-1)).toEqual({ privacy: look.locale === 'zh-CN' ? '/yinsi' : '/privacy' });
+    },
+    60_000,
+  );
 
-  it.each(looks)('follows a scan of the Official Account, also after a refusal: %j', async (look) => {
-    const page = await start(look);
-    await consent(page).check();
-    const code = page.locator('.code img');
-    await code.waitFor();
-    expect(await axeFindings(page)).toEqual([]);
-    const person = world.wechat.person({ nickname: '乙' });
-    const scan = async () => scanAndFollow(world, person, await newestQrCode(world));
+  it.each(looks)(
+    'follows a scan of the Official Account, also after a refusal: %j',
+    async (look) => {
+      const page = await start(look, { provider: 'wechat' });
+      await consent(page).check();
+      const code = page.locator('.code img');
+      await code.waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      const person = world.wechat.person({ nickname: '乙' });
+      const scan = async () => scanAndFollow(world, person, await newestQrCode(world));
 
-    await scan();
-    await page.locator('.code[data-state=done]').waitFor();
-    expect(await page.locator('.number').innerText()).toMatch(/^\d{4}$/);
-    await decideOnPhone(world, person, 'deny');
-    await page.locator('.code[data-state=over]').waitFor();
-    await page.getByText(/您在手机上取消了登录|You declined on your phone/).waitFor();
-    expect(await axeFindings(page)).toEqual([]);
-    await page.getByRole('button', { name: /换一个二维码|Get a new code/ }).click();
-    await page.locator('.code[data-state=ready]').waitFor();
-    await scan();
-    await decideOnPhone(world, person, 'confirm');
+      await scan();
+      await page.locator('.code[data-state=done]').waitFor();
+      expect(await page.locator('.number').innerText()).toMatch(/^\d{4}$/);
+      await decideOnPhone(world, person, 'deny');
+      await page.locator('.code[data-state=over]').waitFor();
+      await page.getByText(/您在手机上取消了登录|You declined on your phone/).waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      await page.getByRole('button', { name: /换一个二维码|Get a new code/ }).click();
+      await page.locator('.code[data-state=ready]').waitFor();
+      await scan();
+      await decideOnPhone(world, person, 'confirm');
 
-    await isBack(page);
-    expect((await consents()).at(-1)?.['privacy']).toBeDefined();
-  });
+      await isBack(page);
+      expect((await consents()).at(-1)?.['privacy']).toBeDefined();
+    },
+    60_000,
+  );
 
   it('offers the other ways, takes a lost connection back, and says why a sign-in failed', async () => {
     const page = await start({ locale: 'zh-CN' });
     await consent(page).check();
+    await page.frameLocator('iframe').locator('img').first().waitFor();
+    await page.getByRole('button', { name: '公众号', exact: true }).click();
     await page.locator('.code img').waitFor();
     await page.getByRole('button', { name: '微信', exact: true }).click();
     await page.frameLocator('iframe').locator('img').first().waitFor();
@@ -132,7 +142,7 @@ describe('the page on which people choose how to sign in', () => {
       .getByText(/取消|拒绝/)
       .first()
       .waitFor();
-    await page.getByRole('link', { name: '返回山茶小铺' }).click();
+    await page.getByRole('link', { name: /^返回.*山茶小铺/ }).click();
     await page.waitForURL(/\/signed-in\?error=access_denied&/);
 
     const failed = await start({ locale: 'en-US' }, { from: 'chooser', error: 'user_disabled' });
@@ -144,28 +154,36 @@ describe('the page on which people choose how to sign in', () => {
     await failed.unroute('**/iam/providers');
     await failed.getByRole('button', { name: 'Try again' }).click();
     await failed.locator('.lock').waitFor();
-  });
+  }, 60_000);
 
-  it.each(looks)('asks for consent inside of WeChat and then goes on by a tap: %j', async (look) => {
-    const page = await start({ ...look, userAgent: userAgents.wechat });
-    const goOn = page.getByRole('button', { name: /微信 登录|Continue with 微信/ });
-    await goOn.click();
-    await page.getByText(/请先阅读并勾选同意|Tick the box to go on/).waitFor();
-    expect(await axeFindings(page)).toEqual([]);
-    await consent(page).check();
+  it.each(looks)(
+    'asks for consent inside of WeChat and then goes on by a tap: %j',
+    async (look) => {
+      const page = await start({ ...look, userAgent: userAgents.wechat });
+      const goOn = page.getByRole('button', { name: /微信 登录|Continue with 微信/ });
+      await goOn.click();
+      await page.getByText(/请先阅读并勾选同意|Tick the box to go on/).waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      await consent(page).check();
 
-    await goOn.click();
+      await goOn.click();
 
-    await page.waitForURL(/\/connect\/oauth2\/authorize/);
-  });
+      await page.waitForURL(/\/connect\/oauth2\/authorize/);
+    },
+    60_000,
+  );
 
-  it.each(looks)('gives a phone outside of WeChat the link to open there: %j', async (look) => {
-    const page = await start({ ...look, userAgent: userAgents.phone });
+  it.each(looks)(
+    'gives a phone outside of WeChat the link to open there: %j',
+    async (look) => {
+      const page = await start({ ...look, userAgent: userAgents.phone });
 
-    const link = page.getByRole('textbox');
-    expect(await link.inputValue()).toBe(world.url);
-    await page.getByRole('button', { name: /复制链接|Copy the link/ }).click();
-    await page.getByText(/已复制|Copied|手动复制|Press and hold/).waitFor();
-    expect(await axeFindings(page)).toEqual([]);
-  });
+      const link = page.getByRole('textbox');
+      expect(await link.inputValue()).toBe(world.url);
+      await page.getByRole('button', { name: /复制链接|Copy the link/ }).click();
+      await page.getByText(/已复制|Copied|手动复制|Press and hold/).waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+    },
+    60_000,
+  );
 });
