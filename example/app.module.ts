@@ -51,7 +51,12 @@ export class AppModule {
           siteName: '山茶小铺',
           ...(rateLimits === 'off' && { rateLimits }),
         }),
-        IamPagesModule.forRoot({ admin: true, account: true, logo: '/camellia.svg' }),
+        IamPagesModule.forRoot({
+          admin: true,
+          account: true,
+          siteName: { 'zh-CN': '山茶小铺', en: 'Camellia Tea' },
+          logo: '/camellia.svg',
+        }),
         OrdersModule,
         MembersModule.forRoot(publicUrl),
       ],

@@ -49,7 +49,6 @@ async function start(): Promise<void> {
     links: {
       publicUrl,
       phone: wechat.phone,
-      openUrl: wechat.endpoints.open ?? 'https://open.weixin.qq.com',
       members: demoMembers,
       membersProvider,
     },
@@ -73,7 +72,7 @@ async function createApp(settings: AppSettings): Promise<NestExpressApplication>
     abortOnError: false,
   };
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), options);
-  servePages(app, settings.links.openUrl);
+  servePages(app);
   serveApiDocs(app, settings.publicUrl);
   return app;
 }

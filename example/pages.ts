@@ -3,16 +3,14 @@ import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 
 /** Serves the shop's pages, `/signed-in` from `signed-in.html`, with a policy that admits no script but the shop's own. */
-export function servePages(app: NestExpressApplication, wechatPages: string): void {
+export function servePages(app: NestExpressApplication): void {
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "connect-src 'self'",
-    // Pictures of people come from WeChat's servers; the QR code of a device authorization is a data URL.
-    "img-src 'self' data: https:",
-    // WeChat's embedded QR code.
-    `frame-src ${new URL(wechatPages).origin}`,
+    // Pictures of people come from WeChat's servers.
+    "img-src 'self' https:",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

@@ -2,8 +2,6 @@
 export interface DemoLinks {
   /** The address under which sign-ins return. */
   readonly publicUrl: string;
-  /** The host of WeChat's QR page, for the embedded QR code. */
-  readonly openUrl: string;
   /** The emulator's phone, and the same with this app opened inside WeChat; null when the emulator does not run. */
   readonly phone: { readonly home: string; readonly inside: string } | null;
   /** The row of the members' page, which asks who is not known yet for an account of the shop. */

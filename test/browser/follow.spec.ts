@@ -20,16 +20,17 @@ import {
 
 /** Clicks from the shop to the module's own page of a row and waits for its QR code. */
 async function openOwnPage(page: Page, shop: ExampleApp, slug: string): Promise<void> {
-  await page.goto(shop.url);
-  await page.locator(`[data-provider=${slug}][data-method=follow]`).click();
+  await page.goto(`${shop.url}/?provider=${slug}&method=follow`);
+  await page.locator('[data-go=sign-in]').click();
   await page.locator('main[data-state=pending]').waitFor();
 }
 
-/** Opens the panel in the shop's page and waits for its QR code. */
-async function openPanel(page: Page, shop: ExampleApp, slug: string): Promise<void> {
+/** Clicks from the shop to the page on which people choose, and there to the QR code of a row. */
+async function chooseRow(page: Page, shop: ExampleApp, name: string): Promise<void> {
   await page.goto(shop.url);
-  await page.locator(`[data-embed-follow=${slug}]`).click();
-  await page.locator('#follow[data-state=pending]').waitFor();
+  await page.locator('[data-go=sign-in]').click();
+  await page.locator('main .others button', { hasText: name }).first().click();
+  await page.locator('.code[data-state=ready]').waitFor();
 }
 
 describe('following on a PC, the phone beside it', () => {
@@ -150,15 +151,21 @@ describe('following on a PC, the phone beside it', () => {
     await scanAndFollow(phone);
     const byFollowing = await signedInUser(page);
     await page.locator('#sign-out').click();
-    await page.locator('[data-method=open]').click();
+    await page.locator('[data-go=sign-in]').waitFor();
+    await page.goto(`${shop.url}/?provider=wechat`);
+    await page.locator('[data-go=sign-in]').click();
     await page.locator('[data-status=waiting]').waitFor();
     await scanAndAllow(phone);
     const byQrCode = await signedInUser(page);
-    await phone.goto(phone.url().replace(/\?.*/, `?person=grace&open=${encodeURIComponent(shop.url)}`));
+    await phone.goto(
+      phone
+        .url()
+        .replace(/\?.*/, `?person=grace&open=${encodeURIComponent(`${shop.url}/?provider=none-open`)}`),
+    );
     const inside = phone.frameLocator('#frame');
-    await inside.locator('[data-provider=none-open][data-method=mp]').waitFor();
+    await inside.locator('[data-go=sign-in]').waitFor();
     await takePicture(phone, 'sign-in-inside-wechat-zh');
-    await inside.locator('[data-provider=none-open][data-method=mp]').click();
+    await inside.locator('[data-go=sign-in]').click();
     await inside.getByTestId('allow').click();
     const insideWechat = await signedInUser(inside);
 
@@ -227,31 +234,6 @@ describe('following on the demo’s rows', () => {
     await close();
   }, 60_000);
 
-  it('signs in in the shop’s panel by a tap, without leaving the page before', async () => {
-    const { page, complaints, close } = await openPage(browser);
-    await openPanel(page, shop, 'wechat-follow');
-    await takePicture(page, 'panel-pending-pc-zh');
-    const phone = await openPhone(page, shop.url, 'lan');
-
-    await scanAndFollow(phone);
-    await page.locator('#follow[data-state=scanned]').waitFor();
-    await takePicture(page, 'panel-scanned-pc-zh');
-    await page.emulateMedia({ colorScheme: 'dark' });
-    await page.setViewportSize({ width: 390, height: 844 });
-    await takePicture(page, 'panel-scanned-phone-zh-dark');
-    const onPc = await page.locator('#follow-number').textContent();
-    const confirm = await openConfirmPage(phone);
-    const onPhone = await confirm.locator('.number').textContent();
-    await confirm.locator('[value=confirm]').click();
-    await signedInUser(page);
-
-    expect(onPhone).toBe(onPc);
-    expect(onPc).toMatch(/^[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}$/);
-    expect(await page.locator('#identities li').allTextContents()).toEqual(['公众号']);
-    expect(complaints.filter(isNotAPoll)).toEqual([]);
-    await close();
-  }, 120_000);
-
   it('lets a television in on its page: the code typed, a sign-in by QR code, and the question answered', async () => {
     const { page, complaints, close } = await openPage(browser);
     const device = await askForQrCode(shop.url, undefined, 'wechat-follow');
@@ -282,9 +264,9 @@ describe('following on the demo’s rows', () => {
     await close();
   }, 120_000);
 
-  it('goes on from the panel to the Open Platform’s QR code where the row says so', async () => {
+  it('goes on from the page of the ways to the Open Platform’s QR code where the row says so', async () => {
     const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
-    await openPanel(page, shop, 'wechat-follow-open');
+    await chooseRow(page, shop, '公众号 + 开放平台');
     const phone = await openPhone(page, shop.url, 'grace');
 
     await scanAndFollow(phone);
@@ -298,48 +280,10 @@ describe('following on the demo’s rows', () => {
     await close();
   }, 120_000);
 
-  it('says in the panel that the phone denied or the code expired, and shows a new one', async () => {
-    const { page, close } = await openPage(browser, { locale: 'en-US' });
-    await openPanel(page, shop, 'wechat-follow');
-    await takePicture(page, 'panel-pending-pc-en');
-    const phone = await openPhone(page, shop.url, 'wei');
-
-    await scanAndFollow(phone);
-    await (await openConfirmPage(phone)).locator('[value=deny]').click();
-    await page.locator('#follow[data-state=denied]').waitFor();
-    await takePicture(page, 'panel-denied-pc-en');
-    await page.locator('#follow-again').click();
-    await page.locator('#follow[data-state=pending]').waitFor();
-    await letCodesExpire();
-    await page.locator('#follow[data-state=expired]').waitFor();
-    await page.setViewportSize({ width: 390, height: 844 });
-    await takePicture(page, 'panel-expired-phone-en');
-    await page.locator('#follow-again').click();
-    await page.locator('#follow[data-state=pending]').waitFor();
-
-    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(390);
-    await close();
-  }, 120_000);
-
-  it('asks in the panel for patience when there were too many codes', async () => {
-    const { page, close } = await openPage(browser);
-    await page.route('**/iam/device_authorization', (route) =>
-      route.fulfill({ status: 429, json: { error: 'rate_limited' } }),
-    );
-    await page.goto(shop.url);
-    await page.locator('[data-embed-follow=wechat-follow]').click();
-
-    await page.locator('#follow[data-state=limited]').waitFor();
-    await takePicture(page, 'panel-limited-pc-zh');
-
-    expect(await page.locator('#follow-status').textContent()).toContain('频繁');
-    await close();
-  }, 60_000);
-
   it('stops at Ctrl-C although a browser waits', async () => {
     const waiting = await startShop();
     const { page, close } = await openPage(browser);
-    await openPanel(page, waiting, 'wechat-follow');
+    await openOwnPage(page, waiting, 'wechat-follow');
     const before = performance.now();
 
     const exitCode = await waiting.stop('SIGINT');

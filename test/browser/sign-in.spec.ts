@@ -22,8 +22,9 @@ describe('signing in on the example, in a real browser', () => {
     const { page, complaints, close } = await openPage(browser);
     await page.goto(shop.url);
     await takePicture(page, 'sign-in-pc-zh');
-    await page.locator('[data-method=open]').click();
-    await page.locator('[data-status=waiting]').waitFor();
+    await page.locator('[data-go=sign-in]').click();
+    await page.frameLocator('iframe').locator('[data-status=waiting]').waitFor();
+    await takePicture(page, 'chooser-pc-zh');
     const phone = await openPhone(page, shop.url, 'lan');
 
     await scanAndAllow(phone);
@@ -31,7 +32,8 @@ describe('signing in on the example, in a real browser', () => {
     await takePicture(page, 'signed-in-pc-zh');
     await phone.goto(phone.url().replace(/\?.*/, `?person=lan&open=${encodeURIComponent(shop.url)}`));
     const inside = phone.frameLocator('#frame');
-    await inside.locator('[data-provider=wechat][data-method=mp]').click();
+    await inside.locator('[data-go=sign-in]').click();
+    await inside.locator('main .button.wechat').click();
     await inside.getByTestId('allow').click();
     const insideWechat = await signedInUser(inside);
     await takePicture(phone, 'signed-in-inside-wechat-zh');
@@ -47,7 +49,8 @@ describe('signing in on the example, in a real browser', () => {
   it('orders, renews the session, reloads and signs out', async () => {
     const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
     await page.goto(shop.url);
-    await page.locator('[data-method=open]').click();
+    await page.locator('[data-go=sign-in]').click();
+    await page.frameLocator('iframe').locator('[data-status=waiting]').waitFor();
     await scanAndAllow(await openPhone(page, shop.url, 'grace'));
     await signedInUser(page);
 
@@ -64,7 +67,7 @@ describe('signing in on the example, in a real browser', () => {
       "JSON.parse(sessionStorage.getItem('tokens'))",
     );
     await page.locator('#sign-out').click();
-    await page.locator('[data-method=open]').waitFor();
+    await page.locator('[data-go=sign-in]').waitFor();
 
     const reused = await fetch(`${shop.url}/iam/token`, {
       method: 'POST',
@@ -75,31 +78,17 @@ describe('signing in on the example, in a real browser', () => {
     await close();
   }, 120_000);
 
-  it('signs in by the QR code embedded in the page', async () => {
-    const { page, complaints, close } = await openPage(browser);
-    await page.goto(shop.url);
-    await page.locator('[data-embed]').click();
-    await page.frameLocator('#embedded iframe').locator('[data-status=waiting]').waitFor();
-    await takePicture(page, 'sign-in-embedded');
-
-    await scanAndAllow(await openPhone(page, shop.url, 'wei'));
-
-    expect(await signedInUser(page)).toMatchObject({ nickname: '阿伟' });
-    expect(complaints).toEqual([]);
-    await close();
-  }, 120_000);
-
   it('says in plain words that the person declined inside WeChat', async () => {
     const { page, close } = await openPage(browser);
     await page.goto(shop.url);
-    await page.locator('[data-method=open]').click();
-    await page.locator('[data-status=waiting]').waitFor();
+    await page.locator('[data-go=sign-in]').click();
+    await page.frameLocator('iframe').locator('[data-status=waiting]').waitFor();
     const phone = await openPhone(page, shop.url, 'wei');
     await phone.getByTestId('tab-scan').click();
     await phone.getByTestId('code').first().click();
     await phone.frameLocator('#frame').getByTestId('refuse').click();
 
-    await page.locator('[data-status=denied]').waitFor();
+    await page.frameLocator('iframe').locator('[data-status=denied]').waitFor();
     await takePicture(page, 'declined-pc-zh');
     await page.goto(`${shop.url}/signed-in?error=access_denied&state=foreign&error_description=Pay+here`);
 
@@ -114,11 +103,11 @@ describe('signing in on the example, in a real browser', () => {
     const { page, close } = await openPage(browser, { ...phoneOutsideWechat, locale: 'en-US' });
     await page.goto(shop.url);
 
-    await page.locator('.link-box').waitFor();
+    await page.locator('[data-go=sign-in]').click();
+    await page.getByRole('heading', { name: 'Open this in WeChat' }).waitFor();
 
-    expect(await page.locator('.link-box input').inputValue()).toBe(`${shop.url}/`);
-    expect(await page.locator('#hint').textContent()).toContain('open this page in WeChat');
-    expect(await page.locator('[data-method]').count()).toBe(0);
+    expect(await page.getByRole('textbox').inputValue()).toBe(shop.url);
+    expect(await page.locator('main .others').count()).toBe(0);
     expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(390);
     await takePicture(page, 'sign-in-phone-en');
     await close();
@@ -127,12 +116,12 @@ describe('signing in on the example, in a real browser', () => {
   it('speaks the other language at a click and remembers it', async () => {
     const { page, close } = await openPage(browser);
     await page.goto(shop.url);
-    await page.locator('[data-method=open]', { hasText: '微信扫码登录' }).waitFor();
+    await page.locator('[data-go=sign-in]', { hasText: '微信登录' }).waitFor();
 
     await page.locator('#language').click();
-    await page.locator('[data-method=open]', { hasText: 'Sign in with WeChat' }).waitFor();
+    await page.locator('[data-go=sign-in]', { hasText: 'Sign in with WeChat' }).waitFor();
     await page.reload();
-    await page.locator('[data-method=open]', { hasText: 'Sign in with WeChat' }).waitFor();
+    await page.locator('[data-go=sign-in]', { hasText: 'Sign in with WeChat' }).waitFor();
 
     expect(await page.locator('html').getAttribute('lang')).toBe('en');
     await close();
@@ -142,7 +131,7 @@ describe('signing in on the example, in a real browser', () => {
     const { page, close } = await openPage(browser);
 
     await page.goto(shop.url.replace('localhost', '127.0.0.1'));
-    await page.locator('[data-method=open]').waitFor();
+    await page.locator('[data-go=sign-in]').waitFor();
 
     expect(new URL(page.url()).origin).toBe(shop.url);
     await close();

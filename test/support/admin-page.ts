@@ -29,8 +29,8 @@ export async function signInAtShop(
   person: string,
   slug = 'wechat',
 ): Promise<{ id: string; nickname: string }> {
-  await page.goto(shop.url);
-  await page.locator(`[data-provider=${slug}][data-method=open]`).click();
+  await page.goto(`${shop.url}/?provider=${slug}&method=open`);
+  await page.locator('[data-go=sign-in]').click();
   await page.locator('[data-status=waiting]').waitFor();
   const phone = await openPhone(page, shop.url, person);
   await scanAndAllow(phone);

@@ -86,19 +86,23 @@ export const forgetfulFrontEnd = readmeFrontEnd(
 
 /** The example's pages, beside a server that has none but the module. */
 export async function exampleFrontEnd(url: string): Promise<FrontEnd> {
-  const demo = { publicUrl: url, openUrl: url, phone: null, members: [], membersProvider: 'members' };
+  const demo = { publicUrl: url, phone: null, members: [], membersProvider: 'members' };
   const signedIn = await exampleFile('/signed-in.html');
+  const home = await exampleFile('/index.html');
   return {
     name: 'the example',
     returnPath: '/signed-in',
     pages: {
-      '/': await exampleFile('/index.html'),
+      '/': home.replace(
+        '<head>',
+        `<head><script>history.replaceState(null, '', '/?provider=wechat')</script>`,
+      ),
       '/signed-in': signedIn.replace('<head>', '<head><script src="/send-twice.js"></script>'),
       '/send-twice.js': sendTwice,
       '/demo.json': JSON.stringify(demo),
       '/orders': '[]',
     },
-    start: '[data-method=open]',
+    start: '[data-go=sign-in]',
     who: (tab) => tab.text('#nickname'),
     problem: (tab) => tab.text('#reason-code'),
   };

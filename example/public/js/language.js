@@ -11,9 +11,6 @@ export const currentLanguage = () => language;
 export const text = (key, values = {}) =>
   texts[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
-/** What a provider of the demo is called in the language of the page; any other keeps the name of its row. */
-export const providerName = ({ slug, name }) => texts[language].names[slug] ?? name;
-
 /** A failed sign-in in plain words. What an URL says of itself is never shown: anybody can write a link. */
 export const errorText = (code) => texts[language].errors[code] ?? texts[language].errors.other;
 

@@ -1,4 +1,4 @@
-/** An OAuth 2.0 public client: the authorization code grant with PKCE, the device grant, refresh and revocation. */
+/** An OAuth 2.0 public client: the authorization code grant with PKCE, refresh and revocation. */
 const clientId = 'web';
 
 /** Registered with the server under its public address, whatever name this page was opened by. */
@@ -26,13 +26,6 @@ export async function authorizeUrl(parameters, page = '/signed-in') {
   return `/iam/authorize?${new URLSearchParams(query)}`;
 }
 
-/** The `authorize_uri` of `interaction_required`, completed by what only this client knows. */
-export async function continueUrl(authorizeUri) {
-  const url = new URL(authorizeUri);
-  for (const [name, value] of Object.entries(await begin('/signed-in'))) url.searchParams.set(name, value);
-  return url.href;
-}
-
 /** What every authorization request says; what its end needs waits in this tab (RFC 7636, RFC 9207). */
 async function begin(page) {
   const { issuer } = await fetchJson('/iam/.well-known/oauth-authorization-server');
@@ -46,18 +39,6 @@ async function begin(page) {
     code_challenge_method: 'S256',
   };
 }
-
-/** Asks for a QR code to follow with (RFC 8628 §3.1). */
-export async function authorizeDevice(provider) {
-  const response = await post('/iam/device_authorization', { provider });
-  const body = await response.json();
-  if (response.ok) return body;
-  throw new OAuthError(response.status === 429 ? 'rate_limited' : body.error, body);
-}
-
-/** One poll (RFC 8628 §3.4); throws `authorization_pending` and its kind until the tokens are there. */
-export const pollDevice = (deviceCode) =>
-  requestTokens({ grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: deviceCode });
 
 /** Ends a sign-in that has come back to this page; false when the page was opened in another way. */
 export async function finishSignIn() {
