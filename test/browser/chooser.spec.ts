@@ -106,7 +106,7 @@ describe('the page on which people choose how to sign in', () => {
       await code.waitFor();
       expect(await axeFindings(page)).toEqual([]);
       const person = world.wechat.person({ nickname: '乙' });
-      const scan = async () => scanAndFollow(world, person, await newestQrCode(world));
+      const scan = async () => scanAndFollow(world, person, await newestQrCode(world, 'scene'));
 
       await scan();
       await page.locator('.code[data-state=done]').waitFor();

@@ -21,12 +21,15 @@ export async function axeFindings(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
 }
 
-const codes = z.object({ qrCodes: z.array(z.object({ content: z.string() })) });
+const codes = z.object({ qrCodes: z.array(z.object({ kind: z.string(), content: z.string() })) });
 
-/** What the QR code says that WeChat has made or shown last. */
-export async function newestQrCode({ wechat }: Pick<World, 'wechat'>): Promise<string> {
+/** What the QR code says that WeChat has shown last on a page of its own (`login`), or made last for an Official Account (`scene`). */
+export async function newestQrCode(
+  { wechat }: Pick<World, 'wechat'>,
+  wanted: 'login' | 'scene' = 'login',
+): Promise<string> {
   const response = await fetch(`${wechat.endpoints.open}/_emulator/qr-codes`);
-  const [newest] = codes.parse(await response.json()).qrCodes;
+  const newest = codes.parse(await response.json()).qrCodes.find(({ kind }) => kind === wanted);
   if (newest === undefined) throw new Error('WeChat has shown no QR code');
   return newest.content;
 }
