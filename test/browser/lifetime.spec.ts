@@ -178,9 +178,9 @@ const demoKey = Buffer.alloc(32, 7).toString('base64');
 
 async function signIn(browser: Browser, shop: ExampleApp): Promise<{ id: string; nickname: string }> {
   const { page, close } = await openPage(browser);
-  await page.goto(`${shop.url}/?provider=wechat`);
+  await page.goto(shop.url);
   await page.locator('[data-go=sign-in]').click();
-  await page.locator('[data-status=waiting]').waitFor();
+  await page.frameLocator('iframe').locator('[data-status=waiting]').waitFor();
   await scanAndAllow(await openPhone(page, shop.url, 'lan'));
   const user = await signedInUser(page);
   await close();

@@ -33,7 +33,7 @@ describe('signing in on the example, in a real browser', () => {
     await phone.goto(phone.url().replace(/\?.*/, `?person=lan&open=${encodeURIComponent(shop.url)}`));
     const inside = phone.frameLocator('#frame');
     await inside.locator('[data-go=sign-in]').click();
-    await inside.locator('main .button.wechat').click();
+    await inside.locator('.sign-in .button.wechat').click();
     await inside.getByTestId('allow').click();
     const insideWechat = await signedInUser(inside);
     await takePicture(phone, 'signed-in-inside-wechat-zh');
