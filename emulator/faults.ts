@@ -13,6 +13,8 @@ export interface Fault {
   readonly contentType?: string;
   /** Milliseconds before the request takes effect; with `afterConsuming`, between its effect and its answer. */
   readonly delay?: number;
+  /** As `delay`, until this settles. For tests in this process, which know what they wait for. */
+  readonly until?: Promise<unknown>;
   /** The connection is reset before a byte of the answer. */
   readonly drop?: true;
   /** The connection is reset after so many bytes of the body. */

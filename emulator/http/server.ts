@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createSocketServer, type Server as SocketServer, type Socket } from 'node:net';
@@ -121,10 +122,10 @@ export class EmulatorServer {
 
   async #answer(incoming: Incoming, match: RouteMatch | undefined, fault: Fault): Promise<Answer> {
     const replaces = replacesAnswer(fault);
-    if (!fault.afterConsuming) await pause(fault.delay, incoming.signal);
+    if (!fault.afterConsuming) await held(fault, incoming.signal);
     const untouched = (replaces && !fault.afterConsuming) || incoming.signal.aborted;
     const real = untouched ? undefined : await respond(incoming, match);
-    if (fault.afterConsuming) await pause(fault.delay, incoming.signal);
+    if (fault.afterConsuming) await held(fault, incoming.signal);
     if (real && !replaces) return patched(real, fault);
     return replacement(fault, (errcode, errmsg) => this.parts.asError(incoming.path, errcode, errmsg));
   }
@@ -152,6 +153,9 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function pause(milliseconds: number | undefined, signal: AbortSignal): Promise<void> {
-  if (milliseconds !== undefined) await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+/** Waits as the fault says, no longer than for the caller. */
+async function held({ delay, until }: Fault, signal: AbortSignal): Promise<void> {
+  if (delay !== undefined) await sleep(delay, undefined, { signal }).catch(() => undefined);
+  if (until === undefined || signal.aborted) return;
+  await Promise.race([until, once(signal, 'abort')]);
 }

@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type BeforeApplicationShutdown,
-  Inject,
-  Injectable,
-  type OnApplicationBootstrap,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { sql, type Sql, execute, queryRows } from '../database/sql.js';
 import { HostProviders, type IamAuditEntry, type IamAuditSink } from '../config/iam.hooks.js';
+import { reasonOf } from '../errors/unknown.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
@@ -77,7 +72,7 @@ const entryRow = z.object({
 
 /** Gives committed audit entries to the host's sink, from one replica at a time; without a sink it runs no query. */
 @Injectable()
-export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap {
   private readonly logger = new IamLogger('IamAudit');
   private readonly leaseToken = randomUUID();
   private sink: IamAuditSink | undefined;
@@ -111,17 +106,27 @@ export class AuditDelivery implements OnModuleInit, OnApplicationBootstrap, Befo
     this.loop.start();
   }
 
-  /** Waits a few seconds for the sink; another replica offers again what it has not confirmed. */
-  async beforeApplicationShutdown(): Promise<void> {
+  /**
+   * Gives the last entries to the sink, for which it waits a few seconds; another replica offers again what it has not
+   * confirmed. For `IamBackgroundModule`, after all else in the background has written its entries.
+   */
+  async stop(): Promise<void> {
     this.isStopping = true;
     if (this.sink === undefined) return;
     const timeout = new AbortController();
     await Promise.race([
-      this.loop.stop(),
+      this.finish(),
       delay(SHUTDOWN_MS, undefined, { ref: false, signal: timeout.signal }).catch(() => undefined),
     ]);
     timeout.abort();
     await execute(this.dataSource, releaseSql(this.leaseToken)).catch(() => undefined);
+  }
+
+  private async finish(): Promise<void> {
+    await this.loop.stop();
+    await this.deliverAll().catch((error: unknown) =>
+      this.logger.warn(`the last audit entries are left to the next start: ${reasonOf(error)}`),
+    );
   }
 
   private async subscribe(): Promise<void> {

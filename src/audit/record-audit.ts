@@ -101,8 +101,10 @@ const closeSql = sql`
     FROM over WHERE count > ${SINGLE}::int ORDER BY last_at
   ) SELECT count(*)::int AS closed FROM over`;
 
+const closedRow = z.object({ closed: z.number() });
+
 /** Closes hours that are over: one entry counts the refusals without an entry. True: there may be more. */
 export async function closeRefusals(executor: SqlExecutor): Promise<boolean> {
-  const row = await queryRow(executor, z.object({ closed: z.number() }), closeSql);
+  const row = await queryRow(executor, closedRow, closeSql);
   return row?.closed === BATCH;
 }

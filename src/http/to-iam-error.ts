@@ -3,7 +3,9 @@ import {
   isDatabaseUnavailable,
   isForeignKeyViolation,
   isOwnReference,
+  isPermissionDenied,
   isReadOnly,
+  isSchemaOutdated,
   isTransient,
   isUniqueViolation,
   isUnstorableValue,
@@ -19,6 +21,9 @@ const byStatus: Readonly<Record<number, IamErrorCode>> = {
   429: 'rate_limited',
 };
 
+/** An operator who grants a permission or runs a migration takes longer than PostgreSQL to come back. */
+const OPERATOR_SECONDS = 30;
+
 /**
  * Any thrown value as one of our codes; an unexpected one becomes `internal_error` with its cause. `hostGuards` are named in
  * the log, because Nest does not say which guard has refused.
@@ -30,6 +35,16 @@ export function toIamError(thrown: unknown, hostGuards: readonly string[] = []):
     return new IamError('database_unavailable', detail, {
       cause: thrown,
       retryAfterSeconds: 1,
+    });
+  }
+  // Neither the request nor the code is wrong, and the request succeeds once the operator has acted.
+  if (isPermissionDenied(thrown) || isSchemaOutdated(thrown)) {
+    const detail = isPermissionDenied(thrown)
+      ? 'the role of the connection lacks a permission: IamHealth names the grants'
+      : 'the schema lacks what a statement needs: have the migrations run?';
+    return new IamError('database_unavailable', detail, {
+      cause: thrown,
+      retryAfterSeconds: OPERATOR_SECONDS,
     });
   }
   if (isUnstorableValue(thrown))

@@ -80,6 +80,7 @@ function pairOf({ appid, secret }: WechatApp): string {
 
 /** A process does not write the same note again within this time. */
 const NOTED_MS = 600_000;
+const pairRow = z.object({ pair: z.string() });
 
 /** An AppSecret that WeChat accepts takes the place of the one before, which a reset at WeChat has ended. */
 const noteSql = (app: WechatApp): Sql => sql`
@@ -111,7 +112,7 @@ export class AcceptedSecrets {
   /** Whether this AppSecret is the last one that WeChat accepted for the app, by whatever row. */
   async isAccepted(app: WechatApp): Promise<boolean> {
     const accepted = sql`SELECT pair FROM iam.accepted_secrets WHERE appid = ${app.appid}`;
-    const known = await queryRow(this.dataSource, z.object({ pair: z.string() }), accepted);
+    const known = await queryRow(this.dataSource, pairRow, accepted);
     return known?.pair === pairOf(app);
   }
 }

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
-import { z } from 'zod';
 import type { KeyRing } from '../crypto/key-ring.js';
 import { isSealed, Sealer, sealedWith } from '../crypto/sealer.js';
-import { queryRow, raw, sql, type SqlExecutor } from '../database/sql.js';
+import { hasRow, raw, sql, type SqlExecutor } from '../database/sql.js';
 import { IdentityProviderEntity } from './identity-provider.entity.js';
 import { secretColumnNames, type SecretColumn, type StoredColumns } from './provider-columns.js';
 
@@ -66,16 +65,15 @@ async function seal(
     .update(row[column] ?? '', 'utf8')
     .digest();
   const name = raw(column);
-  const changed = await queryRow(
+  const changed = await hasRow(
     executor,
-    z.object({ id: z.string() }),
     sql`WITH sealed AS (
        UPDATE iam.identity_providers SET ${name} = ${sealed}, updated_at = now()
        WHERE id = ${row.id} AND sha256(convert_to(${name}, 'UTF8')) = ${digest} RETURNING id
      ) SELECT id FROM sealed`,
   );
   row[column] = sealed;
-  return changed !== null;
+  return changed;
 }
 
 function isPlain(stored: string): boolean {

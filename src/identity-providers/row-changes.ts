@@ -164,7 +164,7 @@ export async function refuseLostPushes(
   const lost = before === null ? [] : heardApps(before).filter((appid) => !heard.has(appid));
   if (lost.length === 0) return;
   const usedSql = sql`SELECT DISTINCT appid FROM iam.identities WHERE appid = ANY (${lost})`;
-  const used = await queryRows(manager, z.object({ appid: z.string() }), usedSql);
+  const used = await queryRows(manager, appidRow, usedSql);
   if (used.length === 0) return;
   const apps = used
     .map(({ appid }) => appid)
@@ -174,6 +174,8 @@ export async function refuseLostPushes(
     members: { used_by: 'withdrawals', apps },
   });
 }
+
+const appidRow = z.object({ appid: z.string() });
 
 /** The apps whose pushes a row takes, enabled or not. */
 function heardApps(row: IdentityProvider): string[] {

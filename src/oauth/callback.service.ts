@@ -121,9 +121,17 @@ export class Callback {
       );
       return { kind: 'linked', identityId: id };
     }
-    const { kind } = await this.users.resolve(subject, { signUp: provider.signUp, holder, record });
-    refund.isDone = true;
-    return this.logins.codeOf(loginId, { binds: kind === 'bind' });
+    const { kind, isRecorded } = await this.users.resolve(subject, {
+      signUp: provider.signUp,
+      holder,
+      record,
+    });
+    // The row decides: the login had ended, or the response to an earlier try was lost.
+    const outcome = isRecorded
+      ? this.logins.codeOf(loginId, { binds: kind === 'bind' })
+      : await this.logins.awaitOutcome(attempt.state);
+    refund.isDone = outcome.kind === 'code';
+    return outcome;
   }
 
   private async outcomeOfEarlier(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {

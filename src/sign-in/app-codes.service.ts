@@ -67,12 +67,15 @@ export class AppCodes {
     if (readAuthorizationCode(code.code) === null) throw new IamError('access_denied', 'refused in WeChat');
     return this.claimed(code, { origin }, async ({ app, loginId, start }, refund) => {
       const record = this.logins.recordOf(loginId, start, refund);
-      await this.ending(loginId, start, async () => {
+      const { isRecorded } = await this.ending(loginId, start, async () => {
         const { subject, holder } = await this.codes.exchange(app, code.code, record);
-        await this.users.resolve(subject, { signUp: app.provider.signUp, holder, record });
+        return this.users.resolve(subject, { signUp: app.provider.signUp, holder, record });
       });
+      refund.isDone = isRecorded;
+      const session = await this.redemption.redeemProven(loginId, origin);
+      // An earlier try, whose response was lost, has given the points back.
       refund.isDone = true;
-      return this.redemption.redeemProven(loginId, origin);
+      return session;
     });
   }
 

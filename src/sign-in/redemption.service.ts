@@ -95,6 +95,7 @@ const holdLoginSql = (loginId: string, redemption: CodeRedemption, seconds: numb
 /** A session to begin; lifetimes in seconds. */
 interface NewSession {
   readonly id: string;
+  readonly loginId: string;
   readonly idle: number;
   readonly absolute: number;
   readonly origin: RequestOrigin;
@@ -104,6 +105,7 @@ interface NewSession {
  * Consumes a login and begins its session in one statement. The user is locked against a merge or a ban, and first, as a
  * merge does; the identity that was proven must still be theirs, proven after WeChat's last
  * withdrawal, and by a row that is enabled.
+ * The id of the UPDATE is a value, because a plan by a join may read all logins that were ever `authenticated`.
  * Without a session: the row says why it may not begin, or another request was first, or the user changed while this one
  * waited for the lock; nothing is consumed then.
  */
@@ -116,7 +118,7 @@ const beginSessionSql = (login: Sql, session: NewSession, entry: AuditEntry): Sq
     FOR SHARE OF u, i
   ), consumed AS (
     UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM login, owner
-    WHERE l.id = login.id AND l.status = 'authenticated' AND l.redeem_before > now()
+    WHERE l.id = ${session.loginId} AND l.status = 'authenticated' AND l.redeem_before > now()
     RETURNING l.*
   ), session AS (
     INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, ip, user_agent,
@@ -231,7 +233,7 @@ export class Redemption {
     const { idle, absolute } = this.options.tokens;
     const begin = beginSessionSql(
       redeemableSql(loginId, redemption),
-      { id: sessionId, idle, absolute, origin },
+      { id: sessionId, loginId, idle, absolute, origin },
       { action: 'session.started' },
     );
     // A user who was merged while the first try waited for their lock is found by the second.

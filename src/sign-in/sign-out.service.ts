@@ -12,18 +12,30 @@ import { type IdentityKey, markWithdrawn, removeIdentity, type Withdrawal } from
 
 const interrupted = sql`status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
 
-/** Ends what was proven and not yet redeemed. */
-const endOfUserSql = (userId: string): Sql =>
-  sql`UPDATE iam.logins SET ${interrupted} WHERE user_id = ${userId} AND status = 'authenticated'`;
-
-/** Ends every open login of a person to one app, whose proof goes; with a time, only what WeChat proved before it. */
-const endOfIdentitySql = ({ appid, openid }: IdentityKey, provenBefore: Date | null): Sql => sql`
-  UPDATE iam.logins l SET ${interrupted}
-  WHERE l.appid = ${appid} AND l.openid = ${openid} AND l.status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')
-    AND (${provenBefore}::timestamptz IS NULL OR ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)})`;
+/** Ends what was proven and not yet redeemed. By the user: all logins that were ever `authenticated` would be many. */
+const endOfUserSql = (userId: string): Sql => sql`
+  WITH own AS MATERIALIZED (SELECT id, status FROM iam.logins WHERE user_id = ${userId} FOR UPDATE)
+  UPDATE iam.logins l SET ${interrupted} FROM own WHERE l.id = own.id AND own.status = 'authenticated'`;
 
 /** The logins that `logins_openid_idx` holds: those of a known user are found by them. */
 const hasOpenidIndex = sql`(l.user_id IS NULL OR l.link_session_id IS NOT NULL)`;
+
+/**
+ * Ends every open login of a person to one app, whose proof goes; with a time, only what WeChat proved before it. The identity
+ * is there still: its user, and those merged into them, have the logins that the openid's index does not hold.
+ */
+const endOfIdentitySql = ({ appid, openid }: IdentityKey, provenBefore: Date | null): Sql => {
+  const isOpen = sql`l.appid = ${appid} AND l.openid = ${openid} AND l.status IN ('pending', 'scanned', 'confirmed', 'authenticated', 'binding')
+      AND (${provenBefore}::timestamptz IS NULL OR ${loginProvenAtSql('l')} < ${eventHorizonSql(provenBefore)})`;
+  return sql`
+  WITH owner AS (SELECT user_id AS id FROM iam.identities WHERE appid = ${appid} AND openid = ${openid}),
+  person AS (SELECT id FROM owner UNION SELECT u.id FROM owner JOIN iam.users u ON u.merged_into = owner.id),
+  open AS (
+    SELECT l.id FROM iam.logins l WHERE ${hasOpenidIndex} AND ${isOpen}
+    UNION SELECT l.id FROM person JOIN iam.logins l ON l.user_id = person.id WHERE ${isOpen}
+  )
+  UPDATE iam.logins l SET ${interrupted} FROM open WHERE l.id = open.id AND ${isOpen}`;
+};
 
 /** Of a person to one app, as far as WeChat proved it before. A sign-in with a user keeps no subject. */
 const forgetProfileSql = ({ appid, openid }: IdentityKey, provenBefore: Date): Sql => sql`
@@ -105,9 +117,9 @@ export class SignOut {
     if (!row.has_others && !evenLast)
       throw new IamError('last_identity', 'nobody could sign in as this user any more');
     const { provider, appid, openid, unionid } = row;
+    await this.ofIdentity(manager, { appid, openid }, { reason: 'identity_unlinked' });
     await removeIdentity(manager, { appid, openid });
     const detail = { appid, openid, rejoins: await hasRow(manager, rejoinsSql(userId, unionid)) };
-    await this.ofIdentity(manager, detail, { reason: 'identity_unlinked' });
     await recordAudit(manager, { action: 'identity.unlinked', userId, provider, detail });
     return { provider, ...detail };
   }

@@ -50,7 +50,9 @@ const holder = z.object({
   status: z.enum(userStatuses).nullable(),
   /** Has no owner, and is covered by the ban of a user who was erased or lost it. */
   is_barred: z.boolean(),
-  /** The user of the identity is the person, and the statement has recorded it. */
+  /** The user of the identity is the person, whom the statement was to record. */
+  is_resolved: z.boolean().default(false),
+  /** It has recorded them. */
   is_recorded: z.boolean().default(false),
 });
 
@@ -68,7 +70,10 @@ export interface ResolvedPerson {
   readonly toBind: Subject | null;
 }
 
-/** CTEs that store a resolution in the statement that makes it. They read `person (user_id)`, which has no row if there is none. */
+/**
+ * CTEs that store a resolution in the statement that makes it. They read `person (user_id)`, which has no row if there is none;
+ * `login` has a row if it was there to be changed.
+ */
 export type RecordResolution = (person: ResolvedPerson) => Sql;
 
 /** How a subject that is known, and brings nothing new, is recorded by the statement that finds it. */
@@ -106,7 +111,7 @@ const recognizeSql = (
     WHERE identity_user_id IS NOT NULL AND status = 'active' AND (profile_is_fresh OR ${isSilent}::boolean) AND follow_is_known
       AND (${unionid}::text IS NULL OR (identity_has_union AND union_user_id = identity_user_id))
   ), ${record({ openid, isNewUser: false, toBind: null })}
-  SELECT holder.*, EXISTS (SELECT 1 FROM person) AS is_recorded FROM holder`;
+  SELECT holder.*, EXISTS (SELECT 1 FROM person) AS is_resolved, EXISTS (SELECT 1 FROM login) AS is_recorded FROM holder`;
 
 /** One round trip. `freshness` is the age in seconds up to which a stored profile is not read again. */
 export async function findSubject(
@@ -129,7 +134,7 @@ export class LostRace extends Error {
   }
 }
 
-const created = z.object({ id: z.string() });
+const created = z.object({ id: z.string(), is_recorded: z.boolean() });
 
 /** The identity of a subject; `isNew`: no user had it before. */
 export interface LinkedIdentity {
@@ -137,7 +142,7 @@ export interface LinkedIdentity {
   readonly isNew: boolean;
 }
 
-const linked = z.object({ id: z.string(), is_new: z.boolean() });
+const linked = z.object({ id: z.string(), is_new: z.boolean(), is_recorded: z.boolean() });
 
 /** Unions before identities, so that racing sign-ins queue at the same constraint in the same order. */
 const newUnionSql = ({ unionScope, unionid }: Subject, owner: Sql): Sql => sql`
@@ -159,7 +164,7 @@ const createSql = (subject: Subject, user: NewUser, record: RecordResolution): S
   ), new_identity AS (${newIdentitySql(subject, sql`new_user`)} RETURNING user_id
   ), person AS (SELECT user_id FROM new_identity
   ), ${record({ openid: subject.openid, isNewUser: true, toBind: null })}
-  SELECT user_id AS id FROM person`;
+  SELECT user_id AS id, EXISTS (SELECT 1 FROM login) AS is_recorded FROM person`;
 
 /**
  * Creates a user with its first identity in one statement, which fails as a whole: by a unique constraint when the subject, or
@@ -169,11 +174,11 @@ export async function createUserOf(
   executor: SqlExecutor,
   subject: Subject,
   { start, record }: { readonly start: Omit<NewUser, 'id'>; readonly record: RecordResolution },
-): Promise<string> {
+): Promise<{ readonly userId: string; readonly isRecorded: boolean }> {
   const user = { ...start, id: uuidv7() };
   const row = await queryRow(executor, created, createSql(subject, user, record)).catch(explainBarred);
   if (row === null) throw new Error('an INSERT returns its row');
-  return row.id;
+  return { userId: row.id, isRecorded: row.is_recorded };
 }
 
 /** The user that a subject is linked to, and which profile counts. */
@@ -239,7 +244,7 @@ function profileSql(subject: Subject, target: LinkTarget): Sql {
  * or disabled meanwhile, or who lost the identity or union: a sign-in under way would undo an unlink. Nothing is written
  * unless all of it is.
  */
-const linkSql = (subject: Subject, target: LinkTarget, effects: readonly Sql[]): Sql => sql`
+const linkSql = (subject: Subject, target: LinkTarget, { record, more = [] }: LinkEffects): Sql => sql`
   WITH owner AS (
     SELECT u.id FROM iam.users u ${bases[target.basis].joins(subject)}
     WHERE u.id = ${target.userId} AND u.status = 'active' FOR KEY SHARE OF ${bases[target.basis].locked}
@@ -256,12 +261,17 @@ const linkSql = (subject: Subject, target: LinkTarget, effects: readonly Sql[]):
     WHERE i.user_id = EXCLUDED.user_id
     RETURNING i.id, i.user_id, i.xmax = 0 AS is_new
   ), person AS (SELECT user_id FROM new_identity), profile AS (${profileSql(subject, target)}
-  ) ${join([empty, ...effects])}
-  SELECT id, is_new FROM new_identity`;
+  ) ${join([empty, ...(record === undefined ? [] : [record]), ...more])}
+  SELECT id, is_new, ${record === undefined ? sql`false` : sql`EXISTS (SELECT 1 FROM login)`} AS is_recorded FROM new_identity`;
+
+/** What is stored with a link: what a `RecordResolution` makes, and CTEs that read `new_identity (is_new)`. */
+interface LinkEffects {
+  readonly record?: Sql;
+  readonly more?: readonly Sql[];
+}
 
 /**
- * Makes a subject and its unionid belong to a user and refreshes the profile. `effects` are CTEs that read `person (user_id)`
- * and `new_identity (is_new)`.
+ * Makes a subject and its unionid belong to a user and refreshes the profile.
  * @throws LostRace when one belongs to another, the user is no longer active, or the basis is gone; IamError
  * `user_disabled` when a ban covers the subject
  */
@@ -269,11 +279,11 @@ export async function linkSubject(
   executor: SqlExecutor,
   subject: Subject,
   target: LinkTarget,
-  effects: readonly Sql[] = [],
-): Promise<LinkedIdentity> {
+  effects: LinkEffects = {},
+): Promise<LinkedIdentity & { readonly isRecorded: boolean }> {
   const row = await queryRow(executor, linked, linkSql(subject, target, effects)).catch(explainBarred);
   if (row === null) throw new LostRace();
-  return { id: row.id, isNew: row.is_new };
+  return { id: row.id, isNew: row.is_new, isRecorded: row.is_recorded };
 }
 
 /** The database refuses the subjects of a banned user to everybody else. */

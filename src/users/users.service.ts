@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
-import { execute, inTransaction, sql, type Sql, type SqlExecutor } from '../database/sql.js';
+import { hasRow, inTransaction, sql, type Sql, type SqlExecutor } from '../database/sql.js';
 import { HookRunner } from '../database/hook-runner.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -24,8 +24,12 @@ import {
 import { UserMerges } from './user-merges.service.js';
 
 /** The user of a subject. `bind`: the provider row wants an account of the host to be connected first. */
-export type Resolution =
-  { readonly kind: 'user'; readonly userId: string; readonly isNewUser: boolean } | { readonly kind: 'bind' };
+export type Resolution = {
+  /** False when the login had ended meanwhile, or an earlier try, whose response was lost, has recorded it. */
+  readonly isRecorded: boolean;
+} & (
+  { readonly kind: 'user'; readonly userId: string; readonly isNewUser: boolean } | { readonly kind: 'bind' }
+);
 
 /** How a subject is resolved. */
 export interface ResolveOptions {
@@ -87,7 +91,7 @@ export class Users {
   ): Promise<LinkedIdentity> {
     const target = this.target(userId, 'given');
     const entry = { ...by, action: 'identity.linked', userId, ...aboutSubject(subject) } as const;
-    return linkSubject(manager, subject, target, [auditOf(entry, { isNew: true })]).catch(
+    return linkSubject(manager, subject, target, { more: [auditOf(entry, { isNew: true })] }).catch(
       (cause: unknown) => {
         if (!(cause instanceof LostRace)) throw cause;
         throw new IamError('identity_conflict', `${subject.appid} identity has another owner`, { cause });
@@ -104,7 +108,8 @@ export class Users {
     const userId = byIdentity ?? byUnion;
     if (holder.is_barred) throw new IamError('user_disabled', 'a ban covers this person');
     if (userId === null) return this.signUp(subject, options);
-    if (holder.is_recorded) return { kind: 'user', userId, isNewUser: false };
+    const { is_resolved, is_recorded: isRecorded } = holder;
+    if (is_resolved) return { kind: 'user', userId, isNewUser: false, isRecorded };
     if (holder.status === 'merged') throw new LostRace();
     if (holder.status === 'disabled') throw new IamError('user_disabled', `user ${userId} is disabled`);
     if (byIdentity !== null && byUnion !== null && byIdentity !== byUnion)
@@ -135,13 +140,13 @@ export class Users {
     if (signUp === 'off') throw new IamError('sign_up_refused', `sign-up is off for "${subject.provider}"`);
     if (signUp === 'bind') {
       const effects = record({ openid: subject.openid, isNewUser: false, toBind: subject });
-      await execute(this.dataSource, sql`WITH person AS (SELECT NULL::uuid AS user_id), ${effects} SELECT 1`);
-      return { kind: 'bind' };
+      const bind = sql`WITH person AS (SELECT NULL::uuid AS user_id), ${effects} SELECT 1 FROM login`;
+      return { kind: 'bind', isRecorded: await hasRow(this.dataSource, bind) };
     }
     const start = await this.startOf(subject);
     const creation = createUserOf(this.dataSource, subject, { start, record });
-    const userId = await creation.catch((error: unknown) => this.explainTaken(subject, error));
-    return { kind: 'user', userId, isNewUser: true };
+    const creating = await creation.catch((error: unknown) => this.explainTaken(subject, error));
+    return { kind: 'user', isNewUser: true, ...creating };
   }
 
   /** A sign-in of the same person was first, or another user has the host's external id. */
@@ -193,10 +198,11 @@ async function join(
   const isNew = holder.identity_user_id === null;
   const action = isNew ? 'identity.linked' : 'identity.unionid_learned';
   const isNews = isNew || (subject.unionid !== null && !holder.identity_has_union);
-  const effects = [record({ openid: subject.openid, isNewUser: false, toBind: null })];
-  if (isNews) effects.push(auditOf({ action, userId, ...aboutSubject(subject) }, { isNew }));
-  await linkSubject(executor, subject, target, effects);
-  return { kind: 'user', userId, isNewUser: false };
+  const { isRecorded } = await linkSubject(executor, subject, target, {
+    record: record({ openid: subject.openid, isNewUser: false, toBind: null }),
+    more: isNews ? [auditOf({ action, userId, ...aboutSubject(subject) }, { isNew })] : [],
+  });
+  return { kind: 'user', userId, isNewUser: false, isRecorded };
 }
 
 /** For `linkSubject`: an audit entry about an identity that no user had before, or that its user had. */

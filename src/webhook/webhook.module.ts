@@ -41,6 +41,6 @@ import { WebhookController } from './webhook.controller.js';
     Scenes,
     StoredEvents,
   ],
-  exports: [EventIntake, Scenes, StoredEvents],
+  exports: [EventIntake, InboxWorker, Scenes, StoredEvents],
 })
 export class WebhookModule {}

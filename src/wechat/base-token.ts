@@ -3,7 +3,7 @@ import { sha256 } from '../crypto/hash.js';
 import { Secret } from '../crypto/secret.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import type { WechatFile } from './wechat-response.js';
-import type { WechatApp, WechatCall, WechatCallLimits } from './wechat-call.js';
+import type { WechatApp, WechatCall, WechatCallLimits, WechatReading } from './wechat-call.js';
 import { WechatError } from './wechat-error.js';
 import type { WechatHttp } from './wechat-http.js';
 
@@ -55,9 +55,9 @@ export class BaseTokens {
     app: WechatApp,
     call: WechatCall,
     schema: z.ZodType<T>,
-    limits?: WechatCallLimits,
+    reading?: WechatReading<T>,
   ): Promise<T> {
-    return this.withToken(app, (token) => this.http.call(carrying(call, token), schema, limits));
+    return this.withToken(app, (token) => this.http.call(carrying(call, token), schema, reading));
   }
 
   /** As `call`, for a response that is a file. */

@@ -34,18 +34,22 @@ const grantResponse = z.object({
   is_snapshotuser: snapshot,
 });
 
-/**
- * `/sns/userinfo` of the grant's person only. Nickname and avatar are untrusted texts to clean, and never make a sign-in
- * fail.
- */
-function userinfoResponseOf(grant: Pick<WechatGrant, 'openid' | 'unionid'>) {
-  const isSame = (id: string | null) => id === null || grant.unionid === null || id === grant.unionid;
-  return z.object({
-    openid: openid.refine((id) => id === grant.openid),
-    unionid: unionid.refine(isSame).transform((id) => id ?? grant.unionid),
-    nickname: z.unknown().optional(),
-    headimgurl: z.unknown().optional(),
-  });
+/** `/sns/userinfo`. Nickname and avatar are untrusted texts to clean, and never make a sign-in fail. */
+const userinfoResponse = z.object({
+  openid,
+  unionid,
+  nickname: z.unknown().optional(),
+  headimgurl: z.unknown().optional(),
+});
+
+/** What differs from the grant's person; a unionid may be absent on either side. */
+function foreignField(
+  grant: Pick<WechatGrant, 'openid' | 'unionid'>,
+  response: Pick<WechatGrant, 'openid' | 'unionid'>,
+): string | undefined {
+  if (response.openid !== grant.openid) return 'openid';
+  const isSame = response.unionid === null || grant.unionid === null || response.unionid === grant.unionid;
+  return isSame ? undefined : 'unionid';
 }
 
 /** `/sns/jscode2session`. The session key stays unread: nothing here decrypts what a mini program brings. */
@@ -96,11 +100,12 @@ export class WechatSns {
     const query = { access_token: grant.accessToken.reveal(), openid: grant.openid, lang };
     const response = await this.http.call(
       { path: '/sns/userinfo', query, repeatable: true },
-      userinfoResponseOf(grant),
+      userinfoResponse,
+      { foreignField: (read) => foreignField(grant, read) },
     );
     return {
       openid: response.openid,
-      unionid: response.unionid,
+      unionid: response.unionid ?? grant.unionid,
       nickname: cleanNickname(response.nickname),
       avatarUrl: cleanAvatarUrl(response.headimgurl),
     };

@@ -33,6 +33,12 @@ export interface WechatCallLimits {
   readonly maxBytes?: number | undefined;
 }
 
+/** How the JSON of one call is read. */
+export interface WechatReading<T> extends WechatCallLimits {
+  /** The field by which a response turns out to be about another person or app; undefined for the right one. */
+  readonly foreignField?: ((response: T) => string | undefined) | undefined;
+}
+
 /** A path alone: no character that could begin a host, a query or a fragment. */
 const pathForm = /^\/[\w./-]+$/;
 

@@ -17,21 +17,14 @@ const countryCode = z
   .transform(String)
   .refine((code) => /^[1-9]\d{0,3}$/.test(code));
 
-/**
- * `/wxa/business/getuserphonenumber`, for the mini program with this appid: the number with its country code, e.g.
- * `+8613800138000`. A watermark of another app is refused.
- */
-function phoneResponseOf(appid: string): z.ZodType<string> {
-  return z
-    .object({
-      phone_info: z.object({
-        purePhoneNumber: z.string().regex(/^\d{4,20}$/),
-        countryCode,
-        watermark: z.object({ appid: z.literal(appid) }),
-      }),
-    })
-    .transform(({ phone_info }) => `+${phone_info.countryCode}${phone_info.purePhoneNumber}`);
-}
+/** `/wxa/business/getuserphonenumber`. The watermark names the mini program. */
+const phoneResponse = z.object({
+  phone_info: z.object({
+    purePhoneNumber: z.string().regex(/^\d{4,20}$/),
+    countryCode,
+    watermark: z.object({ appid: z.string() }),
+  }),
+});
 
 /** An app that WeChat refuses until the operator acts: see `code`. */
 interface AppTrouble {
@@ -147,13 +140,18 @@ export class WechatGateway implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * The number behind a mini program's phone button (protocol D.3), with country code. WeChat checks that the code is this
+   * The number behind a mini program's phone button (protocol D.3), with country code, e.g. `+8613800138000`. WeChat checks that the code is this
    * person's; a code of another person, or one of `wx.login`, is `phone_code_invalid`.
    */
   async readPhoneNumber(app: WechatApp, code: string, openid: string): Promise<string> {
     const path = '/wxa/business/getuserphonenumber';
     try {
-      return await this.baseTokens.call(app, { path, body: { code, openid } }, phoneResponseOf(app.appid));
+      const call = { path, body: { code, openid } };
+      const { phone_info } = await this.baseTokens.call(app, call, phoneResponse, {
+        foreignField: ({ phone_info: { watermark } }) =>
+          watermark.appid === app.appid ? undefined : 'phone_info.watermark.appid',
+      });
+      return `+${phone_info.countryCode}${phone_info.purePhoneNumber}`;
     } catch (error) {
       if (!(error instanceof WechatError) || error.errcode !== OPENID_REFUSED) throw error;
       const { endpoint, errcode, rid } = error;

@@ -10,6 +10,7 @@ import { guardedLookup, lookupRefusal } from '../config/address-guard.js';
 import {
   acceptResponse,
   acceptFile,
+  malformed,
   parseResponse,
   readBody,
   type RawResponse,
@@ -17,7 +18,7 @@ import {
 } from './wechat-response.js';
 import { CircuitBreaker, openConnection, reachable } from './connection.js';
 import { resolveWechatEndpoints, type WechatEndpoints } from '../config/endpoints.js';
-import { requirePath, type WechatCall, type WechatCallLimits } from './wechat-call.js';
+import { requirePath, type WechatCall, type WechatCallLimits, type WechatReading } from './wechat-call.js';
 import { gatewayError, isTransient, networkReason, unavailable, WechatError } from './wechat-error.js';
 
 /** One attempt at a call, for metrics. `outcome` is `ok` or the code of the error; nothing here is a secret. */
@@ -95,11 +96,16 @@ export class WechatHttp {
    * Makes the call and returns the output of the schema; every failure is a `WechatError`.
    * @throws TypeError when `path` is no path: the query, with its token, would go to another host
    */
-  async call<T>(call: WechatCall, schema: z.ZodType<T>, limits: WechatCallLimits = {}): Promise<T> {
+  async call<T>(call: WechatCall, schema: z.ZodType<T>, reading: WechatReading<T> = {}): Promise<T> {
     return this.run(call, {
-      ...this.limitsOf(limits),
+      ...this.limitsOf(reading),
       mediaType: 'application/json',
-      accept: ({ body }) => acceptResponse(call.path, parseResponse(call.path, body), schema),
+      accept: ({ body }) => {
+        const response = acceptResponse(call.path, parseResponse(call.path, body), schema);
+        const foreign = reading.foreignField?.(response);
+        if (foreign !== undefined) throw malformed(call.path, [foreign]);
+        return response;
+      },
     });
   }
 

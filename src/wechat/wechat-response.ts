@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { isRecord } from '../errors/unknown.js';
-import { errcodeError, invalidResponse, unavailable } from './wechat-error.js';
+import { errcodeError, invalidResponse, unavailable, type WechatError } from './wechat-error.js';
 
 const utf8 = new TextDecoder('utf-8');
 
@@ -64,8 +64,15 @@ export function acceptResponse<T>(
   if (errcode !== undefined && errcode !== 0) throw refusal(endpoint, errcode, errmsg);
   const result = schema.safeParse(response);
   if (result.success) return result.data;
-  const fields = result.error.issues.map((issue) => issue.path.join('.') || 'response');
-  throw invalidResponse(endpoint, `missing or malformed: ${fields.join(', ')}`);
+  throw malformed(
+    endpoint,
+    result.error.issues.map((issue) => issue.path.join('.') || 'response'),
+  );
+}
+
+/** The error of a response whose fields are missing, or are not what they should be. */
+export function malformed(endpoint: string, fields: readonly string[]): WechatError {
+  return invalidResponse(endpoint, `missing or malformed: ${fields.join(', ')}`);
 }
 
 /**

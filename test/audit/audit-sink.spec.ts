@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
-import type { IamAuditEntry, IamAuditSink } from '../../src/index.js';
+import { OnWechatEvent, type IamAuditEntry, type IamAuditSink } from '../../src/index.js';
 import { Cleanup } from '../../src/privacy/cleanup.service.js';
+import { Inbox } from '../../src/webhook/inbox/inbox.service.js';
 import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
 import { rowsOf, valueOf } from '../support/rows.js';
@@ -25,6 +26,29 @@ class HostSink implements IamAuditSink {
 }
 
 const options = { audit: { sink: HostSink } };
+
+let handle: (() => Promise<void>) | undefined;
+let work: () => void;
+let goOn: () => void;
+
+@Injectable()
+class SlowHandler {
+  @OnWechatEvent('text')
+  async hear(): Promise<void> {
+    await handle?.();
+  }
+}
+
+@Module({ providers: [SlowHandler] })
+class SlowHost {}
+
+const textEvent = {
+  provider: 'wechat',
+  event: 'text',
+  openid: 'oX',
+  eventAt: new Date(),
+  message: { ToUserName: 'gh_x', FromUserName: 'oX', CreateTime: 1, MsgType: 'text', Content: '末' },
+};
 
 describe('a sink of the host', () => {
   let world: World;
@@ -169,6 +193,31 @@ describe('a sink of the host', () => {
 
     expect(ids(received).filter((each) => each === id)).toHaveLength(1);
     await restarted.close();
+    await alone.database.drop();
+    await alone.wechat.stop();
+  });
+
+  it('gets before a shutdown ends what the last handlers of events have caused', async () => {
+    const alone = await startWorld({ options, imports: [SlowHost] });
+    const id = uuidv7();
+    const isWorking = new Promise<void>((resolve) => (work = resolve));
+    const isClosing = new Promise<void>((resolve) => (goOn = resolve));
+    handle = async () => {
+      work();
+      await isClosing;
+      await insert(alone.dataSource, id, 'test.last');
+    };
+    await alone.app.get(Inbox).take({ ...textEvent, dedupeKey: 'last' });
+    await alone.dataSource.query(
+      `UPDATE iam.webhook_events SET status = 'pending', lease_token = NULL, lease_until = now()`,
+    );
+    await isWorking;
+
+    const closing = alone.app.close();
+    setImmediate(() => goOn());
+    await closing;
+
+    expect(ids(received)).toContain(id);
     await alone.database.drop();
     await alone.wechat.stop();
   });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { makeManyRows } from '../../bench/admin-lists/many-rows.js';
 import { FollowLogins } from '../../src/follow-login/follow-logins.service.js';
+import { SignOut } from '../../src/sign-in/sign-out.service.js';
 import {
   askForQrCode,
   decideOnPhone,
@@ -11,8 +12,10 @@ import {
 } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
 import { countQueries, type QueryCounter, type SentStatement } from '../support/query-counter.js';
+import { rowsOf, valueOf } from '../support/rows.js';
 import { getWith, toTokens } from '../support/sign-in.js';
 import { inWechat, onPc, refresh, revoke } from '../support/signed-in.js';
+import { until } from '../support/until.js';
 
 const USERS = 10_000;
 const largeTables = [
@@ -31,8 +34,15 @@ interface PlanNode {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
   readonly Filter?: string;
+  readonly 'Index Name'?: string;
+  readonly 'Index Cond'?: string;
   readonly Plans?: readonly PlanNode[];
 }
+
+/** Indexes for the lists of administrators: all logins of a status or provider are many, whoever is meant. */
+const isWide = (node: PlanNode): boolean =>
+  /^logins_(status|provider)_idx$/.test(node['Index Name'] ?? '') &&
+  !/\bid = /.test(node['Index Cond'] ?? '');
 
 const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
@@ -81,8 +91,8 @@ describe(`the generic plans of prepared statements among ${USERS} users`, () => 
 
   const wholeTables = (nodes: readonly PlanNode[]) =>
     nodes
-      .filter((node) => node['Node Type'].includes('Seq Scan'))
-      .flatMap((node) => node['Relation Name'] ?? [])
+      .filter((node) => node['Node Type'].includes('Seq Scan') || isWide(node))
+      .flatMap((node) => node['Relation Name'] ?? node['Index Name'] ?? [])
       // A partition's name begins with that of its table.
       .filter((name) => largeTables.some((table) => name === table || name.startsWith(`${table}_`)));
   /** Conditions that compare each row with each of many ids. */
@@ -96,6 +106,8 @@ describe(`the generic plans of prepared statements among ${USERS} users`, () => 
     ['a refresh, its repetition and the end', refreshAndEnd],
     ['the pushes of a follower', pushes],
     ['a look at those that wait', () => world.app.get(FollowLogins).findChanged([waiting], [waiting])],
+    ['what a person withdraws, and the end of their account', withdrawals],
+    ['an identity that its user gives up', unlinkOne],
   ])('read large tables by index, and compare no row with many ids: %s', async (_flow, run) => {
     const mark = queries.mark();
 
@@ -123,6 +135,37 @@ describe(`the generic plans of prepared statements among ${USERS} users`, () => 
     await refresh(world.url, refreshToken);
     const { refresh_token: next } = (await refresh(world.url, refreshToken)).json();
     await revoke(world.url, String(next));
+  }
+  async function withdrawals(): Promise<void> {
+    const follower = person();
+    await inWechat(world, follower);
+    const OpenID = follower.openid(world.oa);
+    const change = {
+      MsgType: 'event',
+      FromUserName: OpenID,
+      OpenID,
+      AppID: world.oa.appid,
+      RevokeInfo: '301',
+    };
+    for (const Event of ['user_authorization_revoke', 'user_authorization_cancellation']) {
+      await world.oa.push({ ...change, Event, CreateTime: Math.floor(Date.now() / 1000) });
+      await until('it was worked off', async () => {
+        const open = `/* background */ SELECT count(*)::int FROM iam.webhook_events WHERE event = $1 AND status <> 'done'`;
+        return (await valueOf(world.dataSource, open, [Event])) === 0;
+      });
+    }
+  }
+  async function unlinkOne(): Promise<void> {
+    const lan = person();
+    await inWechat(world, lan);
+    const openid = lan.openid(world.oa);
+    const [row] = await rowsOf(world.dataSource, 'SELECT id, user_id FROM iam.identities WHERE openid = $1', [
+      openid,
+    ]);
+    const [userId, id] = [String(row?.['user_id']), String(row?.['id'])];
+    await world.dataSource.transaction((manager) =>
+      world.app.get(SignOut).unlink(manager, userId, id, { evenLast: true }),
+    );
   }
   async function pushes(): Promise<void> {
     const follower = person();

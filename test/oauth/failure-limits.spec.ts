@@ -7,6 +7,7 @@ import { countQueries } from '../support/query-counter.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { approveOnPc, authorizeUrl, pkce } from '../support/sign-in.js';
 import { trustProxy } from '../support/trust-proxy.js';
+import { until } from '../support/until.js';
 
 const LIMIT = 20;
 const settings = {
@@ -228,6 +229,35 @@ describe('what fails is limited by address and app', () => {
       expect(replies.filter(({ status }) => status === 429)).toHaveLength(3);
     expect(phone.find(({ status }) => status === 429)?.json()['code']).toBe('rate_limited');
   });
+
+  it.each(['the callback of a browser', 'the code of a mini program'])(
+    'a login that ended while WeChat was asked is no success, and its point is held no longer: %s',
+    async (way) => {
+      const lan = world.wechat.person({ nickname: '小兰' });
+      const isCallback = way.includes('browser');
+      let answer: (() => void) | undefined;
+      const isAsked = new Promise<void>((resolve) => (answer = resolve));
+      const path = isCallback ? '/sns/oauth2/access_token' : '/sns/jscode2session';
+      world.wechat.once(path, { afterConsuming: true, until: isAsked });
+
+      const approved = isCallback ? await approveOnPc(world, lan) : null;
+      const replying =
+        approved === null ? handIn(lan.wxLogin(mini)) : approved.browser.visit(approved.callback);
+      await until('the claim', async () => (await rowsIn('logins')) === 1);
+      await world.dataSource.query(`UPDATE iam.logins SET status = 'failed', error = 'login_interrupted'`);
+      answer?.();
+      const reply = await replying;
+      const limits = await rowsOf(
+        world.dataSource,
+        'SELECT points, held FROM iam.rate_limits WHERE points > 0',
+      );
+
+      if (isCallback) expect(reply.location?.searchParams.get('code')).toBeNull();
+      else expect(reply.status).toBe(400);
+      expect(limits.map(({ held }) => held)).toEqual(limits.map(() => 0));
+      expect(limits.length).toBeGreaterThan(0);
+    },
+  );
 
   it('tokens that we never issued are refused without a query, and after the limit without saying why', async () => {
     const token = (form: Readonly<Record<string, string>>) =>

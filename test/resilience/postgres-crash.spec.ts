@@ -14,8 +14,10 @@ import { until } from '../support/until.js';
 
 const minutes = 60_000;
 
-/** A server of the test's own, whose log reaches the disk late unless a commit waits for it. */
+/** A server of the test's own. */
 class CrashingServer {
+  private stoppedWriter: number | undefined;
+
   private constructor(
     private readonly parent: string,
     private readonly port: number,
@@ -26,23 +28,44 @@ class CrashingServer {
     const parent = await mkdtemp(join(tmpdir(), 'crashing-'));
     const port = await freePort();
     const server = await LocalPostgres.start({ dataDir: join(parent, 'data'), port });
-    return new CrashingServer(parent, port, server);
+    const crashing = new CrashingServer(parent, port, server);
+    await crashing.run('ALTER SYSTEM SET autovacuum = off');
+    await crashing.run('SELECT pg_reload_conf()');
+    return crashing;
   }
 
   url(): string {
     return this.server.url();
   }
 
-  async run(sql: string): Promise<void> {
+  private async run(sql: string): Promise<Record<string, unknown>[]> {
     const client = new pg.Client({ connectionString: this.url() });
     await client.connect();
-    await client.query(sql);
+    const { rows } = await client.query<Record<string, unknown>>(sql);
     await client.end();
+    return rows;
+  }
+
+  /** From here to the crash the log reaches the disk only with a commit that waits for it. The writer holds no lock then. */
+  async stopWriter(): Promise<void> {
+    const read = `SELECT pid, wait_event FROM pg_stat_activity WHERE backend_type = 'walwriter'`;
+    await until('a log writer that has nothing to do', async () => {
+      const [before] = await this.run(read);
+      const writer = Number(before?.['pid']);
+      process.kill(writer, 'SIGSTOP');
+      const [after] = await this.run(read);
+      if (after?.['wait_event'] === 'WalWriterMain') this.stoppedWriter = writer;
+      else process.kill(writer, 'SIGCONT');
+      return this.stoppedWriter !== undefined;
+    });
   }
 
   /** SIGKILL to the postmaster: its children follow, and what is in its memory alone is gone. */
   async crash(): Promise<void> {
     await this.server.crash();
+    // One that stands still does not see that the others are gone, and would keep the memory that the next start needs.
+    if (this.stoppedWriter !== undefined) process.kill(this.stoppedWriter, 'SIGKILL');
+    this.stoppedWriter = undefined;
     this.server = await LocalPostgres.start({ dataDir: join(this.parent, 'data'), port: this.port });
   }
 
@@ -59,10 +82,10 @@ describe('PostgreSQL is killed with -9 and starts again', () => {
 
   beforeAll(async () => {
     server = await CrashingServer.start();
-    await server.run(`ALTER SYSTEM SET wal_writer_delay = '10s'`);
-    await server.run('ALTER SYSTEM SET autovacuum = off');
     process.env['IAM_TEST_POSTGRES_URL'] = server.url();
-    world = await startWorld({ options: { rateLimits: 'off', tokens: { refreshGrace: 60 } } });
+    world = await startWorld({
+      options: { rateLimits: 'off', tokens: { refreshGrace: 60 } },
+    });
   }, minutes);
   afterAll(async () => {
     await world.close();
@@ -81,15 +104,17 @@ describe('PostgreSQL is killed with -9 and starts again', () => {
     'while WeChat is asked: the claim is lost, its code signs nobody in, and a new one does',
     async () => {
       const approved = await approve();
-      // The writer of the log sleeps for ten seconds from here.
-      await server.run('SELECT pg_reload_conf()');
-      world.wechat.once('/sns/oauth2/access_token', { afterConsuming: true, delay: 1_500 });
+      await server.stopWriter();
+      let answer: (() => void) | undefined;
+      const isUp = new Promise<void>((resolve) => (answer = resolve));
+      world.wechat.once('/sns/oauth2/access_token', { afterConsuming: true, until: isUp });
       const returning = visit(approved);
       await until('the claim', async () => (await count('logins')) === 1);
 
       await server.crash();
       await ready();
       const left = await count('logins');
+      answer?.();
       const replies = [await returning, await visit(approved), await visit(approved)];
       const redeemed = await Promise.all(
         replies.map((returned) => redeem(world.url, { ...approved, returned })),

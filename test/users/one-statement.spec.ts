@@ -5,7 +5,7 @@ import { startWorld, type World } from '../support/iam-app.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 
 /** Of a resolution nothing is stored but the person. */
-const record = () => raw('unused AS (SELECT user_id FROM person)');
+const record = () => raw('login AS (SELECT user_id FROM person)');
 const start = { externalId: null, nickname: '新', nicknameBy: 'wechat', avatarUrl: null } as const;
 
 describe('a sign-in that is one statement', () => {
@@ -55,7 +55,7 @@ describe('a sign-in that is one statement', () => {
     'joins nothing by the %s when the rest is another user’s by now',
     async (basis) => {
       const [mine, theirs] = [subject({ unionid: null }), subject()];
-      const [userId, other] = [await create(mine), await create(theirs)];
+      const [{ userId }, { userId: other }] = [await create(mine), await create(theirs)];
       const profile = { nickname: '改', avatarUrl: 'https://thirdwx.qlogo.cn/mmopen/neu/132' };
       const mixed =
         basis === 'identity'
@@ -68,7 +68,7 @@ describe('a sign-in that is one statement', () => {
         basis,
         profile: 'wechat_wins',
       } as const;
-      const joining = linkSubject(world.dataSource, mixed, target, [record()]);
+      const joining = linkSubject(world.dataSource, mixed, target, { record: record() });
 
       await expect(joining).rejects.toBeInstanceOf(LostRace);
       expect(await everything()).toEqual(before);
@@ -79,7 +79,7 @@ describe('a sign-in that is one statement', () => {
     const users = world.app.get(Users);
     const known = subject();
     const nobody = await users.find(known);
-    const userId = await create(known);
+    const { userId } = await create(known);
     const options = { signUp: 'auto', record } as const;
 
     const resolved = [
@@ -93,7 +93,7 @@ describe('a sign-in that is one statement', () => {
   it('makes a user anew for one who is erased while the statement waits for their row', async () => {
     const users = world.app.get(Users);
     const known = subject();
-    const userId = await create(known);
+    const { userId } = await create(known);
     const login = `INSERT INTO iam.logins (id, user_id, status, provider, method, appid, client_id, expires_at)
       SELECT gen_random_uuid(), user_id, 'authenticated', 'wechat', 'open', 'wx', 'web', now() FROM person`;
     const runner = world.dataSource.createQueryRunner();

@@ -28,7 +28,7 @@ describe('more slow handlers than a replica works on at once', () => {
   beforeAll(async () => {
     world = await startWorld();
     // Only the replicas of the tests shall look for what is due.
-    await world.app.get(InboxWorker).beforeApplicationShutdown();
+    await world.app.get(InboxWorker).stop();
   });
   afterAll(() => world.close());
   beforeEach(() => {

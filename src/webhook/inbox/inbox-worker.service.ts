@@ -1,10 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type BeforeApplicationShutdown,
-  Inject,
-  Injectable,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Clock } from '../../runtime/clock.js';
 import { IamLogger } from '../../runtime/iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
@@ -35,7 +30,7 @@ interface Running {
 
 /** Processes the inbox on every replica: new events at once, failed and abandoned ones when they are due. */
 @Injectable()
-export class InboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class InboxWorker implements OnApplicationBootstrap {
   private readonly logger = new IamLogger('IamInbox');
   /** By lease token. */
   private readonly running = new Map<string, Running>();
@@ -70,8 +65,8 @@ export class InboxWorker implements OnApplicationBootstrap, BeforeApplicationShu
     return done;
   }
 
-  /** Waits for running events, and leaves those that do not end in time to the other replicas. */
-  async beforeApplicationShutdown(): Promise<void> {
+  /** For `IamBackgroundModule`: waits for running events, and leaves those that do not end in time to the other replicas. */
+  async stop(): Promise<void> {
     this.isStopping = true;
     await Promise.race([this.finishAll(), delay(SHUTDOWN_MS, undefined, { ref: false })]);
     if (this.running.size > 0) await this.inbox.release([...this.running.keys()]);

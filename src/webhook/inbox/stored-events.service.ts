@@ -10,6 +10,7 @@ import { IamError } from '../../errors/iam.error.js';
 import { insertAudit } from '../../audit/record-audit.js';
 
 const status = z.enum(['processing', 'pending', 'done', 'dead']);
+const statusRow = z.object({ status });
 const row = z.object({
   id: rowId,
   provider: z.string(),
@@ -110,7 +111,7 @@ export class StoredEvents {
     const detail = sql`jsonb_build_object('event_id', replayed.id, 'event', replayed.event, 'status', replayed.status)`;
     const row = await queryRow(
       this.dataSource,
-      z.object({ status }),
+      statusRow,
       sql`
         WITH earlier AS (
           SELECT id, status FROM iam.webhook_events WHERE id = ${id} FOR UPDATE
