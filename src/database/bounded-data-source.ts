@@ -43,33 +43,32 @@ export function boundDataSource(
 function boundRunner(runner: QueryRunner, timeoutMs: number, prepared: PreparedStatements): QueryRunner {
   const query = runner.query.bind(runner);
   const connect: () => Promise<unknown> = runner.connect.bind(runner);
-  const replaceUnfit = async (running: Promise<unknown>, connection: unknown): Promise<unknown> => {
+  let hasGivenUp = false;
+  const bounded = async (...statement: Parameters<typeof query>): Promise<unknown> => {
+    if (hasGivenUp) throw new DatabaseTimeout('the connection has been given up');
+    const ms = statementTimeout(timeoutMs);
+    const connecting = connect();
+    const connection = await within(connecting, ms);
+    if (connection === late) {
+      hasGivenUp = true;
+      releaseLater(runner, connecting);
+      throw new DatabaseTimeout(`no connection of the pool was free within ${ms} ms`);
+    }
+    const running: Promise<unknown> = query(...statement);
     try {
-      const result = await running;
-      if (prepared.isOutdated(connection) && !runner.isTransactionActive) discardConnection(connection);
-      return result;
+      const result = await within(running, ms);
+      if (result !== late) {
+        if (prepared.isOutdated(connection) && !runner.isTransactionActive) discardConnection(connection);
+        return result;
+      }
     } catch (error) {
       // It would stay in the pool after a failover and fail every later request.
       if (isReadOnly(error)) discardConnection(connection);
       prepared.note(error, connection);
       throw error;
     }
-  };
-  let hasGivenUp = false;
-  const bounded = async (...statement: Parameters<typeof query>): Promise<unknown> => {
-    if (hasGivenUp) throw new DatabaseTimeout('the connection has been given up');
-    const ms = statementTimeout(timeoutMs);
-    const connecting = connect();
-    if (!(await endsWithin(connecting, ms))) {
-      hasGivenUp = true;
-      releaseLater(runner, connecting);
-      throw new DatabaseTimeout(`no connection of the pool was free within ${ms} ms`);
-    }
-    const connection = await connecting;
-    const running: Promise<unknown> = query(...statement);
-    if (await endsWithin(running, ms)) return replaceUnfit(running, connection);
     cancelStatement(connection);
-    if ((await endsWithin(running, CANCELLED_WITHIN_MS)) && (await wasCancelled(running))) return running;
+    if ((await within(wasCancelled(running), CANCELLED_WITHIN_MS)) === true) return running;
     hasGivenUp = true;
     discardConnection(connection);
     throw new DatabaseTimeout(`PostgreSQL did not answer within ${ms} ms`);
@@ -107,18 +106,18 @@ function statementTimeout(usual: number): number {
   return currentMarks().isLongJob === true ? LONG_JOB_MS : usual;
 }
 
-/** Whether `work` settles within `ms` milliseconds. It continues after a timeout. */
-async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
+const late = Symbol('late');
+
+/** What becomes of `work`, or `late` after `ms` milliseconds; it continues then. Runs twice a statement: `Promise.race` would make six promises. */
+function within<T>(work: Promise<T>, ms: number): Promise<T | typeof late> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms, late);
+    const end = (outcome: T | Promise<T>) => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
+    work.then(end, () => end(work));
   });
-  const ended = () => true;
-  try {
-    return await Promise.race([work.then(ended, ended), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** CancelRequest of PostgreSQL's wire protocol: 1234 and 5678 in place of a protocol version. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { retryTransient } from './database-errors.js';
 import { sha256 } from '../crypto/hash.js';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -146,14 +146,11 @@ export interface SqlExecutor {
 }
 
 /** Runs one statement without checking its rows; outside a transaction it is retried like `inTransaction`. */
-export async function execute(executor: SqlExecutor, statement: Sql): Promise<unknown> {
+export function execute(executor: SqlExecutor, statement: Sql): Promise<unknown> {
   const text = statement.form.use();
   const run = () => executor.query(text, statement.values);
   return executor.queryRunner === undefined ? retryTransient(run) : run();
 }
-
-/** The array of a schema, made for each statement, would cost more than to parse the rows by it. */
-const anyRows = z.array(z.unknown());
 
 /**
  * As `execute`, with rows parsed by `schema`. The statement must end in a SELECT or be an INSERT … RETURNING:
@@ -164,7 +161,7 @@ export async function queryRows<T>(
   schema: z.ZodType<T>,
   statement: Sql,
 ): Promise<T[]> {
-  return anyRows.parse(await execute(executor, statement)).map((row) => schema.parse(row));
+  return rowsOf(await execute(executor, statement)).map((row) => schema.parse(row));
 }
 
 /** As `queryRows`, for a statement with at most one row. */
@@ -173,14 +170,18 @@ export async function queryRow<T>(
   schema: z.ZodType<T>,
   statement: Sql,
 ): Promise<T | null> {
-  const [row] = await queryRows(executor, schema, statement);
-  return row ?? null;
+  const [row] = rowsOf(await execute(executor, statement));
+  return row === undefined ? null : schema.parse(row);
+}
+
+function rowsOf(result: unknown): unknown[] {
+  if (Array.isArray(result)) return result;
+  throw new TypeError('a statement without rows');
 }
 
 /** True when a statement, as `queryRows` takes it, gives a row: it has changed one, say. */
 export async function hasRow(executor: SqlExecutor, statement: Sql): Promise<boolean> {
-  const rows = await execute(executor, statement);
-  return Array.isArray(rows) && rows.length > 0;
+  return rowsOf(await execute(executor, statement)).length > 0;
 }
 
 /** Runs `work` in one transaction, and retries the whole of it after a deadlock or serialization failure. */

@@ -4,17 +4,17 @@ import type { EventSink, EventSource, IamResponse } from './iam-response.js';
 import { takeResponse } from './raw-http.js';
 
 /** Headers that an interceptor, a guard or middleware of the host may have set for a response of its own. */
-const hostHeaders = [
-  'Content-Type',
-  'Content-Length',
-  'Content-Encoding',
-  'Content-Disposition',
-  'Transfer-Encoding',
-  'Location',
-  'ETag',
-  'Last-Modified',
-  'Expires',
-] as const;
+const hostHeaders: ReadonlySet<string> = new Set([
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'content-disposition',
+  'transfer-encoding',
+  'location',
+  'etag',
+  'last-modified',
+  'expires',
+]);
 
 /**
  * Writes to Node's own response, so that no interceptor, patched `res.json` or `onSend` hook of the host sees or changes it.
@@ -26,7 +26,7 @@ export function writeResponse(
 ): void {
   const raw = takeResponse(response);
   if (raw.headersSent || raw.destroyed) return;
-  for (const name of hostHeaders) raw.removeHeader(name);
+  for (const name of raw.getHeaderNames()) if (hostHeaders.has(name)) raw.removeHeader(name);
   raw.statusCode = status;
   raw.setHeader('X-Request-Id', correlationId());
   for (const [name, value] of Object.entries(headers))
@@ -36,9 +36,10 @@ export function writeResponse(
     writeEvents(raw, events);
     return;
   }
-  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : (body ?? Buffer.alloc(0));
-  if (status !== 204 && status !== 304) raw.setHeader('Content-Length', bytes.length);
-  raw.end(bytes);
+  const content = body ?? '';
+  if (status !== 204 && status !== 304) raw.setHeader('Content-Length', Buffer.byteLength(content));
+  // Text leaves with the head in one piece.
+  raw.end(content);
 }
 
 /** Lives as long as the connection; an interceptor that stops waiting for the handler does not end it. */

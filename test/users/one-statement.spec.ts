@@ -87,7 +87,9 @@ describe('a sign-in that is one statement', () => {
       await users.resolve(known, options),
     ];
 
-    expect(resolved).toEqual([1, 2].map(() => ({ kind: 'user', userId, isNewUser: false })));
+    expect(resolved).toEqual(
+      [1, 2].map(() => ({ kind: 'user', userId, isNewUser: false, isRecorded: true })),
+    );
   });
 
   it('makes a user anew for one who is erased while the statement waits for their row', async () => {
@@ -95,7 +97,7 @@ describe('a sign-in that is one statement', () => {
     const known = subject();
     const { userId } = await create(known);
     const login = `INSERT INTO iam.logins (id, user_id, status, provider, method, appid, client_id, expires_at)
-      SELECT gen_random_uuid(), user_id, 'authenticated', 'wechat', 'open', 'wx', 'web', now() FROM person`;
+      SELECT gen_random_uuid(), user_id, 'authenticated', 'wechat', 'open', 'wx', 'web', now() FROM person RETURNING user_id`;
     const runner = world.dataSource.createQueryRunner();
     await runner.startTransaction();
     await runner.query('DELETE FROM iam.identities WHERE user_id = $1', [userId]);
