@@ -3,6 +3,7 @@ import { defineConfig } from 'vitepress';
 import { checkFragments } from './check-fragments.mjs';
 import { writeForMachines } from './llms.mjs';
 import {
+  checkIndex,
   decisions,
   excluded,
   groupsOf,
@@ -15,12 +16,11 @@ import {
 
 /** Chinese has no blanks between words: each pair of its characters is a term, and so is every word of other scripts. */
 function tokenize(text) {
-  return text.split(/[^\p{L}\p{N}_]+/u).flatMap((word) =>
-    word.split(/(\p{Script=Han}+)/u).flatMap((part) => {
-      if (!/\p{Script=Han}/u.test(part) || part.length === 1) return part;
-      return [...part].slice(1).map((character, at) => [...part][at] + character);
-    }),
-  );
+  const parts = text.split(/[^\p{L}\p{N}_]+/u).flatMap((word) => word.split(/(\p{Script=Han}+)/u));
+  return parts.filter(Boolean).flatMap((part) => {
+    if (!/\p{Script=Han}/u.test(part) || part.length === 1) return part;
+    return [...part].slice(1).map((character, at) => [...part][at] + character);
+  });
 }
 
 /** The same page in the other language, or its index where there is none. It runs in the browser, with what is in the theme. */
@@ -65,6 +65,10 @@ const searchTexts = {
     footer: { selectText: '打开', navigateText: '移动', closeText: '关闭' },
   },
 };
+
+const isGuide = (path) => /^docs\/(?!decisions\/|README)/.test(path);
+checkIndex('docs/README.md', (path) => isGuide(path) && !path.endsWith('.zh-CN.md'));
+checkIndex('docs/README.zh-CN.md', (path) => isGuide(path) && path.endsWith('.zh-CN.md'));
 
 export default defineConfig({
   title: 'nestjs-wechat-iam',

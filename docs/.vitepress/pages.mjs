@@ -80,6 +80,13 @@ export function groupsOf(index) {
   });
 }
 
+/** @throws Error that names the pages of the guides and the reference which an index leaves out */
+export function checkIndex(index, isListed) {
+  const links = groupsOf(index).flatMap(({ items }) => items.map(({ link }) => link));
+  const left = pages.filter((path) => isListed(path) && !links.includes(linkOf('', path)));
+  if (left.length > 0) throw new Error(`${index} does not list ${left.join(', ')}`);
+}
+
 /** Every decision, in order. */
 export const decisions = pages
   .filter((path) => /^docs\/decisions\/\d/.test(path))
