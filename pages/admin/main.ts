@@ -10,6 +10,7 @@ import App from './App.vue';
 import { router } from './router';
 
 async function begin(): Promise<void> {
+  const isReturn = new URLSearchParams(location.search).has('state');
   const returnTo = await finishSignIn().catch((error: unknown) => {
     signInProblem.value = toProblem(error);
     return null;
@@ -17,7 +18,8 @@ async function begin(): Promise<void> {
   await loadAccess();
   const app = createApp(App);
   app.use(router);
-  if (returnTo !== null) await router.replace(returnTo);
+  // The router has read the address before the response of the sign-in left it.
+  if (isReturn) await router.replace(returnTo ?? '/');
   app.mount('#app');
 }
 

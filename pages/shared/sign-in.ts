@@ -62,9 +62,10 @@ export async function finishSignIn(): Promise<string | null> {
   if (state === null) return null;
   const attempt = takeAttempt();
   history.replaceState(history.state, '', location.pathname);
+  // First: anybody can write a link with an error of their own words.
+  if (attempt?.state !== state) throw new Problem(400, { code: 'state_mismatch' });
   const error = query.get('error');
   if (error !== null) throw new Problem(400, { code: error, title: query.get('error_description') });
-  if (attempt?.state !== state) throw new Problem(400, { code: 'state_mismatch' });
   await call('token', {
     method: 'POST',
     body: {

@@ -219,6 +219,14 @@ describe('the operation by hand', () => {
     await page.locator('[data-code=invalid_request]').waitFor();
   }, 60_000);
 
+  it('believes no sign-in that this page has not begun, and keeps nothing of it in the address', async () => {
+    await page.goto(at('?error=access_denied&error_description=Call%20555-0100&state=foreign'));
+    await page.locator('[data-code=state_mismatch]').waitFor();
+
+    expect(await page.locator('#main').textContent()).not.toContain('555-0100');
+    expect(page.url()).toBe(at('/'));
+  }, 60_000);
+
   it('leads from a problem of the overview to the event, and has it processed again', async () => {
     await enterByWechat(page);
     await see(page, '/overview');
