@@ -1,166 +1,255 @@
 import type { Browser, Page } from 'playwright-core';
+import { AdminClient } from '../support/admin.js';
 import {
-  adminVariables,
-  confirmDialog,
-  emulate,
-  enterAsAdmin,
-  openView,
-  signInAtAdmin,
-  signInAtShop,
-} from '../support/admin-page.js';
+  administer,
+  administerAs,
+  answerQuestion,
+  beyond,
+  findBarriers,
+  looks,
+  tabTo,
+} from '../support/administration.js';
+import { adminVariables, emulate, signInAtShop } from '../support/admin-page.js';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startShop } from '../support/example-app.js';
+import { type ExampleApp, startExample } from '../support/example-app.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
-/** Presses a button of the view and answers the question that follows. */
-async function press(page: Page, name: string, word?: string): Promise<void> {
-  await page.locator('#view').getByRole('button', { name, exact: true }).click();
-  await confirmDialog(page, word);
-  await page.locator('#done:not(:empty)').waitFor();
+/** Presses a button and answers the question that follows; ends once it is done. */
+async function press(page: Page, name: string | RegExp, answer = {}): Promise<void> {
+  await page.locator('#main').getByRole('button', { name }).click();
+  await answerQuestion(page, answer);
+  await page.locator('[role=status].shown').waitFor();
 }
 
-describe('people on the admin page', () => {
+const strange = [
+  '<img src=x onerror="window.hacked=1">',
+  'مرحبا بالعالم',
+  '👨‍👩‍👧‍👦🌸',
+  'Anna-Maria-van-der-Wolkenstein-Trostberg-zu-Hohenlohe-1234567890',
+];
+
+describe('people in the administration', () => {
   let browser: Browser;
   let shop: ExampleApp;
+  let api: AdminClient;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startShop(adminVariables)]);
+    [browser, shop] = await Promise.all([launchBrowser(), startExample(adminVariables)]);
+    api = new AdminClient(shop.url);
+    for (const nickname of [...strange, null]) await api.post('users', { nickname });
   }, 120_000);
 
-  it('ends the session of a person who is disabled', async () => {
+  it('bans by the keyboard alone, with a reason that is shown, and lifts the ban', async () => {
     const [admin, person] = await Promise.all([openPage(browser), openPage(browser)]);
     const { id } = await signInAtShop(person.page, shop, 'lan');
-    await enterAsAdmin(admin.page, shop);
-    await openView(admin.page, shop, 'users');
-    await admin.page.locator('[name=q]').fill('小');
-    await admin.page.getByRole('button', { name: '查询' }).click();
-    await admin.page.getByRole('link', { name: '小兰' }).click();
-    await admin.page.getByRole('heading', { name: '小兰' }).waitFor();
-    await takePicture(admin.page, 'admin-user-pc-zh');
+    const { page, complaints } = admin;
+    const { keyboard } = page;
+    await administer(page, shop, '/users');
+    await tabTo(page, '[data-filter=q]');
+    await keyboard.type('小');
+    await keyboard.press('Enter');
+    await page.locator('td .name', { hasText: '小兰' }).waitFor();
+    await tabTo(page, 'td a.name');
+    await keyboard.press('Enter');
+    await page.getByRole('heading', { name: '小兰' }).waitFor();
+    await page.locator('[data-identity]').waitFor();
+    await takePicture(page, 'administration-user-pc-zh');
 
-    await press(admin.page, '停用');
+    await tabTo(page, '.actions .el-button--danger');
+    await keyboard.press('Enter');
+    await page.locator('#question-reason').waitFor();
+    await tabTo(page, '#question-reason');
+    await keyboard.type('发布广告');
+    await takePicture(page, 'administration-ban-pc-zh');
+    await keyboard.press('Enter');
+    const banner = page.locator('.banner.bad');
+    await banner.waitFor();
+    const banned = await banner.innerText();
     await person.page.locator('#refresh').click();
     await person.page.locator('#failed').waitFor();
-    await admin.page.getByRole('button', { name: '恢复' }).click();
-    await admin.page.getByRole('button', { name: '停用' }).waitFor();
+    const refusal = await person.page.locator('#reason-code').textContent();
+    await press(page, '恢复');
+    await page.locator('.actions .el-button--danger', { hasText: '停用' }).waitFor();
 
-    expect(admin.page.url()).toContain(id);
-    expect(await person.page.locator('#reason-code').textContent()).toBe('invalid_grant');
+    expect(page.url()).toContain(id);
+    expect(banned).toMatch(/发布广告/);
+    expect(refusal).toBe('invalid_grant');
+    expect((await api.get(`users/${id}`)).json()['status']).toBe('active');
+    expect(beyond(complaints)).toEqual([]);
     await Promise.all([admin.close(), person.close()]);
   }, 120_000);
 
-  it('shows a hostile nickname as what it is', async () => {
+  it('keeps the place of a list on Back, and its filters in the address', async () => {
     const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
-    const nickname = '<img src=x onerror="window.hacked=1">';
-    await emulate(shop, 'people', { id: 'mallory', nickname });
-    const { id } = await signInAtShop(page, shop, 'mallory');
-    await enterAsAdmin(page, shop);
+    for (let each = 0; each < 30; each += 1) await api.post('users', { nickname: `Page ${String(each)}` });
+    await administer(page, shop, '/users?q=Page&status=active');
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await page.getByRole('link', { name: 'Page 0', exact: true }).click();
+    await page.getByRole('heading', { name: 'Page 0' }).waitFor();
+    const requests: string[] = [];
+    page.on('request', (request) => requests.push(request.url()));
 
-    await openView(page, shop, 'users');
-    const listed = await page.locator(`a[href="#/users/${id}"]`).first().textContent();
-    await openView(page, shop, `users/${id}`);
-    await page.getByRole('button', { name: 'Disable' }).click();
-    await takePicture(page, 'admin-hostile-nickname-pc-en');
-    const question = await page.locator('#dialog p').textContent();
-    await openView(page, shop, 'access');
-    await openView(page, shop, 'audit');
+    await page.goBack();
+    await page.getByRole('link', { name: 'Page 0', exact: true }).waitFor();
+    const place = await page.getByRole('link', { name: 'Page 0', exact: true }).boundingBox();
+    const rows = await page.locator('tbody tr').count();
+    await page.locator('[data-filter=q]').fill('nobody');
+    await page.keyboard.press('Enter');
+    await page.getByText('No such user.').waitFor();
+    const address = page.url();
+    await page.route('**/iam/admin/users*', (route) => route.abort());
+    await page.locator('[data-filter=q]').fill('Page 1');
+    await page.keyboard.press('Enter');
+    await page.locator('[data-code=offline]').waitFor();
+    await page.unroute('**/iam/admin/users*');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('link', { name: 'Page 1', exact: true }).waitFor();
 
-    expect(listed).toBe(nickname);
-    expect(question).toContain(nickname);
-    expect(await page.evaluate("typeof window['hacked']")).toBe('undefined');
-    expect(await page.locator('main img').count()).toBe(0);
-    expect(complaints).toEqual([]);
-    await close();
-  }, 60_000);
-
-  it('makes a person administrator, who then administers without the token', async () => {
-    const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
-    await enterAsAdmin(page, shop);
-    await signInAtAdmin(page, shop, 'grace');
-    await openView(page, shop, 'access');
-
-    await page.getByRole('button', { name: 'Make Grace 🌸 administrator' }).click();
-    await page.locator('#person', { hasText: 'administrator' }).waitFor();
-    await page.getByRole('button', { name: 'Forget the token' }).click();
-    await page.locator('#token-form').waitFor();
-    await takePicture(page, 'admin-access-person-pc-en');
-    await openView(page, shop, 'users');
-
-    expect(await page.evaluate("sessionStorage.getItem('admin-token')")).toBeNull();
-    expect(await page.locator('tbody tr').count()).toBeGreaterThan(0);
-    expect(complaints).toEqual([]);
-    await close();
-  }, 60_000);
-
-  it('tells somebody whose role does not permit which permission is missing', async () => {
-    const { page, close } = await openPage(browser);
-    await enterAsAdmin(page, shop);
-    await openView(page, shop, 'roles/+');
-    await page.locator('#role [name=name]').fill('auditor');
-    await page.locator('#role [value="iam:audit:read"]').check();
-    await page.locator('#role > [type=submit]').click();
-    await page.getByRole('button', { name: '删除角色' }).waitFor();
-    const { id } = await signInAtShop(page, shop, 'wei');
-    await openView(page, shop, `users/${id}`);
-    await page.locator('[name=role]').selectOption('auditor');
-    await page.getByRole('button', { name: '授予' }).click();
-    await page.getByRole('button', { name: '收回 auditor' }).waitFor();
-    await openView(page, shop, 'access');
-    await page.getByRole('button', { name: '忘记令牌' }).click();
-    await page.locator('#token-form').waitFor();
-    await page.getByRole('button', { name: '退出登录' }).click();
-    await signInAtAdmin(page, shop, 'wei');
-
-    await openView(page, shop, 'audit');
-    const entries = await page.locator('tbody tr').count();
-    await openView(page, shop, 'keys');
-    const refusal = await page.locator('.problem').innerText();
-    await takePicture(page, 'admin-refused-pc-zh');
-
-    expect(entries).toBeGreaterThan(0);
-    expect(refusal).toContain('iam:keys:read');
-    expect(refusal).toMatch(/insufficient_permissions · [0-9a-f-]{36}/);
+    expect(rows).toBe(30);
+    expect(place?.y).toBeGreaterThan(0);
+    expect(place?.y).toBeLessThan(720);
+    expect(requests.filter((url) => url.includes('/admin/users?'))).toHaveLength(3);
+    expect(address).toContain('q=nobody&status=active');
+    expect(beyond(complaints, 'ERR_FAILED')).toEqual([]);
     await close();
   }, 120_000);
 
-  it('merges two users and erases one, once the end of an id is typed', async () => {
-    const [admin, one, two] = await Promise.all([openPage(browser), openPage(browser), openPage(browser)]);
-    for (const id of ['xiao', 'hong']) await emulate(shop, 'people', { id, nickname: id });
+  it('compares two users before they are merged, and says why they are not', async () => {
+    const pages = await Promise.all([
+      openPage(browser, { locale: 'en-US' }),
+      openPage(browser),
+      openPage(browser),
+    ]);
+    const [admin, one, two] = pages;
+    for (const person of ['xiao', 'hong']) await emulate(shop, 'people', { id: person, nickname: person });
     const older = await signInAtShop(one.page, shop, 'xiao');
-    const younger = await signInAtShop(two.page, shop, 'hong', 'wechat');
-    await enterAsAdmin(admin.page, shop);
-    await openView(admin.page, shop, `users/${younger.id}`);
+    const younger = await signInAtShop(two.page, shop, 'hong');
+    const known = String(
+      (await api.post('users', { nickname: 'Known to us', external_id: 'crm-7' })).json()['id'],
+    );
+    const { page, complaints } = admin;
+    await administer(page, shop, `/users/${younger.id}`);
+    await page.getByRole('button', { name: 'Merge…' }).click();
+    const choose = async (q: string) => {
+      await page.locator('#merge-q').fill(q);
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: /^Compare / }).click();
+      await page.getByRole('heading', { name: 'What happens' }).waitFor();
+    };
 
-    await admin.page.locator('[name=other]').fill(older.id);
-    await admin.page
-      .locator('form.inline', { has: admin.page.locator('[name=other]') })
-      .getByRole('button')
+    await choose('xiao');
+    await page.getByRole('button', { name: 'Merge', exact: true }).click();
+    await answerQuestion(page, { word: younger.id.slice(-6) });
+    const refusal = page.locator('[data-code=merge_refused]');
+    await refusal.waitFor();
+    const refused = await refusal.innerText();
+    await page.getByRole('button', { name: 'Choose another' }).click();
+    await choose('crm-7');
+    const heads = await page.locator('thead th').allInnerTexts();
+    const consequences = await page.locator('.card li').allInnerTexts();
+    await takePicture(page, 'administration-merge-pc-en');
+    await page.getByRole('button', { name: 'Merge', exact: true }).click();
+    await answerQuestion(page, { word: known.slice(-6) });
+    await page.getByRole('heading', { name: 'hong' }).waitFor();
+    const kept = (await api.get(`users/${younger.id}`)).json();
+    await page
+      .locator('[data-identity]')
+      .getByRole('button', { name: /^Unlink/ })
       .click();
-    await confirmDialog(admin.page, older.id.slice(-6));
-    await admin.page.locator('#failure .problem').waitFor();
-    const refusal = await admin.page.locator('#failure .problem').getAttribute('data-code');
-    await press(admin.page, '抹除用户', younger.id.slice(-6));
-    await openView(admin.page, shop, 'users');
+    const last = await page.locator('#question').innerText();
+    await answerQuestion(page);
+    await page.getByText('No WeChat identity').waitFor();
+    await press(page, 'Erase the user', { word: younger.id.slice(-6) });
+    await page.getByRole('heading', { name: 'Users' }).waitFor();
 
-    expect(refusal).toBe('merge_refused');
-    expect(await admin.page.locator('table').innerText()).not.toContain(younger.id);
-    await Promise.all([admin.close(), one.close(), two.close()]);
+    expect(refused).toContain('WeChat takes them for two people');
+    expect(heads.slice(1)).toEqual(['Stays (the older)', 'Becomes part of the other']);
+    expect(consequences).toContain('The external id crm-7 goes to the one that stays.');
+    expect(kept).toMatchObject({ external_id: 'crm-7', identity_count: 1 });
+    expect(last).toContain('the last identity of hong');
+    expect((await api.get(`users/${younger.id}`)).status).toBe(404);
+    expect((await api.get(`users/${older.id}`)).status).toBe(200);
+    expect(beyond(complaints, '409')).toEqual([]);
+    await Promise.all(pages.map(({ close }) => close()));
   }, 120_000);
 
-  it('asks for the token again when it is not accepted any more', async () => {
-    const { page, close } = await openPage(browser);
-    await openView(page, shop, 'access');
-    await page.locator('[name=token]').fill('x'.repeat(32));
-    await page.locator('#token-form button').click();
+  it('creates and edits a user, gives a role by which they administer, and ends a session', async () => {
+    const [admin, person] = await Promise.all([openPage(browser, { locale: 'en-US' }), openPage(browser)]);
+    const { page, complaints } = admin;
+    const { id } = await signInAtShop(person.page, shop, 'grace');
+    await api.post('roles', { name: 'auditor', permissions: ['iam:audit:read', 'iam:users:read'] });
+    await administer(page, shop, '/users');
+    await page.getByRole('button', { name: 'New user' }).click();
+    await page.locator('#user-nickname').fill('Newcomer');
+    await page.locator('#user-external-id').fill('crm-42');
+    await page.locator('[form=user-form][type=submit]').click();
+    await page.getByRole('heading', { name: 'Newcomer' }).waitFor();
+    const made = page.url().split('/').at(-1) ?? '';
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await api.patch(`users/${made}`, { nickname: 'Theirs' });
+    await page.locator('#user-nickname').fill('Mine');
+    await page.locator('[form=user-form][type=submit]').click();
+    const conflict = await page.locator('.newer').innerText();
+    const written = await page.locator('#user-nickname').inputValue();
+    await page.locator('[form=user-form][type=submit]').click();
+    await page.getByRole('heading', { name: 'Mine' }).waitFor();
 
-    await page.locator('#failure .problem').waitFor();
+    await page.getByRole('link', { name: 'Sessions' }).click();
+    await page.locator('tbody tr', { hasText: 'Grace' }).getByRole('button', { name: /^End/ }).click();
+    await answerQuestion(page);
+    await page.locator('tbody tr', { hasText: 'Grace' }).locator('[data-status=over]').waitFor();
+    await page.locator('tbody .name', { hasText: 'Grace' }).click();
+    await page.locator('.el-select', { hasText: 'Choose a role' }).click();
+    await page.getByRole('option', { name: 'auditor' }).click();
+    await page.getByRole('button', { name: 'Give', exact: true }).click();
+    await page.getByRole('button', { name: 'Take auditor' }).waitFor();
+    await page.locator('[data-action="user.role_assigned"]').waitFor();
+    await administerAs(person.page, shop, { person: 'grace', view: `/users/${id}` });
+    await person.page.locator('[data-identity]').waitFor();
+    const buttons = await person.page.locator('#main').getByRole('button').allInnerTexts();
+    const sections = await person.page.locator('.sections a').allInnerTexts();
 
-    expect(await page.locator('#failure').innerText()).toContain('管理令牌不正确');
-    expect(await page.locator('#sections').isHidden()).toBe(true);
-    await page.evaluate("sessionStorage.setItem('admin-token', 'x'.repeat(32))");
-    await openView(page, shop, 'users');
-    await page.reload();
-    await page.locator('#token-form').waitFor();
-    await close();
-  }, 60_000);
+    expect(conflict).toContain('Theirs');
+    expect(written).toBe('Mine');
+    expect(buttons.filter((label) => !['复制', '详情'].includes(label))).toEqual([]);
+    expect(sections.map((label) => label.trim())).not.toContain('登录入口');
+    expect(beyond(complaints, '412')).toEqual([]);
+    await Promise.all([admin.close(), person.close()]);
+  }, 120_000);
+
+  it.each(looks)(
+    'shows any name as what it is in $locale, $colorScheme, $viewport.width pixels wide',
+    async (look) => {
+      const { page, complaints, close } = await openPage(browser, look);
+      const { id } = await signInAtShop(page, shop, 'wei');
+      await administer(page, shop, '/users');
+      await page.locator('.foot button').click();
+      await page.locator('tbody .name', { hasText: 'onerror' }).waitFor();
+      const listed = await page.locator('tbody .name').allInnerTexts();
+      const found = { users: await findBarriers(page) };
+      await takePicture(page, `administration-users-${String(look.viewport.width)}-${look.locale}`);
+      await page.locator('tbody .name', { hasText: 'onerror' }).click();
+      await page.locator('h1', { hasText: 'onerror' }).waitFor();
+      const heading = await page.locator('h1').innerText();
+      await administer(page, shop, `/users/${id}`);
+      await page.locator('[data-action="user.signed_up"]').waitFor();
+      Object.assign(found, { user: await findBarriers(page) });
+      await page.locator('.actions .el-button--danger').click();
+      await page.locator('#question').waitFor();
+      Object.assign(found, { question: await findBarriers(page) });
+      await administer(page, shop, '/sessions');
+      await page.locator('tbody tr').first().waitFor();
+      Object.assign(found, { sessions: await findBarriers(page) });
+
+      expect(Object.values(found).flat()).toEqual([]);
+      expect(listed).toEqual(expect.arrayContaining(strange));
+      expect(listed).toContain(look.locale === 'zh-CN' ? '（无昵称）' : '(no nickname)');
+      expect(heading).toBe(strange[0]);
+      expect(await page.evaluate("typeof window['hacked']")).toBe('undefined');
+      expect(await page.locator('#main img[src=x]').count()).toBe(0);
+      expect(beyond(complaints)).toEqual([]);
+      await close();
+    },
+    120_000,
+  );
 });

@@ -1,203 +1,264 @@
 import type { Browser, Page } from 'playwright-core';
-import {
-  adminVariables,
-  confirmDialog,
-  createApps,
-  emulate,
-  enterAsAdmin,
-  openView,
-  signInAtShop,
-} from '../support/admin-page.js';
 import { AdminClient } from '../support/admin.js';
+import { administer, answerQuestion, beyond, findBarriers, looks, tabTo } from '../support/administration.js';
+import { adminVariables, createApps, emulate, signInAtShop } from '../support/admin-page.js';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startShop } from '../support/example-app.js';
+import { type ExampleApp, startExample } from '../support/example-app.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
-/** Fills the form that is open and sends it; ends at what the server answered. */
-async function save(page: Page, values: Readonly<Record<string, string>>): Promise<void> {
-  for (const [column, value] of Object.entries(values))
-    await page.locator(`#provider [name=${column}]`).fill(value);
-  await page.locator('#provider > [type=submit]').click();
-  await page.locator('#done:not(:empty), #failure .problem, .notice:not([hidden])').first().waitFor();
+const done = '[role=status].shown';
+
+/** Saves what is written; ends at what the server answered. */
+async function save(page: Page): Promise<void> {
+  await page.locator('.save-bar .el-button--primary').click();
+  await page.locator(`${done}, .conflict, .save-bar .notice`).first().waitFor();
 }
 
 async function runCheck(page: Page): Promise<void> {
-  await page.getByRole('button', { name: /运行检查|Run the check/ }).click();
-  await page.locator('#check .verdict').waitFor();
+  await page.getByRole('tab', { name: /概况|Overview/ }).click();
+  await page.getByRole('button', { name: /^(运行检查|再次检查|Run the check|Check again)$/ }).click();
+  await page.locator('[aria-busy=true]:has(.verdict), .verdict').first().waitFor();
+  await page.locator(done).waitFor();
 }
 
-describe('setting up identity providers on the admin page', () => {
+describe('setting up identity providers in the administration', () => {
   let browser: Browser;
   let shop: ExampleApp;
+  let api: AdminClient;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startShop(adminVariables)]);
+    [browser, shop] = await Promise.all([launchBrowser(), startExample(adminVariables)]);
+    api = new AdminClient(shop.url);
   }, 120_000);
 
-  it('makes one from nothing, by which a person then signs in', async () => {
+  it('makes one by the keyboard alone, by which a person then signs in', async () => {
     const { page, complaints, close } = await openPage(browser);
     const { open, mp } = await createApps(shop);
-    await openView(page, shop, 'access');
-    await takePicture(page, 'admin-access-pc-zh');
-    await enterAsAdmin(page, shop);
-    await takePicture(page, 'admin-providers-pc-zh');
+    const { keyboard } = page;
+    const type = async (selector: string, text: string) => {
+      await tabTo(page, selector);
+      await keyboard.type(text);
+    };
+    await administer(page, shop, '/providers/+');
 
-    await page.getByRole('link', { name: '新建登录入口' }).click();
-    await page.locator('#provider').waitFor();
-    await takePicture(page, 'admin-provider-new-pc-zh');
-    await save(page, {
-      slug: 'tea-house',
-      name: '茶馆',
-      open_app_id: open.appid,
-      open_app_secret: open.secret,
-      mp_app_id: mp.appid,
-      mp_app_secret: mp.secret,
-    });
-    const registered = await page.locator('.copyable code').allTextContents();
+    await type('#field-slug', 'Tea House');
+    await type('#field-name', '茶馆');
+    await tabTo(page, '[name=app-open]');
+    await keyboard.press('Space');
+    await type('#field-open_app_id', open.appid);
+    await type('#field-open_app_secret', open.secret);
+    await keyboard.press('Enter');
+    const complaint = await page.locator('#field-slug-wrong').innerText();
+    const focused = await page.evaluate('document.activeElement.id');
+    await keyboard.press('Control+a');
+    await keyboard.type('tea-house');
+    await keyboard.press('Enter');
+    await page.locator('#tab-open[aria-selected=true]').waitFor();
+    await tabTo(page, '#tab-open');
+    await keyboard.press('ArrowRight');
+    await page.locator('#tab-mp[aria-selected=true]').waitFor();
+    await tabTo(page, '#panel-mp button');
+    await keyboard.press('Enter');
+    await keyboard.type(mp.appid);
+    await type('#field-mp_app_secret', mp.secret);
+    await tabTo(page, '.save-bar .el-button--primary');
+    await takePicture(page, 'administration-provider-save-pc-zh');
+    await keyboard.press('Enter');
+    await page.locator('.save-bar').waitFor({ state: 'detached' });
+    const registered = await page.locator('#panel-mp .copy code').allTextContents();
     await runCheck(page);
-    await takePicture(page, 'admin-provider-pc-zh');
+    await takePicture(page, 'administration-provider-pc-zh');
     const errors = await page.locator('[data-status=error]').allTextContents();
+    const body = await page.locator('body').innerHTML();
     const user = await signInAtShop(page, shop, 'wei', 'tea-house');
 
-    expect(registered).toEqual([
-      'localhost',
-      `${shop.url}/iam/callback/tea-house`,
-      `${shop.url}/iam/webhook/tea-house`,
-    ]);
+    expect(complaint).toContain('小写字母');
+    expect(focused).toBe('field-slug');
+    expect(registered).toEqual(['localhost', `${shop.url}/iam/webhook/tea-house`]);
     expect(errors).toEqual([]);
-    expect(await page.locator('body').innerText()).not.toContain(open.secret);
+    expect([open.secret, mp.secret].filter((secret) => body.includes(secret))).toEqual([]);
     expect(user.nickname).toBe('阿伟');
-    expect(complaints).toEqual([]);
+    expect(beyond(complaints)).toEqual([]);
     await close();
   }, 120_000);
 
-  it('says which secret is wrong and where to mend it, and that it is mended', async () => {
+  it('says beside the field which secret is wrong and where to mend it, and that it is mended', async () => {
     const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
-    const { mp } = await createApps(shop);
-    await enterAsAdmin(page, shop);
-    await openView(page, shop, 'providers/+');
+    const [{ mp }, { mp: walled }] = [await createApps(shop), await createApps(shop)];
+    await emulate(shop, `apps/${walled.appid}`, { ipWhitelist: ['203.0.113.7'] });
+    const wrong = { mp_app_id: mp.appid, mp_app_secret: 'f'.repeat(32) };
+    await api.post('providers', { slug: 'mistyped', name: 'Mistyped', ...wrong });
+    const refused = { mp_app_id: walled.appid, mp_app_secret: walled.secret };
+    await api.post('providers', { slug: 'walled', name: 'Walled', ...refused });
+    await administer(page, shop, '/providers');
+    await page.getByRole('button', { name: 'Check Walled' }).click();
+    await page.locator('tr', { hasText: 'Walled' }).locator('.mark.bad').waitFor();
+    await page.getByRole('link', { name: 'Walled' }).click();
+    await page.locator('#tab-mp').click();
+    const address = page.locator('[id="place-mp:ip_whitelist"]');
+    const [copyable, advice] = [await address.locator('.copy code').innerText(), await address.innerText()];
+    await page.getByRole('link', { name: '← Providers' }).click();
+    await page.getByRole('link', { name: 'Mistyped' }).click();
+    const found = page.locator('#place-mp_app_secret [data-item="mp.credentials"]');
 
-    await save(page, {
-      slug: 'mistyped',
-      name: 'Mistyped',
-      mp_app_id: mp.appid,
-      mp_app_secret: 'f'.repeat(32),
-    });
     await runCheck(page);
-    const found = page.locator('[data-item="mp.credentials"]');
+    await page.locator('#panel-row [data-item="mp.credentials"] .go').click();
     const before = { status: await found.getAttribute('data-status'), text: await found.innerText() };
-    await takePicture(page, 'admin-check-wrong-secret-pc-en');
-    await page.getByRole('button', { name: 'Replace: AppSecret of the Official Account' }).click();
-    await save(page, { mp_app_secret: mp.secret });
+    await takePicture(page, 'administration-check-wrong-secret-pc-en');
+    await page.getByRole('button', { name: 'Replace: AppSecret' }).filter({ visible: true }).click();
+    await page.locator('#field-mp_app_secret').fill('has a space');
+    await page.locator('.save-bar .el-button--primary').click();
+    const complaint = await page.locator('#place-mp_app_secret .wrong').innerText();
+    await page.locator('#field-mp_app_secret').fill(mp.secret);
+    await save(page);
     await runCheck(page);
+    await page.getByRole('tab', { name: /Official Account/ }).click();
 
+    expect(copyable).toMatch(/127\.0\.0\.1$/);
+    expect(advice).toContain('IP白名单');
     expect(before.status).toBe('error');
-    expect(before.text).toContain('40125');
-    expect(before.text).toContain('mp.weixin.qq.com');
+    expect(before.text).toMatch(/40125.*mp\.weixin\.qq\.com/s);
+    expect(complaint).toContain('No spaces');
     expect(await found.getAttribute('data-status')).toBe('ok');
-    expect(complaints).toEqual([]);
+    expect(beyond(complaints)).toEqual([]);
     await close();
   }, 120_000);
 
-  it('names the address that WeChat does not know yet', async () => {
-    const { page, close } = await openPage(browser);
-    const { mp } = await createApps(shop);
-    await emulate(shop, `apps/${mp.appid}`, { ipWhitelist: ['203.0.113.7'] });
-    await enterAsAdmin(page, shop);
-    await openView(page, shop, 'providers/+');
-    await save(page, { slug: 'walled', name: '围墙', mp_app_id: mp.appid, mp_app_secret: mp.secret });
-
-    await runCheck(page);
-
-    const found = page.locator('[data-item="mp.ip_whitelist"]');
-    expect(await found.getAttribute('data-status')).toBe('error');
-    expect(await found.innerText()).toMatch(/127\.0\.0\.1.*IP白名单/s);
-    await close();
-  }, 60_000);
-
-  it('shows the second of two editors what the first has changed, and keeps what they wrote', async () => {
-    const [first, second] = await Promise.all([openPage(browser), openPage(browser)]);
+  it('shows two editors both versions, keeps what they wrote, and lets nobody lose it by leaving', async () => {
+    const [first, second] = await Promise.all([openPage(browser), openPage(browser, { locale: 'en-US' })]);
     for (const { page } of [first, second]) {
-      await enterAsAdmin(page, shop);
-      await openView(page, shop, 'providers/wechat-members');
+      await administer(page, shop, '/providers/wechat-members');
+      await page.locator('#field-name').waitFor();
     }
-    await save(first.page, { name: '第一位' });
+    await first.page.locator('#field-name').fill('第一位');
+    await first.page.locator('[name=field-sign_up][value=off]').check();
+    await save(first.page);
+    await second.page.locator('#field-name').fill('Second');
+    await second.page.locator('#tab-advanced').click();
+    await second.page.locator('#field-union_scope').fill('second');
 
-    await save(second.page, { union_scope: 'second' });
-    const notice = await second.page.locator('.notice').innerText();
-    await takePicture(second.page, 'admin-conflict-pc-zh');
-    const shown = await second.page.locator('[name=name]').inputValue();
-    await second.page.locator('.notice [type=submit]').click();
-    await second.page.locator('#done:not(:empty)').waitFor();
+    await second.page.getByRole('link', { name: 'Sessions' }).click();
+    await second.page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await save(second.page);
+    const notice = await second.page.locator('.conflict').innerText();
+    await takePicture(second.page, 'administration-conflict-pc-en');
+    const mine = await second.page.locator('.conflict').getByLabel('Yours').isChecked();
+    await second.page.locator('.conflict').getByLabel('Theirs').check();
+    await second.page.locator('.conflict .el-button--primary').click();
+    await second.page.locator('.conflict').waitFor({ state: 'detached' });
+    const { name, union_scope: scope, sign_up: signUp } = (await api.get('providers/wechat-members')).json();
+    await second.page.locator('#field-union_scope').fill('lost');
+    await second.page.getByRole('link', { name: 'Sessions' }).click();
+    await second.page.getByRole('button', { name: 'Leave' }).click();
+    await second.page.getByRole('heading', { name: 'Sessions' }).waitFor();
 
-    expect(notice).toContain('内容已被他人修改');
-    expect(notice).toContain('名称: 第一位');
-    expect(shown).toBe('第一位');
-    await openView(first.page, shop, 'providers');
-    await openView(first.page, shop, 'providers/wechat-members');
-    expect(await first.page.locator('[name=name]').inputValue()).toBe('第一位');
-    expect(await first.page.locator('[name=union_scope]').inputValue()).toBe('second');
-    expect(second.complaints.filter((line) => !line.includes('412'))).toEqual([]);
+    expect(notice).toMatch(/第一位[\s\S]*Second[\s\S]*People not seen before: Ask them.* → Refuse them/);
+    expect(mine).toBe(true);
+    expect([name, scope, signUp]).toEqual(['第一位', 'second', 'off']);
+    expect(beyond(second.complaints, '412')).toEqual([]);
     await Promise.all([first.close(), second.close()]);
-  }, 60_000);
+  }, 120_000);
 
   it('generates a Token, shows it once with the URL, and drops the old one', async () => {
     const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
-    await enterAsAdmin(page, shop);
-    await openView(page, shop, 'providers/wechat-follow');
+    await administer(page, shop, '/providers/wechat-follow?tab=mp');
     const row = page.locator('[data-rotate=mp_token]');
+    await page.locator('#field-mp_app_id').fill('unsaved-edit');
 
-    await row.getByRole('button', { name: 'Generate a new one' }).click();
-    await confirmDialog(page);
-    await page.locator('#dialog .copyable').first().waitFor();
-    const [token = '', url] = await page.locator('#dialog .copyable code').allTextContents();
-    await takePicture(page, 'admin-rotated-pc-en');
-    await confirmDialog(page);
-    await row.getByRole('button', { name: 'Drop the old value' }).waitFor();
+    await row.getByRole('button', { name: /^Generate/ }).click();
+    await answerQuestion(page);
+    const shown = page.getByRole('dialog').locator('.copy code');
+    await shown.first().waitFor();
+    const [token = '', url] = await shown.allTextContents();
+    await takePicture(page, 'administration-rotated-pc-en');
+    await page.getByRole('dialog').getByRole('button', { name: 'Done' }).click();
+    await row.getByRole('button', { name: /^Drop/ }).waitFor();
     const after = await page.content();
     await emulate(shop, 'apps/wxde00000000000002', { server: { token } });
     // The other row of the same account needs the new Token before this one may drop the old.
-    const other = await new AdminClient(shop.url).post(
+    const other = await api.post(
       'providers/wechat-follow-open/rotate',
       { secret: 'mp_token', value: token },
       '*',
     );
-    await row.getByRole('button', { name: 'Drop the old value' }).click();
-    await confirmDialog(page);
-    await row.getByRole('button', { name: 'Generate a new one' }).waitFor();
+    await row.getByRole('button', { name: /^Drop/ }).click();
+    await answerQuestion(page);
+    await row.getByRole('button', { name: /^Generate/ }).waitFor();
 
     expect(token).toMatch(/^[A-Za-z0-9]{32}$/);
     expect(url).toBe(`${shop.url}/iam/webhook/wechat-follow`);
     expect(after).not.toContain(token);
     expect(other.status).toBe(200);
+    expect(await page.locator('#field-mp_app_id').inputValue()).toBe('unsaved-edit');
     expect(await emulate(shop, 'apps/wxde00000000000002/verify')).toMatchObject({ ok: true });
-    expect(complaints).toEqual([]);
+    expect(beyond(complaints)).toEqual([]);
     await close();
-  }, 60_000);
+  }, 120_000);
 
-  it('switches one off, and deletes one that nobody has used once its slug is typed', async () => {
-    const { page, close } = await openPage(browser);
-    await enterAsAdmin(page, shop);
-    await openView(page, shop, 'providers/+');
-    await save(page, {
-      slug: 'spare',
-      name: '备用',
-      open_app_id: 'wx00000000000000aa',
-      open_app_secret: 'x',
-    });
-    await page.locator('[name=enabled]').uncheck();
-    await save(page, {});
-    const offered = await (await fetch(`${shop.url}/iam/providers`)).text();
+  it('asks before people get other openids, says why a row stays, and deletes an unused one', async () => {
+    const { page, close } = await openPage(browser, { locale: 'en-US' });
+    await signInAtShop(page, shop, 'lan');
+    await api.post('providers', { slug: 'spare', name: 'Spare' });
+    await administer(page, shop, '/providers/wechat?tab=open');
 
-    await page.getByRole('button', { name: '删除登录入口' }).click();
-    const submit = page.locator('#dialog [type=submit]');
-    const isReadyUntyped = await submit.isEnabled();
-    await confirmDialog(page, 'spare');
+    await page.locator('#field-open_app_id').fill('wx00000000000000ff');
+    await page.locator('.save-bar .el-button--primary').click();
+    const question = await page.locator('#question').innerText();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await page.locator('.save-bar').getByRole('button', { name: 'Discard' }).click();
+    await page.locator('#tab-advanced').click();
+    await page.getByRole('button', { name: 'Delete the provider' }).click();
+    await answerQuestion(page, { word: 'wechat' });
+    const refusal = page.locator('.notice[data-code=in_use]');
+    await refusal.waitFor();
+    const refused = await refusal.innerText();
+    await page.getByRole('link', { name: '← Providers' }).click();
+    await page.getByRole('link', { name: 'Spare' }).click();
+    await page.locator('#tab-advanced').click();
+    await page.getByRole('button', { name: 'Delete the provider' }).click();
+    await answerQuestion(page, { word: 'spare' });
+    await page.getByRole('heading', { name: 'Providers' }).waitFor();
     await page.locator('table').waitFor();
 
-    expect(offered).not.toContain('"spare"');
-    expect(isReadyUntyped).toBe(false);
+    expect(question).toContain('openid');
+    expect(refused).toContain('identities of users');
     expect(await page.locator('table').innerText()).not.toContain('spare');
     await close();
-  }, 60_000);
+  }, 120_000);
+
+  it.each(looks)(
+    'has no barrier in $locale, $colorScheme, $viewport.width pixels wide',
+    async (look) => {
+      const { page, complaints, close } = await openPage(browser, look);
+      await administer(page, shop, '/providers');
+      await page.locator('table').waitFor();
+      const found = { list: await findBarriers(page) };
+      await administer(page, shop, '/providers/wechat-follow');
+      await runCheck(page);
+      for (const tab of ['row', 'open', 'mp', 'follow', 'mini', 'mobile', 'advanced']) {
+        await page.locator(`#tab-${tab}`).click();
+        Object.assign(found, { [tab]: await findBarriers(page) });
+      }
+      await page.locator('#tab-mp').click();
+      await takePicture(page, `administration-provider-mp-${look.viewport.width}-${look.locale}`);
+      await page.locator('#field-mp_app_id').fill('not an appid');
+      await page.locator('.save-bar .el-button--primary').click();
+      const message = await page.locator('#field-mp_app_id-wrong').boundingBox();
+      const bar = await page.locator('.save-bar').boundingBox();
+      Object.assign(found, { invalid: await findBarriers(page) });
+      await page.route('**/iam/admin/providers/**', (route) => route.abort());
+      await page.locator('#field-mp_app_id').fill('wx0000000000000009');
+      await page.locator('.save-bar .el-button--primary').click();
+      await answerQuestion(page);
+      await page.locator('.save-bar [data-code=offline]').waitFor();
+      Object.assign(found, { offline: await findBarriers(page) });
+
+      expect(Object.values(found).flat()).toEqual([]);
+      expect(message !== null && bar !== null && message.y + message.height <= bar.y).toBe(true);
+      expect(await page.locator('#field-mp_app_id').inputValue()).toBe('wx0000000000000009');
+      expect(beyond(complaints, 'ERR_FAILED')).toEqual([]);
+      await close();
+    },
+    120_000,
+  );
 });

@@ -1,4 +1,4 @@
-import type { PlainColumn, ProviderColumns, SecretColumn } from './provider-types';
+import type { PlainColumn, ProviderColumns, SecretColumn } from './provider-types.js';
 
 /** A column that the form writes; `slug` only of a new row. */
 export type FormColumn = 'slug' | PlainColumn | Exclude<SecretColumn, `${string}_previous`>;
@@ -167,8 +167,9 @@ export function placeOf(item: {
   readonly facts: Readonly<Record<string, string>>;
 }): Place {
   // Of an incomplete pair the finding names the half that is missing.
-  const missing = allFields.find(({ field }) => field.column === item.facts.missing);
-  return missing?.field.column ?? places[item.id] ?? 'row';
+  const { missing } = item.facts;
+  const half = allFields.find(({ field }) => field.column === missing);
+  return half?.field.column ?? places[item.id] ?? 'row';
 }
 
 /** The tab of a column, or of a place. */

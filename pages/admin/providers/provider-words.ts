@@ -233,14 +233,6 @@ export const wayName = codeWords({
   mobile: ['移动应用', 'Mobile app'],
 });
 
-/** Tables of a row's uses, as `used_by` of `in_use` names them. */
-export const useName = codeWords({
-  identities: ['用户的微信身份', 'identities of users'],
-  logins: ['登录尝试', 'sign-in attempts'],
-  sessions: ['会话', 'sessions'],
-  withdrawals: ['微信的撤回授权通知', 'withdrawals that WeChat announces'],
-});
-
 export const checkStatusWord = codeWords({
   ok: ['正常', 'Fine'],
   warning: ['提醒', 'Warning'],
