@@ -152,8 +152,16 @@ export async function signInAgain(): Promise<void> {
   await startSignIn('account', { returnTo: '' });
 }
 
+/** The browser's Back shows the page as it was left. */
+window.addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) isBusy.value = false;
+});
+
 /** Opens the dialog again for which the person has signed in, unless another person came back. */
 export function resume(): void {
+  // Who declined is signed in as before.
+  if (me.value !== null && signInProblem.value !== null)
+    news.value = { text: explain(signInProblem.value), tone: 'bad' };
   const text = sessionStorage.getItem(PENDING);
   sessionStorage.removeItem(PENDING);
   if (text === null || me.value === null) return;

@@ -116,6 +116,14 @@ describe('the account page', () => {
     clock.advance(-600);
     await answer(page);
     await page.waitForURL(/\/ui\/sign-in\?/);
+    await page.getByRole('link', { name: /^返回/ }).click();
+    await page.getByRole('status').getByText('您在微信里取消了').waitFor();
+    clock.advance(600);
+    await answer(page);
+    await page.getByRole('heading', { name: '请再次登录确认身份' }).waitFor();
+    clock.advance(-600);
+    await answer(page);
+    await page.waitForURL(/\/ui\/sign-in\?/);
     await scan(page, person);
     await page.getByRole('heading', { name: '绑定其他微信' }).waitFor();
     expect(await page.locator('#nickname').inputValue()).toBe('写到一半');
