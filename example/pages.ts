@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 
 /** Serves the shop's pages, `/signed-in` from `signed-in.html`, with a policy that admits no script but the shop's own. */
@@ -15,6 +16,9 @@ export function servePages(app: NestExpressApplication): void {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; ');
+  app.useStaticAssets(dirname(fileURLToPath(import.meta.resolve('nestjs-wechat-iam/client'))), {
+    prefix: '/client/',
+  });
   app.useStaticAssets(join(import.meta.dirname, 'public'), {
     extensions: ['html'],
     setHeaders: (response: ServerResponse) => {

@@ -124,7 +124,7 @@ describe.each(engines)('a sign-in whose end comes twice, in %s', (name) => {
         who.push(await whoLater(tab, frontEnd));
 
         expect(who).toEqual(Array(4).fill(person.nickname));
-        expect(problems).toEqual(Array(3).fill(expect.stringMatching(/did not start|state_unknown/)));
+        expect(problems).toEqual(Array(3).fill(expect.stringMatching(/did not start|state_mismatch/)));
         expect(await sessionsOf(person)).toEqual(one);
         await Promise.all([tab.close(), other.close()]);
       }, 180_000);

@@ -64,7 +64,7 @@ describe('signing in on the example, in a real browser', () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await takePicture(page, 'signed-in-phone-en');
     const { refresh } = await page.evaluate<{ refresh: string }>(
-      "JSON.parse(sessionStorage.getItem('tokens'))",
+      "JSON.parse(Object.entries(sessionStorage).find(([key]) => key.startsWith('iam '))[1])",
     );
     await page.locator('#sign-out').click();
     await page.locator('[data-go=sign-in]').waitFor();
@@ -90,7 +90,9 @@ describe('signing in on the example, in a real browser', () => {
 
     await page.frameLocator('iframe').locator('[data-status=denied]').waitFor();
     await takePicture(page, 'declined-pc-zh');
-    await page.goto(`${shop.url}/signed-in?error=access_denied&state=foreign&error_description=Pay+here`);
+    await page.goto(
+      `${shop.url}/signed-in?error=access_denied&state=foreign&iss=${encodeURIComponent(shop.url)}&error_description=Pay+here`,
+    );
 
     await page.locator('#failed').waitFor();
     expect(await page.locator('#reason').textContent()).toBe('这次登录不是从当前页面发起的，请重新登录。');

@@ -13,10 +13,11 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-const examplePages = join(import.meta.dirname, '../../example/public');
+const root = join(import.meta.dirname, '../..');
 
 /** The files that the example serves, by their paths. */
-export const exampleFile = (path: string): Promise<string> => readFile(join(examplePages, path), 'utf8');
+export const exampleFile = (path: string): Promise<string> =>
+  readFile(join(root, path.startsWith('/client/') ? 'dist' : 'example/public', path), 'utf8');
 
 /**
  * A shop as it stands on the web: its own pages, and in front of the replicas of its server, which get the requests under

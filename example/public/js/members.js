@@ -1,6 +1,6 @@
 import { bubble, button } from './elements.js';
+import { codeOf, fetchJson, iam, IamClientError } from './iam.js';
 import { currentLanguage, errorText, speak, text } from './language.js';
-import { authorizeUrl, fetchJson, forgetBinding, OAuthError, pendingBinding, tokens } from './oauth.js';
 import { connectAccount, joinShop, memberByCookie, signInByPassword, signOutOfShop } from './shop.js';
 
 const element = (id) => document.getElementById(id);
@@ -10,8 +10,21 @@ const [newcomer, problem, waysOut] = ['newcomer', 'problem', 'ways-out'].map(ele
 /** Failures after which the binding token is worth nothing: only another sign-in with WeChat helps. */
 const endings = ['binding_token_invalid', 'identity_conflict', 'resume_failed'];
 
-/** `step`: start, choice, account, newcomer or already. `taken`: whose account has a WeChat already. */
-const view = { step: 'start', member: null, taken: null, failure: null, offer: null, demo: null };
+/**
+ * `step`: start, choice, account, newcomer or already. `taken`: whose account has a WeChat already. `binding`: the token of a
+ * sign-in that waits for an account.
+ */
+const view = {
+  step: 'start',
+  member: null,
+  taken: null,
+  failure: null,
+  offer: null,
+  demo: null,
+  binding: null,
+};
+/** Begun at once: the code in the address is good for a minute. */
+const returning = iam.finishSignIn().catch(takeFailure);
 
 speak(() => {
   document.title = `${text('shop')} · ${text('membersPage')}`;
@@ -21,8 +34,10 @@ speak(() => {
 
 async function load() {
   try {
-    const language = { 'accept-language': currentLanguage() };
-    const asked = [fetchJson('/demo.json'), fetchJson('/iam/providers', language), memberByCookie()];
+    if (await returning) return location.replace('/signed-in');
+    view.isSignedIn = (await iam.getAccessToken()) !== null;
+    const headers = { 'accept-language': currentLanguage() };
+    const asked = [fetchJson('/demo.json'), fetchJson('/iam/providers', { headers }), memberByCookie()];
     [view.demo, view.offer, view.member] = await Promise.all(asked);
   } catch {
     view.failure = 'offline';
@@ -30,7 +45,6 @@ async function load() {
   }
   if (location.hostname === '127.0.0.1' && view.demo.publicUrl !== location.origin)
     return location.replace(`${view.demo.publicUrl}/members`);
-  if (pendingBinding() !== null) view.step = 'choice';
   offerSamples();
   render();
 }
@@ -56,7 +70,13 @@ function render() {
   steps[step]();
 }
 
-const isSignedIn = () => tokens() !== null && pendingBinding() === null;
+const isSignedIn = () => view.isSignedIn && view.binding === null;
+
+function takeFailure(error) {
+  view.binding = error.bindingToken ?? null;
+  if (view.binding === null) view.failure = codeOf(error);
+  else view.step = 'choice';
+}
 
 const steps = {
   start() {
@@ -124,13 +144,12 @@ function go(step) {
 }
 
 async function startWechat() {
-  if (!isSecureContext) throw new OAuthError('insecure');
-  forgetBinding();
-  location.assign(await authorizeUrl({ provider: view.demo.membersProvider }));
+  if (!isSecureContext) throw new IamClientError('insecure');
+  location.assign(await iam.authorizeUrl({ provider: view.demo.membersProvider }));
 }
 
 function giveUp() {
-  forgetBinding();
+  view.binding = null;
   go('start');
 }
 
@@ -140,7 +159,9 @@ async function signOut() {
 }
 
 const connect = (another) =>
-  act(() => connectAccount(Object.fromEntries(new FormData(account)), { another }));
+  act(() =>
+    connectAccount(Object.fromEntries(new FormData(account)), { another, bindingToken: view.binding }),
+  );
 
 /** Runs what a button or form does, once at a time, and shows the result or why there is none. */
 async function act(work) {
@@ -157,12 +178,12 @@ async function act(work) {
 }
 
 function fail(error) {
-  const code = error instanceof OAuthError ? error.code : 'temporarily_unavailable';
-  if (code === 'already_connected') return Object.assign(view, { step: 'already', taken: error.answer.name });
+  const code = codeOf(error);
+  if (code === 'already_connected')
+    return Object.assign(view, { step: 'already', taken: error.details.name });
   view.failure = code;
   if (!endings.includes(code)) return view.step === 'already' && (view.step = 'account');
-  forgetBinding();
-  view.step = 'start';
+  Object.assign(view, { step: 'start', binding: null });
 }
 
 account.addEventListener('submit', (event) => {
@@ -175,7 +196,7 @@ account.addEventListener('submit', (event) => {
 });
 newcomer.addEventListener('submit', (event) => {
   event.preventDefault();
-  void act(() => joinShop(new FormData(newcomer).get('name')));
+  void act(() => joinShop(new FormData(newcomer).get('name'), view.binding));
 });
 
 function offerSamples() {

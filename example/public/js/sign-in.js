@@ -1,10 +1,11 @@
 import { bubble, button } from './elements.js';
+import { fetchJson, iam } from './iam.js';
 import { speak, text } from './language.js';
-import { authorizeUrl, fetchJson, tokens } from './oauth.js';
 
 const [hint, choices, problem] = ['hint', 'choices', 'problem'].map((id) => document.getElementById(id));
 
 let demo;
+let isSignedIn;
 
 speak(() => {
   document.title = `${text('shop')} · ${text('signInPage')}`;
@@ -13,6 +14,7 @@ speak(() => {
 
 async function load() {
   try {
+    isSignedIn = (await iam.getAccessToken()) !== null;
     demo = await fetchJson('/demo.json');
   } catch {
     return showProblem('offline');
@@ -28,7 +30,6 @@ function render() {
   document.getElementById('demo').hidden = demo.phone === null || isInWechat;
   for (const link of document.querySelectorAll('[data-phone]')) link.href = demo.phone?.[link.dataset.phone];
   problem.hidden = true;
-  const isSignedIn = tokens() !== null;
   hint.textContent = text(isSignedIn ? 'already' : 'hintSignIn');
   const go = isSignedIn
     ? button(text('goOn'), 'wechat', () => location.assign('/signed-in'))
@@ -44,7 +45,7 @@ async function start() {
   const named = new URLSearchParams(location.search);
   const way = ['provider', 'method'].filter((name) => named.has(name)).map((name) => [name, named.get(name)]);
   try {
-    location.assign(await authorizeUrl(Object.fromEntries(way)));
+    await iam.signIn(Object.fromEntries(way));
   } catch {
     showProblem('offline');
   }

@@ -1,19 +1,20 @@
+import { codeOf, fetchJson, iam, IamClientError, tokenEnd } from './iam.js';
 import { currentLanguage, errorText, speak, text } from './language.js';
-import { api, finishSignIn, OAuthError, refresh, signOut, tokens } from './oauth.js';
 
 const element = (id) => document.getElementById(id);
 const prices = { longjing: '¥28', puer: '¥32', jasmine: '¥26' };
-const view = { me: null, member: null, orders: [], failure: null, refreshed: false };
+const view = { me: null, member: null, orders: [], failure: null, refreshed: false, end: null };
 
 speak(render);
 void begin();
 
 async function begin() {
   try {
-    const finished = await finishSignIn();
-    if (!finished && tokens() === null) return location.replace('/');
-    [view.me, view.orders] = await Promise.all([api('/iam/me'), api('/orders')]);
-    if (view.me.external_id !== null) view.member = await api('/members/me').catch(() => null);
+    const user = await iam.getUser();
+    if (user === null) return location.replace('/');
+    [view.end, view.orders] = await Promise.all([tokenEnd(), fetchJson('/orders')]);
+    if (user.external_id !== null) view.member = await fetchJson('/members/me').catch(() => null);
+    view.me = user;
   } catch (error) {
     if (error.code === 'binding_required') return location.replace('/members');
     fail(error);
@@ -22,8 +23,7 @@ async function begin() {
 }
 
 function fail(error) {
-  view.failure = error instanceof OAuthError ? error.code : 'temporarily_unavailable';
-  if (view.failure === 'invalid_token') sessionStorage.removeItem('tokens');
+  view.failure = codeOf(error);
 }
 
 function render() {
@@ -50,7 +50,7 @@ function renderHome(me) {
   element('teas').replaceChildren(...Object.keys(prices).map(teaButton));
   element('orders').replaceChildren(...view.orders.map(orderRow));
   element('no-orders').hidden = view.orders.length > 0;
-  const time = new Date(tokens().expiresAt).toLocaleTimeString(currentLanguage());
+  const time = view.end.toLocaleTimeString(currentLanguage());
   element('session').textContent = text(view.refreshed ? 'refreshed' : 'session', { time });
 }
 
@@ -95,7 +95,7 @@ async function order(tea) {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ tea }),
   };
-  view.orders = [await api('/orders', init), ...view.orders];
+  view.orders = [await fetchJson('/orders', init), ...view.orders];
 }
 
 /** Runs what a button does and shows the result or why there is none. */
@@ -110,11 +110,12 @@ async function act(work) {
 
 element('refresh').addEventListener('click', () =>
   act(async () => {
-    await refresh();
-    view.refreshed = true;
+    await iam.refresh();
+    if ((await iam.getAccessToken()) === null) throw new IamClientError('invalid_grant');
+    Object.assign(view, { refreshed: true, end: await tokenEnd() });
   }),
 );
 element('sign-out').addEventListener('click', async () => {
-  await signOut().catch(() => undefined);
+  await iam.signOut().catch(() => undefined);
   location.assign('/');
 });
