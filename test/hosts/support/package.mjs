@@ -18,7 +18,7 @@ const sources = [
 ];
 /** What a user runs, compiles against or reads. */
 const welcome =
-  /^(dist\/(src|emulator|migrations|pages\/server|client|mini-program|commonjs)\/.+(?<!\.spec)\.(js|d\.ts)|dist\/(cli|chunks)\/.+\.js|(docs\/(guides\/|reference\/)?[\w.-]+|emulator\/README|README(\.zh-CN)?)\.md|LICENSE|package\.json)$/;
+  /^(dist\/(src|emulator|migrations|pages\/server|client|mini-program|commonjs)\/.+(?<!\.spec)\.(js|d\.ts)|dist\/(cli|chunks)\/.+\.js|dist\/commonjs\/package\.json|dist\/chunks\/[\w-]+\.LICENSE|(docs\/(guides\/|reference\/)?[\w.-]+|emulator\/README|README(\.zh-CN)?)\.md|LICENSE|package\.json)$/;
 /** More files than this are a mistake, or a decision to be taken here. */
 const mostFiles = 360;
 
