@@ -17,16 +17,17 @@ import { REQUIRED_RECENT_SIGN_IN } from '../http/access-policy.decorator.js';
 import { describeEndpoint } from './describe-endpoint.js';
 import type { Access, RouteDescription } from './error-responses.js';
 
-let isDescribed = false;
+/** Controllers of a module that is imported later, such as IamPagesModule, are described by the next call. */
+const described = new Set<Type<unknown>>();
 
 /**
  * Describes every endpoint of the module to `@nestjs/swagger`, by the schemas that validate it: call it before
  * `SwaggerModule.createDocument`. The descriptions name the security schemes `iam` (bearer) and `iam-cookie`.
  */
 export function describeIam(): void {
-  if (isDescribed) return;
-  isDescribed = true;
   for (const controller of iamControllers) {
+    if (described.has(controller)) continue;
+    described.add(controller);
     ApiTags(tagOf(controller))(controller);
     for (const endpoint of endpointsOf(controller)) {
       describeEndpoint(controller, endpoint.name, descriptionOf(controller, endpoint));

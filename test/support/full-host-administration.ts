@@ -35,6 +35,8 @@ export const adminFlows: readonly Flow[] = [
   [
     'keep roles, and give and take them',
     async ({ admin }) => {
+      expect((await admin.get('access')).status).toBe(200);
+      expect((await admin.get('overview')).status).toBe(200);
       const role = slugOf();
       const { id } = (await admin.post('users', { nickname: '员' })).json();
       const held = `users/${String(id)}/roles`;
