@@ -74,5 +74,5 @@ function migrate(options?: DataSourceOptions): ReturnType<typeof migrateInTurn> 
 /** The pages that a sign-in returns to, under the public address and on this machine. */
 function redirectUris(publicUrl: string): string[] {
   const bases = [...new Set([publicUrl, 'http://localhost:3000'])];
-  return bases.flatMap((base) => [`${base}/signed-in`, `${base}/members`, `${base}/admin`]);
+  return bases.flatMap((base) => [`${base}/signed-in`, `${base}/members`]);
 }

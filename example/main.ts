@@ -61,7 +61,7 @@ async function start(): Promise<void> {
   if (wechat.phone !== null)
     console.error(`The emulator's phone, to scan and confirm with: ${wechat.phone.home}`);
   const shown = environment.adminToken === undefined ? adminToken : 'IAM_ADMIN_TOKEN';
-  console.error(`The admin page ${publicUrl}/admin opens with: ${shown}`);
+  console.error(`The administration ${publicUrl}/iam/ui/admin opens with: ${shown}`);
   console.log(`ready ${publicUrl}`);
 }
 

@@ -32,7 +32,7 @@ describe('starting and stopping the example', () => {
       const [, token = ''] = /opens with: (\S+)$/m.exec(shop.errors()) ?? [];
       const headers = { authorization: `Bearer ${token}` };
       const { status } = await fetch(`${shop.url}/iam/admin/keys`, { headers });
-      const paths = ['/', '/admin', '/js/admin/access.js', '/demo.json', '/docs', '/docs-json'];
+      const paths = ['/', '/iam/ui/admin', '/demo.json', '/docs', '/docs-json'];
       const pages = await Promise.all(paths.map(async (path) => (await fetch(shop.url + path)).text()));
 
       expect(status).toBe(200);

@@ -173,6 +173,25 @@ describe('the operation by hand', () => {
     expect((await admin.get('roles/cashier')).status).toBe(404);
   }, 60_000);
 
+  it('changes language and theme at a click, for the next visit too, and signs out', async () => {
+    await enterByWechat(page);
+    await see(page, '/keys');
+    await page.getByRole('button', { name: '中文' }).click();
+    await page.getByRole('heading', { name: '签名密钥' }).waitFor();
+    await page.getByRole('button', { name: '切换到深色' }).click();
+    await see(page, '/keys');
+    expect(await page.title()).toBe('密钥 · 山茶小铺');
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+    expect(await page.locator('html').getAttribute('class')).toBe('dark');
+
+    await page.getByRole('button', { name: '退出' }).click();
+    await page.locator('#token').waitFor();
+    await page.reload();
+    await page.locator('#token').waitFor();
+    const cookies = (await page.context().cookies()).map(({ name }) => name);
+    expect(cookies.filter((name) => /access|refresh/.test(name))).toEqual([]);
+  }, 60_000);
+
   it('shows a list again as it was left, when the person comes back', async () => {
     for (let index = 0; index < 55; index += 1) await admin.post('roles', { name: `role-${index}` });
     await enterByWechat(page);

@@ -4,23 +4,8 @@ import { adminToken } from './admin.js';
 import type { ExampleApp } from './example-app.js';
 import { openPhone, scanAndAllow, signedInUser } from './shop-pages.js';
 
-/** What `startExample` needs for `enterAsAdmin`. */
+/** What `startExample` needs for the tests' admin token. */
 export const adminVariables = { IAM_ADMIN_TOKEN: adminToken } as const;
-
-/** A view of the admin page, once it is there: `users`, `providers/wechat`. */
-export async function openView(page: Page, shop: ExampleApp, view: string): Promise<void> {
-  await page.goto(`${shop.url}/admin#/${view}`);
-  await page.locator('#view[aria-busy=false]').waitFor();
-}
-
-/** Types the admin token; ends in the list of providers. */
-export async function enterAsAdmin(page: Page, shop: ExampleApp): Promise<void> {
-  await openView(page, shop, 'access');
-  await page.locator('[name=token]').fill(adminToken);
-  await page.locator('#token-form button').click();
-  await page.locator('#sections [aria-current][href="#/providers"]').waitFor();
-  await page.locator('table').waitFor();
-}
 
 /** Signs a person in by the shop's page, in the tab of `page`. */
 export async function signInAtShop(
@@ -37,23 +22,6 @@ export async function signInAtShop(
   const user = await signedInUser(page);
   await phone.close();
   return user;
-}
-
-/** Signs a person in by WeChat on the admin page; ends on the page again. */
-export async function signInAtAdmin(page: Page, shop: ExampleApp, person: string): Promise<void> {
-  await openView(page, shop, 'access');
-  await page.locator('[data-provider=wechat][data-method=open]').click();
-  await page.locator('[data-status=waiting]').waitFor();
-  const phone = await openPhone(page, shop.url, person);
-  await scanAndAllow(phone);
-  await page.locator('#sections:not([hidden])').waitFor();
-  await phone.close();
-}
-
-/** Answers the dialog that is open, by typing what it asks for where it does. */
-export async function confirmDialog(page: Page, word?: string): Promise<void> {
-  if (word !== undefined) await page.locator('#dialog input').fill(word);
-  await page.locator('#dialog [type=submit]').click();
 }
 
 /** Drives the emulator of a shop as its control API does: `/_emulator/{path}`. */
