@@ -43,15 +43,6 @@ function withoutMarks(text: string): string {
 /** The result of a typed number. */
 export type UserCodeCheck = 'confirmed' | 'wrong' | 'denied';
 
-/** Compares a typed number with the one that the PC shows; the last wrong one ends the login. */
-export function checkUserCode(
-  { user_code, number_tries }: Pick<FollowLogin, 'user_code' | 'number_tries'>,
-  digits: string,
-): UserCodeCheck {
-  if (digits === user_code) return 'confirmed';
-  return number_tries + 1 >= NUMBER_TRIES ? 'denied' : 'wrong';
-}
-
 /** The use of a token about a device authorization; it is valid for no other. */
 type FollowTokenUse =
   /** Collect the sign-in: the `device_code`, which only the asking browser holds. */
