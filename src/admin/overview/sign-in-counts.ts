@@ -26,7 +26,7 @@ export const signInCount = z.object({
 });
 
 const row = signInCount.omit({ outcome: true }).extend({
-  action: z.enum(Object.keys(outcomes) as [keyof typeof outcomes]),
+  action: z.custom<keyof typeof outcomes>((value) => typeof value === 'string' && value in outcomes),
   is_complete: z.boolean(),
 });
 
