@@ -2,7 +2,7 @@ import { onMounted, ref, type Ref, shallowRef } from 'vue';
 import { Problem } from './api';
 
 /** What a view that reads from the API shows. */
-export interface Loaded<T> {
+interface Loaded<T> {
   readonly value: Ref<T | null>;
   readonly problem: Ref<Problem | null>;
   readonly isLoading: Ref<boolean>;

@@ -2,8 +2,8 @@ import { computed, ref, watchEffect } from 'vue';
 import { settings } from './settings';
 
 /** `system` follows the operating system. */
-export const themes = ['system', 'light', 'dark'] as const;
-export type Theme = (typeof themes)[number];
+const themes = ['system', 'light', 'dark'] as const;
+type Theme = (typeof themes)[number];
 
 const STORED = 'iam-theme';
 const systemIsDark = matchMedia('(prefers-color-scheme: dark)');

@@ -3,7 +3,7 @@ import { call, path } from '../../shared/api';
 import type { CheckItem, CheckResult, CheckStatus, Provider } from './provider-types';
 
 /** A check as this browser last ran it. */
-export interface LastCheck extends CheckResult {
+interface LastCheck extends CheckResult {
   readonly at: string;
 }
 
@@ -42,7 +42,7 @@ export async function runCheck(slug: string): Promise<LastCheck> {
 /** What needs a hand comes first. */
 const urgency: readonly CheckStatus[] = ['error', 'warning', 'unknown', 'ok'];
 
-export function byUrgency(items: readonly CheckItem[]): CheckItem[] {
+function byUrgency(items: readonly CheckItem[]): CheckItem[] {
   return [...items].sort((a, b) => urgency.indexOf(a.status) - urgency.indexOf(b.status));
 }
 
