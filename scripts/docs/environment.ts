@@ -38,8 +38,8 @@ const exampleVariables: Readonly<Record<string, Text & { readonly default: Text 
   },
   IAM_ADMIN_TOKEN: {
     default: { en: 'made up for this run, printed', zh: '每次启动生成并打印' },
-    en: 'Opens `/admin` and the admin API: 32 characters or more',
-    zh: '打开 `/admin` 与管理 API：至少 32 个字符',
+    en: 'Opens `/iam/ui/admin` and the admin API: 32 characters or more',
+    zh: '打开 `/iam/ui/admin` 与管理 API：至少 32 个字符',
   },
   IAM_PROVIDERS: {
     default: { en: "the demo's row", zh: '演示的那一行' },
