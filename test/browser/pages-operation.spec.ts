@@ -164,7 +164,7 @@ describe('the operation by hand', () => {
     await page.keyboard.press('Enter');
     await page.locator('#question-word').waitFor();
     await page.keyboard.press('Escape');
-    await page.locator('#question-word').waitFor({ state: 'detached' });
+    await page.locator('#question-word').waitFor({ state: 'hidden' });
     await page.keyboard.press('Enter');
     await tabTo(page, '#question-word');
     await page.keyboard.type('cashier');
