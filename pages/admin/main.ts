@@ -20,6 +20,8 @@ async function begin(): Promise<void> {
   app.use(router);
   // The router has read the address before the response of the sign-in left it.
   if (isReturn) await router.replace(returnTo ?? '/');
+  // A sign-in that is begun before this would return to "/": the view, which is loaded for itself, is no route yet.
+  else await router.isReady().catch(() => undefined);
   app.mount('#app');
 }
 
