@@ -38,7 +38,7 @@ export class MiniProgramClient {
   constructor(private readonly options: MiniProgramClientOptions) {
     this.wx = options.wx ?? globalWechat();
     this.server = options.server.replace(/\/$/, '');
-    this.origins = new Set([this.server, ...(options.origins ?? [])].map(originOf));
+    this.origins = new Set([this.server, ...(options.origins ?? [])].map(requireOrigin));
     this.store = options.keepTokensIn === 'storage' ? new WechatStorage(this.wx, options) : new Memory();
     const port: SessionPort = {
       hasCookies: false,
@@ -199,6 +199,13 @@ function isTokens(stored: unknown): stored is Tokens {
 
 function isUser(body: unknown): body is IamUser {
   return typeof body === 'object' && body !== null && 'id' in body && 'identities' in body;
+}
+
+/** An address without an origin would admit every other one: `//evil.example` too. */
+function requireOrigin(url: string): string {
+  const origin = originOf(url);
+  if (origin === '') throw new TypeError(`expected an address such as https://app.example.com, not "${url}"`);
+  return origin;
 }
 
 /** Mini programs have no `URL`. */

@@ -231,6 +231,13 @@ describe('the client of a mini program', () => {
     expect(phone.requests).toHaveLength(before);
   });
 
+  it.each([{ server: '/iam' }, { origins: ['api.example.com'] }, { origins: [''] }])(
+    'is not made for an address without an origin, which would admit any other (%j)',
+    (changes) => {
+      expect(() => open(changes)).toThrow(TypeError);
+    },
+  );
+
   it('needs an object of the kind of wx, and is there for require', () => {
     const options = { server: 'https://app.example.com/iam', clientId: 'web', provider: 'wechat' };
     const required: unknown = createRequire(import.meta.url)('../../dist/commonjs/mini-program/index.js');
