@@ -104,7 +104,8 @@ async function askWechat(
     Object.entries(hosts).map(async ([name, url]) => ({ name, url, date: await dateOf(url) })),
   );
   const findings = asked.map(({ name, url, date }): Finding => {
-    const host = new URL(url).host;
+    // Neither a user nor a path, which may be a secret of a relay.
+    const { host } = new URL(url);
     if (date !== null) return ok('wechat', { en: `${host} answers`, zh: `${host} 有响应` });
     return {
       id: 'wechat',
@@ -112,8 +113,8 @@ async function askWechat(
       status: name === 'api' ? 'fail' : 'warn',
       detail: { en: `${host} does not answer from here`, zh: `从本机连不上 ${host}` },
       remedy: {
-        en: `let this machine reach ${url} (DNS, firewall); a proxy is not used here`,
-        zh: `让本机能访问 ${url}（DNS、防火墙）；此处不经过代理`,
+        en: `let this machine reach ${host} (DNS, firewall); a proxy is not used here`,
+        zh: `让本机能访问 ${host}（DNS、防火墙）；此处不经过代理`,
       },
     };
   });

@@ -140,6 +140,16 @@ describe('nestjs-wechat-iam doctor', () => {
     expect(statuses(gone.checks).filter((each) => each.startsWith('clock'))).toEqual(['clock ok']);
   });
 
+  it('shows of an address of WeChat only the host', async () => {
+    const url = 'http://relay:s3cretWord@127.0.0.1:1/s3cretPath?key=s3cretKey';
+
+    const { checks } = await ask(operator, { WECHAT_API_URL: url, WECHAT_OPEN_URL: url, WECHAT_MP_URL: url });
+
+    expect(statuses(checks)).toEqual(expect.arrayContaining(['settings fail', 'wechat fail', 'wechat warn']));
+    expect(JSON.stringify(checks)).toContain('127.0.0.1:1 does not answer');
+    expect(JSON.stringify(checks)).not.toContain('s3cret');
+  });
+
   it.each([
     [{ DATABASE_URL: undefined }, 'database fail', 'DATABASE_URL is not set'],
     [{ DATABASE_URL: 'postgres://app:secret@127.0.0.1:1/app' }, 'database fail', 'does not answer'],
