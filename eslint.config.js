@@ -45,38 +45,32 @@ const ownTime = {
     ":matches(MemberExpression[object.name=/^(Date|performance)$/][property.name='now'], NewExpression[callee.name='Date'][arguments.length=0], CallExpression[callee.name='Date'])",
   message: 'Time enters through Clock (src/runtime/clock.ts), which tests can set.',
 };
+/** Programs and tests, which nothing of the package imports. */
+const programs = ['./example', './bench', './test', './cli', './scripts'];
+const pages = ['./pages/admin', './pages/account', './pages/sign-in'];
+const clients = ['./client', './mini-program'];
 const layers = [
   ...order.map((folder, at) => ({
     target: `./src/${folder}`,
     from: src([...order.slice(at + 1), 'index.ts', 'iam.module.ts', 'openapi.ts']),
   })),
   { target: src(order.filter((folder) => folder !== 'health')), from: './src/iam.entities.ts' },
-  { target: './src', from: ['./emulator', './example', './bench', './test', './cli', './pages'] },
+  { target: './src', from: [...programs, './emulator', './pages', ...clients] },
   {
     target: './pages/server',
-    from: ['./emulator', './migrations', './example', './bench', './test', './cli'],
+    from: [...programs, './emulator', './migrations', ...pages, './pages/shared', ...clients],
   },
+  // Pages know the server by its API alone.
   {
-    target: ['./pages/admin', './pages/account', './pages/sign-in', './pages/shared'],
-    from: [
-      './src',
-      './pages/server',
-      './emulator',
-      './migrations',
-      './example',
-      './bench',
-      './test',
-      './cli',
-    ],
+    target: [...pages, './pages/shared'],
+    from: [...programs, './src', './pages/server', './emulator', './migrations', './mini-program'],
   },
-  { target: './pages/shared', from: ['./pages/admin', './pages/account', './pages/sign-in'] },
-  { target: './migrations', from: ['./src', './emulator', './example', './bench', './test', './cli'] },
-  { target: './emulator', from: ['./src', './migrations', './example', './bench', './test', './cli'] },
+  ...pages.map((page) => ({ target: page, from: pages.filter((other) => other !== page) })),
+  { target: './pages/shared', from: pages },
+  { target: './migrations', from: [...programs, './src', './emulator', './pages', ...clients] },
+  { target: './emulator', from: [...programs, './src', './migrations', './pages', ...clients] },
   // What browsers and mini programs load has nothing of the server in it.
-  {
-    target: ['./client', './mini-program'],
-    from: ['./src', './migrations', './emulator', './example', './bench', './test', './cli'],
-  },
+  { target: clients, from: [...programs, './src', './migrations', './emulator', './pages'] },
   { target: './client', from: './mini-program' },
   { target: './test/emulator', from: './src' },
 ];
