@@ -1,4 +1,8 @@
-import { codeWords } from '../../shared/language';
+import { codeWords, type Word } from '../../shared/language';
+import type { Registration } from './provider-fields';
+import type { PlainColumn, SecretColumn } from './provider-types';
+
+type NamedColumn = 'slug' | PlainColumn | SecretColumn | Registration;
 
 /** The names of columns, as labels and in sentences. */
 export const columnName = codeWords({
@@ -28,7 +32,7 @@ export const columnName = codeWords({
   callback_url: ['回调地址', 'Callback URL'],
   webhook_url: ['服务器地址（URL）', 'Server URL (服务器地址)'],
   ip_whitelist: ['IP 白名单', 'IP whitelist (IP白名单)'],
-});
+} satisfies Readonly<Record<NamedColumn, Word>>);
 
 /** What a column does, for somebody who sees it for the first time. */
 export const columnHelp = codeWords({
