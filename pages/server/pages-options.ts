@@ -43,8 +43,8 @@ export interface IamPagesOptions {
    */
   readonly privacy?: LocalizedText;
   /**
-   * Sends a sign-in that names its provider to the page for consent too. `false`: your own pages ask for it, and only who is sent
-   * to the page agrees there.
+   * Sends a sign-in that names its provider to the page for consent too. `false`: your own pages ask for it, and only people who are
+   * sent to it agree there.
    * @default true
    */
   readonly requireConsent?: boolean;
