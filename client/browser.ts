@@ -1,5 +1,5 @@
 import { checkedBody, IamClientError, type Json } from './error.js';
-import type { SessionPort, Tokens, TokenStore } from './token-session.js';
+import { isTokens, type SessionPort, type Tokens, type TokenStore } from './token-session.js';
 
 /** Longer than a server that answers at all; a request without end would keep other tabs waiting for the lock. */
 const PATIENCE_MS = 30_000;
@@ -68,10 +68,6 @@ class BrowserStore implements TokenStore {
     if (tokens === null) this.storage?.removeItem(this.key);
     else this.storage?.setItem(this.key, JSON.stringify(tokens));
   }
-}
-
-function isTokens(stored: unknown): stored is Tokens {
-  return typeof stored === 'object' && stored !== null && 'expiresAt' in stored;
 }
 
 /** Browsers that keep nothing for a page throw as soon as it asks. */

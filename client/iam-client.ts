@@ -3,7 +3,7 @@ import { awaitDevice, type DeviceSignIn } from './device-sign-in.js';
 import { IamClientError } from './error.js';
 import { beginRedirect, checkReturn, type Returned, takeReturn } from './redirect.js';
 import { type Grant, type Tokens, TokenSession } from './token-session.js';
-import type { IamUser, ProviderOffer } from './types.js';
+import { type IamUser, isUser, type ProviderOffer } from './types.js';
 
 /** What differs between one front-end and the next. */
 export interface IamClientOptions {
@@ -201,10 +201,6 @@ export class IamClient {
 function authorized(request: Request, tokens: Tokens | null): Request {
   if (tokens?.access !== undefined) request.headers.set('Authorization', `Bearer ${tokens.access}`);
   return request;
-}
-
-function isUser(body: unknown): body is IamUser {
-  return typeof body === 'object' && body !== null && 'id' in body && 'identities' in body;
 }
 
 function isOffer(body: unknown): body is ProviderOffer {

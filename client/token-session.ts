@@ -8,6 +8,11 @@ export interface Tokens {
   readonly expiresAt: number;
 }
 
+/** Whether a value from storage is what a store has written. */
+export function isTokens(stored: unknown): stored is Tokens {
+  return typeof stored === 'object' && stored !== null && 'expiresAt' in stored;
+}
+
 /** Where tokens are kept; the last call wins. */
 export interface TokenStore {
   read(): Tokens | null;

@@ -20,6 +20,11 @@ export interface IamUser {
   readonly roles: readonly string[];
 }
 
+/** Whether the body of `/me` is a user. */
+export function isUser(body: unknown): body is IamUser {
+  return typeof body === 'object' && body !== null && 'id' in body && 'identities' in body;
+}
+
 /** What the calling browser can use, as `GET /iam/providers` says. */
 export interface ProviderOffer {
   readonly browser: 'wechat' | 'pc' | 'phone';

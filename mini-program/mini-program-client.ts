@@ -1,12 +1,13 @@
 import { checkedBody, IamClientError, type Json, toJson } from '../client/error.js';
 import {
   type Grant,
+  isTokens,
   type SessionPort,
   type Tokens,
   TokenSession,
   type TokenStore,
 } from '../client/token-session.js';
-import type { IamUser } from '../client/types.js';
+import { type IamUser, isUser } from '../client/types.js';
 import type { WechatApi, WechatRequest, WechatResponse } from './wechat.js';
 
 /** What differs between one mini program and the next. */
@@ -191,14 +192,6 @@ class WechatStorage implements TokenStore {
     if (tokens === null) this.wx.removeStorageSync(this.key);
     else this.wx.setStorageSync(this.key, tokens);
   }
-}
-
-function isTokens(stored: unknown): stored is Tokens {
-  return typeof stored === 'object' && stored !== null && 'expiresAt' in stored;
-}
-
-function isUser(body: unknown): body is IamUser {
-  return typeof body === 'object' && body !== null && 'id' in body && 'identities' in body;
 }
 
 /** An address without an origin would admit every other one: `//evil.example` too. */
