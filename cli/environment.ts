@@ -107,7 +107,7 @@ export class Environment {
       .filter((key) => key !== '');
   }
 
-  /** Whoever names another WeChat may name one on this machine. */
+  /** Where another WeChat is named, it may be one on this machine. */
   private get wechat(): NonNullable<IamOptions['wechat']> {
     const [api, open, mp] = ['WECHAT_API_URL', 'WECHAT_OPEN_URL', 'WECHAT_MP_URL'].map((name) =>
       this.read(name),

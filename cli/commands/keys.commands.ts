@@ -72,7 +72,7 @@ export const keysRotateCommand: Command = {
   name: 'keys rotate',
   description: {
     en: `Makes a new key for signing access tokens. It is published at once and signs after --activate-in seconds, so that
-whoever keeps the list of keys knows it by then; the old one goes when its last token has ended. Nobody is signed out.
+servers that cache the list of keys have it by then; the old one goes when its last token has ended. Nobody is signed out.
 Run again while a key waits, it only brings that one forward.`,
     zh: `生成新的访问令牌签名密钥。它立即公布，--activate-in 秒之后开始签名，这时保存着密钥列表的各方都已知道它；
 旧密钥在它最后一个令牌到期后移除。没有人会因此退出登录。已有一个密钥在等待时，再次运行只会让它提前。`,

@@ -57,7 +57,7 @@ export const roleAddCommand: Command = {
   name: 'role add',
   description: {
     en: `Creates a role. The admin API asks for permissions that begin with iam: — iam:* is all of them — and your own routes for
-what @RequirePermissions names. Who holds it is the business of user roles.`,
+what @RequirePermissions names. The command user roles gives it to users.`,
     zh: `新建角色。管理 API 要求以 iam: 开头的权限（iam:* 是其全部），你自己的路由要求 @RequirePermissions 写明的权限。
 谁拥有这个角色，用 user roles 设置。`,
   },
