@@ -308,7 +308,7 @@ describe('the audit log in the admin API', () => {
     ]);
   });
 
-  it('gives a span of time exactly, by the clock of the database, whatever that of the replica says', async () => {
+  it('gives a span of time exactly, also where an earlier version made ids by another clock that was a minute off', async () => {
     const user = randomUUID();
     const insert = (at: string, idAt: number) =>
       world.dataSource.query(
@@ -317,8 +317,9 @@ describe('the audit log in the admin API', () => {
         [idAt, at, user],
       );
     const minute = 60_000;
+    const off = 59_000;
     const start = Date.UTC(2026, 0, 1);
-    for (const [index, skew] of [-50 * minute, 50 * minute, 0, 0].entries())
+    for (const [index, skew] of [-off, off, -off, off].entries())
       await insert(new Date(start + index * minute).toISOString(), start + index * minute + skew);
     const iso = (index: number) => new Date(start + index * minute).toISOString();
 
@@ -328,7 +329,7 @@ describe('the audit log in the admin API', () => {
       ),
     );
 
-    expect(found).toEqual([[iso(0), iso(2), iso(3), iso(1)], [iso(2), iso(1)], [iso(0)], []]);
+    expect(found).toEqual([[iso(0), iso(2), iso(1), iso(3)], [iso(2), iso(1)], [iso(0)], []]);
   });
 
   it('can be read by whoever may, and changed by nobody', async () => {

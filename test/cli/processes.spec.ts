@@ -151,6 +151,7 @@ const calls = [
   'keys list',
   'keys rotate',
   'keys reseal',
+  'doctor',
 ];
 
 describe('background work', () => {

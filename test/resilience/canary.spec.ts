@@ -260,9 +260,11 @@ describe('secrets, codes, tokens and people', () => {
     await world.dataSource.query('ALTER TABLE iam.logins RENAME TO hidden_logins');
     await early.browser.visit(early.callback);
     await world.dataSource.query('ALTER TABLE iam.hidden_logins RENAME TO logins');
-    await world.dataSource.query('ALTER TABLE iam.sessions RENAME TO hidden_sessions');
+    await world.dataSource.query(`
+      CREATE FUNCTION iam.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a trigger of the host'; END $$;
+      CREATE TRIGGER fail BEFORE UPDATE ON iam.sessions FOR EACH ROW EXECUTE FUNCTION iam.fail()`);
     await refresh(world.url, tokens.refreshToken);
-    await world.dataSource.query('ALTER TABLE iam.hidden_sessions RENAME TO sessions');
+    await world.dataSource.query('DROP FUNCTION iam.fail CASCADE');
   }
 
   async function failAtTheEdges(): Promise<void> {

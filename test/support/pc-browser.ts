@@ -38,6 +38,9 @@ export const userAgents = {
     'Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/108.0 Safari/537.36 wxwork/4.1.0 MicroMessenger/7.0.1 WindowsWechat',
 } as const;
 
+/** Told of every reply that a `PcBrowser` of this process gets. */
+export const replyListeners = new Set<(url: string, reply: Reply) => void>();
+
 /** A browser with its own cookie jar that stops at every redirect. */
 export class PcBrowser {
   readonly jar = new CookieJar(undefined, { prefixSecurity: 'strict', allowSecureOnLocal: true });
@@ -65,6 +68,7 @@ export class PcBrowser {
     });
     const reply = await toReply(response, address);
     for (const cookie of reply.headers.getSetCookie()) await this.jar.setCookie(cookie, address);
+    for (const listen of replyListeners) listen(address, reply);
     return reply;
   }
 }

@@ -214,7 +214,7 @@ describe('the inbox', () => {
     await world.dataSource.query('ALTER TABLE iam.webhook_events_away RENAME TO webhook_events');
     const next = await post(world.webhook, push);
 
-    expect(failed.status).toBe(500);
+    expect(failed.status).toBe(503);
     expect(failed.text).not.toContain('success');
     expect(next.status).toBe(200);
     expect(handled.get('unstored')).toBe(1);
