@@ -151,7 +151,7 @@ export class IamClient {
 
   /**
    * Ends the session, in this tab at once and in the others. @throws IamClientError when the server could not be told: a client
-   * with cookies is still signed in then
+   * with cookies is still signed in then, in every tab
    */
   signOut(): Promise<void> {
     return this.session.end();

@@ -89,16 +89,16 @@ export class TokenSession {
     return this.renewal;
   }
 
-  /** Signs out here at once, and then at the server. */
+  /** Signs out here at once, and then at the server; of cookies, when the server has deleted them. */
   async end(): Promise<void> {
     const { hasCookies, store } = this.port;
     const refresh = store.read()?.refresh;
-    this.forget();
+    if (!hasCookies) this.forget();
     if (refresh === undefined && !hasCookies) return;
     await this.port.exclusive(async () => {
       await this.port.post('revoke', refresh === undefined ? {} : { token: refresh });
-      // A refresh that was under way has told of new cookies, which are gone now.
-      if (hasCookies) store.write(null);
+      // Not before: those who are told would still find the person there.
+      if (hasCookies) this.forget();
     });
   }
 
@@ -107,7 +107,7 @@ export class TokenSession {
     const { store, hasCookies } = this.port;
     const isDone = () => store.read()?.expiresAt !== spent?.expiresAt;
     if (isDone() || (!hasCookies && spent?.refresh === undefined)) return;
-    const token = spent?.refresh === undefined ? {} : { refresh_token: spent.refresh };
+    const token: Grant = spent?.refresh === undefined ? {} : { refresh_token: spent.refresh };
     try {
       const body = await this.tokenAgain({ grant_type: 'refresh_token', ...token });
       if (!isDone()) this.keep(body);

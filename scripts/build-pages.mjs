@@ -17,8 +17,11 @@ const budgets = { admin: 450, account: 60, 'sign-in': 60 };
 
 /** Of everything that the result depends on, the versions of packages included. */
 async function hashOfSources() {
-  const names = await readdir(join(root, 'pages'), { recursive: true, withFileTypes: true });
-  const sources = names
+  const folders = ['pages', 'client'].map((folder) =>
+    readdir(join(root, folder), { recursive: true, withFileTypes: true }),
+  );
+  const sources = (await Promise.all(folders))
+    .flat()
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .filter((path) => !path.startsWith(join('pages', 'server')))

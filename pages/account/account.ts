@@ -1,6 +1,8 @@
 import { ref, shallowRef } from 'vue';
 import { call, path, Problem, read } from '../shared/api';
 import { toProblem } from '../shared/page';
+import { settings } from '../shared/settings';
+import { openClient } from '../shared/sign-in';
 
 /** `GET /me`. */
 export interface Me {
@@ -42,6 +44,15 @@ export interface Provider {
   readonly recommended: string | null;
 }
 
+const LINK = 'iam-link';
+
+/**
+ * How a link ended that has just come back; null where none has. Read before the client is made, which would take its failure for
+ * that of a sign-in.
+ */
+export const linked = takeLinked();
+export const iam = openClient('account');
+
 export const me = shallowRef<Me | null>(null);
 export const identities = shallowRef<readonly Identity[]>([]);
 export const sessions = shallowRef<readonly Session[]>([]);
@@ -50,7 +61,7 @@ export const providers = shallowRef<readonly Provider[]>([]);
 /** Why the page could not be filled. */
 export const loadProblem = shallowRef<Problem | null>(null);
 /** Why nobody is signed in; null while somebody is. */
-export const signedOut = ref<'needed' | 'byPerson' | 'erased' | null>(null);
+export const signedOut = ref<'needed' | 'erased' | null>(null);
 
 /** Fills the page, or brings it up to date; what is shown stays while it does. */
 export async function load(): Promise<void> {
@@ -66,6 +77,7 @@ export async function load(): Promise<void> {
     identities.value = linked.items;
     sessions.value = devices.items;
     providers.value = offer.providers;
+    signedOut.value = null;
   } catch (thrown) {
     const problem = toProblem(thrown);
     if (problem.status === 401) leave('needed');
@@ -74,7 +86,7 @@ export async function load(): Promise<void> {
 }
 
 /** Nobody is signed in: nothing of the account stays on the screen. */
-export function leave(reason: 'needed' | 'byPerson' | 'erased'): void {
+export function leave(reason: 'needed' | 'erased'): void {
   signedOut.value = reason;
   me.value = null;
   identities.value = [];
@@ -140,4 +152,25 @@ export async function requestDeletion(): Promise<void> {
 export async function cancelDeletion(): Promise<void> {
   await call('me/deletion', { method: 'DELETE' });
   if (me.value !== null) me.value = { ...me.value, deletion_at: null };
+}
+
+/** Leaves for WeChat; the callback comes back to this page with `linked` or `error`. */
+export async function startLink(provider: string): Promise<void> {
+  const state = `link-${crypto.randomUUID()}`;
+  const redirect_uri = `${settings.origin}${settings.base}/ui/account`;
+  const { body } = await call<{ authorize_uri: string }>('me/identities/authorize', {
+    method: 'POST',
+    body: { provider, redirect_uri, state },
+  });
+  sessionStorage.setItem(LINK, state);
+  location.assign(body.authorize_uri);
+}
+
+function takeLinked(): { readonly error: string | null } | null {
+  const query = new URLSearchParams(location.search);
+  const state = sessionStorage.getItem(LINK);
+  if (state === null || query.get('state') !== state) return null;
+  sessionStorage.removeItem(LINK);
+  history.replaceState(history.state, '', location.pathname);
+  return { error: query.get('error') };
 }

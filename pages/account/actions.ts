@@ -1,16 +1,18 @@
-import { ref, shallowRef } from 'vue';
-import { call, parse, Problem } from '../shared/api';
+import { ref, shallowRef, watch } from 'vue';
+import { parse, Problem } from '../shared/api';
 import { toProblem } from '../shared/page';
-import { settings } from '../shared/settings';
-import { startSignIn } from '../shared/sign-in';
+import { signInProblem, startSignIn } from '../shared/sign-in';
 import {
   endOtherSessions,
   endSession,
   forgetPhone,
+  iam,
   leave,
+  type linked,
   load,
   me,
   requestDeletion,
+  startLink,
   unlink,
 } from './account';
 import { problemWords, say } from './words';
@@ -34,11 +36,18 @@ export const actionProblem = shallowRef<Problem | null>(null);
 /** What has just happened, in a live region. */
 export const news = shallowRef<{ readonly text: string; readonly tone: 'good' | 'bad' } | null>(null);
 
-/** How the sign-in ended that has led here, where it failed. */
-export const signInProblem = shallowRef<Problem | null>(null);
-
 /** The nickname that is being typed; null while nobody edits it. */
 export const draft = ref<string | null>(null);
+
+// Nothing that one person has begun is left for the next.
+watch(
+  () => me.value?.id,
+  (_, before) => {
+    if (before === undefined) return;
+    asked.value = null;
+    draft.value = null;
+  },
+);
 
 export function ask(action: Action): void {
   actionProblem.value = null;
@@ -106,35 +115,15 @@ async function run(action: Action): Promise<string | null> {
   }
 }
 
-const LINK = 'iam-link';
 const PENDING = 'iam-pending';
 
-/** Leaves for WeChat; the callback comes back to this page with `linked` or `error`. */
-async function startLink(provider: string): Promise<void> {
-  const state = `link-${crypto.randomUUID()}`;
-  const redirect_uri = `${settings.origin}${settings.base}/ui/account`;
-  const { body } = await call<{ authorize_uri: string }>('me/identities/authorize', {
-    method: 'POST',
-    body: { provider, redirect_uri, state },
-  });
-  sessionStorage.setItem(LINK, state);
-  location.assign(body.authorize_uri);
-}
-
-/** Ends a link that has just come back; false where none did. */
-export function finishLink(): boolean {
-  const query = new URLSearchParams(location.search);
-  const state = sessionStorage.getItem(LINK);
-  if (state === null || query.get('state') !== state) return false;
-  sessionStorage.removeItem(LINK);
-  history.replaceState(history.state, '', location.pathname);
-  const error = query.get('error');
+/** Says how a link ended that has just come back. */
+export function tellLinked({ error }: NonNullable<typeof linked>): void {
   if (error === null) news.value = { text: say('linked'), tone: 'good' };
   else {
     const problem = new Problem(400, { code: error, title: say('linkFailed') });
     news.value = { text: explain(problem), tone: 'bad' };
   }
-  return true;
 }
 
 /** What waits in this tab while its person signs in once more. */
@@ -149,7 +138,9 @@ export async function signInAgain(): Promise<void> {
   const pending: Pending = { userId: me.value?.id ?? '', action: asked.value, draft: draft.value };
   sessionStorage.setItem(PENDING, JSON.stringify(pending));
   isBusy.value = true;
-  await startSignIn('account', { returnTo: '' });
+  await startSignIn(iam);
+  isBusy.value = false;
+  actionProblem.value = signInProblem.value;
 }
 
 /** The browser's Back shows the page as it was left. */
@@ -177,9 +168,9 @@ export function resume(): void {
 /** Ends the session of this browser. */
 export async function signOut(): Promise<void> {
   const problem = await attempt(async () => {
-    await call('revoke', { method: 'POST', body: { client_id: settings.clientId } });
+    await iam.signOut();
     return null;
   });
-  if (problem === null || problem.status === 401) leave('byPerson');
+  if (problem === null || problem.status === 401) leave('needed');
   else news.value = { text: explain(problem), tone: 'bad' };
 }

@@ -3,25 +3,26 @@ import '../shared/base.css';
 import '../shared/plain.css';
 import './account.css';
 import '../shared/theme';
-import { toProblem } from '../shared/page';
-import { finishSignIn, startSignIn } from '../shared/sign-in';
+import { finishSignIn, signInProblem, startSignIn } from '../shared/sign-in';
 import AccountPage from './AccountPage.vue';
-import { load, signedOut } from './account';
-import { finishLink, resume, signInProblem } from './actions';
+import { iam, leave, linked, load, signedOut } from './account';
+import { resume, tellLinked } from './actions';
 
 async function begin(): Promise<void> {
-  const isReturn = new URLSearchParams(location.search).has('state');
-  if (!finishLink())
-    await finishSignIn().catch((error: unknown) => {
-      signInProblem.value = toProblem(error);
-    });
+  const returned = linked ?? (await finishSignIn(iam));
+  if (linked !== null) tellLinked(linked);
   await load();
   resume();
+  // People sign in and out of the browser in other tabs too.
+  iam.onChange((isSignedIn) => {
+    if (isSignedIn) void load();
+    else leave('needed');
+  });
   // Not where a sign-in has just come back: without cookies it would go round for ever. Inside WeChat only by a tap: what asks
   // by itself is opened as a snapshot page, in which nobody can sign in.
+  const isReturn = returned !== null || signInProblem.value !== null;
   const isInWechat = /MicroMessenger/i.test(navigator.userAgent);
-  if (signedOut.value === 'needed' && !isReturn && !isInWechat)
-    await startSignIn('account', { returnTo: '' });
+  if (signedOut.value === 'needed' && !isReturn && !isInWechat) await startSignIn(iam);
 }
 
 createApp(AccountPage).mount('#app');

@@ -1,6 +1,6 @@
 import { computed, ref, shallowRef } from 'vue';
-import { call, Problem, read, useAdminToken } from '../shared/api';
-import { signOut } from '../shared/sign-in';
+import { adminToken, call, Problem, read, useAdminToken } from '../shared/api';
+import { openClient } from '../shared/sign-in';
 
 /** The signed-in person, as `GET /me` tells. */
 export interface Me {
@@ -14,6 +14,8 @@ interface Access {
   readonly actor: 'admin_token' | 'host' | 'user';
   readonly permissions: readonly string[];
 }
+
+export const iam = openClient('admin');
 
 /** `unknown` until the API has been asked. */
 export const state = ref<'unknown' | 'signed_out' | 'signed_in' | 'failed'>('unknown');
@@ -55,9 +57,22 @@ export async function enterAdminToken(token: string): Promise<void> {
 
 /** Forgets the admin token, or ends the person's session. */
 export async function leave(): Promise<void> {
-  await signOut();
-  useAdminToken(null);
+  if (adminToken.value === null) await iam.signOut();
+  else useAdminToken(null);
+  forget();
+}
+
+function forget(): void {
   access.value = null;
   me.value = null;
   state.value = 'signed_out';
+}
+
+/** Follows those who sign in and out of the browser in other tabs. */
+export function followTabs(): void {
+  iam.onChange((isSignedIn) => {
+    if (adminToken.value !== null) return;
+    if (isSignedIn) void loadAccess();
+    else forget();
+  });
 }

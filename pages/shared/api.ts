@@ -48,13 +48,21 @@ export function useAdminToken(value: string | null): void {
   token.value = value;
 }
 
+let sender = (request: Request): Promise<Response> => fetch(request);
+
+/** Sends requests in this way from now on, but for those with the admin token. It rejects with a Problem, or as `fetch` does. */
+export function sendBy(send: (request: Request) => Promise<Response>): void {
+  sender = send;
+}
+
 /** A path of the API; segments may hold anything. */
 export const path = (...segments: readonly string[]): string => segments.map(encodeURIComponent).join('/');
 
 /** Calls `<base>/{path}`. @throws Problem */
 export async function call<T>(to: string, options: Call = {}): Promise<Answer<T>> {
-  const response = await send(to, options).catch(() => null);
-  if (response === null) throw new Problem(0, {});
+  const response = await send(to, options).catch((error: unknown) => {
+    throw error instanceof Problem ? error : new Problem(0, {});
+  });
   const text = await response.text();
   const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '') && text !== '';
   if (!response.ok) throw new Problem(response.status, isJson ? parse(text) : {});
@@ -73,18 +81,10 @@ export async function read<T>(to: string, query: Query = {}): Promise<T> {
   return (await call<T>(to, { query })).body;
 }
 
-/** An access token lasts minutes: after a refusal it is renewed once, whichever of several requests finds it first. */
-async function send(to: string, options: Call): Promise<Response> {
-  const response = await fetchOnce(to, options);
-  const isExpired = /\binvalid_token\b/.test(response.headers.get('www-authenticate') ?? '');
-  if (!isExpired || token.value !== null) return response;
-  return (await renew()) ? fetchOnce(to, options) : response;
-}
-
-function fetchOnce(to: string, { method = 'GET', query = {}, body, etag }: Call): Promise<Response> {
+async function send(to: string, { method = 'GET', query = {}, body, etag }: Call): Promise<Response> {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-  return fetch(`${settings.base}/${to}${search === '' ? '' : `?${search}`}`, {
+  const request = new Request(`${settings.base}/${to}${search === '' ? '' : `?${search}`}`, {
     method,
     credentials: 'same-origin',
     headers: {
@@ -96,16 +96,5 @@ function fetchOnce(to: string, { method = 'GET', query = {}, body, etag }: Call)
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
-}
-
-let renewal: Promise<boolean> | null = null;
-
-function renew(): Promise<boolean> {
-  renewal ??= fetchOnce('token', {
-    method: 'POST',
-    body: { grant_type: 'refresh_token', client_id: settings.clientId },
-  })
-    .then(({ ok }) => ok)
-    .finally(() => (renewal = null));
-  return renewal;
+  return token.value === null ? sender(request) : fetch(request);
 }

@@ -1,4 +1,5 @@
 import { onMounted, ref, type Ref, shallowRef } from 'vue';
+import { IamClientError } from '../../client/index.js';
 import { Problem } from './api';
 
 /** What a view that reads from the API shows. */
@@ -12,9 +13,16 @@ interface Loaded<T> {
 /** Any error as a Problem; a bug of the page is logged and shown as `unexpected`. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof IamClientError) return ofClient(error);
   // eslint-disable-next-line no-console
   console.error(error);
   return new Problem(500, {});
+}
+
+/** Of a sign-in that failed without a response, as of one that was refused: only `network_error` is the network's. */
+function ofClient({ code, status, details }: IamClientError): Problem {
+  if (code === 'network_error') return new Problem(0, {});
+  return new Problem(status || 400, { title: details.error_description, ...details, code });
 }
 
 /** Reads when the component is shown, and again by `reload`; a response that comes late replaces no newer one. */

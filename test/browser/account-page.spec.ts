@@ -192,8 +192,27 @@ describe('the account page', () => {
     await page.getByRole('status').getByText('已退出 1 台设备').waitFor();
     expect(await devices.count()).toBe(1);
 
+    const tab = await page.context().newPage();
+    await tab.goto(page.url());
+    await button(tab, /^退出登录$/).waitFor();
+    const refreshes: string[] = [];
+    page.context().on('request', (request) => {
+      if (request.url().endsWith('/iam/token')) refreshes.push(request.postData() ?? '');
+    });
+    clock.advance(1_000);
+    await Promise.all([page, tab].map((each) => each.reload()));
+    await Promise.all([page, tab].map((each) => button(each, /^退出登录$/).waitFor()));
+    clock.advance(-1_000);
+    expect(refreshes).toEqual([expect.stringContaining('grant_type=refresh_token')]);
+
+    await tab.route('**/iam/revoke', (route) => route.abort());
+    await button(tab, /^退出登录$/).click();
+    await tab.getByRole('status').getByText('无法连接').waitFor();
+    expect(await button(page, /^退出登录$/).count()).toBe(1);
     await button(page, /^退出登录$/).click();
     await page.getByRole('heading', { name: '您已退出登录' }).waitFor();
+    await tab.getByRole('heading', { name: '您已退出登录' }).waitFor();
+    expect(await tab.locator('.profile').count()).toBe(0);
     expect(await axeFindings(page)).toEqual([]);
     clock.advance(1_000);
     for (const phone of phones) {

@@ -184,8 +184,13 @@ describe('the operation by hand', () => {
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
     expect(await page.locator('html').getAttribute('class')).toBe('dark');
 
+    const tab = await page.context().newPage();
+    await tab.goto(at('/roles'));
+    await tab.locator('.sections').waitFor();
     await page.getByRole('button', { name: '退出' }).click();
     await page.locator('#token').waitFor();
+    await tab.locator('#token').waitFor();
+    await tab.close();
     await page.reload();
     await page.locator('#token').waitFor();
     const cookies = (await page.context().cookies()).map(({ name }) => name);
@@ -239,7 +244,8 @@ describe('the operation by hand', () => {
   }, 60_000);
 
   it('believes no sign-in that this page has not begun, and keeps nothing of it in the address', async () => {
-    await page.goto(at('?error=access_denied&error_description=Call%20555-0100&state=foreign'));
+    const iss = encodeURIComponent(world.url);
+    await page.goto(at(`?error=access_denied&error_description=Call%20555-0100&state=foreign&iss=${iss}`));
     await page.locator('[data-code=state_mismatch]').waitFor();
 
     expect(await page.locator('#main').textContent()).not.toContain('555-0100');

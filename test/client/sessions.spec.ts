@@ -175,6 +175,22 @@ describe('the session of a browser client', () => {
     expect(await isSignedIn(page)).toBe(false);
   }, 60_000);
 
+  it('is still signed in with cookies, in every tab, when the server cannot be told of a sign-out', async () => {
+    const { page, person } = await signedIn('/kept');
+    const other = await secondTab('/kept', person.nickname);
+    await page.route('**/iam/revoke', (route) => route.abort());
+
+    const told = await page.evaluate('iam.signOut().catch((error) => error.code)');
+
+    expect(told).toBe('network_error');
+    expect(await Promise.all([page, other].map(isSignedIn))).toEqual([true, true]);
+    expect(await page.evaluate('changes')).toEqual([true]);
+    await page.unroute('**/iam/revoke');
+    await page.evaluate('iam.signOut()');
+    await other.waitForFunction('changes.length > 0');
+    expect(await other.evaluate('changes')).toEqual([false]);
+  }, 60_000);
+
   it('sends its token to this page’s origin and those that are named, and to no other', async () => {
     const { page } = await signedIn('/stored');
     const seen: (string | undefined)[] = [];
