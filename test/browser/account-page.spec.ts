@@ -5,7 +5,7 @@ import { IamPagesModule } from '../../pages/server/index.js';
 import { launchBrowser } from '../support/browser.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startWorld, type World } from '../support/iam-app.js';
-import { axeFindings, newestQrCode } from '../support/pages.js';
+import { axeFindings, inAllLooks, newestQrCode, storyLooks, storyTime } from '../support/pages.js';
 import { userAgents } from '../support/pc-browser.js';
 import { valueOf } from '../support/rows.js';
 
@@ -60,13 +60,64 @@ describe('the account page', () => {
     return page;
   }
 
+  /** What stands in the way in the dialogs and states that one person comes to; ends signed out. */
+  async function searchEveryState(page: Page, look: BrowserContextOptions, person: Person) {
+    const found: Record<string, readonly string[]> = {};
+    const dialog = page.locator('dialog[open]');
+    const search = async (name: string) => {
+      found[name] = await axeFindings(page);
+    };
+    const searchDialog = async (name: string, opener: RegExp) => {
+      await button(page, opener).last().click();
+      await dialog.waitFor();
+      await search(name);
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+    };
+    await signedIn(look, person);
+    await page.reload();
+    await searchDialog('end a device', /^退出设备：|^Sign out (?!all)/);
+    await searchDialog('end all others', /^退出其他所有设备$|^Sign out all other devices$/);
+    clock.advance(600);
+    await button(page, /^绑定其他微信$|^Link another WeChat$/).click();
+    await search('link');
+    await answer(page);
+    await page.getByRole('heading', { name: /请再次登录确认身份|Sign in again to confirm/ }).waitFor();
+    await search('sign in again');
+    clock.advance(-600);
+    await page.keyboard.press('Escape');
+    await button(page, /^绑定其他微信$|^Link another WeChat$/).click();
+    await answer(page);
+    await page.waitForURL(/\/connect\/qrconnect/);
+    await scan(page, world.wechat.person({ nickname: longName }));
+    await page
+      .getByRole('status')
+      .getByText(/绑定成功|^Linked$/)
+      .waitFor();
+    await search('linked');
+    await searchDialog('unlink', /^解除绑定：|^Unlink /);
+    await page.route('**/iam/me', (route) => route.abort());
+    await page.reload();
+    await page.getByRole('alert').filter({ visible: true }).first().waitFor();
+    await search('offline');
+    await page.unroute('**/iam/me');
+    await page.reload();
+    await button(page, /^退出登录$|^Sign out$/)
+      .first()
+      .click();
+    await page.getByRole('heading', { name: /您已退出登录|You are signed out/ }).waitFor();
+    await search('signed out');
+    return Object.entries(found).filter(([, barriers]) => barriers.length > 0);
+  }
+
   const button = (page: Page, name: RegExp) => page.getByRole('button', { name });
   const answer = (page: Page) => page.locator('dialog [type=submit]').click();
 
-  it.each(looks)(
+  it.each(storyLooks(looks))(
     'shows who one is, and keeps a nickname: %j',
     async (look) => {
-      const page = await signedIn(look, world.wechat.person({ nickname: longName }));
+      const person = world.wechat.person({ nickname: longName });
+      const page = await signedIn(look, person);
       expect(await axeFindings(page)).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
       await page.getByText(/唯一的登录方式不能解除|The only way to sign in cannot be removed/).waitFor();
@@ -94,8 +145,9 @@ describe('the account page', () => {
       );
       await page.reload();
       await page.locator('.name', { hasText: '小兰 <b>' }).waitFor();
+      if (inAllLooks) expect(await searchEveryState(page, look, person)).toEqual([]);
     },
-    60_000,
+    storyTime(60_000),
   );
 
   it('links another WeChat and unlinks it, after a new sign-in where the last one is too old', async () => {
@@ -222,7 +274,7 @@ describe('the account page', () => {
     clock.advance(-1_000);
   }, 60_000);
 
-  it.each(looks)(
+  it.each(storyLooks(looks))(
     'hands out all data, and takes a deletion back: %j',
     async (look) => {
       const page = await signedIn(look, world.wechat.person({ nickname: '己' }));
@@ -249,7 +301,7 @@ describe('the account page', () => {
         .waitFor();
       await button(page, /^删除…$|^Delete…$/).waitFor();
     },
-    60_000,
+    storyTime(60_000),
   );
 
   it('says what is wrong and tries again where nothing can be loaded', async () => {

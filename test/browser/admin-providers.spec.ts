@@ -1,9 +1,19 @@
 import type { Browser, Page } from 'playwright-core';
 import { AdminClient } from '../support/admin.js';
-import { administer, answerQuestion, beyond, findBarriers, looks, tabTo } from '../support/administration.js';
+import {
+  administer,
+  answerQuestion,
+  beyond,
+  cancel,
+  findBarriers,
+  looks,
+  searchSteps,
+  tabTo,
+} from '../support/administration.js';
 import { adminVariables, createApps, emulate, signInAtShop } from '../support/admin-page.js';
 import { launchBrowser } from '../support/browser.js';
 import { type ExampleApp, startExample } from '../support/example-app.js';
+import { inAllLooks, storyTime } from '../support/pages.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
 const done = '[role=status].shown';
@@ -226,6 +236,68 @@ describe('setting up identity providers in the administration', () => {
     await close();
   }, 120_000);
 
+  /** What stands in the way in the dialogs and states of the views of providers. */
+  async function searchEveryState(page: Page) {
+    const dialog = page.getByRole('dialog').filter({ visible: true });
+    let token = '';
+    const submit = () => page.locator('.save-bar .el-button--primary').click();
+    return searchSteps(page, {
+      new: () => administer(page, shop, '/providers/+'),
+      newWrong: async () => {
+        await page.locator('#field-slug').fill('Tea House');
+        await page.locator('[name=app-open]').focus();
+        await page.keyboard.press('Space');
+        await page.locator('#field-open_app_id').fill('no');
+        await page.keyboard.press('Enter');
+        await page.locator('#field-slug-wrong').waitFor();
+      },
+      generate: async () => {
+        await administer(page, shop, '/providers/wechat-follow?tab=mp');
+        await page.locator('[data-rotate=mp_token] button').click();
+        await dialog.waitFor();
+      },
+      generated: async () => {
+        await answerQuestion(page);
+        token = (await dialog.locator('.copy code').first().textContent()) ?? '';
+      },
+      rotating: async () => {
+        await page.getByRole('dialog').locator('.el-button--primary').click();
+        await dialog.waitFor({ state: 'hidden' });
+        await page.locator('[data-rotate=mp_token] .mark.warn').waitFor();
+      },
+      drop: async () => {
+        // The other row of the same account: until it has the new Token, the old one stays.
+        await api.post('providers/wechat-follow-open/rotate', { secret: 'mp_token', value: token }, '*');
+        await page.locator('[data-rotate=mp_token] button').click();
+        await dialog.waitFor();
+      },
+      dropped: () => answerQuestion(page),
+      remove: async () => {
+        await page.locator('#tab-advanced').click();
+        await page.getByRole('button', { name: /^(删除.*入口|Delete the provider)$/ }).click();
+        await dialog.waitFor();
+      },
+      conflict: async () => {
+        await administer(page, shop, '/providers/wechat-members');
+        await page.locator('#field-name').fill('Mine');
+        await api.patch('providers/wechat-members', { name: `Their ${'長'.repeat(30)}` });
+        await submit();
+        await page.locator('.conflict').waitFor();
+      },
+      leave: async () => {
+        await page.locator('.back a, #main a').first().click();
+        await dialog.waitFor();
+      },
+      offlineList: async () => {
+        await cancel(page);
+        await page.route('**/iam/admin/providers*', (route) => route.abort());
+        await page.goto(`${shop.url}/iam/ui/admin`);
+        await administer(page, shop, '/providers');
+        await page.locator('[data-code=offline]').first().waitFor();
+      },
+    });
+  }
+
   it.each(looks)(
     'has no barrier in $locale, $colorScheme, $viewport.width pixels wide',
     async (look) => {
@@ -258,7 +330,11 @@ describe('setting up identity providers in the administration', () => {
       expect(await page.locator('#field-mp_app_id').inputValue()).toBe('wx0000000000000009');
       expect(beyond(complaints, 'ERR_FAILED')).toEqual([]);
       await close();
+      if (!inAllLooks) return;
+      const { page: other, close: closeOther } = await openPage(browser, look);
+      expect(Object.entries(await searchEveryState(other)).filter(([, each]) => each.length > 0)).toEqual([]);
+      await closeOther();
     },
-    120_000,
+    storyTime(120_000),
   );
 });

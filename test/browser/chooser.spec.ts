@@ -3,7 +3,7 @@ import { IamPagesModule } from '../../pages/server/index.js';
 import { launchBrowser } from '../support/browser.js';
 import { decideOnPhone, scanAndFollow, startFollowWorld } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
-import { axeFindings, newestQrCode } from '../support/pages.js';
+import { axeFindings, inAllLooks, newestQrCode, storyLooks, storyTime } from '../support/pages.js';
 import { userAgents } from '../support/pc-browser.js';
 import { rowsOf } from '../support/rows.js';
 import { authorizeUrl, pkce } from '../support/sign-in.js';
@@ -66,7 +66,7 @@ describe('the page on which people choose how to sign in', () => {
       `SELECT detail -> 'consent' ->> 'privacy' AS privacy FROM iam.audit_log WHERE detail ? 'consent' ORDER BY at, id`,
     );
 
-  it.each(looks)(
+  it.each(storyLooks(looks))(
     'shows the code of WeChat once the box is ticked: %j',
     async (look) => {
       const page = await start(look, { provider: 'plain' });
@@ -94,10 +94,10 @@ describe('the page on which people choose how to sign in', () => {
       await isBack(page);
       expect((await consents()).at(-1)).toEqual({ privacy: look.locale === 'zh-CN' ? '/yinsi' : '/privacy' });
     },
-    60_000,
+    storyTime(60_000),
   );
 
-  it.each(looks)(
+  it.each(storyLooks(looks))(
     'follows a scan of the Official Account, also after a refusal: %j',
     async (look) => {
       const page = await start(look, { provider: 'wechat' });
@@ -123,7 +123,7 @@ describe('the page on which people choose how to sign in', () => {
       await isBack(page);
       expect((await consents()).at(-1)?.['privacy']).toBeDefined();
     },
-    60_000,
+    storyTime(60_000),
   );
 
   it('offers the other ways, takes a lost connection back, and says why a sign-in failed', async () => {
@@ -156,7 +156,7 @@ describe('the page on which people choose how to sign in', () => {
     await failed.locator('.lock').waitFor();
   }, 60_000);
 
-  it.each(looks)(
+  it.each(storyLooks(looks))(
     'asks for consent inside of WeChat and then goes on by a tap: %j',
     async (look) => {
       const page = await start({ ...look, userAgent: userAgents.wechat });
@@ -170,10 +170,10 @@ describe('the page on which people choose how to sign in', () => {
 
       await page.waitForURL(/\/connect\/oauth2\/authorize/);
     },
-    60_000,
+    storyTime(60_000),
   );
 
-  it.each(looks)(
+  it.each(storyLooks(looks))(
     'gives a phone outside of WeChat the link to open there: %j',
     async (look) => {
       const page = await start({ ...look, userAgent: userAgents.phone });
@@ -183,7 +183,15 @@ describe('the page on which people choose how to sign in', () => {
       await page.getByRole('button', { name: /复制链接|Copy the link/ }).click();
       await page.getByText(/已复制|Copied|手动复制|Press and hold/).waitFor();
       expect(await axeFindings(page)).toEqual([]);
+      if (!inAllLooks) return;
+      const failed = await start(look, { from: 'chooser', error: 'user_disabled' });
+      await failed.locator('.lock').waitFor();
+      expect(await axeFindings(failed)).toEqual([]);
+      await failed.route('**/iam/providers', (route) => route.abort());
+      await failed.reload();
+      await failed.getByRole('button', { name: /重试|Try again/ }).waitFor();
+      expect(await axeFindings(failed)).toEqual([]);
     },
-    60_000,
+    storyTime(60_000),
   );
 });

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { adminToken } from './admin.js';
 import type { ExampleApp } from './example-app.js';
-import { axeFindings } from './pages.js';
+import { axeFindings, storyLooks } from './pages.js';
 import { openPhone, scanAndAllow } from './shop-pages.js';
 
 /** Opens a view of the administration, such as `/users`, with the admin token; ends once it is shown. */
@@ -63,7 +63,7 @@ export const beyond = (complaints: readonly string[], ...expected: readonly stri
   complaints.filter((line) => !['401', ...expected].some((part) => line.includes(part)));
 
 /** Light in Chinese on a PC, dark in English on a phone, and a window at 200 %; what fades has no contrast to be judged. */
-export const looks = [
+export const looks = storyLooks([
   { locale: 'zh-CN', colorScheme: 'light', viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' },
   { locale: 'en-US', colorScheme: 'dark', viewport: { width: 390, height: 844 }, reducedMotion: 'reduce' },
   {
@@ -73,4 +73,26 @@ export const looks = [
     deviceScaleFactor: 2,
     reducedMotion: 'reduce',
   },
-] as const;
+] as const);
+
+/** Searches for barriers at each step: the names of the steps, and what a person does to come there. */
+export async function searchSteps(
+  page: Page,
+  steps: Readonly<Record<string, () => Promise<unknown>>>,
+): Promise<Record<string, readonly string[]>> {
+  const found: Record<string, readonly string[]> = {};
+  for (const [name, go] of Object.entries(steps)) {
+    await go();
+    found[name] = await findBarriers(page);
+  }
+  return found;
+}
+
+/** Closes the dialog that is open by its button, 取消 or Cancel. */
+export async function cancel(page: Page): Promise<void> {
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^(取消|Cancel)$/ })
+    .click();
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+}

@@ -10,8 +10,65 @@ const findings = z.array(
   z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string(), failureSummary: z.string() })) }),
 );
 
+/** With IAM_TEST_ALL_LOOKS set, each page that is searched for barriers takes on every theme and window. */
+export const inAllLooks = process.env['IAM_TEST_ALL_LOOKS'] !== undefined;
+
+const themes = ['light', 'dark'] as const;
+/** A PC, a phone, and a PC at 200 %. */
+const windows = [
+  { width: 1280, height: 800 },
+  { width: 390, height: 844 },
+  { width: 640, height: 400 },
+] as const;
+
+/** The looks a story is told in; where each page takes on all others, one of each language. */
+export const storyLooks = <Look extends { readonly locale?: string }>(looks: readonly Look[]): Look[] =>
+  looks.filter(
+    ({ locale }, index) => !inAllLooks || looks.findIndex((look) => look.locale === locale) === index,
+  );
+
+/** The time limit of a story that searches for barriers. */
+export const storyTime = (usual: number): number => (inAllLooks ? 900_000 : usual);
+
 /** What axe finds on a page, its frames left out; an empty list is what a page should have. */
-export async function axeFindings(page: Page): Promise<string[]> {
+export const axeFindings = (page: Page): Promise<string[]> =>
+  inAllLooks ? findInAllLooks(page) : findAsItIs(page);
+
+/** A dialog does not widen the document: its words run out of it. */
+const isTooWide = `document.documentElement.scrollWidth > innerWidth ||
+  [...document.querySelectorAll('.el-dialog, dialog[open]')].some((each) => each.scrollWidth > each.clientWidth)`;
+
+async function findInAllLooks(page: Page): Promise<string[]> {
+  const [size, isDark] = [
+    page.viewportSize(),
+    await page.evaluate<boolean>(`matchMedia('(prefers-color-scheme: dark)').matches`),
+  ];
+  const found: string[] = [];
+  for (const colorScheme of themes) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    for (const window of windows) {
+      await page.setViewportSize(window);
+      await settle(page);
+      const isWide = await page.evaluate<boolean>(isTooWide);
+      const barriers = [...(await findAsItIs(page)), ...(isWide ? ['it is wider than the window'] : [])];
+      found.push(...barriers.map((each) => `${colorScheme}, ${window.width}: ${page.url()}: ${each}`));
+    }
+  }
+  await page.emulateMedia({ colorScheme: isDark ? 'dark' : 'light' });
+  if (size !== null) await page.setViewportSize(size);
+  await settle(page);
+  return found;
+}
+
+/** Vue has drawn after two frames; a colour on its way to another has no contrast to be judged. */
+async function settle(page: Page): Promise<void> {
+  await page.evaluate(`new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
+    .then(() => document.getAnimations().filter((each) => each instanceof CSSTransition))
+    .then((running) => Promise.allSettled(running.map(({ finished }) => finished)))
+    .then(() => undefined)`);
+}
+
+async function findAsItIs(page: Page): Promise<string[]> {
   await page.evaluate(await readFile(axeFile, 'utf8'));
   const violations: unknown = await page.evaluate(
     'axe.run(document, { iframes: false }).then(({ violations }) => violations)',
