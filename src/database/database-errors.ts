@@ -87,9 +87,12 @@ export function isSchemaOutdated(error: unknown): boolean {
   return outdated.has(sqlState(error));
 }
 
-/** insufficient_privilege: the role of the connection lacks a permission on the schema, a table or a function. */
+/**
+ * insufficient_privilege: the role of the connection lacks a permission on the schema, a table or a function. A trigger that raises
+ * it, as that of the append-only audit log, is not meant: no grant would help the statement.
+ */
 export function isPermissionDenied(error: unknown): boolean {
-  return sqlState(error) === '42501';
+  return sqlState(error) === '42501' && fieldOf(error, 'routine') !== 'exec_stmt_raise';
 }
 
 /** The database is read-only: a standby after a failover, or `default_transaction_read_only`. */
