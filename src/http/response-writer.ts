@@ -53,7 +53,13 @@ function writeEvents(raw: ServerResponse, events: EventSource): void {
   raw.write('\n');
   // Express's way to the next handler, with all that it holds.
   if ('next' in raw.req) raw.req.next = undefined;
-  raw.once('close', events(new ResponseSink(raw)));
+  try {
+    raw.once('close', events(new ResponseSink(raw)));
+  } catch (error) {
+    // The status is out: only the end of the connection tells the client.
+    raw.destroy();
+    throw error;
+  }
 }
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream; JSON has no line breaks. */
