@@ -1,4 +1,4 @@
-import { type Reply, replyListeners } from './pc-browser.js';
+import type { Reply } from './pc-browser.js';
 
 /**
  * What must stay where it belongs. `secret`: configured or given to us by WeChat, nobody else's business. `issued`: made for
@@ -54,23 +54,19 @@ export interface RecordedReply {
   readonly headers: Reply['headers'];
 }
 
-/** Keeps every answer of one host to `fetch` and to a `PcBrowser`; `stop` ends it. */
+/** Keeps every answer of one host; `stop` ends it. */
 export function recordReplies(base: string): { readonly replies: RecordedReply[]; stop(): void } {
   const original = globalThis.fetch;
   const replies: RecordedReply[] = [];
-  const keep = (url: string, { text, headers }: Pick<Reply, 'text' | 'headers'>) => {
-    if (url.startsWith(base)) replies.push({ url, text, headers });
-  };
   globalThis.fetch = async (input, init) => {
     const response = await original(input, init);
     const url = input instanceof Request ? input.url : String(input);
-    keep(url, { text: await response.clone().text(), headers: response.headers });
+    if (url.startsWith(base))
+      replies.push({ url, text: await response.clone().text(), headers: response.headers });
     return response;
   };
-  replyListeners.add(keep);
   const stop = (): void => {
     globalThis.fetch = original;
-    replyListeners.delete(keep);
   };
   return { replies, stop };
 }

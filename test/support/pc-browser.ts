@@ -1,5 +1,4 @@
 import { CookieJar } from 'tough-cookie';
-import { type Dispatcher, request } from 'undici';
 
 /** What came back, without following redirects. */
 export interface Reply {
@@ -38,9 +37,6 @@ export const userAgents = {
     'Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/108.0 Safari/537.36 wxwork/4.1.0 MicroMessenger/7.0.1 WindowsWechat',
 } as const;
 
-/** Told of every reply that a `PcBrowser` of this process gets. */
-export const replyListeners = new Set<(url: string, reply: Reply) => void>();
-
 /** A browser with its own cookie jar that stops at every redirect. */
 export class PcBrowser {
   readonly jar = new CookieJar(undefined, { prefixSecurity: 'strict', allowSecureOnLocal: true });
@@ -50,26 +46,28 @@ export class PcBrowser {
   async visit(url: string | URL, visit: Visit = {}): Promise<Reply> {
     const address = String(url);
     const site = visit.from === undefined ? undefined : fetchSiteOf(visit.from, address);
-    const response = await request(address, {
+    const response = await fetch(address, {
       method: visit.method ?? (visit.form === undefined && visit.body === undefined ? 'GET' : 'POST'),
+      redirect: 'manual',
       headers: {
         'user-agent': this.userAgent,
         accept: visit.from === undefined ? 'text/html,*/*;q=0.8' : '*/*',
-        'accept-language': '*',
         cookie: await this.jar.getCookieString(address, {
           ...(site !== undefined && { sameSiteContext: site === 'cross-site' ? 'none' : 'strict' }),
         }),
         ...(site !== undefined && { origin: visit.from, 'sec-fetch-site': site }),
         ...(visit.body !== undefined && { 'content-type': 'application/json' }),
-        ...(visit.form !== undefined && { 'content-type': formType }),
         ...visit.headers,
       },
-      body: visit.form === undefined ? toJson(visit.body) : new URLSearchParams(visit.form).toString(),
+      body:
+        visit.form !== undefined
+          ? new URLSearchParams(visit.form)
+          : visit.body === undefined
+            ? null
+            : JSON.stringify(visit.body),
     });
-    const reply = await toReply(response, address);
-    for (const cookie of reply.headers.getSetCookie()) await this.jar.setCookie(cookie, address);
-    for (const listen of replyListeners) listen(address, reply);
-    return reply;
+    for (const cookie of response.headers.getSetCookie()) await this.jar.setCookie(cookie, address);
+    return toReply(response);
   }
 }
 
@@ -81,19 +79,13 @@ function fetchSiteOf(from: string, to: string): 'same-origin' | 'same-site' | 'c
   return siteOf(page) === siteOf(target) ? 'same-site' : 'cross-site';
 }
 
-const formType = 'application/x-www-form-urlencoded;charset=UTF-8';
-const toJson = (body: unknown) => (body === undefined ? null : JSON.stringify(body));
-
-async function toReply(response: Dispatcher.ResponseData, address: string): Promise<Reply> {
-  const text = await response.body.text();
-  const headers = new Headers();
-  for (const [name, value = []] of Object.entries(response.headers))
-    for (const each of [value].flat()) headers.append(name, each);
-  const location = headers.get('location');
+async function toReply(response: Response): Promise<Reply> {
+  const text = await response.text();
+  const location = response.headers.get('location');
   return {
-    status: response.statusCode,
-    headers,
-    location: location === null ? null : new URL(location, address),
+    status: response.status,
+    headers: response.headers,
+    location: location === null ? null : new URL(location, response.url),
     text,
     json: () => asRecord(JSON.parse(text)),
   };
