@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Server } from 'node:http';
 import {
   ConsoleLogger,
   type DynamicModule,
@@ -124,18 +123,12 @@ export async function startIamApp({
     await app.close();
     throw error;
   }
-  const server: unknown = app.getHttpServer();
   const answers = new DescribedResponses(app, {
     path: rest.path ?? 'iam',
     areChanged: rest.prepare !== undefined,
   });
   const close = async () => {
-    // A Fastify host waits half a minute for a connection on which a client has sent nothing.
-    const impatience = setTimeout(() => {
-      if (server instanceof Server) server.closeAllConnections();
-    }, 10_000);
     await app.close();
-    clearTimeout(impatience);
     if (rest.isRefusing !== true && answers.violations.length > 0)
       throw new Error(`not as OpenAPI says:\n${[...new Set(answers.violations)].join('\n')}`);
   };
