@@ -60,11 +60,12 @@ const layers = [
     target: './pages/server',
     from: [...programs, './emulator', './migrations', ...pages, './pages/shared', ...clients],
   },
-  // Pages know the server by its API alone.
+  // Pages know the server by its API alone, but for the table of User-Agents, which is nothing but text.
   {
     target: [...pages, './pages/shared'],
-    from: [...programs, './src', './pages/server', './emulator', './migrations', './mini-program'],
+    from: [...programs, './pages/server', './emulator', './migrations', './mini-program'],
   },
+  { target: [...pages, './pages/shared'], from: './src', except: ['./http/user-agent.ts'] },
   ...pages.map((page) => ({ target: page, from: pages.filter((other) => other !== page) })),
   { target: './pages/shared', from: pages },
   { target: './migrations', from: [...programs, './src', './emulator', './pages', ...clients] },

@@ -15,7 +15,10 @@ const compress = promisify(brotliCompress);
 /** What a browser may have to load for each page, in KB after gzip. */
 const budgets = { admin: 450, account: 60, 'sign-in': 60 };
 
-/** Of everything that the result depends on, the versions of packages included. */
+/** What the pages are made of outside of their folders, the versions of packages included. */
+const others = ['src/http/user-agent.ts', 'package-lock.json', 'scripts/build-pages.mjs'];
+
+/** Of everything that the result depends on. */
 async function hashOfSources() {
   const folders = ['pages', 'client'].map((folder) =>
     readdir(join(root, folder), { recursive: true, withFileTypes: true }),
@@ -27,7 +30,7 @@ async function hashOfSources() {
     .filter((path) => !path.startsWith(join('pages', 'server')))
     .sort();
   const hash = createHash('sha256');
-  for (const path of [...sources, 'package-lock.json', 'scripts/build-pages.mjs'])
+  for (const path of [...sources, ...others])
     hash.update(`${path}\n`).update(await readFile(join(root, path)));
   return hash.digest('hex');
 }

@@ -1,3 +1,4 @@
+import { namesOfAgent } from '../../src/http/user-agent.js';
 import { language } from './language';
 
 /** A time of the API in the browser's zone. */
@@ -31,32 +32,10 @@ export function count(value: number): string {
   return value.toLocaleString(language.value);
 }
 
-const browsers = [
-  ['WeCom', /\bwxwork\//],
-  ['WeChat', /\bMicroMessenger\//],
-  ['Edge', /\bEdgA?\//],
-  ['Opera', /\bOPR\//],
-  ['Firefox', /\b(Firefox|FxiOS)\//],
-  ['QQ Browser', /\bQQBrowser\//],
-  ['Huawei Browser', /\bHuaweiBrowser\//],
-  ['Chrome', /\b(HeadlessChrome|Chrome|CriOS)\//],
-  ['Safari', /\bVersion\/.*Safari\//],
-] as const;
-
-const systems = [
-  ['Windows', /\bWindows NT\b/],
-  ['iOS', /\b(iPhone|iPad)\b/],
-  ['macOS', /\bMac OS X\b/],
-  ['HarmonyOS', /\b(OpenHarmony|HarmonyOS|ArkWeb)\b/],
-  ['Android', /\bAndroid\b/],
-  ['Linux', /\bLinux\b/],
-] as const;
-
 /** A browser in words, such as “Chrome · Windows”; null where the User-Agent names neither. It is the browser's own claim. */
 export function agentName(userAgent: string | null): string | null {
-  const find = (names: readonly (readonly [string, RegExp])[]) =>
-    names.find(([, pattern]) => pattern.test(userAgent ?? ''))?.[0];
-  const parts = [find(browsers), find(systems)].filter((part) => part !== undefined);
+  const { browser, system } = namesOfAgent(userAgent);
+  const parts = [browser, system].filter((part) => part !== undefined);
   return parts.length === 0 ? null : parts.join(' · ');
 }
 

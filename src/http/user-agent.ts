@@ -6,7 +6,7 @@ const browsers = [
   ['Firefox', /\b(Firefox|FxiOS)\//],
   ['QQ Browser', /\bQQBrowser\//],
   ['Huawei Browser', /\bHuaweiBrowser\//],
-  ['Chrome', /\b(Chrome|CriOS)\//],
+  ['Chrome', /\b(HeadlessChrome|Chrome|CriOS)\//],
   ['Safari', /\bVersion\/.*Safari\//],
 ] as const;
 
@@ -19,12 +19,19 @@ const systems = [
   ['Linux', /\bLinux\b/],
 ] as const;
 
-/** A browser in words a person recognises, such as “Chrome on Windows”. The User-Agent is the browser's own claim. */
-export function describeAgent(userAgent: string | null, language: Language): string {
+/** The names of browser and system that a User-Agent claims, as far as we know them. */
+export function namesOfAgent(userAgent: string | null): {
+  readonly browser: string | undefined;
+  readonly system: string | undefined;
+} {
   const find = (names: readonly (readonly [string, RegExp])[]) =>
     names.find(([, pattern]) => pattern.test(userAgent ?? ''))?.[0];
-  const browser = find(browsers);
-  const system = find(systems);
+  return { browser: find(browsers), system: find(systems) };
+}
+
+/** A browser in words a person recognises, such as “Chrome on Windows”. The User-Agent is the browser's own claim. */
+export function describeAgent(userAgent: string | null, language: Language): string {
+  const { browser, system } = namesOfAgent(userAgent);
   if (browser === undefined && system === undefined)
     return language === 'zh' ? '未知浏览器' : 'an unknown browser';
   if (browser === undefined || system === undefined) return browser ?? system ?? '';

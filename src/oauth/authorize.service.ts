@@ -128,6 +128,7 @@ export class Authorize {
     request: IamRequest,
     back: ClientAddress,
     parameters: AuthorizeRequest & { readonly provider: string },
+    consent = this.chooser?.findConsent(parameters.code_challenge, request.cookies),
   ): Promise<IamResponse> {
     const { display, follow_proof: proof, state: clientState, code_challenge: codeChallenge } = parameters;
     const { cookies } = request;
@@ -142,7 +143,7 @@ export class Authorize {
       clientState,
       codeChallenge,
       followLoginId,
-      consent: this.chooser?.findConsent(codeChallenge, cookies),
+      consent,
       ...(parameters.from === 'chooser' && { isChosen: true }),
     });
     return { ...this.respond(started, display), cookies: this.cookies.start(started.attempt, cookies) };
@@ -178,18 +179,17 @@ export class Authorize {
     parameters: AuthorizeRequest,
   ): Promise<IamResponse> {
     const { chooser } = this;
-    const { display, code_challenge } = parameters;
-    const isWidget = display === 'widget';
-    const mustAgree =
-      chooser?.requiresConsent === true && chooser.findConsent(code_challenge, request.cookies) === undefined;
+    const isWidget = parameters.display === 'widget';
+    const consent = chooser?.findConsent(parameters.code_challenge, request.cookies);
+    const mustAgree = chooser?.requiresConsent === true && consent === undefined;
     if (mustAgree && isWidget) throw new IamError('consent_required', 'this browser has not agreed');
     const provider = mustAgree ? null : (parameters.provider ?? (await this.findOnlyProvider(request)));
-    if (provider !== null) return this.begin(request, back, { ...parameters, provider });
+    if (provider !== null) return this.begin(request, back, { ...parameters, provider }, consent);
     if (chooser === undefined || isWidget) throw new IamError('invalid_request', 'provider: missing');
     return redirect(chooser.location(single(request.query)), 302);
   }
 
-  /** Inside WeChat nobody is asked to choose from one. */
+  /** The provider of a request without one: inside WeChat, where exactly one works, so that nothing is to be chosen. */
   private async findOnlyProvider({ browser }: IamRequest): Promise<string | null> {
     if (this.chooser === undefined || browser.kind !== 'wechat') return null;
     const enabled = await this.providers.listEnabled();

@@ -57,8 +57,8 @@ interface NewLogin {
 }
 
 /**
- * A FROM item that lets the commit of its statement alone return before it is on the disk. A claim that a crash of PostgreSQL
- * loses has signed nobody in: every later write of its login waits for the disk, and so for the claim too.
+ * A FROM item that lets the commit of its statement alone return before it is on the disk. If a crash of PostgreSQL loses a claim,
+ * no sign-in is lost: every later write of the login waits for the disk, and so for the claim too.
  */
 const notAwaitingDisk = sql`set_config('synchronous_commit', 'off', true) AS lazily`;
 

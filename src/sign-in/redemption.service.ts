@@ -39,7 +39,7 @@ const MOST_REPETITIONS = 100;
 /** A login before it is redeemed. */
 const redeemable = z.object({
   status: z.string(),
-  /** Why the sender may not redeem it, whatever its status; null for its owner. */
+  /** The error code for a sender that may not redeem it, in any status; null for the owner. */
   refusal: z.string().nullable(),
   /** Null for a person without a user. */
   user_status: z.string().nullable(),
