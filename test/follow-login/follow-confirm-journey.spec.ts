@@ -1,3 +1,4 @@
+import { type IncomingMessage, Server } from 'node:http';
 import { askForQrCode, confirmLink, scanAndFollow, startFollowWorld } from '../support/follow.js';
 import { startReplica, type World } from '../support/iam-app.js';
 import { PcBrowser, userAgents } from '../support/pc-browser.js';
@@ -25,9 +26,23 @@ describe('the phone’s way to the page', () => {
     return { person, device, link: confirmLink(world, person) };
   }
 
+  /** Settles when so many requests with a code have come. */
+  const arrivals = (count: number) =>
+    new Promise<void>((resolve) => {
+      let seen = 0;
+      const server: unknown = world.app.getHttpServer();
+      if (!(server instanceof Server)) throw new TypeError('expected a server of node:http');
+      server.on('request', ({ url = '' }: IncomingMessage) => {
+        if (!url.includes('code=')) return;
+        seen += 1;
+        if (seen === count) resolve();
+      });
+    });
+
   it('survives WeChat’s redirect that comes twice, and exchanges the code once', async () => {
     const { person, link } = await scanned('双重');
     world.wechat.clearCalls();
+    world.wechat.once('/sns/oauth2/access_token', { until: arrivals(2) });
 
     const page = await person.openInWechat(link, { duplicateCallback: 'same-phone' });
 
