@@ -21,7 +21,7 @@ const order = [
   'sign-in',
   'webhook',
   'oauth',
-  'follow-login',
+  'qr-login',
   'privacy',
   'account',
   'health',

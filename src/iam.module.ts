@@ -22,7 +22,7 @@ import { KeysModule } from './keys/keys.module.js';
 import { SignInModule } from './sign-in/sign-in.module.js';
 import { WebhookModule } from './webhook/webhook.module.js';
 import { OAuthModule } from './oauth/oauth.module.js';
-import { FollowLoginModule } from './follow-login/follow-login.module.js';
+import { QrLoginModule } from './qr-login/qr-login.module.js';
 import { PrivacyModule } from './privacy/privacy.module.js';
 import { AccountModule } from './account/account.module.js';
 import { AdminModule } from './admin/admin.module.js';
@@ -62,7 +62,7 @@ const features = [
   SignInModule,
   WebhookModule,
   OAuthModule,
-  FollowLoginModule,
+  QrLoginModule,
   PrivacyModule,
   AccountModule,
   HealthModule,

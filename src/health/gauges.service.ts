@@ -3,7 +3,7 @@ import type { ObservableCallback, ObservableGauge } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
 import { readInboxBacklog } from '../webhook/inbox/stored-events.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { QrBudget } from '../follow-login/qr-budget.service.js';
+import { QrBudget } from '../qr-login/qr-budget.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 
 /** Registers gauges, whose values are read only when the host exports its metrics. */

@@ -9,7 +9,7 @@ import { execute, queryRow, sql } from '../database/sql.js';
 import { AppHealth, WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { readInboxBacklog } from '../webhook/inbox/stored-events.service.js';
-import { ALARM, QrBudget } from '../follow-login/qr-budget.service.js';
+import { ALARM, QrBudget } from '../qr-login/qr-budget.service.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { MIGRATE, SchemaWatch, type SchemaGaps } from './schema-watch.service.js';

@@ -1,7 +1,7 @@
 // The modules whose controllers are described: imported alone, this entry would find none.
 import '../account/account.module.js';
 import '../admin/admin.module.js';
-import '../follow-login/follow-login.module.js';
+import '../qr-login/qr-login.module.js';
 import type { Type } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AdminGuard } from '../admin/admin.guard.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { makeManyRows } from '../../bench/admin-lists/many-rows.js';
-import { FollowLogins } from '../../src/follow-login/follow-logins.service.js';
+import { QrLogins } from '../../src/qr-login/qr-logins.service.js';
 import { SignOut } from '../../src/sign-in/sign-out.service.js';
 import {
   askForQrCode,
@@ -105,7 +105,7 @@ describe(`the generic plans of prepared statements among ${USERS} users`, () => 
     ['a sign-in by following', follow],
     ['a refresh, its repetition and the end', refreshAndEnd],
     ['the pushes of a follower', pushes],
-    ['a look at those that wait', () => world.app.get(FollowLogins).findChanged([waiting], [waiting])],
+    ['a look at those that wait', () => world.app.get(QrLogins).findChanged([waiting], [waiting])],
     ['what a person withdraws, and the end of their account', withdrawals],
     ['an identity that its user gives up', unlinkOne],
   ])('read large tables by index, and compare no row with many ids: %s', async (_flow, run) => {

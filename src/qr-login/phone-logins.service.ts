@@ -12,17 +12,17 @@ import { Telemetry } from '../runtime/telemetry.service.js';
 import type { Reserved } from '../sign-in/failure-limits.service.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import {
-  FollowTokens,
+  LoginTokens,
   NUMBER_DIGITS,
   NUMBER_TRIES,
   readTypedNumber,
   readUserCode,
   type UserCodeCheck,
 } from './codes-and-tokens.service.js';
-import { followLoginRow, linkOf, selectFollows } from './follow-login.js';
+import { qrLoginRow, linkOf, selectQrLogins } from './qr-login.js';
 
 /** A scan as its phone's page shows it. */
-const phoneLoginRow = followLoginRow.extend({
+const phoneLoginRow = qrLoginRow.extend({
   /** Of the account that the scanner is to be linked to. */
   account_nickname: z.string().nullable(),
 });
@@ -83,7 +83,7 @@ const isNamed = ({ loginId, provider }: NamedLogin): Sql =>
 /** Claims a code for a login under way, if the points of `take` are there. Another login that gets the code meanwhile violates a constraint. */
 const claimSql = (named: NamedLogin, appid: string, hash: string, take: Sql): Sql => sql`
   WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
-  login AS (${selectFollows(nickname)} WHERE ${isNamed(named)}),
+  login AS (${selectQrLogins(nickname)} WHERE ${isNamed(named)}),
   claimed AS (
     UPDATE iam.logins l SET wechat_code_hash = ${hash} FROM login, taken
     WHERE taken.refused IS NULL AND login.status <> 'failed'
@@ -118,7 +118,7 @@ const decideSql = (
   { digits, hashes }: { readonly digits: string | null; readonly hashes: readonly string[] },
 ): Sql => sql`
   WITH target AS (
-    ${selectFollows(sql`${nickname}, CASE
+    ${selectQrLogins(sql`${nickname}, CASE
         WHEN l.status <> 'scanned' OR openid <> ${scan.openid} OR redeem_before <= now() OR problem IS NOT NULL THEN NULL
         WHEN ${decision === 'deny'}::boolean THEN 'denied'
         WHEN confirmation IS DISTINCT FROM 'number' THEN 'confirmed'
@@ -155,12 +155,12 @@ export class PhoneLogins {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
-    private readonly tokens: FollowTokens,
+    private readonly tokens: LoginTokens,
   ) {}
 
   /** The login as it is now; null when the provider has no such scan. */
   find(named: NamedLogin): Promise<PhoneLogin | null> {
-    const found = sql`${selectFollows(nickname)} WHERE ${isNamed(named)}`;
+    const found = sql`${selectQrLogins(nickname)} WHERE ${isNamed(named)}`;
     return queryRow(this.dataSource, phoneLoginRow, found);
   }
 

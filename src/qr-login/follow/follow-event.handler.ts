@@ -1,17 +1,17 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import type { Sql } from '../database/sql.js';
-import { IamUrls } from '../http/iam-urls.service.js';
-import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import type { InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
+import type { Sql } from '../../database/sql.js';
+import { IamUrls } from '../../http/iam-urls.service.js';
+import type { IdentityProvider } from '../../identity-providers/identity-provider.js';
+import type { InboxEvent } from '../../webhook/inbox/webhook-event.entity.js';
 import { type EnteredUserCode, FollowScans, type ScanOutcome } from './follow-scans.service.js';
-import { Scenes } from '../webhook/inbox-event.js';
-import { LoginWatch } from './login-watch.service.js';
-import { EventIntake, type BuiltInEventHandler } from '../webhook/event-intake.service.js';
-import type { PassiveReply } from '../webhook/passive-reply.js';
-import { eventName, sceneOf, type VerifiedEvent } from '../webhook/message.js';
-import { FollowTokens } from './codes-and-tokens.service.js';
-import { quotableName } from './page-parts.js';
+import { Scenes } from '../../webhook/inbox-event.js';
+import { LoginWatch } from '../login-watch.service.js';
+import { EventIntake, type BuiltInEventHandler } from '../../webhook/event-intake.service.js';
+import type { PassiveReply } from '../../webhook/passive-reply.js';
+import { eventName, sceneOf, type VerifiedEvent } from '../../webhook/message.js';
+import { LoginTokens } from '../codes-and-tokens.service.js';
+import { quotableName } from '../page-parts.js';
 
 const OVER =
   '二维码已失效，请在电脑上获取新的二维码。\nThis QR code is no longer valid. Get a new one on the computer.';
@@ -70,7 +70,7 @@ export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
     private readonly scenes: Scenes,
     private readonly scans: FollowScans,
     private readonly watch: LoginWatch,
-    private readonly tokens: FollowTokens,
+    private readonly tokens: LoginTokens,
     private readonly urls: IamUrls,
     private readonly intake: EventIntake,
   ) {}

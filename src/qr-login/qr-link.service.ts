@@ -11,9 +11,9 @@ import { setActor } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import { AttemptCookies, type Attempt } from '../sign-in/attempt-cookies.service.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';
-import { FollowerResolver } from './collect.service.js';
-import type { FollowLogin } from './follow-login.js';
-import { FollowLogins } from './follow-logins.service.js';
+import { ScannerResolver } from './collect.service.js';
+import type { QrLogin } from './qr-login.js';
+import { QrLogins } from './qr-logins.service.js';
 import { LoginWatch } from './login-watch.service.js';
 
 /** An attempt of a signed-in user to link another identity. */
@@ -27,13 +27,13 @@ export interface NextStep {
 
 /** Links another identity of a signed-in user by the confirmed scan of a PC. */
 @Injectable()
-export class FollowLink {
+export class QrLink {
   constructor(
     private readonly attempts: AttemptCookies,
     private readonly providers: IdentityProviders,
     private readonly methods: SignInMethods,
-    private readonly follower: FollowerResolver,
-    private readonly follows: FollowLogins,
+    private readonly follower: ScannerResolver,
+    private readonly follows: QrLogins,
     private readonly links: IdentityLinks,
     private readonly watch: LoginWatch,
     private readonly clock: Clock,
@@ -41,7 +41,7 @@ export class FollowLink {
 
   /** Links the scanner, or goes on to the Open Platform where the row says so; a repeated request gets the same response. */
   async nextStep(
-    login: FollowLogin,
+    login: QrLogin,
     attempt: LinkAttempt,
     to: ClientReturn,
     request: IamRequest,
@@ -55,7 +55,7 @@ export class FollowLink {
 
   /** The row decides in the end: another request may have linked, or a COMMIT whose response was lost. */
   private async link(
-    login: FollowLogin,
+    login: QrLogin,
     provider: IdentityProvider,
     { link, clientId }: LinkAttempt,
   ): Promise<string> {
@@ -78,7 +78,7 @@ export class FollowLink {
 
   /** The redirect link of the Open Platform, whose callback takes the scan as the proof of the follow. */
   private openStep(
-    login: FollowLogin,
+    login: QrLogin,
     provider: IdentityProvider,
     attempt: LinkAttempt,
     { language, cookies }: IamRequest,

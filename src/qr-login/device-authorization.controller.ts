@@ -10,15 +10,15 @@ import { Clock } from '../runtime/clock.js';
 import { runOutsideContext } from '../runtime/request-context.js';
 import { Clients, parseOAuthInput } from '../oauth/clients.service.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
-import { FollowTokens } from './codes-and-tokens.service.js';
-import { type FollowLogin, followStateOf, QR_SECONDS } from './follow-login.js';
+import { LoginTokens } from './codes-and-tokens.service.js';
+import { type QrLogin, qrStateOf, QR_SECONDS } from './qr-login.js';
 import {
-  FollowStart,
-  type FollowStarted,
-  followStartedExample,
-  followStartedResponse,
-  followStartErrors,
-} from './follow-start.service.js';
+  QrStart,
+  type QrStarted,
+  qrStartedExample,
+  qrStartedResponse,
+  qrStartErrors,
+} from './qr-start.service.js';
 import { type LoginListener, LoginWatch } from './login-watch.service.js';
 
 const HEARTBEAT_MS = 15_000;
@@ -38,8 +38,8 @@ class LoginStream implements LoginListener {
     readonly endsAt: number,
   ) {}
 
-  next(login: FollowLogin | null): void {
-    const state = login === null ? 'expired' : followStateOf(login);
+  next(login: QrLogin | null): void {
+    const state = login === null ? 'expired' : qrStateOf(login);
     if (state !== 'pending') this.sink.send(state, { state });
     if (!goesOn.includes(state)) this.complete();
   }
@@ -64,7 +64,7 @@ export class LoginStreams implements OnModuleDestroy {
 
   constructor(
     private readonly watch: LoginWatch,
-    private readonly tokens: FollowTokens,
+    private readonly tokens: LoginTokens,
     private readonly clock: Clock,
   ) {}
 
@@ -136,7 +136,7 @@ const eventsQuery = z.object({ watch: z.string().max(256) });
 export class DeviceAuthorizationController {
   constructor(
     private readonly clients: Clients,
-    private readonly starts: FollowStart,
+    private readonly starts: QrStart,
     private readonly streams: LoginStreams,
   ) {}
 
@@ -144,12 +144,12 @@ export class DeviceAuthorizationController {
     summary: 'Starts follow-to-login on a page of your own (RFC 8628)',
     body: deviceAuthorizationBody,
     bodyType: 'form',
-    responses: { 200: followStartedResponse },
-    example: followStartedExample,
-    errors: followStartErrors,
+    responses: { 200: qrStartedResponse },
+    example: qrStartedExample,
+    errors: qrStartErrors,
   })
   @Post()
-  async start(@Incoming() { body, origin }: IamRequest): Promise<FollowStarted> {
+  async start(@Incoming() { body, origin }: IamRequest): Promise<QrStarted> {
     const { client_id: clientId, provider } = parseOAuthInput(deviceAuthorizationBody, body);
     this.clients.authenticate(clientId);
     return this.starts.begin({ clientId, provider, origin });

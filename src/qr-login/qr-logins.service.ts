@@ -7,43 +7,43 @@ import type { IamErrorCode } from '../errors/iam.error.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { authenticatedCtes, type LinkedLogin } from '../sign-in/login.js';
 import type { Consent, RecordResolution } from '../users/subject.js';
-import { FollowTokens } from './codes-and-tokens.service.js';
-import { followLoginRow, type FollowLogin, linkOf, selectFollows } from './follow-login.js';
+import { LoginTokens } from './codes-and-tokens.service.js';
+import { qrLoginRow, type QrLogin, linkOf, selectQrLogins } from './qr-login.js';
 
 /** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
 @Injectable()
-export class FollowLogins {
+export class QrLogins {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
-    private readonly tokens: FollowTokens,
+    private readonly tokens: LoginTokens,
   ) {}
 
   /** The login with this id. */
-  find(loginId: string): Promise<FollowLogin | null> {
-    return queryRow(this.dataSource, followLoginRow, followsSql([loginId]));
+  find(loginId: string): Promise<QrLogin | null> {
+    return queryRow(this.dataSource, qrLoginRow, qrLoginsSql([loginId]));
   }
 
   /** The login whose device shows this code, in whatever state. */
-  findByCode(code: string): Promise<FollowLogin | null> {
+  findByCode(code: string): Promise<QrLogin | null> {
     const hashes = this.tokens.hashesOf(code);
     const latest = sql`ARRAY(
       SELECT id FROM iam.logins WHERE user_code_hash = ANY (${hashes}::text[]) ORDER BY id DESC LIMIT 1)`;
-    return queryRow(this.dataSource, followLoginRow, followsSql(latest));
+    return queryRow(this.dataSource, qrLoginRow, qrLoginsSql(latest));
   }
 
   /**
    * The logins with these ids, in one round trip, without those of `waiting` that are still pending and alive: ten thousand of
    * them are not worth their bytes every second. A prepared statement would compare each id with each of an array.
    */
-  findChanged(loginIds: readonly string[], waiting: readonly string[]): Promise<FollowLogin[]> {
-    const changed = sql`${followsSql(loginIds)}
+  findChanged(loginIds: readonly string[], waiting: readonly string[]): Promise<QrLogin[]> {
+    const changed = sql`${qrLoginsSql(loginIds)}
       AND NOT (id IN (SELECT unnest(${waiting}::uuid[])) AND status = 'pending' AND problem IS NULL AND COALESCE(redeem_before > now(), false))`;
-    return queryRows(this.dataSource, followLoginRow, changed);
+    return queryRows(this.dataSource, qrLoginRow, changed);
   }
 
   /** Ends a login for good: WeChat gave no QR code, or the follower may not sign in or be linked. */
-  async fail(login: FollowLogin, error: IamErrorCode): Promise<void> {
+  async fail(login: QrLogin, error: IamErrorCode): Promise<void> {
     const { id, provider, client_id: clientId } = login;
     const link = linkOf(login);
     const action = link === undefined ? 'login.failed' : 'identity.link_refused';
@@ -59,7 +59,7 @@ export class FollowLogins {
 
   /** Stores which user the follower is; as `Logins.recordOf` for a redirect sign-in. */
   recordOf(
-    { id: loginId, client_id: clientId, provider, appid }: FollowLogin,
+    { id: loginId, client_id: clientId, provider, appid }: QrLogin,
     consent?: Consent,
   ): RecordResolution {
     const detail = { method: 'follow', appid, ...(consent !== undefined && { consent }) };
@@ -99,5 +99,5 @@ export class FollowLogins {
 }
 
 /** `ids` may be an expression. */
-const followsSql = (ids: readonly string[] | Sql): Sql =>
-  sql`${selectFollows()} WHERE id IN (SELECT unnest(${ids}::uuid[])) AND scene_hash IS NOT NULL`;
+const qrLoginsSql = (ids: readonly string[] | Sql): Sql =>
+  sql`${selectQrLogins()} WHERE id IN (SELECT unnest(${ids}::uuid[])) AND scene_hash IS NOT NULL`;

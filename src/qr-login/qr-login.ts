@@ -10,7 +10,7 @@ import type { WechatApp } from '../wechat/wechat-call.js';
 export const QR_SECONDS = 300;
 
 /** A device authorization as its row stands; `is_live` is the database's clock speaking. */
-export const followLoginRow = z.object({
+export const qrLoginRow = z.object({
   id: z.string(),
   status: z.custom<LoginStatus>((value) => typeof value === 'string'),
   error: z.string().nullable(),
@@ -34,16 +34,16 @@ export const followLoginRow = z.object({
   is_live: z.boolean(),
 });
 
-/** What `followLoginRow` reads as it is stored: all but the state, which the row of the provider and the clock decide with it. */
+/** What `qrLoginRow` reads as it is stored: all but the state, which the row of the provider and the clock decide with it. */
 export const storedColumns = raw(
-  Object.keys(followLoginRow.omit({ id: true, status: true, error: true, is_live: true }).shape).join(', '),
+  Object.keys(qrLoginRow.omit({ id: true, status: true, error: true, is_live: true }).shape).join(', '),
 );
 
-/** See `followLoginRow`. */
-export type FollowLogin = Readonly<z.infer<typeof followLoginRow>>;
+/** See `qrLoginRow`. */
+export type QrLogin = Readonly<z.infer<typeof qrLoginRow>>;
 
 /** The state as a waiting browser gets it; `done` means that another request has collected the sign-in already. */
-export type FollowState = 'pending' | 'scanned' | 'confirmed' | 'denied' | 'expired' | 'failed' | 'done';
+export type QrState = 'pending' | 'scanned' | 'confirmed' | 'denied' | 'expired' | 'failed' | 'done';
 
 /** What the phone must do after a scan. */
 export type Confirmation = IdentityProvider['qr']['confirmation'];
@@ -64,7 +64,7 @@ export function confirmationOf(
 export function linkOf({
   user_id: userId,
   link_session_id: sessionId,
-}: Pick<FollowLogin, 'user_id' | 'link_session_id'>): ActingSession | undefined {
+}: Pick<QrLogin, 'user_id' | 'link_session_id'>): ActingSession | undefined {
   return userId === null || sessionId === null ? undefined : { userId, sessionId };
 }
 
@@ -74,7 +74,7 @@ export function isSameLink(one: ActingSession | undefined, other: ActingSession 
 }
 
 /** The state of a login for its browser. Expiry is not written anywhere: it is read from the clock. */
-export function followStateOf({ status, is_live }: Pick<FollowLogin, 'status' | 'is_live'>): FollowState {
+export function qrStateOf({ status, is_live }: Pick<QrLogin, 'status' | 'is_live'>): QrState {
   switch (status) {
     case 'denied':
     case 'failed':
@@ -108,7 +108,7 @@ export function followAccountOf({ slug, mp, open, qr }: IdentityProvider): Wecha
  * The rule of `followAccountOf` for a login under way, by the row as it is now: why no scan can finish it any more, or null. In
  * SQL, because the push of a scan does not say whose login it is, and because a replica may know the row as it was.
  */
-export const followProblemSql = (login: string): Sql =>
+export const qrProblemSql = (login: string): Sql =>
   raw(`
   CASE WHEN ${login}.status IN ('pending', 'scanned', 'confirmed', 'authenticated') THEN NULLIF(COALESCE((
     SELECT CASE
@@ -125,8 +125,8 @@ function isIncomplete(app: 'p.mp' | 'p.open'): string {
   return `(COALESCE(trim(${app}_app_id), '') = '' OR COALESCE(${app}_app_secret, '') = '')`;
 }
 
-/** A SELECT, without its WHERE, that reads `followLoginRow`, and `more` of `l`. While the provider's row can finish no scan, a login of it counts as failed. */
-export const selectFollows = (more: Sql = empty): Sql => sql`
+/** A SELECT, without its WHERE, that reads `qrLoginRow`, and `more` of `l`. While the provider's row can finish no scan, a login of it counts as failed. */
+export const selectQrLogins = (more: Sql = empty): Sql => sql`
   SELECT id, CASE WHEN problem IS NULL THEN status ELSE 'failed' END AS status, COALESCE(problem, error) AS error, ${storedColumns},
          COALESCE(redeem_before > now(), false) AS is_live${more}
-  FROM iam.logins l CROSS JOIN LATERAL (SELECT ${followProblemSql('l')} AS problem) AS offer`;
+  FROM iam.logins l CROSS JOIN LATERAL (SELECT ${qrProblemSql('l')} AS problem) AS offer`;

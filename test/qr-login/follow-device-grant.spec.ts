@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as oauth from 'oauth4webapi';
-import { PhoneLogins } from '../../src/follow-login/phone-logins.service.js';
+import { PhoneLogins } from '../../src/qr-login/phone-logins.service.js';
 import { cookieClient, cookiesOf } from '../support/cookie-client.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import {

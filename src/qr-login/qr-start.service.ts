@@ -18,21 +18,21 @@ import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Reserved } from '../sign-in/failure-limits.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { Scenes } from '../webhook/inbox-event.js';
-import { FollowTokens, NUMBER_DIGITS, showUserCode } from './codes-and-tokens.service.js';
+import { LoginTokens, NUMBER_DIGITS, showUserCode } from './codes-and-tokens.service.js';
 import {
   confirmationOf,
   followAccountOf,
-  type FollowLogin,
-  followLoginRow,
+  type QrLogin,
+  qrLoginRow,
   QR_SECONDS,
   storedColumns,
-} from './follow-login.js';
-import { FollowLogins } from './follow-logins.service.js';
+} from './qr-login.js';
+import { QrLogins } from './qr-logins.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { QrBudget } from './qr-budget.service.js';
 
 /** RFC 8628 §3.2, with a picture of the QR code and a stream of its states. */
-export const followStartedResponse = z.object({
+export const qrStartedResponse = z.object({
   device_code: z.string(),
   user_code: z.string().meta({
     description: 'The code to show: it is typed at `verification_uri`, and the phone of a scan compares it',
@@ -52,7 +52,7 @@ export const followStartedResponse = z.object({
 });
 
 /** The errors of a start, for descriptions. */
-export const followStartErrors: readonly IamErrorCode[] = [
+export const qrStartErrors: readonly IamErrorCode[] = [
   'invalid_client',
   'invalid_scope',
   'rate_limited',
@@ -64,7 +64,7 @@ export const followStartErrors: readonly IamErrorCode[] = [
 ];
 
 /** A QR code to follow by. */
-export const followStartedExample: z.infer<typeof followStartedResponse> = {
+export const qrStartedExample: z.infer<typeof qrStartedResponse> = {
   device_code: 'd9Qf…',
   user_code: 'WDJB-MJHT',
   number: '4821',
@@ -81,7 +81,7 @@ export const followStartedExample: z.infer<typeof followStartedResponse> = {
 export const POLL_SECONDS = 2;
 
 /** A request for a QR code: by a client that polls, by the sign-in page, or to link an identity. */
-interface FollowRequest {
+interface QrRequest {
   readonly provider: string;
   readonly clientId: string;
   /** Of the sign-in page, which ends in a code; absent for a client that polls for tokens. */
@@ -97,25 +97,25 @@ interface FollowRequest {
 }
 
 /** The response of RFC 8628 §3.2 with a picture of the QR code and a stream of its states. */
-export type FollowStarted = Readonly<z.infer<typeof followStartedResponse>>;
+export type QrStarted = Readonly<z.infer<typeof qrStartedResponse>>;
 
 /** Starts a device authorization: one row, then one QR code of the Official Account. */
 @Injectable()
-export class FollowStart {
+export class QrStart {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly providers: IdentityProviders,
-    private readonly follows: FollowLogins,
+    private readonly follows: QrLogins,
     private readonly watch: LoginWatch,
     private readonly budget: QrBudget,
     private readonly gateway: WechatGateway,
     private readonly scenes: Scenes,
-    private readonly tokens: FollowTokens,
+    private readonly tokens: LoginTokens,
     private readonly urls: IamUrls,
   ) {}
 
-  /** @throws IamError `invalid_token` when the user who links has been erased since, and what `followStartErrors` lists */
-  async begin(request: FollowRequest): Promise<FollowStarted> {
+  /** @throws IamError `invalid_token` when the user who links has been erased since, and what `qrStartErrors` lists */
+  async begin(request: QrRequest): Promise<QrStarted> {
     const provider = await this.providers.getEnabled(request.provider);
     const app = followAccountOf(provider);
     const start = { ...request, provider, appid: app.appid, scene: this.scenes.create() };
@@ -134,16 +134,13 @@ export class FollowStart {
     return this.describe(login, content, seconds);
   }
 
-  private async giveUp(login: FollowLogin, thrown: unknown): Promise<never> {
+  private async giveUp(login: QrLogin, thrown: unknown): Promise<never> {
     await this.follows.fail(login, toIamError(thrown).code);
     throw thrown;
   }
 
   /** The row comes before WeChat's QR code, so that no scan can come too early. Two live logins never have the same code to type. */
-  private async store(
-    start: FollowStartRow,
-    tiers: readonly Tier[] | null,
-  ): Promise<Reserved<FollowLogin | null>> {
+  private async store(start: QrStartRow, tiers: readonly Tier[] | null): Promise<Reserved<QrLogin | null>> {
     for (let tries = 1; ; tries += 1) {
       try {
         const row = await queryRow(this.dataSource, startedRow, this.insertSql(start, takeSql(tiers)));
@@ -161,7 +158,7 @@ export class FollowStart {
   }
 
   /** The row, if the points are there that the FROM item `take` takes. */
-  private insertSql(start: FollowStartRow, take: Sql): Sql {
+  private insertSql(start: QrStartRow, take: Sql): Sql {
     const { provider, clientId, redirectUri, codeChallenge, attemptHash, attemptSeconds, link, origin } =
       start;
     const loginId = uuidv7();
@@ -183,7 +180,7 @@ export class FollowStart {
       ) SELECT taken.*, login.* FROM taken LEFT JOIN login ON true`;
   }
 
-  private async describe(login: FollowLogin, content: string, seconds: number): Promise<FollowStarted> {
+  private async describe(login: QrLogin, content: string, seconds: number): Promise<QrStarted> {
     const { default: QRCode } = await import('qrcode');
     const svg = await QRCode.toString(content, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' });
     const code = this.tokens.userCodeOf(login);
@@ -205,21 +202,21 @@ export class FollowStart {
 }
 
 /** What becomes a row. */
-type FollowStartRow = Omit<FollowRequest, 'provider'> & {
+type QrStartRow = Omit<QrRequest, 'provider'> & {
   readonly provider: IdentityProvider;
   readonly appid: string;
   readonly scene: string;
 };
 
 /** Points that were taken, and the login that was stored with them. */
-const startedRow = z.union([followLoginRow.extend(takenRow.shape), takenRow.extend({ id: z.null() })]);
+const startedRow = z.union([qrLoginRow.extend(takenRow.shape), takenRow.extend({ id: z.null() })]);
 
-function requireRow(login: FollowLogin | null): FollowLogin {
+function requireRow(login: QrLogin | null): QrLogin {
   if (login === null) throw new IamError('internal_error', 'an INSERT returns its row');
   return login;
 }
 
 /** Life of the QR code: no longer than that of the attempt whose page shows it. */
-function secondsOf({ attemptSeconds = QR_SECONDS }: Pick<FollowRequest, 'attemptSeconds'>): number {
+function secondsOf({ attemptSeconds = QR_SECONDS }: Pick<QrRequest, 'attemptSeconds'>): number {
   return Math.min(QR_SECONDS, attemptSeconds);
 }

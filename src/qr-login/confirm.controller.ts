@@ -12,9 +12,9 @@ import { failureOf } from '../http/to-iam-error.js';
 import { IamError, providerErrors } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { followAccountOf, followStateOf, linkOf } from './follow-login.js';
+import { followAccountOf, qrStateOf, linkOf } from './qr-login.js';
 import { type NamedLogin, type PhoneLogin, PhoneLogins } from './phone-logins.service.js';
-import { FollowTokens, showUserCode } from './codes-and-tokens.service.js';
+import { LoginTokens, showUserCode } from './codes-and-tokens.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
@@ -61,7 +61,7 @@ export class ConfirmController {
     private readonly codes: CodeExchange,
     private readonly gateway: WechatGateway,
     private readonly cookies: PageCookies,
-    private readonly tokens: FollowTokens,
+    private readonly tokens: LoginTokens,
     private readonly urls: IamUrls,
     private readonly failures: FailureLimits,
   ) {}
@@ -237,5 +237,5 @@ function noSuchLogin(): IamError {
 
 /** The row of the provider can finish no scan any more, or the login was ended. */
 function hasFailed(login: PhoneLogin): boolean {
-  return followStateOf(login) === 'failed';
+  return qrStateOf(login) === 'failed';
 }

@@ -1,5 +1,5 @@
 import type { Person } from '../../emulator/index.js';
-import { FollowTokens } from '../../src/follow-login/codes-and-tokens.service.js';
+import { LoginTokens } from '../../src/qr-login/codes-and-tokens.service.js';
 import { callMe, itemsOf } from '../support/account.js';
 import { type FollowPage, leavePage } from '../support/follow-page.js';
 import {
@@ -247,7 +247,7 @@ describe('a user who links by a row that goes on to the Open Platform', () => {
     const started = await start(user, new PcBrowser(), { method: 'open' });
     const polled = await poll(world.url, { deviceCode });
     const loginId = deviceCode.split('.')[1] ?? '';
-    const proof = world.app.get(FollowTokens).mint('follow-proof', loginId);
+    const proof = world.app.get(LoginTokens).mint('follow-proof', loginId);
     const byProof = await new PcBrowser().visit(
       authorizeUrl(world.url, pkce().challenge, { method: 'open', follow_proof: proof }),
     );

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Person } from '../../emulator/index.js';
-import { LoginWatch } from '../../src/follow-login/login-watch.service.js';
+import { LoginWatch } from '../../src/qr-login/login-watch.service.js';
 import {
   askForQrCode,
   confirmLink,

@@ -6,7 +6,7 @@ import { hasRow, queryRow, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { loginProvenAtSql } from '../sessions/session-statements.js';
-import type { FollowLogin } from './follow-login.js';
+import type { QrLogin } from './qr-login.js';
 
 /** A device that polls for the last time just before its code expires still finds what was confirmed in that second. */
 const COLLECT_SECONDS = 60;
@@ -35,7 +35,7 @@ export class DeviceDecisions {
    * Hands the sign-in of the page over to the device, whose poll then collects it: once, and not both. False when one of them is
    * over, by another tab, another person or time.
    */
-  async approve({ id, provider, client_id: clientId }: FollowLogin, signInId: string): Promise<boolean> {
+  async approve({ id, provider, client_id: clientId }: QrLogin, signInId: string): Promise<boolean> {
     const entry: AuditEntry = { action: 'login.confirmed', provider, clientId, detail: { method: 'device' } };
     return hasRow(
       this.dataSource,
@@ -62,7 +62,7 @@ export class DeviceDecisions {
   }
 
   /** Ends the device authorization: the person who typed its code did not start it. */
-  async deny({ id, provider, client_id: clientId }: FollowLogin): Promise<boolean> {
+  async deny({ id, provider, client_id: clientId }: QrLogin): Promise<boolean> {
     const entry: AuditEntry = { action: 'login.denied', provider, clientId, detail: { method: 'device' } };
     const isDenied = await hasRow(
       this.dataSource,

@@ -1,15 +1,15 @@
 import { Inject } from '@nestjs/common';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import type { IamErrorCode } from '../errors/iam.error.js';
-import type { IamResponse } from '../http/iam-response.js';
-import { IamUrls } from '../http/iam-urls.service.js';
-import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { SignInMethod, type StartedAttempt } from '../oauth/registration.js';
-import type { Browser, Language } from '../http/user-agent.js';
-import type { WechatApp } from '../wechat/wechat-call.js';
-import { FollowProof } from './collect.service.js';
-import { escapeHtml, page, readAsset } from '../http/html.js';
-import { pageStyle, quoteAccount } from './page-parts.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
+import type { IamErrorCode } from '../../errors/iam.error.js';
+import type { IamResponse } from '../../http/iam-response.js';
+import { IamUrls } from '../../http/iam-urls.service.js';
+import type { IdentityProvider } from '../../identity-providers/identity-provider.js';
+import { SignInMethod, type StartedAttempt } from '../../oauth/registration.js';
+import type { Browser, Language } from '../../http/user-agent.js';
+import type { WechatApp } from '../../wechat/wechat-call.js';
+import { FollowProof } from '../collect.service.js';
+import { escapeHtml, page, readAsset } from '../../http/html.js';
+import { pageStyle, quoteAccount } from '../page-parts.js';
 
 /** Texts of the sign-in page, by state. */
 const followPageTexts = {
@@ -71,7 +71,7 @@ const followLinkTexts = {
   },
 } as const;
 
-const script = readAsset('./assets/follow-page.js', import.meta.url);
+const script = readAsset('./assets/qr-page.js', import.meta.url);
 
 /** Follow-to-login as a way to sign in at `/authorize`: a PC shows our own page with the QR code. */
 @SignInMethod('follow')

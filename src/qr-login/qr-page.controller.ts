@@ -16,18 +16,18 @@ import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { type Attempt, AttemptCookies, attemptHash } from '../sign-in/attempt-cookies.service.js';
 import { Logins } from '../sign-in/logins.service.js';
 import { Profiles } from '../users/profiles.service.js';
-import { FollowTokens } from './codes-and-tokens.service.js';
-import { FollowerResolver } from './collect.service.js';
-import { FollowLink, type NextStep } from './follow-link.service.js';
-import { type FollowLogin, followStateOf, isSameLink, linkOf } from './follow-login.js';
+import { LoginTokens } from './codes-and-tokens.service.js';
+import { ScannerResolver } from './collect.service.js';
+import { QrLink, type NextStep } from './qr-link.service.js';
+import { type QrLogin, qrStateOf, isSameLink, linkOf } from './qr-login.js';
 import {
-  FollowStart,
-  type FollowStarted,
-  followStartedExample,
-  followStartedResponse,
-  followStartErrors,
-} from './follow-start.service.js';
-import { FollowMethod } from './follow.method.js';
+  QrStart,
+  type QrStarted,
+  qrStartedExample,
+  qrStartedResponse,
+  qrStartErrors,
+} from './qr-start.service.js';
+import { FollowMethod } from './follow/follow.method.js';
 import { LoginWatch } from './login-watch.service.js';
 
 /** Names the attempt, which is in the cookie of the browser that has started it. */
@@ -35,7 +35,7 @@ const attemptInput = z.object({ state: z.string().max(64) });
 const finishBody = attemptInput.extend({ device_code: z.string().max(256) });
 
 /** Where the browser goes once the scan is confirmed, else where it may give up to. */
-const followFinishResponse = z.union([
+const qrFinishResponse = z.union([
   z.object({ status: z.literal('confirmed'), location: z.string() }),
   z.object({
     status: z.enum(['pending', 'scanned', 'denied', 'expired', 'failed', 'done']),
@@ -44,26 +44,26 @@ const followFinishResponse = z.union([
 ]);
 
 /** The response to `finish`, and its cookies. */
-type Finish = z.infer<typeof followFinishResponse> & Pick<NextStep, 'cookies'>;
+type Finish = z.infer<typeof qrFinishResponse> & Pick<NextStep, 'cookies'>;
 
 /** Endpoints of the module's own page on a PC. Its attempt is the sealed cookie that the start set, so only that browser can. */
 @PublicController('follow')
-export class FollowController {
-  private readonly logger = new IamLogger(FollowController.name);
+export class QrPageController {
+  private readonly logger = new IamLogger(QrPageController.name);
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly attempts: AttemptCookies,
     private readonly clients: Clients,
-    private readonly starts: FollowStart,
+    private readonly starts: QrStart,
     private readonly watch: LoginWatch,
-    private readonly follower: FollowerResolver,
+    private readonly follower: ScannerResolver,
     private readonly method: FollowMethod,
     private readonly providers: IdentityProviders,
     private readonly logins: Logins,
-    private readonly links: FollowLink,
+    private readonly links: QrLink,
     private readonly profiles: Profiles,
-    private readonly tokens: FollowTokens,
+    private readonly tokens: LoginTokens,
     private readonly clock: Clock,
   ) {}
 
@@ -87,15 +87,15 @@ export class FollowController {
   /** A person who lets a QR code expire gets another for the same attempt. */
   @Endpoint({
     summary: "For the module's own sign-in page: a new QR code",
-    responses: { 200: followStartedResponse },
-    example: followStartedExample,
-    errors: ['state_mismatch', 'state_expired', 'invalid_token', ...followStartErrors],
+    responses: { 200: qrStartedResponse },
+    example: qrStartedExample,
+    errors: ['state_mismatch', 'state_expired', 'invalid_token', ...qrStartErrors],
   })
   @Post()
   async start(
     @Body(new ZodPipe(attemptInput, 'form')) { state }: z.infer<typeof attemptInput>,
     @Incoming() { cookies, origin }: IamRequest,
-  ): Promise<FollowStarted> {
+  ): Promise<QrStarted> {
     const attempt = this.attempt(state, cookies);
     const { provider, clientId, redirectUri, codeChallenge, link } = attempt;
     return this.starts.begin({
@@ -112,7 +112,7 @@ export class FollowController {
 
   @Endpoint({
     summary: "For the module's own sign-in page: the state, and where to go",
-    responses: { 200: followFinishResponse },
+    responses: { 200: qrFinishResponse },
     example: { status: 'confirmed', location: 'https://app.example.com/signed-in?code=…&state=…&iss=…' },
     errors: ['state_mismatch', 'state_expired'],
   })
@@ -143,7 +143,7 @@ export class FollowController {
   }
 
   /** A scan for a sign-in links nothing, and a scan for a link begins no session. */
-  private async loginOf(deviceCode: string, attempt: Attempt): Promise<FollowLogin> {
+  private async loginOf(deviceCode: string, attempt: Attempt): Promise<QrLogin> {
     const loginId = this.tokens.read('device-code', deviceCode);
     const login = loginId === null ? null : await this.watch.current(loginId);
     const isOfAttempt =
@@ -152,8 +152,8 @@ export class FollowController {
     return login;
   }
 
-  private async outcome(login: FollowLogin, attempt: Attempt, request: IamRequest): Promise<Finish> {
-    const status = followStateOf(login);
+  private async outcome(login: QrLogin, attempt: Attempt, request: IamRequest): Promise<Finish> {
+    const status = qrStateOf(login);
     const { redirectUri, clientState } = attempt;
     const to = { redirectUri, clientState, issuer: this.options.publicUrl };
     if (status !== 'confirmed' && login.linked_identity_id === null) {
@@ -174,7 +174,7 @@ export class FollowController {
 
   /** A code, or the same authorization request again with the proof of the follow. */
   private async signIn(
-    login: FollowLogin,
+    login: QrLogin,
     { state, redirectUri, clientState, codeChallenge, consent, isChosen }: Attempt,
     to: ClientReturn,
     { cookies: present }: IamRequest,

@@ -13,10 +13,10 @@ import { type BegunSession, Redemption } from '../sign-in/redemption.service.js'
 import type { Consent, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
-import { FollowTokens } from './codes-and-tokens.service.js';
-import { type FollowLogin, followStateOf, type FollowState, isSameLink, linkOf } from './follow-login.js';
-import { FollowLogins } from './follow-logins.service.js';
-import { POLL_SECONDS } from './follow-start.service.js';
+import { LoginTokens } from './codes-and-tokens.service.js';
+import { type QrLogin, qrStateOf, type QrState, isSameLink, linkOf } from './qr-login.js';
+import { QrLogins } from './qr-logins.service.js';
+import { POLL_SECONDS } from './qr-start.service.js';
 import { LoginWatch } from './login-watch.service.js';
 
 /** The scanner of a login, and whether they still follow: the confirmation of a person who has left since still counts. */
@@ -27,17 +27,17 @@ interface ReadFollower {
 
 /** Turns the openid of a confirmed scan into a user. */
 @Injectable()
-export class FollowerResolver {
+export class ScannerResolver {
   private readonly running = new SingleFlight<void>();
 
   constructor(
-    private readonly follows: FollowLogins,
+    private readonly follows: QrLogins,
     private readonly gateway: WechatGateway,
     private readonly users: Users,
   ) {}
 
   /** Resolves the follower of a confirmed login, whose row then says `authenticated`; parallel polls share the work. */
-  async identify(login: FollowLogin, provider: IdentityProvider, consent?: Consent): Promise<void> {
+  async identify(login: QrLogin, provider: IdentityProvider, consent?: Consent): Promise<void> {
     if (login.status === 'authenticated') return;
     const record = this.follows.recordOf(login, consent);
     await this.running.run(login.id, () =>
@@ -49,7 +49,7 @@ export class FollowerResolver {
   }
 
   /** Runs `work` for the follower. A refusal of this person ends the login; what failed for another reason may be tried again. */
-  async unlessRefused<T>(login: FollowLogin, work: () => Promise<T>): Promise<T> {
+  async unlessRefused<T>(login: QrLogin, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (thrown) {
@@ -60,7 +60,7 @@ export class FollowerResolver {
   }
 
   /** What WeChat knows of the follower: the unionid is in no event, so it is fetched before anything is linked. */
-  async read(login: FollowLogin, provider: IdentityProvider): Promise<ReadFollower> {
+  async read(login: QrLogin, provider: IdentityProvider): Promise<ReadFollower> {
     const { mp, slug, unionScope } = provider;
     if (mp?.appid !== login.appid)
       throw new IamError('provider_misconfigured', `"${slug}" has another Official Account by now`);
@@ -76,15 +76,15 @@ export class FollowerResolver {
 @Injectable()
 export class FollowProof implements OpenStepProof {
   constructor(
-    private readonly follows: FollowLogins,
-    private readonly follower: FollowerResolver,
-    private readonly tokens: FollowTokens,
+    private readonly follows: QrLogins,
+    private readonly follower: ScannerResolver,
+    private readonly tokens: LoginTokens,
     private readonly attempts: AttemptCookies,
     private readonly urls: IamUrls,
   ) {}
 
   /** The authorization request that goes on to the Open Platform; `parameters` are what only the client knows. */
-  authorizeUri(login: FollowLogin, parameters: Readonly<Record<string, string>> = {}): string {
+  authorizeUri(login: QrLogin, parameters: Readonly<Record<string, string>> = {}): string {
     const query = new URLSearchParams({
       response_type: 'code',
       client_id: login.client_id,
@@ -142,8 +142,8 @@ function isSamePerson(follower: Subject, subject: Subject): boolean {
   return follower.unionid !== null && follower.unionid === subject.unionid;
 }
 
-function isConfirmed(login: FollowLogin): boolean {
-  return login.status === 'confirmed' && followStateOf(login) === 'confirmed';
+function isConfirmed(login: QrLogin): boolean {
+  return login.status === 'confirmed' && qrStateOf(login) === 'confirmed';
 }
 
 /** Clients are never punctual to the millisecond. */
@@ -160,10 +160,10 @@ const parameters = { device_code: z.string().min(1).max(256) };
 export class DeviceCodeGrant implements TokenGrant {
   constructor(
     private readonly watch: LoginWatch,
-    private readonly follower: FollowerResolver,
+    private readonly follower: ScannerResolver,
     private readonly providers: IdentityProviders,
     private readonly redemption: Redemption,
-    private readonly tokens: FollowTokens,
+    private readonly tokens: LoginTokens,
     private readonly proof: FollowProof,
     private readonly failures: FailureLimits,
   ) {}
@@ -192,11 +192,11 @@ export class DeviceCodeGrant implements TokenGrant {
     return this.redemption.redeemProven(login.id, origin).finally(() => this.watch.forget(login.id));
   }
 
-  private requireConfirmed(login: FollowLogin): void {
-    const state = followStateOf(login);
+  private requireConfirmed(login: QrLogin): void {
+    const state = qrStateOf(login);
     const poll = () =>
       this.watch.sinceLastPoll(login.id) < TOO_SOON_MS ? 'slow_down' : 'authorization_pending';
-    const errors: Readonly<Record<FollowState, (() => IamErrorCode) | null>> = {
+    const errors: Readonly<Record<QrState, (() => IamErrorCode) | null>> = {
       pending: poll,
       scanned: poll,
       confirmed: null,

@@ -4,8 +4,8 @@ import { IamError } from '../errors/iam.error.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import type { LoginStatus } from '../sign-in/login.entity.js';
-import type { FollowLogin } from './follow-login.js';
-import { FollowLogins } from './follow-logins.service.js';
+import type { QrLogin } from './qr-login.js';
+import { QrLogins } from './qr-logins.service.js';
 
 const TICK_MS = 1_000;
 /** New and hinted logins are read together, this long after the first of them. */
@@ -16,14 +16,14 @@ const FORGET_MS = 20_000;
 /** Is told of a login now and whenever it changes. */
 export interface LoginListener {
   /** Null: there is no such login. */
-  next(login: FollowLogin | null): void;
+  next(login: QrLogin | null): void;
   /** This process goes down, and another one goes on. */
   complete(): void;
 }
 
 /** Ten thousand browsers may wait here, so a listener is one object. */
 interface Watched {
-  state: FollowLogin | null | undefined;
+  state: QrLogin | null | undefined;
   lastUsed: number;
   lastPoll: number;
   readonly listeners: LoginListener[];
@@ -39,17 +39,17 @@ export class LoginWatch implements OnModuleDestroy {
   private readonly watched = new Map<string, Watched>();
   private readonly urgent = new Set<string>();
   private tick: NodeJS.Timeout | undefined;
-  private gathering: Promise<ReadonlyMap<string, FollowLogin>> | undefined;
+  private gathering: Promise<ReadonlyMap<string, QrLogin>> | undefined;
   private interruption = new AbortController();
   private isClosing = false;
 
   constructor(
-    private readonly follows: FollowLogins,
+    private readonly follows: QrLogins,
     private readonly clock: Clock,
   ) {}
 
   /** The login as of the last tick, or as it is now if it is new here; null when there is no such login. */
-  async current(loginId: string): Promise<FollowLogin | null> {
+  async current(loginId: string): Promise<QrLogin | null> {
     const entry = this.entryOf(loginId);
     if (entry.state !== undefined) return entry.state;
     const found = await this.lookSoon(loginId);
@@ -73,12 +73,12 @@ export class LoginWatch implements OnModuleDestroy {
   }
 
   /** Starts with a state that is known already, so that the first poll costs no query. */
-  begin(login: FollowLogin): void {
+  begin(login: QrLogin): void {
     this.entryOf(login.id).state = login;
   }
 
   /** This process has changed this login: browsers that wait here are told without a query. A state that is not known is read. */
-  note(loginId: string, change: Pick<FollowLogin, 'status' | 'openid'>): void {
+  note(loginId: string, change: Pick<QrLogin, 'status' | 'openid'>): void {
     const known = this.watched.get(loginId)?.state;
     if (known?.is_live === true && isBefore(known.status, change.status))
       this.update(loginId, { ...known, ...change });
@@ -144,12 +144,12 @@ export class LoginWatch implements OnModuleDestroy {
     this.tick.unref();
   }
 
-  private lookSoon(loginId: string): Promise<ReadonlyMap<string, FollowLogin>> {
+  private lookSoon(loginId: string): Promise<ReadonlyMap<string, QrLogin>> {
     this.urgent.add(loginId);
     return (this.gathering ??= this.gather(this.interruption.signal));
   }
 
-  private async gather(signal: AbortSignal): Promise<ReadonlyMap<string, FollowLogin>> {
+  private async gather(signal: AbortSignal): Promise<ReadonlyMap<string, QrLogin>> {
     try {
       await delay(GATHER_MS, undefined, { signal });
     } catch (cause) {
@@ -163,7 +163,7 @@ export class LoginWatch implements OnModuleDestroy {
   }
 
   /** The logins of these, but for those of which only a change is worth reading. */
-  private async look(ids: readonly string[]): Promise<ReadonlyMap<string, FollowLogin>> {
+  private async look(ids: readonly string[]): Promise<ReadonlyMap<string, QrLogin>> {
     const waiting = new Set(ids.filter((id) => isWaiting(this.watched.get(id))));
     try {
       const changed = await this.follows.findChanged(ids, [...waiting]);
@@ -176,7 +176,7 @@ export class LoginWatch implements OnModuleDestroy {
     }
   }
 
-  private update(id: string, state: FollowLogin | null): void {
+  private update(id: string, state: QrLogin | null): void {
     const entry = this.watched.get(id);
     if (entry === undefined) return;
     const before = entry.state;

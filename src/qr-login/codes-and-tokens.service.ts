@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Mac } from '../crypto/key-ring.js';
 import { mintLoginToken, readLoginToken } from '../sign-in/login.js';
-import type { FollowLogin } from './follow-login.js';
+import type { QrLogin } from './qr-login.js';
 
 /** RFC 8628 §6.1: no vowels, so no words, and nothing that looks like something else. */
 const letters = 'BCDFGHJKLMNPQRSTVWXZ';
@@ -44,7 +44,7 @@ function withoutMarks(text: string): string {
 export type UserCodeCheck = 'confirmed' | 'wrong' | 'denied';
 
 /** The use of a token about a device authorization; it is valid for no other. */
-type FollowTokenUse =
+type LoginTokenUse =
   /** Collect the sign-in: the `device_code`, which only the asking browser holds. */
   | 'device-code'
   /** Watch its state; may stand in a URL, since it collects nothing. */
@@ -61,8 +61,8 @@ type FollowTokenUse =
  * derived from their ids, and stored as MACs, since 35 bits of a plain hash are soon tried.
  */
 @Injectable()
-export class FollowTokens {
-  private readonly macs: Readonly<Record<FollowTokenUse | 'user-code' | 'user-code-hash', Mac>>;
+export class LoginTokens {
+  private readonly macs: Readonly<Record<LoginTokenUse | 'user-code' | 'user-code-hash', Mac>>;
 
   constructor(@Inject(IAM_OPTIONS) { keyRing }: ResolvedIamOptions) {
     this.macs = {
@@ -76,12 +76,12 @@ export class FollowTokens {
     };
   }
 
-  mint(use: FollowTokenUse, loginId: string): string {
+  mint(use: LoginTokenUse, loginId: string): string {
     return mintLoginToken(this.macs[use], loginId);
   }
 
   /** The login's id, or null for a text we did not issue for this use. */
-  read(use: FollowTokenUse, text: string): string | null {
+  read(use: LoginTokenUse, text: string): string | null {
     return readLoginToken(this.macs[use], text);
   }
 
@@ -96,7 +96,7 @@ export class FollowTokens {
   }
 
   /** The user code of a login; null for one that has none, or whose key is gone. */
-  userCodeOf({ id, user_code_hash: hash }: Pick<FollowLogin, 'id' | 'user_code_hash'>): string | null {
+  userCodeOf({ id, user_code_hash: hash }: Pick<QrLogin, 'id' | 'user_code_hash'>): string | null {
     if (hash === null) return null;
     const codes = this.macs['user-code'].tags(id).map(codeOf);
     return codes.find((code) => this.hashesOf(code).includes(hash)) ?? null;

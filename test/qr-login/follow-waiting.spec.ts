@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { followStateOf } from '../../src/follow-login/follow-login.js';
-import { FollowLogins } from '../../src/follow-login/follow-logins.service.js';
-import { LoginWatch } from '../../src/follow-login/login-watch.service.js';
+import { qrStateOf } from '../../src/qr-login/qr-login.js';
+import { QrLogins } from '../../src/qr-login/qr-logins.service.js';
+import { LoginWatch } from '../../src/qr-login/login-watch.service.js';
 import { openEvents } from '../support/event-stream.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import {
@@ -251,7 +251,7 @@ describe('what a replica reads of logins that wait', () => {
       const states: string[] = [];
       const stop = world.app.get(LoginWatch).listen(loginId, {
         next: (login) => {
-          const state = login === null ? 'gone' : followStateOf(login);
+          const state = login === null ? 'gone' : qrStateOf(login);
           states.push(state);
           if (state !== last) return;
           resolve(states);
@@ -262,7 +262,7 @@ describe('what a replica reads of logins that wait', () => {
     });
 
   it('leaves out those that still wait', async () => {
-    const follows = world.app.get(FollowLogins);
+    const follows = world.app.get(QrLogins);
     const [waiting, scanned, unknown] = [await startLogin(), await startLogin(), await startLogin()];
     await world.dataSource.query(`UPDATE iam.logins SET status = 'scanned' WHERE id = $1`, [scanned]);
 

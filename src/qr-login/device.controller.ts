@@ -14,7 +14,7 @@ import {
   devicePageTexts,
   deviceQuestionPage,
 } from './device-page.js';
-import { FollowTokens, readUserCode, showUserCode } from './codes-and-tokens.service.js';
+import { LoginTokens, readUserCode, showUserCode } from './codes-and-tokens.service.js';
 import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -22,8 +22,8 @@ import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { DeviceDecisions } from './device-decisions.service.js';
-import { followStateOf, type FollowLogin } from './follow-login.js';
-import { FollowLogins } from './follow-logins.service.js';
+import { qrStateOf, type QrLogin } from './qr-login.js';
+import { QrLogins } from './qr-logins.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { Redemption } from '../sign-in/redemption.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
@@ -46,7 +46,7 @@ const deviceDecisionBody = z.object({
 interface Visit {
   readonly token: string;
   readonly visit: DeviceVisit;
-  readonly login: FollowLogin;
+  readonly login: QrLogin;
 }
 
 /**
@@ -58,12 +58,12 @@ export class DeviceController {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly decisions: DeviceDecisions,
-    private readonly follows: FollowLogins,
+    private readonly follows: QrLogins,
     private readonly watch: LoginWatch,
     private readonly redemption: Redemption,
     private readonly authorize: Authorize,
     private readonly cookies: PageCookies,
-    private readonly tokens: FollowTokens,
+    private readonly tokens: LoginTokens,
     private readonly failures: FailureLimits,
     private readonly urls: IamUrls,
   ) {}
@@ -128,7 +128,7 @@ export class DeviceController {
     const found = await this.find(request.query['device'], request);
     if (found === null) return redirect(this.url(), 303);
     const { token, visit, login } = found;
-    if (followStateOf(login) !== 'pending') return this.toPage(token);
+    if (qrStateOf(login) !== 'pending') return this.toPage(token);
     const back = { clientId: login.client_id, redirectUri: this.returnUri() };
     const parameters = parseAuthorizeRequest({
       response_type: 'code',
@@ -237,9 +237,9 @@ export class DeviceController {
 /** A code that no device shows counts as a guess. */
 const codeFailures = {
   ofThrown: failureOf,
-  ofResult: (login: FollowLogin | null) => (login === null ? ('not_found' as const) : null),
+  ofResult: (login: QrLogin | null) => (login === null ? ('not_found' as const) : null),
 };
 
-function isOver(login: FollowLogin): boolean {
-  return ['expired', 'failed'].includes(followStateOf(login));
+function isOver(login: QrLogin): boolean {
+  return ['expired', 'failed'].includes(qrStateOf(login));
 }

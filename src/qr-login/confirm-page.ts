@@ -2,7 +2,7 @@ import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { Language } from '../http/user-agent.js';
-import { type FollowLogin, followStateOf, type FollowState, linkOf } from './follow-login.js';
+import { type QrLogin, qrStateOf, type QrState, linkOf } from './qr-login.js';
 import { type AskedLogin, pageStyle, questionPage, quoteAccount } from './page-parts.js';
 
 /** Texts of the phone's page for a sign-in. */
@@ -98,7 +98,7 @@ export function confirmPage(asked: ConfirmQuestion): IamResponse {
 /** Why the page asks nothing; `foreign`: another WeChat account has scanned. */
 export type ConfirmEnding = 'confirmed' | 'denied' | 'over' | 'foreign' | 'outside';
 
-const endings: Readonly<Record<FollowState, ConfirmEnding | null>> = {
+const endings: Readonly<Record<QrState, ConfirmEnding | null>> = {
   pending: 'over',
   scanned: null,
   confirmed: 'confirmed',
@@ -109,15 +109,15 @@ const endings: Readonly<Record<FollowState, ConfirmEnding | null>> = {
 };
 
 /** How a scan ended for its phone; null while it waits for the decision. */
-export function endingOf(login: FollowLogin): ConfirmEnding | null {
-  return endings[followStateOf(login)];
+export function endingOf(login: QrLogin): ConfirmEnding | null {
+  return endings[qrStateOf(login)];
 }
 
 /** The page after the decision, or where none can be made any more; a person who is stopped can go on to the site. */
 export function confirmEndPage(
   language: Language,
   ending: ConfirmEnding,
-  { login, site }: { readonly login: FollowLogin | null; readonly site: ErrorPageSite },
+  { login, site }: { readonly login: QrLogin | null; readonly site: ErrorPageSite },
 ): IamResponse {
   const isLink = login !== null && linkOf(login) !== undefined;
   const texts = { ...signInTexts[language], ...(isLink && linkTexts[language]) };

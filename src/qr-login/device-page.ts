@@ -1,7 +1,7 @@
 import { escapeHtml } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { Language } from '../http/user-agent.js';
-import { type FollowLogin, followStateOf } from './follow-login.js';
+import { type QrLogin, qrStateOf } from './qr-login.js';
 import type { DeviceVisit } from './page-cookies.service.js';
 import { type AskedLogin, formPage, questionPage, quotableName } from './page-parts.js';
 
@@ -131,7 +131,7 @@ export function deviceEndPage(language: Language, ending: Ending, formUrl: strin
 }
 
 /** How the device's question ended for this browser; null while it waits. */
-export function deviceEndingOf(login: FollowLogin, { decision }: DeviceVisit): Ending | null {
+export function deviceEndingOf(login: QrLogin, { decision }: DeviceVisit): Ending | null {
   const confirmedOr = (ending: Ending) => (decision === 'confirm' ? 'confirmed' : ending);
   return {
     pending: null,
@@ -141,5 +141,5 @@ export function deviceEndingOf(login: FollowLogin, { decision }: DeviceVisit): E
     denied: decision === 'deny' ? ('denied' as const) : ('taken' as const),
     expired: confirmedOr('over'),
     failed: confirmedOr('over'),
-  }[followStateOf(login)];
+  }[qrStateOf(login)];
 }

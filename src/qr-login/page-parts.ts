@@ -1,7 +1,7 @@
 import { escapeHtml, page, readAsset, type Page } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import { describeAgent, type Language } from '../http/user-agent.js';
-import type { FollowLogin } from './follow-login.js';
+import type { QrLogin } from './qr-login.js';
 
 /** Longer names are cut; WeChat's own limit is 32 too. */
 const MAX_LENGTH = 32;
@@ -60,7 +60,7 @@ type Fact = readonly [name: string, value: string];
 export interface AskedLogin {
   readonly language: Language;
   readonly siteName: string;
-  readonly login: FollowLogin;
+  readonly login: QrLogin;
   readonly action: string;
   /** The hidden fields of the form. */
   readonly fields: Readonly<Record<string, string>>;

@@ -1,26 +1,26 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
-import { sha256 } from '../crypto/hash.js';
-import { empty, queryRow, sql, type Sql } from '../database/sql.js';
-import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { insertInboxEvent, type InboxEvent } from '../webhook/inbox/webhook-event.entity.js';
+import { insertAudit, type AuditEntry } from '../../audit/record-audit.js';
+import { sha256 } from '../../crypto/hash.js';
+import { empty, queryRow, sql, type Sql } from '../../database/sql.js';
+import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
+import { insertInboxEvent, type InboxEvent } from '../../webhook/inbox/webhook-event.entity.js';
 import {
   NUMBER_DIGITS,
   NUMBER_TRIES,
   readTypedNumber,
   readUserCode,
   type UserCodeCheck,
-} from './codes-and-tokens.service.js';
-import { followLoginRow, followProblemSql } from './follow-login.js';
-import { FollowLogins } from './follow-logins.service.js';
+} from '../codes-and-tokens.service.js';
+import { qrLoginRow, qrProblemSql } from '../qr-login.js';
+import { QrLogins } from '../qr-logins.service.js';
 
 const scanRow = z.object({
   loginId: z.string(),
   /** The row at which the login was started. */
   provider: z.string(),
-  status: followLoginRow.shape.status,
+  status: qrLoginRow.shape.status,
   outcome: z.enum(['owned', 'taken', 'over']),
   confirmation: z.enum(['tap', 'number', 'none']),
   /** The account that the scanner is to be linked to; null for a sign-in. */
@@ -62,7 +62,7 @@ interface PushOfLogin {
 export class FollowScans {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly follows: FollowLogins,
+    private readonly follows: QrLogins,
   ) {}
 
   /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
@@ -102,7 +102,7 @@ const scanSql = (sceneHash: string, { appid, event, effect }: PushOfLogin, entry
   target AS (
     SELECT id, provider, status, openid, confirmation, user_id, link_session_id IS NOT NULL AS is_link,
            appid = ${appid} AND redeem_before > now() AND ${event.openid}::text IS NOT NULL AS is_live,
-           ${followProblemSql('logins')} AS problem
+           ${qrProblemSql('logins')} AS problem
     FROM iam.logins WHERE scene_hash = ${sceneHash} FOR UPDATE
   ), scanned AS (
     UPDATE iam.logins l
@@ -145,7 +145,7 @@ const scanSql = (sceneHash: string, { appid, event, effect }: PushOfLogin, entry
 const takeNumberSql = (digits: string, { appid, event }: PushOfLogin, entry: AuditEntry): Sql => sql`
   WITH target AS (
     SELECT id, provider, link_session_id IS NOT NULL AS is_link, CASE
-             WHEN redeem_before <= now() OR ${followProblemSql('logins')} IS NOT NULL THEN 'over'
+             WHEN redeem_before <= now() OR ${qrProblemSql('logins')} IS NOT NULL THEN 'over'
              WHEN user_code = ${digits} THEN 'confirmed'
              WHEN ${digits.length !== NUMBER_DIGITS}::boolean THEN 'wrong'
              WHEN number_tries + 1 >= ${NUMBER_TRIES}::int THEN 'denied'

@@ -9,18 +9,18 @@ import { IdentityProvidersModule } from '../identity-providers/identity-provider
 import { SignInModule } from '../sign-in/sign-in.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
-import { FollowTokens } from './codes-and-tokens.service.js';
-import { DeviceCodeGrant, FollowProof, FollowerResolver } from './collect.service.js';
+import { LoginTokens } from './codes-and-tokens.service.js';
+import { DeviceCodeGrant, FollowProof, ScannerResolver } from './collect.service.js';
 import { ConfirmController } from './confirm.controller.js';
 import { DeviceAuthorizationController, LoginStreams } from './device-authorization.controller.js';
 import { DeviceController } from './device.controller.js';
-import { FollowLink } from './follow-link.service.js';
-import { FollowEventHandler } from './follow-event.handler.js';
-import { FollowLogins } from './follow-logins.service.js';
-import { FollowScans } from './follow-scans.service.js';
-import { FollowStart } from './follow-start.service.js';
-import { FollowController } from './follow.controller.js';
-import { FollowMethod } from './follow.method.js';
+import { QrLink } from './qr-link.service.js';
+import { FollowEventHandler } from './follow/follow-event.handler.js';
+import { QrLogins } from './qr-logins.service.js';
+import { FollowScans } from './follow/follow-scans.service.js';
+import { QrStart } from './qr-start.service.js';
+import { QrPageController } from './qr-page.controller.js';
+import { FollowMethod } from './follow/follow.method.js';
 import { DeviceDecisions } from './device-decisions.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { PageCookies } from './page-cookies.service.js';
@@ -42,18 +42,18 @@ import { QrBudget } from './qr-budget.service.js';
     WebhookModule,
     OAuthModule,
   ],
-  controllers: [DeviceAuthorizationController, FollowController, ConfirmController, DeviceController],
+  controllers: [DeviceAuthorizationController, QrPageController, ConfirmController, DeviceController],
   providers: [
     FollowMethod,
     PageCookies,
     DeviceCodeGrant,
     FollowEventHandler,
     FollowProof,
-    FollowLink,
-    FollowStart,
-    FollowTokens,
-    FollowerResolver,
-    FollowLogins,
+    QrLink,
+    QrStart,
+    LoginTokens,
+    ScannerResolver,
+    QrLogins,
     FollowScans,
     DeviceDecisions,
     PhoneLogins,
@@ -63,4 +63,4 @@ import { QrBudget } from './qr-budget.service.js';
   ],
   exports: [QrBudget],
 })
-export class FollowLoginModule {}
+export class QrLoginModule {}
