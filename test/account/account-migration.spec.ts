@@ -10,7 +10,7 @@ import { IdentityProviders } from '../../src/index.js';
 import { OpenidMoves } from '../../src/users/openid-moves.service.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
-import { rowsOf } from '../support/rows.js';
+import { countWaiting, rowsOf } from '../support/rows.js';
 import { inWechat } from '../support/signed-in.js';
 import { until } from '../support/until.js';
 
@@ -263,8 +263,7 @@ describe('people whose Official Account moves into another one', () => {
     await runner.startTransaction();
     await runner.query('SELECT 1 FROM iam.users WHERE id = $1 FOR UPDATE', [younger.id]);
     const running = run();
-    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    await until('the move waits', async () => (await rowsOf(world.dataSource, waiting)).length > 0);
+    await until('the move waits', async () => (await countWaiting(world.dataSource)) !== 0);
     await runner.query('UPDATE iam.unions SET user_id = $2 WHERE user_id = $1', [younger.id, older.id]);
     await runner.query('UPDATE iam.identities SET user_id = $2 WHERE user_id = $1', [younger.id, older.id]);
     await runner.query(`UPDATE iam.users SET status = 'merged', merged_into = $2 WHERE id = $1`, [

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Module } from '@nestjs/common';
 import { OnWechatEvent, type WechatEvent } from '../../src/index.js';
 import { AdminClient, adminOptions, adminWithPermissions } from '../support/admin.js';
 import { startReplica, type IamApp } from '../support/iam-app.js';
 import { rowsOf, valueOf } from '../support/rows.js';
+import { until } from '../support/until.js';
 import { safePush, toXml } from '../support/wechat-push.js';
 import {
   newOpenid,
@@ -37,14 +37,6 @@ class Desk {
 class HostModule {}
 
 const host = { imports: [HostModule], options: adminOptions };
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let waited = 0; waited < 20_000; waited += 100) {
-    if (await isSo()) return;
-    await delay(100);
-  }
-  throw new Error(`never: ${what}`);
-}
 
 describe('the inbox in the admin API', () => {
   let world: WebhookWorld;

@@ -5,7 +5,7 @@ import { IamError, IamUsers, type IamHooks } from '../../src/index.js';
 import { callMe, itemsOf } from '../support/account.js';
 import { startFollowWorld } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
-import { rowsOf, valueOf } from '../support/rows.js';
+import { countWaiting, rowsOf, valueOf } from '../support/rows.js';
 import { approveOnPc, getWith, redeem, toTokens } from '../support/sign-in.js';
 import { inWechat, onPc, refresh, returnInWechat } from '../support/signed-in.js';
 
@@ -248,7 +248,6 @@ describe('a user who is erased', () => {
   });
 
   async function lockIsAwaited(): Promise<void> {
-    const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    while ((await valueOf(world.dataSource, waiting)) === 0);
+    while ((await countWaiting(world.dataSource)) === 0);
   }
 });

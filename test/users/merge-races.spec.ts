@@ -7,7 +7,7 @@ import { lockOwner, removeIdentity } from '../../src/users/identity-data.js';
 import { linkSubject, type Subject } from '../../src/users/subject.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import type { Reply } from '../support/pc-browser.js';
-import { rowsOf, valueOf } from '../support/rows.js';
+import { countWaiting, rowsOf } from '../support/rows.js';
 import {
   type ApprovedOnPc,
   approveOnPc,
@@ -154,8 +154,7 @@ describe('an identity that goes while another of the same person comes', () => {
   afterAll(() => world.close());
 
   async function somebodyWaits(): Promise<void> {
-    const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    while ((await valueOf(world.dataSource, waiting)) === 0);
+    while ((await countWaiting(world.dataSource)) === 0);
   }
 
   async function begin(): Promise<{ manager: EntityManager; commit: () => Promise<void> }> {
@@ -284,8 +283,7 @@ describe('what arrives while two users are being merged', () => {
 
   /** Resolves when a statement of the application waits for a lock. */
   async function somebodyWaits(): Promise<void> {
-    const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    while ((await valueOf(world.dataSource, waiting)) === 0);
+    while ((await countWaiting(world.dataSource)) === 0);
   }
 
   const userOf = async (signIn: PcSignIn) => {

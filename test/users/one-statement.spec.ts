@@ -2,7 +2,7 @@ import { raw } from '../../src/database/sql.js';
 import { createUserOf, linkSubject, LostRace, type Subject } from '../../src/users/subject.js';
 import { Users } from '../../src/users/users.service.js';
 import { startWorld, type World } from '../support/iam-app.js';
-import { rowsOf, valueOf } from '../support/rows.js';
+import { countWaiting, rowsOf } from '../support/rows.js';
 
 /** Of a resolution nothing is stored but the person. */
 const record = () => raw('login AS (SELECT user_id FROM person)');
@@ -106,8 +106,7 @@ describe('a sign-in that is one statement', () => {
     await runner.query('DELETE FROM iam.users WHERE id = $1', [userId]);
 
     const resolving = users.resolve(known, { signUp: 'auto', record: () => raw(`login AS (${login})`) });
-    const waits = `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
-    while ((await valueOf(world.dataSource, waits)) === 0);
+    while ((await countWaiting(world.dataSource)) === 0);
     await runner.commitTransaction();
     await runner.release();
     const resolved = await resolving;

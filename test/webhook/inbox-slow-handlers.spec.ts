@@ -5,6 +5,7 @@ import { Inbox } from '../../src/webhook/inbox/inbox.service.js';
 import { OnWechatEvent, type WechatEvent } from '../../src/index.js';
 import { startReplica, startWorld, type World } from '../support/iam-app.js';
 import { valueOf } from '../support/rows.js';
+import { until } from '../support/until.js';
 
 const told: string[] = [];
 let gate: Promise<void> = Promise.resolve();
@@ -55,14 +56,6 @@ describe('more slow handlers than a replica works on at once', () => {
     await world.dataSource.query(
       `UPDATE iam.webhook_events SET status = 'pending', lease_token = NULL, lease_until = now()`,
     );
-  }
-
-  async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
-    for (let waited = 0; waited < 9_000; waited += 50) {
-      if (await isSo()) return;
-      await delay(50);
-    }
-    throw new Error(`never: ${what}`);
   }
 
   it('keep their leases, and are followed by the next as soon as one ends', async () => {
