@@ -71,7 +71,7 @@ const followLinkTexts = {
   },
 } as const;
 
-const script = readAsset('./assets/qr-page.js', import.meta.url);
+const script = readAsset('../assets/qr-page.js', import.meta.url);
 
 /** Follow-to-login as a way to sign in at `/authorize`: a PC shows our own page with the QR code. */
 @SignInMethod('follow')
