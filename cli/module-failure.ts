@@ -1,6 +1,11 @@
 import { reasonOf } from '../src/errors/unknown.js';
 import { SealError } from '../src/crypto/sealer.js';
-import { isDatabaseUnavailable, isSchemaOutdated, sqlState } from '../src/database/database-errors.js';
+import {
+  isDatabaseUnavailable,
+  isPermissionDenied,
+  isSchemaOutdated,
+  sqlState,
+} from '../src/database/database-errors.js';
 import { IamError } from '../src/errors/iam.error.js';
 
 interface ModuleFailure {
@@ -21,12 +26,13 @@ const byState: Readonly<Record<string, ModuleFailure>> = {
     'PostgreSQL refuses the user: compare it with that of your application, or let it in by pg_hba.conf',
   ),
   '3D000': wrongUrl('there is no such database: correct its name, or create it with CREATE DATABASE'),
-  '42501': {
-    code: 'database_permission_missing',
-    message:
-      'The database user lacks a right: migrations must create a schema, commands read and write its tables. Use the URL of your application, or GRANT the right as the owner of the tables.',
-    exitCode: 1,
-  },
+};
+
+const permissionMissing: ModuleFailure = {
+  code: 'database_permission_missing',
+  message:
+    'The database user lacks a right: migrations must create a schema, commands read and write its tables. Use the URL of your application, or GRANT the right as the owner of the tables.',
+  exitCode: 1,
 };
 
 /** What the module, TypeORM or PostgreSQL's driver has thrown. */
@@ -40,6 +46,7 @@ export function describeModuleFailure(error: unknown): ModuleFailure {
     };
   const known = byState[sqlState(error) ?? ''];
   if (known !== undefined) return known;
+  if (isPermissionDenied(error)) return permissionMissing;
   if (isSchemaOutdated(error))
     return missing(
       NO_TABLES.includes(sqlState(error) ?? '')

@@ -215,6 +215,8 @@ describe('a failure of a command', () => {
     [postgres('42703'), 'migrations_pending', 1],
     [postgres('28P01'), 'environment', 2],
     [postgres('42501'), 'database_permission_missing', 1],
+    // A trigger of ours, such as that of the append-only audit log.
+    [Object.assign(postgres('42501'), { routine: 'exec_stmt_raise' }), 'internal_error', 1],
     [postgres('ECONNREFUSED', ''), 'database_unavailable', 1],
     [postgres('57P01'), 'database_unavailable', 1],
     [new Error('something'), 'internal_error', 1],
