@@ -10,7 +10,9 @@ export type {
   OfficialAccountOptions,
   WebsiteAppOptions,
 } from './apps/app-options.js';
-export type { MessageMode, ServerSettings } from './world/app-state.js';
+export type { Approval, ApprovalAnswer, MiniScreen } from './mini/mini-visit.js';
+export { MiniVisit } from './mini/mini-visit.js';
+export type { ApprovalPage, MessageMode, ServerSettings } from './world/app-state.js';
 export type { PersonOptions } from './population.js';
 export { Person } from './person.js';
 export { Phone, type OpenOptions } from './phone.js';

@@ -1,12 +1,14 @@
-import type { MiniProgram, MobileApp, OfficialAccount } from './apps/apps.js';
+import { MiniProgram, type MobileApp, type OfficialAccount } from './apps/apps.js';
 import type { OpenPlatformAccount } from './apps/open-platform-account.js';
 import type { PlatformApp } from './apps/platform-app.js';
 import { encryptData, signRawData, type EncryptedData } from './mini/encrypted-data.js';
+import { entries, MiniVisit } from './mini/mini-visit.js';
 import { Phone, type OpenOptions } from './phone.js';
 import type { Platform } from './platform.js';
 import type { Delivery } from './push/delivery.js';
 import type { ScanResult } from './scan-result.js';
 import type { WebPage } from './web-view/web-view.js';
+import type { MiniTarget } from './world/mini-entries.js';
 import type { ChatMessage } from './world/chats.js';
 import type { PersonState } from './world/people.js';
 
@@ -17,6 +19,7 @@ const tenMinutes = 600;
 export class Person {
   /** What the phone shows: the web view with its cookies, the QR scanner. */
   readonly phone: Phone;
+  #visit: MiniVisit | undefined;
 
   constructor(
     private readonly platform: Platform,
@@ -56,6 +59,40 @@ export class Person {
     options: OpenOptions & { readonly follow?: boolean } = {},
   ): Promise<ScanResult> {
     return this.phone.scan(content, options);
+  }
+
+  /** The mini program that is open. */
+  get miniVisit(): MiniVisit | undefined {
+    return this.#visit;
+  }
+
+  /**
+   * Scans a mini program code: its picture as bytes or as a data URL, or what a camera reads from it. In single-page mode there
+   * is no login. @throws Error for a picture that shows no code
+   */
+  async scanMini(
+    shown: Buffer | string,
+    { inSinglePage = false }: { readonly inSinglePage?: boolean } = {},
+  ): Promise<MiniVisit> {
+    const [, base64] = typeof shown === 'string' ? (/^data:[^,]*;base64,(.*)$/.exec(shown) ?? []) : [];
+    const code = this.platform.world.miniEntries.findCode(
+      base64 === undefined ? shown : Buffer.from(base64, 'base64'),
+    );
+    if (code === undefined) throw new Error('the picture shows no mini program code');
+    return this.#openMini(code.target, inSinglePage ? entries.singlePage : entries.scannedCode);
+  }
+
+  /** Opens a scheme or a URL Link from a browser of the phone. @throws Error for one that is unknown or has expired */
+  async openScheme(link: string): Promise<MiniVisit> {
+    const found = this.platform.world.miniEntries.open(link);
+    if (found === undefined) throw new Error(`${link} opens nothing`);
+    return this.#openMini(found.target, found.entry);
+  }
+
+  /** Ends the program that is open: the next start is a cold one. */
+  closeMini(): void {
+    if (this.#visit !== undefined) this.platform.world.miniEntries.stop(this.id, this.#visit.appid);
+    this.#visit = undefined;
   }
 
   /** Opens a link in WeChat. The result may be a consent page, which `confirm` or `deny` then answers. */
@@ -169,6 +206,26 @@ export class Person {
     });
     const encryptedData = encryptData(plain, sessionKey, iv);
     return { rawData, signature: signRawData(rawData, sessionKey), encryptedData, iv };
+  }
+
+  async #openMini(target: MiniTarget, entry: number): Promise<MiniVisit> {
+    const { apps, miniEntries } = this.platform.world;
+    const app = apps.find(target.appid);
+    if (app?.kind !== 'mini') throw new Error(`no mini program has the appid ${target.appid}`);
+    if (target.version !== 'release' && !app.members.includes(this.id))
+      throw new Error(`the ${target.version} build opens for members of the project only`);
+    const program = new MiniProgram(this.platform, app);
+    this.#visit = await MiniVisit.open({
+      app,
+      target,
+      entry,
+      isHotStart: miniEntries.start(this.id, app.appid),
+      person: {
+        login: () => this.wxLogin(program),
+        phoneNumber: () => this.phoneNumberCode(program),
+      },
+    });
+    return this.#visit;
   }
 
   #code(app: PlatformApp, use: 'oauth' | 'session' | 'phone', seconds: number): string {

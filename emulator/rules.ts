@@ -62,6 +62,8 @@ export interface EmulatorRules {
   tooManyOpenids: 40032 | 40097;
   /** `changeopenid` by http: answered, or redirected to https as in later years. */
   migrationOverHttp: 'answered' | 'redirected';
+  /** How many mini program codes a program may ask for in a minute. */
+  miniCodesPerMinute: number;
   /** How many customer messages one message of the person allows within 48 hours. */
   customMessages: number;
 }
@@ -96,6 +98,7 @@ export function defaultRules(): EmulatorRules {
     migratedPeople: 'authorized-too',
     tooManyOpenids: 40032,
     migrationOverHttp: 'answered',
+    miniCodesPerMinute: 5000,
     customMessages: 5,
   };
 }
@@ -141,6 +144,7 @@ const values = {
   migratedPeople: z.enum(['followers', 'authorized-too']),
   tooManyOpenids: z.literal([40032, 40097]),
   migrationOverHttp: z.enum(['answered', 'redirected']),
+  miniCodesPerMinute: count,
   customMessages: count,
 } satisfies { [Rule in keyof EmulatorRules]: z.ZodType<EmulatorRules[Rule]> };
 

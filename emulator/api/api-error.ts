@@ -69,6 +69,8 @@ const messages: Readonly<Record<number, string>> = {
   85096: 'not allow include scancode_time field',
   85401: 'invalid expire time',
   85402: 'invalid env_version',
+  85403: 'scheme or link not found',
+  85405: 'plain scheme not enabled',
   87014: 'risky content',
   87008: 'invalid sig_method',
   87009: 'invalid signature',

@@ -1,8 +1,8 @@
 import type { Answer, Incoming } from '../http/exchange.js';
 import type { Route } from '../http/router.js';
-import { qrPicture } from '../pages/qr-picture.js';
+import { drawQr } from '../pages/qr-picture.js';
 import type { MiniProgramState } from '../world/app-state.js';
-import { randomText } from '../world/randomness.js';
+import { type MiniTarget, miniVersions } from '../world/mini-entries.js';
 import type { World } from '../world/world.js';
 import type { ApiAnswers } from './api-answers.js';
 import { ApiError } from './api-error.js';
@@ -10,20 +10,12 @@ import { apiRoute, type ApiCall } from './api-route.js';
 import { baseAuthorized } from './base-authorized.js';
 import { jsonBody, objectField, textField, type JsonObject } from './json-body.js';
 
-const codesPerMinute = 5000;
-const schemesPerDay = 500_000;
+const linksPerDay = 500_000;
+const longestScene = 32;
 const sceneCharacters = /^[\w!#$&'()*+,/:;=?@.~-]+$/;
-const versions = ['release', 'trial', 'develop'];
+const queryCharacters = /^[\w!#$&'()*+,/:;=?@.~%`-]*$/;
 const longestLink = 30 * 86_400;
-
-/** What the picture of a mini program code says to the emulator's phone. */
-export function miniCodeContent(code: {
-  readonly appid: string;
-  readonly page: string;
-  readonly scene: string;
-}): string {
-  return `emulator://mp?${new URLSearchParams(code).toString()}`;
-}
+const width = { least: 280, usual: 430, most: 1280 };
 
 /** Codes and links that open a mini program (protocol part 2, A). */
 export function miniProgramCodeRoutes(world: World, answers: ApiAnswers): readonly Route[] {
@@ -33,7 +25,24 @@ export function miniProgramCodeRoutes(world: World, answers: ApiAnswers): readon
       path: '/wxa/getwxacodeunlimit',
       respond: (incoming) => codeImage(world, answers, incoming),
     },
-    apiRoute(answers, 'cgi-bin', '/wxa/generatescheme', (call) => scheme(world, call)),
+    apiRoute(answers, 'cgi-bin', '/wxa/generatescheme', (call) => {
+      const token = generate(world, call, { entry: 1065, length: 11 });
+      return { errcode: 0, errmsg: 'ok', openlink: `weixin://dl/business/?t=${token}` };
+    }),
+    apiRoute(answers, 'cgi-bin', '/wxa/generate_urllink', (call) => {
+      const token = generate(world, call, { entry: 1194, length: 7 });
+      return { errcode: 0, errmsg: 'ok', url_link: `https://wxaurl.cn/${token}` };
+    }),
+    apiRoute(answers, 'cgi-bin', '/wxa/queryscheme', (call) => ({
+      errcode: 0,
+      errmsg: 'ok',
+      scheme_info: lookUp(world, call, { field: 'scheme', form: /^weixin:\/\/dl\/business\/\?t=(\w+)$/ }),
+    })),
+    apiRoute(answers, 'cgi-bin', '/wxa/query_urllink', (call) => ({
+      errcode: 0,
+      errmsg: 'ok',
+      url_link_info: lookUp(world, call, { field: 'url_link', form: /^https:\/\/wxaurl\.cn\/(\w+)$/ }),
+    })),
   ];
 }
 
@@ -41,27 +50,52 @@ export function miniProgramCodeRoutes(world: World, answers: ApiAnswers): readon
 async function codeImage(world: World, answers: ApiAnswers, incoming: Incoming): Promise<Answer> {
   try {
     const call = { incoming, param: (name: string): string => incoming.query.get(name) ?? '' };
-    return await qrPicture(miniCodeContent(readCode(world, call)));
+    const { target, scene, ...looks } = readCode(world, call);
+    const { appid, page } = target;
+    const content = `emulator://mp?${new URLSearchParams({ appid, page, scene }).toString()}`;
+    const body = await drawQr(content, looks);
+    world.miniEntries.addCode(body, target, content);
+    return { status: 200, headers: { 'content-type': 'image/png' }, body };
   } catch (error) {
     if (error instanceof ApiError) return answers.error('cgi-bin', error.errcode, error.message);
     throw error;
   }
 }
 
-function readCode(world: World, call: ApiCall): { appid: string; page: string; scene: string } {
+interface AskedCode {
+  readonly target: MiniTarget;
+  readonly scene: string;
+  readonly width: number;
+  readonly isTransparent: boolean;
+}
+
+/** Objects in WeChat's order (protocol part 2, A.9). */
+function readCode(world: World, call: ApiCall): AskedCode {
   const app = miniProgram(world, call);
   const posted = jsonBody(call);
-  const scene = textField(posted, 'scene');
-  if (scene.length < 1 || scene.length > 32) throw new ApiError(40169);
+  for (const name of ['scene', 'page', 'env_version'])
+    if (!['string', 'undefined'].includes(typeof posted[name])) throw new ApiError(47001);
+  const { scene, page } = { scene: textField(posted, 'scene'), page: textField(posted, 'page') };
+  if (scene.length < 1 || scene.length > longestScene) throw new ApiError(40169);
   if (!sceneCharacters.test(scene)) throw new ApiError(40129);
-  const page = textField(posted, 'page');
-  if (page.includes('scancode_time')) throw new ApiError(85096);
   if (!isPage(app, page, posted['check_path'] !== false)) throw new ApiError(41030);
-  const version = posted['env_version'] ?? 'release';
-  if (typeof version !== 'string' || !versions.includes(version)) throw new ApiError(40097);
+  const version = versionOf(posted, 40097);
+  if (scene.includes('scancode_time')) throw new ApiError(85096);
   const minute = `wxacode ${Math.floor(world.clock.seconds() / 60)}`;
-  if (!world.quotas.use(app.appid, minute, codesPerMinute)) throw new ApiError(45009);
-  return { appid: app.appid, page: page === '' ? (app.pages?.[0] ?? '') : page, scene };
+  if (!world.quotas.use(app.appid, minute, world.rules.miniCodesPerMinute)) throw new ApiError(45009);
+  const target = { appid: app.appid, page, query: `scene=${encodeURIComponent(scene)}`, version };
+  return { target, scene, width: widthOf(posted), isTransparent: posted['is_hyaline'] === true };
+}
+
+function widthOf({ width: asked }: JsonObject): number {
+  return typeof asked === 'number' ? Math.min(Math.max(asked, width.least), width.most) : width.usual;
+}
+
+function versionOf(posted: JsonObject, errcode: number): MiniTarget['version'] {
+  const asked = textField(posted, 'env_version') || 'release';
+  const version = miniVersions.find((name) => name === asked);
+  if (version === undefined) throw new ApiError(errcode);
+  return version;
 }
 
 /** Without a list of released pages any path goes. */
@@ -70,30 +104,49 @@ function isPage({ pages }: MiniProgramState, page: string, checked: boolean): bo
   return !checked || page === '' || pages === undefined || pages.includes(page);
 }
 
-function scheme(world: World, call: ApiCall): object {
+/** The token of a new scheme, whose target stands in `jump_wxa`, or of a new URL Link, whose target stands in the body itself. */
+function generate(
+  world: World,
+  call: ApiCall,
+  { entry, length }: { readonly entry: 1065 | 1194; readonly length: number },
+): string {
   const app = miniProgram(world, call);
   const posted = jsonBody(call);
-  const target = objectField(posted, 'jump_wxa');
-  const path = textField(target, 'path').replace(/^\//, '');
-  if (!isPage(app, path, true)) throw new ApiError(40165);
-  if (!/^(?:[^=&]+=[^=&]*(?:&|$))*$/.test(textField(target, 'query'))) throw new ApiError(40212);
-  if (!versions.includes(textField(target, 'env_version') || 'release')) throw new ApiError(85402);
-  if (!isExpiry(world, posted)) throw new ApiError(85401);
-  if (!world.quotas.use(app.appid, 'scheme', schemesPerDay)) throw new ApiError(44993);
-  const t = randomText(world.randomness, 11);
-  world.miniLinks.set(t, { appid: app.appid, path, query: textField(target, 'query') });
-  return { errcode: 0, errmsg: 'ok', openlink: `weixin://dl/business/?t=${t}` };
+  const wanted = entry === 1065 ? objectField(posted, 'jump_wxa') : posted;
+  const page = textField(wanted, 'path').replace(/^\//, '');
+  if (!isPage(app, page, true)) throw new ApiError(40165);
+  const query = textField(wanted, 'query');
+  const isQuery = query.length <= 1024 && queryCharacters.test(query);
+  if (!isQuery || !/^(?:[^=&]+=[^=&]*(?:&|$))*$/.test(query)) throw new ApiError(40212);
+  const version = versionOf(wanted, 85402);
+  const expiresAt = expiryOf(world, posted);
+  if (!world.quotas.use(app.appid, 'link', linksPerDay)) throw new ApiError(44993);
+  const target = { appid: app.appid, page, query, version };
+  return world.miniEntries.addLink({ target, expiresAt, entry }, length);
 }
 
 /** From one minute to thirty days ahead, as a moment or in days. */
-function isExpiry(world: World, posted: JsonObject): boolean {
-  if (posted['expire_type'] === 1) {
-    const days = posted['expire_interval'];
-    return typeof days === 'number' && days >= 1 && days <= 30;
-  }
-  const until = posted['expire_time'];
-  const ahead = typeof until === 'number' ? until - world.clock.seconds() : 0;
-  return ahead >= 60 && ahead <= longestLink;
+function expiryOf({ clock }: World, posted: JsonObject): number {
+  const { expire_type: type, expire_interval: days, expire_time: until } = posted;
+  const ahead =
+    type === 1 ? 86_400 * (typeof days === 'number' ? days : 0) : Number(until ?? 0) - clock.seconds();
+  if (!(ahead >= 60 && ahead <= longestLink)) throw new ApiError(85401);
+  return clock.seconds() + ahead;
+}
+
+function lookUp(
+  world: World,
+  call: ApiCall,
+  { field, form }: { readonly field: string; readonly form: RegExp },
+): object {
+  const { appid } = miniProgram(world, call);
+  const link = textField(jsonBody(call), field);
+  if (link.includes('?appid=')) throw new ApiError(85405);
+  const found = world.miniEntries.findLink(form.exec(link)?.[1] ?? '');
+  if (found?.target.appid !== appid) throw new ApiError(85403);
+  const { target, madeAt, expiresAt } = found;
+  const { page, query, version } = target;
+  return { appid, path: page, query, create_time: madeAt, expire_time: expiresAt, env_version: version };
 }
 
 function miniProgram(world: World, call: ApiCall): MiniProgramState {

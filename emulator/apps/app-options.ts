@@ -1,4 +1,4 @@
-import type { ServerSettings } from '../world/app-state.js';
+import type { ApprovalPage, ServerSettings } from '../world/app-state.js';
 
 /** What every app may be given; the rest is made up. */
 export interface AppOptions {
@@ -27,6 +27,10 @@ export interface AppOptions {
 export interface MiniProgramOptions extends AppOptions {
   /** Pages of the released version, the home page first. @default any path is a page */
   readonly pages?: readonly string[];
+  /** The page that answers sign-ins of other devices; people's phones play it. It is one of the pages. @default none */
+  readonly approvalPage?: ApprovalPage;
+  /** Ids of the people for whom trial and development builds open. @default nobody */
+  readonly members?: readonly string[];
 }
 
 /** A website app's registration. */

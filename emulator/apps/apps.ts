@@ -4,6 +4,7 @@ import type {
   OfficialAccountState,
   WebsiteAppState,
 } from '../world/app-state.js';
+import { entries, MiniVisit } from '../mini/mini-visit.js';
 import { PlatformApp } from './platform-app.js';
 
 /** 网站应用: signs people in by a QR code on a PC. */
@@ -13,7 +14,14 @@ export class WebsiteApp extends PlatformApp<WebsiteAppState> {}
 export class MobileApp extends PlatformApp<MobileAppState> {}
 
 /** 小程序. */
-export class MiniProgram extends PlatformApp<MiniProgramState> {}
+export class MiniProgram extends PlatformApp<MiniProgramState> {
+  /** WeChat's search crawler (scene 1129) opens a page of the released version: nobody's login, and yet requests of the program. */
+  async crawl(page: string, query = ''): Promise<MiniVisit> {
+    const target = { appid: this.appid, page, query, version: 'release' } as const;
+    const entry = entries.crawler;
+    return MiniVisit.open({ app: this.settings, target, entry, isHotStart: false, person: null });
+  }
+}
 
 /** 服务号: OAuth inside WeChat, followers, messages and parametric QR codes. */
 export class OfficialAccount extends PlatformApp<OfficialAccountState> {

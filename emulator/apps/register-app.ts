@@ -39,8 +39,14 @@ export class AppRegistry {
   }
 
   miniProgram(options: MiniProgramOptions = {}): MiniProgram {
-    const pages = options.pages === undefined ? {} : { pages: options.pages };
-    const app = { ...this.#register(options, '小程序', 'json'), kind: 'mini' as const, ...pages };
+    const { pages, approvalPage, members = [] } = options;
+    const app = {
+      ...this.#register(options, '小程序', 'json'),
+      kind: 'mini' as const,
+      members,
+      ...(pages === undefined ? {} : { pages: withPage(pages, approvalPage?.page) }),
+      ...(approvalPage === undefined ? {} : { approvalPage }),
+    };
     return new MiniProgram(this.platform, this.platform.world.apps.add(app));
   }
 
@@ -77,4 +83,8 @@ export class AppRegistry {
       },
     };
   }
+}
+
+function withPage(pages: readonly string[], page: string | undefined): readonly string[] {
+  return page === undefined || pages.includes(page) ? pages : [...pages, page];
 }

@@ -2,11 +2,12 @@ import { MiniProgram, MobileApp } from '../apps/apps.js';
 import type { Route } from '../http/router.js';
 import type { OpenOptions } from '../phone.js';
 import type { z } from 'zod';
+import { ControlError } from './control-error.js';
 import { controlRoute } from './control-route.js';
 import { getApp, getAppOf, getOfficialAccount, getPerson } from './find.js';
 import { schemas } from './schemas.js';
 import type { Controls } from './controls.js';
-import { personView } from './views.js';
+import { miniVisitView, personView } from './views.js';
 
 const person = '/people/:id';
 
@@ -57,6 +58,24 @@ export function phoneRoutes(hand: Controls): readonly Route[] {
       const follow = input.follow === undefined ? {} : { follow: input.follow };
       return getPerson(hand, params['id']).scan(input.content, { ...options(hand, input), ...follow });
     }),
+    controlRoute('POST', `${person}/mini`, schemas.mini, async ({ input, params }) => {
+      const someone = getPerson(hand, params['id']);
+      const visit =
+        'link' in input
+          ? await someone.openScheme(input.link)
+          : await someone.scanMini(input.code, { inSinglePage: input.inSinglePage === true });
+      return miniVisitView(hand.platform, visit);
+    }),
+    controlRoute('POST', `${person}/mini/answer`, schemas.approval, async ({ input, params }) => {
+      const visit = getPerson(hand, params['id']).miniVisit;
+      if (visit === undefined) throw new ControlError('no mini program is open');
+      const { decision, ...answer } = input;
+      await (decision === 'confirm' ? visit.confirm(answer) : visit.deny());
+      return miniVisitView(hand.platform, visit);
+    }),
+    controlRoute('POST', `${person}/mini/close`, schemas.nothing, ({ params }) =>
+      getPerson(hand, params['id']).closeMini(),
+    ),
     controlRoute('POST', `${person}/open`, navigation.and(schemas.open), ({ input, params }) =>
       getPerson(hand, params['id']).openInWechat(input.url, options(hand, input)),
     ),

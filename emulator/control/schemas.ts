@@ -10,6 +10,13 @@ const server = z.strictObject({
   format: z.enum(['xml', 'json']).optional(),
 });
 
+const approvalPage = z.strictObject({
+  page: z.string(),
+  server: z.url(),
+  clientId: z.string(),
+  provider: z.string(),
+});
+
 /** What the control API takes, one shape per action. Unknown fields are refused, so that a typo does not pass silently. */
 export const schemas = {
   nothing: z.strictObject({}),
@@ -19,6 +26,8 @@ export const schemas = {
     callbackDomain: z.string().optional(),
     oauthDomain: z.string().optional(),
     pages: z.array(z.string()).optional(),
+    approvalPage: approvalPage.optional(),
+    members: z.array(z.string()).optional(),
     verified: z.boolean().optional(),
     sandbox: z.boolean().optional(),
     appid: appid.optional(),
@@ -41,6 +50,7 @@ export const schemas = {
     verified: z.boolean().optional(),
     sandbox: z.boolean().optional(),
     banned: z.boolean().optional(),
+    approvalPage: approvalPage.optional(),
     refreshTokenDays: z.number().positive().optional(),
     ipWhitelist: z.array(z.string()).optional(),
     server: server.optional(),
@@ -78,6 +88,15 @@ export const schemas = {
   scan: z.object({ content: z.string(), follow: z.boolean().optional() }),
   open: z.object({ url: z.url() }),
   post: z.object({ url: z.url(), form: z.record(z.string(), z.string()) }),
+  mini: z.union([
+    z.strictObject({ code: z.string(), inSinglePage: z.boolean().optional() }),
+    z.strictObject({ link: z.string() }),
+  ]),
+  approval: z.strictObject({
+    decision: z.enum(['confirm', 'deny']),
+    userCode: z.string().optional(),
+    withPhone: z.boolean().optional(),
+  }),
   app: z.strictObject({ appid }),
   say: z.strictObject({ appid, text: z.string() }),
   menu: z.strictObject({ appid, key: z.string() }),

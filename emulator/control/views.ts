@@ -1,15 +1,18 @@
 import { allApps, type AnyApp } from '../apps/find-app.js';
 import { OfficialAccount } from '../apps/apps.js';
+import type { MiniVisit } from '../mini/mini-visit.js';
 import type { Person } from '../person.js';
 import { qrContent } from '../pages/qrconnect-routes.js';
 import type { Platform } from '../platform.js';
 import type { Controls } from './controls.js';
 
 const mostCodes = 20;
+/** Nothing tells when a mini program code leaves its screen, in milliseconds. */
+const shownFor = 5 * 60_000;
 
 /** A QR code that somebody could scan now. */
 export interface QrCodeView {
-  readonly kind: 'login' | 'scene';
+  readonly kind: 'login' | 'scene' | 'mini';
   readonly content: string;
   readonly appid: string;
   readonly appName: string;
@@ -67,8 +70,24 @@ export function qrCodeViews({ world, origin }: Platform): readonly QrCodeView[] 
     onScreen: true,
     expiresAt: scene.expiresAt === Infinity ? null : new Date(scene.expiresAt).toISOString(),
   }));
-  const all = [...logins.slice(0, mostCodes), ...scenes.slice(0, mostCodes)];
+  const minis = world.miniEntries.codes().map(({ content, target: { appid }, madeAt }) => ({
+    kind: 'mini' as const,
+    content,
+    appid,
+    appName: nameOf(appid),
+    onScreen: world.clock.now() - madeAt < shownFor,
+    expiresAt: null,
+  }));
+  const kinds: readonly (readonly QrCodeView[])[] = [logins, scenes, minis];
+  const all = kinds.flatMap((codes) => codes.slice(0, mostCodes));
   return all.sort((one, other) => Number(other.onScreen) - Number(one.onScreen));
+}
+
+/** What a mini program shows on somebody's phone. */
+export function miniVisitView(platform: Platform, visit: MiniVisit): object {
+  const { appid, page, query, entry, start, screen } = visit;
+  const name = platform.world.apps.find(appid)?.name ?? appid;
+  return { appid, name, page, query, entry, start, screen };
 }
 
 /** The whole stage at a glance. */

@@ -3,6 +3,7 @@ import type { Speak } from '../pages/language.js';
 import type { Person } from '../person.js';
 import { chatScript } from './chat-script.js';
 import { icon, type IconName } from './icons.js';
+import { miniScript } from './mini-script.js';
 import { phoneScript } from './phone-script.js';
 import { phoneStyle } from './phone-style.js';
 
@@ -83,7 +84,7 @@ export function phonePage(speak: Speak, person: Person): Markup {
         <script>
           var person = ${literal(person.id)};
           var texts = ${literal(texts(speak))};
-          ${trusted(phoneScript + chatScript + start)};
+          ${trusted(phoneScript + chatScript + miniScript + start)};
         </script>
       </body>
     </html>`;
@@ -104,6 +105,26 @@ function texts(speak: Speak): object {
     noCodes: speak('现在没有屏幕显示二维码', 'No screen shows a QR code now'),
     loginCode: speak('电脑登录', 'Login on a computer'),
     sceneCode: speak('公众号二维码', 'QR code of an Official Account'),
+    miniCode: speak('小程序码', 'Mini program code'),
+    mini: speak('小程序', 'Mini program'),
+    miniClosed: speak('没有打开的小程序', 'No mini program is open'),
+    mini_page: speak('小程序页面', 'A page of the mini program'),
+    mini_idle: speak('请前往小程序使用完整服务', 'Open the full program'),
+    mini_confirmed: speak('已确认，请回到原来的设备', 'Confirmed. Go on at the other device'),
+    mini_denied: speak('已拒绝', 'Denied'),
+    mini_problem: speak('无法确认', 'That did not work'),
+    signInAsk: speak('确认登录？', 'Sign in?'),
+    linkAsk: speak('将此微信绑定到账号「{account}」？', 'Link this WeChat to the account “{account}”?'),
+    site: speak('网站', 'Site'),
+    browser: speak('浏览器', 'Browser'),
+    address: speak('网络地址', 'Address'),
+    time: speak('时间', 'Time'),
+    compare: speak('请核对：另一设备上显示的与此一致吗？', 'Does the other device show the same?'),
+    typeNumber: speak('请输入另一设备上显示的数字', 'Type the number that the other device shows'),
+    wrongNumber: speak('数字不正确，请重新输入', 'That is not the number. Try again'),
+    withPhone: speak('同时提供手机号', 'Give the phone number too'),
+    agree: speak('确认登录', 'Confirm'),
+    refuse: speak('拒绝', 'Deny'),
     paste: speak('或粘贴二维码内容', 'Or paste what a QR code says'),
     content: speak('二维码内容', 'Content'),
     scanNow: speak('扫描', 'Scan'),

@@ -81,6 +81,8 @@ function drawWebTitle() {
 function scan(content) {
   content = content.trim();
   if (!content) return;
+  if (/^emulator:\\/\\/mp\\?/.test(content)) return openMini({ code: content });
+  if (/^weixin:\\/\\/dl\\/|^https:\\/\\/wxaurl\\.cn\\//.test(content)) return openMini({ link: content });
   var isScene = /^https?:\\/\\/weixin\\.qq\\.com\\/q\\/|\\/cgi-bin\\/showqrcode\\?/.test(content);
   if (/^https?:/.test(content) && !isScene) return openWeb(content);
   act('scan', { content: content, follow: false }).then(function (result) {
@@ -114,7 +116,7 @@ var views = {
       list.append(row({
         'data-testid': 'code', 'data-kind': code.kind, 'data-content': code.content,
         onclick: function () { scan(code.content); }
-      }, face('QR', '', 'account'), code.appName, code.kind === 'login' ? texts.loginCode : texts.sceneCode));
+      }, face('QR', '', 'account'), code.appName, texts[code.kind + 'Code']));
     });
     screen.append(state.codes.length ? list : el('p', { className: 'hint', textContent: texts.noCodes }));
     screen.append(el('h2', { textContent: texts.paste }), ask('scan-input', texts.content, texts.scanNow, scan));
@@ -123,6 +125,7 @@ var views = {
     title(texts.link);
     screen.append(el('h2', { textContent: texts.linkHint }), ask('address', 'https://', texts.open, function (url) {
       url = url.trim();
+      if (/^weixin:/.test(url)) return scan(url);
       openWeb(/^https?:/.test(url) ? url : 'http://' + url);
     }));
   },

@@ -1,6 +1,6 @@
 import { OfficialAccount } from '../apps/apps.js';
 import { allApps } from '../apps/find-app.js';
-import { qrCodeViews } from '../control/views.js';
+import { miniVisitView, qrCodeViews } from '../control/views.js';
 import type { Person } from '../person.js';
 import type { Platform } from '../platform.js';
 import type { WebVisits } from './web-visit.js';
@@ -17,6 +17,7 @@ export function phoneState(platform: Platform, visits: WebVisits, person: Person
     closed: world.people.get(person.id).closed,
     snapshot: world.rules.snapshot,
     webView: visit ? { url: visit.url, title: visit.title } : null,
+    mini: person.miniVisit ? miniVisitView(platform, person.miniVisit) : null,
     codes: qrCodeViews(platform).filter(({ onScreen }) => onScreen),
     chats: accounts.map((app) => ({
       appid: app.appid,

@@ -38,6 +38,12 @@ form.ask input:focus{outline:0;border-color:#07c160;box-shadow:0 0 0 2px rgba(7,
 .card{background:#fff;padding:32px 24px;text-align:center;margin-bottom:10px}
 .card .face{margin:0 auto 12px;width:72px;height:72px;line-height:72px;font-size:32px}
 .card b{display:block;font-size:20px;font-weight:600;overflow-wrap:anywhere}.card p{margin:4px 0;color:#888;font-size:13px;overflow-wrap:anywhere;user-select:all}
+.question{text-align:left}.question b{text-align:center;margin-bottom:12px}
+.question dl{margin:0 0 12px}.fact{display:flex;gap:12px;padding:6px 0;border-bottom:1px solid #f0f0f0}.fact dt{flex:none;width:72px;color:#767676}.fact dd{margin:0;overflow-wrap:anywhere}
+.question .number{font-size:28px;font-weight:600;letter-spacing:.12em;text-align:center;color:#111}
+.question label{display:block;margin:8px 0;font-size:14px}.question input:not([type=checkbox]){width:100%;padding:9px 12px;border:1px solid #ddd;border-radius:8px;font-size:20px;text-align:center}
+.question .wrong{color:#c62828}
+.choice{display:flex;gap:12px;margin-top:16px}.choice .go{flex:1}
 .chat{padding:12px 12px 4px;display:flex;flex-direction:column;gap:12px}
 .line{display:flex;gap:8px;align-items:flex-start}
 .line.person{flex-direction:row-reverse}

@@ -41,6 +41,21 @@ export interface MiniProgramState extends AppFields {
   readonly kind: 'mini';
   /** Pages of the released version, the home page first; absent means that any path is one. */
   pages?: readonly string[];
+  /** Ids of the people for whom trial and development builds open. */
+  members: readonly string[];
+  /** The page on which people answer sign-ins of other devices, as the emulator plays it. */
+  approvalPage?: ApprovalPage;
+}
+
+/** A page of a mini program that asks its person to confirm a sign-in on another device, and the server that it asks. */
+export interface ApprovalPage {
+  /** Path of the page, e.g. `pages/approve/approve`. */
+  readonly page: string;
+  /** The address of the server's endpoints, e.g. `https://app.example.com/iam`. */
+  readonly server: string;
+  readonly clientId: string;
+  /** The slug of the provider row. */
+  readonly provider: string;
 }
 
 /** 服务号: OAuth inside WeChat, followers, messages, parametric QR codes. */

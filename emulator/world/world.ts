@@ -10,6 +10,7 @@ import { Consents } from './consents.js';
 import { Followers } from './followers.js';
 import { Grants } from './grants.js';
 import { Identities, type PersonId } from './identities.js';
+import { MiniEntries } from './mini-entries.js';
 import { OperatorRecords } from './operator-records.js';
 import { People } from './people.js';
 import { QrLogins } from './qr-logins.js';
@@ -48,11 +49,7 @@ export class World {
   readonly scenes: Scenes;
   readonly chats: Chats;
   readonly sessionKeys: SessionKeys;
-  /** Where links into mini programs lead, by the token in the link. */
-  readonly miniLinks = new Map<
-    string,
-    { readonly appid: string; readonly path: string; readonly query: string }
-  >();
+  readonly miniEntries: MiniEntries;
   readonly #records = new Map<string, OperatorRecords>();
 
   constructor({ clock, randomness, rules, seed }: WorldLaws) {
@@ -72,6 +69,7 @@ export class World {
     this.scenes = new Scenes(clock, randomness, rules);
     this.chats = new Chats(clock);
     this.sessionKeys = new SessionKeys(randomness);
+    this.miniEntries = new MiniEntries(clock, randomness);
   }
 
   openid(person: PersonId, app: AppState, snapshot = false): string {
