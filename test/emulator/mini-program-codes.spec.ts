@@ -225,7 +225,7 @@ describe('a mini program code on somebody’s phone', () => {
       [1129, 'idle'],
     ]);
     expect(before).toBe(0);
-    expect(app.heard.map(({ url }) => url.pathname)).toEqual(['/iam/token']);
+    expect(app.heard.map(({ url }) => url.pathname)).toEqual(['/iam/token', '/iam/approvals']);
   });
 
   it('is shown over HTTP to people and tests in any language', async () => {
