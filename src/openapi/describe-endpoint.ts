@@ -9,6 +9,7 @@ import {
   ApiParam,
   ApiQuery,
   ApiResponse,
+  ApiTags,
   type ApiBodyOptions,
 } from '@nestjs/swagger';
 import { z } from 'zod';
@@ -24,11 +25,12 @@ export function describeEndpoint(controller: Type<unknown>, name: string, endpoi
 }
 
 function decoratorsOf(endpoint: RouteDescription): MethodDecorator[] {
-  const { summary, permission, access } = endpoint;
+  const { summary, permission, access, tag, operationId } = endpoint;
   const description =
     permission === undefined || permission === 'self' ? undefined : `Needs the permission \`${permission}\`.`;
   return [
-    ApiOperation({ summary, ...(description !== undefined && { description }) }),
+    ApiTags(tag),
+    ApiOperation({ summary, operationId, ...(description !== undefined && { description }) }),
     ...(access === 'everybody' ? [] : [ApiBearerAuth('iam'), ApiCookieAuth('iam-cookie')]),
     ...Object.entries(endpoint.path ?? {}).map(([parameter, text]) =>
       ApiParam({ name: parameter, description: text, schema: { type: 'string' } }),

@@ -3,7 +3,6 @@ import '../account/account.module.js';
 import '../admin/admin.module.js';
 import '../qr-login/qr-login.module.js';
 import type { Type } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { AdminGuard } from '../admin/admin.guard.js';
 import {
   endpointsOf,
@@ -28,7 +27,6 @@ export function describeIam(): void {
   for (const controller of iamControllers) {
     if (described.has(controller)) continue;
     described.add(controller);
-    ApiTags(tagOf(controller))(controller);
     for (const endpoint of endpointsOf(controller)) {
       describeEndpoint(controller, endpoint.name, descriptionOf(controller, endpoint));
     }
@@ -47,6 +45,8 @@ function descriptionOf(
     ...description,
     errors: [...(description.errors ?? []), ...(isRecent ? (['recent_sign_in_required'] as const) : [])],
     access,
+    tag: tagOf(path),
+    operationId: operationIdOf(method, path),
     oauthEndpoint: findOAuthEndpoint(path),
     isNavigation:
       (method === 'GET' && access === 'everybody') ||
@@ -61,8 +61,23 @@ function accessOf(controller: Type<unknown>, handler: object): Access {
   return guards.includes(IamGuard) ? 'users' : 'everybody';
 }
 
-/** `MeController` → `IAM: me`. */
-function tagOf({ name }: Type<unknown>): string {
-  const words = name.replace(/Controller$/, '').replace(/(?<=[a-z])(?=[A-Z])/g, ' ');
-  return `IAM: ${words.toLowerCase()}`;
+/** Tags and operation ids name paths, which are contracts, so that generated clients survive a new name of a class. */
+function tagOf(path: string): string {
+  const [area = '', part = ''] = path.split('/');
+  if (area === 'admin') return `IAM: admin ${part}`;
+  return ownTags.includes(area) ? `IAM: ${area}` : 'IAM: sign-in';
+}
+
+const ownTags = ['me', 'webhook', 'ui'];
+
+/** `POST` of `admin/users/:id/ban` → `iamPostAdminUsersByIdBan`. */
+function operationIdOf(method: string, path: string): string {
+  const words = path.replaceAll(':', 'by/').split(/\W|_/);
+  return ['iam', method.toLowerCase(), ...words]
+    .map((word, index) => (index === 0 ? word : capital(word)))
+    .join('');
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }

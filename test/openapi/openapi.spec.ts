@@ -14,6 +14,8 @@ interface Media {
 }
 
 interface Operation {
+  readonly operationId?: string;
+  readonly tags?: readonly string[];
   readonly summary?: string;
   readonly security?: readonly object[];
   readonly requestBody?: object;
@@ -32,6 +34,22 @@ describe('the OpenAPI description', () => {
   it('has every route that Nest mounts, each with a summary', () => {
     expect([...operations.keys()].toSorted()).toEqual(mountedRoutes().toSorted());
     expect([...operations.values()].filter(({ summary = '' }) => summary.length < 10)).toEqual([]);
+  });
+
+  it('names operations and groups by their paths, each operation differently', () => {
+    const nameOf = (route: string) => [operations.get(route)?.operationId, operations.get(route)?.tags];
+    const ids = [...operations.values()].map(({ operationId }) => operationId);
+
+    expect(nameOf('GET /iam/me/identities')).toEqual(['iamGetMeIdentities', ['IAM: me']]);
+    expect(nameOf('POST /iam/admin/users/{id}/ban')).toEqual([
+      'iamPostAdminUsersByIdBan',
+      ['IAM: admin users'],
+    ]);
+    expect(nameOf('POST /iam/device_authorization')).toEqual([
+      'iamPostDeviceAuthorization',
+      ['IAM: sign-in'],
+    ]);
+    expect(new Set(ids).size).toBe(ids.length);
   });
 
   it('gives every JSON answer an example that its own schema accepts', () => {
