@@ -137,7 +137,9 @@ export class IamClient {
    * @throws IamClientError `origin_not_allowed` for an origin that is neither this page's nor named
    */
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    const request = new Request(input, { credentials: this.credentials, ...init });
+    const asked = new Request(input, init);
+    const isUsual = asked.credentials === 'same-origin' && init?.credentials === undefined;
+    const request = isUsual ? new Request(asked, { credentials: this.credentials }) : asked;
     if (!this.origins.has(new URL(request.url).origin)) throw new IamClientError('origin_not_allowed');
     await this.finishing?.catch(() => undefined);
     const tokens = await this.session.current();

@@ -19,6 +19,8 @@ export interface Returned {
 }
 
 const prefix = (clientId: string) => `iam ${clientId} `;
+/** What our states begin with: other libraries of the page are told apart by it. */
+const MARK = 'iam.';
 
 /** Remembers the start of a sign-in, and gives the parameters that say so (RFC 7636 §4). */
 export async function beginRedirect(
@@ -26,7 +28,7 @@ export async function beginRedirect(
   start: Omit<Pending, 'verifier'>,
 ): Promise<Record<string, string>> {
   if (!isSecureContext) throw new IamClientError('insecure_context');
-  const state = random();
+  const state = MARK + random();
   const verifier = random();
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier));
   sessionStorage.setItem(prefix(clientId) + state, JSON.stringify({ ...start, verifier }));
@@ -39,15 +41,15 @@ export async function beginRedirect(
 }
 
 /**
- * Takes the response out of the address, so that neither a reload, Back nor a script that runs later finds it. Only our server adds
- * `iss` (RFC 9207): the parameters of another one are left alone.
+ * Takes the response out of the address, so that neither a reload, Back nor a script that runs later finds it. The parameters of
+ * another library, and of another client of ours, are left alone.
  */
 export function takeReturn(clientId: string, redirectUri: string): Returned | null {
   const url = new URL(location.href);
   const query = url.searchParams;
   const [state, issuer, code, error, description] = names.map((name) => query.get(name));
   const isOurs = `${url.origin}${url.pathname}` === redirectUri.replace(/[?#].*/, '');
-  if (!isOurs || !state || !issuer || (code ?? error) == null) return null;
+  if (!isOurs || !state || !issuer || (code ?? error) == null || isOfOthers(clientId, state)) return null;
   for (const name of names) query.delete(name);
   history.replaceState(history.state, '', url);
   return {
@@ -57,6 +59,12 @@ export function takeReturn(clientId: string, redirectUri: string): Returned | nu
     issuer,
     pending: takePending(prefix(clientId), state),
   };
+}
+
+/** One with our mark that nobody has begun is ours too: its tab has lost what it kept. */
+function isOfOthers(clientId: string, state: string): boolean {
+  if (sessionStorage.getItem(prefix(clientId) + state) !== null) return false;
+  return !state.startsWith(MARK) || Object.keys(sessionStorage).some((key) => key.endsWith(` ${state}`));
 }
 
 const names = ['state', 'iss', 'code', 'error', 'error_description'] as const;

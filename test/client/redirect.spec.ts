@@ -88,7 +88,7 @@ describe('the browser client, signing in by redirect', () => {
     const iss = encodeURIComponent(shop.front.url);
     const clean = `${shop.front.url}/signed-in?from=mail#teas`;
 
-    const foreign = await failureOn(page, `/signed-in?from=mail&code=abc&state=xyz&iss=${iss}#teas`);
+    const foreign = await failureOn(page, `/signed-in?from=mail&code=abc&state=iam.xyz&iss=${iss}#teas`);
     await shop.leaveForWechat(page);
     await page.goBack();
     const state = String(await page.evaluate(`Object.keys(sessionStorage)[0].split(' ').at(-1)`));
@@ -107,12 +107,20 @@ describe('the browser client, signing in by redirect', () => {
     expect(shop.grants).toEqual([]);
   }, 60_000);
 
-  it('leaves the parameters of others alone', async () => {
+  it('leaves the returns of other libraries and other clients of the page alone', async () => {
     const page = await context.newPage();
+    const iss = encodeURIComponent(shop.front.url);
+    const returns = ['code=a&state=1', `code=a&state=1&iss=${iss}`, `code=a&state=iam.theirs&iss=${iss}`].map(
+      (query) => `/signed-in?${query}`,
+    );
+    await failureOn(page, '/signed-in');
+    await page.evaluate(`sessionStorage.setItem('iam another iam.theirs', '{}')`);
 
-    const result = await failureOn(page, '/signed-in?code=of-another-library&state=1');
+    const results = [];
+    for (const each of returns) results.push(await failureOn(page, each));
 
-    expect(result).toEqual([null, `${shop.front.url}/signed-in?code=of-another-library&state=1`]);
+    expect(results).toEqual(returns.map((each) => [null, shop.front.url + each]));
+    expect(await page.evaluate('Object.keys(sessionStorage)')).toEqual(['iam another iam.theirs']);
   });
 
   it('says why WeChat or the row refuses a person', async () => {

@@ -215,6 +215,19 @@ describe('the session of a browser client', () => {
     expect(seen).toEqual([expect.stringMatching(/^Bearer eyJ/)]);
   }, 60_000);
 
+  it('sends cookies unless the caller wants none', async () => {
+    const { page } = await signedIn('/kept');
+    const statuses = await page.evaluate(`Promise.all([
+      iam.fetch('/iam/me'),
+      iam.fetch(new Request('/iam/me')),
+      iam.fetch('/iam/me', { credentials: 'omit' }),
+      iam.fetch(new Request('/iam/me', { credentials: 'omit' })),
+    ].map((response) => response.then(({ status }) => status)))`);
+
+    expect(statuses).toEqual([200, 200, 401, 401]);
+    expect(shop.grants).toEqual([]);
+  }, 60_000);
+
   it('goes without a token, and asks for none, where nobody is signed in', async () => {
     const page = await shop.visit(context, '/kept');
     shop.forget();
