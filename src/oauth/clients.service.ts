@@ -62,7 +62,8 @@ export class Clients {
 
   /**
    * The client and the address a browser may be sent back to: an exact match of a registered one (RFC 9700 §2.1), but for the
-   * port of a loopback address, which an app on this machine is given when it starts (RFC 8252 §7.3).
+   * port of a loopback address, which an app on this machine is given when it starts (RFC 8252 §7.3). Cookies are of a web page,
+   * whose port is known.
    * @throws IamError `client_unknown` or `redirect_uri_mismatch`, which must not redirect
    */
   checkRedirect(
@@ -73,7 +74,11 @@ export class Clients {
     if (client === undefined) throw new IamError('client_unknown', 'no client with this client_id');
     if (
       typeof redirectUri !== 'string' ||
-      !client.redirectUris.some((registered) => isSameRedirect(registered, redirectUri))
+      !client.redirectUris.some(
+        (registered) =>
+          registered === redirectUri ||
+          (client.tokens === 'bearer' && isSameButPort(registered, redirectUri)),
+      )
     ) {
       throw new IamError('redirect_uri_mismatch', `not a redirect URI of client "${client.id}"`);
     }
@@ -104,8 +109,7 @@ export class Clients {
 /** `localhost` is compared with its port: it may resolve elsewhere (RFC 8252 §8.3). */
 const loopbackPort = /^(http:\/\/(?:127(?:\.\d{1,3}){3}|\[::1\]))(?::\d{1,5})?(?=[/?]|$)/;
 
-function isSameRedirect(registered: string, requested: string): boolean {
-  if (registered === requested) return true;
+function isSameButPort(registered: string, requested: string): boolean {
   const isLoopback = loopbackPort.test(registered) && URL.canParse(requested);
   return isLoopback && registered.replace(loopbackPort, '$1') === requested.replace(loopbackPort, '$1');
 }

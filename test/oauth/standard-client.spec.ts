@@ -144,6 +144,7 @@ describe('what the OAuth standards ask for', () => {
       options: {
         clients: [
           { id: 'desktop', redirectUris: [loopback, 'http://[::1]/signed-in'] },
+          { id: 'page', redirectUris: [loopback], tokens: 'cookie' },
           { id: 'site', redirectUris: ['http://localhost:8400/signed-in', 'https://good.example/signed-in'] },
         ],
       },
@@ -300,6 +301,7 @@ describe('what the OAuth standards ask for', () => {
       ['desktop', 'a host behind the address', 'http://127.0.0.1:8400@evil.example/signed-in?app=desk'],
       ['desktop', 'a longer host', 'http://127.0.0.1.evil.example/signed-in?app=desk'],
       ['desktop', 'a port that is none', 'http://127.0.0.1:99999/signed-in?app=desk'],
+      ['page', 'another port where its tokens are in cookies', 'http://127.0.0.1:51004/signed-in?app=desk'],
       ['site', 'another port of a name', 'http://localhost:51004/signed-in'],
       ['site', 'another port of a site', 'https://good.example:8443/signed-in'],
     ])('of %s may not have %s', async (client_id, _case, redirect_uri) => {
