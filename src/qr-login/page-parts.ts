@@ -49,8 +49,9 @@ const texts = {
 /** A page with a form, in the style of all pages of this folder. */
 export function formPage(content: Pick<Page, 'language' | 'title' | 'body'>, status = 200): IamResponse {
   const response = page({ ...content, status, style: pageStyle });
-  // With `no-referrer` a browser sends its form with `Origin: null`, which any site could have caused.
-  return { ...response, headers: { ...response.headers, 'Referrer-Policy': 'same-origin' } };
+  // With `no-referrer` a browser sends its form with `Origin: null`, which any site could have caused; with `same-origin` the
+  // host's logs have the address, whose token opens the question.
+  return { ...response, headers: { ...response.headers, 'Referrer-Policy': 'strict-origin' } };
 }
 
 /** A name, and a value that is not escaped yet. */

@@ -285,7 +285,7 @@ describe.each<CrowdedHost>(['Express', 'Fastify'])(
         ({ headers }) =>
           !(headers.get('cache-control') ?? '').startsWith('no-store') ||
           headers.get('x-content-type-options') !== 'nosniff' ||
-          !/^(no-referrer|same-origin)$/.test(headers.get('referrer-policy') ?? '') ||
+          !/^(no-referrer|strict-origin)$/.test(headers.get('referrer-policy') ?? '') ||
           headers.get('etag') === '"of-the-host"' ||
           ['x-host', 'x-dns-prefetch-control', 'content-encoding', 'x-ratelimit-limit'].some((name) =>
             headers.has(name),

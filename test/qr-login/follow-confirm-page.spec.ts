@@ -188,12 +188,12 @@ describe('the page on the phone', () => {
     expect(own.body).toContain('已确认');
   });
 
-  it('asks the browser to name the page in the form’s Origin', async () => {
+  it('asks the browser to name the origin with the form, and nothing else of its address', async () => {
     const { person, link } = await scanned('来源');
 
     const page = await person.openInWechat(link);
 
-    expect(page.headers['referrer-policy']).toBe('same-origin');
+    expect(page.headers['referrer-policy']).toBe('strict-origin');
   });
 
   it('keeps to the first decision', async () => {
