@@ -60,12 +60,18 @@ const layers = [
     target: './pages/server',
     from: [...programs, './emulator', './migrations', ...pages, './pages/shared', ...clients],
   },
-  // Pages know the server by its API alone, but for the table of User-Agents, which is nothing but text.
+  // Pages know the server by its API alone, but for the tables of User-Agents and error texts, which are nothing but text, and the
+  // types of what is written into the HTML.
   {
     target: [...pages, './pages/shared'],
-    from: [...programs, './pages/server', './emulator', './migrations', './mini-program'],
+    from: [...programs, './emulator', './migrations', './mini-program'],
   },
-  { target: [...pages, './pages/shared'], from: './src', except: ['./http/user-agent.ts'] },
+  { target: [...pages, './pages/shared'], from: './pages/server', except: ['./page-data.ts'] },
+  {
+    target: [...pages, './pages/shared'],
+    from: './src',
+    except: ['./http/user-agent.ts', './errors/iam.error-texts.ts'],
+  },
   ...pages.map((page) => ({ target: page, from: pages.filter((other) => other !== page) })),
   { target: './pages/shared', from: pages },
   { target: './migrations', from: [...programs, './src', './emulator', './pages', ...clients] },

@@ -13,7 +13,7 @@ import { IamGuard } from './sessions/iam.guard.js';
 import { RuntimeModule } from './runtime/runtime.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { WechatModule } from './wechat/wechat.module.js';
-import { HttpModule } from './http/http.module.js';
+import { HttpModule, MountedModule } from './http/http.module.js';
 import { UsersModule } from './users/users.module.js';
 import { RolesModule } from './roles/roles.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -131,7 +131,7 @@ function compose(
     imports: [
       ...(imports ?? []),
       ...(dataSource === false ? [] : [TypeOrmModule.forFeature(iamEntities, dataSource)]),
-      RouterModule.register(features.map((module) => ({ path, module }))),
+      RouterModule.register([...features, MountedModule].map((module) => ({ path, module }))),
       ...features,
       IamBackgroundModule,
     ],

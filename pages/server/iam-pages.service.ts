@@ -8,6 +8,7 @@ import { empty, type IamResponse, securityHeaders } from '../../src/http/iam-res
 import { IamUrls } from '../../src/http/iam-urls.service.js';
 import { preferredLanguage } from '../../src/http/user-agent.js';
 import { Clients } from '../../src/oauth/clients.service.js';
+import type { Settings, SignInRequest } from './page-data.js';
 import { PageFiles, type PageName } from './page-files.js';
 import type { ResolvedPagesOptions } from './pages-options.js';
 
@@ -17,9 +18,12 @@ export const IAM_PAGES_OPTIONS = Symbol('IAM_PAGES_OPTIONS');
 /** The client by which the pages sign people in. */
 export const CLIENT_ID = 'iam-pages';
 
-/** No inline script or style; pictures of people come from WeChat's servers, QR codes are data URLs. */
-const policyOf = (frames: readonly string[] = []) =>
-  [
+/**
+ * No inline script or style; pictures of people come from WeChat's servers, QR codes are data URLs. Of strings, Vue alone makes
+ * HTML, out of its templates.
+ */
+const policyOf = (assets: string, frames: readonly string[] = []) => {
+  const own = [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
@@ -29,19 +33,13 @@ const policyOf = (frames: readonly string[] = []) =>
     "base-uri 'none'",
     "form-action 'self'",
     "frame-ancestors 'none'",
-  ].join('; ');
-
-/** What the chooser is told of one request; `SignInRequest` of pages/sign-in/request.ts. */
-export interface SignInRequest {
-  readonly home: string;
-  readonly back: string;
-  readonly problem: {
-    readonly code: string;
-    readonly texts: Readonly<Record<'zh-CN' | 'en', string>>;
-  } | null;
-  readonly isAgreed: boolean;
-  readonly wechat: string;
-}
+    "require-trusted-types-for 'script'",
+    'trusted-types vue',
+  ];
+  // 'self' takes no path. With a second policy both must hold: no other file of the host runs here.
+  const ofPath = [`script-src *:*${assets}`, `style-src *:*${assets}`];
+  return `${own.join('; ')}, ${ofPath.join('; ')}`;
+};
 
 /** A page that is the same for each request. */
 export type FixedPage = Exclude<PageName, 'sign-in'>;
@@ -76,15 +74,21 @@ export class IamPages implements OnModuleInit {
   /** A page, whatever follows its path: its script reads that. */
   page(name: FixedPage, headers: PageRequestHeaders): IamResponse {
     const { html, etag } = this.documentOf(name, headers);
-    const own = { 'Cache-Control': 'no-cache', ETag: etag, Vary: 'Accept-Language' };
+    const own = {
+      'Cache-Control': 'no-cache',
+      ETag: etag,
+      Vary: 'Accept-Language',
+      'Cross-Origin-Opener-Policy': 'same-origin',
+    };
     if (isCurrent(headers, etag)) return empty(304, own);
-    return document(html, policyOf(), own);
+    return document(html, policyOf(this.assets()), own);
   }
 
-  /** The chooser, for one request. */
+  /** The chooser, for one request; a host may open it as a popup, which it could not follow with an opener policy of ours. */
   signInPage({ language }: Pick<IamRequest, 'language'>, about: SignInRequest): IamResponse {
     const html = this.htmlOf('sign-in', language === 'zh' ? 'zh-CN' : 'en', about);
-    return document(html, policyOf([new URL(about.wechat).origin]), { Vary: 'Accept-Language, Cookie' });
+    const policy = policyOf(this.assets(), [new URL(about.wechat).origin]);
+    return document(html, policy, { Vary: 'Accept-Language, Cookie' });
   }
 
   /** A file that a page loads; its name changes with its content. @throws IamError `not_found` */
@@ -128,7 +132,7 @@ export class IamPages implements OnModuleInit {
   private htmlOf(name: PageName, language: 'zh-CN' | 'en', about?: SignInRequest): string {
     const { script, preloads, styles } = this.files.entry(name);
     const settings = this.settings();
-    const to = (file: string) => escapeHtml(`${settings.base}/ui/assets/${file}`);
+    const to = (file: string) => escapeHtml(`${this.assets()}${file}`);
     const more =
       about === undefined ? '' : `<meta name="iam-sign-in" content="${escapeHtml(JSON.stringify(about))}">\n`;
     const needsScript =
@@ -155,8 +159,13 @@ ${preloads.map((file) => `<link rel="modulepreload" href="${to(file)}">`).join('
 `;
   }
 
-  /** What the scripts of the pages read, from an attribute: the policy admits no inline script. */
-  private settings() {
+  /** The path of what the pages load. */
+  private assets(): string {
+    return encodeURI(`${this.urls.path('ui')}/assets/`).replace(/[;,]/g, encodeURIComponent);
+  }
+
+  /** From an attribute, since the policy admits no inline script. */
+  private settings(): Settings {
     const { siteName: own } = this.options;
     const { siteName = { 'zh-CN': own, en: own }, logo, accent, terms, privacy } = this.pagesOptions;
     return {

@@ -1,8 +1,6 @@
 import { type DynamicModule, Get, Headers, Module, Param, type Type } from '@nestjs/common';
-import { RouterModule } from '@nestjs/core';
-import { ROUTES } from '@nestjs/core/router/router-module.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../../src/config/iam.resolved-options.js';
 import { Endpoint } from '../../src/http/endpoint.decorator.js';
+import { MountedModule } from '../../src/http/http.module.js';
 import { PublicController } from '../../src/sessions/iam-controller.decorator.js';
 import { SIGN_IN_CHOOSER } from '../../src/oauth/clients.service.js';
 import { type FixedPage, IAM_PAGES_OPTIONS, IamPages, type PageRequestHeaders } from './iam-pages.service.js';
@@ -19,11 +17,10 @@ export class IamPagesModule {
       ...(resolved.admin ? (['admin'] as const) : []),
       ...(resolved.account ? (['account'] as const) : []),
     ];
-    return {
-      module: IamPagesModule,
+    const mounted: DynamicModule = {
+      module: MountedModule,
       // For `/authorize`, which finds the chooser by its token.
       global: true,
-      imports: [belowPathOfIam],
       controllers: [PageFilesController, ChooserController, ...pages.map((page) => controllers[page])],
       providers: [
         { provide: IAM_PAGES_OPTIONS, useValue: resolved },
@@ -33,20 +30,9 @@ export class IamPagesModule {
       ],
       exports: [SIGN_IN_CHOOSER],
     };
+    return { module: IamPagesModule, imports: [mounted] };
   }
 }
-
-/** `RouterModule.register`, with a path that is known once IamModule has resolved its options. */
-const belowPathOfIam: DynamicModule = {
-  module: RouterModule,
-  providers: [
-    {
-      provide: ROUTES,
-      useFactory: ({ path }: ResolvedIamOptions) => [{ path, module: IamPagesModule }],
-      inject: [IAM_OPTIONS],
-    },
-  ],
-};
 
 /** The scripts and styles. */
 @PublicController('ui/assets')

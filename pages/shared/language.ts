@@ -4,9 +4,6 @@ import { settings } from './settings';
 export const languages = ['zh-CN', 'en'] as const;
 export type Language = (typeof languages)[number];
 
-/** A text in each language. */
-export type Texts = Readonly<Record<Language, string>>;
-
 const STORED = 'iam-language';
 const isLanguage = (text: unknown): text is Language => languages.some((each) => each === text);
 

@@ -1,20 +1,7 @@
+import type { SignInRequest } from '../server/page-data';
 import { parse } from '../shared/api';
-import type { Texts } from '../shared/language';
 
-/** What the server tells this page alone about the request that has led here, in an attribute of the document. */
-export interface SignInRequest {
-  /** Where the site of the client is: a person takes this address to another app. */
-  readonly home: string;
-  /** Returns to the client without a sign-in. */
-  readonly back: string;
-  /** Why the sign-in before this one failed. */
-  readonly problem: { readonly code: string; readonly texts: Texts } | null;
-  /** The person has agreed already, to this very request. */
-  readonly isAgreed: boolean;
-  /** The origin of WeChat's embedded QR code. */
-  readonly wechat: string;
-}
-
+/** Written by our own server, of the same version as this script. */
 function read(): SignInRequest {
   const content = document.querySelector('meta[name="iam-sign-in"]')?.getAttribute('content');
   return parse<SignInRequest>(content ?? '{}');

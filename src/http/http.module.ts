@@ -27,3 +27,7 @@ import { Cors, TrustedOrigins } from './trusted-origins.service.js';
   exports: [ErrorResponder, EndpointResponses, IamErrorFilter, IamUrls, Cors, TrustedOrigins],
 })
 export class HttpModule {}
+
+/** Stands below the option `path`, with the controllers and services of a part of this package that hosts import by itself. */
+@Module({})
+export class MountedModule {}

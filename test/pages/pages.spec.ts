@@ -6,8 +6,10 @@ import { platforms } from '../support/platforms.js';
 import { authorizeUrl, callbackAfterScan, pkce } from '../support/sign-in.js';
 import { PcBrowser } from '../support/pc-browser.js';
 
-const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: https:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const policy = [
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: https:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types vue",
+  'script-src *:*/api/auth/iam/ui/assets/; style-src *:*/api/auth/iam/ui/assets/',
+].join(', ');
 
 /** The bytes as they came: fetch would decompress them. */
 function rawBody(url: string, headers: Record<string, string>): Promise<Buffer> {
@@ -59,6 +61,7 @@ describe.each(platforms)('pages on %s, with a path and a global prefix', (_name,
       expect(response.status).toBe(200);
       expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
       expect(response.headers.get('content-security-policy')).toBe(policy);
+      expect(response.headers.get('cross-origin-opener-policy')).toBe('same-origin');
       expect(response.headers.get('cache-control')).toBe('no-cache');
       expect(response.headers.get('x-content-type-options')).toBe('nosniff');
       expect(response.headers.get('referrer-policy')).toBe('no-referrer');
