@@ -1,6 +1,7 @@
 import { ref, shallowRef, watch } from 'vue';
 import { parse, Problem } from '../shared/api';
 import { toProblem } from '../shared/page';
+import { textOf } from '../shared/problem-text';
 import { signInProblem, startSignIn } from '../shared/sign-in';
 import {
   endOtherSessions,
@@ -59,11 +60,11 @@ export function dismiss(): void {
   if (!isBusy.value) asked.value = null;
 }
 
-/** A refusal in words: ours, else those of the server. */
+/** A refusal in words of this page, else those of its code. */
 export function explain(problem: Problem): string {
   if (problem.status === 0) return say('offline');
   const ours = problemWords(problem.code);
-  return ours === problem.code ? problem.message || say('failed') : ours;
+  return ours === problem.code ? textOf(problem) || say('failed') : ours;
 }
 
 /** Runs something, and says how it ended. A session that is over ends the page too. */

@@ -55,10 +55,15 @@ export async function enterAdminToken(token: string): Promise<void> {
   }
 }
 
-/** Forgets the admin token, or ends the person's session. */
+/**
+ * Forgets the admin token, and ends the session that a person may have in this browser: who signs out leaves nobody signed in.
+ * @throws Problem where the server could not be told
+ */
 export async function leave(): Promise<void> {
-  if (adminToken.value === null) await iam.signOut();
-  else useAdminToken(null);
+  const hadToken = adminToken.value !== null;
+  useAdminToken(null);
+  if (hadToken) forget();
+  await iam.signOut();
   forget();
 }
 

@@ -1,5 +1,6 @@
 import {
   ChatLineRound,
+  CircleClose,
   Clock,
   Connection,
   Document,
@@ -52,6 +53,14 @@ export const sections: readonly Section[] = [
       ':id': () => import('./users/UserView.vue'),
       ':id/merge': () => import('./users/MergeView.vue'),
     },
+  },
+  {
+    name: 'bans',
+    word: ['抹除后的停用', 'Lasting bans'],
+    permission: 'iam:users:read',
+    icon: CircleClose,
+    group: 'people',
+    views: { '': () => import('./users/BansView.vue') },
   },
   {
     name: 'sessions',

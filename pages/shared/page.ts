@@ -1,6 +1,7 @@
 import { onMounted, ref, type Ref, shallowRef } from 'vue';
 import { IamClientError } from '../../client/index.js';
 import { Problem } from './api';
+import { codeOfDescription } from './problem-text';
 
 /** What a view that reads from the API shows. */
 interface Loaded<T> {
@@ -22,7 +23,8 @@ export function toProblem(error: unknown): Problem {
 /** Of a sign-in that failed without a response, as of one that was refused: only `network_error` is the network's. */
 function ofClient({ code, status, details }: IamClientError): Problem {
   if (code === 'network_error') return new Problem(0, {});
-  return new Problem(status || 400, { title: details.error_description, ...details, code });
+  const { error_description: title } = details;
+  return new Problem(status || 400, { title, ...details, code: codeOfDescription(title) ?? code });
 }
 
 /** Reads when the component is shown, and again by `reload`; a response that comes late replaces no newer one. */

@@ -304,6 +304,40 @@ describe('the account page', () => {
     storyTime(60_000),
   );
 
+  it('says in its own language why a sign-in failed, whatever the browser speaks', async () => {
+    const gone = world.wechat.person({ nickname: '辛' });
+    const page = await signedIn({ locale: 'en-US' }, gone);
+    await page.getByRole('button', { name: '中文' }).click();
+    await button(page, /^退出登录$/).click();
+    await page.route('**/iam/token', async (route) => {
+      await world.dataSource.query(`UPDATE iam.users SET status = 'disabled' WHERE nickname = '辛'`);
+      await route.continue();
+    });
+    await button(page, /^登录$/).click();
+    await page.waitForURL(/\/ui\/sign-in\?/);
+    await scan(page, gone);
+    await page.getByText('该账号已被停用').waitFor();
+
+    await page.getByRole('button', { name: 'English' }).click();
+
+    await page.getByText('This account is disabled.').waitFor();
+  }, 60_000);
+
+  it('runs no other file of the host, and makes no HTML of strings', async () => {
+    const page = await signedIn({ locale: 'en-US' }, world.wechat.person({ nickname: '壬' }));
+
+    const refused = await page.evaluate(`new Promise((resolve) => {
+      document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
+        resolve([effectiveDirective, new URL(blockedURI).pathname]));
+      import('/uploads/evil.js').catch(() => undefined);
+    })`);
+    const made = await page.evaluate(`new Promise((resolve) => {
+      try { document.body.innerHTML = '<b>x</b>'; resolve('made'); } catch ({ name }) { resolve(name); }
+    })`);
+
+    expect([refused, made]).toEqual([['script-src-elem', '/uploads/evil.js'], 'TypeError']);
+  }, 60_000);
+
   it('says what is wrong and tries again where nothing can be loaded', async () => {
     const page = await signedIn({ locale: 'zh-CN' }, world.wechat.person({ nickname: '庚' }));
     await page.route('**/iam/me', (route) => route.abort());

@@ -4,7 +4,7 @@ import { IamPagesModule } from '../../pages/server/index.js';
 import { AdminClient, adminOptions, adminToken } from '../support/admin.js';
 import { launchBrowser } from '../support/browser.js';
 import { startWorld, type World } from '../support/iam-app.js';
-import { cancel, searchSteps } from '../support/administration.js';
+import { answerQuestion, cancel, searchSteps, tabTo } from '../support/administration.js';
 import { axeFindings, inAllLooks, storyLooks, storyTime } from '../support/pages.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 import { callbackAfterScan } from '../support/sign-in.js';
@@ -44,10 +44,13 @@ beforeAll(async () => {
        'NewFollowers.welcome(subscribe): the mailer is down') RETURNING id`,
   );
   deadEvent = event?.id ?? '';
+  if (inAllLooks) await prepareOthers();
 }, 120_000);
 afterAll(() => world.close());
 
 const at = (view: string) => `${world.url}/iam/ui/admin${view}`;
+/** The end of a sign-in that the page has not begun, with words of somebody else. */
+const foreign = '?error=access_denied&error_description=Call%20555-0100&state=iam.foreign&iss=';
 
 /** Signs the administrator in on the page, by the way of the website's QR code. */
 async function enterByWechat(page: Page, person = boss): Promise<void> {
@@ -78,6 +81,21 @@ const empty = [
   'roles/nowhere',
   'providers/nowhere',
 ];
+
+/** Users who were merged, who have asked to be erased, and who are banned; and the ban of one who is gone. */
+const others: string[] = [];
+
+async function prepareOthers(): Promise<void> {
+  for (const nickname of names)
+    others.push(`users/${String((await admin.post('users', { nickname })).json()['id'])}`);
+  const [merged = '', kept = '', leaving = '', banned = ''] = others;
+  const erased = `users/${(await onPc(world, world.wechat.person({ nickname: '抹除' }))).id}`;
+  await admin.post(`${kept}/merge`, { other: merged.slice(6) });
+  const later = `UPDATE iam.users SET deletion_at = now() + interval '3 days' WHERE id = $1`;
+  await world.dataSource.query(later, [leaving.slice(6)]);
+  for (const user of [banned, erased]) await admin.post(`${user}/disable`, { reason: '长'.repeat(200) });
+  await admin.delete(erased);
+}
 
 /** What stands in the way in the questions and failures of the operation; ends signed out. */
 function searchEveryState(page: Page): Promise<Record<string, readonly string[]>> {
@@ -110,6 +128,15 @@ function searchEveryState(page: Page): Promise<Record<string, readonly string[]>
       await main.locator('tbody .el-button--danger').first().click();
       await dialog.waitFor();
     },
+    banDetail: async () => {
+      await see(page, '/bans');
+      await main.locator('.unfold button').first().click();
+      await main.locator('.detail strong').waitFor();
+    },
+    liftBan: async () => {
+      await main.locator('tbody .el-button').first().click();
+      await dialog.waitFor();
+    },
     deleteRole: async () => {
       await see(page, '/roles/chief');
       await page.locator('.head .el-button--danger').click();
@@ -131,7 +158,7 @@ function searchEveryState(page: Page): Promise<Record<string, readonly string[]>
     refusedSignIn: async () => {
       await page.unroute('**/iam/admin/access');
       await page.context().clearCookies();
-      await page.goto(at('?error=access_denied&state=foreign'));
+      await page.goto(at(foreign + encodeURIComponent(world.url)));
       await page.locator('[data-code=state_mismatch]').waitFor();
     },
     wrongToken: async () => {
@@ -171,8 +198,9 @@ describe('every view of the operation', () => {
         'roles',
         'roles/+',
         'roles/chief',
+        'bans',
         'nowhere',
-        ...(inAllLooks ? empty : []),
+        ...(inAllLooks ? [...empty, ...others] : []),
       ];
       for (const view of views) {
         await see(page, `/${view}`);
@@ -325,8 +353,7 @@ describe('the operation by hand', () => {
   }, 60_000);
 
   it('believes no sign-in that this page has not begun, and keeps nothing of it in the address', async () => {
-    const iss = encodeURIComponent(world.url);
-    await page.goto(at(`?error=access_denied&error_description=Call%20555-0100&state=foreign&iss=${iss}`));
+    await page.goto(at(foreign + encodeURIComponent(world.url)));
     await page.locator('[data-code=state_mismatch]').waitFor();
 
     expect(await page.locator('#main').textContent()).not.toContain('555-0100');
@@ -336,7 +363,7 @@ describe('the operation by hand', () => {
   it('leads from a problem of the overview to the event, and has it processed again', async () => {
     await enterByWechat(page);
     await see(page, '/overview');
-    expect(await page.locator('[data-outcome=signed_up] .number').textContent()).toBe('5');
+    expect(await page.locator('[data-outcome=signed_up] .number').textContent()).toBe(inAllLooks ? '6' : '5');
     await page.locator('[data-problem=inbox_dead] a').click();
     await page.waitForURL(/events\?status=dead$/);
     await page.getByRole('button', { name: 'Try again' }).click();
@@ -369,14 +396,48 @@ describe('the operation by hand', () => {
     if (inAllLooks) expect(await axeFindings(other.page)).toEqual([]);
     await other.close();
   }, 60_000);
-});
 
-/** Presses Tab until the focus is where the selector says; fails where it never comes. */
-async function tabTo(page: Page, selector: string): Promise<void> {
-  for (let presses = 0; presses < 60; presses += 1) {
-    const isThere = `document.activeElement?.matches(${JSON.stringify(selector)}) ?? false`;
-    if ((await page.evaluate(isThere)) === true) return;
-    await page.keyboard.press('Tab');
-  }
-  throw new Error(`the keyboard does not reach ${selector}`);
-}
+  it('leaves nobody signed in in the browser when somebody with the admin token signs out', async () => {
+    await page.goto(at('/keys'));
+    await page.locator('#token').fill(adminToken);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Signing keys' }).waitFor();
+    const tab = await page.context().newPage();
+    await enterByWechat(tab);
+
+    await page.getByRole('button', { name: 'Sign out' }).click();
+
+    await page.locator('#token').waitFor();
+    await tab.locator('#token').waitFor();
+    await page.reload();
+    await page.locator('#token').waitFor();
+  }, 60_000);
+
+  it('shows why an erased user stays barred, finds the ban by an identity, and lifts it', async () => {
+    const person = world.wechat.person({ nickname: '抹除' });
+    const { id } = await onPc(world, person);
+    const query = 'SELECT openid FROM iam.identities WHERE user_id = $1';
+    const [identity] = await world.dataSource.query<{ openid: string }[]>(query, [id]);
+    await admin.post(`users/${id}/disable`, { reason: '发布广告' });
+    await admin.delete(`users/${id}`);
+    await enterByWechat(page);
+    await see(page, '/bans');
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.locator('[data-filter=appid]').fill(world.site.appid);
+    await page.keyboard.press('Enter');
+    expect(asked).toEqual([]);
+    await page.locator('[data-filter=openid]').fill(identity?.openid ?? '');
+    await page.keyboard.press('Enter');
+    const row = page.locator(`[data-row="${id}"]`);
+    await row.waitFor();
+    await row.getByRole('button', { name: 'Details' }).click();
+    await page.getByText('Reason: 发布广告').waitFor();
+
+    await row.getByRole('button', { name: /^Lift/ }).click();
+    await answerQuestion(page);
+    await page.getByText('No lasting bans.').waitFor();
+
+    expect((await onPc(world, person)).id).not.toBe(id);
+  }, 60_000);
+});

@@ -22,6 +22,8 @@ export interface Filter {
   readonly label: string;
   readonly options?: readonly { readonly value: string; readonly label: string }[];
   readonly type?: 'text' | 'time';
+  /** Another filter without which the API does not take this one. */
+  readonly with?: string;
 }
 
 /** A list of the API and how it is shown. */
