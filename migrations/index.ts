@@ -1,3 +1,4 @@
+import { KeepSessionKeys1764000030000 } from './1764000030000-keep-session-keys.js';
 import { KeepUnreadablePushes1764000007000 } from './1764000007000-keep-unreadable-pushes.js';
 import { AskBeforeLinking1764000009000 } from './1764000009000-ask-before-linking.js';
 import { RefillLimits1764000009100 } from './1764000009100-refill-limits.js';
@@ -43,4 +44,5 @@ export const iamMigrations = [
   MoveOpenids1764000020000,
   PartitionByTime1764000022000,
   DateAuditIds1764000023000,
+  KeepSessionKeys1764000030000,
 ];

@@ -7,6 +7,7 @@ import {
 } from './audit/audit.entities.js';
 import { AcceptedSecretEntity } from './identity-providers/confirmations.service.js';
 import { IdentityProviderEntity } from './identity-providers/identity-provider.entity.js';
+import { MiniSessionKeyEntity } from './identity-providers/session-keys.service.js';
 import { WebhookEventEntity } from './webhook/inbox/webhook-event.entity.js';
 import { LoginEntity } from './sign-in/login.entity.js';
 import { RateLimitEntity } from './database/rate-limits.service.js';
@@ -31,6 +32,7 @@ export const iamEntities: EntitySchema[] = [
   IdentityUnionEntity,
   BarredSubjectEntity,
   OpenidMoveEntity,
+  MiniSessionKeyEntity,
   LoginEntity,
   SessionEntity,
   SigningKeyEntity,

@@ -5,6 +5,8 @@ export {
   type WechatApiCall,
   type WechatApiDownload,
   type WechatApiUpload,
+  type WechatMiniSession,
+  type WechatSessionSignature,
 } from './identity-providers/wechat-api.service.js';
 export { Authentication } from './sessions/authentication.service.js';
 export { type AuthenticatedUser, HostCurrentUser as CurrentUser } from './http/parameter.decorators.js';

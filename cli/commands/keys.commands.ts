@@ -54,13 +54,14 @@ function signingTable(keys: readonly ListedSigningKey[]): string {
 
 function sealingTable(keys: readonly SealingKeyUse[]): string {
   return table(
-    ['key', 'in IAM_KEYS', 'seals', 'provider secrets', 'signing keys'],
+    ['key', 'in IAM_KEYS', 'seals', 'provider secrets', 'signing keys', 'session keys'],
     keys.map((key) => [
       key.key_id ?? 'plain:',
       key.is_configured,
       key.is_current,
       key.provider_secrets,
       key.signing_keys,
+      key.session_keys,
     ]),
   );
 }
@@ -118,10 +119,10 @@ function toRotateResult(key: ListedSigningKey, isNew: boolean): Result {
 export const keysResealCommand: Command = {
   name: 'keys reseal',
   description: {
-    en: `Seals every provider secret and signing key anew with the first of IAM_KEYS, row by row, beside running
+    en: `Seals every provider secret, signing key and session key anew with the first of IAM_KEYS, row by row, beside running
 applications: stopped in the middle, what is done stays done. IAM_KEYS must be what every replica has already
 (keys: [new, old]). Exit code 1 when something is left that IAM_KEYS does not open.`,
-    zh: `用 IAM_KEYS 的第一个密钥逐行重新加密所有身份源密钥与签名密钥，应用无需停止：中途停止，已完成的不会丢失。
+    zh: `用 IAM_KEYS 的第一个密钥逐行重新加密所有身份源密钥、签名密钥与 session_key，应用无需停止：中途停止，已完成的不会丢失。
 IAM_KEYS 必须是所有副本已在使用的（keys: [new, old]）。有 IAM_KEYS 打不开的内容时，退出码为 1。`,
   },
   parameters: [],
@@ -142,14 +143,14 @@ IAM_KEYS 必须是所有副本已在使用的（keys: [new, old]）。有 IAM_KE
 };
 
 function toReencryptionResult(report: ReencryptionReport): Result {
-  const { provider_secrets, signing_keys, left } = report;
+  const { provider_secrets, signing_keys, session_keys, left } = report;
   const rest =
     left === 0
       ? 'Nothing else is sealed with another key.'
       : `${left} are left that IAM_KEYS does not open: see keys list.`;
   return {
     json: report,
-    text: `Sealed anew: ${provider_secrets} provider secrets, ${signing_keys} signing keys. ${rest}`,
+    text: `Sealed anew: ${provider_secrets} provider secrets, ${signing_keys} signing keys, ${session_keys} session keys. ${rest}`,
     foundProblems: left > 0,
   };
 }

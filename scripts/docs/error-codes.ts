@@ -148,6 +148,14 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
     en: "The code of the phone number button is wrong, used, somebody else's, or one of `wx.login`",
     zh: '手机号按钮的 code 错误、已使用、属于别人，或是 `wx.login` 的 code',
   },
+  session_key_missing: {
+    en: 'No `session_key` of this person is kept: the mini program signs in (again)',
+    zh: '没有保存此人的 `session_key`：小程序需（重新）登录',
+  },
+  session_key_stale: {
+    en: "The kept `session_key` is no longer this person's: `wx.login`, sign in, get the data anew",
+    zh: '保存的 `session_key` 已不是此人的：`wx.login`、登录、重新获取数据',
+  },
   wechat_credentials_rejected: {
     en: 'Wrong AppID or AppSecret in the row',
     zh: '这一行的 AppID 或 AppSecret 错误',

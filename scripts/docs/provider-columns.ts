@@ -59,6 +59,10 @@ const more: Partial<Record<PlainColumn, Text>> = {
     en: 'the grant `mini_program`, and `WechatApi`',
     zh: '授权类型 `mini_program`，以及 `WechatApi`',
   },
+  mini_session_keys: {
+    en: '[what for](../guides/calling-wechat.md)',
+    zh: '[用途](../guides/calling-wechat.zh-CN.md)',
+  },
   mobile_app_id: { en: 'the grant `mobile_app`', zh: '授权类型 `mobile_app`' },
 };
 
@@ -82,7 +86,7 @@ const groups: readonly (readonly [Text, readonly string[]])[] = [
   [{ en: 'Follow-to-login', zh: '关注登录' }, ['qr_enabled', 'qr_login_with', 'qr_confirmation']],
   [
     { en: 'Mini program and mobile app', zh: '小程序和移动应用' },
-    ['mini_app_id', 'mini_app_secret', 'mobile_app_id', 'mobile_app_secret'],
+    ['mini_app_id', 'mini_app_secret', 'mini_session_keys', 'mobile_app_id', 'mobile_app_secret'],
   ],
 ];
 

@@ -129,6 +129,14 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     en: 'The code for the phone number is wrong or was used. It must come from the phone number button.',
     zh: '手机号验证码无效或已使用，请重新点击获取手机号按钮。',
   },
+  session_key_missing: {
+    en: 'The mini program must sign in again first.',
+    zh: '请先重新登录小程序。',
+  },
+  session_key_stale: {
+    en: 'The sign-in of the mini program has expired. Sign in again, then fetch the data again.',
+    zh: '小程序登录已过期，请重新登录后再获取数据。',
+  },
   wechat_credentials_rejected: {
     en: 'WeChat does not accept this site. Tell its operator.',
     zh: '微信拒绝了本站的凭证，请联系网站管理员。',

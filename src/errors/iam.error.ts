@@ -81,6 +81,8 @@ export const errorCatalogue = {
   wechat_answer_invalid: { status: 502, oauth: 'server_error' },
   wechat_code_invalid: { status: 400, oauth: 'invalid_grant' },
   phone_code_invalid: { status: 400, oauth: 'invalid_grant' },
+  session_key_missing: { status: 409, oauth: 'invalid_request' },
+  session_key_stale: { status: 409, oauth: 'invalid_request' },
   wechat_credentials_rejected: { status: 502, oauth: 'server_error' },
   wechat_ip_not_allowed: { status: 502, oauth: 'server_error' },
   wechat_quota_exceeded: { status: 503, oauth: 'temporarily_unavailable' },

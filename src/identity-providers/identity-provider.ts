@@ -69,6 +69,8 @@ export function readRow(row: IdentityProviderEntity, sealer: Sealer) {
       encodingAesKeys: present(['mp_encoding_aes_key', 'mp_encoding_aes_key_previous']),
     },
     qr: { enabled: row.qr_enabled, loginWith: chosen.qr_login_with, confirmation: chosen.qr_confirmation },
+    /** Keeps the session keys of the mini program's people. */
+    keepsSessionKeys: row.mini_session_keys,
     /** Which pair WeChat has confirmed, by kind of app, and since when in milliseconds. What is not of its form confirms nothing. */
     confirmations: confirmed.safeParse(row.confirmations).data ?? {},
     /** Rows with the same value share unionids. */

@@ -10,6 +10,7 @@ import { WechatCheck } from './check/wechat-check.service.js';
 import { AcceptedSecrets } from './confirmations.service.js';
 import { IdentityProviders } from './identity-providers.service.js';
 import { ProviderRows } from './provider-rows.service.js';
+import { SessionKeys } from './session-keys.service.js';
 import { WechatApi } from './wechat-api.service.js';
 
 /** The rows that an admin configures, and what WeChat says of them. */
@@ -18,6 +19,7 @@ import { WechatApi } from './wechat-api.service.js';
   imports: [RuntimeModule, DatabaseModule, WechatModule, HttpModule, UsersModule],
   providers: [
     WechatApi,
+    SessionKeys,
     AccountMigration,
     IdentityProviders,
     ProviderRows,
@@ -25,6 +27,6 @@ import { WechatApi } from './wechat-api.service.js';
     ProviderCheck,
     WechatCheck,
   ],
-  exports: [WechatApi, IdentityProviders, ProviderRows, AcceptedSecrets, ProviderCheck],
+  exports: [WechatApi, SessionKeys, IdentityProviders, ProviderRows, AcceptedSecrets, ProviderCheck],
 })
 export class IdentityProvidersModule {}

@@ -96,6 +96,10 @@ const plainColumns = {
   qr_login_with: choice(['mp', 'open'], ['扫码之后', 'what follows the scan']),
   qr_confirmation: choice(['tap', 'number', 'none'], ['扫码之后如何确认', 'how a scan is confirmed']),
   mini_app_id: appid(['小程序', 'mini program (小程序)']),
+  mini_session_keys: toggle(false, [
+    '保管 session_key，供 `WechatApi` 签名与解密',
+    'keeps session keys, for `WechatApi` to sign and decrypt',
+  ]),
   mobile_app_id: appid(['移动应用', 'mobile app (移动应用)']),
   union_scope: column(
     line(64).nullish(),

@@ -7,6 +7,7 @@ import { inLongJob } from '../database/bounded-data-source.js';
 import { inTransaction } from '../database/sql.js';
 import type { KeyRing } from '../crypto/key-ring.js';
 import { sealedProviderRows } from '../identity-providers/provider-secrets.js';
+import { sealedSessionKeys } from '../identity-providers/session-keys.service.js';
 import { sealedSigningKeys } from '../sessions/signing-key.js';
 
 /** A row with sealed columns, as its owner offers it. */
@@ -16,17 +17,48 @@ interface SealedRow {
   /** For each secret the key that sealed it; null for one that is not sealed. */
   readonly keyIds: readonly (string | null)[];
   /** Seals with the first key what another one sealed, and nothing that changed meanwhile; how many secrets that were. */
-  reencrypt(manager: EntityManager): Promise<number>;
+  readonly reencrypt: (manager: EntityManager) => Promise<number>;
 }
 
-const counts = { provider_secrets: z.int(), signing_keys: z.int() };
+/** A part of a re-encryption, with its audit entry in one transaction. */
+interface ReencryptionStep {
+  readonly label: Readonly<Record<string, string>>;
+  /** How many rows it has looked at, and how many secrets it has re-encrypted. */
+  readonly run: (manager: EntityManager) => Promise<{ readonly rows: number; readonly count: number }>;
+}
+
+/** What is sealed in one table. */
+interface SealedTable {
+  /** How many secrets each key has sealed; null: those that are not sealed. */
+  readonly keyIds: ReadonlyMap<string | null, number>;
+  /** How many rows the steps look at. */
+  readonly rows: number;
+  readonly steps: Iterable<ReencryptionStep> | AsyncIterable<ReencryptionStep>;
+}
+
+const counts = { provider_secrets: z.int(), signing_keys: z.int(), session_keys: z.int() };
 
 type SealedKind = keyof typeof counts;
 
 /** The owners of sealed columns. */
 const owners: Readonly<
-  Record<SealedKind, (dataSource: DataSource, keyRing: KeyRing) => Promise<SealedRow[]>>
-> = { provider_secrets: sealedProviderRows, signing_keys: sealedSigningKeys };
+  Record<SealedKind, (dataSource: DataSource, keyRing: KeyRing) => Promise<SealedTable>>
+> = {
+  provider_secrets: async (...of) => tableOf(await sealedProviderRows(...of)),
+  signing_keys: async (...of) => tableOf(await sealedSigningKeys(...of)),
+  session_keys: sealedSessionKeys,
+};
+
+/** A table that is small enough to be read as a whole: each row is a step. */
+function tableOf(rows: readonly SealedRow[]): SealedTable {
+  const keyIds = new Map<string | null, number>();
+  for (const keyId of rows.flatMap((row) => row.keyIds)) keyIds.set(keyId, (keyIds.get(keyId) ?? 0) + 1);
+  const steps = rows.map(({ label, reencrypt }) => ({
+    label,
+    run: async (manager: EntityManager) => ({ rows: 1, count: await reencrypt(manager) }),
+  }));
+  return { keyIds, rows: rows.length, steps };
+}
 
 /**
  * What one key of the host's option `keys` has sealed; its id is the first 8 hex digits of its SHA-256, null for secrets that are
@@ -65,63 +97,62 @@ export class Reencryption {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
   ) {}
 
-  /** Row by row, each with its audit entry in one transaction. */
+  /** Row by row, or page by page, each with its audit entry in one transaction. */
   run(onProgress: (progress: ReencryptionProgress) => void = () => undefined): Promise<ReencryptionReport> {
     return inLongJob(() => this.reencrypt(onProgress));
   }
 
   /** What each key has sealed: configured keys first, in their order, also those that sealed nothing. */
   async use(): Promise<SealingKeyUse[]> {
-    const rows = await this.rows();
+    const tables = await this.tables();
     const { ids: configured, currentId } = this.options.keyRing;
-    const keyIds = Object.values(rows).flatMap(keyIdsOf);
-    const count = (kind: SealedKind, keyId: string | null) =>
-      keyIdsOf(rows[kind]).filter((each) => each === keyId).length;
+    const keyIds = Object.values(tables).flatMap(({ keyIds }) => [...keyIds.keys()]);
+    const count = (kind: SealedKind, keyId: string | null) => tables[kind].keyIds.get(keyId) ?? 0;
     return [...new Set<string | null>([...configured, ...keyIds])].map((keyId) => ({
       key_id: keyId,
       is_configured: keyId !== null && configured.includes(keyId),
       is_current: keyId === currentId,
       provider_secrets: count('provider_secrets', keyId),
       signing_keys: count('signing_keys', keyId),
+      session_keys: count('session_keys', keyId),
     }));
   }
 
-  private rows(): Promise<Record<SealedKind, SealedRow[]>> {
+  private tables(): Promise<Record<SealedKind, SealedTable>> {
     return byKind((kind) => owners[kind](this.dataSource, this.options.keyRing));
   }
 
   private async reencrypt(onProgress: (progress: ReencryptionProgress) => void): Promise<ReencryptionReport> {
-    const rows = await this.rows();
-    const total = Object.values(rows).flat().length;
+    const tables = await this.tables();
+    const total = Object.values(tables).reduce((sum, { rows }) => sum + rows, 0);
     let done = 0;
     const counts = await byKind(async (kind) => {
-      let count = 0;
-      for (const row of rows[kind]) {
-        count += await this.reencryptRow(row);
-        onProgress({ done: (done += 1), total });
+      let sum = 0;
+      for await (const step of tables[kind].steps) {
+        const { rows, count } = await this.runStep(step);
+        sum += count;
+        onProgress({ done: Math.min((done += rows), total), total });
       }
-      return count;
+      return sum;
     });
-    const left = Object.values(await this.rows()).flatMap(keyIdsOf);
-    return { ...counts, left: left.filter((keyId) => keyId !== this.options.keyRing.currentId).length };
+    const keyIds = Object.values(await this.tables()).flatMap((table) => [...table.keyIds]);
+    const left = keyIds.filter(([keyId]) => keyId !== this.options.keyRing.currentId);
+    return { ...counts, left: left.reduce((sum, [, count]) => sum + count, 0) };
   }
 
-  private reencryptRow(row: SealedRow): Promise<number> {
+  private runStep({ label, run }: ReencryptionStep): ReturnType<ReencryptionStep['run']> {
     return inTransaction(this.dataSource, async (manager) => {
-      const count = await row.reencrypt(manager);
-      const detail = { ...row.label, count, keyId: this.options.keyRing.currentId };
+      const { rows, count } = await run(manager);
+      const detail = { ...label, count, keyId: this.options.keyRing.currentId };
       if (count > 0) await recordAudit(manager, { action: 'key.resealed', detail });
-      return count;
+      return { rows, count };
     });
   }
-}
-
-function keyIdsOf(rows: readonly SealedRow[]): readonly (string | null)[] {
-  return rows.flatMap((row) => row.keyIds);
 }
 
 /** One kind after the other. */
 async function byKind<T>(of: (kind: SealedKind) => Promise<T>): Promise<Record<SealedKind, T>> {
   const provider_secrets = await of('provider_secrets');
-  return { provider_secrets, signing_keys: await of('signing_keys') };
+  const signing_keys = await of('signing_keys');
+  return { provider_secrets, signing_keys, session_keys: await of('session_keys') };
 }

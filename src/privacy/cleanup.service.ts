@@ -39,6 +39,17 @@ const fixed = [
   // Its last token has expired; see `KeyRotation`.
   sql`DELETE FROM iam.signing_keys WHERE kid IN
      (SELECT kid FROM iam.signing_keys WHERE retires_at < now() ORDER BY retires_at ${limit})`,
+  // No row asks to keep them any more. One probe of the index for each app.
+  sql`DELETE FROM iam.mini_session_keys WHERE (appid, openid) IN
+     (WITH RECURSIVE apps AS (
+        (SELECT appid FROM iam.mini_session_keys ORDER BY appid LIMIT 1)
+        UNION ALL
+        SELECT (SELECT n.appid FROM iam.mini_session_keys n WHERE n.appid > apps.appid ORDER BY n.appid LIMIT 1)
+        FROM apps WHERE apps.appid IS NOT NULL)
+      SELECT k.appid, k.openid FROM apps JOIN iam.mini_session_keys k ON k.appid = apps.appid
+      WHERE NOT EXISTS (SELECT FROM iam.identity_providers p
+                        WHERE p.mini_session_keys AND btrim(p.mini_app_id) = apps.appid)
+      LIMIT ${raw(`${BATCH}`)} FOR UPDATE OF k SKIP LOCKED)`,
   // No replica has a sink any more.
   sql`DELETE FROM iam.audit_outbox WHERE id IN
      (SELECT id FROM iam.audit_outbox

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { IamError, type IamErrorCode, providerErrors, wechatErrors } from '../errors/iam.error.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { SessionKeys } from '../identity-providers/session-keys.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { LinkedIdentity } from '../users/subject.js';
@@ -52,6 +53,7 @@ export class AppCodes {
     private readonly links: IdentityLinks,
     private readonly redemption: Redemption,
     private readonly failures: FailureLimits,
+    private readonly sessionKeys: SessionKeys,
   ) {}
 
   /** @throws IamError `wechat_mini_not_configured`, `wechat_mobile_not_configured`, `provider_not_found`, … */
@@ -68,8 +70,9 @@ export class AppCodes {
     return this.claimed(code, { origin }, async ({ app, loginId, start }, refund) => {
       const record = this.logins.recordOf(loginId, start, refund);
       const { isRecorded } = await this.ending(loginId, start, async () => {
-        const { subject, holder } = await this.codes.exchange(app, code.code, record);
-        return this.users.resolve(subject, { signUp: app.provider.signUp, holder, record });
+        const { subject, holder, sessionKey } = await this.codes.exchange(app, code.code, record);
+        const keeping = this.sessionKeys.recordedWith(record, loginId, sessionKey);
+        return this.users.resolve(subject, { signUp: app.provider.signUp, holder, record: keeping });
       });
       refund.isDone = isRecorded;
       const session = await this.redemption.redeemProven(loginId, origin);
@@ -83,10 +86,11 @@ export class AppCodes {
   async link(code: AppCode, link: ActingSession, origin: RequestOrigin): Promise<LinkedIdentity> {
     return this.claimed(code, { origin, link }, ({ app, loginId, start }) =>
       this.ending(loginId, start, async () => {
-        const { subject } = await this.codes.exchange(app, code.code);
-        return this.links.finish({ subject, link, clientId: code.clientId }, (manager, linked) =>
-          this.logins.recordLink(manager, { ...linked, loginId }),
-        );
+        const { subject, sessionKey } = await this.codes.exchange(app, code.code);
+        return this.links.finish({ subject, link, clientId: code.clientId }, async (manager, linked) => {
+          if (sessionKey !== undefined) await this.sessionKeys.keep(manager, loginId, sessionKey);
+          return this.logins.recordLink(manager, { ...linked, loginId });
+        });
       }),
     );
   }

@@ -4,6 +4,7 @@ import { IamError } from '../errors/iam.error.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { AcceptedSecrets, isAskable } from '../identity-providers/confirmations.service.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { SessionKeys, type NewSessionKey } from '../identity-providers/session-keys.service.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import type { RecordResolution, SubjectMatch, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
@@ -31,6 +32,8 @@ export interface CodeApp {
 export interface ProvenSubject {
   readonly subject: Subject;
   readonly holder?: SubjectMatch | undefined;
+  /** Of a mini program whose row keeps it. */
+  readonly sessionKey?: NewSessionKey | undefined;
 }
 
 /** What a code with the right to a profile was exchanged for. */
@@ -60,6 +63,7 @@ export class CodeExchange {
     private readonly urls: IamUrls,
     private readonly users: Users,
     private readonly accepted: AcceptedSecrets,
+    private readonly sessionKeys: SessionKeys,
   ) {}
 
   /** Where the browser goes to sign in. */
@@ -87,12 +91,16 @@ export class CodeExchange {
     return { subject, holder: isSame ? holder : undefined };
   }
 
-  /** A mini program shows no profile (protocol D.2); its session key stays here and is not kept. */
+  /** A mini program shows no profile (protocol D.2). Its session key is not kept unless the row says so. */
   private async exchangeMini(of: CodeApp, code: string): Promise<ProvenSubject> {
-    const session = await this.gateway.sns.jscode2session(of.app, code);
-    const { unionid } = session;
-    const known = { provider: of.provider.slug, appKind: 'mini', unionid, profile: null } as const;
-    return { subject: { ...idsOf(of, session), ...known } };
+    const { provider, app } = of;
+    const { sessionKey, unionid, ...session } = await this.gateway.sns.jscode2session(app, code);
+    const ids = idsOf(of, session);
+    const subject = { ...ids, provider: provider.slug, appKind: 'mini', unionid, profile: null } as const;
+    return {
+      subject,
+      ...(provider.keepsSessionKeys && { sessionKey: this.sessionKeys.seal(ids, sessionKey) }),
+    };
   }
 
   private async grantOf(app: WechatApp, code: string): Promise<Grant> {

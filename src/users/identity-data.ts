@@ -31,6 +31,17 @@ export async function lockOwner(
   }
 }
 
+/** Forgets the session key of a mini program that a login has brought before the withdrawal. */
+export async function forgetSessionKey(
+  manager: EntityManager,
+  { identity: { appid, openid }, at }: Withdrawal,
+): Promise<void> {
+  const forget = sql`
+    DELETE FROM iam.mini_session_keys
+    WHERE appid = ${appid} AND openid = ${openid} AND claimed_at < ${eventHorizonSql(at)}`;
+  await execute(manager, forget);
+}
+
 /** Sign-ins of an identity that WeChat proved before this time begin no session any more. */
 export async function markWithdrawn(
   executor: SqlExecutor,

@@ -11,6 +11,7 @@ import { Telemetry } from '../runtime/telemetry.service.js';
 import { forgetPhoneNumber } from '../users/change-user.js';
 import {
   forgetProfile,
+  forgetSessionKey,
   hasPhoneOfAnother,
   lockOwner,
   removeIdentity,
@@ -60,6 +61,8 @@ export class AuthorizationChanges {
     await this.withOwner(identity, context, async (manager, withdrawal) => {
       const { userId } = withdrawal;
       const detail = { appid: identity.appid, revokeInfo: event.RevokeInfo ?? null };
+      // It opens what the app was allowed to read of the person.
+      if (revokes.size > 0) await forgetSessionKey(manager, withdrawal);
       if (revokes.has('profile')) await forgetProfile(manager, withdrawal);
       if (revokes.has('phone'))
         await forgetPhoneNumber(manager, userId, { verifiedBefore: at, provider, detail });

@@ -78,6 +78,8 @@ const rows: Readonly<Record<number, Row>> = {
   76004: ['fail', 'wechat_answer_invalid', 'the rid is older than seven days'],
   63178: ['config', 'provider_misconfigured', 'no migration from this account into this one is confirmed'],
   63183: ['config', 'provider_misconfigured', 'no migration from this account into this one is known'],
+  87007: ['relogin', 'session_key_stale', 'the session key has expired'],
+  87009: ['relogin', 'session_key_stale', 'the session key is not the latest one of this person'],
   89000: ['config', 'provider_misconfigured', 'already bound to an Open Platform account'],
   89001: ['config', 'provider_misconfigured', 'bound under another subject'],
   89002: ['config', 'provider_misconfigured', 'not bound to an Open Platform account'],
@@ -94,7 +96,7 @@ const rows: Readonly<Record<number, Row>> = {
 const bugs = new Set([
   40031, 40032, 40033, 40035, 40038, 40039, 40048, 40052, 40053, 40066, 40097, 40129, 40132, 40188, 41001,
   41003, 41009, 43001, 43002, 43003, 44002, 44004, 45002, 47001, 47002, 47003, 49001, 49003, 61451, 63182,
-  9001001,
+  87008, 9001001,
 ]);
 
 /** 40001, 40014 and 42001 say "a credential is wrong"; which one depends on what the endpoint takes. */

@@ -52,10 +52,10 @@ function foreignField(
   return isSame ? undefined : 'unionid';
 }
 
-/** `/sns/jscode2session`. The session key stays unread: nothing here decrypts what a mini program brings. */
+/** `/sns/jscode2session`. */
 const sessionResponse = z
   .object({ openid, unionid, session_key: token })
-  .transform(({ openid, unionid }) => ({ openid, unionid }));
+  .transform(({ session_key, ...ids }) => ({ ...ids, sessionKey: new Secret(session_key) }));
 
 /** The result of a code exchange: the person's ids for this app, and the right to read the profile. */
 export interface WechatGrant {

@@ -136,7 +136,14 @@ describe('keys that are not those of the database', () => {
     const keys = await operator.json(['keys', 'list'], foreign);
     expect(keys['sealing_keys']).toEqual(
       expect.arrayContaining([
-        { key_id: ownKeyId(), is_configured: false, is_current: false, provider_secrets: 1, signing_keys: 0 },
+        {
+          key_id: ownKeyId(),
+          is_configured: false,
+          is_current: false,
+          provider_secrets: 1,
+          signing_keys: 0,
+          session_keys: 0,
+        },
       ]),
     );
     expect((await operator.run(['provider', 'check', 'wechat'], foreign)).stdout).toContain('ERROR');

@@ -95,9 +95,8 @@ describe('secrets, codes, tokens and people', () => {
 
     noteWhatReachedWechat();
     told = await telemetry.dump();
-    audit = (await rowsOf(world.dataSource, 'SELECT a::text AS line FROM iam.audit_log a'))
-      .map(({ line }) => line)
-      .join('\n');
+    const lines = await rowsOf(world.dataSource, 'SELECT a::text AS line FROM iam.audit_log a');
+    audit = lines.map(({ line }) => line).join('\n');
   }, 120_000);
   afterAll(async () => {
     recorded.stop();
@@ -120,6 +119,7 @@ describe('secrets, codes, tokens and people', () => {
       open_app_secret: planted,
       mini_app_id: mini.appid,
       mini_app_secret: mini.secret,
+      mini_session_keys: true,
       mobile_app_id: mobile.appid,
       mobile_app_secret: mobile.secret,
     });

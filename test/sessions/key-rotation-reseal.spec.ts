@@ -90,18 +90,34 @@ describe('sealing everything anew', () => {
         is_current: true,
         provider_secrets: 2,
         signing_keys: 1,
+        session_keys: 0,
       },
-      { key_id: idOf(newKey), is_configured: true, is_current: false, provider_secrets: 0, signing_keys: 0 },
+      {
+        key_id: idOf(newKey),
+        is_configured: true,
+        is_current: false,
+        provider_secrets: 0,
+        signing_keys: 0,
+        session_keys: 0,
+      },
     ]);
-    expect(report.json()).toEqual({ provider_secrets: 2, signing_keys: 0, left: 0 });
+    expect(report.json()).toEqual({ provider_secrets: 2, signing_keys: 0, session_keys: 0, left: 0 });
     expect(after).toEqual([
-      { key_id: idOf(newKey), is_configured: true, is_current: true, provider_secrets: 2, signing_keys: 1 },
+      {
+        key_id: idOf(newKey),
+        is_configured: true,
+        is_current: true,
+        provider_secrets: 2,
+        signing_keys: 1,
+        session_keys: 0,
+      },
       {
         key_id: idOf(oldKey),
         is_configured: true,
         is_current: false,
         provider_secrets: 0,
         signing_keys: 0,
+        session_keys: 0,
       },
     ]);
     expect(await sealedBy()).toEqual(all(newKey));

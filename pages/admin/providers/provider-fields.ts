@@ -98,6 +98,7 @@ export const tabs: Readonly<Record<TabName, readonly Section[]>> = {
       fields: [
         { column: 'mini_app_id', ...appid },
         { column: 'mini_app_secret', ...appSecret },
+        { column: 'mini_session_keys', kind: 'switch' },
       ],
       registrations: ['ip_whitelist'],
     },
@@ -132,6 +133,7 @@ export const newRow: ProviderColumns = {
   qr_login_with: 'mp',
   qr_confirmation: 'tap',
   mini_app_id: null,
+  mini_session_keys: false,
   mobile_app_id: null,
   union_scope: null,
 };

@@ -11,6 +11,7 @@ export interface ProviderColumns {
   readonly qr_login_with: string;
   readonly qr_confirmation: string;
   readonly mini_app_id: string | null;
+  readonly mini_session_keys: boolean;
   readonly mobile_app_id: string | null;
   readonly union_scope: string | null;
 }

@@ -26,6 +26,7 @@ export const columnName = codeWords({
   qr_confirmation: ['手机上的确认', 'Confirmation on the phone'],
   mini_app_id: ['AppID', 'AppID'],
   mini_app_secret: ['AppSecret', 'AppSecret'],
+  mini_session_keys: ['保管 session_key', 'Keep session keys'],
   mobile_app_id: ['AppID', 'AppID'],
   mobile_app_secret: ['AppSecret', 'AppSecret'],
   callback_domain: ['授权域名', 'Authorized domain'],
@@ -62,6 +63,10 @@ export const columnHelp = codeWords({
     'A verified Official Account (服务号). wx and 16 hex digits.',
   ],
   mini_app_id: ['wx 加 16 位十六进制字符。', 'wx and 16 hex digits.'],
+  mini_session_keys: [
+    '加密保存每个人最近一次登录的 session_key，服务器可用它签名与解密。不需要就关闭。',
+    'Stores the session key of each person’s last login, sealed, so that the server can sign and decrypt. Off unless it is needed.',
+  ],
   mobile_app_id: ['wx 加 16 位十六进制字符。', 'wx and 16 hex digits.'],
   mp_scope: [
     '静默授权不询问用户，也得不到昵称与头像。',
