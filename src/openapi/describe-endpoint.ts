@@ -9,7 +9,6 @@ import {
   ApiParam,
   ApiQuery,
   ApiResponse,
-  ApiTags,
   type ApiBodyOptions,
 } from '@nestjs/swagger';
 import { z } from 'zod';
@@ -25,11 +24,10 @@ export function describeEndpoint(controller: Type<unknown>, name: string, endpoi
 }
 
 function decoratorsOf(endpoint: RouteDescription): MethodDecorator[] {
-  const { summary, permission, access, tag, operationId } = endpoint;
+  const { summary, permission, access, operationId } = endpoint;
   const description =
     permission === undefined || permission === 'self' ? undefined : `Needs the permission \`${permission}\`.`;
   return [
-    ApiTags(tag),
     ApiOperation({ summary, operationId, ...(description !== undefined && { description }) }),
     ...(access === 'everybody' ? [] : [ApiBearerAuth('iam'), ApiCookieAuth('iam-cookie')]),
     ...Object.entries(endpoint.path ?? {}).map(([parameter, text]) =>

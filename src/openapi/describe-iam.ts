@@ -3,6 +3,7 @@ import '../account/account.module.js';
 import '../admin/admin.module.js';
 import '../qr-login/qr-login.module.js';
 import type { Type } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { AdminGuard } from '../admin/admin.guard.js';
 import {
   endpointsOf,
@@ -27,7 +28,9 @@ export function describeIam(): void {
   for (const controller of iamControllers) {
     if (described.has(controller)) continue;
     described.add(controller);
-    for (const endpoint of endpointsOf(controller)) {
+    const endpoints = endpointsOf(controller);
+    ApiTags(tagOf(endpoints))(controller);
+    for (const endpoint of endpoints) {
       describeEndpoint(controller, endpoint.name, descriptionOf(controller, endpoint));
     }
   }
@@ -45,7 +48,6 @@ function descriptionOf(
     ...description,
     errors: [...(description.errors ?? []), ...(isRecent ? (['recent_sign_in_required'] as const) : [])],
     access,
-    tag: tagOf(path),
     operationId: operationIdOf(method, path),
     oauthEndpoint: findOAuthEndpoint(path),
     isNavigation:
@@ -62,8 +64,8 @@ function accessOf(controller: Type<unknown>, handler: object): Access {
 }
 
 /** Tags and operation ids name paths, which are contracts, so that generated clients survive a new name of a class. */
-function tagOf(path: string): string {
-  const [area = '', part = ''] = path.split('/');
+function tagOf([first]: readonly EndpointDeclaration[]): string {
+  const [area = '', part = ''] = first?.path.split('/') ?? [];
   if (area === 'admin') return `IAM: admin ${part}`;
   return ownTags.includes(area) ? `IAM: ${area}` : 'IAM: sign-in';
 }

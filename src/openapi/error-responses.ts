@@ -9,7 +9,6 @@ export type Access = 'everybody' | 'users' | 'administrators';
 /** What a route says of itself, and what its place in a controller says of it. */
 export interface RouteDescription extends EndpointDescription {
   readonly access: Access;
-  readonly tag: string;
   /** Unique in the description. */
   readonly operationId: string;
   /** The OAuth endpoint that it is, whose errors are those of RFC 6749 §5.2; null for any other route. */
