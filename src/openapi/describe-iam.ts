@@ -72,7 +72,7 @@ function tagOf([first]: readonly EndpointDeclaration[]): string {
 
 const ownTags = ['me', 'webhook', 'ui'];
 
-/** `POST` of `admin/users/:id/ban` → `iamPostAdminUsersByIdBan`. */
+/** `POST` of `admin/users/:id/disable` → `iamPostAdminUsersByIdDisable`. */
 function operationIdOf(method: string, path: string): string {
   const words = path.replaceAll(':', 'by/').split(/\W|_/);
   return ['iam', method.toLowerCase(), ...words]

@@ -41,8 +41,8 @@ describe('the OpenAPI description', () => {
     const ids = [...operations.values()].map(({ operationId }) => operationId);
 
     expect(nameOf('GET /iam/me/identities')).toEqual(['iamGetMeIdentities', ['IAM: me']]);
-    expect(nameOf('POST /iam/admin/users/{id}/ban')).toEqual([
-      'iamPostAdminUsersByIdBan',
+    expect(nameOf('POST /iam/admin/users/{id}/disable')).toEqual([
+      'iamPostAdminUsersByIdDisable',
       ['IAM: admin users'],
     ]);
     expect(nameOf('POST /iam/device_authorization')).toEqual([
