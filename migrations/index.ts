@@ -18,6 +18,7 @@ import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
 import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
 import { DateAuditIds1764000023000 } from './1764000023000-date-audit-ids.js';
 import { PartitionByTime1764000022000 } from './1764000022000-partition-by-time.js';
+import { AnswerQrCodes1764000024000 } from './1764000024000-answer-qr-codes.js';
 import { RememberWhoNamed1764000014000 } from './1764000014000-remember-who-named.js';
 import { TypeUserCodes1764000019000 } from './1764000019000-type-user-codes.js';
 
@@ -44,5 +45,6 @@ export const iamMigrations = [
   MoveOpenids1764000020000,
   PartitionByTime1764000022000,
   DateAuditIds1764000023000,
+  AnswerQrCodes1764000024000,
   KeepSessionKeys1764000030000,
 ];

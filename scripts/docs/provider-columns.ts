@@ -47,13 +47,17 @@ const more: Partial<Record<PlainColumn, Text>> = {
     en: 'what the row says decides, never the request: [why `safe`](../guides/follow-to-login.md)',
     zh: '以这一行为准，绝不看请求：[为什么选 `safe`](../guides/follow-to-login.zh-CN.md)',
   },
+  qr_with: {
+    en: '`follow` takes the webhook, `page` only the Official Account, `mini` a page of the mini program',
+    zh: '`follow` 需要消息推送，`page` 只需要公众号，`mini` 需要小程序里的一个页面',
+  },
   qr_login_with: {
-    en: '`mp` signs in at once, `open` goes on to the [Open Platform QR code](../guides/follow-to-login.md)',
-    zh: '`mp` 直接登录，`open` 接着扫[开放平台的二维码](../guides/follow-to-login.zh-CN.md)',
+    en: 'with `qr_with = follow`: `mp` signs in at once, `open` goes on to the [Open Platform QR code](../guides/follow-to-login.md)',
+    zh: '用于 `qr_with = follow`：`mp` 直接登录，`open` 接着扫[开放平台的二维码](../guides/follow-to-login.zh-CN.md)',
   },
   qr_confirmation: {
-    en: '[which to choose](../guides/follow-to-login.md)',
-    zh: '[怎么选](../guides/follow-to-login.zh-CN.md)',
+    en: '[which to choose](../guides/follow-to-login.md); `none` only with `qr_with = follow`',
+    zh: '[怎么选](../guides/follow-to-login.zh-CN.md)；`none` 只用于 `qr_with = follow`',
   },
   mini_app_id: {
     en: 'the grant `mini_program`, and `WechatApi`',
@@ -62,6 +66,14 @@ const more: Partial<Record<PlainColumn, Text>> = {
   mini_session_keys: {
     en: '[what for](../guides/calling-wechat.md)',
     zh: '[用途](../guides/calling-wechat.zh-CN.md)',
+  },
+  mini_approval_page: {
+    en: 'such as `pages/approve/approve`: no leading `/`, no query',
+    zh: '例如 `pages/approve/approve`：不以 `/` 开头，没有参数',
+  },
+  mini_link: {
+    en: '`scheme`: the page is declared as plain scheme in the console; not for individuals',
+    zh: '`scheme`：该页面已在后台声明为明文 scheme；个人主体不能使用',
   },
   mobile_app_id: { en: 'the grant `mobile_app`', zh: '授权类型 `mobile_app`' },
 };
@@ -83,10 +95,21 @@ const groups: readonly (readonly [Text, readonly string[]])[] = [
       'mp_message_mode',
     ],
   ],
-  [{ en: 'Follow-to-login', zh: '关注登录' }, ['qr_enabled', 'qr_login_with', 'qr_confirmation']],
+  [
+    { en: 'QR code on PCs', zh: '电脑上的二维码' },
+    ['qr_enabled', 'qr_with', 'qr_login_with', 'qr_confirmation'],
+  ],
   [
     { en: 'Mini program and mobile app', zh: '小程序和移动应用' },
-    ['mini_app_id', 'mini_app_secret', 'mini_session_keys', 'mobile_app_id', 'mobile_app_secret'],
+    [
+      'mini_app_id',
+      'mini_app_secret',
+      'mini_approval_page',
+      'mini_link',
+      'mini_session_keys',
+      'mobile_app_id',
+      'mobile_app_secret',
+    ],
   ],
 ];
 

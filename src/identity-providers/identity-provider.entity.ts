@@ -31,6 +31,12 @@ function checkOf(name: PlainColumn): [name: string, check: string][] {
   return list === undefined ? [] : [[`identity_providers_${name}_check`, `${name} IN (${list.join(', ')})`]];
 }
 
+/** What goes with following alone; see `refuseContradictions`. */
+const qrRules = {
+  identity_providers_qr_open_step_check: "qr_with = 'follow' OR qr_login_with = 'mp'",
+  identity_providers_qr_consent_check: "qr_with = 'follow' OR qr_confirmation <> 'none'",
+};
+
 /** See `IdentityProviderEntity`. */
 export const IdentityProviderEntity = defineTable<IdentityProviderEntity>('identity_providers', {
   columns: {
@@ -47,5 +53,6 @@ export const IdentityProviderEntity = defineTable<IdentityProviderEntity>('ident
   checks: {
     identity_providers_slug_check: "slug ~ '^[a-z0-9][a-z0-9_-]{0,62}$'",
     ...Object.fromEntries(plainColumnNames.flatMap(checkOf)),
+    ...qrRules,
   },
 });

@@ -28,7 +28,15 @@ export function appsOf({ mp, open, mini, mobile }: IdentityProvider): WechatApp[
 }
 
 const choices = identityProviderChanges
-  .pick({ sign_up: true, mp_scope: true, mp_message_mode: true, qr_login_with: true, qr_confirmation: true })
+  .pick({
+    sign_up: true,
+    mp_scope: true,
+    mp_message_mode: true,
+    qr_with: true,
+    qr_login_with: true,
+    qr_confirmation: true,
+    mini_link: true,
+  })
   .strip()
   .required();
 
@@ -68,9 +76,17 @@ export function readRow(row: IdentityProviderEntity, sealer: Sealer) {
       /** The current EncodingAESKey first. */
       encodingAesKeys: present(['mp_encoding_aes_key', 'mp_encoding_aes_key_previous']),
     },
-    qr: { enabled: row.qr_enabled, loginWith: chosen.qr_login_with, confirmation: chosen.qr_confirmation },
     /** Keeps the session keys of the mini program's people. */
     keepsSessionKeys: row.mini_session_keys,
+    qr: {
+      enabled: row.qr_enabled,
+      /** The way of answering the QR code. */
+      with: chosen.qr_with,
+      loginWith: chosen.qr_login_with,
+      confirmation: chosen.qr_confirmation,
+    },
+    /** The mini program's page that confirms sign-ins, and how a phone browser opens it. */
+    approval: { page: row.mini_approval_page, link: chosen.mini_link },
     /** Which pair WeChat has confirmed, by kind of app, and since when in milliseconds. What is not of its form confirms nothing. */
     confirmations: confirmed.safeParse(row.confirmations).data ?? {},
     /** Rows with the same value share unionids. */

@@ -65,6 +65,14 @@ const encodingAesKey = z
   .regex(/^[A-Za-z0-9]{43}$/, { error: '43 letters and digits' })
   .nullish();
 
+/** Protocol part 2, A.2: no leading slash and no query. */
+const pagePath = z
+  .string()
+  .trim()
+  .max(128)
+  .regex(/^[\w-]+(\/[\w.-]+)*$/, { error: 'the path of a page, such as pages/approve/approve' })
+  .nullish();
+
 /**
  * The columns that a provider row shows, a line each. The line is the zod rule for what an administrator writes: nullish where the
  * column may be null, optional where it has a default. Entity, validation, audit, admin view and its example, and the options and help
@@ -92,7 +100,14 @@ const plainColumns = {
     ['消息加解密方式', 'how WeChat encrypts its messages'],
     true,
   ),
-  qr_enabled: toggle(false, ['电脑上的关注登录', 'follow-to-login on PCs']),
+  qr_enabled: toggle(false, ['电脑上显示二维码', 'a QR code on PCs']),
+  qr_with: choice(
+    ['follow', 'page', 'mini'],
+    [
+      '二维码如何打开：关注公众号、在微信中打开网页、小程序',
+      'what the QR code opens: the Official Account to follow, a page in WeChat, a mini program',
+    ],
+  ),
   qr_login_with: choice(['mp', 'open'], ['扫码之后', 'what follows the scan']),
   qr_confirmation: choice(['tap', 'number', 'none'], ['扫码之后如何确认', 'how a scan is confirmed']),
   mini_app_id: appid(['小程序', 'mini program (小程序)']),
@@ -100,6 +115,17 @@ const plainColumns = {
     '保管 session_key，供 `WechatApi` 签名与解密',
     'keeps session keys, for `WechatApi` to sign and decrypt',
   ]),
+  mini_approval_page: column(pagePath, [
+    '小程序中确认登录的页面路径',
+    'path of the page of the mini program that confirms sign-ins',
+  ]),
+  mini_link: choice(
+    ['none', 'scheme'],
+    [
+      '手机浏览器打开小程序的方式：无、明文 scheme',
+      'how a phone browser opens the mini program: not at all, by its plain scheme',
+    ],
+  ),
   mobile_app_id: appid(['移动应用', 'mobile app (移动应用)']),
   union_scope: column(
     line(64).nullish(),

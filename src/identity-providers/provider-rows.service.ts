@@ -23,6 +23,7 @@ import {
 } from './provider-columns.js';
 import {
   readRows,
+  refuseContradictions,
   refuseRivals,
   tryRead,
   refuseLostPushes,
@@ -137,6 +138,7 @@ export class ProviderRows {
       const difference = differenceOf({ id }, { ...input, name }, this.sealer);
       if (refusal !== null && touchesTrust(difference, input)) throw refusal;
       const { columns, changed, secrets } = difference;
+      refuseContradictions(columns);
       await manager
         .insert(IdentityProviderEntity, { id, slug, name, ...columns })
         .catch((cause: unknown) => refuseTaken(slug, cause));
@@ -163,6 +165,7 @@ export class ProviderRows {
       const difference = differenceOf(stored.row, changes, this.sealer);
       if (refusal !== null && touchesTrust(difference, changes)) throw refusal;
       if (isEmpty(difference)) return stored;
+      refuseContradictions({ ...stored.row, ...difference.columns });
       await manager.update(IdentityProviderEntity, { id: stored.row.id }, difference.columns);
       const rows = await readRows(manager, this.sealer);
       refuseRivals(rows, edit.slug);

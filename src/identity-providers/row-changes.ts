@@ -79,6 +79,19 @@ function isSame(
   }
 }
 
+/**
+ * Refuses a row whose columns contradict each other: only following leads on to the Open Platform, and only to follow an account
+ * is a consent by itself. @throws IamError `invalid_request` that names the columns
+ */
+export function refuseContradictions(row: Partial<StoredColumns>): void {
+  const { qr_with = 'follow', qr_login_with = 'mp', qr_confirmation = 'tap' } = row;
+  if (qr_with === 'follow') return;
+  if (qr_login_with === 'open')
+    throw new IamError('invalid_request', `qr_login_with: "open" does not go with qr_with "${qr_with}"`);
+  if (qr_confirmation === 'none')
+    throw new IamError('invalid_request', `qr_confirmation: "none" does not go with qr_with "${qr_with}"`);
+}
+
 function changeOf(from: string | null, to: string | null): 'set' | 'replaced' | 'cleared' {
   if (to === null) return 'cleared';
   return from === null ? 'set' : 'replaced';

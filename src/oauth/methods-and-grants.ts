@@ -36,7 +36,7 @@ export class OpenMethod implements SignInMethod {
 
   problemOf({ open, qr }: IdentityProvider, hasFollowed: boolean): IamErrorCode | null {
     if (open === null) return 'wechat_open_not_configured';
-    return qr.enabled && !hasFollowed ? 'follow_required' : null;
+    return qr.enabled && qr.with === 'follow' && !hasFollowed ? 'follow_required' : null;
   }
 
   location(started: StartedAttempt): string {

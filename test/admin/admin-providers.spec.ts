@@ -125,6 +125,11 @@ describe('identity providers in the admin API', () => {
       ['half a character in the union_scope', { slug: 'x', union_scope: '\udc00' }],
       ['a text for a switch', { slug: 'x', enabled: 'true' }],
       ['an unknown sign_up', { slug: 'x', sign_up: 'always' }],
+      ['a page path with a leading slash', { slug: 'x', mini_approval_page: '/pages/a' }],
+      ['a page path with a query', { slug: 'x', mini_approval_page: 'pages/a?b=1' }],
+      ['an Open Platform step without following', { slug: 'x', qr_with: 'page', qr_login_with: 'open' }],
+      ['no confirmation on a page', { slug: 'x', qr_with: 'page', qr_confirmation: 'none' }],
+      ['no confirmation in a mini program', { slug: 'x', qr_with: 'mini', qr_confirmation: 'none' }],
       ['an id', { slug: 'x', id: '0198c0de-0000-4000-8000-000000000001' }],
       ['created_at', { slug: 'x', created_at: '2020-01-01T00:00:00Z' }],
       ['a property of the entity', { slug: 'x', openAppId: 'wx1' }],
@@ -174,6 +179,21 @@ describe('identity providers in the admin API', () => {
           },
         },
       ]);
+    });
+
+    it('are refused where the columns that stay contradict the new one, also by the database', async () => {
+      await admin.post('providers', { slug: 'unasked', qr_confirmation: 'none' });
+
+      const refused = await admin.patch('providers/unasked', { qr_with: 'page' });
+      const bySql = world.dataSource.query(
+        "UPDATE iam.identity_providers SET qr_with = 'page' WHERE slug = 'unasked'",
+      );
+
+      expect([refused.status, refused.code]).toEqual([400, 'invalid_request']);
+      await expect(bySql).rejects.toThrow('identity_providers_qr_consent_check');
+      expect(
+        (await admin.patch('providers/unasked', { qr_with: 'page', qr_confirmation: 'tap' })).status,
+      ).toBe(200);
     });
 
     it('leave neither an entry nor another version when nothing changes, secrets included', async () => {

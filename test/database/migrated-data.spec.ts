@@ -277,6 +277,7 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000022000-partition-by-time.ts': 'a075604402829356b1d1d7228b64f1f59f5f16c9447b20eb353ecfc4bff5e33d',
   '1764000023000-date-audit-ids.ts': '7e5bb2c18b2c75d0a3e257d1555d50b7c8668274c191f766182ddf9c3162adbc',
   '1764000020000-move-openids.ts': '3a9364dd9083f94655699f92b770db5ba6d2e91165fdaab3aa209d7644b9ed86',
+  '1764000024000-answer-qr-codes.ts': '7510a843d8eb4fdc7ad4153fd179f217ea6d6805946d6413576dfb074ab3200b',
 };
 
 it('a committed migration is never edited, and every one has its checksum here', async () => {

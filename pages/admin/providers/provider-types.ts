@@ -8,10 +8,13 @@ export interface ProviderColumns {
   readonly mp_scope: string;
   readonly mp_message_mode: string;
   readonly qr_enabled: boolean;
+  readonly qr_with: string;
   readonly qr_login_with: string;
   readonly qr_confirmation: string;
   readonly mini_app_id: string | null;
   readonly mini_session_keys: boolean;
+  readonly mini_approval_page: string | null;
+  readonly mini_link: string;
   readonly mobile_app_id: string | null;
   readonly union_scope: string | null;
 }

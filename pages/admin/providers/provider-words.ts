@@ -21,12 +21,15 @@ export const columnName = codeWords({
   mp_encoding_aes_key: ['消息加解密密钥（EncodingAESKey）', 'EncodingAESKey (消息加解密密钥)'],
   mp_encoding_aes_key_previous: ['旧的 EncodingAESKey', 'Previous EncodingAESKey'],
   mp_message_mode: ['消息加解密方式', 'Message encryption (消息加解密方式)'],
-  qr_enabled: ['关注登录', 'Follow to sign in'],
+  qr_enabled: ['电脑上显示二维码', 'QR code on PCs'],
+  qr_with: ['二维码打开', 'The QR code opens'],
   qr_login_with: ['扫码之后', 'After the scan'],
   qr_confirmation: ['手机上的确认', 'Confirmation on the phone'],
   mini_app_id: ['AppID', 'AppID'],
   mini_app_secret: ['AppSecret', 'AppSecret'],
   mini_session_keys: ['保管 session_key', 'Keep session keys'],
+  mini_approval_page: ['确认页面的路径', 'Path of the approval page'],
+  mini_link: ['在手机浏览器中', 'In a phone’s browser'],
   mobile_app_id: ['AppID', 'AppID'],
   mobile_app_secret: ['AppSecret', 'AppSecret'],
   callback_domain: ['授权域名', 'Authorized domain'],
@@ -82,10 +85,25 @@ export const columnHelp = codeWords({
   ],
   mp_message_mode: ['必须与控制台中选择的一致。', 'Must be what is chosen in the console.'],
   qr_enabled: [
-    '电脑上的人扫描公众号的二维码，关注即登录。需要服务器配置。',
-    'People on a PC scan the code of the Official Account and follow it. Needs the server configuration.',
+    '电脑上的人扫描二维码，在手机上确认即登录。关闭时使用开放平台的二维码。',
+    'People on a PC scan a QR code and confirm on the phone. Off: the QR code of the Open Platform.',
   ],
-  qr_login_with: ['关注之后，用哪个身份登录。', 'The identity that signs in once they follow.'],
+  qr_with: [
+    '关注公众号需要服务器配置；网页只需要公众号；小程序需要其中有确认页面。',
+    'Following needs the server configuration, the page only the Official Account, the mini program a page in it.',
+  ],
+  qr_login_with: [
+    '关注之后，用哪个身份登录。只用于关注公众号。',
+    'The identity that signs in once they follow. For following only.',
+  ],
+  mini_approval_page: [
+    '小程序已发布版本中的页面，例如 pages/approve/approve。',
+    'A page of the released mini program, such as pages/approve/approve.',
+  ],
+  mini_link: [
+    '明文 scheme 须先在小程序后台（隐私与安全）声明此页面；个人主体不能使用。',
+    'The plain scheme takes this page to be declared in the console (隐私与安全); individuals cannot have it.',
+  ],
   qr_confirmation: [
     '防止有人被骗去扫描他人屏幕上的二维码。',
     'Protects people who are talked into scanning the code on somebody else’s screen.',
@@ -147,6 +165,11 @@ export const optionName = codeWords({
   'mp_message_mode:safe': ['安全模式（推荐）', 'Safe mode (安全模式), recommended'],
   'mp_message_mode:compatible': ['兼容模式', 'Compatible mode (兼容模式)'],
   'mp_message_mode:plain': ['明文模式', 'Plain mode (明文模式)'],
+  'qr_with:follow': ['公众号：关注即登录', 'The Official Account, to follow it'],
+  'qr_with:page': ['网页：在微信中确认', 'A page in WeChat, to confirm'],
+  'qr_with:mini': ['小程序：在其中确认', 'The mini program, to confirm'],
+  'mini_link:none': ['不打开小程序', 'Does not open the mini program'],
+  'mini_link:scheme': ['用明文 scheme 打开', 'Opens it by its plain scheme (明文 scheme)'],
   'qr_login_with:mp': ['以公众号身份登录', 'Sign in with the Official Account'],
   'qr_login_with:open': ['继续开放平台的扫码', 'Go on to the Open Platform’s code'],
   'qr_confirmation:tap': ['点开链接并确认（推荐）', 'Open a link and confirm (recommended)'],
@@ -161,6 +184,10 @@ const complaints = codeWords({
   pattern: [
     '只能用字母、数字、- 与 _，例如 wx0123456789abcdef。',
     'Only letters, digits, - and _, such as wx0123456789abcdef.',
+  ],
+  'mini_approval_page:pattern': [
+    '页面路径，不以 / 开头，也没有参数，例如 pages/approve/approve。',
+    'The path of a page without a leading / and without a query, such as pages/approve/approve.',
   ],
   'slug:pattern': [
     '只能用小写字母、数字、- 与 _，以字母或数字开头，最多 63 个。',
@@ -196,7 +223,7 @@ export const tabTitle = codeWords({
   row: ['概况', 'Overview'],
   open: ['网站应用', 'Website app'],
   mp: ['公众号', 'Official Account'],
-  follow: ['关注登录', 'Follow to sign in'],
+  follow: ['电脑二维码', 'QR code on PCs'],
   mini: ['小程序', 'Mini program'],
   mobile: ['移动应用', 'Mobile app'],
   advanced: ['高级', 'Advanced'],
@@ -212,8 +239,8 @@ export const tabPurpose = codeWords({
     'One tap for pages opened inside WeChat, and what follow-to-login builds on. Needs a verified Official Account (服务号).',
   ],
   follow: [
-    '电脑上的人扫码关注公众号即可登录，同时成为你的粉丝。',
-    'People on a PC scan, follow your account and are signed in: every sign-in is a follower.',
+    '电脑上显示二维码，手机扫码并确认即可登录：关注公众号、打开网页，或打开小程序。',
+    'A PC shows a QR code, a phone scans it and confirms: by following the account, on a page, or in the mini program.',
   ],
   mini: ['小程序用 wx.login 的 code 登录。', 'A mini program signs in by the code of wx.login.'],
   mobile: [
@@ -227,7 +254,7 @@ export const sectionTitle = codeWords({
   openApp: ['应用', 'App'],
   mpApp: ['账号', 'Account'],
   mpServer: ['服务器配置', 'Server configuration'],
-  follow: ['关注登录', 'Follow to sign in'],
+  follow: ['电脑二维码', 'QR code on PCs'],
   miniApp: ['应用', 'App'],
   mobileApp: ['应用', 'App'],
   advanced: ['高级', 'Advanced'],
@@ -237,7 +264,7 @@ export const sectionTitle = codeWords({
 export const wayName = codeWords({
   open: ['网站扫码', 'Website QR code'],
   mp: ['微信内', 'Inside WeChat'],
-  follow: ['关注登录', 'Follow to sign in'],
+  follow: ['电脑二维码', 'QR code on PCs'],
   mini: ['小程序', 'Mini program'],
   mobile: ['移动应用', 'Mobile app'],
 });

@@ -18,6 +18,11 @@ function stateOfPair(provider: Provider, kind: AppKind): WayState {
 export function stateOf(provider: Provider, way: Way): WayState {
   if (way !== 'follow') return stateOfPair(provider, way);
   if (!provider.qr_enabled) return 'unused';
+  if (provider.qr_with === 'page') return stateOfPair(provider, 'mp') === 'ready' ? 'ready' : 'incomplete';
+  if (provider.qr_with === 'mini') {
+    const hasPage = provider.mini_approval_page !== null;
+    return hasPage && stateOfPair(provider, 'mini') === 'ready' ? 'ready' : 'incomplete';
+  }
   const needsKey = provider.mp_message_mode !== 'plain';
   const hasServer = provider.secrets.mp_token && (!needsKey || provider.secrets.mp_encoding_aes_key);
   const pairs = provider.qr_login_with === 'open' ? (['mp', 'open'] as const) : (['mp'] as const);

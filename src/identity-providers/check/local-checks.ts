@@ -17,6 +17,7 @@ export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding
   // WeChat pushes withdrawals of authorizations also where follow-to-login is off.
   const hasServer = has(row.mp_token) || has(row.mp_encoding_aes_key);
   const apps = kinds.filter((kind) => hasPair(row, kind)).join(', ');
+  const showsFollow = row.qr_enabled && row.qr_with === 'follow';
   return [
     found('row.enabled', row.enabled ? 'row_enabled' : 'row_disabled'),
     unreadable.length === 0
@@ -26,7 +27,7 @@ export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding
     found('row.sign_up', `sign_up_${row.sign_up}`),
     ...kinds.flatMap((kind) => checkPair(row, kind)),
     ...(row.mp_app_id === null && !row.qr_enabled ? [] : [found('mp.qr_login', qrLoginOf(row))]),
-    ...((row.qr_enabled || hasServer) && provider !== null ? checkServer(row, provider.mpServer) : []),
+    ...((showsFollow || hasServer) && provider !== null ? checkServer(row, provider.mpServer) : []),
     ...(hasServer ? [checkRotation(row)] : []),
   ];
 }
@@ -47,6 +48,10 @@ function hasPair(row: IdentityProviderEntity, kind: (typeof kinds)[number]): boo
 
 function qrLoginOf(row: IdentityProviderEntity): FindingKey {
   if (!row.qr_enabled) return 'qr_off';
+  if (row.qr_with === 'mini') {
+    if (!hasPair(row, 'mini')) return 'qr_without_mini_pair';
+    return has(row.mini_approval_page) ? 'qr_ready' : 'qr_without_approval_page';
+  }
   if (!hasPair(row, 'mp')) return 'qr_without_pair';
   return row.qr_login_with === 'open' && !hasPair(row, 'open') ? 'qr_open_pair_missing' : 'qr_ready';
 }
@@ -97,7 +102,9 @@ export function checkAddresses(
     }),
     ...(row.open_app_id === null ? [] : [found('open.callback_domain', 'register_domain', registration)]),
     ...(hasOfficialAccount ? [found('mp.oauth_domain', 'register_domain', registration)] : []),
-    ...(row.qr_enabled ? [found('mp.webhook', 'register_webhook', { webhook_url })] : []),
+    ...(row.qr_enabled && row.qr_with === 'follow'
+      ? [found('mp.webhook', 'register_webhook', { webhook_url })]
+      : []),
   ];
 }
 

@@ -137,6 +137,18 @@ export const localFindings = {
     '填写 mp_app_id 与 mp_app_secret，或关闭 qr_enabled。',
     'Fill in mp_app_id and mp_app_secret, or switch qr_enabled off.',
   ),
+  qr_without_mini_pair: error(
+    '已启用，但缺少小程序的 AppID 与 AppSecret。',
+    'It is on, but the mini program pair is missing.',
+    '填写 mini_app_id 与 mini_app_secret，或更改 qr_with。',
+    'Fill in mini_app_id and mini_app_secret, or change qr_with.',
+  ),
+  qr_without_approval_page: error(
+    '已启用，但没有填写小程序中确认登录的页面。',
+    'It is on, but the page of the mini program that confirms sign-ins is not set.',
+    '填写 mini_approval_page，或更改 qr_with。',
+    'Fill in mini_approval_page, or change qr_with.',
+  ),
   qr_open_pair_missing: error(
     '扫码之后应继续开放平台登录，但缺少那一对。',
     'After the scan it goes on to the Open Platform, whose pair is missing.',

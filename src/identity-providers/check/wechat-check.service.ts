@@ -31,7 +31,7 @@ export class WechatCheck {
   async check({ open, mp, mini, mobile, qr }: IdentityProvider): Promise<Finding[]> {
     const checks = await Promise.all([
       open === null ? [] : this.checkCodeExchange(open, 'open.credentials'),
-      mp === null ? [] : this.checkOfficialAccount(mp, qr.enabled),
+      mp === null ? [] : this.checkOfficialAccount(mp, qr.enabled && qr.with === 'follow'),
       mini === null ? [] : this.checkBaseToken(mini, 'mini'),
       mobile === null ? [] : this.checkCodeExchange(mobile, 'mobile.credentials'),
     ]);
