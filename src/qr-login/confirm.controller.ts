@@ -12,7 +12,7 @@ import { failureOf } from '../http/to-iam-error.js';
 import { IamError, providerErrors } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { followAccountOf, qrStateOf, linkOf } from './qr-login.js';
+import { qrStateOf, linkOf } from './qr-login.js';
 import { type NamedLogin, type PhoneLogin, PhoneLogins } from './phone-logins.service.js';
 import { LoginTokens, showUserCode } from './codes-and-tokens.service.js';
 import { LoginWatch } from './login-watch.service.js';
@@ -26,6 +26,7 @@ import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import type { Language } from '../http/user-agent.js';
 import { confirmEndPage, type ConfirmEnding, confirmPage, endingOf } from './confirm-page.js';
+import { QrWays } from './qr-way.js';
 import { PageCookies, scannerProof, type ScannerProof } from './page-cookies.service.js';
 
 /** What WeChat says of a code that was exchanged before (protocol I.1). */
@@ -60,6 +61,7 @@ export class ConfirmController {
     private readonly watch: LoginWatch,
     private readonly codes: CodeExchange,
     private readonly gateway: WechatGateway,
+    private readonly ways: QrWays,
     private readonly cookies: PageCookies,
     private readonly tokens: LoginTokens,
     private readonly urls: IamUrls,
@@ -149,7 +151,10 @@ export class ConfirmController {
     let of: CodeApp;
     try {
       const provider = await this.providers.getEnabled(named.provider);
-      of = { provider, app: followAccountOf(provider) };
+      const app = this.ways.get(provider.qr.with).accountOf(provider);
+      if (app.kind !== 'mp')
+        throw new IamError('method_unavailable', `"${provider.slug}" asks in its mini program`);
+      of = { provider, app };
     } catch (error) {
       const login = await this.get(named);
       if (!hasFailed(login)) throw error;

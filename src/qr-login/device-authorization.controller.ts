@@ -11,7 +11,7 @@ import { runOutsideContext } from '../runtime/request-context.js';
 import { Clients, parseOAuthInput } from '../oauth/clients.service.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
-import { type QrLogin, qrStateOf, QR_SECONDS } from './qr-login.js';
+import { type QrLogin, qrStateOf, QR_SECONDS, qrWayName } from './qr-login.js';
 import {
   QrStart,
   type QrStarted,
@@ -123,15 +123,18 @@ export class LoginStreams implements OnModuleDestroy {
   }
 }
 
-/** The body of `POST /device_authorization` (RFC 8628 §3.1), with the provider whose Official Account is to be followed. */
+/** The body of `POST /device_authorization` (RFC 8628 §3.1), with the provider whose QR code is asked for. */
 const deviceAuthorizationBody = z.object({
   client_id: z.string().min(1).max(128),
   provider: z.string().min(1).max(63),
+  method: qrWayName
+    .optional()
+    .meta({ description: 'What answers the QR code; by default what the provider says' }),
 });
 /** The query of `GET /device_authorization/events`. */
 const eventsQuery = z.object({ watch: z.string().max(256) });
 
-/** Follow-to-login for front-ends with a page of their own (RFC 8628). */
+/** Sign-in by QR code for front-ends with a page of their own (RFC 8628). */
 @PublicController('device_authorization')
 export class DeviceAuthorizationController {
   constructor(
@@ -141,7 +144,7 @@ export class DeviceAuthorizationController {
   ) {}
 
   @Endpoint({
-    summary: 'Starts follow-to-login on a page of your own (RFC 8628)',
+    summary: 'Starts a sign-in by QR code on a page of your own (RFC 8628)',
     body: deviceAuthorizationBody,
     bodyType: 'form',
     responses: { 200: qrStartedResponse },
@@ -150,9 +153,9 @@ export class DeviceAuthorizationController {
   })
   @Post()
   async start(@Incoming() { body, origin }: IamRequest): Promise<QrStarted> {
-    const { client_id: clientId, provider } = parseOAuthInput(deviceAuthorizationBody, body);
+    const { client_id: clientId, provider, method } = parseOAuthInput(deviceAuthorizationBody, body);
     this.clients.authenticate(clientId);
-    return this.starts.begin({ clientId, provider, origin });
+    return this.starts.begin({ clientId, provider, method, origin });
   }
 
   @Endpoint({

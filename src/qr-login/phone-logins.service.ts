@@ -132,9 +132,10 @@ const decideSql = (
     SET status = CASE WHEN t.step IN (${namesOf('confirmed')}) THEN 'confirmed' WHEN t.step IN (${namesOf('denied')}) THEN 'denied' ELSE 'scanned' END,
         number_tries = l.number_tries + CASE WHEN t.step LIKE 'number_%' THEN 1 ELSE 0 END,
         confirmed_at = CASE WHEN t.step IN (${namesOf('confirmed')}) THEN now() END,
-        error = CASE WHEN t.step IN (${namesOf('denied')}) THEN 'access_denied' END
+        error = CASE WHEN t.step IN (${namesOf('denied')}) THEN 'access_denied' END,
+        subject = CASE WHEN t.step NOT IN (${namesOf('denied')}) THEN l.subject END
     FROM target t WHERE l.id = t.id AND t.step <> 'unread'
-    RETURNING l.provider, l.user_id, l.link_session_id, t.step
+    RETURNING l.provider, l.method, l.user_id, l.link_session_id, t.step
   ), audited AS (
     ${insertAudit(
       { action: actionSql, detail: { openid: scan.openid } },
@@ -143,7 +144,7 @@ const decideSql = (
         userId: sql`decided.user_id`,
         sessionId: sql`decided.link_session_id`,
         provider: sql`decided.provider`,
-        detail: sql`CASE WHEN ${isRefusedLink} THEN '{"method": "follow", "error": "access_denied"}'::jsonb ELSE '{}' END`,
+        detail: sql`CASE WHEN ${isRefusedLink} THEN jsonb_build_object('method', decided.method, 'error', 'access_denied') ELSE '{}' END`,
       },
     )}
   )
@@ -201,8 +202,7 @@ export class PhoneLogins {
     if (step === null) return { login, outcome: null };
     const { outcome } = steps[step];
     if (outcome === 'wrong') return { login, outcome };
-    if (step === 'denied' && linkOf(login) === undefined)
-      this.telemetry.signInEnded({ provider: login.provider, method: 'follow' }, 'access_denied');
+    if (step === 'denied' && linkOf(login) === undefined) this.telemetry.signInEnded(login, 'access_denied');
     return { login: { ...login, status: outcome }, outcome };
   }
 }

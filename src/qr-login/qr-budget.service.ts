@@ -23,6 +23,12 @@ interface PaidCode<C, T> {
   readonly make: (value: C) => Promise<T>;
 }
 
+/** Who asks for a code, and the account whose budget it takes; absent where codes cost nothing at WeChat. */
+interface Payer {
+  readonly origin: RequestOrigin;
+  readonly appid?: string;
+}
+
 /** An Official Account's budget of QR codes, as far as it is used: 1 is all of it. */
 interface UsedBudget {
   readonly appid: string;
@@ -65,11 +71,11 @@ export class QrBudget {
    * Takes the points of a code with the row that `claim` stores, then runs `make`, which has WeChat make the code; one that was
    * not made costs the minute alone. @throws IamError `rate_limited`
    */
-  async spend<C, T>(appid: string, origin: RequestOrigin, { claim, make }: PaidCode<C, T>): Promise<T> {
-    const { points, value } = await claim(this.tiersOf(appid, origin));
+  async spend<C, T>(payer: Payer, { claim, make }: PaidCode<C, T>): Promise<T> {
+    const { points, value } = await claim(this.tiersOf(payer));
     if (points === null) return make(value);
-    if ('tier' in points) throw await this.refuse(appid, points);
-    this.watch(appid, points);
+    if ('tier' in points) throw await this.refuse(payer, points);
+    if (payer.appid !== undefined) this.watch(payer.appid, points);
     try {
       return await make(value);
     } catch (thrown) {
@@ -85,10 +91,10 @@ export class QrBudget {
     return rows.map(({ appid, left_ms }) => ({ appid, used: Math.min(1, left_ms / (DAY * 1000)) }));
   }
 
-  private async refuse(appid: string, refused: RefusedPoints): Promise<IamError> {
+  private async refuse({ appid }: Payer, refused: RefusedPoints): Promise<IamError> {
     const { tier } = refused;
-    if (tier.key.startsWith(BUDGET)) this.warn(appid, 1);
-    const detail = { limit: tier.name, at: appid };
+    if (appid !== undefined && tier.key.startsWith(BUDGET)) this.warn(appid, 1);
+    const detail = { limit: tier.name, at: appid ?? 'qr' };
     await recordRefusal(this.dataSource, { action: 'limit.refused', detail });
     return this.limits.refusal(refused);
   }
@@ -109,7 +115,7 @@ export class QrBudget {
   }
 
   /** The account last. */
-  private tiersOf(appid: string, { ip }: RequestOrigin): Tier[] | null {
+  private tiersOf({ appid, origin: { ip } }: Payer): Tier[] | null {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return null;
     const { narrow, middle, wide } = networksOf(ip ?? 'unknown');
@@ -119,13 +125,16 @@ export class QrBudget {
       return { ...daily, name: 'qr:address:day', key: `qr:day:${network}`, points };
     };
     const { qrPerAddressAndMinute: perMinute, qrPerAccountAndDay: perAccount } = rateLimits;
+    const ofAccount = (account: string): Tier[] => [
+      { ...daily, name: 'qr:rare', key: `qr:rare:${account}:${wide ?? narrow}`, kind: 'soft', points: RARE },
+      { ...daily, name: 'qr:account', key: `${BUDGET}${account}`, points: perAccount, share: SHARE },
+    ];
     return [
       { name: 'qr:address', key: `qr:minute:${narrow}`, kind: 'window', points: perMinute, seconds: MINUTE },
       ofNetwork(narrow, 1),
       ...(middle === null ? [] : [ofNetwork(middle, MIDDLE_SHARE)]),
       ...(wide === null ? [] : [ofNetwork(wide, WIDE_SHARE)]),
-      { ...daily, name: 'qr:rare', key: `qr:rare:${appid}:${wide ?? narrow}`, kind: 'soft', points: RARE },
-      { ...daily, name: 'qr:account', key: `${BUDGET}${appid}`, points: perAccount, share: SHARE },
+      ...(appid === undefined ? [] : ofAccount(appid)),
     ];
   }
 }

@@ -61,7 +61,7 @@ export class QrLink {
   ): Promise<string> {
     try {
       return await this.follower.unlessRefused(login, async () => {
-        const { subject } = await this.follower.read(login, provider);
+        const subject = await this.follower.read(login, provider);
         const linked = await this.links.finish({ subject, link, clientId }, (manager, linked) =>
           this.follows.recordLink(manager, { ...linked, loginId: login.id }),
         );

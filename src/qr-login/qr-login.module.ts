@@ -10,7 +10,7 @@ import { SignInModule } from '../sign-in/sign-in.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
-import { DeviceCodeGrant, FollowProof, ScannerResolver } from './collect.service.js';
+import { DeviceCodeGrant, ScannerResolver } from './collect.service.js';
 import { ConfirmController } from './confirm.controller.js';
 import { DeviceAuthorizationController, LoginStreams } from './device-authorization.controller.js';
 import { DeviceController } from './device.controller.js';
@@ -21,13 +21,16 @@ import { FollowScans } from './follow/follow-scans.service.js';
 import { QrStart } from './qr-start.service.js';
 import { QrPageController } from './qr-page.controller.js';
 import { FollowMethod } from './follow/follow.method.js';
+import { Followers, FollowProof } from './follow/follow-proof.service.js';
+import { QrScreen } from './qr-screen.service.js';
+import { QrWays } from './qr-way.js';
 import { DeviceDecisions } from './device-decisions.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { PageCookies } from './page-cookies.service.js';
 import { PhoneLogins } from './phone-logins.service.js';
 import { QrBudget } from './qr-budget.service.js';
 
-/** Sign-in by scanning and following the Official Account, and by a typed code. */
+/** Sign-in by a QR code on a PC, which a phone answers in one of several ways, and by a typed code. */
 @Global()
 @Module({
   imports: [
@@ -44,7 +47,10 @@ import { QrBudget } from './qr-budget.service.js';
   ],
   controllers: [DeviceAuthorizationController, QrPageController, ConfirmController, DeviceController],
   providers: [
+    QrWays,
+    QrScreen,
     FollowMethod,
+    Followers,
     PageCookies,
     DeviceCodeGrant,
     FollowEventHandler,

@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { empty, raw, sql, type Sql } from '../database/sql.js';
-import { IamError } from '../errors/iam.error.js';
+import type { IamErrorCode } from '../errors/iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import { identityProviderChanges } from '../identity-providers/provider-columns.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { LoginStatus } from '../sign-in/login.entity.js';
-import type { WechatApp } from '../wechat/wechat-call.js';
+
+/** The ways of answering a QR code, each a method of signing in. */
+export const qrWayName = identityProviderChanges.shape.qr_with.unwrap();
+
+/** See `qrWayName`. */
+export type QrWayName = z.infer<typeof qrWayName>;
 
 /** Longest life of a QR code, in seconds. */
 export const QR_SECONDS = 300;
@@ -15,6 +21,8 @@ export const qrLoginRow = z.object({
   status: z.custom<LoginStatus>((value) => typeof value === 'string'),
   error: z.string().nullable(),
   provider: z.string(),
+  /** The name of its way; `device` once a typed code has confirmed it. */
+  method: z.string(),
   appid: z.string(),
   openid: z.string().nullable(),
   client_id: z.string(),
@@ -31,6 +39,8 @@ export const qrLoginRow = z.object({
   ip: z.string().nullable(),
   user_agent: z.string().nullable(),
   created_at: z.date(),
+  /** What a way has stored of the scanner with the scan; see `QrWay`. */
+  subject: z.unknown(),
   is_live: z.boolean(),
 });
 
@@ -92,20 +102,34 @@ export function qrStateOf({ status, is_live }: Pick<QrLogin, 'status' | 'is_live
   }
 }
 
-/** The account whose QR code a row shows, if the row has what comes after the scan too. */
-export function followAccountOf({ slug, mp, open, qr }: IdentityProvider): WechatApp {
-  if (mp === null) throw new IamError('wechat_mp_not_configured', `"${slug}" has no Official Account`);
-  if (!qr.enabled) throw new IamError('method_unavailable', `"${slug}" has its QR code switched off`);
-  if (qr.loginWith === 'open' && open === null)
-    throw new IamError(
-      'wechat_open_not_configured',
-      `"${slug}" goes on to an Open Platform app that it does not have`,
-    );
-  return mp;
+function isIncomplete(app: 'mp' | 'open' | 'mini'): string {
+  return `(COALESCE(trim(p.${app}_app_id), '') = '' OR COALESCE(p.${app}_app_secret, '') = '')`;
 }
 
+/** What is wrong with a row `p` for logins of a way, in the order in which it is said: the rules of each `problemOf`. */
+const rowProblems: Readonly<
+  Record<QrWayName, (login: string) => readonly [condition: string, code: IamErrorCode][]>
+> = {
+  follow: (login) => [
+    [isIncomplete('mp'), 'wechat_mp_not_configured'],
+    [`trim(p.mp_app_id) <> ${login}.appid`, 'provider_misconfigured'],
+    [`NOT p.qr_enabled OR p.qr_with <> 'follow'`, 'method_unavailable'],
+    [`p.qr_login_with = 'open' AND ${isIncomplete('open')}`, 'wechat_open_not_configured'],
+  ],
+  page: (login) => [
+    [isIncomplete('mp'), 'wechat_mp_not_configured'],
+    [`trim(p.mp_app_id) <> ${login}.appid`, 'provider_misconfigured'],
+    [`NOT p.qr_enabled OR p.qr_with <> 'page'`, 'method_unavailable'],
+  ],
+  mini: (login) => [
+    [isIncomplete('mini'), 'wechat_mini_not_configured'],
+    [`trim(p.mini_app_id) <> ${login}.appid`, 'provider_misconfigured'],
+    [`COALESCE(p.mini_approval_page, '') = ''`, 'method_unavailable'],
+  ],
+};
+
 /**
- * The rule of `followAccountOf` for a login under way, by the row as it is now: why no scan can finish it any more, or null. In
+ * The rule of `QrWay.problemOf` for a login under way, by the row as it is now: why no scan can finish it any more, or null. In
  * SQL, because the push of a scan does not say whose login it is, and because a replica may know the row as it was.
  */
 export const qrProblemSql = (login: string): Sql =>
@@ -113,18 +137,14 @@ export const qrProblemSql = (login: string): Sql =>
   CASE WHEN ${login}.status IN ('pending', 'scanned', 'confirmed', 'authenticated') THEN NULLIF(COALESCE((
     SELECT CASE
         WHEN NOT p.enabled THEN 'provider_disabled'
-        WHEN ${login}.method = 'device' THEN ''
-        WHEN ${isIncomplete('p.mp')} THEN 'wechat_mp_not_configured'
-        WHEN trim(p.mp_app_id) <> ${login}.appid THEN 'provider_misconfigured'
-        WHEN NOT p.qr_enabled THEN 'method_unavailable'
-        WHEN p.qr_login_with = 'open' AND ${isIncomplete('p.open')} THEN 'wechat_open_not_configured'
-        ELSE '' END
+${Object.entries(rowProblems)
+  .flatMap(([way, problems]) =>
+    problems(login).map(
+      ([condition, code]) => `        WHEN ${login}.method = '${way}' AND (${condition}) THEN '${code}'\n`,
+    ),
+  )
+  .join('')}        ELSE '' END
     FROM iam.identity_providers p WHERE p.slug = ${login}.provider), 'provider_not_found'), '') END`);
-
-function isIncomplete(app: 'p.mp' | 'p.open'): string {
-  return `(COALESCE(trim(${app}_app_id), '') = '' OR COALESCE(${app}_app_secret, '') = '')`;
-}
-
 /** A SELECT, without its WHERE, that reads `qrLoginRow`, and `more` of `l`. While the provider's row can finish no scan, a login of it counts as failed. */
 export const selectQrLogins = (more: Sql = empty): Sql => sql`
   SELECT id, CASE WHEN problem IS NULL THEN status ELSE 'failed' END AS status, COALESCE(problem, error) AS error, ${storedColumns},

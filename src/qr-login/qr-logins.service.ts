@@ -10,7 +10,7 @@ import type { Consent, RecordResolution } from '../users/subject.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
 import { qrLoginRow, type QrLogin, linkOf, selectQrLogins } from './qr-login.js';
 
-/** Device authorizations (RFC 8628) whose user code is an Official Account's QR code. */
+/** Device authorizations (RFC 8628) with a QR code that a phone answers. */
 @Injectable()
 export class QrLogins {
   constructor(
@@ -42,27 +42,27 @@ export class QrLogins {
     return queryRows(this.dataSource, qrLoginRow, changed);
   }
 
-  /** Ends a login for good: WeChat gave no QR code, or the follower may not sign in or be linked. */
+  /** Ends a login for good: WeChat gave no QR code, or the scanner may not sign in or be linked. */
   async fail(login: QrLogin, error: IamErrorCode): Promise<void> {
-    const { id, provider, client_id: clientId } = login;
+    const { id, provider, method, client_id: clientId } = login;
     const link = linkOf(login);
     const action = link === undefined ? 'login.failed' : 'identity.link_refused';
-    const entry: AuditEntry = { ...link, action, provider, clientId, detail: { method: 'follow', error } };
+    const entry: AuditEntry = { ...link, action, provider, clientId, detail: { method, error } };
     const failed = sql`
       WITH failed AS (
-        UPDATE iam.logins SET status = 'failed', error = ${error}
+        UPDATE iam.logins SET status = 'failed', error = ${error}, subject = NULL
         WHERE id = ${id} AND status IN ('pending', 'confirmed') RETURNING id
       ), ${refusalCtes(entry, sql`failed`)} SELECT id FROM failed`;
     await execute(this.dataSource, failed);
-    if (link === undefined) this.telemetry.signInEnded({ provider, method: 'follow' }, error);
+    if (link === undefined) this.telemetry.signInEnded({ provider, method }, error);
   }
 
-  /** Stores which user the follower is; as `Logins.recordOf` for a redirect sign-in. */
+  /** Stores which user the scanner is; as `Logins.recordOf` for a redirect sign-in. */
   recordOf(
-    { id: loginId, client_id: clientId, provider, appid }: QrLogin,
+    { id: loginId, client_id: clientId, provider, method, appid }: QrLogin,
     consent?: Consent,
   ): RecordResolution {
-    const detail = { method: 'follow', appid, ...(consent !== undefined && { consent }) };
+    const detail = { method, appid, ...(consent !== undefined && { consent }) };
     return (person) =>
       authenticatedCtes(person, {
         action: 'login.authenticated',
@@ -80,7 +80,7 @@ export class QrLogins {
     const { loginId, userId, sessionId, appid, openid, identityId } = linked;
     const recorded = sql`
       WITH login AS (
-        UPDATE iam.logins SET status = 'consumed', linked_identity_id = ${identityId}
+        UPDATE iam.logins SET status = 'consumed', linked_identity_id = ${identityId}, subject = NULL
         WHERE id = ${loginId} AND user_id = ${userId} AND openid = ${openid} AND link_session_id = ${sessionId} AND appid = ${appid}
           AND status = 'confirmed' AND redeem_before > now()
         RETURNING id

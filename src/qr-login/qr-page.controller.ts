@@ -27,8 +27,8 @@ import {
   qrStartedResponse,
   qrStartErrors,
 } from './qr-start.service.js';
-import { FollowMethod } from './follow/follow.method.js';
 import { LoginWatch } from './login-watch.service.js';
+import { type QrWay, QrWays } from './qr-way.js';
 
 /** Names the attempt, which is in the cookie of the browser that has started it. */
 const attemptInput = z.object({ state: z.string().max(64) });
@@ -58,7 +58,7 @@ export class QrPageController {
     private readonly starts: QrStart,
     private readonly watch: LoginWatch,
     private readonly follower: ScannerResolver,
-    private readonly method: FollowMethod,
+    private readonly ways: QrWays,
     private readonly providers: IdentityProviders,
     private readonly logins: Logins,
     private readonly links: QrLink,
@@ -69,7 +69,7 @@ export class QrPageController {
 
   @Endpoint({
     summary:
-      "The module's own page to link another identity by following; `/me/identities/authorize` leads to it",
+      "The module's own page to link another identity by a QR code; `/me/identities/authorize` leads to it",
     responses: { 200: 'text/html' },
     errors: ['state_mismatch', 'state_expired'],
   })
@@ -78,10 +78,11 @@ export class QrPageController {
     @Query(new ZodPipe(attemptInput)) { state }: z.infer<typeof attemptInput>,
     @Incoming() { cookies, language }: IamRequest,
   ): Promise<IamResponse> {
-    const { link } = this.attempt(state, cookies);
+    const { attempt, way } = this.attempt(state, cookies);
+    const { link } = attempt;
     if (link === undefined) throw new IamError('state_mismatch', 'the attempt is a sign-in');
     const nickname = await this.profiles.findNickname(link.userId);
-    return this.method.show(state, language, { nickname });
+    return way.show(state, language, { nickname });
   }
 
   /** A person who lets a QR code expire gets another for the same attempt. */
@@ -96,10 +97,11 @@ export class QrPageController {
     @Body(new ZodPipe(attemptInput, 'form')) { state }: z.infer<typeof attemptInput>,
     @Incoming() { cookies, origin }: IamRequest,
   ): Promise<QrStarted> {
-    const attempt = this.attempt(state, cookies);
+    const { attempt, way } = this.attempt(state, cookies);
     const { provider, clientId, redirectUri, codeChallenge, link } = attempt;
     return this.starts.begin({
       provider,
+      method: way.name,
       clientId,
       redirectUri,
       codeChallenge,
@@ -121,20 +123,24 @@ export class QrPageController {
     @Body(new ZodPipe(finishBody, 'form')) { state, device_code: deviceCode }: z.infer<typeof finishBody>,
     @Incoming() request: IamRequest,
   ): Promise<IamResponse> {
-    const attempt = this.attempt(state, request.cookies);
+    const { attempt } = this.attempt(state, request.cookies);
     const login = await this.loginOf(deviceCode, attempt);
     const { cookies = [], ...body } = await this.outcome(login, attempt, request);
     return { ...json(body), cookies };
   }
 
   /** The attempt of a state. @throws IamError `state_mismatch`, or `state_expired` for one kept longer than a browser would */
-  private attempt(state: string, cookies: IamRequest['cookies']): Attempt {
+  private attempt(
+    state: string,
+    cookies: IamRequest['cookies'],
+  ): { readonly attempt: Attempt; readonly way: QrWay } {
     const attempt = this.attempts.find(state, cookies);
-    if (attempt?.method !== 'follow')
+    const way = attempt === null ? null : this.ways.find(attempt.method);
+    if (attempt === null || way === null)
       throw new IamError('state_mismatch', 'this browser has no such attempt');
     if (this.secondsLeft(attempt) < 1)
       throw new IamError('state_expired', 'the attempt was started too long ago');
-    return attempt;
+    return { attempt, way };
   }
 
   /** Whole seconds until the attempt ends. */
@@ -167,12 +173,12 @@ export class QrPageController {
       return { status: 'confirmed', ...next };
     } catch (thrown) {
       const error = toIamError(thrown);
-      this.logger.warn(`follow-to-login failed: ${error.message}`);
+      this.logger.warn(`sign-in by QR code failed: ${error.message}`);
       return { status: 'confirmed', location: this.clients.failureLocation(attempt, error.code) };
     }
   }
 
-  /** A code, or the same authorization request again with the proof of the follow. */
+  /** A code, or the authorization request that the way goes on with. */
   private async signIn(
     login: QrLogin,
     { state, redirectUri, clientState, codeChallenge, consent, isChosen }: Attempt,
@@ -181,15 +187,13 @@ export class QrPageController {
   ): Promise<NextStep> {
     const provider = await this.providers.getEnabled(login.provider);
     const cookies = this.attempts.finishForBinding(state, present);
-    if (provider.qr.loginWith === 'open') {
-      const location = this.method.openStep.authorizeUri(login, {
-        redirect_uri: redirectUri,
-        ...(clientState !== undefined && { state: clientState }),
-        code_challenge: codeChallenge,
-        ...(isChosen === true && { from: 'chooser' }),
-      });
-      return { location, cookies };
-    }
+    const location = this.ways.get(login.method).nextStep?.(login, provider, {
+      redirect_uri: redirectUri,
+      ...(clientState !== undefined && { state: clientState }),
+      code_challenge: codeChallenge,
+      ...(isChosen === true && { from: 'chooser' }),
+    });
+    if (location != null) return { location, cookies };
     await this.follower.identify(login, provider, consent);
     return { location: codeLocation(to, this.logins.mintCode(login.id)), cookies };
   }

@@ -16,20 +16,19 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Reserved } from '../sign-in/failure-limits.service.js';
-import { WechatGateway } from '../wechat/wechat-gateway.service.js';
-import { Scenes } from '../webhook/inbox-event.js';
 import { LoginTokens, NUMBER_DIGITS, showUserCode } from './codes-and-tokens.service.js';
 import {
   confirmationOf,
-  followAccountOf,
   type QrLogin,
   qrLoginRow,
   QR_SECONDS,
+  type QrWayName,
   storedColumns,
 } from './qr-login.js';
 import { QrLogins } from './qr-logins.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { QrBudget } from './qr-budget.service.js';
+import { type QrCode, QrWays } from './qr-way.js';
 
 /** RFC 8628 §3.2, with a picture of the QR code and a stream of its states. */
 export const qrStartedResponse = z.object({
@@ -41,10 +40,17 @@ export const qrStartedResponse = z.object({
     description: 'Four digits, which may be typed on the phone of a scan in place of `user_code`',
   }),
   verification_uri: z.string().meta({ description: 'A page of ours to type `user_code` on, in any browser' }),
-  verification_uri_complete: z.string().meta({ description: 'The content of the QR code' }),
+  verification_uri_complete: z
+    .string()
+    .optional()
+    .meta({ description: 'The content of the QR code; absent where only WeChat knows it' }),
   expires_in: z.number().meta({ description: 'Seconds' }),
   interval: z.number().meta({ description: 'Seconds between polls' }),
-  qr_image: z.string().meta({ description: 'The QR code as a data URL (SVG)' }),
+  qr_image: z.string().meta({ description: 'The QR code as a data URL: SVG, or as WeChat drew it' }),
+  open_link: z
+    .string()
+    .optional()
+    .meta({ description: 'Opens the mini program on a phone, in place of the scan' }),
   confirmation: z
     .enum(['tap', 'number', 'none'])
     .meta({ description: 'What the phone must do after the scan' }),
@@ -60,10 +66,11 @@ export const qrStartErrors: readonly IamErrorCode[] = [
   'method_unavailable',
   'wechat_mp_not_configured',
   'wechat_open_not_configured',
+  'wechat_mini_not_configured',
   ...wechatErrors,
 ];
 
-/** A QR code to follow by. */
+/** A QR code of an Official Account. */
 export const qrStartedExample: z.infer<typeof qrStartedResponse> = {
   device_code: 'd9Qf…',
   user_code: 'WDJB-MJHT',
@@ -83,6 +90,8 @@ export const POLL_SECONDS = 2;
 /** A request for a QR code: by a client that polls, by the sign-in page, or to link an identity. */
 interface QrRequest {
   readonly provider: string;
+  /** The way; absent for that of the row. */
+  readonly method?: QrWayName | undefined;
   readonly clientId: string;
   /** Of the sign-in page, which ends in a code; absent for a client that polls for tokens. */
   readonly redirectUri?: string;
@@ -99,7 +108,7 @@ interface QrRequest {
 /** The response of RFC 8628 §3.2 with a picture of the QR code and a stream of its states. */
 export type QrStarted = Readonly<z.infer<typeof qrStartedResponse>>;
 
-/** Starts a device authorization: one row, then one QR code of the Official Account. */
+/** Starts a device authorization: one row, then one QR code, which its way makes. */
 @Injectable()
 export class QrStart {
   constructor(
@@ -108,8 +117,7 @@ export class QrStart {
     private readonly follows: QrLogins,
     private readonly watch: LoginWatch,
     private readonly budget: QrBudget,
-    private readonly gateway: WechatGateway,
-    private readonly scenes: Scenes,
+    private readonly ways: QrWays,
     private readonly tokens: LoginTokens,
     private readonly urls: IamUrls,
   ) {}
@@ -117,29 +125,30 @@ export class QrStart {
   /** @throws IamError `invalid_token` when the user who links has been erased since, and what `qrStartErrors` lists */
   async begin(request: QrRequest): Promise<QrStarted> {
     const provider = await this.providers.getEnabled(request.provider);
-    const app = followAccountOf(provider);
-    const start = { ...request, provider, appid: app.appid, scene: this.scenes.create() };
+    const way = this.ways.get(request.method ?? provider.qr.with);
+    const app = way.accountOf(provider);
+    const scene = way.createScene();
+    const start = { ...request, provider, method: way.name, appid: app.appid, scene };
     const seconds = secondsOf(request);
-    const { login, content } = await this.budget.spend(app.appid, request.origin, {
+    const payer = { origin: request.origin, ...(way.hasDailyQuota && { appid: app.appid }) };
+    const { login, code } = await this.budget.spend(payer, {
       claim: (tiers) => this.store(start, tiers),
       make: async (stored) => {
         const login = requireRow(stored);
-        const code = this.gateway.createSceneQrCode(app, start.scene, seconds);
-        const content = await code.catch((thrown: unknown) => this.giveUp(login, thrown));
-        return { login, content };
+        try {
+          return { login, code: await way.makeCode({ provider, app, scene, seconds }) };
+        } catch (thrown) {
+          await this.follows.fail(login, toIamError(thrown).code);
+          throw thrown;
+        }
       },
     });
     // This process knows the row that it has just written: the first poll costs no query.
     this.watch.begin(login);
-    return this.describe(login, content, seconds);
+    return this.describe(login, code, seconds);
   }
 
-  private async giveUp(login: QrLogin, thrown: unknown): Promise<never> {
-    await this.follows.fail(login, toIamError(thrown).code);
-    throw thrown;
-  }
-
-  /** The row comes before WeChat's QR code, so that no scan can come too early. Two live logins never have the same code to type. */
+  /** The row comes before the QR code, so that no scan can come too early. Two live logins never have the same code to type. */
   private async store(start: QrStartRow, tiers: readonly Tier[] | null): Promise<Reserved<QrLogin | null>> {
     for (let tries = 1; ; tries += 1) {
       try {
@@ -170,7 +179,7 @@ export class QrStart {
                                 code_challenge, confirmation, ip, user_agent, user_id, link_session_id, attempt_hash,
                                 redeem_before, attempt_ends_at, expires_at)
         SELECT ${loginId}::uuid, ${sha256(start.scene)}::text, ${number}::text, ${isTyped ? this.tokens.hashOfNewCode(loginId) : null}::text,
-               'pending', ${provider.slug}::text, 'follow', ${start.appid}::text, ${clientId}::text, ${redirectUri ?? null}::text,
+               'pending', ${provider.slug}::text, ${start.method}::text, ${start.appid}::text, ${clientId}::text, ${redirectUri ?? null}::text,
                ${codeChallenge ?? null}::text, ${confirmationOf(provider, link)}::text, ${origin.ip}::text, ${origin.userAgent}::text,
                ${link?.userId ?? null}::uuid, ${link?.sessionId ?? null}::uuid, ${attemptHash ?? null}::text,
                now() + make_interval(secs => ${secondsOf(start)}::int),
@@ -180,9 +189,11 @@ export class QrStart {
       ) SELECT taken.*, login.* FROM taken LEFT JOIN login ON true`;
   }
 
-  private async describe(login: QrLogin, content: string, seconds: number): Promise<QrStarted> {
-    const { default: QRCode } = await import('qrcode');
-    const svg = await QRCode.toString(content, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' });
+  private async describe(
+    login: QrLogin,
+    { content, image, openLink }: QrCode,
+    seconds: number,
+  ): Promise<QrStarted> {
     const code = this.tokens.userCodeOf(login);
     const number = login.user_code ?? '';
     const watch = this.tokens.mint('watch', login.id);
@@ -190,20 +201,29 @@ export class QrStart {
       device_code: this.tokens.mint('device-code', login.id),
       user_code: code === null ? number : showUserCode(code),
       number,
-      verification_uri: code === null ? content : this.urls.endpoint('device'),
-      verification_uri_complete: content,
+      verification_uri: code === null && content !== null ? content : this.urls.endpoint('device'),
+      ...(content !== null && { verification_uri_complete: content }),
       expires_in: seconds,
       interval: POLL_SECONDS,
-      qr_image: `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`,
+      qr_image: image ?? (await draw(content ?? '')),
+      ...(openLink !== undefined && { open_link: openLink }),
       confirmation: login.confirmation ?? 'tap',
       events_uri: this.urls.endpoint(`device_authorization/events?watch=${watch}`),
     };
   }
 }
 
+/** A QR code as a data URL (SVG). */
+async function draw(content: string): Promise<string> {
+  const { default: QRCode } = await import('qrcode');
+  const svg = await QRCode.toString(content, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' });
+  return `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
+}
+
 /** What becomes a row. */
-type QrStartRow = Omit<QrRequest, 'provider'> & {
+type QrStartRow = Omit<QrRequest, 'provider' | 'method'> & {
   readonly provider: IdentityProvider;
+  readonly method: QrWayName;
   readonly appid: string;
   readonly scene: string;
 };

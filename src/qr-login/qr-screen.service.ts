@@ -1,0 +1,135 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { escapeHtml, page, readAsset } from '../http/html.js';
+import type { IamResponse } from '../http/iam-response.js';
+import { IamUrls } from '../http/iam-urls.service.js';
+import type { Language } from '../http/user-agent.js';
+import { pageStyle, quoteAccount } from './page-parts.js';
+
+/** Texts of the page with the QR code that are the same for every way, by state. */
+const texts = {
+  zh: {
+    title: '微信扫码登录',
+    loading: '正在获取二维码…',
+    pending: '请用微信扫一扫上方二维码',
+    scanned: '已扫描，请在手机上核对数字并确认',
+    confirmed: '已确认，正在登录…',
+    denied: '您已在手机上取消登录',
+    expired: '二维码已过期',
+    failed: '暂时无法登录，请稍后重试',
+    lost: '连接中断，正在重试…',
+    limited: '请求过于频繁，请稍后再试',
+    again: '获取新的二维码',
+    back: '返回',
+    noScript: '请启用 JavaScript 后刷新本页。',
+  },
+  en: {
+    title: 'Sign in with WeChat',
+    loading: 'Getting the QR code…',
+    pending: 'Scan the QR code with WeChat',
+    scanned: 'Scanned. Compare the number and confirm on your phone',
+    confirmed: 'Confirmed. Signing in…',
+    denied: 'You declined on your phone',
+    expired: 'The QR code has expired',
+    failed: 'Sign-in does not work right now. Try again later',
+    lost: 'Connection lost, trying again…',
+    limited: 'Too many requests. Wait a moment',
+    again: 'Get a new QR code',
+    back: 'Back',
+    noScript: 'Turn on JavaScript and reload this page.',
+  },
+} as const;
+
+/** The texts that differ for a signed-in user who links another WeChat identity. */
+const linkTexts = {
+  zh: {
+    title: '绑定微信',
+    account: '扫码的微信将绑定到账号「{account}」',
+    confirmed: '已确认，正在绑定…',
+    denied: '您已在手机上取消绑定',
+    failed: '暂时无法绑定，请稍后重试',
+  },
+  en: {
+    title: 'Link a WeChat account',
+    account: 'The WeChat that scans will be linked to the account “{account}”',
+    confirmed: 'Confirmed. Linking…',
+    denied: 'You declined on your phone',
+    failed: 'Linking does not work right now. Try again later',
+  },
+} as const;
+
+/** The texts of a way; it may replace those that every way has. */
+export interface QrWayTexts extends Partial<Record<keyof (typeof texts)['zh'], string>> {
+  readonly qrAlt: string;
+  /** What to do, below the QR code. */
+  readonly hint: string;
+  /** The same, for a link. */
+  readonly linkHint: string;
+  /** After the scan, where the number of this page is to be typed. */
+  readonly scannedNumber: string;
+}
+
+/** The account to which a scan links the scanner. */
+export interface ScreenAccount {
+  readonly nickname: string | null;
+}
+
+const script = readAsset('./assets/qr-page.js', import.meta.url);
+
+/** The page on a PC that shows the QR code of an attempt and its state. */
+@Injectable()
+export class QrScreen {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly urls: IamUrls,
+  ) {}
+
+  location(state: string): string {
+    return this.urls.endpoint(`follow?state=${state}`);
+  }
+
+  widget(state: string): Readonly<Record<string, string | number>> {
+    return { state, expires_in: this.options.loginLifetime };
+  }
+
+  show(
+    state: string,
+    language: Language,
+    { linkHint, ...ofWay }: QrWayTexts,
+    link: ScreenAccount | undefined,
+  ): IamResponse {
+    const { siteName } = this.options;
+    const shown = {
+      ...texts[language],
+      ...ofWay,
+      ...(link !== undefined && { ...linkTexts[language], hint: linkHint }),
+    };
+    const attributes = Object.entries({
+      attempt: state,
+      start: this.urls.path('follow'),
+      finish: this.urls.path('follow/finish'),
+      texts: JSON.stringify(shown),
+    }).map(([name, value]) => `data-${name}="${escapeHtml(value)}"`);
+    return page({
+      status: 200,
+      language,
+      title: `${shown.title} · ${siteName}`,
+      style: pageStyle,
+      script,
+      body: `<main id="follow" ${attributes.join(' ')}>
+<p class="site">${escapeHtml(siteName)}</p>
+<h1>${shown.title}</h1>
+${link === undefined ? '' : `<p class="account">${quoteAccount(linkTexts[language].account, link.nickname, language)}</p>`}
+<div class="frame">
+<img id="qr" alt="${escapeHtml(shown.qrAlt)}" width="240" height="240" hidden>
+<div id="cover" hidden><span id="mark" aria-hidden="true"></span></div>
+</div>
+<p id="status" role="status" aria-live="polite">${shown.loading}</p>
+<p id="number" hidden></p>
+<p id="hint">${shown.hint}</p>
+<p class="actions"><button id="again" type="button" hidden>${shown.again}</button> <a id="back" hidden>${shown.back}</a></p>
+<noscript><p>${shown.noScript}</p></noscript>
+</main>`,
+    });
+  }
+}
