@@ -75,7 +75,12 @@ describe('the account page', () => {
       await dialog.waitFor({ state: 'detached' });
     };
     await signedIn(look, person);
+    const known = `UPDATE iam.users SET phone_number = '+8613800000000', phone_verified_at = now() WHERE nickname = $1`;
+    await world.dataSource.query(known, ['小兰 <b>']);
     await page.reload();
+    await page.getByText('+8613800000000').waitFor();
+    await search('phone number');
+    await searchDialog('remove the phone number', /^删除手机号|^Remove/);
     await searchDialog('end a device', /^退出设备：|^Sign out (?!all)/);
     await searchDialog('end all others', /^退出其他所有设备$|^Sign out all other devices$/);
     clock.advance(600);

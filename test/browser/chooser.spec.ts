@@ -194,4 +194,31 @@ describe('the page on which people choose how to sign in', () => {
     },
     storyTime(60_000),
   );
+
+  it.each(storyLooks(looks))(
+    'gives another code for one that has expired, and says where no way is left: %j',
+    async (look) => {
+      const page = await start(look, { provider: 'wechat' });
+      await consent(page).check();
+      await page.locator('.code[data-state=ready]').waitFor();
+
+      await world.dataSource.query(
+        `UPDATE iam.logins SET redeem_before = now(), attempt_ends_at = now() WHERE status = 'pending'`,
+      );
+      await page.getByText(/二维码已过期|This code has expired/).waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      await page.getByRole('button', { name: /换一个二维码|Get a new code/ }).click();
+      await page.locator('.code[data-state=ready]').waitFor();
+
+      for (const slug of ['wechat', 'plain']) await world.saveProvider({ slug, enabled: false });
+      await page.reload();
+      const none = page.getByRole('alert').getByText(/还没有设置登录方式|No way of signing in is set up/);
+      await none.waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+      for (const slug of ['wechat', 'plain']) await world.saveProvider({ slug, enabled: true });
+      await page.getByRole('button', { name: /重试|Try again/ }).click();
+      await page.locator('.lock').waitFor();
+    },
+    storyTime(60_000),
+  );
 });
