@@ -2,7 +2,7 @@ import type { Agent } from 'undici';
 import type { Person, WechatEmulator } from '../../emulator/index.js';
 import type { Replica } from '../host/replica.js';
 import type { Step } from '../measure/operation.js';
-import { approve, signIn, wechatStep } from '../sign-in/redirect-client.js';
+import { approve, readTokens, signIn, tokenForm, wechatStep } from '../sign-in/redirect-client.js';
 import { Browser, type PageResponse } from './browser.js';
 
 /** What a browser meets. */
@@ -97,8 +97,29 @@ const authCore: Contender = {
   },
 };
 
+/** What the requests, the call, the statements and the signature of this module's sign-in cost in a host that does nothing else. */
+const floor: Contender = {
+  name: 'Nest, the requests alone',
+  file: 'floor.mjs',
+  createSignIn:
+    async ({ url }, scene) =>
+    async (person, step) => {
+      const browser = new Browser(url, scene.publicUrl, scene.agent);
+      const started = await step('start', () => browser.visit('/floor/authorize'));
+      if (started.location === null) throw unexpected(started);
+      const authorizeUrl = started.location;
+      const callback = await step(wechatStep, () => approve(scene.wechat, authorizeUrl, person));
+      const returned = await step('callback', () => browser.visit(callback.pathname + callback.search));
+      const code = returned.location?.searchParams.get('code');
+      if (typeof code !== 'string') throw unexpected(returned);
+      const form = { method: 'POST' as const, ...tokenForm({ code }) };
+      const redeemed = await step('token', () => browser.visit('/floor/token', form));
+      return { authorization: `Bearer ${readTokens(redeemed.text).accessToken}` };
+    },
+};
+
 /** In the order of the tables. */
-export const contenders: readonly Contender[] = [thisModule, betterAuth, passportWechat, authCore];
+export const contenders: readonly Contender[] = [thisModule, betterAuth, passportWechat, authCore, floor];
 
 interface Visit {
   readonly person: Person;
