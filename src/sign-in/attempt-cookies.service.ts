@@ -96,9 +96,8 @@ export class AttemptCookies {
 
   /** True for the browser that carries the attempt with this hash of its state: what belongs to it is not handed to another. */
   holds(hash: string, present: Cookies): boolean {
-    const value = present[`${this.prefix}${attemptId(hash)}`] ?? '';
-    const [, tag = ''] = markForm.exec(value) ?? [];
-    return this.marks.verify(hash, tag);
+    const tag = present[`${this.prefix}${attemptId(hash)}`]?.match(markForm)?.[1];
+    return tag !== undefined && this.marks.verify(hash, tag);
   }
 
   /** `Set-Cookie` values once the attempt has its outcome. */
@@ -113,16 +112,17 @@ export class AttemptCookies {
 
   /** Newest first; browsers send older cookies first (RFC 6265 §5.4), which decides within a millisecond. */
   private surplus(present: Cookies, newBytes: number): string[] {
-    const startedAt = (name: string) => Number.parseInt(present[name] ?? '0', 10) || 0;
-    const names = Object.keys(present).filter((name) => name.startsWith(this.prefix));
+    const startedAt = (value: string | undefined) => Number.parseInt(String(value), 10) || 0;
     let bytes = newBytes;
-    return names
+    return Object.entries(present)
+      .filter(([name]) => name.startsWith(this.prefix))
       .reverse()
-      .sort((left, right) => startedAt(right) - startedAt(left))
-      .filter((name, index) => {
-        bytes += name.length + (present[name]?.length ?? 0);
+      .sort(([, left], [, right]) => startedAt(right) - startedAt(left))
+      .filter(([name, value], index) => {
+        bytes += `${name}${String(value)}`.length;
         return index >= MAX_ATTEMPTS - 1 || bytes > MAX_BYTES_TOGETHER;
-      });
+      })
+      .map(([name]) => name);
   }
 
   /** Proves that we gave this cookie for this state without opening the cookie. */
