@@ -217,7 +217,7 @@ describe('the page on which people choose how to sign in', () => {
       expect(await axeFindings(page)).toEqual([]);
       for (const slug of ['wechat', 'plain']) await world.saveProvider({ slug, enabled: true });
       await page.getByRole('button', { name: /重试|Try again/ }).click();
-      await page.locator('.lock').waitFor();
+      await page.locator('.code[data-state=ready]').waitFor();
     },
     storyTime(60_000),
   );
