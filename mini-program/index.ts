@@ -1,4 +1,9 @@
 export { IamClientError, type Json, type OwnErrorCode } from '../client/error.js';
 export type { IamUser } from '../client/types.js';
-export { MiniProgramClient, type MiniProgramClientOptions } from './mini-program-client.js';
+export {
+  type Approval,
+  type ApprovalAnswer,
+  MiniProgramClient,
+  type MiniProgramClientOptions,
+} from './mini-program-client.js';
 export type { WechatApi, WechatRequest, WechatResponse } from './wechat.js';

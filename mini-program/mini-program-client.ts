@@ -26,6 +26,33 @@ export interface MiniProgramClientOptions {
   readonly origins?: readonly string[];
 }
 
+/** A sign-in on another device that waits for this person. */
+export interface Approval {
+  readonly id: string;
+  readonly site: string;
+  /** Browser and system of that device, as it says of itself. */
+  readonly browser: string;
+  /** Its address in the network. */
+  readonly address: string;
+  /** ISO 8601. */
+  readonly asked_at: string;
+  /** Seconds left to decide. */
+  readonly expires_in: number;
+  /** What that device shows, to be compared. Absent: the person types what it shows. */
+  readonly user_code?: string;
+  /** The name of the account that this WeChat would be linked to. Absent: it is a sign-in. */
+  readonly account?: string;
+}
+
+/** What the person decides. */
+export interface ApprovalAnswer {
+  readonly decision: 'confirm' | 'deny';
+  /** The number that the person typed, where the approval has none. */
+  readonly userCode?: string;
+  /** `code` of the button `getPhoneNumber`: the number comes with the confirmation. */
+  readonly phoneCode?: string;
+}
+
 /** Signs the person of a mini program in, and sends requests as that person. Make one for the whole mini program. */
 export class MiniProgramClient {
   private readonly wx: WechatApi;
@@ -86,12 +113,32 @@ export class MiniProgramClient {
   /** Adds the number of the button `getPhoneNumber` to the signed-in user: `code` of its event. @throws IamClientError */
   async verifyPhoneNumber(code: string): Promise<string> {
     const { provider } = this.options;
-    const { data, statusCode } = await this.request({
-      url: `${this.server}/me/phone_number`,
-      method: 'POST',
-      data: { provider, code },
+    return String((await this.ask('me/phone_number', { provider, code }))['phone_number']);
+  }
+
+  /**
+   * The sign-in of another device whose code was scanned, for the page to ask about; signs in first where nobody is. From now on
+   * it is this person's to decide. `scene`: of `Page.onLoad`, after `decodeURIComponent`.
+   * @throws IamClientError `not_found`, `approval_over`, `binding_required`, …
+   */
+  async openApproval(scene: string): Promise<Approval> {
+    if ((await this.session.current()) === null) await this.signIn();
+    const body = await this.ask('approvals', { scene });
+    if (isApproval(body)) return body;
+    throw new IamClientError('network_error');
+  }
+
+  /**
+   * Confirms or declines a sign-in of another device. A response that was lost is no harm: send the same again.
+   * @throws IamClientError `user_code_invalid` for a wrong number, which may be typed again; `approval_over`, …
+   */
+  async answerApproval(id: string, answer: ApprovalAnswer): Promise<void> {
+    const { decision, userCode, phoneCode } = answer;
+    await this.ask(`approvals/${id}`, {
+      decision,
+      ...(userCode !== undefined && { user_code: userCode }),
+      ...(phoneCode !== undefined && { phone_code: phoneCode }),
     });
-    return String(checkedBody(statusCode, data)['phone_number']);
   }
 
   /** For what is no request, such as a socket; null when nobody is signed in. */
@@ -113,6 +160,16 @@ export class MiniProgramClient {
   onChange(listener: (isSignedIn: boolean) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** Posts as the signed-in person. */
+  private async ask(path: string, data: Record<string, unknown>): Promise<Json> {
+    const { data: body, statusCode } = await this.request({
+      url: `${this.server}/${path}`,
+      method: 'POST',
+      data,
+    });
+    return checkedBody(statusCode, body);
   }
 
   private async begin(): Promise<IamUser> {
@@ -152,6 +209,12 @@ export class MiniProgramClient {
       });
     });
   }
+}
+
+function isApproval(body: unknown): body is Approval {
+  const { id, site, browser, address, asked_at, expires_in } = toJson(body);
+  const texts = [id, site, browser, address, asked_at];
+  return texts.every((text) => typeof text === 'string') && typeof expires_in === 'number';
 }
 
 declare const wx: WechatApi | undefined;
