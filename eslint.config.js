@@ -143,9 +143,16 @@ export default tseslint.config(
       ecmaVersion: 2018,
       sourceType: 'script',
       globals: Object.fromEntries(
-        ['clearTimeout', 'document', 'EventSource', 'fetch', 'location', 'setTimeout', 'window'].map(
-          (name) => [name, 'readonly'],
-        ),
+        [
+          'clearTimeout',
+          'document',
+          'EventSource',
+          'fetch',
+          'location',
+          'navigator',
+          'setTimeout',
+          'window',
+        ].map((name) => [name, 'readonly']),
       ),
     },
     rules: {

@@ -36,6 +36,8 @@ const chinese: Readonly<Record<string, string>> = {
   'POST device_authorization': '在自己的页面上发起关注登录（RFC 8628）',
   'GET device_authorization/events':
     '扫码的状态，服务器推送事件：scanned、confirmed、denied、expired、failed、done',
+  'POST approvals': '小程序扫到另一设备的登录码后，为其用户打开这次登录',
+  'POST approvals/{id}': '确认或拒绝另一设备的登录',
   'GET me': '登录用户',
   'PATCH me': '设置登录用户的昵称，微信不会替换它；null 表示重新交给微信',
   'GET me/export': '关于本人的全部数据，一个文件；每类最多最新 1000 条',

@@ -88,6 +88,18 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
     en: 'The row asks for the follow step first, or the person does not follow the account',
     zh: '这一行要求先关注，或用户没有关注公众号',
   },
+  approval_forbidden: {
+    en: 'The token did not begin in the mini program of this sign-in',
+    zh: '令牌不是在这次登录的小程序中取得的',
+  },
+  approval_over: {
+    en: 'The sign-in of the other device was decided, opened by another person, or has expired',
+    zh: '另一设备的登录已处理、已由他人打开，或已过期',
+  },
+  user_code_invalid: {
+    en: 'Not the number that the other device shows; the third wrong one ends the sign-in',
+    zh: '与另一设备上显示的数字不符；第三次输错即结束这次登录',
+  },
   consent_required: {
     en: 'The person has yet to agree to the terms on the sign-in page',
     zh: '用户还没有在登录页上同意条款',

@@ -83,6 +83,15 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   authorization_pending: { en: 'Waiting for the phone.', zh: '等待手机端操作。' },
   slow_down: { en: 'Asked too often. Ask less frequently.', zh: '查询过于频繁，请降低频率。' },
   expired_token: { en: 'The QR code has expired. Get a new one.', zh: '二维码已过期，请重新获取。' },
+  approval_forbidden: {
+    en: 'This sign-in is for another mini program.',
+    zh: '此次登录不属于该小程序。',
+  },
+  approval_over: {
+    en: 'This sign-in was dealt with already or has expired. Get a new code.',
+    zh: '此次登录已处理或已过期，请重新获取登录码。',
+  },
+  user_code_invalid: { en: 'That is not the number that is shown.', zh: '数字不正确，请重新输入。' },
   consent_required: {
     en: 'Agree to the terms on the sign-in page first.',
     zh: '请先在登录页面阅读并同意相关条款。',

@@ -53,6 +53,9 @@ export const errorCatalogue = {
   interaction_required: { status: 400, oauth: 'interaction_required' },
   authorization_pending: { status: 400, oauth: 'authorization_pending' },
   slow_down: { status: 400, oauth: 'slow_down' },
+  approval_forbidden: { status: 403, oauth: 'access_denied' },
+  approval_over: { status: 409, oauth: 'access_denied' },
+  user_code_invalid: { status: 400, oauth: 'invalid_request' },
   expired_token: { status: 400, oauth: 'expired_token' },
 
   // The person

@@ -13,7 +13,7 @@ import { IamError, providerErrors } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { qrStateOf, linkOf } from './qr-login.js';
-import { type NamedLogin, type PhoneLogin, PhoneLogins } from './phone-logins.service.js';
+import { type NamedLogin, type PhoneLogin, PhoneLogins, scannerOf } from './phone-logins.service.js';
 import { LoginTokens, showUserCode } from './codes-and-tokens.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
@@ -116,7 +116,7 @@ export class ConfirmController {
     const named = { provider, loginId: this.readLink(form.login) };
     const found = this.cookies.find(scannerProof, named.loginId, request.cookies);
     const proof = this.cookies.requireOwnForm(found, csrf, request);
-    const decided = await this.phones.decide({ ...named, openid: proof.openid }, { decision, typed });
+    const decided = await this.phones.decide(scannerOf(named, proof.openid), { decision, typed });
     if (decided === null) throw noSuchLogin();
     const { login, outcome } = decided;
     if (outcome === 'confirmed') this.watch.note(login.id, { status: outcome, openid: proof.openid });

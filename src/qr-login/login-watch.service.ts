@@ -194,7 +194,7 @@ export class LoginWatch implements OnModuleDestroy {
   }
 }
 
-const steps: readonly LoginStatus[] = ['pending', 'scanned', 'confirmed'];
+const steps: readonly LoginStatus[] = ['pending', 'scanned', 'confirmed', 'authenticated'];
 
 /** A repeated push may be about a step that others have taken the login beyond. */
 function isBefore(known: LoginStatus, next: LoginStatus): boolean {

@@ -7,7 +7,7 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits.service.js';
-import { queryRow, raw, sql, type Sql } from '../database/sql.js';
+import { empty, queryRow, raw, sql, type Sql } from '../database/sql.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { Reserved } from '../sign-in/failure-limits.service.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
@@ -22,7 +22,7 @@ import {
 import { qrLoginRow, linkOf, selectQrLogins } from './qr-login.js';
 
 /** A scan as its phone's page shows it. */
-const phoneLoginRow = qrLoginRow.extend({
+export const phoneLoginRow = qrLoginRow.extend({
   /** Of the account that the scanner is to be linked to. */
   account_nickname: z.string().nullable(),
 });
@@ -60,6 +60,7 @@ const steps = {
 } as const satisfies Record<string, { readonly outcome: UserCodeCheck; readonly action: AuditAction | null }>;
 
 const decidedRow = phoneLoginRow.extend({
+  decider: z.string().nullable(),
   step: z.custom<keyof typeof steps>((value) => typeof value === 'string' && value in steps).nullable(),
 });
 
@@ -67,15 +68,33 @@ const decidedRow = phoneLoginRow.extend({
 export interface PhoneDecision {
   readonly login: PhoneLogin;
   readonly outcome: UserCodeCheck | null;
+  /** The openid of the person who decides; null where the proof is not for the app of this login. */
+  readonly decider: string | null;
+}
+
+/** Who decides about which login, in SQL. What is left out is that of a scanner whose phone is known by a proof of ours. */
+export interface Decider {
+  /** A condition on `l`. */
+  readonly login: Sql;
+  readonly openid: Sql;
+  /** CTEs before those of the decision, each with its comma, and their part of the FROM clause of its UPDATE. */
+  readonly ctes?: Sql;
+  readonly from?: Sql;
+  /** What a confirmation makes of the status, and further columns that it sets. */
+  readonly status?: Sql;
+  readonly columns?: Sql;
+  /** CTEs after it, which read `decided`. */
+  readonly effects?: Sql;
 }
 
 /** What the phone's form says. */
-interface DecisionForm {
+export interface DecisionForm {
   readonly decision: 'confirm' | 'deny';
   readonly typed?: string | undefined;
 }
 
-const nickname = sql`, CASE WHEN link_session_id IS NOT NULL THEN (SELECT u.nickname FROM iam.users u WHERE u.id = l.user_id) END AS account_nickname`;
+/** For `selectQrLogins`: what `phoneLoginRow` has beyond it. */
+export const accountNickname = sql`, CASE WHEN link_session_id IS NOT NULL THEN (SELECT u.nickname FROM iam.users u WHERE u.id = l.user_id) END AS account_nickname`;
 
 const isNamed = ({ loginId, provider }: NamedLogin): Sql =>
   sql`id = ${loginId} AND provider = ${provider} AND scene_hash IS NOT NULL`;
@@ -83,7 +102,7 @@ const isNamed = ({ loginId, provider }: NamedLogin): Sql =>
 /** Claims a code for a login under way, if the points of `take` are there. Another login that gets the code meanwhile violates a constraint. */
 const claimSql = (named: NamedLogin, appid: string, hash: string, take: Sql): Sql => sql`
   WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
-  login AS (${selectQrLogins(nickname)} WHERE ${isNamed(named)}),
+  login AS (${selectQrLogins(accountNickname)} WHERE ${isNamed(named)}),
   claimed AS (
     UPDATE iam.logins l SET wechat_code_hash = ${hash} FROM login, taken
     WHERE taken.refused IS NULL AND login.status <> 'failed'
@@ -98,6 +117,8 @@ const namesOf = (outcome: UserCodeCheck): Sql =>
       .flatMap(([step, each]) => (each.action !== null && each.outcome === outcome ? [`'${step}'`] : []))
       .join(', '),
   );
+/** In the UPDATE of a decision: it confirms `t`. */
+export const isConfirmedStep = sql`t.step IN (${namesOf('confirmed')})`;
 /** To deny a link is to refuse it; every other decision is a step of a login. */
 const isRefusedLink = sql`decided.link_session_id IS NOT NULL AND decided.step IN (${namesOf('denied')})`;
 const actionSql = sql`CASE WHEN ${isRefusedLink} THEN 'identity.link_refused' ${raw(
@@ -113,42 +134,57 @@ const actionSql = sql`CASE WHEN ${isRefusedLink} THEN 'identity.link_refused' ${
  * that those before it have left.
  */
 const decideSql = (
-  scan: NamedLogin & { readonly openid: string },
+  {
+    login,
+    openid,
+    ctes = empty,
+    from = empty,
+    status = sql`'confirmed'`,
+    columns = empty,
+    effects = empty,
+  }: Decider,
   decision: DecisionForm['decision'],
   { digits, hashes }: { readonly digits: string | null; readonly hashes: readonly string[] },
 ): Sql => sql`
-  WITH target AS (
-    ${selectQrLogins(sql`${nickname}, CASE
-        WHEN l.status <> 'scanned' OR openid <> ${scan.openid} OR redeem_before <= now() OR problem IS NOT NULL THEN NULL
+  WITH ${ctes} target AS (
+    ${selectQrLogins(sql`${accountNickname}, ${openid} AS decider, CASE
+        WHEN l.status <> 'scanned' OR openid IS DISTINCT FROM ${openid} OR redeem_before <= now() OR problem IS NOT NULL THEN NULL
         WHEN ${decision === 'deny'}::boolean THEN 'denied'
         WHEN confirmation IS DISTINCT FROM 'number' THEN 'confirmed'
         WHEN user_code = ${digits}::text OR user_code_hash = ANY (${hashes}::text[]) THEN 'number_confirmed'
         WHEN length(${digits}::text) IS DISTINCT FROM ${NUMBER_DIGITS}::int THEN 'unread'
         WHEN number_tries + 1 >= ${NUMBER_TRIES}::int THEN 'number_denied'
         ELSE 'number_wrong' END AS step`)}
-    WHERE ${isNamed(scan)} FOR UPDATE OF l
+    WHERE ${login} FOR UPDATE OF l
   ), decided AS (
     UPDATE iam.logins l
-    SET status = CASE WHEN t.step IN (${namesOf('confirmed')}) THEN 'confirmed' WHEN t.step IN (${namesOf('denied')}) THEN 'denied' ELSE 'scanned' END,
+    SET status = CASE WHEN ${isConfirmedStep} THEN ${status} WHEN t.step IN (${namesOf('denied')}) THEN 'denied' ELSE 'scanned' END,
         number_tries = l.number_tries + CASE WHEN t.step LIKE 'number_%' THEN 1 ELSE 0 END,
-        confirmed_at = CASE WHEN t.step IN (${namesOf('confirmed')}) THEN now() END,
+        confirmed_at = CASE WHEN ${isConfirmedStep} THEN now() END,
         error = CASE WHEN t.step IN (${namesOf('denied')}) THEN 'access_denied' END,
-        subject = CASE WHEN t.step NOT IN (${namesOf('denied')}) THEN l.subject END
-    FROM target t WHERE l.id = t.id AND t.step <> 'unread'
-    RETURNING l.provider, l.method, l.user_id, l.link_session_id, t.step
+        subject = CASE WHEN t.step NOT IN (${namesOf('denied')}) THEN l.subject END${columns}
+    FROM target t${from} WHERE l.id = t.id AND t.step <> 'unread'
+    RETURNING l.*, t.step
   ), audited AS (
     ${insertAudit(
-      { action: actionSql, detail: { openid: scan.openid } },
+      { action: actionSql },
       {
         from: sql`decided`,
         userId: sql`decided.user_id`,
         sessionId: sql`decided.link_session_id`,
         provider: sql`decided.provider`,
-        detail: sql`CASE WHEN ${isRefusedLink} THEN jsonb_build_object('method', decided.method, 'error', 'access_denied') ELSE '{}' END`,
+        detail: sql`jsonb_build_object('openid', decided.openid)
+          || CASE WHEN ${isRefusedLink} THEN jsonb_build_object('method', decided.method, 'error', 'access_denied') ELSE '{}' END`,
       },
     )}
-  )
+  )${effects}
   SELECT * FROM target`;
+
+/** The scanner of a login that a page names, whose openid a proof of ours has. */
+export const scannerOf = (named: NamedLogin, openid: string): Decider => ({
+  login: isNamed(named),
+  openid: sql`${openid}::text`,
+});
 
 /** A scan on the phone that made it: found, claimed on the way back from WeChat, decided; one statement each. */
 @Injectable()
@@ -161,7 +197,7 @@ export class PhoneLogins {
 
   /** The login as it is now; null when the provider has no such scan. */
   find(named: NamedLogin): Promise<PhoneLogin | null> {
-    const found = sql`${selectQrLogins(nickname)} WHERE ${isNamed(named)}`;
+    const found = sql`${selectQrLogins(accountNickname)} WHERE ${isNamed(named)}`;
     return queryRow(this.dataSource, phoneLoginRow, found);
   }
 
@@ -187,22 +223,20 @@ export class PhoneLogins {
    * The phone's decision, by the scanner alone and once. Where agreeing takes the number that the PC shows, or the letters, that
    * is `typed`; the third wrong one denies. Null when there is no such scan.
    */
-  async decide(
-    scan: NamedLogin & { readonly openid: string },
-    { decision, typed = '' }: DecisionForm,
-  ): Promise<PhoneDecision | null> {
+  async decide(decider: Decider, { decision, typed = '' }: DecisionForm): Promise<PhoneDecision | null> {
     const code = readUserCode(typed);
     const compared = {
       digits: readTypedNumber(typed),
       hashes: code === null ? [] : this.tokens.hashesOf(code),
     };
-    const row = await queryRow(this.dataSource, decidedRow, decideSql(scan, decision, compared));
+    const row = await queryRow(this.dataSource, decidedRow, decideSql(decider, decision, compared));
     if (row === null) return null;
-    const { step, ...login } = row;
-    if (step === null) return { login, outcome: null };
+    const { step, decider: openid, ...login } = row;
+    const of = { login, decider: openid };
+    if (step === null) return { ...of, outcome: null };
     const { outcome } = steps[step];
-    if (outcome === 'wrong') return { login, outcome };
+    if (outcome === 'wrong') return { ...of, outcome };
     if (step === 'denied' && linkOf(login) === undefined) this.telemetry.signInEnded(login, 'access_denied');
-    return { login: { ...login, status: outcome }, outcome };
+    return { ...of, login: { ...login, status: outcome }, outcome };
   }
 }

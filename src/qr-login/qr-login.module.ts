@@ -24,6 +24,9 @@ import { FollowMethod } from './follow/follow.method.js';
 import { Followers, FollowProof } from './follow/follow-proof.service.js';
 import { QrScreen } from './qr-screen.service.js';
 import { QrWays } from './qr-way.js';
+import { ApprovalsController } from './mini/approvals.controller.js';
+import { Approvals } from './mini/approvals.service.js';
+import { MiniMethod } from './mini/mini.method.js';
 import { DeviceDecisions } from './device-decisions.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { PageCookies } from './page-cookies.service.js';
@@ -45,11 +48,19 @@ import { QrBudget } from './qr-budget.service.js';
     WebhookModule,
     OAuthModule,
   ],
-  controllers: [DeviceAuthorizationController, QrPageController, ConfirmController, DeviceController],
+  controllers: [
+    DeviceAuthorizationController,
+    QrPageController,
+    ConfirmController,
+    DeviceController,
+    ApprovalsController,
+  ],
   providers: [
     QrWays,
     QrScreen,
     FollowMethod,
+    MiniMethod,
+    Approvals,
     Followers,
     PageCookies,
     DeviceCodeGrant,

@@ -15,6 +15,9 @@ export type QrWayName = z.infer<typeof qrWayName>;
 /** Longest life of a QR code, in seconds. */
 export const QR_SECONDS = 300;
 
+/** How long a scan, once it is confirmed too, may wait for its browser; an attempt of a page ends with the page's cookie. */
+export const COLLECT = sql`interval '600 seconds'`;
+
 /** A device authorization as its row stands; `is_live` is the database's clock speaking. */
 export const qrLoginRow = z.object({
   id: z.string(),
@@ -59,15 +62,16 @@ export type QrState = 'pending' | 'scanned' | 'confirmed' | 'denied' | 'expired'
 export type Confirmation = IdentityProvider['qr']['confirmation'];
 
 /**
- * What the phone must do after a scan at this row. `none` holds for a sign-in alone: without a question, one scan would put
- * the scanner's WeChat into the account of another person, by a link or by the binding that `sign_up: bind` leads to.
+ * What the phone must do after a scan at this row. `none` holds for a sign-in by following alone: to open a page is no consent, and
+ * without a question, one scan would put the scanner's WeChat into the account of another person, by a link or by the binding
+ * that `sign_up: bind` leads to.
  */
 export function confirmationOf(
   { qr, signUp }: Pick<IdentityProvider, 'qr' | 'signUp'>,
-  link: ActingSession | undefined,
+  { method, link }: { readonly method: QrWayName; readonly link?: ActingSession | undefined },
 ): Confirmation {
-  const connectsAccounts = link !== undefined || signUp === 'bind';
-  return qr.confirmation === 'none' && connectsAccounts ? 'tap' : qr.confirmation;
+  const mustAsk = method !== 'follow' || link !== undefined || signUp === 'bind';
+  return qr.confirmation === 'none' && mustAsk ? 'tap' : qr.confirmation;
 }
 
 /** Who links an identity by this scan, in which session; undefined for a sign-in. */

@@ -98,7 +98,7 @@ export class QrPageController {
     @Incoming() { cookies, origin }: IamRequest,
   ): Promise<QrStarted> {
     const { attempt, way } = this.attempt(state, cookies);
-    const { provider, clientId, redirectUri, codeChallenge, link } = attempt;
+    const { provider, clientId, redirectUri, codeChallenge, link, consent } = attempt;
     return this.starts.begin({
       provider,
       method: way.name,
@@ -108,6 +108,7 @@ export class QrPageController {
       attemptHash: attemptHash(state),
       attemptSeconds: this.secondsLeft(attempt),
       link,
+      consent,
       origin,
     });
   }

@@ -20,6 +20,10 @@ const texts = {
     lost: '连接中断，正在重试…',
     limited: '请求过于频繁，请稍后再试',
     again: '获取新的二维码',
+    open: '打开微信确认登录',
+    pendingPhone: '点击按钮，在微信中确认登录',
+    phoneHint: '确认后请返回此页面，将自动完成登录',
+    opened: '请在微信中确认，然后返回此页面',
     back: '返回',
     noScript: '请启用 JavaScript 后刷新本页。',
   },
@@ -35,6 +39,10 @@ const texts = {
     lost: 'Connection lost, trying again…',
     limited: 'Too many requests. Wait a moment',
     again: 'Get a new QR code',
+    open: 'Open WeChat to confirm',
+    pendingPhone: 'Tap the button and confirm in WeChat',
+    phoneHint: 'Then come back to this page, which goes on by itself',
+    opened: 'Confirm in WeChat, then come back to this page',
     back: 'Back',
     noScript: 'Turn on JavaScript and reload this page.',
   },
@@ -120,14 +128,14 @@ export class QrScreen {
 <p class="site">${escapeHtml(siteName)}</p>
 <h1>${shown.title}</h1>
 ${link === undefined ? '' : `<p class="account">${quoteAccount(linkTexts[language].account, link.nickname, language)}</p>`}
-<div class="frame">
+<div class="frame" id="frame">
 <img id="qr" alt="${escapeHtml(shown.qrAlt)}" width="240" height="240" hidden>
 <div id="cover" hidden><span id="mark" aria-hidden="true"></span></div>
 </div>
 <p id="status" role="status" aria-live="polite">${shown.loading}</p>
 <p id="number" hidden></p>
 <p id="hint">${shown.hint}</p>
-<p class="actions"><button id="again" type="button" hidden>${shown.again}</button> <a id="back" hidden>${shown.back}</a></p>
+<p class="actions"><a class="button yes" id="open" hidden>${shown.open}</a> <button id="again" type="button" hidden>${shown.again}</button> <a id="back" hidden>${shown.back}</a></p>
 <noscript><p>${shown.noScript}</p></noscript>
 </main>`,
     });

@@ -16,6 +16,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Reserved } from '../sign-in/failure-limits.service.js';
+import type { Consent } from '../users/subject.js';
 import { LoginTokens, NUMBER_DIGITS, showUserCode } from './codes-and-tokens.service.js';
 import {
   confirmationOf,
@@ -102,6 +103,8 @@ interface QrRequest {
   readonly attemptSeconds?: number;
   /** Who links an identity by it, instead of signing in. */
   readonly link?: ActingSession | undefined;
+  /** Of the sign-in page, for a way that proves the person before the page hears of it. */
+  readonly consent?: Consent | undefined;
   readonly origin: RequestOrigin;
 }
 
@@ -168,20 +171,21 @@ export class QrStart {
 
   /** The row, if the points are there that the FROM item `take` takes. */
   private insertSql(start: QrStartRow, take: Sql): Sql {
-    const { provider, clientId, redirectUri, codeChallenge, attemptHash, attemptSeconds, link, origin } =
-      start;
+    const { provider, clientId, redirectUri, codeChallenge, attemptHash, attemptSeconds } = start;
+    const { link, consent, origin } = start;
     const loginId = uuidv7();
     const number = String(randomInt(10_000)).padStart(NUMBER_DIGITS, '0');
     const isTyped = redirectUri === undefined && link === undefined;
     return sql`
       WITH taken AS MATERIALIZED (SELECT * FROM ${take}), login AS (
         INSERT INTO iam.logins (id, scene_hash, user_code, user_code_hash, status, provider, method, appid, client_id, redirect_uri,
-                                code_challenge, confirmation, ip, user_agent, user_id, link_session_id, attempt_hash,
+                                code_challenge, confirmation, ip, user_agent, user_id, link_session_id, attempt_hash, subject,
                                 redeem_before, attempt_ends_at, expires_at)
         SELECT ${loginId}::uuid, ${sha256(start.scene)}::text, ${number}::text, ${isTyped ? this.tokens.hashOfNewCode(loginId) : null}::text,
                'pending', ${provider.slug}::text, ${start.method}::text, ${start.appid}::text, ${clientId}::text, ${redirectUri ?? null}::text,
-               ${codeChallenge ?? null}::text, ${confirmationOf(provider, link)}::text, ${origin.ip}::text, ${origin.userAgent}::text,
+               ${codeChallenge ?? null}::text, ${confirmationOf(provider, start)}::text, ${origin.ip}::text, ${origin.userAgent}::text,
                ${link?.userId ?? null}::uuid, ${link?.sessionId ?? null}::uuid, ${attemptHash ?? null}::text,
+               ${consent === undefined ? null : JSON.stringify({ consent })}::jsonb,
                now() + make_interval(secs => ${secondsOf(start)}::int),
                now() + make_interval(secs => ${attemptSeconds ?? null}::int), now() + interval '1 day'
         FROM taken WHERE taken.refused IS NULL

@@ -36,6 +36,7 @@ const rows: Readonly<Record<number, Row>> = {
   40222: ['config', 'wechat_permission_missing', 'the request came to the wrong data centre'],
   40226: ['user', 'wechat_user_restricted', 'WeChat blocks this person as high-risk'],
   40243: ['config', 'wechat_credentials_rejected', 'the secret is frozen'],
+  41030: ['config', 'provider_misconfigured', 'the page is not in the released version of the mini program'],
   41002: ['config', 'wechat_credentials_rejected', 'the appid is missing'],
   41004: ['config', 'wechat_credentials_rejected', 'the secret is missing'],
   41008: ['relogin', 'wechat_code_invalid', 'the code is missing'],
@@ -94,9 +95,9 @@ const rows: Readonly<Record<number, Row>> = {
 
 /** Errcodes that only mean that our request is wrong. */
 const bugs = new Set([
-  40031, 40032, 40033, 40035, 40038, 40039, 40048, 40052, 40053, 40066, 40097, 40129, 40132, 40188, 41001,
-  41003, 41009, 43001, 43002, 43003, 44002, 44004, 45002, 47001, 47002, 47003, 49001, 49003, 61451, 63182,
-  87008, 9001001,
+  40031, 40032, 40033, 40035, 40038, 40039, 40048, 40052, 40053, 40066, 40097, 40129, 40132, 40169, 40188,
+  41001, 41003, 41009, 43001, 43002, 43003, 44002, 44004, 45002, 47001, 47002, 47003, 49001, 49003, 61451,
+  63182, 85096, 87008, 9001001,
 ]);
 
 /** 40001, 40014 and 42001 say "a credential is wrong"; which one depends on what the endpoint takes. */

@@ -9,7 +9,8 @@ import { Telemetry } from '../runtime/telemetry.service.js';
 import { BaseTokens } from './base-token.js';
 import { openid, unionid, WechatSns } from './sns.js';
 import type { WechatApp } from './wechat-call.js';
-import { WechatError } from './wechat-error.js';
+import { invalidResponse, WechatError } from './wechat-error.js';
+import { pictureTypeOf } from './wechat-response.js';
 
 /** Documented as a string, shown as a number in WeChat's own sample (protocol D.3). */
 const countryCode = z
@@ -77,6 +78,9 @@ const changedOpenids = z.object({
   ),
 });
 
+/** Five times what has been seen. */
+const CODE_BYTES = 1024 * 1024;
+
 /** The errcode of an openid that does not fit the code. */
 const OPENID_REFUSED = 40003;
 
@@ -124,6 +128,21 @@ export class WechatGateway implements OnModuleInit, OnApplicationShutdown {
       action_info: { scene: { scene_str: scene } },
     };
     return (await this.baseTokens.call(app, { path: '/cgi-bin/qrcode/create', body }, qrCodeResponse)).url;
+  }
+
+  /**
+   * The picture of a mini program code (protocol part 2, A.2) as a data URL: it opens `page` with this scene. The code works for
+   * ever, so what its scene names must end. WeChat may send JSON or a page under any content type: only a JPEG or PNG passes.
+   */
+  async createMiniCode(
+    app: WechatApp,
+    { page, scene }: { readonly page: string; readonly scene: string },
+  ): Promise<string> {
+    const call = { path: '/wxa/getwxacodeunlimit', body: { scene, page }, repeatable: true };
+    const { bytes } = await this.baseTokens.download(app, call, { maxBytes: CODE_BYTES });
+    const mediaType = pictureTypeOf(bytes);
+    if (mediaType === undefined) throw invalidResponse(call.path, 'no picture');
+    return `data:${mediaType};base64,${bytes.toString('base64')}`;
   }
 
   /** The new openids in `app` of up to a hundred openids of the account `from`, which has moved into it (protocol part 2, D.1). */

@@ -90,10 +90,9 @@ export function acceptFile(endpoint: string, { body, contentType, disposition }:
   const named = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
   if (named === 'text/html' || /^<(?:!doctype|html)/.test(start))
     throw unavailable(endpoint, 'a page in place of a file');
-  const [, known] = pictures.find(([magic]) => magic.every((byte, index) => body[index] === byte)) ?? [];
   return {
     bytes: body,
-    contentType: known ?? (mediaTypeForm.test(named) ? named : 'application/octet-stream'),
+    contentType: pictureTypeOf(body) ?? (mediaTypeForm.test(named) ? named : 'application/octet-stream'),
     fileName: fileNameOf(disposition),
   };
 }
@@ -105,6 +104,11 @@ const pictures: readonly (readonly [magic: readonly number[], contentType: strin
   [[0x89, 0x50, 0x4e, 0x47], 'image/png'],
   [[0x47, 0x49, 0x46, 0x38], 'image/gif'],
 ];
+
+/** The media type of a picture by its first bytes; undefined for anything else, whatever its name. */
+export function pictureTypeOf(bytes: Uint8Array): string | undefined {
+  return pictures.find(([magic]) => magic.every((byte, index) => bytes[index] === byte))?.[1];
+}
 
 /** A name alone: with a folder in it, a host that saves the file would write elsewhere. */
 function fileNameOf(disposition: string | undefined): string | null {

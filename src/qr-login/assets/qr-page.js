@@ -15,19 +15,33 @@
   let isFinishing = false;
   let isLost = false;
   let isAttemptOver = false;
+  /* As the server tells a phone: it cannot scan its own screen, and a link takes the place of the QR code. */
+  const isPhone =
+    /Mobi|Windows Phone|Opera Mini/i.test(navigator.userAgent) && !/iPad|Tablet/i.test(navigator.userAgent);
+  let isOpened = false;
 
   function show(state) {
     main.dataset.state = state;
     const isOver = endings.includes(state);
     const confirmation = state === 'scanned' && current ? current.confirmation : 'none';
-    byId('status').textContent = confirmation === 'number' ? texts.scannedNumber : texts[state];
+    byId('status').textContent = confirmation === 'number' ? texts.scannedNumber : textOf(state);
     byId('number').hidden = confirmation === 'none';
     byId('number').textContent = confirmation === 'none' ? '' : current.number;
     byId('cover').hidden = state === 'pending' || state === 'loading';
     byId('mark').textContent = isOver ? '!' : '\u2713';
+    byId('open').hidden = !hasLink() || !['pending', 'scanned'].includes(state);
     byId('hint').hidden = state !== 'pending';
     byId('again').hidden = !isOver;
     if (isOver) stop();
+  }
+
+  function hasLink() {
+    return isPhone && current !== null && current.open_link !== undefined;
+  }
+
+  function textOf(state) {
+    if (state !== 'pending' || !hasLink()) return texts[state];
+    return isOpened ? texts.opened : texts.pendingPhone;
   }
 
   function stop() {
@@ -59,8 +73,14 @@
     if (status !== 200) return show('failed');
     current = json;
     deadline = Date.now() + current.expires_in * 2000;
+    isOpened = false;
     byId('qr').src = current.qr_image;
     byId('qr').hidden = false;
+    byId('frame').hidden = hasLink();
+    if (hasLink()) {
+      byId('open').href = current.open_link;
+      byId('hint').textContent = texts.phoneHint;
+    }
     show('pending');
     listen();
     poll();
@@ -128,6 +148,15 @@
     if (state === 'pending' || state === 'scanned') poll();
   }
 
+  byId('open').addEventListener('click', () => {
+    isOpened = true;
+    byId('status').textContent = textOf(main.dataset.state);
+  });
+  /* A phone stops the timers and streams of a page behind WeChat: the person who comes back does not wait for them. */
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible' && ['pending', 'scanned'].includes(main.dataset.state))
+      finish();
+  });
   byId('again').addEventListener('click', () => {
     if (isAttemptOver) location.reload();
     else start();

@@ -13,7 +13,7 @@ import {
   readUserCode,
   type UserCodeCheck,
 } from '../codes-and-tokens.service.js';
-import { qrLoginRow, qrProblemSql } from '../qr-login.js';
+import { COLLECT, qrLoginRow, qrProblemSql } from '../qr-login.js';
 import { QrLogins } from '../qr-logins.service.js';
 
 const scanRow = z.object({
@@ -45,9 +45,6 @@ export interface EnteredUserCode {
   /** It was to link an identity, not to sign in. */
   readonly isLink: boolean;
 }
-
-/** How long a confirmed scan may wait for its browser; an attempt of a page ends with the page's cookie. */
-const COLLECT = sql`interval '600 seconds'`;
 
 /** A push that is about a login: of which Official Account, and as the inbox keeps it. */
 interface PushOfLogin {
