@@ -7,6 +7,18 @@ export const say = words({
   otherWays: ['其他登录方式', 'Other ways to sign in'],
   open: ['微信扫码', 'WeChat QR code'],
   follow: ['关注公众号扫码', 'Follow and scan'],
+  mini: ['小程序码登录', 'Mini program code'],
+  mini_pending: ['用微信扫码，在小程序中确认登录', 'Scan with WeChat and confirm in the mini program'],
+  mini_scanned_tap: [
+    '已扫描。请在小程序中核对下面的数字并确认',
+    'Scanned. Compare this number in the mini program and confirm',
+  ],
+  mini_scanned_number: [
+    '已扫描。请在小程序中输入下面的数字',
+    'Scanned. Type this number in the mini program',
+  ],
+  mini_expired: ['小程序码已过期', 'This code has expired'],
+  miniQr: ['小程序码，请用微信扫一扫', 'Mini program code: scan it with WeChat'],
   mp: ['微信授权', 'Continue in WeChat'],
   oneTap: ['微信一键登录', 'Continue with WeChat'],
   oneTapWith: ['{name} 登录', 'Continue with {name}'],
@@ -71,5 +83,26 @@ export const say = words({
 
 /** What a method of signing in is called. */
 export function nameOf(method: string): string {
-  return method === 'open' || method === 'follow' || method === 'mp' ? say(method) : method;
+  return method === 'open' || method === 'follow' || method === 'mini' || method === 'mp'
+    ? say(method)
+    : method;
+}
+
+type CodeState =
+  | 'loading'
+  | 'pending'
+  | `scanned_${'tap' | 'number' | 'none'}`
+  | 'confirmed'
+  | 'denied'
+  | 'expired'
+  | 'limited'
+  | 'failed'
+  | 'offline'
+  | 'interrupted';
+
+/** What a QR code of ours says of its state: each way says what is to be done on the phone. */
+export function stateOf(method: string, state: CodeState): string {
+  const isOwn =
+    state === 'pending' || state === 'scanned_tap' || state === 'scanned_number' || state === 'expired';
+  return method === 'mini' && isOwn ? say(`mini_${state}`) : say(`follow_${state}`);
 }
