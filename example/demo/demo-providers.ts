@@ -17,6 +17,15 @@ const following = {
   qr_enabled: true,
 };
 
+/** A mini program of the shop, whose page confirms sign-ins of other devices. */
+const mini = {
+  union_scope: 'wechat',
+  mini_app_id: 'wxde00000000000005',
+  mini_app_secret: 'demo-secret-of-the-mini-program0',
+  mini_approval_page: 'pages/approve/approve',
+  mini_link: 'scheme',
+} as const;
+
 /**
  * The apps of the members' page, in an Open Platform account of their own: a person whom the other rows know is not known
  * here, so that the page can show how WeChat and an account come together.
@@ -33,7 +42,7 @@ const members = {
 export const membersProvider = 'wechat-members';
 
 /**
- * The rows of the demo: three entrances with the same two apps, so that a person is one user at all of them, and one of
+ * The rows of the demo: four entrances with the same apps, so that a person is one user at all of them, and one of
  * `/members`, which asks who is not known yet for an account of the shop.
  */
 export const demoProviders: readonly IdentityProviderInput[] = [
@@ -50,6 +59,15 @@ export const demoProviders: readonly IdentityProviderInput[] = [
     name: '公众号 + 开放平台',
     ...following,
     qr_login_with: 'open',
+    qr_confirmation: 'tap',
+  },
+  {
+    slug: 'wechat-mini',
+    name: '小程序码登录',
+    ...apps,
+    ...mini,
+    qr_enabled: true,
+    qr_with: 'mini',
     qr_confirmation: 'tap',
   },
   { slug: membersProvider, name: '微信（老会员）', sign_up: 'bind', ...members },

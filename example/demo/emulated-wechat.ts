@@ -1,5 +1,6 @@
 import type { IdentityProviderInput } from 'nestjs-wechat-iam';
 import {
+  type MiniProgramOptions,
   type OfficialAccountOptions,
   type OpenPlatformAccount,
   WechatEmulator,
@@ -64,11 +65,23 @@ export async function startEmulatedWechat(
         oauthDomain: domain,
       }),
     );
-    registry.once(row.mini_app_id, row.mini_app_secret, (pair) => account.miniProgram(pair));
+    registry.once(row.mini_app_id, row.mini_app_secret, (pair) =>
+      account.miniProgram({ ...pair, name: '山茶小铺', ...approvalOf(row, publicUrl) }),
+    );
     registry.once(row.mobile_app_id, row.mobile_app_secret, (pair) => account.mobileApp(pair));
   }
   for (const person of people) wechat.person(person);
   return wechat;
+}
+
+/** What `example/mini-program/` is published as: the emulator's phones play its page. */
+function approvalOf(
+  { slug, mini_approval_page: page }: IdentityProviderInput,
+  publicUrl: string,
+): Pick<MiniProgramOptions, 'pages' | 'approvalPage'> {
+  if (page == null) return {};
+  const server = `${publicUrl}/iam`;
+  return { pages: ['pages/home/home'], approvalPage: { page, server, clientId: 'web', provider: slug } };
 }
 
 /** The server configuration that somebody would type into the Official Account's console: it has room for one URL. */
