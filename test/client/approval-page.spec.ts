@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import type { MiniProgram, MiniVisit, Person } from '../../emulator/index.js';
-import { MiniProgramClient } from '../../mini-program/index.js';
+import { MiniProgramClient, type WechatApi } from '../../mini-program/index.js';
 import { pollUntilSettled } from '../support/follow.js';
 import {
   askForMiniCode,
@@ -110,13 +110,13 @@ class Program {
       getStorageSync: (key: string) => storage.get(key) ?? '',
       setStorageSync: (key: string, value: unknown) => void storage.set(key, value),
       removeStorageSync: (key: string) => void storage.delete(key),
-      login: ({ success }: { success?: (result: { code: string }) => void }) =>
+      login: ({ success }: Parameters<WechatApi['login']>[0]) =>
         success?.({ code: this.person.wxLogin(this.mini) }),
       request: (options: WxRequest) => void this.request(options),
     };
   }
 
-  private async request({ url, method = 'GET', data, header, success, fail }: WxRequest): Promise<void> {
+  private async request({ url, method = 'GET', data, header: own, success, fail }: WxRequest): Promise<void> {
     this.sent.push(new URL(url).pathname);
     if (this.isOffline) {
       fail?.({ errMsg: 'request:fail' });
@@ -124,27 +124,21 @@ class Program {
     }
     const response = await fetch(url, {
       method,
-      headers: { 'content-type': 'application/json', ...header },
+      headers: { 'content-type': 'application/json', ...own },
       ...(method !== 'GET' && { body: JSON.stringify(data ?? {}) }),
     });
     const text = await response.text();
     const body: unknown = text === '' ? '' : JSON.parse(text);
-    const answer = { data: body, statusCode: response.status, header: Object.fromEntries(response.headers) };
-    success?.(answer);
+    const header = Object.fromEntries(response.headers);
+    if (isAnything(body)) success?.({ data: body, statusCode: response.status, header });
   }
 }
 
-interface WxRequest {
-  readonly url: string;
-  readonly method?: string;
-  readonly data?: unknown;
-  readonly header?: Readonly<Record<string, string>>;
-  readonly success?: (response: {
-    readonly data: unknown;
-    readonly statusCode: number;
-    readonly header: object;
-  }) => void;
-  readonly fail?: (reason: { errMsg: string }) => void;
+type WxRequest = Parameters<WechatApi['request']>[0];
+
+/** `wx.request` says nothing of what it got; who asked knows. */
+function isAnything(body: unknown): body is never {
+  return body !== undefined;
 }
 
 describe('the approval page to copy', () => {
