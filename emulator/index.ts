@@ -14,7 +14,7 @@ export type { Approval, ApprovalAnswer, MiniScreen } from './mini/mini-visit.js'
 export { MiniVisit } from './mini/mini-visit.js';
 export type { ApprovalPage, MessageMode, ServerSettings } from './world/app-state.js';
 export type { PersonOptions } from './population.js';
-export { Person } from './person.js';
+export { Person, PhoneButtonError } from './person.js';
 export { Phone, type OpenOptions } from './phone.js';
 export type { ScanResult } from './scan-result.js';
 export { QrScreen, type QrScreenState } from './qr-screen.js';

@@ -15,6 +15,14 @@ import type { PersonState } from './world/people.js';
 const fiveMinutes = 300;
 const tenMinutes = 600;
 
+/** The phone-number button failed on the phone: no server learns of it (protocol part 2, B.1). */
+export class PhoneButtonError extends Error {
+  constructor(readonly errno: number) {
+    super(`getPhoneNumber:fail errno ${errno}`);
+    this.name = 'PhoneButtonError';
+  }
+}
+
 /** Somebody with WeChat on a phone. */
 export class Person {
   /** What the phone shows: the web view with its cookies, the QR scanner. */
@@ -41,7 +49,9 @@ export class Person {
   }
 
   /** Changes what apps see from now on. */
-  changeProfile(changes: Partial<Pick<PersonState, 'nickname' | 'avatar' | 'phoneNumber'>>): void {
+  changeProfile(
+    changes: Partial<Pick<PersonState, 'nickname' | 'avatar' | 'phoneNumber' | 'countryCode'>>,
+  ): void {
     Object.assign(this.state, changes);
   }
 
@@ -176,8 +186,14 @@ export class Person {
     return this.#code(app, 'oauth', tenMinutes);
   }
 
-  /** Presses a mini program's phone-number button: the code for `getuserphonenumber`. */
+  /**
+   * Presses a mini program's phone-number button: the code for `getuserphonenumber`, for five minutes.
+   * @throws PhoneButtonError as the button's event says it, when the app has used its numbers up
+   */
   phoneNumberCode(app: MiniProgram): string {
+    const { quotas, rules } = this.platform.world;
+    if (!quotas.use(app.appid, 'phone-number', rules.phoneNumbersPerApp, 'ever'))
+      throw new PhoneButtonError(1400001);
     return this.#code(app, 'phone', fiveMinutes);
   }
 

@@ -64,6 +64,14 @@ export interface EmulatorRules {
   migrationOverHttp: 'answered' | 'redirected';
   /** How many mini program codes a program may ask for in a minute. */
   miniCodesPerMinute: number;
+  /** What `getuserphonenumber` says of a code of another person than the `openid` that is sent: no document tells. */
+  phoneCodeOfAnother: 40029 | 40003;
+  /** What it says of a code of another mini program: 40013 by the documents, 40029 as seen in the field. */
+  phoneCodeOfAnotherApp: 40029 | 40013;
+  /** `countryCode` of a number: a text as documented, or a number as in WeChat's own sample. */
+  phoneCountryCode: 'text' | 'number';
+  /** How many numbers a mini program may ask for in all; further presses of the button fail on the phone, with errno 1400001. */
+  phoneNumbersPerApp: number;
   /** How many customer messages one message of the person allows within 48 hours. */
   customMessages: number;
 }
@@ -99,6 +107,10 @@ export function defaultRules(): EmulatorRules {
     tooManyOpenids: 40032,
     migrationOverHttp: 'answered',
     miniCodesPerMinute: 5000,
+    phoneCodeOfAnother: 40029,
+    phoneCodeOfAnotherApp: 40029,
+    phoneCountryCode: 'text',
+    phoneNumbersPerApp: 1000,
     customMessages: 5,
   };
 }
@@ -145,6 +157,10 @@ const values = {
   tooManyOpenids: z.literal([40032, 40097]),
   migrationOverHttp: z.enum(['answered', 'redirected']),
   miniCodesPerMinute: count,
+  phoneCodeOfAnother: z.literal([40029, 40003]),
+  phoneCodeOfAnotherApp: z.literal([40029, 40013]),
+  phoneCountryCode: z.enum(['text', 'number']),
+  phoneNumbersPerApp: count,
   customMessages: count,
 } satisfies { [Rule in keyof EmulatorRules]: z.ZodType<EmulatorRules[Rule]> };
 

@@ -16,6 +16,7 @@ import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.
 import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
 import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
+import { HoldPhoneNumbers1764000026000 } from './1764000026000-hold-phone-numbers.js';
 import { DateAuditIds1764000023000 } from './1764000023000-date-audit-ids.js';
 import { PartitionByTime1764000022000 } from './1764000022000-partition-by-time.js';
 import { AnswerQrCodes1764000024000 } from './1764000024000-answer-qr-codes.js';
@@ -46,5 +47,6 @@ export const iamMigrations = [
   PartitionByTime1764000022000,
   DateAuditIds1764000023000,
   AnswerQrCodes1764000024000,
+  HoldPhoneNumbers1764000026000,
   KeepSessionKeys1764000030000,
 ];

@@ -5,5 +5,6 @@ export {
   type ApprovalAnswer,
   MiniProgramClient,
   type MiniProgramClientOptions,
+  type SignInOptions,
 } from './mini-program-client.js';
 export type { WechatApi, WechatRequest, WechatResponse } from './wechat.js';

@@ -53,6 +53,12 @@ export interface ApprovalAnswer {
   readonly phoneCode?: string;
 }
 
+/** What a sign-in brings with it. */
+export interface SignInOptions {
+  /** `code` of the event of a button `getPhoneNumber` or `getRealtimePhoneNumber`: the number becomes the user's. */
+  readonly phoneCode?: string | undefined;
+}
+
 /** Signs the person of a mini program in, and sends requests as that person. Make one for the whole mini program. */
 export class MiniProgramClient {
   private readonly wx: WechatApi;
@@ -91,12 +97,22 @@ export class MiniProgramClient {
   }
 
   /**
-   * Signs in by `wx.login`, whose code is used once and never kept; those who call at once share one sign-in.
-   * @throws IamClientError `binding_required`, `sign_up_refused`, …; on `network_error` call it again
+   * Signs in by `wx.login`, whose code is used once and never kept; those who call at once share one sign-in, except that one with a
+   * number comes after it.
+   * @throws IamClientError `binding_required`, `sign_up_refused`, `phone_code_invalid`, …; on `network_error` call it again, without a
+   * `phoneCode` that was sent
    */
-  signIn(): Promise<IamUser> {
-    this.signingIn ??= this.begin().finally(() => (this.signingIn = undefined));
-    return this.signingIn;
+  signIn({ phoneCode }: SignInOptions = {}): Promise<IamUser> {
+    const { signingIn } = this;
+    if (signingIn !== undefined && phoneCode === undefined) return signingIn;
+    const before = signingIn?.catch(() => undefined) ?? Promise.resolve();
+    const begun = before
+      .then(() => this.begin(phoneCode))
+      .finally(() => {
+        if (this.signingIn === begun) this.signingIn = undefined;
+      });
+    this.signingIn = begun;
+    return begun;
   }
 
   /** As `wx.request`, with the token; an expired one is renewed once. @throws IamClientError `network_error`, `origin_not_allowed` */
@@ -172,10 +188,11 @@ export class MiniProgramClient {
     return checkedBody(statusCode, body);
   }
 
-  private async begin(): Promise<IamUser> {
+  private async begin(phoneCode: string | undefined): Promise<IamUser> {
     const code = await this.loginCode();
     const { provider } = this.options;
-    await this.session.redeem({ grant_type: 'urn:wechat:grant:mini_program', provider, code });
+    const grant = { grant_type: 'urn:wechat:grant:mini_program', provider, code };
+    await this.session.redeem(phoneCode === undefined ? grant : { ...grant, phone_code: phoneCode });
     const user = await this.getUser();
     if (user === null) throw new IamClientError('invalid_token', 401);
     return user;

@@ -27,6 +27,7 @@ export type {
   IamHooks,
   SignIn,
   SignUp,
+  MatchedUser,
   SignUpDecision,
 } from './config/iam.hooks.js';
 export { iamEntities } from './iam.entities.js';

@@ -21,9 +21,9 @@ const MOST = 1_000;
 export const userFindCommand: Command = {
   name: 'user find',
   description: {
-    en: `Finds users by id, openid, unionid or external id (exactly), or by the beginning of the nickname; the newest first.
+    en: `Finds users by id, openid, unionid, external id or phone number (exactly), or by the beginning of the nickname; the newest first.
 When there are more than --limit, it says so.`,
-    zh: `按 id、openid、unionid、外部 id（完整）或昵称的开头查找用户，最新的在前。超过 --limit 时会说明。`,
+    zh: `按 id、openid、unionid、外部 id、手机号（完整）或昵称的开头查找用户，最新的在前。超过 --limit 时会说明。`,
   },
   parameters: ['query'],
   options: {

@@ -46,16 +46,31 @@ function codeToSession(world: World, call: ApiCall): object {
 function phoneNumber(world: World, call: ApiCall): object {
   const app = baseAuthorized(world, call);
   const posted = jsonBody(call);
-  const { person } = redeemCode(world, textField(posted, 'code'), 'phone', app.appid);
+  const person = redeemPhoneCode(world, { code: textField(posted, 'code'), appid: app.appid });
   const openid = textField(posted, 'openid');
-  if (openid !== '' && openid !== world.openid(person, app)) throw new ApiError(40003);
-  const { phoneNumber: number } = world.people.get(person);
-  const watermark = { timestamp: world.clock.seconds(), appid: app.appid };
+  if (openid !== '' && openid !== world.openid(person, app))
+    throw new ApiError(world.rules.phoneCodeOfAnother);
+  const { phoneNumber, countryCode } = world.people.get(person);
   return {
     errcode: 0,
     errmsg: 'ok',
-    phone_info: { phoneNumber: number, purePhoneNumber: number, countryCode: '86', watermark },
+    phone_info: {
+      phoneNumber: countryCode === '86' ? phoneNumber : `+${countryCode}${phoneNumber}`,
+      purePhoneNumber: phoneNumber,
+      countryCode: world.rules.phoneCountryCode === 'number' ? Number(countryCode) : countryCode,
+      watermark: { timestamp: world.clock.seconds(), appid: app.appid },
+    },
   };
+}
+
+/** A code that was used or has expired is as wrong as any other (protocol part 2, B.1). */
+function redeemPhoneCode(
+  world: World,
+  { code, appid }: { readonly code: string; readonly appid: string },
+): PersonId {
+  const result = world.codes.redeem(code, 'phone', appid);
+  if ('code' in result) return result.code.person;
+  throw new ApiError(result.refused === 'foreign' ? world.rules.phoneCodeOfAnotherApp : 40029);
 }
 
 /** Whether the caller holds the current key: it signs nothing with the key's text (protocol part 2, C.2). */

@@ -77,7 +77,11 @@ export const schemas = {
   profile: z.strictObject({
     nickname: z.string().optional(),
     avatar: z.string().optional(),
-    phoneNumber: z.string().optional(),
+    phoneNumber: z.string().regex(/^\d+$/).optional(),
+    countryCode: z
+      .string()
+      .regex(/^[1-9]\d{0,2}$/)
+      .optional(),
   }),
   navigation: z.object({
     client: z.enum(['android', 'ios', 'windows', 'mac', 'wecom']).optional(),

@@ -36,13 +36,14 @@ export function personView(platform: Platform, person: Person): object {
   const unionids = apps
     .accounts()
     .map((id) => [id, platform.world.identities.unionid(person.id, id)] as const);
-  const { id, nickname, avatar, closed, phoneNumber } = people.get(person.id);
+  const { id, nickname, avatar, closed, phoneNumber, countryCode } = people.get(person.id);
   const followed = apps.all().filter(({ appid }) => platform.world.followers.has(id, appid));
   return {
     id,
     nickname,
     avatar,
     phoneNumber,
+    countryCode,
     closed,
     openids: Object.fromEntries(openids),
     unionids: Object.fromEntries(unionids),

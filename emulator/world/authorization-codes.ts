@@ -16,7 +16,7 @@ export interface AuthorizationCode {
 
 /** What came of trying to use a code. */
 export type CodeUse =
-  { readonly code: AuthorizationCode } | { readonly refused: 'unknown' | 'used' | 'expired' };
+  { readonly code: AuthorizationCode } | { readonly refused: 'unknown' | 'foreign' | 'used' | 'expired' };
 
 const keptAfterExpiry = 3_600_000;
 
@@ -31,7 +31,8 @@ export class AuthorizationCodes {
 
   issue(grant: Omit<AuthorizationCode, 'code' | 'expiresAt' | 'used'>, lifetimeSeconds: number): string {
     this.#forgetOld();
-    const code = `0${randomText(this.randomness, 31)}`;
+    const isPhone = grant.use === 'phone';
+    const code = isPhone ? this.randomness.bytes(32).toString('hex') : `0${randomText(this.randomness, 31)}`;
     this.#codes.set(code, {
       ...grant,
       code,
@@ -41,10 +42,11 @@ export class AuthorizationCodes {
     return code;
   }
 
-  /** Uses the code up. A code of another app or for another use is unknown here; a used one says so while it is fresh. */
+  /** Uses the code up. A code for another use is unknown here, one of another app is foreign; a used one says so while it is fresh. */
   redeem(code: string, use: AuthorizationCode['use'], appid: string): CodeUse {
     const found = this.#codes.get(code);
-    if (found?.use !== use || found.appid !== appid) return { refused: 'unknown' };
+    if (found?.use !== use) return { refused: 'unknown' };
+    if (found.appid !== appid) return { refused: 'foreign' };
     if (found.expiresAt <= this.clock.now()) return { refused: 'expired' };
     if (found.used) return { refused: 'used' };
     found.used = true;

@@ -10,6 +10,8 @@ export interface PersonState {
   closed: boolean;
   /** Given to a mini program by its phone-number button. */
   phoneNumber: string;
+  /** The calling code of its country. */
+  countryCode: string;
 }
 
 /** Everybody with a phone. */
@@ -21,7 +23,14 @@ export class People {
     const id = person.id ?? `person-${number}`;
     if (this.#people.has(id)) throw new TypeError(`person ${id} exists already`);
     const phoneNumber = `138${String(number).padStart(8, '0')}`;
-    const state = { id, nickname: person.nickname, avatar: person.avatar, closed: false, phoneNumber };
+    const state = {
+      id,
+      nickname: person.nickname,
+      avatar: person.avatar,
+      closed: false,
+      phoneNumber,
+      countryCode: '86',
+    };
     this.#people.set(id, state);
     return state;
   }

@@ -34,6 +34,7 @@ const chinese: Readonly<Record<AuditAction, string>> = {
   'user.enabled': '管理员重新启用了用户。',
   'user.erased': '删除了所持有的关于该用户的一切。',
   'user.exported': '用户导出了所持有的关于自己的一切。',
+  'user.matched_by_host': '宿主的钩子 `matchUser` 指出了一个新人属于哪个账号。',
   'user.merge_refused': '两个用户未合并：微信认为他们是两个人。',
   'user.merged': '另一个用户合并到该用户。',
   'user.phone_removed': '手机号被删除。',

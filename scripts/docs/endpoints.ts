@@ -85,6 +85,7 @@ const chinese: Readonly<Record<string, string>> = {
   'POST admin/users/{id}/enable': '重新启用用户',
   'DELETE admin/users/{id}/sessions': '结束该用户的所有会话和进行中的登录',
   'DELETE admin/users/{id}/identities/{identity}': '解除一个身份，并结束由它开始的会话',
+  'DELETE admin/users/{id}/phone_number': '删除该用户的手机号，让别的用户可以拥有它',
   'GET admin/users/{id}/roles': '该用户的角色',
   'PUT admin/users/{id}/roles/{role}': '授予一个角色，其权限须是自己也有的；从该用户的下一个访问令牌起生效',
   'DELETE admin/users/{id}/roles/{role}':

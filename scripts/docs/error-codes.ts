@@ -128,6 +128,10 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
     en: 'The WeChat identity or external id belongs to another user',
     zh: '这个微信身份或 external id 属于另一个用户',
   },
+  phone_number_taken: {
+    en: 'Another user has the phone number, and the option `phone.unique` is on',
+    zh: '另一个用户已有这个手机号，且选项 `phone.unique` 已打开',
+  },
   last_identity: { en: 'The last identity cannot be unlinked', zh: '最后一个身份不能解绑' },
   merge_refused: {
     en: 'Each of the two users has another `unionid` of one scope',

@@ -63,6 +63,10 @@ const chinese: Readonly<Record<string, string>> = {
     '模块二维码场景值的开头（1 到 20 个字母、数字或 `:._-`，最后一个不是字母或数字）；有此开头但没有我们 MAC 的场景值，和其他场景值一样交给你的处理器',
   siteName: '请用户确认时手机上显示的名称',
   hooks: '你的钩子类',
+  hookTimeout:
+    '`matchUser` 和 `beforeSignUp` 最多用时，毫秒（最多 60000）；超过则登录以 `internal_error` 结束',
+  'phone.unique':
+    '一个用户已有的手机号，别的用户不能再有（`phone_number_taken`）。此前存下的号码留给所有拥有它的人',
   background:
     '`false`：到期事件、审计接收器和清理留给别的进程，用于脚本和没有你的 `@OnWechatEvent` 方法的工作进程',
   hostMiddleware:
@@ -111,6 +115,8 @@ const guides: Readonly<Record<string, string>> = {
   'rateLimits.qrPerAddressAndMinute': '../guides/rate-limits',
   scenePrefix: '../guides/follow-to-login',
   hooks: '../guides/signed-in-user',
+  hookTimeout: '../guides/phone-numbers',
+  'phone.unique': '../guides/phone-numbers',
   hostMiddleware: '../guides/embedding',
 };
 

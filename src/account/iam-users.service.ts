@@ -29,6 +29,8 @@ export interface IamUser {
   readonly externalId: string | null;
   readonly nickname: string | null;
   readonly avatarUrl: string | null;
+  /** By E.164, e.g. `+8613800138000`; verified by WeChat. */
+  readonly phoneNumber: string | null;
   readonly status: UserStatus;
   readonly createdAt: Date;
 }
@@ -38,11 +40,12 @@ const userRow = z.object({
   externalId: z.string().nullable(),
   nickname: z.string().nullable(),
   avatarUrl: z.string().nullable(),
+  phoneNumber: z.string().nullable(),
   status: z.enum(userStatuses),
   createdAt: z.date(),
 }) satisfies z.ZodType<IamUser>;
 const columns = sql`
-  u.id, u.external_id AS "externalId", u.nickname, u.avatar_url AS "avatarUrl", u.status, u.created_at AS "createdAt"`;
+  u.id, u.external_id AS "externalId", u.nickname, u.avatar_url AS "avatarUrl", u.phone_number AS "phoneNumber", u.status, u.created_at AS "createdAt"`;
 
 /** How a host creates a user of its own. */
 export interface NewIamUser {
@@ -123,7 +126,8 @@ export class IamUsers {
    * sign-in of the token continues: for 60 seconds its client may repeat the token request that failed with
    * `binding_required`. Pass the request that has the token: without it, an attacker who leads a person to your page binds
    * the attacker's WeChat.
-   * @throws IamError `binding_token_invalid`, `identity_conflict`, `not_found`, `user_disabled` or `invalid_request`
+   * @throws IamError `binding_token_invalid`, `identity_conflict`, `phone_number_taken`, `not_found`, `user_disabled` or
+   * `invalid_request`
    */
   async bind(
     bindingToken: string,

@@ -100,6 +100,7 @@ export class MeIdentitiesController {
     errors: [
       'binding_token_invalid',
       'identity_conflict',
+      'phone_number_taken',
       'user_disabled',
       'code_already_used',
       'login_interrupted',

@@ -1,5 +1,6 @@
-import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
+import { Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
 import { z } from 'zod';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { plainText } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
@@ -15,7 +16,7 @@ import type { RequestOrigin } from '../runtime/request-context.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { actingSession, userSession, UserSessions } from '../sessions/user-sessions.service.js';
-import { AppCodes, appCodeErrors } from '../sign-in/app-codes.service.js';
+import { AppCodes, appCodeErrors, phoneCode } from '../sign-in/app-codes.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { forgetPhoneNumber, keepPhoneNumber, updateUser } from '../users/change-user.js';
 import { profile, Profiles } from '../users/profiles.service.js';
@@ -51,10 +52,7 @@ const deletionResponse = z.object({ deletion_at: z.iso.datetime() });
 
 const phoneBody = z.object({
   provider: z.string().min(1).max(63),
-  code: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,512}$/)
-    .meta({ description: 'Of the button `getPhoneNumber`, not of `wx.login`' }),
+  code: phoneCode,
 });
 const phoneResponse = z.object({ phone_number: z.string(), phone_verified_at: z.iso.datetime() });
 
@@ -62,6 +60,7 @@ const phoneResponse = z.object({ phone_number: z.string(), phone_verified_at: z.
 @UserController('me')
 export class MeController {
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly profiles: Profiles,
     private readonly sessions: UserSessions,
     private readonly exports: AccountExport,
@@ -145,7 +144,13 @@ export class MeController {
     summary: 'Adds the phone number that WeChat has verified, from within a mini program',
     responses: { 200: phoneResponse },
     example: { phone_number: meExample.phone_number, phone_verified_at: meExample.phone_verified_at },
-    errors: ['user_disabled', 'insufficient_permissions', 'phone_code_invalid', ...appCodeErrors],
+    errors: [
+      'user_disabled',
+      'insufficient_permissions',
+      'phone_code_invalid',
+      'phone_number_taken',
+      ...appCodeErrors,
+    ],
   })
   @Post('phone_number')
   async verifyPhone(
@@ -164,7 +169,12 @@ export class MeController {
       this.gateway.readPhoneNumber(app, code, openid),
     );
     const verifiedAt = await this.sessions.act(acting, (manager) =>
-      keepPhoneNumber(manager, user.id, { phoneNumber, provider, sessionId, clientId, detail: { appid } }),
+      keepPhoneNumber(manager, user.id, {
+        phone: { phoneNumber, appid, isUnique: this.options.phone.unique },
+        provider,
+        sessionId,
+        clientId,
+      }),
     );
     return { phone_number: phoneNumber, phone_verified_at: verifiedAt.toISOString() };
   }

@@ -46,6 +46,7 @@ export const auditActions = {
   'user.enabled': 'An administrator enabled the user again.',
   'user.erased': 'Everything held about the user was removed.',
   'user.exported': 'The user took a copy of everything held about them.',
+  'user.matched_by_host': 'The host’s hook `matchUser` said whose account a new person is.',
   'user.merge_refused': 'Two users were not merged: WeChat takes them for two people.',
   'user.merged': 'Another user was merged into this one.',
   'user.phone_removed': 'The phone number was forgotten.',

@@ -10,7 +10,12 @@ export interface SignUp {
   readonly unionid: string | null;
   readonly nickname: string | null;
   readonly avatarUrl: string | null;
+  /** By E.164, e.g. `+8613800138000`, where WeChat has verified one with this sign-in. */
+  readonly phoneNumber: string | null;
 }
+
+/** The account of the host that a person is: by its external id, whose user is created if there is none yet, or by our id. */
+export type MatchedUser = { readonly externalId: string } | { readonly userId: string };
 
 /** What a host decides about a new person; nothing lets them in. */
 export interface SignUpDecision {
@@ -32,7 +37,16 @@ export interface SignIn {
 
 /** Extension points of a host; every method is optional. */
 export interface IamHooks {
-  /** Runs before a user is created, outside any transaction; may be called again when two sign-ups race. */
+  /**
+   * Says which account a person is whom the module does not know, before the row's `sign_up` decides, by every way of signing in;
+   * `undefined` leaves it to the row. Whom it names, the person signs in as: the host vouches for that. Runs outside any transaction and
+   * has `hookTimeout` to answer. An account that WeChat shows to be another person (it has another identity of the same app, or another unionid)
+   * ends the sign-in with `identity_conflict`, one that is banned with `user_disabled`; one that is not there is an error of the hook.
+   */
+  matchUser?(person: SignUp): Promise<MatchedUser | undefined> | MatchedUser | undefined;
+  /**
+   * Runs before a user is created, outside any transaction, and has `hookTimeout` to answer; may be called again when two sign-ups race.
+   */
   beforeSignUp?(signUp: SignUp): Promise<SignUpDecision | undefined> | SignUpDecision | undefined;
   /** Runs after a session has begun; an error in it is logged and changes nothing. */
   afterSignIn?(signIn: SignIn): Promise<void> | void;

@@ -148,6 +148,16 @@ export interface IamTokenOptions {
   readonly audience?: string;
 }
 
+/** Phone numbers that WeChat has verified. */
+export interface IamPhoneOptions {
+  /**
+   * A number that one user has is refused to every other (`phone_number_taken`). A number stored before this was true stays with all
+   * who have it.
+   * @default false
+   */
+  readonly unique?: boolean;
+}
+
 /** What a database connection may need of `node:tls`. */
 export type TlsSettings = SecureContextOptions &
   Pick<TlsConnectionOptions, 'rejectUnauthorized' | 'servername'>;
@@ -217,6 +227,8 @@ export interface IamOptions {
    * @default host_wins
    */
   readonly profile?: 'host_wins' | 'wechat_wins';
+  /** Phone numbers that WeChat has verified. */
+  readonly phone?: IamPhoneOptions;
   /**
    * Days between a person's deletion request and the erasure; they may withdraw the request until then.
    * @default 7
@@ -261,6 +273,11 @@ export interface IamOptions {
   readonly siteName?: string;
   /** A host class that takes part in sign-up, sign-in, merging and erasure; a provider of the host, or made by the module. */
   readonly hooks?: Type<IamHooks>;
+  /**
+   * How long `matchUser` and `beforeSignUp` may take, in milliseconds (at most 60000); then the sign-in ends with `internal_error`.
+   * @default 10000
+   */
+  readonly hookTimeout?: number;
   /**
    * `false` leaves work that no request waits for (due events, audit sink, clean-up) to other processes: for scripts and
    * workers without your `@OnWechatEvent` methods. At least one process must do it.

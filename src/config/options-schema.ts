@@ -148,6 +148,7 @@ export const optionsSchema = z.strictObject({
     .max(60, { error: 'at most 60 characters' })
     .optional(),
   hooks: hostClass<IamHooks>(),
+  hookTimeout: whole('milliseconds', 1, 60_000).default(10_000),
   background: z.boolean({ error: 'true or false' }).default(true),
   hostMiddleware: z.enum(['skip', 'run'], { error: "'skip' or 'run'" }).default('skip'),
   admin: z
@@ -173,6 +174,7 @@ export const optionsSchema = z.strictObject({
   profile: z
     .enum(['host_wins', 'wechat_wins'], { error: "'host_wins' or 'wechat_wins'" })
     .default('host_wins'),
+  phone: z.strictObject({ unique: z.boolean({ error: 'true or false' }).default(false) }).prefault({}),
   deletionGraceDays: whole('days', 0, 365).default(7),
 });
 

@@ -1,10 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
 import { isDatabaseUnavailable, isTransient } from './database-errors.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
 import {
   type IamHooks,
+  type MatchedUser,
   type SignIn,
   type SignUp,
   type SignUpDecision,
@@ -31,7 +34,19 @@ export class HookRunner implements OnModuleInit {
 
   /** Returns the host's decision about a new person; an error of the hook ends the sign-in. */
   async beforeSignUp(signUp: SignUp): Promise<SignUpDecision | undefined> {
-    return reporting('beforeSignUp', () => this.hooks.beforeSignUp?.(signUp));
+    const { hookTimeout } = this.options;
+    return reporting('beforeSignUp', () => within(hookTimeout, () => this.hooks.beforeSignUp?.(signUp)));
+  }
+
+  /** Returns the account that the host knows a new person as; an error of the hook ends the sign-in. */
+  async matchUser(person: SignUp): Promise<MatchedUser | undefined> {
+    const { hooks } = this;
+    if (hooks.matchUser === undefined) return undefined;
+    const { hookTimeout } = this.options;
+    const matched: unknown = await reporting('matchUser', () =>
+      within(hookTimeout, () => hooks.matchUser?.(person)),
+    );
+    return matched == null ? undefined : readMatched(matched);
   }
 
   /** Notifies the host of a completed sign-in; an error of the hook is only logged. */
@@ -51,6 +66,34 @@ export class HookRunner implements OnModuleInit {
   /** Lets the host delete its rows in the erasure's transaction; an error of the hook rolls the erasure back. */
   async onErase(userId: string, manager: EntityManager): Promise<void> {
     await reporting('onErase', () => this.hooks.onErase?.(userId, manager));
+  }
+}
+
+const matchedSchema = z.union([
+  z.strictObject({ userId: z.string() }),
+  z.strictObject({ externalId: z.string() }),
+]) satisfies z.ZodType<MatchedUser>;
+
+/** JavaScript gives any value: one that names no account, or two, must not sign anybody in. */
+function readMatched(matched: unknown): MatchedUser {
+  const { success, data } = matchedSchema.safeParse(matched);
+  if (success) return data;
+  throw new IamError(
+    'internal_error',
+    'the host’s matchUser hook returned neither { externalId } nor { userId }',
+  );
+}
+
+/** A hook that does not answer would keep the person, and everybody who repeats the request, waiting. */
+async function within<T>(milliseconds: number, run: () => Promise<T> | T): Promise<T> {
+  const timer = new AbortController();
+  const late = delay(milliseconds, undefined, { signal: timer.signal, ref: false }).then(() => {
+    throw new Error(`no answer within ${milliseconds} ms`);
+  });
+  try {
+    return await Promise.race([run(), late]);
+  } finally {
+    timer.abort();
   }
 }
 

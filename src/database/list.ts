@@ -14,6 +14,10 @@ function describe(schema: z.ZodType): Record<string, unknown> {
   return { ...z.toJSONSchema(schema, { target: 'openapi-3.0' }) };
 }
 
+/** A text in a row of which responses have only what `mask` leaves. */
+export const rowMasked = (mask: (text: string) => string) =>
+  z.string().transform(mask).meta(describe(z.string()));
+
 /** A condition on the rows of a list. */
 export class ListFilter {
   constructor(

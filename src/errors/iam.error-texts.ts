@@ -110,6 +110,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     en: 'WeChat says that these are two different people.',
     zh: '微信显示这是两个不同的人，无法合并。',
   },
+  phone_number_taken: {
+    en: 'This phone number already belongs to another user.',
+    zh: '该手机号已属于其他用户。',
+  },
   identity_conflict: {
     en: 'This WeChat account already belongs to another user.',
     zh: '该微信账号已绑定其他用户。',

@@ -63,6 +63,7 @@ export const errorCatalogue = {
   user_disabled: { status: 403, oauth: 'access_denied' },
   binding_required: { status: 400, oauth: 'binding_required' },
   binding_token_invalid: { status: 400, oauth: 'invalid_request' },
+  phone_number_taken: { status: 409, oauth: 'phone_number_taken' },
   identity_conflict: { status: 409, oauth: 'identity_conflict' },
   last_identity: { status: 409, oauth: 'invalid_request' },
   merge_refused: { status: 409, oauth: 'invalid_request' },

@@ -8,7 +8,7 @@ import type { Browser } from '../http/user-agent.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
-import { AppCodes, type AppCodeKind } from '../sign-in/app-codes.service.js';
+import { AppCodes, phoneCode as phoneCodeSchema, type AppCodeKind } from '../sign-in/app-codes.service.js';
 import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { Redemption, type BegunSession } from '../sign-in/redemption.service.js';
@@ -140,24 +140,28 @@ export class RefreshTokenGrant implements TokenGrant {
 /** RFC 6749 §4.5: a code that WeChat gave to an app of the row, which no browser carried. */
 const appCodeParameters = { provider: z.string().min(1).max(63), code: z.string().min(1).max(512) };
 
+/** With the code of the phone button, whose number becomes the user's. */
+const miniCodeParameters = { ...appCodeParameters, phone_code: phoneCodeSchema.optional() };
+
 abstract class AppCodeGrant implements TokenGrant {
   protected abstract readonly kind: AppCodeKind;
 
   constructor(@Inject(AppCodes) private readonly codes: AppCodes) {}
 
   redeem(
-    { provider, code }: Of<typeof appCodeParameters>,
+    { provider, code, phone_code: phoneCode }: Of<typeof miniCodeParameters>,
     { client, request }: GrantCaller,
   ): Promise<BegunSession> {
-    return this.codes.signIn({ kind: this.kind, clientId: client.id, provider, code }, request.origin);
+    const sent = { kind: this.kind, clientId: client.id, provider, code, phoneCode };
+    return this.codes.signIn(sent, request.origin);
   }
 }
 
 /** The code of `wx.login`. */
 @TokenGrant({
   type: 'urn:wechat:grant:mini_program',
-  parameters: appCodeParameters,
-  errors: ['wechat_mini_not_configured'],
+  parameters: miniCodeParameters,
+  errors: ['wechat_mini_not_configured', 'phone_code_invalid', 'phone_number_taken'],
 })
 export class MiniProgramGrant extends AppCodeGrant {
   protected readonly kind = 'mini';

@@ -29,6 +29,7 @@ const tokenErrors = [
   'binding_required',
   'user_disabled',
   'sign_up_refused',
+  'identity_conflict',
   'origin_forbidden',
   'access_denied',
   'code_already_used',

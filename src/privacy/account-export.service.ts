@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { sql, type Sql, queryRows } from '../database/sql.js';
+import { sql, type Sql, queryRow, queryRows } from '../database/sql.js';
 import { recordAudit } from '../audit/record-audit.js';
 import { Clock } from '../runtime/clock.js';
 import { inLongJob } from '../database/bounded-data-source.js';
@@ -55,6 +55,8 @@ function exportStatements(userId: string) {
   } as const;
 }
 
+const phoneSource = z.object({ phone_appid: z.string().nullable() });
+
 const rows = z.array(z.record(z.string(), z.unknown()));
 
 /** Everything held about a person, in the words of the tables. */
@@ -103,10 +105,19 @@ export class AccountExport {
   async export(acting: ActingSession): Promise<z.infer<typeof exportResponse>> {
     const { userId, sessionId } = acting;
     await this.sessions.getSubject(acting);
-    const profile = await this.profiles.get(userId);
+    const profile = { ...(await this.profiles.get(userId)), ...(await this.findPhoneSource(userId)) };
     const sections = await inLongJob(() => this.read(userId));
     await recordAudit(this.dataSource, { action: 'user.exported', userId, sessionId });
     return { exported_at: new Date(this.clock.now()).toISOString(), profile, ...sections };
+  }
+
+  /** The mini program through which the number came, which `/me` does not show. */
+  private async findPhoneSource(userId: string): Promise<z.infer<typeof phoneSource> | null> {
+    return queryRow(
+      this.dataSource,
+      phoneSource,
+      sql`SELECT phone_appid FROM iam.users WHERE id = ${userId}`,
+    );
   }
 
   /** One kind after the other, so that an export takes one connection of the pool. */

@@ -1,13 +1,15 @@
 import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
 import { IamError, type IamErrorCode, providerErrors, wechatErrors } from '../errors/iam.error.js';
 import { failureOf, toIamError } from '../http/to-iam-error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { SessionKeys } from '../identity-providers/session-keys.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
-import type { LinkedIdentity } from '../users/subject.js';
+import type { LinkedIdentity, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
+import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { CodeExchange, type CodeApp } from './code-exchange.service.js';
 import { FailureLimits, type Refund } from './failure-limits.service.js';
 import { IdentityLinks } from './identity-links.service.js';
@@ -24,6 +26,12 @@ export const appCodeErrors = [
   'wechat_user_restricted',
 ] as const satisfies IamErrorCode[];
 
+/** The code of a mini program's phone button, for bodies. */
+export const phoneCode = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,512}$/)
+  .meta({ description: 'Of the button `getPhoneNumber`, not of `wx.login`' });
+
 /** The apps that get their code from WeChat by themselves. */
 export type AppCodeKind = 'mini' | 'mobile';
 
@@ -33,6 +41,8 @@ export interface AppCode {
   readonly provider: string;
   readonly clientId: string;
   readonly code: string;
+  /** Of a mini program's phone button, for a sign-in that brings a number. */
+  readonly phoneCode?: string | undefined;
 }
 
 /** A code that no other request can exchange. */
@@ -54,6 +64,7 @@ export class AppCodes {
     private readonly redemption: Redemption,
     private readonly failures: FailureLimits,
     private readonly sessionKeys: SessionKeys,
+    private readonly gateway: WechatGateway,
   ) {}
 
   /** @throws IamError `wechat_mini_not_configured`, `wechat_mobile_not_configured`, `provider_not_found`, … */
@@ -71,8 +82,10 @@ export class AppCodes {
       const record = this.logins.recordOf(loginId, start, refund);
       const { isRecorded } = await this.ending(loginId, start, async () => {
         const { subject, holder, sessionKey } = await this.codes.exchange(app, code.code, record);
+        const phoneNumber = await this.findPhoneNumber(app, subject, code);
         const keeping = this.sessionKeys.recordedWith(record, loginId, sessionKey);
-        return this.users.resolve(subject, { signUp: app.provider.signUp, holder, record: keeping });
+        const proven = { ...subject, phoneNumber };
+        return this.users.resolve(proven, { signUp: app.provider.signUp, holder, record: keeping });
       });
       refund.isDone = isRecorded;
       const session = await this.redemption.redeemProven(loginId, origin);
@@ -93,6 +106,15 @@ export class AppCodes {
         });
       }),
     );
+  }
+
+  /** Before anything is stored: a code that is refused ends the sign-in. */
+  private async findPhoneNumber(
+    { app }: CodeApp,
+    { openid }: Subject,
+    { phoneCode: code }: AppCode,
+  ): Promise<string | undefined> {
+    return code === undefined ? undefined : this.gateway.readPhoneNumber(app, code, openid);
   }
 
   /** Claims the code, which `work` exchanges, and the points of the try. */

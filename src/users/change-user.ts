@@ -6,6 +6,7 @@ import { violatedConstraint, plainText } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 import { recordAudit, insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
+import { maskPhoneNumber } from '../wechat/phone-number.js';
 import type { LockedUser } from './lock-users.js';
 import type { ProfileAuthor } from './user.entity.js';
 
@@ -19,10 +20,14 @@ export function readExternalId(given: unknown): string {
   throw new IamError('invalid_request', `external id: ${error.issues[0]?.message ?? 'not valid'}`);
 }
 
-/** Another user has the external id. @throws IamError `identity_conflict`, else the cause */
+/** Another user has the external id or the phone number. @throws IamError `identity_conflict`, `phone_number_taken`, else the cause */
 export function explainTaken(cause: unknown): never {
-  if (violatedConstraint(cause) === 'users_external_id_key')
+  const constraint = violatedConstraint(cause);
+  if (constraint === 'users_external_id_key')
     throw new IamError('identity_conflict', 'the external id belongs to another user', { cause });
+  // Without the cause, in which PostgreSQL quotes the number.
+  if (constraint === 'users_phone_number_key')
+    throw new IamError('phone_number_taken', 'another user has this phone number');
   throw cause;
 }
 
@@ -44,6 +49,15 @@ export interface NewUser {
   readonly nickname: string | null;
   readonly nicknameBy: ProfileAuthor;
   readonly avatarUrl: string | null;
+  readonly phone?: VerifiedPhone | undefined;
+}
+
+/** A number that WeChat has verified, by E.164, and through which mini program. */
+export interface VerifiedPhone {
+  readonly phoneNumber: string;
+  readonly appid: string;
+  /** Of one user alone: the option `phone.unique`. */
+  readonly isUnique: boolean;
 }
 
 /**
@@ -52,8 +66,9 @@ export interface NewUser {
  */
 export const newUserCtes = (user: NewUser, onConflict: Sql = empty): Sql => sql`
   new_user AS (
-    INSERT INTO iam.users (id, external_id, nickname, avatar_url, nickname_by)
-    VALUES (${user.id}, ${user.externalId}, ${user.nickname}, ${user.avatarUrl}, ${user.nicknameBy}) ${onConflict} RETURNING id
+    INSERT INTO iam.users (id, external_id, nickname, avatar_url, nickname_by ${user.phone === undefined ? empty : sql`, phone_number, phone_verified_at, phone_appid, phone_is_unique`})
+    VALUES (${user.id}, ${user.externalId}, ${user.nickname}, ${user.avatarUrl}, ${user.nicknameBy} ${user.phone === undefined ? empty : sql`, ${user.phone.phoneNumber}, now(), ${user.phone.appid}, ${user.phone.isUnique}`})
+    ${onConflict} RETURNING id
   ), new_roles AS (
     INSERT INTO iam.user_roles (user_id, role)
     SELECT new_user.id, r.name FROM new_user CROSS JOIN iam.roles r WHERE r.is_default FOR KEY SHARE OF r
@@ -126,45 +141,74 @@ function authorOf({ nickname, by }: UserChanges): ProfileAuthor {
   return nickname == null ? 'wechat' : by;
 }
 
-/** What the audit log has about a phone number: never the number. */
-type PhoneEntry = Pick<AuditEntry, 'provider' | 'sessionId' | 'clientId' | 'detail'>;
+/** What the audit log has about a phone number. */
+type PhoneEntry = Pick<AuditEntry, 'userId' | 'provider' | 'sessionId' | 'clientId'>;
 
 const keptRow = z.object({ at: z.date() });
 
-const keepSql = (userId: string, phoneNumber: string): Sql => sql`
+/**
+ * Assignments of an UPDATE of `iam.users`. A number that the user has already stays as it was stored: it may be of two users since before
+ * the host asked for numbers of one user alone, and neither of them shall fail.
+ */
+export const phoneAssignments = ({ phoneNumber, appid, isUnique }: VerifiedPhone): Sql => sql`
+  phone_number = ${phoneNumber}, phone_verified_at = now(), phone_appid = ${appid},
+  phone_is_unique = CASE WHEN phone_number = ${phoneNumber} THEN phone_is_unique ELSE ${isUnique} END`;
+
+/** The audit entry of a number that was stored; it is masked. */
+export const phoneVerified = ({ phoneNumber, appid }: VerifiedPhone, entry: PhoneEntry): AuditEntry => ({
+  ...entry,
+  action: 'user.phone_verified',
+  detail: { appid, number: maskPhoneNumber(phoneNumber) },
+});
+
+const keepSql = (userId: string, phone: VerifiedPhone): Sql => sql`
   WITH kept AS (
-    UPDATE iam.users SET phone_number = ${phoneNumber}, phone_verified_at = now(), updated_at = now() WHERE id = ${userId}
+    UPDATE iam.users SET ${phoneAssignments(phone)}, updated_at = now() WHERE id = ${userId}
     RETURNING phone_verified_at AS at
   ) SELECT at FROM kept`;
 
-/** Stores the number that WeChat has verified. It proves no identity: users are never found or merged by it. */
+/**
+ * Stores the number that WeChat has verified. It proves no identity: users are never found or merged by it.
+ * @throws IamError `phone_number_taken`
+ */
 export async function keepPhoneNumber(
   executor: SqlExecutor,
   userId: string,
-  { phoneNumber, ...entry }: PhoneEntry & { readonly phoneNumber: string },
+  { phone, ...entry }: PhoneEntry & { readonly phone: VerifiedPhone },
 ): Promise<Date> {
-  const kept = await queryRow(executor, keptRow, keepSql(userId, phoneNumber));
+  const kept = await queryRow(executor, keptRow, keepSql(userId, phone)).catch(explainTaken);
   if (kept === null) throw new Error('the caller has locked the user');
-  await recordAudit(executor, { ...entry, action: 'user.phone_verified', userId });
+  await recordAudit(executor, phoneVerified(phone, { ...entry, userId }));
   return kept.at;
 }
 
-const forgetSql = (userId: string, verifiedBefore: Date | null, entry: AuditEntry): Sql => sql`
+/** Which number is forgotten: one that was verified earlier, or that came through this mini program, as far as that is known. */
+interface ForgettableNumber {
+  readonly verifiedBefore?: Date;
+  readonly appid?: string;
+}
+
+const forgetSql = (
+  userId: string,
+  { verifiedBefore, appid }: ForgettableNumber,
+  entry: AuditEntry,
+): Sql => sql`
   WITH forgotten AS (
-    UPDATE iam.users SET phone_number = NULL, phone_verified_at = NULL, updated_at = now()
+    UPDATE iam.users SET phone_number = NULL, phone_verified_at = NULL, phone_appid = NULL, phone_is_unique = false, updated_at = now()
     WHERE id = ${userId} AND phone_number IS NOT NULL
-      AND (${verifiedBefore}::timestamptz IS NULL OR phone_verified_at < ${eventHorizonSql(verifiedBefore)})
+      AND (${verifiedBefore ?? null}::timestamptz IS NULL OR phone_verified_at < ${eventHorizonSql(verifiedBefore ?? null)})
+      AND (${appid ?? null}::text IS NULL OR phone_appid IS NULL OR phone_appid = ${appid ?? null}::text)
     RETURNING id
   )
   ${insertAudit(entry, { from: sql`forgotten`, userId: sql`forgotten.id` })}`;
 
-/** Forgets the number, if there is one; with `verifiedBefore`, unless WeChat has verified one since. */
+/** Forgets the number, if there is such a one. */
 export async function forgetPhoneNumber(
   executor: SqlExecutor,
   userId: string,
-  { verifiedBefore = null, ...entry }: PhoneEntry & { readonly verifiedBefore?: Date | null },
+  { of = {}, ...entry }: Omit<AuditEntry, 'action' | 'userId'> & { readonly of?: ForgettableNumber } = {},
 ): Promise<void> {
-  await execute(executor, forgetSql(userId, verifiedBefore, { ...entry, action: 'user.phone_removed' }));
+  await execute(executor, forgetSql(userId, of, { ...entry, action: 'user.phone_removed' }));
 }
 
 const requestDeletionSql = (userId: string, graceDays: number): Sql => sql`

@@ -93,13 +93,13 @@ export async function forgetProfile(
   await execute(manager, forgetSql);
 }
 
-/** Whether the user is another WeChat person too who has a mini program, the only kind of app that brings a phone number. */
+/** Whether the user's phone number may be of another WeChat person whom they are too, since that one has the mini program too. */
 export async function hasPhoneOfAnother(
   manager: EntityManager,
   { userId, identity }: Withdrawal,
 ): Promise<boolean> {
   const another = sql`
-    SELECT 1 FROM iam.identities i
+    SELECT 1 FROM iam.identities i JOIN iam.users u ON u.id = i.user_id AND COALESCE(u.phone_appid, i.appid) = i.appid
     WHERE i.user_id = ${userId} AND i.app_kind = 'mini' AND NOT ${samePerson(identity)} LIMIT 1`;
   return hasRow(manager, another);
 }

@@ -5,7 +5,15 @@ import { violatedConstraint } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { nowForEventsSql } from '../database/sql-fragments.js';
-import { newUserCtes, type NewUser } from './change-user.js';
+import {
+  explainTaken,
+  newUserCtes,
+  phoneAssignments,
+  phoneVerified,
+  type NewUser,
+  type VerifiedPhone,
+} from './change-user.js';
+import { insertAudit } from '../audit/record-audit.js';
 import { userStatuses } from './user.entity.js';
 
 /** What a person agreed to before they signed in: the addresses of the documents that they were shown, and when. */
@@ -30,6 +38,8 @@ export const subjectSchema = z.object({
   unionid: z.string().nullable(),
   /** Null when the profile was not read this time. */
   profile: z.object({ nickname: z.string().nullable(), avatarUrl: z.string().nullable() }).nullable(),
+  /** By E.164, where WeChat has verified one with this sign-in. */
+  phoneNumber: z.string().optional(),
   /** Whether WeChat says that they follow the Official Account, where it was asked. */
   follows: z.boolean().nullish(),
   /** Only of a person who has yet to be connected to an account, whom no audit entry can name before that. */
@@ -159,11 +169,17 @@ const newIdentitySql = (subject: Subject, owner: Sql): Sql => sql`
            CASE WHEN ${subject.follows ?? null}::boolean IS NOT NULL THEN ${nowForEventsSql} END
     FROM ${owner} WHERE ${subject.unionid}::text IS NULL OR EXISTS (SELECT 1 FROM new_union)`;
 
+/** Begins with a comma, unless there is no number. */
+const phoneAudit = (phone: VerifiedPhone | undefined, { provider }: Subject): Sql =>
+  phone === undefined
+    ? empty
+    : sql`, phone_audited AS (${insertAudit(phoneVerified(phone, { provider }), { from: sql`new_identity`, userId: sql`new_identity.user_id` })})`;
+
 const createSql = (subject: Subject, user: NewUser, record: RecordResolution): Sql => sql`
   WITH ${newUserCtes(user)}, new_union AS (${newUnionSql(subject, sql`new_user`)} RETURNING 1
   ), new_identity AS (${newIdentitySql(subject, sql`new_user`)} RETURNING user_id
   ), person AS (SELECT user_id FROM new_identity
-  ), ${record({ openid: subject.openid, isNewUser: true, toBind: null })}
+  ), ${record({ openid: subject.openid, isNewUser: true, toBind: null })}${phoneAudit(user.phone, subject)}
   SELECT user_id AS id, EXISTS (SELECT 1 FROM login) AS is_recorded FROM person`;
 
 /**
@@ -176,7 +192,7 @@ export async function createUserOf(
   { start, record }: { readonly start: Omit<NewUser, 'id'>; readonly record: RecordResolution },
 ): Promise<{ readonly userId: string; readonly isRecorded: boolean }> {
   const user = { ...start, id: uuidv7() };
-  const row = await queryRow(executor, created, createSql(subject, user, record)).catch(explainBarred);
+  const row = await queryRow(executor, created, createSql(subject, user, record)).catch(explainRefused);
   if (row === null) throw new Error('an INSERT returns its row');
   return { userId: row.id, isRecorded: row.is_recorded };
 }
@@ -186,6 +202,7 @@ export interface LinkTarget {
   readonly userId: string;
   readonly basis: LinkBasis;
   readonly profile: ResolvedIamOptions['profile'];
+  readonly phone?: VerifiedPhone | undefined;
 }
 
 /** Why the subject belongs to the user: they were proven in another way, or have its identity, its unionid or both. */
@@ -221,22 +238,23 @@ const taken = (field: ProfileColumn, target: LinkTarget): Sql => sql`
 const changes = (field: ProfileColumn, target: LinkTarget): Sql =>
   sql`(${replaces(field, target)} AND ${field.column} IS DISTINCT FROM ${field.value}::text)`;
 
-/** A profile that was not read changes nothing. */
+/** A profile that was not read changes nothing. The phone number is stored here too: a statement changes a row once. */
 function profileSql(subject: Subject, target: LinkTarget): Sql {
   const { nickname = null, avatarUrl = null } = subject.profile ?? {};
   const fields = [
     { column: sql`nickname`, by: sql`nickname_by`, value: nickname },
     { column: sql`avatar_url`, by: sql`avatar_by`, value: avatarUrl },
   ];
+  const assigned = fields.map((field) => taken(field, target));
+  const changed = join(
+    fields.map((field) => changes(field, target)),
+    ' OR ',
+  );
+  const { phone } = target;
   return sql`
-    UPDATE iam.users SET ${join(
-      fields.map((field) => taken(field, target)),
-      ', ',
-    )}, updated_at = now()
-    WHERE id = ${target.userId} AND EXISTS (SELECT 1 FROM person) AND ${subject.profile !== null}::boolean AND (${join(
-      fields.map((field) => changes(field, target)),
-      ' OR ',
-    )})`;
+    UPDATE iam.users SET ${join(phone === undefined ? assigned : [...assigned, phoneAssignments(phone)])}, updated_at = now()
+    WHERE id = ${target.userId} AND EXISTS (SELECT 1 FROM person)
+      AND ${phone === undefined ? sql`${subject.profile !== null}::boolean AND (${changed})` : sql`true`}`;
 }
 
 /**
@@ -261,7 +279,7 @@ const linkSql = (subject: Subject, target: LinkTarget, { record, more = [] }: Li
     WHERE i.user_id = EXCLUDED.user_id
     RETURNING i.id, i.user_id, i.xmax = 0 AS is_new
   ), person AS (SELECT user_id FROM new_identity), profile AS (${profileSql(subject, target)}
-  ) ${join([empty, ...(record === undefined ? [] : [record]), ...more])}
+  ) ${join([empty, ...(record === undefined ? [] : [record]), ...more])}${phoneAudit(target.phone, subject)}
   SELECT id, is_new, ${record === undefined ? sql`false` : sql`EXISTS (SELECT 1 FROM login)`} AS is_recorded FROM new_identity`;
 
 /** What is stored with a link: what a `RecordResolution` makes, and CTEs that read `new_identity (is_new)`. */
@@ -281,14 +299,16 @@ export async function linkSubject(
   target: LinkTarget,
   effects: LinkEffects = {},
 ): Promise<LinkedIdentity & { readonly isRecorded: boolean }> {
-  const row = await queryRow(executor, linked, linkSql(subject, target, effects)).catch(explainBarred);
+  const row = await queryRow(executor, linked, linkSql(subject, target, effects)).catch(explainRefused);
   if (row === null) throw new LostRace();
   return { id: row.id, isNew: row.is_new, isRecorded: row.is_recorded };
 }
 
-/** The database refuses the subjects of a banned user to everybody else. */
-function explainBarred(cause: unknown): never {
-  if (violatedConstraint(cause) === 'identities_barred')
+/** The database refuses the subjects of a banned user to everybody else, and may refuse a phone number. */
+function explainRefused(cause: unknown): never {
+  const constraint = violatedConstraint(cause);
+  if (constraint === 'identities_barred')
     throw new IamError('user_disabled', 'a ban covers this person', { cause });
+  if (constraint === 'users_phone_number_key') explainTaken(cause);
   throw cause;
 }

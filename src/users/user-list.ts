@@ -1,10 +1,20 @@
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { plainText } from '../database/database-errors.js';
-import { defineList, equal, filter, ListFilter, prefixPattern, rowId, rowTime } from '../database/list.js';
+import {
+  defineList,
+  equal,
+  filter,
+  ListFilter,
+  prefixPattern,
+  rowId,
+  rowMasked,
+  rowTime,
+} from '../database/list.js';
 import { versionSql } from '../database/sql-fragments.js';
 import { queryRow, sql, raw, type Sql, type SqlExecutor } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
+import { maskPhoneNumber } from '../wechat/phone-number.js';
 import { externalIdSchema } from './change-user.js';
 import { subjectSchema } from './subject.js';
 import { profileAuthors, userStatuses } from './user.entity.js';
@@ -18,6 +28,7 @@ const row = z.object({
   merged_into: rowId.nullable(),
   roles: z.array(z.string()),
   identity_count: z.int(),
+  phone_number: rowMasked(maskPhoneNumber).nullable().describe('Its last digits'),
   deletion_at: rowTime.nullable(),
   /** Of the sessions that are still kept. */
   last_sign_in_at: rowTime.nullable(),
@@ -41,8 +52,12 @@ const identity = z.object({
 export const detailedUser = row.extend({
   nickname_by: z.enum(profileAuthors),
   updated_at: rowTime,
-  phone_number: z.string().nullable(),
+  phone_number: z
+    .string()
+    .nullable()
+    .describe('In full for who has `iam:phone_numbers:read`; else its last digits'),
   phone_verified_at: rowTime.nullable(),
+  phone_appid: z.string().nullable().describe('The mini program through which the number came'),
   identities: z.array(identity),
   version: z.string(),
 });
@@ -54,13 +69,13 @@ export type ListedUser = z.infer<typeof row>;
 export type DetailedUser = z.infer<typeof detailedUser>;
 
 const columns = sql`
-  u.id, u.external_id, u.nickname, u.avatar_url, u.status, u.merged_into, u.deletion_at, u.created_at,
+  u.id, u.external_id, u.nickname, u.avatar_url, u.status, u.merged_into, u.phone_number, u.deletion_at, u.created_at,
   ARRAY(SELECT held.role FROM iam.user_roles held WHERE held.user_id = u.id ORDER BY held.role) AS roles,
   (SELECT max(begun.created_at) FROM iam.sessions begun WHERE begun.user_id = u.id) AS last_sign_in_at,
   (SELECT count(*)::int FROM iam.identities counted WHERE counted.user_id = u.id) AS identity_count`;
 
 const detailSql = (id: string): Sql => sql`
-  SELECT ${columns}, u.nickname_by, u.updated_at, u.phone_number, u.phone_verified_at, ${versionSql('u')} AS version,
+  SELECT ${columns}, u.nickname_by, u.updated_at, u.phone_verified_at, u.phone_appid, ${versionSql('u')} AS version,
          COALESCE((
            SELECT jsonb_agg(jsonb_build_object(
              'id', i.id, 'provider', i.provider, 'kind', i.app_kind, 'appid', i.appid, 'openid', i.openid,
@@ -74,9 +89,29 @@ const nicknameBegins = (text: string): Sql => sql`lower(u.nickname) LIKE lower($
 const usersWith = (column: 'openid' | 'unionid', value: string): Sql =>
   sql`SELECT i.user_id FROM iam.identities i WHERE i.${raw(column)} = ${value}`;
 
+/** Fewer digits without a calling code are no number. */
+const LEAST_DIGITS = 6;
+
+/** The digits of a phone number as people write them, with `+` if they begin with a calling code; null for another text. */
+function phoneDigits(text: string): string | null {
+  if (!/^\s*\+?[\d\s().-]+$/.test(text)) return null;
+  const digits = text.replace(/\D/g, '');
+  const international = /^\s*(?:\+|00)/.test(text);
+  if (digits.length < LEAST_DIGITS) return null;
+  return international ? `+${digits.replace(/^00/, '')}` : digits.replace(/^0+/, '');
+}
+
+/** A number as it is in E.164, or as it is dialled in its country: any calling code of one to three digits may stand before it. */
+function hasPhoneNumber(text: string): Sql {
+  const digits = phoneDigits(text);
+  if (digits === null) return sql`false`;
+  if (digits.startsWith('+')) return sql`reverse(u.phone_number) = reverse(${digits}::text)`;
+  return sql`(reverse(u.phone_number) LIKE reverse(${digits}::text) || '%' AND length(u.phone_number) <= ${digits.length + 4}::int)`;
+}
+
 /** Each way of comparing has an index, whose findings are joined. */
 const anywhere = (text: string): Sql => sql`(
-  u.id = ${isUuid(text) ? text : null}::uuid OR u.external_id = ${text} OR ${nicknameBegins(text)}
+  u.id = ${isUuid(text) ? text : null}::uuid OR u.external_id = ${text} OR ${nicknameBegins(text)} OR ${hasPhoneNumber(text)}
   OR u.id = ANY (ARRAY(${usersWith('openid', text)} UNION ALL ${usersWith('unionid', text)})))`;
 
 const holding = (role: string) =>
@@ -100,8 +135,14 @@ export const userList = defineList(
   { row, columns, from: sql`iam.users u`, key: 'u.id' },
   {
     q: filter(
-      name.describe('An exact id, external_id, openid or unionid, or the beginning of a nickname'),
+      name.describe(
+        'An exact id, external_id, openid, unionid or phone number, or the beginning of a nickname',
+      ),
       anywhere,
+    ),
+    phone_number: filter(
+      plainText(40).describe('By E.164, or as it is dialled in its country'),
+      hasPhoneNumber,
     ),
     nickname: filter(name.describe('Its beginning; upper and lower case are the same'), nicknameBegins),
     openid: filter(name, (openid) => sql`u.id = ANY (ARRAY(${usersWith('openid', openid)}))`),

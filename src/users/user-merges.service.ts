@@ -142,20 +142,25 @@ async function scopesOfTwo(manager: EntityManager, one: string, other: string): 
 
 /**
  * The host's id for the one that goes is handed over, or stays with it and leads to the one that has its own. So is a
- * phone number, or it is forgotten.
+ * phone number, or it is forgotten; the one that goes gives it up first, since only one of them may have it.
  */
 async function retire(manager: EntityManager, gone: LockedUser, kept: LockedUser): Promise<void> {
   const handedOver = kept.external_id === null ? gone.external_id : null;
   await execute(
     manager,
-    sql`WITH gone AS (
+    sql`WITH held AS (
+       SELECT phone_number, phone_verified_at, phone_appid, phone_is_unique FROM iam.users
+       WHERE id = ${gone.id} AND phone_number IS NOT NULL
+     ), gone AS (
        UPDATE iam.users SET status = 'merged', merged_into = ${kept.id}, external_id = NULLIF(external_id, ${handedOver}),
-              phone_number = NULL, phone_verified_at = NULL, updated_at = now()
+              phone_number = NULL, phone_verified_at = NULL, phone_appid = NULL, phone_is_unique = false, updated_at = now()
        WHERE id = ${gone.id}
+       RETURNING id
      ), phone AS (
-       UPDATE iam.users u SET phone_number = gone.phone_number, phone_verified_at = gone.phone_verified_at
-       FROM iam.users gone
-       WHERE gone.id = ${gone.id} AND u.id = ${kept.id} AND u.phone_number IS NULL AND gone.phone_number IS NOT NULL
+       UPDATE iam.users u SET phone_number = held.phone_number, phone_verified_at = held.phone_verified_at,
+              phone_appid = held.phone_appid, phone_is_unique = held.phone_is_unique
+       FROM held, gone
+       WHERE u.id = ${kept.id} AND u.phone_number IS NULL
      ) UPDATE iam.users SET merged_into = ${kept.id} WHERE merged_into = ${gone.id}`,
   );
   if (handedOver === null) return;

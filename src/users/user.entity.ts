@@ -1,4 +1,4 @@
-import { defineTable, key, nullable, now, text, timestamp, uuid } from '../database/define-table.js';
+import { boolean, defineTable, key, nullable, now, text, timestamp, uuid } from '../database/define-table.js';
 
 /** `active` may sign in; an administrator has banned a `disabled` one; `merged` continues as `merged_into`. */
 export const userStatuses = ['active', 'disabled', 'merged'] as const;
@@ -28,9 +28,13 @@ export const UserEntity = defineTable('users', {
     merged_into: nullable(uuid),
     /** When the user is erased, at their own request, unless they cancel it. */
     deletion_at: nullable(timestamp),
-    /** With country code, e.g. `+8613800000000`; from WeChat alone, and never a key that joins people. */
+    /** By E.164, e.g. `+8613800000000`; from WeChat alone, and never a key that joins people. */
     phone_number: nullable(text),
     phone_verified_at: nullable(timestamp),
+    /** The mini program through which it came; null for one that is older than this column. */
+    phone_appid: nullable(text),
+    /** The host asked for numbers of one user alone when it was stored. */
+    phone_is_unique: { ...boolean, default: false },
     created_at: now,
     updated_at: now,
   },
@@ -47,6 +51,8 @@ export const UserEntity = defineTable('users', {
     users_deletion_at_idx: { columns: ['deletion_at'], where: '(deletion_at IS NOT NULL)' },
     users_nickname_idx: { synchronize: false },
     users_merged_into_idx: ['merged_into'],
+    users_phone_number_key: { columns: ['phone_number'], unique: true, where: 'phone_is_unique' },
+    users_phone_digits_idx: { synchronize: false },
   },
   references: { users_merged_into_fkey: { table: 'users', columns: { merged_into: 'id' } } },
 });

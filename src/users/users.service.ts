@@ -4,10 +4,11 @@ import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit
 import { isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
 import { hasRow, inTransaction, sql, type Sql, type SqlExecutor } from '../database/sql.js';
 import { HookRunner } from '../database/hook-runner.js';
+import type { MatchedUser, SignUp } from '../config/iam.hooks.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { cleanNickname } from '../wechat/profile-text.js';
-import { type NewUser, explainTaken, readExternalId } from './change-user.js';
+import { type NewUser, type VerifiedPhone, explainTaken, readExternalId } from './change-user.js';
 import {
   findSubject,
   type RecordResolution,
@@ -21,6 +22,7 @@ import {
   type LinkTarget,
   type LinkedIdentity,
 } from './subject.js';
+import { lockMatchedUser } from './matched-users.js';
 import { UserMerges } from './user-merges.service.js';
 
 /** The user of a subject. `bind`: the provider row wants an account of the host to be connected first. */
@@ -69,11 +71,15 @@ export class Users {
    */
   async resolve(subject: Subject, { holder: known, ...options }: ResolveOptions): Promise<Resolution> {
     const { record } = options;
-    const find = () => this.find(subject, subject.profile === null ? { record, isSilent: true } : undefined);
+    const isKnown = subject.profile === null && subject.phoneNumber === undefined;
+    const find = () => this.find(subject, isKnown ? { record, isSilent: true } : undefined);
     let holder = known ?? (await find());
+    // The host is asked once, whoever else signs in meanwhile.
+    let asked: Promise<MatchedUser | undefined> | undefined;
+    const match = () => (asked ??= this.hooks.matchUser(signUpOf(subject)));
     for (let race = 1; ; race += 1) {
       try {
-        return await this.resolveHeld(subject, holder, options);
+        return await this.resolveHeld(subject, holder, { ...options, match });
       } catch (error) {
         if (!(error instanceof LostRace) && !isForeignKeyViolation(error)) throw error;
         if (race === RACES) throw lostEveryRace(error);
@@ -89,7 +95,7 @@ export class Users {
     userId: string,
     by: Pick<AuditEntry, 'sessionId' | 'clientId'> = {},
   ): Promise<LinkedIdentity> {
-    const target = this.target(userId, 'given');
+    const target = this.target(subject, userId, 'given');
     const entry = { ...by, action: 'identity.linked', userId, ...aboutSubject(subject) } as const;
     return linkSubject(manager, subject, target, { more: [auditOf(entry, { isNew: true })] }).catch(
       (cause: unknown) => {
@@ -102,12 +108,18 @@ export class Users {
   private async resolveHeld(
     subject: Subject,
     holder: SubjectMatch,
-    options: ResolveOptions,
+    { match, ...options }: ResolveOptions & { readonly match: () => Promise<MatchedUser | undefined> },
   ): Promise<Resolution> {
     const { identity_user_id: byIdentity, union_user_id: byUnion } = holder;
     const userId = byIdentity ?? byUnion;
     if (holder.is_barred) throw new IamError('user_disabled', 'a ban covers this person');
-    if (userId === null) return this.signUp(subject, options);
+    if (userId === null) {
+      const matched = await match();
+      if (matched === undefined) return this.signUp(subject, options);
+      return inTransaction(this.dataSource, (manager) =>
+        this.joinMatched(manager, { subject, holder, matched }, options),
+      );
+    }
     const { is_resolved, is_recorded: isRecorded } = holder;
     if (is_resolved) return { kind: 'user', userId, isNewUser: false, isRecorded };
     if (holder.status === 'merged') throw new LostRace();
@@ -116,7 +128,7 @@ export class Users {
       return inTransaction(this.dataSource, (manager) =>
         this.merge(manager, { subject, holder, pair: [byIdentity, byUnion] }, options),
       );
-    const target = this.target(userId, byIdentity === null ? 'union' : 'identity');
+    const target = this.target(subject, userId, byIdentity === null ? 'union' : 'identity');
     return join(this.dataSource, { subject, holder }, target, options);
   }
 
@@ -127,13 +139,27 @@ export class Users {
     options: ResolveOptions,
   ): Promise<Resolution> {
     const survivor = await this.merges.tryMerge(manager, pair);
-    if (survivor !== null) return join(manager, known, this.target(survivor, 'both'), options);
+    if (survivor !== null) return join(manager, known, this.target(known.subject, survivor, 'both'), options);
     // Two people stay two users; the identity decides who signs in.
     const [userId] = pair;
     const refused = { action: 'user.merge_refused', userId, ...aboutSubject(known.subject) } as const;
     await recordAudit(manager, refused);
     const subject = { ...known.subject, unionid: null };
-    return join(manager, { ...known, subject }, this.target(userId, 'identity'), options);
+    return join(manager, { ...known, subject }, this.target(subject, userId, 'identity'), options);
+  }
+
+  /** The host knows who a person is whom we do not know. */
+  private async joinMatched(
+    manager: EntityManager,
+    { matched, ...known }: KnownSubject & { readonly matched: MatchedUser },
+    options: ResolveOptions,
+  ): Promise<Resolution> {
+    const { subject } = known;
+    const userId = await lockMatchedUser(manager, matched, subject);
+    const joined = await join(manager, known, this.target(subject, userId, 'given'), options);
+    const action = 'user.matched_by_host';
+    await recordAudit(manager, { action, userId, ...aboutSubject(subject) });
+    return joined;
   }
 
   private async signUp(subject: Subject, { signUp, record }: ResolveOptions): Promise<Resolution> {
@@ -158,14 +184,7 @@ export class Users {
   }
 
   private async startOf(subject: Subject): Promise<Omit<NewUser, 'id'>> {
-    const decision = await this.hooks.beforeSignUp({
-      provider: subject.provider,
-      appid: subject.appid,
-      openid: subject.openid,
-      unionid: subject.unionid,
-      nickname: subject.profile?.nickname ?? null,
-      avatarUrl: subject.profile?.avatarUrl ?? null,
-    });
+    const decision = await this.hooks.beforeSignUp(signUpOf(subject));
     if (decision?.refuse === true) throw new IamError('sign_up_refused', 'the host refused this sign-up');
     const nickname = cleanNickname(decision?.nickname);
     return {
@@ -173,13 +192,30 @@ export class Users {
       nickname: nickname ?? subject.profile?.nickname ?? null,
       nicknameBy: nickname === null ? 'wechat' : 'host',
       avatarUrl: subject.profile?.avatarUrl ?? null,
+      phone: this.phoneOf(subject),
     };
   }
 
-  private target(userId: string, basis: LinkTarget['basis']): LinkTarget {
-    return { userId, basis, profile: this.options.profile };
+  private target(subject: Subject, userId: string, basis: LinkTarget['basis']): LinkTarget {
+    return { userId, basis, profile: this.options.profile, phone: this.phoneOf(subject) };
+  }
+
+  private phoneOf({ phoneNumber, appid }: Subject): VerifiedPhone | undefined {
+    const { unique: isUnique } = this.options.phone;
+    return phoneNumber === undefined ? undefined : { phoneNumber, appid, isUnique };
   }
 }
+
+/** A person without a user, as the host's hooks see them. */
+const signUpOf = ({ provider, appid, openid, unionid, profile, phoneNumber }: Subject): SignUp => ({
+  provider,
+  appid,
+  openid,
+  unionid,
+  nickname: profile?.nickname ?? null,
+  avatarUrl: profile?.avatarUrl ?? null,
+  phoneNumber: phoneNumber ?? null,
+});
 
 /** A subject, and who held it before. */
 interface KnownSubject {

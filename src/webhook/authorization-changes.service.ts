@@ -58,6 +58,7 @@ export class AuthorizationChanges {
     // First and by itself: a binding token that is being used has connected the identity by then, or is refused.
     if (revokes.has('everything')) await this.signOut.ofLogins(this.dataSource, identity, at);
     if (revokes.has('profile')) await this.signOut.forgetProfileInLogins(this.dataSource, identity, at);
+    if (revokes.has('phone')) await this.signOut.forgetPhoneInLogins(this.dataSource, identity, at);
     await this.withOwner(identity, context, async (manager, withdrawal) => {
       const { userId } = withdrawal;
       const detail = { appid: identity.appid, revokeInfo: event.RevokeInfo ?? null };
@@ -65,7 +66,11 @@ export class AuthorizationChanges {
       if (revokes.size > 0) await forgetSessionKey(manager, withdrawal);
       if (revokes.has('profile')) await forgetProfile(manager, withdrawal);
       if (revokes.has('phone'))
-        await forgetPhoneNumber(manager, userId, { verifiedBefore: at, provider, detail });
+        await forgetPhoneNumber(manager, userId, {
+          of: { verifiedBefore: at, appid: identity.appid },
+          provider,
+          detail,
+        });
       if (revokes.has('everything'))
         await this.signOut.ofIdentity(manager, identity, {
           reason: 'authorization_revoked',
@@ -102,7 +107,7 @@ export class AuthorizationChanges {
     const { userId, identity, at } = withdrawal;
     const detail = { appid: identity.appid };
     if (!(await hasPhoneOfAnother(manager, withdrawal)))
-      await forgetPhoneNumber(manager, userId, { verifiedBefore: at, provider, detail });
+      await forgetPhoneNumber(manager, userId, { of: { verifiedBefore: at }, provider, detail });
     const wasLast = await removeIdentity(manager, identity);
     if (wasLast) await this.signOut.ofUser(manager, userId, 'wechat_account_closed');
     await recordAudit(manager, { action: 'identity.account_closed', userId, provider, detail });

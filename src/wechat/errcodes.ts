@@ -109,7 +109,10 @@ const credentialRows = {
 } as const satisfies Record<string, Row>;
 
 /** Its codes are of a button, not of a sign-in. */
-const phonePath = '/wxa/business/getuserphonenumber';
+export const phonePath = '/wxa/business/getuserphonenumber';
+
+/** What WeChat was seen to say of a code of another person (40003) or app (40013); our own appid has got the token. */
+const foreignPhoneCodes = new Set([40003, 40013]);
 
 const secretPaths = new Set([
   '/sns/oauth2/access_token',
@@ -128,8 +131,10 @@ function rowOf(errcode: number, path: string): Row {
   if (credentialCodes.has(errcode)) return credentialRows[credentialOf(path)];
   if (bugs.has(errcode)) return ['bug', 'internal_error', 'WeChat finds our request wrong'];
   const [action, code, note] = rows[errcode] ?? ['fail', 'wechat_answer_invalid', 'unknown errcode'];
-  const isPhoneCode = code === 'wechat_code_invalid' && path === phonePath;
-  return [action, isPhoneCode ? 'phone_code_invalid' : code, note];
+  if (path !== phonePath) return [action, code, note];
+  if (foreignPhoneCodes.has(errcode))
+    return ['relogin', 'phone_code_invalid', 'the code is of another person or app'];
+  return [action, code === 'wechat_code_invalid' ? 'phone_code_invalid' : code, note];
 }
 
 function credentialOf(path: string): keyof typeof credentialRows {

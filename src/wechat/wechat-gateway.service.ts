@@ -7,25 +7,12 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { BaseTokens } from './base-token.js';
+import { phonePath } from './errcodes.js';
 import { openid, unionid, WechatSns } from './sns.js';
+import { foreignPhoneField, phoneResponse, toE164 } from './phone-number.js';
 import type { WechatApp } from './wechat-call.js';
-import { invalidResponse, WechatError } from './wechat-error.js';
-import { pictureTypeOf } from './wechat-response.js';
-
-/** Documented as a string, shown as a number in WeChat's own sample (protocol D.3). */
-const countryCode = z
-  .union([z.string(), z.number().int()])
-  .transform(String)
-  .refine((code) => /^[1-9]\d{0,3}$/.test(code));
-
-/** `/wxa/business/getuserphonenumber`. The watermark names the mini program. */
-const phoneResponse = z.object({
-  phone_info: z.object({
-    purePhoneNumber: z.string().regex(/^\d{4,20}$/),
-    countryCode,
-    watermark: z.object({ appid: z.string() }),
-  }),
-});
+import { invalidResponse } from './wechat-error.js';
+import { malformed, pictureTypeOf } from './wechat-response.js';
 
 /** An app that WeChat refuses until the operator acts: see `code`. */
 interface AppTrouble {
@@ -81,9 +68,6 @@ const changedOpenids = z.object({
 /** Five times what has been seen. */
 const CODE_BYTES = 1024 * 1024;
 
-/** The errcode of an openid that does not fit the code. */
-const OPENID_REFUSED = 40003;
-
 /** The new openid of one follower of an Official Account that has moved into another one. */
 export type ChangedOpenid = Readonly<z.infer<typeof changedOpenids>['result_list'][number]>;
 
@@ -97,7 +81,7 @@ export class WechatGateway implements OnModuleInit, OnApplicationShutdown {
 
   constructor(
     @Inject(IAM_OPTIONS) { wechat }: ResolvedIamOptions,
-    clock: Clock,
+    private readonly clock: Clock,
     telemetry: Telemetry,
     appHealth: AppHealth,
   ) {
@@ -159,28 +143,19 @@ export class WechatGateway implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * The number behind a mini program's phone button (protocol D.3), with country code, e.g. `+8613800138000`. WeChat checks that the code is this
-   * person's; a code of another person, or one of `wx.login`, is `phone_code_invalid`.
+   * The number behind a mini program's phone button (protocol D.3, part 2 B), in the form of E.164, e.g. `+8613800138000`. WeChat checks that
+   * the code is this person's. Asked again where WeChat was busy: where it was not, the code is spent, and the person has to press the
+   * button again either way.
+   * @throws IamError `phone_code_invalid` for a code that is wrong, used, another person's or another app's, or of `wx.login`
    */
   async readPhoneNumber(app: WechatApp, code: string, openid: string): Promise<string> {
-    const path = '/wxa/business/getuserphonenumber';
-    try {
-      const call = { path, body: { code, openid } };
-      const { phone_info } = await this.baseTokens.call(app, call, phoneResponse, {
-        foreignField: ({ phone_info: { watermark } }) =>
-          watermark.appid === app.appid ? undefined : 'phone_info.watermark.appid',
-      });
-      return `+${phone_info.countryCode}${phone_info.purePhoneNumber}`;
-    } catch (error) {
-      if (!(error instanceof WechatError) || error.errcode !== OPENID_REFUSED) throw error;
-      const { endpoint, errcode, rid } = error;
-      throw new WechatError('phone_code_invalid', 'the code is not of this person', {
-        endpoint,
-        action: 'relogin',
-        errcode,
-        rid,
-      });
-    }
+    const call = { path: phonePath, body: { code, openid }, repeatable: true };
+    const response = await this.baseTokens.call(app, call, phoneResponse, {
+      foreignField: (read) => foreignPhoneField(read, { appid: app.appid, now: this.clock.now() }),
+    });
+    const phoneNumber = await toE164(response);
+    if (phoneNumber === null) throw malformed(phonePath, ['phone_info.purePhoneNumber']);
+    return phoneNumber;
   }
 
   /** Not before the server has stopped: requests under way still call WeChat. */

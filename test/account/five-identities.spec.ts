@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Person } from '../../emulator/index.js';
+import type { Fault, Person } from '../../emulator/index.js';
 import { addApps, type Apps, callMe, inApp, itemsOf } from '../support/account.js';
 import { askForQrCode, decideOnPhone, pollUntilSettled, scanAndFollow } from '../support/follow.js';
 import { startWorld, type World } from '../support/iam-app.js';
@@ -125,6 +125,22 @@ describe('the account of a signed-in user, on Fastify', () => {
 });
 
 const path = '/wxa/business/getuserphonenumber';
+const nowInSeconds = () => Math.floor(Date.now() / 1000);
+/** Faults: an errcode, or an answer about a number with parts of it changed. */
+const saying = (errcode: number) => (): Fault => ({ errcode });
+const answering =
+  (changes: object, watermark: object = {}) =>
+  (appid: string): Fault => ({
+    patch: {
+      phone_info: {
+        phoneNumber: '13800138000',
+        purePhoneNumber: '13800138000',
+        countryCode: '86',
+        ...changes,
+        watermark: { appid, timestamp: nowInSeconds(), ...watermark },
+      },
+    },
+  });
 
 describe('the phone number of a signed-in user', () => {
   let world: World;
@@ -166,7 +182,7 @@ describe('the phone number of a signed-in user', () => {
     expect(JSON.stringify(call)).toContain(lan.openid(apps.mini));
   });
 
-  it('is in the audit log as verified and as removed, without the number', async () => {
+  it('is in the audit log as verified and as removed, masked', async () => {
     const lan = owner('甲', '13900139000');
     const user = await inApp(world, lan, apps, 'mini');
     await post(user, lan.phoneNumberCode(apps.mini));
@@ -181,6 +197,7 @@ describe('the phone number of a signed-in user', () => {
       `SELECT action, provider, detail::text FROM iam.audit_log WHERE action LIKE 'user.phone_%' ORDER BY id DESC LIMIT 2`,
     );
     expect(entries.map(({ action }) => action)).toEqual(['user.phone_removed', 'user.phone_verified']);
+    expect(JSON.stringify(entries)).toContain('+86*******9000');
     expect(JSON.stringify(entries)).not.toContain('139');
   });
 
@@ -244,29 +261,26 @@ describe('the phone number of a signed-in user', () => {
   });
 
   it.each([
-    ['a code used before', { errcode: 40163 }, 400, 'phone_code_invalid'],
-    ['a code of wx.login', { errcode: 40029 }, 400, 'phone_code_invalid'],
-    ['no numbers left of those paid for', { errcode: 1400001 }, 503, 'wechat_quota_exceeded'],
+    ['a code used before', saying(40163), 400, 'phone_code_invalid'],
+    ['a code of wx.login', saying(40029), 400, 'phone_code_invalid'],
+    ['a code of another person', saying(40003), 400, 'phone_code_invalid'],
+    ['a code of another mini program', saying(40013), 400, 'phone_code_invalid'],
+    ['too many calls in a minute', saying(45011), 503, 'wechat_quota_exceeded'],
+    ['no numbers left of those paid for', saying(1400001), 503, 'wechat_quota_exceeded'],
     [
       'the number of another mini program',
-      {
-        patch: {
-          phone_info: {
-            phoneNumber: '13800138000',
-            purePhoneNumber: '13800138000',
-            countryCode: '86',
-            watermark: { timestamp: 1, appid: 'wx-another' },
-          },
-        },
-      },
+      answering({}, { appid: 'wx-another' }),
       502,
       'wechat_answer_invalid',
     ],
-    ['an answer without a number', { remove: ['phone_info'] }, 502, 'wechat_answer_invalid'],
+    ['an old answer', answering({}, { timestamp: nowInSeconds() - 700 }), 502, 'wechat_answer_invalid'],
+    ['a number too short', answering({ purePhoneNumber: '13800' }), 502, 'wechat_answer_invalid'],
+    ['no country’s code', answering({ countryCode: '999' }), 502, 'wechat_answer_invalid'],
+    ['an answer without a number', () => ({ remove: ['phone_info'] }), 502, 'wechat_answer_invalid'],
   ])('is not stored with %s', async (_case, fault, status, code) => {
     const lan = owner('壬', '13100131000');
     const user = await inApp(world, lan, apps, 'mini');
-    world.wechat.once(path, fault);
+    world.wechat.once(path, fault(apps.mini.appid));
 
     const reply = await post(user, lan.phoneNumberCode(apps.mini));
 
@@ -277,15 +291,18 @@ describe('the phone number of a signed-in user', () => {
   it('may be foreign, and its country code a number', async () => {
     const lan = owner('癸', '13000130000');
     const user = await inApp(world, lan, apps, 'mini');
-    const phone_info = {
-      phoneNumber: '+85291234567',
-      purePhoneNumber: '91234567',
-      countryCode: 852,
-      watermark: { timestamp: 1, appid: apps.mini.appid },
-    };
-    world.wechat.once(path, { patch: { phone_info } });
+    lan.changeProfile({ phoneNumber: '91234567', countryCode: '852' });
+    world.wechat.rules.phoneCountryCode = 'number';
 
     expect((await post(user, lan.phoneNumberCode(apps.mini))).json()['phone_number']).toBe('+85291234567');
+  });
+
+  it('is without the zero that people of its country dial first', async () => {
+    const lan = owner('寅', '07911123456');
+    lan.changeProfile({ countryCode: '44' });
+    const user = await inApp(world, lan, apps, 'mini');
+
+    expect((await post(user, lan.phoneNumberCode(apps.mini))).json()['phone_number']).toBe('+447911123456');
   });
 
   it('needs a mini program in the row', async () => {

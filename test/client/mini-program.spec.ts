@@ -205,8 +205,24 @@ describe('the client of a mini program', () => {
     expect((await iam.request(me())).statusCode).toBe(401);
   });
 
+  it('signs in with a phone number, after a sign-in without one that is under way', async () => {
+    const { person, phone, iam } = open();
+    world.wechat.clock.set(new Date(clock.now()));
+
+    const [without, withNumber] = await Promise.all([
+      iam.signIn(),
+      iam.signIn({ phoneCode: person.phoneNumberCode(mini) }),
+    ]);
+
+    expect([without.phone_number, withNumber.id]).toEqual([null, without.id]);
+    expect(withNumber.phone_number).toMatch(/^\+86\d{11}$/);
+    expect(phone.grants).toEqual([MINI_GRANT, MINI_GRANT]);
+    await expect(iam.signIn({ phoneCode: 'wrong' })).rejects.toMatchObject({ code: 'phone_code_invalid' });
+  });
+
   it('adds a phone number by the code of its button', async () => {
     const { person, iam } = open();
+    world.wechat.clock.set(new Date(clock.now()));
     await iam.signIn();
 
     const number = await iam.verifyPhoneNumber(person.phoneNumberCode(mini));

@@ -88,9 +88,60 @@ describe('a mini program', () => {
         watermark: { appid: mini.appid },
       },
     });
-    expect((await ask({ code }))['errcode']).toBe(40163);
+    expect(code).toMatch(/^[0-9a-f]{64}$/);
+    expect((await ask({ code }))['errcode']).toBe(40029);
     expect((await ask({ code: lan.wxLogin(mini) }))['errcode']).toBe(40029);
-    expect((await ask({ code: lan.phoneNumberCode(mini), openid: 'oX' }))['errcode']).toBe(40003);
+    const late = lan.phoneNumberCode(mini);
+    stage().wechat.clock.advance(301);
+    expect((await ask({ code: late }))['errcode']).toBe(40029);
+  });
+
+  it('says as the rules have it whose a phone number’s code is not, and how a country is written', async () => {
+    const { account, lan, wechat } = stage();
+    const [mini, other] = [account.miniProgram(), account.miniProgram()];
+    lan.changeProfile({ phoneNumber: '91234567', countryCode: '852' });
+    const token = await baseToken({ wechat, oa: mini });
+    const ask = async (body: object): Promise<Record<string, unknown>> =>
+      (
+        await callApi(
+          stage(),
+          '/wxa/business/getuserphonenumber',
+          { access_token: token },
+          { method: 'POST', body: JSON.stringify(body) },
+        )
+      ).body;
+    const ofAnother = async () => [
+      (await ask({ code: lan.phoneNumberCode(mini), openid: 'oX' }))['errcode'],
+      (await ask({ code: lan.phoneNumberCode(other) }))['errcode'],
+    ];
+
+    const usual = await ofAnother();
+    Object.assign(wechat.rules, {
+      phoneCodeOfAnother: 40003,
+      phoneCodeOfAnotherApp: 40013,
+      phoneCountryCode: 'number',
+    });
+    const documented = await ofAnother();
+    const { phone_info } = await ask({ code: lan.phoneNumberCode(mini), openid: lan.openid(mini) });
+
+    expect([usual, documented]).toEqual([
+      [40029, 40029],
+      [40003, 40013],
+    ]);
+    expect(phone_info).toMatchObject({
+      phoneNumber: '+85291234567',
+      purePhoneNumber: '91234567',
+      countryCode: 852,
+    });
+  });
+
+  it('runs out of phone numbers on the phone, where no server learns of it', () => {
+    const { account, lan, wechat } = stage();
+    const mini = account.miniProgram();
+    wechat.rules.phoneNumbersPerApp = 1;
+    lan.phoneNumberCode(mini);
+
+    expect(() => lan.phoneNumberCode(mini)).toThrow('1400001');
   });
 });
 

@@ -149,6 +149,7 @@ describe('somebody new', () => {
         unionid: lan.unionid(world.account),
         nickname: '小兰',
         avatarUrl: lan.avatar,
+        phoneNumber: null,
       },
     ]);
     expect(hooks.told).toMatchObject([

@@ -1,11 +1,15 @@
 import type { EntityManager } from 'typeorm';
-import type { IamHooks, SignIn, SignUp, SignUpDecision } from '../../src/index.js';
+import type { IamHooks, MatchedUser, SignIn, SignUp, SignUpDecision } from '../../src/index.js';
 
 /** Every hook is optional. */
 export const noHooks: IamHooks = {};
 
 /** Hooks may be synchronous, and may say nothing. */
 export class PlainHooks implements IamHooks {
+  matchUser({ phoneNumber }: SignUp): MatchedUser | undefined {
+    return phoneNumber === '+8613800138000' ? { userId: '0198c0de-0000-7000-8000-000000000001' } : undefined;
+  }
+
   beforeSignUp({ nickname }: SignUp): SignUpDecision | undefined {
     return nickname === null ? { refuse: true } : undefined;
   }
@@ -25,6 +29,10 @@ export class PlainHooks implements IamHooks {
 
 /** Or take their time, and all that they are told. */
 export class AsyncHooks implements IamHooks {
+  async matchUser({ phoneNumber }: SignUp): Promise<MatchedUser | undefined> {
+    return phoneNumber === null ? undefined : { externalId: phoneNumber };
+  }
+
   async beforeSignUp(signUp: SignUp): Promise<SignUpDecision | undefined> {
     const { provider, appid, openid, unionid, avatarUrl } = signUp;
     return {
@@ -55,6 +63,11 @@ export class MeddlingHooks implements IamHooks {
 }
 
 export class WrongHooks implements IamHooks {
+  // @ts-expect-error a match names one account
+  matchUser(): { readonly phoneNumber: string } {
+    return { phoneNumber: '+8613800138000' };
+  }
+
   // @ts-expect-error a decision has no roles
   beforeSignUp(): { readonly roles: string[] } {
     return { roles: ['admin'] };

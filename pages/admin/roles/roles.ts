@@ -52,6 +52,10 @@ export const permissionWord = codeWords({
     '修改、停用、合并与删除用户，并在自己的权限之内授予角色',
     'Change, disable, merge and delete users, and give and take roles, within what one may do oneself',
   ],
+  'iam:phone_numbers:read': [
+    '查看用户的完整手机号（否则只显示末几位）',
+    'See phone numbers in full; without it, their last digits',
+  ],
   'iam:sessions:read': ['查看谁已登录', 'See who is signed in'],
   'iam:sessions:write': ['结束会话', 'End sessions'],
   'iam:logins:read': ['查看登录尝试及失败原因', 'See sign-in attempts and why they failed'],

@@ -8,6 +8,7 @@ export interface ListedUser {
   readonly merged_into: string | null;
   readonly roles: readonly string[];
   readonly identity_count: number;
+  readonly phone_number: string | null;
   readonly deletion_at: string | null;
   readonly last_sign_in_at: string | null;
   readonly created_at: string;
@@ -32,8 +33,8 @@ export interface Identity {
 export interface User extends ListedUser {
   readonly nickname_by: 'wechat' | 'host' | 'user';
   readonly updated_at: string;
-  readonly phone_number: string | null;
   readonly phone_verified_at: string | null;
+  readonly phone_appid: string | null;
   readonly identities: readonly Identity[];
   readonly live_sessions: number;
 }

@@ -11,7 +11,7 @@ import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import { findRole, Roles } from '../../roles/roles.service.js';
 import { UserRoles } from '../../roles/user-roles.service.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
-import { setUserStatus } from '../../users/change-user.js';
+import { forgetPhoneNumber, setUserStatus } from '../../users/change-user.js';
 import { banList, LastingBans } from '../../users/lasting-bans.service.js';
 import { lockUser } from '../../users/lock-users.js';
 import { getDetailedUser } from '../../users/user-list.js';
@@ -110,6 +110,18 @@ export class AdminUserAccessController {
     await this.reach.act(admin, { id }, (manager, user) =>
       this.signOut.unlink(manager, user.id, identity, { evenLast }),
     );
+  }
+
+  @Endpoint({
+    summary: 'Forget the phone number of a user, so that another may have it',
+    permission: 'iam:users:write',
+    path,
+    responses: { 204: null },
+    errors: ['not_found', 'precondition_failed'],
+  })
+  @Delete('phone_number')
+  async forgetPhone(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
+    await this.reach.act(admin, { id }, (manager, user) => forgetPhoneNumber(manager, user.id));
   }
 
   @Endpoint({

@@ -18,6 +18,7 @@ import { countLiveSessions } from '../../sessions/session-list.service.js';
 import { createUser, externalIdSchema, updateUser, type UserChanges } from '../../users/change-user.js';
 import { detailedUser, getDetailedUser, userList, type ListedUser } from '../../users/user-list.js';
 import { UserMerges } from '../../users/user-merges.service.js';
+import { maskPhoneNumber } from '../../wechat/phone-number.js';
 import { cleanNickname } from '../../wechat/profile-text.js';
 import { AdminPermissions, AdminReach, type Admin } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
@@ -53,6 +54,7 @@ const itemExample: ListedUser = {
   merged_into: null,
   roles: ['support'],
   identity_count: 1,
+  phone_number: '+86*******8000',
   deletion_at: null,
   last_sign_in_at: '2026-11-27T09:30:00.000Z',
   created_at: '2026-11-22T08:00:00.000Z',
@@ -61,8 +63,9 @@ const example: UserDetail = {
   ...itemExample,
   nickname_by: 'wechat',
   updated_at: '2026-11-22T08:00:00.000Z',
-  phone_number: null,
-  phone_verified_at: null,
+  phone_number: '+8613800138000',
+  phone_verified_at: '2026-11-22T08:00:00.000Z',
+  phone_appid: 'wx1123456789abcdef',
   identities: [
     {
       id: '01939a3c-4c11-7bbb-8d2f-1a2b3c4d5e6f',
@@ -125,7 +128,7 @@ export class AdminUsersController {
       for (const role of roles) await this.userRoles.assign(manager, id, role);
       return id;
     });
-    return new Created(await this.get(user));
+    return new Created(await this.get(user, admin));
   }
 
   @Endpoint({
@@ -137,10 +140,11 @@ export class AdminUsersController {
     errors: ['not_found'],
   })
   @Get(':id')
-  async get(@Param('id') id: string): Promise<Tagged<UserDetail>> {
+  async get(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<Tagged<UserDetail>> {
     const { version, ...user } = await getDetailedUser(this.dataSource, id);
     const live_sessions = await countLiveSessions(this.dataSource, id);
-    return new Tagged({ ...user, live_sessions }, toEtag(version));
+    const phone_number = await this.shown(user.phone_number, admin);
+    return new Tagged({ ...user, phone_number, live_sessions }, toEtag(version));
   }
 
   @Endpoint({
@@ -159,7 +163,7 @@ export class AdminUsersController {
     @CurrentUser() admin: Admin,
   ): Promise<Tagged<UserDetail>> {
     await this.reach.act(admin, { id, version }, (manager) => updateUser(manager, id, toChanges(written)));
-    return this.get(id);
+    return this.get(id, admin);
   }
 
   @Endpoint({
@@ -201,6 +205,12 @@ export class AdminUsersController {
       this.merges.merge(manager, [first, second], { evenIfTwo }),
     );
     return { id: kept, merged: kept === first ? second : first };
+  }
+
+  private async shown(phoneNumber: string | null, admin: Admin): Promise<string | null> {
+    if (phoneNumber === null) return null;
+    const refusal = await this.own.refusalOf(admin, ['iam:phone_numbers:read']);
+    return refusal === null ? phoneNumber : maskPhoneNumber(phoneNumber);
   }
 }
 
