@@ -65,7 +65,7 @@ describe('nestjs-wechat-iam provider migrate', () => {
     await runner.query(
       `SELECT 1 FROM iam.users WHERE id = (SELECT user_id FROM iam.identities ORDER BY openid OFFSET 150 LIMIT 1) FOR UPDATE`,
     );
-    const child = spawnCommand(migrate(), { variables: operator.variables });
+    const child = await spawnCommand(migrate(), { variables: operator.variables });
     const said = text(child.stderr);
     const waiting = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'nestjs-wechat-iam'
       AND datname = current_database() AND wait_event_type = 'Lock'`;

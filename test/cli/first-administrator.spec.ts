@@ -3,7 +3,7 @@ import { WechatEmulator } from '../../emulator/index.js';
 import { AdminClient } from '../support/admin.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { freePort } from '../../example/postgres/free-port.js';
-import { type IamApp, startIamApp, testKey } from '../support/iam-app.js';
+import { type IamApp, migrated, startIamApp, testKey } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { onPc } from '../support/signed-in.js';
 import { rowsOf } from '../support/rows.js';
@@ -156,12 +156,12 @@ describe('emulator --demo', () => {
   let lines: string[];
 
   beforeAll(async () => {
-    database = await createDatabase();
+    database = await createDatabase(migrated);
     const port = String(await freePort());
     wechat = `http://127.0.0.1:${port}`;
     const endpoints = { api: wechat, open: wechat, mp: wechat };
     host = await startIamApp({ databaseUrl: database.url, endpoints, key });
-    const child = spawnCommand(['emulator', '--demo', '--port', port, '--app', host.url]);
+    const child = await spawnCommand(['emulator', '--demo', '--port', port, '--app', host.url]);
     let printed = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
     await until('it prints its steps', () => printed.includes('/iam/token\n'));
@@ -234,7 +234,7 @@ describe('emulator --demo', () => {
   });
 
   it('is not what programs get: without the switch the world is empty', async () => {
-    const child = spawnCommand(['emulator', '--port', '0']);
+    const child = await spawnCommand(['emulator', '--port', '0']);
     const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
     const url = line.trim().replace('emulator ', '');
 

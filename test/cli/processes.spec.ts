@@ -51,7 +51,7 @@ describe('a command in a process of its own', () => {
     await operator.query(
       `INSERT INTO iam.roles (name, description) SELECT 'r' || n, repeat('长', 1000) FROM generate_series(1, 1000) n`,
     );
-    const child = spawnCommand(['role', 'list', '--json'], { variables: operator.variables });
+    const child = await spawnCommand(['role', 'list', '--json'], { variables: operator.variables });
     await once(child.stdout, 'readable');
     await delay(200);
 
@@ -61,7 +61,7 @@ describe('a command in a process of its own', () => {
   });
 
   it('does its work quietly when its reader has gone', async () => {
-    const child = spawnCommand(['role', 'add', 'unread'], { variables: operator.variables });
+    const child = await spawnCommand(['role', 'add', 'unread'], { variables: operator.variables });
     child.stdout.destroy();
     const ended = once(child, 'close');
 
@@ -71,7 +71,7 @@ describe('a command in a process of its own', () => {
   });
 
   it('fails when nobody reads what is shown once', async () => {
-    const child = spawnCommand(['provider', 'rotate', 'wechat', 'mp_token'], {
+    const child = await spawnCommand(['provider', 'rotate', 'wechat', 'mp_token'], {
       variables: operator.variables,
     });
     child.stdout.destroy();
@@ -87,7 +87,7 @@ describe('a command in a process of its own', () => {
     await runner.startTransaction();
     await runner.query(`SELECT name FROM iam.roles WHERE name = 'r2' FOR UPDATE`);
     const give = ['user', 'roles', '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f', '--add', 'r1', '--add', 'r2'];
-    const child = spawnCommand(give, { variables: operator.variables });
+    const child = await spawnCommand(give, { variables: operator.variables });
     await waitsForLock(operator);
 
     child.kill('SIGINT');

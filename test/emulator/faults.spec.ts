@@ -308,7 +308,15 @@ describe('an emulator with TLS', () => {
   });
 
   it('starts from the command line and says what to trust', async () => {
-    const child = spawnCommand(['emulator', '--port', '0', '--tls', '--tls-directory', directory, '--json']);
+    const child = await spawnCommand([
+      'emulator',
+      '--port',
+      '0',
+      '--tls',
+      '--tls-directory',
+      directory,
+      '--json',
+    ]);
     const [line] = (await once(child.stdout, 'data')) as [Buffer];
     const printed: unknown = JSON.parse(line.toString());
     const exit = once(child, 'exit');

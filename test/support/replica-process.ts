@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { endWithTests } from './end-with-tests.js';
 import type { World } from './iam-app.js';
+import { joinProgram } from './join-program.mjs';
 import type { ReplicaSettings } from './replica-main.js';
 
 /** A host in a process of its own, on the database of a `World`. */
@@ -13,8 +14,6 @@ export interface ReplicaProcess {
   /** Ends it as a power cut would: nothing is finished, closed or said. */
   kill(): Promise<void>;
 }
-
-const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** Starts another node process with the same database, key and public URL; other `options` travel as JSON. */
 export function startReplicaProcess(
@@ -36,10 +35,8 @@ async function startProcess(
   world: World,
   more: Pick<ReplicaSettings, 'crowded' | 'options'>,
 ): Promise<ReplicaProcess> {
-  const child = fork(pathOf('replica-main.ts'), {
-    execArgv: ['--import', pathOf('register-typescript.mjs'), '--disable-warning=ExperimentalWarning'],
-    serialization: 'json',
-  });
+  const program = await joinProgram(fileURLToPath(new URL('replica-main.ts', import.meta.url)));
+  const child = fork(program, { execArgv: [], serialization: 'json' });
   const settings: ReplicaSettings = {
     databaseUrl: world.database.url,
     endpoints: world.wechat.endpoints,

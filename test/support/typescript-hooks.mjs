@@ -17,7 +17,12 @@ export async function resolve(specifier, context, next) {
 /** Compiles what `resolve` has named. */
 export async function load(url, context, next) {
   if (!/\.ts(\?|$)/.test(url)) return next(url, context);
-  const { code } = await transformFile(fileURLToPath(url), {
+  return { source: await compile(fileURLToPath(url)), format: 'module', shortCircuit: true };
+}
+
+/** The JavaScript of a TypeScript file. */
+export async function compile(path, sourceMaps = 'inline') {
+  const { code } = await transformFile(path, {
     jsc: {
       parser: { syntax: 'typescript', decorators: true },
       transform: { legacyDecorator: true, decoratorMetadata: true },
@@ -25,7 +30,7 @@ export async function load(url, context, next) {
       target: 'es2022',
     },
     module: { type: 'es6' },
-    sourceMaps: 'inline',
+    sourceMaps,
   });
-  return { source: code, format: 'module', shortCircuit: true };
+  return code;
 }

@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../../../cli/run-cli.js';
 import { endChildWithTests } from '../../support/end-with-tests.js';
+import { joinProgram } from '../../support/join-program.mjs';
 
 /** What a call of the command line came to. */
 export interface Outcome {
@@ -41,25 +42,23 @@ export interface ProcessGiven extends Given {
   readonly nodeArguments?: readonly string[];
 }
 
-/** Starts a command in a process of its own, from the TypeScript source. */
-export function spawnCommand(
+/** Starts a command in a process of its own, of what the TypeScript source is now. */
+export async function spawnCommand(
   args: readonly string[],
   { variables = {}, nodeArguments = [] }: ProcessGiven = {},
-) {
-  const node = ['--import', pathOf('../../support/register-typescript.mjs'), ...nodeArguments];
+): Promise<ChildProcessWithoutNullStreams> {
+  const program = await joinProgram(fileURLToPath(new URL('../../../cli/main.ts', import.meta.url)));
   const { PATH, HOME } = process.env;
-  const child = spawn(
-    process.execPath,
-    [...node, '--disable-warning=ExperimentalWarning', pathOf('../../../cli/main.ts'), ...args],
-    { env: { PATH, HOME, ...variables } },
-  );
+  const child = spawn(process.execPath, [...nodeArguments, program, ...args], {
+    env: { PATH, HOME, ...variables },
+  });
   void endChildWithTests(child);
   return child;
 }
 
 /** As `command`, in a process of its own. */
 export async function commandProcess(args: readonly string[], given: ProcessGiven = {}): Promise<Outcome> {
-  const child = spawnCommand(args, given);
+  const child = await spawnCommand(args, given);
   child.stdin.end(given.input ?? '');
   const ended = once(child, 'close');
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
@@ -69,8 +68,4 @@ export async function commandProcess(args: readonly string[], given: ProcessGive
 
 function toOutcome(exitCode: number | null, stdout: string, stderr: string): Outcome {
   return { exitCode, stdout, stderr, json: (): unknown => JSON.parse(stdout) };
-}
-
-function pathOf(name: string): string {
-  return fileURLToPath(new URL(name, import.meta.url));
 }
