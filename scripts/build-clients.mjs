@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
@@ -28,14 +29,13 @@ async function bundle(folder, format) {
   return output[0].code;
 }
 
-function declare() {
+/** Runs TypeScript's compiler; where it complains, this process ends. */
+export async function runCompiler(...words) {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-  const project = join(root, 'client', 'tsconfig.build.json');
-  const { status, error } = spawnSync(process.execPath, [tsc, '-p', project], {
-    cwd: root,
-    stdio: 'inherit',
-  });
-  if (error) throw error;
+  const [status] = await once(
+    spawn(process.execPath, [tsc, ...words], { cwd: root, stdio: 'inherit' }),
+    'exit',
+  );
   if (status !== 0) process.exit(1);
 }
 
@@ -63,7 +63,7 @@ async function writeMiniProgram(declarations) {
 
 /** `dist/client` for browsers, `dist/mini-program` and `dist/commonjs` for mini programs. */
 export async function buildClients() {
-  declare();
+  await runCompiler('-p', join('client', 'tsconfig.build.json'));
   const code = await bundle('client', 'es');
   const bytes = gzipSync(code).length;
   if (bytes > MOST_BYTES) throw new Error(`client: ${bytes} bytes gzipped, at most ${MOST_BYTES}`);
