@@ -1,6 +1,5 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { launchBrowser } from '../support/browser.js';
-import { Shop } from './shop.js';
+import type { Page } from 'playwright-core';
+import { useShop } from './shop.js';
 
 /** Starts the device grant in the page: `states` collects what it says, `ended` what becomes of it. */
 const start = `
@@ -14,27 +13,15 @@ window.ended = iam.signInByDevice({
 undefined`;
 
 describe('the browser client, signing in by a scan on its own page', () => {
-  let browser: Browser;
-  let shop: Shop;
-  let context: BrowserContext;
+  const shop = useShop();
   let page: Page;
 
-  beforeAll(async () => {
-    browser = await launchBrowser();
-    shop = await Shop.open(browser);
-    await shop.world.saveProvider({ qr_enabled: true });
-  }, 90_000);
-  afterAll(async () => {
-    await browser.close();
-    await shop.close();
-  });
+  beforeAll(() => shop.world.saveProvider({ qr_enabled: true }));
   beforeEach(async () => {
-    context = await shop.context();
-    page = await shop.visit(context, '/signed-in');
+    page = await shop.visit('/signed-in');
     await page.locator('#who', { hasText: 'nobody' }).waitFor();
     shop.forget();
   });
-  afterEach(() => context.close());
 
   const begin = async () => {
     await page.evaluate(start);
@@ -99,11 +86,11 @@ describe('the browser client, signing in by a scan on its own page', () => {
   it('outlasts a network that goes away, and loses no scan of that time', async () => {
     const lan = shop.person();
     const qr = await begin();
-    await context.setOffline(true);
+    await shop.context.setOffline(true);
     await page.waitForFunction(`states.includes('reconnecting')`);
     await shop.scanAndDecide(lan, qr, 'confirm');
 
-    await context.setOffline(false);
+    await shop.context.setOffline(false);
 
     expect(await page.evaluate('ended')).toBe('signed in');
     expect(await kinds()).toEqual(['mp']);

@@ -1,29 +1,12 @@
 import { IamUsers } from '../../src/index.js';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { launchBrowser } from '../support/browser.js';
+import type { Page } from 'playwright-core';
 import { rowsOf } from '../support/rows.js';
-import { Shop } from './shop.js';
+import { useShop } from './shop.js';
 
 const storages = '[Object.keys(localStorage), Object.keys(sessionStorage)]';
 
 describe('the browser client, signing in by redirect', () => {
-  let browser: Browser;
-  let shop: Shop;
-  let context: BrowserContext;
-
-  beforeAll(async () => {
-    browser = await launchBrowser();
-    shop = await Shop.open(browser);
-  }, 90_000);
-  afterAll(async () => {
-    await browser.close();
-    await shop.close();
-  });
-  beforeEach(async () => {
-    context = await shop.context();
-    shop.forget();
-  });
-  afterEach(() => context.close());
+  const shop = useShop();
 
   const failureOn = async (page: Page, path: string) => {
     await page.goto(shop.front.url + path);
@@ -33,7 +16,7 @@ describe('the browser client, signing in by redirect', () => {
 
   it('signs a person in by the lines of the README', async () => {
     const lan = shop.person();
-    const page = await shop.visit(context, '/lines');
+    const page = await shop.visit('/lines');
     await page.locator('#who', { hasText: 'nobody' }).waitFor();
 
     await shop.signIn(page, lan);
@@ -43,7 +26,7 @@ describe('the browser client, signing in by redirect', () => {
 
   it('signs a person in by three lines, and leaves code and state nowhere', async () => {
     const lan = shop.person();
-    const page = await shop.visit(context, '/signed-in?from=mail#teas');
+    const page = await shop.visit('/signed-in?from=mail#teas');
     await page.locator('#who', { hasText: 'nobody' }).waitFor();
 
     await shop.signIn(page, lan);
@@ -64,11 +47,11 @@ describe('the browser client, signing in by redirect', () => {
 
   it('keeps a person of cookies and of storage over a reload, and shows no token of cookies to scripts', async () => {
     const [lan, wei] = [shop.person(), shop.person()];
-    const kept = await shop.visit(context, '/kept');
+    const kept = await shop.visit('/kept');
     await shop.signIn(kept, lan);
     await kept.reload();
     await kept.locator('#who', { hasText: lan.nickname }).waitFor();
-    const stored = await shop.visit(context, '/stored');
+    const stored = await shop.visit('/stored');
     await shop.signIn(stored, wei);
     await stored.reload();
 
@@ -84,7 +67,7 @@ describe('the browser client, signing in by redirect', () => {
   }, 60_000);
 
   it('refuses a return that this tab has not begun, of another issuer, or with an error, and sends no code', async () => {
-    const page = await shop.visit(context, '/signed-in');
+    const page = await shop.visit('/signed-in');
     const iss = encodeURIComponent(shop.front.url);
     const clean = `${shop.front.url}/signed-in?from=mail#teas`;
 
@@ -108,7 +91,7 @@ describe('the browser client, signing in by redirect', () => {
   }, 60_000);
 
   it('leaves the returns of other libraries and other clients of the page alone', async () => {
-    const page = await context.newPage();
+    const page = await shop.context.newPage();
     const iss = encodeURIComponent(shop.front.url);
     const returns = ['code=a&state=1', `code=a&state=1&iss=${iss}`, `code=a&state=iam.theirs&iss=${iss}`].map(
       (query) => `/signed-in?${query}`,
@@ -125,7 +108,7 @@ describe('the browser client, signing in by redirect', () => {
 
   it('says why WeChat or the row refuses a person', async () => {
     await shop.world.saveProvider({ sign_up: 'off' });
-    const page = await shop.visit(context, '/signed-in');
+    const page = await shop.visit('/signed-in');
     await shop.leaveForWechat(page);
 
     await shop.scan(page, shop.person());
@@ -138,7 +121,7 @@ describe('the browser client, signing in by redirect', () => {
 
   it('ends in the same session when the response with the tokens is lost', async () => {
     const lan = shop.person();
-    const page = await shop.visit(context, '/signed-in');
+    const page = await shop.visit('/signed-in');
     let lost = 0;
     await page.route('**/iam/token', async (route) => {
       if (lost > 0) return route.continue();
@@ -160,7 +143,7 @@ describe('the browser client, signing in by redirect', () => {
   it('waits for the account of a person whom the host is to connect, and goes on', async () => {
     await shop.world.saveProvider({ sign_up: 'bind' });
     const lan = shop.person();
-    const page = await shop.visit(context, '/signed-in');
+    const page = await shop.visit('/signed-in');
     await shop.leaveForWechat(page);
     await shop.scan(page, lan);
     await page.locator('#who', { hasText: 'nobody' }).waitFor();

@@ -1,7 +1,6 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { launchBrowser } from '../support/browser.js';
+import type { Page } from 'playwright-core';
 import { rowsOf } from '../support/rows.js';
-import { Shop, type ShopPage } from './shop.js';
+import { type ShopPage, useShop } from './shop.js';
 
 /** Lets the page believe that it is later, so that its token is about to end. */
 const later = 'window.now = Date.now; Date.now = () => now() + 897_000; undefined';
@@ -10,33 +9,18 @@ const fiveCalls = `Promise.all([1, 2, 3, 4, 5].map(() => iam.fetch('/iam/me').th
 const five = [200, 200, 200, 200, 200];
 
 describe('the session of a browser client', () => {
-  let browser: Browser;
-  let shop: Shop;
-  let context: BrowserContext;
-
-  beforeAll(async () => {
-    browser = await launchBrowser();
-    shop = await Shop.open(browser);
-  }, 90_000);
-  afterAll(async () => {
-    await browser.close();
-    await shop.close();
-  });
-  beforeEach(async () => {
-    context = await shop.context();
-  });
-  afterEach(() => context.close());
+  const shop = useShop();
 
   /** A page on which a person has just signed in. */
   const signedIn = async (path: ShopPage) => {
     const person = shop.person();
-    const page = await shop.visit(context, path);
+    const page = await shop.visit(path);
     await shop.signIn(page, person);
     shop.forget();
     return { page, person };
   };
   const secondTab = async (path: ShopPage, nickname: string) => {
-    const page = await shop.visit(context, path);
+    const page = await shop.visit(path);
     await page.locator('#who', { hasText: nickname }).waitFor();
     return page;
   };
@@ -108,10 +92,10 @@ describe('the session of a browser client', () => {
   it('waits while the browser is offline, and goes on afterwards', async () => {
     const { page } = await signedIn('/stored');
     await page.evaluate(later);
-    await context.setOffline(true);
+    await shop.context.setOffline(true);
 
     const offline = await page.evaluate('iam.getUser().catch((error) => error.code)');
-    await context.setOffline(false);
+    await shop.context.setOffline(false);
 
     expect(offline).toBe('network_error');
     expect(await isSignedIn(page)).toBe(true);
@@ -122,7 +106,7 @@ describe('the session of a browser client', () => {
     'ends for every tab of the browser (%s)',
     async (path) => {
       const { page, person } = await signedIn(path);
-      const other = await shop.visit(context, path);
+      const other = await shop.visit(path);
       if (path === '/signed-in') {
         await other.locator('#who', { hasText: 'nobody' }).waitFor();
         await shop.signIn(other, person);
@@ -136,7 +120,7 @@ describe('the session of a browser client', () => {
       expect(await Promise.all([page, other].map(isSignedIn))).toEqual([false, false]);
       expect(new Set(await endsOf(person.nickname))).toEqual(new Set(['revoked']));
       expect(await page.evaluate('Object.keys(localStorage)')).toEqual([]);
-      const cookies = await context.cookies(`${shop.front.url}/iam/token`);
+      const cookies = await shop.context.cookies(`${shop.front.url}/iam/token`);
       expect(cookies.filter(({ name }) => /access|refresh/.test(name))).toEqual([]);
     },
     60_000,
@@ -166,10 +150,10 @@ describe('the session of a browser client', () => {
 
   it('is signed out here, and says so, when the server cannot be told', async () => {
     const { page } = await signedIn('/stored');
-    await context.setOffline(true);
+    await shop.context.setOffline(true);
 
     const told = await page.evaluate('iam.signOut().catch((error) => error.code)');
-    await context.setOffline(false);
+    await shop.context.setOffline(false);
 
     expect(told).toBe('network_error');
     expect(await isSignedIn(page)).toBe(false);
@@ -194,7 +178,7 @@ describe('the session of a browser client', () => {
   it('sends its token to this page’s origin and those that are named, and to no other', async () => {
     const { page } = await signedIn('/stored');
     const seen: (string | undefined)[] = [];
-    await context.route('http://api.localhost:*/**', async (route) => {
+    await shop.context.route('http://api.localhost:*/**', async (route) => {
       seen.push(route.request().headers()['authorization']);
       await route.fulfill({
         headers: { 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Headers': '*' },
@@ -229,7 +213,7 @@ describe('the session of a browser client', () => {
   }, 60_000);
 
   it('goes without a token, and asks for none, where nobody is signed in', async () => {
-    const page = await shop.visit(context, '/kept');
+    const page = await shop.visit('/kept');
     shop.forget();
 
     const status = await page.evaluate(`iam.fetch('/iam/me').then(({ status }) => status)`);

@@ -7,6 +7,7 @@ import type { World } from '../support/iam-app.js';
 import { exampleOf } from '../docs/pages.js';
 import { Storefront } from '../support/storefront.js';
 import { until } from '../support/until.js';
+import { launchBrowser } from '../support/browser.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 /** The pages of a shop that use the client as it is published, by what they give it. */
@@ -42,20 +43,40 @@ const html = (options: string) => `<!doctype html><title>shop</title><button>Sig
   document.querySelector('#who').textContent = user?.nickname ?? 'nobody';
 </script>`;
 
+interface Opened {
+  readonly browser: Browser;
+  readonly front: Storefront;
+  readonly world: World;
+  readonly clock: FakeClock;
+}
+
 /** A shop on the web, its module behind it, and WeChat. */
 export class Shop {
   /** What was posted to `/token` since `forget`. */
   readonly tokenRequests: URLSearchParams[] = [];
+  private opened: Opened | undefined;
+  private profile: BrowserContext | undefined;
   private persons = 0;
 
-  private constructor(
-    readonly front: Storefront,
-    readonly world: World,
-    readonly clock: FakeClock,
-    private readonly browser: Browser,
-  ) {}
+  get front(): Storefront {
+    return known(this.opened).front;
+  }
 
-  static async open(browser: Browser): Promise<Shop> {
+  get world(): World {
+    return known(this.opened).world;
+  }
+
+  get clock(): FakeClock {
+    return known(this.opened).clock;
+  }
+
+  /** The browser of the test that runs, which no test before it has used. */
+  get context(): BrowserContext {
+    return known(this.profile);
+  }
+
+  async open(): Promise<void> {
+    const browser = await launchBrowser();
     const front = await Storefront.open();
     const clock = new FakeClock();
     const world = await startFollowWorld(
@@ -78,11 +99,12 @@ export class Shop {
     const client = await readFile(join(import.meta.dirname, '../../dist/client/index.js'), 'utf8');
     const served = Object.entries(pages).map(([path, options]) => [path, html(options)] as const);
     front.pages = { ...Object.fromEntries(served), '/lines': linesPage, '/client.js': client };
-    return new Shop(front, world, clock, browser);
+    this.opened = { browser, front, world, clock };
   }
 
-  close(): Promise<void> {
-    return this.world.close();
+  async close(): Promise<void> {
+    await this.opened?.browser.close();
+    await this.opened?.world.close();
   }
 
   person(): Person {
@@ -90,13 +112,14 @@ export class Shop {
     return this.world.wechat.person({ nickname: `小兰${this.persons}` });
   }
 
-  async context(): Promise<BrowserContext> {
-    const context = await this.browser.newContext({ locale: 'zh-CN' });
+  async openContext(): Promise<void> {
+    const context = await known(this.opened).browser.newContext({ locale: 'zh-CN' });
     context.on('request', (request) => {
       const isToken = request.method() === 'POST' && request.url().endsWith('/iam/token');
       if (isToken) this.tokenRequests.push(new URLSearchParams(request.postData() ?? ''));
     });
-    return context;
+    this.profile = context;
+    this.forget();
   }
 
   forget(): void {
@@ -108,8 +131,8 @@ export class Shop {
     return this.tokenRequests.map((request) => request.get('grant_type'));
   }
 
-  async visit(context: BrowserContext, path: string): Promise<Page> {
-    const page = await context.newPage();
+  async visit(path: string): Promise<Page> {
+    const page = await this.context.newPage();
     await page.goto(this.front.url + path);
     return page;
   }
@@ -138,4 +161,19 @@ export class Shop {
     await until('the phone is asked', () => Promise.resolve(person.chat(this.world.oa).length > 0));
     await decideOnPhone(this.world, person, decision);
   }
+}
+
+function known<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the shop is not open');
+  return value;
+}
+
+/** A shop for the tests of a `describe` block. */
+export function useShop(): Shop {
+  const shop = new Shop();
+  beforeAll(() => shop.open(), 90_000);
+  afterAll(() => shop.close());
+  beforeEach(() => shop.openContext());
+  afterEach(() => shop.context.close());
+  return shop;
 }
