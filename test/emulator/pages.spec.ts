@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import type { Person, WechatEmulator } from '../../emulator/index.js';
-import { launchBrowser } from './support/browser.js';
+import { launchBrowser } from '../support/browser.js';
 import { heardAt, signInApp } from './support/sign-in-app.js';
 import { authorizeUrl, createQrCode, qrconnectUrl, useStage } from './support/stage.js';
 

@@ -37,8 +37,15 @@ export async function launchBrowser(): Promise<Browser> {
   return launch({ executablePath, args, env: await environmentFor(executablePath, folder) });
 }
 
+/** Chromium's own crash before it takes an order: no page of ours has been in it. */
+const isCrash = (error: unknown): boolean =>
+  /process did exit: exitCode=null, signal=SIG(SEGV|BUS|ILL|FPE|TRAP|ABRT)/.test(String(error));
+
 async function launch(options: LaunchOptions): Promise<Browser> {
-  const browser = await chromium.launch(options);
+  const browser = await chromium.launch(options).catch((error: unknown) => {
+    if (isCrash(error)) return chromium.launch(options);
+    throw error;
+  });
   endWithTests(() => browser.close());
   return browser;
 }
