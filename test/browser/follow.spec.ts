@@ -41,7 +41,7 @@ describe('following on a PC, the phone beside it', () => {
   /** The demo's rows, and their like with the other confirmations. */
   beforeAll(async () => {
     const rows = demoProviders.flatMap((row) =>
-      row.qr_enabled === true
+      row.qr_enabled === true && row.qr_with === undefined
         ? (['tap', 'number', 'none'] as const).map((confirmation) => ({
             ...row,
             slug: `${confirmation}-${row.qr_login_with ?? ''}`,

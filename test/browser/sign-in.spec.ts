@@ -101,19 +101,62 @@ describe('signing in on the example, in a real browser', () => {
     await close();
   }, 120_000);
 
-  it('tells a phone browser outside WeChat to open the page in WeChat', async () => {
-    const { page, close } = await openPage(browser, { ...phoneOutsideWechat, locale: 'en-US' });
+  it('signs in by a mini program code: the phone shows the same number, and confirms', async () => {
+    const { page, complaints, close } = await openPage(browser);
     await page.goto(shop.url);
-
     await page.locator('[data-go=sign-in]').click();
-    await page.getByRole('heading', { name: 'Open this in WeChat' }).waitFor();
+    await page.locator('main .others button', { hasText: '小程序码登录' }).click();
+    await page.locator('.code[data-state=ready]').waitFor();
+    await takePicture(page, 'mini-chooser-pc-zh');
+    const phone = await openPhone(page, shop.url, 'lan');
 
-    expect(await page.getByRole('textbox').inputValue()).toBe(shop.url);
-    expect(await page.locator('main .others').count()).toBe(0);
-    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(390);
-    await takePicture(page, 'sign-in-phone-en');
+    await phone.getByTestId('tab-scan').click();
+    await phone.locator('[data-testid=code][data-kind=mini]').first().click();
+    const approval = phone.getByTestId('approval');
+    await approval.waitFor();
+    await page.locator('.number').waitFor();
+    await takePicture(page, 'mini-scanned-pc-zh');
+    await takePicture(phone, 'mini-approval-phone-zh');
+    expect(await approval.locator('.number').textContent()).toBe(await page.locator('.number').textContent());
+    await phone.getByTestId('mini-confirm').click();
+    await phone.locator('[data-testid=mini][data-kind=confirmed]').waitFor();
+    await takePicture(phone, 'mini-confirmed-phone-zh');
+
+    expect(await signedInUser(page)).toMatchObject({ nickname: '小兰' });
+    expect(complaints.filter((text) => !text.includes('status of 400'))).toEqual([]);
     await close();
-  }, 60_000);
+  }, 120_000);
+
+  it('signs a phone browser outside WeChat in by a link into the mini program', async () => {
+    const { page, close } = await openPage(browser, {
+      ...phoneOutsideWechat,
+      locale: 'en-US',
+      colorScheme: 'dark',
+    });
+    await page.goto(shop.url);
+    await page.locator('[data-go=sign-in]').click();
+    await page.locator('.sign-in .button.wechat').waitFor();
+    await takePicture(page, 'mini-chooser-phone-en-dark');
+    await page.locator('.sign-in .button.wechat').click();
+    const open = page.locator('#open');
+    await open.waitFor();
+    await takePicture(page, 'mini-link-phone-en-dark');
+    const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+    const link = (await open.getAttribute('href')) ?? '';
+    await page.evaluate(
+      "document.getElementById('open').addEventListener('click', (event) => event.preventDefault())",
+    );
+    await open.click();
+    const phone = await openPhone(page, shop.url, 'grace', `&scan=${encodeURIComponent(link)}`);
+    await phone.getByTestId('mini-confirm').click();
+    await phone.locator('[data-testid=mini][data-kind=confirmed]').waitFor();
+    await page.bringToFront();
+
+    expect(await signedInUser(page)).toMatchObject({ nickname: 'Grace 🌸' });
+    expect(link).toMatch(/^weixin:\/\/dl\/business\//);
+    expect(width).toBe(390);
+    await close();
+  }, 120_000);
 
   it('speaks the other language at a click and remembers it', async () => {
     const { page, close } = await openPage(browser);
