@@ -1,9 +1,16 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
+import type { IamRequest } from '../http/iam-request.js';
 import type { IamResponse } from '../http/iam-response.js';
+import { IamUrls } from '../http/iam-urls.service.js';
 import type { Language } from '../http/user-agent.js';
-import { type QrLogin, qrStateOf, type QrState, linkOf } from './qr-login.js';
+import { LoginTokens, showUserCode } from './codes-and-tokens.service.js';
+import { PageCookies, type ScannerProof } from './page-cookies.service.js';
 import { type AskedLogin, pageStyle, questionPage, quoteAccount } from './page-parts.js';
+import type { NamedLogin, PhoneLogin } from './phone-logins.service.js';
+import { type QrLogin, qrStateOf, type QrState, linkOf } from './qr-login.js';
 
 /** Texts of the phone's page for a sign-in. */
 const signInTexts = {
@@ -21,6 +28,7 @@ const signInTexts = {
     over: ['已失效', '此次登录已处理或已过期，如需登录请重新扫码。'],
     foreign: ['无法确认', '此次登录由另一个微信帐号扫码，请使用扫码的微信打开。'],
     outside: ['请在微信中打开', '请在微信的公众号会话中点击该链接。'],
+    unscanned: ['请用微信扫码', '请打开微信的“扫一扫”，扫描电脑上显示的二维码。'],
   },
   en: {
     title: 'Sign in?',
@@ -37,6 +45,7 @@ const signInTexts = {
     over: ['Too late', 'This sign-in was dealt with already or has expired. Scan a new QR code to sign in.'],
     foreign: ['Not yours to confirm', 'Another WeChat account scanned this code. Open the link there.'],
     outside: ['Open it in WeChat', 'Tap the link in the Official Account’s chat in WeChat.'],
+    unscanned: ['Scan it with WeChat', 'Open Scan in WeChat and point it at the QR code on the computer.'],
   },
 } as const;
 
@@ -74,7 +83,7 @@ interface ConfirmQuestion extends AskedLogin {
 }
 
 /** The page on the phone that asks the scanner to confirm a sign-in or a link. */
-export function confirmPage(asked: ConfirmQuestion): IamResponse {
+function confirmPage(asked: ConfirmQuestion): IamResponse {
   const { language, login, link, shown, isNumberWrong } = asked;
   const texts = { ...signInTexts[language], ...(link !== null && linkTexts[language]) };
   const alert = isNumberWrong ? `<p role="alert">${texts.numberWrong}</p>\n` : '';
@@ -95,8 +104,8 @@ export function confirmPage(asked: ConfirmQuestion): IamResponse {
   });
 }
 
-/** Why the page asks nothing; `foreign`: another WeChat account has scanned. */
-export type ConfirmEnding = 'confirmed' | 'denied' | 'over' | 'foreign' | 'outside';
+/** Why the page asks nothing; `foreign`: another WeChat account has scanned; `outside`, `unscanned`: this is no WeChat. */
+export type ConfirmEnding = 'confirmed' | 'denied' | 'over' | 'foreign' | 'outside' | 'unscanned';
 
 const endings: Readonly<Record<QrState, ConfirmEnding | null>> = {
   pending: 'over',
@@ -109,12 +118,12 @@ const endings: Readonly<Record<QrState, ConfirmEnding | null>> = {
 };
 
 /** How a scan ended for its phone; null while it waits for the decision. */
-export function endingOf(login: QrLogin): ConfirmEnding | null {
+function endingOf(login: QrLogin): ConfirmEnding | null {
   return endings[qrStateOf(login)];
 }
 
 /** The page after the decision, or where none can be made any more; a person who is stopped can go on to the site. */
-export function confirmEndPage(
+function confirmEndPage(
   language: Language,
   ending: ConfirmEnding,
   { login, site }: { readonly login: QrLogin | null; readonly site: ErrorPageSite },
@@ -133,4 +142,41 @@ export function confirmEndPage(
     style: pageStyle,
     body: `<main>\n<h1>${title}</h1>\n<p>${text}</p>\n${wayOn}</main>`,
   });
+}
+
+/** The pages of the phone that has scanned, whichever way it came: their decision goes to `POST /confirm/{provider}`. */
+@Injectable()
+export class PhonePages {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly cookies: PageCookies,
+    private readonly tokens: LoginTokens,
+    private readonly urls: IamUrls,
+  ) {}
+
+  /** The question for the proven scanner, or how it ended. */
+  show(login: PhoneLogin, proof: ScannerProof, { language, query }: IamRequest): IamResponse {
+    const ending = endingOf(login);
+    if (ending !== null) return this.end(language, ending, login);
+    const code = this.tokens.userCodeOf(login);
+    return confirmPage({
+      language,
+      siteName: this.options.siteName,
+      login,
+      action: this.urls.path(`confirm/${login.provider}`),
+      fields: { login: this.tokens.mint('confirm', login.id), csrf: this.cookies.csrfOf(proof) },
+      link: linkOf(login) === undefined ? null : { nickname: login.account_nickname },
+      shown: code === null ? (login.user_code ?? '') : showUserCode(code),
+      isNumberWrong: query['number'] === 'wrong',
+    });
+  }
+
+  end(language: Language, ending: ConfirmEnding, login: PhoneLogin | null): IamResponse {
+    return confirmEndPage(language, ending, { login, site: this.options });
+  }
+
+  /** The address of the question. */
+  linkOf({ provider, loginId }: NamedLogin): string {
+    return this.urls.path(`confirm/${provider}?login=${this.tokens.mint('confirm', loginId)}`);
+  }
 }

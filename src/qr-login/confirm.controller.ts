@@ -1,4 +1,4 @@
-import { Get, Inject, Param, Post } from '@nestjs/common';
+import { Get, Param, Post } from '@nestjs/common';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { Incoming } from '../http/parameter.decorators.js';
 import { Body, ZodPipe } from '../http/zod.pipe.js';
@@ -10,11 +10,10 @@ import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { failureOf } from '../http/to-iam-error.js';
 import { IamError, providerErrors } from '../errors/iam.error.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { qrStateOf, linkOf } from './qr-login.js';
+import { qrStateOf } from './qr-login.js';
 import { type NamedLogin, type PhoneLogin, PhoneLogins, scannerOf } from './phone-logins.service.js';
-import { LoginTokens, showUserCode } from './codes-and-tokens.service.js';
+import { LoginTokens } from './codes-and-tokens.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
@@ -24,10 +23,9 @@ import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { WechatError } from '../wechat/wechat-error.js';
-import type { Language } from '../http/user-agent.js';
-import { confirmEndPage, type ConfirmEnding, confirmPage, endingOf } from './confirm-page.js';
+import { PhonePages } from './confirm-page.js';
 import { QrWays } from './qr-way.js';
-import { PageCookies, scannerProof, type ScannerProof } from './page-cookies.service.js';
+import { PageCookies, roundTrip, scannerProof } from './page-cookies.service.js';
 
 /** What WeChat says of a code that was exchanged before (protocol I.1). */
 const CODE_USED = 40163;
@@ -55,13 +53,13 @@ export class ConfirmController {
   private readonly arrivals = new SingleFlight<IamResponse>();
 
   constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly providers: IdentityProviders,
     private readonly phones: PhoneLogins,
     private readonly watch: LoginWatch,
     private readonly codes: CodeExchange,
     private readonly gateway: WechatGateway,
     private readonly ways: QrWays,
+    private readonly pages: PhonePages,
     private readonly cookies: PageCookies,
     private readonly tokens: LoginTokens,
     private readonly urls: IamUrls,
@@ -86,18 +84,18 @@ export class ConfirmController {
   })
   @Get(':provider')
   async show(@Param('provider') provider: string, @Incoming() request: IamRequest): Promise<IamResponse> {
-    if (request.browser.kind !== 'wechat') return this.end(request.language, 'outside', null);
+    if (request.browser.kind !== 'wechat') return this.pages.end(request.language, 'outside', null);
     const { state, login: token } = request.query;
     if (typeof state === 'string') {
-      const loginId = this.cookies.findRoundTrip(state, request.cookies);
-      if (loginId === null)
+      const loginId = this.cookies.find(roundTrip, state, request.cookies)?.loginId;
+      if (loginId === undefined)
         throw new IamError('state_mismatch', 'this phone is not on its way to a confirm page');
       return this.arrivals.run(state, () => this.arrive({ provider, loginId }, request));
     }
     const named = { provider, loginId: this.readLink(token) };
     const proof = this.cookies.find(scannerProof, named.loginId, request.cookies);
     if (proof === null) return this.atAccount(named, request, (of) => this.leave(named, of, request));
-    return this.page(await this.get(named), proof, request);
+    return this.pages.show(await this.get(named), proof, request);
   }
 
   @Endpoint({
@@ -116,24 +114,22 @@ export class ConfirmController {
     const named = { provider, loginId: this.readLink(form.login) };
     const found = this.cookies.find(scannerProof, named.loginId, request.cookies);
     const proof = this.cookies.requireOwnForm(found, csrf, request);
-    const decided = await this.phones.decide(scannerOf(named, proof.openid), { decision, typed });
+    const decided = await this.phones.decide(scannerOf(named, proof), { decision, typed });
     if (decided === null) throw noSuchLogin();
     const { login, outcome } = decided;
-    if (outcome === 'confirmed') this.watch.note(login.id, { status: outcome, openid: proof.openid });
+    const { openid } = proof;
+    if (outcome === 'confirmed')
+      this.watch.note(login.id, { status: outcome, openid, subject: proof.subject });
     else this.watch.hint(login.id);
     // A page that is loaded again sends its form again, and another wrong number would count.
-    if (outcome === 'wrong') return redirect(`${this.linkOf(named)}&number=wrong`, 303);
-    return this.page(login, proof, request);
+    if (outcome === 'wrong') return redirect(`${this.pages.linkOf(named)}&number=wrong`, 303);
+    return this.pages.show(login, proof, request);
   }
 
   private readLink(token: unknown): string {
     const loginId = typeof token === 'string' ? this.tokens.read('confirm', token) : null;
     if (loginId === null) throw noSuchLogin();
     return loginId;
-  }
-
-  private linkOf({ provider, loginId }: NamedLogin): string {
-    return this.urls.path(`confirm/${provider}?login=${this.tokens.mint('confirm', loginId)}`);
   }
 
   private async get(named: NamedLogin): Promise<PhoneLogin> {
@@ -158,7 +154,7 @@ export class ConfirmController {
     } catch (error) {
       const login = await this.get(named);
       if (!hasFailed(login)) throw error;
-      return this.end(language, 'over', login);
+      return this.pages.end(language, 'over', login);
     }
     return work(of);
   }
@@ -167,7 +163,12 @@ export class ConfirmController {
   private leave({ provider, loginId }: NamedLogin, of: CodeApp, { cookies }: IamRequest): IamResponse {
     const back = { state: randomAlphanumeric(43), callbackURL: this.urls.endpoint(`confirm/${provider}`) };
     const url = this.codes.authorizeUrl(of, { ...back, scope: 'snsapi_base' });
-    return redirect(url, 302, this.cookies.startRoundTrip({ loginId, state: back.state }, cookies));
+    const trip = { loginId, state: back.state };
+    return redirect(
+      url,
+      302,
+      this.cookies.startTrip(roundTrip, trip, { state: back.state, present: cookies }),
+    );
   }
 
   /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */
@@ -176,17 +177,18 @@ export class ConfirmController {
     if (code === null) throw new IamError('access_denied', 'WeChat returned without a code');
     const { loginId } = named;
     if (this.cookies.find(scannerProof, loginId, request.cookies) !== null)
-      return redirect(this.linkOf(named), 303);
+      return redirect(this.pages.linkOf(named), 303);
     return this.atAccount(named, request, async ({ app }) => {
       const { login, grant } = await this.exchange(named, { app, code }, request);
-      if (login !== null && hasFailed(login)) return this.end(request.language, 'over', login);
-      if (login === null || grant === null) return redirect(this.linkOf(named), 303);
+      if (login !== null && (hasFailed(login) || login.method === 'page'))
+        return this.pages.end(request.language, 'over', login);
+      if (login === null || grant === null) return redirect(this.pages.linkOf(named), 303);
       if (grant.snapshotUser)
         throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
-      if (grant.openid !== login.openid) return this.end(request.language, 'foreign', login);
+      if (grant.openid !== login.openid) return this.pages.end(request.language, 'foreign', login);
       const proof = { loginId, openid: grant.openid };
       const cookies = [this.cookies.keep(scannerProof, proof, loginId)];
-      return { ...this.page(login, proof, request), cookies };
+      return { ...this.pages.show(login, proof, request), cookies };
     });
   }
 
@@ -213,26 +215,6 @@ export class ConfirmController {
       if (error instanceof WechatError && error.errcode === CODE_USED) return { login: null, grant: null };
       throw error;
     }
-  }
-
-  private page(login: PhoneLogin, proof: ScannerProof, { language, query }: IamRequest): IamResponse {
-    const ending = endingOf(login);
-    if (ending !== null) return this.end(language, ending, login);
-    const code = this.tokens.userCodeOf(login);
-    return confirmPage({
-      language,
-      siteName: this.options.siteName,
-      login,
-      action: this.urls.path(`confirm/${login.provider}`),
-      fields: { login: this.tokens.mint('confirm', login.id), csrf: this.cookies.csrfOf(proof) },
-      link: linkOf(login) === undefined ? null : { nickname: login.account_nickname },
-      shown: code === null ? (login.user_code ?? '') : showUserCode(code),
-      isNumberWrong: query['number'] === 'wrong',
-    });
-  }
-
-  private end(language: Language, ending: ConfirmEnding, login: PhoneLogin | null): IamResponse {
-    return confirmEndPage(language, ending, { login, site: this.options });
   }
 }
 

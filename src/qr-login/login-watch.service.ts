@@ -78,7 +78,7 @@ export class LoginWatch implements OnModuleDestroy {
   }
 
   /** This process has changed this login: browsers that wait here are told without a query. A state that is not known is read. */
-  note(loginId: string, change: Pick<QrLogin, 'status' | 'openid'>): void {
+  note(loginId: string, change: Pick<QrLogin, 'status' | 'openid'> & Partial<QrLogin>): void {
     const known = this.watched.get(loginId)?.state;
     if (known?.is_live === true && isBefore(known.status, change.status))
       this.update(loginId, { ...known, ...change });

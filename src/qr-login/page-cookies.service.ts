@@ -7,6 +7,7 @@ import { Sealer } from '../crypto/sealer.js';
 import { sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { subjectSchema } from '../users/subject.js';
 import { isOwnForm } from '../http/trusted-origins.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 
@@ -16,24 +17,41 @@ const MAX_AGE_SECONDS = 600;
 /** Round trips to WeChat under way beside the newest; more taps on the link drop the oldest. */
 const MAX_EARLIER = 3;
 
-/** What every kind holds: which login it is about, and when it ends, in milliseconds since the epoch. */
-const dated = z.object({ loginId: z.string(), until: z.number() });
+/** What every kind holds: when it ends, in milliseconds since the epoch. */
+const ending = z.object({ until: z.number() });
+/** And which login it is about. */
+const dated = ending.extend({ loginId: z.string() });
 
 /** A kind of cookie: its part of the name, what its seal is bound to, and what it holds, until when. */
-interface Kind<T extends z.infer<typeof dated>> {
+interface Kind<T extends z.infer<typeof ending>> {
   readonly name: string;
   readonly context: string;
   readonly content: z.ZodType<T>;
 }
 
-/** A phone on its way through Official Account OAuth; by its `state`. */
-const roundTrip = { name: 'way', context: 'journey', content: dated.extend({ state: z.string() }) };
+/** A phone on its way through Official Account OAuth to a login that is scanned already; by its `state`. */
+export const roundTrip = {
+  name: 'way',
+  context: 'journey',
+  content: dated.extend({ state: z.string() }),
+};
+
+/** The same to claim the login whose QR code has this scene. */
+export const scanTrip = {
+  name: 'scan',
+  context: 'scan-journey',
+  content: ending.extend({ state: z.string(), scene: z.string() }),
+};
 
 /** A phone whose openid WeChat has proved for a login; by the login. */
 export const scannerProof = {
   name: 'proof',
   context: 'proof',
-  content: dated.extend({ openid: z.string() }),
+  content: dated.extend({
+    openid: z.string(),
+    /** What else the way that proved it has learned of the person; their agreement stores it. */
+    subject: subjectSchema.optional(),
+  }),
 };
 
 /** See `scannerProof`. */
@@ -78,28 +96,25 @@ export class PageCookies {
   }
 
   /** `Set-Cookie` values of a new round trip, which drop all but the last few before it. */
-  startRoundTrip(trip: { readonly loginId: string; readonly state: string }, present: Cookies): string[] {
-    const earlier = Object.keys(present).filter((each) =>
-      each.startsWith(`${this.prefix}${roundTrip.name}-`),
-    );
+  startTrip<T extends z.infer<typeof ending> & { readonly state: string }>(
+    kind: Kind<T>,
+    trip: Omit<T, 'until'>,
+    { state, present }: { readonly state: string; readonly present: Cookies },
+  ): string[] {
+    const earlier = Object.keys(present).filter((each) => each.startsWith(`${this.prefix}${kind.name}-`));
     const dropped = earlier.slice(0, -MAX_EARLIER).map((name) => this.write(name, '', 0));
-    return [this.keep(roundTrip, trip, trip.state), ...dropped];
-  }
-
-  /** The login that a phone comes back for. */
-  findRoundTrip(state: string, present: Cookies): string | null {
-    return this.find(roundTrip, state, present)?.loginId ?? null;
+    return [this.keep(kind, trip, state), ...dropped];
   }
 
   /** A `Set-Cookie` value; `key` is the state or login that the kind goes by. */
-  keep<T extends z.infer<typeof dated>>(kind: Kind<T>, content: Omit<T, 'until'>, key: string): string {
+  keep<T extends z.infer<typeof ending>>(kind: Kind<T>, content: Omit<T, 'until'>, key: string): string {
     const json = JSON.stringify({ ...content, until: this.clock.now() + MAX_AGE_SECONDS * 1000 });
     const sealed = this.sealer.seal(json, `${kind.context}/${key}`);
     return this.write(this.nameOf(kind.name, key), sealed, MAX_AGE_SECONDS);
   }
 
   /** What this browser was given for `key`, as long as it lasts. */
-  find<T extends z.infer<typeof dated>>(kind: Kind<T>, key: string, present: Cookies): T | null {
+  find<T extends z.infer<typeof ending>>(kind: Kind<T>, key: string, present: Cookies): T | null {
     const sealed = present[this.nameOf(kind.name, key)];
     if (sealed === undefined) return null;
     const content = this.sealer.openJson(sealed, `${kind.context}/${key}`, kind.content);

@@ -19,6 +19,7 @@ import {
   readUserCode,
   type UserCodeCheck,
 } from './codes-and-tokens.service.js';
+import type { ScannerProof } from './page-cookies.service.js';
 import { qrLoginRow, linkOf, selectQrLogins } from './qr-login.js';
 
 /** A scan as its phone's page shows it. */
@@ -33,6 +34,12 @@ export type PhoneLogin = Readonly<z.infer<typeof phoneLoginRow>>;
 /** The login that a page's link names, at the provider in its path. */
 export interface NamedLogin {
   readonly loginId: string;
+  readonly provider: string;
+}
+
+/** The login whose QR code of a page of ours carries this scene, at the provider in its path. */
+export interface ScannedCode {
+  readonly scene: string;
   readonly provider: string;
 }
 
@@ -83,6 +90,8 @@ export interface Decider {
   /** What a confirmation makes of the status, and further columns that it sets. */
   readonly status?: Sql;
   readonly columns?: Sql;
+  /** What it stores of the person who confirms. */
+  readonly subject?: Sql;
   /** CTEs after it, which read `decided`. */
   readonly effects?: Sql;
 }
@@ -96,11 +105,13 @@ export interface DecisionForm {
 /** For `selectQrLogins`: what `phoneLoginRow` has beyond it. */
 export const accountNickname = sql`, CASE WHEN link_session_id IS NOT NULL THEN (SELECT u.nickname FROM iam.users u WHERE u.id = l.user_id) END AS account_nickname`;
 
-const isNamed = ({ loginId, provider }: NamedLogin): Sql =>
-  sql`id = ${loginId} AND provider = ${provider} AND scene_hash IS NOT NULL`;
+const isNamed = (named: NamedLogin | ScannedCode): Sql =>
+  'scene' in named
+    ? sql`scene_hash = ${sha256(named.scene)} AND provider = ${named.provider} AND method = 'page'`
+    : sql`id = ${named.loginId} AND provider = ${named.provider} AND scene_hash IS NOT NULL`;
 
 /** Claims a code for a login under way, if the points of `take` are there. Another login that gets the code meanwhile violates a constraint. */
-const claimSql = (named: NamedLogin, appid: string, hash: string, take: Sql): Sql => sql`
+const claimSql = (named: NamedLogin | ScannedCode, appid: string, hash: string, take: Sql): Sql => sql`
   WITH taken AS MATERIALIZED (SELECT * FROM ${take}),
   login AS (${selectQrLogins(accountNickname)} WHERE ${isNamed(named)}),
   claimed AS (
@@ -141,6 +152,7 @@ const decideSql = (
     from = empty,
     status = sql`'confirmed'`,
     columns = empty,
+    subject = sql`l.subject`,
     effects = empty,
   }: Decider,
   decision: DecisionForm['decision'],
@@ -162,7 +174,7 @@ const decideSql = (
         number_tries = l.number_tries + CASE WHEN t.step LIKE 'number_%' THEN 1 ELSE 0 END,
         confirmed_at = CASE WHEN ${isConfirmedStep} THEN now() END,
         error = CASE WHEN t.step IN (${namesOf('denied')}) THEN 'access_denied' END,
-        subject = CASE WHEN t.step NOT IN (${namesOf('denied')}) THEN l.subject END${columns}
+        subject = CASE WHEN ${isConfirmedStep} THEN ${subject} WHEN t.step NOT IN (${namesOf('denied')}) THEN l.subject END${columns}
     FROM target t${from} WHERE l.id = t.id AND t.step <> 'unread'
     RETURNING l.*, t.step
   ), audited AS (
@@ -181,9 +193,13 @@ const decideSql = (
   SELECT * FROM target`;
 
 /** The scanner of a login that a page names, whose openid a proof of ours has. */
-export const scannerOf = (named: NamedLogin, openid: string): Decider => ({
+export const scannerOf = (
+  named: NamedLogin,
+  { openid, subject }: Pick<ScannerProof, 'openid' | 'subject'>,
+): Decider => ({
   login: isNamed(named),
   openid: sql`${openid}::text`,
+  ...(subject !== undefined && { subject: sql`${JSON.stringify(subject)}::jsonb` }),
 });
 
 /** A scan on the phone that made it: found, claimed on the way back from WeChat, decided; one statement each. */
@@ -203,7 +219,7 @@ export class PhoneLogins {
 
   /** Claims the code with which a phone returns from WeChat, and the points of the try. Its value is null when there is no such scan. */
   async claim(
-    named: NamedLogin,
+    named: NamedLogin | ScannedCode,
     { appid }: Pick<WechatApp, 'appid'>,
     wechatCode: string,
     tiers: readonly Tier[] | null,

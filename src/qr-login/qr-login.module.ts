@@ -22,6 +22,10 @@ import { QrStart } from './qr-start.service.js';
 import { QrPageController } from './qr-page.controller.js';
 import { FollowMethod } from './follow/follow.method.js';
 import { Followers, FollowProof } from './follow/follow-proof.service.js';
+import { PageMethod } from './page/page.method.js';
+import { ScanClaims } from './page/scan-claims.service.js';
+import { ScanController } from './page/scan.controller.js';
+import { PhonePages } from './confirm-page.js';
 import { QrScreen } from './qr-screen.service.js';
 import { QrWays } from './qr-way.js';
 import { ApprovalsController } from './mini/approvals.controller.js';
@@ -52,6 +56,7 @@ import { QrBudget } from './qr-budget.service.js';
     DeviceAuthorizationController,
     QrPageController,
     ConfirmController,
+    ScanController,
     DeviceController,
     ApprovalsController,
   ],
@@ -62,6 +67,9 @@ import { QrBudget } from './qr-budget.service.js';
     MiniMethod,
     Approvals,
     Followers,
+    PageMethod,
+    ScanClaims,
+    PhonePages,
     PageCookies,
     DeviceCodeGrant,
     FollowEventHandler,

@@ -15,8 +15,8 @@ export type QrWayName = z.infer<typeof qrWayName>;
 /** Longest life of a QR code, in seconds. */
 export const QR_SECONDS = 300;
 
-/** How long a scan, once it is confirmed too, may wait for its browser; an attempt of a page ends with the page's cookie. */
-export const COLLECT = sql`interval '600 seconds'`;
+/** How long a scan may wait for its decision and its browser; an attempt of a page ends with the page's cookie. */
+export const COLLECT = raw(`interval '600 seconds'`);
 
 /** A device authorization as its row stands; `is_live` is the database's clock speaking. */
 export const qrLoginRow = z.object({
@@ -42,7 +42,7 @@ export const qrLoginRow = z.object({
   ip: z.string().nullable(),
   user_agent: z.string().nullable(),
   created_at: z.date(),
-  /** What a way has stored of the scanner with the scan; see `QrWay`. */
+  /** What a way has stored of the person who confirmed; see `QrWay.readScanner`. */
   subject: z.unknown(),
   is_live: z.boolean(),
 });

@@ -18,14 +18,7 @@ import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Reserved } from '../sign-in/failure-limits.service.js';
 import type { Consent } from '../users/subject.js';
 import { LoginTokens, NUMBER_DIGITS, showUserCode } from './codes-and-tokens.service.js';
-import {
-  confirmationOf,
-  type QrLogin,
-  qrLoginRow,
-  QR_SECONDS,
-  type QrWayName,
-  storedColumns,
-} from './qr-login.js';
+import { confirmationOf, type QrLogin, qrLoginRow, type QrWayName, storedColumns } from './qr-login.js';
 import { QrLogins } from './qr-logins.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { QrBudget } from './qr-budget.service.js';
@@ -131,8 +124,9 @@ export class QrStart {
     const way = this.ways.get(request.method ?? provider.qr.with);
     const app = way.accountOf(provider);
     const scene = way.createScene();
-    const start = { ...request, provider, method: way.name, appid: app.appid, scene };
-    const seconds = secondsOf(request);
+    const { attemptSeconds = way.seconds } = request;
+    const seconds = Math.min(way.seconds, attemptSeconds);
+    const start = { ...request, provider, method: way.name, appid: app.appid, scene, seconds };
     const payer = { origin: request.origin, ...(way.hasDailyQuota && { appid: app.appid }) };
     const { login, code } = await this.budget.spend(payer, {
       claim: (tiers) => this.store(start, tiers),
@@ -186,7 +180,7 @@ export class QrStart {
                ${codeChallenge ?? null}::text, ${confirmationOf(provider, start)}::text, ${origin.ip}::text, ${origin.userAgent}::text,
                ${link?.userId ?? null}::uuid, ${link?.sessionId ?? null}::uuid, ${attemptHash ?? null}::text,
                ${consent === undefined ? null : JSON.stringify({ consent })}::jsonb,
-               now() + make_interval(secs => ${secondsOf(start)}::int),
+               now() + make_interval(secs => ${start.seconds}::int),
                now() + make_interval(secs => ${attemptSeconds ?? null}::int), now() + interval '1 day'
         FROM taken WHERE taken.refused IS NULL
         RETURNING id, status, error, ${storedColumns}, true AS is_live
@@ -230,6 +224,8 @@ type QrStartRow = Omit<QrRequest, 'provider' | 'method'> & {
   readonly method: QrWayName;
   readonly appid: string;
   readonly scene: string;
+  /** Life of the QR code: no longer than that of the attempt whose page shows it. */
+  readonly seconds: number;
 };
 
 /** Points that were taken, and the login that was stored with them. */
@@ -238,9 +234,4 @@ const startedRow = z.union([qrLoginRow.extend(takenRow.shape), takenRow.extend({
 function requireRow(login: QrLogin | null): QrLogin {
   if (login === null) throw new IamError('internal_error', 'an INSERT returns its row');
   return login;
-}
-
-/** Life of the QR code: no longer than that of the attempt whose page shows it. */
-function secondsOf({ attemptSeconds = QR_SECONDS }: Pick<QrRequest, 'attemptSeconds'>): number {
-  return Math.min(QR_SECONDS, attemptSeconds);
 }

@@ -6,7 +6,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import { type SignInMethod, SignInMethods, type StartedAttempt } from '../oauth/registration.js';
 import type { Subject } from '../users/subject.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
-import type { QrLogin, QrWayName } from './qr-login.js';
+import { QR_SECONDS, type QrLogin, type QrWayName } from './qr-login.js';
 import { QrScreen, type QrWayTexts, type ScreenAccount } from './qr-screen.service.js';
 
 /** A QR code to make: for which row and app, with which scene, and how long it must work, in seconds. */
@@ -35,6 +35,8 @@ export abstract class QrWay implements SignInMethod {
   abstract readonly name: QrWayName;
   /** What the PC's page says of this way. */
   protected abstract readonly texts: Readonly<Record<Language, QrWayTexts>>;
+  /** Life of its QR code, unless the attempt ends before. */
+  readonly seconds: number = QR_SECONDS;
   /** WeChat limits how many codes an app makes in a day. */
   readonly hasDailyQuota: boolean = false;
 

@@ -6,7 +6,7 @@ import { AcceptedSecrets, isAskable } from '../identity-providers/confirmations.
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { SessionKeys, type NewSessionKey } from '../identity-providers/session-keys.service.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import type { RecordResolution, SubjectMatch, Subject } from '../users/subject.js';
+import type { RecordResolution, SoughtSubject, SubjectMatch, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import type { WechatGrant, WechatProfile } from '../wechat/sns.js';
 import { runStrategy } from '../wechat/strategies/run-strategy.js';
@@ -76,19 +76,36 @@ export class CodeExchange {
    * and brings nothing new is signed in by the same statement that looks for them.
    */
   async exchange(of: CodeApp, code: string, record?: RecordResolution): Promise<ProvenSubject> {
+    if (of.app.kind === 'mini') return this.exchangeMini(of, code);
+    const { subject, holder, isSame } = await this.exchangeFor(of, code, (sought, isSilent) =>
+      this.users.find(sought, record && { record, isSilent }),
+    );
+    return {
+      subject,
+      holder: isSame && (record !== undefined || subject.profile !== null) ? holder : undefined,
+    };
+  }
+
+  /**
+   * As `exchange` for an app whose people have a profile; `find` says whether the stored one is fresh. `isSame`: the profile brought no
+   * other unionid than was looked for.
+   */
+  async exchangeFor<H extends Pick<SubjectMatch, 'profile_is_fresh' | 'identity_user_id'>>(
+    of: CodeApp,
+    code: string,
+    find: (sought: SoughtSubject, isSilent: boolean) => Promise<H>,
+  ): Promise<{ readonly subject: Subject; readonly holder: H; readonly isSame: boolean }> {
     const { provider, app } = of;
-    if (app.kind === 'mini') return this.exchangeMini(of, code);
     const grant = app.kind === 'mobile' ? await this.grantOf(app, code) : await this.runStrategy(of, code);
     if (!isAskable(app)) await this.accepted.note(app);
     const silent = isSilent(grant) || (app.kind === 'mp' && provider.mpScope === 'snsapi_base');
     const sought = { ...idsOf(of, grant), unionid: grant.unionid };
-    const holder = await this.users.find(sought, record && { record, isSilent: silent });
+    const holder = await find(sought, silent);
     const read = holder.profile_is_fresh || silent ? null : await this.readProfile(grant, holder);
     const unionid = read?.unionid ?? grant.unionid;
     const profile = read === null ? null : { nickname: read.nickname, avatarUrl: read.avatarUrl };
     const subject = { ...sought, provider: provider.slug, appKind: app.kind, unionid, profile };
-    const isSame = unionid === grant.unionid && (record !== undefined || profile !== null);
-    return { subject, holder: isSame ? holder : undefined };
+    return { subject, holder, isSame: unionid === grant.unionid };
   }
 
   /** A mini program shows no profile (protocol D.2). Its session key is not kept unless the row says so. */
@@ -116,7 +133,10 @@ export class CodeExchange {
   }
 
   /** Null for a person known by openid while WeChat is too busy for the profile: another sign-in will read it. */
-  private async readProfile(grant: Grant, holder: SubjectMatch): Promise<WechatProfile | null> {
+  private async readProfile(
+    grant: Grant,
+    holder: Pick<SubjectMatch, 'identity_user_id'>,
+  ): Promise<WechatProfile | null> {
     try {
       return await this.gateway.sns.userinfo(grant);
     } catch (error) {

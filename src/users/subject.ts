@@ -93,6 +93,10 @@ export interface Recording {
   readonly isSilent: boolean;
 }
 
+/** Whether the profile of the identity `i` is so fresh, in seconds, that it is not read again. */
+export const freshProfileSql = (freshness: number): Sql =>
+  sql`COALESCE(i.profile_read_at > now() - make_interval(secs => ${freshness}::int), false)`;
+
 const holderSql = (
   { appid, openid, unionScope, unionid, follows = null }: SoughtSubject,
   freshness: number,
@@ -100,7 +104,7 @@ const holderSql = (
   SELECT i.id AS identity_id, i.user_id AS identity_user_id, (${follows}::boolean IS NULL OR i.follows IS NOT NULL) AS follow_is_known,
          EXISTS (SELECT 1 FROM iam.identity_unions c
                  WHERE c.identity_id = i.id AND c.union_scope = ${unionScope} AND c.unionid = ${unionid}) AS identity_has_union,
-         COALESCE(i.profile_read_at > now() - make_interval(secs => ${freshness}::int), false) AS profile_is_fresh,
+         ${freshProfileSql(freshness)} AS profile_is_fresh,
          n.user_id AS union_user_id, u.status,
          u.id IS NULL AND EXISTS (
            SELECT 1 FROM iam.barred_subjects b

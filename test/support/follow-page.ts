@@ -39,7 +39,7 @@ export function finishOnPage({ base, browser, state }: FollowPage, deviceCode: s
 }
 
 /** The QR code and device code in the answer to `startOnPage`. */
-export function codesOf(reply: Reply): {
+export function codesOf(reply: Pick<Reply, 'json'>): {
   readonly deviceCode: string;
   readonly qr: string;
   readonly eventsUri: string;

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Person } from '../../emulator/index.js';
 import type { IdentityProviderInput } from '../../src/index.js';
 import { startWorld, type IamAppOptions, type World } from './iam-app.js';
+import { answerQuestion } from './page-qr.js';
 import { PcBrowser, type Reply } from './pc-browser.js';
 
 /** A `World` whose Official Account pushes to the application and whose row has the QR code enabled. */
@@ -92,9 +93,7 @@ export async function decideOnPhone(
   fields: Readonly<Record<string, string>> = {},
 ) {
   const page = await person.openInWechat(confirmLink(world, person));
-  const field = (name: string) => new RegExp(`name="${name}" value="([^"]+)"`).exec(page.body)?.[1] ?? '';
-  const action = new URL(/<form method="post" action="([^"]+)"/.exec(page.body)?.[1] ?? '', page.url).href;
-  return person.post(action, { login: field('login'), csrf: field('csrf'), decision, ...fields });
+  return answerQuestion(person, page, decision, fields);
 }
 
 /** Scans and, where the phone only shows the account's profile, follows. */
