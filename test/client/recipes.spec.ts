@@ -50,7 +50,7 @@ const parsed = new Map<string, ts.SourceFile>();
 
 /** What the compiler says of a recipe in a project of its own, with the sources of the clients. */
 function complaintsAbout({ language, code }: Pick<Example, 'language' | 'code'>, project: Project): string[] {
-  const recipe = `${root}recipe.${language === 'tsx' ? 'tsx' : 'ts'}`;
+  const recipe = `${root}pages/recipe/index.${language === 'tsx' ? 'tsx' : 'ts'}`;
   const files = new Map([
     [recipe, code],
     [`${root}iam.ts`, `export * from './mini-program/index.js';`],
