@@ -2,6 +2,7 @@ import type { Fault, Person } from '../../emulator/index.js';
 import { IamUsers } from '../../src/index.js';
 import { Cleanup } from '../../src/privacy/cleanup.service.js';
 import { callMe } from '../support/account.js';
+import { AdminClient, type AdminReply, adminWithPermissions } from '../support/admin.js';
 import { startReplica } from '../support/iam-app.js';
 import {
   auditOf,
@@ -276,6 +277,70 @@ describe('a number that comes with a sign-in', () => {
     it('is given up in a merge with a user who has another', async () => {
       expect(await merged('+8613700000006', '13700000007')).toBe('+8613700000006');
       expect((await signInWithNumber(world, owner(world, '13700000007'))).status).toBe(200);
+    });
+  });
+
+  describe('that administrators look for', () => {
+    const idsOf = (reply: AdminReply) => reply.items().map(({ id }) => id);
+
+    it('is found as people write it, here or abroad, and by nothing less', async () => {
+      const admin = new AdminClient(world.url);
+      const { id: chinese } = await meOf(world, await signInWithNumber(world, owner(world, '13512340001')));
+      const gail = owner(world, '07911123456');
+      gail.changeProfile({ countryCode: '44' });
+      const { id: british } = await meOf(world, await signInWithNumber(world, gail));
+      const find = async (text: string) => [
+        idsOf(await admin.get(`users?q=${encodeURIComponent(text)}`)),
+        idsOf(await admin.get(`users?phone_number=${encodeURIComponent(text)}`)),
+      ];
+
+      const found = await Promise.all(
+        [
+          '+8613512340001',
+          '13512340001',
+          '135 1234 0001',
+          '0086-135-1234-0001',
+          '07911 123456',
+          '+44 7911 123456',
+        ].map(find),
+      );
+      const missed = await Promise.all(['12340001', '+86135123400', '135123400', '0001', '%', '+'].map(find));
+
+      expect(found).toEqual([chinese, chinese, chinese, chinese, british, british].map((id) => [[id], [id]]));
+      expect(missed.flat()).toEqual(missed.flat().map(() => []));
+    });
+
+    it('is masked for all but who may read it', async () => {
+      const { id } = await meOf(world, await signInWithNumber(world, owner(world, '13512340002')));
+      const reader = await adminWithPermissions(world, 'iam:users:*', 'iam:audit:read');
+      const clerk = await adminWithPermissions(world, 'iam:users:read', 'iam:phone_numbers:read');
+      const shown = async (admin: AdminClient) => (await admin.get(`users/${String(id)}`)).json();
+
+      const listed = (await clerk.get('users?q=13512340002')).items();
+      const renamed = await reader.patch(`users/${String(id)}`, { nickname: '改' });
+      const audited = await reader.get(`audit?user=${String(id)}`);
+
+      expect(listed).toMatchObject([{ id, phone_number: '+86*******0002' }]);
+      expect(await shown(reader)).toMatchObject({
+        phone_number: '+86*******0002',
+        phone_appid: world.apps.mini.appid,
+      });
+      expect(renamed.json()).toMatchObject({ nickname: '改', phone_number: '+86*******0002' });
+      expect(await shown(clerk)).toMatchObject({ phone_number: '+8613512340002' });
+      expect(await shown(new AdminClient(world.url))).toMatchObject({ phone_number: '+8613512340002' });
+      expect(audited.text).not.toContain('13512340002');
+    });
+
+    it('can be taken from a user who has it no longer', async () => {
+      const { id } = await meOf(world, await signInWithNumber(world, owner(world, '13512340003')));
+      const reader = await adminWithPermissions(world, 'iam:users:read');
+      const admin = new AdminClient(world.url);
+
+      const refused = await reader.delete(`users/${String(id)}/phone_number`);
+      const removed = await admin.delete(`users/${String(id)}/phone_number`);
+
+      expect([refused.status, removed.status]).toEqual([403, 204]);
+      expect(outcomeOf(await signInWithNumber(world, owner(world, '13512340003')))).toBe('in');
     });
   });
 

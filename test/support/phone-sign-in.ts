@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import type { Person } from '../../emulator/index.js';
 import type { IamHooks, MatchedUser, SignUp } from '../../src/index.js';
 import { addApps, callMe, type Apps } from './account.js';
+import { adminOptions } from './admin.js';
 import { startWorld, type World } from './iam-app.js';
 import { LogCapture } from './log-capture.js';
 import { PcBrowser, type Reply } from './pc-browser.js';
@@ -61,7 +62,7 @@ export async function startPhoneWorld(): Promise<PhoneWorld> {
   const options = { hooks: MatchingHooks, hookTimeout: 300, phone: { unique: true } } as const;
   const world = await startWorld({
     imports: [MatchingHooksModule],
-    options: { ...options, rateLimits: 'off' },
+    options: { ...adminOptions, ...options, rateLimits: 'off' },
     logger: log,
   });
   return { ...world, apps: await addApps(world), hooks: world.app.get(MatchingHooks), log };

@@ -9,6 +9,7 @@ import {
   scanAndFollow,
   startFollowWorld,
 } from '../support/follow.js';
+import { owner, signInWithNumber } from '../support/phone-sign-in.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { linksIn } from '../support/link-by-follow.js';
 import { inWechat, onPc } from '../support/signed-in.js';
@@ -288,6 +289,28 @@ describe('what WeChat withdraws', () => {
         user.id,
       ]),
     ).toBe(0);
+  });
+
+  it('leaves a phone number that came through another mini program', async () => {
+    const { person, pc } = await known('小灰');
+    await world.dataSource.query(`UPDATE iam.users SET phone_appid = 'wx-another' WHERE id = $1`, [pc.id]);
+
+    await revoke(person, 'mini', { RevokeInfo: '8' });
+
+    expect((await meOf(pc))['phone_number']).toBe('+8613800138000');
+  });
+
+  it('takes a phone number from a sign-in that waits for an account', async () => {
+    await world.saveProvider({ sign_up: 'bind' });
+    const person = owner(world, '13800138001');
+    await signInWithNumber({ ...world, apps }, person);
+    const waiting = `SELECT subject->>'phoneNumber' FROM iam.logins WHERE openid = $1`;
+    const before = await valueOf(world.dataSource, waiting, [person.openid(apps.mini)]);
+
+    await revoke(person, 'mini', { RevokeInfo: '8' });
+
+    expect(before).toBe('+8613800138001');
+    expect(await valueOf(world.dataSource, waiting, [person.openid(apps.mini)])).toBeNull();
   });
 
   it('takes no phone number that may be another WeChat’s of the same user', async () => {
