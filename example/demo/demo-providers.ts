@@ -42,7 +42,7 @@ const members = {
 export const membersProvider = 'wechat-members';
 
 /**
- * The rows of the demo: four entrances with the same apps, so that a person is one user at all of them, and one of
+ * The rows of the demo: five entrances with the same apps, so that a person is one user at all of them, and one of
  * `/members`, which asks who is not known yet for an account of the shop.
  */
 export const demoProviders: readonly IdentityProviderInput[] = [
@@ -59,6 +59,15 @@ export const demoProviders: readonly IdentityProviderInput[] = [
     name: '公众号 + 开放平台',
     ...following,
     qr_login_with: 'open',
+    qr_confirmation: 'tap',
+  },
+  {
+    slug: 'wechat-page',
+    name: '扫码确认',
+    ...apps,
+    union_scope: 'wechat',
+    qr_enabled: true,
+    qr_with: 'page',
     qr_confirmation: 'tap',
   },
   {

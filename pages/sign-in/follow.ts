@@ -10,6 +10,7 @@ interface Code {
   readonly expires_in: number;
   readonly interval: number;
   readonly qr_image: string;
+  readonly verification_uri_complete?: string;
   readonly confirmation: 'tap' | 'number' | 'none';
   readonly events_uri: string;
 }

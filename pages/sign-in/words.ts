@@ -7,6 +7,11 @@ export const say = words({
   otherWays: ['其他登录方式', 'Other ways to sign in'],
   open: ['微信扫码', 'WeChat QR code'],
   follow: ['关注公众号扫码', 'Follow and scan'],
+  page: ['微信扫码确认', 'Scan and confirm'],
+  page_pending: ['用微信扫码，在手机上确认登录', 'Scan with WeChat and confirm on your phone'],
+  page_scanned_number: ['已扫描。请在手机上输入下面的数字', 'Scanned. Type this number on your phone'],
+  pageQr: ['登录二维码，请用微信扫一扫', 'QR code to sign in: scan it with WeChat'],
+  pageLink: ['无法扫码？在微信中打开此链接', 'Cannot scan it? Open this link in WeChat'],
   mini: ['小程序码登录', 'Mini program code'],
   mini_pending: ['用微信扫码，在小程序中确认登录', 'Scan with WeChat and confirm in the mini program'],
   mini_scanned_tap: [
@@ -81,11 +86,12 @@ export const say = words({
   consentFailed: ['无法保存您的同意，请重试', 'Your consent could not be saved. Try again'],
 });
 
+const ways = ['open', 'follow', 'page', 'mini', 'mp'] as const;
+
 /** What a method of signing in is called. */
 export function nameOf(method: string): string {
-  return method === 'open' || method === 'follow' || method === 'mini' || method === 'mp'
-    ? say(method)
-    : method;
+  const [name] = ways.filter((way) => way === method);
+  return name === undefined ? method : say(name);
 }
 
 type CodeState =
@@ -104,5 +110,6 @@ type CodeState =
 export function stateOf(method: string, state: CodeState): string {
   const isOwn =
     state === 'pending' || state === 'scanned_tap' || state === 'scanned_number' || state === 'expired';
+  if (method === 'page' && (state === 'pending' || state === 'scanned_number')) return say(`page_${state}`);
   return method === 'mini' && isOwn ? say(`mini_${state}`) : say(`follow_${state}`);
 }
