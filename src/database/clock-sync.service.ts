@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { queryRow, sql, raw } from './sql.js';
@@ -35,6 +35,7 @@ export class ClockSync implements OnModuleDestroy {
   private isOff = false;
 
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clock: Clock,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
   ) {}
@@ -42,14 +43,14 @@ export class ClockSync implements OnModuleDestroy {
   /** Measures before the first request. An unreachable database must not keep the application from starting. */
   async start(): Promise<void> {
     await this.measure('/* background */ ').catch(() => undefined);
-    this.loop.start(INTERVAL_MS);
+    if (this.options.background) this.loop.start(INTERVAL_MS);
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.loop.stop();
   }
 
-  /** Measures for a request that finds an implausible time, unless the last measurement is recent. */
+  /** Measures for a request that finds an implausible time, or in a process without a loop, unless the last measurement is recent. */
   async doubt(): Promise<void> {
     if (this.clock.elapsed() - this.measuredAt > RECHECK_MS) await this.measure('');
   }

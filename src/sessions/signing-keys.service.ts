@@ -8,6 +8,7 @@ import { isSchemaOutdated } from '../database/database-errors.js';
 import { execute, queryRows, sql, raw } from '../database/sql.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { ClockSync } from '../database/clock-sync.service.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import {
@@ -48,7 +49,8 @@ interface Keys {
 
 /**
  * The keys of access tokens, in PostgreSQL with sealed private halves: created once, however many replicas start together,
- * and reloaded in the background, so that no request waits for them.
+ * and reloaded in the background, so that no request waits for them. Without background work, the first request after so long reads
+ * them, and PostgreSQL's clock too.
  */
 @Injectable()
 export class SigningKeys implements OnModuleDestroy {
@@ -63,11 +65,13 @@ export class SigningKeys implements OnModuleDestroy {
     onTrouble: (reason) => this.logger.warn(`signing keys cannot be read again: ${reason}`),
   });
   private missedAt = Number.NEGATIVE_INFINITY;
+  private triedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
-    @Inject(IAM_OPTIONS) options: ResolvedIamOptions,
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly clock: Clock,
+    private readonly clockSync: ClockSync,
   ) {
     this.sealer = new Sealer(options.keyRing, SIGNING_KEYS_PURPOSE);
   }
@@ -82,7 +86,7 @@ export class SigningKeys implements OnModuleDestroy {
       if (!isSchemaOutdated(cause))
         this.logger.warn(`signing keys cannot be read, so nobody can sign in: ${String(cause)}`);
     }
-    this.loop.start(RELOAD_MS * (0.8 + Math.random() * 0.2));
+    if (this.options.background) this.loop.start(RELOAD_MS * (0.8 + Math.random() * 0.2));
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -99,6 +103,7 @@ export class SigningKeys implements OnModuleDestroy {
 
   /** The key of a token's header; an unknown `kid` reads the keys again, at most once in 10 seconds. */
   async find(kid: string): Promise<SigningKey | null> {
+    if (this.isDue) await this.freshen();
     const known = this.known(kid);
     if (known !== null) return known;
     const sinceLastMiss = this.clock.elapsed() - this.missedAt;
@@ -108,9 +113,9 @@ export class SigningKeys implements OnModuleDestroy {
     return this.known(kid);
   }
 
-  /** False once the key has been withdrawn. */
+  /** False once the key has been withdrawn, and where it may have been. */
   isKnown(kid: string): boolean {
-    return this.known(kid) !== null;
+    return !this.isDue && this.known(kid) !== null;
   }
 
   /** Public keys in the form of RFC 7517, also those that do not sign yet. */
@@ -125,6 +130,11 @@ export class SigningKeys implements OnModuleDestroy {
     await this.load();
   }
 
+  /** No loop reads the keys, and a request has to. */
+  private get isDue(): boolean {
+    return !this.options.background && this.clock.elapsed() - this.triedAt > RELOAD_MS;
+  }
+
   private known(kid: string): SigningKey | null {
     return this.keys.all.find((key) => key.kid === kid) ?? null;
   }
@@ -132,8 +142,10 @@ export class SigningKeys implements OnModuleDestroy {
   /** Reads the keys if the background could not. While PostgreSQL is down, old keys are better than none. */
   private async freshen(): Promise<void> {
     const age = this.clock.elapsed() - this.keys.loadedAt;
+    const { isDue } = this;
+    if (isDue) await this.clockSync.doubt().catch(() => undefined);
     if (this.keys.current === undefined) await this.load();
-    else if (age > 2 * RELOAD_MS) await this.load().catch(() => undefined);
+    else if (isDue || age > 2 * RELOAD_MS) await this.load().catch(() => undefined);
   }
 
   private load(marker = ''): Promise<void> {
@@ -141,6 +153,7 @@ export class SigningKeys implements OnModuleDestroy {
   }
 
   private async read(marker: string, isCurrent: () => boolean): Promise<void> {
+    this.triedAt = this.clock.elapsed();
     let rows = await this.select(marker);
     if (rows.length === 0) {
       await this.createFirst();

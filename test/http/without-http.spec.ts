@@ -1,4 +1,10 @@
-import { Controller, type DynamicModule, type INestApplicationContext, Module } from '@nestjs/common';
+import {
+  Controller,
+  type DynamicModule,
+  type INestApplicationContext,
+  Injectable,
+  Module,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   ClientProxyFactory,
@@ -8,8 +14,11 @@ import {
   Transport,
 } from '@nestjs/microservices';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { spyOn } from 'jest-mock';
 import { firstValueFrom } from 'rxjs';
 import {
+  type IamAuditEntry,
+  type IamAuditSink,
   IamHealth,
   iamMigrations,
   IamModule,
@@ -20,6 +29,7 @@ import {
   WechatApi,
 } from '../../src/index.js';
 import { freePort } from '../../example/postgres/free-port.js';
+import { BackgroundLoop } from '../../src/runtime/background-loop.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { platforms, quietOptions } from '../support/platforms.js';
 import { valueOf } from '../support/rows.js';
@@ -42,6 +52,15 @@ class Subscriptions {
   @OnWechatEvent('subscribe')
   welcome(): void {
     this.count += 1;
+  }
+}
+
+@Injectable()
+class Sink implements IamAuditSink {
+  readonly actions: string[] = [];
+
+  async write(entries: readonly IamAuditEntry[]): Promise<void> {
+    this.actions.push(...entries.map(({ action }) => action));
   }
 }
 
@@ -80,15 +99,18 @@ describe('an application without HTTP', () => {
           autoLoadEntities: true,
           migrations: [...iamMigrations],
         }),
-        IamModule.forRoot({
-          publicUrl: world.url,
-          keys: [world.key],
-          clients: [{ id: 'web', redirectUris: [`${world.url}/signed-in`] }],
-          wechat: { endpoints: world.wechat.endpoints },
-          ...options,
+        IamModule.forRootAsync({
+          useFactory: () => ({
+            publicUrl: world.url,
+            keys: [world.key],
+            clients: [{ id: 'web', redirectUris: [`${world.url}/signed-in`] }],
+            wechat: { endpoints: world.wechat.endpoints },
+            ...options,
+          }),
         }),
       ],
       controllers: [UsersByMessage, Subscriptions],
+      providers: [Sink],
     };
   }
 
@@ -162,16 +184,24 @@ describe('an application without HTTP', () => {
     expect(metadata.status).toBe(200);
   });
 
-  it('leaves due events to other processes with `background: false`', async () => {
-    const quiet = await startContext({ background: false });
-    const active = await startContext();
+  it('runs nothing on its own with `background: false`, and leaves all work to other processes', async () => {
+    const loops = spyOn(BackgroundLoop.prototype, 'start');
+    const quiet = await startContext({ background: false, audit: { sink: Sink } });
+    const ofQuiet = loops.mock.calls.length;
+    const active = await startContext({ audit: { sink: Sink } });
+    const ofActive = loops.mock.calls.length;
+    loops.mockRestore();
+    await quiet.get(IamUsers).create({ nickname: 'by a quiet process' });
 
     for (let event = 0; event < ROUNDS; event += 1) {
       await world.dataSource.query(dueSql, [`due ${event}`]);
       await until('the event is done', async () => (await valueOf(world.dataSource, openSql)) === 0);
     }
 
+    expect([ofQuiet, ofActive]).toEqual([0, 5]);
     expect(active.get(Subscriptions).count).toBe(ROUNDS);
     expect(quiet.get(Subscriptions).count).toBe(0);
+    await until('the sink has the entry', async () => active.get(Sink).actions.includes('user.created'));
+    expect(quiet.get(Sink).actions).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ import {
   RequireRoles,
 } from '../../src/index.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { startWorld, type World } from '../support/iam-app.js';
+import { startReplica, startWorld, type World } from '../support/iam-app.js';
 import { platforms } from '../support/platforms.js';
 import { getWith, signInOnPc } from '../support/sign-in.js';
 
@@ -170,5 +170,20 @@ describe('verified tokens', () => {
     const known = [tokens.recall(first), tokens.recall(second)];
 
     expect(known).toEqual([expect.objectContaining({ userId: 'u' }), null]);
+  });
+
+  it('are refused within half a minute of the withdrawal of their key, also without background work', async () => {
+    const quiet = await startReplica(world, { clock, options: { background: false } });
+    const statusThere = async () => (await getWith(`${quiet.url}/iam/me`, token)).status;
+    const before = await statusThere();
+
+    await world.dataSource.query('DELETE FROM iam.signing_keys');
+    clock.advance(30);
+    const kept = await statusThere();
+    clock.advance(0.001);
+    const after = await statusThere();
+    await quiet.close();
+
+    expect([before, kept, after]).toEqual([200, 200, 401]);
   });
 });
