@@ -14,7 +14,9 @@ export { IamHealth, type IamHealthReport, type IamProblem } from './health/iam-h
 export { IamErrorFilter } from './http/iam-error.filter.js';
 export { isIamRequest } from './http/raw-http.js';
 export { IamGuard } from './sessions/iam.guard.js';
+export { IamSockets } from './sessions/iam-sockets.service.js';
 export {
+  OptionalAuth,
   Public,
   RequirePermissions,
   RequireRecentSignIn,

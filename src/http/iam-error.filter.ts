@@ -1,8 +1,12 @@
 import { Inject, Injectable, type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { throwError } from 'rxjs';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { correlationId, runInContext } from '../runtime/request-context.js';
+import { callerOf } from './callers.js';
+import { exceptionBody, GraphqlException, patternOf, sendException } from './exceptions.js';
+import type { Language } from './user-agent.js';
 import { writeResponse } from './response-writer.js';
 import { oauthError, pageOrProblem, logFailure } from './error-responses.js';
 import { readRequest } from './iam-request.js';
@@ -43,7 +47,10 @@ export class ErrorResponder {
   }
 }
 
-/** For the host's own routes: responds to an `IamError` as on our endpoints, but through the host's platform and its hooks. */
+/**
+ * For the host's own handlers: responds to an `IamError` as on our endpoints, but through the host's platform and its hooks; in
+ * resolvers, gateways and handlers of messages in the form of their transport.
+ */
 @Catch(IamError)
 @Injectable()
 export class IamErrorFilter implements ExceptionFilter {
@@ -51,17 +58,37 @@ export class IamErrorFilter implements ExceptionFilter {
 
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
-  catch(error: IamError, host: ArgumentsHost): void {
-    const { httpAdapter } = this.adapterHost;
-    const response = host.switchToHttp().getResponse<unknown>();
+  catch(error: IamError, host: ArgumentsHost): unknown {
     const id = correlationId();
     runInContext(() => logFailure(this.logger, error), { correlationId: id });
+    const type: string = host.getType();
+    if (type === 'graphql') throw new GraphqlException(error, languageOf(host));
+    if (type === 'rpc') return throwError(() => exceptionBody(error, 'en'));
+    if (type === 'ws')
+      sendException(host.getArgByIndex(0), exceptionBody(error, languageOf(host), patternOf(host)));
+    else this.respond(error, host, id);
+    return undefined;
+  }
+
+  private respond(error: IamError, host: ArgumentsHost, id: string): void {
+    const { httpAdapter } = this.adapterHost;
+    const response = host.switchToHttp().getResponse<unknown>();
     if (httpAdapter.isHeadersSent(response) === true) return;
     const request = readRequest(host.switchToHttp().getRequest());
     const { status, headers, body } = pageOrProblem(error, { request, correlationId: id, site: null });
     for (const [name, value] of Object.entries({ ...headers, 'X-Request-Id': id }))
       httpAdapter.setHeader(response, name, value);
     httpAdapter.reply(response, body ?? '', status);
+  }
+}
+
+/** A call without a readable sender has failed for a reason of its own, which must not be lost. */
+function languageOf(host: ArgumentsHost): Language {
+  try {
+    const caller = callerOf(host);
+    return caller === null ? 'en' : readRequest(caller.request).language;
+  } catch {
+    return 'en';
   }
 }
 

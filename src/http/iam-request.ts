@@ -162,6 +162,7 @@ function toHttpRequest(request: unknown): HttpRequest {
   return request;
 }
 
-function isHttpRequest(value: unknown): value is HttpRequest {
-  return isRecord(value) && 'headers' in value && 'url' in value;
+/** A request of Express, Fastify or Node, or the handshake of a socket. */
+export function isHttpRequest(value: unknown): value is HttpRequest & Record<string, unknown> {
+  return isRecord(value) && isRecord(value['headers']) && typeof value['url'] === 'string';
 }

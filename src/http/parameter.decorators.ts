@@ -1,5 +1,6 @@
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
 import { currentMarks, runMarked } from '../runtime/request-context.js';
+import { holderOf } from './callers.js';
 import { readIfMatch } from './iam-response.js';
 import { readOrigin, readRequest, type IamRequest } from './iam-request.js';
 
@@ -22,15 +23,15 @@ export interface AuthenticatedUser {
 const USER = Symbol('nestjs-wechat-iam:user');
 
 interface Authenticated {
-  [USER]?: AuthenticatedUser;
+  [USER]?: AuthenticatedUser | undefined;
 }
 
-/** Notes the user of a request. */
-export function setAuthenticatedUser(request: Authenticated, user: AuthenticatedUser): void {
+/** Notes the user of a request or socket; undefined when it is nobody's any more. */
+export function setAuthenticatedUser(request: Authenticated, user: AuthenticatedUser | undefined): void {
   request[USER] = user;
 }
 
-/** The user of a request; null when no guard of ours admitted it. */
+/** The user of a request or socket; null when no guard of ours admitted it. */
 export function findAuthenticatedUser(request: Authenticated): AuthenticatedUser | null {
   return request[USER] ?? null;
 }
@@ -91,7 +92,13 @@ const userOf = (request: object): AuthenticatedUser | undefined =>
 export const CurrentUser = fromRequest(userOf);
 
 /**
- * The `AuthenticatedUser` whom `IamGuard` admitted; undefined on a route that is `@Public()`. It has no pipe of ours, which would
- * cost every request as much as the guard.
+ * The `AuthenticatedUser` whom `IamGuard` admitted: of the request, of the GraphQL operation, or of the socket. Undefined on a
+ * handler that is `@Public()`, and for who is not signed in under `@OptionalAuth()`. It has no pipe of ours, which would cost every
+ * request as much as the guard.
  */
-export const HostCurrentUser = parameterOf(userOf);
+export const HostCurrentUser: Parameter = createParamDecorator(
+  (_options: unknown, context: ExecutionContext) => {
+    const holder = holderOf(context);
+    return holder === null ? undefined : userOf(holder);
+  },
+);

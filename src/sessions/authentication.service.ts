@@ -5,6 +5,7 @@ import { setActor } from '../runtime/request-context.js';
 import { AccessTokens, type AccessTokenClaims } from './access-tokens.service.js';
 import { SessionCheck } from './session-check.service.js';
 import { setAuthenticatedUser, type AuthenticatedUser } from '../http/parameter.decorators.js';
+import { handshakeOf, isSocket } from '../http/callers.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from './session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
@@ -28,24 +29,36 @@ export class Authentication {
   }
 
   /**
-   * Takes a request of Express, Fastify or Node (also the handshake of a WebSocket), with its bearer token or cookie, or an
-   * access token alone. `mustLive`: checks session and roles in PostgreSQL, whatever the option `sessionCheck` says.
+   * Takes a request of Express, Fastify or Node (also the handshake of a WebSocket) or a client of a gateway, with its bearer token
+   * or cookie, or an access token alone. `mustLive`: checks session and roles in PostgreSQL, whatever the option `sessionCheck` says.
    * @throws IamError `authentication_required`, `invalid_token` or `origin_forbidden`
    */
   async authenticate(
     source: object | string,
-    { mustLive = this.options.sessionCheck === 'always' }: { readonly mustLive?: boolean } = {},
+    options: AuthenticationOptions = {},
   ): Promise<AuthenticatedUser> {
-    const presented = typeof source === 'string' ? { token: source } : this.tokenOf(readRequest(source));
+    const user = await this.find(source, options);
+    if (user === null) throw new IamError('authentication_required', 'neither bearer token nor cookie');
+    return user;
+  }
+
+  /** As `authenticate`; null where there is no token at all. One that is broken or has expired is refused. */
+  async find(
+    source: object | string,
+    { mustLive = this.options.sessionCheck === 'always' }: AuthenticationOptions = {},
+  ): Promise<AuthenticatedUser | null> {
+    const presented = typeof source === 'string' ? { token: source } : this.findToken(requestOf(source));
+    if (presented === null) return null;
     const claims = await this.tokens.verify(presented.token);
     this.checkSender(presented, claims);
     return admit(source, mustLive ? await this.sessions.confirm(claims) : claims);
   }
 
-  /** As `authenticate`, at once, for a request whose token has verified before; null where more is needed. */
+  /** As `find`, at once, for a request whose token has verified before; null where more is needed. */
   recall(request: object): AuthenticatedUser | null {
     if (this.options.sessionCheck === 'always') return null;
-    const presented = this.tokenOf(readRequest(request));
+    const presented = this.findToken(readRequest(request));
+    if (presented === null) return null;
     const claims = this.tokens.recall(presented.token);
     if (claims === null) return null;
     this.checkSender(presented, claims);
@@ -53,11 +66,10 @@ export class Authentication {
   }
 
   /** With a bearer token, even an invalid one, cookies are ignored. */
-  private tokenOf(request: IamRequest): PresentedToken {
+  private findToken(request: IamRequest): PresentedToken | null {
     if (isBearer(request)) return { token: bearerToken(request) };
     const token = this.cookies.findAccessToken(request);
-    if (token === null) throw new IamError('authentication_required', 'neither bearer token nor cookie');
-    return { token, byCookie: request };
+    return token === null ? null : { token, byCookie: request };
   }
 
   /** Browsers send cookies unasked, so their origin is checked. */
@@ -69,11 +81,19 @@ export class Authentication {
   }
 }
 
+interface AuthenticationOptions {
+  readonly mustLive?: boolean;
+}
+
 /** A token that is yet to be verified. */
 interface PresentedToken {
   readonly token: string;
   /** The request whose cookie it is. */
   readonly byCookie?: IamRequest;
+}
+
+function requestOf(source: object): IamRequest {
+  return readRequest(isSocket(source) ? handshakeOf(source) : source);
 }
 
 /** Notes the user with the request and as the actor of what it does. */

@@ -1,25 +1,39 @@
-import { STATUS_CODES } from 'node:http';
 import {
   type CanActivate,
   type ExecutionContext,
   ForbiddenException,
-  HttpException,
   Injectable,
   type Type,
-  UnauthorizedException,
 } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
-import { errorCatalogue, type IamError } from '../errors/iam.error.js';
-import { Authentication } from './authentication.service.js';
-import { errorHeaders, problemBody } from '../http/error-responses.js';
-import { readRequest } from '../http/iam-request.js';
-import { mergeVary } from '../http/response-writer.js';
-import { IS_PUBLIC } from '../http/access-policy.decorator.js';
+import { IamError } from '../errors/iam.error.js';
+import { ADMISSION, type Admission } from '../http/access-policy.decorator.js';
+import { type Caller, callerOf, takeSocket } from '../http/callers.js';
 import { guardsOf, isIamController } from '../http/endpoint.decorator.js';
-import { type Requirement, Requirements } from './access-policy.service.js';
+import { errorHeaders } from '../http/error-responses.js';
+import {
+  exceptionBody,
+  GraphqlException,
+  patternOf,
+  toHttpException,
+  toRpcException,
+  toWsException,
+} from '../http/exceptions.js';
+import { readRequest } from '../http/iam-request.js';
+import { type AuthenticatedUser, setAuthenticatedUser } from '../http/parameter.decorators.js';
+import { mergeVary } from '../http/response-writer.js';
 import { toIamError } from '../http/to-iam-error.js';
+import { type Requirement, Requirements } from './access-policy.service.js';
+import { Authentication } from './authentication.service.js';
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
+
+/** What a handler and its class say of who may call it. */
+interface Access {
+  readonly requirements: readonly Requirement[];
+  /** Also who shows no token. */
+  readonly isOptional: boolean;
+}
 
 const denied = new WeakSet<object>();
 
@@ -31,10 +45,13 @@ export function denyUnguarded(request: object): void {
   denied.add(request);
 }
 
-/** Admits signed-in users, by bearer token (RFC 6750 §2.1) or cookie, who have the required roles and permissions. */
+/**
+ * Admits signed-in users, by bearer token (RFC 6750 §2.1) or cookie, who have the required roles and permissions: to handlers of
+ * HTTP, GraphQL and gateways. Messages of other services carry no token: their handlers are refused unless `@Public()`.
+ */
 @Injectable()
 export class IamGuard implements CanActivate {
-  private readonly known = new WeakMap<Type, WeakMap<Handler, readonly Requirement[] | null>>();
+  private readonly known = new WeakMap<Type, WeakMap<Handler, Access | null>>();
 
   constructor(
     private readonly authentication: Authentication,
@@ -43,67 +60,88 @@ export class IamGuard implements CanActivate {
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
-  /** Refuses handlers without an HTTP request that could carry a token (sockets, messages, GraphQL), unless `@Public()`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const requirements = this.requirementsOf(context.getClass(), context.getHandler());
-    const [request, response] = context.getArgs<[object, unknown]>();
-    if (requirements === null) return !denied.has(request);
-    if (context.getType() !== 'http')
-      throw new ForbiddenException('IamGuard admits HTTP requests only; @Public() opens a handler');
-    this.addVary(response);
+    const access = this.accessTo(context.getClass(), context.getHandler());
+    if (access === null) return !denied.has(context.getArgByIndex<object>(0));
+    const caller = callerOf(context);
+    if (caller === null) return this.admitStranger(access, context);
+    this.addVary(caller, access);
     try {
-      const user = this.authentication.recall(request) ?? (await this.authentication.authenticate(request));
-      for (const requirement of requirements) await this.requirements.require(user, requirement);
+      await this.admit(caller, access, context);
       return true;
     } catch (thrown) {
-      throw this.refusal(toIamError(thrown), request, response);
+      if (caller.holder !== caller.request) setAuthenticatedUser(caller.holder, undefined);
+      throw await this.refusal(toIamError(thrown), caller, context);
     }
   }
 
+  private async admit({ request, holder }: Caller, access: Access, context: ExecutionContext): Promise<void> {
+    const user = this.authentication.recall(request) ?? (await this.authentication.find(request));
+    if (user === null) requireNobody(access);
+    else await this.requireAll(user, access);
+    if (holder === request) return;
+    setAuthenticatedUser(holder, user ?? undefined);
+    if (user !== null && context.getType() === 'ws') takeSocket(holder, user.id);
+  }
+
+  private async requireAll(user: AuthenticatedUser, { requirements }: Access): Promise<void> {
+    for (const requirement of requirements) await this.requirements.require(user, requirement);
+  }
+
+  /** Of a transport that shows no token. */
+  private async admitStranger(access: Access, context: ExecutionContext): Promise<boolean> {
+    if (isForNobody(access)) return true;
+    const reason = 'IamGuard finds no token in a message; @Public() opens a handler';
+    if (context.getType() !== 'rpc') throw new ForbiddenException(reason);
+    throw await toRpcException({ status: 'error', code: 'authentication_required', message: reason });
+  }
+
   /** Null for a handler that is left to others. Read once, since Nest's metadata does not change. */
-  private requirementsOf(controller: Type, handler: Handler): readonly Requirement[] | null {
-    const known = this.known.get(controller) ?? new WeakMap<Handler, readonly Requirement[] | null>();
-    const requirements = known.get(handler);
-    if (requirements !== undefined) return requirements;
-    const targets = [handler, controller];
-    const read = this.isLeftToOthers(controller, handler) ? null : this.requirements.declaredAt(targets);
+  private accessTo(controller: Type, handler: Handler): Access | null {
+    const known = this.known.get(controller) ?? new WeakMap<Handler, Access | null>();
+    const access = known.get(handler);
+    if (access !== undefined) return access;
+    const read = this.readAccess(controller, handler);
     this.known.set(controller, known.set(handler, read));
     return read;
   }
 
   /** The module's own endpoints may have another guard; on the host's, `@Public()` opens a route. */
-  private isLeftToOthers(controller: Type, handler: Handler): boolean {
-    if (isIamController(controller)) return !guardsOf(controller, handler).includes(IamGuard);
-    return this.reflector.getAllAndOverride<boolean | undefined>(IS_PUBLIC, [handler, controller]) === true;
+  private readAccess(controller: Type, handler: Handler): Access | null {
+    const targets = [handler, controller];
+    const access = { requirements: this.requirements.declaredAt(targets), isOptional: false };
+    if (isIamController(controller)) return guardsOf(controller, handler).includes(IamGuard) ? access : null;
+    const admission = this.reflector.getAllAndOverride<Admission | undefined>(ADMISSION, targets);
+    return admission === 'public' ? null : { ...access, isOptional: admission === 'optional' };
   }
 
-  /** Without `Vary`, a cache would send the response for one cookie to every user. */
-  private addVary(response: unknown): void {
+  /** Without `Vary`, a cache would send the response for one user, or for a stranger, to every user. */
+  private addVary({ response }: Caller, { isOptional }: Access): void {
     const { variesBy } = this.authentication;
-    if (variesBy.length === 0) return;
+    const headers = isOptional && variesBy.length === 0 ? ['Authorization'] : variesBy;
+    if (headers.length === 0 || response === undefined) return;
     const { httpAdapter } = this.adapterHost;
     const present: unknown = httpAdapter.getHeader(response, 'Vary');
-    httpAdapter.setHeader(response, 'Vary', mergeVary(present, variesBy));
+    httpAdapter.setHeader(response, 'Vary', mergeVary(present, headers));
   }
 
-  /**
-   * Nest's own exceptions, because on the host's routes the host's filters write the response. The body has the members of
-   * our problem+json and those of Nest's exceptions, so that every filter finds the ones it reads.
-   */
-  private refusal(error: IamError, request: unknown, response: unknown): HttpException {
+  private async refusal(error: IamError, { request, response }: Caller, context: ExecutionContext) {
+    const { language } = readRequest(request);
+    const type: string = context.getType();
+    if (type === 'graphql') return new GraphqlException(error, language);
+    if (type === 'ws') return toWsException(exceptionBody(error, language, patternOf(context)));
     const { httpAdapter } = this.adapterHost;
     for (const [name, value] of Object.entries(errorHeaders(error)))
       httpAdapter.setHeader(response, name, value);
-    const problem = problemBody(error, readRequest(request).language);
-    const { status } = errorCatalogue[error.code];
-    const body = {
-      ...problem,
-      statusCode: status,
-      message: problem['title'],
-      error: STATUS_CODES[status],
-    };
-    if (status === 401) return new UnauthorizedException(body, { cause: error });
-    if (status === 403) return new ForbiddenException(body, { cause: error });
-    return new HttpException(body, status, { cause: error });
+    return toHttpException(error, language);
   }
+}
+
+/** A handler that requires something of its user is for no stranger. */
+function isForNobody({ isOptional, requirements }: Access): boolean {
+  return isOptional && requirements.length === 0;
+}
+
+function requireNobody(access: Access): void {
+  if (!isForNobody(access)) throw new IamError('authentication_required', 'neither bearer token nor cookie');
 }

@@ -6,6 +6,7 @@ import { Requirements } from './access-policy.service.js';
 import { AccessTokens } from './access-tokens.service.js';
 import { Authentication } from './authentication.service.js';
 import { IamGuard } from './iam.guard.js';
+import { IamSockets } from './iam-sockets.service.js';
 import { KeyRotation } from './key-rotation.service.js';
 import { SessionCheck } from './session-check.service.js';
 import { SessionCookies } from './session-cookies.service.js';
@@ -18,6 +19,7 @@ const services = [
   Authentication,
   Requirements,
   IamGuard,
+  IamSockets,
   SessionCookies,
   UserSessions,
   Sessions,

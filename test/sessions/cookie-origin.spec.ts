@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Module, Post, Put, UseGuards } from '@nestjs/common';
-import { IamGuard } from '../../src/index.js';
+import { type AuthenticatedUser, CurrentUser, IamGuard, OptionalAuth } from '../../src/index.js';
 import {
   codeForm,
   cookieClient,
@@ -46,6 +46,19 @@ class OrdersController {
 
 @Module({ controllers: [OrdersController] })
 class OrdersModule {}
+
+@Controller('shop-window')
+class ShopWindowController {
+  @Get()
+  @UseGuards(IamGuard)
+  @OptionalAuth()
+  look(@CurrentUser() user: AuthenticatedUser | undefined) {
+    return { signedIn: user !== undefined };
+  }
+}
+
+@Module({ controllers: [ShopWindowController] })
+class ShopWindowModule {}
 
 const spa = 'https://spa.example.com';
 
@@ -287,13 +300,14 @@ describe('the cookies of a session on https', () => {
   beforeAll(async () => {
     world = await startWorld({
       clock,
+      imports: [ShopWindowModule],
       options: {
         publicUrl,
         wechat: { allowLoopback: true },
         clients: [cookieClient()],
         tokens: { idle: 1_000, absolute: 1_500 },
       },
-      prepare: (app) => app.setGlobalPrefix('api', { exclude: ['iam/{*all}'] }),
+      prepare: (app) => app.setGlobalPrefix('api', { exclude: ['iam/{*all}', 'shop-window'] }),
     });
     const site = world.account.websiteApp({ callbackDomain: 'app.example.com' });
     await world.saveProvider({ open_app_id: site.appid, open_app_secret: site.secret });
@@ -361,6 +375,29 @@ describe('the cookies of a session on https', () => {
     const maxAge = /^Max-Age=(89\d|9[01]\d)$/;
     expect(access?.attributes).toContainEqual(expect.stringMatching(maxAge));
     expect(refresh?.attributes).toContainEqual(expect.stringMatching(maxAge));
+  });
+
+  it('are refused once they have expired, also where strangers are admitted, until a refresh renews or removes them', async () => {
+    const { browser } = await signIn();
+    const look = async () => {
+      const reply = await browser.visit(`${world.url}/shop-window`, scripted);
+      return reply.status === 200 ? reply.json() : reply.status;
+    };
+    const before = await look();
+
+    clock.advance(961);
+    const expired = await look();
+    await refreshByCookie(world.url, browser, { visit: scripted });
+    const renewed = await look();
+    await world.dataSource.query('UPDATE iam.sessions SET ended_at = now()');
+    clock.advance(961);
+    const over = await look();
+    await refreshByCookie(world.url, browser, { visit: scripted });
+    const removed = await look();
+    clock.advance(-1922);
+
+    expect([before, expired, renewed]).toEqual([{ signedIn: true }, 401, { signedIn: true }]);
+    expect([over, removed]).toEqual([401, { signedIn: false }]);
   });
 
   it('cannot be planted by a sibling domain', async () => {

@@ -24,7 +24,9 @@ import {
   CurrentUser,
   IamError,
   IamGuard,
+  OptionalAuth,
   Public,
+  RequireRoles,
   Requirements,
 } from '../../src/index.js';
 import { SessionCheck } from '../../src/sessions/session-check.service.js';
@@ -68,6 +70,21 @@ class OrdersController {
     return { user: user ?? null };
   }
 
+  @Get('optional')
+  @UseGuards(IamGuard)
+  @OptionalAuth()
+  optional(@CurrentUser() user: AuthenticatedUser | undefined) {
+    return { user: user?.id ?? null };
+  }
+
+  @Get('clerks')
+  @UseGuards(IamGuard)
+  @OptionalAuth()
+  @RequireRoles('clerk')
+  clerks() {
+    return {};
+  }
+
   @Get('unmarked')
   unmarked() {
     return {};
@@ -81,10 +98,25 @@ class ShopWindowController {
   look() {
     return {};
   }
+
+  @Get('optional')
+  @OptionalAuth()
+  optional(@CurrentUser() user: AuthenticatedUser | undefined) {
+    return { user: user?.id ?? null };
+  }
 }
 
 @Module({ controllers: [OrdersController, ShopWindowController], providers: [HouseFilter] })
 class OrdersModule {}
+
+type Handler = (...parameters: never[]) => unknown;
+
+/** What a guard is given for a call of a handler over a transport. */
+function callOf(type: string, args: unknown[], handler: Handler): ExecutionContextHost {
+  const context = new ExecutionContextHost(args, OrdersController, handler);
+  context.setType(type);
+  return context;
+}
 
 const quiet: Pick<NestApplicationOptions, 'logger'> = { logger: false };
 
@@ -171,6 +203,27 @@ describe('IamGuard', () => {
       expect(reply.json()['code']).toBe('authentication_required');
     });
 
+    it('admits strangers to a route with optional sign-in, and no token that is broken', async () => {
+      const optional = `${urlOf(host)}/orders/optional`;
+      const stranger = await anonymously(optional);
+      const broken = [`Bearer ${lan.accessToken}x`, 'Bearer', 'Bearer '];
+
+      expect([stranger.status, stranger.json()]).toEqual([200, { user: null }]);
+      expect(stranger.headers.get('vary')).toContain('Authorization');
+      expect((await getWith(optional, lan.accessToken)).json()).toEqual({ user: lan.id });
+      for (const authorization of broken)
+        expect((await anonymously(optional, { authorization })).status).toBe(401);
+      const proxy = await anonymously(optional, { authorization: 'Basic c2hvcDp3aW5kb3c=' });
+      expect(proxy.json()).toEqual({ user: null });
+    });
+
+    it('admits no stranger where something is required of a user', async () => {
+      const clerks = `${urlOf(host)}/orders/clerks`;
+
+      expect((await anonymously(clerks)).json()['code']).toBe('authentication_required');
+      expect((await getWith(clerks, lan.accessToken)).json()['code']).toBe('insufficient_permissions');
+    });
+
     it('stays off the routes that do not ask for it', async () => {
       expect((await anonymously(`${urlOf(host)}/orders/unmarked`)).status).toBe(200);
       expect((await anonymously(`${urlOf(host)}/orders/open`)).json()).toEqual({ user: null });
@@ -185,6 +238,9 @@ describe('IamGuard', () => {
       expect(await statusOf('/orders/unmarked')).toBe(401);
       expect(await statusOf('/orders/open')).toBe(200);
       expect(await statusOf('/shop-window')).toBe(200);
+      expect((await getWith(`${guarded.url}/shop-window/optional`, lan.accessToken)).json()).toEqual({
+        user: lan.id,
+      });
       expect((await getWith(`${guarded.url}/orders/unmarked`, lan.accessToken)).status).toBe(200);
     });
 
@@ -200,17 +256,51 @@ describe('IamGuard', () => {
     });
   });
 
-  it.each(['ws', 'rpc', 'graphql'])('admits nobody by %s, where it has no token to read', async (type) => {
-    const contextOf = (handler: (...parameters: never[]) => unknown) => {
-      const context = new ExecutionContextHost([{}, {}], OrdersController, handler);
-      context.setType(type);
-      return context;
-    };
+  it('admits nobody by a transport that it does not know', async () => {
     const guard = world.app.get(IamGuard);
     const { unmarked, open } = OrdersController.prototype;
+    const contextOf = (handler: Handler) => callOf('queue', [{}, {}], handler);
 
-    await expect(guard.canActivate(contextOf(unmarked))).rejects.toThrow('admits HTTP requests only');
+    await expect(guard.canActivate(contextOf(unmarked))).rejects.toThrow('finds no token in a message');
     expect(await guard.canActivate(contextOf(open))).toBe(true);
+  });
+
+  describe('of GraphQL', () => {
+    const { unmarked } = OrdersController.prototype;
+    const headers = () => ({ authorization: `Bearer ${lan.accessToken}` });
+    const request = (more: object = {}) => ({ method: 'POST', url: '/graphql', headers: headers(), ...more });
+    const admits = (context: unknown) =>
+      world.app.get(IamGuard).canActivate(callOf('graphql', [undefined, {}, context, {}], unmarked));
+
+    it('takes the request of the context, and says that there must be one', async () => {
+      const contexts = [{ req: request() }, { reply: { request: request() } }];
+      const without = [undefined, {}, { req: {} }, { reply: {} }];
+
+      for (const context of contexts) expect(await admits(context)).toBe(true);
+      for (const context of without)
+        await expect(admits(context)).rejects.toThrow('the GraphQL context has no request');
+    });
+
+    it('refuses with an error that has the code in its extensions', async () => {
+      const stranger = { req: request({ headers: { 'accept-language': 'zh-CN' } }) };
+
+      await expect(admits(stranger)).rejects.toMatchObject({
+        message: '请先登录。',
+        extensions: { code: 'authentication_required', status: 401 },
+      });
+    });
+
+    it('finds the context of a resolver of references, which has no arguments', async () => {
+      const context = callOf('graphql', [{ id: 1 }, { req: request() }, {}], unmarked);
+
+      expect(await world.app.get(IamGuard).canActivate(context)).toBe(true);
+    });
+
+    it('admits nobody by a context in which a driver keeps the first request', async () => {
+      const shared = { req: request(), reply: { request: request() } };
+
+      await expect(admits(shared)).rejects.toThrow('shared by requests');
+    });
   });
 });
 
@@ -291,6 +381,62 @@ describe.each(platforms)('who a request, a socket and a token are on %s', (_plat
     expect(await shakeHands(world.url, { cookie, origin: world.url })).toBe(id);
     expect(await shakeHands(world.url, { cookie, origin: 'https://evil.example' })).toBe('origin_forbidden');
     expect(await shakeHands(world.url, { cookie })).toBe('origin_forbidden');
+  });
+
+  describe('with a GraphQL connection', () => {
+    const admits = (parameters: object, headers: object = {}) => {
+      const request = { method: 'GET', url: '/graphql', headers: { upgrade: 'websocket', ...headers } };
+      const contexts = [
+        { req: { extra: { request }, connectionParams: parameters } },
+        { request, reply: { request }, _connectionInit: parameters },
+        { request, _connectionInit: parameters },
+      ];
+      const { unmarked } = OrdersController.prototype;
+      const calls = contexts.map((context) => callOf('graphql', [undefined, {}, context, {}], unmarked));
+      const codeOf = (error: { extensions?: { code?: string } }) => error.extensions?.code;
+      return Promise.all(calls.map((call) => world.app.get(IamGuard).canActivate(call).catch(codeOf)));
+    };
+
+    it('is said by its parameters', async () => {
+      const authorization = `Bearer ${token}`;
+      const parameters = [
+        { authorization },
+        { Authorization: authorization },
+        { headers: { authorization } },
+        { token },
+      ];
+
+      for (const given of parameters) expect(await admits(given)).toEqual([true, true, true]);
+      expect(await admits({}, { authorization })).toEqual([true, true, true]);
+      expect(await admits({ token: `${token}x` }, { authorization })).toEqual(Array(3).fill('invalid_token'));
+      expect(await admits({})).toEqual(Array(3).fill('authentication_required'));
+    });
+
+    it('is said by no cookie that came from a page of nobody, whatever the parameters claim', async () => {
+      const claims = await world.app.get(AccessTokens).verify(token);
+      const cookie = `iam-access=${await world.app.get(AccessTokens).issue({ ...claims, clientId: 'shop' })}`;
+      const evil = { cookie, origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' };
+
+      expect(await admits({}, { cookie, origin: world.url })).toEqual([true, true, true]);
+      expect(await admits({ 'sec-fetch-site': 'same-origin' }, evil)).toEqual(
+        Array(3).fill('origin_forbidden'),
+      );
+    });
+  });
+
+  it('takes no cookie of a page of nobody with a handshake of socket.io that began by polling', async () => {
+    const claims = await world.app.get(AccessTokens).verify(token);
+    const cookie = `iam-access=${await world.app.get(AccessTokens).issue({ ...claims, clientId: 'shop' })}`;
+    const admits = (headers: object) => {
+      const client = { handshake: { url: '/socket.io/?transport=polling', headers: { cookie, ...headers } } };
+      const { unmarked } = OrdersController.prototype;
+      return world.app.get(IamGuard).canActivate(callOf('ws', [client, {}, 'unmarked'], unmarked));
+    };
+
+    expect(await admits({ 'sec-fetch-site': 'same-origin' })).toBe(true);
+    await expect(admits({ 'sec-fetch-site': 'cross-site' })).rejects.toMatchObject({
+      error: { code: 'origin_forbidden', cause: { pattern: 'unmarked' } },
+    });
   });
 
   it('says what is missing', async () => {
