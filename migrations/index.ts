@@ -15,6 +15,7 @@ import { WithdrawAsOfThen1764000008000 } from './1764000008000-withdraw-as-of-th
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
 import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
+import { LimitSessions1764000028000 } from './1764000028000-limit-sessions.js';
 import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
 import { HoldPhoneNumbers1764000026000 } from './1764000026000-hold-phone-numbers.js';
 import { DateAuditIds1764000023000 } from './1764000023000-date-audit-ids.js';
@@ -48,5 +49,6 @@ export const iamMigrations = [
   DateAuditIds1764000023000,
   AnswerQrCodes1764000024000,
   HoldPhoneNumbers1764000026000,
+  LimitSessions1764000028000,
   KeepSessionKeys1764000030000,
 ];

@@ -43,6 +43,8 @@ export type {
   IamDatabaseOptions,
   IamOptions,
   IamRateLimits,
+  IamSessionLimit,
+  IamSessionOptions,
   IamStaticOptions,
   IamTokenOptions,
   IamWechatOptions,

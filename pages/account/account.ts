@@ -25,6 +25,13 @@ export interface Identity {
   readonly follows: boolean | null;
 }
 
+/** How many sessions a person may have. */
+interface SessionLimit {
+  readonly per_user: number | null;
+  readonly per_client: number | null;
+  readonly then: 'end_oldest' | 'refuse';
+}
+
 /** One of `GET /me/sessions`. */
 export interface Session {
   readonly id: string;
@@ -56,6 +63,7 @@ export const iam = openClient('account');
 export const me = shallowRef<Me | null>(null);
 export const identities = shallowRef<readonly Identity[]>([]);
 export const sessions = shallowRef<readonly Session[]>([]);
+export const sessionLimit = shallowRef<SessionLimit | null>(null);
 export const providers = shallowRef<readonly Provider[]>([]);
 
 /** Why the page could not be filled. */
@@ -70,12 +78,13 @@ export async function load(): Promise<void> {
     const [profile, linked, devices, offer] = await Promise.all([
       read<Me>('me'),
       read<{ items: Identity[] }>('me/identities'),
-      read<{ items: Session[] }>('me/sessions'),
+      read<{ items: Session[]; limit: SessionLimit | null }>('me/sessions'),
       read<{ providers: Provider[] }>('providers'),
     ]);
     me.value = profile;
     identities.value = linked.items;
     sessions.value = devices.items;
+    sessionLimit.value = devices.limit;
     providers.value = offer.providers;
     signedOut.value = null;
   } catch (thrown) {

@@ -98,6 +98,22 @@ export const say = words({
     'Only this device stays signed in. The others are out within minutes.',
   ],
   endedCount: ['已退出 {count} 台设备', 'Signed out {count} devices'],
+  limitEnds: [
+    '最多同时登录 {count} 台设备；再登录时，最早登录的一台会退出。',
+    'At most {count} devices at the same time: one more signs out the one that signed in first.',
+  ],
+  limitRefuses: [
+    '最多同时登录 {count} 台设备；再登录前请先退出一台。',
+    'At most {count} devices at the same time: sign one out before you sign in on another.',
+  ],
+  clientLimitEnds: [
+    '每个应用最多同时登录 {count} 台设备；再登录时，最早登录的一台会退出。',
+    'At most {count} devices at the same time in each application: one more signs out the one that signed in first.',
+  ],
+  clientLimitRefuses: [
+    '每个应用最多同时登录 {count} 台设备；再登录前请先退出一台。',
+    'At most {count} devices at the same time in each application: sign one out before you sign in on another.',
+  ],
   onlyThis: ['没有其他已登录的设备', 'No other device is signed in'],
 
   phone: ['手机号', 'Phone number'],

@@ -15,6 +15,7 @@ const chinese: Readonly<Record<AuditAction, string>> = {
   'session.code_reused': '一个授权码被使用了两次，其会话因此结束。',
   'session.ended': '会话结束；原因见 `detail.reason`。',
   'session.refresh_reused': '旧的刷新令牌被再次使用，其会话因此结束。',
+  'session.refused': '一次登录被拒绝：该用户的会话数已达上限。',
   'session.replaced': '被同一浏览器的另一会话取代。',
   'session.revoked': '客户端让用户退出登录。',
   'session.started': '会话开始。',

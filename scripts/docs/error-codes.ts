@@ -62,6 +62,10 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
     en: 'The access token is expired, foreign or malformed',
     zh: '访问令牌过期、不是我们的或格式错误',
   },
+  session_replaced: {
+    en: '`sessions.limit`: a later sign-in has ended the session of this refresh token',
+    zh: '`sessions.limit`：之后的一次登录结束了该刷新令牌的会话',
+  },
   insufficient_permissions: { en: 'Signed in, but not allowed', zh: '已登录，但没有权限' },
   recent_sign_in_required: {
     en: 'The sign-in is older than `recentSignIn`: sign in again (RFC 9470)',
@@ -114,6 +118,10 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
   sign_up_refused: {
     en: '`sign_up` is `off`, or your hook refused',
     zh: '`sign_up` 是 `off`，或你的钩子拒绝了',
+  },
+  session_limit_reached: {
+    en: '`sessions.limit` with `refuse`: the code stays valid for its time, so the client can try again once another session has ended',
+    zh: '`sessions.limit` 为 `refuse`：code 在有效期内仍可用，另一个会话结束后客户端可以再试',
   },
   user_disabled: { en: 'The user is disabled', zh: '用户已停用' },
   binding_required: {

@@ -49,6 +49,10 @@ const chinese: Readonly<Record<string, string>> = {
   'tokens.refreshGrace':
     '秒；在此期间，用过的刷新令牌会得到同一个后继，重复发送的 code 得到同一个会话：应答丢失、刷新页面、两个标签页（最多 60）',
   'tokens.audience': '访问令牌的 `aud`',
+  'sessions.limit.perUser': '一个用户在所有客户端合计最多同时有多少个会话',
+  'sessions.limit.perClient': '一个用户在每个客户端最多同时有多少个会话',
+  'sessions.limit.then':
+    '超出时：`end_oldest` 结束最早开始的会话，其下一次刷新得到 `session_replaced`；`refuse` 拒绝登录（`session_limit_reached`），直到另一个会话结束',
   profileFreshness: '秒；在此期间不再向微信读取昵称头像',
   loginLifetime: '从发起登录到微信回调的秒数（最多 600）',
   databaseTimeout: '本模块的一条 SQL（或等待连接）最多用时，毫秒；超过则请求得到 503',
@@ -68,7 +72,7 @@ const chinese: Readonly<Record<string, string>> = {
   'phone.unique':
     '一个用户已有的手机号，别的用户不能再有（`phone_number_taken`）。此前存下的号码留给所有拥有它的人',
   background:
-    '`false`：到期事件、审计接收器和清理留给别的进程，用于脚本和没有你的 `@OnWechatEvent` 方法的工作进程',
+    '`false`：到期事件、审计接收器和清理留给别的进程，本进程没有任何循环，用于脚本和没有你的 `@OnWechatEvent` 方法的工作进程。至少要有一个进程做这些工作',
   hostMiddleware:
     "`'run'`：你的中间件（Express 中间件、Fastify 钩子与插件）在这些端点之前运行，用于钩子需要中间件所设内容的情形。`'skip'`：端点先应答，不受 CSRF 检查、会话和解析器影响",
   path: '所有端点的路径',
@@ -113,6 +117,7 @@ const guides: Readonly<Record<string, string>> = {
   'admin.token': '../administration',
   sessionCheck: '../guides/signed-in-user',
   'rateLimits.qrPerAddressAndMinute': '../guides/rate-limits',
+  'sessions.limit.perUser': '../guides/how-many-sessions',
   scenePrefix: '../guides/follow-to-login',
   hooks: '../guides/signed-in-user',
   hookTimeout: '../guides/phone-numbers',

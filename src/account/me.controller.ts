@@ -188,13 +188,21 @@ export class MeController {
   }
 }
 
-const sessionsResponse = z.object({ items: z.array(userSession) });
+const sessionLimit = z
+  .object({
+    per_user: z.number().int().nullable(),
+    per_client: z.number().int().nullable(),
+    then: z.enum(['end_oldest', 'refuse']),
+  })
+  .describe('How many sessions a user may have: the option `sessions.limit`');
+const sessionsResponse = z.object({ items: z.array(userSession), limit: sessionLimit.nullable() });
 const endedResponse = z.object({ ended: z.number().int() });
 
 /** Where the signed-in user is signed in. */
 @UserController('me/sessions')
 export class MeSessionsController {
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly sessions: UserSessions,
     private readonly cookies: SessionCookies,
   ) {}
@@ -217,6 +225,7 @@ export class MeSessionsController {
           expires_at: '2026-03-03T09:30:00.000Z',
         },
       ],
+      limit: { per_user: 3, per_client: null, then: 'end_oldest' },
     },
   })
   @Get()
@@ -224,7 +233,14 @@ export class MeSessionsController {
     @CurrentUser() user: AuthenticatedUser,
     @Incoming() { language }: IamRequest,
   ): Promise<z.infer<typeof sessionsResponse>> {
-    return { items: await this.sessions.list(actingSession(user), language) };
+    const { limit } = this.options.sessions;
+    return {
+      items: await this.sessions.list(actingSession(user), language),
+      limit:
+        limit === undefined
+          ? null
+          : { per_user: limit.perUser ?? null, per_client: limit.perClient ?? null, then: limit.then },
+    };
   }
 
   @Endpoint({

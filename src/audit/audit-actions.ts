@@ -35,6 +35,7 @@ export const auditActions = {
   'session.code_reused': 'A code was redeemed twice, which ends its session.',
   'session.ended': 'Sessions ended; `detail.reason` says why.',
   'session.refresh_reused': 'An old refresh token was used again, which ends its session.',
+  'session.refused': 'A sign-in was refused: the user has as many sessions as they may.',
   'session.replaced': 'Another session took its place in the browser.',
   'session.revoked': 'The client signed the user out.',
   'session.started': 'A session began.',

@@ -158,6 +158,34 @@ export interface IamPhoneOptions {
   readonly unique?: boolean;
 }
 
+/** How many live sessions a user may have at the same time. */
+export interface IamSessionLimit {
+  /**
+   * At all clients together.
+   * @default no limit
+   */
+  readonly perUser?: number;
+  /**
+   * At each client.
+   * @default no limit
+   */
+  readonly perClient?: number;
+  /**
+   * What happens to one sign-in too many. `end_oldest`: it ends the session that began first, whose next refresh says
+   * `session_replaced`. `refuse`: it is refused as `session_limit_reached`, until another session has ended.
+   */
+  readonly then: 'end_oldest' | 'refuse';
+}
+
+/** What holds of all sessions. */
+export interface IamSessionOptions {
+  /**
+   * How many live sessions a user may have. It acts at each sign-in: a lower limit ends nothing by itself.
+   * @default none
+   */
+  readonly limit?: IamSessionLimit;
+}
+
 /** What a database connection may need of `node:tls`. */
 export type TlsSettings = SecureContextOptions &
   Pick<TlsConnectionOptions, 'rejectUnauthorized' | 'servername'>;
@@ -238,6 +266,8 @@ export interface IamOptions {
   readonly wechat?: IamWechatOptions;
   /** Lifetimes of tokens and sessions. */
   readonly tokens?: IamTokenOptions;
+  /** How many sessions a user may have. */
+  readonly sessions?: IamSessionOptions;
   /**
    * A profile read from WeChat less than this many seconds ago is not read again.
    * @default 86400
@@ -279,8 +309,8 @@ export interface IamOptions {
    */
   readonly hookTimeout?: number;
   /**
-   * `false` leaves work that no request waits for (due events, audit sink, clean-up) to other processes: for scripts and
-   * workers without your `@OnWechatEvent` methods. At least one process must do it.
+   * `false` leaves work that no request waits for (due events, audit sink, clean-up) to other processes, and nothing runs in
+   * this one on its own: for scripts and workers without your `@OnWechatEvent` methods. At least one process must do the work.
    * @default true
    */
   readonly background?: boolean;

@@ -78,6 +78,19 @@ const database = z.strictObject(
   { error: '{ url } or { preparedStatements }' },
 );
 
+const sessionLimit = z
+  .strictObject(
+    {
+      perUser: whole('sessions', 1, 1_000).exactOptional(),
+      perClient: whole('sessions', 1, 1_000).exactOptional(),
+      then: z.enum(['end_oldest', 'refuse'], { error: "'end_oldest' or 'refuse'" }),
+    },
+    { error: "{ perUser, then: 'end_oldest' }" },
+  )
+  .refine(({ perUser, perClient }) => (perUser ?? perClient) !== undefined, {
+    error: 'perUser, perClient or both',
+  });
+
 const hostClass = <T>() =>
   z.custom<Type<T>>((value) => typeof value === 'function', { error: 'a class' }).optional();
 
@@ -116,6 +129,7 @@ export const optionsSchema = z.strictObject({
       audience: z.string().min(1).optional(),
     })
     .prefault({}),
+  sessions: z.strictObject({ limit: sessionLimit.optional() }, { error: '{ limit }' }).prefault({}),
   profileFreshness: seconds(DAY, 365 * DAY),
   loginLifetime: seconds(600, 600),
   databaseTimeout: whole('milliseconds', 100, 60_000).default(5_000),

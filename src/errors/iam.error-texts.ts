@@ -56,6 +56,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
 
   authentication_required: { en: 'Sign in first.', zh: '请先登录。' },
   invalid_token: { en: 'The session is no longer valid. Sign in again.', zh: '登录已失效，请重新登录。' },
+  session_replaced: {
+    en: 'You have signed in elsewhere, which ended this session. Sign in again.',
+    zh: '您已在别处登录，此处的登录已结束。请重新登录。',
+  },
   insufficient_permissions: { en: 'You are not allowed to do this.', zh: '您没有执行此操作的权限。' },
 
   recent_sign_in_required: {
@@ -99,6 +103,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   interaction_required: { en: 'One more step is needed to sign in.', zh: '还需完成一个步骤才能登录。' },
 
   sign_up_refused: { en: 'New accounts are not accepted here.', zh: '此处不接受新用户注册。' },
+  session_limit_reached: {
+    en: 'You are signed in on as many devices as allowed. Sign out on one of them first.',
+    zh: '同时登录的设备数已达上限，请先在其中一台上退出登录。',
+  },
   user_disabled: { en: 'This account is disabled.', zh: '该账号已被停用。' },
   binding_required: { en: 'Connect WeChat to your existing account.', zh: '请将微信绑定到您已有的账号。' },
   binding_token_invalid: { en: 'The connection has expired. Sign in again.', zh: '绑定已过期，请重新登录。' },

@@ -37,6 +37,7 @@ export const errorCatalogue = {
   authentication_required: { status: 401, oauth: 'invalid_token' },
   invalid_token: { status: 401, oauth: 'invalid_token' },
   insufficient_permissions: { status: 403, oauth: 'insufficient_scope' },
+  session_replaced: { status: 400, oauth: 'invalid_grant' },
   recent_sign_in_required: { status: 401, oauth: 'insufficient_user_authentication' },
 
   // The sign-in attempt
@@ -61,6 +62,7 @@ export const errorCatalogue = {
   // The person
   sign_up_refused: { status: 403, oauth: 'access_denied' },
   user_disabled: { status: 403, oauth: 'access_denied' },
+  session_limit_reached: { status: 403, oauth: 'access_denied' },
   binding_required: { status: 400, oauth: 'binding_required' },
   binding_token_invalid: { status: 400, oauth: 'invalid_request' },
   phone_number_taken: { status: 409, oauth: 'phone_number_taken' },

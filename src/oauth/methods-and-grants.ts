@@ -100,10 +100,11 @@ export class AuthorizationCodeGrant implements TokenGrant {
 
   redeem(
     { code, redirect_uri: redirectUri, code_verifier: codeVerifier }: Of<typeof codeParameters>,
-    { client, request: { origin } }: GrantCaller,
+    { client, request: { origin }, replaces }: GrantCaller,
   ): Promise<BegunSession> {
     if (!this.redemption.isOurs(code)) this.failures.countForgery(origin);
-    return this.redemption.redeemCode({ code, clientId: client.id, redirectUri, codeVerifier }, origin);
+    const redemption = { code, clientId: client.id, redirectUri, codeVerifier };
+    return this.redemption.redeemCode(redemption, { origin, replaces });
   }
 }
 

@@ -158,6 +158,8 @@ export class SignInMethods implements OnModuleInit {
 export interface GrantCaller {
   readonly client: ResolvedIamClient;
   readonly request: IamRequest;
+  /** The session of a browser, which a new one of a cookie client replaces. */
+  readonly replaces: string | null;
 }
 
 /** A grant of `POST /token`. Client, duplicate parameters and the origin of a cookie client have been checked before. */

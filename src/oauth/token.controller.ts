@@ -28,6 +28,8 @@ const tokenErrors = [
   'unsupported_grant_type',
   'binding_required',
   'user_disabled',
+  'session_limit_reached',
+  'session_replaced',
   'sign_up_refused',
   'identity_conflict',
   'origin_forbidden',

@@ -6,7 +6,7 @@ import {
   type ResolvedIamOptions,
 } from '../config/iam.resolved-options.js';
 import { HookRunner } from '../database/hook-runner.js';
-import { IamError } from '../errors/iam.error.js';
+import { errorCatalogue, IamError } from '../errors/iam.error.js';
 import { oauthError, logFailure } from '../http/error-responses.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { type IamResponse, json } from '../http/iam-response.js';
@@ -43,9 +43,11 @@ export class Token {
   async grant(request: IamRequest): Promise<IamResponse> {
     const grant = this.grants.read(request.body);
     const client = this.clients.authenticate(grant.clientId);
-    if (client.tokens === 'cookie') this.origins.checkWrite(request);
+    const isCookieClient = client.tokens === 'cookie';
+    if (isCookieClient) this.origins.checkWrite(request);
+    const replaces = isCookieClient ? await this.cookies.findSessionId(request) : null;
     return inSpan('iam.token', { 'oauth.grant_type': grant.type }, () =>
-      this.redeem(grant, { client, request }),
+      this.redeem(grant, { client, request, replaces }),
     );
   }
 
@@ -67,7 +69,7 @@ export class Token {
   }
 
   /** RFC 6749 §5.1; to a cookie client the same without the tokens, which no script may see. */
-  private async respond(session: RefreshedSession, { client, request }: GrantCaller): Promise<IamResponse> {
+  private async respond(session: RefreshedSession, { client, replaces }: GrantCaller): Promise<IamResponse> {
     const { refreshToken } = session;
     const accessToken = await this.accessTokens.issue(session);
     const expires_in = this.options.tokens.accessToken;
@@ -81,20 +83,15 @@ export class Token {
       };
       return json(tokens, 200, headers);
     }
-    await this.endEarlier(session.sessionId, client, request);
+    // A browser has one session: an earlier one is neither left alive nor continued (session fixation).
+    if (replaces !== null && replaces !== session.sessionId)
+      await this.sessions.end(replaces, 'replaced', this.clients.callerOf(client));
     const cookies = this.cookies.write({
       accessToken,
       refreshToken,
       maxAge: this.remainingLifetime(session),
     });
     return { ...json({ token_type: NOT_APPLICABLE, expires_in }, 200, headers), cookies };
-  }
-
-  /** A browser has one session: an earlier one is neither left alive nor continued (session fixation). */
-  private async endEarlier(sessionId: string, client: ResolvedIamClient, request: IamRequest): Promise<void> {
-    const earlier = await this.cookies.findSessionId(request);
-    if (earlier === null || earlier === sessionId) return;
-    await this.sessions.end(earlier, 'replaced', this.clients.callerOf(client));
   }
 
   /** Seconds until the session ends if it is not refreshed again. */
@@ -110,7 +107,7 @@ const NOT_APPLICABLE = 'N_A';
 
 /** A session that is over leaves no cookies behind. */
 function endsCookies(error: unknown, { type }: GrantRequest, { client }: GrantCaller): error is IamError {
-  const isOver = error instanceof IamError && error.code === 'invalid_grant';
+  const isOver = error instanceof IamError && errorCatalogue[error.code].oauth === 'invalid_grant';
   return isOver && type === 'refresh_token' && client.tokens === 'cookie';
 }
 

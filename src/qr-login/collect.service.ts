@@ -85,7 +85,7 @@ export class DeviceCodeGrant implements TokenGrant {
   /** @throws IamError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `interaction_required`, … */
   async redeem(
     { device_code }: z.infer<z.ZodObject<typeof parameters>>,
-    { client: { id: clientId }, request: { origin } }: GrantCaller,
+    { client: { id: clientId }, request: { origin }, replaces }: GrantCaller,
   ): Promise<BegunSession> {
     const loginId = this.tokens.read('device-code', device_code);
     if (loginId === null) this.failures.countForgery(origin);
@@ -105,7 +105,9 @@ export class DeviceCodeGrant implements TokenGrant {
       });
     await this.follower.identify(login, provider);
     this.watch.forget(login.id);
-    return this.redemption.redeemProven(login.id, origin).finally(() => this.watch.forget(login.id));
+    return this.redemption
+      .redeemProven(login.id, { origin, replaces })
+      .finally(() => this.watch.forget(login.id));
   }
 
   private requireConfirmed(login: QrLogin): void {

@@ -1,4 +1,6 @@
-import { sql, raw, type Sql } from '../database/sql.js';
+import { z } from 'zod';
+import { empty, sql, raw, type Sql } from '../database/sql.js';
+import type { IamSessionLimit } from '../config/iam.options.js';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 
 /** The content of a refresh token: its session, and after how many rotations it was issued. */
@@ -41,6 +43,67 @@ export interface ReuseGrace {
   readonly uses: number;
 }
 
+/** Why `iam.make_room` ends a session. */
+const SESSION_LIMIT = 'session_limit';
+
+/** A session that is about to begin, and the limits that it must be within. */
+interface RoomSeeker {
+  readonly loginId: string;
+  readonly limit: IamSessionLimit | undefined;
+  /** The session that it replaces in its browser, which does not count. */
+  readonly replaces?: string | null;
+}
+
+/** Parts of the statement that begins a session. */
+interface RoomParts {
+  /** Of the user `u` and the identity `i`. */
+  readonly lock: Sql;
+  /** CTEs after `login` and `owner`, each with a comma behind it. */
+  readonly ctes: Sql;
+  readonly from: Sql;
+  readonly condition: Sql;
+  readonly columns: Sql;
+  readonly join: Sql;
+}
+
+const noLimit: RoomParts = {
+  lock: sql`FOR SHARE OF u, i`,
+  ...{ ctes: empty, from: empty, condition: empty, columns: empty, join: empty },
+};
+
+/** What a limit of sessions adds to the statement that begins one: nothing where there is none. See decision 139. */
+export function roomFor({ loginId, limit, replaces = null }: RoomSeeker): RoomParts {
+  if (limit === undefined) return noLimit;
+  const entry = { action: 'session.ended', detail: { reason: SESSION_LIMIT } } as const;
+  const source = {
+    from: sql`room, unnest(room.ended) AS gone(id)`,
+    userId: sql`room.owner_id`,
+    sessionId: sql`gone.id`,
+  };
+  const ctes = sql`room AS (
+    SELECT owner.id AS owner_id, r.has_room, r.ended FROM login, owner, LATERAL iam.make_room(
+      ${loginId}::uuid, owner.id, login.client_id, ${limit.perUser ?? null}::int, ${limit.perClient ?? null}::int,
+      ${limit.then === 'end_oldest'}::boolean, ${replaces}::uuid) r
+  ), made AS (
+    ${insertAudit(entry, source)}
+  ), `;
+  return {
+    lock: sql`FOR NO KEY UPDATE OF u FOR SHARE OF i`,
+    ctes,
+    from: sql`, room`,
+    condition: sql` AND room.has_room`,
+    columns: sql`, room.*`,
+    join: sql` LEFT JOIN room ON true`,
+  };
+}
+
+/** The columns of `roomFor`: absent without a limit, null where the statement did not get that far. */
+export const roomRow = z.object({
+  has_room: z.boolean().nullish(),
+  ended: z.array(z.string()).nullish(),
+  owner_id: z.string().nullish(),
+});
+
 /** Locks the session: the direct parent gets the same response again within the grace, an older token ends the session. */
 export const settleReuseSql = (
   { sessionId, generation }: RefreshToken,
@@ -70,7 +133,10 @@ export const settleReuseSql = (
   ), audited AS (
     ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id` })}
   )
-  SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOfSql('verdict')} FROM verdict`;
+  SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOfSql('verdict')} FROM verdict
+  UNION ALL
+  SELECT s.user_id, s.client_id, s.method, s.created_at, s.generation, 'replaced', '{}'::text[] FROM iam.sessions s
+  WHERE s.id = ${sessionId} AND s.client_id = ANY(${clients}::text[]) AND s.end_reason = ${SESSION_LIMIT}`;
 
 /** For a CTE: ends the sessions `s` of a condition that have not ended. */
 export const endSessionsSql = (condition: Sql, reason: string): Sql => sql`

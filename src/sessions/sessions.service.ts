@@ -73,7 +73,10 @@ const rotated = z.object({
   created_at: z.date(),
   roles: z.array(z.string()),
 });
-const settled = rotated.extend({ generation: z.number(), verdict: z.enum(['grace', 'reuse', 'over']) });
+const settled = rotated.extend({
+  generation: z.number(),
+  verdict: z.enum(['grace', 'reuse', 'over', 'replaced']),
+});
 
 const endedRow = z.object({ id: z.string(), user_id: z.string(), was_live: z.boolean() });
 
@@ -140,6 +143,11 @@ export class Sessions implements UserMergeListener {
     return row?.is_own !== false;
   }
 
+  /** Notes that another statement has ended these. */
+  noteEnded(sessionIds: readonly string[]): void {
+    for (const id of sessionIds) this.check.forget(id);
+  }
+
   /** Ends every session of a user. */
   async endAll(manager: EntityManager, userId: string, reason: string): Promise<void> {
     await this.endWhere(manager, sql`s.user_id = ${userId}`, { reason });
@@ -195,10 +203,12 @@ export class Sessions implements UserMergeListener {
       detail: { generation },
     } as const;
     const row = await queryRow(this.dataSource, settled, settleReuseSql(token, sessionsOf, grace, entry));
-    const outcomes = { grace: 'repeated', reuse: 'reused', over: 'refused' } as const;
+    const outcomes = { grace: 'repeated', reuse: 'reused', over: 'refused', replaced: 'refused' } as const;
     this.telemetry.refreshed(outcomes[row?.verdict ?? 'over']);
     if (row?.verdict === 'grace') return this.successor(token, row);
     this.check.forget(sessionId);
+    if (row?.verdict === 'replaced')
+      throw new IamError('session_replaced', `a later sign-in has ended session ${sessionId}`);
     throw new IamError(
       'invalid_grant',
       row?.verdict === 'reuse' ? 'refresh token reused: session ended' : 'the session is over',

@@ -88,7 +88,7 @@ export class AppCodes {
         return this.users.resolve(proven, { signUp: app.provider.signUp, holder, record: keeping });
       });
       refund.isDone = isRecorded;
-      const session = await this.redemption.redeemProven(loginId, origin);
+      const session = await this.redemption.redeemProven(loginId, { origin });
       // An earlier try, whose response was lost, has given the points back.
       refund.isDone = true;
       return session;

@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
+import { insertAudit, recordRefusal, type AuditEntry } from '../audit/record-audit.js';
+import type { IamSessionLimit } from '../config/iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { pkceChallenge } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
@@ -11,7 +12,14 @@ import { IamError } from '../errors/iam.error.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
-import { loginProvenAtSql, rolesOfSql, type ReuseGrace } from '../sessions/session-statements.js';
+import {
+  loginProvenAtSql,
+  rolesOfSql,
+  roomFor,
+  roomRow,
+  type ReuseGrace,
+} from '../sessions/session-statements.js';
+import { Sessions } from '../sessions/sessions.service.js';
 import { Bindings } from './identity-links.service.js';
 import { readLoginToken } from './login.js';
 
@@ -57,7 +65,10 @@ const begun = z.object({
   created_at: z.date(),
   roles: z.array(z.string()),
 });
-const begunOrNot = z.union([begun.extend(redeemable.shape), redeemable]);
+const notBegun = begun
+  .pick({ client_id: true, provider: true, method: true })
+  .extend({ ...redeemable.shape, ...roomRow.shape });
+const begunOrNot = z.union([begun.extend(notBegun.shape), notBegun]);
 const repeated = begun.extend({ session_id: z.string(), generation: z.number() });
 
 /** Whose login it is, also when the user was merged while it was being written. */
@@ -92,13 +103,22 @@ const holdLoginSql = (loginId: string, redemption: CodeRedemption, seconds: numb
     FROM login WHERE l.id = login.id AND login.is_open AND l.status = 'authenticated' AND l.redeem_before > now() RETURNING l.id
   ) SELECT ${redeemableColumns}, EXISTS (SELECT 1 FROM held) AS is_held FROM login`;
 
+const started: AuditEntry = { action: 'session.started' };
+
+/** Where a session begins. */
+interface SessionPlace {
+  readonly origin: RequestOrigin;
+  /** The session that it replaces in its browser. */
+  readonly replaces?: string | null;
+}
+
 /** A session to begin; lifetimes in seconds. */
-interface NewSession {
+interface NewSession extends SessionPlace {
   readonly id: string;
   readonly loginId: string;
   readonly idle: number;
   readonly absolute: number;
-  readonly origin: RequestOrigin;
+  readonly limit: IamSessionLimit | undefined;
 }
 
 /**
@@ -107,18 +127,19 @@ interface NewSession {
  * withdrawal, and by a row that is enabled.
  * The id of the UPDATE is a value, because a plan by a join may read all logins that were ever `authenticated`.
  * Without a session: the row says why it may not begin, or another request was first, or the user changed while this one
- * waited for the lock; nothing is consumed then.
+ * waited for the lock; nothing is consumed then. With a limit of sessions, sign-ins of one user take turns, and without room none
+ * begins.
  */
-const beginSessionSql = (login: Sql, session: NewSession, entry: AuditEntry): Sql => sql`
+const beginSessionSql = (login: Sql, session: NewSession, room = roomFor(session)): Sql => sql`
   WITH login AS (${login}), owner AS (
     SELECT u.id FROM login, iam.identity_providers p, iam.identities i, ${ownerOf(sql`login.user_id`)} AND u.status = 'active'
       AND login.is_open AND p.slug = login.provider AND p.enabled
       AND i.appid = login.appid AND i.openid = login.openid AND i.user_id = u.id
       AND (i.withdrawn_at IS NULL OR login.proven_at >= i.withdrawn_at)
-    FOR SHARE OF u, i
-  ), consumed AS (
-    UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM login, owner
-    WHERE l.id = ${session.loginId} AND l.status = 'authenticated' AND l.redeem_before > now()
+    ${room.lock}
+  ), ${room.ctes}consumed AS (
+    UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM login, owner${room.from}
+    WHERE l.id = ${session.loginId} AND l.status = 'authenticated' AND l.redeem_before > now()${room.condition}
     RETURNING l.*
   ), session AS (
     INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, ip, user_agent,
@@ -129,7 +150,7 @@ const beginSessionSql = (login: Sql, session: NewSession, entry: AuditEntry): Sq
     FROM consumed c
     RETURNING id, user_id, client_id, created_at
   ), audited AS (
-    ${insertAudit(entry, {
+    ${insertAudit(started, {
       from: sql`session`,
       userId: sql`session.user_id`,
       sessionId: sql`session.id`,
@@ -137,8 +158,8 @@ const beginSessionSql = (login: Sql, session: NewSession, entry: AuditEntry): Sq
     })}
   )
   SELECT ${redeemableColumns}, login.client_id, login.method, login.provider, login.is_new_user, session.user_id, session.created_at,
-         ${rolesOfSql('session')}
-  FROM login LEFT JOIN session ON true`;
+         ${rolesOfSql('session')}${room.columns}
+  FROM login LEFT JOIN session ON true${room.join}`;
 
 /**
  * A code redeemed again: within the grace the response is that of the session that it began, later that session ends (RFC 6749 §4.1.2).
@@ -174,6 +195,7 @@ export class Redemption {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly telemetry: Telemetry,
     private readonly bindings: Bindings,
+    private readonly sessions: Sessions,
   ) {
     this.codes = new Mac(options.keyRing, 'login-code');
   }
@@ -186,11 +208,11 @@ export class Redemption {
   /**
    * Redeems a one-time code; one round trip. A reload, two tabs or a lost response bring a code again: for
    * `tokens.refreshGrace` seconds the response is repeated, later the session that the code began ends.
-   * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
+   * @throws IamError `invalid_grant`, `user_disabled`, `session_limit_reached`, or `binding_required` with a `binding_token`
    */
-  async redeemCode(redemption: CodeRedemption, origin: RequestOrigin): Promise<BegunSession> {
+  async redeemCode(redemption: CodeRedemption, place: SessionPlace): Promise<BegunSession> {
     const loginId = this.readCode(redemption.code);
-    const session = await this.begin(loginId, redemption, origin);
+    const session = await this.begin({ loginId, ...place }, redemption);
     return session ?? this.repeat(loginId, redemption.clientId);
   }
 
@@ -209,10 +231,10 @@ export class Redemption {
 
   /**
    * Begins the session of a login that needs no code of ours: a `device_code`, or the code of an app, was the proof.
-   * @throws IamError `invalid_grant`, `user_disabled`, or `binding_required` with a `binding_token`
+   * @throws IamError `invalid_grant`, `user_disabled`, `session_limit_reached`, or `binding_required` with a `binding_token`
    */
-  async redeemProven(loginId: string, origin: RequestOrigin): Promise<BegunSession> {
-    const session = await this.begin(loginId, null, origin);
+  async redeemProven(loginId: string, place: SessionPlace): Promise<BegunSession> {
+    const session = await this.begin({ loginId, ...place }, null);
     if (session === null) throw new IamError('invalid_grant', 'another request redeemed the login first');
     return session;
   }
@@ -225,30 +247,35 @@ export class Redemption {
 
   /** Null: another request was first. */
   private async begin(
-    loginId: string,
+    place: SessionPlace & { readonly loginId: string },
     redemption: CodeRedemption | null,
-    origin: RequestOrigin,
   ): Promise<BegunSession | null> {
-    const sessionId = uuidv7();
-    const { idle, absolute } = this.options.tokens;
-    const begin = beginSessionSql(
-      redeemableSql(loginId, redemption),
-      { id: sessionId, loginId, idle, absolute, origin },
-      { action: 'session.started' },
-    );
+    const { tokens, sessions } = this.options;
+    const session = { id: uuidv7(), ...tokens, limit: sessions.limit, ...place };
+    const begin = beginSessionSql(redeemableSql(place.loginId, redemption), session);
     // A user who was merged while the first try waited for their lock is found by the second.
     for (let tries = 1; tries <= 2; tries += 1) {
       const row = await queryRow(this.dataSource, begunOrNot, begin);
       if (row === null) throw new IamError('invalid_grant', 'the login is too old');
       if ('user_id' in row) {
         this.telemetry.signInEnded(row, 'session');
-        return { ...toSession(row), sessionId, generation: 0, isRepeated: false };
+        this.sessions.noteEnded(row.ended ?? []);
+        return { ...toSession(row), sessionId: session.id, generation: 0, isRepeated: false };
       }
       checkPossession(row);
+      if (row.has_room === false) await this.refuse(row);
       if (row.status === 'consumed') return null;
-      await this.checkRedeemable(loginId, row);
+      await this.checkRedeemable(place.loginId, row);
     }
     return null;
+  }
+
+  /** The login is not consumed: its code works again once a session has ended. */
+  private async refuse(row: z.infer<typeof notBegun>): Promise<never> {
+    const { owner_id: userId = null, client_id: clientId, provider } = row;
+    await recordRefusal(this.dataSource, { action: 'session.refused', userId, clientId, provider });
+    this.telemetry.signInEnded(row, 'session_limit_reached');
+    throw new IamError('session_limit_reached', `user ${userId ?? ''} may have no more sessions`);
   }
 
   private async checkRedeemable(loginId: string, login: Redeemable): Promise<void> {

@@ -17,6 +17,7 @@ import { KnowsOneNumber, owner, signInWithNumber } from '../support/phone-sign-i
 import { rowsOf, valueOf } from '../support/rows.js';
 import { outlastGrace, redeem, returnFromPc, toTokens } from '../support/sign-in.js';
 import { inWechat, onPc, refresh, revoke, type SignedIn } from '../support/signed-in.js';
+import { fewSessions, signInTooOften } from '../support/too-many-sessions.js';
 import { until } from '../support/until.js';
 import {
   eventFields,
@@ -94,6 +95,7 @@ const expected: Readonly<Record<AuditAction, readonly FromWhere[]>> = {
     'WeChat, push',
   ],
   'session.refresh_reused': ['stranger, browser, session'],
+  'session.refused': ['stranger, browser'],
   'session.replaced': ['stranger, browser, session'],
   'session.revoked': ['stranger, browser, session'],
   'session.started': ['stranger, browser, session'],
@@ -124,7 +126,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
   let admin: AdminClient;
 
   beforeAll(async () => {
-    const options = { ...adminOptions, clients: [cookieClient()], hooks: KnowsOneNumber };
+    const options = { ...adminOptions, ...fewSessions, clients: [cookieClient()], hooks: KnowsOneNumber };
     world = await startWebhookWorld({}, { create, imports: [MembersModule], options });
     for (const app of [world.oa, world.site])
       app.configureServer({ url: world.webhook, ...world.server, mode: 'safe' });
@@ -134,6 +136,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     await administrateProvidersAndKeys();
     await administrateUsers();
     await signInInEveryWay();
+    await signInTooOften(world);
     await joinAndPart();
     await follow();
     await flood();
@@ -155,10 +158,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
       [appid, `plain:${secret}`],
     );
     await admin.post('keys/rotate', { activate_in: 0 });
-    const kid = await valueOf(
-      world.dataSource,
-      'SELECT kid FROM iam.signing_keys ORDER BY generation LIMIT 1',
-    );
+    const kid = await valueOf(world.dataSource, 'SELECT kid FROM iam.signing_keys WHERE generation = 1');
     await admin.post('keys/reseal');
     await admin.delete(`keys/${String(kid)}`);
     // The key that signed the administrator's token is gone.

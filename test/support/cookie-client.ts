@@ -25,11 +25,12 @@ export async function codeForm(
   { url, wechat }: Site,
   person: Person,
   clientId = 'shop',
+  returnTo = redirectUri,
 ): Promise<Record<string, string>> {
   const asking = new PcBrowser();
   const { verifier, challenge } = pkce();
   const start = await asking.visit(
-    authorizeUrl(url, challenge, { client_id: clientId, redirect_uri: redirectUri }),
+    authorizeUrl(url, challenge, { client_id: clientId, redirect_uri: returnTo }),
   );
   if (start.location === null) throw new Error(`authorize answered ${start.status}: ${start.text}`);
   const { pathname, search } = new URL(await callbackAfterScan(wechat, start.location, person));
@@ -38,7 +39,7 @@ export async function codeForm(
     grant_type: 'authorization_code',
     client_id: clientId,
     code: location?.searchParams.get('code') ?? '',
-    redirect_uri: redirectUri,
+    redirect_uri: returnTo,
     code_verifier: verifier,
   };
 }

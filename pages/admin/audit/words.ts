@@ -17,6 +17,7 @@ export const actionWords: Readonly<Record<string, Word>> = {
     '旧刷新令牌被使用，会话结束',
     'An old refresh token was used, which ended the session',
   ],
+  'session.refused': ['会话数已达上限，登录被拒绝', 'Refused: as many sessions as allowed'],
   'session.replaced': ['会话被新会话取代', 'Another session took its place'],
   'session.revoked': ['退出登录', 'Signed out'],
   'session.started': ['会话开始', 'A session began'],
