@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import pg from 'pg';
 import { drizzle, prisma } from './checks/beside-an-orm.mjs';
+import { apolloSocketIo, mercuriusWs } from './checks/beyond-http.mjs';
 import { checkTemplate, templates } from './checks/cli-templates.mjs';
 import { checkEveryHost } from './checks/every-host.mjs';
 import * as expressEsm from './checks/express-esm.mjs';
@@ -21,6 +22,8 @@ const hosts = {
   'nest11-cjs': nest11Cjs,
   prisma,
   drizzle,
+  'apollo-socket-io': apolloSocketIo,
+  'mercurius-ws': mercuriusWs,
 };
 const root = join(import.meta.dirname, '../..');
 const workspace = await Workspace.open();
