@@ -267,11 +267,15 @@ describe('setting up identity providers in the administration', () => {
       },
       drop: async () => {
         // The other row of the same account: until it has the new Token, the old one stays.
+        await api.patch('providers/wechat-follow-open', { mp_token_previous: null });
         await api.post('providers/wechat-follow-open/rotate', { secret: 'mp_token', value: token }, '*');
         await page.locator('[data-rotate=mp_token] button').click();
         await dialog.waitFor();
       },
-      dropped: () => answerQuestion(page),
+      dropped: async () => {
+        await answerQuestion(page);
+        await page.locator('[data-rotate=mp_token] .mark.warn').waitFor({ state: 'detached' });
+      },
       remove: async () => {
         await page.locator('#tab-advanced').click();
         await page.getByRole('button', { name: /^(删除.*入口|Delete the provider)$/ }).click();
