@@ -62,6 +62,9 @@ function writeEvents(raw: ServerResponse, events: EventSource): void {
   }
 }
 
+/** How long a client may take to read the last of its events. */
+const LAST_READ_MS = 2_000;
+
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream; JSON has no line breaks. */
 class ResponseSink implements EventSink {
   constructor(private readonly raw: ServerResponse) {}
@@ -73,7 +76,11 @@ class ResponseSink implements EventSink {
   }
 
   end(): void {
+    if (this.raw.writableEnded || this.raw.destroyed) return;
     this.raw.end();
+    // A client that does not read would keep the connection, with all that it holds, for as long as it likes.
+    const timer = setTimeout(() => this.raw.destroy(), LAST_READ_MS).unref();
+    this.raw.once('close', () => clearTimeout(timer));
   }
 }
 

@@ -33,6 +33,9 @@ const goesOn = ['pending', 'scanned', 'confirmed'];
 
 /** A browser that waits: what it keeps is kept ten thousand times. */
 class LoginStream implements LoginListener {
+  private isOver = false;
+  private leave: (() => void) | undefined;
+
   constructor(
     private readonly sink: EventSink,
     readonly endsAt: number,
@@ -51,6 +54,14 @@ class LoginStream implements LoginListener {
 
   complete(): void {
     this.sink.end();
+    this.isOver = true;
+    this.leave?.();
+  }
+
+  /** Its place is free once the login has ended: the connection of a client that does not read stays open for longer. */
+  whenOver(leave: () => void): void {
+    if (this.isOver) leave();
+    else this.leave = leave;
   }
 }
 
@@ -94,14 +105,16 @@ export class LoginStreams implements OnModuleDestroy {
     this.beats.set(stream, now + HEARTBEAT_MS);
     this.tick ??= runOutsideContext(() => setInterval(() => this.beat(), TICK_MS).unref());
     const stop = this.watch.listen(loginId, stream);
-    return () => {
+    const leave = () => {
+      if (!this.beats.delete(stream)) return;
       stop();
       this.countStream(loginId, -1);
-      this.beats.delete(stream);
       if (this.beats.size > 0) return;
       clearInterval(this.tick);
       this.tick = undefined;
     };
+    stream.whenOver(leave);
+    return leave;
   }
 
   /** One timer for all: each of its own would keep the context of its request. */

@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Module, type BeforeApplicationShutdown } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openEvents } from '../support/event-stream.js';
 import {
   askForQrCode,
@@ -11,10 +15,13 @@ import {
 } from '../support/follow.js';
 import { startReplica, type IamApp, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
+import { type Create, quietOptions } from '../support/platforms.js';
 import { countQueries } from '../support/query-counter.js';
 
 const json = { headers: { accept: 'application/json' } };
 const unlimited = { options: { rateLimits: 'off' as const } };
+const onHttp2: Create = (module) =>
+  NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ http2: true }), quietOptions);
 /** The address of something of the world's at another replica. */
 const at = ({ url }: Pick<IamApp, 'url'>, address: string) => {
   const { pathname, search } = new URL(address);
@@ -152,6 +159,39 @@ describe('the events of a waiting sign-in', () => {
     expect([fourth.status, fourth.json()['code']]).toEqual([429, 'rate_limited']);
     expect(fourth.headers.get('retry-after')).not.toBeNull();
     expect(again.status).toBe(200);
+  });
+
+  it('keep neither their place nor their connection once the login has ended, for a client that does not read', async () => {
+    const replica = await startReplica(world, { ...unlimited, create: onHttp2 });
+    const device = await askForQrCode(world.url);
+    const path = at({ url: '' }, device.eventsUri);
+    // Without a window the server sends the head alone.
+    const [stalled, reading] = [0, 65_535].map((initialWindowSize) =>
+      connect(replica.url, { settings: { initialWindowSize } }),
+    );
+    const statusAt = async (session = reading) => {
+      const stream = session?.request({ ':path': path, accept: 'application/json' });
+      if (stream === undefined) throw new TypeError('no session');
+      const [headers]: unknown[] = await once(stream, 'response');
+      return { stream, status: Object(headers)[':status'] as unknown };
+    };
+    const streams = await Promise.all([statusAt(stalled), statusAt(stalled), statusAt(stalled)]);
+    const fourth = await statusAt();
+
+    const closed = Promise.all(streams.map(({ stream }) => once(stream, 'close')));
+    await lapse();
+    let after = fourth;
+    for (let tries = 0; tries < 50 && after.status === 429; tries += 1) {
+      await delay(100);
+      after = await statusAt();
+    }
+    const areOpen = streams.map(({ stream }) => !stream.closed);
+    await closed;
+    for (const session of [stalled, reading]) session?.destroy();
+    await replica.close();
+
+    expect([...streams, fourth, after].map(({ status }) => status)).toEqual([200, 200, 200, 429, 200]);
+    expect(areOpen).toEqual([true, true, true]);
   });
 
   it('are nothing for a token that is none, whatever it is', async () => {

@@ -59,7 +59,10 @@ export class DescribedResponses {
     const { method = '', url = '' } = request;
     const chunks: Buffer[] = [];
     const { write, end, writeHead } = response;
+    // HTTP/2 ends a response by `write` too.
+    let isWhole = false;
     const keep = (chunk: unknown): void => {
+      if (isWhole) return;
       if (typeof chunk === 'string' || chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk as string));
     };
     response.write = (...given: unknown[]) => (
@@ -68,6 +71,7 @@ export class DescribedResponses {
     );
     response.end = (...given: unknown[]) => (
       keep(given[0]),
+      (isWhole = true),
       Reflect.apply(end, response, given) as ServerResponse
     );
     let written = '';
