@@ -48,7 +48,7 @@ export const groups = {
   },
   access: {
     mutate: ['src/sessions/access-policy.service.ts', 'src/sessions/iam.guard.ts'],
-    specs: ['test/sessions/{guard,access-policy}.spec.ts', 'test/sessions/cookie-origin.spec.ts'],
+    specs: ['test/sessions/{guard,access-policy}.spec.ts'],
     database: true,
   },
 };

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import {
   type ArgumentsHost,
   Catch,
@@ -5,6 +6,7 @@ import {
   type ExceptionFilter,
   ForbiddenException,
   Get,
+  HttpException,
   Module,
   UseFilters,
   UseGuards,
@@ -12,6 +14,7 @@ import {
 import { BaseExceptionFilter } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import {
+  AccessTokens,
   type AuthenticatedUser,
   IamGuard,
   RequirePermissions,
@@ -19,9 +22,11 @@ import {
   RequireRoles,
   Requirements,
 } from '../../src/index.js';
+import { RolePermissions } from '../../src/roles/role-permissions.service.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { denyUnguarded } from '../../src/sessions/iam.guard.js';
 import { AdminEventsController } from '../../src/admin/events/events.controller.js';
+import { cookieClient } from '../support/cookie-client.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { getWith, signInOnPc } from '../support/sign-in.js';
@@ -82,7 +87,16 @@ describe('what a user needs', () => {
   let requirements: Requirements;
 
   beforeAll(async () => {
-    world = await startWorld({ clock, imports: [HostModule], options: { recentSignIn: RECENT_SECONDS } });
+    world = await startWorld({
+      clock,
+      imports: [HostModule],
+      options: { recentSignIn: RECENT_SECONDS, clients: [cookieClient()] },
+      prepare: (app) =>
+        app.use((_request: unknown, response: ServerResponse, next: () => void) => {
+          response.setHeader('Vary', 'Accept-Encoding');
+          next();
+        }),
+    });
     requirements = world.app.get(Requirements);
     await world.dataSource.query(
       `INSERT INTO iam.roles (name, permissions) VALUES ('editor', '{articles:read,articles:write}'), ('chief', '{articles:*}')`,
@@ -213,6 +227,30 @@ describe('what a user needs', () => {
       ]);
       expect(caught).toEqual([expect.any(ForbiddenException)]);
       expect(caught).toMatchObject([{ cause: { code: 'insufficient_permissions' } }]);
+      expect(reply.headers.get('vary')).toBe('Accept-Encoding, Authorization, Cookie');
+    });
+
+    it('is no refusal while PostgreSQL cannot say what a role grants', async () => {
+      const { accessToken } = await signInOnPc(world, world.wechat.person({ nickname: '小兰' }));
+      const tokens = world.app.get(AccessTokens);
+      const chief = await tokens.issue({ ...(await tokens.verify(accessToken)), roles: ['chief'] });
+      world.app.get(RolePermissions).forget();
+      await world.dataSource.query('ALTER TABLE iam.roles RENAME TO roles_elsewhere');
+
+      const reply = await getWith(`${world.url}/articles/publish`, chief);
+      await world.dataSource.query('ALTER TABLE iam.roles_elsewhere RENAME TO roles');
+
+      expect([reply.status, reply.json()]).toEqual([
+        503,
+        expect.objectContaining({
+          statusCode: 503,
+          error: 'Service Unavailable',
+          code: 'database_unavailable',
+        }),
+      ]);
+      expect(caught.at(-1)).not.toBeInstanceOf(ForbiddenException);
+      expect(caught.at(-1)).toBeInstanceOf(HttpException);
+      expect(caught.at(-1)).toMatchObject({ cause: { code: 'database_unavailable' } });
     });
 
     it('leaves the admin API to its own guard, unless that says no', async () => {
