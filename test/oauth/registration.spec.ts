@@ -3,12 +3,10 @@
  * @jest-environment node
  */
 import { Module } from '@nestjs/common';
-import { DiscoveryService, ModuleRef } from '@nestjs/core';
-import { classifyBrowser } from '../../src/http/user-agent.js';
-import { IamError, IdentityProviders } from '../../src/index.js';
+import { ModuleRef } from '@nestjs/core';
+import { IamError } from '../../src/index.js';
 import {
   SignInMethod,
-  SignInMethods,
   TokenGrant,
   type GrantCaller,
   type StartedAttempt,
@@ -107,19 +105,6 @@ describe('a way of signing in that registers', () => {
 
     expect(unfit.json()['code']).toBe('wechat_mp_not_configured');
     expect(unknown.json()['code']).toBe('invalid_request');
-  });
-
-  it('is refused with its reason for the log', async () => {
-    const methods = world.app.get(SignInMethods);
-    await world.saveProvider({ slug: 'for-the-log', mp_app_id: null, mp_app_secret: null });
-    const provider = await world.app.get(IdentityProviders).getEnabled('for-the-log');
-    const ofNobody = new SignInMethods(world.app.get(DiscoveryService));
-
-    expect(() => methods.get('telepathy')).toThrow('method_unavailable: no method "telepathy"');
-    expect(() =>
-      methods.choose(provider, classifyBrowser(undefined), { method: 'handset', hasFollowed: false }),
-    ).toThrow('wechat_mp_not_configured: provider "for-the-log", method handset');
-    expect(() => ofNobody.openStep()).toThrow('follow_required: no method of this application gives a proof');
   });
 
   it('belongs to the applications that provide it, not to every one of the process', async () => {

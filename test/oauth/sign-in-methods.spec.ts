@@ -1,4 +1,7 @@
-import type { IdentityProviderInput } from '../../src/index.js';
+import { DiscoveryService } from '@nestjs/core';
+import { type IdentityProviderInput, IdentityProviders } from '../../src/index.js';
+import { classifyBrowser } from '../../src/http/user-agent.js';
+import { SignInMethods } from '../../src/oauth/registration.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply, userAgents } from '../support/pc-browser.js';
 import { authorizeUrl, pkce } from '../support/sign-in.js';
@@ -175,6 +178,19 @@ describe('the way to sign in', () => {
     expect(findProvider(listed, 'off')).toBeUndefined();
     expect(outcomeOf(off)).toBe('provider_disabled');
     expect(outcomeOf(unknown)).toBe('provider_not_found');
+  });
+
+  it('is refused with its reason for the log', async () => {
+    const methods = world.app.get(SignInMethods);
+    const provider = await world.app.get(IdentityProviders).getEnabled('open-only');
+    const choose = (method: string) =>
+      methods.choose(provider, classifyBrowser(undefined), { method, hasFollowed: false });
+    const ofNobody = new SignInMethods(world.app.get(DiscoveryService));
+
+    expect(choose('open')).toBe('open');
+    expect(() => choose('mp')).toThrow('wechat_mp_not_configured: provider "open-only", method mp');
+    expect(() => choose('telepathy')).toThrow('method_unavailable: no method "telepathy"');
+    expect(() => ofNobody.openStep()).toThrow('follow_required: no method of this application gives a proof');
   });
 
   it('is listed with a reason in the language of the reader, and without appids or secrets', async () => {
