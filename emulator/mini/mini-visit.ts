@@ -154,7 +154,7 @@ export class MiniVisit {
 }
 
 function mayAnswerAgain(code: string): boolean {
-  return code === 'user_code_invalid' || code === 'phone_code_invalid';
+  return ['user_code_invalid', 'phone_code_invalid', 'phone_number_taken'].includes(code);
 }
 
 function textOf(value: unknown): string {

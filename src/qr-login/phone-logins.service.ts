@@ -7,7 +7,7 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { readTaken, takenRow, takeSql, type Tier } from '../database/rate-limits.service.js';
-import { empty, queryRow, raw, sql, type Sql } from '../database/sql.js';
+import { empty, queryRow, raw, sql, type Sql, type SqlExecutor } from '../database/sql.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { Reserved } from '../sign-in/failure-limits.service.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
@@ -239,13 +239,17 @@ export class PhoneLogins {
    * The phone's decision, by the scanner alone and once. Where agreeing takes the number that the PC shows, or the letters, that
    * is `typed`; the third wrong one denies. Null when there is no such scan.
    */
-  async decide(decider: Decider, { decision, typed = '' }: DecisionForm): Promise<PhoneDecision | null> {
+  async decide(
+    decider: Decider,
+    { decision, typed = '' }: DecisionForm,
+    executor: SqlExecutor = this.dataSource,
+  ): Promise<PhoneDecision | null> {
     const code = readUserCode(typed);
     const compared = {
       digits: readTypedNumber(typed),
       hashes: code === null ? [] : this.tokens.hashesOf(code),
     };
-    const row = await queryRow(this.dataSource, decidedRow, decideSql(decider, decision, compared));
+    const row = await queryRow(executor, decidedRow, decideSql(decider, decision, compared));
     if (row === null) return null;
     const { step, decider: openid, ...login } = row;
     const of = { login, decider: openid };

@@ -318,6 +318,32 @@ describe('sign-in by a mini program code', () => {
     expect(begun).toHaveLength(1);
   });
 
+  it('takes the phone number with the confirmation, together or not at all', async () => {
+    const { device, visit, approval, person } = await scanned();
+    const number = async () =>
+      valueOf(
+        world.dataSource,
+        'SELECT phone_number FROM iam.users WHERE id = (SELECT user_id FROM iam.identities WHERE openid = $1)',
+        [person.openid(world.mini)],
+      );
+    const token = await miniToken(world, person, world.mini);
+    const foreign = newcomer('阿伟').phoneNumberCode(world.mini);
+    for (const phone_code of ['wrong', person.wxLogin(world.mini), foreign])
+      expect(
+        await errorOf(postApproval(world.url, token, { decision: 'confirm', phone_code }, approval.id)),
+      ).toEqual([400, 'phone_code_invalid']);
+    expect([(await poll(world.url, device)).status, await number()]).toEqual([400, null]);
+
+    expect((await visit.confirm({ withPhone: true })).kind).toBe('confirmed');
+    expect(await number()).toMatch(/^\+86\d{11}$/);
+    expect((await pollUntilSettled(world.url, device)).status).toBe(200);
+    world.wechat.clearCalls();
+    expect((await visit.confirm({ withPhone: true }).catch(() => null))?.kind ?? 'over').toBe('over');
+    const late = { decision: 'deny', phone_code: person.phoneNumberCode(world.mini) };
+    expect(await errorOf(postApproval(world.url, token, late, approval.id))).toEqual([409, 'approval_over']);
+    expect(world.wechat.calls('/wxa/business/getuserphonenumber')).toHaveLength(0);
+  });
+
   it('opens by a link on a phone outside WeChat, where nothing else works', async () => {
     const phone = new PcBrowser(userAgents.phone);
     const offer = (await phone.visit(`${world.url}/iam/providers`)).json();

@@ -23,8 +23,11 @@
   function show(state) {
     main.dataset.state = state;
     const isOver = endings.includes(state);
-    const confirmation = state === 'scanned' && current ? current.confirmation : 'none';
-    byId('status').textContent = confirmation === 'number' ? texts.scannedNumber : textOf(state);
+    /* On a phone the other screen is this one, which WeChat will cover: the number comes first. */
+    const isCompared = state === 'scanned' || (state === 'pending' && hasLink());
+    const confirmation = isCompared && current ? current.confirmation : 'none';
+    byId('status').textContent =
+      state === 'scanned' && confirmation === 'number' ? texts.scannedNumber : textOf(state);
     byId('number').hidden = confirmation === 'none';
     byId('number').textContent = confirmation === 'none' ? '' : current.number;
     byId('cover').hidden = state === 'pending' || state === 'loading';

@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { providerErrors } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { type AuthenticatedUser, CurrentUser, Incoming } from '../../http/parameter.decorators.js';
+import { type AuthenticatedUser, CurrentUser, Incoming, Origin } from '../../http/parameter.decorators.js';
 import { Body, ZodPipe } from '../../http/zod.pipe.js';
 import { UserController } from '../../sessions/iam-controller.decorator.js';
 import { actingSession } from '../../sessions/user-sessions.service.js';
+import type { RequestOrigin } from '../../runtime/request-context.js';
+import { appCodeErrors, phoneCode } from '../../sign-in/app-codes.service.js';
 import { type Approval, approvalResponse, Approvals } from './approvals.service.js';
 
 const openBody = z.strictObject({
@@ -19,6 +21,7 @@ const decisionBody = z.strictObject({
     .max(32)
     .optional()
     .meta({ description: 'What the other device shows, where the approval does not have it' }),
+  phone_code: phoneCode.optional(),
 });
 const decidedResponse = z.object({ status: z.enum(['confirmed', 'denied']) });
 
@@ -61,15 +64,21 @@ export class ApprovalsController {
       'approval_over',
       'user_code_invalid',
       'access_denied',
-      ...providerErrors,
+      'phone_code_invalid',
+      'phone_number_taken',
+      'user_disabled',
+      ...appCodeErrors,
     ],
   })
   @Post(':id')
   async decide(
     @Param('id') id: string,
-    @Body(new ZodPipe(decisionBody)) { decision, user_code: typed }: z.infer<typeof decisionBody>,
+    @Body(new ZodPipe(decisionBody)) body: z.infer<typeof decisionBody>,
     @CurrentUser() user: AuthenticatedUser,
+    @Origin() origin: RequestOrigin,
   ): Promise<z.infer<typeof decidedResponse>> {
-    return { status: await this.approvals.decide(id, actingSession(user), { decision, typed }) };
+    const { decision, user_code: typed, phone_code: phoneCode } = body;
+    const form = { decision, typed, phoneCode };
+    return { status: await this.approvals.decide(id, actingSession(user), form, origin) };
   }
 }

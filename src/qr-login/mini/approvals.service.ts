@@ -10,7 +10,12 @@ import { IamError, toErrorCode } from '../../errors/iam.error.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { describeAgent } from '../../http/user-agent.js';
 import { isLiveSql } from '../../sessions/session-statements.js';
-import type { ActingSession } from '../../sessions/user-sessions.service.js';
+import { type ActingSession, UserSessions } from '../../sessions/user-sessions.service.js';
+import { keepPhoneNumber } from '../../users/change-user.js';
+import { WechatGateway } from '../../wechat/wechat-gateway.service.js';
+import { failureOf } from '../../http/to-iam-error.js';
+import { IdentityProviders } from '../../identity-providers/identity-providers.service.js';
+import type { RequestOrigin } from '../../runtime/request-context.js';
 import { FailureLimits } from '../../sign-in/failure-limits.service.js';
 import { LoginTokens, showUserCode } from '../codes-and-tokens.service.js';
 import { LoginWatch } from '../login-watch.service.js';
@@ -19,11 +24,13 @@ import {
   accountNickname,
   type Decider,
   type DecisionForm,
+  type PhoneDecision,
   isConfirmedStep,
   phoneLoginRow,
   type PhoneLogin,
   PhoneLogins,
 } from '../phone-logins.service.js';
+import { QrLogins } from '../qr-logins.service.js';
 import { COLLECT, linkOf, qrStateOf, selectQrLogins } from '../qr-login.js';
 import { isScene } from './mini.method.js';
 
@@ -134,6 +141,10 @@ export class Approvals {
     private readonly watch: LoginWatch,
     private readonly tokens: LoginTokens,
     private readonly failures: FailureLimits,
+    private readonly providers: IdentityProviders,
+    private readonly logins: QrLogins,
+    private readonly sessions: UserSessions,
+    private readonly gateway: WechatGateway,
   ) {}
 
   /** @throws IamError `not_found`, `approval_forbidden`, `approval_over`, or why the row admits no sign-in any more */
@@ -163,10 +174,22 @@ export class Approvals {
 
   /**
    * The decision of the person who has opened it. The same decision again is no error: its response may have been lost.
-   * @throws IamError `not_found`, `approval_forbidden`, `approval_over`, `user_code_invalid`, or `access_denied` after the last wrong number
+   * With the code of the phone button, the number and the confirmation are stored together or not at all.
+   * @throws IamError `not_found`, `approval_forbidden`, `approval_over`, `user_code_invalid`, `access_denied` after the last wrong number,
+   * `phone_code_invalid` or `phone_number_taken`
    */
-  async decide(id: string, session: ActingSession, form: DecisionForm): Promise<'confirmed' | 'denied'> {
-    const decided = isUuid(id) ? await this.phones.decide(signerOf(id, session), form) : null;
+  async decide(
+    id: string,
+    session: ActingSession,
+    form: ApprovalForm,
+    origin: RequestOrigin,
+  ): Promise<'confirmed' | 'denied'> {
+    const { phoneCode } = form;
+    const decided = !isUuid(id)
+      ? null
+      : phoneCode === undefined || form.decision === 'deny'
+        ? await this.phones.decide(signerOf(id, session), form)
+        : await this.confirmWithNumber(id, session, { ...form, phoneCode }, origin);
     if (decided === null) throw new IamError('not_found', 'no such approval');
     const { login, outcome, decider } = decided;
     if (decider === null) throw foreign();
@@ -182,7 +205,36 @@ export class Approvals {
     if (outcome !== ends[form.decision]) throw new IamError('access_denied', 'the last wrong number');
     return outcome;
   }
+
+  /** A code costs money and is good once, so it is not spent on a login that waits for nobody, or for another person. */
+  private async confirmWithNumber(
+    id: string,
+    session: ActingSession,
+    form: ApprovalForm & { readonly phoneCode: string },
+    origin: RequestOrigin,
+  ): Promise<PhoneDecision | null> {
+    const { appid, openid } = await this.sessions.getSubject(session);
+    const [rows, login] = await Promise.all([this.providers.listEnabled(), this.logins.find(id)]);
+    const app = rows.find(({ mini }) => mini?.appid === appid)?.mini;
+    const isWaiting = login !== null && qrStateOf(login) === 'scanned' && login.openid === openid;
+    if (app == null || !isWaiting || login.appid !== appid)
+      return this.phones.decide(signerOf(id, session), form);
+    const by = { origin, at: appid, provider: login.provider };
+    const phoneNumber = await this.failures.guard(by, { ofThrown: failureOf }, () =>
+      this.gateway.readPhoneNumber(app, form.phoneCode, openid),
+    );
+    return this.sessions.act(session, async (manager) => {
+      const decided = await this.phones.decide(signerOf(id, session), form, manager);
+      const phone = { phoneNumber, appid, isUnique: this.options.phone.unique };
+      if (decided?.outcome === 'confirmed')
+        await keepPhoneNumber(manager, session.userId, { phone, provider: login.provider });
+      return decided;
+    });
+  }
 }
+
+/** A decision, and the code of the phone button whose number comes with it. */
+type ApprovalForm = DecisionForm & { readonly phoneCode?: string | undefined };
 
 const ends = { confirm: 'confirmed', deny: 'denied' } as const;
 

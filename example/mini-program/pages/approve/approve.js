@@ -8,7 +8,13 @@ const SINGLE_PAGE = 1154;
 
 /* After these the person may try again on this page. */
 const retryable = ['network_error', 'rate_limited', 'wechat_login_failed'];
-const askAgain = ['user_code_invalid', 'phone_code_invalid', 'network_error', 'rate_limited'];
+const askAgain = [
+  'user_code_invalid',
+  'phone_code_invalid',
+  'phone_number_taken',
+  'network_error',
+  'rate_limited',
+];
 
 /*
  * Asks the person about a sign-in on another device. To open the page confirms nothing: whoever sent the code to somebody
