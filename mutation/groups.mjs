@@ -41,7 +41,7 @@ export const groups = {
     ],
     specs: [
       'test/http/user-agent.spec.ts',
-      'test/oauth/{sign-in-methods,registration}.spec.ts',
+      'test/oauth/sign-in-methods.spec.ts',
       'test/qr-login/follow-then-open.spec.ts',
     ],
     database: true,
