@@ -1,25 +1,16 @@
-import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
-import type { NestApplicationOptions } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { IdentityProviders } from 'nestjs-wechat-iam';
-import { DataSource } from 'typeorm';
-import { serveApiDocs } from './api-docs.js';
-import { AppModule, type AppSettings } from './app.module.js';
+import type { AppSettings } from './app.module.js';
 import { openDatabase } from './database/open-database.js';
-import { demoMembers } from './demo/demo-members.js';
-import { saveDemoRole } from './demo/demo-role.js';
+import { demoMembers } from './demo/demo-links.js';
 import { membersProvider } from './demo/demo-providers.js';
 import { openWechat } from './demo/open-wechat.js';
-import { readProviderRows, saveProviderRows } from './demo/provider-rows.js';
-import { servePages } from './pages.js';
+import { readProviderRows } from './demo/provider-rows.js';
 import { claimPort, portError } from './run/claim-port.js';
 import { readEnvironment } from './run/environment.js';
 import { Interrupted, Lifetime } from './run/lifetime.js';
 import { findSealingKey } from './run/sealing-key.js';
 import { StartUpError } from './run/start-up.error.js';
-import { StderrLogger } from './run/stderr-logger.js';
 
 const DRAIN_MS = 5_000;
 const SWEEP_MS = 100;
@@ -39,7 +30,9 @@ async function start(): Promise<void> {
   const wechat = await openWechat(environment, publicUrl, rows);
   lifetime.onClose(() => wechat.close());
 
-  const app = await createApp({
+  // Many modules: a variable that is wrong is told before they are loaded.
+  const { createApp, saveDemo } = await import('./create-app.js');
+  const settings: AppSettings = {
     publicUrl,
     key,
     adminToken,
@@ -52,10 +45,10 @@ async function start(): Promise<void> {
       members: demoMembers,
       membersProvider,
     },
-  });
+  };
+  const app = await createApp(settings);
   lifetime.onClose(() => drain(app));
-  await saveProviderRows(app.get(IdentityProviders), rows);
-  await saveDemoRole(app.get(DataSource));
+  await saveDemo(app, rows);
   await listen(app, port);
   lifetime.startCompleted();
   if (wechat.phone !== null)
@@ -63,18 +56,6 @@ async function start(): Promise<void> {
   const shown = environment.adminToken === undefined ? adminToken : 'IAM_ADMIN_TOKEN';
   console.error(`The administration ${publicUrl}/iam/ui/admin opens with: ${shown}`);
   console.log(`ready ${publicUrl}`);
-}
-
-async function createApp(settings: AppSettings): Promise<NestExpressApplication> {
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class
-  const options: NestApplicationOptions = {
-    logger: new StderrLogger({ logLevels: ['warn', 'error', 'fatal'] }),
-    abortOnError: false,
-  };
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), options);
-  servePages(app);
-  serveApiDocs(app, settings.publicUrl);
-  return app;
 }
 
 async function listen(app: NestExpressApplication, port: number): Promise<void> {

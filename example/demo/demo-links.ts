@@ -12,3 +12,9 @@ export interface DemoLinks {
 
 /** Injection token of `DemoLinks`. */
 export const DEMO_LINKS = Symbol('DEMO_LINKS');
+
+/** Two members from the time before WeChat. Their passwords stand on the page: it is a demo. */
+export const demoMembers = [
+  { login: 'afang', password: 'tea-and-rice', name: '阿芳' },
+  { login: 'laochen', password: 'pu-er-cake', name: '老陈' },
+] as const;

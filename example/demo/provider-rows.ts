@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { IamError, type IdentityProviderInput, type IdentityProviders } from 'nestjs-wechat-iam';
+import type { IdentityProviderInput } from 'nestjs-wechat-iam';
 import { StartUpError } from '../run/start-up.error.js';
 import { demoProviders } from './demo-providers.js';
 
@@ -28,30 +28,4 @@ function reasonOf(cause: unknown): string {
     return ['it is not valid JSON', ...(/at position \d+/.exec(cause.message) ?? [])].join(' ');
   }
   return cause instanceof Error ? cause.message : String(cause);
-}
-
-/** Writes the rows of a file as they are; the demo's row only once, so that an administrator's changes to it stay. */
-export async function saveProviderRows(
-  providers: IdentityProviders,
-  rows: readonly IdentityProviderInput[],
-): Promise<void> {
-  for (const row of rows) {
-    if (demoProviders.includes(row) && (await exists(providers, row.slug))) continue;
-    try {
-      await providers.save(row);
-    } catch (cause) {
-      if (!(cause instanceof IamError)) throw cause;
-      throw new StartUpError(`IAM_PROVIDERS, row "${row.slug}": ${cause.detail}.`, { cause });
-    }
-  }
-}
-
-async function exists(providers: IdentityProviders, slug: string): Promise<boolean> {
-  try {
-    await providers.getEnabled(slug);
-    return true;
-  } catch (error) {
-    if (error instanceof IamError) return error.code !== 'provider_not_found';
-    throw error;
-  }
 }
