@@ -12,7 +12,7 @@ import {
 } from '../support/administration.js';
 import { adminVariables, createApps, emulate, signInAtShop } from '../support/admin-page.js';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startExample } from '../support/example-app.js';
+import { type ExampleApp, startShop } from '../support/example-app.js';
 import { inAllLooks, storyTime } from '../support/pages.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
@@ -37,7 +37,7 @@ describe('setting up identity providers in the administration', () => {
   let api: AdminClient;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startExample(adminVariables)]);
+    [browser, shop] = await Promise.all([launchBrowser(), startShop(adminVariables)]);
     api = new AdminClient(shop.url);
   }, 120_000);
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { launchBrowser } from '../support/browser.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { type ExampleApp, startExample } from '../support/example-app.js';
+import { migrated } from '../support/iam-app.js';
 import {
   fillAccount,
   openInsideWechat,
@@ -28,7 +29,7 @@ describe('the accounts that the shop had before WeChat', () => {
   let sql: pg.Client;
 
   beforeAll(async () => {
-    database = await createDatabase();
+    database = await createDatabase(migrated);
     [browser, shop] = await Promise.all([launchBrowser(), startExample({ DATABASE_URL: database.url })]);
     sql = new pg.Client({ connectionString: database.url });
     await sql.connect();

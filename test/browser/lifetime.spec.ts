@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Browser } from 'playwright-core';
+import { demoProviders } from '../../example/demo/demo-providers.js';
 import { launchBrowser } from '../support/browser.js';
 import { createDatabase } from '../support/database.js';
 import { type ExampleApp, failToStart, startExample, startShop, waitUntil } from '../support/example-app.js';
@@ -52,16 +53,6 @@ describe('starting and stopping the example', () => {
     }, 60_000);
   });
 
-  it('takes the Ctrl-C that npm passes on for the one the terminal has sent', async () => {
-    const shop = await startExample();
-
-    const exitCodes = await Promise.all([shop.stop('SIGINT'), shop.stop('SIGINT')]);
-
-    expect(exitCodes).toEqual([0, 0]);
-    await leavesNothing(shop);
-    await shop.clean();
-  }, 60_000);
-
   it('leaves nothing behind when it is killed', async () => {
     const shop = await startExample();
 
@@ -72,20 +63,38 @@ describe('starting and stopping the example', () => {
     await shop.clean();
   }, 60_000);
 
-  it('keeps the users of a DATA_DIR for the next start', async () => {
-    const dataDir = join(await mkdtemp(join(tmpdir(), 'kept-')), 'data');
+  describe('with a DATA_DIR', () => {
+    let folder: string;
+    let first: ExampleApp;
+    let before: Awaited<ReturnType<typeof signIn>>;
+    const start = () => startExample({ DATA_DIR: join(folder, 'data') });
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'kept-'));
+      first = await start();
+      before = await signIn(browser, first);
+    }, 60_000);
+    afterAll(async () => {
+      await first.clean();
+      await rm(folder, { recursive: true });
+    });
 
-    const first = await startExample({ DATA_DIR: dataDir });
-    const before = await signIn(browser, first);
-    await first.clean();
-    const second = await startExample({ DATA_DIR: dataDir });
-    const after = await signIn(browser, second);
-    await second.clean();
+    it('takes the Ctrl-C that npm passes on for the one the terminal has sent', async () => {
+      const exitCodes = await Promise.all([first.stop('SIGINT'), first.stop('SIGINT')]);
 
-    expect(after).toEqual(before);
-    expect(first.errors()).not.toContain('Warning');
-    await rm(join(dataDir, '..'), { recursive: true });
-  }, 120_000);
+      expect(exitCodes).toEqual([0, 0]);
+      await leavesNothing(first);
+    }, 60_000);
+
+    it('keeps the users for the next start', async () => {
+      await first.clean();
+      const second = await start();
+      const after = await signIn(browser, second);
+      await second.clean();
+
+      expect(after).toEqual(before);
+      expect(first.errors()).not.toContain('Warning');
+    }, 60_000);
+  });
 
   it('starts twice at once on one new database, of which both are replicas', async () => {
     const database = await createDatabase();
@@ -99,7 +108,7 @@ describe('starting and stopping the example', () => {
     await client.end();
     const exitCodes = await Promise.all(replicas.map((replica) => replica.stop('SIGTERM')));
 
-    expect(rows).toEqual([{ providers: 4, repeated: 0 }]);
+    expect(rows).toEqual([{ providers: demoProviders.length, repeated: 0 }]);
     expect(exitCodes).toEqual([0, 0]);
     await Promise.all(replicas.map((replica) => replica.clean()));
     await database.drop();
@@ -134,19 +143,24 @@ describe('a start that cannot succeed', () => {
     ['an unreachable database', { DATABASE_URL: 'postgresql://me:hidden@127.0.0.1:1/db' }, 'ECONNREFUSED'],
     ['a wrong port', { PORT: '3000x' }, 'PORT'],
     ['a wrong key', { IAM_KEY: 'short' }, '32 random bytes'],
+    ['a DATA_DIR that is a file', { DATA_DIR: import.meta.filename }, import.meta.filename],
+  ])('says why in one line and exits with 1: %s', (_, variables: Record<string, string>, reason) =>
+    expectComplaint(variables, reason),
+  );
+
+  it.each([
     ['a short admin token', { IAM_ADMIN_TOKEN: 'hidden' }, 'IAM_ADMIN_TOKEN'],
     ['a wrong address of WeChat', { WECHAT_API_URL: 'http://example.com' }, 'wechat.endpoints.api'],
-    ['a DATA_DIR that is a file', { DATA_DIR: import.meta.filename }, import.meta.filename],
-  ])('says why in one line and exits with 1: %s', async (_, variables: Record<string, string>, reason) => {
-    const { exitCode, output, errors, leftovers } = await failToStart({ IAM_KEY: demoKey, ...variables });
+  ])(
+    'says why in one line and exits with 1, its database open: %s',
+    async (_, variables: Record<string, string>, reason) => {
+      const database = await createDatabase();
 
-    expect(exitCode).toBe(1);
-    expect(output).toBe('');
-    expect(errors.trim().split('\n')).toHaveLength(1);
-    expect(errors).toContain(reason);
-    expect(errors).not.toContain('hidden');
-    expect(leftovers).toEqual([]);
-  });
+      await expectComplaint({ DATABASE_URL: database.url, ...variables }, reason);
+
+      await database.drop();
+    },
+  );
 
   it.each(['PORT', 'EMULATOR_PORT'])('says that the port is in use: %s', async (variable) => {
     const other = createServer();
@@ -173,6 +187,17 @@ describe('a start that cannot succeed', () => {
     await rm(join(file, '..'), { recursive: true });
   });
 });
+
+async function expectComplaint(variables: Record<string, string>, reason: string): Promise<void> {
+  const { exitCode, output, errors, leftovers } = await failToStart({ IAM_KEY: demoKey, ...variables });
+
+  expect(exitCode).toBe(1);
+  expect(output).toBe('');
+  expect(errors.trim().split('\n')).toHaveLength(1);
+  expect(errors).toContain(reason);
+  expect(errors).not.toContain('hidden');
+  expect(leftovers).toEqual([]);
+}
 
 const demoKey = Buffer.alloc(32, 7).toString('base64');
 

@@ -4,7 +4,7 @@ import { adminToken } from './admin.js';
 import type { ExampleApp } from './example-app.js';
 import { openPhone, scanAndAllow, signedInUser } from './shop-pages.js';
 
-/** What `startExample` needs for the tests' admin token. */
+/** What `startShop` needs for the tests' admin token. */
 export const adminVariables = { IAM_ADMIN_TOKEN: adminToken } as const;
 
 /** Signs a person in by the shop's page, in the tab of `page`. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase } from './database.js';
 import { endChildWithTests } from './end-with-tests.js';
+import { migrated } from './iam-app.js';
 
 const main = join(import.meta.dirname, '../../dist/example/main.js');
 const START_MS = 60_000;
@@ -80,9 +81,9 @@ export async function startExample(variables: Readonly<Record<string, string>> =
   };
 }
 
-/** Starts the example on a database of the tests' own server: a server of its own takes two seconds of CPU. */
+/** Starts the example on a migrated database of the tests' own server: a server of its own takes two seconds of CPU. */
 export async function startShop(variables: Readonly<Record<string, string>> = {}): Promise<ExampleApp> {
-  const database = await createDatabase();
+  const database = await createDatabase(migrated);
   const shop = await startExample({ DATABASE_URL: database.url, ...variables });
   return { ...shop, clean: () => shop.clean().finally(() => database.drop()) };
 }
