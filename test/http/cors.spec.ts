@@ -1,7 +1,7 @@
 import { request as rawRequest } from 'node:http';
 import { Controller, Get, Module, type INestApplication } from '@nestjs/common';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { startIamApp, type IamApp } from '../support/iam-app.js';
+import { type IamApp, migrated, startIamApp } from '../support/iam-app.js';
 import { platforms } from '../support/platforms.js';
 
 @Controller('orders')
@@ -122,7 +122,7 @@ describe.each(hosts)('a host with %s on %s', (policy, _platform, { create, prepa
   let iam: IamApp;
 
   beforeAll(async () => {
-    database = await createDatabase();
+    database = await createDatabase(migrated);
     const nowhere = 'http://127.0.0.1:9';
     const endpoints = { api: nowhere, open: nowhere, mp: nowhere };
     const imports = [OrdersModule];
@@ -245,7 +245,7 @@ describe.each(hosts)('a host with %s on %s', (policy, _platform, { create, prepa
 
 describe('CORS', () => {
   it('is off for a host whose clients name no origins, whatever the host allows its own routes', async () => {
-    const database = await createDatabase();
+    const database = await createDatabase(migrated);
     const nowhere = 'http://127.0.0.1:9';
     const iam = await startIamApp({
       databaseUrl: database.url,

@@ -23,7 +23,7 @@ import { createDatabase, type TestDatabase } from '../support/database.js';
 import { openEvents } from '../support/event-stream.js';
 import { askForQrCode } from '../support/follow.js';
 import { addMiddleware, CsrfMiddleware, refuseForgery, type Seen } from '../support/hostile-host.js';
-import { type IamApp, startIamApp } from '../support/iam-app.js';
+import { type IamApp, migrated, startIamApp } from '../support/iam-app.js';
 import { PcBrowser, type Reply, type Visit } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { getWith } from '../support/sign-in.js';
@@ -204,7 +204,7 @@ describe.each([
   let iam: IamApp;
 
   beforeAll(async () => {
-    database = await createDatabase();
+    database = await createDatabase(migrated);
     const nowhere = 'http://127.0.0.1:9';
     const endpoints = { api: nowhere, open: nowhere, mp: nowhere };
     iam = await startIamApp({ databaseUrl: database.url, endpoints, create });

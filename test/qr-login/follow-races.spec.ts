@@ -180,16 +180,18 @@ describe('two processes on one PostgreSQL', () => {
   beforeAll(async () => {
     world = await startFollowWorld({ qr_confirmation: 'number' }, { options: { rateLimits: 'off' } });
   });
-  afterEach(async () => {
+  afterAll(async () => {
     await Promise.all([...running].map((replica) => replica.stop()));
-    running.clear();
+    await world.close();
   });
-  afterAll(() => world.close());
 
-  const start = async () => {
-    const replica = await startReplicaProcess(world);
-    running.add(replica);
-    return replica;
+  /** Those that a test has left are there for the next. */
+  const startTwo = async () => {
+    const missing = Array.from({ length: 2 - running.size }, () => startReplicaProcess(world));
+    for (const replica of await Promise.all(missing)) running.add(replica);
+    const [one, other] = running;
+    if (one === undefined || other === undefined) throw new Error('no two replicas');
+    return [one, other] as const;
   };
   const end = async (replica: ReplicaProcess, how: 'stop' | 'kill') => {
     running.delete(replica);
@@ -203,7 +205,7 @@ describe('two processes on one PostgreSQL', () => {
   };
 
   it('sign in: the QR code from one, the push to the other, the poll to the first', async () => {
-    const [one, other] = await Promise.all([start(), start()]);
+    const [one, other] = await startTwo();
     const lan = world.wechat.person({ nickname: '小兰' });
     pushTo(other);
     const device = await askForQrCode(one.url);
@@ -220,7 +222,7 @@ describe('two processes on one PostgreSQL', () => {
   });
 
   it('sign in when the one that took the push is killed right after its answer', async () => {
-    const [one, other] = await Promise.all([start(), start()]);
+    const [one, other] = await startTwo();
     const ming = world.wechat.person({ nickname: '小明' });
     pushTo(other);
     const device = await askForQrCode(one.url);
@@ -234,7 +236,7 @@ describe('two processes on one PostgreSQL', () => {
   });
 
   it('sign in when the first is stopped in the middle and the browser goes to the other', async () => {
-    const [one, other] = await Promise.all([start(), start()]);
+    const [one, other] = await startTwo();
     const hua = world.wechat.person({ nickname: '小华' });
     pushTo(one);
     const device = await askForQrCode(one.url);
@@ -253,8 +255,7 @@ describe('two processes on one PostgreSQL', () => {
   });
 
   it('sign in, late, when WeChat finds nobody at first: the push comes again to the one that is up', async () => {
-    const one = await start();
-    const doomed = await start();
+    const [one, doomed] = await startTwo();
     const li = world.wechat.person({ nickname: '小李' });
     pushTo(one);
     const device = await askForQrCode(one.url);

@@ -4,12 +4,13 @@ import pg from 'pg';
 import { IdentityProviders } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
 import {
+  type IamApp,
+  migrated,
   redirectUri,
   startIamApp,
   startReplica,
   startWorld,
   testKey,
-  type IamApp,
   type World,
 } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
@@ -84,7 +85,7 @@ describe('the signing key', () => {
   });
 
   it('is lost with the key that sealed it: the error says how to go on without, and that works', async () => {
-    const database = await createDatabase();
+    const database = await createDatabase(migrated);
     const host = { databaseUrl: database.url, endpoints: world.wechat.endpoints };
     const row = {
       slug: 'wechat',
