@@ -130,6 +130,8 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
     ['scenePrefix', { scenePrefix: 'with space' }],
     ['siteName', { siteName: 'x'.repeat(61) }],
     ['hooks', { hooks: { beforeSignUp: () => undefined } }],
+    ['phone', { phone: true }],
+    ['phone.unique', { phone: { unique: 'yes' } }],
     ['path', { path: '' }],
     ['path', { path: '/' }],
     ['path', { path: '../admin' }],
@@ -154,6 +156,7 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
     [{ recentSignIn: 86_401 }, 'expected at most 86400 seconds'],
     [{ databaseTimeout: 99 }, 'expected at least 100 milliseconds'],
     [{ deletionGraceDays: -1 }, 'expected at least 0 days'],
+    [{ hookTimeout: 0 }, 'expected at least 1 millisecond'],
   ])('%j: %s', (wrong, expectation) => {
     expect(String(errorOf(() => register(wrong)))).toMatch(new RegExp(`: ${expectation}$`));
   });
