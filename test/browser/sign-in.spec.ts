@@ -91,7 +91,7 @@ describe('signing in on the example, in a real browser', () => {
     await page.frameLocator('iframe').locator('[data-status=denied]').waitFor();
     await takePicture(page, 'declined-pc-zh');
     await page.goto(
-      `${shop.url}/signed-in?error=access_denied&state=foreign&iss=${encodeURIComponent(shop.url)}&error_description=Pay+here`,
+      `${shop.url}/signed-in?error=access_denied&state=iam.foreign&iss=${encodeURIComponent(shop.url)}&error_description=Pay+here`,
     );
 
     await page.locator('#failed').waitFor();
