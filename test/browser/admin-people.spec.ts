@@ -304,6 +304,7 @@ describe('people in the administration', () => {
       const { id } = await signInAtShop(page, shop, 'wei');
       await administer(page, shop, '/users');
       const oldest = page.locator('tbody .name', { hasText: 'onerror' });
+      await page.locator('tbody tr').first().waitFor();
       for (const more = page.locator('.foot button'); (await oldest.count()) === 0;) {
         const shown = await page.locator('tbody tr').count();
         await more.click();
