@@ -194,6 +194,20 @@ describe('the check of a provider', () => {
     expect(calls()).not.toContain('/cgi-bin/qrcode/create');
   });
 
+  it('finds a page that confirms sign-ins and is not released yet', async () => {
+    mini.settings.pages = ['pages/home/home', 'pages/approve/approve'];
+    await world.saveProvider({ mini_approval_page: 'pages/approve/approve' });
+    const released = await check();
+    mini.settings.pages = ['pages/home/home'];
+    const missing = await check();
+    await world.saveProvider({ mini_approval_page: null });
+    const without = await check();
+
+    expect(released.of('mini.code')).toMatchObject({ status: 'ok', finding: 'mini_code_made' });
+    expect(missing.of('mini.code')).toMatchObject({ status: 'error', finding: 'mini_page_missing' });
+    expect(without.of('mini.code')).toBeUndefined();
+  });
+
   it.each([
     [40243, 'mp.credentials', 'secret_frozen', 'error'],
     [50004, 'mp.credentials', 'app_restricted', 'error'],

@@ -158,6 +158,7 @@ const places: Readonly<Record<string, Place>> = {
   'mp.oauth_domain': 'mp:callback_domain',
   'mp.qr_login': 'qr_enabled',
   'mp.qr_code': 'qr_enabled',
+  'mini.code': 'mini_approval_page',
   'mp.webhook': 'mp:webhook_url',
   'mp.token': 'mp_token',
   'mp.encoding_aes_key': 'mp_encoding_aes_key',

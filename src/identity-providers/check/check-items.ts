@@ -67,6 +67,7 @@ export const checks = {
   'mp.rotation': item('Token 与密钥的更换', 'Change of Token or EncodingAESKey', row),
   'mini.credentials': credentials('小程序', 'the mini program', miniConsole),
   'mini.ip_whitelist': whitelist('小程序', 'the mini program', miniConsole),
+  'mini.code': item('生成小程序码', 'Mini program code of the page that confirms sign-ins', row),
   'mobile.credentials': credentials('移动应用', 'the mobile app', `${openConsole} → 移动应用`),
 } as const satisfies Readonly<Record<string, CheckDescription>>;
 

@@ -18,6 +18,7 @@ const byErrcode: Readonly<Record<number, FindingKey>> = {
   50004: 'app_restricted',
   50007: 'app_restricted',
   89501: 'ip_awaits_admin',
+  41030: 'mini_page_missing',
   89503: 'ip_awaits_admin',
   89506: 'ip_blocked',
   89507: 'ip_blocked',
@@ -28,11 +29,11 @@ const byErrcode: Readonly<Record<number, FindingKey>> = {
 export class WechatCheck {
   constructor(private readonly gateway: WechatGateway) {}
 
-  async check({ open, mp, mini, mobile, qr }: IdentityProvider): Promise<Finding[]> {
+  async check({ open, mp, mini, mobile, qr, approval }: IdentityProvider): Promise<Finding[]> {
     const checks = await Promise.all([
       open === null ? [] : this.checkCodeExchange(open, 'open.credentials'),
       mp === null ? [] : this.checkOfficialAccount(mp, qr.enabled && qr.with === 'follow'),
-      mini === null ? [] : this.checkBaseToken(mini, 'mini'),
+      mini === null ? [] : this.checkMiniProgram(mini, approval.page),
       mobile === null ? [] : this.checkCodeExchange(mobile, 'mobile.credentials'),
     ]);
     const findings = checks.flat();
@@ -42,8 +43,16 @@ export class WechatCheck {
   private async checkOfficialAccount(app: WechatApp, wantsQrCode: boolean): Promise<Finding[]> {
     const findings = await this.checkBaseToken(app, 'mp');
     if (!wantsQrCode) return findings;
-    const hasToken = findings.every(({ key }) => key === 'pair_accepted' || key === 'ip_admitted');
-    return [...findings, hasToken ? await this.checkQrCode(app) : found('mp.qr_code', 'not_asked')];
+    return [...findings, hasToken(findings) ? await this.checkQrCode(app) : found('mp.qr_code', 'not_asked')];
+  }
+
+  private async checkMiniProgram(app: WechatApp, page: string | null): Promise<Finding[]> {
+    const findings = await this.checkBaseToken(app, 'mini');
+    if (page === null) return findings;
+    return [
+      ...findings,
+      hasToken(findings) ? await this.checkCode(app, page) : found('mini.code', 'not_asked'),
+    ];
   }
 
   /** `stable_token` without `force_refresh` keeps the tokens of other callers valid (protocol E.1). */
@@ -83,6 +92,22 @@ export class WechatCheck {
       return found(id, key === 'app_kind_wrong' ? 'qr_code_forbidden' : key, facts);
     }
   }
+
+  /** Codes have no quota of a day; this one opens the page with a scene that no sign-in has. */
+  private async checkCode(app: WechatApp, page: string): Promise<Finding> {
+    const id = 'mini.code';
+    try {
+      await this.gateway.createMiniCode(app, { page, scene: 'iam_check' });
+      return found(id, 'mini_code_made', { appid: app.appid });
+    } catch (error) {
+      const { key, facts } = classify(error, app);
+      return found(id, key, facts);
+    }
+  }
+}
+
+function hasToken(findings: readonly Finding[]): boolean {
+  return findings.every(({ key }) => key === 'pair_accepted' || key === 'ip_admitted');
 }
 
 function classify(error: unknown, { appid }: WechatApp): Pick<Finding, 'key' | 'facts'> {

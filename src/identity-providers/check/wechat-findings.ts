@@ -95,6 +95,16 @@ export const wechatFindings = {
   ),
 
   qr_code_made: ok('微信生成了一个 60 秒的临时二维码。', 'WeChat made a temporary code of 60 seconds.'),
+  mini_code_made: ok(
+    '微信为确认页面生成了小程序码。',
+    'WeChat made a code of the page that confirms sign-ins.',
+  ),
+  mini_page_missing: error(
+    '小程序已发布的版本中没有 mini_approval_page 所写的页面（errcode {errcode}）。',
+    'The released version of the mini program has no such page as mini_approval_page says (errcode {errcode}).',
+    '发布含有该页面的版本，或改正 mini_approval_page。',
+    'Release a version with that page, or correct mini_approval_page.',
+  ),
   qr_code_forbidden: error(
     '微信不允许该账号生成二维码（errcode {errcode}）。',
     'WeChat does not let the account make QR codes (errcode {errcode}).',
