@@ -26,7 +26,8 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   setupFilesAfterEnv: ['<rootDir>/test/support/setup-test-file.ts'],
-  testTimeout: 30_000,
+  // No test is about its own speed, and the machine may be busy.
+  testTimeout: 60_000,
   // One more than the cores of the smallest machine: stories that wait leave theirs to another.
   maxWorkers: 3,
   workerIdleMemoryLimit: '1500MB',
