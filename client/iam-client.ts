@@ -27,7 +27,7 @@ export interface IamClientOptions {
 /** How a sign-in begins; the server chooses what is left out. */
 export interface SignInRequest {
   readonly provider?: string;
-  readonly method?: 'auto' | 'open' | 'mp' | 'follow' | (string & {});
+  readonly method?: 'auto' | 'open' | 'mp' | 'follow' | 'page' | 'mini' | (string & {});
   /** `widget`: the address answers with the options of WeChat's `new WxLogin({…})`. */
   readonly display?: 'widget';
   /** Given back by `finishSignIn`: where the person was. */

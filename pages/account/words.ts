@@ -85,6 +85,7 @@ export const say = words({
   method_open: ['微信扫码', 'WeChat QR code'],
   method_mp: ['微信内', 'in WeChat'],
   method_follow: ['关注公众号', 'by following'],
+  method_page: ['扫码确认', 'by scanning and confirming'],
   method_device: ['输入设备代码', 'by a typed code'],
   method_mini: ['小程序', 'mini program'],
   method_mobile: ['手机应用', 'mobile app'],

@@ -20,10 +20,14 @@ import { HostProviders } from '../config/iam.hooks.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { setActor } from '../runtime/request-context.js';
+import { qrWayName } from '../qr-login/qr-login.js';
 import { IamController } from '../sessions/iam-controller.decorator.js';
 
-/** Sign-in methods in which another device than the one with the session confirms. */
-const crossDevice: ReadonlySet<string> = new Set(['follow', 'device']);
+/**
+ * Sign-in methods in which another device than the one with the session confirms. The session of a mini program is not told from that
+ * of a PC which it let in.
+ */
+const crossDevice: ReadonlySet<string> = new Set([...qrWayName.options, 'device']);
 
 /**
  * Admits the admin token, requests that the host's own guard admits, and users whose roles grant the permission of the route.

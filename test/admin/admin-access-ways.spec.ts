@@ -11,7 +11,9 @@ import {
   signedInWithPermissions,
 } from '../support/admin.js';
 import { askForQrCode, pollUntilSettled, scanAndFollow, startFollowWorld } from '../support/follow.js';
+import { leavePage, redeemFromPage } from '../support/follow-page.js';
 import { startWorld, type World } from '../support/iam-app.js';
+import { answerQuestion, scanPageCode, showPageCode, startPageWorld } from '../support/page-qr.js';
 import { platforms } from '../support/platforms.js';
 import { valueOf } from '../support/rows.js';
 import { toTokens } from '../support/sign-in.js';
@@ -218,5 +220,21 @@ describe('sessions that began by scanning with another device', () => {
     await world.close();
 
     expect(statuses).toEqual([status, status]);
+  });
+
+  it('are refused too where a page in WeChat let them in', async () => {
+    const world = await startPageWorld({ options: { admin: { crossDeviceSessions: 'refuse' } } });
+    await world.dataSource.query(
+      `INSERT INTO iam.roles (name, permissions, is_default) VALUES ('boss', '{*}', true)`,
+    );
+    const person = world.wechat.person({ nickname: '小明' });
+    const { page, deviceCode, qr } = await showPageCode(world.url);
+    await answerQuestion(person, await scanPageCode(person, qr), 'confirm');
+    const { accessToken } = toTokens(await redeemFromPage(page, await leavePage(page, deviceCode)));
+
+    const { status } = await new AdminClient(world.url, accessToken).get('permissions');
+    await world.close();
+
+    expect(status).toBe(403);
   });
 });

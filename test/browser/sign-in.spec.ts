@@ -101,6 +101,37 @@ describe('signing in on the example, in a real browser', () => {
     await close();
   }, 120_000);
 
+  it('signs in by a QR code that opens a page in WeChat: it says who asks, and confirms', async () => {
+    const { page, complaints, close } = await openPage(browser, { colorScheme: 'dark' });
+    await page.goto(shop.url);
+    await page.locator('[data-go=sign-in]').click();
+    await page.locator('main .others button', { hasText: '扫码确认' }).click();
+    await page.locator('.code[data-state=ready]').waitFor();
+    await takePicture(page, 'page-chooser-pc-zh-dark');
+    const content = (await page.locator('.hint a').getAttribute('href')) ?? '';
+    const outside = await openPage(browser, { ...phoneOutsideWechat, locale: 'en-US' });
+    await outside.page.goto(content);
+    await takePicture(outside.page, 'page-outside-wechat-phone-en');
+
+    const phone = await openPhone(page, shop.url, 'lan', `&scan=${encodeURIComponent(content)}`);
+    const inside = phone.frameLocator('#frame');
+    await inside.locator('#scan .yes').waitFor();
+    await takePicture(phone, 'page-landing-phone-zh-dark');
+    await inside.locator('#scan .yes').click();
+    await inside.getByTestId('allow').click();
+    await inside.locator('.number').waitFor();
+    await page.locator('.number').waitFor();
+    await takePicture(page, 'page-scanned-pc-zh-dark');
+    await takePicture(phone, 'page-question-phone-zh-dark');
+    expect(await inside.locator('.number').textContent()).toBe(await page.locator('.number').textContent());
+    await inside.locator('.yes').click();
+
+    expect(await signedInUser(page)).toMatchObject({ nickname: '小兰' });
+    expect(await outside.page.locator('h1').textContent()).toBe('Scan it with WeChat');
+    expect(complaints.filter((text) => !text.includes('status of 400'))).toEqual([]);
+    await Promise.all([close(), outside.close()]);
+  }, 120_000);
+
   it('signs in by a mini program code: the phone shows the same number, and confirms', async () => {
     const { page, complaints, close } = await openPage(browser);
     await page.goto(shop.url);
