@@ -1,4 +1,5 @@
 import { KeepSessionKeys1764000030000 } from './1764000030000-keep-session-keys.js';
+import { RegisterClients1764000031000 } from './1764000031000-register-clients.js';
 import { KeepUnreadablePushes1764000007000 } from './1764000007000-keep-unreadable-pushes.js';
 import { AskBeforeLinking1764000009000 } from './1764000009000-ask-before-linking.js';
 import { RefillLimits1764000009100 } from './1764000009100-refill-limits.js';
@@ -51,4 +52,5 @@ export const iamMigrations = [
   HoldPhoneNumbers1764000026000,
   LimitSessions1764000028000,
   KeepSessionKeys1764000030000,
+  RegisterClients1764000031000,
 ];

@@ -11,6 +11,7 @@ import { MiniSessionKeyEntity } from './identity-providers/session-keys.service.
 import { WebhookEventEntity } from './webhook/inbox/webhook-event.entity.js';
 import { LoginEntity } from './sign-in/login.entity.js';
 import { RateLimitEntity } from './database/rate-limits.service.js';
+import { ClientEntity } from './oauth/client-columns.js';
 import { RoleEntity, UserRoleEntity } from './roles/role.entity.js';
 import { SessionEntity } from './sessions/session.entity.js';
 import { SigningKeyEntity } from './sessions/signing-key.js';
@@ -25,6 +26,7 @@ import { BarredSubjectEntity, UserEntity } from './users/user.entity.js';
 /** Every entity of the `iam` schema, for a host that does not use `autoLoadEntities`. */
 export const iamEntities: EntitySchema[] = [
   IdentityProviderEntity,
+  ClientEntity,
   AcceptedSecretEntity,
   UserEntity,
   UnionEntity,

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../src/config/iam.resolved-options.js';
 import { IamError } from '../../src/errors/iam.error.js';
+import { ClientRegistry } from '../../src/http/client-registry.service.js';
 import { escapeHtml } from '../../src/http/html.js';
 import type { IamRequest } from '../../src/http/iam-request.js';
 import { empty, type IamResponse, securityHeaders } from '../../src/http/iam-response.js';
 import { IamUrls } from '../../src/http/iam-urls.service.js';
 import { preferredLanguage } from '../../src/http/user-agent.js';
-import { Clients } from '../../src/oauth/clients.service.js';
 import type { Settings, SignInRequest } from './page-data.js';
 import { PageFiles, type PageName } from './page-files.js';
 import type { ResolvedPagesOptions } from './pages-options.js';
@@ -61,7 +61,7 @@ export class IamPages implements OnModuleInit {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_PAGES_OPTIONS) private readonly pagesOptions: ResolvedPagesOptions,
     private readonly urls: IamUrls,
-    private readonly clients: Clients,
+    private readonly clients: ClientRegistry,
   ) {}
 
   /** Now the host has set its global prefix, which the redirect URIs have. */

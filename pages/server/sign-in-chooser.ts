@@ -6,6 +6,7 @@ import { Sealer } from '../../src/crypto/sealer.js';
 import { errorTexts } from '../../src/errors/iam.error-texts.js';
 import { IamError, type IamErrorCode, toErrorCode } from '../../src/errors/iam.error.js';
 import { Endpoint } from '../../src/http/endpoint.decorator.js';
+import { ClientRegistry } from '../../src/http/client-registry.service.js';
 import { homeOf } from '../../src/http/error-page.js';
 import type { IamRequest } from '../../src/http/iam-request.js';
 import { empty, type IamResponse } from '../../src/http/iam-response.js';
@@ -97,6 +98,7 @@ export class ChooserController {
     private readonly pages: IamPages,
     private readonly chooser: Chooser,
     private readonly clients: Clients,
+    private readonly registry: ClientRegistry,
   ) {}
 
   @Endpoint({
@@ -114,7 +116,7 @@ export class ChooserController {
     const error = text('error') === undefined ? null : toErrorCode(text('error') ?? null);
     const to = { redirectUri, clientState: text('state'), issuer: this.options.publicUrl };
     return this.pages.signInPage(request, {
-      home: clientId === CLIENT_ID ? redirectUri : homeOf(this.options, clientId),
+      home: clientId === CLIENT_ID ? redirectUri : homeOf(this.registry.site, clientId),
       back: errorLocation(to, error ?? 'access_denied'),
       problem:
         error === null

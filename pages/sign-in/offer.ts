@@ -1,6 +1,6 @@
 import { computed, ref } from 'vue';
 import { Problem, read } from '../shared/api';
-import { asked, isSecondStep, type Way } from './request';
+import { asked, clientId, isSecondStep, type Way } from './request';
 
 interface Offer {
   readonly browser: 'wechat' | 'pc' | 'phone';
@@ -46,7 +46,7 @@ export const noWay = computed(() => providers.value.find(({ problem }) => proble
 export async function load(): Promise<void> {
   failure.value = null;
   try {
-    offer.value = await read<Offer>('providers');
+    offer.value = await read<Offer>('providers', { client_id: clientId });
   } catch (thrown) {
     if (!(thrown instanceof Problem)) throw thrown;
     if (offer.value === null) failure.value = thrown;

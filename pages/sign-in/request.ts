@@ -14,6 +14,9 @@ const query = new URLSearchParams(location.search);
 /** The provider and the method that the client has asked for, where it left only the consent to this page. */
 export const asked = { provider: query.get('provider'), method: query.get('method') };
 
+/** The application that people sign in to. */
+export const clientId = query.get('client_id') ?? undefined;
+
 /** True where a scan has gone before, which the Open Platform's QR code follows. */
 export const isSecondStep = query.has('follow_proof');
 

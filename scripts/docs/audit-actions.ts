@@ -3,6 +3,11 @@ import { code, table, type ReferencePage } from './markdown.js';
 
 /** The sentences of `auditActions` in Chinese; an action without one does not compile. */
 const chinese: Readonly<Record<AuditAction, string>> = {
+  'client.created': '登记了一个应用。',
+  'client.deleted': '删除了一个应用。',
+  'client.secret_cleared': '清空了一个应用的上一个密钥。',
+  'client.secret_rotated': '一个应用得到新的密钥。',
+  'client.updated': '修改了一个应用。',
   'login.authenticated': '微信证明了一个已知用户；会话尚未开始。',
   'login.confirmed': '此人在手机上确认了登录。',
   'login.denied': '此人在手机上拒绝了登录。',
@@ -51,7 +56,7 @@ const chinese: Readonly<Record<AuditAction, string>> = {
   'role.created': '创建了一个角色。',
   'role.deleted': '删除了一个角色。',
   'role.updated': '修改了一个角色。',
-  'key.resealed': '某一行的密钥改由当前的封存密钥重新封存。',
+  'key.resealed': '某一行或一批行的密钥改由当前的封存密钥重新封存。',
   'key.revoked': '一个签名密钥被移除：它签发的令牌被拒绝。',
   'key.rotated': '发布了新的签名密钥，或提前了其启用时间。',
   'event.replayed': '管理员让一个已存储的事件重新处理。',

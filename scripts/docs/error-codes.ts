@@ -43,6 +43,14 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
     en: "`redirect_uri` is not exactly one of the client's",
     zh: '`redirect_uri` 与登记的不完全相同',
   },
+  client_disabled: {
+    en: 'An administrator has disabled the [application](../guides/applications.md)',
+    zh: '管理员停用了这个[应用](../guides/applications.zh-CN.md)',
+  },
+  unauthorized_client: {
+    en: 'The [application](../guides/applications.md) does not have this grant, or not this provider',
+    zh: '这个[应用](../guides/applications.zh-CN.md)没有这种授权类型，或不允许这个身份源',
+  },
   invalid_client: {
     en: 'The same as `client_unknown`, on `/token`',
     zh: '同 `client_unknown`，在 `/token` 上',

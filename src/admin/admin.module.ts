@@ -8,11 +8,13 @@ import { IdentityProvidersModule } from '../identity-providers/identity-provider
 import { KeysModule } from '../keys/keys.module.js';
 import { SignInModule } from '../sign-in/sign-in.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
+import { OAuthModule } from '../oauth/oauth.module.js';
 import { PrivacyModule } from '../privacy/privacy.module.js';
 import { AdminPermissions, AdminReach } from './admin-reach.service.js';
 import { AdminGuard } from './admin.guard.js';
 import { AdminAuditController } from './audit/audit.controller.js';
 import { AdminEventsController } from './events/events.controller.js';
+import { AdminClientsController } from './clients/clients.controller.js';
 import { KeysController } from './keys/keys.controller.js';
 import { AdminAccessController, AdminOverviewController } from './overview/overview.controller.js';
 import { AdminProvidersController } from './providers/providers.controller.js';
@@ -33,6 +35,7 @@ import { AdminUsersController } from './users/users.controller.js';
     KeysModule,
     SignInModule,
     WebhookModule,
+    OAuthModule,
     PrivacyModule,
     HealthModule,
   ],
@@ -40,6 +43,7 @@ import { AdminUsersController } from './users/users.controller.js';
     AdminOverviewController,
     AdminAccessController,
     AdminProvidersController,
+    AdminClientsController,
     AdminPermissionsController,
     AdminRolesController,
     AdminUsersController,

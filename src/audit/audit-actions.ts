@@ -1,5 +1,10 @@
 /** Every action of the audit log, `noun.verb` in the past, and what has happened then. */
 export const auditActions = {
+  'client.created': 'An application was registered.',
+  'client.deleted': 'An application was deleted.',
+  'client.secret_cleared': 'The previous secret of an application was cleared.',
+  'client.secret_rotated': 'An application got a new secret.',
+  'client.updated': 'An application was changed.',
   'event.replayed': 'An administrator had a stored event processed again.',
   'identity.account_closed': 'The person has closed their WeChat account.',
   'identity.authorization_revoked': 'The person took back what an app may read of them.',
@@ -10,7 +15,7 @@ export const auditActions = {
   'identity.moved': 'The user got the openid that they have in another Official Account.',
   'identity.unionid_learned': 'WeChat showed the unionid of a known identity.',
   'identity.unlinked': 'An identity was taken from the user.',
-  'key.resealed': 'Secrets of one row were sealed again with the current sealing key.',
+  'key.resealed': 'Secrets of a row, or of a page of rows, were sealed again with the current sealing key.',
   'key.revoked': 'A signing key was removed: what it signed is refused.',
   'key.rotated': 'A new signing key was published, or signs earlier than planned.',
   'limit.refused': 'A rate limit refused a request.',

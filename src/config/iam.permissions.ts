@@ -5,6 +5,9 @@ export const adminPermissions = {
     'Create, change and delete identity providers, but for what `iam:providers:secrets` covers',
   'iam:providers:secrets':
     'Set what proves who speaks for WeChat: AppIDs, AppSecrets, Token, EncodingAESKey, message mode, union scope',
+  'iam:clients:read': 'See applications; secrets are never shown',
+  'iam:clients:write': 'Register, change, disable and delete applications',
+  'iam:clients:secrets': 'Make and clear the secrets of applications',
   'iam:roles:read': 'See roles and what they permit',
   'iam:roles:write': 'Create, change and delete roles, within what one may do oneself',
   'iam:users:read': 'See users and their identities',

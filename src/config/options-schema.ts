@@ -15,7 +15,8 @@ const whole = (unit: string, min: number, max: number) =>
 
 const seconds = (fallback: number, max: number) => whole('seconds', 1, max).default(fallback);
 
-const absoluteUrl = z
+/** Where a sign-in may return. */
+export const absoluteUrl = z
   .string({ error: 'an absolute URL' })
   .refine(isAbsoluteHttpUrl, { error: 'an absolute http(s) URL without fragment' })
   .regex(/^[\x21-\x7e]*$/, { error: 'a URL in ASCII (punycode host, percent-encoded path)' })
@@ -29,7 +30,8 @@ const publicUrl = z
   .refine(isProtected, { error: 'an https URL; http is for loopback and private networks only' })
   .transform((url) => new URL(url).origin);
 
-const origin = z
+/** What scripts of a page name as `Origin`. */
+export const origin = z
   .string({ error: 'an origin such as https://www.example.com' })
   .refine((text) => isOrigin(text) && !text.endsWith('/'), {
     error: 'an origin without path and slash, such as https://www.example.com',

@@ -42,6 +42,14 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
 
   client_unknown: { en: 'The application is not registered here.', zh: '该应用未在此注册。' },
   redirect_uri_mismatch: { en: 'The return address is not registered.', zh: '回调地址未登记。' },
+  client_disabled: {
+    en: 'Signing in to this application is switched off.',
+    zh: '此应用已停用登录。',
+  },
+  unauthorized_client: {
+    en: 'This application does not offer this way to sign in.',
+    zh: '此应用不支持这种登录方式。',
+  },
   invalid_client: { en: 'The application could not be authenticated.', zh: '应用身份验证失败。' },
   invalid_grant: { en: 'The code or token is no longer valid.', zh: '授权码或令牌已失效。' },
   invalid_scope: {

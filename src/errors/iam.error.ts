@@ -27,6 +27,8 @@ export const errorCatalogue = {
   // The client application
   client_unknown: { status: 400, oauth: 'invalid_client' },
   redirect_uri_mismatch: { status: 400, oauth: 'invalid_request' },
+  client_disabled: { status: 400, oauth: 'unauthorized_client' },
+  unauthorized_client: { status: 400, oauth: 'unauthorized_client' },
   invalid_client: { status: 401, oauth: 'invalid_client' },
   invalid_grant: { status: 400, oauth: 'invalid_grant' },
   invalid_scope: { status: 400, oauth: 'invalid_scope' },

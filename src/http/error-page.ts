@@ -1,6 +1,6 @@
 import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
-import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import type { ResolvedIamClient, ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { IamResponse } from './iam-response.js';
 import { escapeHtml, page } from './html.js';
 import type { IamRequest } from './iam-request.js';
@@ -49,8 +49,10 @@ export interface ErrorPageInput {
   readonly site: ErrorPageSite | null;
 }
 
-/** The options that say where a sign-in begins. */
-export type ErrorPageSite = Pick<ResolvedIamOptions, 'publicUrl' | 'siteName' | 'clients'>;
+/** Where a sign-in begins. */
+export interface ErrorPageSite extends Pick<ResolvedIamOptions, 'publicUrl' | 'siteName'> {
+  readonly clients: ReadonlyMap<string, Pick<ResolvedIamClient, 'redirectUris'>>;
+}
 
 /** The page for a navigation that cannot be redirected: the error's text and a link to where a sign-in begins. */
 export function errorPage({ code, request, correlationId, site }: ErrorPageInput): IamResponse {

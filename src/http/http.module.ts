@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { ClientRegistry } from './client-registry.service.js';
 import { EndpointResponses } from './endpoint-responses.service.js';
 import { HostThrottlers } from './host-throttlers.service.js';
 import { ErrorResponder, EndpointFilter, IamErrorFilter } from './iam-error.filter.js';
@@ -13,6 +14,7 @@ import { Cors, TrustedOrigins } from './trusted-origins.service.js';
 @Module({
   imports: [DiscoveryModule],
   providers: [
+    ClientRegistry,
     ErrorResponder,
     EndpointFilter,
     EndpointResponses,
@@ -24,7 +26,7 @@ import { Cors, TrustedOrigins } from './trusted-origins.service.js';
     HostThrottlers,
     TrustedOrigins,
   ],
-  exports: [ErrorResponder, EndpointResponses, IamErrorFilter, IamUrls, Cors, TrustedOrigins],
+  exports: [ClientRegistry, ErrorResponder, EndpointResponses, IamErrorFilter, IamUrls, Cors, TrustedOrigins],
 })
 export class HttpModule {}
 

@@ -1,9 +1,9 @@
-import { Inject, Injectable, type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
+import { Injectable, type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { IamLogger } from '../runtime/iam-logger.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { correlationId, runInContext } from '../runtime/request-context.js';
+import { ClientRegistry } from './client-registry.service.js';
 import { callerOf } from './callers.js';
 import { exceptionBody, GraphqlException, patternOf, sendException } from './exceptions.js';
 import type { Language } from './user-agent.js';
@@ -22,7 +22,7 @@ export class ErrorResponder {
   private readonly logger = new IamLogger('IamErrors');
 
   constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly clients: ClientRegistry,
     private readonly routes: IamRoutes,
     private readonly application: ApplicationConfig,
   ) {}
@@ -36,7 +36,7 @@ export class ErrorResponder {
     const endpoint = findOAuthEndpoint(this.routes.at(read.path)[0]?.endpoint ?? null);
     const answer =
       endpoint === null
-        ? pageOrProblem(error, { request: read, correlationId: id, site: this.options })
+        ? pageOrProblem(error, { request: read, correlationId: id, site: this.clients.site })
         : oauthError(error, endpoint);
     writeResponse(response, answer);
   }

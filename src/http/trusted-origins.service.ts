@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { ClientRegistry } from './client-registry.service.js';
 import type { IamRequest } from './iam-request.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Exchange, overruleHeaders } from './raw-http.js';
@@ -19,14 +20,10 @@ const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** The origins from which a browser may send requests with cookies, which authenticate by themselves. */
 @Injectable()
 export class TrustedOrigins {
-  private readonly origins: ReadonlySet<string>;
-  private readonly frontEnds: ReadonlySet<string>;
-
-  constructor(@Inject(IAM_OPTIONS) { publicUrl, clients }: ResolvedIamOptions) {
-    const cookieClients = [...clients.values()].filter(({ tokens }) => tokens === 'cookie');
-    this.origins = new Set([publicUrl, ...cookieClients.flatMap(({ origins }) => origins)]);
-    this.frontEnds = new Set([publicUrl, ...[...clients.values()].flatMap(({ origins }) => origins)]);
-  }
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly clients: ClientRegistry,
+  ) {}
 
   /**
    * A request that changes something, or opens a socket, must come from a page of the same origin or of a cookie client's: the
@@ -35,8 +32,7 @@ export class TrustedOrigins {
    */
   checkWrite({ method, isUpgrade, fetchSite, requestOrigin, contentType }: IamRequest): void {
     if (reading.has(method) && !isUpgrade) return;
-    const isTrusted =
-      fetchSite === 'same-origin' || (requestOrigin !== undefined && this.origins.has(requestOrigin));
+    const isTrusted = fetchSite === 'same-origin' || this.find(requestOrigin) === true;
     if (!isTrusted)
       throw new IamError('origin_forbidden', `${method} from "${requestOrigin ?? fetchSite ?? 'nowhere'}"`);
     if (/^\s*text\/plain\b/i.test(contentType ?? ''))
@@ -51,8 +47,15 @@ export class TrustedOrigins {
   checkForeignWrite({ method, fetchSite, requestOrigin }: IamRequest): void {
     if (reading.has(method) || fetchSite === 'same-origin') return;
     const isPage = requestOrigin !== undefined || fetchSite !== undefined;
-    if (isPage && !this.frontEnds.has(requestOrigin ?? ''))
+    if (isPage && this.find(requestOrigin) === undefined)
       throw new IamError('origin_forbidden', `${method} from "${requestOrigin ?? fetchSite ?? ''}"`);
+  }
+
+  /** Whether scripts of the origin may send cookies; undefined for one that is neither ours nor a client's. */
+  private find(origin: string | undefined): boolean | undefined {
+    if (origin === undefined) return undefined;
+    if (origin === this.options.publicUrl) return true;
+    return this.clients.enabled.origins.get(origin);
   }
 }
 
@@ -84,15 +87,7 @@ const preflightHeaders = {
  */
 @Injectable()
 export class Cors {
-  /** Whether the scripts of an origin may send cookies. */
-  private readonly origins: ReadonlyMap<string, boolean>;
-
-  constructor(@Inject(IAM_OPTIONS) { clients }: ResolvedIamOptions) {
-    const origins = new Map<string, boolean>();
-    for (const { origins: named, tokens } of clients.values())
-      for (const origin of named) origins.set(origin, tokens === 'cookie' || origins.get(origin) === true);
-    this.origins = origins;
-  }
+  constructor(private readonly clients: ClientRegistry) {}
 
   /** Sets the CORS headers when the response is written, also that of a preflight. */
   apply(endpoint: string, { request, response }: Exchange): void {
@@ -105,7 +100,7 @@ export class Cors {
 
   /** The headers that let a script of this origin read a response; null for an origin that is not a client's. */
   grant(origin: string | undefined): Record<string, string> | null {
-    const withCookies = origin === undefined ? undefined : this.origins.get(origin);
+    const withCookies = origin === undefined ? undefined : this.clients.enabled.origins.get(origin);
     if (origin === undefined || withCookies === undefined) return null;
     return {
       'Access-Control-Allow-Origin': origin,

@@ -112,6 +112,7 @@ export class Authorize {
     const { query } = request;
     const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
     try {
+      this.clients.requireCodeGrant(back.clientId);
       return await this.chooseOrBegin(request, back, parseAuthorizeRequest(query));
     } catch (thrown) {
       if (query['display'] === 'widget') throw thrown;
@@ -132,6 +133,7 @@ export class Authorize {
   ): Promise<IamResponse> {
     const { display, follow_proof: proof, state: clientState, code_challenge: codeChallenge } = parameters;
     const { cookies } = request;
+    this.clients.requireSignIn(back.clientId, parameters.provider);
     const provider = await this.providers.getEnabled(parameters.provider);
     const followLoginId =
       proof === undefined
@@ -183,16 +185,20 @@ export class Authorize {
     const consent = chooser?.findConsent(parameters.code_challenge, request.cookies);
     const mustAgree = chooser?.requiresConsent === true && consent === undefined;
     if (mustAgree && isWidget) throw new IamError('consent_required', 'this browser has not agreed');
-    const provider = mustAgree ? null : (parameters.provider ?? (await this.findOnlyProvider(request)));
+    const provider = mustAgree ? null : (parameters.provider ?? (await this.findOnlyProvider(request, back)));
     if (provider !== null) return this.begin(request, back, { ...parameters, provider }, consent);
     if (chooser === undefined || isWidget) throw new IamError('invalid_request', 'provider: missing');
     return redirect(chooser.location(single(request.query)), 302);
   }
 
   /** The provider of a request without one: inside WeChat, where exactly one works, so that nothing is to be chosen. */
-  private async findOnlyProvider({ browser }: IamRequest): Promise<string | null> {
+  private async findOnlyProvider(
+    { browser }: IamRequest,
+    { clientId }: ClientAddress,
+  ): Promise<string | null> {
     if (this.chooser === undefined || browser.kind !== 'wechat') return null;
-    const enabled = await this.providers.listEnabled();
+    const rows = await this.providers.listEnabled();
+    const enabled = rows.filter(({ slug }) => this.clients.admits(clientId, slug));
     const usable = enabled.filter((each) => this.methods.offer(each, browser).recommended !== null);
     const [only] = usable.length === 1 ? usable : [];
     return only?.slug ?? null;

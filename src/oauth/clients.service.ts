@@ -1,14 +1,11 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { z } from 'zod';
-import {
-  IAM_OPTIONS,
-  type ResolvedIamClient,
-  type ResolvedIamOptions,
-} from '../config/iam.resolved-options.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { errorTexts } from '../errors/iam.error-texts.js';
 import { IamError, errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
+import { ClientRegistry, type Client } from '../http/client-registry.service.js';
 import { parseInput, ZodPipe } from '../http/zod.pipe.js';
-import { SessionCookies } from '../sessions/session-cookies.service.js';
+import type { Admission } from '../sessions/session-statements.js';
 import type { TokenCaller } from '../sessions/sessions.service.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import type { Consent } from '../users/subject.js';
@@ -29,60 +26,93 @@ export interface SignInChooser {
 /** Injection token of the `SignInChooser`, which an application may do without. */
 export const SIGN_IN_CHOOSER = Symbol('SIGN_IN_CHOOSER');
 
-/** The registered front-ends. */
+/** What a client asks for by a request of its own. */
+interface ClientRequest {
+  /** The `grant_type` of the sign-in or session, where it is known. */
+  readonly grant?: string;
+  /** The slug of the provider, where the request names it. */
+  readonly provider?: string | undefined;
+}
+
+/** @throws IamError `client_disabled`, `unauthorized_client` */
+export function requireAllowed(client: Client, { grant, provider }: ClientRequest): void {
+  const { id, isEnabled, grants } = client;
+  if (!isEnabled) throw new IamError('client_disabled', `application "${id}" is disabled`);
+  if (grant !== undefined && grants?.includes(grant) === false)
+    throw new IamError('unauthorized_client', `application "${id}" has no grant ${grant}`);
+  if (provider !== undefined && !admits(client, provider))
+    throw new IamError('unauthorized_client', `application "${id}" admits nobody by "${provider}"`);
+}
+
+/** Whether people may come to the client through a provider. */
+export function admits({ providers }: Client, slug: string): boolean {
+  return providers.length === 0 || providers.includes(slug);
+}
+
+/** The registered applications, of the code and of the database, as sign-ins ask for them. */
 @Injectable()
 export class Clients {
-  private readonly ofModules = new Map<string, ResolvedIamClient>();
-
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly cookies: SessionCookies,
+    private readonly registry: ClientRegistry,
     @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
 
-  /** Adds the client of a module of ours, while the application starts. @throws TypeError that names the host's client with its id */
-  register(client: ResolvedIamClient): void {
-    if (this.find(client.id) !== undefined)
-      throw new TypeError(`IamModule option \`clients\`: expected no client "${client.id}"`);
-    this.ofModules.set(client.id, client);
-    if (client.tokens === 'cookie') this.cookies.share(client.id);
-  }
-
-  /** @throws IamError `invalid_client` (RFC 6749 §5.2) */
-  authenticate(clientId: string): ResolvedIamClient {
-    const client = this.find(clientId);
-    if (client === undefined) throw new IamError('invalid_client', `no client "${clientId.slice(0, 64)}"`);
-    return client;
-  }
-
   /** The client as the caller of `sessions/`: one with cookies shares the browser's session with all the others that have them. */
-  callerOf({ id, tokens }: ResolvedIamClient): TokenCaller {
-    return { clientId: id, sessionsOf: tokens === 'cookie' ? this.cookies.clientIds : [id] };
+  callerOf(client: Client): TokenCaller {
+    const { id, tokens } = client;
+    const sessionsOf = tokens === 'cookie' ? this.registry.enabled.cookieClientIds : [id];
+    return { clientId: id, sessionsOf, admission: this.admissionOf(client) };
+  }
+
+  /** Undefined for a client of the code, which admits everybody. */
+  admissionOf({ since, providers }: Client): Admission | undefined {
+    return since === null ? undefined : { since, providers };
+  }
+
+  /** @throws IamError `client_unknown`, and as `requireAllowed`; for a sign-in under way, whose client may have changed meanwhile */
+  requireSignIn(clientId: string, provider: string): void {
+    const client = this.registry.find(clientId);
+    if (client === undefined) throw new IamError('client_unknown', `client "${clientId}" is gone`);
+    requireAllowed(client, { provider });
+  }
+
+  /** Whether people may come to a client by a provider: true for no client, and for one that is unknown. */
+  admits(clientId: unknown, slug: string): boolean {
+    const client = typeof clientId === 'string' ? this.registry.find(clientId) : undefined;
+    return client === undefined || admits(client, slug);
   }
 
   /**
    * The client and the address a browser may be sent back to: an exact match of a registered one (RFC 9700 §2.1), but for the
    * port of a loopback address, which an app on this machine is given when it starts (RFC 8252 §7.3). Cookies are of a web page,
    * whose port is known.
-   * @throws IamError `client_unknown` or `redirect_uri_mismatch`, which must not redirect
+   * @throws IamError `client_unknown`, `client_disabled` or `redirect_uri_mismatch`, which must not redirect
    */
   checkRedirect(
     clientId: unknown,
     redirectUri: unknown,
   ): { readonly clientId: string; readonly redirectUri: string } {
-    const client = typeof clientId === 'string' ? this.find(clientId) : undefined;
+    const client = typeof clientId === 'string' ? this.registry.find(clientId) : undefined;
     if (client === undefined) throw new IamError('client_unknown', 'no client with this client_id');
+    if (!client.isEnabled) throw new IamError('client_disabled', `application "${client.id}" is disabled`);
     if (
       typeof redirectUri !== 'string' ||
       !client.redirectUris.some(
         (registered) =>
           registered === redirectUri ||
-          (client.tokens === 'bearer' && isSameButPort(registered, redirectUri)),
+          (client.type === 'public' && client.tokens === 'bearer' && isSameButPort(registered, redirectUri)),
       )
     ) {
       throw new IamError('redirect_uri_mismatch', `not a redirect URI of client "${client.id}"`);
     }
     return { clientId: client.id, redirectUri };
+  }
+
+  /** @throws IamError `unauthorized_client` for a client that no browser may sign in to */
+  requireCodeGrant(clientId: string): void {
+    const client = this.registry.find(clientId);
+    if (client !== undefined) requireAllowed(client, { grant: 'authorization_code' });
   }
 
   /** Where a browser goes whose attempt has failed: to choose another way where it chose this one, else back to the client. */
@@ -99,10 +129,6 @@ export class Clients {
       code_challenge_method: 'S256',
     };
     return this.chooser.location(request, code);
-  }
-
-  private find(id: string): ResolvedIamClient | undefined {
-    return this.options.clients.get(id) ?? this.ofModules.get(id);
   }
 }
 

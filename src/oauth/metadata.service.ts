@@ -46,6 +46,8 @@ export const metadataResponse = z.object({
   ui_locales_supported: z.array(z.string()),
 });
 
+const authenticationMethods = ['none', 'client_secret_basic', 'client_secret_post'] as const;
+
 /** With RFC 9207's `iss` parameter. */
 function metadataOf(
   issuer: string,
@@ -64,8 +66,8 @@ function metadataOf(
     response_modes_supported: ['query'],
     grant_types_supported,
     code_challenge_methods_supported: ['S256'],
-    token_endpoint_auth_methods_supported: ['none'],
-    revocation_endpoint_auth_methods_supported: ['none'],
+    token_endpoint_auth_methods_supported: [...authenticationMethods],
+    revocation_endpoint_auth_methods_supported: [...authenticationMethods],
     authorization_response_iss_parameter_supported: true,
     ui_locales_supported: ['zh-CN', 'en'],
   };

@@ -96,6 +96,7 @@ export class AuthorizationCodeGrant implements TokenGrant {
   constructor(
     private readonly redemption: Redemption,
     private readonly failures: FailureLimits,
+    private readonly clients: Clients,
   ) {}
 
   redeem(
@@ -103,7 +104,8 @@ export class AuthorizationCodeGrant implements TokenGrant {
     { client, request: { origin }, replaces }: GrantCaller,
   ): Promise<BegunSession> {
     if (!this.redemption.isOurs(code)) this.failures.countForgery(origin);
-    const redemption = { code, clientId: client.id, redirectUri, codeVerifier };
+    const admission = this.clients.admissionOf(client);
+    const redemption = { code, clientId: client.id, redirectUri, codeVerifier, admission };
     return this.redemption.redeemCode(redemption, { origin, replaces });
   }
 }

@@ -12,10 +12,15 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { PublicController, UserController } from '../sessions/iam-controller.decorator.js';
 import { Authorize, authorizeQuery, linkStartBody } from './authorize.service.js';
 import { Callback } from './callback.service.js';
+import { Clients } from './clients.service.js';
 import { jwksResponse, Metadata, metadataExample, metadataResponse } from './metadata.service.js';
 import { methodName, SignInMethods } from './registration.js';
 
 const code = z.custom<IamErrorCode>((value) => typeof value === 'string' && value in errorCatalogue);
+
+const providersQuery = z.object({
+  client_id: z.string().optional().meta({ description: 'Only those through which people may come to it' }),
+});
 
 /** `GET /providers`. */
 const providerListResponse = z.object({
@@ -59,10 +64,12 @@ export class OAuthController {
     private readonly authorize: Authorize,
     private readonly callback: Callback,
     private readonly metadata: Metadata,
+    private readonly clients: Clients,
   ) {}
 
   @Endpoint({
     summary: 'Enabled providers, and what the calling browser can use',
+    query: providersQuery,
     responses: { 200: providerListResponse },
     example: {
       browser: 'pc',
@@ -70,9 +77,10 @@ export class OAuthController {
     },
   })
   @Get('providers')
-  async providers(@Incoming() { browser, language }: IamRequest): Promise<IamResponse> {
+  async providers(@Incoming() { browser, language, query }: IamRequest): Promise<IamResponse> {
     const enabled = await this.rows.listEnabled();
-    const providers = enabled.map((provider) => {
+    const offered = enabled.filter(({ slug }) => this.clients.admits(query['client_id'], slug));
+    const providers = offered.map((provider) => {
       const { problem, ...offer } = this.methods.offer(provider, browser);
       const { slug, name } = provider;
       const title = problem === null ? null : { code: problem, title: errorTexts[problem][language] };
@@ -95,6 +103,8 @@ export class OAuthController {
     },
     errors: [
       'client_unknown',
+      'client_disabled',
+      'unauthorized_client',
       'redirect_uri_mismatch',
       'unsupported_response_type',
       'invalid_scope',
@@ -164,6 +174,7 @@ export class LinkController {
     },
     errors: [
       'client_unknown',
+      'client_disabled',
       'redirect_uri_mismatch',
       ...providerErrors,
       'method_unavailable',

@@ -9,7 +9,10 @@ import { SignInModule } from '../sign-in/sign-in.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { Authorize } from './authorize.service.js';
 import { Callback } from './callback.service.js';
+import { ClientAuthentication } from './client-authentication.service.js';
+import { ClientRows } from './client-rows.service.js';
 import { Clients } from './clients.service.js';
+import { StoredClients } from './stored-clients.service.js';
 import { Metadata } from './metadata.service.js';
 import {
   OpenMethod,
@@ -40,6 +43,9 @@ import { Revocation, Token } from './token.service.js';
   controllers: [OAuthController, TokenController, LinkController],
   providers: [
     Clients,
+    ClientRows,
+    StoredClients,
+    ClientAuthentication,
     Authorize,
     Callback,
     SignInMethods,
@@ -54,6 +60,6 @@ import { Revocation, Token } from './token.service.js';
     Revocation,
     Metadata,
   ],
-  exports: [Clients, Authorize, SignInMethods],
+  exports: [Clients, ClientRows, ClientAuthentication, Authorize, SignInMethods],
 })
 export class OAuthModule {}

@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { z } from 'zod';
-import type { ResolvedIamClient } from '../config/iam.resolved-options.js';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
+import type { Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { Language, Browser } from '../http/user-agent.js';
@@ -14,6 +14,7 @@ import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import type { Subject } from '../users/subject.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
+import { clientParameters } from './client-authentication.service.js';
 import { parseOAuthInput } from './clients.service.js';
 
 /** The classes that a decorator has registered, with what it says of them; known before there is an application. */
@@ -156,7 +157,7 @@ export class SignInMethods implements OnModuleInit {
 
 /** The sender of a token request. */
 export interface GrantCaller {
-  readonly client: ResolvedIamClient;
+  readonly client: Client;
   readonly request: IamRequest;
   /** The session of a browser, which a new one of a cookie client replaces. */
   readonly replaces: string | null;
@@ -178,8 +179,6 @@ export interface GrantDeclaration<S extends z.ZodRawShape> {
   readonly errors?: readonly IamErrorCode[];
 }
 
-/** Every token request has these. */
-const clientParameters = { client_id: z.string().min(1).max(128) };
 const grantType = z.object({ grant_type: z.string().min(1) });
 
 const grants = new Registrations<
@@ -210,7 +209,8 @@ export const grantErrors = (): IamErrorCode[] => grants.list().flatMap(({ errors
 /** A token request of a grant that we have. */
 export interface GrantRequest {
   readonly type: string;
-  readonly clientId: string;
+  /** The slug of the provider, where the grant has one as a parameter. */
+  readonly provider: string | undefined;
   readonly redeem: (caller: GrantCaller) => ReturnType<TokenGrant['redeem']>;
 }
 
@@ -238,8 +238,14 @@ export class TokenGrants implements OnModuleInit {
     const parameters = parseInput(found.declaration.body, body);
     return {
       type,
-      clientId: parameters.client_id,
+      provider: providerOf(parameters),
       redeem: (caller) => found.instance.redeem(parameters, caller),
     };
   }
+}
+
+function providerOf(parameters: object): string | undefined {
+  return 'provider' in parameters && typeof parameters.provider === 'string'
+    ? parameters.provider
+    : undefined;
 }

@@ -22,6 +22,8 @@ const tokenResponse = z.object({
 /** The error codes of more than one grant. */
 const tokenErrors = [
   'invalid_client',
+  'client_disabled',
+  'unauthorized_client',
   'rate_limited',
   'invalid_grant',
   'invalid_scope',

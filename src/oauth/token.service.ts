@@ -1,13 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import {
-  IAM_OPTIONS,
-  type ResolvedIamClient,
-  type ResolvedIamOptions,
-} from '../config/iam.resolved-options.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { HookRunner } from '../database/hook-runner.js';
 import { errorCatalogue, IamError } from '../errors/iam.error.js';
 import { oauthError, logFailure } from '../http/error-responses.js';
+import type { Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { type IamResponse, json } from '../http/iam-response.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
@@ -19,7 +16,8 @@ import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
-import { Clients } from './clients.service.js';
+import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
+import { Clients, requireAllowed } from './clients.service.js';
 import { TokenGrants, type GrantCaller, type GrantRequest } from './registration.js';
 
 /** `POST /token`: every grant passes here, with the same checks and the same response. */
@@ -30,6 +28,7 @@ export class Token {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly grants: TokenGrants,
+    private readonly authentication: ClientAuthentication,
     private readonly clients: Clients,
     private readonly origins: TrustedOrigins,
     private readonly sessions: Sessions,
@@ -42,7 +41,8 @@ export class Token {
   /** A cookie client shows its origin: without that, any page could sign its visitor in as another user. */
   async grant(request: IamRequest): Promise<IamResponse> {
     const grant = this.grants.read(request.body);
-    const client = this.clients.authenticate(grant.clientId);
+    const client = this.authentication.authenticate(request);
+    requireAllowed(client, { grant: grant.type, provider: grant.provider });
     const isCookieClient = client.tokens === 'cookie';
     if (isCookieClient) this.origins.checkWrite(request);
     const replaces = isCookieClient ? await this.cookies.findSessionId(request) : null;
@@ -79,7 +79,7 @@ export class Token {
         access_token: accessToken,
         token_type: 'Bearer',
         expires_in,
-        refresh_token: refreshToken,
+        ...(client.grants?.includes('refresh_token') !== false && { refresh_token: refreshToken }),
       };
       return json(tokens, 200, headers);
     }
@@ -113,7 +113,7 @@ function endsCookies(error: unknown, { type }: GrantRequest, { client }: GrantCa
 
 /** The body of `POST /revoke` (RFC 7009 §2.1). */
 export const revocationBody = z.object({
-  client_id: z.string().min(1).max(128),
+  ...clientParameters,
   /** A cookie client leaves it out: its cookies say which session ends. */
   token: z.string().min(1).max(4096).optional(),
 });
@@ -125,6 +125,7 @@ export const revocationBody = z.object({
 @Injectable()
 export class Revocation {
   constructor(
+    private readonly authentication: ClientAuthentication,
     private readonly clients: Clients,
     private readonly origins: TrustedOrigins,
     private readonly sessions: Sessions,
@@ -134,11 +135,8 @@ export class Revocation {
   ) {}
 
   /** @returns `Set-Cookie` values, the same whether or not there was a session */
-  async revoke(
-    { client_id, token }: z.infer<typeof revocationBody>,
-    request: IamRequest,
-  ): Promise<readonly string[]> {
-    const client = this.clients.authenticate(client_id);
+  async revoke({ token }: z.infer<typeof revocationBody>, request: IamRequest): Promise<readonly string[]> {
+    const client = this.authentication.authenticate(request);
     if (token !== undefined) {
       await this.end(await this.sessionOf(token, request), client);
       return [];
@@ -149,7 +147,7 @@ export class Revocation {
     return this.cookies.clear();
   }
 
-  private async end(sessionId: string | null, client: ResolvedIamClient): Promise<void> {
+  private async end(sessionId: string | null, client: Client): Promise<void> {
     if (sessionId === null) return;
     if (!(await this.sessions.end(sessionId, 'revoked', this.clients.callerOf(client))))
       throw new IamError('invalid_grant', 'the token was issued to another client');

@@ -4,6 +4,7 @@ import { toErrorCode, errorCatalogue, IamError, type IamErrorCode } from '../err
 import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { requireAllowed } from '../oauth/clients.service.js';
 import { TokenGrant, type GrantCaller } from '../oauth/registration.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
@@ -11,7 +12,7 @@ import { type BegunSession, Redemption } from '../sign-in/redemption.service.js'
 import type { Consent, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
-import { type QrLogin, qrStateOf, type QrState, linkOf } from './qr-login.js';
+import { DEVICE_CODE, type QrLogin, qrStateOf, type QrState, linkOf } from './qr-login.js';
 import { QrLogins } from './qr-logins.service.js';
 import { POLL_SECONDS } from './qr-start.service.js';
 import { LoginWatch } from './login-watch.service.js';
@@ -67,7 +68,7 @@ const parameters = { device_code: z.string().min(1).max(256) };
 
 /** The `device_code` grant (RFC 8628 §3.4): polled until the phone has confirmed, then collected once. */
 @TokenGrant({
-  type: 'urn:ietf:params:oauth:grant-type:device_code',
+  type: DEVICE_CODE,
   parameters,
   errors: ['authorization_pending', 'slow_down', 'expired_token', 'interaction_required', 'follow_required'],
 })
@@ -85,15 +86,16 @@ export class DeviceCodeGrant implements TokenGrant {
   /** @throws IamError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `interaction_required`, … */
   async redeem(
     { device_code }: z.infer<z.ZodObject<typeof parameters>>,
-    { client: { id: clientId }, request: { origin }, replaces }: GrantCaller,
+    { client, request: { origin }, replaces }: GrantCaller,
   ): Promise<BegunSession> {
     const loginId = this.tokens.read('device-code', device_code);
     if (loginId === null) this.failures.countForgery(origin);
     const login = loginId === null ? null : await this.watch.current(loginId);
     // A login of the sign-in page ends in a code that PKCE protects; here nothing would ask for the verifier.
-    const isOfClient = login?.client_id === clientId && login.redirect_uri === null;
+    const isOfClient = login?.client_id === client.id && login.redirect_uri === null;
     if (!isOfClient || linkOf(login) !== undefined)
       throw new IamError('invalid_grant', 'not a device code of this client');
+    requireAllowed(client, { provider: login.provider });
     this.requireConfirmed(login);
     const provider = await this.providers.getEnabled(login.provider);
     // A person who typed the code has signed in already.

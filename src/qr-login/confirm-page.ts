@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { ClientRegistry } from '../http/client-registry.service.js';
 import { type ErrorPageSite, homeOf } from '../http/error-page.js';
 import { escapeHtml, page } from '../http/html.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -149,6 +150,7 @@ function confirmEndPage(
 export class PhonePages {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly registry: ClientRegistry,
     private readonly cookies: PageCookies,
     private readonly tokens: LoginTokens,
     private readonly urls: IamUrls,
@@ -172,7 +174,7 @@ export class PhonePages {
   }
 
   end(language: Language, ending: ConfirmEnding, login: PhoneLogin | null): IamResponse {
-    return confirmEndPage(language, ending, { login, site: this.options });
+    return confirmEndPage(language, ending, { login, site: this.registry.site });
   }
 
   /** The address of the question. */

@@ -8,10 +8,11 @@ import { Incoming } from '../http/parameter.decorators.js';
 import { Query, ZodPipe } from '../http/zod.pipe.js';
 import { Clock } from '../runtime/clock.js';
 import { runOutsideContext } from '../runtime/request-context.js';
-import { Clients, parseOAuthInput } from '../oauth/clients.service.js';
+import { ClientAuthentication, clientParameters } from '../oauth/client-authentication.service.js';
+import { parseOAuthInput, requireAllowed } from '../oauth/clients.service.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
-import { type QrLogin, qrStateOf, QR_SECONDS, qrWayName } from './qr-login.js';
+import { DEVICE_CODE, type QrLogin, qrStateOf, QR_SECONDS, qrWayName } from './qr-login.js';
 import {
   QrStart,
   type QrStarted,
@@ -138,7 +139,7 @@ export class LoginStreams implements OnModuleDestroy {
 
 /** The body of `POST /device_authorization` (RFC 8628 §3.1), with the provider whose QR code is asked for. */
 const deviceAuthorizationBody = z.object({
-  client_id: z.string().min(1).max(128),
+  ...clientParameters,
   provider: z.string().min(1).max(63),
   method: qrWayName
     .optional()
@@ -151,7 +152,7 @@ const eventsQuery = z.object({ watch: z.string().max(256) });
 @PublicController('device_authorization')
 export class DeviceAuthorizationController {
   constructor(
-    private readonly clients: Clients,
+    private readonly authentication: ClientAuthentication,
     private readonly starts: QrStart,
     private readonly streams: LoginStreams,
   ) {}
@@ -165,10 +166,11 @@ export class DeviceAuthorizationController {
     errors: qrStartErrors,
   })
   @Post()
-  async start(@Incoming() { body, origin }: IamRequest): Promise<QrStarted> {
-    const { client_id: clientId, provider, method } = parseOAuthInput(deviceAuthorizationBody, body);
-    this.clients.authenticate(clientId);
-    return this.starts.begin({ clientId, provider, method, origin });
+  async start(@Incoming() request: IamRequest): Promise<QrStarted> {
+    const { provider, method } = parseOAuthInput(deviceAuthorizationBody, request.body);
+    const client = this.authentication.authenticate(request);
+    requireAllowed(client, { grant: DEVICE_CODE, provider });
+    return this.starts.begin({ clientId: client.id, provider, method, origin: request.origin });
   }
 
   @Endpoint({

@@ -55,6 +55,9 @@ export const storedColumns = raw(
 /** See `qrLoginRow`. */
 export type QrLogin = Readonly<z.infer<typeof qrLoginRow>>;
 
+/** The `grant_type` of RFC 8628 §3.4. */
+export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+
 /** The state as a waiting browser gets it; `done` means that another request has collected the sign-in already. */
 export type QrState = 'pending' | 'scanned' | 'confirmed' | 'denied' | 'expired' | 'failed' | 'done';
 

@@ -99,6 +99,7 @@ export class QrPageController {
   ): Promise<QrStarted> {
     const { attempt, way } = this.attempt(state, cookies);
     const { provider, clientId, redirectUri, codeChallenge, link, consent } = attempt;
+    if (link === undefined) this.clients.requireSignIn(clientId, provider);
     return this.starts.begin({
       provider,
       method: way.name,

@@ -54,6 +54,8 @@ export const qrStartedResponse = z.object({
 /** The errors of a start, for descriptions. */
 export const qrStartErrors: readonly IamErrorCode[] = [
   'invalid_client',
+  'client_disabled',
+  'unauthorized_client',
   'invalid_scope',
   'rate_limited',
   ...providerErrors,

@@ -4,6 +4,7 @@ import { decodeJwt } from 'jose/jwt/decode';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { AccessTokens } from './access-tokens.service.js';
 import { Sessions } from './sessions.service.js';
+import { ClientRegistry } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 
@@ -24,7 +25,6 @@ export interface CookieTokens {
  */
 @Injectable()
 export class SessionCookies {
-  private readonly sharers: string[];
   private readonly accessName: string;
   private readonly refreshName: string;
 
@@ -33,21 +33,15 @@ export class SessionCookies {
     private readonly urls: IamUrls,
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
+    private readonly clients: ClientRegistry,
   ) {
-    const clients = [...options.clients.values()];
-    this.sharers = clients.filter(({ tokens }) => tokens === 'cookie').map(({ id }) => id);
     this.accessName = options.isHttps ? '__Host-iam-access' : 'iam-access';
     this.refreshName = options.isHttps ? '__Secure-iam-refresh' : 'iam-refresh';
   }
 
   /** The clients that share it. */
   get clientIds(): readonly string[] {
-    return this.sharers;
-  }
-
-  /** Lets one more client share it, while the application starts. */
-  share(clientId: string): void {
-    this.sharers.push(clientId);
+    return this.clients.enabled.cookieClientIds;
   }
 
   /** `Set-Cookie` values. The access cookie outlives its token: it says which session the refresh cookie must be of. */

@@ -24,14 +24,36 @@ export const rolesOfSql = (relation: string): Sql =>
 /** A session `s` that can still be refreshed. */
 export const isLiveSql = sql`(s.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now())`;
 
-/** Rotates a token of these clients' sessions; `idle` in seconds. No row: the token is not the live one. */
-export const rotateSql = (token: RefreshToken, clients: readonly string[], idle: number): Sql => sql`
+/** The people whom an application of the database admits. */
+export interface Admission {
+  /** Slugs of the providers through which they come; empty: any. */
+  readonly providers: readonly string[];
+  /** What began before this time belongs to an earlier application with its id. */
+  readonly since: Date;
+}
+
+/** A condition on a session or login: the application admits what began so. */
+export const admitsSql = (row: string, { providers, since }: Admission): Sql => sql`(
+  ${raw(row)}.created_at >= ${since}::timestamptz
+  AND (cardinality(${providers}::text[]) = 0 OR ${raw(row)}.provider = ANY(${providers}::text[])))`;
+
+/** The client that brings a token; see `TokenCaller`. */
+interface Caller {
+  readonly sessionsOf: readonly string[];
+  readonly admission?: Admission | undefined;
+}
+
+const isOfCaller = ({ sessionsOf, admission }: Caller): Sql =>
+  sql`s.client_id = ANY(${sessionsOf}::text[])${admission === undefined ? empty : sql` AND ${admitsSql('s', admission)}`}`;
+
+/** Rotates a token of the caller's sessions; `idle` in seconds. No row: the token is not the live one. */
+export const rotateSql = (token: RefreshToken, caller: Caller, idle: number): Sql => sql`
   WITH rotated AS (
     UPDATE iam.sessions s
     SET generation = s.generation + 1, rotated_at = now(), grace_uses = 0,
         idle_expires_at = LEAST(now() + make_interval(secs => ${idle}::int), s.expires_at)
     FROM iam.users u
-    WHERE s.id = ${token.sessionId} AND s.generation = ${token.generation} AND s.client_id = ANY(${clients}::text[])
+    WHERE s.id = ${token.sessionId} AND s.generation = ${token.generation} AND ${isOfCaller(caller)}
       AND ${isLiveSql} AND u.id = s.user_id AND u.status = 'active'
     RETURNING s.user_id, s.client_id, s.method, s.created_at
   )
@@ -107,14 +129,14 @@ export const roomRow = z.object({
 /** Locks the session: the direct parent gets the same response again within the grace, an older token ends the session. */
 export const settleReuseSql = (
   { sessionId, generation }: RefreshToken,
-  clients: readonly string[],
+  caller: Caller,
   grace: ReuseGrace,
   entry: AuditEntry,
 ): Sql => sql`
   WITH locked AS (
     SELECT s.id, s.user_id, s.client_id, s.method, s.created_at, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status
     FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
-    WHERE s.id = ${sessionId} AND s.client_id = ANY(${clients}::text[]) AND ${isLiveSql}
+    WHERE s.id = ${sessionId} AND ${isOfCaller(caller)} AND ${isLiveSql}
     FOR UPDATE OF s
   ), verdict AS (
     SELECT locked.*, CASE
@@ -136,7 +158,7 @@ export const settleReuseSql = (
   SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOfSql('verdict')} FROM verdict
   UNION ALL
   SELECT s.user_id, s.client_id, s.method, s.created_at, s.generation, 'replaced', '{}'::text[] FROM iam.sessions s
-  WHERE s.id = ${sessionId} AND s.client_id = ANY(${clients}::text[]) AND s.end_reason = ${SESSION_LIMIT}`;
+  WHERE s.id = ${sessionId} AND ${isOfCaller(caller)} AND s.end_reason = ${SESSION_LIMIT}`;
 
 /** For a CTE: ends the sessions `s` of a condition that have not ended. */
 export const endSessionsSql = (condition: Sql, reason: string): Sql => sql`

@@ -14,6 +14,7 @@ import { OnUserMerge, type UserMergeListener } from '../users/user-merges.servic
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { SessionCheck } from './session-check.service.js';
 import {
+  type Admission,
   endSessionsSql,
   rotateSql,
   sessionProvenAtSql,
@@ -55,6 +56,8 @@ export interface TokenCaller {
   readonly clientId: string;
   /** The clients whose sessions it may refresh or end: itself, or with cookies all that share the browser's session. */
   readonly sessionsOf: readonly string[];
+  /** Which of them it may refresh; undefined: all. */
+  readonly admission?: Admission | undefined;
 }
 
 /** Why sessions and sign-ins of an identity end; with a time, only those that WeChat proved before it. */
@@ -118,7 +121,7 @@ export class Sessions implements UserMergeListener {
   async refresh(text: string, caller: TokenCaller): Promise<RefreshedSession> {
     const token = readRefreshToken(this.mac, text);
     if (token === null) throw new IamError('invalid_grant', 'not a refresh token of ours');
-    const rotation = rotateSql(token, caller.sessionsOf, this.options.tokens.idle);
+    const rotation = rotateSql(token, caller, this.options.tokens.idle);
     const row = await queryRow(this.dataSource, rotated, rotation);
     if (row === null) return this.settleReuse(token, caller);
     this.telemetry.refreshed('rotated');
@@ -190,10 +193,8 @@ export class Sessions implements UserMergeListener {
     await this.endAll(manager, fromUserId, 'merged');
   }
 
-  private async settleReuse(
-    token: RefreshToken,
-    { clientId, sessionsOf }: TokenCaller,
-  ): Promise<RefreshedSession> {
+  private async settleReuse(token: RefreshToken, caller: TokenCaller): Promise<RefreshedSession> {
+    const { clientId } = caller;
     const { sessionId, generation } = token;
     const grace = { seconds: this.options.tokens.refreshGrace, uses: GRACE_USES };
     const entry = {
@@ -202,7 +203,7 @@ export class Sessions implements UserMergeListener {
       clientId,
       detail: { generation },
     } as const;
-    const row = await queryRow(this.dataSource, settled, settleReuseSql(token, sessionsOf, grace, entry));
+    const row = await queryRow(this.dataSource, settled, settleReuseSql(token, caller, grace, entry));
     const outcomes = { grace: 'repeated', reuse: 'reused', over: 'refused', replaced: 'refused' } as const;
     this.telemetry.refreshed(outcomes[row?.verdict ?? 'over']);
     if (row?.verdict === 'grace') return this.successor(token, row);

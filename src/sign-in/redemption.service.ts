@@ -7,12 +7,14 @@ import type { IamSessionLimit } from '../config/iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { pkceChallenge } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
-import { sql, raw, type Sql, queryRow } from '../database/sql.js';
+import { empty, sql, raw, type Sql, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
 import {
+  admitsSql,
+  type Admission,
   loginProvenAtSql,
   rolesOfSql,
   roomFor,
@@ -29,6 +31,8 @@ export interface CodeRedemption {
   readonly clientId: string;
   readonly redirectUri: string | undefined;
   readonly codeVerifier: string;
+  /** Of an application of the database. */
+  readonly admission?: Admission | undefined;
 }
 
 /** A session that has just begun, or that a repeated code has begun before. */
@@ -84,8 +88,9 @@ const redeemableSql = (loginId: string, redemption: CodeRedemption | null): Sql 
   WHERE l.id = ${loginId}`;
 
 /** Client, redirect_uri and PKCE (RFC 7636 §4.6, RFC 9700 §4.5); see decision 96. */
-const refusalSql = ({ clientId, redirectUri, codeVerifier }: CodeRedemption): Sql => sql`
+const refusalSql = ({ clientId, redirectUri, codeVerifier, admission }: CodeRedemption): Sql => sql`
   CASE WHEN l.client_id <> ${clientId} THEN 'the code belongs to another client'
+       ${admission === undefined ? empty : sql`WHEN NOT ${admitsSql('l', admission)} THEN 'the application admits nobody by this code'`}
        WHEN ${redirectUri ?? null}::text IS NOT NULL AND l.redirect_uri IS DISTINCT FROM ${redirectUri ?? null}
          THEN 'redirect_uri differs from the authorization request'
        WHEN l.code_challenge IS DISTINCT FROM ${pkceChallenge(codeVerifier)} THEN 'code_verifier does not match' END`;

@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { Body, Controller, Module, Post, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Person } from '../../emulator/index.js';
 import { auditActions, type AuditAction } from '../../src/audit/audit-actions.js';
-import { IamGuard, IamUsers } from '../../src/index.js';
 import { addApps, callMe, handIn, inApp, itemsOf, type Apps } from '../support/account.js';
 import { AdminClient, adminOptions, signedInWithPermissions } from '../support/admin.js';
 import { cookieClient, signInWithCookies } from '../support/cookie-client.js';
 import { askForQrCode, decideOnPhone, pollUntilSettled, scanAndFollow } from '../support/follow.js';
 import { startWorld } from '../support/iam-app.js';
+import { MembersModule } from '../support/members-module.js';
 import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { platforms, quietOptions, type Create } from '../support/platforms.js';
 import { KnowsOneNumber, owner, signInWithNumber } from '../support/phone-sign-in.js';
@@ -30,21 +29,6 @@ import {
 } from '../support/webhook.js';
 import { toXml } from '../support/wechat-push.js';
 
-@Controller('members')
-class MembersController {
-  constructor(private readonly users: IamUsers) {}
-
-  /** A route of the host's own, by which the host makes users. */
-  @Post()
-  @UseGuards(IamGuard)
-  create(@Body() { externalId }: { externalId: string }) {
-    return this.users.create({ externalId });
-  }
-}
-
-@Module({ controllers: [MembersController] })
-class MembersModule {}
-
 /** From where an entry was caused: who acted, by which program, and whether the entry names a session. */
 type FromWhere =
   | 'administrator, browser, session'
@@ -58,6 +42,11 @@ type FromWhere =
 
 /** A new action has to say here from where it may come, and be caused below; none: only a command causes it. */
 const expected: Readonly<Record<AuditAction, readonly FromWhere[]>> = {
+  'client.created': ['administrator, browser, session'],
+  'client.deleted': ['administrator, browser, session'],
+  'client.secret_cleared': ['administrator, browser, session'],
+  'client.secret_rotated': ['administrator, browser, session'],
+  'client.updated': ['administrator, browser, session'],
   'event.replayed': ['administrator, browser, session'],
   'identity.account_closed': ['WeChat, push'],
   'identity.authorization_revoked': ['WeChat, push'],
@@ -153,6 +142,11 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     await admin.patch('providers/other', { name: 'renamed' });
     await admin.post('providers/other/rotate', { secret: 'mp_token' }, '*');
     await admin.delete('providers/other');
+    await admin.post('clients', { id: 'tea', type: 'confidential', redirect_uris: ['https://tea.test/'] });
+    await admin.patch('clients/tea', { name: 'renamed' });
+    for (let times = 0; times < 2; times += 1) await admin.post('clients/tea/rotate', {}, '*');
+    await admin.delete('clients/tea/previous_secret');
+    await admin.delete('clients/tea');
     await world.dataSource.query(
       `INSERT INTO iam.identity_providers (slug, name, open_app_id, open_app_secret) VALUES ('sql', 's', $1, $2)`,
       [appid, `plain:${secret}`],

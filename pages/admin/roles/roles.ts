@@ -42,6 +42,9 @@ export const permissionWord = codeWords({
     '设置证明微信身份的内容：AppID、AppSecret、Token、EncodingAESKey、消息模式、union 范围',
     'Set what proves who speaks for WeChat: AppIDs, AppSecrets, Token, EncodingAESKey, message mode, union scope',
   ],
+  'iam:clients:read': ['查看应用；密钥从不显示', 'See applications; secrets are never shown'],
+  'iam:clients:write': ['登记、修改、停用与删除应用', 'Register, change, disable and delete applications'],
+  'iam:clients:secrets': ['生成与清空应用的密钥', 'Make and clear the secrets of applications'],
   'iam:roles:read': ['查看角色及其权限', 'See roles and what they permit'],
   'iam:roles:write': [
     '在自己的权限之内，创建、修改与删除角色',

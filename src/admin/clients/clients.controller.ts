@@ -1,0 +1,230 @@
+import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
+import { z } from 'zod';
+import { namesQuery, pageOf, toPage } from '../../database/list.js';
+import { plainText } from '../../database/database-errors.js';
+import { IamError } from '../../errors/iam.error.js';
+import { ClientRegistry, type Client } from '../../http/client-registry.service.js';
+import { Endpoint } from '../../http/endpoint.decorator.js';
+import { Created, Tagged, toEtag } from '../../http/iam-response.js';
+import { IfMatch } from '../../http/parameter.decorators.js';
+import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
+import {
+  clientChanges,
+  clientRow,
+  newClient,
+  type ClientChanges,
+  type ClientRow,
+  type NewClient,
+} from '../../oauth/client-columns.js';
+import { ClientRows } from '../../oauth/client-rows.service.js';
+import { AdminController } from '../admin.guard.js';
+
+const clientQuery = namesQuery.extend({
+  q: plainText(100).optional().describe('The beginning of an id or name'),
+});
+
+/** Of secrets only whether they are there. */
+export const clientView = clientRow
+  .omit({ version: true, secret_hash: true, secret_hash_previous: true })
+  .extend({
+    source: z.enum(['code', 'database']).describe('`code`: of the option `clients`, read-only'),
+    grants: z.array(z.string()).nullable().describe('null: every one'),
+    has_secret: z.boolean(),
+    has_previous_secret: z.boolean(),
+    created_at: clientRow.shape.created_at.nullable(),
+    updated_at: clientRow.shape.updated_at.nullable(),
+    etag: z.string().nullable(),
+  });
+const clientPage = pageOf(clientView);
+const secretView = z.object({
+  secret: z.string().describe('It is never shown again'),
+  client: clientView,
+});
+
+/** See `clientView`. */
+export type ClientView = z.infer<typeof clientView>;
+
+const example: ClientView = {
+  id: 'shop',
+  name: '商城',
+  logo_uri: null,
+  client_uri: 'https://shop.example.com/',
+  enabled: true,
+  type: 'confidential',
+  redirect_uris: ['https://shop.example.com/signed-in'],
+  origins: [],
+  grants: ['authorization_code', 'refresh_token'],
+  providers: ['wechat'],
+  tokens: 'bearer',
+  secret_created_at: '2026-01-31T08:00:00.000Z',
+  created_at: '2026-01-31T08:00:00.000Z',
+  updated_at: '2026-01-31T08:00:00.000Z',
+  source: 'database',
+  has_secret: true,
+  has_previous_secret: false,
+  etag: '"0cc175b9c0f1b6a831c399e269772661"',
+};
+const path = { id: 'The application' };
+const editErrors = ['not_found', 'precondition_required', 'precondition_failed'] as const;
+
+/** The applications that people sign in to: those of the code as they are, those of the database to be changed. */
+@AdminController('clients')
+export class AdminClientsController {
+  constructor(
+    private readonly rows: ClientRows,
+    private readonly registry: ClientRegistry,
+  ) {}
+
+  @Endpoint({
+    summary:
+      'Applications by id, those of the option `clients` among them; of secrets only whether they are set',
+    permission: 'iam:clients:read',
+    responses: { 200: clientPage },
+    example: { items: [example], next_cursor: null },
+  })
+  @Get()
+  async list(
+    @Query(new ZodPipe(clientQuery)) { limit, cursor: after, q: prefix = '' }: z.infer<typeof clientQuery>,
+  ): Promise<z.infer<typeof clientPage>> {
+    const rows = await this.rows.list({ after, limit: limit + 1, prefix });
+    const ofCode = this.registry.listOfCode().filter(({ id }) => {
+      const isAfter = after === undefined || compareIds(id, after) > 0;
+      return isAfter && id.toLowerCase().startsWith(prefix.toLowerCase());
+    });
+    const all = [...rows.map(viewOfRow), ...ofCode.map(viewOfCode)];
+    all.sort((left, right) => compareIds(left.id, right.id));
+    return toPage(all.slice(0, limit + 1), limit, ({ id }) => id);
+  }
+
+  @Endpoint({
+    summary: 'Register an application; a confidential one gets its first secret by rotate',
+    permission: 'iam:clients:write',
+    responses: { 201: clientView },
+    example,
+    errors: ['already_exists'],
+  })
+  @Post()
+  async create(@Body(new ZodPipe(newClient)) client: NewClient): Promise<Created<ClientView>> {
+    if (this.findOfCode(client.id) !== undefined)
+      throw new IamError('already_exists', `the code has a client "${client.id}"`);
+    return new Created(viewOfRow(await this.rows.create(client)), `admin/clients/${client.id}`);
+  }
+
+  @Endpoint({
+    summary: 'One application, with its ETag',
+    permission: 'iam:clients:read',
+    path,
+    responses: { 200: clientView },
+    example,
+    errors: ['not_found'],
+  })
+  @Get(':id')
+  async get(@Param('id') id: string): Promise<ClientView> {
+    const ofCode = this.findOfCode(id);
+    return ofCode === undefined ? viewOfRow(await this.rows.get(id)) : viewOfCode(ofCode);
+  }
+
+  @Endpoint({
+    summary:
+      'Change an application, If-Match its ETag: it acts at once here and within five seconds elsewhere',
+    permission: 'iam:clients:write',
+    path,
+    responses: { 200: clientView },
+    example,
+    errors: editErrors,
+  })
+  @Patch(':id')
+  async update(
+    @Param('id') id: string,
+    @IfMatch() version: string | null,
+    @Body(new ZodPipe(clientChanges)) changes: ClientChanges,
+  ): Promise<ClientView> {
+    return viewOfRow(await this.rows.change({ id, version }, changes));
+  }
+
+  @Endpoint({
+    summary: 'Delete an application, If-Match its ETag: nobody who is signed in to it gets new tokens',
+    permission: 'iam:clients:write',
+    path,
+    responses: { 204: null },
+    errors: editErrors,
+  })
+  @Delete(':id')
+  async remove(@Param('id') id: string, @IfMatch() version: string | null): Promise<void> {
+    await this.rows.remove({ id, version });
+  }
+
+  @Endpoint({
+    summary: 'Make a new secret, If-Match the ETag; the one so far works until it is cleared',
+    permission: 'iam:clients:secrets',
+    path,
+    responses: { 200: secretView },
+    example: { secret: 'iamcs_kQ2r8Zt4Wm6Yb1Xc9Vd3Nf5Hg7Jk0Lp2Qw4Er6Ty8Ui0', client: example },
+    errors: [...editErrors, 'in_use'],
+  })
+  @Post(':id/rotate')
+  async rotate(
+    @Param('id') id: string,
+    @IfMatch() version: string | null,
+  ): Promise<Tagged<z.infer<typeof secretView>>> {
+    const { row, secret } = await this.rows.rotate({ id, version });
+    return new Tagged({ secret, client: viewOfRow(row) }, toEtag(row.version));
+  }
+
+  @Endpoint({
+    summary: 'Clear the secret before the last one, If-Match the ETag: it works no longer',
+    permission: 'iam:clients:secrets',
+    path,
+    responses: { 200: clientView },
+    example,
+    errors: editErrors,
+  })
+  @Delete(':id/previous_secret')
+  async clearPrevious(@Param('id') id: string, @IfMatch() version: string | null): Promise<ClientView> {
+    return viewOfRow(await this.rows.clearPrevious({ id, version }));
+  }
+
+  private findOfCode(id: string): Client | undefined {
+    return this.registry.listOfCode().find((client) => client.id === id);
+  }
+}
+
+/** As PostgreSQL's collation "C" does for the ASCII of ids. */
+function compareIds(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
+
+/** An application of the database, as the admin API shows it. */
+export function viewOfRow({ version, secret_hash, secret_hash_previous, ...row }: ClientRow): ClientView {
+  return {
+    ...row,
+    source: 'database',
+    has_secret: secret_hash !== null,
+    has_previous_secret: secret_hash_previous !== null,
+    etag: toEtag(version),
+  };
+}
+
+function viewOfCode({ id, name, redirectUris, origins, tokens }: Client): ClientView {
+  return {
+    id,
+    name,
+    logo_uri: null,
+    client_uri: null,
+    enabled: true,
+    type: 'public',
+    redirect_uris: [...redirectUris],
+    origins: [...origins],
+    grants: null,
+    providers: [],
+    tokens,
+    secret_created_at: null,
+    created_at: null,
+    updated_at: null,
+    source: 'code',
+    has_secret: false,
+    has_previous_secret: false,
+    etag: null,
+  };
+}

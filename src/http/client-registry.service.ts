@@ -1,0 +1,111 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  IAM_OPTIONS,
+  type ResolvedIamClient,
+  type ResolvedIamOptions,
+} from '../config/iam.resolved-options.js';
+import type { ErrorPageSite } from './error-page.js';
+
+/** An application that signs people in: of the option `clients`, of a module of ours, or a row of `iam.clients`. */
+export interface Client extends ResolvedIamClient {
+  readonly name: string;
+  readonly source: 'code' | 'database';
+  readonly isEnabled: boolean;
+  /** `confidential`: a server that proves itself by a secret. */
+  readonly type: 'public' | 'confidential';
+  /** The `grant_type`s that it may use; null: every one. */
+  readonly grants: readonly string[] | null;
+  /** Slugs of the provider rows through which people may come to it; empty: all. */
+  readonly providers: readonly string[];
+  /** SHA-256 of its secrets, of which each works. */
+  readonly secretHashes: readonly string[];
+  /** Since when a row has its id: what began before belongs to an earlier application with that id. */
+  readonly since: Date | null;
+}
+
+/** What follows from all clients together. */
+interface ClientsAtOnce {
+  readonly byId: ReadonlyMap<string, Client>;
+  /** Those that share the session of a browser. */
+  readonly cookieClientIds: readonly string[];
+  /** Origins of scripts that may call the endpoints, and whether with cookies. */
+  readonly origins: ReadonlyMap<string, boolean>;
+}
+
+/**
+ * Every client, in memory, so that CORS, cookies and guards ask without waiting. `Clients` keeps the rows of the database
+ * up to date in it.
+ */
+@Injectable()
+export class ClientRegistry {
+  private readonly ofCode = new Map<string, Client>();
+  private stored: readonly Client[] = [];
+  private current: ClientsAtOnce;
+
+  constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {
+    for (const client of options.clients.values()) this.ofCode.set(client.id, ofCode(client));
+    this.current = this.combine();
+  }
+
+  /** Those that people may sign in to now, and all that follows from them. */
+  get enabled(): ClientsAtOnce {
+    return this.current;
+  }
+
+  /** For pages with a way back to where a sign-in begins. */
+  get site(): ErrorPageSite {
+    const { publicUrl, siteName } = this.options;
+    return { publicUrl, siteName, clients: this.current.byId };
+  }
+
+  /** Also one that is disabled. */
+  find(id: string): Client | undefined {
+    return this.ofCode.get(id) ?? this.stored.find((client) => client.id === id);
+  }
+
+  /** Those of the code. */
+  listOfCode(): Client[] {
+    return [...this.ofCode.values()];
+  }
+
+  /** Adds the client of a module of ours, while the application starts. @throws TypeError that names the host's client with its id */
+  register(client: ResolvedIamClient): void {
+    if (this.ofCode.has(client.id))
+      throw new TypeError(`IamModule option \`clients\`: expected no client "${client.id}"`);
+    this.ofCode.set(client.id, ofCode(client));
+    this.current = this.combine();
+  }
+
+  /** Takes the rows of the database as they are now. One whose id the code has too counts for nothing; returns those ids. */
+  replaceStored(clients: readonly Client[]): string[] {
+    this.stored = clients.filter(({ id }) => !this.ofCode.has(id));
+    this.current = this.combine();
+    return clients.filter(({ id }) => this.ofCode.has(id)).map(({ id }) => id);
+  }
+
+  private combine(): ClientsAtOnce {
+    const enabled = [...this.ofCode.values(), ...this.stored].filter(({ isEnabled }) => isEnabled);
+    const origins = new Map<string, boolean>();
+    for (const { origins: named, tokens } of enabled)
+      for (const origin of named) origins.set(origin, tokens === 'cookie' || origins.get(origin) === true);
+    return {
+      byId: new Map(enabled.map((client) => [client.id, client])),
+      cookieClientIds: enabled.filter(({ tokens }) => tokens === 'cookie').map(({ id }) => id),
+      origins,
+    };
+  }
+}
+
+function ofCode(client: ResolvedIamClient): Client {
+  return {
+    ...client,
+    name: client.id,
+    source: 'code',
+    isEnabled: true,
+    type: 'public',
+    grants: null,
+    providers: [],
+    secretHashes: [],
+    since: null,
+  };
+}

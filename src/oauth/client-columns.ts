@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { absoluteUrl, origin } from '../config/options-schema.js';
+import { boolean, defineTable, json, key, nullable, now, text, timestamp } from '../database/define-table.js';
+import { rowTime } from '../database/list.js';
+import { IamError } from '../errors/iam.error.js';
+import type { Client } from '../http/client-registry.service.js';
+
+const texts = { ...text, array: true, default: () => "'{}'" };
+
+/** `iam.clients`: the applications that an administrator has registered. */
+export const ClientEntity = defineTable('clients', {
+  columns: {
+    /** The `client_id`. */
+    id: key(text),
+    name: text,
+    logo_uri: nullable(text),
+    client_uri: nullable(text),
+    enabled: { ...boolean, default: true },
+    type: { ...text, default: 'public' },
+    first_party: { ...boolean, default: true },
+    redirect_uris: texts,
+    post_logout_redirect_uris: texts,
+    origins: texts,
+    backchannel_logout_uri: nullable(text),
+    grants: { ...texts, default: () => "'{authorization_code,refresh_token}'" },
+    scopes: nullable({ ...text, array: true }),
+    resources: texts,
+    providers: texts,
+    tokens: { ...text, default: 'bearer' },
+    sso: { ...boolean, default: false },
+    /** SHA-256 in base64url. */
+    secret_hash: nullable(text),
+    secret_hash_previous: nullable(text),
+    secret_created_at: nullable(timestamp),
+    jwks: nullable(json),
+    jwks_uri: nullable(text),
+    roles: texts,
+    subject_type: { ...text, default: 'public' },
+    sector_identifier_uri: nullable(text),
+    id_token_signed_response_alg: { ...text, default: 'RS256' },
+    access_token_signed_response_alg: { ...text, default: 'ES256' },
+    created_at: now,
+    updated_at: now,
+  },
+  checks: {
+    clients_id_check: "id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'",
+    clients_type_check: "type IN ('public', 'confidential', 'service')",
+    clients_tokens_check: "tokens IN ('bearer', 'cookie')",
+    clients_subject_type_check: "subject_type IN ('public', 'pairwise')",
+    clients_id_token_alg_check: "id_token_signed_response_alg IN ('RS256', 'ES256')",
+    clients_access_token_alg_check: "access_token_signed_response_alg IN ('RS256', 'ES256')",
+    clients_secret_check: "type <> 'public' OR (secret_hash IS NULL AND secret_hash_previous IS NULL)",
+    clients_previous_secret_check: 'secret_hash_previous IS NULL OR secret_hash IS NOT NULL',
+    clients_cookie_check: "tokens = 'bearer' OR type = 'public'",
+  },
+});
+
+/** The grants that an application may have. */
+export const clientGrants = [
+  'authorization_code',
+  'refresh_token',
+  'urn:ietf:params:oauth:grant-type:device_code',
+  'urn:wechat:grant:mini_program',
+  'urn:wechat:grant:mobile_app',
+] as const;
+
+const line = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: 'no control characters' });
+const webPage = z.string().max(2048).pipe(absoluteUrl).nullish();
+const set = <T extends z.ZodType<string>>(item: T) =>
+  z
+    .array(item)
+    .max(100)
+    .transform((items) => [...new Set(items)])
+    .optional();
+
+/** What may be changed of an application; a member that is left out stays, null clears. */
+export const clientChanges = z.strictObject({
+  name: line(100).optional().describe('Shown to administrators (default: the id)'),
+  logo_uri: webPage,
+  client_uri: webPage.describe('Its home page'),
+  enabled: z.boolean().optional().describe('Whether people can sign in to it'),
+  redirect_uris: set(z.string().max(2048).pipe(absoluteUrl)).describe('Compared exactly'),
+  origins: set(origin).describe('Whose scripts may call the endpoints (CORS)'),
+  grants: set(z.enum(clientGrants)),
+  providers: set(z.string().min(1).max(63)).describe(
+    'Slugs of the providers through which people may come to it; empty: all',
+  ),
+  tokens: z.enum(['bearer', 'cookie']).optional(),
+});
+
+/** An application as it is registered; `id` and `type` stay for good. */
+export const newClient = clientChanges.extend({
+  id: z.string().regex(/^[A-Za-z0-9][\w.-]{0,127}$/, { error: 'letters, digits, . _ and -, at most 128' }),
+  type: z
+    .enum(['public', 'confidential'])
+    .default('public')
+    .describe('`confidential`: a server with a secret'),
+});
+
+/** See `clientChanges`. */
+export type ClientChanges = z.output<typeof clientChanges>;
+
+/** See `newClient`. */
+export type NewClient = z.output<typeof newClient>;
+
+/** A row of `iam.clients` with its version (see `versionSql`), as far as it has an effect. */
+export const clientRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  logo_uri: z.string().nullable(),
+  client_uri: z.string().nullable(),
+  enabled: z.boolean(),
+  type: z.enum(['public', 'confidential']),
+  redirect_uris: z.array(z.string()),
+  origins: z.array(z.string()),
+  grants: z.array(z.string()),
+  providers: z.array(z.string()),
+  tokens: z.enum(['bearer', 'cookie']),
+  secret_hash: z.string().nullable(),
+  secret_hash_previous: z.string().nullable(),
+  secret_created_at: rowTime.nullable(),
+  created_at: rowTime,
+  updated_at: rowTime,
+  version: z.string(),
+});
+
+/** What a row has that names no others. */
+export const clientDefaults = {
+  tokens: 'bearer',
+  grants: ['authorization_code', 'refresh_token'],
+  redirect_uris: [],
+} satisfies Partial<ClientRow>;
+
+/** See `clientRow`. */
+export type ClientRow = z.infer<typeof clientRow>;
+
+/** The row as sign-ins see it. */
+export function clientOf(row: ClientRow): Client {
+  return {
+    id: row.id,
+    name: row.name,
+    source: 'database',
+    isEnabled: row.enabled,
+    type: row.type,
+    redirectUris: row.redirect_uris,
+    origins: row.origins,
+    grants: row.grants,
+    providers: row.providers,
+    tokens: row.tokens,
+    secretHashes: [row.secret_hash, row.secret_hash_previous].filter((hash) => hash !== null),
+    since: new Date(row.created_at),
+  };
+}
+
+/** What only all members together show to be wrong. @throws IamError `invalid_request` that names the member */
+export function checkWhole(
+  before: Pick<ClientRow, 'type' | 'tokens' | 'grants' | 'redirect_uris'>,
+  { tokens = before.tokens, redirect_uris = before.redirect_uris, ...changes }: ClientChanges,
+): void {
+  const grants: readonly string[] = changes.grants ?? before.grants;
+  if (before.type === 'confidential' && tokens === 'cookie')
+    throw new IamError('invalid_request', 'tokens: expected bearer, for a server');
+  if (grants.length === 0) throw new IamError('invalid_request', 'grants: expected at least one');
+  if (grants.includes('authorization_code') && redirect_uris.length === 0)
+    throw new IamError('invalid_request', 'redirect_uris: expected at least one, for authorization_code');
+}

@@ -1,0 +1,235 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { recordAudit } from '../audit/record-audit.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { sha256 } from '../crypto/hash.js';
+import { randomAlphanumeric } from '../crypto/random.js';
+import { isUniqueViolation } from '../database/database-errors.js';
+import { versionSql } from '../database/sql-fragments.js';
+import {
+  empty,
+  execute,
+  inTransaction,
+  join,
+  queryRow,
+  queryRows,
+  raw,
+  sql,
+  type Sql,
+  type SqlExecutor,
+} from '../database/sql.js';
+import { IamError } from '../errors/iam.error.js';
+import {
+  checkWhole,
+  clientDefaults,
+  clientRow,
+  newClient,
+  type ClientChanges,
+  type ClientRow,
+  type NewClient,
+} from './client-columns.js';
+
+/** A change of one application; `version` is what it is based on, null for any. */
+interface ClientEdit {
+  readonly id: string;
+  readonly version: string | null;
+}
+
+/** Which rows are listed, by id: those after an id, whose id or name begins with `prefix`. */
+interface ClientFilter {
+  readonly after?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly limit: number;
+}
+
+const columns = join([
+  ...Object.keys(clientRow.shape)
+    .filter((name) => name !== 'version')
+    .map(raw),
+  sql`${versionSql('c')} AS version`,
+]);
+const known = z.object({ slug: z.string() });
+
+/** So that secret scanners find it. */
+const SECRET_PREFIX = 'iamcs_';
+/** More than 256 bits. */
+const SECRET_LENGTH = 44;
+
+/** The others have no meaning yet. */
+const inEffect = sql`type IN ('public', 'confidential') AND first_party`;
+
+/** Every row that has an effect. */
+export function readClients(executor: SqlExecutor): Promise<ClientRow[]> {
+  return queryRows(
+    executor,
+    clientRow,
+    sql`/* background */ SELECT ${columns} FROM iam.clients c WHERE ${inEffect} ORDER BY id`,
+  );
+}
+
+/** The applications in the database, each change with its audit entry in one transaction. */
+@Injectable()
+export class ClientRows {
+  private whenChanged: () => Promise<void> = () => Promise.resolve();
+
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** Calls `reload` after each change, also after a failed one: whether a commit happened may be unknown. */
+  onChange(reload: () => Promise<void>): void {
+    this.whenChanged = reload;
+  }
+
+  async list({ after = '', prefix = '', limit }: ClientFilter): Promise<ClientRow[]> {
+    const begins = prefix.toLowerCase();
+    const page = sql`SELECT ${columns} FROM iam.clients c
+      WHERE id COLLATE "C" > ${after} AND (starts_with(lower(id), ${begins}) OR starts_with(lower(name), ${begins}))
+        AND ${inEffect}
+      ORDER BY id COLLATE "C" LIMIT ${limit}`;
+    return queryRows(this.dataSource, clientRow, page);
+  }
+
+  /** @throws IamError `not_found`, also for one of the code */
+  async get(id: string): Promise<ClientRow> {
+    return read(this.dataSource.manager, id);
+  }
+
+  /** A confidential one has no secret until `rotate` makes it. @throws IamError `already_exists` */
+  async create({ id, type, ...members }: NewClient): Promise<ClientRow> {
+    return this.writing(async (manager) => {
+      const values = { ...members, name: members.name ?? id };
+      checkWhole({ ...clientDefaults, type }, values);
+      await refuseUnknownProviders(manager, values.providers);
+      const insert = sql`INSERT INTO iam.clients (id, name, type) VALUES (${id}, ${values.name}, ${type})`;
+      await execute(manager, insert).catch((cause: unknown) => refuseTaken(id, cause));
+      await write(manager, id, values);
+      const row = await read(manager, id);
+      const detail = { client: id, type, ...values };
+      await recordAudit(manager, { action: 'client.created', clientId: id, detail });
+      return row;
+    });
+  }
+
+  /** No audit entry when nothing changes. @throws IamError `not_found`, `precondition_failed`, `invalid_request` */
+  async change(edit: ClientEdit, changes: ClientChanges): Promise<ClientRow> {
+    return this.writing(async (manager) => {
+      const before = await lock(manager, edit);
+      const changed = differences(before, changes);
+      if (Object.keys(changed).length === 0) return before;
+      const added = changes.providers?.filter((slug) => !before.providers.includes(slug));
+      checkWhole(before, changes);
+      await refuseUnknownProviders(manager, added);
+      await write(manager, edit.id, changes);
+      const row = await read(manager, edit.id);
+      const detail = { client: edit.id, changed };
+      await recordAudit(manager, { action: 'client.updated', clientId: edit.id, detail });
+      return row;
+    });
+  }
+
+  /**
+   * A new secret, which is stored as a hash only. The one so far works until it is cleared, so that servers can be changed one after
+   * the other. @throws IamError `in_use` while the one before it still works; `invalid_request` for an application without secrets
+   */
+  async rotate(edit: ClientEdit): Promise<{ readonly row: ClientRow; readonly secret: string }> {
+    const secret = `${SECRET_PREFIX}${randomAlphanumeric(SECRET_LENGTH)}`;
+    return this.writing(async (manager) => {
+      const { type, secret_hash_previous: previous } = await lock(manager, edit);
+      if (type !== 'confidential')
+        throw new IamError('invalid_request', `"${edit.id}" is public: it can keep no secret`);
+      if (previous !== null)
+        throw new IamError('in_use', `"${edit.id}" has a previous secret: clear it first`, {
+          members: { secret: 'previous' },
+        });
+      const replace = sql`
+        UPDATE iam.clients SET secret_hash_previous = secret_hash, secret_hash = ${sha256(secret)}, secret_created_at = now(),
+                               updated_at = now() WHERE id = ${edit.id}`;
+      await execute(manager, replace);
+      await recordAudit(manager, {
+        action: 'client.secret_rotated',
+        clientId: edit.id,
+        detail: { client: edit.id },
+      });
+      return { row: await read(manager, edit.id), secret };
+    });
+  }
+
+  /** The secret before the last rotation works no longer. */
+  async clearPrevious(edit: ClientEdit): Promise<ClientRow> {
+    return this.writing(async (manager) => {
+      const before = await lock(manager, edit);
+      if (before.secret_hash_previous === null) return before;
+      const clear = sql`UPDATE iam.clients SET secret_hash_previous = NULL, updated_at = now() WHERE id = ${edit.id}`;
+      await execute(manager, clear);
+      const detail = { client: edit.id };
+      await recordAudit(manager, { action: 'client.secret_cleared', clientId: edit.id, detail });
+      return read(manager, edit.id);
+    });
+  }
+
+  /** What was signed in to it is refused from then on, also by an application that gets its id later. */
+  async remove(edit: ClientEdit): Promise<void> {
+    await this.writing(async (manager) => {
+      const { name, redirect_uris } = await lock(manager, edit);
+      await execute(manager, sql`DELETE FROM iam.clients WHERE id = ${edit.id}`);
+      const detail = { client: edit.id, name, redirect_uris };
+      await recordAudit(manager, { action: 'client.deleted', clientId: edit.id, detail });
+    });
+  }
+
+  private async writing<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return inTransaction(this.dataSource, work).finally(() => this.whenChanged());
+  }
+}
+
+/** Writes the members that are given. */
+async function write(manager: EntityManager, id: string, members: ClientChanges): Promise<void> {
+  const given = Object.entries(members).filter(([, value]) => value !== undefined);
+  const assignments = given.map(([name, value]) => sql`${raw(name)} = ${value}`);
+  await execute(
+    manager,
+    sql`UPDATE iam.clients SET ${join([...assignments, sql`updated_at = now()`])} WHERE id = ${id}`,
+  );
+}
+
+async function read(manager: EntityManager, id: string, locking: Sql = empty): Promise<ClientRow> {
+  const isId = newClient.shape.id.safeParse(id).success;
+  const find = sql`SELECT ${columns} FROM iam.clients c WHERE id = ${id} AND ${inEffect} ${locking}`;
+  const row = isId ? await queryRow(manager, clientRow, find) : null;
+  if (row === null) throw new IamError('not_found', `no application "${id.slice(0, 128)}" in the database`);
+  return row;
+}
+
+async function lock(manager: EntityManager, { id, version }: ClientEdit): Promise<ClientRow> {
+  const row = await read(manager, id, sql`FOR UPDATE`);
+  if (version !== null && version !== row.version)
+    throw new IamError('precondition_failed', `"${id}" has changed since version ${version}`);
+  return row;
+}
+
+/** A misspelt slug would lock everybody out. A provider that is deleted later only leaves fewer ways. */
+async function refuseUnknownProviders(manager: EntityManager, slugs: readonly string[] = []): Promise<void> {
+  if (slugs.length === 0) return;
+  const find = sql`SELECT slug FROM iam.identity_providers WHERE slug = ANY(${slugs}::text[])`;
+  const found = new Set((await queryRows(manager, known, find)).map(({ slug }) => slug));
+  const unknown = slugs.find((slug) => !found.has(slug));
+  if (unknown !== undefined)
+    throw new IamError('invalid_request', `providers: no identity provider "${unknown}"`);
+}
+
+function differences(
+  row: ClientRow,
+  changes: ClientChanges,
+): Record<string, { readonly from: unknown; readonly to: unknown }> {
+  const before: Readonly<Record<string, unknown>> = row;
+  const changed = Object.entries(changes).filter(
+    ([name, to]) => to !== undefined && JSON.stringify(to) !== JSON.stringify(before[name]),
+  );
+  return Object.fromEntries(changed.map(([name, to]) => [name, { from: before[name], to }]));
+}
+
+function refuseTaken(id: string, cause: unknown): never {
+  if (isUniqueViolation(cause))
+    throw new IamError('already_exists', `there is an application "${id}"`, { cause });
+  throw cause;
+}
