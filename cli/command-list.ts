@@ -11,6 +11,7 @@ export interface ListedCommand {
 const providers = () => import('./commands/provider.commands.js');
 const users = () => import('./commands/user.commands.js');
 const roles = () => import('./commands/role.commands.js');
+const clients = () => import('./commands/client.commands.js');
 const keys = () => import('./commands/keys.commands.js');
 
 /** Every command, in the order of the help. */
@@ -49,6 +50,26 @@ export const commandList: readonly ListedCommand[] = [
     name: 'provider migrate',
     summary: { en: 'move people to another Official Account', zh: '把用户迁到另一个公众号' },
     load: async () => (await import('./commands/provider-migrate.command.js')).providerMigrateCommand,
+  },
+  {
+    name: 'client list',
+    summary: { en: 'list the applications in the database', zh: '列出数据库中的应用' },
+    load: async () => (await clients()).clientListCommand,
+  },
+  {
+    name: 'client add',
+    summary: { en: 'register an application', zh: '登记应用' },
+    load: async () => (await clients()).clientAddCommand,
+  },
+  {
+    name: 'client set',
+    summary: { en: 'change or disable an application', zh: '修改或停用应用' },
+    load: async () => (await clients()).clientSetCommand,
+  },
+  {
+    name: 'client rotate',
+    summary: { en: 'make a new secret for one, or clear the old one', zh: '为应用生成新密钥，或清空旧密钥' },
+    load: async () => (await clients()).clientRotateCommand,
   },
   {
     name: 'user find',

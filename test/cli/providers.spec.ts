@@ -306,4 +306,64 @@ describe('nestjs-wechat-iam provider', () => {
     expect([exitCode, stdout]).toEqual([0, 'mp_app_secret of wechat is replaced.\n']);
     expect((await openedBy('wechat')).mp?.secret.reveal()).toBe(oa.secret);
   });
+
+  it('registers an application, changes it, and shows its secret once', async () => {
+    await operator.json(['provider', 'add', 'wechat', '--mp-app-id', oa.appid, '--mp-app-secret-from', '-'], {
+      input: oa.secret,
+    });
+    const uri = 'https://portal.example.com/callback';
+    const add = ['client', 'add', 'portal', '--type', 'confidential', '--redirect-uri', uri];
+
+    const added = await operator.run(add);
+    const again = await operator.run([...add, '--json']);
+    const rotated = await operator.run(['client', 'rotate', 'portal']);
+    const [secret = ''] = rotated.stdout.split('\n');
+    const second = await operator.json(['client', 'rotate', 'portal']);
+    const cleared = await operator.json(['client', 'rotate', 'portal', '--clear']);
+    const changed = await operator.json([
+      'client',
+      'set',
+      'portal',
+      '--provider',
+      'wechat',
+      '--enabled',
+      'false',
+    ]);
+    const opened = await operator.json(['client', 'set', 'portal', '--clear', 'provider']);
+    const listed = await operator.run(['client', 'list']);
+    const refused = [
+      await operator.run(['client', 'set', 'portal', '--redirect-uri', 'http://portal.example.com/']),
+      await operator.run(['client', 'set', 'portal', '--clear', 'id']),
+      await operator.run(['client', 'add', 'a/b', '--redirect-uri', uri]),
+      await operator.run(['client', 'set', 'portal']),
+    ];
+
+    expect(added.stdout).toContain('client rotate portal');
+    expect(again.json()).toMatchObject({ error: { code: 'already_exists' } });
+    expect(secret).toMatch(/^iamcs_\w{44}$/);
+    expect(second).toMatchObject({ client: { has_previous_secret: true } });
+    expect(cleared).toMatchObject({ has_secret: true, has_previous_secret: false });
+    expect(changed).toMatchObject({ enabled: false, providers: ['wechat'], redirect_uris: [uri] });
+    expect(opened).toMatchObject({ enabled: false, providers: [] });
+    expect([listed.stdout.includes('portal'), listed.stdout.includes(secret)]).toEqual([true, false]);
+    expect(refused.map(({ exitCode }) => exitCode)).toEqual([2, 2, 2, 2]);
+    expect(refused[0]?.stderr).toContain('--redirect-uri');
+    expect(
+      await operator.query(
+        `SELECT actor, array_agg(action ORDER BY id) AS actions FROM iam.audit_log WHERE client_id = 'portal' GROUP BY actor`,
+      ),
+    ).toEqual([
+      {
+        actor: 'cli',
+        actions: [
+          'client.created',
+          'client.secret_rotated',
+          'client.secret_rotated',
+          'client.secret_cleared',
+          'client.updated',
+          'client.updated',
+        ],
+      },
+    ]);
+  });
 });
