@@ -4,6 +4,7 @@ import {
   Clock,
   Connection,
   Document,
+  Grid,
   Key,
   Monitor,
   Odometer,
@@ -88,6 +89,17 @@ export const sections: readonly Section[] = [
       '': () => import('./providers/ProvidersView.vue'),
       '+': () => import('./providers/NewProviderView.vue'),
       ':slug': () => import('./providers/ProviderView.vue'),
+    },
+  },
+  {
+    name: 'clients',
+    word: ['应用', 'Applications'],
+    permission: 'iam:clients:read',
+    icon: Grid,
+    group: 'set-up',
+    views: {
+      '': () => import('./clients/ClientsView.vue'),
+      ':id': () => import('./clients/ClientView.vue'),
     },
   },
   {

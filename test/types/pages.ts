@@ -1,6 +1,8 @@
 import type { z } from 'zod';
+import type { Client } from '../../pages/admin/clients/client-types.js';
 import type { Provider } from '../../pages/admin/providers/provider-types.js';
 import type { Identity, ListedUser, Session, User } from '../../pages/admin/users/user-types.js';
+import type { ClientView } from '../../src/admin/clients/clients.controller.js';
 import type { ProviderView } from '../../src/admin/providers/providers.view.js';
 import type { sessionList } from '../../src/sessions/session-list.service.js';
 import type { DetailedUser, ListedUser as SaidOfListed } from '../../src/users/user-list.js';
@@ -9,6 +11,7 @@ import type { DetailedUser, ListedUser as SaidOfListed } from '../../src/users/u
 
 type SaidOfSession = z.infer<typeof sessionList.page>['items'][number];
 
+export const ofClient = (name: keyof Client): keyof ClientView => name;
 export const ofProvider = (name: keyof Provider): keyof ProviderView => name;
 export const ofListed = (name: keyof ListedUser): keyof SaidOfListed => name;
 export const ofUser = (name: keyof User): keyof DetailedUser | 'live_sessions' => name;
