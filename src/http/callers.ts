@@ -53,9 +53,11 @@ interface KnownSocket {
 
 const sockets = new WeakMap<object, KnownSocket>();
 
-/** Notes the handshake of a socket; that of socket.io has it with it. */
+/** Notes the handshake of a socket, once; that of socket.io has it with it. */
 export function noteHandshake(client: object, request: unknown): KnownSocket {
-  const known = { handshake: isSocketIo(client) ? ofSocketIo(client) : ofRequest(request) };
+  const known = sockets.get(client) ?? {
+    handshake: isSocketIo(client) ? ofSocketIo(client) : ofRequest(request),
+  };
   sockets.set(client, known);
   return known;
 }
@@ -84,7 +86,7 @@ export function handshakeOf(client: object): Handshake {
 }
 
 function knownSocket(client: object): KnownSocket {
-  return sockets.get(client) ?? noteHandshake(client, undefined);
+  return noteHandshake(client, undefined);
 }
 
 function ofSocketIo({ handshake }: SocketIoClient): Handshake {

@@ -80,6 +80,12 @@ class OrdersGateway implements OnGatewayConnection {
   }
 
   @Public()
+  @SubscribeMessage('again')
+  async again(@ConnectedSocket() client: object) {
+    return who((await this.sockets.admit(client)) ?? undefined);
+  }
+
+  @Public()
   @SubscribeMessage('asked')
   async asked(@ConnectedSocket() client: object) {
     return who((await this.authentication.find(client)) ?? undefined);
@@ -265,6 +271,7 @@ describe('IamGuard beyond HTTP', () => {
       const socket = await connect();
 
       expect(await socket.ask('token', accessToken)).toEqual({ event: 'who', data: userId });
+      expect(await socket.ask('again')).toEqual({ event: 'who', data: userId });
       expect(await socket.ask('mine')).toEqual({ event: 'who', data: userId });
     });
 
