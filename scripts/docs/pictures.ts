@@ -34,13 +34,14 @@ try {
 async function takeSignIn(language: Language): Promise<Buffer> {
   const { page, close } = await openPage(browser, { locale: locales[language], viewport: desk });
   await page.goto(url);
-  await page.locator('[data-provider=wechat-follow][data-method=follow]').click();
-  await page.locator('main[data-state=pending]').waitFor();
+  await page.locator('[data-go=sign-in]').click();
+  await page.locator('main .others button', { hasText: '公众号' }).first().click();
+  await page.locator('.code[data-state=ready]').waitFor();
   const pc = await page.screenshot();
   const phone = await openPhone(page, url, 'lan');
   await phone.setViewportSize(hand);
   await scanAndFollow(phone);
-  await page.locator('main[data-state=scanned]').waitFor();
+  await page.locator('.code[data-state=done]').waitFor();
   await openConfirmPage(phone);
   const asked = await phone.screenshot();
   await close();
