@@ -6,8 +6,9 @@ import type { Browser, Page } from 'playwright-core';
 import { demoProviders } from '../../example/demo/demo-providers.js';
 import { launchBrowser } from '../support/browser.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { type ExampleApp, startExample, startShop } from '../support/example-app.js';
+import { type ExampleApp, startExample } from '../support/example-app.js';
 import { askForQrCode, pollUntilSettled } from '../support/follow.js';
+import { migrated } from '../support/iam-app.js';
 import {
   openConfirmPage,
   openPage,
@@ -35,29 +36,34 @@ async function chooseRow(page: Page, shop: ExampleApp, name: string): Promise<vo
 
 describe('following on a PC, the phone beside it', () => {
   let browser: Browser;
+  let database: TestDatabase;
   let shop: ExampleApp;
+  let client: pg.Client;
   let folder: string;
 
-  /** The demo's rows, and their like with the other confirmations. */
+  /** The demo's rows, and their like with each confirmation. */
   beforeAll(async () => {
-    const rows = demoProviders.flatMap((row) =>
-      row.qr_enabled === true && row.qr_with === undefined
-        ? (['tap', 'number', 'none'] as const).map((confirmation) => ({
-            ...row,
-            slug: `${confirmation}-${row.qr_login_with ?? ''}`,
-            qr_confirmation: confirmation,
-          }))
-        : [row],
-    );
+    const rows = demoProviders.flatMap((row) => [
+      row,
+      ...(['tap', 'number', 'none'] as const)
+        .filter(() => row.qr_enabled === true && row.qr_with === undefined)
+        .map((confirmation) => {
+          const slug = `${confirmation}-${row.qr_login_with ?? ''}`;
+          return { ...row, slug, name: slug, qr_confirmation: confirmation };
+        }),
+    ]);
     folder = await mkdtemp(join(tmpdir(), 'rows-'));
     await writeFile(join(folder, 'rows.json'), JSON.stringify(rows));
-    [browser, shop] = await Promise.all([
-      launchBrowser(),
-      startShop({ IAM_PROVIDERS: join(folder, 'rows.json') }),
-    ]);
+    database = await createDatabase(migrated);
+    client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    const variables = { DATABASE_URL: database.url, IAM_PROVIDERS: join(folder, 'rows.json') };
+    [browser, shop] = await Promise.all([launchBrowser(), startExample(variables)]);
   }, 120_000);
   afterAll(async () => {
+    await client.end();
     await Promise.all([browser.close(), shop.clean(), rm(folder, { recursive: true })]);
+    await database.drop();
   });
 
   /** What the phone does after the scan; the number is on the PC's screen. */
@@ -192,25 +198,6 @@ describe('following on a PC, the phone beside it', () => {
     expect(complaints).toEqual([]);
     await close();
   }, 120_000);
-});
-
-describe('following on the demo’s rows', () => {
-  let browser: Browser;
-  let database: TestDatabase;
-  let shop: ExampleApp;
-  let client: pg.Client;
-
-  beforeAll(async () => {
-    database = await createDatabase();
-    client = new pg.Client({ connectionString: database.url });
-    await client.connect();
-    [browser, shop] = await Promise.all([launchBrowser(), startExample({ DATABASE_URL: database.url })]);
-  }, 120_000);
-  afterAll(async () => {
-    await client.end();
-    await Promise.all([browser.close(), shop.clean()]);
-    await database.drop();
-  });
 
   const letCodesExpire = () =>
     client.query(
@@ -281,19 +268,17 @@ describe('following on the demo’s rows', () => {
   }, 120_000);
 
   it('stops at Ctrl-C although a browser waits', async () => {
-    const waiting = await startShop();
     const { page, close } = await openPage(browser);
-    await openOwnPage(page, waiting, 'wechat-follow');
+    await openOwnPage(page, shop, 'wechat-follow');
     const before = performance.now();
 
-    const exitCode = await waiting.stop('SIGINT');
+    const exitCode = await shop.stop('SIGINT');
 
     expect(exitCode).toBe(0);
     expect(performance.now() - before).toBeLessThan(4_000);
-    expect(waiting.output()).toEqual([`ready ${waiting.url}`]);
-    expect(await waiting.leftovers()).toEqual([]);
+    expect(shop.output()).toEqual([`ready ${shop.url}`]);
+    expect(await shop.leftovers()).toEqual([]);
     await close();
-    await waiting.clean();
   }, 60_000);
 });
 
