@@ -65,7 +65,10 @@ const members: Readonly<Record<string, OptionSpec & { readonly member: keyof Cli
   },
 };
 const memberOptions: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
-  Object.entries(members).map(([name, { member: _member, ...option }]) => [name, option]),
+  Object.entries(members).map(([name, { value, summary, repeated }]) => [
+    name,
+    { ...(value !== undefined && { value }), summary, ...(repeated && { repeated }) },
+  ]),
 );
 const clear: OptionSpec = {
   value: 'MEMBER',
