@@ -246,7 +246,10 @@ describe('nestjs-wechat-iam provider', () => {
     'explains each column in the help of %s, in the language of the shell',
     async (verb) => {
       const help = async (LANG: string) =>
-        (await operator.run(['provider', verb, '--help'], { variables: { LANG } })).stdout;
+        (await operator.run(['provider', verb, '--help'], { variables: { LANG } })).stdout.replace(
+          /\s+/g,
+          ' ',
+        );
 
       const [english, chinese] = [await help('en_US.UTF-8'), await help('zh_CN.UTF-8')];
       for (const name of plainColumnNames) {

@@ -281,9 +281,7 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000028000-limit-sessions.ts': '6236a103cb6d98b8c11824dcd0fae20ac6ca1a5e5bab43e281f0d168d811396d',
   '1764000030000-keep-session-keys.ts': '5118abaa0a272751233be80cb26d256af994ca7ab6828f346b4bbf60da550890',
   '1764000024000-answer-qr-codes.ts': '7510a843d8eb4fdc7ad4153fd179f217ea6d6805946d6413576dfb074ab3200b',
-  '1764000026000-hold-phone-numbers.ts': '96df19721ba61c1c54aab8e8b20d6a235aa7e01dcddaa0c6206213c292f29ac0',
-  '1764000028000-limit-sessions.ts': '6236a103cb6d98b8c11824dcd0fae20ac6ca1a5e5bab43e281f0d168d811396d',
-  '1764000030000-keep-session-keys.ts': '5118abaa0a272751233be80cb26d256af994ca7ab6828f346b4bbf60da550890',
+  '1764000031000-register-clients.ts': '2a1a76305b34eadbd097a3065e367e43d5b3043cd8cd7251f976f932360ddfdc',
 };
 
 it('a committed migration is never edited, and every one has its checksum here', async () => {
