@@ -27,7 +27,7 @@ class VoucherGrant implements TokenGrant {
   redeem(_parameters: object, { client, request }: GrantCaller) {
     const loginId = String(request.query['login']);
     if (client.id !== 'web') throw new IamError('invalid_grant', 'not the client of vouchers');
-    return this.modules.get(Redemption, { strict: false }).redeemProven(loginId, request);
+    return this.modules.get(Redemption, { strict: false }).redeemProven(loginId, { origin: request.origin });
   }
 }
 
