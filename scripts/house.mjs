@@ -57,8 +57,8 @@ for (const circle of circles) console.error(`circle: ${circle.join(' → ')}`);
 if (circles.length > 0) process.exitCode = 1;
 console.table({
   'src: files': { is: src.length, most: 270 },
-  // 90 % of 27,613 lines at the start of the rebuilding, and 3,494 that work on other features and duties has added since.
-  'src: lines': { is: sum, most: 28_345 },
+  // 90 % of 27,613 lines at the start of the rebuilding, and 7,486 that work on other features and duties has added since.
+  'src: lines': { is: sum, most: 32_338 },
   'src: top-level entries': { is: readdirSync('src').length, most: 26 },
   'src: files of at most 20 lines': {
     is: [...linesOf.values()].filter((lines) => lines <= 20).length,
