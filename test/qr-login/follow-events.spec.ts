@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:http2';
+import { connect, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Module, type BeforeApplicationShutdown } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -172,8 +172,8 @@ describe('the events of a waiting sign-in', () => {
     const statusAt = async (session = reading) => {
       const stream = session?.request({ ':path': path, accept: 'application/json' });
       if (stream === undefined) throw new TypeError('no session');
-      const [headers]: unknown[] = await once(stream, 'response');
-      return { stream, status: Object(headers)[':status'] as unknown };
+      const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders & IncomingHttpStatusHeader];
+      return { stream, status: headers[':status'] };
     };
     const streams = await Promise.all([statusAt(stalled), statusAt(stalled), statusAt(stalled)]);
     const fourth = await statusAt();
