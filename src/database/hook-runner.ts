@@ -90,8 +90,10 @@ async function within<T>(milliseconds: number, run: () => Promise<T> | T): Promi
   const late = delay(milliseconds, undefined, { signal: timer.signal, ref: false }).then(() => {
     throw new Error(`no answer within ${milliseconds} ms`);
   });
+  // A hook that throws at once must not leave the timer's end without a listener: that would end the process.
+  const answer = Promise.resolve().then(run);
   try {
-    return await Promise.race([run(), late]);
+    return await Promise.race([answer, late]);
   } finally {
     timer.abort();
   }

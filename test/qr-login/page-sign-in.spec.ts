@@ -242,7 +242,10 @@ describe('the page that a QR code opens', () => {
     const late = await answerQuestion(ping, question, 'confirm');
     const rescan = await scanPageCode(ping, qr);
 
-    expect((await finishOnPage(page, deviceCode)).json()['status']).toBe('denied');
+    await until(
+      'the PC is told',
+      async () => (await finishOnPage(page, deviceCode)).json()['status'] === 'denied',
+    );
     expect(late.body).toContain('已拒绝');
     expect(rescan.body).toContain('已拒绝');
     expect(await loginOf(qr)).toMatchObject({ status: 'denied', subject: null });

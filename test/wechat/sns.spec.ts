@@ -200,12 +200,15 @@ describe('userinfo', () => {
 });
 
 describe('jscode2session', () => {
-  it('leaves the session key out', async () => {
-    stub.on(sessionPath, json({ openid, session_key: 'tiihtNczf5v6AKRyjwEUhQ==', unionid, errcode: 0 }));
+  it('shows the session key to nobody who prints it', async () => {
+    const key = 'tiihtNczf5v6AKRyjwEUhQ==';
+    stub.on(sessionPath, json({ openid, session_key: key, unionid, errcode: 0 }));
 
-    const session = await sns.jscode2session({ ...app, kind: 'mini' }, 'JSCODE');
+    const { sessionKey, ...ids } = await sns.jscode2session({ ...app, kind: 'mini' }, 'JSCODE');
 
-    expect(session).toEqual({ openid, unionid });
+    expect(ids).toEqual({ openid, unionid });
+    expect(sessionKey.reveal()).toBe(key);
+    expect(`${JSON.stringify(sessionKey)} ${inspect(sessionKey)} ${String(sessionKey)}`).not.toContain(key);
     expect(stub.calls[0]?.query.get('js_code')).toBe('JSCODE');
   });
 
