@@ -17,6 +17,7 @@ import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.
 import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
 import { LimitSessions1764000028000 } from './1764000028000-limit-sessions.js';
+import { MarkScannedSessions1764000032000 } from './1764000032000-mark-scanned-sessions.js';
 import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
 import { HoldPhoneNumbers1764000026000 } from './1764000026000-hold-phone-numbers.js';
 import { DateAuditIds1764000023000 } from './1764000023000-date-audit-ids.js';
@@ -53,4 +54,5 @@ export const iamMigrations = [
   LimitSessions1764000028000,
   KeepSessionKeys1764000030000,
   RegisterClients1764000031000,
+  MarkScannedSessions1764000032000,
 ];

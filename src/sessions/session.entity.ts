@@ -1,4 +1,14 @@
-import { defineTable, integer, key, nullable, now, text, timestamp, uuid } from '../database/define-table.js';
+import {
+  boolean,
+  defineTable,
+  integer,
+  key,
+  nullable,
+  now,
+  text,
+  timestamp,
+  uuid,
+} from '../database/define-table.js';
 
 /** `iam.sessions`: one per sign-in, however often its refresh token rotates. */
 export const SessionEntity = defineTable('sessions', {
@@ -10,10 +20,12 @@ export const SessionEntity = defineTable('sessions', {
     /** The sign-in attempt it came from; a code used twice ends it (RFC 6749 §4.1.2). */
     login_id: uuid,
     provider: text,
-    /** `open`, `mp`, `follow`, `mini` or `mobile`. */
+    /** `open`, `mp`, `follow`, `page`, `mini`, `mobile` or `device`. */
     method: text,
     appid: text,
     openid: text,
+    /** It began on a device that showed a QR code, which another one answered. */
+    by_scan: { ...boolean, default: false },
     /** How often the refresh token has rotated; the live token is the one of this generation. */
     generation: { ...integer, default: 0 },
     rotated_at: nullable(timestamp),

@@ -147,10 +147,10 @@ const beginSessionSql = (login: Sql, session: NewSession, room = roomFor(session
     WHERE l.id = ${session.loginId} AND l.status = 'authenticated' AND l.redeem_before > now()${room.condition}
     RETURNING l.*
   ), session AS (
-    INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, ip, user_agent,
+    INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, by_scan, ip, user_agent,
                               idle_expires_at, expires_at)
-    SELECT ${session.id}, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, ${session.origin.ip},
-           ${session.origin.userAgent}, now() + make_interval(secs => ${Math.min(session.idle, session.absolute)}::int),
+    SELECT ${session.id}, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, c.scene_hash IS NOT NULL,
+           ${session.origin.ip}, ${session.origin.userAgent}, now() + make_interval(secs => ${Math.min(session.idle, session.absolute)}::int),
            now() + make_interval(secs => ${session.absolute}::int)
     FROM consumed c
     RETURNING id, user_id, client_id, created_at

@@ -282,6 +282,8 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000030000-keep-session-keys.ts': '5118abaa0a272751233be80cb26d256af994ca7ab6828f346b4bbf60da550890',
   '1764000024000-answer-qr-codes.ts': '7510a843d8eb4fdc7ad4153fd179f217ea6d6805946d6413576dfb074ab3200b',
   '1764000031000-register-clients.ts': '2a1a76305b34eadbd097a3065e367e43d5b3043cd8cd7251f976f932360ddfdc',
+  '1764000032000-mark-scanned-sessions.ts':
+    'b0f30cbc23bd5dabfd399ffa39433f8819c368a2f845c44257badb53f14de7d0',
 };
 
 it('a committed migration is never edited, and every one has its checksum here', async () => {

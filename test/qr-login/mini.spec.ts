@@ -219,9 +219,13 @@ describe('sign-in by a mini program code', () => {
     ]);
   });
 
-  it('takes the token of this mini program alone, and of a session that lives', async () => {
+  it('takes the token of this mini program alone, of a session that lives and began by no scan', async () => {
     const { device, visit, approval, person } = await scanned();
     const scene = sceneOf(visit);
+    const signedIn = await scanned(person);
+    await signedIn.visit.confirm();
+    const collected = await pollUntilSettled(world.url, signedIn.device);
+    const byScan = String(collected.json()['access_token']);
     const other = world.account.miniProgram();
     await world.saveProvider({ slug: 'other', mini_app_id: other.appid, mini_app_secret: other.secret });
     const foreign = await miniToken(world, person, other, 'other');
@@ -231,7 +235,7 @@ describe('sign-in by a mini program code', () => {
     );
     const elsewhere = await linksIn(() => world).newUser('小兰');
 
-    for (const token of [foreign, ended, elsewhere.accessToken]) {
+    for (const token of [foreign, ended, elsewhere.accessToken, byScan]) {
       expect(await errorOf(postApproval(world.url, token, { scene }))).toEqual([403, 'approval_forbidden']);
       expect(await errorOf(postApproval(world.url, token, { decision: 'confirm' }, approval.id))).toEqual([
         403,
