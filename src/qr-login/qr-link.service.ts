@@ -49,7 +49,9 @@ export class QrLink {
     setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
     if (login.linked_identity_id !== null) return { location: linkedLocation(to, login.linked_identity_id) };
     const provider = await this.providers.getEnabled(login.provider);
-    if (provider.qr.loginWith === 'open') return this.openStep(login, provider, attempt, request);
+    // The step is the row's for those who follow: a scan of another way proves no follow.
+    const follows = this.methods.get(login.method).openStep !== undefined;
+    if (follows && provider.qr.loginWith === 'open') return this.openStep(login, provider, attempt, request);
     return { location: linkedLocation(to, await this.link(login, provider, attempt)) };
   }
 

@@ -2,7 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Person } from '../../emulator/index.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import { poll, pollUntilSettled } from '../support/follow.js';
-import { codesOf, leavePage, openFollowPage, redeemFromPage, startOnPage } from '../support/follow-page.js';
+import {
+  codesOf,
+  leavePage,
+  openFollowPage,
+  openLinkPage,
+  redeemFromPage,
+  startOnPage,
+} from '../support/follow-page.js';
 import { startReplica } from '../support/iam-app.js';
 import {
   askForMiniCode,
@@ -32,7 +39,13 @@ describe('sign-in by a mini program code', () => {
   afterAll(() => world.close());
   afterEach(async () => {
     world.wechat.clearFaults();
-    await world.saveProvider({ qr_confirmation: 'tap', sign_up: 'auto', enabled: true, qr_with: 'mini' });
+    await world.saveProvider({
+      qr_confirmation: 'tap',
+      sign_up: 'auto',
+      enabled: true,
+      qr_with: 'mini',
+      qr_login_with: 'mp',
+    });
   });
 
   const ask = async () => miniDeviceOf(await askForMiniCode(world.url));
@@ -398,5 +411,24 @@ describe('sign-in by a mini program code', () => {
       [owner.id],
     );
     expect(kinds).toEqual([{ app_kind: 'mini' }, { app_kind: 'mp' }]);
+  });
+
+  it('links by itself where the row leads those who follow on to the Open Platform', async () => {
+    const links = linksIn(() => world);
+    const owner = await links.newUser('小周');
+    const [own] = world.wechat
+      .people()
+      .filter(({ nickname }) => nickname === '小周')
+      .slice(-1);
+    await world.saveProvider({ qr_with: 'follow', qr_login_with: 'open' });
+    const phone = new PcBrowser(userAgents.phone);
+    const page = await openLinkPage(world.url, phone, await links.start(owner, phone, { method: 'mini' }));
+    const started = await startOnPage(page);
+    const visit = await own?.openScheme(String(started.json()['open_link']));
+    await visit?.confirm();
+
+    const location = await leavePage(page, codesOf(started).deviceCode);
+
+    expect(Object.fromEntries(location.searchParams)).toHaveProperty('linked');
   });
 });
