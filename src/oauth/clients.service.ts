@@ -62,12 +62,15 @@ export class Clients {
   callerOf(client: Client): TokenCaller {
     const { id, tokens } = client;
     const sessionsOf = tokens === 'cookie' ? this.registry.enabled.cookieClientIds : [id];
-    return { clientId: id, sessionsOf, admission: this.admissionOf(client) };
+    return { clientId: id, sessionsOf, admission: this.admissionOf(client, sessionsOf) };
   }
 
-  /** Undefined for a client of the code, which admits everybody. */
-  admissionOf({ since, providers }: Client): Admission | undefined {
-    return since === null ? undefined : { since, providers };
+  /** To what began at these clients. Undefined where they and the client are of the code, which admits everybody. */
+  admissionOf({ id, providers }: Client, beganAt: readonly string[] = [id]): Admission | undefined {
+    const times = beganAt.map((each) => [each, this.registry.find(each)?.since ?? null] as const);
+    const stored = times.filter((time): time is [string, Date] => time[1] !== null);
+    if (stored.length === 0 && providers.length === 0) return undefined;
+    return { providers, since: Object.fromEntries(stored) };
   }
 
   /** @throws IamError `client_unknown`, and as `requireAllowed`; for a sign-in under way, whose client may have changed meanwhile */

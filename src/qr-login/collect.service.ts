@@ -93,7 +93,9 @@ export class DeviceCodeGrant implements TokenGrant {
     const login = loginId === null ? null : await this.watch.current(loginId);
     // A login of the sign-in page ends in a code that PKCE protects; here nothing would ask for the verifier.
     const isOfClient = login?.client_id === client.id && login.redirect_uri === null;
-    if (!isOfClient || linkOf(login) !== undefined)
+    // What began before belongs to an earlier application with this id.
+    const isOfEarlier = isOfClient && client.since !== null && login.created_at < client.since;
+    if (!isOfClient || isOfEarlier || linkOf(login) !== undefined)
       throw new IamError('invalid_grant', 'not a device code of this client');
     requireAllowed(client, { provider: login.provider });
     this.requireConfirmed(login);

@@ -28,13 +28,13 @@ export const isLiveSql = sql`(s.ended_at IS NULL AND s.idle_expires_at > now() A
 export interface Admission {
   /** Slugs of the providers through which they come; empty: any. */
   readonly providers: readonly string[];
-  /** What began before this time belongs to an earlier application with its id. */
-  readonly since: Date;
+  /** By client id: what began before belongs to an earlier application with this id. Without one of those of the code. */
+  readonly since: Readonly<Record<string, Date>>;
 }
 
 /** A condition on a session or login: the application admits what began so. */
 export const admitsSql = (row: string, { providers, since }: Admission): Sql => sql`(
-  ${raw(row)}.created_at >= ${since}::timestamptz
+  ${raw(row)}.created_at >= COALESCE((${JSON.stringify(since)}::jsonb ->> ${raw(row)}.client_id)::timestamptz, '-infinity')
   AND (cardinality(${providers}::text[]) = 0 OR ${raw(row)}.provider = ANY(${providers}::text[])))`;
 
 /** The client that brings a token; see `TokenCaller`. */

@@ -2,6 +2,7 @@ import { clientGrants } from '../../src/oauth/client-columns.js';
 import { TokenGrants } from '../../src/oauth/registration.js';
 import { addApps, type Apps, handIn } from '../support/account.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
+import { refreshByCookie, signInWithCookies } from '../support/cookie-client.js';
 import { scanAndFollow } from '../support/follow.js';
 import { type IamApp, redirectUri, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
@@ -11,6 +12,14 @@ import { until } from '../support/until.js';
 
 const deviceCode = 'urn:ietf:params:oauth:grant-type:device_code';
 const miniProgram = 'urn:wechat:grant:mini_program';
+const encodingAesKey = 'a'.repeat(43);
+const scans = {
+  slug: 'scans',
+  mp_token: 'tokenofthescans',
+  mp_encoding_aes_key: encodingAesKey,
+  qr_enabled: true,
+  qr_confirmation: 'none',
+} as const;
 
 describe('applications in the database', () => {
   let world: World;
@@ -26,6 +35,11 @@ describe('applications in the database', () => {
       slug: 'second',
       open_app_id: world.site.appid,
       open_app_secret: world.site.secret,
+    });
+    await world.saveProvider({
+      ...scans,
+      mp_app_id: world.oa.appid,
+      mp_app_secret: world.oa.secret,
     });
     admin = new AdminClient(world.url);
     replica = await startReplica(world, { options: adminOptions });
@@ -46,6 +60,11 @@ describe('applications in the database', () => {
   const rotate = async (id: string) => {
     const reply = await admin.post(`clients/${id}/rotate`, {}, '*');
     return String(reply.json()['secret']);
+  };
+  const startScan = async () => {
+    const id = await register({ grants: [deviceCode, 'refresh_token'], redirect_uris: [] });
+    const form = { client_id: id, provider: 'scans' };
+    return { id, started: await new PcBrowser().visit(`${world.url}/iam/device_authorization`, { form }) };
   };
   const person = () => world.wechat.person({ nickname: '客' });
   const returned = (client_id: string) => returnFromPc(world, person(), { client_id });
@@ -135,6 +154,44 @@ describe('applications in the database', () => {
       expect((await redeem(world.url, await returned(id), { client_id: id })).status).toBe(200);
     });
 
+    it('leave it no device code either', async () => {
+      const { id, started } = await startScan();
+      const device_code = String(started.json()['device_code']);
+      const poll = () => tokenRequest({ grant_type: deviceCode, client_id: id, device_code });
+      const before = await poll();
+      await admin.delete(`clients/${id}`);
+      await admin.post('clients', { id, grants: [deviceCode] });
+
+      expect(outcome(before)[1]).toBe('authorization_pending');
+      expect(outcome(await poll())[1]).toBe('invalid_grant');
+    });
+
+    it('share the session of a browser that began before they were registered', async () => {
+      const cookies = { tokens: 'cookie', redirect_uris: ['https://shop.example/signed-in'] };
+      const first = await register(cookies);
+      const browser = new PcBrowser();
+      await signInWithCookies(world, person(), browser, { clientId: first });
+      const second = await register(cookies);
+
+      expect((await refreshByCookie(world.url, browser, { clientId: second })).status).toBe(200);
+      expect((await refreshByCookie(world.url, browser, { clientId: first })).status).toBe(200);
+    });
+
+    it('refuse what began at an earlier application, whichever of those with cookies asks', async () => {
+      const cookies = { tokens: 'cookie', redirect_uris: ['https://shop.example/signed-in'] };
+      const [first, second] = [await register(cookies), await register(cookies)];
+      const browser = new PcBrowser();
+      await signInWithCookies(world, person(), browser, { clientId: first });
+      const before = await refreshByCookie(world.url, browser, { clientId: second });
+      await admin.delete(`clients/${first}`);
+      await admin.post('clients', { id: first, ...cookies });
+
+      const after = await refreshByCookie(world.url, browser, { clientId: second });
+
+      expect(before.status).toBe(200);
+      expect(outcome(after)).toEqual([400, 'invalid_grant', 'invalid_grant']);
+    });
+
     it('use no grant but their own', async () => {
       const onlyDevice = await register({ grants: [deviceCode], redirect_uris: [] });
       const noRefresh = await register({ grants: ['authorization_code', miniProgram] });
@@ -187,7 +244,7 @@ describe('applications in the database', () => {
         form: { client_id: id, provider: 'wechat' },
       });
 
-      expect(offered).toEqual([['second', 'wechat'], ['second']]);
+      expect(offered).toEqual([['scans', 'second', 'wechat'], ['second']]);
       expect(start.location?.searchParams.get('error')).toBe('unauthorized_client');
       expect(allowed.location?.href).toContain('/connect/qrconnect');
       expect([mini, device].map((reply) => outcome(reply)[2])).toEqual([
@@ -214,23 +271,9 @@ describe('applications in the database', () => {
     });
 
     it('refuse a scan that was confirmed before the list changed', async () => {
-      const token = 'tokenofthescans';
-      const encodingAesKey = 'a'.repeat(43);
-      await world.saveProvider({
-        slug: 'scans',
-        mp_app_id: world.oa.appid,
-        mp_app_secret: world.oa.secret,
-        mp_token: token,
-        mp_encoding_aes_key: encodingAesKey,
-        qr_enabled: true,
-        qr_confirmation: 'none',
-      });
       const url = `${world.url}/iam/webhook/scans`;
-      world.oa.configureServer({ url, token, encodingAesKey, mode: 'safe' });
-      const id = await register({ grants: [deviceCode, 'refresh_token'], redirect_uris: [] });
-      const started = await new PcBrowser().visit(`${world.url}/iam/device_authorization`, {
-        form: { client_id: id, provider: 'scans' },
-      });
+      world.oa.configureServer({ url, token: scans.mp_token, encodingAesKey, mode: 'safe' });
+      const { id, started } = await startScan();
       await scanAndFollow(world, person(), String(started.json()['verification_uri_complete']));
       const device_code = String(started.json()['device_code']);
       const collect = () => tokenRequest({ grant_type: deviceCode, client_id: id, device_code });
