@@ -1,4 +1,5 @@
-import { SetMetadata } from '@nestjs/common';
+import { type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 
 /** Metadata key of `@RequireRoles()`. */
 export const REQUIRED_ROLES = 'nestjs-wechat-iam:roles';
@@ -19,13 +20,13 @@ export const RequirePermissions = (...permissions: [string, ...string[]]) =>
 /** `IamGuard` admits only who signed in within the option `recentSignIn`; others get `recent_sign_in_required` (RFC 9470). */
 export const RequireRecentSignIn = () => SetMetadata(REQUIRED_RECENT_SIGN_IN, true);
 
-/** Metadata key of `@Public()` and `@OptionalAuth()`, of which a handler's own comes before that of its class. */
-export const ADMISSION = 'nestjs-wechat-iam:admission';
+/** Metadata key of `@Public()` and `@OptionalAuth()`. */
+const ADMISSION = 'nestjs-wechat-iam:admission';
 
 /** Whom `IamGuard` admits besides signed-in users. */
-export type Admission = 'public' | 'optional';
+type Admission = 'public' | 'optional';
 
-/** Opens a route, or every route of a controller, under the global guard. */
+/** Opens a route, or every route of a controller that requires nothing itself, under the global guard. */
 export const Public = () => SetMetadata(ADMISSION, 'public' satisfies Admission);
 
 /**
@@ -33,3 +34,21 @@ export const Public = () => SetMetadata(ADMISSION, 'public' satisfies Admission)
  * the same, so that a front-end refreshes it instead of taking the person for a stranger.
  */
 export const OptionalAuth = () => SetMetadata(ADMISSION, 'optional' satisfies Admission);
+
+const reflector = new Reflector();
+const requirements = [REQUIRED_ROLES, REQUIRED_PERMISSIONS, REQUIRED_RECENT_SIGN_IN];
+
+/**
+ * Whom a handler admits besides signed-in users. What stands at the handler comes before what stands at its class, also a
+ * requirement before `@Public()`, which would drop it in silence.
+ */
+export function admissionTo(
+  handler: ReturnType<ExecutionContext['getHandler']>,
+  controller: ReturnType<ExecutionContext['getClass']>,
+): Admission | undefined {
+  const own = reflector.get<Admission | undefined>(ADMISSION, handler);
+  if (own !== undefined) return own;
+  const ofClass = reflector.get<Admission | undefined>(ADMISSION, controller);
+  const requires = requirements.some((key) => reflector.get<unknown>(key, handler) !== undefined);
+  return ofClass === 'public' && requires ? undefined : ofClass;
+}

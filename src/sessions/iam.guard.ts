@@ -5,9 +5,9 @@ import {
   Injectable,
   type Type,
 } from '@nestjs/common';
-import { HttpAdapterHost, Reflector } from '@nestjs/core';
+import { HttpAdapterHost } from '@nestjs/core';
 import { IamError } from '../errors/iam.error.js';
-import { ADMISSION, type Admission } from '../http/access-policy.decorator.js';
+import { admissionTo } from '../http/access-policy.decorator.js';
 import { type Caller, callerOf, takeSocket } from '../http/callers.js';
 import { guardsOf, isIamController } from '../http/endpoint.decorator.js';
 import { errorHeaders } from '../http/error-responses.js';
@@ -56,7 +56,6 @@ export class IamGuard implements CanActivate {
   constructor(
     private readonly authentication: Authentication,
     private readonly requirements: Requirements,
-    private readonly reflector: Reflector,
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -70,18 +69,26 @@ export class IamGuard implements CanActivate {
       await this.admit(caller, access, context);
       return true;
     } catch (thrown) {
-      if (caller.holder !== caller.request) setAuthenticatedUser(caller.holder, undefined);
       throw await this.refusal(toIamError(thrown), caller, context);
     }
   }
 
-  private async admit({ request, holder }: Caller, access: Access, context: ExecutionContext): Promise<void> {
-    const user = this.authentication.recall(request) ?? (await this.authentication.find(request));
+  private async admit(caller: Caller, access: Access, context: ExecutionContext): Promise<void> {
+    const user = await this.identify(caller);
     if (user === null) requireNobody(access);
     else await this.requireAll(user, access);
-    if (holder === request) return;
-    setAuthenticatedUser(holder, user ?? undefined);
-    if (user !== null && context.getType() === 'ws') takeSocket(holder, user.id);
+    if (user !== null && context.getType() === 'ws') takeSocket(caller.holder, user.id);
+  }
+
+  /** Who lacks a permission stays who they are: other fields of the operation, or messages of the socket, may be theirs. */
+  private async identify({ request, holder }: Caller): Promise<AuthenticatedUser | null> {
+    let user: AuthenticatedUser | null = null;
+    try {
+      user = this.authentication.recall(request) ?? (await this.authentication.find(request));
+      return user;
+    } finally {
+      if (holder !== request) setAuthenticatedUser(holder, user ?? undefined);
+    }
   }
 
   private async requireAll(user: AuthenticatedUser, { requirements }: Access): Promise<void> {
@@ -111,7 +118,7 @@ export class IamGuard implements CanActivate {
     const targets = [handler, controller];
     const access = { requirements: this.requirements.declaredAt(targets), isOptional: false };
     if (isIamController(controller)) return guardsOf(controller, handler).includes(IamGuard) ? access : null;
-    const admission = this.reflector.getAllAndOverride<Admission | undefined>(ADMISSION, targets);
+    const admission = admissionTo(handler, controller);
     return admission === 'public' ? null : { ...access, isOptional: admission === 'optional' };
   }
 

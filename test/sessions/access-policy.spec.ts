@@ -17,11 +17,14 @@ import {
   AccessTokens,
   type AuthenticatedUser,
   IamGuard,
+  OptionalAuth,
+  Public,
   RequirePermissions,
   RequireRecentSignIn,
   RequireRoles,
   Requirements,
 } from '../../src/index.js';
+import { findAuthenticatedUser } from '../../src/http/parameter.decorators.js';
 import { RolePermissions } from '../../src/roles/role-permissions.service.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { denyUnguarded } from '../../src/sessions/iam.guard.js';
@@ -29,6 +32,7 @@ import { AdminEventsController } from '../../src/admin/events/events.controller.
 import { cookieClient } from '../support/cookie-client.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
 import { getWith, signInOnPc } from '../support/sign-in.js';
 
 const RECENT_SECONDS = 900;
@@ -78,7 +82,29 @@ class DraftsController {
   }
 }
 
-@Module({ controllers: [ArticlesController] })
+@Public()
+@UseGuards(IamGuard)
+@Controller('shop-window')
+class ShopWindowController {
+  @Get()
+  look() {
+    return {};
+  }
+
+  @OptionalAuth()
+  @Get('optional')
+  optional() {
+    return {};
+  }
+
+  @RequireRoles('chief')
+  @Get('till')
+  till() {
+    return {};
+  }
+}
+
+@Module({ controllers: [ArticlesController, ShopWindowController] })
 class HostModule {}
 
 describe('what a user needs', () => {
@@ -251,6 +277,38 @@ describe('what a user needs', () => {
       expect(caught.at(-1)).not.toBeInstanceOf(ForbiddenException);
       expect(caught.at(-1)).toBeInstanceOf(HttpException);
       expect(caught.at(-1)).toMatchObject({ cause: { code: 'database_unavailable' } });
+    });
+
+    it('holds in a class that is public too, where a handler asks for it', async () => {
+      const { accessToken } = await signInOnPc(world, world.wechat.person({ nickname: '小兰' }));
+      const window = `${world.url}/shop-window`;
+
+      const [look, stranger] = [
+        await new PcBrowser().visit(window),
+        await new PcBrowser().visit(`${window}/till`),
+      ];
+      const lan = await getWith(`${window}/till`, accessToken);
+
+      expect([look.status, stranger.status]).toEqual([200, 401]);
+      expect(lan.json()['code']).toBe('insufficient_permissions');
+    });
+
+    it('refuses one field of an operation over a socket, and leaves the user to the others', async () => {
+      const { accessToken } = await signInOnPc(world, world.wechat.person({ nickname: '小兰' }));
+      const { userId } = await world.app.get(AccessTokens).verify(accessToken);
+      const request = { method: 'GET', url: '/graphql', headers: { upgrade: 'websocket' } };
+      const operation: object = { request, _connectionInit: { token: accessToken } };
+      const { optional, till } = ShopWindowController.prototype;
+      const admits = (field: () => object) => {
+        const context = new ExecutionContextHost([undefined, {}, operation, {}], ShopWindowController, field);
+        context.setType('graphql');
+        return world.app.get(IamGuard).canActivate(context);
+      };
+
+      expect(await admits(optional)).toBe(true);
+      await expect(admits(till)).rejects.toMatchObject({ extensions: { code: 'insufficient_permissions' } });
+
+      expect(findAuthenticatedUser(operation)?.id).toBe(userId);
     });
 
     it('leaves the admin API to its own guard, unless that says no', async () => {

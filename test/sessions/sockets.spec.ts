@@ -74,6 +74,12 @@ class OrdersGateway implements OnGatewayConnection {
   }
 
   @Public()
+  @SubscribeMessage('open')
+  open(@CurrentUser() user: AuthenticatedUser | undefined) {
+    return who(user);
+  }
+
+  @Public()
   @SubscribeMessage('token')
   async token(@ConnectedSocket() client: object, @MessageBody() token: unknown) {
     return who(await this.sockets.present(client, token));
@@ -206,6 +212,15 @@ describe('IamGuard beyond HTTP', () => {
       const answers = [await chinese.ask('mine'), await english.ask('mine')];
       expect(answers).toEqual(Array(2).fill(refusal('authentication_required', 'mine')));
       expect(answers[0]).not.toEqual(answers[1]);
+    });
+
+    it('tells a public handler of nobody, whoever was admitted before', async () => {
+      const { accessToken, userId } = await signIn();
+      const lan = await connect(bearer(accessToken));
+
+      expect(await lan.ask('mine')).toEqual({ event: 'who', data: userId });
+      expect(await lan.ask('open')).toEqual({ event: 'who', data: null });
+      expect(await lan.ask('mine')).toEqual({ event: 'who', data: userId });
     });
 
     it('says of each handler what it requires', async () => {
