@@ -6,6 +6,12 @@ import { versionSql } from '../database/sql-fragments.js';
 import { IamError } from '../errors/iam.error.js';
 import { userStatuses } from './user.entity.js';
 
+/**
+ * Without the number, which a hash of the row would betray to who may see the rest of it: what is masked is tried out. A new number
+ * changes `phone_verified_at` too.
+ */
+export const userVersionSql = versionSql('u', 'phone_number');
+
 const locked = z.object({
   id: z.string(),
   status: z.enum(userStatuses),
@@ -24,7 +30,7 @@ export type LockedUser = z.infer<typeof locked>;
  */
 export async function lockExisting(manager: EntityManager, ids: readonly string[]): Promise<LockedUser[]> {
   const lock = sql`
-    SELECT id, status, merged_into, external_id, deletion_at, ${versionSql('u')} AS version
+    SELECT id, status, merged_into, external_id, deletion_at, ${userVersionSql} AS version
     FROM iam.users u WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`;
   return queryRows(manager, locked, lock);
 }

@@ -11,11 +11,11 @@ import {
   rowMasked,
   rowTime,
 } from '../database/list.js';
-import { versionSql } from '../database/sql-fragments.js';
 import { queryRow, sql, raw, type Sql, type SqlExecutor } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { maskPhoneNumber } from '../wechat/phone-number.js';
 import { externalIdSchema } from './change-user.js';
+import { userVersionSql } from './lock-users.js';
 import { subjectSchema } from './subject.js';
 import { profileAuthors, userStatuses } from './user.entity.js';
 
@@ -75,7 +75,7 @@ const columns = sql`
   (SELECT count(*)::int FROM iam.identities counted WHERE counted.user_id = u.id) AS identity_count`;
 
 const detailSql = (id: string): Sql => sql`
-  SELECT ${columns}, u.nickname_by, u.updated_at, u.phone_verified_at, u.phone_appid, ${versionSql('u')} AS version,
+  SELECT ${columns}, u.nickname_by, u.updated_at, u.phone_verified_at, u.phone_appid, ${userVersionSql} AS version,
          COALESCE((
            SELECT jsonb_agg(jsonb_build_object(
              'id', i.id, 'provider', i.provider, 'kind', i.app_kind, 'appid', i.appid, 'openid', i.openid,

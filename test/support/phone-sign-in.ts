@@ -16,9 +16,10 @@ export class MatchingHooks implements IamHooks {
   /** Any value: a host in JavaScript may return what it likes. */
   answer: (person: SignUp) => unknown = () => undefined;
 
-  async matchUser(person: SignUp): Promise<MatchedUser | undefined> {
+  /** Not async: an answer that throws does so at once. */
+  matchUser(person: SignUp): Promise<MatchedUser | undefined> | MatchedUser | undefined {
     this.asked.push(person);
-    const answer: unknown = await this.answer(person);
+    const answer = this.answer(person);
     return isAnswer(answer) ? answer : undefined;
   }
 
@@ -33,7 +34,7 @@ export class MatchingHooks implements IamHooks {
   }
 }
 
-function isAnswer(answer: unknown): answer is MatchedUser {
+function isAnswer(answer: unknown): answer is Promise<MatchedUser | undefined> | MatchedUser {
   return answer !== undefined;
 }
 
