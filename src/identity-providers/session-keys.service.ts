@@ -62,7 +62,7 @@ const keepSql = ({ appid, openid, sealed }: NewSessionKey, loginId: string, cond
   WHERE k.claimed_at <= EXCLUDED.claimed_at`;
 
 const ofUser = (userId: string): Sql =>
-  sql`k.openid IN (SELECT openid FROM iam.identities WHERE user_id = ${isUuid(userId) ? userId : null})`;
+  sql`(k.appid, k.openid) IN (SELECT appid, openid FROM iam.identities WHERE user_id = ${isUuid(userId) ? userId : null})`;
 
 /** Keeps the session keys of mini programs, where the provider row asks for it; they leave this process in no form. */
 @Injectable()

@@ -142,7 +142,8 @@ async function scopesOfTwo(manager: EntityManager, one: string, other: string): 
 
 /**
  * The host's id for the one that goes is handed over, or stays with it and leads to the one that has its own. So is a
- * phone number, or it is forgotten; the one that goes gives it up first, since only one of them may have it.
+ * phone number, or it is forgotten; the one that goes gives it up first, since only one of them may have it. Others may have got it
+ * while the host did not ask for numbers of one user alone: it is not unique any more then, or no merge would succeed.
  */
 async function retire(manager: EntityManager, gone: LockedUser, kept: LockedUser): Promise<void> {
   const handedOver = kept.external_id === null ? gone.external_id : null;
@@ -158,7 +159,8 @@ async function retire(manager: EntityManager, gone: LockedUser, kept: LockedUser
        RETURNING id
      ), phone AS (
        UPDATE iam.users u SET phone_number = held.phone_number, phone_verified_at = held.phone_verified_at,
-              phone_appid = held.phone_appid, phone_is_unique = held.phone_is_unique
+              phone_appid = held.phone_appid, phone_is_unique = held.phone_is_unique AND NOT EXISTS (
+                SELECT FROM iam.users o WHERE reverse(o.phone_number) = reverse(held.phone_number) AND o.id <> ${gone.id})
        FROM held, gone
        WHERE u.id = ${kept.id} AND u.phone_number IS NULL
      ) UPDATE iam.users SET merged_into = ${kept.id} WHERE merged_into = ${gone.id}`,

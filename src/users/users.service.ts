@@ -175,9 +175,10 @@ export class Users {
     return { kind: 'user', isNewUser: true, ...creating };
   }
 
-  /** A sign-in of the same person was first, or another user has the host's external id. */
+  /** A sign-in of the same person was first, perhaps with the same number, or another user has the number or the host's external id. */
   private async explainTaken(subject: Subject, cause: unknown): Promise<never> {
-    if (!isUniqueViolation(cause)) throw cause;
+    const isTaken = cause instanceof IamError && cause.code === 'phone_number_taken';
+    if (!isTaken && !isUniqueViolation(cause)) throw cause;
     const { identity_user_id, union_user_id } = await this.find(subject);
     if (identity_user_id !== null || union_user_id !== null) throw new LostRace();
     return explainTaken(cause);

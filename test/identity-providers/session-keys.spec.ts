@@ -255,6 +255,17 @@ describe('session keys of a mini program', () => {
     ]);
   });
 
+  it('are of no use to a user who has the same openid in another app', async () => {
+    const { person } = await signedIn();
+    const of = await userOf(await signInOnPc(world, world.wechat.person({ nickname: '同' })));
+    await world.dataSource.query('UPDATE iam.identities SET openid = $2 WHERE user_id = $1', [
+      of.userId,
+      person.openid(apps.mini),
+    ]);
+
+    expect(await codeOf(api().sign(of))).toBe('session_key_missing');
+  });
+
   it('are forgotten once the person withdraws what they open', async () => {
     const { person, of } = await signedIn();
     const what = { OpenID: person.openid(apps.mini), AppID: apps.mini.appid, RevokeInfo: '8' };

@@ -15,6 +15,10 @@ import { valueOf } from '../support/rows.js';
 import { inWechat, onPc } from '../support/signed-in.js';
 import { returnFromPc } from '../support/sign-in.js';
 
+function doThrow(message: string): never {
+  throw new Error(message);
+}
+
 describe('a person whom the host may know', () => {
   let world: PhoneWorld;
 
@@ -129,6 +133,8 @@ describe('a person whom the host may know', () => {
 
   it.each<[string, () => unknown, number, string]>([
     ['throws', () => Promise.reject(new Error('the CRM is down')), 500, 'internal_error'],
+    // Without a promise: a rejection that nobody handles would fail the test, and end the process of a host.
+    ['throws at once', () => doThrow('the CRM is not configured'), 500, 'internal_error'],
     ['never answers', () => new Promise(() => undefined), 500, 'internal_error'],
     [
       'names nobody that is there',
@@ -222,6 +228,23 @@ describe('a person whom the host may know', () => {
     expect(
       await valueOf(world.dataSource, `SELECT count(*)::int FROM iam.users WHERE external_id = 'twice'`),
     ).toBe(1);
+  });
+
+  it('makes one user of a person who comes in twice at once, each time with the number', async () => {
+    const lan = owner(world);
+    let together: () => void = () => undefined;
+    const both = new Promise<void>((resolve) => (together = resolve));
+    world.hooks.answer = async () => {
+      if (world.hooks.asked.length === 2) together();
+      await both;
+    };
+
+    const replies = await Promise.all([signInWithNumber(world, lan), signInWithNumber(world, lan)]);
+
+    expect(replies.map((reply) => outcomeOf(reply))).toEqual(['in', 'in']);
+    const users = await Promise.all(replies.map((reply) => meOf(world, reply)));
+    expect(new Set(users.map(({ id }) => id)).size).toBe(1);
+    expect(users[0]?.['phone_number']).toMatch(/^\+86139/);
   });
 
   it('makes one user of them too when the hook says it of one request alone', async () => {

@@ -251,7 +251,11 @@ describe('a number that comes with a sign-in', () => {
       expect((await signInWithNumber(world, owner(world, '13700000004'))).status).toBe(200);
     });
 
-    const merged = async (ofOlder: string | null, ofYounger: string) => {
+    const merged = async (
+      ofOlder: string | null,
+      ofYounger: string,
+      meanwhile: () => Promise<unknown> = () => Promise.resolve(),
+    ) => {
       const lan = owner(world, ofYounger);
       world.account.unbind(world.oa);
       const older = await inWechat(world, lan);
@@ -262,6 +266,7 @@ describe('a number that comes with a sign-in', () => {
           `UPDATE iam.users SET phone_number = $2, phone_verified_at = now(), phone_is_unique = true WHERE id = $1`,
           [older.id, ofOlder],
         );
+      await meanwhile();
       const after = await inWechat(world, lan);
       expect([after.id, younger['id'] === older.id]).toEqual([older.id, false]);
       return after.me['phone_number'];
@@ -272,6 +277,17 @@ describe('a number that comes with a sign-in', () => {
       expect(outcomeOf(await signInWithNumber(world, owner(world, '13700000005')))).toBe(
         'phone_number_taken',
       );
+    });
+
+    it('goes over in a merge although another has got it while the host did not ask for that', async () => {
+      const { id } = await meOf(world, await signInMini(world, owner(world)));
+      const share = () =>
+        world.dataSource.query(
+          `UPDATE iam.users SET phone_number = '+8613700000009', phone_verified_at = now() WHERE id = $1`,
+          [id],
+        );
+
+      expect(await merged(null, '13700000009', share)).toBe('+8613700000009');
     });
 
     it('is given up in a merge with a user who has another', async () => {
@@ -329,6 +345,22 @@ describe('a number that comes with a sign-in', () => {
       expect(await shown(clerk)).toMatchObject({ phone_number: '+8613512340002' });
       expect(await shown(new AdminClient(world.url))).toMatchObject({ phone_number: '+8613512340002' });
       expect(audited.text).not.toContain('13512340002');
+    });
+
+    it('is not to be tried out by the ETag of its user, who has another one with every new number', async () => {
+      const { id } = await meOf(world, await signInWithNumber(world, owner(world, '13512340004')));
+      const reader = await adminWithPermissions(world, 'iam:users:read');
+      const etag = async () => (await reader.get(`users/${String(id)}`)).etag;
+      const change = (columns: string) =>
+        world.dataSource.query(`UPDATE iam.users SET ${columns} WHERE id = $1`, [id]);
+      const first = await etag();
+
+      await change(`phone_number = '+8613512340005'`);
+      const guessed = await etag();
+      await change(`phone_verified_at = now()`);
+
+      expect(guessed).toBe(first);
+      expect(await etag()).not.toBe(first);
     });
 
     it('can be taken from a user who has it no longer', async () => {
