@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { decodeProtectedHeader } from 'jose';
-import { callMe, itemsOf } from './account.js';
+import { callMe, inApp, itemsOf } from './account.js';
 import { AdminClient } from './admin.js';
 import type { Flow, FullHost } from './full-host.js';
 import { onPc, refresh } from './signed-in.js';
@@ -30,6 +30,33 @@ export const adminFlows: readonly Flow[] = [
 
       expect(steps.map(({ status }) => status)).toEqual([201, 200, 200, 200, 412, 200, 200, 204]);
       expect(steps[3]?.json()).toMatchObject({ name: 'Renamed' });
+    },
+  ],
+  [
+    'register applications, and keep their secrets',
+    async ({ admin, url }) => {
+      const id = slugOf();
+      const path = `clients/${id}`;
+      const row = { id, type: 'confidential', redirect_uris: [`${url}/back`] };
+      const created = await admin.post('clients', row);
+      const steps = [
+        created,
+        await admin.get('clients'),
+        await admin.get(path),
+        await admin.patch(path, { name: 'Renamed' }, created.etag),
+        await admin.patch(path, { name: 'Late' }, created.etag),
+        await admin.post(`${path}/rotate`, {}, '*'),
+        await admin.post(`${path}/rotate`, {}, '*'),
+        await admin.delete(`${path}/previous_secret`),
+        await admin.delete(path),
+      ];
+
+      expect(steps.map(({ status }) => status)).toEqual([201, 200, 200, 200, 412, 200, 200, 200, 204]);
+      expect(steps[7]?.json()).toMatchObject({
+        name: 'Renamed',
+        has_secret: true,
+        has_previous_secret: false,
+      });
     },
   ],
   [
@@ -80,6 +107,21 @@ export const adminFlows: readonly Flow[] = [
       expect(steps.map(({ status, code }) => [status, code])).toEqual(
         [200, 200, 200, 204, 200, 204, 204, 204, 204, 200, 204].map((status) => [status, undefined]),
       );
+    },
+  ],
+  [
+    'take a phone number from its user',
+    async (host) => {
+      const lan = host.wechat.person({ nickname: '小兰' });
+      lan.changeProfile({ phoneNumber: '13800138001' });
+      const user = await inApp(host, lan, host.apps, 'mini');
+      const body = { provider: 'wechat', code: lan.phoneNumberCode(host.apps.mini) };
+      const added = await callMe(host, user, '/phone_number', { method: 'POST', body });
+      const { id } = (await callMe(host, user, '')).json();
+      const taken = await host.admin.delete(`users/${String(id)}/phone_number`);
+
+      expect([added.status, taken.status]).toEqual([200, 204]);
+      expect((await callMe(host, user, '')).json()['phone_number']).toBeNull();
     },
   ],
   [

@@ -7,8 +7,10 @@ import { Visitor } from './device-page.js';
 import { openEvents } from './event-stream.js';
 import { askForQrCode, decideOnPhone, poll, pollUntilSettled, scanAndFollow } from './follow.js';
 import { codesOf, leavePage, openFollowPage, redeemFromPage, startOnPage } from './follow-page.js';
-import { followSlugs, type Flow, type FullHost } from './full-host.js';
+import { followSlugs, type Flow, type FullHost, rowCount } from './full-host.js';
 import { redirectUri } from './iam-app.js';
+import { miniDeviceOf, miniToken, postApproval, sceneOf } from './mini.js';
+import { answerQuestion, scanPageCode } from './page-qr.js';
 import { PcBrowser } from './pc-browser.js';
 import { approveOnPc, authorizeUrl, callbackAfterScan, getWith, pkce, redeem, toTokens } from './sign-in.js';
 import { inWechat, onPc, refresh, revoke } from './signed-in.js';
@@ -61,7 +63,7 @@ export const signInFlows: readonly Flow[] = [
       );
 
       const { providers } = listed.json();
-      expect(providers).toHaveLength(followSlugs.length + 2);
+      expect(providers).toHaveLength(rowCount);
       expect(widget.json()).toMatchObject({ expires_in: expect.any(Number) as number });
     },
   ],
@@ -156,6 +158,37 @@ export const signInFlows: readonly Flow[] = [
       await decideOnPhone(host.at('safe'), lan, 'deny');
 
       expect((await pollUntilSettled(host.url, device)).json()['error']).toBe('access_denied');
+    },
+  ],
+  [
+    'scan a QR code that opens a page, and confirm there',
+    async (host) => {
+      const lan = host.wechat.person({ nickname: '小兰' });
+      const device = await askForQrCode(host.url, undefined, 'page');
+      await answerQuestion(lan, await scanPageCode(lan, device.qr), 'confirm');
+      const tokens = toTokens(await pollUntilSettled(host.url, device));
+
+      expect(await nicknameAt(host, tokens.accessToken)).toBe('小兰');
+    },
+  ],
+  [
+    'scan a mini program code, and confirm in the mini program',
+    async (host) => {
+      const lan = host.wechat.person({ nickname: '小兰' });
+      const form = { client_id: 'web', provider: 'mini', method: 'mini' };
+      const started = await new PcBrowser().visit(`${host.url}/iam/device_authorization`, { form });
+      const device = miniDeviceOf(started);
+      const visit = await lan.scanMini(device.image);
+      const token = await miniToken(host, lan, host.approving, 'mini');
+      const asked = await postApproval(host.url, token, { scene: sceneOf(visit) });
+      const { id } = asked.json();
+      const confirmed = await postApproval(host.url, token, { decision: 'confirm' }, String(id));
+      const tokens = toTokens(await pollUntilSettled(host.url, device));
+
+      expect([asked.status, confirmed.status]).toEqual([200, 200]);
+      expect((await getWith(`${host.url}/iam/me`, tokens.accessToken)).json()).toMatchObject({
+        identities: [{ kind: 'mini', provider: 'mini' }],
+      });
     },
   ],
   [
