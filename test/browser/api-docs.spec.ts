@@ -18,7 +18,7 @@ describe('the description of the endpoints at /docs', () => {
 
     await page.goto(`${shop.url}/docs`);
     await page.locator('.opblock-tag').first().waitFor();
-    await page.locator('[data-tag="IAM: token"]').click();
+    await page.locator('[data-tag="IAM: sign-in"]').click();
     await page.locator('[data-tag="IAM: admin users"]').click();
     await page.locator('[data-path="/iam/admin/users/{id}/merge"]').waitFor();
     await page.locator('[data-path="/iam/token"]').click();

@@ -147,11 +147,11 @@ describe('the page on which people choose how to sign in', () => {
 
     const failed = await start({ locale: 'en-US' }, { from: 'chooser', error: 'user_disabled' });
     await failed.getByRole('alert').getByText('This account is disabled.').waitFor();
-    await failed.route('**/iam/providers', (route) => route.abort());
+    await failed.route('**/iam/providers?*', (route) => route.abort());
     await failed.reload();
     await failed.getByText('No connection. Check your network and try again').waitFor();
     expect(await axeFindings(failed)).toEqual([]);
-    await failed.unroute('**/iam/providers');
+    await failed.unroute('**/iam/providers?*');
     await failed.getByRole('button', { name: 'Try again' }).click();
     await failed.locator('.lock').waitFor();
   }, 60_000);
@@ -187,7 +187,7 @@ describe('the page on which people choose how to sign in', () => {
       const failed = await start(look, { from: 'chooser', error: 'user_disabled' });
       await failed.locator('.lock').waitFor();
       expect(await axeFindings(failed)).toEqual([]);
-      await failed.route('**/iam/providers', (route) => route.abort());
+      await failed.route('**/iam/providers?*', (route) => route.abort());
       await failed.reload();
       await failed.getByRole('button', { name: /重试|Try again/ }).waitFor();
       expect(await axeFindings(failed)).toEqual([]);
