@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { DatabaseModule } from '../database/database.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { RolesModule } from '../roles/roles.module.js';
@@ -32,7 +33,7 @@ const services = [
 /** Sessions, access tokens with their signing keys, and the guard. */
 @Global()
 @Module({
-  imports: [RuntimeModule, HttpModule, RolesModule],
+  imports: [RuntimeModule, DatabaseModule, HttpModule, RolesModule],
   providers: [...services, SessionCheck],
   exports: services,
 })
