@@ -109,12 +109,15 @@ const neededTriggers = [
   'identity_unions.identity_unions_remove_replaced',
   'identity_unions.identity_unions_remove_uncarried',
   'users.users_bar_or_lift',
+  'users.users_refuse_taken_phone_change',
+  'users.users_refuse_taken_phone_number',
 ];
 
 /** Functions that statements call, as `regprocedure` writes them. */
 const neededFunctions = [
   'iam.audit_id()',
   'iam.copy_grants(regclass,regclass)',
+  'iam.make_room(uuid,uuid,text,integer,integer,boolean,uuid)',
   'iam.partition_key(text,timestamp with time zone)',
   'iam.partitions_of(text)',
   'iam.roll_partitions(timestamp with time zone,integer)',
@@ -124,13 +127,13 @@ const neededFunctions = [
 
 /** `table` is null for an object outside tables. */
 type Need = readonly [
-  kind: 'column' | 'constraint' | 'trigger' | 'function' | 'books',
+  kind: 'column' | 'constraint' | 'unique index' | 'trigger' | 'function' | 'books',
   table: string | null,
   name: string,
 ];
 
 /**
- * A missing table stands for all its columns, constraints and triggers. `books` are TypeORM's tables of migrations; only
+ * A missing table stands for all its columns, constraints, indexes and triggers. `books` are TypeORM's tables of migrations; only
  * readable ones with a column `name` are found, since another tool may use a table of the same name.
  */
 const gapsSql = (needs: readonly Need[]): Sql => sql`
@@ -142,6 +145,8 @@ const gapsSql = (needs: readonly Need[]): Sql => sql`
   WHERE CASE needed.kind
     WHEN 'column' THEN NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = needed.name AND NOT attisdropped)
     WHEN 'constraint' THEN NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND conname = needed.name)
+    WHEN 'unique index' THEN NOT EXISTS (
+      SELECT FROM pg_index JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = c.oid AND i.relname = needed.name AND indisunique AND indisvalid)
     WHEN 'trigger' THEN NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = needed.name AND tgenabled IN ('O', 'A'))
     WHEN 'function' THEN to_regprocedure(needed.name) IS NULL
     ELSE has_table_privilege(to_regclass(needed.name), 'SELECT') AND EXISTS (
@@ -166,7 +171,7 @@ export async function findSchemaGaps(dataSource: DataSource): Promise<SchemaGaps
   };
 }
 
-/** Columns and constraints come from the entities, so that a new one is included automatically. */
+/** Columns, constraints and unique indexes come from the entities, so that a new one is included automatically. */
 function neededOf(dataSource: DataSource): Need[] {
   return [
     ...iamEntities.flatMap((entity) => ofTable(dataSource.getMetadata(entity))),
@@ -180,11 +185,19 @@ function neededOf(dataSource: DataSource): Need[] {
   ];
 }
 
-function ofTable({ tableName: table, columns, checks, uniques, foreignKeys }: EntityMetadata): Need[] {
+function ofTable({
+  tableName: table,
+  columns,
+  checks,
+  uniques,
+  foreignKeys,
+  indices,
+}: EntityMetadata): Need[] {
   const constraints = [...checks, ...uniques, ...foreignKeys].map(({ name }) => name);
   return [
     ...columns.map(({ databaseName }): Need => ['column', table, databaseName]),
     ...[...constraints, `${table}_pkey`].map((name): Need => ['constraint', table, name]),
+    ...indices.filter(({ isUnique }) => isUnique).map(({ name }): Need => ['unique index', table, name]),
   ];
 }
 

@@ -65,9 +65,9 @@ const madeByMigrations = `
   UNION ALL SELECT format('constraint %s.%s', relname, conname),
     format('ALTER TABLE iam.%I RENAME CONSTRAINT %I TO %I', relname, conname, conname || '_')
   FROM pg_constraint JOIN pg_class c ON c.oid = conrelid WHERE connamespace = 'iam'::regnamespace AND contype <> 'n' AND coninhcount = 0
-  UNION ALL SELECT format('unique index %s', indexrelid::regclass), 'SELECT 1'
-  FROM pg_index JOIN pg_class c ON c.oid = indrelid
-  WHERE relnamespace = 'iam'::regnamespace AND indisunique AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+  UNION ALL SELECT format('unique index %s.%s', c.relname, i.relname), format('ALTER INDEX iam.%I RENAME TO %I', i.relname, i.relname || '_')
+  FROM pg_index JOIN pg_class c ON c.oid = indrelid JOIN pg_class i ON i.oid = indexrelid
+  WHERE c.relnamespace = 'iam'::regnamespace AND indisunique AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
   UNION ALL SELECT format('trigger %s.%s', relname, tgname),
     format('ALTER TRIGGER %I ON iam.%I RENAME TO %I', tgname, relname, tgname || '_')
   FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = 'iam'::regnamespace AND NOT tgisinternal AND tgparentid = 0 AND relname !~ '\\d{8}$'
