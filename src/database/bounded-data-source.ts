@@ -1,6 +1,7 @@
 import { EntityManager, type DataSource, type QueryRunner } from 'typeorm';
 import { isReadOnly, sqlState } from './database-errors.js';
 import type { PreparedStatements } from './prepared-statements.js';
+import { EventEmitter } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { currentMarks, runMarked } from '../runtime/request-context.js';
 import { isRecord } from '../errors/unknown.js';
@@ -22,6 +23,7 @@ export function boundDataSource(
   timeoutMs: number,
   prepared: PreparedStatements,
 ): DataSource {
+  keepProcessOfLostConnections(host);
   const createQueryRunner = (mode?: 'master' | 'slave') => {
     const runner = boundRunner(host.createQueryRunner(mode), timeoutMs, prepared);
     return Object.assign(runner, { manager: bounded.createEntityManager(runner) });
@@ -34,6 +36,18 @@ export function boundDataSource(
   });
   const manager = new EntityManager(bounded);
   return bounded;
+}
+
+/**
+ * `pg` reads on in the turn in which it hands over a new connection. Where the server's end stands in the same packet, its error
+ * would have no listener yet, and an error event without one ends the process.
+ */
+function keepProcessOfLostConnections({ driver }: DataSource): void {
+  const pool: unknown = 'master' in driver ? driver.master : undefined;
+  if (!(pool instanceof EventEmitter)) return;
+  pool.on('connect', (client: unknown) => {
+    if (client instanceof EventEmitter) client.on('error', () => undefined);
+  });
 }
 
 /**

@@ -217,6 +217,24 @@ describe('a callback that comes again', () => {
     expect(exchanges()).toBe(1);
   });
 
+  it('after one at which PostgreSQL went down as it was reached finds the process alive', async () => {
+    const proxy = await TcpProxy.start(world.database.url);
+    const shaky = await startReplica(world, { databaseUrl: proxy.url });
+    const approved = await approve();
+    await proxy.cut();
+    await proxy.restore();
+    proxy.endNextConnection();
+
+    const refused = await approved.browser.visit(at(shaky.url, approved));
+    const next = await approve();
+    const reply = await next.browser.visit(at(shaky.url, next));
+    await shaky.close();
+    await proxy.cut();
+
+    expect(refused.location?.searchParams.get('error')).toBe('temporarily_unavailable');
+    expect(reply.location?.searchParams.get('code')).toEqual(expect.any(String));
+  });
+
   it('in a browser that has forgotten its cookie leads nowhere', async () => {
     const approved = await approve();
     await approved.browser.visit(approved.callback);

@@ -1,5 +1,17 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
+/** Messages of PostgreSQL's wire protocol. */
+const readyForQuery = Buffer.from('Z\0\0\0\x05I', 'latin1');
+const goesDown = errorResponse({ S: 'FATAL', V: 'FATAL', C: '57P01', M: 'the server goes down' });
+
+function errorResponse(fields: Readonly<Record<string, string>>): Buffer {
+  const text = Object.entries(fields).map(([type, value]) => `${type}${value}\0`);
+  const body = Buffer.from(`${text.join('')}\0`, 'latin1');
+  const head = Buffer.from('E\0\0\0\0', 'latin1');
+  head.writeInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
+}
+
 /** A wire between the application and PostgreSQL that a test can cut. */
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
@@ -7,6 +19,7 @@ export class TcpProxy {
   private port = 0;
   private fatal: string | undefined;
   private isSilent = false;
+  private endsNext = false;
 
   private constructor(private readonly target: URL) {}
 
@@ -58,6 +71,11 @@ export class TcpProxy {
     this.fatal = text;
   }
 
+  /** The packet with which PostgreSQL opens the next connection also ends it: the server goes down just then. */
+  endNextConnection(): void {
+    this.endsNext = true;
+  }
+
   private forward(client: Socket): void {
     const upstream = connect(Number(this.target.port), this.target.hostname);
     for (const socket of [client, upstream]) {
@@ -78,7 +96,10 @@ export class TcpProxy {
     });
     upstream.on('data', (bytes) => {
       if (isMute) client.destroy();
-      else if (!this.isSilent) client.write(bytes);
+      else if (this.endsNext && bytes.subarray(-readyForQuery.length).equals(readyForQuery)) {
+        this.endsNext = false;
+        client.end(Buffer.concat([bytes, goesDown]));
+      } else if (!this.isSilent) client.write(bytes);
     });
   }
 
