@@ -15,6 +15,15 @@ const whole = (unit: string, min: number, max: number) =>
 
 const seconds = (fallback: number, max: number) => whole('seconds', 1, max).default(fallback);
 
+/** A line of text that people read. PostgreSQL refuses NUL and half a character, and such a line has no other control characters. */
+export const line = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: 'no control characters' });
+
 /** Where a sign-in may return. */
 export const absoluteUrl = z
   .string({ error: 'an absolute URL' })

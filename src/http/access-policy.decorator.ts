@@ -23,7 +23,7 @@ export const RequireRecentSignIn = () => SetMetadata(REQUIRED_RECENT_SIGN_IN, tr
 /** Metadata key of `@Public()` and `@OptionalAuth()`. */
 const ADMISSION = 'nestjs-wechat-iam:admission';
 
-/** Whom `IamGuard` admits besides signed-in users. */
+/** Who else than signed-in users `IamGuard` admits. */
 type Admission = 'public' | 'optional';
 
 /** Opens a route, or every route of a controller that requires nothing itself, under the global guard. */
@@ -39,7 +39,7 @@ const reflector = new Reflector();
 const requirements = [REQUIRED_ROLES, REQUIRED_PERMISSIONS, REQUIRED_RECENT_SIGN_IN];
 
 /**
- * Whom a handler admits besides signed-in users. What stands at the handler comes before what stands at its class, also a
+ * Who else than signed-in users a handler admits. What stands at the handler comes before what stands at its class, also a
  * requirement before `@Public()`, which would drop it in silence.
  */
 export function admissionTo(

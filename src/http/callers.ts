@@ -3,7 +3,7 @@ import type { ArgumentsHost } from '@nestjs/common';
 import { isRecord } from '../errors/unknown.js';
 import { isHttpRequest } from './iam-request.js';
 
-/** Where a call shows who sends it, over whatever transport. */
+/** Where a call of HTTP, GraphQL or a socket shows who sends it. */
 export interface Caller {
   /** What `readRequest` takes: the HTTP request, or the handshake of a socket with the token that came beside it. */
   readonly request: object;
@@ -47,7 +47,7 @@ interface Handshake {
 /** What is known of a socket. */
 interface KnownSocket {
   readonly handshake: Handshake;
-  /** Whose it is, once somebody was admitted. */
+  /** The user who was admitted; absent before. */
   readonly userId?: string;
 }
 

@@ -27,7 +27,7 @@ interface Authenticated {
   [USER]?: AuthenticatedUser | undefined;
 }
 
-/** Notes the user of a request or socket; undefined when it is nobody's any more. */
+/** Notes the user of a request or socket; undefined removes it. */
 export function setAuthenticatedUser(request: Authenticated, user: AuthenticatedUser | undefined): void {
   request[USER] = user;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { line } from '../config/options-schema.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 
 /** What the table says of a column that is no secret, beside its rule. */
@@ -21,14 +22,6 @@ function column<T extends z.ZodType>(schema: T, [zh, en]: Help, facts: Omit<Colu
   return schema;
 }
 
-/** PostgreSQL refuses NUL and half a character, and nothing that a person reads has other control characters. */
-const line = (max: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(max)
-    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: 'no control characters' });
 const toggle = (initial: boolean, help: Help) => column(z.boolean().optional(), help, { default: initial });
 /** The first option is the default. */
 const choice = <const T extends readonly [string, ...string[]]>(options: T, help: Help, isTrusted?: true) =>

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absoluteUrl, origin } from '../config/options-schema.js';
+import { absoluteUrl, line, origin } from '../config/options-schema.js';
 import { boolean, defineTable, json, key, nullable, now, text, timestamp } from '../database/define-table.js';
 import { rowTime } from '../database/list.js';
 import { IamError } from '../errors/iam.error.js';
@@ -64,13 +64,6 @@ export const clientGrants = [
   'urn:wechat:grant:mobile_app',
 ] as const;
 
-const line = (max: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(max)
-    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: 'no control characters' });
 const webPage = z.string().max(2048).pipe(absoluteUrl).nullish();
 const set = <T extends z.ZodType<string>>(item: T) =>
   z

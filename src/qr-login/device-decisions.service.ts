@@ -6,10 +6,7 @@ import { hasRow, queryRow, sql } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { loginProvenAtSql } from '../sessions/session-statements.js';
-import type { QrLogin } from './qr-login.js';
-
-/** A device that polls for the last time just before its code expires still finds what was confirmed in that second. */
-const COLLECT_SECONDS = 60;
+import { LAST_POLL, type QrLogin } from './qr-login.js';
 
 const personRow = z.object({ nickname: z.string().nullable() });
 
@@ -47,7 +44,7 @@ export class DeviceDecisions {
     UPDATE iam.logins d
     SET status = 'authenticated', method = 'device', appid = p.appid, openid = p.openid, user_id = p.user_id,
         is_new_user = p.is_new_user, subject = p.subject, confirmation = 'tap', scanned_at = p.proven_at, confirmed_at = now(),
-        redeem_before = GREATEST(d.redeem_before, now() + make_interval(secs => ${COLLECT_SECONDS}::int))
+        redeem_before = GREATEST(d.redeem_before, now() + ${LAST_POLL})
     FROM person p
     WHERE d.id = ${id} AND d.status = 'pending' AND d.redeem_before > now() AND d.user_code_hash IS NOT NULL
       AND d.provider = p.provider AND d.client_id = p.client_id

@@ -18,6 +18,9 @@ export const QR_SECONDS = 300;
 /** How long a scan may wait for its decision and its browser; an attempt of a page ends with the page's cookie. */
 export const COLLECT = raw(`interval '600 seconds'`);
 
+/** A device that polls for the last time just before its code expires still finds what was confirmed in that second. */
+export const LAST_POLL = raw(`interval '60 seconds'`);
+
 /** A device authorization as its row stands; `is_live` is the database's clock speaking. */
 export const qrLoginRow = z.object({
   id: z.string(),

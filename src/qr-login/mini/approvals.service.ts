@@ -31,7 +31,7 @@ import {
   PhoneLogins,
 } from '../phone-logins.service.js';
 import { QrLogins } from '../qr-logins.service.js';
-import { COLLECT, linkOf, qrStateOf, selectQrLogins } from '../qr-login.js';
+import { COLLECT, LAST_POLL, linkOf, qrStateOf, selectQrLogins } from '../qr-login.js';
 import { isScene } from './mini.method.js';
 
 /** A sign-in of another device as the mini program's page shows it. */
@@ -53,9 +53,6 @@ export const approvalResponse = z.object({
 
 /** See `approvalResponse`. */
 export type Approval = Readonly<z.infer<typeof approvalResponse>>;
-
-/** A device that polls for the last time just before its code expires still finds what was confirmed in that second. */
-const COLLECT_SECONDS = 60;
 
 const claimRow = phoneLoginRow.extend({
   outcome: z.enum(['owned', 'taken', 'foreign', 'over']),
@@ -115,7 +112,7 @@ function signerOf(loginId: string, session: ActingSession): Decider {
     from: sql`, signer`,
     status: sql`CASE WHEN l.link_session_id IS NULL THEN 'authenticated' ELSE 'confirmed' END`,
     columns: sql`, user_id = CASE WHEN ${proves} THEN signer.user_id ELSE l.user_id END,
-        redeem_before = CASE WHEN ${proves} THEN GREATEST(l.redeem_before, now() + make_interval(secs => ${COLLECT_SECONDS}::int)) ELSE l.redeem_before END`,
+        redeem_before = CASE WHEN ${proves} THEN GREATEST(l.redeem_before, now() + ${LAST_POLL}) ELSE l.redeem_before END`,
     effects: sql`, authenticated AS (
       ${insertAudit(
         { action: 'login.authenticated' },
@@ -206,7 +203,7 @@ export class Approvals {
     return outcome;
   }
 
-  /** A code costs money and is good once, so it is not spent on a login that waits for nobody, or for another person. */
+  /** A phone code costs money and works once: it is spent only on a login that waits for this person. */
   private async confirmWithNumber(
     id: string,
     session: ActingSession,
