@@ -33,8 +33,8 @@ interface ClientsAtOnce {
 }
 
 /**
- * Every client, in memory, so that CORS, cookies and guards ask without waiting. `Clients` keeps the rows of the database
- * up to date in it.
+ * Every client, in memory, so that CORS, cookies and guards ask without waiting. `StoredClients` keeps the rows of the
+ * database up to date in it.
  */
 @Injectable()
 export class ClientRegistry {

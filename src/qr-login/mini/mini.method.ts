@@ -94,12 +94,12 @@ export class MiniMethod extends QrWay {
 
   /** The person has signed in to the mini program, so the identity is there. */
   async readScanner({ appid, openid }: QrLogin, { slug, unionScope }: IdentityProvider): Promise<Subject> {
+    if (openid === null) throw new IamError('internal_error', 'a scanned login has its scanner');
     const found = await queryRow(
       this.dataSource,
       z.object({ unionid: z.string().nullable() }),
       sql`SELECT unionid FROM iam.identities WHERE appid = ${appid} AND openid = ${openid} AND union_scope = ${unionScope}`,
     );
-    if (openid === null) throw new IamError('internal_error', 'a scanned login has its scanner');
     const unionid = found?.unionid ?? null;
     return { provider: slug, appKind: 'mini', appid, openid, unionScope, unionid, profile: null };
   }
