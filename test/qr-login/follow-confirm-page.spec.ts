@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Person } from '../../emulator/index.js';
 import { LoginWatch } from '../../src/qr-login/login-watch.service.js';
 import {
@@ -12,7 +11,7 @@ import {
 import type { World } from '../support/iam-app.js';
 import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
-import { rowsOf, valueOf } from '../support/rows.js';
+import { countWaiting, rowsOf, valueOf } from '../support/rows.js';
 import { until } from '../support/until.js';
 
 const hostileAgent = '<img src=x onerror=alert(1)> "\'&{{7*7}} Mozilla/5.0 (Windows NT 10.0) Chrome/1';
@@ -340,9 +339,15 @@ describe('the page that asks for the number', () => {
     await lock.query(`SELECT 1 FROM iam.logins WHERE status = 'scanned' FOR UPDATE`);
 
     const sent = wrong.map(send);
-    await delay(500);
+    await until(
+      'the wrong numbers wait',
+      async () => (await countWaiting(world.dataSource)) === wrong.length,
+    );
     sent.push(send(device.userCode));
-    await delay(500);
+    await until(
+      'the right one waits behind',
+      async () => (await countWaiting(world.dataSource)) === sent.length,
+    );
     await lock.rollbackTransaction();
     await lock.release();
     await Promise.all(sent);
