@@ -1,9 +1,11 @@
+import { existsSync, readFileSync } from 'node:fs';
 import {
   chineseOf,
   deadLinksOf,
   examplesOf,
   headingDepths,
   pages,
+  root,
   textOf,
   translatedPages,
 } from './pages.js';
@@ -29,6 +31,28 @@ it.each(['README.md', 'README.zh-CN.md'])('%s is short enough to be read', (page
 it.each(translatedPages)('%s has the same examples and structure in Chinese', (page) => {
   expect(examplesOf(chineseOf(page))).toEqual(examplesOf(page));
   expect(headingDepths(chineseOf(page))).toEqual(headingDepths(page));
+});
+
+describe('the page about conformance', () => {
+  const modules = [...textOf('docs/conformance.md').matchAll(/^\| `(oidcc-[\w-]+)` \| .+ \| (.+) \|$/gm)];
+  const tests = modules.flatMap(([, , said = '']) =>
+    [...said.matchAll(/`([\w/-]+\.spec\.ts)`: “([^”]+)”/g)].map(([, file = '', name = '']) => ({
+      file,
+      name,
+    })),
+  );
+
+  it('lists each module of the four plans once', () => {
+    expect(modules).toHaveLength(38 + 1 + 11 + 2);
+    expect(new Set(modules.map(([, name]) => name)).size).toBe(modules.length);
+  });
+
+  it.each(tests)('names a test that exists: $file, $name', ({ file, name }) => {
+    const path = `${root}test/${file}`;
+    const source = existsSync(path) ? readFileSync(path, 'utf8').replaceAll('\\', '') : '';
+
+    expect(["'", '"', '`'].some((quote) => source.includes(`${quote}${name}${quote}`))).toBe(true);
+  });
 });
 
 describe('under the settings of this repository', () => {
