@@ -6,19 +6,46 @@ import {
 } from '../config/iam.resolved-options.js';
 import type { ErrorPageSite } from './error-page.js';
 
+/** The algorithms (RFC 7518) by which ID tokens and access tokens are signed. */
+export const signingAlgorithms = ['RS256', 'ES256'] as const;
+
+/** See `signingAlgorithms`. */
+export type SigningAlgorithm = (typeof signingAlgorithms)[number];
+
 /** An application that signs people in: of the option `clients`, of a module of ours, or a row of `iam.clients`. */
 export interface Client extends ResolvedIamClient {
   readonly name: string;
   readonly source: 'code' | 'database';
+  readonly logoUri: string | null;
+  readonly clientUri: string | null;
   readonly isEnabled: boolean;
-  /** `confidential`: a server that proves itself by a secret. */
-  readonly type: 'public' | 'confidential';
+  /** `confidential`: a server that proves itself by a secret or key. `service`: a machine, which signs nobody in. */
+  readonly type: 'public' | 'confidential' | 'service';
+  /** False: of another company, which gets only what people agree to. */
+  readonly isFirstParty: boolean;
+  readonly postLogoutRedirectUris: readonly string[];
+  readonly backchannelLogoutUri: string | null;
   /** The `grant_type`s that it may use; null: every one. */
   readonly grants: readonly string[] | null;
+  /** The scopes that it may ask for; null: every one. */
+  readonly scopes: readonly string[] | null;
+  /** The resources that its access tokens may be for. */
+  readonly resources: readonly string[];
   /** Slugs of the provider rows through which people may come to it; empty: all. */
   readonly providers: readonly string[];
+  /** Whether a person who is signed in in the browser comes in without WeChat being asked again. */
+  readonly hasSso: boolean;
   /** SHA-256 of its secrets, of which each works. */
   readonly secretHashes: readonly string[];
+  /** The public keys for `private_key_jwt`, or where they are. */
+  readonly jwks: Readonly<Record<string, unknown>> | null;
+  readonly jwksUri: string | null;
+  /** What the tokens of a `service` may do. */
+  readonly roles: readonly string[];
+  readonly subjectType: 'public' | 'pairwise';
+  readonly sectorIdentifierUri: string | null;
+  readonly idTokenAlgorithm: SigningAlgorithm;
+  readonly accessTokenAlgorithm: SigningAlgorithm;
   /** Since when a row has its id: what began before belongs to an earlier application with that id. */
   readonly since: Date | null;
 }
@@ -96,16 +123,32 @@ export class ClientRegistry {
   }
 }
 
+/** A client of the code is first-party and public. */
 function ofCode(client: ResolvedIamClient): Client {
   return {
     ...client,
     name: client.id,
     source: 'code',
+    logoUri: null,
+    clientUri: null,
     isEnabled: true,
     type: 'public',
+    isFirstParty: true,
+    postLogoutRedirectUris: [],
+    backchannelLogoutUri: null,
     grants: null,
+    scopes: null,
+    resources: [],
     providers: [],
+    hasSso: false,
     secretHashes: [],
+    jwks: null,
+    jwksUri: null,
+    roles: [],
+    subjectType: 'public',
+    sectorIdentifierUri: null,
+    idTokenAlgorithm: 'RS256',
+    accessTokenAlgorithm: 'ES256',
     since: null,
   };
 }

@@ -84,6 +84,7 @@ type AttemptParts = Pick<
   | 'redirectUri'
   | 'clientState'
   | 'codeChallenge'
+  | 'request'
   | 'followLoginId'
   | 'link'
   | 'consent'

@@ -3,7 +3,7 @@ import { absoluteUrl, line, origin } from '../config/options-schema.js';
 import { boolean, defineTable, json, key, nullable, now, text, timestamp } from '../database/define-table.js';
 import { rowTime } from '../database/list.js';
 import { IamError } from '../errors/iam.error.js';
-import type { Client } from '../http/client-registry.service.js';
+import { signingAlgorithms, type Client } from '../http/client-registry.service.js';
 
 const texts = { ...text, array: true, default: () => "'{}'" };
 
@@ -102,22 +102,35 @@ export type ClientChanges = z.output<typeof clientChanges>;
 /** See `newClient`. */
 export type NewClient = z.output<typeof newClient>;
 
-/** A row of `iam.clients` with its version (see `versionSql`), as far as it has an effect. */
+/** A row of `iam.clients` with its version (see `versionSql`). */
 export const clientRow = z.object({
   id: z.string(),
   name: z.string(),
   logo_uri: z.string().nullable(),
   client_uri: z.string().nullable(),
   enabled: z.boolean(),
-  type: z.enum(['public', 'confidential']),
+  type: z.enum(['public', 'confidential', 'service']),
+  first_party: z.boolean(),
   redirect_uris: z.array(z.string()),
+  post_logout_redirect_uris: z.array(z.string()),
   origins: z.array(z.string()),
+  backchannel_logout_uri: z.string().nullable(),
   grants: z.array(z.string()),
+  scopes: z.array(z.string()).nullable(),
+  resources: z.array(z.string()),
   providers: z.array(z.string()),
   tokens: z.enum(['bearer', 'cookie']),
+  sso: z.boolean(),
   secret_hash: z.string().nullable(),
   secret_hash_previous: z.string().nullable(),
   secret_created_at: rowTime.nullable(),
+  jwks: z.record(z.string(), z.unknown()).nullable(),
+  jwks_uri: z.string().nullable(),
+  roles: z.array(z.string()),
+  subject_type: z.enum(['public', 'pairwise']),
+  sector_identifier_uri: z.string().nullable(),
+  id_token_signed_response_alg: z.enum(signingAlgorithms),
+  access_token_signed_response_alg: z.enum(signingAlgorithms),
   created_at: rowTime,
   updated_at: rowTime,
   version: z.string(),
@@ -139,14 +152,29 @@ export function clientOf(row: ClientRow): Client {
     id: row.id,
     name: row.name,
     source: 'database',
+    logoUri: row.logo_uri,
+    clientUri: row.client_uri,
     isEnabled: row.enabled,
     type: row.type,
+    isFirstParty: row.first_party,
     redirectUris: row.redirect_uris,
+    postLogoutRedirectUris: row.post_logout_redirect_uris,
     origins: row.origins,
+    backchannelLogoutUri: row.backchannel_logout_uri,
     grants: row.grants,
+    scopes: row.scopes,
+    resources: row.resources,
     providers: row.providers,
     tokens: row.tokens,
+    hasSso: row.sso,
     secretHashes: [row.secret_hash, row.secret_hash_previous].filter((hash) => hash !== null),
+    jwks: row.jwks,
+    jwksUri: row.jwks_uri,
+    roles: row.roles,
+    subjectType: row.subject_type,
+    sectorIdentifierUri: row.sector_identifier_uri,
+    idTokenAlgorithm: row.id_token_signed_response_alg,
+    accessTokenAlgorithm: row.access_token_signed_response_alg,
     since: new Date(row.created_at),
   };
 }

@@ -8,6 +8,7 @@ import { parseInput, ZodPipe } from '../http/zod.pipe.js';
 import type { Admission } from '../sessions/session-statements.js';
 import type { TokenCaller } from '../sessions/sessions.service.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';
+import { requestParameters } from '../sign-in/login.js';
 import type { Consent } from '../users/subject.js';
 
 /** The page on which a person chooses how to sign in; `IamPagesModule` provides it. */
@@ -120,18 +121,19 @@ export class Clients {
 
   /** Where a browser goes whose attempt has failed: to choose another way where it chose this one, else back to the client. */
   failureLocation(attempt: Attempt, code: IamErrorCode): string {
-    const { clientId, redirectUri, clientState, codeChallenge, isChosen } = attempt;
+    const { clientId, redirectUri, clientState, codeChallenge, request, isChosen } = attempt;
     if (isChosen !== true || this.chooser === undefined)
       return errorLocation({ redirectUri, clientState, issuer: this.options.publicUrl }, code);
-    const request = {
+    const parameters = {
       response_type: 'code',
       client_id: clientId,
       redirect_uri: redirectUri,
       ...(clientState !== undefined && { state: clientState }),
       code_challenge: codeChallenge,
       code_challenge_method: 'S256',
+      ...requestParameters(request),
     };
-    return this.chooser.location(request, code);
+    return this.chooser.location(parameters, code);
   }
 }
 

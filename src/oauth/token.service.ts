@@ -95,9 +95,9 @@ export class Token {
   }
 
   /** Seconds until the session ends if it is not refreshed again. */
-  private remainingLifetime({ signedInAt }: RefreshedSession): number {
+  private remainingLifetime({ beganAt }: RefreshedSession): number {
     const { idle, absolute } = this.options.tokens;
-    const age = Math.floor((this.clock.now() - signedInAt.getTime()) / 1000);
+    const age = Math.floor((this.clock.now() - beganAt.getTime()) / 1000);
     return Math.max(1, Math.min(idle, absolute - age));
   }
 }

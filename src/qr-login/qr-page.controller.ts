@@ -14,6 +14,7 @@ import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { type Attempt, AttemptCookies, attemptHash } from '../sign-in/attempt-cookies.service.js';
+import { requestParameters } from '../sign-in/login.js';
 import { Logins } from '../sign-in/logins.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
@@ -106,6 +107,7 @@ export class QrPageController {
       clientId,
       redirectUri,
       codeChallenge,
+      request: attempt.request,
       attemptHash: attemptHash(state),
       attemptSeconds: this.secondsLeft(attempt),
       link,
@@ -183,7 +185,7 @@ export class QrPageController {
   /** A code, or the authorization request that the way goes on with. */
   private async signIn(
     login: QrLogin,
-    { state, redirectUri, clientState, codeChallenge, consent, isChosen }: Attempt,
+    { state, redirectUri, clientState, codeChallenge, request, consent, isChosen }: Attempt,
     to: ClientReturn,
     { cookies: present }: IamRequest,
   ): Promise<NextStep> {
@@ -193,6 +195,7 @@ export class QrPageController {
       redirect_uri: redirectUri,
       ...(clientState !== undefined && { state: clientState }),
       code_challenge: codeChallenge,
+      ...requestParameters(request),
       ...(isChosen === true && { from: 'chooser' }),
     });
     if (location != null) return { location, cookies };

@@ -16,6 +16,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Reserved } from '../sign-in/failure-limits.service.js';
+import { requestColumns, requestValues, type AuthorizationRequest } from '../sign-in/login.js';
 import type { Consent } from '../users/subject.js';
 import { LoginTokens, NUMBER_DIGITS, showUserCode } from './codes-and-tokens.service.js';
 import { confirmationOf, type QrLogin, qrLoginRow, type QrWayName, storedColumns } from './qr-login.js';
@@ -92,6 +93,7 @@ interface QrRequest {
   /** Of the sign-in page, which ends in a code; absent for a client that polls for tokens. */
   readonly redirectUri?: string;
   readonly codeChallenge?: string;
+  readonly request?: AuthorizationRequest | undefined;
   /** Hash of the state of the page's attempt, which its browser alone carries. */
   readonly attemptHash?: string;
   /** Seconds until that attempt ends. */
@@ -175,11 +177,11 @@ export class QrStart {
     return sql`
       WITH taken AS MATERIALIZED (SELECT * FROM ${take}), login AS (
         INSERT INTO iam.logins (id, scene_hash, user_code, user_code_hash, status, provider, method, appid, client_id, redirect_uri,
-                                code_challenge, confirmation, ip, user_agent, user_id, link_session_id, attempt_hash, subject,
+                                code_challenge, ${requestColumns}, confirmation, ip, user_agent, user_id, link_session_id, attempt_hash, subject,
                                 redeem_before, attempt_ends_at, expires_at)
         SELECT ${loginId}::uuid, ${sha256(start.scene)}::text, ${number}::text, ${isTyped ? this.tokens.hashOfNewCode(loginId) : null}::text,
                'pending', ${provider.slug}::text, ${start.method}::text, ${start.appid}::text, ${clientId}::text, ${redirectUri ?? null}::text,
-               ${codeChallenge ?? null}::text, ${confirmationOf(provider, start)}::text, ${origin.ip}::text, ${origin.userAgent}::text,
+               ${codeChallenge ?? null}::text, ${requestValues(start.request)}, ${confirmationOf(provider, start)}::text, ${origin.ip}::text, ${origin.userAgent}::text,
                ${link?.userId ?? null}::uuid, ${link?.sessionId ?? null}::uuid, ${attemptHash ?? null}::text,
                ${consent === undefined ? null : JSON.stringify({ consent })}::jsonb,
                now() + make_interval(secs => ${start.seconds}::int),

@@ -21,8 +21,12 @@ export interface AccessTokenClaims {
   readonly roles: readonly string[];
   /** How the session began: `open`, `mp`, `follow`, `mini` or `mobile`; `amr` of the token (RFC 9068 §2.2.1). */
   readonly method: string;
-  /** `auth_time` of the token. */
+  /** When the person proved who they are: `auth_time` of the token. */
   readonly signedInAt: Date;
+  /** Absent where the client named none: then a first-party client has all. */
+  readonly scope?: string | undefined;
+  /** The resources that the client asked for (RFC 8707). */
+  readonly resources?: readonly string[] | undefined;
 }
 
 const seconds = z.number().int().nonnegative();

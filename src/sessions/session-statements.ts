@@ -21,6 +21,40 @@ export const sessionProvenAtSql = (session: string): Sql =>
 export const rolesOfSql = (relation: string): Sql =>
   sql`ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = ${raw(relation)}.user_id ORDER BY r.role) AS roles`;
 
+/** The columns of a row of `iam.sessions` that its tokens tell of; see `tokenRow`. */
+export const tokenColumnsSql = (session: string): Sql =>
+  raw(
+    ['user_id', 'client_id', 'method', 'created_at', 'scope', 'resources', 'auth_time']
+      .map((column) => `${session}.${column}`)
+      .join(', '),
+  );
+
+/** See `tokenColumnsSql` and `rolesOfSql`. */
+export const tokenRow = z.object({
+  user_id: z.string(),
+  client_id: z.string(),
+  method: z.string(),
+  created_at: z.date(),
+  scope: z.string().nullable(),
+  resources: z.array(z.string()).nullable(),
+  auth_time: z.date().nullable(),
+  roles: z.array(z.string()),
+});
+
+/** What a session's tokens say of it. */
+export function toTokenSubject(row: z.infer<typeof tokenRow>) {
+  return {
+    userId: row.user_id,
+    clientId: row.client_id,
+    roles: row.roles,
+    method: row.method,
+    beganAt: row.created_at,
+    signedInAt: row.auth_time ?? row.created_at,
+    ...(row.scope !== null && { scope: row.scope }),
+    ...(row.resources !== null && { resources: row.resources }),
+  };
+}
+
 /** A session `s` that can still be refreshed. */
 export const isLiveSql = sql`(s.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now())`;
 
@@ -55,9 +89,9 @@ export const rotateSql = (token: RefreshToken, caller: Caller, idle: number): Sq
     FROM iam.users u
     WHERE s.id = ${token.sessionId} AND s.generation = ${token.generation} AND ${isOfCaller(caller)}
       AND ${isLiveSql} AND u.id = s.user_id AND u.status = 'active'
-    RETURNING s.user_id, s.client_id, s.method, s.created_at
+    RETURNING ${tokenColumnsSql('s')}
   )
-  SELECT user_id, client_id, method, created_at, ${rolesOfSql('rotated')} FROM rotated`;
+  SELECT rotated.*, ${rolesOfSql('rotated')} FROM rotated`;
 
 /** For how many seconds, and how often, a used parent token or code gets the same response again. */
 export interface ReuseGrace {
@@ -134,7 +168,7 @@ export const settleReuseSql = (
   entry: AuditEntry,
 ): Sql => sql`
   WITH locked AS (
-    SELECT s.id, s.user_id, s.client_id, s.method, s.created_at, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status
+    SELECT s.id, ${tokenColumnsSql('s')}, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status
     FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
     WHERE s.id = ${sessionId} AND ${isOfCaller(caller)} AND ${isLiveSql}
     FOR UPDATE OF s
@@ -155,9 +189,9 @@ export const settleReuseSql = (
   ), audited AS (
     ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id` })}
   )
-  SELECT user_id, client_id, method, created_at, generation, verdict, ${rolesOfSql('verdict')} FROM verdict
+  SELECT ${tokenColumnsSql('verdict')}, generation, verdict, ${rolesOfSql('verdict')} FROM verdict
   UNION ALL
-  SELECT s.user_id, s.client_id, s.method, s.created_at, s.generation, 'replaced', '{}'::text[] FROM iam.sessions s
+  SELECT ${tokenColumnsSql('s')}, s.generation, 'replaced', '{}'::text[] FROM iam.sessions s
   WHERE s.id = ${sessionId} AND ${isOfCaller(caller)} AND s.end_reason = ${SESSION_LIMIT}`;
 
 /** For a CTE: ends the sessions `s` of a condition that have not ended. */

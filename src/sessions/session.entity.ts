@@ -31,6 +31,12 @@ export const SessionEntity = defineTable('sessions', {
     rotated_at: nullable(timestamp),
     /** How often the parent token was accepted again within the grace. */
     grace_uses: { ...integer, default: 0 },
+    /** Of the login, as what follows. */
+    scope: nullable(text),
+    resources: nullable({ ...text, array: true }),
+    browser_session_id: nullable(uuid),
+    /** When the person proved who they are; null: as the session began. */
+    auth_time: nullable(timestamp),
     ip: nullable(text),
     user_agent: nullable(text),
     created_at: now,

@@ -19,6 +19,8 @@ import {
   rotateSql,
   sessionProvenAtSql,
   settleReuseSql,
+  tokenRow,
+  toTokenSubject,
   type RefreshToken,
 } from './session-statements.js';
 
@@ -49,6 +51,8 @@ function message({ sessionId, generation }: RefreshToken): string {
 /** A session just after its refresh token rotated. */
 export interface RefreshedSession extends AccessTokenClaims {
   readonly refreshToken: string;
+  /** When the session began: its life is counted from then. */
+  readonly beganAt: Date;
 }
 
 /** Which client brings a token. */
@@ -69,14 +73,7 @@ export interface IdentityEnd {
 /** More uses of one parent token are an abuse of the grace. */
 const GRACE_USES = 100;
 
-const rotated = z.object({
-  user_id: z.string(),
-  client_id: z.string(),
-  method: z.string(),
-  created_at: z.date(),
-  roles: z.array(z.string()),
-});
-const settled = rotated.extend({
+const settled = tokenRow.extend({
   generation: z.number(),
   verdict: z.enum(['grace', 'reuse', 'over', 'replaced']),
 });
@@ -122,7 +119,7 @@ export class Sessions implements UserMergeListener {
     const token = readRefreshToken(this.mac, text);
     if (token === null) throw new IamError('invalid_grant', 'not a refresh token of ours');
     const rotation = rotateSql(token, caller, this.options.tokens.idle);
-    const row = await queryRow(this.dataSource, rotated, rotation);
+    const row = await queryRow(this.dataSource, tokenRow, rotation);
     if (row === null) return this.settleReuse(token, caller);
     this.telemetry.refreshed('rotated');
     return this.successor(token, row);
@@ -216,10 +213,9 @@ export class Sessions implements UserMergeListener {
     );
   }
 
-  private successor(token: RefreshToken, row: z.infer<typeof rotated>): RefreshedSession {
+  private successor(token: RefreshToken, row: z.infer<typeof tokenRow>): RefreshedSession {
     const { sessionId, generation } = token;
     const refreshToken = mintRefreshToken(this.mac, { sessionId, generation: generation + 1 });
-    const { user_id: userId, client_id: clientId, roles, method, created_at: signedInAt } = row;
-    return { sessionId, userId, clientId, roles, method, signedInAt, refreshToken };
+    return { ...toTokenSubject(row), sessionId, refreshToken };
   }
 }

@@ -13,7 +13,7 @@ import { WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { CodeExchange, type CodeApp } from './code-exchange.service.js';
 import { FailureLimits, type Refund } from './failure-limits.service.js';
 import { IdentityLinks } from './identity-links.service.js';
-import type { LoginStart } from './login.js';
+import type { AuthorizationRequest, LoginStart } from './login.js';
 import { Logins } from './logins.service.js';
 import { Redemption, type BegunSession } from './redemption.service.js';
 
@@ -43,6 +43,7 @@ export interface AppCode {
   readonly code: string;
   /** Of a mini program's phone button, for a sign-in that brings a number. */
   readonly phoneCode?: string | undefined;
+  readonly request?: AuthorizationRequest | undefined;
 }
 
 /** A code that no other request can exchange. */
@@ -119,13 +120,13 @@ export class AppCodes {
 
   /** Claims the code, which `work` exchanges, and the points of the try. */
   private async claimed<T>(
-    { kind, provider, clientId, code }: AppCode,
+    { kind, provider, clientId, code, request }: AppCode,
     { origin, link }: { readonly origin: RequestOrigin; readonly link?: ActingSession },
     work: (claimed: ClaimedCode, refund: Refund) => Promise<T>,
   ): Promise<T> {
     const app = await this.appOf(provider, kind);
     const { appid } = app.app;
-    const start: LoginStart = { provider, method: kind, appid, clientId, link };
+    const start: LoginStart = { provider, method: kind, appid, clientId, request, link };
     return this.failures.guardClaim(
       { origin, at: appid, provider, clientId },
       { ofThrown: failureOf },

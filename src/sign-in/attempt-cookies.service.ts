@@ -7,6 +7,7 @@ import { Mac } from '../crypto/key-ring.js';
 import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
 import { consentSchema } from '../users/subject.js';
+import { authorizationRequestSchema } from './login.js';
 
 /** What a browser carries to WeChat and back. Nothing of it is stored before the callback. */
 const attemptSchema = z.object({
@@ -20,6 +21,7 @@ const attemptSchema = z.object({
   redirectUri: z.string(),
   clientState: z.string().optional(),
   codeChallenge: z.string(),
+  request: authorizationRequestSchema.optional(),
   /** The confirmed scan that this Open Platform step follows. */
   followLoginId: z.string().optional(),
   /** The user who links another identity by this attempt, and their session. */
@@ -78,12 +80,13 @@ export class AttemptCookies {
 
   /**
    * `Set-Cookie` values that carry an attempt and drop the oldest of too many or too long ones.
-   * @throws IamError `invalid_request` when the client's state makes the cookie too long
+   * @throws IamError `invalid_request` when what the client sent makes the cookie too long
    */
   start(attempt: Attempt, present: Cookies): string[] {
     const sealed = `${attempt.startedAt}~${this.markOf(attempt.state)}.${this.sealer.seal(JSON.stringify(attempt), attempt.state)}`;
     const kept = this.write(this.nameOf(attempt.state), sealed, this.options.loginLifetime + LATE_SECONDS);
-    if (kept.length > MAX_COOKIE_BYTES) throw new IamError('invalid_request', 'state: too long for a cookie');
+    if (kept.length > MAX_COOKIE_BYTES)
+      throw new IamError('invalid_request', 'state: with the rest of the request too long for a cookie');
     return [kept, ...this.surplus(present, kept.length).map((name) => this.write(name, '', 0))];
   }
 

@@ -54,6 +54,16 @@ export const LoginEntity = defineTable('logins', {
     client_id: text,
     redirect_uri: nullable(text),
     code_challenge: nullable(text),
+    /** The scope that the client may have and asked for; null where it named none. */
+    scope: nullable(text),
+    /** Comes back in the ID token. */
+    nonce: nullable(text),
+    /** The resources that the access token is for (RFC 8707); null where none was named. */
+    resources: nullable({ ...text, array: true }),
+    /** The browser session by which the person came in, or which the sign-in began. */
+    browser_session_id: nullable(uuid),
+    /** When the person proved who they are, where that was before this sign-in. */
+    auth_time: nullable(timestamp),
     user_id: nullable(uuid),
     /** The identity that a signed-in user linked by this attempt, which then begins no session. */
     linked_identity_id: nullable(uuid),

@@ -1,10 +1,42 @@
+import { z } from 'zod';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { constantTimeEqual } from '../crypto/hash.js';
 import type { Mac } from '../crypto/key-ring.js';
-import { empty, sql, type Sql } from '../database/sql.js';
+import { empty, raw, sql, type Sql } from '../database/sql.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Consent, ResolvedPerson } from '../users/subject.js';
+
+/**
+ * What a client asks for beyond a sign-in, checked, and the browser session that stands behind it. It goes with the attempt into the
+ * login and its session; empty for a request as first-party clients have always made it.
+ */
+export const authorizationRequestSchema = z.object({
+  /** What is granted of the scope that it asked for, in its order. */
+  scope: z.string().optional(),
+  nonce: z.string().optional(),
+  /** RFC 8707. */
+  resources: z.array(z.string()).optional(),
+  browserSessionId: z.string().optional(),
+  /** When the person proved who they are, where that was before this sign-in. */
+  authTime: z.coerce.date().optional(),
+});
+
+/** See `authorizationRequestSchema`. */
+export type AuthorizationRequest = Readonly<z.infer<typeof authorizationRequestSchema>>;
+
+/** The columns of an `AuthorizationRequest` in `iam.logins`. */
+export const requestColumns = raw('scope, nonce, resources, browser_session_id, auth_time');
+
+/** Their values, for the SELECT of an INSERT. */
+export const requestValues = (request: AuthorizationRequest = {}): Sql => sql`
+  ${request.scope ?? null}::text, ${request.nonce ?? null}::text, ${request.resources ?? null}::text[],
+  ${request.browserSessionId ?? null}::uuid, ${request.authTime ?? null}::timestamptz`;
+
+/** The parameters by which an authorization request asks for the same again. */
+export function requestParameters({ scope, nonce }: AuthorizationRequest = {}): Record<string, string> {
+  return { ...(scope !== undefined && { scope }), ...(nonce !== undefined && { nonce }) };
+}
 
 /** What a login starts from: an `Attempt` that a browser carried, or the code of a mini program or mobile app. */
 export interface LoginStart {
@@ -15,6 +47,7 @@ export interface LoginStart {
   readonly state?: string;
   readonly redirectUri?: string;
   readonly codeChallenge?: string;
+  readonly request?: AuthorizationRequest | undefined;
   /** The session that links another identity by it; absent for a sign-in. */
   readonly link?: ActingSession | undefined;
   readonly consent?: Consent | undefined;

@@ -23,6 +23,8 @@ import {
   type LoginStart,
   mintLoginToken,
   auditOfLogin,
+  requestColumns,
+  requestValues,
 } from './login.js';
 
 /** How a claimed callback ended: a one-time code for the client (`binds`: of a person without a user yet), an identity linked, or an error that the client may see. */
@@ -65,11 +67,11 @@ const notAwaitingDisk = sql`set_config('synchronous_commit', 'off', true) AS laz
 /** Claims state and code for a row of `from`. No row: one of them was claimed before. */
 const insertSql = ({ start, codeHash, origin, error }: NewLogin, from: Sql): Sql => sql`
     INSERT INTO iam.logins (id, state_hash, wechat_code_hash, status, error, provider, method, appid, client_id, redirect_uri,
-                            code_challenge, ip, user_agent, expires_at)
+                            code_challenge, ${requestColumns}, ip, user_agent, expires_at)
     SELECT ${uuidv7()}::uuid, ${start.state === undefined ? null : attemptHash(start.state)}::text, ${codeHash ?? null}::text,
            ${error === undefined ? 'pending' : statusOf(error)}::text, ${error ?? null}::text, ${start.provider}::text,
            ${start.method}::text, ${start.appid}::text, ${start.clientId}::text, ${start.redirectUri ?? null}::text,
-           ${start.codeChallenge ?? null}::text, ${origin.ip}::text, ${origin.userAgent}::text, now() + ${KEEP}
+           ${start.codeChallenge ?? null}::text, ${requestValues(start.request)}, ${origin.ip}::text, ${origin.userAgent}::text, now() + ${KEEP}
     FROM ${from}
     ON CONFLICT DO NOTHING
     RETURNING id`;

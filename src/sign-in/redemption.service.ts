@@ -19,6 +19,9 @@ import {
   rolesOfSql,
   roomFor,
   roomRow,
+  tokenColumnsSql,
+  tokenRow,
+  toTokenSubject,
   type ReuseGrace,
 } from '../sessions/session-statements.js';
 import { Sessions } from '../sessions/sessions.service.js';
@@ -39,6 +42,9 @@ export interface CodeRedemption {
 export interface BegunSession extends AccessTokenClaims {
   readonly provider: string;
   readonly isNewUser: boolean;
+  /** When the session began: its life is counted from then. */
+  readonly beganAt: Date;
+  readonly nonce?: string | undefined;
   /** How often its refresh token has rotated: more than never only for a repeated code. */
   readonly generation: number;
   /** The same code was redeemed before: the client lost the response, or sent the code twice. */
@@ -60,14 +66,10 @@ const redeemable = z.object({
 type Redeemable = z.infer<typeof redeemable>;
 
 const held = redeemable.extend({ is_held: z.boolean() });
-const begun = z.object({
-  user_id: z.string(),
-  client_id: z.string(),
+const begun = tokenRow.extend({
   provider: z.string(),
   is_new_user: z.boolean(),
-  method: z.string(),
-  created_at: z.date(),
-  roles: z.array(z.string()),
+  nonce: z.string().nullable(),
 });
 const notBegun = begun
   .pick({ client_id: true, provider: true, method: true })
@@ -147,13 +149,13 @@ const beginSessionSql = (login: Sql, session: NewSession, room = roomFor(session
     WHERE l.id = ${session.loginId} AND l.status = 'authenticated' AND l.redeem_before > now()${room.condition}
     RETURNING l.*
   ), session AS (
-    INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, by_scan, ip, user_agent,
-                              idle_expires_at, expires_at)
-    SELECT ${session.id}, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, c.scene_hash IS NOT NULL,
-           ${session.origin.ip}, ${session.origin.userAgent}, now() + make_interval(secs => ${Math.min(session.idle, session.absolute)}::int),
+    INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, by_scan, scope, resources,
+                              browser_session_id, auth_time, ip, user_agent, idle_expires_at, expires_at)
+    SELECT ${session.id}, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, c.scene_hash IS NOT NULL, c.scope, c.resources,
+           c.browser_session_id, c.auth_time, ${session.origin.ip}, ${session.origin.userAgent}, now() + make_interval(secs => ${Math.min(session.idle, session.absolute)}::int),
            now() + make_interval(secs => ${session.absolute}::int)
     FROM consumed c
-    RETURNING id, user_id, client_id, created_at
+    RETURNING id, user_id, client_id, created_at, scope, resources, auth_time
   ), audited AS (
     ${insertAudit(started, {
       from: sql`session`,
@@ -162,8 +164,8 @@ const beginSessionSql = (login: Sql, session: NewSession, room = roomFor(session
       clientId: sql`session.client_id`,
     })}
   )
-  SELECT ${redeemableColumns}, login.client_id, login.method, login.provider, login.is_new_user, session.user_id, session.created_at,
-         ${rolesOfSql('session')}${room.columns}
+  SELECT ${redeemableColumns}, login.client_id, login.method, login.provider, login.is_new_user, login.nonce, session.user_id,
+         session.created_at, session.scope, session.resources, session.auth_time, ${rolesOfSql('session')}${room.columns}
   FROM login LEFT JOIN session ON true${room.join}`;
 
 /**
@@ -172,7 +174,7 @@ const beginSessionSql = (login: Sql, session: NewSession, room = roomFor(session
  */
 const settleRepeatedCodeSql = (loginId: string, grace: ReuseGrace, entry: AuditEntry): Sql => sql`
   WITH locked AS (
-    SELECT s.*, l.is_new_user, u.status = 'active' AND s.idle_expires_at > now() AND s.grace_uses < ${grace.uses}::int
+    SELECT s.*, l.is_new_user, l.nonce, u.status = 'active' AND s.idle_expires_at > now() AND s.grace_uses < ${grace.uses}::int
                 AND s.created_at > now() - make_interval(secs => ${grace.seconds}::int) AS repeats
     FROM iam.sessions s JOIN iam.logins l ON l.id = s.login_id JOIN iam.users u ON u.id = s.user_id
     WHERE s.login_id = ${loginId} AND s.ended_at IS NULL
@@ -186,7 +188,7 @@ const settleRepeatedCodeSql = (loginId: string, grace: ReuseGrace, entry: AuditE
   ), audited AS (
     ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` })}
   )
-  SELECT locked.id AS session_id, locked.generation, user_id, method, created_at, client_id, provider, is_new_user,
+  SELECT locked.id AS session_id, locked.generation, ${tokenColumnsSql('locked')}, provider, is_new_user, nonce,
          ${rolesOfSql('locked')}
   FROM locked WHERE repeats`;
 
@@ -308,15 +310,8 @@ export class Redemption {
 function toSession(
   row: z.infer<typeof begun>,
 ): Omit<BegunSession, 'sessionId' | 'generation' | 'isRepeated'> {
-  return {
-    userId: row.user_id,
-    clientId: row.client_id,
-    provider: row.provider,
-    isNewUser: row.is_new_user,
-    roles: row.roles,
-    method: row.method,
-    signedInAt: row.created_at,
-  };
+  const { provider, is_new_user: isNewUser, nonce } = row;
+  return { ...toTokenSubject(row), provider, isNewUser, ...(nonce !== null && { nonce }) };
 }
 
 /** Before the login's status says anything. */

@@ -284,6 +284,8 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000031000-register-clients.ts': '2a1a76305b34eadbd097a3065e367e43d5b3043cd8cd7251f976f932360ddfdc',
   '1764000032000-mark-scanned-sessions.ts':
     'b0f30cbc23bd5dabfd399ffa39433f8819c368a2f845c44257badb53f14de7d0',
+  '1764000033000-carry-authorization-requests.ts':
+    'e5fc096b768e23893cb52c55300e983fcf6b93f3c0ea3139362165117fe0a6f1',
 };
 
 it('a committed migration is never edited, and every one has its checksum here', async () => {
