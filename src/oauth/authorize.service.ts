@@ -14,13 +14,8 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
-import {
-  Clients,
-  errorLocation,
-  parseOAuthInput,
-  SIGN_IN_CHOOSER,
-  type SignInChooser,
-} from './clients.service.js';
+import { errorLocation } from './client-returns.service.js';
+import { Clients, parseOAuthInput, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
 
 /** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */

@@ -19,7 +19,8 @@ import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { Logins, type LoginOutcome } from '../sign-in/logins.service.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
-import { Clients, codeLocation, linkedLocation } from './clients.service.js';
+import { ClientReturns, linkedLocation } from './client-returns.service.js';
+import { Clients } from './clients.service.js';
 import { SignInMethods } from './registration.js';
 
 const stateForm = /^[A-Za-z0-9]{32,64}$/;
@@ -34,6 +35,7 @@ export class Callback {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clients: Clients,
+    private readonly returns: ClientReturns,
     private readonly providers: IdentityProviders,
     private readonly codes: CodeExchange,
     private readonly cookies: AttemptCookies,
@@ -128,8 +130,8 @@ export class Callback {
       record,
     });
     // The row decides: the login had ended, or the response to an earlier try was lost.
-    const outcome = isRecorded
-      ? this.logins.codeOf(loginId, { binds: kind === 'bind' })
+    const outcome: LoginOutcome = isRecorded
+      ? { kind: 'code', loginId, binds: kind === 'bind' }
       : await this.logins.awaitOutcome(attempt.state);
     refund.isDone = outcome.kind === 'code';
     return outcome;
@@ -163,18 +165,22 @@ export class Callback {
     return this.logins.awaitOutcome(attempt.state);
   }
 
-  private returnToClient(
+  private async returnToClient(
     attempt: RedirectAttempt,
     outcome: LoginOutcome,
-    { cookies: present }: IamRequest,
-  ): IamResponse {
+    request: IamRequest,
+  ): Promise<IamResponse> {
     const { redirectUri, clientState, state } = attempt;
-    const to = { redirectUri, clientState, issuer: this.options.publicUrl };
     const binds = outcome.kind === 'code' && outcome.binds;
-    const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](state, present);
-    if (outcome.kind === 'code') return redirect(codeLocation(to, outcome.code), 303, cookies);
-    if (outcome.kind === 'linked') return redirect(linkedLocation(to, outcome.identityId), 303, cookies);
-    return redirect(this.clients.failureLocation(attempt, outcome.code), 303, cookies);
+    const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](state, request.cookies);
+    if (outcome.kind === 'code') {
+      const back = await this.returns.withCode({ loginId: outcome.loginId, attempt, request });
+      return redirect(back.location, 303, [...cookies, ...back.cookies]);
+    }
+    if (outcome.kind === 'error')
+      return redirect(this.clients.failureLocation(attempt, outcome.code), 303, cookies);
+    const to = { redirectUri, clientState, issuer: this.options.publicUrl };
+    return redirect(linkedLocation(to, outcome.identityId), 303, cookies);
   }
 }
 

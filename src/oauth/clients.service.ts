@@ -1,8 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { errorTexts } from '../errors/iam.error-texts.js';
-import { IamError, errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
+import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../http/client-registry.service.js';
 import { parseInput, ZodPipe } from '../http/zod.pipe.js';
 import type { Admission } from '../sessions/session-statements.js';
@@ -10,6 +9,7 @@ import type { TokenCaller } from '../sessions/sessions.service.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import { requestParameters } from '../sign-in/login.js';
 import type { Consent } from '../users/subject.js';
+import { errorLocation } from './client-returns.service.js';
 
 /** The page on which a person chooses how to sign in; `IamPagesModule` provides it. */
 export interface SignInChooser {
@@ -143,44 +143,6 @@ const loopbackPort = /^(http:\/\/(?:127(?:\.\d{1,3}){3}|\[::1\]))(?::\d{1,5})?(?
 function isSameButPort(registered: string, requested: string): boolean {
   const isLoopback = loopbackPort.test(registered) && URL.canParse(requested);
   return isLoopback && registered.replace(loopbackPort, '$1') === requested.replace(loopbackPort, '$1');
-}
-
-/** Where a browser returns to its client. */
-export interface ClientReturn {
-  readonly redirectUri: string;
-  readonly clientState: string | undefined;
-  readonly issuer: string;
-}
-
-/** RFC 6749 §4.1.2 with `iss` of RFC 9207. */
-export function codeLocation(to: ClientReturn, code: string): string {
-  return withParameters(to, { code });
-}
-
-/** RFC 6749 §4.1.2.1. */
-export function errorLocation(to: ClientReturn, code: IamErrorCode): string {
-  return withParameters(to, {
-    error: errorCatalogue[code].oauth,
-    error_description: errorTexts[code].en,
-  });
-}
-
-/** The return of a link: the identity, and neither code nor token. */
-export function linkedLocation(to: ClientReturn, identityId: string): string {
-  return withParameters(to, { linked: identityId });
-}
-
-/** Appends to the query and leaves the registered URI as it was written. */
-function withParameters(
-  { redirectUri, clientState, issuer }: ClientReturn,
-  parameters: Record<string, string>,
-): string {
-  const added = new URLSearchParams({
-    ...parameters,
-    ...(clientState !== undefined && { state: clientState }),
-    iss: issuer,
-  });
-  return `${redirectUri}${redirectUri.includes('?') ? '&' : '?'}${added.toString()}`;
 }
 
 /**

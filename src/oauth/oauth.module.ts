@@ -10,6 +10,7 @@ import { UsersModule } from '../users/users.module.js';
 import { Authorize } from './authorize.service.js';
 import { Callback } from './callback.service.js';
 import { ClientAuthentication } from './client-authentication.service.js';
+import { ClientReturns } from './client-returns.service.js';
 import { ClientRows } from './client-rows.service.js';
 import { Clients } from './clients.service.js';
 import { StoredClients } from './stored-clients.service.js';
@@ -43,6 +44,7 @@ import { Revocation, Token } from './token.service.js';
   controllers: [OAuthController, TokenController, LinkController],
   providers: [
     Clients,
+    ClientReturns,
     ClientRows,
     StoredClients,
     ClientAuthentication,
@@ -60,6 +62,6 @@ import { Revocation, Token } from './token.service.js';
     Revocation,
     Metadata,
   ],
-  exports: [Clients, ClientRows, ClientAuthentication, Authorize, SignInMethods],
+  exports: [Clients, ClientReturns, ClientRows, ClientAuthentication, Authorize, SignInMethods],
 })
 export class OAuthModule {}

@@ -4,7 +4,7 @@ import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { type ClientReturn, linkedLocation } from '../oauth/clients.service.js';
+import { type ClientReturn, linkedLocation } from '../oauth/client-returns.service.js';
 import { SignInMethods } from '../oauth/registration.js';
 import { Clock } from '../runtime/clock.js';
 import { setActor } from '../runtime/request-context.js';

@@ -9,13 +9,13 @@ import { Incoming } from '../http/parameter.decorators.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { Body, Query, ZodPipe } from '../http/zod.pipe.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { type ClientReturn, Clients, codeLocation, errorLocation } from '../oauth/clients.service.js';
+import { ClientReturns, errorLocation } from '../oauth/client-returns.service.js';
+import { Clients } from '../oauth/clients.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { type Attempt, AttemptCookies, attemptHash } from '../sign-in/attempt-cookies.service.js';
 import { requestParameters } from '../sign-in/login.js';
-import { Logins } from '../sign-in/logins.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
 import { ScannerResolver } from './collect.service.js';
@@ -61,7 +61,7 @@ export class QrPageController {
     private readonly follower: ScannerResolver,
     private readonly ways: QrWays,
     private readonly providers: IdentityProviders,
-    private readonly logins: Logins,
+    private readonly returns: ClientReturns,
     private readonly links: QrLink,
     private readonly profiles: Profiles,
     private readonly tokens: LoginTokens,
@@ -172,7 +172,7 @@ export class QrPageController {
     }
     try {
       const next = await (attempt.link === undefined
-        ? this.signIn(login, attempt, to, request)
+        ? this.signIn(login, attempt, request)
         : this.links.nextStep(login, { ...attempt, link: attempt.link }, to, request));
       return { status: 'confirmed', ...next };
     } catch (thrown) {
@@ -183,23 +183,20 @@ export class QrPageController {
   }
 
   /** A code, or the authorization request that the way goes on with. */
-  private async signIn(
-    login: QrLogin,
-    { state, redirectUri, clientState, codeChallenge, request, consent, isChosen }: Attempt,
-    to: ClientReturn,
-    { cookies: present }: IamRequest,
-  ): Promise<NextStep> {
+  private async signIn(login: QrLogin, attempt: Attempt, request: IamRequest): Promise<NextStep> {
+    const { state, redirectUri, clientState, codeChallenge, consent, isChosen } = attempt;
     const provider = await this.providers.getEnabled(login.provider);
-    const cookies = this.attempts.finishForBinding(state, present);
+    const cookies = this.attempts.finishForBinding(state, request.cookies);
     const location = this.ways.get(login.method).nextStep?.(login, provider, {
       redirect_uri: redirectUri,
       ...(clientState !== undefined && { state: clientState }),
       code_challenge: codeChallenge,
-      ...requestParameters(request),
+      ...requestParameters(attempt.request),
       ...(isChosen === true && { from: 'chooser' }),
     });
     if (location != null) return { location, cookies };
     await this.follower.identify(login, provider, consent);
-    return { location: codeLocation(to, this.logins.mintCode(login.id)), cookies };
+    const back = await this.returns.withCode({ loginId: login.id, attempt, request });
+    return { location: back.location, cookies: [...cookies, ...back.cookies] };
   }
 }

@@ -27,9 +27,9 @@ import {
   requestValues,
 } from './login.js';
 
-/** How a claimed callback ended: a one-time code for the client (`binds`: of a person without a user yet), an identity linked, or an error that the client may see. */
+/** How a claimed callback ended: a login whose code the client gets (`binds`: of a person without a user yet), an identity linked, or an error that the client may see. */
 export type LoginOutcome =
-  | { readonly kind: 'code'; readonly code: string; readonly binds: boolean }
+  | { readonly kind: 'code'; readonly loginId: string; readonly binds: boolean }
   | { readonly kind: 'linked'; readonly identityId: string }
   | { readonly kind: 'error'; readonly code: IamErrorCode };
 
@@ -174,12 +174,7 @@ export class Logins implements UserMergeListener {
     if (start.link === undefined) this.telemetry.signInEnded(start, error);
   }
 
-  /** The code of an authenticated login; always the same one. */
-  codeOf(loginId: string, { binds }: { readonly binds: boolean }): LoginOutcome {
-    return { kind: 'code', code: this.mintCode(loginId), binds };
-  }
-
-  /** The one-time code of a login; it works once the row says `authenticated`. */
+  /** The one-time code of a login, always the same one; it works once the row says `authenticated`. */
   mintCode(loginId: string): string {
     return mintLoginToken(this.codes, loginId);
   }
@@ -209,6 +204,7 @@ export class Logins implements UserMergeListener {
     if (row.status === 'pending')
       throw new IamError('login_interrupted', `login ${row.id} was claimed and never finished`);
     if (row.linked_identity_id !== null) return { kind: 'linked', identityId: row.linked_identity_id };
-    return row.error === null ? this.codeOf(row.id, row) : { kind: 'error', code: toErrorCode(row.error) };
+    if (row.error !== null) return { kind: 'error', code: toErrorCode(row.error) };
+    return { kind: 'code', loginId: row.id, binds: row.binds };
   }
 }
