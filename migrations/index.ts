@@ -17,6 +17,7 @@ import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.
 import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
 import { CarryAuthorizationRequests1764000033000 } from './1764000033000-carry-authorization-requests.js';
+import { RememberBrowsers1764000035000 } from './1764000035000-remember-browsers.js';
 import { LimitSessions1764000028000 } from './1764000028000-limit-sessions.js';
 import { MarkScannedSessions1764000032000 } from './1764000032000-mark-scanned-sessions.js';
 import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
@@ -57,4 +58,5 @@ export const iamMigrations = [
   RegisterClients1764000031000,
   MarkScannedSessions1764000032000,
   CarryAuthorizationRequests1764000033000,
+  RememberBrowsers1764000035000,
 ];

@@ -13,6 +13,7 @@ import { LoginEntity } from './sign-in/login.entity.js';
 import { RateLimitEntity } from './database/rate-limits.service.js';
 import { ClientEntity } from './oauth/client-columns.js';
 import { RoleEntity, UserRoleEntity } from './roles/role.entity.js';
+import { BrowserSessionEntity } from './sessions/browser-session.entity.js';
 import { SessionEntity } from './sessions/session.entity.js';
 import { SigningKeyEntity } from './sessions/signing-key.js';
 import {
@@ -37,6 +38,7 @@ export const iamEntities: EntitySchema[] = [
   MiniSessionKeyEntity,
   LoginEntity,
   SessionEntity,
+  BrowserSessionEntity,
   SigningKeyEntity,
   RoleEntity,
   UserRoleEntity,

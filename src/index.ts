@@ -39,6 +39,7 @@ export { IamModule } from './iam.module.js';
 export type {
   IamAdminOptions,
   IamAuditOptions,
+  IamBrowserSessionOptions,
   IamClient,
   IamDatabaseOptions,
   IamOptions,

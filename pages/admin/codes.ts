@@ -4,6 +4,7 @@ import { codeWords } from '../shared/language';
 export const statusWord = codeWords({
   active: ['正常', 'active'],
   disabled: ['已停用', 'disabled'],
+  signed_out: ['退出登录', 'signed out'],
   session_limit: ['超出会话数上限', 'one session too many'],
   merged: ['已合并', 'merged'],
   live: ['有效', 'live'],

@@ -63,11 +63,14 @@ export class Chooser implements SignInChooser {
     const consent = sealed === undefined ? null : this.sealer.openJson(sealed, codeChallenge, consentSchema);
     if (consent === null || Date.parse(consent.agreed_at) < this.clock.now() - CONSENT_SECONDS * 1000)
       return undefined;
-    const isInForce = languages.some((language) => {
+    return this.isInForce(consent) ? consent : undefined;
+  }
+
+  isInForce(consent: Consent): boolean {
+    return languages.some((language) => {
       const { terms, privacy } = this.inForce[language];
       return terms === consent.terms && privacy === consent.privacy;
     });
-    return isInForce ? consent : undefined;
   }
 
   /** A `Set-Cookie` value. The seal binds the consent to the request with this code challenge: the next person is asked again. */

@@ -3,6 +3,8 @@ import { code, table, type ReferencePage } from './markdown.js';
 
 /** The sentences of `auditActions` in Chinese; an action without one does not compile. */
 const chinese: Readonly<Record<AuditAction, string>> = {
+  'browser_session.ended': '一个已登录的浏览器退出了登录；原因见 `detail.reason`。',
+  'browser_session.started': '有人在浏览器中登录了一个带 `sso` 的应用。',
   'client.created': '登记了一个应用。',
   'client.deleted': '删除了一个应用。',
   'client.secret_cleared': '清空了一个应用的上一个密钥。',

@@ -113,12 +113,16 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
     zh: '与另一设备上显示的数字不符；第三次输错即结束这次登录',
   },
   consent_required: {
-    en: 'The person has yet to agree to the terms on the sign-in page',
-    zh: '用户还没有在登录页上同意条款',
+    en: 'The person has yet to agree to the terms on the sign-in page, and with `prompt=none` cannot be asked',
+    zh: '用户还没有在登录页上同意条款；带 `prompt=none` 时也无法询问',
+  },
+  login_required: {
+    en: '`prompt=none`, and nobody is signed in in this browser, or not recently enough; or another person has signed in than `id_token_hint` names',
+    zh: '带有 `prompt=none`，而此浏览器中没有人登录，或登录时间过久；或者登录的人不是 `id_token_hint` 所指的人',
   },
   interaction_required: {
-    en: 'Followed; now the Open Platform step at `authorize_uri`',
-    zh: '已关注；接下来到 `authorize_uri` 完成开放平台一步',
+    en: 'Followed; now the Open Platform step at `authorize_uri`. With `prompt=none`: the person signed in by a way that this request or the row does not admit',
+    zh: '已关注；接下来到 `authorize_uri` 完成开放平台一步。带 `prompt=none` 时：用户当时的登录方式不被本次请求或这一行接受',
   },
   authorization_pending: { en: 'Not confirmed yet; keep polling', zh: '还没确认，继续轮询' },
   slow_down: { en: 'Polled too soon', zh: '轮询太快' },

@@ -53,6 +53,8 @@ const chinese: Readonly<Record<string, string>> = {
   'sessions.limit.perClient': '一个用户在每个客户端最多同时有多少个会话',
   'sessions.limit.then':
     '超出时：`end_oldest` 结束最早开始的会话，其下一次刷新得到 `session_replaced`；`refuse` 拒绝登录（`session_limit_reached`），直到另一个会话结束',
+  'sessions.browser.idle': '秒；浏览器会话这么久没有使用即结束',
+  'sessions.browser.absolute': '秒；从微信证明身份起，浏览器会话最长持续的时间',
   profileFreshness: '秒；在此期间不再向微信读取昵称头像',
   loginLifetime: '从发起登录到微信回调的秒数（最多 600）',
   databaseTimeout: '本模块的一条 SQL（或等待连接）最多用时，毫秒；超过则请求得到 503',
@@ -118,6 +120,7 @@ const guides: Readonly<Record<string, string>> = {
   sessionCheck: '../guides/signed-in-user',
   'rateLimits.qrPerAddressAndMinute': '../guides/rate-limits',
   'sessions.limit.perUser': '../guides/how-many-sessions',
+  'sessions.browser.idle': '../guides/single-sign-on',
   scenePrefix: '../guides/follow-to-login',
   hooks: '../guides/signed-in-user',
   hookTimeout: '../guides/phone-numbers',

@@ -1,5 +1,8 @@
 /** Every action of the audit log, `noun.verb` in the past, and what has happened then. */
 export const auditActions = {
+  'browser_session.ended':
+    'A browser in which somebody was signed in was signed out; `detail.reason` says why.',
+  'browser_session.started': 'Somebody signed in to an application with `sso` in a browser.',
   'client.created': 'An application was registered.',
   'client.deleted': 'An application was deleted.',
   'client.secret_cleared': 'The previous secret of an application was cleared.',

@@ -184,6 +184,22 @@ export interface IamSessionOptions {
    * @default none
    */
   readonly limit?: IamSessionLimit;
+  /** How long a browser stays signed in for applications with `sso`. */
+  readonly browser?: IamBrowserSessionOptions;
+}
+
+/** Lifetimes of a browser session, by which a person comes to another application with `sso` without WeChat; in seconds. */
+export interface IamBrowserSessionOptions {
+  /**
+   * One that was not used for this long ends.
+   * @default 86400 (a day)
+   */
+  readonly idle?: number;
+  /**
+   * It ends this long after WeChat has proved the person, however active.
+   * @default 604800 (7 days)
+   */
+  readonly absolute?: number;
 }
 
 /** What a database connection may need of `node:tls`. */

@@ -140,7 +140,20 @@ export const optionsSchema = z.strictObject({
       audience: z.string().min(1).optional(),
     })
     .prefault({}),
-  sessions: z.strictObject({ limit: sessionLimit.optional() }, { error: '{ limit }' }).prefault({}),
+  sessions: z
+    .strictObject(
+      {
+        limit: sessionLimit.optional(),
+        browser: z
+          .strictObject(
+            { idle: seconds(DAY, 400 * DAY), absolute: seconds(7 * DAY, 400 * DAY) },
+            { error: '{ idle, absolute }' },
+          )
+          .prefault({}),
+      },
+      { error: '{ limit, browser }' },
+    )
+    .prefault({}),
   profileFreshness: seconds(DAY, 365 * DAY),
   loginLifetime: seconds(600, 600),
   databaseTimeout: whole('milliseconds', 100, 60_000).default(5_000),

@@ -108,6 +108,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     en: 'Agree to the terms on the sign-in page first.',
     zh: '请先在登录页面阅读并同意相关条款。',
   },
+  login_required: {
+    en: 'Sign in with WeChat to go on.',
+    zh: '请使用微信登录后继续。',
+  },
   interaction_required: { en: 'One more step is needed to sign in.', zh: '还需完成一个步骤才能登录。' },
 
   sign_up_refused: { en: 'New accounts are not accepted here.', zh: '此处不接受新用户注册。' },

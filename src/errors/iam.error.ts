@@ -53,6 +53,7 @@ export const errorCatalogue = {
   method_unavailable: { status: 400, oauth: 'method_unavailable' },
   follow_required: { status: 403, oauth: 'follow_required' },
   consent_required: { status: 403, oauth: 'consent_required' },
+  login_required: { status: 400, oauth: 'login_required' },
   interaction_required: { status: 400, oauth: 'interaction_required' },
   authorization_pending: { status: 400, oauth: 'authorization_pending' },
   slow_down: { status: 400, oauth: 'slow_down' },

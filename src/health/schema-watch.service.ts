@@ -102,6 +102,7 @@ const neededTriggers = [
   'audit_log_undated.audit_log_append_only',
   'audit_log.audit_log_keep_for_sink',
   'audit_log.audit_log_keeps_the_young',
+  'browser_sessions.browser_sessions_end_born',
   'identities.identities_bar_of_disabled',
   'identities.identities_carry_union',
   'identities.identities_refuse_barred',

@@ -2,7 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import { parse as parseCookies } from 'cookie';
 import { isRecord } from '../errors/unknown.js';
 import { currentContext, type RequestOrigin } from '../runtime/request-context.js';
-import { classifyBrowser, type Browser, preferredLanguage, type Language } from './user-agent.js';
+import {
+  classifyBrowser,
+  type Browser,
+  languageOfLocales,
+  preferredLanguage,
+  type Language,
+} from './user-agent.js';
 import { collectParameters, findBody, type Parameters } from './request-body.js';
 
 /** A request, the same on Express and Fastify. */
@@ -112,7 +118,9 @@ class HostRequest implements IamRequest {
   }
 
   get language() {
-    return preferredLanguage(this.#http.headers['accept-language']);
+    return (
+      languageOfLocales(this.query['ui_locales']) ?? preferredLanguage(this.#http.headers['accept-language'])
+    );
   }
 
   get wantsPage() {

@@ -57,6 +57,13 @@ export function preferredLanguage(acceptLanguage: string | undefined): Language 
   return known?.tag.startsWith('en') === true ? 'en' : 'zh';
 }
 
+/** The first language of `ui_locales` (OpenID Connect Core 3.1.2.1) that we have; null when none is named. */
+export function languageOfLocales(locales: unknown): Language | null {
+  const tags = typeof locales === 'string' ? locales.toLowerCase().split(' ') : [];
+  const known = tags.find((tag) => /^(?:zh|en)(?:-|$)/.test(tag));
+  return known === undefined ? null : known.startsWith('en') ? 'en' : 'zh';
+}
+
 /** Where a page is shown: inside WeChat (phone or desktop), in a PC browser, or in a phone browser outside WeChat. */
 type BrowserKind = 'wechat' | 'pc' | 'phone';
 

@@ -8,6 +8,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { json, redirect, type IamResponse } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import type { Parameters } from '../http/request-body.js';
+import { languageOfLocales } from '../http/user-agent.js';
 import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -16,7 +17,9 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { errorLocation } from './client-returns.service.js';
 import { Clients, parseOAuthInput, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
+import { IdTokenHints } from './id-token-hints.service.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
+import { authenticationParameters, SingleSignOn } from './single-sign-on.service.js';
 
 /** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */
 export const authorizeQuery = z.object({
@@ -42,6 +45,7 @@ export const authorizeQuery = z.object({
     .literal('chooser')
     .optional()
     .meta({ description: 'Sent by that page: a person whose sign-in fails returns to it' }),
+  ...authenticationParameters,
 });
 
 /** The parameters of `/authorize` beyond client and redirect URI. */
@@ -70,6 +74,16 @@ type ClientAddress = Pick<Attempt, 'clientId' | 'redirectUri'>;
 function single(parameters: Parameters): Record<string, string> {
   const pairs = Object.entries(parameters);
   return Object.fromEntries(pairs.filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+}
+
+/** What goes with the attempt, beyond the sign-in itself; undefined for a request that asks for nothing more. */
+function requestOf({
+  id_token_hint: idTokenHint,
+  ui_locales: locales,
+}: AuthorizeRequest): Attempt['request'] {
+  const language = languageOfLocales(locales);
+  if (idTokenHint === undefined && language === null) return undefined;
+  return { idTokenHint, ...(language !== null && { language }) };
 }
 
 /** What an attempt takes from the request that starts it. */
@@ -101,6 +115,8 @@ export class Authorize {
     private readonly methods: SignInMethods,
     private readonly cookies: AttemptCookies,
     private readonly clock: Clock,
+    private readonly singleSignOn: SingleSignOn,
+    private readonly hints: IdTokenHints,
     @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
 
@@ -109,7 +125,11 @@ export class Authorize {
     const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
     try {
       this.clients.requireCodeGrant(back.clientId);
-      return await this.chooseOrBegin(request, back, parseAuthorizeRequest(query));
+      const parameters = await this.withSealedHint(back, parseAuthorizeRequest(query));
+      const entering = { ...back, request: requestOf(parameters) };
+      const entered = await this.singleSignOn.enter(request, entering, parameters);
+      if (entered !== null) return redirect(entered.location, 303, entered.cookies);
+      return await this.chooseOrBegin(request, back, parameters);
     } catch (thrown) {
       if (query['display'] === 'widget') throw thrown;
       const error = toIamError(thrown);
@@ -140,6 +160,7 @@ export class Authorize {
       ...back,
       clientState,
       codeChallenge,
+      request: requestOf(parameters),
       followLoginId,
       consent,
       ...(parameters.from === 'chooser' && { isChosen: true }),
@@ -168,6 +189,16 @@ export class Authorize {
     const cookies = this.cookies.start(started.attempt, request.cookies);
     const authorize_uri = this.methods.get(started.attempt.method).location(started);
     return { ...json({ authorize_uri }), cookies };
+  }
+
+  /** What comes after carries the hint in a short form of ours. */
+  private async withSealedHint(
+    { clientId }: ClientAddress,
+    parameters: AuthorizeRequest,
+  ): Promise<AuthorizeRequest> {
+    const { id_token_hint: hint } = parameters;
+    if (hint === undefined) return parameters;
+    return { ...parameters, id_token_hint: await this.hints.seal(hint, clientId) };
   }
 
   /** Where a person has yet to choose a provider, or to agree, the page for it comes before the start. */

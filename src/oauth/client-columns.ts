@@ -85,6 +85,10 @@ export const clientChanges = z.strictObject({
     'Slugs of the providers through which people may come to it; empty: all',
   ),
   tokens: z.enum(['bearer', 'cookie']).optional(),
+  sso: z
+    .boolean()
+    .optional()
+    .describe('Whether a person who is signed in in the browser comes in without WeChat being asked again'),
 });
 
 /** An application as it is registered; `id` and `type` stay for good. */

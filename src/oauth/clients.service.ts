@@ -20,6 +20,8 @@ export interface SignInChooser {
     codeChallenge: string,
     cookies: Readonly<Record<string, string | undefined>>,
   ): Consent | undefined;
+  /** Whether the documents of an earlier consent are those of now. */
+  isInForce(consent: Consent): boolean;
   /** True: no request gets past it without that. */
   readonly requiresConsent: boolean;
 }
@@ -119,10 +121,13 @@ export class Clients {
     if (client !== undefined) requireAllowed(client, { grant: 'authorization_code' });
   }
 
-  /** Where a browser goes whose attempt has failed: to choose another way where it chose this one, else back to the client. */
+  /**
+   * Where a browser goes whose attempt has failed: to choose another way where it chose this one, else back to the client, as a client
+   * that means another person.
+   */
   failureLocation(attempt: Attempt, code: IamErrorCode): string {
     const { clientId, redirectUri, clientState, codeChallenge, request, isChosen } = attempt;
-    if (isChosen !== true || this.chooser === undefined)
+    if (isChosen !== true || this.chooser === undefined || code === 'login_required')
       return errorLocation({ redirectUri, clientState, issuer: this.options.publicUrl }, code);
     const parameters = {
       response_type: 'code',

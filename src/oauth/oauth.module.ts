@@ -14,6 +14,7 @@ import { ClientReturns } from './client-returns.service.js';
 import { ClientRows } from './client-rows.service.js';
 import { Clients } from './clients.service.js';
 import { StoredClients } from './stored-clients.service.js';
+import { IdTokenHints } from './id-token-hints.service.js';
 import { Metadata } from './metadata.service.js';
 import {
   OpenMethod,
@@ -25,6 +26,7 @@ import {
 } from './methods-and-grants.js';
 import { LinkController, OAuthController } from './oauth.controller.js';
 import { SignInMethods, TokenGrants } from './registration.js';
+import { SingleSignOn } from './single-sign-on.service.js';
 import { TokenController } from './token.controller.js';
 import { Revocation, Token } from './token.service.js';
 
@@ -50,6 +52,8 @@ import { Revocation, Token } from './token.service.js';
     ClientAuthentication,
     Authorize,
     Callback,
+    IdTokenHints,
+    SingleSignOn,
     SignInMethods,
     OpenMethod,
     MpMethod,
@@ -62,6 +66,6 @@ import { Revocation, Token } from './token.service.js';
     Revocation,
     Metadata,
   ],
-  exports: [Clients, ClientReturns, ClientRows, ClientAuthentication, Authorize, SignInMethods],
+  exports: [Clients, SingleSignOn, ClientReturns, ClientRows, ClientAuthentication, Authorize, SignInMethods],
 })
 export class OAuthModule {}

@@ -37,6 +37,10 @@ function exportStatements(userId: string) {
     SELECT id, client_id, provider, method, appid, openid, ip, user_agent, created_at, rotated_at AS refreshed_at,
            idle_expires_at, expires_at, ended_at, end_reason
     FROM iam.sessions WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
+    browser_sessions: sql`WITH ${person}
+    SELECT id, provider, method, appid, openid, ip, user_agent, created_at, auth_time AS signed_in_at, last_used_at, idle_expires_at,
+           expires_at, ended_at, end_reason
+    FROM iam.browser_sessions WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
     sign_ins: sql`WITH ${person}
     SELECT id, client_id, provider, method, appid, openid, status, error, ip, user_agent, created_at, scanned_at,
            confirmed_at, expires_at
@@ -66,6 +70,9 @@ export const exportResponse = z.object({
   identities: rows,
   roles: rows,
   sessions: rows,
+  browser_sessions: rows.meta({
+    description: 'Browsers in which they are signed in for applications with `sso`',
+  }),
   sign_ins: rows.meta({ description: 'Of the last day' }),
   messages: rows.meta({ description: 'Messages and events of Official Accounts, of the last days' }),
   audit: rows,
@@ -83,6 +90,7 @@ export const exportExample: z.infer<typeof exportResponse> = {
   ],
   roles: [],
   sessions: [{ id: '0198c0de-0000-7000-8000-000000000002', client_id: 'web', method: 'open' }],
+  browser_sessions: [],
   sign_ins: [],
   messages: [],
   audit: [{ action: 'session.started', provider: 'wechat' }],
@@ -133,6 +141,7 @@ export class AccountExport {
       identities: await newestOf('identities'),
       roles: await newestOf('roles'),
       sessions: await newestOf('sessions'),
+      browser_sessions: await newestOf('browser_sessions'),
       sign_ins: await newestOf('sign_ins'),
       messages: await newestOf('messages'),
       audit: await newestOf('audit'),

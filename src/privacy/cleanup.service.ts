@@ -24,6 +24,8 @@ const fixed = [
      (SELECT id FROM iam.logins WHERE expires_at < now() ORDER BY expires_at ${limit})`,
   sql`DELETE FROM iam.sessions WHERE id IN
      (SELECT id FROM iam.sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
+  sql`DELETE FROM iam.browser_sessions WHERE id IN
+     (SELECT id FROM iam.browser_sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
   // Far longer than WeChat repeats a push. Dead letters stay for administrators.
   ...eventsOutsideTime.map(
     (table) => sql`DELETE FROM ${table} WHERE dedupe_key IN

@@ -44,9 +44,10 @@ const eraseSql = (userId: string): Sql => sql`
       AND l.openid = known.openid AND l.appid = known.appid
       AND (l.user_id IS NULL OR l.user_id NOT IN (SELECT id FROM person))
     RETURNING 1
-  ), sessions AS (${deleteOf('sessions')}), own_logins AS (${deleteOf('logins')}), roles AS (${deleteOf('user_roles')}),
+  ), sessions AS (${deleteOf('sessions')}), browsers AS (${deleteOf('browser_sessions')}), own_logins AS (${deleteOf('logins')}), roles AS (${deleteOf('user_roles')}),
   unions AS (${deleteOf('unions')}), identities AS (${deleteOf('identities')}), users AS (${deleteOf('users', 'id')})
   SELECT ${countOf('identities')} AS identities, ${countOf('unions')} AS unions, ${countOf('sessions')} AS sessions,
+         ${countOf('browsers')} AS "browserSessions",
          ${countOf('own_logins')} + ${countOf('open_logins')} AS logins, ${countOf('roles')} AS roles,
          ${countOf('events')} AS events, ${countOf('users')} - 1 AS merged`;
 

@@ -9,8 +9,9 @@ import { Incoming } from '../http/parameter.decorators.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { Body, Query, ZodPipe } from '../http/zod.pipe.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { ClientReturns, errorLocation } from '../oauth/client-returns.service.js';
+import { errorLocation } from '../oauth/client-returns.service.js';
 import { Clients } from '../oauth/clients.service.js';
+import { SingleSignOn } from '../oauth/single-sign-on.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
@@ -61,7 +62,7 @@ export class QrPageController {
     private readonly follower: ScannerResolver,
     private readonly ways: QrWays,
     private readonly providers: IdentityProviders,
-    private readonly returns: ClientReturns,
+    private readonly singleSignOn: SingleSignOn,
     private readonly links: QrLink,
     private readonly profiles: Profiles,
     private readonly tokens: LoginTokens,
@@ -196,7 +197,7 @@ export class QrPageController {
     });
     if (location != null) return { location, cookies };
     await this.follower.identify(login, provider, consent);
-    const back = await this.returns.withCode({ loginId: login.id, attempt, request });
+    const back = await this.singleSignOn.arrive({ loginId: login.id, attempt, request });
     return { location: back.location, cookies: [...cookies, ...back.cookies] };
   }
 }

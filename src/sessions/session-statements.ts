@@ -9,13 +9,13 @@ export interface RefreshToken {
   readonly generation: number;
 }
 
-/** When WeChat proved the person of a login: at the scan, or just before the callback claimed it. */
+/** When WeChat proved the person of a login: for the browser session, at the scan, or just before the callback claimed it. */
 export const loginProvenAtSql = (login: string): Sql =>
-  raw(`COALESCE(${login}.scanned_at, ${login}.created_at)`);
+  raw(`COALESCE(${login}.auth_time, ${login}.scanned_at, ${login}.created_at)`);
 
 /** The same of a session, whose code may have waited; a login that no longer exists was redeemed a day ago. */
 export const sessionProvenAtSql = (session: string): Sql =>
-  sql`COALESCE((SELECT ${loginProvenAtSql('l')} FROM iam.logins l WHERE l.id = ${raw(session)}.login_id), ${raw(session)}.created_at)`;
+  sql`COALESCE((SELECT ${loginProvenAtSql('l')} FROM iam.logins l WHERE l.id = ${raw(session)}.login_id), ${raw(session)}.auth_time, ${raw(session)}.created_at)`;
 
 /** The roles of the user of a row. */
 export const rolesOfSql = (relation: string): Sql =>
@@ -194,7 +194,26 @@ export const settleReuseSql = (
   SELECT ${tokenColumnsSql('s')}, s.generation, 'replaced', '{}'::text[] FROM iam.sessions s
   WHERE s.id = ${sessionId} AND ${isOfCaller(caller)} AND s.end_reason = ${SESSION_LIMIT}`;
 
+/**
+ * For a CTE of a statement that has locked the user: ends the browser sessions `b` of a condition that have not ended; a trigger ends
+ * what was born from them.
+ */
+export const endBrowsersSql = (condition: Sql, reason: string): Sql => sql`
+    UPDATE iam.browser_sessions b SET ended_at = now(), end_reason = ${reason} WHERE ${condition} AND b.ended_at IS NULL
+    RETURNING b.id, b.user_id`;
+
+/** For a CTE: the audit entries of browser sessions that the CTE `browsers` has ended. */
+export const auditBrowsersSql = (reason: string): Sql =>
+  insertAudit(
+    { action: 'browser_session.ended', detail: { reason } },
+    {
+      from: sql`browsers`,
+      userId: sql`browsers.user_id`,
+      detail: sql`jsonb_build_object('browser_session', browsers.id)`,
+    },
+  );
+
 /** For a CTE: ends the sessions `s` of a condition that have not ended. */
 export const endSessionsSql = (condition: Sql, reason: string): Sql => sql`
     UPDATE iam.sessions s SET ended_at = now(), end_reason = ${reason} WHERE ${condition} AND s.ended_at IS NULL
-    RETURNING s.id, s.user_id, s.idle_expires_at > now() AND s.expires_at > now() AS was_live`;
+    RETURNING s.id, s.user_id, s.browser_session_id, s.idle_expires_at > now() AND s.expires_at > now() AS was_live`;

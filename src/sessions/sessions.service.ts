@@ -15,6 +15,8 @@ import type { AccessTokenClaims } from './access-tokens.service.js';
 import { SessionCheck } from './session-check.service.js';
 import {
   type Admission,
+  auditBrowsersSql,
+  endBrowsersSql,
   endSessionsSql,
   rotateSql,
   sessionProvenAtSql,
@@ -68,6 +70,15 @@ export interface TokenCaller {
 export interface IdentityEnd {
   readonly reason: string;
   readonly provenBefore?: Date | null;
+}
+
+/** An end of several sessions. */
+interface SessionsEnd {
+  readonly reason: string;
+  /** A condition on browser sessions `b`. */
+  readonly browsers: Sql;
+  /** The session in which somebody asked for it. */
+  readonly sessionId?: string | null;
 }
 
 /** More uses of one parent token are an abuse of the grace. */
@@ -150,7 +161,10 @@ export class Sessions implements UserMergeListener {
 
   /** Ends every session of a user. */
   async endAll(manager: EntityManager, userId: string, reason: string): Promise<void> {
-    await this.endWhere(manager, sql`s.user_id = ${userId}`, { reason });
+    await this.endWhere(manager, sql`s.user_id = ${userId}`, {
+      reason,
+      browsers: sql`b.user_id = ${userId}`,
+    });
   }
 
   /** Ends the sessions that began by an identity. See `SignOut`. */
@@ -161,16 +175,24 @@ export class Sessions implements UserMergeListener {
   ): Promise<void> {
     const condition = sql`s.appid = ${appid} AND s.openid = ${openid} AND (
       ${provenBefore}::timestamptz IS NULL OR ${sessionProvenAtSql('s')} < ${eventHorizonSql(provenBefore)})`;
-    await this.endWhere(manager, condition, { reason });
+    const browsers = sql`b.appid = ${appid} AND b.openid = ${openid} AND (
+      ${provenBefore}::timestamptz IS NULL OR b.auth_time < ${eventHorizonSql(provenBefore)})`;
+    await this.endWhere(manager, condition, { reason, browsers });
   }
 
-  /** Ends the sessions `s` of a condition; the audit log names them. Returns how many were live. */
+  /**
+   * Ends the sessions `s` of a condition, and the browser sessions `b` of another one, by which people would come in again; the audit
+   * log names them. The caller has locked the user. Returns how many sessions of the condition were live.
+   */
   async endWhere(
     manager: EntityManager,
     condition: Sql,
-    { reason, sessionId = null }: { readonly reason: string; readonly sessionId?: string | null },
+    { reason, browsers, sessionId = null }: SessionsEnd,
   ): Promise<number> {
-    const end = sql`WITH ended AS (${endSessionsSql(condition, reason)}) SELECT * FROM ended ORDER BY id`;
+    const end = sql`
+      WITH ended AS (${endSessionsSql(condition, reason)}), browsers AS (${endBrowsersSql(browsers, reason)}),
+      audited AS (${auditBrowsersSql(reason)})
+      SELECT * FROM ended ORDER BY id`;
     const ended = await queryRows(manager, endedRow, end);
     for (const { id } of ended) this.check.forget(id);
     for (const userId of new Set(ended.map(({ user_id }) => user_id))) {

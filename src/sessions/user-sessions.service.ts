@@ -11,7 +11,7 @@ import { lockExisting } from '../users/lock-users.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import { describeAgent, type Language } from '../http/user-agent.js';
 import { SessionCheck } from './session-check.service.js';
-import { endSessionsSql, isLiveSql } from './session-statements.js';
+import { auditBrowsersSql, endBrowsersSql, endSessionsSql, isLiveSql } from './session-statements.js';
 import { Sessions } from './sessions.service.js';
 
 /** A user, and the session in which they act. */
@@ -19,6 +19,9 @@ export interface ActingSession {
   readonly userId: string;
   readonly sessionId: string;
 }
+
+/** Why a person's own request ends a session. */
+const ENDED_BY_USER = 'ended_by_user';
 
 /** More than a person reads; the acting session is always among them. */
 const MOST_LISTED = 200;
@@ -44,15 +47,21 @@ const listSql = ({ userId, sessionId }: ActingSession): Sql => sql`
   FROM iam.sessions s WHERE s.user_id = ${userId} AND ${isLiveSql}
   ORDER BY current DESC, last_used_at DESC LIMIT ${MOST_LISTED}`;
 
-/** A session that is over ends no other one. */
+/**
+ * A session that is over ends no other one. With a session its browser's ends, and all that was born from that: the browser would come
+ * in again without WeChat.
+ */
 const endSql = (id: string, { userId, sessionId }: ActingSession, entry: AuditEntry): Sql => sql`
   WITH acting AS (
-    SELECT s.id FROM iam.sessions s WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND (s.id = ${id} OR ${isLiveSql})
+    SELECT s.id FROM (SELECT id FROM iam.users WHERE id = ${userId} FOR NO KEY UPDATE) u
+    JOIN iam.sessions s ON s.user_id = u.id AND s.id = ${sessionId} AND (s.id = ${id} OR ${isLiveSql}) FOR SHARE OF s
   ), ended AS (
-    ${endSessionsSql(sql`s.id = ${id} AND s.user_id = ${userId} AND EXISTS (SELECT 1 FROM acting)`, 'ended_by_user')}
+    ${endSessionsSql(sql`s.id = ${id} AND s.user_id = ${userId} AND EXISTS (SELECT 1 FROM acting)`, ENDED_BY_USER)}
   ), audited AS (
     ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` })}
-  )
+  ), browsers AS (
+    ${endBrowsersSql(sql`b.id = (SELECT browser_session_id FROM ended)`, ENDED_BY_USER)}
+  ), audited_browsers AS (${auditBrowsersSql(ENDED_BY_USER)})
   SELECT EXISTS (SELECT 1 FROM acting) AS may_act,
          EXISTS (SELECT 1 FROM iam.sessions WHERE id = ${id} AND user_id = ${userId}) AS is_own`;
 
@@ -92,7 +101,7 @@ export class UserSessions {
    */
   async end(id: string, acting: ActingSession): Promise<void> {
     if (!isUuid(id)) throw new IamError('not_found', 'not the id of a session');
-    const audited: AuditEntry = { action: 'session.ended', detail: { reason: 'ended_by_user' } };
+    const audited: AuditEntry = { action: 'session.ended', detail: { reason: ENDED_BY_USER } };
     const verdict = await queryRow(this.dataSource, endVerdict, endSql(id, acting, audited));
     if (verdict?.may_act !== true) throw new IamError('invalid_token', `session ${acting.sessionId} is over`);
     if (!verdict.is_own) throw new IamError('not_found', 'no session of this user');
@@ -102,7 +111,9 @@ export class UserSessions {
   /** Ends every other session of the user; returns how many of them were live. */
   endOthers(manager: EntityManager, { userId, sessionId }: ActingSession, reason: string): Promise<number> {
     const others = sql`s.user_id = ${userId} AND s.id <> ${sessionId}`;
-    return this.sessions.endWhere(manager, others, { reason, sessionId });
+    const browsers = sql`b.user_id = ${userId} AND NOT EXISTS (
+      SELECT FROM iam.sessions s WHERE s.id = ${sessionId} AND s.browser_session_id = b.id)`;
+    return this.sessions.endWhere(manager, others, { reason, browsers, sessionId });
   }
 
   /**

@@ -20,6 +20,10 @@ export const authorizationRequestSchema = z.object({
   browserSessionId: z.string().optional(),
   /** When the person proved who they are, where that was before this sign-in. */
   authTime: z.coerce.date().optional(),
+  /** Whom the client means by `id_token_hint`, sealed; see `IdTokenHints`. */
+  idTokenHint: z.string().optional(),
+  /** Of our pages, where the client named one. */
+  language: z.enum(['zh', 'en']).optional(),
 });
 
 /** See `authorizationRequestSchema`. */
@@ -34,8 +38,14 @@ export const requestValues = (request: AuthorizationRequest = {}): Sql => sql`
   ${request.browserSessionId ?? null}::uuid, ${request.authTime ?? null}::timestamptz`;
 
 /** The parameters by which an authorization request asks for the same again. */
-export function requestParameters({ scope, nonce }: AuthorizationRequest = {}): Record<string, string> {
-  return { ...(scope !== undefined && { scope }), ...(nonce !== undefined && { nonce }) };
+export function requestParameters(request: AuthorizationRequest = {}): Record<string, string> {
+  const { scope, nonce, idTokenHint, language } = request;
+  return {
+    ...(scope !== undefined && { scope }),
+    ...(nonce !== undefined && { nonce }),
+    ...(idTokenHint !== undefined && { id_token_hint: idTokenHint }),
+    ...(language !== undefined && { ui_locales: language === 'zh' ? 'zh-CN' : 'en' }),
+  };
 }
 
 /** What a login starts from: an `Attempt` that a browser carried, or the code of a mini program or mobile app. */
@@ -75,7 +85,7 @@ type ProvenLogin = AuditEntry & {
 };
 
 /** Life of a one-time code, in seconds. */
-const CODE_SECONDS = 60;
+export const CODE_SECONDS = 60;
 
 /**
  * CTEs of a `RecordResolution`: a login of this status proves the person, and its one-time code may be redeemed. What WeChat

@@ -48,7 +48,7 @@ const outcomeRow = z.object({
 });
 
 /** Rows stay this long after they were made: longer than any cookie, code or binding token of theirs. */
-const KEEP = sql`interval '1 day'`;
+export const KEEP_LOGIN = sql`interval '1 day'`;
 
 /** A login by the state of an attempt, if it has one, and the hash of WeChat's code; one with an error ends as it begins. */
 interface NewLogin {
@@ -71,7 +71,7 @@ const insertSql = ({ start, codeHash, origin, error }: NewLogin, from: Sql): Sql
     SELECT ${uuidv7()}::uuid, ${start.state === undefined ? null : attemptHash(start.state)}::text, ${codeHash ?? null}::text,
            ${error === undefined ? 'pending' : statusOf(error)}::text, ${error ?? null}::text, ${start.provider}::text,
            ${start.method}::text, ${start.appid}::text, ${start.clientId}::text, ${start.redirectUri ?? null}::text,
-           ${start.codeChallenge ?? null}::text, ${requestValues(start.request)}, ${origin.ip}::text, ${origin.userAgent}::text, now() + ${KEEP}
+           ${start.codeChallenge ?? null}::text, ${requestValues(start.request)}, ${origin.ip}::text, ${origin.userAgent}::text, now() + ${KEEP_LOGIN}
     FROM ${from}
     ON CONFLICT DO NOTHING
     RETURNING id`;

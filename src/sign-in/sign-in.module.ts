@@ -8,6 +8,7 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { IdentityProvidersModule } from '../identity-providers/identity-providers.module.js';
 import { AppCodes } from './app-codes.service.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
+import { BrowserSessions } from './browser-sessions.service.js';
 import { CodeExchange } from './code-exchange.service.js';
 import { FailureLimits } from './failure-limits.service.js';
 import { Bindings, IdentityLinks } from './identity-links.service.js';
@@ -19,6 +20,7 @@ const services = [
   CodeExchange,
   AppCodes,
   AttemptCookies,
+  BrowserSessions,
   FailureLimits,
   Logins,
   Bindings,

@@ -1,14 +1,30 @@
-import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
+import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
-import { execute, hasRow, sql, type Sql, type SqlExecutor, queryRow } from '../database/sql.js';
-import { loginProvenAtSql, sessionProvenAtSql } from '../sessions/session-statements.js';
+import {
+  execute,
+  hasRow,
+  inTransaction,
+  queryRow,
+  queryRows,
+  sql,
+  type Sql,
+  type SqlExecutor,
+} from '../database/sql.js';
+import {
+  auditBrowsersSql,
+  endBrowsersSql,
+  loginProvenAtSql,
+  sessionProvenAtSql,
+} from '../sessions/session-statements.js';
 import { Sessions, type IdentityEnd } from '../sessions/sessions.service.js';
 import { type IdentityKey, markWithdrawn, removeIdentity, type Withdrawal } from '../users/identity-data.js';
+import { lockExisting } from '../users/lock-users.js';
 
 const interrupted = sql`status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
 
@@ -93,15 +109,47 @@ const unlinkable = z.object({
 const rejoinsSql = (userId: string, unionid: string | null): Sql => sql`
   SELECT 1 FROM iam.unions WHERE user_id = ${userId} AND unionid = ${unionid} LIMIT 1`;
 
+/** The sessions that a browser session takes along in this transaction. */
+const bornSql = ({ id, userId }: BrowserKey): Sql => sql`
+  SELECT id FROM iam.sessions WHERE user_id = ${userId} AND browser_session_id = ${id} AND ended_at = now()`;
+
+const bornRow = z.object({ id: z.string() });
+
+/** A browser session, and whose it is. */
+interface BrowserKey {
+  readonly id: string;
+  readonly userId: string;
+}
+
 /** Ends access. Sessions and sign-ins under way end together: a code that stays is a session a second later. */
 @Injectable()
 export class SignOut {
-  constructor(private readonly sessions: Sessions) {}
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly sessions: Sessions,
+  ) {}
 
   /** Ends all that is signed in as a user, whom the caller has locked, and all that is about to be. */
   async ofUser(manager: EntityManager, userId: string, reason: string): Promise<void> {
     await execute(manager, endOfUserSql(userId));
     await this.sessions.endAll(manager, userId, reason);
+  }
+
+  /** Ends a browser session, all sessions that were born from it, and what is about to be one; false: it had ended. */
+  async ofBrowser(browser: BrowserKey, reason: string): Promise<boolean> {
+    return inTransaction(this.dataSource, async (manager) => {
+      await lockExisting(manager, [browser.userId]);
+      const { id, userId } = browser;
+      const end = sql`
+        WITH browsers AS (${endBrowsersSql(sql`b.id = ${id} AND b.user_id = ${userId}`, reason)}), audited AS (${auditBrowsersSql(reason)})
+        SELECT id FROM browsers`;
+      if (!(await hasRow(manager, end))) return false;
+      const born = (await queryRows(manager, bornRow, bornSql(browser))).map((each) => each.id);
+      this.sessions.noteEnded(born);
+      const detail = { reason, sessions: born };
+      if (born.length > 0) await recordAudit(manager, { action: 'session.ended', userId, detail });
+      return true;
+    });
   }
 
   /**

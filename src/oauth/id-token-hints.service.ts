@@ -1,0 +1,120 @@
+import { Inject, Injectable } from '@nestjs/common';
+import * as errors from 'jose/errors';
+import { compactVerify } from 'jose/jws/compact/verify';
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { recordAudit } from '../audit/record-audit.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { isSealed, Sealer } from '../crypto/sealer.js';
+import { queryRow, sql } from '../database/sql.js';
+import { IamError } from '../errors/iam.error.js';
+import { ALGORITHM } from '../sessions/signing-key.js';
+import { SigningKeys } from '../sessions/signing-keys.service.js';
+
+const claims = z.object({
+  iss: z.string(),
+  sub: z.string().min(1),
+  aud: z.union([z.string(), z.array(z.string())]),
+  sid: z.string().optional(),
+});
+
+/** What an ID token of ours says of an earlier sign-in; it may have expired. */
+export interface IdTokenHint {
+  readonly userId: string;
+  readonly sessionId: string | undefined;
+  readonly audience: readonly string[];
+}
+
+/** The kinds of our tokens that are no ID token. */
+const otherKinds: ReadonlySet<string | undefined> = new Set(['at+jwt', 'logout+jwt']);
+
+const PURPOSE = 'id-token-hint';
+const sealedHint = z.object({ userId: z.string(), clientId: z.string() });
+const ownerRow = z.object({ user_id: z.string().nullable(), is_refused: z.boolean() });
+
+/** The parameter `id_token_hint`: which person a client means (OpenID Connect Core 3.1.2.1). */
+@Injectable()
+export class IdTokenHints {
+  private readonly sealer: Sealer;
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly keys: SigningKeys,
+  ) {
+    this.sealer = new Sealer(options.keyRing, PURPOSE);
+  }
+
+  /**
+   * An ID token of ours, of any age; null where the key is gone that may have signed it.
+   * @throws IamError `invalid_request`
+   */
+  async verify(token: string): Promise<IdTokenHint | null> {
+    try {
+      const { payload, protectedHeader } = await compactVerify(token, ({ kid }) => this.publicKey(kid), {
+        algorithms: [ALGORITHM],
+      });
+      if (otherKinds.has(protectedHeader.typ))
+        throw new IamError('invalid_request', 'id_token_hint: no ID token');
+      const { iss, sub, aud, sid } = claims.parse(JSON.parse(Buffer.from(payload).toString()));
+      if (iss !== this.options.publicUrl)
+        throw new IamError('invalid_request', 'id_token_hint: of another issuer');
+      return { userId: sub, sessionId: sid, audience: [aud].flat() };
+    } catch (cause) {
+      if (cause instanceof errors.JWKSNoMatchingKey) return null;
+      if (!isRefusal(cause)) throw cause;
+      throw new IamError('invalid_request', 'id_token_hint: does not verify', { cause });
+    }
+  }
+
+  /**
+   * The hint of an authorization request as the rest of the sign-in carries it: short, and sealed for the client. A page of ours that
+   * starts anew sends it in that form.
+   * @throws IamError `invalid_request` for a token that is not ours or of another client
+   */
+  async seal(hint: string, clientId: string): Promise<string> {
+    if (isSealed(hint)) {
+      this.userOf(hint, clientId);
+      return hint;
+    }
+    const verified = await this.verify(hint);
+    if (verified?.audience.includes(clientId) !== true)
+      throw new IamError('invalid_request', 'id_token_hint: not an ID token of this client');
+    return this.sealer.seal(JSON.stringify({ userId: verified.userId, clientId }), PURPOSE);
+  }
+
+  /** The person of a sealed hint. @throws IamError `invalid_request` */
+  userOf(sealed: string, clientId: string): string {
+    const hint = this.sealer.openJson(sealed, PURPOSE, sealedHint);
+    if (hint?.clientId !== clientId)
+      throw new IamError('invalid_request', 'id_token_hint: not of this client');
+    return hint.userId;
+  }
+
+  /** Ends a login of another person than the hint's, before its code leaves. @throws IamError `login_required` */
+  async requireSamePerson(loginId: string, sealed: string, clientId: string): Promise<void> {
+    const userId = this.userOf(sealed, clientId);
+    const refuse = sql`
+      WITH refused AS (
+        UPDATE iam.logins SET status = 'failed', error = 'login_required', redeem_before = now(), subject = NULL
+        WHERE id = ${loginId} AND status = 'authenticated' AND user_id IS DISTINCT FROM ${userId}::uuid RETURNING id
+      ) SELECT user_id, EXISTS (SELECT 1 FROM refused) AS is_refused FROM iam.logins WHERE id = ${loginId}`;
+    const row = await queryRow(this.dataSource, ownerRow, refuse);
+    if (row?.user_id === userId) return;
+    const detail = { error: 'login_required' };
+    if (row?.is_refused === true)
+      await recordAudit(this.dataSource, { action: 'login.failed', userId: row.user_id, clientId, detail });
+    throw new IamError('login_required', 'another person has signed in than the one whom the client means');
+  }
+
+  private async publicKey(kid: string | undefined) {
+    const key = kid === undefined ? null : await this.keys.find(kid);
+    if (key === null) throw new errors.JWKSNoMatchingKey();
+    return key.publicKey;
+  }
+}
+
+/** The token is at fault. */
+function isRefusal(cause: unknown): boolean {
+  return cause instanceof errors.JOSEError || cause instanceof z.ZodError || cause instanceof SyntaxError;
+}

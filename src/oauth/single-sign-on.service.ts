@@ -1,0 +1,169 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { z } from 'zod';
+import { IamError, type IamErrorCode } from '../errors/iam.error.js';
+import { ClientRegistry } from '../http/client-registry.service.js';
+import type { IamRequest } from '../http/iam-request.js';
+import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { Clock } from '../runtime/clock.js';
+import type { Attempt } from '../sign-in/attempt-cookies.service.js';
+import { BrowserSessions, type SignedInBrowser } from '../sign-in/browser-sessions.service.js';
+import { ClientReturns, type WayBack } from './client-returns.service.js';
+import { Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
+import { IdTokenHints } from './id-token-hints.service.js';
+import { SignInMethods } from './registration.js';
+
+const prompts = ['none', 'login', 'consent', 'select_account'] as const;
+
+/** The parameters of `/authorize` by which a client says whether WeChat must be asked (OpenID Connect Core 3.1.2.1). */
+export const authenticationParameters = {
+  prompt: z
+    .string()
+    .transform((text) => text.split(' ').filter((word) => word !== ''))
+    .pipe(z.array(z.enum(prompts)))
+    .refine((words) => !words.includes('none') || words.length === 1, { error: 'none stands alone' })
+    .optional()
+    .meta({ description: '`none`, or some of `login`, `consent` and `select_account`' }),
+  max_age: z
+    .string()
+    .regex(/^\d{1,9}$/, { error: 'a number of seconds' })
+    .transform(Number)
+    .optional()
+    .meta({ description: 'The longest time, in seconds, since the person has signed in with WeChat' }),
+  id_token_hint: z
+    .string()
+    .max(8192)
+    .optional()
+    .meta({ description: 'An ID token of the person whom the client means, also an expired one' }),
+  /** Accepted and without effect: WeChat knows no names. */
+  login_hint: z.string().max(1024).optional(),
+  /** Accepted and without effect: a person has one name. */
+  claims_locales: z.string().max(256).optional(),
+  ui_locales: z
+    .string()
+    .max(256)
+    .optional()
+    .meta({ description: 'Languages of our pages by preference: `zh-CN`, `en`' }),
+};
+
+/** What a request to `/authorize` says about the sign-in. */
+interface Wish extends z.infer<z.ZodObject<typeof authenticationParameters>> {
+  readonly provider?: string | undefined;
+  readonly state?: string | undefined;
+  readonly code_challenge: string;
+  readonly display: 'page' | 'widget';
+  readonly from?: string | undefined;
+  readonly follow_proof?: string | undefined;
+}
+
+/** A sign-in that WeChat has proven in this browser. */
+interface Arrival {
+  readonly loginId: string;
+  readonly attempt: Attempt;
+  readonly request: IamRequest;
+}
+
+/** What the client may go past WeChat with. */
+type Entering = Pick<Attempt, 'clientId' | 'redirectUri' | 'request'>;
+
+/** Brings a person who is signed in in this browser to a client with `sso`, without WeChat. */
+@Injectable()
+export class SingleSignOn {
+  constructor(
+    private readonly registry: ClientRegistry,
+    private readonly clients: Clients,
+    private readonly browsers: BrowserSessions,
+    private readonly providers: IdentityProviders,
+    private readonly methods: SignInMethods,
+    private readonly returns: ClientReturns,
+    private readonly hints: IdTokenHints,
+    private readonly clock: Clock,
+    @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
+  ) {}
+
+  /**
+   * The way back with a code; null where WeChat must be asked. One statement.
+   * @throws IamError `login_required`, `interaction_required` or `consent_required` where the client forbids to ask (`prompt=none`)
+   */
+  async enter(request: IamRequest, entering: Entering, wish: Wish): Promise<WayBack | null> {
+    const mustNotAsk = wish.prompt?.includes('none') === true;
+    const found = await this.tryToEnter(request, entering, wish);
+    if (typeof found !== 'string') return found;
+    if (mustNotAsk) throw new IamError(found, `client "${entering.clientId}" with prompt=none`);
+    return null;
+  }
+
+  /**
+   * The way back of a sign-in that WeChat has just proven; the browser stays signed in where the client has `sso`.
+   * @throws IamError `login_required` for another person than the client means
+   */
+  async arrive({ loginId, attempt, request }: Arrival): Promise<WayBack> {
+    const { clientId, consent, request: asked } = attempt;
+    if (asked?.idTokenHint !== undefined)
+      await this.hints.requireSamePerson(loginId, asked.idTokenHint, clientId);
+    const hasFollowed = attempt.followLoginId !== undefined || attempt.method === 'follow';
+    const cookies =
+      this.registry.find(clientId)?.hasSso === true
+        ? await this.browsers.begin({ loginId, hasFollowed, consent }, request)
+        : [];
+    const back = await this.returns.withCode({ loginId, attempt, request });
+    return { ...back, cookies: [...cookies, ...back.cookies] };
+  }
+
+  /** The error code says why not. */
+  private async tryToEnter(
+    request: IamRequest,
+    entering: Entering,
+    wish: Wish,
+  ): Promise<WayBack | IamErrorCode> {
+    const browser = this.findBrowser(request, entering, wish);
+    if (browser === null) return 'login_required';
+    if (!(await this.isAdmitted(browser, entering, wish))) return 'interaction_required';
+    if (!this.hasAgreed(browser, request, wish)) return 'consent_required';
+    const { clientId, redirectUri } = entering;
+    const attempt = { ...entering, clientState: wish.state, codeChallenge: wish.code_challenge };
+    const loginId = await this.browsers.enter(browser, attempt, request.origin);
+    if (loginId === null) return 'login_required';
+    return this.returns.withCode({ loginId, attempt: { ...attempt, clientId, redirectUri }, request });
+  }
+
+  /** Whose proof is recent enough, and who is the person whom the client means. */
+  private findBrowser(
+    { cookies }: IamRequest,
+    { clientId, request: asked }: Entering,
+    { prompt = [], max_age: maxAge, display, from, follow_proof: proof }: Wish,
+  ): SignedInBrowser | null {
+    const asksAnyway = prompt.includes('login') || prompt.includes('select_account');
+    const isAnotherStep = display === 'widget' || from !== undefined || proof !== undefined;
+    if (this.registry.find(clientId)?.hasSso !== true || asksAnyway || isAnotherStep) return null;
+    const browser = this.browsers.find(cookies);
+    if (browser === null) return null;
+    // The clocks of this process and of PostgreSQL differ a little: 0 means always.
+    const age = this.clock.now() - browser.authTime;
+    const isTooOld = maxAge === 0 || (maxAge !== undefined && age > maxAge * 1000);
+    const hint = asked?.idTokenHint;
+    const isAnother = hint !== undefined && this.hints.userOf(hint, clientId) !== browser.userId;
+    return isTooOld || isAnother ? null : browser;
+  }
+
+  /** Whether the client, the request and the provider's row as it is now let the person come in as they did. */
+  private async isAdmitted(
+    { provider: slug, method, hasFollowed }: SignedInBrowser,
+    { clientId }: Entering,
+    { provider: requested = slug }: Wish,
+  ): Promise<boolean> {
+    if (requested !== slug || !this.clients.admits(clientId, slug)) return false;
+    const provider = (await this.providers.listEnabled()).find((each) => each.slug === slug);
+    return provider !== undefined && this.methods.get(method).problemOf(provider, hasFollowed) === null;
+  }
+
+  private hasAgreed(
+    { consent }: SignedInBrowser,
+    { cookies }: IamRequest,
+    { code_challenge: codeChallenge }: Wish,
+  ): boolean {
+    const { chooser } = this;
+    if (chooser?.requiresConsent !== true) return true;
+    const isInForce = consent !== undefined && chooser.isInForce(consent);
+    return isInForce || chooser.findConsent(codeChallenge, cookies) !== undefined;
+  }
+}
