@@ -30,6 +30,8 @@ export interface SignInRequest {
   readonly method?: 'auto' | 'open' | 'mp' | 'follow' | 'page' | 'mini' | (string & {});
   /** `widget`: the address answers with the options of WeChat's `new WxLogin({…})`. */
   readonly display?: 'widget';
+  /** OpenID Connect: `openid profile`, …; without it, the server gives what it gives a front-end of its own. */
+  readonly scope?: string;
   /** Given back by `finishSignIn`: where the person was. */
   readonly returnTo?: string;
 }

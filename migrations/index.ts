@@ -18,6 +18,7 @@ import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
 import { CarryAuthorizationRequests1764000033000 } from './1764000033000-carry-authorization-requests.js';
 import { RememberBrowsers1764000035000 } from './1764000035000-remember-browsers.js';
+import { SignByRsa1764000034000 } from './1764000034000-sign-by-rsa.js';
 import { LimitSessions1764000028000 } from './1764000028000-limit-sessions.js';
 import { MarkScannedSessions1764000032000 } from './1764000032000-mark-scanned-sessions.js';
 import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
@@ -58,5 +59,6 @@ export const iamMigrations = [
   RegisterClients1764000031000,
   MarkScannedSessions1764000032000,
   CarryAuthorizationRequests1764000033000,
+  SignByRsa1764000034000,
   RememberBrowsers1764000035000,
 ];

@@ -47,8 +47,8 @@ and holds nothing can be taken away.`,
 function signingTable(keys: readonly ListedSigningKey[]): string {
   if (keys.length === 0) return 'none yet: the application makes the first one when it starts';
   return table(
-    ['kid', 'state', 'signs from', 'verifies until'],
-    keys.map(({ kid, state, active_at, retires_at }) => [kid, state, active_at, retires_at]),
+    ['kid (ES256)', 'kid (RS256)', 'state', 'signs from', 'verifies until'],
+    keys.map((key) => [key.kid, key.rs256_kid ?? 'none yet', key.state, key.active_at, key.retires_at]),
   );
 }
 

@@ -2,11 +2,15 @@
 export const chineseSummaries: Readonly<Record<string, string>> = {
   'GET providers': '已启用的身份源，以及当前浏览器能用什么',
   'GET authorize': '发起登录（RFC 6749 §4.1.1，PKCE）：前往微信，或显示用于关注的二维码',
+  'POST authorize': '同 GET，参数在表单中（OpenID Connect Core §3.1.2.1）：转到该地址',
   'GET callback/{provider}': '微信回到这里；再带着 code 或错误回到 `redirect_uri`',
   'POST token': '用 code、刷新令牌、设备代码或应用的 code 换取令牌（RFC 6749、RFC 8628）；表单或 JSON',
   'POST revoke': '结束刷新令牌或访问令牌所属的会话（RFC 7009）',
-  'GET jwks': '访问令牌的公钥（RFC 7517）',
+  'GET userinfo': '应用可以知道的、其访问令牌所属之人的信息（OpenID Connect）',
+  'POST userinfo': '同 GET，访问令牌也可以放在表单中',
+  'GET jwks': '访问令牌和 ID 令牌的公钥（RFC 7517）',
   'GET .well-known/oauth-authorization-server': '授权服务器元数据（RFC 8414）',
+  'GET .well-known/openid-configuration': '同一份文档，用 OpenID Connect Discovery 规定的名称',
   'POST device_authorization': '在自己的页面上发起扫码登录（RFC 8628）',
   'GET device_authorization/events':
     '扫码的状态，服务器推送事件：scanned、confirmed、denied、expired、failed、done',

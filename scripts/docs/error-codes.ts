@@ -1,5 +1,6 @@
 import { errorCatalogue, type IamErrorCode } from '../../src/errors/iam.error.js';
 import { errorTexts } from '../../src/errors/iam.error-texts.js';
+import { applicationErrors } from './application-errors.js';
 import { code, table, type ReferencePage, type Text } from './markdown.js';
 
 /** What a code tells the developer and the operator; one without a line does not compile. */
@@ -38,47 +39,7 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
     en: 'A processed event is only replayed with `force`',
     zh: '已处理完毕的事件，只有带 `force` 才重新处理',
   },
-  client_unknown: { en: '`client_id` is not in `clients`', zh: '`client_id` 不在 `clients` 里' },
-  redirect_uri_mismatch: {
-    en: "`redirect_uri` is not exactly one of the client's",
-    zh: '`redirect_uri` 与登记的不完全相同',
-  },
-  client_disabled: {
-    en: 'An administrator has disabled the [application](../guides/applications.md)',
-    zh: '管理员停用了这个[应用](../guides/applications.zh-CN.md)',
-  },
-  unauthorized_client: {
-    en: 'The [application](../guides/applications.md) does not have this grant, or not this provider',
-    zh: '这个[应用](../guides/applications.zh-CN.md)没有这种授权类型，或不允许这个身份源',
-  },
-  invalid_client: {
-    en: 'The same as `client_unknown`, on `/token`',
-    zh: '同 `client_unknown`，在 `/token` 上',
-  },
-  invalid_grant: {
-    en: 'Code or refresh token is used, expired, foreign, or the PKCE verifier is wrong',
-    zh: 'code 或刷新令牌已用、过期、属于别人，或 PKCE verifier 不对',
-  },
-  invalid_scope: {
-    en: '`scope` names something other than `profile`, `roles`, `offline_access`',
-    zh: '`scope` 含有 `profile`、`roles`、`offline_access` 以外的值',
-  },
-  unsupported_grant_type: { en: 'Not a grant of ours', zh: '不支持的授权类型' },
-  unsupported_response_type: { en: 'Only `code`', zh: '只支持 `code`' },
-  authentication_required: { en: 'No bearer token', zh: '没有 Bearer 令牌' },
-  invalid_token: {
-    en: 'The access token is expired, foreign or malformed',
-    zh: '访问令牌过期、不是我们的或格式错误',
-  },
-  session_replaced: {
-    en: '`sessions.limit`: a later sign-in has ended the session of this refresh token',
-    zh: '`sessions.limit`：之后的一次登录结束了该刷新令牌的会话',
-  },
-  insufficient_permissions: { en: 'Signed in, but not allowed', zh: '已登录，但没有权限' },
-  recent_sign_in_required: {
-    en: 'The sign-in is older than `recentSignIn`: sign in again (RFC 9470)',
-    zh: '登录早于 `recentSignIn`：请重新登录（RFC 9470）',
-  },
+  ...applicationErrors,
   state_mismatch: {
     en: 'This browser did not start the sign-in: forged, foreign, or its cookies are gone',
     zh: '登录不是这个浏览器发起的：伪造、别人的，或 cookie 没了',
@@ -219,7 +180,12 @@ const codes = Object.keys(errorCatalogue).filter((name): name is IamErrorCode =>
 export const errorCodesPage: ReferencePage = {
   name: 'error-codes',
   title: { en: 'Error codes', zh: '错误代码' },
-  sources: ['src/errors/iam.error.ts', 'src/errors/iam.error-texts.ts', 'scripts/docs/error-codes.ts'],
+  sources: [
+    'src/errors/iam.error.ts',
+    'src/errors/iam.error-texts.ts',
+    'scripts/docs/error-codes.ts',
+    'scripts/docs/application-errors.ts',
+  ],
   intro: {
     en: `On a redirect and on \`/token\`, \`/revoke\` and \`/device_authorization\`, an error is the RFC's \`error\` and
 \`error_description\`; the three endpoints add \`code\`, and there every 4xx is 400, except 401, 413 and 429. \`/token\` and

@@ -61,6 +61,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     en: 'Only the response type code is supported.',
     zh: '仅支持 code 响应类型。',
   },
+  request_not_supported: {
+    en: 'Request objects are not supported: send the parameters themselves.',
+    zh: '不支持请求对象，请直接发送各参数。',
+  },
 
   authentication_required: { en: 'Sign in first.', zh: '请先登录。' },
   invalid_token: { en: 'The session is no longer valid. Sign in again.', zh: '登录已失效，请重新登录。' },
@@ -69,6 +73,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     zh: '您已在别处登录，此处的登录已结束。请重新登录。',
   },
   insufficient_permissions: { en: 'You are not allowed to do this.', zh: '您没有执行此操作的权限。' },
+  insufficient_scope: {
+    en: 'The application has not asked for the scope that this needs.',
+    zh: '应用没有申请所需的 scope。',
+  },
 
   recent_sign_in_required: {
     en: 'Please sign in again before you do this.',

@@ -34,11 +34,13 @@ export const errorCatalogue = {
   invalid_scope: { status: 400, oauth: 'invalid_scope' },
   unsupported_grant_type: { status: 400, oauth: 'unsupported_grant_type' },
   unsupported_response_type: { status: 400, oauth: 'unsupported_response_type' },
+  request_not_supported: { status: 400, oauth: 'request_not_supported' },
 
   // The caller's session
   authentication_required: { status: 401, oauth: 'invalid_token' },
   invalid_token: { status: 401, oauth: 'invalid_token' },
   insufficient_permissions: { status: 403, oauth: 'insufficient_scope' },
+  insufficient_scope: { status: 403, oauth: 'insufficient_scope' },
   session_replaced: { status: 400, oauth: 'invalid_grant' },
   recent_sign_in_required: { status: 401, oauth: 'insufficient_user_authentication' },
 

@@ -91,7 +91,7 @@ export function errorHeaders(error: IamError): Record<string, string> {
   const { status } = errorCatalogue[error.code];
   return {
     ...(error.retryAfterSeconds !== undefined && { 'Retry-After': String(error.retryAfterSeconds) }),
-    ...(status === 401 && { 'WWW-Authenticate': challenge(error) }),
+    ...((status === 401 || error.code === 'insufficient_scope') && { 'WWW-Authenticate': challenge(error) }),
   };
 }
 
@@ -101,8 +101,8 @@ function challenge(error: IamError): string {
   // A client authenticates by RFC 7617, a caller by RFC 6750: a Bearer challenge would ask for a token (RFC 6749 §5.2).
   if (error.code === 'invalid_client') return 'Basic realm="iam"';
   if (error.code === 'authentication_required') return 'Bearer';
-  const maxAge = error.members['max_age'];
-  return `Bearer error="${oauth}"${maxAge === undefined ? '' : `, max_age="${maxAge}"`}`;
+  const named = ['scope', 'max_age'].filter((name) => error.members[name] !== undefined);
+  return [`Bearer error="${oauth}"`, ...named.map((name) => `${name}="${error.members[name]}"`)].join(', ');
 }
 
 /** The usual responses to a polling client (RFC 8628 §3.5), which are not logged. */

@@ -65,6 +65,7 @@ const forScripts: ReadonlySet<string> = new Set([
   'token',
   'revoke',
   'device_authorization',
+  'userinfo',
   'jwks',
   '.well-known',
   'me',
@@ -72,7 +73,7 @@ const forScripts: ReadonlySet<string> = new Set([
 ]);
 
 /** The first part of those whose response depends on the user. */
-const personal: ReadonlySet<string> = new Set(['me', 'admin']);
+const personal: ReadonlySet<string> = new Set(['me', 'admin', 'userinfo']);
 
 const PREFLIGHT_SECONDS = 600;
 const preflightHeaders = {

@@ -3,9 +3,11 @@ import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { IamError } from '../errors/iam.error.js';
+import type { Client } from '../http/client-registry.service.js';
 import { logFailure } from '../http/error-responses.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { json, redirect, type IamResponse } from '../http/iam-response.js';
+import { IamUrls } from '../http/iam-urls.service.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
 import type { Parameters } from '../http/request-body.js';
 import { languageOfLocales } from '../http/user-agent.js';
@@ -15,9 +17,11 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
+import type { AuthorizationRequest } from '../sign-in/login.js';
 import { errorLocation } from './client-returns.service.js';
 import { Clients, parseOAuthInput, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
 import { IdTokenHints } from './id-token-hints.service.js';
+import { grantScope } from './openid/claims.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
 import { authenticationParameters, SingleSignOn } from './single-sign-on.service.js';
 
@@ -25,8 +29,9 @@ import { authenticationParameters, SingleSignOn } from './single-sign-on.service
 export const authorizeQuery = z.object({
   response_type: z.string().meta({ description: '`code`' }),
   response_mode: z.literal('query').optional(),
-  /** Space-separated; a first-party client gets all of them in any case. */
+  /** Space-separated. Without it, a first-party client gets `profile`, `roles` and a refresh token. */
   scope: z.string().optional(),
+  nonce: z.string().max(512).optional().meta({ description: 'Comes back in the ID token' }),
   provider: z
     .string()
     .min(1)
@@ -51,11 +56,16 @@ export const authorizeQuery = z.object({
 /** The parameters of `/authorize` beyond client and redirect URI. */
 export type AuthorizeRequest = z.infer<typeof authorizeQuery>;
 
-/** @throws IamError `unsupported_response_type` or `invalid_request`; PKCE with S256 is required (RFC 9700 §2.1.1) */
+/** The parameters, with what they ask for beyond a sign-in. */
+type CheckedRequest = AuthorizeRequest & { readonly asked?: AuthorizationRequest | undefined };
+
+/** @throws IamError `unsupported_response_type`, `request_not_supported` or `invalid_request`; PKCE with S256 is required (RFC 9700 §2.1.1) */
 export function parseAuthorizeRequest(query: Parameters): AuthorizeRequest {
   if (typeof query['response_type'] === 'string' && query['response_type'] !== 'code') {
     throw new IamError('unsupported_response_type', 'only response_type=code');
   }
+  if (query['request'] !== undefined)
+    throw new IamError('request_not_supported', 'a request object (OpenID Connect Core §6.1)');
   return parseOAuthInput(authorizeQuery, query);
 }
 
@@ -70,20 +80,27 @@ export const linkStartBody = z.object({
 
 type ClientAddress = Pick<Attempt, 'clientId' | 'redirectUri'>;
 
+/** What proxies and servers take of a request line. */
+const MOST_CHARACTERS = 8_000;
+
 /** Parameters of which none comes twice. */
 function single(parameters: Parameters): Record<string, string> {
   const pairs = Object.entries(parameters);
   return Object.fromEntries(pairs.filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
 }
 
-/** What goes with the attempt, beyond the sign-in itself; undefined for a request that asks for nothing more. */
-function requestOf({
-  id_token_hint: idTokenHint,
-  ui_locales: locales,
-}: AuthorizeRequest): Attempt['request'] {
+/**
+ * What goes with the attempt, beyond the sign-in itself; undefined for a request that asks for nothing more.
+ * @throws IamError `invalid_scope`
+ */
+function requestOf(
+  client: Client,
+  { scope, nonce, id_token_hint: idTokenHint, ui_locales: locales }: AuthorizeRequest,
+): AuthorizationRequest | undefined {
+  const granted = grantScope(client, scope);
   const language = languageOfLocales(locales);
-  if (idTokenHint === undefined && language === null) return undefined;
-  return { idTokenHint, ...(language !== null && { language }) };
+  const asked = { scope: granted, nonce, idTokenHint, ...(language !== null && { language }) };
+  return Object.values(asked).every((each) => each === undefined) ? undefined : asked;
 }
 
 /** What an attempt takes from the request that starts it. */
@@ -117,6 +134,7 @@ export class Authorize {
     private readonly clock: Clock,
     private readonly singleSignOn: SingleSignOn,
     private readonly hints: IdTokenHints,
+    private readonly urls: IamUrls,
     @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
 
@@ -124,12 +142,12 @@ export class Authorize {
     const { query } = request;
     const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
     try {
-      this.clients.requireCodeGrant(back.clientId);
+      const client = this.clients.requireCodeGrant(back.clientId);
       const parameters = await this.withSealedHint(back, parseAuthorizeRequest(query));
-      const entering = { ...back, request: requestOf(parameters) };
-      const entered = await this.singleSignOn.enter(request, entering, parameters);
+      const asked = requestOf(client, parameters);
+      const entered = await this.singleSignOn.enter(request, { ...back, request: asked }, parameters);
       if (entered !== null) return redirect(entered.location, 303, entered.cookies);
-      return await this.chooseOrBegin(request, back, parameters);
+      return await this.chooseOrBegin(request, back, { ...parameters, asked });
     } catch (thrown) {
       if (query['display'] === 'widget') throw thrown;
       const error = toIamError(thrown);
@@ -140,11 +158,24 @@ export class Authorize {
     }
   }
 
+  /**
+   * The address of a request that came as a form: a browser sends our cookies with a navigation, and not with the form of another site.
+   * @throws IamError `invalid_request`
+   */
+  locationOf(form: unknown): string {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(form ?? {}))
+      for (const each of [value].flat()) if (typeof each === 'string') query.append(name, each);
+    const location = `${this.urls.endpoint('authorize')}?${query.toString()}`;
+    if (location.length > MOST_CHARACTERS) throw new IamError('invalid_request', 'too long for an address');
+    return location;
+  }
+
   /** Starts where the client and its redirect URI are known: `start` checks those of a request. */
   async begin(
     request: IamRequest,
     back: ClientAddress,
-    parameters: AuthorizeRequest & { readonly provider: string },
+    parameters: CheckedRequest & { readonly provider: string },
     consent = this.chooser?.findConsent(parameters.code_challenge, request.cookies),
   ): Promise<IamResponse> {
     const { display, follow_proof: proof, state: clientState, code_challenge: codeChallenge } = parameters;
@@ -160,7 +191,7 @@ export class Authorize {
       ...back,
       clientState,
       codeChallenge,
-      request: requestOf(parameters),
+      request: parameters.asked,
       followLoginId,
       consent,
       ...(parameters.from === 'chooser' && { isChosen: true }),
@@ -205,7 +236,7 @@ export class Authorize {
   private async chooseOrBegin(
     request: IamRequest,
     back: ClientAddress,
-    parameters: AuthorizeRequest,
+    parameters: CheckedRequest,
   ): Promise<IamResponse> {
     const { chooser } = this;
     const isWidget = parameters.display === 'widget';

@@ -3,6 +3,7 @@ import { absoluteUrl, line, origin } from '../config/options-schema.js';
 import { boolean, defineTable, json, key, nullable, now, text, timestamp } from '../database/define-table.js';
 import { rowTime } from '../database/list.js';
 import { IamError } from '../errors/iam.error.js';
+import { supportedScopes } from './openid/claims.js';
 import { signingAlgorithms, type Client } from '../http/client-registry.service.js';
 
 const texts = { ...text, array: true, default: () => "'{}'" };
@@ -89,6 +90,9 @@ export const clientChanges = z.strictObject({
     .boolean()
     .optional()
     .describe('Whether a person who is signed in in the browser comes in without WeChat being asked again'),
+  scopes: set(z.enum(supportedScopes)).nullable().describe('What it may ask for; null: every scope'),
+  id_token_signed_response_alg: z.enum(signingAlgorithms).optional(),
+  access_token_signed_response_alg: z.enum(signingAlgorithms).optional(),
 });
 
 /** An application as it is registered; `id` and `type` stay for good. */

@@ -10,6 +10,7 @@ import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import { requestParameters } from '../sign-in/login.js';
 import type { Consent } from '../users/subject.js';
 import { errorLocation } from './client-returns.service.js';
+import { readScope } from './openid/claims.js';
 
 /** The page on which a person chooses how to sign in; `IamPagesModule` provides it. */
 export interface SignInChooser {
@@ -116,9 +117,11 @@ export class Clients {
   }
 
   /** @throws IamError `unauthorized_client` for a client that no browser may sign in to */
-  requireCodeGrant(clientId: string): void {
+  requireCodeGrant(clientId: string): Client {
     const client = this.registry.find(clientId);
-    if (client !== undefined) requireAllowed(client, { grant: 'authorization_code' });
+    if (client === undefined) throw new IamError('client_unknown', `client "${clientId}" is gone`);
+    requireAllowed(client, { grant: 'authorization_code' });
+    return client;
   }
 
   /**
@@ -151,12 +154,6 @@ function isSameButPort(registered: string, requested: string): boolean {
 }
 
 /**
- * What a first-party client's tokens always allow, with or without `scope`: the person's profile under `/me`, roles in the access
- * token, a refresh token.
- */
-export const supportedScopes: readonly string[] = ['profile', 'roles', 'offline_access'];
-
-/**
  * The parameters of an OAuth request. None may come twice, known or not: two readers could each believe another one (RFC 6749
  * §3.1, §3.2).
  * @throws IamError `invalid_request`, or `invalid_scope` (RFC 6749 §3.3)
@@ -165,15 +162,8 @@ export function parseOAuthInput<T>(schema: z.ZodType<T>, input: unknown): T {
   const parameters = new Map(Object.entries(input ?? {}));
   for (const [name, value] of parameters)
     if (Array.isArray(value)) throw new IamError('invalid_request', `${name}: sent more than once`);
-  checkScope(parameters.get('scope') ?? '');
+  readScope(parameters.get('scope'));
   return parseInput(schema, input);
-}
-
-function checkScope(scope: unknown): void {
-  const names = typeof scope === 'string' ? scope.split(' ').filter((name) => name !== '') : [null];
-  const unknown = names.find((name) => name === null || !supportedScopes.includes(name));
-  if (unknown !== undefined)
-    throw new IamError('invalid_scope', `scope: expected some of ${supportedScopes.join(' ')}`);
 }
 
 /** A `ZodPipe` for the body of an OAuth request; see `parseOAuthInput`. */

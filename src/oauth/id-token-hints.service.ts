@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import * as errors from 'jose/errors';
-import { compactVerify } from 'jose/jws/compact/verify';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
@@ -8,8 +7,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { isSealed, Sealer } from '../crypto/sealer.js';
 import { queryRow, sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
-import { ALGORITHM } from '../sessions/signing-key.js';
-import { SigningKeys } from '../sessions/signing-keys.service.js';
+import { Jwts } from '../sessions/jwts.service.js';
 
 const claims = z.object({
   iss: z.string(),
@@ -40,7 +38,7 @@ export class IdTokenHints {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly keys: SigningKeys,
+    private readonly jwts: Jwts,
   ) {
     this.sealer = new Sealer(options.keyRing, PURPOSE);
   }
@@ -51,9 +49,7 @@ export class IdTokenHints {
    */
   async verify(token: string): Promise<IdTokenHint | null> {
     try {
-      const { payload, protectedHeader } = await compactVerify(token, ({ kid }) => this.publicKey(kid), {
-        algorithms: [ALGORITHM],
-      });
+      const { payload, protectedHeader } = await this.jwts.verifySignature(token);
       if (otherKinds.has(protectedHeader.typ))
         throw new IamError('invalid_request', 'id_token_hint: no ID token');
       const { iss, sub, aud, sid } = claims.parse(JSON.parse(Buffer.from(payload).toString()));
@@ -105,12 +101,6 @@ export class IdTokenHints {
     if (row?.is_refused === true)
       await recordAudit(this.dataSource, { action: 'login.failed', userId: row.user_id, clientId, detail });
     throw new IamError('login_required', 'another person has signed in than the one whom the client means');
-  }
-
-  private async publicKey(kid: string | undefined) {
-    const key = kid === undefined ? null : await this.keys.find(kid);
-    if (key === null) throw new errors.JWKSNoMatchingKey();
-    return key.publicKey;
   }
 }
 

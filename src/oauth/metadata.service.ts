@@ -2,36 +2,37 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { signingAlgorithms } from '../http/client-registry.service.js';
 import { findAdapter } from '../http/host-router.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { json, type IamResponse } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { writeResponse } from '../http/response-writer.js';
 import { Cors } from '../http/trusted-origins.service.js';
+import { ecJwk, rsaJwk } from '../sessions/signing-key.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
-import { supportedScopes } from './clients.service.js';
+import { supportedClaims, supportedScopes } from './openid/claims.js';
+import { WECHAT_ACR } from './openid/id-tokens.service.js';
 import { TokenGrants } from './registration.js';
+
+const published = { kid: z.string(), use: z.literal('sig') };
 
 /** RFC 7517. */
 export const jwksResponse = z.object({
   keys: z.array(
-    z.object({
-      kty: z.literal('EC'),
-      crv: z.string(),
-      x: z.string(),
-      y: z.string(),
-      kid: z.string(),
-      alg: z.literal('ES256'),
-      use: z.literal('sig'),
-    }),
+    z.union([
+      ecJwk.extend({ ...published, alg: z.literal('ES256') }),
+      rsaJwk.extend({ ...published, alg: z.literal('RS256') }),
+    ]),
   ),
 });
 
-/** RFC 8414 §2. */
+/** RFC 8414 §2 and OpenID Connect Discovery §3: one document, which each standard looks for under a name of its own. */
 export const metadataResponse = z.object({
   issuer: z.url(),
   authorization_endpoint: z.url(),
   token_endpoint: z.url(),
+  userinfo_endpoint: z.url(),
   device_authorization_endpoint: z.url(),
   revocation_endpoint: z.url(),
   jwks_uri: z.url(),
@@ -44,7 +45,17 @@ export const metadataResponse = z.object({
   revocation_endpoint_auth_methods_supported: z.array(z.string()),
   authorization_response_iss_parameter_supported: z.boolean(),
   ui_locales_supported: z.array(z.string()),
+  subject_types_supported: z.array(z.string()),
+  id_token_signing_alg_values_supported: z.array(z.string()),
+  acr_values_supported: z.array(z.string()),
+  claims_supported: z.array(z.string()),
+  claims_parameter_supported: z.boolean(),
+  request_parameter_supported: z.boolean(),
+  request_uri_parameter_supported: z.boolean(),
 });
+
+/** What an ID token says beyond the person. */
+const tokenClaims = ['iss', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'amr', 'acr', 'at_hash', 'sid'];
 
 const authenticationMethods = ['none', 'client_secret_basic', 'client_secret_post'] as const;
 
@@ -58,6 +69,7 @@ function metadataOf(
     issuer,
     authorization_endpoint: endpoint('authorize'),
     token_endpoint: endpoint('token'),
+    userinfo_endpoint: endpoint('userinfo'),
     device_authorization_endpoint: endpoint('device_authorization'),
     revocation_endpoint: endpoint('revoke'),
     jwks_uri: endpoint('jwks'),
@@ -70,6 +82,13 @@ function metadataOf(
     revocation_endpoint_auth_methods_supported: [...authenticationMethods],
     authorization_response_iss_parameter_supported: true,
     ui_locales_supported: ['zh-CN', 'en'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [...signingAlgorithms],
+    acr_values_supported: [WECHAT_ACR],
+    claims_supported: [...tokenClaims, ...supportedClaims],
+    claims_parameter_supported: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
   };
 }
 
@@ -81,9 +100,9 @@ export const metadataExample = metadataOf(exampleSite, (path) => `${exampleSite}
   'refresh_token',
 ]);
 
-const ROOT_PATH = '/.well-known/oauth-authorization-server';
+const ROOT_PATHS = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'];
 
-/** Authorization server metadata (RFC 8414) and public keys (RFC 7517). */
+/** Authorization server metadata (RFC 8414, OpenID Connect Discovery) and public keys (RFC 7517). */
 @Injectable()
 export class Metadata implements OnModuleInit {
   constructor(
@@ -96,16 +115,19 @@ export class Metadata implements OnModuleInit {
   ) {}
 
   /**
-   * The RFC's own path is at the root, outside any global prefix, so it is put on the adapter itself; a route of the
-   * host for that path comes first and wins, and Fastify takes no second one. There is no adapter in an application
+   * The standards' own paths are at the root, outside any global prefix, so they are put on the adapter itself; a route of the
+   * host for one comes first and wins, and Fastify takes no second one. There is no adapter in an application
    * without HTTP.
    */
   onModuleInit(): void {
     const httpAdapter = findAdapter(this.adapterHost);
-    if (httpAdapter === null || hasRoute(httpAdapter.getInstance<unknown>())) return;
-    httpAdapter.get(ROOT_PATH, (request: unknown, response: unknown) =>
-      writeResponse(response, this.atTheRoot(readRequest(request))),
-    );
+    if (httpAdapter === null) return;
+    for (const path of ROOT_PATHS) {
+      if (hasRoute(httpAdapter.getInstance<unknown>(), path)) continue;
+      httpAdapter.get(path, (request: unknown, response: unknown) =>
+        writeResponse(response, this.atTheRoot(readRequest(request))),
+      );
+    }
   }
 
   serverMetadata(): z.infer<typeof metadataResponse> {
@@ -124,8 +146,8 @@ export class Metadata implements OnModuleInit {
 }
 
 /** Whether the host's Fastify has a route for the path. Express needs no check: it tries routes in their order. */
-function hasRoute(instance: unknown): boolean {
-  return canTell(instance) && instance.hasRoute({ method: 'GET', url: ROOT_PATH });
+function hasRoute(instance: unknown, url: string): boolean {
+  return canTell(instance) && instance.hasRoute({ method: 'GET', url });
 }
 
 function canTell(

@@ -15,6 +15,7 @@ import { Redemption, type BegunSession } from '../sign-in/redemption.service.js'
 import { wxLoginParameters } from '../wechat/authorize-url.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { Clients } from './clients.service.js';
+import { grantScope } from './openid/claims.js';
 import { SignInMethod, type StartedAttempt, TokenGrant, type GrantCaller } from './registration.js';
 
 /** The QR code of the Open Platform, for a PC. */
@@ -80,6 +81,8 @@ function wechatUrl(
   return codes.authorizeUrl(redirectAppOf(provider, { method, appid }), { state, lang });
 }
 
+const scopeParameter = z.string().optional();
+
 type Of<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
 const codeParameters = {
@@ -113,6 +116,7 @@ export class AuthorizationCodeGrant implements TokenGrant {
 const refreshParameters = {
   /** A cookie client has it in its cookie. */
   refresh_token: z.string().min(1).max(512).optional(),
+  scope: scopeParameter.meta({ description: 'Less than the session has (RFC 6749 §6)' }),
 };
 
 /** Continues a session (RFC 6749 §6). */
@@ -126,7 +130,7 @@ export class RefreshTokenGrant implements TokenGrant {
   ) {}
 
   async redeem(
-    { refresh_token: sent }: Of<typeof refreshParameters>,
+    { refresh_token: sent, scope }: Of<typeof refreshParameters>,
     { client, request }: GrantCaller,
   ): Promise<RefreshedSession> {
     const isCookieClient = client.tokens === 'cookie';
@@ -136,12 +140,16 @@ export class RefreshTokenGrant implements TokenGrant {
         ? new IamError('invalid_grant', 'this browser has no session')
         : new IamError('invalid_request', 'refresh_token: missing');
     if (this.sessions.findSessionId(token) === null) this.failures.countForgery(request.origin);
-    return this.sessions.refresh(token, this.clients.callerOf(client));
+    return this.sessions.refresh(token, this.clients.callerOf(client), grantScope(client, scope));
   }
 }
 
 /** RFC 6749 §4.5: a code that WeChat gave to an app of the row, which no browser carried. */
-const appCodeParameters = { provider: z.string().min(1).max(63), code: z.string().min(1).max(512) };
+const appCodeParameters = {
+  provider: z.string().min(1).max(63),
+  code: z.string().min(1).max(512),
+  scope: scopeParameter,
+};
 
 /** With the code of the phone button, whose number becomes the user's. */
 const miniCodeParameters = { ...appCodeParameters, phone_code: phoneCodeSchema.optional() };
@@ -152,10 +160,11 @@ abstract class AppCodeGrant implements TokenGrant {
   constructor(@Inject(AppCodes) private readonly codes: AppCodes) {}
 
   redeem(
-    { provider, code, phone_code: phoneCode }: Of<typeof miniCodeParameters>,
+    { provider, code, phone_code: phoneCode, scope }: Of<typeof miniCodeParameters>,
     { client, request }: GrantCaller,
   ): Promise<BegunSession> {
-    const sent = { kind: this.kind, clientId: client.id, provider, code, phoneCode };
+    const asked = { scope: grantScope(client, scope) };
+    const sent = { kind: this.kind, clientId: client.id, provider, code, phoneCode, request: asked };
     return this.codes.signIn(sent, request.origin);
   }
 }

@@ -5,7 +5,7 @@ import { errorCatalogue, type IamErrorCode, providerErrors } from '../errors/iam
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { json, type IamResponse } from '../http/iam-response.js';
+import { json, redirect, type IamResponse } from '../http/iam-response.js';
 import { Incoming, type AuthenticatedUser, CurrentUser } from '../http/parameter.decorators.js';
 import { Body, FormLikePipe } from '../http/zod.pipe.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
@@ -107,6 +107,7 @@ export class OAuthController {
       'unauthorized_client',
       'redirect_uri_mismatch',
       'unsupported_response_type',
+      'request_not_supported',
       'invalid_scope',
       ...providerErrors,
       'browser_unsupported',
@@ -123,6 +124,17 @@ export class OAuthController {
   }
 
   @Endpoint({
+    summary: 'As GET, with the parameters in a form (OpenID Connect Core §3.1.2.1): goes on to it',
+    body: authorizeQuery.extend(client),
+    bodyType: 'form',
+    responses: { 303: null },
+  })
+  @Post('authorize')
+  startByForm(@Incoming() { body }: IamRequest): IamResponse {
+    return redirect(this.authorize.locationOf(body), 303);
+  }
+
+  @Endpoint({
     summary: 'Where WeChat returns: goes on to redirect_uri with a code or an error',
     path: { provider: 'Slug of the provider row' },
     query: z.object({ code: z.string().optional(), state: z.string().optional() }),
@@ -135,10 +147,13 @@ export class OAuthController {
   }
 
   @Endpoint({
-    summary: 'Public keys of access tokens (RFC 7517)',
+    summary: 'Public keys of access tokens and ID tokens (RFC 7517)',
     responses: { 200: jwksResponse },
     example: {
-      keys: [{ kty: 'EC', crv: 'P-256', x: '…', y: '…', kid: '…', alg: 'ES256', use: 'sig' }],
+      keys: [
+        { kty: 'EC', crv: 'P-256', x: '…', y: '…', kid: '…', alg: 'ES256', use: 'sig' },
+        { kty: 'RSA', n: '…', e: 'AQAB', kid: '…', alg: 'RS256', use: 'sig' },
+      ],
     },
   })
   @Get('jwks')
@@ -153,6 +168,16 @@ export class OAuthController {
   })
   @Get('.well-known/oauth-authorization-server')
   serverMetadata() {
+    return this.metadata.serverMetadata();
+  }
+
+  @Endpoint({
+    summary: 'The same under the name by which OpenID Connect Discovery looks for it',
+    responses: { 200: metadataResponse },
+    example: metadataExample,
+  })
+  @Get('.well-known/openid-configuration')
+  openidConfiguration() {
     return this.metadata.serverMetadata();
   }
 }

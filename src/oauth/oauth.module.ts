@@ -24,6 +24,8 @@ import {
   MiniProgramGrant,
   MobileAppGrant,
 } from './methods-and-grants.js';
+import { IdTokens } from './openid/id-tokens.service.js';
+import { Userinfo, UserinfoController } from './openid/userinfo.controller.js';
 import { LinkController, OAuthController } from './oauth.controller.js';
 import { SignInMethods, TokenGrants } from './registration.js';
 import { SingleSignOn } from './single-sign-on.service.js';
@@ -43,7 +45,7 @@ import { Revocation, Token } from './token.service.js';
     IdentityProvidersModule,
     SignInModule,
   ],
-  controllers: [OAuthController, TokenController, LinkController],
+  controllers: [OAuthController, TokenController, LinkController, UserinfoController],
   providers: [
     Clients,
     ClientReturns,
@@ -65,6 +67,8 @@ import { Revocation, Token } from './token.service.js';
     Token,
     Revocation,
     Metadata,
+    IdTokens,
+    Userinfo,
   ],
   exports: [Clients, SingleSignOn, ClientReturns, ClientRows, ClientAuthentication, Authorize, SignInMethods],
 })

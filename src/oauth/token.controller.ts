@@ -17,6 +17,8 @@ const tokenResponse = z.object({
   token_type: z.string(),
   expires_in: z.number(),
   refresh_token: z.string().optional(),
+  scope: z.string().optional().meta({ description: 'What was granted, where the client asked for a scope' }),
+  id_token: z.string().optional().meta({ description: 'With `openid` (OpenID Connect Core §2)' }),
 });
 
 /** The error codes of more than one grant. */

@@ -18,6 +18,8 @@ import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
 import { Clients, requireAllowed } from './clients.service.js';
+import { isOpenId } from './openid/claims.js';
+import { IdTokens } from './openid/id-tokens.service.js';
 import { TokenGrants, type GrantCaller, type GrantRequest } from './registration.js';
 
 /** `POST /token`: every grant passes here, with the same checks and the same response. */
@@ -33,6 +35,7 @@ export class Token {
     private readonly origins: TrustedOrigins,
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
+    private readonly idTokens: IdTokens,
     private readonly cookies: SessionCookies,
     private readonly hooks: HookRunner,
     private readonly clock: Clock,
@@ -71,7 +74,8 @@ export class Token {
   /** RFC 6749 §5.1; to a cookie client the same without the tokens, which no script may see. */
   private async respond(session: RefreshedSession, { client, replaces }: GrantCaller): Promise<IamResponse> {
     const { refreshToken } = session;
-    const accessToken = await this.accessTokens.issue(session);
+    const accessToken = await this.accessTokens.issue(session, { algorithm: client.accessTokenAlgorithm });
+    const granted = await this.describeScope(session, client, accessToken);
     const expires_in = this.options.tokens.accessToken;
     const headers = { Pragma: 'no-cache' };
     if (client.tokens === 'bearer') {
@@ -80,6 +84,7 @@ export class Token {
         token_type: 'Bearer',
         expires_in,
         ...(client.grants?.includes('refresh_token') !== false && { refresh_token: refreshToken }),
+        ...granted,
       };
       return json(tokens, 200, headers);
     }
@@ -91,7 +96,21 @@ export class Token {
       refreshToken,
       maxAge: this.remainingLifetime(session),
     });
-    return { ...json({ token_type: NOT_APPLICABLE, expires_in }, 200, headers), cookies };
+    return { ...json({ token_type: NOT_APPLICABLE, expires_in, ...granted }, 200, headers), cookies };
+  }
+
+  /** Where a scope was asked for, what was granted of it (RFC 6749 §5.1), and with `openid` the ID token. */
+  private async describeScope(
+    session: RefreshedSession,
+    client: Client,
+    accessToken: string,
+  ): Promise<{ readonly scope?: string; readonly id_token?: string }> {
+    const { scope, clientId } = session;
+    if (scope === undefined) return {};
+    // A browser's session may be that of another cookie client, which alone asked who the person is.
+    if (!isOpenId(scope) || clientId !== client.id) return { scope };
+    const shown = client.tokens === 'bearer' ? accessToken : null;
+    return { scope, id_token: await this.idTokens.issue(session, client, shown) };
   }
 
   /** Seconds until the session ends if it is not refreshed again. */

@@ -34,7 +34,7 @@ function exportStatements(userId: string) {
     FROM iam.identities WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
     roles: sql`SELECT role AS name, created_at AS given_at FROM iam.user_roles WHERE user_id = ${userId} ORDER BY role ${newest}`,
     sessions: sql`WITH ${person}
-    SELECT id, client_id, provider, method, appid, openid, ip, user_agent, created_at, rotated_at AS refreshed_at,
+    SELECT id, client_id, provider, method, appid, openid, scope, resources, ip, user_agent, created_at, rotated_at AS refreshed_at,
            idle_expires_at, expires_at, ended_at, end_reason
     FROM iam.sessions WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
     browser_sessions: sql`WITH ${person}
@@ -42,7 +42,7 @@ function exportStatements(userId: string) {
            expires_at, ended_at, end_reason
     FROM iam.browser_sessions WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
     sign_ins: sql`WITH ${person}
-    SELECT id, client_id, provider, method, appid, openid, status, error, ip, user_agent, created_at, scanned_at,
+    SELECT id, client_id, provider, method, appid, openid, scope, resources, status, error, ip, user_agent, created_at, scanned_at,
            confirmed_at, expires_at
     FROM iam.logins WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
     messages: sql`WITH ${person}

@@ -8,6 +8,7 @@ import { requireAllowed } from '../oauth/clients.service.js';
 import { TokenGrant, type GrantCaller } from '../oauth/registration.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { requestParameters } from '../sign-in/login.js';
 import { type BegunSession, Redemption } from '../sign-in/redemption.service.js';
 import type { Consent, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
@@ -102,7 +103,11 @@ export class DeviceCodeGrant implements TokenGrant {
     const provider = await this.providers.getEnabled(login.provider);
     // A person who typed the code has signed in already.
     const nextStep =
-      login.status === 'authenticated' ? null : this.ways.get(login.method).nextStep?.(login, provider);
+      login.status === 'authenticated'
+        ? null
+        : this.ways
+            .get(login.method)
+            .nextStep?.(login, provider, requestParameters({ scope: login.scope ?? undefined }));
     if (nextStep != null)
       throw new IamError('interaction_required', 'the row asks for the Open Platform step', {
         members: { authorize_uri: nextStep },

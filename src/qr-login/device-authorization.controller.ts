@@ -10,6 +10,7 @@ import { Clock } from '../runtime/clock.js';
 import { runOutsideContext } from '../runtime/request-context.js';
 import { ClientAuthentication, clientParameters } from '../oauth/client-authentication.service.js';
 import { parseOAuthInput, requireAllowed } from '../oauth/clients.service.js';
+import { grantScope } from '../oauth/openid/claims.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
 import { DEVICE_CODE, type QrLogin, qrStateOf, QR_SECONDS, qrWayName } from './qr-login.js';
@@ -144,6 +145,7 @@ const deviceAuthorizationBody = z.object({
   method: qrWayName
     .optional()
     .meta({ description: 'What answers the QR code; by default what the provider says' }),
+  scope: z.string().optional(),
 });
 /** The query of `GET /device_authorization/events`. */
 const eventsQuery = z.object({ watch: z.string().max(256) });
@@ -167,10 +169,17 @@ export class DeviceAuthorizationController {
   })
   @Post()
   async start(@Incoming() request: IamRequest): Promise<QrStarted> {
-    const { provider, method } = parseOAuthInput(deviceAuthorizationBody, request.body);
+    const { provider, method, scope } = parseOAuthInput(deviceAuthorizationBody, request.body);
     const client = this.authentication.authenticate(request);
     requireAllowed(client, { grant: DEVICE_CODE, provider });
-    return this.starts.begin({ clientId: client.id, provider, method, origin: request.origin });
+    const asked = { scope: grantScope(client, scope) };
+    return this.starts.begin({
+      clientId: client.id,
+      provider,
+      method,
+      request: asked,
+      origin: request.origin,
+    });
   }
 
   @Endpoint({

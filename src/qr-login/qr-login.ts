@@ -34,6 +34,7 @@ export const qrLoginRow = z.object({
   client_id: z.string(),
   redirect_uri: z.string().nullable(),
   code_challenge: z.string().nullable(),
+  scope: z.string().nullable(),
   attempt_hash: z.string().nullable(),
   user_id: z.string().nullable(),
   link_session_id: z.string().nullable(),

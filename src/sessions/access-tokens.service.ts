@@ -1,17 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
 import * as errors from 'jose/errors';
-import { jwtVerify } from 'jose/jwt/verify';
-import { randomUUID, sign } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { ALGORITHM, type SigningKey } from './signing-key.js';
+import type { SigningAlgorithm } from '../http/client-registry.service.js';
+import { Jwts, SKEW_SECONDS } from './jwts.service.js';
+import type { Person } from './session-statements.js';
 import { SigningKeys } from './signing-keys.service.js';
 
-/** How far the clocks of replicas and of other verifiers may differ. */
-export const SKEW_SECONDS = 60;
+const TYPE = 'at+jwt';
+
+/** How a client wants its access tokens. */
+interface IssueOptions {
+  readonly algorithm?: SigningAlgorithm;
+}
 
 /** The claims of an access token. */
 export interface AccessTokenClaims {
@@ -29,6 +34,14 @@ export interface AccessTokenClaims {
   readonly resources?: readonly string[] | undefined;
 }
 
+/** A session for which tokens are made: what they tell of it. */
+export interface TokenSubject extends AccessTokenClaims {
+  /** When the session began: its life is counted from then. */
+  readonly beganAt: Date;
+  /** Where the scope has `openid`. */
+  readonly person?: Person | undefined;
+}
+
 const seconds = z.number().int().nonnegative();
 const payloadSchema = z.object({
   sub: z.string().min(1),
@@ -38,8 +51,10 @@ const payloadSchema = z.object({
   iat: seconds,
   exp: seconds,
   roles: z.array(z.string()),
+  aud: z.string().or(z.array(z.string())),
   amr: z.tuple([z.string()]),
   auth_time: seconds,
+  scope: z.string().optional(),
 });
 
 /** A few megabytes; beyond that, the token that was used longest ago is verified again. */
@@ -50,11 +65,13 @@ interface Verified {
   readonly claims: AccessTokenClaims;
   /** Of the key that signed it. */
   readonly kid: string;
+  /** For `tokens.audience`; another one is for `verifyForAny` alone. */
+  readonly isForUs: boolean;
   readonly from: number;
   readonly until: number;
 }
 
-/** Access tokens: JWTs in the profile of RFC 9068 (`typ: at+jwt`), ES256, verified without a query. */
+/** Access tokens: JWTs in the profile of RFC 9068 (`typ: at+jwt`), ES256 unless the client asks for RS256, verified without a query. */
 @Injectable()
 export class AccessTokens {
   /** By SHA-256 of the whole token, so that one with another signature is another; last used last. */
@@ -63,28 +80,27 @@ export class AccessTokens {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly keys: SigningKeys,
+    private readonly jwts: Jwts,
     private readonly clock: Clock,
   ) {}
 
   /** Signs a token that expires after `tokens.accessToken` seconds. */
-  async issue(claims: AccessTokenClaims): Promise<string> {
-    const key = await this.keys.current();
-    const now = Math.floor(this.clock.now() / 1000);
-    const header = encode({ alg: ALGORITHM, typ: 'at+jwt', kid: key.kid });
-    const payload = encode({
-      iss: this.options.publicUrl,
+  issue(claims: AccessTokenClaims, { algorithm }: IssueOptions = {}): Promise<string> {
+    const { now } = this.jwts;
+    const payload = {
       aud: this.options.tokens.audience,
       sub: claims.userId,
       client_id: claims.clientId,
       sid: claims.sessionId,
       roles: claims.roles,
+      ...(claims.scope !== undefined && { scope: claims.scope }),
       amr: [claims.method],
       auth_time: Math.floor(claims.signedInAt.getTime() / 1000),
       iat: now,
       exp: now + this.options.tokens.accessToken,
       jti: randomUUID(),
-    });
-    return `${header}.${payload}.${signWith(key, `${header}.${payload}`)}`;
+    };
+    return this.jwts.sign(payload, { type: TYPE, ...(algorithm !== undefined && { algorithm }) });
   }
 
   /**
@@ -93,11 +109,23 @@ export class AccessTokens {
    * @throws IamError `invalid_token`
    */
   async verify(token: string): Promise<AccessTokenClaims> {
-    return this.recall(token) ?? this.verifyAnew(token);
+    const { claims, isForUs } = this.find(token) ?? (await this.verifyAnew(token));
+    if (!isForUs) throw new IamError('invalid_token', 'the access token is for another resource');
+    return copyOf(claims);
+  }
+
+  /** As `verify`, for a token of ours whatever resource it is for. @throws IamError `invalid_token` */
+  async verifyForAny(token: string): Promise<AccessTokenClaims> {
+    return copyOf((this.find(token) ?? (await this.verifyAnew(token))).claims);
   }
 
   /** As `verify`, at once, for a token that has verified before; null for any other. */
   recall(token: string): AccessTokenClaims | null {
+    const known = this.find(token);
+    return known?.isForUs === true ? copyOf(known.claims) : null;
+  }
+
+  private find(token: string): Verified | null {
     const id = sha256(token);
     const known = this.verified.get(id);
     if (known === undefined) return null;
@@ -105,41 +133,37 @@ export class AccessTokens {
     const now = this.clock.now();
     if (now < known.from || now >= known.until || !this.keys.isKnown(known.kid)) return null;
     this.verified.set(id, known);
-    return copyOf(known.claims);
+    return known;
   }
 
   /** The session of a token; null for one that does not verify. */
   async findSessionId(token: string): Promise<string | null> {
     try {
-      return (await this.verify(token)).sessionId;
+      return (await this.verifyForAny(token)).sessionId;
     } catch (error) {
       if (error instanceof IamError && error.code === 'invalid_token') return null;
       throw error;
     }
   }
 
-  private async verifyAnew(token: string): Promise<AccessTokenClaims> {
+  private async verifyAnew(token: string): Promise<Verified> {
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
-        algorithms: [ALGORITHM],
-        typ: 'at+jwt',
-        issuer: this.options.publicUrl,
-        audience: this.options.tokens.audience,
+      const { payload, protectedHeader } = await this.jwts.verify(token, {
+        typ: TYPE,
         requiredClaims: ['sub', 'sid', 'client_id', 'jti', 'iat', 'exp', 'aud', 'iss'],
         maxTokenAge: this.options.tokens.accessToken,
-        clockTolerance: SKEW_SECONDS,
-        currentDate: new Date(this.clock.now()),
       });
-      const { sub, sid, client_id, roles, amr, auth_time, iat, exp } = payloadSchema.parse(payload);
-      const signedInAt = new Date(auth_time * 1000);
-      const claims = { userId: sub, sessionId: sid, clientId: client_id, roles, method: amr[0], signedInAt };
-      this.remember(token, {
-        claims,
+      const parsed = payloadSchema.parse(payload);
+      const { iat, exp, aud } = parsed;
+      const verified = {
+        claims: claimsOf(parsed),
         kid: protectedHeader.kid ?? '',
+        isForUs: [aud].flat().includes(this.options.tokens.audience),
         from: (iat - SKEW_SECONDS) * 1000,
         until: Math.min(exp, iat + this.options.tokens.accessToken) * 1000,
-      });
-      return copyOf(claims);
+      };
+      this.remember(token, verified);
+      return verified;
     } catch (cause) {
       if (!isRefusal(cause)) throw cause;
       throw new IamError('invalid_token', 'the access token does not verify', { cause });
@@ -151,22 +175,18 @@ export class AccessTokens {
     const [oldest] = this.verified.keys();
     if (this.verified.size > MOST_REMEMBERED && oldest !== undefined) this.verified.delete(oldest);
   }
-
-  private async publicKey(kid: string | undefined) {
-    const key = kid === undefined ? null : await this.keys.find(kid);
-    if (key === null) throw new errors.JWKSNoMatchingKey();
-    return key.publicKey;
-  }
 }
 
-function encode(part: object): string {
-  return Buffer.from(JSON.stringify(part), 'utf8').toString('base64url');
-}
-
-/** RFC 7518 §3.4. Here, in 30 µs: Web Crypto hands it to another thread, which takes three times the CPU time. */
-function signWith({ privateKey }: SigningKey, text: string): string {
-  const key = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const;
-  return sign('sha256', Buffer.from(text, 'utf8'), key).toString('base64url');
+function claimsOf(payload: z.infer<typeof payloadSchema>): AccessTokenClaims {
+  return {
+    userId: payload.sub,
+    sessionId: payload.sid,
+    clientId: payload.client_id,
+    roles: payload.roles,
+    method: payload.amr[0],
+    signedInAt: new Date(payload.auth_time * 1000),
+    ...(payload.scope !== undefined && { scope: payload.scope }),
+  };
 }
 
 /** Of its own for each request: what a host changes in one must not show in the next. */

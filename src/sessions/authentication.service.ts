@@ -108,12 +108,12 @@ function admit(
 }
 
 /** Another scheme may belong to a proxy in front of the application. */
-function isBearer({ authorization }: IamRequest): boolean {
+export function isBearer({ authorization }: IamRequest): boolean {
   return /^Bearer(\s|$)/i.test(authorization ?? '');
 }
 
 /** RFC 6750 §2.1. @throws IamError `authentication_required` */
-function bearerToken({ authorization = '' }: IamRequest): string {
+export function bearerToken({ authorization = '' }: IamRequest): string {
   const [, token] = /^ +([\w.~+/-]+=*) *$/.exec(authorization.slice('Bearer'.length)) ?? [];
   if (token === undefined) throw new IamError('authentication_required', 'no bearer token');
   return token;

@@ -8,7 +8,7 @@ import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { ALGORITHM, type SealedSigningKey, generateSigningKey, SIGNING_KEYS_PURPOSE } from './signing-key.js';
-import { SKEW_SECONDS } from './access-tokens.service.js';
+import { SKEW_SECONDS } from './jwts.service.js';
 import { KEYS_RELOAD_SECONDS, SigningKeys } from './signing-keys.service.js';
 
 /** Rotations and revocations take turns; readers and sign-ins do not wait. */
@@ -16,7 +16,7 @@ const lockKeysSql = sql`LOCK TABLE iam.signing_keys IN SHARE ROW EXCLUSIVE MODE`
 
 /** Every key, the newest first. `current` signs now. */
 const listKeysSql = sql`
-  SELECT kid, created_at, active_at, retires_at,
+  SELECT kid, rs256_kid, created_at, active_at, retires_at,
          CASE
            WHEN retires_at <= clock_timestamp() THEN 'retired'
            WHEN active_at > clock_timestamp() THEN 'next'
@@ -57,7 +57,11 @@ const KEY_LEAD_SECONDS = 600;
  * when the last token that it signed has ended. `retired`: about to be removed.
  */
 export const listedSigningKey = z.object({
-  kid: z.string(),
+  kid: z.string().describe('Of its EC pair (ES256)'),
+  rs256_kid: z
+    .string()
+    .nullable()
+    .describe('Of its RSA pair (RS256), which it has from the first time that one is needed'),
   state: z.enum(['next', 'signing', 'verifying', 'retired']),
   created_at: rowTime,
   active_at: rowTime,
@@ -121,7 +125,7 @@ export class KeyRotation {
   }
 
   /**
-   * Removes a key that may have leaked: every token that it signed is refused, on every replica within 30 seconds. If it was
+   * Removes a key that may have leaked, with the other pair of its generation: every token that they signed is refused, on every replica within 30 seconds. If it was
    * the signing one, the next one, or a new one, signs at once.
    * @throws IamError `not_found`
    */
@@ -129,9 +133,9 @@ export class KeyRotation {
     const fresh = await generateSigningKey(this.sealer);
     await this.change(async (manager) => {
       const keys = await this.list(manager);
-      const revoked = keys.find((key) => key.kid === kid);
+      const revoked = keys.find((key) => key.kid === kid || key.rs256_kid === kid);
       if (revoked === undefined) throw new IamError('not_found', 'no signing key with this kid');
-      await execute(manager, deleteKeySql(kid));
+      await execute(manager, deleteKeySql(revoked.kid));
       const { state } = revoked;
       const next = keys.find((key) => key.state === 'next');
       if (state === 'signing' && next !== undefined) await execute(manager, bringForwardSql(next.kid, 0));

@@ -21,6 +21,36 @@ export const sessionProvenAtSql = (session: string): Sql =>
 export const rolesOfSql = (relation: string): Sql =>
   sql`ARRAY(SELECT r.role FROM iam.user_roles r WHERE r.user_id = ${raw(relation)}.user_id ORDER BY r.role) AS roles`;
 
+/** What a user `u` may be told of to a client, by its scope. */
+export const personSql = (user: string): Sql =>
+  raw(`jsonb_build_object('nickname', ${user}.nickname, 'avatar_url', ${user}.avatar_url, 'phone_number', ${user}.phone_number,
+    'updated_at', floor(extract(epoch FROM ${user}.updated_at)))`);
+
+/** See `personSql`. */
+export const personRow = z.object({
+  nickname: z.string().nullable(),
+  avatar_url: z.string().nullable(),
+  phone_number: z.string().nullable(),
+  updated_at: z.number(),
+});
+
+/** See `personSql`. */
+export type Person = Readonly<z.infer<typeof personRow>>;
+
+/** The person of a session whose scope has `openid`: without it, nothing is read. */
+export const personOfSql = (session: string): Sql => sql`
+  CASE WHEN 'openid' = ANY(string_to_array(${raw(session)}.scope, ' '))
+       THEN (SELECT ${personSql('u')} FROM iam.users u WHERE u.id = ${raw(session)}.user_id) END AS person`;
+
+/** The scope of a session whose client named none. */
+const UNNAMED_SCOPE = 'profile roles offline_access';
+
+/** The session `s` has the whole scope that is asked for, none: has it too (RFC 6749 §6). */
+const coversSql = (scope: string | undefined): Sql =>
+  scope === undefined
+    ? sql`true`
+    : sql`string_to_array(${scope}, ' ') <@ string_to_array(COALESCE(s.scope, ${UNNAMED_SCOPE}), ' ')`;
+
 /** The columns of a row of `iam.sessions` that its tokens tell of; see `tokenRow`. */
 export const tokenColumnsSql = (session: string): Sql =>
   raw(
@@ -29,7 +59,7 @@ export const tokenColumnsSql = (session: string): Sql =>
       .join(', '),
   );
 
-/** See `tokenColumnsSql` and `rolesOfSql`. */
+/** See `tokenColumnsSql`, `rolesOfSql` and `personOfSql`. */
 export const tokenRow = z.object({
   user_id: z.string(),
   client_id: z.string(),
@@ -39,6 +69,7 @@ export const tokenRow = z.object({
   resources: z.array(z.string()).nullable(),
   auth_time: z.date().nullable(),
   roles: z.array(z.string()),
+  person: personRow.nullable(),
 });
 
 /** What a session's tokens say of it. */
@@ -52,6 +83,7 @@ export function toTokenSubject(row: z.infer<typeof tokenRow>) {
     signedInAt: row.auth_time ?? row.created_at,
     ...(row.scope !== null && { scope: row.scope }),
     ...(row.resources !== null && { resources: row.resources }),
+    ...(row.person !== null && { person: row.person }),
   };
 }
 
@@ -80,18 +112,22 @@ interface Caller {
 const isOfCaller = ({ sessionsOf, admission }: Caller): Sql =>
   sql`s.client_id = ANY(${sessionsOf}::text[])${admission === undefined ? empty : sql` AND ${admitsSql('s', admission)}`}`;
 
-/** Rotates a token of the caller's sessions; `idle` in seconds. No row: the token is not the live one. */
-export const rotateSql = (token: RefreshToken, caller: Caller, idle: number): Sql => sql`
+/** Rotates a token of the caller's sessions; `idle` in seconds. No row: the token is not the live one, or has not the scope. */
+export const rotateSql = (
+  token: RefreshToken,
+  caller: Caller,
+  { idle, scope }: { readonly idle: number; readonly scope: string | undefined },
+): Sql => sql`
   WITH rotated AS (
     UPDATE iam.sessions s
     SET generation = s.generation + 1, rotated_at = now(), grace_uses = 0,
         idle_expires_at = LEAST(now() + make_interval(secs => ${idle}::int), s.expires_at)
     FROM iam.users u
     WHERE s.id = ${token.sessionId} AND s.generation = ${token.generation} AND ${isOfCaller(caller)}
-      AND ${isLiveSql} AND u.id = s.user_id AND u.status = 'active'
+      AND ${isLiveSql} AND u.id = s.user_id AND u.status = 'active' AND ${coversSql(scope)}
     RETURNING ${tokenColumnsSql('s')}
   )
-  SELECT rotated.*, ${rolesOfSql('rotated')} FROM rotated`;
+  SELECT rotated.*, ${rolesOfSql('rotated')}, ${personOfSql('rotated')} FROM rotated`;
 
 /** For how many seconds, and how often, a used parent token or code gets the same response again. */
 export interface ReuseGrace {
@@ -163,12 +199,12 @@ export const roomRow = z.object({
 /** Locks the session: the direct parent gets the same response again within the grace, an older token ends the session. */
 export const settleReuseSql = (
   { sessionId, generation }: RefreshToken,
-  caller: Caller,
+  { scope, ...caller }: Caller & { readonly scope: string | undefined },
   grace: ReuseGrace,
   entry: AuditEntry,
 ): Sql => sql`
   WITH locked AS (
-    SELECT s.id, ${tokenColumnsSql('s')}, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status
+    SELECT s.id, ${tokenColumnsSql('s')}, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status, ${coversSql(scope)} AS covers
     FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
     WHERE s.id = ${sessionId} AND ${isOfCaller(caller)} AND ${isLiveSql}
     FOR UPDATE OF s
@@ -176,8 +212,9 @@ export const settleReuseSql = (
     SELECT locked.*, CASE
       WHEN user_status <> 'active' THEN 'over'
       WHEN generation = ${generation}::int + 1 AND rotated_at > now() - make_interval(secs => ${grace.seconds}::int)
-           AND grace_uses < ${grace.uses}::int THEN 'grace'
+           AND grace_uses < ${grace.uses}::int THEN CASE WHEN covers THEN 'grace' ELSE 'scope' END
       WHEN generation > ${generation}::int THEN 'reuse'
+      WHEN generation = ${generation}::int AND NOT covers THEN 'scope'
       ELSE 'over' END AS verdict
     FROM locked
   ), graced AS (
@@ -189,9 +226,9 @@ export const settleReuseSql = (
   ), audited AS (
     ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id` })}
   )
-  SELECT ${tokenColumnsSql('verdict')}, generation, verdict, ${rolesOfSql('verdict')} FROM verdict
+  SELECT ${tokenColumnsSql('verdict')}, generation, verdict, ${rolesOfSql('verdict')}, ${personOfSql('verdict')} FROM verdict
   UNION ALL
-  SELECT ${tokenColumnsSql('s')}, s.generation, 'replaced', '{}'::text[] FROM iam.sessions s
+  SELECT ${tokenColumnsSql('s')}, s.generation, 'replaced', '{}'::text[], NULL::jsonb FROM iam.sessions s
   WHERE s.id = ${sessionId} AND ${isOfCaller(caller)} AND s.end_reason = ${SESSION_LIMIT}`;
 
 /**

@@ -8,6 +8,7 @@ import { AccessTokens } from './access-tokens.service.js';
 import { Authentication } from './authentication.service.js';
 import { IamGuard } from './iam.guard.js';
 import { IamSockets } from './iam-sockets.service.js';
+import { Jwts } from './jwts.service.js';
 import { KeyRotation } from './key-rotation.service.js';
 import { SessionCheck } from './session-check.service.js';
 import { SessionCookies } from './session-cookies.service.js';
@@ -25,6 +26,7 @@ const services = [
   UserSessions,
   Sessions,
   AccessTokens,
+  Jwts,
   SigningKeys,
   KeyRotation,
   SessionRevocation,

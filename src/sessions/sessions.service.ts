@@ -11,7 +11,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { IdentityKey } from '../users/identity-data.js';
 import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
-import type { AccessTokenClaims } from './access-tokens.service.js';
+import type { TokenSubject } from './access-tokens.service.js';
 import { SessionCheck } from './session-check.service.js';
 import {
   type Admission,
@@ -51,10 +51,8 @@ function message({ sessionId, generation }: RefreshToken): string {
 }
 
 /** A session just after its refresh token rotated. */
-export interface RefreshedSession extends AccessTokenClaims {
+export interface RefreshedSession extends TokenSubject {
   readonly refreshToken: string;
-  /** When the session began: its life is counted from then. */
-  readonly beganAt: Date;
 }
 
 /** Which client brings a token. */
@@ -86,7 +84,7 @@ const GRACE_USES = 100;
 
 const settled = tokenRow.extend({
   generation: z.number(),
-  verdict: z.enum(['grace', 'reuse', 'over', 'replaced']),
+  verdict: z.enum(['grace', 'reuse', 'over', 'scope', 'replaced']),
 });
 
 const endedRow = z.object({ id: z.string(), user_id: z.string(), was_live: z.boolean() });
@@ -124,16 +122,17 @@ export class Sessions implements UserMergeListener {
 
   /**
    * Rotates a refresh token: one round trip, or two when it is not the live one.
-   * @throws IamError `invalid_grant`; a spent token outside the grace also ends the session
+   * With `scope`, the access token has no more than that of what the session has.
+   * @throws IamError `invalid_grant`; a spent token outside the grace also ends the session. `invalid_scope` for more than it has
    */
-  async refresh(text: string, caller: TokenCaller): Promise<RefreshedSession> {
+  async refresh(text: string, caller: TokenCaller, scope?: string): Promise<RefreshedSession> {
     const token = readRefreshToken(this.mac, text);
     if (token === null) throw new IamError('invalid_grant', 'not a refresh token of ours');
-    const rotation = rotateSql(token, caller, this.options.tokens.idle);
+    const rotation = rotateSql(token, caller, { idle: this.options.tokens.idle, scope });
     const row = await queryRow(this.dataSource, tokenRow, rotation);
-    if (row === null) return this.settleReuse(token, caller);
+    if (row === null) return this.settleReuse(token, { ...caller, scope });
     this.telemetry.refreshed('rotated');
-    return this.successor(token, row);
+    return this.successor(token, row, scope);
   }
 
   /** The session of a refresh token, also of a used one; null if we did not issue it. */
@@ -212,7 +211,10 @@ export class Sessions implements UserMergeListener {
     await this.endAll(manager, fromUserId, 'merged');
   }
 
-  private async settleReuse(token: RefreshToken, caller: TokenCaller): Promise<RefreshedSession> {
+  private async settleReuse(
+    token: RefreshToken,
+    caller: TokenCaller & { readonly scope: string | undefined },
+  ): Promise<RefreshedSession> {
     const { clientId } = caller;
     const { sessionId, generation } = token;
     const grace = { seconds: this.options.tokens.refreshGrace, uses: GRACE_USES };
@@ -223,9 +225,17 @@ export class Sessions implements UserMergeListener {
       detail: { generation },
     } as const;
     const row = await queryRow(this.dataSource, settled, settleReuseSql(token, caller, grace, entry));
-    const outcomes = { grace: 'repeated', reuse: 'reused', over: 'refused', replaced: 'refused' } as const;
+    const outcomes = {
+      grace: 'repeated',
+      reuse: 'reused',
+      over: 'refused',
+      scope: 'refused',
+      replaced: 'refused',
+    } as const;
     this.telemetry.refreshed(outcomes[row?.verdict ?? 'over']);
-    if (row?.verdict === 'grace') return this.successor(token, row);
+    if (row?.verdict === 'grace') return this.successor(token, row, caller.scope);
+    if (row?.verdict === 'scope')
+      throw new IamError('invalid_scope', `scope: more than session ${sessionId} has`);
     this.check.forget(sessionId);
     if (row?.verdict === 'replaced')
       throw new IamError('session_replaced', `a later sign-in has ended session ${sessionId}`);
@@ -235,9 +245,13 @@ export class Sessions implements UserMergeListener {
     );
   }
 
-  private successor(token: RefreshToken, row: z.infer<typeof tokenRow>): RefreshedSession {
+  private successor(
+    token: RefreshToken,
+    row: z.infer<typeof tokenRow>,
+    scope: string | undefined,
+  ): RefreshedSession {
     const { sessionId, generation } = token;
     const refreshToken = mintRefreshToken(this.mac, { sessionId, generation: generation + 1 });
-    return { ...toTokenSubject(row), sessionId, refreshToken };
+    return { ...toTokenSubject(row), ...(scope !== undefined && { scope }), sessionId, refreshToken };
   }
 }

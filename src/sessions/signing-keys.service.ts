@@ -11,14 +11,19 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { ClockSync } from '../database/clock-sync.service.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { SingleFlight } from '../runtime/single-flight.js';
+import type { SigningAlgorithm } from '../http/client-registry.service.js';
 import {
+  addRsaKeySql,
   reencryptSigningKey,
   ALGORITHM,
   generateSigningKey,
   insertFirstKeySql,
   openSigningKey,
+  pairsOf,
   SIGNING_KEYS_PURPOSE,
-  storedKey,
+  storedKeys,
+  storedKeysColumns,
+  type SealedSigningKey,
   type SigningKey,
 } from './signing-key.js';
 
@@ -32,32 +37,51 @@ const RELOAD_MS = KEYS_RELOAD_SECONDS * 1000;
 
 const ALL = 'keys';
 
-const storedWithState = storedKey.extend({ is_active: z.boolean() });
+const storedWithState = storedKeys.extend({ is_active: z.boolean(), is_last: z.boolean() });
 
 /** PostgreSQL's clock decides which keys verify and which may sign. */
 const keysSql = sql`
-  SELECT kid, public_jwk, private_jwk, active_at <= now() AS is_active FROM iam.signing_keys
+  SELECT ${storedKeysColumns}, active_at <= now() AS is_active, retires_at IS NULL AS is_last FROM iam.signing_keys
   WHERE retires_at IS NULL OR retires_at > now() ORDER BY generation`;
 
+/** The key pairs of one row. */
+interface Generation {
+  /** Of its EC pair. */
+  readonly kid: string;
+  readonly pairs: readonly SigningKey[];
+  readonly isActive: boolean;
+  /** No later one takes its place. */
+  readonly isLast: boolean;
+}
+
 interface Keys {
-  /** Every key that verifies, also one that does not sign yet. */
+  /** Those that verify, also those that do not sign yet. */
+  readonly generations: readonly Generation[];
+  /** Their pairs. */
   readonly all: readonly SigningKey[];
-  /** The newest key that may sign. */
-  readonly current: SigningKey | undefined;
+  /** The newest generation that may sign. */
+  readonly current: Generation | undefined;
   readonly loadedAt: number;
 }
 
 /**
- * The keys of access tokens, in PostgreSQL with sealed private halves: created once, however many replicas start together,
+ * The keys of our tokens, in PostgreSQL with sealed private halves: created once, however many replicas start together,
  * and reloaded in the background, so that no request waits for them. Without background work, the first request after so long reads
- * them, and PostgreSQL's clock too.
+ * them, and PostgreSQL's clock too. A generation gets its RSA pair when one is first asked for (decision 150).
  */
 @Injectable()
 export class SigningKeys implements OnModuleDestroy {
   private readonly logger = new IamLogger(SigningKeys.name);
   private readonly sealer: Sealer;
-  private keys: Keys = { all: [], current: undefined, loadedAt: Number.NEGATIVE_INFINITY };
+  private keys: Keys = {
+    generations: [],
+    all: [],
+    current: undefined,
+    loadedAt: Number.NEGATIVE_INFINITY,
+  };
   private readonly loading = new SingleFlight<void>();
+  /** RSA pairs by the generation for which they were made: a database that is down must not cost one at every request. */
+  private readonly made = new Map<string, Promise<SealedSigningKey>>();
   private readonly loop = new BackgroundLoop({
     work: () => this.load('/* background */'),
     // A longer pause than RELOAD_MS would delay revocations.
@@ -94,11 +118,14 @@ export class SigningKeys implements OnModuleDestroy {
   }
 
   /** The key that signs. */
-  async current(): Promise<SigningKey> {
+  async current(algorithm: SigningAlgorithm = ALGORITHM): Promise<SigningKey> {
     await this.freshen();
-    const { current } = this.keys;
-    if (current === undefined) throw new Error('iam.signing_keys has no active key');
-    return current;
+    const key = this.findCurrent(algorithm);
+    if (key !== undefined) return key;
+    if (this.keys.current !== undefined) await this.addRsaKeys([this.keys.current]);
+    const added = this.findCurrent(algorithm);
+    if (added === undefined) throw new Error('iam.signing_keys has no active key');
+    return added;
   }
 
   /** The key of a token's header; an unknown `kid` reads the keys again, at most once in 10 seconds. */
@@ -118,10 +145,19 @@ export class SigningKeys implements OnModuleDestroy {
     return !this.isDue && this.known(kid) !== null;
   }
 
-  /** Public keys in the form of RFC 7517, also those that do not sign yet. */
+  /** Public keys in the form of RFC 7517, also those that do not sign yet; without RSA only while PostgreSQL takes no new key. */
   async publicJwks(): Promise<JWK[]> {
     await this.freshen();
-    return this.keys.all.map((key) => ({ ...key.publicJwk, kid: key.kid, alg: ALGORITHM, use: 'sig' }));
+    const { generations, current } = this.keys;
+    await this.addRsaKeys(generations.filter((each) => each === current || each.isLast)).catch(
+      (cause: unknown) => this.logger.warn(`no RSA key can be added: ${String(cause)}`),
+    );
+    return this.keys.all.map(({ publicJwk, kid, algorithm: alg }) => ({
+      ...publicJwk,
+      kid,
+      alg,
+      use: 'sig',
+    }));
   }
 
   /** Reads the keys now, after a change. */
@@ -133,6 +169,23 @@ export class SigningKeys implements OnModuleDestroy {
   /** No loop reads the keys, and a request has to. */
   private get isDue(): boolean {
     return !this.options.background && this.clock.elapsed() - this.triedAt > RELOAD_MS;
+  }
+
+  private findCurrent(algorithm: SigningAlgorithm): SigningKey | undefined {
+    return this.keys.current?.pairs.find((pair) => pair.algorithm === algorithm);
+  }
+
+  /** Those that have none yet; another replica may be first. */
+  private async addRsaKeys(generations: readonly Generation[]): Promise<void> {
+    const without = generations.filter(({ pairs }) => pairs.every(({ algorithm }) => algorithm !== 'RS256'));
+    if (without.length === 0) return;
+    for (const { kid } of without) {
+      const made = this.made.get(kid) ?? generateSigningKey(this.sealer, 'RS256');
+      this.made.set(kid, made);
+      await execute(this.dataSource, addRsaKeySql(kid, await made));
+      this.made.delete(kid);
+    }
+    await this.reload();
   }
 
   private known(kid: string): SigningKey | null {
@@ -159,20 +212,24 @@ export class SigningKeys implements OnModuleDestroy {
       await this.createFirst();
       rows = await this.select(marker);
     }
-    const all = await Promise.all(rows.map((row) => this.open(row)));
-    const current = all.findLast((_key, index) => rows[index]?.is_active === true);
-    if (isCurrent()) this.keys = { all, current, loadedAt: this.clock.elapsed() };
+    const generations = await Promise.all(rows.map((row) => this.open(row)));
+    const all = generations.flatMap(({ pairs }) => pairs);
+    const current = generations.findLast(({ isActive }) => isActive);
+    if (isCurrent()) this.keys = { generations, all, current, loadedAt: this.clock.elapsed() };
   }
 
   private select(marker: string) {
     return queryRows(this.dataSource, storedWithState, sql`${raw(marker)}${keysSql}`);
   }
 
-  private async open(row: z.infer<typeof storedWithState>): Promise<SigningKey> {
-    const known = this.known(row.kid);
-    const key = known ?? (await openSigningKey(this.sealer, row));
-    if (known === null) await reencryptSigningKey(this.dataSource, this.sealer, row);
-    return key;
+  private async open(row: z.infer<typeof storedWithState>): Promise<Generation> {
+    const pairs: SigningKey[] = [];
+    for (const pair of pairsOf(row)) {
+      const known = this.known(pair.kid);
+      pairs.push(known ?? (await openSigningKey(this.sealer, pair)));
+      if (known === null) await reencryptSigningKey(this.dataSource, this.sealer, pair);
+    }
+    return { kid: row.kid, pairs, isActive: row.is_active, isLast: row.is_last };
   }
 
   private async createFirst(): Promise<void> {

@@ -11,11 +11,12 @@ import { empty, sql, raw, type Sql, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import type { AccessTokenClaims } from '../sessions/access-tokens.service.js';
+import type { TokenSubject } from '../sessions/access-tokens.service.js';
 import {
   admitsSql,
   type Admission,
   loginProvenAtSql,
+  personOfSql,
   rolesOfSql,
   roomFor,
   roomRow,
@@ -39,11 +40,9 @@ export interface CodeRedemption {
 }
 
 /** A session that has just begun, or that a repeated code has begun before. */
-export interface BegunSession extends AccessTokenClaims {
+export interface BegunSession extends TokenSubject {
   readonly provider: string;
   readonly isNewUser: boolean;
-  /** When the session began: its life is counted from then. */
-  readonly beganAt: Date;
   readonly nonce?: string | undefined;
   /** How often its refresh token has rotated: more than never only for a repeated code. */
   readonly generation: number;
@@ -165,7 +164,7 @@ const beginSessionSql = (login: Sql, session: NewSession, room = roomFor(session
     })}
   )
   SELECT ${redeemableColumns}, login.client_id, login.method, login.provider, login.is_new_user, login.nonce, session.user_id,
-         session.created_at, session.scope, session.resources, session.auth_time, ${rolesOfSql('session')}${room.columns}
+         session.created_at, session.scope, session.resources, session.auth_time, ${rolesOfSql('session')}, ${personOfSql('session')}${room.columns}
   FROM login LEFT JOIN session ON true${room.join}`;
 
 /**
@@ -189,7 +188,7 @@ const settleRepeatedCodeSql = (loginId: string, grace: ReuseGrace, entry: AuditE
     ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` })}
   )
   SELECT locked.id AS session_id, locked.generation, ${tokenColumnsSql('locked')}, provider, is_new_user, nonce,
-         ${rolesOfSql('locked')}
+         ${rolesOfSql('locked')}, ${personOfSql('locked')}
   FROM locked WHERE repeats`;
 
 /** Turns an authenticated login into a session, once. */

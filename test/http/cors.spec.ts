@@ -37,6 +37,7 @@ const forScripts: [string, string][] = [
   ['POST', '/iam/device_authorization'],
   ['GET', '/iam/device_authorization/events?watch=x'],
   ['GET', '/iam/providers'],
+  ['GET', '/iam/userinfo'],
   ['GET', '/iam/jwks'],
   ['GET', '/iam/.well-known/oauth-authorization-server'],
   ['GET', '/iam/me'],

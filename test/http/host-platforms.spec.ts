@@ -206,7 +206,9 @@ describe('IamErrorFilter on a route of the host', () => {
   });
 });
 
-describe.each(platforms)('/.well-known/oauth-authorization-server on %s', (_name, create) => {
+describe.each(platforms)('the metadata on %s', (_name, create) => {
+  const names = ['oauth-authorization-server', 'openid-configuration'];
+
   @Controller('.well-known')
   class HostController {
     @Get('oauth-authorization-server')
@@ -218,24 +220,34 @@ describe.each(platforms)('/.well-known/oauth-authorization-server on %s', (_name
   @Module({ controllers: [HostController] })
   class HostModule {}
 
-  const visit = (url: string) => new PcBrowser().visit(`${url}/.well-known/oauth-authorization-server`);
+  const visit = (url: string, name: string) => new PcBrowser().visit(`${url}/.well-known/${name}`);
 
-  it('is ours', async () => {
+  it('is the same document at the root and under the path, by the name of either standard', async () => {
     const world = await startWorld({ create });
 
-    const reply = await visit(world.url);
+    const roots = [world.url, `${world.url}/iam`];
+    const replies = await Promise.all(roots.flatMap((url) => names.map((name) => visit(url, name))));
     await world.close();
 
-    expect(reply.json()['issuer']).toBe(world.url);
+    const [first, ...others] = replies.map((reply) => reply.json());
+    expect(first).toMatchObject({ issuer: world.url, userinfo_endpoint: `${world.url}/iam/userinfo` });
+    expect(others).toEqual([first, first, first]);
   });
 
-  it('is the host’s where the host has one', async () => {
+  it('is the host’s under the name for which the host has a route', async () => {
     const world = await startWorld({ create, imports: [HostModule] });
 
-    const replies = [await visit(world.url), await visit(`${world.url}/iam`)];
+    const replies = [
+      ...(await Promise.all(names.map((name) => visit(world.url, name)))),
+      await visit(`${world.url}/iam`, 'oauth-authorization-server'),
+    ];
     await world.close();
 
-    expect(replies.map((reply) => reply.json()['issuer'])).toEqual(['https://another.example', world.url]);
+    expect(replies.map((reply) => reply.json()['issuer'])).toEqual([
+      'https://another.example',
+      world.url,
+      world.url,
+    ]);
   });
 });
 

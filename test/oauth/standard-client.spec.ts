@@ -213,11 +213,11 @@ describe('what the OAuth standards ask for', () => {
         authorizeUrl(world.url, challenge, { scope: (scopes as string[]).join(' ') }),
       );
 
-      expect(scopes).toEqual(['profile', 'roles', 'offline_access']);
+      expect(scopes).toEqual(['openid', 'profile', 'phone', 'roles', 'offline_access']);
       expect(reply.status).toBe(302);
     });
 
-    it.each(['openid', 'profile admin', 'roles"', 'ROLES'])(
+    it.each(['email', 'profile admin', 'roles"', 'ROLES'])(
       '%j is refused as invalid_scope',
       async (scope) => {
         const signIn = await returnFromPc(world, world.wechat.person({ nickname: '域' }));

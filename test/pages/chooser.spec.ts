@@ -118,8 +118,11 @@ describe.each(platforms)('a sign-in that names no provider, on %s', (_name, crea
     const { challenge } = pkce();
     const browser = new PcBrowser();
     const person = world.wechat.person({ nickname: '小兰' });
+    const asked = { scope: 'openid profile', nonce: 'n-1' };
     const start = (changes = {}) =>
-      browser.visit(authorizeUrl(world.url, challenge, { from: 'chooser', method: 'open', ...changes }));
+      browser.visit(
+        authorizeUrl(world.url, challenge, { from: 'chooser', method: 'open', ...asked, ...changes }),
+      );
     const callback = new URL(await callbackAfterScan(world.wechat, (await start()).location ?? '', person));
     callback.searchParams.delete('code');
 
@@ -134,6 +137,7 @@ describe.each(platforms)('a sign-in that names no provider, on %s', (_name, crea
       state: 'client-state',
       code_challenge: challenge,
       code_challenge_method: 'S256',
+      ...asked,
       error: 'access_denied',
     });
     expect(wordsIn(await browser.visit(location ?? ''))).toMatchObject({

@@ -1,7 +1,7 @@
 import type { Person } from '../../emulator/index.js';
 import { LoginTokens } from '../../src/qr-login/codes-and-tokens.service.js';
 import { callMe, itemsOf } from '../support/account.js';
-import { type FollowPage, leavePage } from '../support/follow-page.js';
+import { codesOf, type FollowPage, leavePage, openFollowPage, startOnPage } from '../support/follow-page.js';
 import {
   askForQrCode,
   decideOnPhone,
@@ -52,6 +52,24 @@ describe('a row that goes on to the Open Platform after the scan', () => {
 
     expect(answer['error']).toBe('interaction_required');
     expect(me.json()).toMatchObject({ identities: [{ kind: 'open' }] });
+  });
+
+  it('carries to the Open Platform what the page or the device asked for', async () => {
+    const page = await openFollowPage(world.url, { scope: 'openid profile', nonce: 'n-1' });
+    const { deviceCode, qr } = codesOf(await startOnPage(page));
+    await scanAndFollow(world, world.wechat.person({ nickname: '小页' }), qr);
+    const form = { client_id: 'web', provider: 'wechat', scope: 'openid' };
+    const started = await new PcBrowser().visit(`${world.url}/iam/device_authorization`, { form });
+    const device = { deviceCode: String(started.json()['device_code']) };
+    const shown = String(started.json()['verification_uri_complete']);
+    await scanAndFollow(world, world.wechat.person({ nickname: '小机' }), shown);
+
+    const fromPage = (await leavePage(page, deviceCode)).searchParams;
+    const { authorize_uri } = (await pollUntilSettled(world.url, device)).json();
+
+    const fromDevice = new URL(String(authorize_uri)).searchParams;
+    expect([fromPage.get('scope'), fromPage.get('nonce')]).toEqual(['openid profile', 'n-1']);
+    expect([fromDevice.get('scope'), fromDevice.get('nonce')]).toEqual(['openid', null]);
   });
 
   it('refuses the Open Platform step without the proof of a follow, by whatever link', async () => {

@@ -99,16 +99,18 @@ describe('an access token', () => {
   it('has its public key at /iam/jwks without the private half', async () => {
     const { keys } = (await new PcBrowser().visit(`${world.url}/iam/jwks`)).json();
 
+    const some = expect.any(String) as string;
     expect(keys).toEqual([
       {
         kty: 'EC',
         crv: 'P-256',
-        x: expect.any(String) as string,
-        y: expect.any(String) as string,
+        x: some,
+        y: some,
         kid: decodeProtectedHeader(await issue()).kid,
         alg: 'ES256',
         use: 'sig',
       },
+      { kty: 'RSA', n: some, e: 'AQAB', kid: some, alg: 'RS256', use: 'sig' },
     ]);
   });
 
@@ -274,6 +276,26 @@ describe('a hostile bearer', () => {
         const token = new SignJWT(payload).setProtectedHeader({ ...header(), alg: 'HS256' });
         await expectRefused(await token.sign(new TextEncoder().encode(secret)));
       }
+    });
+
+    it('one by an algorithm that is not the one of its key, though both keys are ours', async () => {
+      const rsa = await world.app.get(SigningKeys).current('RS256');
+      const under = (alg: string, kid: string) =>
+        new SignJWT(payload).setProtectedHeader({ ...header(), alg, kid });
+      const secret = new TextEncoder().encode(await exportSPKI(rsa.publicKey));
+
+      const accepted = await under('RS256', rsa.kid).sign(rsa.privateKey);
+      const refused = [
+        await under('RS256', ours.kid).sign(rsa.privateKey),
+        await under('ES256', rsa.kid).sign(ours.privateKey),
+        await under('PS256', rsa.kid).sign(rsa.privateKey),
+        await under('RS512', rsa.kid).sign(rsa.privateKey),
+        await under('HS256', rsa.kid).sign(secret),
+        `${encode({ ...header(), alg: 'none', kid: rsa.kid })}.${encode(payload)}.`,
+      ];
+
+      expect((await getWith(`${world.url}/iam/me`, accepted)).status).toBe(200);
+      for (const token of refused) await expectRefused(token);
     });
 
     it('RS256, ES384 and EdDSA by keys that the token brings', async () => {

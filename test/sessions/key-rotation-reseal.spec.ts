@@ -60,7 +60,7 @@ describe('sealing everything anew', () => {
     const [row = {}] = await rowsOf(
       world.dataSource,
       `SELECT split_part(open_app_secret, ':', 3) AS open, split_part(mp_app_secret, ':', 3) AS mp,
-              (SELECT string_agg(split_part(private_jwk, ':', 3), ',') FROM iam.signing_keys) AS signing
+              (SELECT split_part(private_jwk, ':', 3) || ',' || split_part(rs256_private_jwk, ':', 3) FROM iam.signing_keys) AS signing
        FROM iam.identity_providers WHERE slug = 'wechat'`,
     );
     return row;
@@ -70,11 +70,12 @@ describe('sealing everything anew', () => {
       world.dataSource,
       `SELECT detail - 'kid' AS detail, actor FROM iam.audit_log WHERE action = 'key.resealed' ORDER BY id`,
     );
-  const all = (key: string) => ({ open: idOf(key), mp: idOf(key), signing: idOf(key) });
+  const all = (key: string) => ({ open: idOf(key), mp: idOf(key), signing: `${idOf(key)},${idOf(key)}` });
 
   it('shows first what the old key holds, and then lets it go: nobody who came meanwhile is signed out', async () => {
     const rotating = await start([oldKey, newKey]);
     const admin = new AdminClient(rotating.url);
+    await new PcBrowser().visit(`${rotating.url}/iam/jwks`);
     const before = (await admin.get('keys')).json()['sealing_keys'];
     const sealing = await start([newKey, oldKey]);
 
@@ -89,7 +90,7 @@ describe('sealing everything anew', () => {
         is_configured: true,
         is_current: true,
         provider_secrets: 2,
-        signing_keys: 1,
+        signing_keys: 2,
         session_keys: 0,
       },
       {
@@ -108,7 +109,7 @@ describe('sealing everything anew', () => {
         is_configured: true,
         is_current: true,
         provider_secrets: 2,
-        signing_keys: 1,
+        signing_keys: 2,
         session_keys: 0,
       },
       {
@@ -153,7 +154,7 @@ describe('sealing everything anew', () => {
 
     const report = await sealing.app.get(Reencryption).run((each) => progress.push(each));
 
-    expect(progress).toEqual([1, 2, 3].map((done) => ({ done, total: 3 })));
+    expect(progress).toEqual([1, 2, 3, 4].map((done) => ({ done, total: 4 })));
     expect(report).toMatchObject({ provider_secrets: 2, left: 1 });
     await world.dataSource.query(`DELETE FROM iam.identity_providers WHERE slug = 'lost'`);
   });

@@ -39,14 +39,15 @@ describe('a signing key that is replaced', () => {
   const kidOf = (token: string) => decodeProtectedHeader(token).kid;
   const statusesOf = async (token: string) =>
     Promise.all([world, replica].map(async ({ url }) => (await getWith(`${url}/iam/me`, token)).status));
-  const publishedBy = async ({ url }: IamApp) => {
+  const publishedBy = async ({ url }: IamApp, algorithm = 'ES256') => {
     const { keys } = (await new PcBrowser().visit(`${url}/iam/jwks`)).json();
-    return Array.isArray(keys) ? keys.map((key: { kid: string }) => key.kid) : [];
+    const published = Array.isArray(keys) ? (keys as { kid: string; alg: string }[]) : [];
+    return published.filter(({ alg }) => alg === algorithm).map(({ kid }) => kid);
   };
   const keys = () =>
     rowsOf(
       world.dataSource,
-      `SELECT kid, generation, retires_at, active_at,
+      `SELECT kid, rs256_kid, generation, retires_at, active_at,
               extract(epoch FROM retires_at - lead(active_at) OVER (ORDER BY generation))::int AS overlap
        FROM iam.signing_keys ORDER BY generation`,
     );
@@ -59,6 +60,21 @@ describe('a signing key that is replaced', () => {
     await world.dataSource.query('UPDATE iam.signing_keys SET active_at = now() WHERE active_at > now()');
     await reloadBoth();
   };
+
+  it('gets an RSA pair when its keys are first asked for: one, however many replicas are asked', async () => {
+    const before = await keys();
+
+    const published = await Promise.all(
+      [world, replica, world, replica].map((host) => publishedBy(host, 'RS256')),
+    );
+
+    const after = await keys();
+    expect(before.map(({ rs256_kid }) => rs256_kid)).toEqual([null]);
+    expect(published).toEqual(Array(4).fill([after[0]?.['rs256_kid']]));
+    expect((await admin.get('keys')).json()['signing_keys']).toMatchObject([
+      { rs256_kid: published[0]?.[0] },
+    ]);
+  });
 
   it('has a successor in the JWKS at once, which signs only after everybody can know it', async () => {
     const old = await tokenFrom(world);
@@ -73,8 +89,10 @@ describe('a signing key that is replaced', () => {
     const wait = Date.parse(String(rotated.json()['active_at'])) - Date.now();
     expect(wait).toBeGreaterThan(590_000);
     expect([kidOf(early), kidOf(late)]).toEqual([kidOf(old), kidOf(old)]);
-    for (const host of [world, replica])
+    for (const host of [world, replica]) {
       expect(await publishedBy(host)).toEqual([kidOf(old), await newestKid()]);
+      expect(await publishedBy(host, 'RS256')).toHaveLength(2);
+    }
     expect(await actions('key.rotated')).toBe(1);
   });
 
@@ -176,6 +194,18 @@ describe('a signing key that is replaced', () => {
 
     expect((await keys()).at(-1)).toMatchObject({ kid, retires_at: null });
     expect(kidOf(await tokenFrom(world))).toBe(kid);
+  });
+
+  it('goes with the RSA pair of its generation, by whose name it is dropped too', async () => {
+    const token = await tokenFrom(world);
+    const [rs256 = ''] = (await publishedBy(world, 'RS256')).slice(-1);
+
+    const reply = await admin.delete(`keys/${rs256}`);
+    await reloadBoth();
+
+    expect(reply.status).toBe(204);
+    expect(await statusesOf(token)).toEqual([401, 401]);
+    expect(await publishedBy(replica, 'RS256')).not.toContain(rs256);
   });
 
   it('is not found under another name', async () => {

@@ -260,14 +260,29 @@ export const signInFlows: readonly Flow[] = [
     },
   ],
   [
+    'are told about to an application that asks for openid, by a form, an ID token and userinfo',
+    async (host) => {
+      const lan = host.wechat.person({ nickname: '小兰' });
+      const asking = new URL(authorizeUrl(host.url, pkce().challenge, { scope: 'openid profile' }));
+      const form = { form: asking.searchParams };
+      const navigation = await new PcBrowser().visit(`${host.url}/iam/authorize`, form);
+      const { id, accessToken } = await onPc(host, lan, { scope: 'openid profile' });
+      const userinfo = `${host.url}/iam/userinfo`;
+      const told = await getWith(userinfo, accessToken);
+      const toldAgain = await new PcBrowser().visit(userinfo, { form: { access_token: accessToken } });
+
+      expect(navigation.location?.href).toBe(asking.href);
+      expect(told.json()).toMatchObject({ sub: id, name: '小兰' });
+      expect(toldAgain.json()).toEqual(told.json());
+    },
+  ],
+  [
     'are known to other services by the published keys',
     async (host) => {
       const lan = await onPc(host, host.wechat.person({ nickname: '小兰' }));
-      const paths = [
-        '/iam/.well-known/oauth-authorization-server',
-        '/.well-known/oauth-authorization-server',
-      ];
-      const [metadata, atRoot] = await Promise.all(
+      const names = ['oauth-authorization-server', 'openid-configuration'];
+      const paths = ['/iam', ''].flatMap((root) => names.map((name) => `${root}/.well-known/${name}`));
+      const [metadata, ...others] = await Promise.all(
         paths.map(async (path) => (await new PcBrowser().visit(`${host.url}${path}`)).json()),
       );
       const jwks: unknown = (await new PcBrowser().visit(String(metadata?.['jwks_uri']))).json();
@@ -275,7 +290,7 @@ export const signInFlows: readonly Flow[] = [
         issuer: String(metadata?.['issuer']),
       });
 
-      expect(atRoot).toEqual(metadata);
+      expect(others).toEqual([metadata, metadata, metadata]);
       expect([payload.sub, payload.iss]).toEqual([lan.id, host.url]);
       expect((await new PcBrowser().visit(`${host.url}/health`)).status).toBe(200);
     },

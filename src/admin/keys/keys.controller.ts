@@ -17,6 +17,7 @@ const rotateResponse = listedSigningKey.extend({ is_new: z.boolean() });
 
 const signing = {
   kid: 'vS6gN0Zc6bVQj1wYH6wX3m1s1n3v0Qe6m0S5bJt9yXo',
+  rs256_kid: 'qB2dH8Tf0mWc4kLr6sYp1xZv3uNj5oEg7iAt9wQl2bM',
   state: 'signing',
   created_at: '2026-01-31T08:00:00.000Z',
   active_at: '2026-01-31T08:10:00.000Z',
@@ -78,7 +79,7 @@ export class KeysController {
   @Endpoint({
     summary: 'Removes a signing key that somebody else may have: its tokens are refused',
     permission: 'iam:keys:write',
-    path: { kid: 'Id of the key' },
+    path: { kid: 'Id of either key of a pair' },
     responses: { 204: null },
     errors: ['not_found'],
   })

@@ -1,0 +1,55 @@
+import type { IamErrorCode } from '../../src/errors/iam.error.js';
+import type { Text } from './markdown.js';
+
+/** Part of the table of `error-codes.ts`: errors of the application that asks, and of the token that it brings. */
+export const applicationErrors = {
+  client_unknown: { en: '`client_id` is not in `clients`', zh: '`client_id` 不在 `clients` 里' },
+  redirect_uri_mismatch: {
+    en: "`redirect_uri` is not exactly one of the client's",
+    zh: '`redirect_uri` 与登记的不完全相同',
+  },
+  client_disabled: {
+    en: 'An administrator has disabled the [application](../guides/applications.md)',
+    zh: '管理员停用了这个[应用](../guides/applications.zh-CN.md)',
+  },
+  unauthorized_client: {
+    en: 'The [application](../guides/applications.md) does not have this grant, or not this provider',
+    zh: '这个[应用](../guides/applications.zh-CN.md)没有这种授权类型，或不允许这个身份源',
+  },
+  invalid_client: {
+    en: 'The same as `client_unknown`, on `/token`',
+    zh: '同 `client_unknown`，在 `/token` 上',
+  },
+  invalid_grant: {
+    en: 'Code or refresh token is used, expired, foreign, or the PKCE verifier is wrong',
+    zh: 'code 或刷新令牌已用、过期、属于别人，或 PKCE verifier 不对',
+  },
+  invalid_scope: {
+    en: '`scope` names one that we do not know (without `openid`), that the application may not ask for, or that the session has not',
+    zh: '`scope` 含有未知的值（没有 `openid` 时）、应用不能申请的值，或会话没有的值',
+  },
+  unsupported_grant_type: { en: 'Not a grant of ours', zh: '不支持的授权类型' },
+  unsupported_response_type: { en: 'Only `code`', zh: '只支持 `code`' },
+  request_not_supported: {
+    en: 'A request object (`request`) instead of parameters (OpenID Connect Core §6)',
+    zh: '用请求对象（`request`）代替参数（OpenID Connect Core §6）',
+  },
+  authentication_required: { en: 'No bearer token', zh: '没有 Bearer 令牌' },
+  invalid_token: {
+    en: 'The access token is expired, foreign or malformed',
+    zh: '访问令牌过期、不是我们的或格式错误',
+  },
+  session_replaced: {
+    en: '`sessions.limit`: a later sign-in has ended the session of this refresh token',
+    zh: '`sessions.limit`：之后的一次登录结束了该刷新令牌的会话',
+  },
+  insufficient_permissions: { en: 'Signed in, but not allowed', zh: '已登录，但没有权限' },
+  insufficient_scope: {
+    en: 'The access token’s scope has no `openid`, for [`/userinfo`](../guides/openid-connect.md)',
+    zh: '访问令牌的 scope 中没有 [`/userinfo`](../guides/openid-connect.zh-CN.md) 所需的 `openid`',
+  },
+  recent_sign_in_required: {
+    en: 'The sign-in is older than `recentSignIn`: sign in again (RFC 9470)',
+    zh: '登录早于 `recentSignIn`：请重新登录（RFC 9470）',
+  },
+} as const satisfies Partial<Record<IamErrorCode, Text>>;
