@@ -11,7 +11,9 @@ import { MiniSessionKeyEntity } from './identity-providers/session-keys.service.
 import { WebhookEventEntity } from './webhook/inbox/webhook-event.entity.js';
 import { LoginEntity } from './sign-in/login.entity.js';
 import { RateLimitEntity } from './database/rate-limits.service.js';
+import { ClientAssertionEntity } from './oauth/client-assertions.service.js';
 import { ClientEntity } from './oauth/client-columns.js';
+import { PushedRequestEntity } from './oauth/pushed-requests.service.js';
 import { RoleEntity, UserRoleEntity } from './roles/role.entity.js';
 import { BrowserSessionEntity } from './sessions/browser-session.entity.js';
 import { SessionEntity } from './sessions/session.entity.js';
@@ -28,6 +30,8 @@ import { BarredSubjectEntity, UserEntity } from './users/user.entity.js';
 export const iamEntities: EntitySchema[] = [
   IdentityProviderEntity,
   ClientEntity,
+  ClientAssertionEntity,
+  PushedRequestEntity,
   AcceptedSecretEntity,
   UserEntity,
   UnionEntity,

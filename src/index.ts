@@ -41,6 +41,7 @@ export type {
   IamAuditOptions,
   IamBrowserSessionOptions,
   IamClient,
+  IamResource,
   IamDatabaseOptions,
   IamOptions,
   IamRateLimits,

@@ -10,6 +10,7 @@ import { ClientRegistry } from '../../src/http/client-registry.service.js';
 import { homeOf } from '../../src/http/error-page.js';
 import type { IamRequest } from '../../src/http/iam-request.js';
 import { empty, type IamResponse } from '../../src/http/iam-response.js';
+import { type Parameters, toSearchParams } from '../../src/http/request-body.js';
 import { IamUrls } from '../../src/http/iam-urls.service.js';
 import { Incoming } from '../../src/http/parameter.decorators.js';
 import { isOwnForm } from '../../src/http/trusted-origins.service.js';
@@ -53,8 +54,8 @@ export class Chooser implements SignInChooser {
     this.inForce = { 'zh-CN': documentsIn('zh-CN'), en: documentsIn('en') };
   }
 
-  location(parameters: Readonly<Record<string, string>>, error?: IamErrorCode): string {
-    const query = new URLSearchParams({ ...parameters, ...(error !== undefined && { error }) });
+  location(parameters: Parameters, error?: IamErrorCode): string {
+    const query = toSearchParams({ ...parameters, ...(error !== undefined && { error }) });
     return `${this.urls.endpoint('ui/sign-in')}?${query.toString()}`;
   }
 

@@ -17,8 +17,8 @@ export const applicationErrors = {
     zh: '这个[应用](../guides/applications.zh-CN.md)没有这种授权类型，或不允许这个身份源',
   },
   invalid_client: {
-    en: 'The same as `client_unknown`, on `/token`',
-    zh: '同 `client_unknown`，在 `/token` 上',
+    en: 'The same as `client_unknown`, on `/token`; or the application does not prove itself',
+    zh: '同 `client_unknown`，在 `/token` 上；或应用没有证明自己',
   },
   invalid_grant: {
     en: 'Code or refresh token is used, expired, foreign, or the PKCE verifier is wrong',
@@ -29,6 +29,10 @@ export const applicationErrors = {
     zh: '`scope` 含有未知的值（没有 `openid` 时）、应用不能申请的值，或会话没有的值',
   },
   unsupported_grant_type: { en: 'Not a grant of ours', zh: '不支持的授权类型' },
+  invalid_request_uri: {
+    en: '`request_uri` of `/par` is used, expired or of another application',
+    zh: '`/par` 的 `request_uri` 已用、过期或属于别的应用',
+  },
   unsupported_response_type: { en: 'Only `code`', zh: '只支持 `code`' },
   request_not_supported: {
     en: 'A request object (`request`) instead of parameters (OpenID Connect Core §6)',

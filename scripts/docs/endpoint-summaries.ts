@@ -8,6 +8,7 @@ export const chineseSummaries: Readonly<Record<string, string>> = {
   'POST revoke': '结束刷新令牌或访问令牌所属的会话（RFC 7009）',
   'GET userinfo': '应用可以知道的、其访问令牌所属之人的信息（OpenID Connect）',
   'POST userinfo': '同 GET，访问令牌也可以放在表单中',
+  'POST par': '接收授权请求，之后 `/authorize` 用 `request_uri` 引用它（RFC 9126）',
   'GET jwks': '访问令牌和 ID 令牌的公钥（RFC 7517）',
   'GET .well-known/oauth-authorization-server': '授权服务器元数据（RFC 8414）',
   'GET .well-known/openid-configuration': '同一份文档，用 OpenID Connect Discovery 规定的名称',

@@ -20,6 +20,11 @@ const chinese: Readonly<Record<string, string>> = {
   'clients[].redirectUris': '它的登录可以返回到哪里；逐字符比较',
   'clients[].tokens': "`'cookie'`：令牌存放在 HttpOnly cookie 中，而不在 `/iam/token` 的应答里",
   'clients[].origins': '除 `publicUrl` 外，哪些来源的脚本可以调用（CORS），精确比较',
+  'resources[].identifier':
+    '它的地址，客户端用 `resource` 指明，其访问令牌的 `aud` 就是它，如 `https://app.example.com/mcp`。在 `publicUrl` 主机上的属于本应用：会提供它的元数据（RFC 9728）',
+  'resources[].name': '元数据里供人阅读的名称',
+  'resources[].scopes': '元数据告诉客户端可以请求的 scope',
+  'resources[].client': '作为该资源的应用的 `client_id`：它可以查询（introspect）自己的令牌',
   'database.url':
     '模块自己的连接，不用你的 TypeORM 连接：`postgres://user:password@host:port/database`（与其他 ORM 并用）',
   'database.poolSize': '连接数上限（至少 2）',
@@ -114,6 +119,7 @@ const chineseDefaults: Readonly<Record<string, string>> = {
 const guides: Readonly<Record<string, string>> = {
   'clients[].tokens': '../guides/front-end',
   'clients[].origins': '../guides/front-end',
+  'resources[].identifier': '../guides/applications',
   'database.url': '../beside-other-orms',
   'database.preparedStatements': '../guides/running',
   'admin.token': '../administration',

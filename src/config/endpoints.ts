@@ -46,14 +46,19 @@ function resolveEndpoint(
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-function problemOf(
-  input: unknown,
-  { allowLoopback, allowPrivateEndpoints = false }: EndpointRules,
-): string | null {
+function problemOf(input: unknown, rules: EndpointRules): string | null {
   if (typeof input !== 'string' || !URL.canParse(input)) return 'expected an absolute URL';
   const url = new URL(input);
-  if (url.username !== '' || url.password !== '') return 'a URL with credentials is not allowed';
   if (url.search !== '' || url.hash !== '') return 'a URL with a query or a fragment is not allowed';
+  return addressProblem(url, rules);
+}
+
+/** Why this process may not call an address; null where it may, as far as the name of the host tells. */
+export function addressProblem(
+  url: URL,
+  { allowLoopback, allowPrivateEndpoints = false }: EndpointRules,
+): string | null {
+  if (url.username !== '' || url.password !== '') return 'a URL with credentials is not allowed';
   if (isLocalHost(url.hostname)) {
     if (!allowLoopback) return 'a loopback address is allowed only with allowLoopback';
     return /^https?:$/.test(url.protocol) ? null : 'expected http or https';

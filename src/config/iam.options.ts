@@ -20,6 +20,30 @@ export interface IamClient {
   readonly origins?: readonly string[];
 }
 
+/** An API that takes access tokens from here and is addressed by itself (RFC 8707). */
+export interface IamResource {
+  /**
+   * Its address, which clients name as `resource` and its access tokens have as `aud`, e.g. `https://app.example.com/mcp`. One
+   * on the host of `publicUrl` is of this application: its metadata (RFC 9728) is served.
+   */
+  readonly identifier: string;
+  /**
+   * What people read of it in its metadata.
+   * @default none
+   */
+  readonly name?: string;
+  /**
+   * The scopes that its metadata tells clients to ask for.
+   * @default none
+   */
+  readonly scopes?: readonly string[];
+  /**
+   * The `client_id` of the application that is this resource: it may introspect its tokens.
+   * @default none
+   */
+  readonly client?: string;
+}
+
 /** Access to the admin API for others than users whose roles permit it. */
 export interface IamAdminOptions {
   /**
@@ -245,6 +269,11 @@ export interface IamOptions {
   readonly keys: readonly (string | undefined)[];
   /** The front-ends that may sign people in. */
   readonly clients: readonly IamClient[];
+  /**
+   * APIs that get access tokens of their own, for applications that may ask for them.
+   * @default none
+   */
+  readonly resources?: readonly IamResource[];
   /**
    * Connections of the module's own, which your ORM does not see, where it has a `url`. `forRootAsync` needs `dataSource: false` with that.
    * @default those of your TypeORM connection `dataSource`

@@ -11,6 +11,9 @@ type CheckedOptions = z.output<typeof optionsSchema>;
 /** A client with every default filled in. */
 export type ResolvedIamClient = Readonly<CheckedOptions['clients'][number]>;
 
+/** A resource with every default filled in. */
+export type ResolvedIamResource = Readonly<CheckedOptions['resources'][number]>;
+
 /** Connections of the module's own, with every default filled in. */
 export type ResolvedIamDatabase = CheckedOptions['database'] & { readonly url: string };
 
@@ -53,7 +56,7 @@ export type ResolvedStatics = ReturnType<typeof resolveStatics>;
  */
 export function resolveOptions(options: IamOptions, { path, dataSource }: ResolvedStatics) {
   const { keys, ...checked } = parseOptions(optionsSchema, options);
-  const { publicUrl, clients, wechat, tokens, siteName, database } = checked;
+  const { publicUrl, clients, resources, wechat, tokens, siteName, database } = checked;
   const { endpoints, allowPrivateEndpoints, proxy } = wechat;
   const { host, hostname } = new URL(publicUrl);
   const allowLoopback = wechat.allowLoopback ?? isLocalHost(hostname);
@@ -67,6 +70,7 @@ export function resolveOptions(options: IamOptions, { path, dataSource }: Resolv
     path,
     keyRing: new KeyRing(keys),
     clients: indexClients(clients),
+    resources: indexResources(resources),
     wechat: Object.freeze({
       ...wechat,
       endpoints: resolveWechatEndpoints(endpoints, { allowLoopback, allowPrivateEndpoints }),
@@ -125,6 +129,14 @@ function indexClients(clients: readonly ResolvedIamClient[]): ReadonlyMap<string
   if (byId.size !== clients.length)
     throw new TypeError('IamModule option `clients`: expected every `id` once');
   return byId;
+}
+
+/** By `identifier` in the spelling of the URL parser: libraries write the slash of an address without path, or leave it out. */
+function indexResources(resources: readonly ResolvedIamResource[]): ReadonlyMap<string, ResolvedIamResource> {
+  const byAddress = new Map(resources.map((each) => [new URL(each.identifier).href, each]));
+  if (byAddress.size !== resources.length)
+    throw new TypeError('IamModule option `resources`: expected every `identifier` once');
+  return byAddress;
 }
 
 /** A class that makes the options, for `useClass` and `useExisting`. */

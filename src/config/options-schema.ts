@@ -64,6 +64,19 @@ const client = z.strictObject({
   origins: z.array(origin, { error: 'an array of origins such as https://www.example.com' }).default([]),
 });
 
+const resource = z.strictObject({
+  identifier: absoluteUrl.refine((text) => /^https?:\/\/[^/?]+(?:\/[\w.~/-]*)?$/.test(text), {
+    error: 'a URL without query, whose path has letters, digits and . _ ~ - alone',
+  }),
+  name: line(100).exactOptional(),
+  scopes: z
+    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/, { error: 'a scope (RFC 6749 §3.3)' }), {
+      error: 'an array of scopes',
+    })
+    .default([]),
+  client: z.string({ error: 'a client_id' }).min(1).max(128).exactOptional(),
+});
+
 const database = z.strictObject(
   {
     url: z
@@ -114,6 +127,7 @@ export const optionsSchema = z.strictObject({
   clients: z
     .array(client, { error: 'an array of { id, redirectUris }' })
     .min(1, { error: 'at least one client' }),
+  resources: z.array(resource, { error: 'an array of { identifier }' }).default([]),
   database: database.prefault({}),
   wechat: z
     .strictObject({

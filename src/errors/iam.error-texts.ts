@@ -57,6 +57,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     zh: '请求的 scope 未知或格式不正确。',
   },
   unsupported_grant_type: { en: 'This grant type is not supported.', zh: '不支持的授权类型。' },
+  invalid_request_uri: {
+    en: 'This sign-in request has expired or was used. Start again from the application.',
+    zh: '登录请求已过期或已使用，请从应用重新开始。',
+  },
   unsupported_response_type: {
     en: 'Only the response type code is supported.',
     zh: '仅支持 code 响应类型。',

@@ -33,6 +33,7 @@ export const errorCatalogue = {
   invalid_grant: { status: 400, oauth: 'invalid_grant' },
   invalid_scope: { status: 400, oauth: 'invalid_scope' },
   unsupported_grant_type: { status: 400, oauth: 'unsupported_grant_type' },
+  invalid_request_uri: { status: 400, oauth: 'invalid_request_uri' },
   unsupported_response_type: { status: 400, oauth: 'unsupported_response_type' },
   request_not_supported: { status: 400, oauth: 'request_not_supported' },
 

@@ -73,7 +73,7 @@ const tokenErrors: ReadonlySet<string> = new Set([
 /** The value of `error` for a code of ours. At `/token` and `/revoke` only registered ones, which generic clients know. */
 export function oauthErrorOf(code: IamErrorCode, endpoint: OAuthEndpoint): string {
   const { oauth, status } = errorCatalogue[code];
-  if (endpoint === 'device_authorization' || tokenErrors.has(oauth)) return oauth;
+  if (endpoint === 'device_authorization' || endpoint === 'par' || tokenErrors.has(oauth)) return oauth;
   if (status === 409) return 'invalid_grant';
   return status === 403 ? 'access_denied' : 'invalid_request';
 }

@@ -7,6 +7,9 @@ import { ErrorResponder, EndpointFilter, IamErrorFilter } from './iam-error.filt
 import { IamRoutes } from './iam-routes.service.js';
 import { IamUrls } from './iam-urls.service.js';
 import { IamMiddleware } from './iam.middleware.js';
+import { OutgoingCalls } from './outgoing-calls.service.js';
+import { Resources } from './resources.service.js';
+import { RootDocuments } from './root-documents.service.js';
 import { Cors, TrustedOrigins } from './trusted-origins.service.js';
 
 /** Requests and responses of our endpoints, the same on Express and Fastify. */
@@ -24,9 +27,23 @@ import { Cors, TrustedOrigins } from './trusted-origins.service.js';
     Cors,
     IamMiddleware,
     HostThrottlers,
+    OutgoingCalls,
+    Resources,
+    RootDocuments,
     TrustedOrigins,
   ],
-  exports: [ClientRegistry, ErrorResponder, EndpointResponses, IamErrorFilter, IamUrls, Cors, TrustedOrigins],
+  exports: [
+    ClientRegistry,
+    ErrorResponder,
+    EndpointResponses,
+    IamErrorFilter,
+    IamUrls,
+    OutgoingCalls,
+    Resources,
+    RootDocuments,
+    Cors,
+    TrustedOrigins,
+  ],
 })
 export class HttpModule {}
 

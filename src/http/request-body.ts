@@ -135,6 +135,14 @@ function parseJson(text: string): unknown {
 /** A parameter given once, or several times, which the OAuth endpoints refuse (RFC 6749 §3.1). */
 export type Parameters = Readonly<Record<string, string | string[]>>;
 
+/** The reverse of `collectParameters`. */
+export function toSearchParams(parameters: Parameters): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, values] of Object.entries(parameters))
+    for (const value of [values].flat()) query.append(name, value);
+  return query;
+}
+
 /** Query or form parameters; one given several times becomes an array. */
 export function collectParameters(parameters: URLSearchParams): Parameters {
   const collected = new Map<string, string[]>();

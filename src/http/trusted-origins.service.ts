@@ -66,6 +66,7 @@ const forScripts: ReadonlySet<string> = new Set([
   'revoke',
   'device_authorization',
   'userinfo',
+  'par',
   'jwks',
   '.well-known',
   'me',

@@ -22,6 +22,7 @@ import { errorLocation } from './client-returns.service.js';
 import { Clients, parseOAuthInput, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
 import { IdTokenHints } from './id-token-hints.service.js';
 import { grantScope } from './openid/claims.js';
+import { PushedRequests } from './pushed-requests.service.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
 import { authenticationParameters, SingleSignOn } from './single-sign-on.service.js';
 
@@ -51,6 +52,8 @@ export const authorizeQuery = z.object({
     .optional()
     .meta({ description: 'Sent by that page: a person whose sign-in fails returns to it' }),
   ...authenticationParameters,
+  /** Of a request that went over `POST /par`; no other parameter beside it is looked at, but `client_id`. */
+  request_uri: z.string().max(256).optional(),
 });
 
 /** The parameters of `/authorize` beyond client and redirect URI. */
@@ -83,23 +86,23 @@ type ClientAddress = Pick<Attempt, 'clientId' | 'redirectUri'>;
 /** What proxies and servers take of a request line. */
 const MOST_CHARACTERS = 8_000;
 
-/** Parameters of which none comes twice. */
-function single(parameters: Parameters): Record<string, string> {
-  const pairs = Object.entries(parameters);
-  return Object.fromEntries(pairs.filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
-}
-
 /**
  * What goes with the attempt, beyond the sign-in itself; undefined for a request that asks for nothing more.
  * @throws IamError `invalid_scope`
  */
-function requestOf(
+export function requestOf(
   client: Client,
-  { scope, nonce, id_token_hint: idTokenHint, ui_locales: locales }: AuthorizeRequest,
+  {
+    scope,
+    nonce,
+    id_token_hint: idTokenHint,
+    ui_locales: locales,
+    request_uri: requestUri,
+  }: AuthorizeRequest,
 ): AuthorizationRequest | undefined {
   const granted = grantScope(client, scope);
   const language = languageOfLocales(locales);
-  const asked = { scope: granted, nonce, idTokenHint, ...(language !== null && { language }) };
+  const asked = { scope: granted, nonce, idTokenHint, requestUri, ...(language !== null && { language }) };
   return Object.values(asked).every((each) => each === undefined) ? undefined : asked;
 }
 
@@ -131,6 +134,7 @@ export class Authorize {
     private readonly providers: IdentityProviders,
     private readonly methods: SignInMethods,
     private readonly cookies: AttemptCookies,
+    private readonly pushed: PushedRequests,
     private readonly clock: Clock,
     private readonly singleSignOn: SingleSignOn,
     private readonly hints: IdTokenHints,
@@ -139,7 +143,7 @@ export class Authorize {
   ) {}
 
   async start(request: IamRequest): Promise<IamResponse> {
-    const { query } = request;
+    const query = await this.pushed.expand(request.query);
     const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
     try {
       const client = this.clients.requireCodeGrant(back.clientId);
@@ -147,7 +151,7 @@ export class Authorize {
       const asked = requestOf(client, parameters);
       const entered = await this.singleSignOn.enter(request, { ...back, request: asked }, parameters);
       if (entered !== null) return redirect(entered.location, 303, entered.cookies);
-      return await this.chooseOrBegin(request, back, { ...parameters, asked });
+      return await this.chooseOrBegin(request, back, { ...parameters, asked }, query);
     } catch (thrown) {
       if (query['display'] === 'widget') throw thrown;
       const error = toIamError(thrown);
@@ -237,6 +241,7 @@ export class Authorize {
     request: IamRequest,
     back: ClientAddress,
     parameters: CheckedRequest,
+    query: Parameters,
   ): Promise<IamResponse> {
     const { chooser } = this;
     const isWidget = parameters.display === 'widget';
@@ -246,7 +251,7 @@ export class Authorize {
     const provider = mustAgree ? null : (parameters.provider ?? (await this.findOnlyProvider(request, back)));
     if (provider !== null) return this.begin(request, back, { ...parameters, provider }, consent);
     if (chooser === undefined || isWidget) throw new IamError('invalid_request', 'provider: missing');
-    return redirect(chooser.location(single(request.query)), 302);
+    return redirect(chooser.location(query), 302);
   }
 
   /** The provider of a request without one: inside WeChat, where exactly one works, so that nothing is to be chosen. */

@@ -5,22 +5,31 @@ import { IamError } from '../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
+import { ClientAssertions, JWT_BEARER, subjectOf } from './client-assertions.service.js';
 import { parseOAuthInput } from './clients.service.js';
 
-/** The parameters by which a client names and proves itself (RFC 6749 §2.3.1), in every request that it makes by itself. */
+/** The parameters by which a client names and proves itself (RFC 6749 §2.3.1, RFC 7521 §4.2), in every request that it makes by itself. */
 export const clientParameters = {
   client_id: z
     .string()
     .min(1)
     .max(128)
     .optional()
-    .meta({ description: 'Required, unless `Authorization: Basic` has it' }),
+    .meta({ description: 'Required, unless `Authorization: Basic` or `client_assertion` has it' }),
   client_secret: z
     .string()
     .max(256)
     .optional()
-    .meta({ description: 'Of a confidential application, unless it sends `Authorization: Basic`' }),
+    .meta({ description: 'Of a confidential application, unless it proves itself in another way' }),
+  client_assertion_type: z.literal(JWT_BEARER).optional().meta({ description: 'Beside `client_assertion`' }),
+  client_assertion: z
+    .string()
+    .max(8_192)
+    .optional()
+    .meta({ description: 'A JWT that the application has signed (`private_key_jwt`), each of them once' }),
 };
+
+type Posted = z.infer<z.ZodObject<typeof clientParameters>>;
 
 /** What a request says of its client. */
 interface Credentials {
@@ -28,37 +37,67 @@ interface Credentials {
   readonly secret: string;
 }
 
-/** Finds out which client sends a request: `none`, `client_secret_post` or `client_secret_basic`. */
+/** Finds out which client sends a request: `none`, `client_secret_post`, `client_secret_basic` or `private_key_jwt`. */
 @Injectable()
 export class ClientAuthentication {
   constructor(
     private readonly registry: ClientRegistry,
     private readonly failures: FailureLimits,
+    private readonly assertions: ClientAssertions,
   ) {}
 
   /** Also one that is disabled. @throws IamError `invalid_client` (RFC 6749 §5.2), `invalid_request`, `rate_limited` */
-  authenticate({ body, authorization, origin }: IamRequest): Client {
+  async authenticate({ body, authorization, origin }: IamRequest): Promise<Client> {
     const posted = parseOAuthInput(z.object(clientParameters), body);
     const basic = readBasic(authorization);
-    const id = posted.client_id ?? basic?.id;
+    const assertion = assertionOf(posted);
+    const id = posted.client_id ?? basic?.id ?? (assertion === undefined ? undefined : subjectOf(assertion));
     if (id === undefined) throw new IamError('invalid_request', 'client_id: missing');
     const client = this.registry.find(id);
-    if (client === undefined) throw new IamError('invalid_client', `no client "${id.slice(0, 64)}"`);
-    // A public client has nothing to prove: what it sends along is not looked at.
-    if (client.type === 'public') return client;
-    const secret = secretOf(id, posted.client_secret, basic);
-    if (proves(client, secret)) return client;
-    this.failures.countForgery(origin);
-    throw new IamError('invalid_client', `not a secret of application "${id}"`);
+    if (client === undefined) {
+      this.failures.countForgery(origin);
+      throw new IamError('invalid_client', `no client "${id.slice(0, 64)}"`);
+    }
+    // A public client has nothing to prove: what secret it sends along is not looked at.
+    if (client.type === 'public' && assertion === undefined) return client;
+    requireOneWay(id, posted, basic);
+    await this.prove(client, { secret: basic?.secret ?? posted.client_secret, assertion }).catch(
+      (error: unknown) => {
+        // For this client alone, and after the proof: guesses lock out neither it nor others at the address.
+        if (error instanceof IamError) this.failures.countForgery(origin, id);
+        throw error;
+      },
+    );
+    return client;
+  }
+
+  private async prove(client: Client, { secret, assertion }: Proof): Promise<void> {
+    if (assertion !== undefined) return this.assertions.use(assertion, client);
+    if (secret === undefined)
+      throw new IamError('invalid_client', `application "${client.id}" sent no proof`);
+    if (!proves(client, secret))
+      throw new IamError('invalid_client', `not a secret of application "${client.id}"`);
   }
 }
 
-function secretOf(id: string, posted: string | undefined, basic: Credentials | null): string {
-  if (basic !== null && (posted !== undefined || basic.id !== id))
+/** By what a client proves itself. */
+interface Proof {
+  readonly secret: string | undefined;
+  readonly assertion: string | undefined;
+}
+
+/** @throws IamError `invalid_request` where one of the pair is missing */
+function assertionOf({ client_assertion, client_assertion_type }: Posted): string | undefined {
+  if ((client_assertion === undefined) !== (client_assertion_type === undefined))
+    throw new IamError('invalid_request', 'expected client_assertion and client_assertion_type together');
+  return client_assertion;
+}
+
+/** RFC 6749 §2.3. @throws IamError `invalid_request` */
+function requireOneWay(id: string, posted: Posted, basic: Credentials | null): void {
+  const ways = [posted.client_secret, posted.client_assertion, basic?.secret];
+  if (ways.filter((way) => way !== undefined).length > 1 || (basic !== null && basic.id !== id))
     throw new IamError('invalid_request', 'expected one way of client authentication');
-  const secret = basic?.secret ?? posted;
-  if (secret === undefined) throw new IamError('invalid_client', `application "${id}" sent no secret`);
-  return secret;
 }
 
 /** Compares with every secret that works, so that the time does not tell which one it was. */

@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { isLocalHost } from '../config/endpoints.js';
 import { absoluteUrl, line, origin } from '../config/options-schema.js';
 import { boolean, defineTable, json, key, nullable, now, text, timestamp } from '../database/define-table.js';
 import { rowTime } from '../database/list.js';
 import { IamError } from '../errors/iam.error.js';
 import { supportedScopes } from './openid/claims.js';
 import { signingAlgorithms, type Client } from '../http/client-registry.service.js';
+import { publicKeys } from './client-keys.service.js';
 
 const texts = { ...text, array: true, default: () => "'{}'" };
 
@@ -73,6 +75,14 @@ const set = <T extends z.ZodType<string>>(item: T) =>
     .transform((items) => [...new Set(items)])
     .optional();
 
+const keysUri = z
+  .string()
+  .max(2048)
+  .pipe(absoluteUrl)
+  .refine((url) => url.startsWith('https:') || isLocalHost(new URL(url).hostname), {
+    error: 'an https URL; http is for this machine only',
+  });
+
 /** What may be changed of an application; a member that is left out stays, null clears. */
 export const clientChanges = z.strictObject({
   name: line(100).optional().describe('Shown to administrators (default: the id)'),
@@ -93,6 +103,10 @@ export const clientChanges = z.strictObject({
   scopes: set(z.enum(supportedScopes)).nullable().describe('What it may ask for; null: every scope'),
   id_token_signed_response_alg: z.enum(signingAlgorithms).optional(),
   access_token_signed_response_alg: z.enum(signingAlgorithms).optional(),
+  jwks: publicKeys
+    .nullish()
+    .describe('Public keys of a confidential application, which then proves itself by `private_key_jwt`'),
+  jwks_uri: keysUri.nullish().describe('In place of `jwks`: where it publishes them'),
 });
 
 /** An application as it is registered; `id` and `type` stay for good. */
@@ -149,6 +163,8 @@ export const clientDefaults = {
   tokens: 'bearer',
   grants: ['authorization_code', 'refresh_token'],
   redirect_uris: [],
+  jwks: null,
+  jwks_uri: null,
 } satisfies Partial<ClientRow>;
 
 /** See `clientRow`. */
@@ -189,9 +205,14 @@ export function clientOf(row: ClientRow): Client {
 
 /** What only all members together show to be wrong. @throws IamError `invalid_request` that names the member */
 export function checkWhole(
-  before: Pick<ClientRow, 'type' | 'tokens' | 'grants' | 'redirect_uris'>,
+  before: Pick<ClientRow, 'type' | 'tokens' | 'grants' | 'redirect_uris' | 'jwks' | 'jwks_uri'>,
   { tokens = before.tokens, redirect_uris = before.redirect_uris, ...changes }: ClientChanges,
 ): void {
+  const { jwks = before.jwks, jwks_uri = before.jwks_uri } = changes;
+  if (jwks !== null && jwks_uri !== null)
+    throw new IamError('invalid_request', 'jwks: expected none beside jwks_uri');
+  if (before.type === 'public' && (jwks ?? jwks_uri) !== null)
+    throw new IamError('invalid_request', 'jwks: a public application proves itself by nothing');
   const grants: readonly string[] = changes.grants ?? before.grants;
   if (before.type === 'confidential' && tokens === 'cookie')
     throw new IamError('invalid_request', 'tokens: expected bearer, for a server');

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../http/client-registry.service.js';
+import type { Parameters } from '../http/request-body.js';
 import { parseInput, ZodPipe } from '../http/zod.pipe.js';
 import type { Admission } from '../sessions/session-statements.js';
 import type { TokenCaller } from '../sessions/sessions.service.js';
@@ -15,7 +16,7 @@ import { readScope } from './openid/claims.js';
 /** The page on which a person chooses how to sign in; `IamPagesModule` provides it. */
 export interface SignInChooser {
   /** Its address for a request to `/authorize`, perhaps with the error of an earlier try. */
-  location(parameters: Readonly<Record<string, string>>, error?: IamErrorCode): string;
+  location(parameters: Parameters, error?: IamErrorCode): string;
   /** What is in force and the person in this browser has agreed to on it, for the request with this code challenge alone. */
   findConsent(
     codeChallenge: string,

@@ -1,16 +1,17 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
 import { z } from 'zod';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import {
+  IAM_OPTIONS,
+  type ResolvedIamOptions,
+  type ResolvedIamResource,
+} from '../config/iam.resolved-options.js';
 import { signingAlgorithms } from '../http/client-registry.service.js';
-import { findAdapter } from '../http/host-router.js';
-import { readRequest, type IamRequest } from '../http/iam-request.js';
-import { json, type IamResponse } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import { writeResponse } from '../http/response-writer.js';
-import { Cors } from '../http/trusted-origins.service.js';
+import { pathOf, RESOURCE_METADATA, Resources } from '../http/resources.service.js';
+import { RootDocuments } from '../http/root-documents.service.js';
 import { ecJwk, rsaJwk } from '../sessions/signing-key.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
+import { clientAlgorithms } from './client-keys.service.js';
 import { supportedClaims, supportedScopes } from './openid/claims.js';
 import { WECHAT_ACR } from './openid/id-tokens.service.js';
 import { TokenGrants } from './registration.js';
@@ -35,6 +36,7 @@ export const metadataResponse = z.object({
   userinfo_endpoint: z.url(),
   device_authorization_endpoint: z.url(),
   revocation_endpoint: z.url(),
+  pushed_authorization_request_endpoint: z.url(),
   jwks_uri: z.url(),
   scopes_supported: z.array(z.string()),
   response_types_supported: z.array(z.string()),
@@ -42,7 +44,9 @@ export const metadataResponse = z.object({
   grant_types_supported: z.array(z.string()),
   code_challenge_methods_supported: z.array(z.string()),
   token_endpoint_auth_methods_supported: z.array(z.string()),
+  token_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
   revocation_endpoint_auth_methods_supported: z.array(z.string()),
+  revocation_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
   authorization_response_iss_parameter_supported: z.boolean(),
   ui_locales_supported: z.array(z.string()),
   subject_types_supported: z.array(z.string()),
@@ -57,7 +61,12 @@ export const metadataResponse = z.object({
 /** What an ID token says beyond the person. */
 const tokenClaims = ['iss', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'amr', 'acr', 'at_hash', 'sid'];
 
-const authenticationMethods = ['none', 'client_secret_basic', 'client_secret_post'] as const;
+const authenticationMethods = [
+  'none',
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+] as const;
 
 /** With RFC 9207's `iss` parameter. */
 function metadataOf(
@@ -72,6 +81,7 @@ function metadataOf(
     userinfo_endpoint: endpoint('userinfo'),
     device_authorization_endpoint: endpoint('device_authorization'),
     revocation_endpoint: endpoint('revoke'),
+    pushed_authorization_request_endpoint: endpoint('par'),
     jwks_uri: endpoint('jwks'),
     scopes_supported: [...supportedScopes],
     response_types_supported: ['code'],
@@ -79,7 +89,9 @@ function metadataOf(
     grant_types_supported,
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: [...authenticationMethods],
+    token_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
     revocation_endpoint_auth_methods_supported: [...authenticationMethods],
+    revocation_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
     authorization_response_iss_parameter_supported: true,
     ui_locales_supported: ['zh-CN', 'en'],
     subject_types_supported: ['public'],
@@ -102,7 +114,9 @@ export const metadataExample = metadataOf(exampleSite, (path) => `${exampleSite}
 
 const ROOT_PATHS = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'];
 
-/** Authorization server metadata (RFC 8414, OpenID Connect Discovery) and public keys (RFC 7517). */
+/**
+ * Authorization server metadata (RFC 8414, OpenID Connect Discovery), that of our resources (RFC 9728), and public keys (RFC 7517).
+ */
 @Injectable()
 export class Metadata implements OnModuleInit {
   constructor(
@@ -110,24 +124,14 @@ export class Metadata implements OnModuleInit {
     private readonly urls: IamUrls,
     private readonly keys: SigningKeys,
     private readonly grants: TokenGrants,
-    private readonly adapterHost: HttpAdapterHost,
-    private readonly cors: Cors,
+    private readonly documents: RootDocuments,
+    private readonly resources: Resources,
   ) {}
 
-  /**
-   * The standards' own paths are at the root, outside any global prefix, so they are put on the adapter itself; a route of the
-   * host for one comes first and wins, and Fastify takes no second one. There is no adapter in an application
-   * without HTTP.
-   */
   onModuleInit(): void {
-    const httpAdapter = findAdapter(this.adapterHost);
-    if (httpAdapter === null) return;
-    for (const path of ROOT_PATHS) {
-      if (hasRoute(httpAdapter.getInstance<unknown>(), path)) continue;
-      httpAdapter.get(path, (request: unknown, response: unknown) =>
-        writeResponse(response, this.atTheRoot(readRequest(request))),
-      );
-    }
+    for (const path of ROOT_PATHS) this.documents.serve(path, () => this.serverMetadata());
+    for (const resource of this.resources.own)
+      this.documents.serve(`${RESOURCE_METADATA}${pathOf(resource)}`, () => this.resourceMetadata(resource));
   }
 
   serverMetadata(): z.infer<typeof metadataResponse> {
@@ -139,19 +143,14 @@ export class Metadata implements OnModuleInit {
     return { keys: await this.keys.publicJwks() };
   }
 
-  /** A host with a route of its own there keeps its own CORS, so ours comes with our response. */
-  private atTheRoot({ requestOrigin }: IamRequest): IamResponse {
-    return json(this.serverMetadata(), 200, { ...this.cors.grant(requestOrigin), Vary: 'Origin' });
+  /** RFC 9728 §2. */
+  private resourceMetadata({ identifier: resource, name, scopes }: ResolvedIamResource) {
+    return {
+      resource,
+      authorization_servers: [this.options.publicUrl],
+      bearer_methods_supported: ['header'],
+      ...(scopes.length > 0 && { scopes_supported: scopes }),
+      ...(name !== undefined && { resource_name: name }),
+    };
   }
-}
-
-/** Whether the host's Fastify has a route for the path. Express needs no check: it tries routes in their order. */
-function hasRoute(instance: unknown, url: string): boolean {
-  return canTell(instance) && instance.hasRoute({ method: 'GET', url });
-}
-
-function canTell(
-  instance: unknown,
-): instance is { hasRoute(route: { method: string; url: string }): boolean } {
-  return typeof instance === 'object' && instance !== null && 'hasRoute' in instance;
 }

@@ -106,6 +106,7 @@ export class OAuthController {
       'client_disabled',
       'unauthorized_client',
       'redirect_uri_mismatch',
+      'invalid_request_uri',
       'unsupported_response_type',
       'request_not_supported',
       'invalid_scope',

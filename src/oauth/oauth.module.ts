@@ -9,8 +9,10 @@ import { SignInModule } from '../sign-in/sign-in.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { Authorize } from './authorize.service.js';
 import { Callback } from './callback.service.js';
+import { ClientAssertions } from './client-assertions.service.js';
 import { ClientAuthentication } from './client-authentication.service.js';
 import { ClientReturns } from './client-returns.service.js';
+import { ClientKeys } from './client-keys.service.js';
 import { ClientRows } from './client-rows.service.js';
 import { Clients } from './clients.service.js';
 import { StoredClients } from './stored-clients.service.js';
@@ -27,6 +29,8 @@ import {
 import { IdTokens } from './openid/id-tokens.service.js';
 import { Userinfo, UserinfoController } from './openid/userinfo.controller.js';
 import { LinkController, OAuthController } from './oauth.controller.js';
+import { PushedAuthorization } from './pushed-authorization.service.js';
+import { PushedRequests } from './pushed-requests.service.js';
 import { SignInMethods, TokenGrants } from './registration.js';
 import { SingleSignOn } from './single-sign-on.service.js';
 import { TokenController } from './token.controller.js';
@@ -51,7 +55,11 @@ import { Revocation, Token } from './token.service.js';
     ClientReturns,
     ClientRows,
     StoredClients,
+    ClientKeys,
+    ClientAssertions,
     ClientAuthentication,
+    PushedRequests,
+    PushedAuthorization,
     Authorize,
     Callback,
     IdTokenHints,

@@ -8,6 +8,7 @@ import { Incoming } from '../http/parameter.decorators.js';
 import { Body } from '../http/zod.pipe.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { OAuthPipe } from './clients.service.js';
+import { PushedAuthorization, pushedBody, pushedResponse } from './pushed-authorization.service.js';
 import { grantErrors, tokenBody } from './registration.js';
 import { Revocation, revocationBody, Token } from './token.service.js';
 
@@ -56,6 +57,7 @@ export class TokenController {
   constructor(
     private readonly tokens: Token,
     private readonly revocation: Revocation,
+    private readonly pushing: PushedAuthorization,
   ) {}
 
   @Endpoint({
@@ -84,5 +86,26 @@ export class TokenController {
     @Incoming() request: IamRequest,
   ): Promise<IamResponse> {
     return { ...empty(200), cookies: await this.revocation.revoke(body, request) };
+  }
+
+  @Endpoint({
+    summary: 'Takes an authorization request, for `/authorize` with the `request_uri` (RFC 9126)',
+    body: pushedBody,
+    bodyType: 'form',
+    responses: { 201: pushedResponse },
+    example: { request_uri: 'urn:ietf:params:oauth:request_uri:kzA0…', expires_in: 90 },
+    errors: [
+      'invalid_client',
+      'client_disabled',
+      'unauthorized_client',
+      'redirect_uri_mismatch',
+      'unsupported_response_type',
+      'invalid_scope',
+      'rate_limited',
+    ],
+  })
+  @Post('par')
+  push(@Incoming() request: IamRequest): Promise<IamResponse> {
+    return this.pushing.push(request);
   }
 }

@@ -44,7 +44,7 @@ export class Token {
   /** A cookie client shows its origin: without that, any page could sign its visitor in as another user. */
   async grant(request: IamRequest): Promise<IamResponse> {
     const grant = this.grants.read(request.body);
-    const client = this.authentication.authenticate(request);
+    const client = await this.authentication.authenticate(request);
     requireAllowed(client, { grant: grant.type, provider: grant.provider });
     const isCookieClient = client.tokens === 'cookie';
     if (isCookieClient) this.origins.checkWrite(request);
@@ -155,7 +155,7 @@ export class Revocation {
 
   /** @returns `Set-Cookie` values, the same whether or not there was a session */
   async revoke({ token }: z.infer<typeof revocationBody>, request: IamRequest): Promise<readonly string[]> {
-    const client = this.authentication.authenticate(request);
+    const client = await this.authentication.authenticate(request);
     if (token !== undefined) {
       await this.end(await this.sessionOf(token, request), client);
       return [];

@@ -38,6 +38,10 @@ const fixed = [
   sql`DELETE FROM iam.rate_limits WHERE key IN
      (SELECT key FROM iam.rate_limits WHERE expire < extract(epoch FROM now() - interval '1 hour') * 1000
       ORDER BY expire ${limit})`,
+  ...[raw('iam.client_assertions'), raw('iam.pushed_requests')].map(
+    (table) => sql`DELETE FROM ${table} WHERE id IN
+     (SELECT id FROM ${table} WHERE expires_at < now() ORDER BY expires_at ${limit})`,
+  ),
   // Its last token has expired; see `KeyRotation`.
   sql`DELETE FROM iam.signing_keys WHERE kid IN
      (SELECT kid FROM iam.signing_keys WHERE retires_at < now() ORDER BY retires_at ${limit})`,

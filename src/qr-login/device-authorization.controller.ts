@@ -170,7 +170,7 @@ export class DeviceAuthorizationController {
   @Post()
   async start(@Incoming() request: IamRequest): Promise<QrStarted> {
     const { provider, method, scope } = parseOAuthInput(deviceAuthorizationBody, request.body);
-    const client = this.authentication.authenticate(request);
+    const client = await this.authentication.authenticate(request);
     requireAllowed(client, { grant: DEVICE_CODE, provider });
     const asked = { scope: grantScope(client, scope) };
     return this.starts.begin({

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import type { IamResponse } from '../http/iam-response.js';
+import type { Parameters } from '../http/request-body.js';
 import type { Browser, Language } from '../http/user-agent.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { type SignInMethod, SignInMethods, type StartedAttempt } from '../oauth/registration.js';
@@ -57,11 +58,7 @@ export abstract class QrWay implements SignInMethod {
   abstract readScanner(login: QrLogin, provider: IdentityProvider): Promise<Subject>;
 
   /** The authorization request that a confirmed login goes on with; null where it signs in by itself. `parameters` are what only the client knows. */
-  nextStep?(
-    login: QrLogin,
-    provider: IdentityProvider,
-    parameters?: Readonly<Record<string, string>>,
-  ): string | null;
+  nextStep?(login: QrLogin, provider: IdentityProvider, parameters?: Parameters): string | null;
 
   /** @throws IamError with the problem of the row */
   accountOf(provider: IdentityProvider): WechatApp {

@@ -64,7 +64,7 @@ const TICK_MS = 50;
 /** More tries of one address than may wait in one process are refused at once. */
 const WAITING = 100;
 const NAME = 'failures';
-/** Addresses of forgeries that a process remembers. */
+/** Senders of forgeries that a process remembers: addresses, at a client. */
 const FORGERS = 10_000;
 
 /**
@@ -117,24 +117,25 @@ export class FailureLimits {
   }
 
   /**
-   * Counts a token that we never issued. It has cost neither a row nor a query, and nor does this: each process counts for
-   * itself. @throws IamError `rate_limited` once there are too many
+   * Counts a token that we never issued, or a proof that is not one of this client. It has cost neither a row nor a query, and nor
+   * does this: each process counts for itself. @throws IamError `rate_limited` once there are too many
    */
-  countForgery({ ip }: RequestOrigin): void {
+  countForgery({ ip }: RequestOrigin, clientId?: string): void {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return;
     const { narrow } = networksOf(ip ?? 'unknown');
+    const sender = clientId === undefined ? narrow : `${narrow} ${clientId}`;
     const now = this.clock.elapsed();
-    const known = this.forgeries.get(narrow);
+    const known = this.forgeries.get(sender);
     const window =
       known !== undefined && known.until > now ? known : { count: 0, until: now + MINUTE * 1000 };
-    this.forgeries.delete(narrow);
-    this.forgeries.set(narrow, { ...window, count: window.count + 1 });
+    this.forgeries.delete(sender);
+    this.forgeries.set(sender, { ...window, count: window.count + 1 });
     const [oldest] = this.forgeries.keys();
     if (this.forgeries.size > FORGERS && oldest !== undefined) this.forgeries.delete(oldest);
     if (window.count < rateLimits.failuresPerAddressAndMinute) return;
     throw this.limits.refusal({
-      tier: { name: NAME, key: `${NAME}:forgery:${narrow}`, kind: 'window', points: 0, seconds: MINUTE },
+      tier: { name: NAME, key: `${NAME}:forgery:${sender}`, kind: 'window', points: 0, seconds: MINUTE },
       retryAfterSeconds: Math.max(1, Math.ceil((window.until - now) / 1000)),
       inFlight: 0,
     });

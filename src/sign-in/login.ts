@@ -3,6 +3,7 @@ import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { constantTimeEqual } from '../crypto/hash.js';
 import type { Mac } from '../crypto/key-ring.js';
 import { empty, raw, sql, type Sql } from '../database/sql.js';
+import type { Parameters } from '../http/request-body.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Consent, ResolvedPerson } from '../users/subject.js';
@@ -18,6 +19,8 @@ export const authorizationRequestSchema = z.object({
   /** RFC 8707. */
   resources: z.array(z.string()).optional(),
   browserSessionId: z.string().optional(),
+  /** Of a request that the client has pushed: by it alone the way over our pages goes on. */
+  requestUri: z.string().optional(),
   /** When the person proved who they are, where that was before this sign-in. */
   authTime: z.coerce.date().optional(),
   /** Whom the client means by `id_token_hint`, sealed; see `IdTokenHints`. */
@@ -38,11 +41,13 @@ export const requestValues = (request: AuthorizationRequest = {}): Sql => sql`
   ${request.browserSessionId ?? null}::uuid, ${request.authTime ?? null}::timestamptz`;
 
 /** The parameters by which an authorization request asks for the same again. */
-export function requestParameters(request: AuthorizationRequest = {}): Record<string, string> {
-  const { scope, nonce, idTokenHint, language } = request;
+export function requestParameters(request: AuthorizationRequest = {}): Parameters {
+  const { scope, nonce, resources, requestUri, idTokenHint, language } = request;
   return {
     ...(scope !== undefined && { scope }),
     ...(nonce !== undefined && { nonce }),
+    ...(resources !== undefined && { resource: resources }),
+    ...(requestUri !== undefined && { request_uri: requestUri }),
     ...(idTokenHint !== undefined && { id_token_hint: idTokenHint }),
     ...(language !== undefined && { ui_locales: language === 'zh' ? 'zh-CN' : 'en' }),
   };

@@ -37,6 +37,18 @@ export async function openConnection(
   }
 }
 
+/** Reads a body; null once it is over `maxBytes`, and the rest is not read. */
+export async function readAtMost(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer | null> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
 /** When a breaker opens, and for how long. */
 interface BreakerSettings {
   /** Failures in a row that open it. */

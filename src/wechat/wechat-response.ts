@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { isRecord } from '../errors/unknown.js';
+import { readAtMost } from './connection.js';
 import { errcodeError, invalidResponse, unavailable, type WechatError } from './wechat-error.js';
 
 const utf8 = new TextDecoder('utf-8');
@@ -19,14 +20,9 @@ export async function readBody(
   body: AsyncIterable<Uint8Array>,
   maxBytes: number,
 ): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw invalidResponse(endpoint, `the response is over ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  const bytes = await readAtMost(body, maxBytes);
+  if (bytes === null) throw invalidResponse(endpoint, `the response is over ${maxBytes} bytes`);
+  return bytes;
 }
 
 /** A file that WeChat responded with, e.g. the picture of a mini program code. */

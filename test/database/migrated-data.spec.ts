@@ -288,6 +288,8 @@ const checksums: Readonly<Record<string, string>> = {
     'e5fc096b768e23893cb52c55300e983fcf6b93f3c0ea3139362165117fe0a6f1',
   '1764000035000-remember-browsers.ts': '3a6c1f42837167bf0b932c08bdc80f7767404bd6934f7525b128afbb01880897',
   '1764000034000-sign-by-rsa.ts': '7ee957db6f75fda32ed4fbf7351e20d3e0a0904919e40671f22a7ff8a8cdf06f',
+  '1764000038000-take-assertions-and-pushed-requests.ts':
+    '27609ce6c5ffb9a208eb48e23ff1dccb98c5336dec31bed504ad8b2b6431602c',
 };
 
 it('a committed migration is never edited, and every one has its checksum here', async () => {

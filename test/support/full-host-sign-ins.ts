@@ -12,6 +12,7 @@ import { redirectUri } from './iam-app.js';
 import { miniDeviceOf, miniToken, postApproval, sceneOf } from './mini.js';
 import { answerQuestion, scanPageCode } from './page-qr.js';
 import { PcBrowser } from './pc-browser.js';
+import { addServer, post, proof, serverKey } from './server-client.js';
 import { approveOnPc, authorizeUrl, callbackAfterScan, getWith, pkce, redeem, toTokens } from './sign-in.js';
 import { inWechat, onPc, refresh, revoke } from './signed-in.js';
 
@@ -158,6 +159,36 @@ export const signInFlows: readonly Flow[] = [
       await decideOnPhone(host.at('safe'), lan, 'deny');
 
       expect((await pollUntilSettled(host.url, device)).json()['error']).toBe('access_denied');
+    },
+  ],
+  [
+    'sign in at a server that pushes its request and proves itself by a key of its own',
+    async (host) => {
+      const key = await serverKey();
+      const own = { redirect_uris: [redirectUri(host.url)], jwks: { keys: [key.jwk] } };
+      const { id: client_id } = await addServer(host.admin, own);
+      const send = async (path: string, form: Readonly<Record<string, string>>) =>
+        post(`${host.url}/iam/${path}`, { ...form, ...(await proof(client_id, host.url, key)) });
+      const { verifier, challenge } = pkce();
+      const request = authorizeUrl(host.url, challenge, { client_id });
+      const pushed = await send('par', Object.fromEntries(new URL(request).searchParams));
+      const browser = new PcBrowser();
+      const query = new URLSearchParams({
+        client_id,
+        request_uri: String(pushed.json()['request_uri']),
+      });
+      const start = await browser.visit(`${host.url}/iam/authorize?${query.toString()}`);
+      const lan = host.wechat.person({ nickname: '小兰' });
+      const returned = await browser.visit(await callbackAfterScan(host.wechat, start.location ?? '', lan));
+      const tokens = await send('token', {
+        grant_type: 'authorization_code',
+        code: returned.location?.searchParams.get('code') ?? '',
+        redirect_uri: redirectUri(host.url),
+        code_verifier: verifier,
+      });
+
+      expect([pushed.status, start.status, tokens.status]).toEqual([201, 302, 200]);
+      expect(await nicknameAt(host, toTokens(tokens).accessToken)).toBe('小兰');
     },
   ],
   [

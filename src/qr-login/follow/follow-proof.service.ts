@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { IamError } from '../../errors/iam.error.js';
+import { type Parameters as RequestParameters, toSearchParams } from '../../http/request-body.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
 import type { IdentityProvider } from '../../identity-providers/identity-provider.js';
 import type { OpenStepProof } from '../../oauth/registration.js';
@@ -46,8 +47,8 @@ export class FollowProof implements OpenStepProof {
   ) {}
 
   /** The authorization request that goes on to the Open Platform; `parameters` are what only the client knows. */
-  authorizeUri(login: QrLogin, parameters: Readonly<Record<string, string>> = {}): string {
-    const query = new URLSearchParams({
+  authorizeUri(login: QrLogin, parameters: RequestParameters = {}): string {
+    const query = toSearchParams({
       response_type: 'code',
       client_id: login.client_id,
       ...parameters,

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import type { IamErrorCode } from '../../errors/iam.error.js';
+import type { Parameters } from '../../http/request-body.js';
 import type { IdentityProvider } from '../../identity-providers/identity-provider.js';
 import { SignInMethod } from '../../oauth/registration.js';
 import type { Subject } from '../../users/subject.js';
@@ -66,11 +67,7 @@ export class FollowMethod extends QrWay {
     return (await this.followers.read(login, provider)).subject;
   }
 
-  override nextStep(
-    login: QrLogin,
-    { qr }: IdentityProvider,
-    parameters: Readonly<Record<string, string>> = {},
-  ): string | null {
+  override nextStep(login: QrLogin, { qr }: IdentityProvider, parameters: Parameters = {}): string | null {
     return qr.loginWith === 'open' ? this.openStep.authorizeUri(login, parameters) : null;
   }
 }
