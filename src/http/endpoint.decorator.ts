@@ -22,6 +22,8 @@ export interface EndpointDescription {
   readonly summary: string;
   /** The permission that the admin API asks for, or `self` where a user asks about themselves; an admin route without one is refused to everybody. */
   readonly permission?: AdminPermission | 'self';
+  /** The route reads an access token itself; those of a guard say so by the guard. */
+  readonly bearer?: true;
   /** A sentence for each path parameter. */
   readonly path?: Readonly<Record<string, string>>;
   /** Of a route that reads its query or body itself; the others have a `ZodPipe` at the parameter. */

@@ -24,12 +24,13 @@ export function describeEndpoint(controller: Type<unknown>, name: string, endpoi
 }
 
 function decoratorsOf(endpoint: RouteDescription): MethodDecorator[] {
-  const { summary, permission, access, operationId } = endpoint;
+  const { summary, permission, access, operationId, bearer } = endpoint;
   const description =
     permission === undefined || permission === 'self' ? undefined : `Needs the permission \`${permission}\`.`;
   return [
     ApiOperation({ summary, operationId, ...(description !== undefined && { description }) }),
-    ...(access === 'everybody' ? [] : [ApiBearerAuth('iam'), ApiCookieAuth('iam-cookie')]),
+    ...(access === 'everybody' && bearer !== true ? [] : [ApiBearerAuth('iam')]),
+    ...(access === 'everybody' ? [] : [ApiCookieAuth('iam-cookie')]),
     ...Object.entries(endpoint.path ?? {}).map(([parameter, text]) =>
       ApiParam({ name: parameter, description: text, schema: { type: 'string' } }),
     ),

@@ -85,8 +85,7 @@ export class AttemptCookies {
   start(attempt: Attempt, present: Cookies): string[] {
     const sealed = `${attempt.startedAt}~${this.markOf(attempt.state)}.${this.sealer.seal(JSON.stringify(attempt), attempt.state)}`;
     const kept = this.write(this.nameOf(attempt.state), sealed, this.options.loginLifetime + LATE_SECONDS);
-    if (kept.length > MAX_COOKIE_BYTES)
-      throw new IamError('invalid_request', 'state: with the rest of the request too long for a cookie');
+    if (kept.length > MAX_COOKIE_BYTES) throw new IamError('invalid_request', 'state: too long for a cookie');
     return [kept, ...this.surplus(present, kept.length).map((name) => this.write(name, '', 0))];
   }
 

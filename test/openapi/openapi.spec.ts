@@ -85,7 +85,9 @@ describe('the OpenAPI description', () => {
       .filter(([, { security = [] }]) => security.length > 0)
       .map(([route]) => route);
 
-    const needed = mountedRoutes().filter((route) => /\/iam\/(me|admin|approvals)(\/|$)/.test(route));
+    const needed = mountedRoutes().filter((route) =>
+      /\/iam\/(me|admin|approvals|userinfo)(\/|$)/.test(route),
+    );
     expect(guarded.toSorted()).toEqual(needed.toSorted());
   });
 });

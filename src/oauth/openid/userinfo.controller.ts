@@ -94,6 +94,7 @@ function presentedToken(request: IamRequest): string {
 }
 
 const description = {
+  bearer: true,
   responses: { 200: userinfoResponse },
   example: {
     sub: '0198c0de-0000-7000-8000-000000000001',
