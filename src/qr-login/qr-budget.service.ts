@@ -23,10 +23,19 @@ interface PaidCode<C, T> {
   readonly make: (value: C) => Promise<T>;
 }
 
-/** Who asks for a code, and the account whose budget it takes; absent where codes cost nothing at WeChat. */
+/** For how long WeChat counts the codes of an app. */
+export type CodeQuota = 'day' | 'minute';
+
+/** The app whose budget a code takes. */
+interface PayingApp {
+  readonly appid: string;
+  readonly quota: CodeQuota;
+}
+
+/** Who asks for a code; no app where codes cost nothing at WeChat. */
 interface Payer {
   readonly origin: RequestOrigin;
-  readonly appid?: string;
+  readonly app?: PayingApp | undefined;
 }
 
 /** An Official Account's budget of QR codes, as far as it is used: 1 is all of it. */
@@ -46,6 +55,14 @@ const RARE = 20;
 /** A log line for each account, no more often than this. */
 const WARN_MS = 600_000;
 const BUDGET = 'qr:budget:';
+/** Apart from `BUDGET`, whose keys are the days of Official Accounts. */
+const MINUTE_BUDGET = 'qr:minute-budget:';
+/** Of an app's 5,000 codes a minute: a bucket that is emptied at once gives as many again before the minute is over. */
+const PER_APP_AND_MINUTE = 2_500;
+const budgetNames: Readonly<Record<CodeQuota, string>> = {
+  day: 'its QR codes (rateLimits.qrPerAccountAndDay)',
+  minute: "a minute's mini program codes",
+};
 
 /** `least`: time until the bucket is full again, in milliseconds. */
 const usedSql = (least: number): Sql => sql`
@@ -54,7 +71,10 @@ const usedSql = (least: number): Sql => sql`
   ORDER BY expire DESC LIMIT 20`;
 const usedRow = z.object({ appid: z.string(), left_ms: z.number() });
 
-/** The QR codes that WeChat makes for an Official Account in a day, shared out among the networks that start logins. */
+/**
+ * The codes that WeChat makes: for an Official Account in a day, for a mini program in a minute. They are shared out among the networks
+ * that start logins, so that a few of them leave some for everybody else.
+ */
 @Injectable()
 export class QrBudget {
   private readonly logger = new IamLogger(QrBudget.name);
@@ -75,11 +95,11 @@ export class QrBudget {
     const { points, value } = await claim(this.tiersOf(payer));
     if (points === null) return make(value);
     if ('tier' in points) throw await this.refuse(payer, points);
-    if (payer.appid !== undefined) this.watch(payer.appid, points);
+    if (payer.app !== undefined) this.watch(payer.app, points);
     try {
       return await make(value);
     } catch (thrown) {
-      await this.limits.release(points, ({ kind }) => kind !== 'window');
+      await this.limits.release(points, ({ seconds }) => seconds !== MINUTE);
       throw thrown;
     }
   }
@@ -91,31 +111,31 @@ export class QrBudget {
     return rows.map(({ appid, left_ms }) => ({ appid, used: Math.min(1, left_ms / (DAY * 1000)) }));
   }
 
-  private async refuse({ appid }: Payer, refused: RefusedPoints): Promise<IamError> {
+  private async refuse({ app }: Payer, refused: RefusedPoints): Promise<IamError> {
     const { tier } = refused;
-    if (appid !== undefined && tier.key.startsWith(BUDGET)) this.warn(appid, 1);
-    const detail = { limit: tier.name, at: appid ?? 'qr' };
+    if (app !== undefined && tier.share !== undefined) this.warn(app, 1);
+    const detail = { limit: tier.name, at: app?.appid ?? 'qr' };
     await recordRefusal(this.dataSource, { action: 'limit.refused', detail });
     return this.limits.refusal(refused);
   }
 
-  private watch(appid: string, { tiers, used }: TakenPoints): void {
+  private watch(app: PayingApp, { tiers, used }: TakenPoints): void {
     const points = tiers.at(-1)?.points ?? 1;
     const share = ((used.at(-1) ?? 0) + 1) / points;
-    if (share > ALARM) this.warn(appid, share);
+    if (share > ALARM) this.warn(app, share);
   }
 
-  private warn(appid: string, share: number): void {
+  private warn({ appid, quota }: PayingApp, share: number): void {
     const now = this.clock.elapsed();
     if (now - (this.warnedAt.get(appid) ?? -WARN_MS) < WARN_MS) return;
     this.warnedAt.set(appid, now);
     this.logger.warn(
-      `${appid} has used ${Math.floor(share * 100)}% of its QR codes: from ${SHARE * 100}% on only networks that had few get one (rateLimits.qrPerAccountAndDay)`,
+      `${appid} has used ${Math.floor(share * 100)}% of ${budgetNames[quota]}: from ${SHARE * 100}% on only networks that had few get one`,
     );
   }
 
-  /** The account last. */
-  private tiersOf({ appid, origin: { ip } }: Payer): Tier[] | null {
+  /** The app last. */
+  private tiersOf({ app, origin: { ip } }: Payer): Tier[] | null {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return null;
     const { narrow, middle, wide } = networksOf(ip ?? 'unknown');
@@ -125,16 +145,26 @@ export class QrBudget {
       return { ...daily, name: 'qr:address:day', key: `qr:day:${network}`, points };
     };
     const { qrPerAddressAndMinute: perMinute, qrPerAccountAndDay: perAccount } = rateLimits;
-    const ofAccount = (account: string): Tier[] => [
-      { ...daily, name: 'qr:rare', key: `qr:rare:${account}:${wide ?? narrow}`, kind: 'soft', points: RARE },
-      { ...daily, name: 'qr:account', key: `${BUDGET}${account}`, points: perAccount, share: SHARE },
+    const ofApp = ({ appid, quota }: PayingApp): Tier[] => [
+      { ...daily, name: 'qr:rare', key: `qr:rare:${appid}:${wide ?? narrow}`, kind: 'soft', points: RARE },
+      quota === 'day'
+        ? { ...daily, name: 'qr:account', key: `${BUDGET}${appid}`, points: perAccount, share: SHARE }
+        : { ...minutely, key: `${MINUTE_BUDGET}${appid}` },
     ];
     return [
       { name: 'qr:address', key: `qr:minute:${narrow}`, kind: 'window', points: perMinute, seconds: MINUTE },
       ofNetwork(narrow, 1),
       ...(middle === null ? [] : [ofNetwork(middle, MIDDLE_SHARE)]),
       ...(wide === null ? [] : [ofNetwork(wide, WIDE_SHARE)]),
-      ...(appid === undefined ? [] : ofAccount(appid)),
+      ...(app === undefined ? [] : ofApp(app)),
     ];
   }
 }
+
+const minutely = {
+  name: 'qr:app:minute',
+  kind: 'bucket',
+  seconds: MINUTE,
+  points: PER_APP_AND_MINUTE,
+  share: SHARE,
+} as const;

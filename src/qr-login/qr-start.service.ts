@@ -131,7 +131,8 @@ export class QrStart {
     const { attemptSeconds = way.seconds } = request;
     const seconds = Math.min(way.seconds, attemptSeconds);
     const start = { ...request, provider, method: way.name, appid: app.appid, scene, seconds };
-    const payer = { origin: request.origin, ...(way.hasDailyQuota && { appid: app.appid }) };
+    const { quota } = way;
+    const payer = { origin: request.origin, app: quota === null ? undefined : { appid: app.appid, quota } };
     const { login, code } = await this.budget.spend(payer, {
       claim: (tiers) => this.store(start, tiers),
       make: async (stored) => {

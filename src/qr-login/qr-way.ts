@@ -7,6 +7,7 @@ import type { IdentityProvider } from '../identity-providers/identity-provider.j
 import { type SignInMethod, SignInMethods, type StartedAttempt } from '../oauth/registration.js';
 import type { Subject } from '../users/subject.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
+import type { CodeQuota } from './qr-budget.service.js';
 import { QR_SECONDS, type QrLogin, type QrWayName } from './qr-login.js';
 import { QrScreen, type QrWayTexts, type ScreenAccount } from './qr-screen.service.js';
 
@@ -38,8 +39,8 @@ export abstract class QrWay implements SignInMethod {
   protected abstract readonly texts: Readonly<Record<Language, QrWayTexts>>;
   /** Life of its QR code, unless the attempt ends before. */
   readonly seconds: number = QR_SECONDS;
-  /** WeChat limits how many codes an app makes in a day. */
-  readonly hasDailyQuota: boolean = false;
+  /** WeChat limits how many codes an app makes in this time; null: it makes none of them. */
+  readonly quota: CodeQuota | null = null;
 
   constructor(@Inject(QrScreen) private readonly screen: QrScreen) {}
 

@@ -3,6 +3,7 @@ import { SkewedClock } from '../support/fake-clock.js';
 import { startFollowWorld } from '../support/follow.js';
 import { startReplica, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
+import { startMiniWorld } from '../support/mini.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { trustProxy } from '../support/trust-proxy.js';
@@ -256,6 +257,35 @@ describe('the day of QR codes', () => {
 
     expect(refused).toEqual({ 429: 30 });
     expect(after).toBe(before);
+  });
+});
+
+describe('the minute of mini program codes', () => {
+  it('keeps a quarter for networks that come rarely, and asks WeChat for no more than it makes', async () => {
+    const logger = new LogCapture();
+    const world = await startMiniWorld({}, { logger, prepare: (app) => trustProxy(app) });
+    const { mini } = world;
+    const askFrom = async (address: string) => (await ask(world.url, { 'x-forwarded-for': address })).status;
+    const use = (key: string, seconds: number) =>
+      world.dataSource.query(
+        `INSERT INTO iam.rate_limits (key, expire) VALUES ($1, extract(epoch FROM clock_timestamp()) * 1000 + $2::int * 1000)
+         ON CONFLICT (key) DO UPDATE SET expire = excluded.expire`,
+        [key, seconds],
+      );
+    await use(`qr:rare:${mini.appid}:198.51.100.0/24`, 86_400);
+
+    await use(`qr:minute-budget:${mini.appid}`, 57);
+    const scarce = [await askFrom('198.51.100.7'), await askFrom('203.0.113.1')];
+    await use(`qr:minute-budget:${mini.appid}`, 120);
+    const spent = await askFrom('203.0.113.1');
+    const made = world.wechat.calls('/wxa/getwxacodeunlimit').length;
+    const health = (await world.app.get(IamHealth).check())['iam'];
+    await world.close();
+
+    expect([...scarce, spent]).toEqual([429, 200, 429]);
+    expect(made).toBe(1);
+    expect(logger.with("of a minute's mini program codes")).toHaveLength(1);
+    expect(health?.problems).not.toContain('qr_codes_low');
   });
 });
 

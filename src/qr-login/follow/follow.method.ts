@@ -33,7 +33,7 @@ const texts = {
 export class FollowMethod extends QrWay {
   readonly name = 'follow';
   protected readonly texts = texts;
-  override readonly hasDailyQuota = true;
+  override readonly quota = 'day';
 
   constructor(
     @Inject(QrScreen) screen: QrScreen,

@@ -57,6 +57,7 @@ export function isScene(text: string): boolean {
 export class MiniMethod extends QrWay {
   readonly name = 'mini';
   protected readonly texts = texts;
+  override readonly quota = 'minute';
 
   constructor(
     @Inject(QrScreen) screen: QrScreen,
