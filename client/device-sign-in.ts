@@ -78,20 +78,22 @@ async function poll({ begun, signal, show, redeem }: Waiting): Promise<void> {
   });
   signal?.addEventListener('abort', stop);
   let seconds = Number(begun['interval']);
-  // A scan of a moment when the server was away is still worth asking for.
-  const deadline = Date.now() + Number(begun['expires_in']) * 2_000;
+  // A scan of a moment when the server was away is still worth asking for. A server that waits says itself when it is over.
+  const patience = Number(begun['expires_in']) * 2_000;
+  let deadline = Date.now() + patience;
   try {
     for (;;) {
       await alarm.wait(seconds * (events?.readyState === 1 && scan.state !== 'confirmed' ? SELDOM : 1));
       if (signal?.aborted) throw new IamClientError('aborted');
-      if (Date.now() > deadline) throw new IamClientError('expired_token');
       const error = await redeem({ grant_type: type, device_code: text(begun, 'device_code') }).then(
         () => null,
         (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown))),
       );
       if (error === null) return;
       const isWaiting = error instanceof IamClientError && waiting.includes(error.code);
-      if (!isWaiting && !isPassing(error) && !isLimited(error)) throw error;
+      if (!isWaiting && (!isPassing(error) || isFinal(error)) && !isLimited(error)) throw error;
+      if (isWaiting) deadline = Date.now() + patience;
+      else if (Date.now() > deadline) throw new IamClientError('expired_token');
       if (!isWaiting || error.code === 'slow_down') seconds += isWaiting ? 5 : 1;
       show(isPassing(error) ? 'reconnecting' : scan.state);
     }
@@ -99,6 +101,11 @@ async function poll({ begun, signal, show, redeem }: Waiting): Promise<void> {
     signal?.removeEventListener('abort', stop);
     events?.close();
   }
+}
+
+/** The server itself says that it failed at this sign-in; one that is away only for a while answers otherwise. */
+function isFinal(error: unknown): boolean {
+  return error instanceof IamClientError && error.status === 500 && error.code !== 'http_500';
 }
 
 function isLimited(error: unknown): boolean {

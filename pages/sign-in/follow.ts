@@ -76,7 +76,7 @@ export function useFollow(way: Way) {
     }
     state.value = 'pending';
     isFinishing = false;
-    deadline = Date.now() + code.value.expires_in * 2_000;
+    extend(code.value);
     listen(code.value.events_uri);
     poll();
   }
@@ -121,7 +121,14 @@ export function useFollow(way: Way) {
       return;
     }
     apply(status === 'confirmed' ? 'scanned' : status);
-    if (!endings.has(state.value)) poll();
+    if (endings.has(state.value) || code.value === null) return;
+    extend(code.value);
+    poll();
+  }
+
+  /** A server that waits says itself when it is over; one that is away is asked for as long as this. */
+  function extend({ expires_in: seconds }: Code): void {
+    deadline = Date.now() + seconds * 2_000;
   }
 
   /** The server or its database is restarted: a scan of that time is not lost. */

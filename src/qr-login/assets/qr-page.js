@@ -75,7 +75,7 @@
     if (status === 400) return endAttempt();
     if (status !== 200) return show('failed');
     current = json;
-    deadline = Date.now() + current.expires_in * 2000;
+    extend();
     isOpened = false;
     byId('qr').src = current.qr_image;
     byId('qr').hidden = false;
@@ -101,6 +101,11 @@
     else if (state === 'done') show('expired');
     else if (isLost || main.dataset.state !== state) show(state);
     isLost = false;
+  }
+
+  /* A server that waits says itself when it is over; one that is away is asked for as long as this. */
+  function extend() {
+    deadline = Date.now() + current.expires_in * 2000;
   }
 
   /* The server or its database is restarted: a scan of that time is not lost. */
@@ -148,7 +153,9 @@
     }
     const state = status === 200 ? json.status : 'failed';
     apply(state === 'confirmed' ? 'scanned' : state);
-    if (state === 'pending' || state === 'scanned') poll();
+    if (state !== 'pending' && state !== 'scanned') return;
+    extend();
+    poll();
   }
 
   byId('open').addEventListener('click', () => {
