@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import type { z } from 'zod';
 import { viewOfRow } from '../../src/admin/clients/clients.controller.js';
 import {
   clientChanges,
@@ -7,6 +8,7 @@ import {
   type ClientChanges,
   type ClientRow,
 } from '../../src/oauth/client-columns.js';
+import { IamError } from '../../src/errors/iam.error.js';
 import { ClientRows } from '../../src/oauth/client-rows.service.js';
 import { toBoolean, type Arguments, type Command, type OptionSpec } from '../command.js';
 import { UsageError } from '../errors.js';
@@ -137,7 +139,7 @@ is confidential: client rotate makes its secret. An id of the option clients wou
     const input = { ...readMembers(given), id: given.get('id'), ...(type !== undefined && { type }) };
     const client = parse(newClient, input);
     return withIam(environment, { module: ClientCommandsModule }, async (iam) => {
-      const row = await iam.get(ClientRows).create(client);
+      const row = await naming(iam.get(ClientRows).create(client));
       const next = row.type === 'confidential' ? `\nNext: client rotate ${row.id}` : '';
       return { json: viewOfRow(row), text: `${clientTable([row])}${next}` };
     });
@@ -162,7 +164,7 @@ npx nestjs-wechat-iam client set shop --provider wechat --clear origin`,
     if (Object.keys(changes).length === 0) throw new UsageError('Nothing to change: give an option');
     const edit = { id: given.get('id'), version: null };
     return withIam(environment, { module: ClientCommandsModule }, async (iam) => {
-      const row = await iam.get(ClientRows).change(edit, changes);
+      const row = await naming(iam.get(ClientRows).change(edit, changes));
       return { json: viewOfRow(row), text: clientTable([row]) };
     });
   },
@@ -228,24 +230,27 @@ function readCleared(given: Arguments): Record<string, unknown> {
 }
 
 /** By the rules of the admin API. @throws UsageError that names the option */
-function parse<T>(schema: { safeParse(input: unknown): Parsed<T> }, input: Record<string, unknown>): T {
+function parse<T>(schema: z.ZodType<T>, input: Record<string, unknown>): T {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const member = String(issue?.path[0]);
-  const [option] = Object.entries(members).find(([, each]) => each.member === member) ?? [member];
-  const where = option === 'id' ? '<id>' : `--${option}`;
-  throw new UsageError(`${where}: ${issue?.message ?? 'not valid'}`);
+  throw wrong(String(issue?.path[0]), issue?.message ?? 'not valid');
 }
 
-type Parsed<T> =
-  | { readonly success: true; readonly data: T }
-  | {
-      readonly success: false;
-      readonly error: {
-        readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
-      };
-    };
+/** Names the option, not the member, in what only all members together show to be wrong. */
+async function naming<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    const found = error instanceof IamError && /^(\w+): (.*)$/s.exec(error.message);
+    if (!found || error.code !== 'invalid_request') throw error;
+    const [, member = '', reason = ''] = found;
+    throw wrong(member, reason);
+  });
+}
+
+function wrong(member: string, reason: string): UsageError {
+  const [option] = Object.entries(members).find(([, each]) => each.member === member) ?? [member];
+  return new UsageError(`${option === 'id' ? '<id>' : `--${option}`}: ${reason}`);
+}
 
 /** Applications for people. */
 function clientTable(rows: readonly ClientRow[]): string {

@@ -67,6 +67,7 @@ interface ClientsAtOnce {
 export class ClientRegistry {
   private readonly ofCode = new Map<string, Client>();
   private stored: readonly Client[] = [];
+  private readDue: () => Promise<void> | null = () => null;
   private current: ClientsAtOnce;
 
   constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {
@@ -77,6 +78,13 @@ export class ClientRegistry {
   /** Those that people may sign in to now, and all that follows from them. */
   get enabled(): ClientsAtOnce {
     return this.current;
+  }
+
+  /** Those that share the session of a browser, also the disabled: it ends like any other. */
+  get knownCookieClientIds(): readonly string[] {
+    return [...this.ofCode.values(), ...this.stored]
+      .filter(({ tokens }) => tokens === 'cookie')
+      .map(({ id }) => id);
   }
 
   /** For pages with a way back to where a sign-in begins. */
@@ -101,6 +109,16 @@ export class ClientRegistry {
       throw new TypeError(`IamModule option \`clients\`: expected no client "${client.id}"`);
     this.ofCode.set(client.id, ofCode(client));
     this.current = this.combine();
+  }
+
+  /** Has `readDue` called where no loop reads the rows: null while what is known is fresh enough. */
+  readBy(readDue: () => Promise<void> | null): void {
+    this.readDue = readDue;
+  }
+
+  /** For every request before it is looked at; see `readBy`. */
+  freshen(): Promise<void> | null {
+    return this.readDue();
   }
 
   /** Takes the rows of the database as they are now. One whose id the code has too counts for nothing; returns those ids. */

@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { runInContext } from '../runtime/request-context.js';
+import { ClientRegistry } from './client-registry.service.js';
 import { Cors } from './trusted-origins.service.js';
 import { EndpointResponses } from './endpoint-responses.service.js';
 import { ErrorResponder } from './iam-error.filter.js';
@@ -34,6 +35,7 @@ export class IamMiddleware implements OnModuleInit {
     private readonly cors: Cors,
     private readonly responses: EndpointResponses,
     private readonly responder: ErrorResponder,
+    private readonly clients: ClientRegistry,
   ) {
     this.open(findAdapter(adapterHost));
     // Nest before 11.1 does not announce the adapter that a testing module gets later.
@@ -54,7 +56,14 @@ export class IamMiddleware implements OnModuleInit {
     const receive: Front['receive'] = (exchange) => {
       const { request, origin } = exchange;
       const correlationId = incomingCorrelationId(request.headers);
-      runInContext(() => this.receive(exchange), { correlationId, origin });
+      runInContext(
+        () => {
+          const reading = this.clients.freshen();
+          if (reading === null) this.receive(exchange);
+          else void reading.then(() => this.receive(exchange));
+        },
+        { correlationId, origin },
+      );
     };
     const replace: Front['replace'] = (method, pattern, handler) => {
       const route = this.routes.find(method, pattern);

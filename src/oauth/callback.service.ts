@@ -51,6 +51,7 @@ export class Callback {
   /** The attempt of this browser, its outcome, back to the client. */
   async finish(slug: string, request: IamRequest): Promise<IamResponse> {
     const attempt = this.openAttempt(slug, request);
+    this.clients.requireReturn(attempt);
     const { state, provider, method } = attempt;
     const outcome = await this.running.run(state, () =>
       inSpan('iam.callback', { 'iam.provider': provider, 'iam.method': method }, async () => {

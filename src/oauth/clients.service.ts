@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../http/client-registry.service.js';
+import { IamUrls } from '../http/iam-urls.service.js';
 import type { Parameters } from '../http/request-body.js';
 import { parseInput, ZodPipe } from '../http/zod.pipe.js';
 import type { Admission } from '../sessions/session-statements.js';
@@ -60,6 +61,7 @@ export class Clients {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly registry: ClientRegistry,
+    private readonly urls: IamUrls,
     @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
 
@@ -68,6 +70,11 @@ export class Clients {
     const { id, tokens } = client;
     const sessionsOf = tokens === 'cookie' ? this.registry.enabled.cookieClientIds : [id];
     return { clientId: id, sessionsOf, admission: this.admissionOf(client, sessionsOf) };
+  }
+
+  /** As `callerOf`, to end a session: that is no matter of whether an application is disabled. */
+  enderOf({ id, tokens }: Client): TokenCaller {
+    return { clientId: id, sessionsOf: tokens === 'cookie' ? this.registry.knownCookieClientIds : [id] };
   }
 
   /** To what began at these clients. Undefined where they and the client are of the code, which admits everybody. */
@@ -104,17 +111,21 @@ export class Clients {
     const client = typeof clientId === 'string' ? this.registry.find(clientId) : undefined;
     if (client === undefined) throw new IamError('client_unknown', 'no client with this client_id');
     if (!client.isEnabled) throw new IamError('client_disabled', `application "${client.id}" is disabled`);
-    if (
-      typeof redirectUri !== 'string' ||
-      !client.redirectUris.some(
-        (registered) =>
-          registered === redirectUri ||
-          (client.type === 'public' && client.tokens === 'bearer' && isSameButPort(registered, redirectUri)),
-      )
-    ) {
+    if (typeof redirectUri !== 'string' || !isRegistered(client, redirectUri))
       throw new IamError('redirect_uri_mismatch', `not a redirect URI of client "${client.id}"`);
-    }
     return { clientId: client.id, redirectUri };
+  }
+
+  /**
+   * For an attempt whose browser returns: an address that was withdrawn since, or whose application is gone, gets neither a code nor an
+   * error. Our own page, on which the code of a device is typed, is no client's.
+   * @throws IamError `redirect_uri_mismatch`, which must not redirect
+   */
+  requireReturn({ clientId, redirectUri }: Pick<Attempt, 'clientId' | 'redirectUri'>): void {
+    const client = this.registry.find(clientId);
+    const isKnown = client !== undefined && isRegistered(client, redirectUri);
+    if (!isKnown && redirectUri !== this.urls.endpoint('device'))
+      throw new IamError('redirect_uri_mismatch', `no redirect URI of client "${clientId}" any more`);
   }
 
   /** @throws IamError `unauthorized_client` for a client that no browser may sign in to */
@@ -144,6 +155,13 @@ export class Clients {
     };
     return this.chooser.location(parameters, code);
   }
+}
+
+function isRegistered({ redirectUris, type, tokens }: Client, redirectUri: string): boolean {
+  const isOnDevice = type === 'public' && tokens === 'bearer';
+  return redirectUris.some(
+    (registered) => registered === redirectUri || (isOnDevice && isSameButPort(registered, redirectUri)),
+  );
 }
 
 /** `localhost` is compared with its port: it may resolve elsewhere (RFC 8252 §8.3). */

@@ -1,11 +1,14 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { DataSource } from 'typeorm';
-import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import { findAdapter } from '../http/host-router.js';
+import { reasonOf } from '../errors/unknown.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
+import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import { clientOf } from './client-columns.js';
 import { ClientRows, readClients } from './client-rows.service.js';
 
@@ -14,7 +17,7 @@ const EVERY_MS = 4_000;
 
 /**
  * Keeps the applications of the database up to date in memory. CORS, cookies and guards cannot wait for a query, so the rows are
- * read before they are asked for.
+ * read before they are asked for: by a loop, and without background work by the first request after so long.
  */
 @Injectable()
 export class StoredClients implements OnApplicationBootstrap, OnModuleDestroy {
@@ -24,17 +27,24 @@ export class StoredClients implements OnApplicationBootstrap, OnModuleDestroy {
     every: EVERY_MS,
     onTrouble: (reason) => this.logger.warn(`the applications in the database: ${reason}`),
   });
+  private readonly reading = new SingleFlight<void>();
+  private triedAt = Number.NEGATIVE_INFINITY;
   private started = 0;
   private applied = 0;
 
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly clock: Clock,
     private readonly registry: ClientRegistry,
     private readonly adapterHost: HttpAdapterHost,
     rows: ClientRows,
   ) {
     rows.onChange(async () => {
-      await this.load().catch(() => this.loop.hurry());
+      await this.load().catch(() => {
+        this.triedAt = Number.NEGATIVE_INFINITY;
+        this.loop.hurry();
+      });
     });
   }
 
@@ -46,7 +56,9 @@ export class StoredClients implements OnApplicationBootstrap, OnModuleDestroy {
       throw new TypeError(
         `IamModule option \`clients\`: expected no client "${double}": an application in the database has this id`,
       );
-    this.loop.start(EVERY_MS);
+    this.triedAt = this.clock.elapsed();
+    if (this.options.background) this.loop.start(EVERY_MS);
+    else this.registry.readBy(() => this.readDue());
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -60,6 +72,17 @@ export class StoredClients implements OnApplicationBootstrap, OnModuleDestroy {
     if (turn < this.applied) return [];
     this.applied = turn;
     return this.registry.replaceStored(clients);
+  }
+
+  /** While PostgreSQL is down, the applications of before count, and it is asked no more often. */
+  private readDue(): Promise<void> | null {
+    if (this.clock.elapsed() - this.triedAt < EVERY_MS) return null;
+    return this.reading.run('', async () => {
+      await this.load().catch((error: unknown) =>
+        this.logger.warn(`the applications in the database: ${reasonOf(error)}`),
+      );
+      this.triedAt = this.clock.elapsed();
+    });
   }
 
   private complainOf(doubles: readonly string[]): void {

@@ -13,7 +13,7 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { inSpan } from '../runtime/telemetry.service.js';
 import { AccessTokens } from '../sessions/access-tokens.service.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
-import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
+import { SessionNotAdmitted, Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
@@ -90,7 +90,7 @@ export class Token {
     }
     // A browser has one session: an earlier one is neither left alive nor continued (session fixation).
     if (replaces !== null && replaces !== session.sessionId)
-      await this.sessions.end(replaces, 'replaced', this.clients.callerOf(client));
+      await this.sessions.end(replaces, 'replaced', this.clients.enderOf(client));
     const cookies = this.cookies.write({
       accessToken,
       refreshToken,
@@ -124,9 +124,10 @@ export class Token {
 /** There is nothing to send along as a token (RFC 8693 §2.2.1). */
 const NOT_APPLICABLE = 'N_A';
 
-/** A session that is over leaves no cookies behind. */
+/** A session that is over leaves no cookies behind. One that lives for other applications of the browser keeps them. */
 function endsCookies(error: unknown, { type }: GrantRequest, { client }: GrantCaller): error is IamError {
-  const isOver = error instanceof IamError && errorCatalogue[error.code].oauth === 'invalid_grant';
+  const isRefused = error instanceof IamError && errorCatalogue[error.code].oauth === 'invalid_grant';
+  const isOver = isRefused && !(error instanceof SessionNotAdmitted);
   return isOver && type === 'refresh_token' && client.tokens === 'cookie';
 }
 
@@ -168,7 +169,7 @@ export class Revocation {
 
   private async end(sessionId: string | null, client: Client): Promise<void> {
     if (sessionId === null) return;
-    if (!(await this.sessions.end(sessionId, 'revoked', this.clients.callerOf(client))))
+    if (!(await this.sessions.end(sessionId, 'revoked', this.clients.enderOf(client))))
       throw new IamError('invalid_grant', 'the token was issued to another client');
   }
 

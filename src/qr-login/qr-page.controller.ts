@@ -121,7 +121,7 @@ export class QrPageController {
     summary: "For the module's own sign-in page: the state, and where to go",
     responses: { 200: qrFinishResponse },
     example: { status: 'confirmed', location: 'https://app.example.com/signed-in?code=…&state=…&iss=…' },
-    errors: ['state_mismatch', 'state_expired'],
+    errors: ['state_mismatch', 'state_expired', 'redirect_uri_mismatch'],
   })
   @Post('finish')
   async finish(
@@ -129,6 +129,7 @@ export class QrPageController {
     @Incoming() request: IamRequest,
   ): Promise<IamResponse> {
     const { attempt } = this.attempt(state, request.cookies);
+    this.clients.requireReturn(attempt);
     const login = await this.loginOf(deviceCode, attempt);
     const { cookies = [], ...body } = await this.outcome(login, attempt, request);
     return { ...json(body), cookies };
@@ -185,8 +186,9 @@ export class QrPageController {
 
   /** A code, or the authorization request that the way goes on with. */
   private async signIn(login: QrLogin, attempt: Attempt, request: IamRequest): Promise<NextStep> {
-    const { state, redirectUri, clientState, codeChallenge, consent, isChosen } = attempt;
+    const { state, clientId, redirectUri, clientState, codeChallenge, consent, isChosen } = attempt;
     const provider = await this.providers.getEnabled(login.provider);
+    this.clients.requireSignIn(clientId, login.provider);
     const cookies = this.attempts.finishForBinding(state, request.cookies);
     const location = this.ways.get(login.method).nextStep?.(login, provider, {
       redirect_uri: redirectUri,

@@ -63,8 +63,8 @@ export class SessionCookies {
   }
 
   /** The value of the access cookie; null where no client uses cookies. */
-  findAccessToken({ cookies }: IamRequest): string | null {
-    return this.clientIds.length === 0 ? null : (cookies[this.accessName] ?? null);
+  findAccessToken(request: IamRequest): string | null {
+    return this.clientIds.length === 0 ? null : this.readAccessCookie(request);
   }
 
   /**
@@ -72,18 +72,22 @@ export class SessionCookies {
    * would sign the browser in as another user.
    */
   findRefreshToken(request: IamRequest): string | null {
-    const sessionId = claimedSessionId(this.findAccessToken(request) ?? '');
+    const sessionId = claimedSessionId(this.readAccessCookie(request) ?? '');
     const tokens = valuesOf(this.refreshName, request.cookieHeader);
     const isOfSession = (token: string) => this.sessions.findSessionId(token) === sessionId;
     return sessionId === null ? null : (tokens.find(isOfSession) ?? null);
   }
 
-  /** The session that the cookies prove, also when the access token has expired. */
+  /** The session that the cookies prove, also when the access token has expired, or its application is disabled. */
   async findSessionId(request: IamRequest): Promise<string | null> {
     const refreshToken = this.findRefreshToken(request);
     if (refreshToken !== null) return this.sessions.findSessionId(refreshToken);
-    const accessToken = this.findAccessToken(request);
+    const accessToken = this.readAccessCookie(request);
     return accessToken === null ? null : this.accessTokens.findSessionId(accessToken);
+  }
+
+  private readAccessCookie({ cookies }: IamRequest): string | null {
+    return cookies[this.accessName] ?? null;
   }
 
   /** `Lax`, because navigations to the host's guarded pages need it. */

@@ -139,11 +139,13 @@ export interface ReuseGrace {
 const SESSION_LIMIT = 'session_limit';
 
 /** A session that is about to begin, and the limits that it must be within. */
-interface RoomSeeker {
+export interface RoomSeeker {
   readonly loginId: string;
   readonly limit: IamSessionLimit | undefined;
   /** The session that it replaces in its browser, which does not count. */
   readonly replaces?: string | null;
+  /** The clients that share the session of a browser: one of another client is not replaced, whatever cookie it came in. */
+  readonly sharing: readonly string[];
 }
 
 /** Parts of the statement that begins a session. */
@@ -164,7 +166,7 @@ const noLimit: RoomParts = {
 };
 
 /** What a limit of sessions adds to the statement that begins one: nothing where there is none. See decision 139. */
-export function roomFor({ loginId, limit, replaces = null }: RoomSeeker): RoomParts {
+export function roomFor({ loginId, limit, replaces = null, sharing }: RoomSeeker): RoomParts {
   if (limit === undefined) return noLimit;
   const entry = { action: 'session.ended', detail: { reason: SESSION_LIMIT } } as const;
   const source = {
@@ -175,7 +177,8 @@ export function roomFor({ loginId, limit, replaces = null }: RoomSeeker): RoomPa
   const ctes = sql`room AS (
     SELECT owner.id AS owner_id, r.has_room, r.ended FROM login, owner, LATERAL iam.make_room(
       ${loginId}::uuid, owner.id, login.client_id, ${limit.perUser ?? null}::int, ${limit.perClient ?? null}::int,
-      ${limit.then === 'end_oldest'}::boolean, ${replaces}::uuid) r
+      ${limit.then === 'end_oldest'}::boolean,
+      (SELECT s.id FROM iam.sessions s WHERE s.id = ${replaces}::uuid AND s.client_id = ANY(${sharing}::text[]))) r
   ), made AS (
     ${insertAudit(entry, source)}
   ), `;
@@ -228,8 +231,18 @@ export const settleReuseSql = (
   )
   SELECT ${tokenColumnsSql('verdict')}, generation, verdict, ${rolesOfSql('verdict')}, ${personOfSql('verdict')} FROM verdict
   UNION ALL
-  SELECT ${tokenColumnsSql('s')}, s.generation, 'replaced', '{}'::text[], NULL::jsonb FROM iam.sessions s
-  WHERE s.id = ${sessionId} AND ${isOfCaller(caller)} AND s.end_reason = ${SESSION_LIMIT}`;
+  SELECT ${tokenColumnsSql('s')}, s.generation, found.why, '{}'::text[], NULL::jsonb
+  FROM iam.sessions s, LATERAL (SELECT CASE
+    WHEN s.end_reason = ${SESSION_LIMIT} AND ${isOfCaller(caller)} THEN 'replaced'
+    WHEN ${isLiveSql} AND ${isUnadmitted(caller)} THEN 'unadmitted' END AS why) found
+  WHERE s.id = ${sessionId} AND found.why IS NOT NULL`;
+
+/** It is of the caller's clients, but for the provider by which it began. */
+const isUnadmitted = ({ sessionsOf, admission }: Caller): Sql => {
+  if (admission === undefined) return sql`false`;
+  const anyProvider = { ...admission, providers: [] };
+  return sql`${isOfCaller({ sessionsOf, admission: anyProvider })} AND NOT ${admitsSql('s', admission)}`;
+};
 
 /**
  * For a CTE of a statement that has locked the user: ends the browser sessions `b` of a condition that have not ended; a trigger ends

@@ -79,12 +79,19 @@ interface SessionsEnd {
   readonly sessionId?: string | null;
 }
 
+/** A session that lives, and began by a provider that the client which brings it does not admit. */
+export class SessionNotAdmitted extends IamError {
+  constructor(sessionId: string) {
+    super('invalid_grant', `session ${sessionId} began by a provider that the application does not admit`);
+  }
+}
+
 /** More uses of one parent token are an abuse of the grace. */
 const GRACE_USES = 100;
 
 const settled = tokenRow.extend({
   generation: z.number(),
-  verdict: z.enum(['grace', 'reuse', 'over', 'scope', 'replaced']),
+  verdict: z.enum(['grace', 'reuse', 'over', 'scope', 'replaced', 'unadmitted']),
 });
 
 const endedRow = z.object({ id: z.string(), user_id: z.string(), was_live: z.boolean() });
@@ -225,15 +232,10 @@ export class Sessions implements UserMergeListener {
       detail: { generation },
     } as const;
     const row = await queryRow(this.dataSource, settled, settleReuseSql(token, caller, grace, entry));
-    const outcomes = {
-      grace: 'repeated',
-      reuse: 'reused',
-      over: 'refused',
-      scope: 'refused',
-      replaced: 'refused',
-    } as const;
-    this.telemetry.refreshed(outcomes[row?.verdict ?? 'over']);
+    const outcomes: Partial<Record<string, 'repeated' | 'reused'>> = { grace: 'repeated', reuse: 'reused' };
+    this.telemetry.refreshed(outcomes[row?.verdict ?? 'over'] ?? 'refused');
     if (row?.verdict === 'grace') return this.successor(token, row, caller.scope);
+    if (row?.verdict === 'unadmitted') throw new SessionNotAdmitted(sessionId);
     if (row?.verdict === 'scope')
       throw new IamError('invalid_scope', `scope: more than session ${sessionId} has`);
     this.check.forget(sessionId);

@@ -3,12 +3,12 @@ import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { insertAudit, recordRefusal, type AuditEntry } from '../audit/record-audit.js';
-import type { IamSessionLimit } from '../config/iam.options.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { pkceChallenge } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { empty, sql, raw, type Sql, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
+import { ClientRegistry } from '../http/client-registry.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { TokenSubject } from '../sessions/access-tokens.service.js';
@@ -24,6 +24,7 @@ import {
   tokenRow,
   toTokenSubject,
   type ReuseGrace,
+  type RoomSeeker,
 } from '../sessions/session-statements.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { Bindings } from './identity-links.service.js';
@@ -119,12 +120,10 @@ interface SessionPlace {
 }
 
 /** A session to begin; lifetimes in seconds. */
-interface NewSession extends SessionPlace {
+interface NewSession extends SessionPlace, RoomSeeker {
   readonly id: string;
-  readonly loginId: string;
   readonly idle: number;
   readonly absolute: number;
-  readonly limit: IamSessionLimit | undefined;
 }
 
 /**
@@ -202,6 +201,7 @@ export class Redemption {
     private readonly telemetry: Telemetry,
     private readonly bindings: Bindings,
     private readonly sessions: Sessions,
+    private readonly clients: ClientRegistry,
   ) {
     this.codes = new Mac(options.keyRing, 'login-code');
   }
@@ -257,7 +257,8 @@ export class Redemption {
     redemption: CodeRedemption | null,
   ): Promise<BegunSession | null> {
     const { tokens, sessions } = this.options;
-    const session = { id: uuidv7(), ...tokens, limit: sessions.limit, ...place };
+    const sharing = this.clients.knownCookieClientIds;
+    const session = { id: uuidv7(), ...tokens, limit: sessions.limit, sharing, ...place };
     const begin = beginSessionSql(redeemableSql(place.loginId, redemption), session);
     // A user who was merged while the first try waited for their lock is found by the second.
     for (let tries = 1; tries <= 2; tries += 1) {

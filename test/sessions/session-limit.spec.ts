@@ -190,7 +190,11 @@ describe('a limit of sessions', () => {
     const again = await at(refuses);
     const elsewhere = await at(refuses, new PcBrowser());
     const ending = await at(ends);
+    const forger = new PcBrowser();
+    await forger.jar.setCookie(`iam-access=${onPhone.accessToken}`, refuses.url);
+    const forged = await at(refuses, forger);
 
+    expect(outcomeOf(forged)).toEqual(refused);
     expect([first.status, again.status, ending.status]).toEqual([200, 200, 200]);
     expect(outcomeOf(elsewhere)).toEqual(refused);
     expect((await refresh(world.url, onPhone.refreshToken)).status).toBe(200);
