@@ -24,6 +24,7 @@ const messages: Readonly<Record<number, string>> = {
   40097: 'invalid args',
   40125: 'invalid appsecret',
   40129: 'invalid scene',
+  40159: 'invalid length for path, or the data is not json string',
   40165: 'invalid weapp pagepath',
   40169: 'invalid length for scene, or the data is not json string',
   40212: 'invalid query',

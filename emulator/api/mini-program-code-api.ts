@@ -11,6 +11,9 @@ import { baseAuthorized } from './base-authorized.js';
 import { jsonBody, objectField, textField, type JsonObject } from './json-body.js';
 
 const linksPerDay = 500_000;
+/** Of codes with a path: of both kinds together, as long as the program lives. */
+const pathCodes = 100_000;
+const longestPath = { getwxacode: 1024, createwxaqrcode: 128 } as const;
 const longestScene = 32;
 const sceneCharacters = /^[\w!#$&'()*+,/:;=?@.~-]+$/;
 const queryCharacters = /^[\w!#$&'()*+,/:;=?@.~%`-]*$/;
@@ -23,7 +26,17 @@ export function miniProgramCodeRoutes(world: World, answers: ApiAnswers): readon
     {
       method: '*',
       path: '/wxa/getwxacodeunlimit',
-      respond: (incoming) => codeImage(world, answers, incoming),
+      respond: (incoming) => codeImage(world, answers, { incoming, read: readCode }),
+    },
+    {
+      method: '*',
+      path: '/wxa/getwxacode',
+      respond: (incoming) => codeImage(world, answers, { incoming, read: readPathCode('getwxacode') }),
+    },
+    {
+      method: '*',
+      path: '/cgi-bin/wxaapp/createwxaqrcode',
+      respond: (incoming) => codeImage(world, answers, { incoming, read: readPathCode('createwxaqrcode') }),
     },
     apiRoute(answers, 'cgi-bin', '/wxa/generatescheme', (call) => {
       const token = generate(world, call, { entry: 1065, length: 11 });
@@ -47,15 +60,23 @@ export function miniProgramCodeRoutes(world: World, answers: ApiAnswers): readon
 }
 
 /** An image, or an error as JSON: callers must look at what they get. */
-async function codeImage(world: World, answers: ApiAnswers, incoming: Incoming): Promise<Answer> {
+async function codeImage(
+  world: World,
+  answers: ApiAnswers,
+  {
+    incoming,
+    read,
+  }: { readonly incoming: Incoming; readonly read: (world: World, call: ApiCall) => AskedCode },
+): Promise<Answer> {
   try {
     const call = { incoming, param: (name: string): string => incoming.query.get(name) ?? '' };
-    const { target, scene, ...looks } = readCode(world, call);
+    const { target, scene, used, ...looks } = read(world, call);
     const { appid, page } = target;
-    const content = `emulator://mp?${new URLSearchParams({ appid, page, scene }).toString()}`;
+    const content = `emulator://mp?${new URLSearchParams({ appid, page, ...scene }).toString()}`;
     const body = await drawQr(content, looks);
     world.miniEntries.addCode(body, target, content);
-    return { status: 200, headers: { 'content-type': 'image/png' }, body };
+    const counted = used === undefined ? {} : { 'num-used': String(used) };
+    return { status: 200, headers: { 'content-type': 'image/png', ...counted }, body };
   } catch (error) {
     if (error instanceof ApiError) return answers.error('cgi-bin', error.errcode, error.message);
     throw error;
@@ -64,7 +85,10 @@ async function codeImage(world: World, answers: ApiAnswers, incoming: Incoming):
 
 interface AskedCode {
   readonly target: MiniTarget;
-  readonly scene: string;
+  /** What tells the content of one code from that of another of the page. */
+  readonly scene: Readonly<Record<string, string>>;
+  /** Of the codes that the program may ever have. */
+  readonly used?: number;
   readonly width: number;
   readonly isTransparent: boolean;
 }
@@ -84,8 +108,26 @@ function readCode(world: World, call: ApiCall): AskedCode {
   const minute = `wxacode ${Math.floor(world.clock.seconds() / 60)}`;
   if (!world.quotas.use(app.appid, minute, world.rules.miniCodesPerMinute)) throw new ApiError(45009);
   const target = { appid: app.appid, page, query: `scene=${encodeURIComponent(scene)}`, version };
-  return { target, scene, width: widthOf(posted), isTransparent: posted['is_hyaline'] === true };
+  return { target, scene: { scene }, width: widthOf(posted), isTransparent: posted['is_hyaline'] === true };
 }
+
+/** A code whose page has its query in the path; nothing checks that the page is there (protocol part 2, A.3). */
+const readPathCode =
+  (api: keyof typeof longestPath) =>
+  (world: World, call: ApiCall): AskedCode => {
+    const { appid } = miniProgram(world, call);
+    const posted = jsonBody(call);
+    const path = textField(posted, 'path');
+    if (path.length < 1 || path.length > longestPath[api]) throw new ApiError(40159);
+    const isRound = api === 'getwxacode';
+    const version = isRound ? versionOf(posted, 40097) : 'release';
+    const used = world.miniEntries.countPathCode(appid, pathCodes);
+    if (used === null) throw new ApiError(45029);
+    const [page = '', query = ''] = path.split(/\?(.*)/s);
+    const target = { appid, page, query, version };
+    const isTransparent = isRound && posted['is_hyaline'] === true;
+    return { target, scene: { query }, width: widthOf(posted), isTransparent, ...(isRound && { used }) };
+  };
 
 function widthOf({ width: asked }: JsonObject): number {
   return typeof asked === 'number' ? Math.min(Math.max(asked, width.least), width.most) : width.usual;

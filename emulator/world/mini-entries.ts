@@ -41,6 +41,7 @@ const plainScheme = /^weixin:\/\/dl\/business\/\?(appid=.*)$/;
 export class MiniEntries {
   readonly #codes = new Map<string, MiniCode>();
   readonly #links = new Map<string, MiniLink>();
+  readonly #pathCodes = new Map<string, number>();
   readonly #running = new Set<string>();
 
   constructor(
@@ -57,6 +58,14 @@ export class MiniEntries {
   findCode(shown: Buffer | string): MiniCode | undefined {
     if (typeof shown !== 'string') return this.#codes.get(hash(shown));
     return [...this.#codes.values()].find(({ content }) => content === shown);
+  }
+
+  /** Counts a code with a path; null where the program has as many as it may ever have. */
+  countPathCode(appid: string, most: number): number | null {
+    const used = (this.#pathCodes.get(appid) ?? 0) + 1;
+    if (used > most) return null;
+    this.#pathCodes.set(appid, used);
+    return used;
   }
 
   /** The newest first. */

@@ -5,6 +5,8 @@ const pages = ['pages/home', 'pages/approve'];
 
 interface Image {
   readonly type: string | null;
+  /** Of the codes that the program may ever have. */
+  readonly used: string | null;
   readonly bytes: Buffer;
 }
 
@@ -13,19 +15,57 @@ async function askForCode(
   { wechat }: Pick<Stage, 'wechat'>,
   app: { readonly appid: string; readonly secret: string },
   body: unknown,
+  path = '/wxa/getwxacodeunlimit',
 ): Promise<Image> {
   const token = await baseToken({ wechat, oa: app });
-  const response = await fetch(`${wechat.endpoints.api}/wxa/getwxacodeunlimit?access_token=${token}`, {
+  const response = await fetch(`${wechat.endpoints.api}${path}?access_token=${token}`, {
     method: 'POST',
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
-  return { type: response.headers.get('content-type'), bytes: Buffer.from(await response.arrayBuffer()) };
+  const { headers } = response;
+  const bytes = Buffer.from(await response.arrayBuffer());
+  return { type: headers.get('content-type'), used: headers.get('num-used'), bytes };
 }
 
 function errorIn({ type, bytes }: Image): unknown {
   expect(type).toBe('application/json; encoding=utf-8');
   return JSON.parse(bytes.toString());
 }
+
+describe.each([
+  ['/wxa/getwxacode', 1024, ['1', '3']],
+  ['/cgi-bin/wxaapp/createwxaqrcode', 128, [null, null]],
+] as const)('%s', (api, longest, used) => {
+  const stage = useStage();
+
+  it('leads to its path, and counts with its sibling', async () => {
+    const app = stage().account.miniProgram({ pages });
+    const person = stage().wechat.person({ nickname: '甲' });
+    const ask = (path: string, of: string = api) => askForCode(stage(), app, { path }, of);
+    const sibling = api === '/wxa/getwxacode' ? '/cgi-bin/wxaapp/createwxaqrcode' : '/wxa/getwxacode';
+
+    const first = await ask('pages/new?a=1&b=2?3');
+    const second = await ask('pages/home', sibling);
+    const third = await ask('p'.repeat(longest));
+    const visit = await person.scanMini(first.bytes);
+
+    expect([first.type, second.type, third.type]).toEqual(Array(3).fill('image/png'));
+    expect([first.used, third.used]).toEqual(used);
+    expect([visit.page, visit.query]).toEqual(['pages/new', { a: '1', b: '2?3' }]);
+  });
+
+  it.each([{}, { path: '' }, { path: 'p'.repeat(longest + 1) }])('refuses %j', async (body) => {
+    expect(errorIn(await askForCode(stage(), stage().account.miniProgram(), body, api))).toMatchObject({
+      errcode: 40159,
+    });
+  });
+
+  it('is for mini programs', async () => {
+    expect(errorIn(await askForCode(stage(), stage().oa, { path: 'p' }, api))).toMatchObject({
+      errcode: 48001,
+    });
+  });
+});
 
 describe('getwxacodeunlimit', () => {
   const stage = useStage();
