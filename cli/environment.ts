@@ -30,6 +30,10 @@ export const variables = {
     en: 'another WeChat than the real one, e.g. the emulator; also WECHAT_OPEN_URL, WECHAT_MP_URL',
     zh: '另一个微信，例如模拟器；还有 WECHAT_OPEN_URL、WECHAT_MP_URL',
   },
+  WECHAT_PROXY: {
+    en: "the option `wechat.proxy` of IamModule: a proxy's URL, or `environment` for HTTPS_PROXY",
+    zh: 'IamModule 的选项 `wechat.proxy`：代理的 URL，或 `environment`（即 HTTPS_PROXY）',
+  },
   LANG: {
     en: 'zh… for the help and findings in Chinese (default English); LC_ALL goes before it',
     zh: 'zh… 表示帮助和检查结果用中文（默认英文）；LC_ALL 优先',
@@ -88,9 +92,10 @@ export class Environment {
 
   /** Whatever must not be seen in any output: an error of PostgreSQL's driver is not ours to word. */
   get secrets(): readonly string[] {
-    const url = this.read('DATABASE_URL') ?? '';
-    const password = URL.canParse(url) ? new URL(url).password : '';
-    return [url, password, decode(password), ...this.keysGiven()].filter((text) => text.length > 3);
+    const urls = [this.read('DATABASE_URL') ?? '', this.read('WECHAT_PROXY') ?? ''];
+    const passwords = urls.map((url) => (URL.canParse(url) ? new URL(url).password : ''));
+    const shown = [...urls.filter((url) => url !== 'environment'), ...passwords, ...passwords.map(decode)];
+    return [...shown, ...this.keysGiven()].filter((text) => text.length > 3);
   }
 
   private get keys(): readonly string[] {
@@ -117,7 +122,11 @@ export class Environment {
       ...(open !== undefined && { open }),
       ...(mp !== undefined && { mp }),
     };
-    return Object.keys(endpoints).length === 0 ? {} : { endpoints, allowLoopback: true };
+    const proxy = this.read('WECHAT_PROXY');
+    return {
+      ...(Object.keys(endpoints).length > 0 && { endpoints, allowLoopback: true }),
+      ...(proxy !== undefined && { proxy }),
+    };
   }
 }
 
@@ -129,6 +138,7 @@ const optionNames: readonly (readonly [RegExp, string])[] = [
   [/IamModule option `publicUrl`/, 'PUBLIC_URL'],
   [/IamModule option `keys(\[\d+\])?`/, 'IAM_KEYS'],
   [/IamModule option `path`/, 'IAM_PATH'],
+  [/IamModule option `wechat\.proxy`|^wechat\.proxy/, 'WECHAT_PROXY'],
   [/^wechat\.endpoints\.(api|open|mp)/, 'WECHAT_$1_URL'],
 ];
 

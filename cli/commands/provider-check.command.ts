@@ -25,7 +25,7 @@ another address. ? stands for what only the console or a sign-in can tell. Exit 
   },
   parameters: ['slug'],
   options: { lang: languageOption },
-  variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH', 'WECHAT_API_URL', 'LANG'],
+  variables: ['DATABASE_URL', 'IAM_KEYS', 'PUBLIC_URL', 'IAM_PATH', 'WECHAT_API_URL', 'WECHAT_PROXY', 'LANG'],
   example: 'npx nestjs-wechat-iam provider check wechat --lang zh-CN',
   async run(call) {
     const { arguments: given, environment } = call;

@@ -50,7 +50,7 @@ export const providerMigrateCommand: Command = {
     'no-wait': { summary: optionText('no-wait') },
     lang: languageOption,
   },
-  variables: ['DATABASE_URL', 'IAM_KEYS', 'WECHAT_API_URL', 'LANG'],
+  variables: ['DATABASE_URL', 'IAM_KEYS', 'WECHAT_API_URL', 'WECHAT_PROXY', 'LANG'],
   example: `npx nestjs-wechat-iam provider migrate wechat --from-app-id wx0000000000000001 --to-app-id wx0000000000000002 --dry-run`,
   async run(call) {
     const { arguments: given, environment } = call;

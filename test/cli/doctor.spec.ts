@@ -134,10 +134,38 @@ describe('nestjs-wechat-iam doctor', () => {
     const off = await ask(operator, { WECHAT_API_URL: addressOf(late), WECHAT_MP_URL: 'http://127.0.0.1:1' });
     const gone = await ask(operator, { WECHAT_API_URL: 'http://127.0.0.1:1' });
 
+    const trial = await ask(operator, {
+      PUBLIC_URL: 'http://localhost:3000',
+      WECHAT_API_URL: undefined,
+      WECHAT_PROXY: 'http://127.0.0.1:1',
+    });
+
+    expect(statuses(trial.checks).filter((each) => each === 'wechat fail')).toEqual([]);
+    expect(trial.checks.find(({ id }) => id === 'wechat')?.remedy).toContain('WECHAT_API_URL');
     expect(statuses(off.checks)).toEqual(expect.arrayContaining(['clock fail', 'wechat ok', 'wechat warn']));
     expect(off.exitCode).toBe(1);
     expect(statuses(gone.checks)).toContain('wechat fail');
     expect(statuses(gone.checks).filter((each) => each.startsWith('clock'))).toEqual(['clock ok']);
+  });
+
+  it('asks WeChat by the proxy of the application', async () => {
+    const asked: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', ({ url = '' }, socket) => {
+      asked.push(url);
+      socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+
+    const { checks } = await ask(operator, {
+      WECHAT_API_URL: undefined,
+      WECHAT_PROXY: addressOf(proxy).replace('//', '//us:s3cretWord@'),
+    });
+    proxy.close();
+
+    expect(asked).toContain('api.weixin.qq.com:443');
+    expect(statuses(checks)).toContain('wechat fail');
+    expect(JSON.stringify(checks)).not.toContain('s3cretWord');
   });
 
   it('shows of an address of WeChat only the host', async () => {
