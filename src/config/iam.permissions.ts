@@ -13,7 +13,8 @@ export const adminPermissions = {
   'iam:users:read': 'See users and their identities',
   'iam:users:write':
     'Change, disable, merge and delete users, and give and take roles, within what one may do oneself',
-  'iam:phone_numbers:read': 'See phone numbers of users in full; without it, their last digits',
+  'iam:phone_numbers:read':
+    'See phone numbers of users in full, and find users by them; without it, their last digits',
   'iam:sessions:read': 'See who is signed in',
   'iam:sessions:write': 'End sessions',
   'iam:logins:read': 'See sign-in attempts and why they failed',

@@ -110,9 +110,19 @@ function hasPhoneNumber(text: string): Sql {
 }
 
 /** Each way of comparing has an index, whose findings are joined. */
-const anywhere = (text: string): Sql => sql`(
-  u.id = ${isUuid(text) ? text : null}::uuid OR u.external_id = ${text} OR ${nicknameBegins(text)} OR ${hasPhoneNumber(text)}
+const anywhere = (text: string, hasNumber: Sql): Sql => sql`(
+  u.id = ${isUuid(text) ? text : null}::uuid OR u.external_id = ${text} OR ${nicknameBegins(text)} OR ${hasNumber}
   OR u.id = ANY (ARRAY(${usersWith('openid', text)} UNION ALL ${usersWith('unionid', text)})))`;
+
+/** A search for anything; `withoutNumbers` is for who may not read phone numbers, and null where the text is none. */
+class SearchFilter extends ListFilter {
+  readonly withoutNumbers: ListFilter | null;
+
+  constructor(text: string) {
+    super(anywhere(text, hasPhoneNumber(text)));
+    this.withoutNumbers = phoneDigits(text) === null ? null : new ListFilter(anywhere(text, sql`false`));
+  }
+}
 
 const holding = (role: string) =>
   new ListFilter(sql`r.user_id = u.id AND r.role = ${role}`, {
@@ -134,14 +144,16 @@ const name = plainText(128);
 export const userList = defineList(
   { row, columns, from: sql`iam.users u`, key: 'u.id' },
   {
-    q: filter(
-      name.describe(
-        'An exact id, external_id, openid, unionid or phone number, or the beginning of a nickname',
-      ),
-      anywhere,
-    ),
+    q: name
+      .describe(
+        'An exact id, external_id, openid, unionid or, for who has `iam:phone_numbers:read`, phone number, or the beginning of a nickname',
+      )
+      .transform((text) => new SearchFilter(text))
+      .optional(),
     phone_number: filter(
-      plainText(40).describe('By E.164, or as it is dialled in its country'),
+      plainText(40).describe(
+        'By E.164, or as it is dialled in its country; for who has `iam:phone_numbers:read`',
+      ),
       hasPhoneNumber,
     ),
     nickname: filter(name.describe('Its beginning; upper and lower case are the same'), nicknameBegins),

@@ -1,4 +1,4 @@
-import { AdminClient, adminOptions } from '../support/admin.js';
+import { AdminClient, adminOptions, adminWithPermissions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { countQueries } from '../support/query-counter.js';
 import { inWechat, onPc } from '../support/signed-in.js';
@@ -67,5 +67,15 @@ describe('the overview of the administration', () => {
 
     expect(health).toMatchObject({ status: 'up', problems: ['inbox_dead'], inbox: { dead: 1 } });
     expect(texts.filter((text) => text.includes('FROM iam.audit_log a'))).toHaveLength(1);
+  });
+
+  it('shows the health check to those alone who see the providers', async () => {
+    const auditor = await adminWithPermissions(world, 'iam:audit:read');
+    const operator = await adminWithPermissions(world, 'iam:audit:read', 'iam:providers:read');
+
+    const [counts, whole] = [await auditor.get('overview'), await operator.get('overview')];
+
+    expect(counts.json()).toMatchObject({ health: null, is_complete: true });
+    expect(whole.json()['health']).toMatchObject({ status: 'up' });
   });
 });

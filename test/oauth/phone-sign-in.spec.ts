@@ -335,6 +335,8 @@ describe('a number that comes with a sign-in', () => {
       const listed = (await clerk.get('users?q=13512340002')).items();
       const renamed = await reader.patch(`users/${String(id)}`, { nickname: '改' });
       const audited = await reader.get(`audit?user=${String(id)}`);
+      const searched = await reader.get('users?q=13512340002');
+      const tried = await reader.get('users?phone_number=13512340002');
 
       expect(listed).toMatchObject([{ id, phone_number: '+86*******0002' }]);
       expect(await shown(reader)).toMatchObject({
@@ -345,6 +347,7 @@ describe('a number that comes with a sign-in', () => {
       expect(await shown(clerk)).toMatchObject({ phone_number: '+8613512340002' });
       expect(await shown(new AdminClient(world.url))).toMatchObject({ phone_number: '+8613512340002' });
       expect(audited.text).not.toContain('13512340002');
+      expect([searched.items(), tried.status]).toEqual([[], 403]);
     });
 
     it('is not to be tried out by the ETag of its user, who has another one with every new number', async () => {

@@ -8,7 +8,8 @@ export interface Overview {
     readonly week: number;
   }[];
   readonly is_complete: boolean;
-  readonly health: Health;
+  /** Null: the administrator may not see it. */
+  readonly health: Health | null;
 }
 
 /** The report of `IamHealth`. */

@@ -56,8 +56,8 @@ export const permissionWord = codeWords({
     'Change, disable, merge and delete users, and give and take roles, within what one may do oneself',
   ],
   'iam:phone_numbers:read': [
-    '查看用户的完整手机号（否则只显示末几位）',
-    'See phone numbers in full; without it, their last digits',
+    '查看用户的完整手机号，并按号码查找用户（否则只显示末几位）',
+    'See phone numbers in full, and find users by them; without it, their last digits',
   ],
   'iam:sessions:read': ['查看谁已登录', 'See who is signed in'],
   'iam:sessions:write': ['结束会话', 'End sessions'],

@@ -15,9 +15,10 @@ const overview = z.object({
   is_complete: z.boolean().describe('False: there were so many entries that the numbers are lower bounds'),
   health: z
     .looseObject({ status: z.enum(['up', 'down']), problems: z.array(z.enum(iamProblems)) })
-    .describe('The report of `IamHealth` on the replica that answers'),
+    .nullable()
+    .describe('The report of `IamHealth` on the replica that answers; null without `iam:providers:read`'),
 });
-type Overview = Omit<z.infer<typeof overview>, 'health'> & { readonly health: IamHealthReport };
+type Overview = Omit<z.infer<typeof overview>, 'health'> & { readonly health: IamHealthReport | null };
 
 /** What an administration opens with. */
 @AdminController('overview')
@@ -26,6 +27,7 @@ export class AdminOverviewController {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly clock: Clock,
     private readonly health: IamHealth,
+    private readonly own: AdminPermissions,
   ) {}
 
   @Endpoint({
@@ -42,10 +44,11 @@ export class AdminOverviewController {
     },
   })
   @Get()
-  async get(): Promise<Overview> {
+  async get(@CurrentUser() admin: Admin): Promise<Overview> {
+    const isOperator = (await this.own.refusalOf(admin, ['iam:providers:read'])) === null;
     const [{ items, isComplete }, health] = await Promise.all([
       countSignIns(this.dataSource, this.clock.now()),
-      this.health.report(),
+      isOperator ? this.health.report() : null,
     ]);
     return { sign_ins: items, is_complete: isComplete, health };
   }

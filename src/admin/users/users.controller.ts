@@ -106,8 +106,17 @@ export class AdminUsersController {
     example: { items: [itemExample], next_cursor: null },
   })
   @Get()
-  list(@Query(new ZodPipe(userList.query)) query: z.infer<typeof userList.query>) {
-    return readPage(this.dataSource, userList, query);
+  async list(
+    @Query(new ZodPipe(userList.query)) { q, ...query }: z.infer<typeof userList.query>,
+    @CurrentUser() admin: Admin,
+  ) {
+    // The last digits are shown: of a number that can be looked up, the others could be tried out.
+    const { phone_number: number } = query;
+    const others = q?.withoutNumbers ?? null;
+    const refusal = number === undefined && others === null ? null : await this.refusalOfNumbers(admin);
+    if (refusal !== null && number !== undefined) throw refusal;
+    const filters = { ...query, q: refusal === null ? q : others };
+    return readPage(this.dataSource, userList, filters);
   }
 
   @Endpoint({
@@ -209,8 +218,11 @@ export class AdminUsersController {
 
   private async shown(phoneNumber: string | null, admin: Admin): Promise<string | null> {
     if (phoneNumber === null) return null;
-    const refusal = await this.own.refusalOf(admin, ['iam:phone_numbers:read']);
-    return refusal === null ? phoneNumber : maskPhoneNumber(phoneNumber);
+    return (await this.refusalOfNumbers(admin)) === null ? phoneNumber : maskPhoneNumber(phoneNumber);
+  }
+
+  private refusalOfNumbers(admin: Admin): Promise<IamError | null> {
+    return this.own.refusalOf(admin, ['iam:phone_numbers:read']);
   }
 }
 
