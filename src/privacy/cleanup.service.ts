@@ -10,7 +10,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { BackgroundLoop } from '../runtime/background-loop.js';
 import { Erasure } from './erasure.service.js';
 
-/** Most rows that one statement removes. */
+/** Most rows that one statement removes or changes. */
 const BATCH = 500;
 
 /** `SKIP LOCKED`: replicas that clean at once share the work instead of waiting for each other. */
@@ -22,6 +22,9 @@ const eventsOutsideTime = [raw('iam.webhook_events_undated'), raw('iam.webhook_e
 const fixed = [
   sql`DELETE FROM iam.logins WHERE id IN
      (SELECT id FROM iam.logins WHERE expires_at < now() ORDER BY expires_at ${limit})`,
+  // What WeChat proved of a person who was not connected in time, a phone number perhaps, which the row of a day need not keep.
+  sql`UPDATE iam.logins SET subject = NULL WHERE id IN
+     (SELECT id FROM iam.logins WHERE subject IS NOT NULL AND redeem_before < now() ORDER BY redeem_before ${limit})`,
   sql`DELETE FROM iam.sessions WHERE id IN
      (SELECT id FROM iam.sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
   sql`DELETE FROM iam.browser_sessions WHERE id IN
@@ -78,7 +81,7 @@ function oldAudit(retentionDays: number): Sql[] {
   ];
 }
 
-/** A small DELETE for each table, to be repeated until it finds less than a batch. */
+/** A small statement for each kind of row, to be repeated until it finds less than a batch. */
 function expiredBatches({ retentionDays }: { readonly retentionDays: number }): Sql[] {
   return [...fixed, ...oldAudit(retentionDays)];
 }

@@ -79,7 +79,7 @@ export const LoginEntity = defineTable('logins', {
     number_tries: { ...integer, default: 0 },
     scanned_at: nullable(timestamp),
     confirmed_at: nullable(timestamp),
-    /** What WeChat proved, kept until a person without user is bound to one. */
+    /** What WeChat proved, kept until a person without user is bound to one, or until the time for that is over. */
     subject: nullable(json),
     ip: nullable(text),
     user_agent: nullable(text),
@@ -117,6 +117,7 @@ export const LoginEntity = defineTable('logins', {
     logins_scanner_idx: { columns: ['openid', 'provider'], where: "(status = 'scanned'::text)" },
     logins_user_id_idx: ['user_id'],
     logins_expires_at_idx: ['expires_at'],
+    logins_subject_idx: { columns: ['redeem_before'], where: '(subject IS NOT NULL)' },
   },
   references: { logins_user_id_fkey: { table: 'users', columns: { user_id: 'id' } } },
 });

@@ -23,7 +23,14 @@ import {
   sessionProvenAtSql,
 } from '../sessions/session-statements.js';
 import { Sessions, type IdentityEnd } from '../sessions/sessions.service.js';
-import { type IdentityKey, markWithdrawn, removeIdentity, type Withdrawal } from '../users/identity-data.js';
+import { forgetPhoneNumber } from '../users/change-user.js';
+import {
+  hasPhoneOfAnother,
+  type IdentityKey,
+  markWithdrawn,
+  removeIdentity,
+  type Withdrawal,
+} from '../users/identity-data.js';
 import { lockExisting } from '../users/lock-users.js';
 
 const interrupted = sql`status = 'failed', error = 'login_interrupted', redeem_before = now(), subject = NULL`;
@@ -93,12 +100,13 @@ interface UnlinkedIdentity extends IdentityKey {
 
 /** The user's row is locked. */
 const unlinkableSql = (id: string, userId: string): Sql => sql`
-  SELECT i.provider, i.appid, i.openid, i.unionid,
+  SELECT i.provider, i.app_kind, i.appid, i.openid, i.unionid,
          EXISTS (SELECT 1 FROM iam.identities o WHERE o.user_id = ${userId} AND o.id <> i.id) AS has_others
   FROM iam.identities i WHERE i.id = ${id} AND i.user_id = ${userId}`;
 
 const unlinkable = z.object({
   provider: z.string(),
+  app_kind: z.string(),
   appid: z.string(),
   openid: z.string(),
   unionid: z.string().nullable(),
@@ -153,7 +161,8 @@ export class SignOut {
   }
 
   /**
-   * Takes an identity from a user, whom the caller has locked, and what came by it: of the last two only one can be taken.
+   * Takes an identity from a user, whom the caller has locked, and what came by it, a phone number too: of the last two identities
+   * only one can be taken.
    * `evenLast` is for administrators.
    * @throws IamError `not_found` or `last_identity`
    */
@@ -167,9 +176,12 @@ export class SignOut {
     if (row === null) throw new IamError('not_found', 'no identity of this user');
     if (!row.has_others && !evenLast)
       throw new IamError('last_identity', 'nobody could sign in as this user any more');
-    const { provider, appid, openid, unionid } = row;
-    await this.ofIdentity(manager, { appid, openid }, { reason: 'identity_unlinked' });
-    await removeIdentity(manager, { appid, openid });
+    const { provider, app_kind: kind, appid, openid, unionid } = row;
+    const identity = { appid, openid };
+    await this.ofIdentity(manager, identity, { reason: 'identity_unlinked' });
+    if (kind === 'mini' && !(await hasPhoneOfAnother(manager, { userId, identity }, 'identity')))
+      await forgetPhoneNumber(manager, userId, { of: { appid }, provider, detail: { appid } });
+    await removeIdentity(manager, identity);
     const detail = { appid, openid, rejoins: await hasRow(manager, rejoinsSql(userId, unionid)) };
     await recordAudit(manager, { action: 'identity.unlinked', userId, provider, detail });
     return { provider, ...detail };

@@ -20,6 +20,15 @@ export function readExternalId(given: unknown): string {
   throw new IamError('invalid_request', `external id: ${error.issues[0]?.message ?? 'not valid'}`);
 }
 
+/** As `readExternalId`, of a hook, whose error is not the client's. @throws IamError `internal_error` */
+export function readHookExternalId(hook: 'matchUser' | 'beforeSignUp', given: unknown): string {
+  try {
+    return readExternalId(given);
+  } catch (cause) {
+    throw new IamError('internal_error', `the host’s ${hook} hook returned no valid externalId`, { cause });
+  }
+}
+
 /** Another user has the external id or the phone number. @throws IamError `identity_conflict`, `phone_number_taken`, else the cause */
 export function explainTaken(cause: unknown): never {
   const constraint = violatedConstraint(cause);

@@ -93,14 +93,19 @@ export async function forgetProfile(
   await execute(manager, forgetSql);
 }
 
-/** Whether the user's phone number may be of another WeChat person whom they are too, since that one has the mini program too. */
+/**
+ * Whether the user's phone number may have come by another identity of theirs in a mini program, or, `of` the person, by one of
+ * another WeChat person whom they are too.
+ */
 export async function hasPhoneOfAnother(
   manager: EntityManager,
-  { userId, identity }: Withdrawal,
+  { userId, identity }: Omit<Withdrawal, 'at'>,
+  of: 'identity' | 'person',
 ): Promise<boolean> {
+  const same = of === 'person' ? samePerson(identity) : sameIdentity(identity);
   const another = sql`
     SELECT 1 FROM iam.identities i JOIN iam.users u ON u.id = i.user_id AND COALESCE(u.phone_appid, i.appid) = i.appid
-    WHERE i.user_id = ${userId} AND i.app_kind = 'mini' AND NOT ${samePerson(identity)} LIMIT 1`;
+    WHERE i.user_id = ${userId} AND i.app_kind = 'mini' AND NOT (${same}) LIMIT 1`;
   return hasRow(manager, another);
 }
 

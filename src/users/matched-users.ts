@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { MatchedUser } from '../config/iam.hooks.js';
 import { hasRow, queryRow, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
-import { createUserOnce, readExternalId } from './change-user.js';
+import { createUserOnce, readHookExternalId } from './change-user.js';
 import { lockExisting, type LockedUser } from './lock-users.js';
 import type { Subject } from './subject.js';
 
@@ -33,7 +33,7 @@ export async function lockMatchedUser(
 
 async function idOf(manager: EntityManager, matched: MatchedUser): Promise<string> {
   if ('userId' in matched) return matched.userId;
-  const externalId = readExternalId(matched.externalId);
+  const externalId = readHookExternalId('matchUser', matched.externalId);
   await createUserOnce(manager, externalId);
   const found = await queryRow(
     manager,

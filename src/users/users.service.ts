@@ -8,7 +8,7 @@ import type { MatchedUser, SignUp } from '../config/iam.hooks.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { cleanNickname } from '../wechat/profile-text.js';
-import { type NewUser, type VerifiedPhone, explainTaken, readExternalId } from './change-user.js';
+import { type NewUser, type VerifiedPhone, explainTaken, readHookExternalId } from './change-user.js';
 import {
   findSubject,
   type RecordResolution,
@@ -189,7 +189,8 @@ export class Users {
     if (decision?.refuse === true) throw new IamError('sign_up_refused', 'the host refused this sign-up');
     const nickname = cleanNickname(decision?.nickname);
     return {
-      externalId: decision?.externalId == null ? null : readExternalId(decision.externalId),
+      externalId:
+        decision?.externalId == null ? null : readHookExternalId('beforeSignUp', decision.externalId),
       nickname: nickname ?? subject.profile?.nickname ?? null,
       nicknameBy: nickname === null ? 'wechat' : 'host',
       avatarUrl: subject.profile?.avatarUrl ?? null,

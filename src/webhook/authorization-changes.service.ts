@@ -106,7 +106,7 @@ export class AuthorizationChanges {
   ): Promise<void> {
     const { userId, identity, at } = withdrawal;
     const detail = { appid: identity.appid };
-    if (!(await hasPhoneOfAnother(manager, withdrawal)))
+    if (!(await hasPhoneOfAnother(manager, withdrawal, 'person')))
       await forgetPhoneNumber(manager, userId, { of: { verifiedBefore: at }, provider, detail });
     const wasLast = await removeIdentity(manager, identity);
     if (wasLast) await this.signOut.ofUser(manager, userId, 'wechat_account_closed');

@@ -41,6 +41,31 @@ describe('a signed-in user who unlinks an identity', () => {
     return { main, spare, user, spareId: linked.json()['id'] };
   }
 
+  it('gives up the phone number with the last identity that it may have come by, and with no other', async () => {
+    const { main, user, spareId } = await twoAccounts('号码', '备用');
+    main.changeProfile({ phoneNumber: '13700000001' });
+    await inWechat(world, main);
+    const mini = await inApp(world, main, apps, 'mini');
+    const body = { provider: 'wechat', code: main.phoneNumberCode(apps.mini) };
+    await callMe(world, mini, '/phone_number', { method: 'POST', body });
+    const number = async () => (await callMe(world, user, '')).json()['phone_number'];
+
+    const numbers = [];
+    for (const next of [() => idOf(user, 'mp'), () => spareId, () => idOf(user, 'mini')]) {
+      await unlink(user, await next());
+      numbers.push(await number());
+    }
+
+    expect(numbers).toEqual(['+8613700000001', '+8613700000001', null]);
+    expect(
+      await rowsOf(
+        world.dataSource,
+        `SELECT detail FROM iam.audit_log WHERE user_id = $1 AND action = 'user.phone_removed'`,
+        [user.id],
+      ),
+    ).toEqual([{ detail: { appid: apps.mini.appid } }]);
+  });
+
   it('sees neither openid nor unionid in the list, and whether the account is followed', async () => {
     const lan = person('小兰');
     const user = await onPc(world, lan);

@@ -290,6 +290,8 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000034000-sign-by-rsa.ts': '7ee957db6f75fda32ed4fbf7351e20d3e0a0904919e40671f22a7ff8a8cdf06f',
   '1764000038000-take-assertions-and-pushed-requests.ts':
     '27609ce6c5ffb9a208eb48e23ff1dccb98c5336dec31bed504ad8b2b6431602c',
+  '1764000046000-forget-unbound-people.ts':
+    '3caad0ecaba3d698a89f46d788c051a02f21666e325eba17d0e4dfd68018c1b9',
 };
 
 it('a committed migration is never edited, and every one has its checksum here', async () => {

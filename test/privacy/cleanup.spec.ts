@@ -63,6 +63,26 @@ describe('rows that have expired', () => {
     expect([await count('logins'), await count('sessions')]).toEqual([4, 4]);
   });
 
+  it('forget before that whom WeChat proved, once the time to connect them is over', async () => {
+    const proven = (redeemBefore: string) =>
+      world.dataSource.query(
+        `INSERT INTO iam.logins (id, status, provider, method, appid, client_id, openid, subject, redeem_before, expires_at)
+         VALUES (gen_random_uuid(), 'binding', 'wechat', 'mini', 'wx', 'web', $1::text, '{"phoneNumber": "+8613800138000"}', now() + $1::interval, now() + interval '1 day')`,
+        [redeemBefore],
+      );
+    await proven('-1 second');
+    await proven('1 hour');
+
+    await world.app.get(Cleanup).removeExpired();
+
+    const kept = `SELECT openid, subject->>'phoneNumber' AS number FROM iam.logins WHERE status = 'binding' ORDER BY redeem_before`;
+    expect(await rowsOf(world.dataSource, kept)).toEqual([
+      { openid: '-1 second', number: null },
+      { openid: '1 hour', number: '+8613800138000' },
+    ]);
+    await world.dataSource.query(`DELETE FROM iam.logins WHERE status = 'binding'`);
+  });
+
   it('are left alone while somebody else works on them', async () => {
     await addRows(2, '-1 second');
     const other = world.dataSource.createQueryRunner();
