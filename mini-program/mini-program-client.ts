@@ -133,13 +133,12 @@ export class MiniProgramClient {
   }
 
   /**
-   * The sign-in of another device whose code was scanned, for the page to ask about; signs in first where nobody is. From now on
+   * The sign-in of another device whose code was scanned, for the page to ask about; signs in first where nobody is, or no more. From now on
    * it is this person's to decide. `scene`: of `Page.onLoad`, after `decodeURIComponent`.
    * @throws IamClientError `not_found`, `approval_over`, `binding_required`, …
    */
   async openApproval(scene: string): Promise<Approval> {
-    if ((await this.session.current()) === null) await this.signIn();
-    const body = await this.ask('approvals', { scene });
+    const body = await this.askAsPerson('approvals', { scene });
     if (isApproval(body)) return body;
     throw new IamClientError('network_error');
   }
@@ -150,7 +149,7 @@ export class MiniProgramClient {
    */
   async answerApproval(id: string, answer: ApprovalAnswer): Promise<void> {
     const { decision, userCode, phoneCode } = answer;
-    await this.ask(`approvals/${id}`, {
+    await this.askAsPerson(`approvals/${id}`, {
       decision,
       ...(userCode !== undefined && { user_code: userCode }),
       ...(phoneCode !== undefined && { phone_code: phoneCode }),
@@ -186,6 +185,21 @@ export class MiniProgramClient {
       data,
     });
     return checkedBody(statusCode, body);
+  }
+
+  /** As `ask`, signed in first where nobody is, and once again where the session is over: its access token outlives it by minutes. */
+  private async askAsPerson(path: string, data: Record<string, unknown>): Promise<Json> {
+    const isFresh = (await this.session.current()) === null;
+    if (isFresh) await this.signIn();
+    try {
+      return await this.ask(path, data);
+    } catch (error) {
+      const isOver =
+        error instanceof IamClientError && (error.status === 401 || error.code === 'approval_forbidden');
+      if (isFresh || !isOver) throw error;
+    }
+    await this.signIn();
+    return this.ask(path, data);
   }
 
   private async begin(phoneCode: string | undefined): Promise<IamUser> {

@@ -6,7 +6,10 @@ import type { IamAuditSink, IamHooks } from './iam.hooks.js';
 export interface IamClient {
   /** `client_id` on every OAuth endpoint. */
   readonly id: string;
-  /** Where a sign-in may return; compared character by character (RFC 9700 §2.1). */
+  /**
+   * Where a sign-in may return; compared character by character (RFC 9700 §2.1). Empty for mini programs and mobile apps, which no
+   * browser signs in to.
+   */
   readonly redirectUris: readonly string[];
   /**
    * `bearer`: the token response carries the tokens. `cookie`: they live in HttpOnly cookies, which scripts cannot read.

@@ -50,13 +50,17 @@ export class ScannerResolver {
     return way.readScanner(login, provider);
   }
 
-  /** Runs `work` for the scanner. A refusal of this person ends the login; what failed for another reason may be tried again. */
+  /**
+   * Runs `work` for the scanner. A refusal of this person ends the login, and so does an error of ours or of a hook, which the host would
+   * be asked into again at each poll; what failed for another reason may be tried again.
+   */
   async unlessRefused<T>(login: QrLogin, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (thrown) {
       const error = toIamError(thrown);
-      if (errorCatalogue[error.code].status < 500) await this.follows.fail(login, error.code);
+      if (errorCatalogue[error.code].status < 500 || error.code === 'internal_error')
+        await this.follows.fail(login, error.code);
       throw error;
     }
   }
@@ -112,8 +116,7 @@ export class DeviceCodeGrant implements TokenGrant {
       throw new IamError('interaction_required', 'the row asks for the Open Platform step', {
         members: { authorize_uri: nextStep },
       });
-    await this.follower.identify(login, provider);
-    this.watch.forget(login.id);
+    await this.follower.identify(login, provider).finally(() => this.watch.forget(login.id));
     return this.redemption
       .redeemProven(login.id, { origin, replaces })
       .finally(() => this.watch.forget(login.id));

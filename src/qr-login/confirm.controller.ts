@@ -22,13 +22,10 @@ import { CodeExchange, type CodeApp } from '../sign-in/code-exchange.service.js'
 import type { WechatGrant } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
-import { WechatError } from '../wechat/wechat-error.js';
+import { isCodeUsed } from '../wechat/wechat-error.js';
 import { PhonePages } from './confirm-page.js';
 import { QrWays } from './qr-way.js';
 import { PageCookies, roundTrip, scannerProof } from './page-cookies.service.js';
-
-/** What WeChat says of a code that was exchanged before (protocol I.1). */
-const CODE_USED = 40163;
 
 /** The form of the confirm page. */
 const decisionBody = z.object({
@@ -164,11 +161,7 @@ export class ConfirmController {
     const back = { state: randomAlphanumeric(43), callbackURL: this.urls.endpoint(`confirm/${provider}`) };
     const url = this.codes.authorizeUrl(of, { ...back, scope: 'snsapi_base' });
     const trip = { loginId, state: back.state };
-    return redirect(
-      url,
-      302,
-      this.cookies.startTrip(roundTrip, trip, { state: back.state, present: cookies }),
-    );
+    return redirect(url, 302, this.cookies.keep(roundTrip, trip, { key: back.state, present: cookies }));
   }
 
   /** WeChat's return; a second one, later or on another replica, leads to the page and exchanges nothing. */
@@ -187,7 +180,7 @@ export class ConfirmController {
         throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
       if (grant.openid !== login.openid) return this.pages.end(request.language, 'foreign', login);
       const proof = { loginId, openid: grant.openid };
-      const cookies = [this.cookies.keep(scannerProof, proof, loginId)];
+      const cookies = this.cookies.keep(scannerProof, proof, { key: loginId, present: request.cookies });
       return { ...this.pages.show(login, proof, request), cookies };
     });
   }
@@ -212,8 +205,8 @@ export class ConfirmController {
         },
       );
     } catch (error) {
-      if (error instanceof WechatError && error.errcode === CODE_USED) return { login: null, grant: null };
-      throw error;
+      if (!isCodeUsed(error)) throw error;
+      return { login: null, grant: null };
     }
   }
 }

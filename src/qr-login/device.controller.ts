@@ -80,7 +80,9 @@ export class DeviceController {
     const found = await this.find(state ?? device, request);
     if (found === null) return this.form(request, { typed: typeof typed === 'string' ? typed : undefined });
     if (state === undefined) return this.page(found, request, null);
-    return typeof code === 'string' ? this.arrive(found, code) : this.toPage(found.token, [], '&problem=1');
+    return typeof code === 'string'
+      ? this.arrive(found, code, request)
+      : this.toPage(found.token, [], '&problem=1');
   }
 
   /** Looks the typed code up; wrong ones are limited like other guesses (RFC 8628 §5.1). */
@@ -105,7 +107,7 @@ export class DeviceController {
       const token = this.tokens.mint('device-page', login.id);
       const known = this.cookies.find(deviceVisit, login.id, request.cookies);
       const visit = known ?? { loginId: login.id, verifier: randomAlphanumeric(43) };
-      return this.toPage(token, [this.keep(visit)]);
+      return this.toPage(token, this.keep(visit, request));
     } catch (thrown) {
       const { code: failure, retryAfterSeconds } = toIamError(thrown);
       if (failure !== 'rate_limited') throw thrown;
@@ -165,7 +167,7 @@ export class DeviceController {
         ? await this.decisions.approve(login, signInId)
         : await this.decisions.deny(login);
     this.watch.hint(login.id);
-    return this.toPage(token, isDone ? [this.keep({ ...visit, decision })] : []);
+    return this.toPage(token, isDone ? this.keep({ ...visit, decision }, request) : []);
   }
 
   private async find(token: unknown, { cookies }: IamRequest): Promise<Visit | null> {
@@ -176,12 +178,16 @@ export class DeviceController {
   }
 
   /** The code is held rather than redeemed: its session is the device's. A page loaded again finds it held already. */
-  private async arrive({ token, visit, login }: Visit, code: string): Promise<IamResponse> {
+  private async arrive(
+    { token, visit, login }: Visit,
+    code: string,
+    request: IamRequest,
+  ): Promise<IamResponse> {
     const { client_id: clientId } = login;
     const redemption = { code, clientId, redirectUri: this.returnUri(), codeVerifier: visit.verifier };
     try {
       const signInId = await this.redemption.holdCode(redemption, THINK_SECONDS);
-      return this.toPage(token, [this.keep({ ...visit, signInId })]);
+      return this.toPage(token, this.keep({ ...visit, signInId }, request));
     } catch (thrown) {
       if (toIamError(thrown).code !== 'invalid_grant') throw thrown;
       return this.toPage(token, [], '&problem=1');
@@ -217,8 +223,8 @@ export class DeviceController {
     return deviceFormPage({ language, siteName: this.options.siteName, action: this.url(), ...how });
   }
 
-  private keep(visit: DeviceVisit): string {
-    return this.cookies.keep(deviceVisit, visit, visit.loginId);
+  private keep(visit: DeviceVisit, { cookies: present }: IamRequest): string[] {
+    return this.cookies.keep(deviceVisit, visit, { key: visit.loginId, present });
   }
 
   private toPage(token: string, cookies: readonly string[] = [], more = ''): IamResponse {

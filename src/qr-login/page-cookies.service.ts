@@ -7,6 +7,7 @@ import { Sealer } from '../crypto/sealer.js';
 import { sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { MAX_BYTES_TOGETHER } from '../sign-in/attempt-cookies.service.js';
 import { subjectSchema } from '../users/subject.js';
 import { isOwnForm } from '../http/trusted-origins.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -14,7 +15,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-opt
 type Cookies = IamRequest['cookies'];
 
 const MAX_AGE_SECONDS = 600;
-/** Round trips to WeChat under way beside the newest; more taps on the link drop the oldest. */
+/** Cookies of a kind beside the newest; more taps on the link, or more logins, drop the oldest. */
 const MAX_EARLIER = 3;
 
 /** What every kind holds: when it ends, in milliseconds since the epoch. */
@@ -95,22 +96,29 @@ export class PageCookies {
     this.prefix = options.isHttps ? '__Host-iam-' : 'iam-';
   }
 
-  /** `Set-Cookie` values of a new round trip, which drop all but the last few before it. */
-  startTrip<T extends z.infer<typeof ending> & { readonly state: string }>(
+  /**
+   * `Set-Cookie` values that keep `content` and drop the oldest of too many or too long ones of its kind. `key` is the state or login that
+   * the kind goes by.
+   */
+  keep<T extends z.infer<typeof ending>>(
     kind: Kind<T>,
-    trip: Omit<T, 'until'>,
-    { state, present }: { readonly state: string; readonly present: Cookies },
+    content: Omit<T, 'until'>,
+    { key, present }: { readonly key: string; readonly present: Cookies },
   ): string[] {
-    const earlier = Object.keys(present).filter((each) => each.startsWith(`${this.prefix}${kind.name}-`));
-    const dropped = earlier.slice(0, -MAX_EARLIER).map((name) => this.write(name, '', 0));
-    return [this.keep(kind, trip, state), ...dropped];
-  }
-
-  /** A `Set-Cookie` value; `key` is the state or login that the kind goes by. */
-  keep<T extends z.infer<typeof ending>>(kind: Kind<T>, content: Omit<T, 'until'>, key: string): string {
     const json = JSON.stringify({ ...content, until: this.clock.now() + MAX_AGE_SECONDS * 1000 });
     const sealed = this.sealer.seal(json, `${kind.context}/${key}`);
-    return this.write(this.nameOf(kind.name, key), sealed, MAX_AGE_SECONDS);
+    const name = this.nameOf(kind.name, key);
+    const kept = this.write(name, sealed, MAX_AGE_SECONDS);
+    let bytes = kept.length;
+    // Browsers send older cookies first (RFC 6265 §5.4).
+    const surplus = Object.entries(present)
+      .filter(([each]) => each.startsWith(`${this.prefix}${kind.name}-`) && each !== name)
+      .reverse()
+      .filter(([each, value], index) => {
+        bytes += `${each}${String(value)}`.length;
+        return index >= MAX_EARLIER || bytes > MAX_BYTES_TOGETHER;
+      });
+    return [kept, ...surplus.map(([each]) => this.write(each, '', 0))];
   }
 
   /** What this browser was given for `key`, as long as it lasts. */

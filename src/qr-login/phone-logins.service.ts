@@ -20,7 +20,7 @@ import {
   type UserCodeCheck,
 } from './codes-and-tokens.service.js';
 import type { ScannerProof } from './page-cookies.service.js';
-import { qrLoginRow, linkOf, selectQrLogins } from './qr-login.js';
+import { type QrLogin, qrLoginRow, linkOf, selectQrLogins } from './qr-login.js';
 
 /** A scan as its phone's page shows it. */
 export const phoneLoginRow = qrLoginRow.extend({
@@ -102,6 +102,12 @@ export interface DecisionForm {
   readonly typed?: string | undefined;
 }
 
+/** What a person typed, as far as it is a number, and as far as it may be the letters of a code. */
+interface TypedNumber {
+  readonly digits: string | null;
+  readonly hashes: readonly string[];
+}
+
 /** For `selectQrLogins`: what `phoneLoginRow` has beyond it. */
 export const accountNickname = sql`, CASE WHEN link_session_id IS NOT NULL THEN (SELECT u.nickname FROM iam.users u WHERE u.id = l.user_id) END AS account_nickname`;
 
@@ -156,7 +162,7 @@ const decideSql = (
     effects = empty,
   }: Decider,
   decision: DecisionForm['decision'],
-  { digits, hashes }: { readonly digits: string | null; readonly hashes: readonly string[] },
+  { digits, hashes }: TypedNumber,
 ): Sql => sql`
   WITH ${ctes} target AS (
     ${selectQrLogins(sql`${accountNickname}, ${openid} AS decider, CASE
@@ -244,19 +250,30 @@ export class PhoneLogins {
     { decision, typed = '' }: DecisionForm,
     executor: SqlExecutor = this.dataSource,
   ): Promise<PhoneDecision | null> {
-    const code = readUserCode(typed);
-    const compared = {
-      digits: readTypedNumber(typed),
-      hashes: code === null ? [] : this.tokens.hashesOf(code),
-    };
-    const row = await queryRow(executor, decidedRow, decideSql(decider, decision, compared));
+    const row = await queryRow(executor, decidedRow, decideSql(decider, decision, this.read(typed)));
     if (row === null) return null;
     const { step, decider: openid, ...login } = row;
     const of = { login, decider: openid };
     if (step === null) return { ...of, outcome: null };
     const { outcome } = steps[step];
     if (outcome === 'wrong') return { ...of, outcome };
-    if (step === 'denied' && linkOf(login) === undefined) this.telemetry.signInEnded(login, 'access_denied');
+    if (outcome === 'denied' && linkOf(login) === undefined)
+      this.telemetry.signInEnded(login, 'access_denied');
     return { ...of, login: { ...login, status: outcome }, outcome };
+  }
+
+  /** Whether `typed` would confirm, as `decide` compares it; costs no try. */
+  agrees({ confirmation, user_code, user_code_hash }: QrLogin, typed = ''): boolean {
+    const { digits, hashes } = this.read(typed);
+    const isNumber = digits !== null && digits === user_code;
+    return (
+      confirmation !== 'number' || isNumber || (user_code_hash !== null && hashes.includes(user_code_hash))
+    );
+  }
+
+  /** The number in a text, and the hashes of the code that it may be instead. */
+  private read(typed: string): TypedNumber {
+    const code = readUserCode(typed);
+    return { digits: readTypedNumber(typed), hashes: code === null ? [] : this.tokens.hashesOf(code) };
   }
 }

@@ -32,7 +32,7 @@ export const userSession = z.object({
   current: z.boolean().describe('The session of this request'),
   client_id: z.string(),
   provider: z.string(),
-  method: z.string().describe('How it began: `open`, `mp`, `follow`, `device`, `mini` or `mobile`'),
+  method: z.string().describe('How it began: `open`, `mp`, `follow`, `page`, `mini`, `mobile` or `device`'),
   device: z.string().describe('Browser and system, by the User-Agent’s own claim'),
   ip: z.string().nullable(),
   created_at: rowTime,

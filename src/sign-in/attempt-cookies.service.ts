@@ -53,8 +53,8 @@ type Cookies = Readonly<Record<string, string | undefined>>;
 const MAX_ATTEMPTS = 5;
 /** Browsers drop a longer cookie silently (RFC 6265 §6.1). */
 const MAX_COOKIE_BYTES = 4_096;
-/** What all attempts together may take of the 8 KiB that proxies allow a header. */
-const MAX_BYTES_TOGETHER = 6_144;
+/** What all cookies of one kind together may take of the 8 KiB that proxies allow a header. */
+export const MAX_BYTES_TOGETHER = 6_144;
 /** How long a cookie outlives its attempt, so that a late browser still returns to its client, with an error. */
 const LATE_SECONDS = 3_600;
 /** After the callback, long enough for WeChat's second request or a reload to get the same response. */

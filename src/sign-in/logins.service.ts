@@ -33,7 +33,7 @@ export type LoginOutcome =
   | { readonly kind: 'linked'; readonly identityId: string }
   | { readonly kind: 'error'; readonly code: IamErrorCode };
 
-/** Time of a callback beyond its two calls to WeChat; later its process counts as dead. */
+/** Time of a callback beyond its two calls to WeChat and the host's two hooks; later its process counts as dead. */
 const MARGIN_MS = 2_000;
 const TICK_MS = 100;
 
@@ -114,7 +114,8 @@ export class Logins implements UserMergeListener {
     private readonly telemetry: Telemetry,
   ) {
     this.codes = new Mac(options.keyRing, 'login-code');
-    this.patienceMs = 2 * options.wechat.timeout + MARGIN_MS;
+    const hooksMs = options.hooks === undefined ? 0 : 2 * options.hookTimeout;
+    this.patienceMs = 2 * options.wechat.timeout + hooksMs + MARGIN_MS;
   }
 
   /**

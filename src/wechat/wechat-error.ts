@@ -65,6 +65,11 @@ export function isTransient(error: unknown): boolean {
   return error instanceof WechatError && error.code === 'wechat_unavailable';
 }
 
+/** True where WeChat says that a code was exchanged before (protocol I.1). */
+export function isCodeUsed(error: unknown): boolean {
+  return error instanceof WechatError && error.errcode === 40163;
+}
+
 /** The code of a network failure (`ECONNREFUSED`, `CERT_HAS_EXPIRED`), never its message. */
 export function networkReason(error: unknown): string {
   const [, status] = /^Proxy response \((\d{3})\)/.exec(error instanceof Error ? error.message : '') ?? [];

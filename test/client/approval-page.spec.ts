@@ -6,11 +6,15 @@ import { MiniProgramClient, type WechatApi } from '../../mini-program/index.js';
 import { pollUntilSettled } from '../support/follow.js';
 import {
   askForMiniCode,
+  linkedSceneOf,
   type MiniDevice,
   miniDeviceOf,
+  miniToken,
   type MiniWorld,
+  postApproval,
   startMiniWorld,
 } from '../support/mini.js';
+import { valueOf } from '../support/rows.js';
 import { until } from '../support/until.js';
 
 const folder = new URL('../../example/mini-program/', import.meta.url).pathname;
@@ -185,6 +189,23 @@ describe('the approval page to copy', () => {
     expect(program.sent.filter((path) => path.includes('/approvals/'))).toHaveLength(1);
   });
 
+  it('signs in once again where the session has ended since, to ask and to confirm', async () => {
+    const { program } = phoneOf();
+    const endAll = () => world.dataSource.query('UPDATE iam.sessions SET ended_at = now()');
+    await program.enter(entryOf(await ask()));
+    await endAll();
+    const device = await ask();
+
+    await program.enter(entryOf(device));
+    expect(program.data['state']).toBe('asking');
+    await endAll();
+    await program.call('confirm');
+
+    expect(program.data['state']).toBe('confirmed');
+    expect((await pollUntilSettled(world.url, device)).status).toBe(200);
+    expect(program.sent.filter((path) => path === '/iam/token')).toHaveLength(3);
+  });
+
   it('asks anew for a second code that is scanned while it is open, and denies in English', async () => {
     const { program } = phoneOf('en');
     const first = await ask();
@@ -236,6 +257,33 @@ describe('the approval page to copy', () => {
     expect(used.data).toMatchObject({ state: 'stopped', canRetry: false });
     await used.enter({ page: 'pages/approve/approve', query: { scene: '%' }, entry: 1047 });
     expect(used.data['state']).toBe('stopped');
+  });
+
+  it('spends the code of a phone number once, on the right number alone, also after a confirmation without one', async () => {
+    await world.saveProvider({ qr_confirmation: 'number' });
+    const calls = () => world.wechat.calls('/wxa/business/getuserphonenumber').length;
+    for (const first of ['wrong', 'without']) {
+      const { person } = phoneOf();
+      const token = await miniToken(world, person, world.mini);
+      const device = await ask();
+      const { id } = (await postApproval(world.url, token, { scene: linkedSceneOf(device) })).json();
+      const phone_code = person.phoneNumberCode(world.mini);
+      const wrong = String((Number(device.number) + 1) % 10_000).padStart(4, '0');
+      const confirm = (answer: object) => {
+        const body = { decision: 'confirm', user_code: device.number, ...answer };
+        return postApproval(world.url, token, body, String(id));
+      };
+      world.wechat.clearCalls();
+
+      const before = await confirm(first === 'wrong' ? { user_code: wrong, phone_code } : {});
+      const spent = calls();
+      const replies = [await confirm({ phone_code }), await confirm({ phone_code })];
+
+      expect([before.status, spent]).toEqual([first === 'wrong' ? 400 : 200, 0]);
+      expect([...replies.map(({ status }) => status), calls()]).toEqual([200, 200, 1]);
+      const numbers = `SELECT count(phone_number)::int FROM iam.users u JOIN iam.identities i ON i.user_id = u.id WHERE openid = $1`;
+      expect(await valueOf(world.dataSource, numbers, [person.openid(world.mini)])).toBe(1);
+    }
   });
 
   it('gives the number with the confirmation, or nothing where the person refuses it', async () => {

@@ -89,7 +89,8 @@ describe('the client of a mini program', () => {
   const clock = new FakeClock();
 
   beforeAll(async () => {
-    world = await startWorld({ clock, options: { rateLimits: 'off' } });
+    const clients = [{ id: 'mini', redirectUris: [] }];
+    world = await startWorld({ clock, options: { rateLimits: 'off', clients } });
     mini = world.account.miniProgram();
     await world.saveProvider({ mini_app_id: mini.appid, mini_app_secret: mini.secret });
   });
@@ -99,7 +100,7 @@ describe('the client of a mini program', () => {
   const open = (changes: Partial<MiniProgramClientOptions> = {}) => {
     const person = world.wechat.person({ nickname: '小兰' });
     const phone = new Phone(person, mini);
-    const options = { server: `${world.url}/iam/`, clientId: 'web', provider: 'wechat', wx: phone };
+    const options = { server: `${world.url}/iam/`, clientId: 'mini', provider: 'wechat', wx: phone };
     return { person, phone, options, iam: new MiniProgramClient({ ...options, ...changes }) };
   };
   const me = () => ({ url: `${world.url}/iam/me` });

@@ -1,6 +1,14 @@
 import type { MiniProgram } from '../../emulator/index.js';
 import { poll, askForQrCode } from '../support/follow.js';
 import { startWorld, type World } from '../support/iam-app.js';
+import {
+  approvalPage,
+  askForMiniCode,
+  linkedSceneOf,
+  miniDeviceOf,
+  miniToken,
+  postApproval,
+} from '../support/mini.js';
 import { startOpenTelemetry, type MeasuredSeries, type OpenTelemetry } from '../support/open-telemetry.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
@@ -140,6 +148,22 @@ describe('what a host with OpenTelemetry sees', () => {
     await poll(world.url, device);
 
     expect(by(await telemetry.metric('iam.rate_limited'), 'limit')).toEqual({ 'qr:address': 1 });
+  });
+
+  it('is a sign-in too that wrong numbers have denied', async () => {
+    await world.dataSource.query('DELETE FROM iam.rate_limits');
+    const way = { qr_with: 'mini', mini_approval_page: approvalPage, mini_link: 'scheme' } as const;
+    await world.saveProvider({ ...way, qr_enabled: true, qr_confirmation: 'number' });
+    const device = miniDeviceOf(await askForMiniCode(world.url));
+    const token = await miniToken(world, person(), mini);
+    const { id } = (await postApproval(world.url, token, { scene: linkedSceneOf(device) })).json();
+    const wrong = String((Number(device.number) + 1) % 10_000).padStart(4, '0');
+
+    for (let tries = 0; tries < 3; tries += 1)
+      await postApproval(world.url, token, { decision: 'confirm', user_code: wrong }, String(id));
+
+    const signIns = by(await telemetry.metric('iam.sign_ins'), 'method', 'outcome');
+    expect(signIns).toMatchObject({ 'mini access_denied': 1 });
   });
 
   it('is the age of the oldest open event and the state of the pool, asked for when they are exported', async () => {

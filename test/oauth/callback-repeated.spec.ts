@@ -1,8 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
 import { startReplicaProcess } from '../support/replica-process.js';
+import { MatchingHooks, MatchingHooksModule } from '../support/phone-sign-in.js';
+import { until } from '../support/until.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import {
   type ApprovedOnPc,
@@ -23,8 +26,9 @@ describe('a callback that comes again', () => {
   const logger = new LogCapture();
 
   beforeAll(async () => {
-    world = await startWorld({ logger });
-    replica = await startReplica(world, { logger });
+    const settings = { logger, options: { hooks: MatchingHooks }, imports: [MatchingHooksModule] };
+    world = await startWorld(settings);
+    replica = await startReplica(world, settings);
   });
   afterAll(async () => {
     await replica.close();
@@ -56,6 +60,28 @@ describe('a callback that comes again', () => {
     expect(new Set(replies.map(({ location }) => location?.href)).size).toBe(1);
     expect(replies[0]?.location?.searchParams.get('code')).toEqual(expect.any(String));
     expect(await loginOf(approved, 'count(*)::int')).toBe(1);
+  });
+
+  it('waits for as long as the host’s hooks may take', async () => {
+    const approved = await approve();
+    const hooks = world.app.get(MatchingHooks);
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    hooks.answer = () => answered;
+
+    const first = approved.browser.visit(approved.callback);
+    await until('the hook is asked', () => Promise.resolve(hooks.asked.length === 1));
+    await world.dataSource.query(
+      `UPDATE iam.logins SET created_at = created_at - interval '15 seconds' WHERE status = 'pending'`,
+    );
+    const second = approved.browser.visit(at(replica.url, approved));
+    await Promise.race([second, delay(400)]);
+    answer();
+    hooks.reset();
+
+    const [{ location }, again] = await Promise.all([first, second]);
+    expect(location?.searchParams.has('code')).toBe(true);
+    expect(again.location?.href).toBe(location?.href);
   });
 
   it('after a reload, also on another replica, has the same code and no other session', async () => {

@@ -144,6 +144,7 @@ describe('a person whom the host may know', () => {
     ],
     ['names what is no id', () => ({ userId: 'seven' }), 500, 'internal_error'],
     ['names two accounts', () => ({ userId: 'a', externalId: 'b' }), 500, 'internal_error'],
+    ['names an empty account', () => ({ externalId: '' }), 500, 'internal_error'],
     ['returns a truth', () => true, 500, 'internal_error'],
   ])('lets nobody in when the hook %s, and nothing is stored', async (_case, answer, status, error) => {
     world.hooks.answer = answer;

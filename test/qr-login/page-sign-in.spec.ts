@@ -11,6 +11,7 @@ import {
   startOnPage,
 } from '../support/follow-page.js';
 import { type IamApp, redirectUri, startReplica, type World } from '../support/iam-app.js';
+import { MatchingHooks, MatchingHooksModule } from '../support/phone-sign-in.js';
 import { answerQuestion, scanPageCode, showPageCode, startPageWorld } from '../support/page-qr.js';
 import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
@@ -34,6 +35,25 @@ describe.each(platforms)('a QR code that opens a page of ours, on %s', (_platfor
   afterAll(async () => {
     counter.stop();
     await world.close();
+  });
+
+  it('takes a scene that no login has for a guess, which costs a try', async () => {
+    const tries = () =>
+      valueOf(
+        world.dataSource,
+        `SELECT COALESCE(sum(points), 0)::int FROM iam.rate_limits WHERE key LIKE 'failures:%' AND points > 0`,
+      );
+    const late = world.wechat.person({ nickname: '迟到' });
+    const { qr } = await showPageCode(world.url);
+    const before = Number(await tries());
+
+    await scanPageCode(late, qr);
+    const scanned = Number(await tries());
+    const guessed = await scanPageCode(late, qr.replace(sceneOf(qr), 'A'.repeat(22)));
+
+    expect(guessed.body).toContain('已失效');
+    expect(scanned).toBe(before);
+    expect(Number(await tries())).toBeGreaterThan(before);
   });
 
   it('signs a person in on the PC who never followed, with at most two calls and seven statements', async () => {
@@ -120,7 +140,8 @@ describe('the page that a QR code opens', () => {
   let replica: IamApp;
 
   beforeAll(async () => {
-    world = await startPageWorld({ options: { rateLimits: 'off' } });
+    const options = { rateLimits: 'off', hooks: MatchingHooks } as const;
+    world = await startPageWorld({ options, imports: [MatchingHooksModule] });
     replica = await startReplica(world, { options: { rateLimits: 'off' } });
   });
   afterAll(async () => {
@@ -299,6 +320,43 @@ describe('the page that a QR code opens', () => {
     expect(stranger.body).toContain('确认登录？');
     expect(stranger.duplicate?.status).toBe(200);
     expect(exchanges()).toBe(before + 2);
+  });
+
+  it('finds the question again where another code of the scene has taken the place of the one that was exchanged', async () => {
+    const an = world.wechat.person({ nickname: '小安' });
+    const { qr } = await showPageCode(world.url);
+    const question = await scanPageCode(an, qr);
+    await world.dataSource.query(`UPDATE iam.logins SET wechat_code_hash = 'another' WHERE scene_hash = $1`, [
+      sha256(sceneOf(qr)),
+    ]);
+
+    const again = await an.openInWechat(question.url);
+
+    expect(new URL(question.url).searchParams.has('code')).toBe(true);
+    expect([again.status, again.body.includes('确认登录？')]).toEqual([200, true]);
+  });
+
+  it('asks a hook that fails about a person once, and is over then', async () => {
+    const hooks = world.app.get(MatchingHooks);
+    hooks.reset();
+    hooks.answer = () => Promise.reject(new Error('the CRM is down'));
+    const an = world.wechat.person({ nickname: '小安' });
+    const started = await new PcBrowser().visit(`${world.url}/iam/device_authorization`, {
+      form: { client_id: 'web', provider: 'wechat' },
+    });
+    await answerQuestion(an, await scanPageCode(an, codesOf(started).qr), 'confirm');
+
+    const polls = [
+      await pollUntilSettled(world.url, codesOf(started)),
+      await poll(world.url, codesOf(started)),
+    ];
+    const asked = hooks.asked.length;
+    hooks.reset();
+
+    expect(polls.map((reply) => [reply.status, reply.json()['code']])).toEqual(
+      Array(2).fill([500, 'internal_error']),
+    );
+    expect(asked).toBe(1);
   });
 
   it('ends where the row changes while it waits', async () => {

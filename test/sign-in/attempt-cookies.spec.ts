@@ -5,21 +5,22 @@ import { sha256 } from '../../src/crypto/hash.js';
 import { KeyRing, Mac } from '../../src/crypto/key-ring.js';
 import { Sealer } from '../../src/crypto/sealer.js';
 import { type Attempt, AttemptCookies } from '../../src/sign-in/attempt-cookies.service.js';
+import { PageCookies, scannerProof } from '../../src/qr-login/page-cookies.service.js';
+import { Clock } from '../../src/runtime/clock.js';
 import { mintLoginToken, readLoginToken } from '../../src/sign-in/login.js';
 
 const key = Buffer.alloc(32, 5);
 
-const cookiesAt = (publicUrl: string, keys = [key]) =>
-  new AttemptCookies(
-    resolveOptions(
-      {
-        publicUrl,
-        keys: keys.map((each) => each.toString('base64')),
-        clients: [{ id: 'web', redirectUris: [`${publicUrl}/`] }],
-      },
-      resolveStatics({}),
-    ),
+const optionsAt = (publicUrl: string, keys = [key]) =>
+  resolveOptions(
+    {
+      publicUrl,
+      keys: keys.map((each) => each.toString('base64')),
+      clients: [{ id: 'web', redirectUris: [`${publicUrl}/`] }],
+    },
+    resolveStatics({}),
   );
+const cookiesAt = (publicUrl: string, keys = [key]) => new AttemptCookies(optionsAt(publicUrl, keys));
 
 const cookies = cookiesAt('https://app.example.com');
 
@@ -43,6 +44,40 @@ const jarOf = (headers: readonly string[]): Record<string, string | undefined> =
 
 const started = (state: string, changes: Partial<Attempt> = {}) =>
   jarOf(cookies.start(attemptOf(state, changes), {}));
+
+describe('the cookies of the pages of phones', () => {
+  const phone = new PageCookies(optionsAt('https://app.example.com'), new Clock());
+  const prove = (loginId: string, present: Record<string, string | undefined>, nickname = '') => {
+    const subject = {
+      provider: 'wechat',
+      appKind: 'mp',
+      appid: 'wx1',
+      openid: 'o1',
+      unionScope: 'default',
+      unionid: null,
+      profile: { nickname, avatarUrl: null },
+    } as const;
+    const proof = { loginId, openid: 'o1', subject };
+    const set = phone.keep(scannerProof, proof, { key: loginId, present });
+    const jar = { ...present, ...jarOf(set) };
+    return Object.fromEntries(Object.entries(jar).filter(([, value]) => value !== ''));
+  };
+  const kept = (jar: Record<string, string | undefined>) =>
+    ['one', 'two', 'three', 'four', 'five'].filter(
+      (loginId) => phone.find(scannerProof, loginId, jar) !== null,
+    );
+
+  it('are the newest of their kind, and together no longer than a header', () => {
+    let [short, long]: Record<string, string | undefined>[] = [{}, {}];
+    for (const loginId of ['one', 'two', 'three', 'four', 'five']) {
+      short = prove(loginId, short ?? {});
+      long = prove(loginId, long ?? {}, '长'.repeat(500));
+    }
+
+    expect(kept(short ?? {})).toEqual(['two', 'three', 'four', 'five']);
+    expect(kept(long ?? {})).toEqual(['four', 'five']);
+  });
+});
 
 describe('the cookies of sign-in attempts', () => {
   it('are sealed, marked and of one host', () => {

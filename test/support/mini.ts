@@ -63,6 +63,10 @@ export function miniDeviceOf(reply: Reply): MiniDevice {
 /** The scene that the phone gets with a code. */
 export const sceneOf = (visit: MiniVisit): string => decodeURIComponent(visit.query['scene'] ?? '');
 
+/** The scene in the link of a device, which no phone has opened. */
+export const linkedSceneOf = ({ openLink }: MiniDevice): string =>
+  (new URLSearchParams(openLink.split('?')[1]).get('query') ?? '').replace('scene=', '');
+
 /** The access token of a person's sign-in in a mini program. */
 export async function miniToken(
   world: World,

@@ -1,5 +1,14 @@
 import fc from 'fast-check';
 import type { Person } from '../../emulator/index.js';
+import { poll } from '../support/follow.js';
+import {
+  approvalPage,
+  askForMiniCode,
+  linkedSceneOf,
+  miniDeviceOf,
+  miniToken,
+  postApproval,
+} from '../support/mini.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import {
   getWith,
@@ -50,6 +59,41 @@ describe('what WeChat tells of a person', () => {
     const open = `SELECT count(*)::int FROM iam.webhook_events WHERE event = $1 AND status <> 'done'`;
     await until(`${event} is settled`, async () => (await valueOf(world.dataSource, open, [event])) === 0);
   };
+
+  it('ends a sign-in that was confirmed after it, by a session in the mini program that was proven before it', async () => {
+    const mini = world.account.miniProgram();
+    await world.saveProvider({
+      mini_app_id: mini.appid,
+      mini_app_secret: mini.secret,
+      mini_approval_page: approvalPage,
+      mini_link: 'scheme',
+    });
+    const person = world.wechat.person({ nickname: '小程' });
+    const openid = person.openid(mini);
+    const token = await miniToken(world, person, mini);
+    await world.dataSource.query(
+      `UPDATE iam.logins SET created_at = created_at - interval '60 seconds' WHERE openid = $1`,
+      [openid],
+    );
+    const device = miniDeviceOf(await askForMiniCode(world.url));
+    const { id } = (await postApproval(world.url, token, { scene: linkedSceneOf(device) })).json();
+    const confirmed = await postApproval(world.url, token, { decision: 'confirm' }, String(id));
+
+    const fields = { AppID: mini.appid, OpenID: openid, RevokeInfo: '301' };
+    const CreateTime = Math.floor(Date.now() / 1000) - 30;
+    await post(
+      world.webhook,
+      sealed(eventFields('user_authorization_revoke', 'oWeChat', { ...fields, CreateTime }), world),
+    );
+    await settled('user_authorization_revoke');
+    const answer = await poll(world.url, device);
+
+    expect(confirmed.status).toBe(200);
+    expect(answer.json()['access_token']).toBeUndefined();
+    expect(await valueOf(world.dataSource, 'SELECT error FROM iam.logins WHERE id = $1', [id])).toBe(
+      'login_interrupted',
+    );
+  });
 
   it('shows whether they follow, on the identity and nowhere else', async () => {
     const lan = world.wechat.person({ nickname: '小兰' });

@@ -5,11 +5,11 @@ import { z } from 'zod';
 import { insertAudit } from '../../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { sha256 } from '../../crypto/hash.js';
-import { queryRow, sql, type Sql } from '../../database/sql.js';
+import { hasRow, queryRow, sql, type Sql } from '../../database/sql.js';
 import { IamError, toErrorCode } from '../../errors/iam.error.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { describeAgent } from '../../http/user-agent.js';
-import { isLiveSql } from '../../sessions/session-statements.js';
+import { isLiveSql, sessionProvenAtSql } from '../../sessions/session-statements.js';
 import { type ActingSession, UserSessions } from '../../sessions/user-sessions.service.js';
 import { keepPhoneNumber } from '../../users/change-user.js';
 import { WechatGateway } from '../../wechat/wechat-gateway.service.js';
@@ -31,7 +31,7 @@ import {
   PhoneLogins,
 } from '../phone-logins.service.js';
 import { QrLogins } from '../qr-logins.service.js';
-import { COLLECT, LAST_POLL, linkOf, qrStateOf, selectQrLogins } from '../qr-login.js';
+import { COLLECT, LAST_POLL, linkOf, type QrLogin, qrStateOf, selectQrLogins } from '../qr-login.js';
 import { isScene } from './mini.method.js';
 
 /** A sign-in of another device as the mini program's page shows it. */
@@ -62,20 +62,21 @@ const claimRow = phoneLoginRow.extend({
 
 /** The person of a live session that began in a mini program, and not by a scan of one: what WeChat proved then holds until it ends. */
 const signerCte = ({ sessionId, userId }: ActingSession): Sql => sql`signer AS (
-    SELECT s.user_id, s.appid, s.openid FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
+    SELECT s.user_id, s.appid, s.openid, ${sessionProvenAtSql('s')} AS proven_at FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
     WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND s.method = 'mini' AND NOT s.by_scan AND ${isLiveSql} AND u.status = 'active'
   )`;
 
 /**
  * Claims a login as scanned for the person of a session, in one statement. The first one owns it. Only the app of the login proves a
- * person for it: the session must have begun in this mini program.
+ * person for it: the session must have begun in this mini program. WeChat proved the person when that session began: what the
+ * person withdraws from then on ends this login too.
  */
 const claimSql = (sceneHash: string, session: ActingSession): Sql => sql`
   WITH ${signerCte(session)}, target AS (
     ${selectQrLogins(sql`${accountNickname}, l.redeem_before`)} WHERE scene_hash = ${sceneHash} AND l.method = 'mini' FOR UPDATE OF l
   ), scanned AS (
     UPDATE iam.logins l
-    SET status = 'scanned', openid = signer.openid, scanned_at = now(),
+    SET status = 'scanned', openid = signer.openid, scanned_at = signer.proven_at,
         redeem_before = LEAST(GREATEST(l.redeem_before, now() + ${COLLECT}), l.attempt_ends_at)
     FROM target t, signer WHERE l.id = t.id AND t.status = 'pending' AND t.is_live AND l.appid = signer.appid
     RETURNING l.id, l.redeem_before
@@ -203,7 +204,7 @@ export class Approvals {
     return outcome;
   }
 
-  /** A phone code costs money and works once: it is spent only on a login that waits for this person. */
+  /** A phone code costs money and works once: it is spent only on a login that waits for this person, with the right number. */
   private async confirmWithNumber(
     id: string,
     session: ActingSession,
@@ -213,8 +214,8 @@ export class Approvals {
     const { appid, openid } = await this.sessions.getSubject(session);
     const [rows, login] = await Promise.all([this.providers.listEnabled(), this.logins.find(id)]);
     const app = rows.find(({ mini }) => mini?.appid === appid)?.mini;
-    const isWaiting = login !== null && qrStateOf(login) === 'scanned' && login.openid === openid;
-    if (app == null || !isWaiting || login.appid !== appid)
+    const isTheirs = login !== null && login.openid === openid && login.appid === appid;
+    if (app == null || !isTheirs || !(await this.takesNumber(login, session, form)))
       return this.phones.decide(signerOf(id, session), form);
     const by = { origin, at: appid, provider: login.provider };
     const phoneNumber = await this.failures.guard(by, { ofThrown: failureOf }, () =>
@@ -223,12 +224,23 @@ export class Approvals {
     return this.sessions.act(session, async (manager) => {
       const decided = await this.phones.decide(signerOf(id, session), form, manager);
       const phone = { phoneNumber, appid, isUnique: this.options.phone.unique };
-      if (decided?.outcome === 'confirmed')
+      if (decided?.outcome === 'confirmed' || (decided?.outcome === null && isRepeated(decided.login, form)))
         await keepPhoneNumber(manager, session.userId, { phone, provider: login.provider });
       return decided;
     });
   }
+
+  /** Whether a number is wanted: by a login that waits, or by a confirmation that is repeated and had none. */
+  private async takesNumber(login: QrLogin, { userId }: ActingSession, form: ApprovalForm): Promise<boolean> {
+    if (qrStateOf(login) === 'scanned') return this.phones.agrees(login, form.typed);
+    return isRepeated(login, form) && !(await hasRow(this.dataSource, numberOfSql(login.id, userId)));
+  }
 }
+
+/** The number that came with the confirmation of a login, or after it. */
+const numberOfSql = (loginId: string, userId: string): Sql => sql`
+  SELECT 1 FROM iam.logins l JOIN iam.users u ON u.id = ${userId} AND u.phone_appid = l.appid AND u.phone_verified_at >= l.confirmed_at
+  WHERE l.id = ${loginId}`;
 
 /** A decision, and the code of the phone button whose number comes with it. */
 type ApprovalForm = DecisionForm & { readonly phoneCode?: string | undefined };
@@ -236,7 +248,7 @@ type ApprovalForm = DecisionForm & { readonly phoneCode?: string | undefined };
 const ends = { confirm: 'confirmed', deny: 'denied' } as const;
 
 /** The decision that was made is this one. */
-function isRepeated({ status }: PhoneLogin, { decision }: DecisionForm): boolean {
+function isRepeated({ status }: QrLogin, { decision }: DecisionForm): boolean {
   return decision === 'deny'
     ? status === 'denied'
     : ['confirmed', 'authenticated', 'consumed'].includes(status);

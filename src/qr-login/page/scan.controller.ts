@@ -16,6 +16,7 @@ import { type CodeApp, CodeExchange } from '../../sign-in/code-exchange.service.
 import { FailureLimits } from '../../sign-in/failure-limits.service.js';
 import type { Subject } from '../../users/subject.js';
 import { readAuthorizationCode } from '../../wechat/authorize-url.js';
+import { isCodeUsed } from '../../wechat/wechat-error.js';
 import { LoginWatch } from '../login-watch.service.js';
 import { PageCookies, scannerProof, scanTrip } from '../page-cookies.service.js';
 import { PhoneLogins, type ScannedCode } from '../phone-logins.service.js';
@@ -114,7 +115,7 @@ export class ScanController {
     return redirect(
       url,
       302,
-      this.cookies.startTrip(scanTrip, { scene, state }, { state, present: cookies }),
+      this.cookies.keep(scanTrip, { scene, state }, { key: state, present: cookies }),
     );
   }
 
@@ -124,23 +125,32 @@ export class ScanController {
     const wechatCode = readAuthorizationCode(query['code']);
     if (wechatCode === null) throw new IamError('access_denied', 'WeChat returned without a code');
     const of = await this.appOf(code.provider);
-    return this.failures.guardClaim(
-      { origin, at: of.app.appid, provider: code.provider },
-      { ofThrown: failureOf },
-      {
-        claim: (tiers) => this.phones.claim(code, of.app, wechatCode, tiers),
-        work: async (arrival, refund) => {
-          if (arrival === null) return this.pages.end(language, 'over', null);
-          const { login, isClaimed } = arrival;
-          if (isOver(qrStateOf(login))) return this.pages.end(language, 'over', login);
-          if (!isClaimed) return this.again(code, login.id, request);
-          const { subject, holder } = await this.codes.exchangeFor(of, wechatCode, (scanner) =>
-            this.claims.claim(code, scanner, refund),
-          );
-          return this.respond(holder, subject, request);
+    let loginId = '';
+    try {
+      const shown = await this.failures.guardClaim(
+        { origin, at: of.app.appid, provider: code.provider },
+        sceneFailures,
+        {
+          claim: (tiers) => this.phones.claim(code, of.app, wechatCode, tiers),
+          work: async (arrival, refund) => {
+            if (arrival === null) return null;
+            const { login, isClaimed } = arrival;
+            loginId = login.id;
+            if (isOver(qrStateOf(login))) return this.pages.end(language, 'over', login);
+            if (!isClaimed) return this.again(code, loginId, request);
+            const { subject, holder } = await this.codes.exchangeFor(of, wechatCode, (scanner) =>
+              this.claims.claim(code, scanner, refund),
+            );
+            return this.respond(holder, subject, request);
+          },
         },
-      },
-    );
+      );
+      return shown ?? this.pages.end(language, 'over', null);
+    } catch (error) {
+      // Another code, sent by anybody who has the scene, may have taken the place of this one after it was exchanged.
+      if (!isCodeUsed(error)) throw error;
+      return this.again(code, loginId, request);
+    }
   }
 
   private respond({ login, outcome }: ScanClaim, subject: Subject, request: IamRequest): IamResponse {
@@ -149,7 +159,7 @@ export class ScanController {
     const { openid } = subject;
     this.watch.note(login.id, { status: 'scanned', openid });
     const proof = { loginId: login.id, openid, subject };
-    const cookies = [this.cookies.keep(scannerProof, proof, login.id)];
+    const cookies = this.cookies.keep(scannerProof, proof, { key: login.id, present: request.cookies });
     return { ...this.pages.show(login, proof, request), cookies };
   }
 
@@ -162,6 +172,12 @@ export class ScanController {
     );
   }
 }
+
+/** A scene that no login has counts as a guess. */
+const sceneFailures = {
+  ofThrown: failureOf,
+  ofResult: (shown: IamResponse | null) => (shown === null ? ('not_found' as const) : null),
+};
 
 function pathOf(provider: string, scene: string): string {
   return `scan/${provider}?s=${scene}`;
