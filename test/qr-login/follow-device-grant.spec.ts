@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as oauth from 'oauth4webapi';
 import { PhoneLogins } from '../../src/qr-login/phone-logins.service.js';
 import { cookieClient, cookiesOf } from '../support/cookie-client.js';
+import { untilSeen } from '../support/event-stream.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import {
   askForQrCode,
@@ -71,7 +72,7 @@ describe('the device grant', () => {
     const early = await ask().catch((error: unknown) => error);
     await scanAndFollow(world, lan, device.verification_uri_complete ?? '');
     await decideOnPhone(world, lan, 'confirm');
-    await delay((device.interval ?? 5) * 1000);
+    clock.pass(device.interval ?? 5);
     const granted = await ask();
     const me = (await getWith(`${world.url}/iam/me`, granted.access_token)).json();
 
@@ -123,7 +124,8 @@ describe('the device grant', () => {
     await world.dataSource.query(
       `UPDATE iam.logins SET redeem_before = now() - interval '1 second' WHERE status = 'pending'`,
     );
-    await delay(1_300);
+    await untilSeen('denied', denied.eventsUri);
+    await untilSeen('expired', expired.eventsUri);
 
     const answers = [
       await errorOf(denied),

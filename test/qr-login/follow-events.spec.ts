@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Module, type BeforeApplicationShutdown } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { openEvents } from '../support/event-stream.js';
+import { eventsAt as at, openEvents } from '../support/event-stream.js';
 import {
   askForQrCode,
   decideOnPhone,
@@ -17,16 +17,13 @@ import { startReplica, type IamApp, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { type Create, quietOptions } from '../support/platforms.js';
 import { countQueries } from '../support/query-counter.js';
+import { countWaiting } from '../support/rows.js';
+import { until } from '../support/until.js';
 
 const json = { headers: { accept: 'application/json' } };
 const unlimited = { options: { rateLimits: 'off' as const } };
 const onHttp2: Create = (module) =>
   NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ http2: true }), quietOptions);
-/** The address of something of the world's at another replica. */
-const at = ({ url }: Pick<IamApp, 'url'>, address: string) => {
-  const { pathname, search } = new URL(address);
-  return `${url}${pathname}${search}`;
-};
 
 describe('the events of a waiting sign-in', () => {
   let world: World;
@@ -152,13 +149,15 @@ describe('the events of a waiting sign-in', () => {
 
     const fourth = await new PcBrowser().visit(device.eventsUri, json);
     streams[0]?.close();
-    await delay(200);
-    const again = await openEvents(device.eventsUri);
-    for (const stream of [...streams, again]) stream.close();
+    await until('a place is free', async () => {
+      const again = await openEvents(device.eventsUri);
+      streams.push(again);
+      return again.status === 200;
+    });
+    for (const stream of streams) stream.close();
 
     expect([fourth.status, fourth.json()['code']]).toEqual([429, 'rate_limited']);
     expect(fourth.headers.get('retry-after')).not.toBeNull();
-    expect(again.status).toBe(200);
   });
 
   it('keep neither their place nor their connection once the login has ended, for a client that does not read', async () => {
@@ -238,12 +237,26 @@ describe('a replica on which nobody waits', () => {
   });
 });
 
-/** A host that takes its time to go down. */
+let isStopping = (): void => undefined;
+let mayStop = Promise.resolve();
+
+/** A host that goes down when a test lets it. */
 @Injectable()
 class SlowToStop implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
-    await delay(600);
+    isStopping();
+    await mayStop;
   }
+}
+
+/** Has a replica with `SlowModule` go down as far as that; `finish` lets it end. */
+async function startToStop(replica: IamApp): Promise<{ finish: () => Promise<void> }> {
+  let goOn = (): void => undefined;
+  mayStop = new Promise((resolve) => (goOn = resolve));
+  const stops = new Promise<void>((resolve) => (isStopping = resolve));
+  const closing = replica.close();
+  await stops;
+  return { finish: () => (goOn(), closing) };
 }
 
 @Module({ providers: [SlowToStop] })
@@ -279,7 +292,7 @@ describe('a replica that goes down', () => {
     await lock.startTransaction();
     await lock.query('LOCK TABLE iam.logins IN ACCESS EXCLUSIVE MODE');
     const polling = poll(replica.url, device);
-    await delay(300);
+    await until('the poll waits', async () => (await countWaiting(world.dataSource)) === 1);
 
     const closing = replica.close();
     const reply = await polling;
@@ -294,10 +307,9 @@ describe('a replica that goes down', () => {
     const replica = await startReplica(world, { ...unlimited, imports: [SlowModule] });
     const device = await askForQrCode(world.url);
 
-    const closing = replica.close();
-    await delay(200);
+    const { finish } = await startToStop(replica);
     const reply = await poll(replica.url, device);
-    await closing;
+    await finish();
 
     expect(reply.json()['error']).toBe('authorization_pending');
   });
@@ -307,12 +319,11 @@ describe('a replica that goes down', () => {
     const device = await askForQrCode(world.url);
     const began = performance.now();
 
-    const closing = replica.close();
-    await delay(200);
+    const { finish } = await startToStop(replica);
     const stream = await openEvents(at(replica, device.eventsUri));
     const ended = await Promise.race([stream.ended.then(() => true), delay(3_000, false)]);
     stream.close();
-    await closing;
+    await finish();
 
     expect(ended).toBe(true);
     expect(stream.types).toEqual([]);

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { untilSeen } from '../support/event-stream.js';
 import {
   codesOf,
   finishOnPage,
@@ -85,10 +85,10 @@ describe('the page that shows the Official Account’s QR code', () => {
     const page = await openFollowPage(world.url);
 
     const started = await startOnPage(page);
-    const { deviceCode, qr } = codesOf(started);
+    const { deviceCode, qr, eventsUri } = codesOf(started);
     const pending = await finishOnPage(page, deviceCode);
     await scanAndFollow(world, lan, qr);
-    await delay(100);
+    await untilSeen('scanned', eventsUri);
     const scanned = await finishOnPage(page, deviceCode);
     await decideOnPhone(world, lan, 'confirm');
     const location = await leavePage(page, deviceCode);
@@ -127,10 +127,10 @@ describe('the page that shows the Official Account’s QR code', () => {
   it('shows a denial and where to go back to', async () => {
     const hua = world.wechat.person({ nickname: '小华' });
     const page = await openFollowPage(world.url);
-    const { deviceCode, qr } = codesOf(await startOnPage(page));
+    const { deviceCode, qr, eventsUri } = codesOf(await startOnPage(page));
     await scanAndFollow(world, hua, qr);
     await decideOnPhone(world, hua, 'deny');
-    await delay(100);
+    await untilSeen('denied', eventsUri);
 
     const { status, return_to: returnTo } = (await finishOnPage(page, deviceCode)).json();
     const back = new URL(String(returnTo));
@@ -148,7 +148,7 @@ describe('the page that shows the Official Account’s QR code', () => {
     await world.dataSource.query(
       `UPDATE iam.logins SET redeem_before = now() - interval '1 second' WHERE status = 'pending'`,
     );
-    await delay(1_500);
+    await untilSeen('expired', old.eventsUri);
 
     const expired = await finishOnPage(page, old.deviceCode);
     const fresh = codesOf(await startOnPage(page));

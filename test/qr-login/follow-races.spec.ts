@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { openEvents } from '../support/event-stream.js';
+import { eventsAt, openEvents, untilSeen } from '../support/event-stream.js';
 import { FakeClock } from '../support/fake-clock.js';
 import {
   askForQrCode,
   decideOnPhone,
+  type Device,
   poll,
   pollUntilSettled,
   scanAndFollow,
@@ -42,6 +42,7 @@ describe('a scan on two replicas at once', () => {
     Ticket: 'ticket',
   });
   const webhooks = () => [world.url, other.url].map((url) => `${url}/iam/webhook/wechat`);
+  const eventsOf = ({ eventsUri }: Device) => [eventsUri, eventsAt(other, eventsUri)];
   const countOf = (sql: string, parameters: unknown[]) =>
     valueOf(world.dataSource, `SELECT count(*)::int FROM ${sql}`, parameters);
 
@@ -75,7 +76,7 @@ describe('a scan on two replicas at once', () => {
       await Promise.all(
         openids.map((openid, index) => world.oa.push(scan(openid, scene), { url: webhooks()[index] ?? '' })),
       );
-      await delay(1_100);
+      await untilSeen('confirmed', ...eventsOf(device));
       const polls = await Promise.all(
         Array.from({ length: 20 }, (_, index) => poll(index % 2 === 0 ? world.url : other.url, device)),
       );
@@ -95,8 +96,7 @@ describe('a scan on two replicas at once', () => {
     const hua = world.wechat.person({ nickname: '小华' });
     const device = await askForQrCode(world.url);
     await scanAndFollow(world, hua, device.qr);
-    await poll(other.url, device).catch(() => null);
-    await delay(1_100);
+    await untilSeen('confirmed', ...eventsOf(device));
 
     const replies = await Promise.all(
       Array.from({ length: 50 }, (_, index) => poll(index % 2 === 0 ? world.url : other.url, device)),
@@ -209,8 +209,7 @@ describe('two processes on one PostgreSQL', () => {
     const lan = world.wechat.person({ nickname: '小兰' });
     pushTo(other);
     const device = await askForQrCode(one.url);
-    const { pathname, search } = new URL(device.eventsUri);
-    const stream = await openEvents(`${one.url}${pathname}${search}`);
+    const stream = await openEvents(eventsAt(one, device.eventsUri));
 
     await scanAndFollow(world, lan, device.qr);
     await stream.until('scanned');
@@ -240,8 +239,7 @@ describe('two processes on one PostgreSQL', () => {
     const hua = world.wechat.person({ nickname: '小华' });
     pushTo(one);
     const device = await askForQrCode(one.url);
-    const { pathname, search } = new URL(device.eventsUri);
-    const stream = await openEvents(`${one.url}${pathname}${search}`);
+    const stream = await openEvents(eventsAt(one, device.eventsUri));
     await scanAndFollow(world, hua, device.qr);
     await stream.until('scanned');
 
@@ -265,7 +263,6 @@ describe('two processes on one PostgreSQL', () => {
 
     const lost = await li.say(world.oa, device.userCode);
     pushTo(one);
-    await delay(100);
     const again = await li.say(world.oa, device.userCode);
 
     expect([lost.outcome, again.outcome]).toEqual(['failed', 'answered']);

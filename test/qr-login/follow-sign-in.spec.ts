@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { untilSeen } from '../support/event-stream.js';
 import { openEvents } from '../support/event-stream.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { codesOf, finishOnPage, openFollowPage, startOnPage } from '../support/follow-page.js';
@@ -100,8 +100,8 @@ describe('a person signs in on a PC by following', () => {
     const device = await askForQrCode(world.url);
     await scanAndFollow(world, li, device.qr);
     await decideOnPhone(world, li, 'confirm');
+    await untilSeen('confirmed', device.eventsUri);
 
-    await delay(1_100);
     const replies = await Promise.all(Array.from({ length: 20 }, () => poll(world.url, device)));
 
     expect(replies.filter((reply) => reply.status === 200)).toHaveLength(1);

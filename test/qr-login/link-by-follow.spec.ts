@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Erasure } from '../../src/privacy/erasure.service.js';
 import { callMe, itemsOf } from '../support/account.js';
+import { eventsAt, untilSeen } from '../support/event-stream.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { confirmLink, decideOnPhone, poll, scanAndFollow, startFollowWorld } from '../support/follow.js';
 import { codesOf, finishOnPage, leavePage, openFollowPage, startOnPage } from '../support/follow-page.js';
@@ -138,12 +138,12 @@ describe('a signed-in user who links another identity by following on a PC', () 
     await world.saveProvider({ qr_confirmation: 'number' });
     const user = await newUser('庚');
     const second = person('庚二');
-    const { page, deviceCode, qr, userCode } = await showCode(user);
+    const { page, deviceCode, qr, userCode, eventsUri } = await showCode(user);
     await scanAndFollow(world, second, qr);
 
     for (let tries = 0; tries < 3; tries += 1)
       await second.say(world.oa, userCode === '0000' ? '0001' : '0000');
-    await delay(100);
+    await untilSeen('denied', eventsUri);
 
     expect(second.chat(world.oa).at(-1)?.text).toContain('此次绑定已取消');
     expect((await finishOnPage(page, deviceCode)).json()['status']).toBe('denied');
@@ -154,10 +154,10 @@ describe('a signed-in user who links another identity by following on a PC', () 
     await world.saveProvider({ qr_confirmation: 'none' });
     const user = await newUser('辛');
     const second = person('辛二');
-    const { page, deviceCode, qr, confirmation } = await showCode(user);
+    const { page, deviceCode, qr, confirmation, eventsUri } = await showCode(user);
 
     await scanAndFollow(world, second, qr);
-    await delay(1_500);
+    await untilSeen('scanned', eventsUri);
     const scanned = (await finishOnPage(page, deviceCode)).json();
     const owner = await ownerOf(second);
     await decideOnPhone(world, second, 'confirm');
@@ -185,11 +185,11 @@ describe('a signed-in user who links another identity by following on a PC', () 
   it('is told when the phone declines, for good', async () => {
     const user = await newUser('壬');
     const second = person('壬二');
-    const { page, deviceCode, qr } = await showCode(user);
+    const { page, deviceCode, qr, eventsUri } = await showCode(user);
     await scanAndFollow(world, second, qr);
 
     const denied = await decideOnPhone(world, second, 'deny');
-    await delay(100);
+    await untilSeen('denied', eventsUri);
     const { status, return_to: returnTo } = (await finishOnPage(page, deviceCode)).json();
 
     expect(denied.body).toContain('此微信没有被绑定');
@@ -209,7 +209,7 @@ describe('a signed-in user who links another identity by following on a PC', () 
       `UPDATE iam.logins SET redeem_before = now() - interval '1 second' WHERE link_session_id IS NOT NULL AND user_id = $1`,
       [user.id],
     );
-    await delay(1_500);
+    await untilSeen('expired', old.eventsUri);
 
     const expired = await finishOnPage(old.page, old.deviceCode);
     await scanAndFollow(world, second, old.qr);
@@ -225,12 +225,12 @@ describe('a signed-in user who links another identity by following on a PC', () 
   it('is not linked by a confirmation that has waited too long', async () => {
     const user = await newUser('子');
     const second = person('子二');
-    const { page, deviceCode } = await confirmed(user, second);
+    const { page, deviceCode, eventsUri } = await confirmed(user, second);
     await world.dataSource.query(
       `UPDATE iam.logins SET redeem_before = now() - interval '1 second' WHERE link_session_id IS NOT NULL AND user_id = $1`,
       [user.id],
     );
-    await delay(1_500);
+    await untilSeen('expired', eventsUri);
 
     const reply = await finishOnPage(page, deviceCode);
 
@@ -242,10 +242,10 @@ describe('a signed-in user who links another identity by following on a PC', () 
     const known = person('丑');
     const owner = await inWechat(world, known);
     const user = await newUser('寅');
-    const { page, deviceCode } = await confirmed(user, known);
+    const { page, deviceCode, eventsUri } = await confirmed(user, known);
 
     const location = await leavePage(page, deviceCode);
-    await delay(100);
+    await untilSeen('failed', eventsUri);
     const again = await finishOnPage(page, deviceCode);
 
     expect(returned(location)).toMatchObject({ error: 'identity_conflict', state: 'mine', iss: world.url });
@@ -400,8 +400,8 @@ describe('a signed-in user who links another identity by following on a PC', () 
   it('gets one answer however often it asks, on whatever replica', async () => {
     const user = await newUser('地');
     const second = person('地二');
-    const { page, deviceCode } = await confirmed(user, second);
-    await delay(1_200);
+    const { page, deviceCode, eventsUri } = await confirmed(user, second);
+    await untilSeen('confirmed', eventsUri, eventsAt(replica, eventsUri));
     const there = { ...page, base: replica.url };
 
     const replies = await Promise.all(

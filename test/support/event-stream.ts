@@ -61,6 +61,19 @@ export async function openEvents(url: string): Promise<EventStream> {
   };
 }
 
+/** The events of a login at another replica than the one whose address this is. */
+export function eventsAt({ url }: { readonly url: string }, eventsUri: string): string {
+  const { pathname, search } = new URL(eventsUri);
+  return `${url}${pathname}${search}`;
+}
+
+/** Waits until the replicas that answer at these addresses know that it has come so far with the login. */
+export async function untilSeen(type: string, ...eventsUris: readonly string[]): Promise<void> {
+  const streams = await Promise.all(eventsUris.map(openEvents));
+  await Promise.all(streams.map((stream) => stream.until(type)));
+  for (const stream of streams) stream.close();
+}
+
 function typesIn(text: string): string[] {
   return [...text.matchAll(/^event: (\w+)$/gm)]
     .map(([, type = '']) => type)

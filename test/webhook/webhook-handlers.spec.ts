@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Injectable, Module, Scope } from '@nestjs/common';
 import {
   OnWechatEvent,
@@ -10,6 +9,7 @@ import { LogCapture } from '../support/log-capture.js';
 import { platforms, type Create } from '../support/platforms.js';
 import { countQueries } from '../support/query-counter.js';
 import { rowsOf, valueOf } from '../support/rows.js';
+import { until } from '../support/until.js';
 import { decrypt, plainPush, safePush, toXml } from '../support/wechat-push.js';
 import {
   eventFields,
@@ -124,6 +124,9 @@ describe.each(platforms)('handlers of a host on %s', (_name, create: Create) => 
     return encrypted === undefined ? text : decrypt(encrypted, world.server.encodingAesKey).message;
   };
 
+  const statusOf = (openid: string) =>
+    valueOf(world.dataSource, 'SELECT status FROM iam.webhook_events WHERE openid = $1', [openid]);
+
   it('are told of what concerns them, with the fields of the event and the row', async () => {
     await post(world.webhook, sealed({ ...textFields('hi'), MsgId: '6054768590064713728' }, world));
     await post(world.webhook, sealed(eventFields('CLICK', newOpenid(), { EventKey: 'menu1' }), world));
@@ -221,7 +224,7 @@ describe.each(platforms)('handlers of a host on %s', (_name, create: Create) => 
     const took = performance.now() - started;
     const duringWork = await post(world.webhook, push);
     finish();
-    await delay(300);
+    await until('done', async () => (await statusOf(openid)) === 'done');
     const afterwards = await post(world.webhook, push);
 
     expect([first.text, duringWork.text]).toEqual(['success', 'success']);
@@ -229,9 +232,7 @@ describe.each(platforms)('handlers of a host on %s', (_name, create: Create) => 
     expect(took).toBeLessThan(4_600);
     expect(open(afterwards.text)).toContain('you said slow');
     expect(told.filter((each) => each.startsWith('text slow'))).toHaveLength(1);
-    expect(
-      await valueOf(world.dataSource, 'SELECT status FROM iam.webhook_events WHERE openid = $1', [openid]),
-    ).toBe('done');
+    expect(await statusOf(openid)).toBe('done');
   });
 
   it('need two round trips, and none to WeChat', async () => {
