@@ -13,6 +13,21 @@ export async function administer(page: Page, shop: ExampleApp, view: string): Pr
   await page.locator('#main h1').waitFor();
 }
 
+/** Waits until a view has read what it shows. */
+export async function untilRead(page: Page): Promise<void> {
+  await page.locator('#main h1').waitFor();
+  await page.locator('.bone').first().waitFor({ state: 'detached' });
+}
+
+/** Goes to another view as a link of the page does, which has loaded its scripts before. */
+export async function turnTo(page: Page, view: string): Promise<void> {
+  const router = `document.querySelector('#app').__vue_app__.config.globalProperties.$router`;
+  await page.evaluate(
+    `${router}.push(${JSON.stringify(view)}).then(() => new Promise(requestAnimationFrame))`,
+  );
+  await untilRead(page);
+}
+
 /** Opens a view as somebody who signs in by WeChat on the way. */
 export async function administerAs(
   page: Page,
