@@ -22,7 +22,14 @@ import {
   IdentityProviders,
 } from '../../src/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { type IamApp, startIamApp, startWorld, testKey, type World } from '../support/iam-app.js';
+import {
+  type IamApp,
+  ownMigrated,
+  startIamApp,
+  startWorld,
+  testKey,
+  type World,
+} from '../support/iam-app.js';
 import { type ParsedType, withParser } from '../support/pg-parsers.js';
 import { quietOptions } from '../support/platforms.js';
 import { rowsOf, valueOf } from '../support/rows.js';
@@ -195,6 +202,12 @@ describe('a connection of the module’s own', () => {
   });
   afterAll(() => wechat.stop());
 
+  /** Another database than the empty one of the test. */
+  const useMigrated = async () => {
+    await database.drop();
+    database = await createDatabase(ownMigrated);
+  };
+
   const start = async (ownDatabase = {}, url = database.url): Promise<IamApp> => {
     const app = await startIamApp({ databaseUrl: url, endpoints: wechat.endpoints, key, ownDatabase });
     apps.push(app);
@@ -254,6 +267,7 @@ describe('a connection of the module’s own', () => {
   });
 
   it('ends with the application', async () => {
+    await useMigrated();
     const app = await start();
     apps.splice(0);
 
@@ -297,6 +311,7 @@ describe('a connection of the module’s own', () => {
   });
 
   it('lets a replica start while PostgreSQL takes no changes, which health then says until it does', async () => {
+    await useMigrated();
     await start();
     const name = new URL(database.url).pathname.slice(1);
     const admin = await new DataSource({ type: 'postgres', url: database.url }).initialize();
@@ -313,6 +328,7 @@ describe('a connection of the module’s own', () => {
   });
 
   it('is made from an async factory, beside a host’s own connection to another database', async () => {
+    await useMigrated();
     const world = await startWorld();
     apps.push(world);
     const host = TypeOrmModule.forRoot({ type: 'postgres', url: world.database.url, entityPrefix: 'app_' });
@@ -327,6 +343,7 @@ describe('a connection of the module’s own', () => {
   });
 
   it('reads values as `pg` does by default, whatever the host has set for the process', async () => {
+    await useMigrated();
     await withParser(
       ['TIMESTAMPTZ', 'JSONB'],
       (text) => `as text: ${text}`,

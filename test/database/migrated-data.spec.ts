@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { DataSource, type MigrationInterface } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { iamEntities, IamHealth, iamMigrations, IdentityProviders } from '../../src/index.js';
 import { hashOf, toInboxEvent } from '../../src/webhook/inbox-event.js';
 import { toVerifiedEvent } from '../../src/webhook/message.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
-import { type IamApp, startIamApp, startWorld, type World } from '../support/iam-app.js';
+import { createDatabase, type DatabaseTemplate, type TestDatabase } from '../support/database.js';
+import { type IamApp, migrated as fresh, startIamApp, startWorld, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
-import { earlySchemas, migrationsOf } from '../support/old-migrations/states.js';
+import { earlyDatabase, earlySchemas, migrationsOf } from '../support/old-migrations/states.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { getWith, signInOnPc } from '../support/sign-in.js';
 
@@ -307,59 +307,41 @@ it('a committed migration is never edited, and every one has its checksum here',
   expect(files).toHaveLength(iamMigrations.length);
 });
 
-describe.each(earlySchemas)('a database that early migrations made: %s', (_name, versions) => {
-  let database: TestDatabase;
-  const open: DataSource[] = [];
+describe('a database that early migrations made', () => {
+  let expected: Record<string, unknown>[];
 
-  beforeEach(async () => {
-    database = await createDatabase();
-    const early = await migratedBy(database.url, migrationsOf(versions));
-    await early.query(use);
-  });
-  afterEach(async () => {
-    for (const dataSource of open.splice(0)) await dataSource.destroy();
-    await database.drop();
-  });
+  const inDatabase = async <T>(template: DatabaseTemplate, work: (source: DataSource) => Promise<T>) => {
+    const database = await createDatabase(template);
+    const migrations = [...iamMigrations];
+    const source = await new DataSource({ type: 'postgres', url: database.url, migrations }).initialize();
+    const end = () => source.destroy().then(() => database.drop());
+    return work(source).finally(end);
+  };
 
-  async function migratedBy(url: string, migrations: readonly (new () => MigrationInterface)[]) {
-    const dataSource = new DataSource({
-      type: 'postgres',
-      url,
-      entities: iamEntities,
-      migrations: [...migrations],
-    });
-    await dataSource.initialize();
-    open.push(dataSource);
-    await dataSource.runMigrations();
-    return dataSource;
-  }
-
-  it('is after an update what a fresh one is, and keeps its rows', async () => {
-    const fresh = await createDatabase();
-
-    const updated = await migratedBy(database.url, iamMigrations);
-    const expected = await rowsOf(await migratedBy(fresh.url, iamMigrations), catalog);
-    const difference = await updated.driver.createSchemaBuilder().log();
-
-    expect(await rowsOf(updated, catalog)).toEqual(expected);
-    expect(difference.upQueries).toEqual([]);
-    expect(await valueOf(updated, 'SELECT count(*)::int FROM iam.webhook_events')).toBe(2);
-    await open.pop()?.destroy();
-    await fresh.drop();
+  beforeAll(async () => {
+    expected = await inDatabase(fresh, (source) => rowsOf(source, catalog));
   });
 
-  it('goes down to nothing after an update, and up again', async () => {
-    const updated = await migratedBy(database.url, iamMigrations);
-    const made = await rowsOf(updated, catalog);
+  it.each(earlySchemas)(
+    'is after an update what a fresh one is, keeps its rows, and goes down to nothing and up again: %s',
+    (_name, versions) =>
+      inDatabase(earlyDatabase(versions), async (source) => {
+        await source.query(use);
 
-    const undo = () => updated.undoLastMigration();
-    await iamMigrations.reduce((earlier) => earlier.then(undo), Promise.resolve());
-    const left = await valueOf(updated, `SELECT to_regnamespace('iam')`);
-    await updated.runMigrations();
+        await source.runMigrations();
+        const updated = await rowsOf(source, catalog);
+        const events = await valueOf(source, 'SELECT count(*)::int FROM iam.webhook_events');
+        const undo = () => source.undoLastMigration();
+        await iamMigrations.reduce((earlier) => earlier.then(undo), Promise.resolve());
+        const left = await valueOf(source, `SELECT to_regnamespace('iam')`);
+        await source.runMigrations();
 
-    expect(left).toBeNull();
-    expect(await rowsOf(updated, catalog)).toEqual(made);
-  });
+        expect(updated).toEqual(expected);
+        expect(events).toBe(2);
+        expect(left).toBeNull();
+        expect(await rowsOf(source, catalog)).toEqual(expected);
+      }),
+  );
 });
 
 describe('a host that starts on a database that early migrations made', () => {
@@ -369,15 +351,6 @@ describe('a host that starts on a database that early migrations made', () => {
     world = await startWorld();
   });
   afterAll(() => world.close());
-
-  async function createEarly(versions: Parameters<typeof migrationsOf>[0]): Promise<TestDatabase> {
-    const database = await createDatabase();
-    const options = { type: 'postgres', url: database.url, migrations: migrationsOf(versions) } as const;
-    const early = await new DataSource(options).initialize();
-    await early.runMigrations();
-    await early.destroy();
-    return database;
-  }
 
   async function statusOfSignIn(iam: IamApp): Promise<number> {
     await iam.app.get(IdentityProviders).save({
@@ -392,7 +365,7 @@ describe('a host that starts on a database that early migrations made', () => {
   }
 
   it.each(earlySchemas)('signs people in: %s', async (_name, versions) => {
-    const database = await createEarly(versions);
+    const database = await createDatabase(earlyDatabase(versions));
     const iam = await startIamApp({ databaseUrl: database.url, endpoints: world.wechat.endpoints });
 
     expect(await statusOfSignIn(iam)).toBe(200);
@@ -403,7 +376,7 @@ describe('a host that starts on a database that early migrations made', () => {
   it.each([['nothing at all', {}], ...earlySchemas] as const)(
     'says what is missing until the migrations have run, then signs people in without a restart: %s',
     async (_name, versions) => {
-      const database = await createEarly(versions);
+      const database = await createDatabase(earlyDatabase(versions));
       const logger = new LogCapture();
       const iam = await startIamApp({
         databaseUrl: database.url,

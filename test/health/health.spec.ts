@@ -20,16 +20,9 @@ import {
   IdentityProviders,
   WechatApi,
 } from '../../src/index.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { createDatabase, type DatabaseTemplate, type TestDatabase } from '../support/database.js';
 import { SkewedClock } from '../support/fake-clock.js';
-import {
-  type IamApp,
-  startIamApp,
-  startReplica,
-  startWorld,
-  testKey,
-  type World,
-} from '../support/iam-app.js';
+import { migrated, startIamApp, startReplica, startWorld, testKey, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { onExpress } from '../support/platforms.js';
@@ -80,7 +73,7 @@ describe('the health of a replica, as Terminus shows it', () => {
   let proxy: TcpProxy;
   const clock = new SkewedClock(0);
   /** Reaches the database by way of the proxy. */
-  let iam: IamApp;
+  let iam: Awaited<ReturnType<typeof startIamApp>>;
 
   beforeAll(async () => {
     world = await startWorld({ imports: [HealthModule], clock, options: { wechat: { timeout: 1_000 } } });
@@ -94,7 +87,7 @@ describe('the health of a replica, as Terminus shows it', () => {
   });
 
   const person = () => world.wechat.person({ nickname: '康' });
-  const healthOf = async ({ url }: Pick<IamApp, 'url'>) => {
+  const healthOf = async ({ url }: Pick<World, 'url'>) => {
     const reply = await new PcBrowser().visit(`${url}/health`, { headers: { accept: 'application/json' } });
     const details = reply.json()['details'] as { iam: Record<string, unknown> };
     return { status: reply.status, ...reply.json(), iam: details.iam };
@@ -282,13 +275,13 @@ describe('the health of a replica, as Terminus shows it', () => {
   });
 
   it('looks for whatever the migrations make but indexes that only make it faster', async () => {
-    const database = await createDatabase();
-    const migrated = await startReplica(world, { databaseUrl: database.url });
-    const made = await rowsOf(migrated.dataSource, madeByMigrations);
+    const database = await createDatabase(migrated);
+    const { dataSource, close } = await startReplica(world, { databaseUrl: database.url });
+    const made = await rowsOf(dataSource, madeByMigrations);
 
-    await migrated.dataSource.query(made.map(({ rename }) => String(rename)).join(';'));
-    const { missing } = await findSchemaGaps(migrated.dataSource);
-    await migrated.close();
+    await dataSource.query(made.map(({ rename }) => String(rename)).join(';'));
+    const { missing } = await findSchemaGaps(dataSource);
+    await close();
     await database.drop();
 
     expect(made.length).toBeGreaterThan(100);
@@ -410,17 +403,17 @@ describe('the start', () => {
     await Promise.all([wechat.stop(), ...databases.map((database) => database.drop())]);
   });
 
-  const start = async (more: Partial<Parameters<typeof startIamApp>[0]>) => {
-    const database = await createDatabase();
+  const start = async (more: Partial<Parameters<typeof startIamApp>[0]>, template?: DatabaseTemplate) => {
+    const database = await createDatabase(template);
     databases.push(database);
     return startIamApp({ databaseUrl: database.url, endpoints: wechat.endpoints, logger, ...more });
   };
 
   it('says in one line what to do where there is no provider row, and nothing where there is one', async () => {
-    const withRow = await start({ imports: [HostWithRow] });
-    const script = await start({ options: { background: false } });
+    const withRow = await start({ imports: [HostWithRow] }, migrated);
+    const script = await start({ options: { background: false } }, migrated);
     // The last to start is the last to speak.
-    const empty = await start({ prepare: (app) => app.setGlobalPrefix('api') });
+    const empty = await start({ prepare: (app) => app.setGlobalPrefix('api') }, migrated);
 
     await until('it speaks', () => logger.with('no provider row').length > 0);
 

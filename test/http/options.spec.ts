@@ -17,7 +17,7 @@ import {
   type IamOptionsFactory,
 } from '../../src/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { testKey } from '../support/iam-app.js';
+import { migrated, testKey } from '../support/iam-app.js';
 
 const right: IamOptions = {
   publicUrl: 'https://app.example.com',
@@ -195,7 +195,7 @@ describe('options that come from elsewhere', () => {
   let database: TestDatabase;
 
   beforeAll(async () => {
-    database = await createDatabase();
+    database = await createDatabase(migrated);
   });
   afterAll(() => database.drop());
 

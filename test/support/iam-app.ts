@@ -25,6 +25,7 @@ import {
   type IdentityProviderInput,
 } from '../../src/index.js';
 import { IAM_DATA_SOURCE } from '../../src/config/iam.resolved-options.js';
+import { runOwnMigrations } from '../../src/database/iam-migrations.js';
 import { createDatabase, type DatabaseTemplate, type TestDatabase } from './database.js';
 import { DescribedResponses } from './described-answers.js';
 import { freePort } from '../../example/postgres/free-port.js';
@@ -178,16 +179,22 @@ export const migrated: DatabaseTemplate = {
   },
 };
 
-/** Only the host's ordinary connection keeps its migrations where the template has them. */
-const templateFor = ({ ownDatabase, typeOrm }: Partial<IamAppOptions>): DatabaseTemplate | undefined =>
-  ownDatabase === undefined && typeOrm === undefined ? migrated : undefined;
+/** The same for a module that makes its own connections, which keeps its migrations elsewhere. */
+export const ownMigrated: DatabaseTemplate = {
+  key: `own\n${migrationSource}`,
+  prepare: async (url) => {
+    const source = new DataSource({ type: 'postgres', url, migrations: [...iamMigrations] });
+    await source.initialize();
+    await runOwnMigrations(source, 'public.migrations').finally(() => source.destroy());
+  },
+};
 
 /** Starts a `World`; `close` ends everything. */
 export async function startWorld(
   settings: Partial<IamAppOptions> & { provider?: Partial<IdentityProviderInput> } = {},
 ): Promise<World> {
   if (quiet && settings.logger === undefined) Logger.overrideLogger(false);
-  const database = await createDatabase(templateFor(settings));
+  const database = await createDatabase(settings.ownDatabase === undefined ? migrated : ownMigrated);
   const wechat = await WechatEmulator.start({ rules: strictRules });
   const end = async () => {
     await wechat.stop();

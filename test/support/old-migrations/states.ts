@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
-import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { iamMigrations } from '../../../migrations/index.js';
+import type { DatabaseTemplate } from '../database.js';
+import { migrationSource } from '../iam-app.js';
 
 /** By timestamp, which version of an edited migration a database got: the n-th fixture, or the file of today. */
 type Versions = Readonly<Record<string, 1 | 2 | 3 | 'today'>>;
@@ -31,6 +33,16 @@ export function migrationsOf(versions: Versions): (new () => MigrationInterface)
     return version === 'today' ? Today : oldMigration(name, readSql(timestamp, version));
   });
 }
+
+/** Such a database. */
+export const earlyDatabase = (versions: Versions): DatabaseTemplate => ({
+  key: `early ${JSON.stringify(versions)}\n${migrationSource}`,
+  prepare: async (url) => {
+    const source = new DataSource({ type: 'postgres', url, migrations: migrationsOf(versions) });
+    await source.initialize();
+    await source.runMigrations().finally(() => source.destroy());
+  },
+});
 
 const titles: Readonly<Record<string, string>> = {
   1764000000000: 'create-iam-schema',
