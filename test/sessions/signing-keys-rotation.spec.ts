@@ -63,6 +63,7 @@ describe('a signing key that is replaced', () => {
 
   it('gets an RSA pair when its keys are first asked for: one, however many replicas are asked', async () => {
     const before = await keys();
+    const token = await tokenFrom(world);
 
     const published = await Promise.all(
       [world, replica, world, replica].map((host) => publishedBy(host, 'RS256')),
@@ -70,6 +71,7 @@ describe('a signing key that is replaced', () => {
 
     const after = await keys();
     expect(before.map(({ rs256_kid }) => rs256_kid)).toEqual([null]);
+    expect(await statusesOf(token)).toEqual([200, 200]);
     expect(published).toEqual(Array(4).fill([after[0]?.['rs256_kid']]));
     expect((await admin.get('keys')).json()['signing_keys']).toMatchObject([
       { rs256_kid: published[0]?.[0] },
