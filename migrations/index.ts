@@ -13,6 +13,7 @@ import { BarSubjects1764000006100 } from './1764000006100-bar-subjects.js';
 import { BindLoginsToAttempts1764000006200 } from './1764000006200-bind-logins-to-attempts.js';
 import { CarryUnions1764000006000 } from './1764000006000-carry-unions.js';
 import { WithdrawAsOfThen1764000008000 } from './1764000008000-withdraw-as-of-then.js';
+import { AdmitMachines1764000040000 } from './1764000040000-admit-machines.js';
 import { AddWebhookInbox1764000001000 } from './1764000001000-add-webhook-inbox.js';
 import { AcceptSecrets1764000018000 } from './1764000018000-accept-secrets.js';
 import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
@@ -64,5 +65,6 @@ export const iamMigrations = [
   SignByRsa1764000034000,
   RememberBrowsers1764000035000,
   TakeAssertionsAndPushedRequests1764000038000,
+  AdmitMachines1764000040000,
   ForgetUnboundPeople1764000046000,
 ];

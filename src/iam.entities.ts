@@ -16,6 +16,7 @@ import { ClientEntity } from './oauth/client-columns.js';
 import { PushedRequestEntity } from './oauth/pushed-requests.service.js';
 import { RoleEntity, UserRoleEntity } from './roles/role.entity.js';
 import { BrowserSessionEntity } from './sessions/browser-session.entity.js';
+import { ApiKeyEntity } from './sessions/api-keys/api-key.js';
 import { SessionEntity } from './sessions/session.entity.js';
 import { SigningKeyEntity } from './sessions/signing-key.js';
 import {
@@ -43,6 +44,7 @@ export const iamEntities: EntitySchema[] = [
   LoginEntity,
   SessionEntity,
   BrowserSessionEntity,
+  ApiKeyEntity,
   SigningKeyEntity,
   RoleEntity,
   UserRoleEntity,

@@ -33,6 +33,10 @@ export const applicationErrors = {
     en: '`request_uri` of `/par` is used, expired or of another application',
     zh: '`/par` 的 `request_uri` 已用、过期或属于别的应用',
   },
+  unsupported_token_type: {
+    en: 'The access token of a service, which no session ends: disable the service, or clear its secret (RFC 7009 §2.2.1)',
+    zh: '服务的访问令牌没有可结束的会话：请停用该服务，或清空其密钥（RFC 7009 §2.2.1）',
+  },
   unsupported_response_type: { en: 'Only `code`', zh: '只支持 `code`' },
   request_not_supported: {
     en: 'A request object (`request`) instead of parameters (OpenID Connect Core §6)',
@@ -46,6 +50,14 @@ export const applicationErrors = {
   session_replaced: {
     en: '`sessions.limit`: a later sign-in has ended the session of this refresh token',
     zh: '`sessions.limit`：之后的一次登录结束了该刷新令牌的会话',
+  },
+  person_required: {
+    en: 'A service or an API key where only a signed-in person may: under `/me`, or on a route of yours that requires no role or permission ([Machines](../guides/machines.md))',
+    zh: '只有登录的用户本人才能访问，却来自服务或 API 密钥：在 `/me` 下，或您没有要求角色或权限的路由（[机器](../guides/machines.zh-CN.md)）',
+  },
+  api_key_limit_reached: {
+    en: 'The owner has 100 API keys that work: end one',
+    zh: '其所有者已有 100 个有效的 API 密钥：请先停用一个',
   },
   insufficient_permissions: { en: 'Signed in, but not allowed', zh: '已登录，但没有权限' },
   insufficient_scope: {

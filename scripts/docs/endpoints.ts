@@ -36,6 +36,7 @@ const groups: readonly (readonly [Text, RegExp])[] = [
   [{ en: "The module's own pages", zh: '模块自带的页面' }, /^(?!admin\/)/],
   [{ en: 'Administration: identity providers', zh: '管理：身份源' }, /^admin\/providers\b/],
   [{ en: 'Administration: applications', zh: '管理：应用' }, /^admin\/clients\b/],
+  [{ en: 'Administration: API keys', zh: '管理：API 密钥' }, /^admin\/api_keys\b/],
   [{ en: 'Administration: users', zh: '管理：用户' }, /^admin\/(users|bans)\b/],
   [{ en: 'Administration: roles', zh: '管理：角色' }, /^admin\/(roles|permissions|access)\b/],
   [{ en: 'Administration: sessions and sign-ins', zh: '管理：会话与登录' }, /^admin\/(sessions|logins)\b/],

@@ -32,8 +32,8 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
     zh: '另一行为同一应用设置了不同的 Token 或 EncodingAESKey；微信只认一个',
   },
   in_use: {
-    en: 'A provider with identities or a role with users cannot be deleted; a row that alone takes the withdrawals for an app with people (`used_by: withdrawals`) cannot be deleted or lose that app, its Token or its key',
-    zh: '还有身份的身份源、还有用户的角色不能删除；某应用已有用户、且只有这一行接收其撤回通知时（`used_by: withdrawals`），不能删除该行，也不能清空该应用、Token 或密钥',
+    en: 'A provider with identities or a role with users or services cannot be deleted; a row that alone takes the withdrawals for an app with people (`used_by: withdrawals`) cannot be deleted or lose that app, its Token or its key',
+    zh: '还有身份的身份源、还有用户或服务的角色不能删除；某应用已有用户、且只有这一行接收其撤回通知时（`used_by: withdrawals`），不能删除该行，也不能清空该应用、Token 或密钥',
   },
   event_done: {
     en: 'A processed event is only replayed with `force`',

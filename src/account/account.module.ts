@@ -6,6 +6,7 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { SignInModule } from '../sign-in/sign-in.module.js';
 import { PrivacyModule } from '../privacy/privacy.module.js';
 import { IamUsers } from './iam-users.service.js';
+import { MeApiKeysController } from './me-api-keys.controller.js';
 import { MeIdentitiesController } from './me-identities.controller.js';
 import { MeController, MeSessionsController } from './me.controller.js';
 
@@ -13,7 +14,7 @@ import { MeController, MeSessionsController } from './me.controller.js';
 @Global()
 @Module({
   imports: [WechatModule, HttpModule, UsersModule, SessionsModule, SignInModule, PrivacyModule],
-  controllers: [MeController, MeIdentitiesController, MeSessionsController],
+  controllers: [MeController, MeIdentitiesController, MeSessionsController, MeApiKeysController],
   providers: [IamUsers],
   exports: [IamUsers],
 })

@@ -8,7 +8,7 @@ import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Created } from '../http/iam-response.js';
 import { failureOf } from '../http/to-iam-error.js';
-import { type AuthenticatedUser, CurrentUser, Incoming } from '../http/parameter.decorators.js';
+import { type AuthenticatedPerson, CurrentUser, Incoming } from '../http/parameter.decorators.js';
 import { Body, FormLikePipe, Query, ZodPipe } from '../http/zod.pipe.js';
 import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
@@ -88,7 +88,7 @@ export class MeIdentitiesController {
     example: { items: [identityExample] },
   })
   @Get()
-  async list(@CurrentUser() user: AuthenticatedUser): Promise<z.infer<typeof identitiesResponse>> {
+  async list(@CurrentUser() user: AuthenticatedPerson): Promise<z.infer<typeof identitiesResponse>> {
     return { items: await this.profiles.listIdentities(user.id) };
   }
 
@@ -114,7 +114,7 @@ export class MeIdentitiesController {
   @Post()
   async link(
     @Body(new FormLikePipe(linkBody)) proof: Proof,
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
     @Incoming() request: IamRequest,
   ): Promise<UserIdentity | Created<UserIdentity>> {
     const { id, isNew } = await this.redeem(proof, user, request);
@@ -140,7 +140,7 @@ export class MeIdentitiesController {
   @Delete(':id')
   unlink(
     @Param('id') id: string,
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
     @Query(new ZodPipe(unlinkQuery)) { end_other_sessions }: z.infer<typeof unlinkQuery>,
   ): Promise<z.infer<typeof unlinkedResponse>> {
     const acting = actingSession(user);
@@ -151,7 +151,7 @@ export class MeIdentitiesController {
     });
   }
 
-  private redeem(proof: Proof, user: AuthenticatedUser, { origin, cookies }: IamRequest) {
+  private redeem(proof: Proof, user: AuthenticatedPerson, { origin, cookies }: IamRequest) {
     const { clientId } = user;
     const link = actingSession(user);
     if (!('binding_token' in proof))

@@ -7,7 +7,7 @@ import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { empty, json, type IamResponse } from '../http/iam-response.js';
-import { type AuthenticatedUser, CurrentUser, Incoming, Origin } from '../http/parameter.decorators.js';
+import { type AuthenticatedPerson, CurrentUser, Incoming, Origin } from '../http/parameter.decorators.js';
 import { failureOf } from '../http/to-iam-error.js';
 import { Body, ZodPipe } from '../http/zod.pipe.js';
 import { AccountDeletion } from '../privacy/erasure.service.js';
@@ -77,7 +77,7 @@ export class MeController {
     example: meExample,
   })
   @Get()
-  async me(@CurrentUser() user: AuthenticatedUser): Promise<Me> {
+  async me(@CurrentUser() user: AuthenticatedPerson): Promise<Me> {
     return { ...(await this.profiles.get(user.id)), roles: [...user.roles] };
   }
 
@@ -89,7 +89,7 @@ export class MeController {
   @Patch()
   async change(
     @Body(new ZodPipe(profileBody)) { nickname }: z.infer<typeof profileBody>,
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
   ): Promise<Me> {
     await this.sessions.act(actingSession(user), (manager) =>
       updateUser(manager, user.id, { by: 'user', nickname: cleanNickname(nickname) }),
@@ -103,7 +103,7 @@ export class MeController {
     example: exportExample,
   })
   @Get('export')
-  async export(@CurrentUser() user: AuthenticatedUser): Promise<IamResponse> {
+  async export(@CurrentUser() user: AuthenticatedPerson): Promise<IamResponse> {
     const document = await this.exports.export(actingSession(user));
     return json(document, 200, { 'Content-Disposition': 'attachment; filename="account.json"' });
   }
@@ -118,7 +118,7 @@ export class MeController {
   @RequireRecentSignIn()
   @Post('deletion')
   async requestDeletion(
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
     @Incoming() request: IamRequest,
   ): Promise<z.infer<typeof deletionResponse> | IamResponse> {
     const day = await this.deletion.request(actingSession(user));
@@ -131,7 +131,7 @@ export class MeController {
     responses: { 204: null },
   })
   @Delete('deletion')
-  cancelDeletion(@CurrentUser() user: AuthenticatedUser): Promise<void> {
+  cancelDeletion(@CurrentUser() user: AuthenticatedPerson): Promise<void> {
     return this.deletion.cancel(actingSession(user));
   }
 
@@ -155,7 +155,7 @@ export class MeController {
   @Post('phone_number')
   async verifyPhone(
     @Body(new ZodPipe(phoneBody)) { provider, code }: z.infer<typeof phoneBody>,
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
     @Origin() origin: RequestOrigin,
   ): Promise<z.infer<typeof phoneResponse>> {
     const { app } = await this.codes.appOf(provider, 'mini');
@@ -181,7 +181,7 @@ export class MeController {
 
   @Endpoint({ summary: 'Forgets the phone number', responses: { 204: null } })
   @Delete('phone_number')
-  forgetPhone(@CurrentUser() user: AuthenticatedUser): Promise<void> {
+  forgetPhone(@CurrentUser() user: AuthenticatedPerson): Promise<void> {
     return this.sessions.act(actingSession(user), (manager) =>
       forgetPhoneNumber(manager, user.id, { sessionId: user.sessionId, clientId: user.clientId }),
     );
@@ -230,7 +230,7 @@ export class MeSessionsController {
   })
   @Get()
   async list(
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
     @Incoming() { language }: IamRequest,
   ): Promise<z.infer<typeof sessionsResponse>> {
     const { limit } = this.options.sessions;
@@ -249,7 +249,7 @@ export class MeSessionsController {
     example: { ended: 3 },
   })
   @Delete()
-  async endOthers(@CurrentUser() user: AuthenticatedUser): Promise<z.infer<typeof endedResponse>> {
+  async endOthers(@CurrentUser() user: AuthenticatedPerson): Promise<z.infer<typeof endedResponse>> {
     const acting = actingSession(user);
     const ended = await this.sessions.act(acting, (manager) =>
       this.sessions.endOthers(manager, acting, 'ended_by_user'),
@@ -266,7 +266,7 @@ export class MeSessionsController {
   @Delete(':id')
   async end(
     @Param('id') id: string,
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
     @Incoming() request: IamRequest,
   ): Promise<IamResponse> {
     await this.sessions.end(id, actingSession(user));

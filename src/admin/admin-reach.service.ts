@@ -7,7 +7,7 @@ import { inTransaction } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { requireVersion } from '../http/iam-response.js';
 import type { AuthenticatedUser } from '../http/parameter.decorators.js';
-import { RolePermissions } from '../roles/role-permissions.service.js';
+import { Requirements } from '../sessions/access-policy.service.js';
 import { UserRoles } from '../roles/user-roles.service.js';
 import { currentContext } from '../runtime/request-context.js';
 import { lockUsers, type LockedUser } from '../users/lock-users.js';
@@ -18,7 +18,7 @@ export type Admin = AuthenticatedUser | undefined;
 /** Administrators give and take only permissions that they hold: by writing a role, and by assigning or removing one. */
 @Injectable()
 export class AdminPermissions {
-  constructor(private readonly permissions: RolePermissions) {}
+  constructor(private readonly requirements: Requirements) {}
 
   /** @throws IamError as `refusalOf` */
   async requireAll(admin: Admin, permissions: readonly string[]): Promise<void> {
@@ -33,7 +33,7 @@ export class AdminPermissions {
    */
   async refusalOf(admin: Admin, permissions: readonly string[]): Promise<IamError | null> {
     if (permissions.length === 0 || this.areUnlimited()) return null;
-    const missing = await this.permissions.missing(admin?.roles ?? [], permissions);
+    const missing = await this.missing(admin, permissions);
     if (missing.length === 0) return null;
     return new IamError('insufficient_permissions', `may not decide on ${missing.join(', ')}`);
   }
@@ -46,8 +46,13 @@ export class AdminPermissions {
         actor: currentContext()?.actor === 'host' ? 'host' : 'admin_token',
         permissions: all,
       } as const;
-    const missing = await this.permissions.missing(admin?.roles ?? [], all);
-    return { actor: 'user', permissions: all.filter((each) => !missing.includes(each)) } as const;
+    const missing = await this.missing(admin, all);
+    const actor = admin === undefined || admin.kind === 'person' ? 'user' : admin.kind;
+    return { actor, permissions: all.filter((each) => !missing.includes(each)) } as const;
+  }
+
+  private async missing(admin: Admin, permissions: readonly string[]): Promise<readonly string[]> {
+    return admin === undefined ? permissions : this.requirements.missing(admin, permissions);
   }
 
   /** True for the admin token and the host's guard, as `AdminGuard` has noted. */

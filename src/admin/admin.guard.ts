@@ -30,7 +30,8 @@ import { IamController } from '../sessions/iam-controller.decorator.js';
 const crossDevice: ReadonlySet<string> = new Set([...qrWayName.options, 'device']);
 
 /**
- * Admits the admin token, requests that the host's own guard admits, and users whose roles grant the permission of the route.
+ * Admits the admin token, requests that the host's own guard admits, and users, services and API keys that have the permission of
+ * the route.
  * A route without a permission refuses every caller.
  */
 @Injectable()
@@ -87,10 +88,14 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     }
   }
 
-  /** Checks the session too: a disabled user, or one without the role, must not use the rest of a token's lifetime to undo that. */
+  /** Also of machines. Checks the session too: a disabled user, or one without the role, must not use the rest of a token's lifetime to undo that. */
   private async requireUser(request: object, permission: string): Promise<void> {
     const user = await this.authentication.authenticate(request, { mustLive: true });
-    if (crossDevice.has(user.method) && this.options.admin.crossDeviceSessions === 'refuse')
+    if (
+      user.kind === 'person' &&
+      crossDevice.has(user.method) &&
+      this.options.admin.crossDeviceSessions === 'refuse'
+    )
       throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
     if (permission !== 'self') await this.requirements.requirePermissions(user, [permission]);
   }

@@ -13,6 +13,7 @@ import { PrivacyModule } from '../privacy/privacy.module.js';
 import { AdminPermissions, AdminReach } from './admin-reach.service.js';
 import { AdminGuard } from './admin.guard.js';
 import { AdminAuditController } from './audit/audit.controller.js';
+import { AdminApiKeysController } from './api-keys/api-keys.controller.js';
 import { AdminEventsController } from './events/events.controller.js';
 import { AdminClientsController } from './clients/clients.controller.js';
 import { KeysController } from './keys/keys.controller.js';
@@ -44,6 +45,7 @@ import { AdminUsersController } from './users/users.controller.js';
     AdminAccessController,
     AdminProvidersController,
     AdminClientsController,
+    AdminApiKeysController,
     AdminPermissionsController,
     AdminRolesController,
     AdminUsersController,

@@ -3,6 +3,8 @@ export const auditActions = {
   'browser_session.ended':
     'A browser in which somebody was signed in was signed out; `detail.reason` says why.',
   'browser_session.started': 'Somebody signed in to an application with `sso` in a browser.',
+  'api_key.created': 'An API key was made.',
+  'api_key.ended': 'An API key ended; `detail.reason` says why.',
   'client.created': 'An application was registered.',
   'client.deleted': 'An application was deleted.',
   'client.secret_cleared': 'The previous secret of an application was cleared.',

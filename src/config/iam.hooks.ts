@@ -75,7 +75,7 @@ export interface IamAuditEntry {
   /** The address of the request that caused it; null where none did. */
   readonly ip: string | null;
   readonly userAgent: string | null;
-  /** Who did it: `user:<id>`, `admin_token`, `host`, `wechat` (by a push) or `cli`; null for a stranger and in background work. */
+  /** Who did it: `user:<id>`, `client:<id>` (a service), `api_key:<id>`, `admin_token`, `host`, `wechat` (by a push) or `cli`; null for a stranger and in background work. */
   readonly actor: string | null;
   readonly correlationId: string | null;
   readonly detail: Readonly<Record<string, unknown>>;

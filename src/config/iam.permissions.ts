@@ -17,6 +17,8 @@ export const adminPermissions = {
     'See phone numbers of users in full, and find users by them; without it, their last digits',
   'iam:sessions:read': 'See who is signed in',
   'iam:sessions:write': 'End sessions',
+  'iam:api_keys:read': 'See API keys and whose they are; the keys themselves are never shown',
+  'iam:api_keys:write': 'Make API keys for services, and end any, within what one may do oneself',
   'iam:logins:read': 'See sign-in attempts and why they failed',
   'iam:audit:read': 'Read the audit log',
   'iam:events:read': "See WeChat's messages and events as they were received",

@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
+import { Forgeries } from './forgeries.service.js';
 import { ClockSync } from './clock-sync.service.js';
 import { HookRunner } from './hook-runner.js';
 import { PreparedStatements } from './prepared-statements.js';
@@ -9,7 +10,7 @@ import { RateLimits } from './rate-limits.service.js';
 @Global()
 @Module({
   imports: [RuntimeModule],
-  providers: [RateLimits, ClockSync, HookRunner, PreparedStatements],
-  exports: [RateLimits, ClockSync, HookRunner, PreparedStatements],
+  providers: [RateLimits, Forgeries, ClockSync, HookRunner, PreparedStatements],
+  exports: [RateLimits, Forgeries, ClockSync, HookRunner, PreparedStatements],
 })
 export class DatabaseModule {}

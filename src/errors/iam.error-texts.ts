@@ -61,6 +61,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     en: 'This sign-in request has expired or was used. Start again from the application.',
     zh: '登录请求已过期或已使用，请从应用重新开始。',
   },
+  unsupported_token_type: {
+    en: 'Tokens of this type cannot be revoked.',
+    zh: '这类令牌不能撤销。',
+  },
   unsupported_response_type: {
     en: 'Only the response type code is supported.',
     zh: '仅支持 code 响应类型。',
@@ -75,6 +79,14 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   session_replaced: {
     en: 'You have signed in elsewhere, which ended this session. Sign in again.',
     zh: '您已在别处登录，此处的登录已结束。请重新登录。',
+  },
+  person_required: {
+    en: 'Only a signed-in person can do this, not a service or an API key.',
+    zh: '只有登录的用户本人才能进行此操作，服务和 API 密钥不能。',
+  },
+  api_key_limit_reached: {
+    en: 'There are too many API keys already. End one that is no longer used.',
+    zh: 'API 密钥太多了，请先停用不再使用的密钥。',
   },
   insufficient_permissions: { en: 'You are not allowed to do this.', zh: '您没有执行此操作的权限。' },
   insufficient_scope: {

@@ -34,6 +34,7 @@ export const errorCatalogue = {
   invalid_scope: { status: 400, oauth: 'invalid_scope' },
   unsupported_grant_type: { status: 400, oauth: 'unsupported_grant_type' },
   invalid_request_uri: { status: 400, oauth: 'invalid_request_uri' },
+  unsupported_token_type: { status: 400, oauth: 'unsupported_token_type' },
   unsupported_response_type: { status: 400, oauth: 'unsupported_response_type' },
   request_not_supported: { status: 400, oauth: 'request_not_supported' },
 
@@ -42,6 +43,8 @@ export const errorCatalogue = {
   invalid_token: { status: 401, oauth: 'invalid_token' },
   insufficient_permissions: { status: 403, oauth: 'insufficient_scope' },
   insufficient_scope: { status: 403, oauth: 'insufficient_scope' },
+  person_required: { status: 403, oauth: 'insufficient_scope' },
+  api_key_limit_reached: { status: 409, oauth: 'invalid_request' },
   session_replaced: { status: 400, oauth: 'invalid_grant' },
   recent_sign_in_required: { status: 401, oauth: 'insufficient_user_authentication' },
 

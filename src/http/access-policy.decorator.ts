@@ -35,7 +35,25 @@ export const Public = () => SetMetadata(ADMISSION, 'public' satisfies Admission)
  */
 export const OptionalAuth = () => SetMetadata(ADMISSION, 'optional' satisfies Admission);
 
+/** Metadata key of `@AllowMachines()`. */
+const MACHINES = 'nestjs-wechat-iam:machines';
+
+/**
+ * `IamGuard` also admits services and API keys to a handler that requires neither role nor permission. To one that does, it admits
+ * those that have them without this.
+ */
+export const AllowMachines = () => SetMetadata(MACHINES, true);
+
 const reflector = new Reflector();
+
+/** Whether a handler, or its class, says `@AllowMachines()`. */
+export function allowsMachines(
+  handler: ReturnType<ExecutionContext['getHandler']>,
+  controller: ReturnType<ExecutionContext['getClass']>,
+): boolean {
+  return reflector.getAllAndOverride<boolean | undefined>(MACHINES, [handler, controller]) === true;
+}
+
 const requirements = [REQUIRED_ROLES, REQUIRED_PERMISSIONS, REQUIRED_RECENT_SIGN_IN];
 
 /**

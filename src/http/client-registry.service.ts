@@ -4,6 +4,7 @@ import {
   type ResolvedIamClient,
   type ResolvedIamOptions,
 } from '../config/iam.resolved-options.js';
+import { sha256 } from '../crypto/hash.js';
 import type { ErrorPageSite } from './error-page.js';
 
 /** The algorithms (RFC 7518) by which ID tokens and access tokens are signed. */
@@ -139,6 +140,24 @@ export class ClientRegistry {
       origins,
     };
   }
+}
+
+/**
+ * Names what a client proves itself by, in its tokens. Another secret or key has another name, and so has an application that gets the
+ * id later.
+ */
+export function credentialOf({ since }: Client, proof: string): string {
+  return sha256(`${since?.toISOString() ?? ''} ${proof}`).slice(0, 16);
+}
+
+/** `credentialOf` all that a client can prove itself by now. */
+export function credentialsOf(client: Client): string[] {
+  return [...client.secretHashes, keysOf(client)].map((proof) => credentialOf(client, proof));
+}
+
+/** The proof of a client with keys of its own: any of them. */
+export function keysOf({ jwks, jwksUri }: Client): string {
+  return JSON.stringify(jwks ?? jwksUri);
 }
 
 /** A client of the code is first-party and public. */

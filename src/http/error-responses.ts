@@ -50,7 +50,7 @@ export function oauthError(error: IamError, endpoint: OAuthEndpoint): IamRespons
 }
 
 /**
- * The error codes of a token endpoint: RFC 6749 §5.2, RFC 8628 §3.5; `interaction_required` of OpenID Connect Core §3.1.2.6 and
+ * The error codes of a token endpoint: RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8628 §3.5; `interaction_required` of OpenID Connect Core §3.1.2.6 and
  * `binding_required` of ours, which clients act upon; the last two with a status of 5xx.
  */
 const tokenErrors: ReadonlySet<string> = new Set([
@@ -60,6 +60,7 @@ const tokenErrors: ReadonlySet<string> = new Set([
   'invalid_scope',
   'unauthorized_client',
   'unsupported_grant_type',
+  'unsupported_token_type',
   'authorization_pending',
   'slow_down',
   'access_denied',

@@ -1,12 +1,14 @@
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
+import { IamError } from '../errors/iam.error.js';
 import { currentMarks, runMarked } from '../runtime/request-context.js';
 import { admissionTo } from './access-policy.decorator.js';
 import { holderOf } from './callers.js';
 import { readIfMatch } from './iam-response.js';
 import { readOrigin, readRequest, type IamRequest } from './iam-request.js';
 
-/** The bearer of a valid access token, as `@CurrentUser()` gives it. */
-export interface AuthenticatedUser {
+/** A person who is signed in. */
+export interface AuthenticatedPerson {
+  readonly kind: 'person';
   /** The user's id (`sub`). */
   readonly id: string;
   /** The session (`sid`). */
@@ -18,6 +20,44 @@ export interface AuthenticatedUser {
   readonly method: string;
   /** When the person signed in; refreshing changes nothing of it. */
   readonly signedInAt: Date;
+}
+
+/** An application of type `service`, by a token of the grant `client_credentials`. */
+export interface AuthenticatedService {
+  readonly kind: 'service';
+  /** Its `client_id`, which is never the id of a user. */
+  readonly id: string;
+  readonly clientId: string;
+  /** Those that it has now. */
+  readonly roles: readonly string[];
+}
+
+/** The bearer of an API key, who may do what its owner may and the key permits. */
+export interface AuthenticatedApiKey {
+  readonly kind: 'api_key';
+  /** The owner: the id of a user, or the `client_id` of a service. */
+  readonly id: string;
+  readonly owner: 'person' | 'service';
+  readonly keyId: string;
+  /** Those of its owner whose permissions the key has all. */
+  readonly roles: readonly string[];
+  /** Those that its owner has now as well. */
+  readonly permissions: readonly string[];
+}
+
+/** Whom `IamGuard` admitted, as `@CurrentUser()` gives it: `kind` tells people from machines. */
+export type AuthenticatedUser = AuthenticatedPerson | AuthenticatedService | AuthenticatedApiKey;
+
+/** @throws IamError `person_required` */
+export function requirePerson(user: AuthenticatedUser): AuthenticatedPerson {
+  if (user.kind === 'person') return user;
+  throw new IamError('person_required', `a machine, ${actorOf(user)}`);
+}
+
+/** As the audit log names who acts. */
+export function actorOf(user: AuthenticatedUser): string {
+  if (user.kind === 'api_key') return `api_key:${user.keyId}`;
+  return user.kind === 'service' ? `client:${user.id}` : `user:${user.id}`;
 }
 
 /** No name, so that a host's own `request.user` stays what it was. A `WeakMap` in its place takes a third of the guard's time. */

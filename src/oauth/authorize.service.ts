@@ -8,7 +8,7 @@ import { logFailure } from '../http/error-responses.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { json, redirect, type IamResponse } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import type { AuthenticatedUser } from '../http/parameter.decorators.js';
+import type { AuthenticatedPerson } from '../http/parameter.decorators.js';
 import type { Parameters } from '../http/request-body.js';
 import { languageOfLocales } from '../http/user-agent.js';
 import { toIamError } from '../http/to-iam-error.js';
@@ -210,7 +210,7 @@ export class Authorize {
   async startLink(
     body: z.infer<typeof linkStartBody>,
     request: IamRequest,
-    user: AuthenticatedUser,
+    user: AuthenticatedPerson,
   ): Promise<IamResponse> {
     const back = this.clients.checkRedirect(user.clientId, body.redirect_uri);
     const provider = await this.providers.getEnabled(body.provider);

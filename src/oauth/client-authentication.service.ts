@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { constantTimeEqual, sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
-import { ClientRegistry, type Client } from '../http/client-registry.service.js';
+import { ClientRegistry, credentialOf, keysOf, type Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { ClientAssertions, JWT_BEARER, subjectOf } from './client-assertions.service.js';
@@ -37,6 +37,12 @@ interface Credentials {
   readonly secret: string;
 }
 
+/** A client that has proved itself as far as it can. */
+export interface ProvenClient extends Client {
+  /** By what, as its tokens name it; null for a public client, which can keep no secret. */
+  readonly credential: string | null;
+}
+
 /** Finds out which client sends a request: `none`, `client_secret_post`, `client_secret_basic` or `private_key_jwt`. */
 @Injectable()
 export class ClientAuthentication {
@@ -47,7 +53,7 @@ export class ClientAuthentication {
   ) {}
 
   /** Also one that is disabled. @throws IamError `invalid_client` (RFC 6749 §5.2), `invalid_request`, `rate_limited` */
-  async authenticate({ body, authorization, origin }: IamRequest): Promise<Client> {
+  async authenticate({ body, authorization, origin }: IamRequest): Promise<ProvenClient> {
     const posted = parseOAuthInput(z.object(clientParameters), body);
     const basic = readBasic(authorization);
     const assertion = assertionOf(posted);
@@ -59,24 +65,31 @@ export class ClientAuthentication {
       throw new IamError('invalid_client', `no client "${id.slice(0, 64)}"`);
     }
     // A public client has nothing to prove: what secret it sends along is not looked at.
-    if (client.type === 'public' && assertion === undefined) return client;
+    if (client.type === 'public' && assertion === undefined) return { ...client, credential: null };
     requireOneWay(id, posted, basic);
-    await this.prove(client, { secret: basic?.secret ?? posted.client_secret, assertion }).catch(
-      (error: unknown) => {
-        // For this client alone, and after the proof: guesses lock out neither it nor others at the address.
-        if (error instanceof IamError) this.failures.countForgery(origin, id);
-        throw error;
-      },
-    );
-    return client;
+    const proof = await this.prove(client, {
+      secret: basic?.secret ?? posted.client_secret,
+      assertion,
+    }).catch((error: unknown) => {
+      // For this client alone, and after the proof: guesses lock out neither it nor others at the address.
+      if (error instanceof IamError) this.failures.countForgery(origin, id);
+      throw error;
+    });
+    return { ...client, credential: credentialOf(client, proof) };
   }
 
-  private async prove(client: Client, { secret, assertion }: Proof): Promise<void> {
-    if (assertion !== undefined) return this.assertions.use(assertion, client);
+  /** What works as a proof: the keys, or the hash of the secret. */
+  private async prove(client: Client, { secret, assertion }: Proof): Promise<string> {
+    if (assertion !== undefined) {
+      await this.assertions.use(assertion, client);
+      return keysOf(client);
+    }
     if (secret === undefined)
       throw new IamError('invalid_client', `application "${client.id}" sent no proof`);
-    if (!proves(client, secret))
+    const hash = findHash(client, secret);
+    if (hash === undefined)
       throw new IamError('invalid_client', `not a secret of application "${client.id}"`);
+    return hash;
   }
 }
 
@@ -101,9 +114,9 @@ function requireOneWay(id: string, posted: Posted, basic: Credentials | null): v
 }
 
 /** Compares with every secret that works, so that the time does not tell which one it was. */
-function proves({ secretHashes }: Client, secret: string): boolean {
+function findHash({ secretHashes }: Client, secret: string): string | undefined {
   const given = sha256(secret);
-  return secretHashes.filter((hash) => constantTimeEqual(hash, given)).length > 0;
+  return secretHashes.filter((hash) => constantTimeEqual(hash, given)).at(0);
 }
 
 /** Both parts are form-encoded before they are put together (RFC 6749 §2.3.1). Null for anything else. */

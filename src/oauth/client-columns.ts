@@ -3,12 +3,14 @@ import { isLocalHost } from '../config/endpoints.js';
 import { absoluteUrl, line, origin } from '../config/options-schema.js';
 import { boolean, defineTable, json, key, nullable, now, text, timestamp } from '../database/define-table.js';
 import { rowTime } from '../database/list.js';
-import { IamError } from '../errors/iam.error.js';
 import { supportedScopes } from './openid/claims.js';
 import { signingAlgorithms, type Client } from '../http/client-registry.service.js';
 import { publicKeys } from './client-keys.service.js';
 
 const texts = { ...text, array: true, default: () => "'{}'" };
+
+/** Of a user's id. */
+export const uuidForm = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
 
 /** `iam.clients`: the applications that an administrator has registered. */
 export const ClientEntity = defineTable('clients', {
@@ -55,6 +57,8 @@ export const ClientEntity = defineTable('clients', {
     clients_secret_check: "type <> 'public' OR (secret_hash IS NULL AND secret_hash_previous IS NULL)",
     clients_previous_secret_check: 'secret_hash_previous IS NULL OR secret_hash IS NOT NULL',
     clients_cookie_check: "tokens = 'bearer' OR type = 'public'",
+    clients_service_check: `type <> 'service' OR (grants = '{client_credentials}' AND redirect_uris = '{}' AND id !~* '${uuidForm}')`,
+    clients_person_check: "type = 'service' OR ('client_credentials' <> ALL (grants) AND roles = '{}')",
   },
 });
 
@@ -62,6 +66,7 @@ export const ClientEntity = defineTable('clients', {
 export const clientGrants = [
   'authorization_code',
   'refresh_token',
+  'client_credentials',
   'urn:ietf:params:oauth:grant-type:device_code',
   'urn:wechat:grant:mini_program',
   'urn:wechat:grant:mobile_app',
@@ -88,10 +93,10 @@ export const clientChanges = z.strictObject({
   name: line(100).optional().describe('Shown to administrators (default: the id)'),
   logo_uri: webPage,
   client_uri: webPage.describe('Its home page'),
-  enabled: z.boolean().optional().describe('Whether people can sign in to it'),
+  enabled: z.boolean().optional().describe('Whether people can sign in to it, or a service gets tokens'),
   redirect_uris: set(z.string().max(2048).pipe(absoluteUrl)).describe('Compared exactly'),
   origins: set(origin).describe('Whose scripts may call the endpoints (CORS)'),
-  grants: set(z.enum(clientGrants)),
+  grants: set(z.enum(clientGrants)).describe('Of a service always `client_credentials` alone'),
   providers: set(z.string().min(1).max(63)).describe(
     'Slugs of the providers through which people may come to it; empty: all',
   ),
@@ -107,15 +112,16 @@ export const clientChanges = z.strictObject({
     .nullish()
     .describe('Public keys of a confidential application, which then proves itself by `private_key_jwt`'),
   jwks_uri: keysUri.nullish().describe('In place of `jwks`: where it publishes them'),
+  roles: set(z.string().min(1).max(63)).describe('Of a service: what its tokens and API keys may do'),
 });
 
 /** An application as it is registered; `id` and `type` stay for good. */
 export const newClient = clientChanges.extend({
   id: z.string().regex(/^[A-Za-z0-9][\w.-]{0,127}$/, { error: 'letters, digits, . _ and -, at most 128' }),
   type: z
-    .enum(['public', 'confidential'])
+    .enum(['public', 'confidential', 'service'])
     .default('public')
-    .describe('`confidential`: a server with a secret'),
+    .describe('`confidential`: a server with a secret; `service`: a machine, to which nobody signs in'),
 });
 
 /** See `clientChanges`. */
@@ -158,15 +164,6 @@ export const clientRow = z.object({
   version: z.string(),
 });
 
-/** What a row has that names no others. */
-export const clientDefaults = {
-  tokens: 'bearer',
-  grants: ['authorization_code', 'refresh_token'],
-  redirect_uris: [],
-  jwks: null,
-  jwks_uri: null,
-} satisfies Partial<ClientRow>;
-
 /** See `clientRow`. */
 export type ClientRow = z.infer<typeof clientRow>;
 
@@ -201,22 +198,4 @@ export function clientOf(row: ClientRow): Client {
     accessTokenAlgorithm: row.access_token_signed_response_alg,
     since: new Date(row.created_at),
   };
-}
-
-/** What only all members together show to be wrong. @throws IamError `invalid_request` that names the member */
-export function checkWhole(
-  before: Pick<ClientRow, 'type' | 'tokens' | 'grants' | 'redirect_uris' | 'jwks' | 'jwks_uri'>,
-  { tokens = before.tokens, redirect_uris = before.redirect_uris, ...changes }: ClientChanges,
-): void {
-  const { jwks = before.jwks, jwks_uri = before.jwks_uri } = changes;
-  if (jwks !== null && jwks_uri !== null)
-    throw new IamError('invalid_request', 'jwks: expected none beside jwks_uri');
-  if (before.type === 'public' && (jwks ?? jwks_uri) !== null)
-    throw new IamError('invalid_request', 'jwks: a public application proves itself by nothing');
-  const grants: readonly string[] = changes.grants ?? before.grants;
-  if (before.type === 'confidential' && tokens === 'cookie')
-    throw new IamError('invalid_request', 'tokens: expected bearer, for a server');
-  if (grants.length === 0) throw new IamError('invalid_request', 'grants: expected at least one');
-  if (grants.includes('authorization_code') && redirect_uris.length === 0)
-    throw new IamError('invalid_request', 'redirect_uris: expected at least one, for authorization_code');
 }

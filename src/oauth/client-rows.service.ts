@@ -5,7 +5,7 @@ import { recordAudit } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
 import { randomAlphanumeric } from '../crypto/random.js';
-import { isUniqueViolation } from '../database/database-errors.js';
+import { isUniqueViolation, violatedConstraint } from '../database/database-errors.js';
 import { versionSql } from '../database/sql-fragments.js';
 import {
   empty,
@@ -20,18 +20,18 @@ import {
   type SqlExecutor,
 } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
+import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import {
-  checkWhole,
-  clientDefaults,
   clientRow,
   newClient,
   type ClientChanges,
   type ClientRow,
   type NewClient,
 } from './client-columns.js';
+import { checkServiceId, checkWhole, clientDefaults } from './client-rules.js';
 
 /** A change of one application; `version` is what it is based on, null for any. */
-interface ClientEdit {
+export interface ClientEdit {
   readonly id: string;
   readonly version: string | null;
 }
@@ -57,7 +57,7 @@ const SECRET_PREFIX = 'iamcs_';
 const SECRET_LENGTH = 44;
 
 /** The others have no meaning yet. */
-const inEffect = sql`type IN ('public', 'confidential') AND first_party`;
+const inEffect = sql`first_party`;
 
 /** Every row that has an effect. */
 export function readClients(executor: SqlExecutor): Promise<ClientRow[]> {
@@ -73,7 +73,10 @@ export function readClients(executor: SqlExecutor): Promise<ClientRow[]> {
 export class ClientRows {
   private whenChanged: () => Promise<void> = () => Promise.resolve();
 
-  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+  constructor(
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly apiKeys: ApiKeys,
+  ) {}
 
   /** Calls `reload` after each change, also after a failed one: whether a commit happened may be unknown. */
   onChange(reload: () => Promise<void>): void {
@@ -94,13 +97,15 @@ export class ClientRows {
     return read(this.dataSource.manager, id);
   }
 
-  /** A confidential one has no secret until `rotate` makes it. @throws IamError `already_exists` */
+  /** One that is not public has no secret until `rotate` makes it. @throws IamError `already_exists` */
   async create({ id, type, ...members }: NewClient): Promise<ClientRow> {
     return this.writing(async (manager) => {
       const values = { ...members, name: members.name ?? id };
-      checkWhole({ ...clientDefaults, type }, values);
+      const defaults = clientDefaults(type);
+      if (type === 'service') checkServiceId(id);
+      checkWhole(defaults, values);
       await refuseUnknownProviders(manager, values.providers);
-      const insert = sql`INSERT INTO iam.clients (id, name, type) VALUES (${id}, ${values.name}, ${type})`;
+      const insert = sql`INSERT INTO iam.clients (id, name, type, grants) VALUES (${id}, ${values.name}, ${type}, ${defaults.grants})`;
       await execute(manager, insert).catch((cause: unknown) => refuseTaken(id, cause));
       await write(manager, id, values);
       const row = await read(manager, id);
@@ -135,7 +140,7 @@ export class ClientRows {
     const secret = `${SECRET_PREFIX}${randomAlphanumeric(SECRET_LENGTH)}`;
     return this.writing(async (manager) => {
       const { type, secret_hash_previous: previous } = await lock(manager, edit);
-      if (type !== 'confidential')
+      if (type === 'public')
         throw new IamError('invalid_request', `"${edit.id}" is public: it can keep no secret`);
       if (previous !== null)
         throw new IamError('in_use', `"${edit.id}" has a previous secret: clear it first`, {
@@ -167,10 +172,11 @@ export class ClientRows {
     });
   }
 
-  /** What was signed in to it is refused from then on, also by an application that gets its id later. */
+  /** What was signed in to it, and its API keys, are refused from then on, also by an application that gets its id later. */
   async remove(edit: ClientEdit): Promise<void> {
     await this.writing(async (manager) => {
       const { name, redirect_uris } = await lock(manager, edit);
+      await this.apiKeys.endOf(manager, { clientId: edit.id }, { reason: 'client_deleted' });
       await execute(manager, sql`DELETE FROM iam.clients WHERE id = ${edit.id}`);
       const detail = { client: edit.id, name, redirect_uris };
       await recordAudit(manager, { action: 'client.deleted', clientId: edit.id, detail });
@@ -189,7 +195,7 @@ async function write(manager: EntityManager, id: string, members: ClientChanges)
   await execute(
     manager,
     sql`UPDATE iam.clients SET ${join([...assignments, sql`updated_at = now()`])} WHERE id = ${id}`,
-  );
+  ).catch(explainNoRole);
 }
 
 async function read(manager: EntityManager, id: string, locking: Sql = empty): Promise<ClientRow> {
@@ -226,6 +232,12 @@ function differences(
     ([name, to]) => to !== undefined && JSON.stringify(to) !== JSON.stringify(before[name]),
   );
   return Object.fromEntries(changed.map(([name, to]) => [name, { from: before[name], to }]));
+}
+
+function explainNoRole(cause: unknown): never {
+  if (violatedConstraint(cause) === 'clients_roles_fkey')
+    throw new IamError('invalid_request', 'roles: expected names of roles', { cause });
+  throw cause;
 }
 
 function refuseTaken(id: string, cause: unknown): never {

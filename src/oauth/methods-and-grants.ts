@@ -6,6 +6,7 @@ import { type IamErrorCode, IamError } from '../errors/iam.error.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { Browser } from '../http/user-agent.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import type { ServiceTokenClaims } from '../sessions/access-tokens.service.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import { AppCodes, phoneCode as phoneCodeSchema, type AppCodeKind } from '../sign-in/app-codes.service.js';
@@ -141,6 +142,17 @@ export class RefreshTokenGrant implements TokenGrant {
         : new IamError('invalid_request', 'refresh_token: missing');
     if (this.sessions.findSessionId(token) === null) this.failures.countForgery(request.origin);
     return this.sessions.refresh(token, this.clients.callerOf(client), grantScope(client, scope));
+  }
+}
+
+/** A machine proves itself and acts for itself (RFC 6749 §4.4). */
+@TokenGrant({ type: 'client_credentials', parameters: {} })
+export class ClientCredentialsGrant implements TokenGrant {
+  async redeem(_parameters: object, { client }: GrantCaller): Promise<ServiceTokenClaims> {
+    const { id: clientId, type, roles, credential } = client;
+    if (type !== 'service' || credential === null)
+      throw new IamError('unauthorized_client', `application "${clientId}" is no service`);
+    return { clientId, roles, credential };
   }
 }
 

@@ -6,7 +6,7 @@ import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { json, redirect, type IamResponse } from '../http/iam-response.js';
-import { Incoming, type AuthenticatedUser, CurrentUser } from '../http/parameter.decorators.js';
+import { Incoming, type AuthenticatedPerson, CurrentUser } from '../http/parameter.decorators.js';
 import { Body, FormLikePipe } from '../http/zod.pipe.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { PublicController, UserController } from '../sessions/iam-controller.decorator.js';
@@ -215,7 +215,7 @@ export class LinkController {
   start(
     @Body(new FormLikePipe(linkStartBody)) body: z.infer<typeof linkStartBody>,
     @Incoming() request: IamRequest,
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
   ): Promise<IamResponse> {
     return this.authorize.startLink(body, request, user);
   }

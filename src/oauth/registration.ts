@@ -2,19 +2,19 @@ import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { z } from 'zod';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
-import type { Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { Language, Browser } from '../http/user-agent.js';
 import { parseInput } from '../http/zod.pipe.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
+import type { ServiceTokenClaims } from '../sessions/access-tokens.service.js';
 import type { RefreshedSession } from '../sessions/sessions.service.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import type { Subject } from '../users/subject.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
-import { clientParameters } from './client-authentication.service.js';
+import { clientParameters, type ProvenClient } from './client-authentication.service.js';
 import { parseOAuthInput } from './clients.service.js';
 
 /** The classes that a decorator has registered, with what it says of them; known before there is an application. */
@@ -157,16 +157,18 @@ export class SignInMethods implements OnModuleInit {
 
 /** The sender of a token request. */
 export interface GrantCaller {
-  readonly client: Client;
+  readonly client: ProvenClient;
   readonly request: IamRequest;
   /** The session of a browser, which a new one of a cookie client replaces. */
   readonly replaces: string | null;
 }
 
+/** For whom a grant gives tokens: for a person, whose session has begun or continues, or for a service, which has none. */
+export type Granted = BegunSession | RefreshedSession | ServiceTokenClaims;
+
 /** A grant of `POST /token`. Client, duplicate parameters and the origin of a cookie client have been checked before. */
 export interface TokenGrant<P = Readonly<Record<string, unknown>>> {
-  /** The session that the parameters begin or continue. */
-  redeem(parameters: P, caller: GrantCaller): Promise<BegunSession | RefreshedSession>;
+  redeem(parameters: P, caller: GrantCaller): Promise<Granted>;
 }
 
 /** What a grant declares of itself. */
@@ -211,7 +213,7 @@ export interface GrantRequest {
   readonly type: string;
   /** The slug of the provider, where the grant has one as a parameter. */
   readonly provider: string | undefined;
-  readonly redeem: (caller: GrantCaller) => ReturnType<TokenGrant['redeem']>;
+  readonly redeem: (caller: GrantCaller) => Promise<Granted>;
 }
 
 /** The table of grants behind `POST /token`. */

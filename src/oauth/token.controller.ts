@@ -78,7 +78,14 @@ export class TokenController {
   @Endpoint({
     summary: 'Ends the session of a refresh or access token (RFC 7009)',
     responses: { 200: null },
-    errors: ['invalid_client', 'invalid_grant', 'invalid_scope', 'origin_forbidden', 'rate_limited'],
+    errors: [
+      'invalid_client',
+      'invalid_grant',
+      'invalid_scope',
+      'unsupported_token_type',
+      'origin_forbidden',
+      'rate_limited',
+    ],
   })
   @Post('revoke')
   async revoke(

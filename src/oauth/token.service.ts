@@ -11,7 +11,7 @@ import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { inSpan } from '../runtime/telemetry.service.js';
-import { AccessTokens } from '../sessions/access-tokens.service.js';
+import { AccessTokens, isOfPerson, type ServiceTokenClaims } from '../sessions/access-tokens.service.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { SessionNotAdmitted, Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
@@ -56,8 +56,9 @@ export class Token {
 
   private async redeem(grant: GrantRequest, caller: GrantCaller): Promise<IamResponse> {
     try {
-      const session = await grant.redeem(caller);
-      return await this.respond('refreshToken' in session ? session : await this.begin(session), caller);
+      const granted = await grant.redeem(caller);
+      if (!isOfPerson(granted)) return await this.respondToService(granted, caller.client);
+      return await this.respond('refreshToken' in granted ? granted : await this.begin(granted), caller);
     } catch (error) {
       if (!endsCookies(error, grant, caller)) throw error;
       logFailure(this.logger, error);
@@ -71,13 +72,23 @@ export class Token {
     return { ...session, refreshToken: this.sessions.refreshTokenOf({ sessionId, generation }) };
   }
 
+  /** RFC 6749 §4.4.3: without a refresh token, since the credentials are one. */
+  private async respondToService(claims: ServiceTokenClaims, client: Client): Promise<IamResponse> {
+    const tokens = {
+      access_token: await this.accessTokens.issue(claims, { algorithm: client.accessTokenAlgorithm }),
+      token_type: 'Bearer',
+      expires_in: this.options.tokens.accessToken,
+      ...(claims.scope !== undefined && { scope: claims.scope }),
+    };
+    return json(tokens, 200, noCache);
+  }
+
   /** RFC 6749 §5.1; to a cookie client the same without the tokens, which no script may see. */
   private async respond(session: RefreshedSession, { client, replaces }: GrantCaller): Promise<IamResponse> {
     const { refreshToken } = session;
     const accessToken = await this.accessTokens.issue(session, { algorithm: client.accessTokenAlgorithm });
     const granted = await this.describeScope(session, client, accessToken);
     const expires_in = this.options.tokens.accessToken;
-    const headers = { Pragma: 'no-cache' };
     if (client.tokens === 'bearer') {
       const tokens = {
         access_token: accessToken,
@@ -86,7 +97,7 @@ export class Token {
         ...(client.grants?.includes('refresh_token') !== false && { refresh_token: refreshToken }),
         ...granted,
       };
-      return json(tokens, 200, headers);
+      return json(tokens, 200, noCache);
     }
     // A browser has one session: an earlier one is neither left alive nor continued (session fixation).
     if (replaces !== null && replaces !== session.sessionId)
@@ -96,7 +107,7 @@ export class Token {
       refreshToken,
       maxAge: this.remainingLifetime(session),
     });
-    return { ...json({ token_type: NOT_APPLICABLE, expires_in, ...granted }, 200, headers), cookies };
+    return { ...json({ token_type: NOT_APPLICABLE, expires_in, ...granted }, 200, noCache), cookies };
   }
 
   /** Where a scope was asked for, what was granted of it (RFC 6749 §5.1), and with `openid` the ID token. */
@@ -120,6 +131,8 @@ export class Token {
     return Math.max(1, Math.min(idle, absolute - age));
   }
 }
+
+const noCache = { Pragma: 'no-cache' };
 
 /** There is nothing to send along as a token (RFC 8693 §2.2.1). */
 const NOT_APPLICABLE = 'N_A';
@@ -173,9 +186,16 @@ export class Revocation {
       throw new IamError('invalid_grant', 'the token was issued to another client');
   }
 
+  /** @throws IamError `unsupported_token_type` for the token of a service, which no session ends */
   private async sessionOf(token: string, { origin }: IamRequest): Promise<string | null> {
-    const sessionId = this.sessions.findSessionId(token) ?? (await this.accessTokens.findSessionId(token));
-    if (sessionId === null) this.failures.countForgery(origin);
-    return sessionId;
+    const sessionId = this.sessions.findSessionId(token);
+    if (sessionId !== null) return sessionId;
+    const claims = await this.accessTokens.find(token);
+    if (claims === null) {
+      this.failures.countForgery(origin);
+      return null;
+    }
+    if (isOfPerson(claims)) return claims.sessionId;
+    throw new IamError('unsupported_token_type', `a token of service "${claims.clientId}"`);
   }
 }

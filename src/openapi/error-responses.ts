@@ -32,12 +32,20 @@ const withBody: readonly IamErrorCode[] = [
 ];
 const byAccess: Readonly<Record<Access, readonly IamErrorCode[]>> = {
   everybody: [],
-  users: ['authentication_required', 'invalid_token', 'user_disabled', 'origin_forbidden'],
+  users: [
+    'authentication_required',
+    'invalid_token',
+    'person_required',
+    'user_disabled',
+    'origin_forbidden',
+    'rate_limited',
+  ],
   administrators: [
     'authentication_required',
     'invalid_token',
     'insufficient_permissions',
     'origin_forbidden',
+    'rate_limited',
   ],
 };
 

@@ -18,7 +18,8 @@ const personSql = (userId: string): Sql =>
 
 const newest = sql`LIMIT ${MOST_EXPORTED + 1}`;
 
-const byThePerson = sql`(a.actor IS NULL OR a.actor IN (SELECT 'user:' || id FROM person))`;
+const byThePerson = sql`(a.actor IS NULL OR a.actor IN (SELECT 'user:' || id FROM person) OR a.actor IN (
+    SELECT 'api_key:' || k.id FROM iam.api_keys k JOIN person ON k.user_id = person.id))`;
 const isTheirSession = sql`a.session_id IN (SELECT s.id FROM iam.sessions s JOIN person ON s.user_id = person.id)`;
 
 /** Everything stored about a person, by kind, without tokens, codes and their hashes. */
@@ -41,6 +42,9 @@ function exportStatements(userId: string) {
     SELECT id, provider, method, appid, openid, ip, user_agent, created_at, auth_time AS signed_in_at, last_used_at, idle_expires_at,
            expires_at, ended_at, end_reason
     FROM iam.browser_sessions WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
+    api_keys: sql`WITH ${person}
+    SELECT id, name, prefix, permissions, created_at, expires_at, last_used_at, ended_at, end_reason
+    FROM iam.api_keys WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
     sign_ins: sql`WITH ${person}
     SELECT id, client_id, provider, method, appid, openid, scope, resources, status, error, ip, user_agent, created_at, scanned_at,
            confirmed_at, expires_at
@@ -73,6 +77,7 @@ export const exportResponse = z.object({
   browser_sessions: rows.meta({
     description: 'Browsers in which they are signed in for applications with `sso`',
   }),
+  api_keys: rows.meta({ description: 'Without the keys themselves' }),
   sign_ins: rows.meta({ description: 'Of the last day' }),
   messages: rows.meta({ description: 'Messages and events of Official Accounts, of the last days' }),
   audit: rows,
@@ -91,6 +96,7 @@ export const exportExample: z.infer<typeof exportResponse> = {
   roles: [],
   sessions: [{ id: '0198c0de-0000-7000-8000-000000000002', client_id: 'web', method: 'open' }],
   browser_sessions: [],
+  api_keys: [],
   sign_ins: [],
   messages: [],
   audit: [{ action: 'session.started', provider: 'wechat' }],
@@ -142,6 +148,7 @@ export class AccountExport {
       roles: await newestOf('roles'),
       sessions: await newestOf('sessions'),
       browser_sessions: await newestOf('browser_sessions'),
+      api_keys: await newestOf('api_keys'),
       sign_ins: await newestOf('sign_ins'),
       messages: await newestOf('messages'),
       audit: await newestOf('audit'),

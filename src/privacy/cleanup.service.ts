@@ -29,6 +29,11 @@ const fixed = [
      (SELECT id FROM iam.sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
   sql`DELETE FROM iam.browser_sessions WHERE id IN
      (SELECT id FROM iam.browser_sessions WHERE expires_at < now() ORDER BY expires_at ${limit})`,
+  // For a month their owner sees why a key works no longer.
+  ...['ended_at', 'expires_at'].map(
+    (over) => sql`DELETE FROM iam.api_keys WHERE id IN
+     (SELECT id FROM iam.api_keys WHERE ${raw(over)} < now() - interval '30 days' ORDER BY ${raw(over)} ${limit})`,
+  ),
   // Far longer than WeChat repeats a push. Dead letters stay for administrators.
   ...eventsOutsideTime.map(
     (table) => sql`DELETE FROM ${table} WHERE dedupe_key IN

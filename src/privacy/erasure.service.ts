@@ -11,6 +11,7 @@ import { HookRunner } from '../database/hook-runner.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
 import { cancelDeletion, requestDeletion } from '../users/change-user.js';
 import { lockUser } from '../users/lock-users.js';
@@ -44,10 +45,10 @@ const eraseSql = (userId: string): Sql => sql`
       AND l.openid = known.openid AND l.appid = known.appid
       AND (l.user_id IS NULL OR l.user_id NOT IN (SELECT id FROM person))
     RETURNING 1
-  ), sessions AS (${deleteOf('sessions')}), browsers AS (${deleteOf('browser_sessions')}), own_logins AS (${deleteOf('logins')}), roles AS (${deleteOf('user_roles')}),
+  ), api_keys AS (${deleteOf('api_keys')}), sessions AS (${deleteOf('sessions')}), browsers AS (${deleteOf('browser_sessions')}), own_logins AS (${deleteOf('logins')}), roles AS (${deleteOf('user_roles')}),
   unions AS (${deleteOf('unions')}), identities AS (${deleteOf('identities')}), users AS (${deleteOf('users', 'id')})
   SELECT ${countOf('identities')} AS identities, ${countOf('unions')} AS unions, ${countOf('sessions')} AS sessions,
-         ${countOf('browsers')} AS "browserSessions",
+         ${countOf('browsers')} AS "browserSessions", ${countOf('api_keys')} AS "apiKeys",
          ${countOf('own_logins')} + ${countOf('open_logins')} AS logins, ${countOf('roles')} AS roles,
          ${countOf('events')} AS events, ${countOf('users')} - 1 AS merged`;
 
@@ -141,16 +142,18 @@ export class AccountDeletion {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly sessions: UserSessions,
+    private readonly apiKeys: ApiKeys,
     private readonly erasure: Erasure,
   ) {}
 
-  /** Ends every other session. The day of the erasure; null: without a grace the user is erased already. */
+  /** Ends every other session and all API keys. The day of the erasure; null: without a grace the user is erased already. */
   async request(acting: ActingSession): Promise<Date | null> {
     const { userId, sessionId } = acting;
     const { deletionGraceDays: graceDays } = this.options;
     return this.sessions.act(acting, async (manager) => {
       const day = await requestDeletion(manager, userId, { graceDays, sessionId });
       await this.sessions.endOthers(manager, acting, 'deletion_requested');
+      await this.apiKeys.endOf(manager, { userId }, { reason: 'deletion_requested', sessionId });
       if (graceDays > 0) return day;
       await this.erasure.eraseIn(manager, userId);
       return null;

@@ -31,10 +31,14 @@ export class RolePermissions {
 
   /** Those of the permissions that the roles together do not grant; a permission may be a pattern, e.g. `orders:*`. */
   async missing(roles: readonly string[], permissions: readonly string[]): Promise<string[]> {
-    if (roles.length === 0) return [...permissions];
+    return uncovered(await this.grantedBy(roles), permissions);
+  }
+
+  /** What the roles together grant. */
+  async grantedBy(roles: readonly string[]): Promise<string[]> {
+    if (roles.length === 0) return [];
     const known = await this.known.get();
-    const granted = roles.flatMap((role) => known.get(role) ?? []);
-    return permissions.filter((permission) => !granted.some((pattern) => covers(pattern, permission)));
+    return roles.flatMap((role) => known.get(role) ?? []);
   }
 
   /** Makes the next call read `iam.roles` again: a change by this process takes effect at once. */
@@ -52,4 +56,20 @@ export class RolePermissions {
 function covers(pattern: string, permission: string): boolean {
   if (pattern === '*') return true;
   return pattern.endsWith(':*') ? permission.startsWith(pattern.slice(0, -1)) : pattern === permission;
+}
+
+/** Those of the permissions that none of these patterns covers. */
+export function uncovered(patterns: readonly string[], permissions: readonly string[]): string[] {
+  return permissions.filter((permission) => !patterns.some((pattern) => covers(pattern, permission)));
+}
+
+/** The permissions that both lists of patterns cover. Of two patterns that overlap, one covers the other. */
+export function inBoth(one: readonly string[], other: readonly string[]): string[] {
+  const shared = one.flatMap((left) =>
+    other.flatMap((right) => {
+      if (covers(left, right)) return [right];
+      return covers(right, left) ? [left] : [];
+    }),
+  );
+  return [...new Set(shared)];
 }

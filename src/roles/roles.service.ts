@@ -50,7 +50,8 @@ export async function findRole(
   );
 }
 
-const permission = z
+/** A permission, or a pattern of permissions, as a role or key has it. */
+export const permission = z
   .string()
   .max(128)
   .regex(/^(\*|[a-z0-9_-]+(:[a-z0-9_-]+)*(:\*)?)$/, {
@@ -108,6 +109,14 @@ export class Roles {
   /** @throws IamError `not_found` */
   async get(name: string): Promise<Role> {
     return read(this.dataSource.manager, name);
+  }
+
+  /** What roles grant, as they are now; one that there is not grants nothing. */
+  async permissionsOf(names: readonly string[]): Promise<string[]> {
+    if (names.length === 0) return [];
+    const find = sql`SELECT permissions FROM iam.roles WHERE name = ANY(${names}::text[])`;
+    const rows = await queryRows(this.dataSource, roleRow.pick({ permissions: true }), find);
+    return rows.flatMap(({ permissions }) => permissions);
   }
 
   /** @throws IamError `already_exists` */

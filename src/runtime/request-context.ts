@@ -14,8 +14,8 @@ interface RequestContext {
   /** Null where no request is under way: the command line, and events that are processed later. */
   readonly origin: RequestOrigin | null;
   /**
-   * Who acts: `user:<id>`, `admin_token`, `host` (let in by the host's own guard), `wechat` (by a push) or `cli`; null for an
-   * anonymous request.
+   * Who acts: `user:<id>`, `client:<id>` (a service), `api_key:<id>`, `admin_token`, `host` (let in by the host's own guard),
+   * `wechat` (by a push) or `cli`; null for an anonymous request.
    */
   actor: string | null;
   /** The session in which a signed-in user acts. */

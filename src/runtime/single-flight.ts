@@ -55,3 +55,56 @@ export class FreshValue<T> {
     this.reading.forget('');
   }
 }
+
+interface FreshValuesOptions {
+  readonly milliseconds: number;
+  /** More values than this are not kept: those read longest ago go first. */
+  readonly most: number;
+  /** See `Clock.elapsed`. */
+  readonly elapsed: () => number;
+}
+
+/** As `FreshValue`, for each key by itself. Nothing is kept for longer than it is believed. */
+export class FreshValues<T> {
+  /** Oldest read first. */
+  private readonly kept = new Map<string, { readonly value: T; readonly readAt: number }>();
+  private readonly reading = new SingleFlight<T>();
+
+  constructor(private readonly options: FreshValuesOptions) {}
+
+  /** How many values are in memory. */
+  get size(): number {
+    return this.kept.size;
+  }
+
+  /** @throws what `read` throws; the next call reads again */
+  get(key: string, read: () => Promise<T>): Promise<T> {
+    const kept = this.kept.get(key);
+    if (kept !== undefined && this.isFresh(kept)) return Promise.resolve(kept.value);
+    const readAt = this.options.elapsed();
+    return this.reading.run(key, async (isCurrent) => {
+      const value = await read();
+      if (isCurrent()) this.keep(key, { value, readAt });
+      return value;
+    });
+  }
+
+  /** The next call reads again, and a reading under way is not kept. */
+  forget(key: string): void {
+    this.kept.delete(key);
+    this.reading.forget(key);
+  }
+
+  private keep(key: string, read: { readonly value: T; readonly readAt: number }): void {
+    this.kept.delete(key);
+    this.kept.set(key, read);
+    for (const [oldest, each] of this.kept) {
+      if (this.kept.size <= this.options.most && this.isFresh(each)) return;
+      this.kept.delete(oldest);
+    }
+  }
+
+  private isFresh({ readAt }: { readonly readAt: number }): boolean {
+    return this.options.elapsed() - readAt < this.options.milliseconds;
+  }
+}

@@ -3,8 +3,8 @@ import { Reflector } from '@nestjs/core';
 import { Clock } from '../runtime/clock.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { RolePermissions } from '../roles/role-permissions.service.js';
-import type { AuthenticatedUser } from '../http/parameter.decorators.js';
+import { RolePermissions, uncovered } from '../roles/role-permissions.service.js';
+import { type AuthenticatedUser, requirePerson } from '../http/parameter.decorators.js';
 import {
   REQUIRED_PERMISSIONS,
   REQUIRED_RECENT_SIGN_IN,
@@ -33,7 +33,7 @@ export class Requirements {
     private readonly clock: Clock,
   ) {}
 
-  /** @throws IamError `insufficient_permissions` or `recent_sign_in_required` */
+  /** @throws IamError `insufficient_permissions`, `recent_sign_in_required`, or `person_required` where only a sign-in helps */
   async require(user: AuthenticatedUser, { roles, permissions, recentSignIn }: Requirement): Promise<void> {
     if (roles !== undefined && !roles.some((role) => user.roles.includes(role)))
       throw new IamError('insufficient_permissions', `needs a role of ${roles.join(', ')}`);
@@ -54,7 +54,7 @@ export class Requirements {
 
   /**
    * Checks what the decorators of a handler and its class require; also for a guard of the host.
-   * @throws IamError `insufficient_permissions` or `recent_sign_in_required`
+   * @throws IamError as `require`
    */
   async check(targets: Targets, user: AuthenticatedUser): Promise<void> {
     for (const requirement of this.declaredAt(targets)) await this.require(user, requirement);
@@ -74,11 +74,19 @@ export class Requirements {
 
   /** @throws IamError `insufficient_permissions` */
   async requirePermissions(user: AuthenticatedUser, permissions: readonly string[]): Promise<void> {
-    if ((await this.permissions.missing(user.roles, permissions)).length > 0) throw lacking(permissions);
+    if ((await this.missing(user, permissions)).length > 0) throw lacking(permissions);
   }
 
-  private requireRecentSignIn({ id, signedInAt }: AuthenticatedUser): void {
+  /** Those of the permissions that a user or machine does not have; a permission may be a pattern, e.g. `orders:*`. */
+  async missing(user: AuthenticatedUser, permissions: readonly string[]): Promise<string[]> {
+    return user.kind === 'api_key'
+      ? uncovered(user.permissions, permissions)
+      : this.permissions.missing(user.roles, permissions);
+  }
+
+  private requireRecentSignIn(user: AuthenticatedUser): void {
     const { recentSignIn } = this.options;
+    const { id, signedInAt } = requirePerson(user);
     if (this.clock.now() - signedInAt.getTime() <= recentSignIn * 1000) return;
     throw new IamError('recent_sign_in_required', `user ${id} signed in at ${signedInAt.toISOString()}`, {
       members: { max_age: recentSignIn },
@@ -86,7 +94,11 @@ export class Requirements {
   }
 }
 
-const refusals: ReadonlySet<string> = new Set(['insufficient_permissions', 'recent_sign_in_required']);
+const refusals: ReadonlySet<string> = new Set([
+  'insufficient_permissions',
+  'recent_sign_in_required',
+  'person_required',
+]);
 
 /** The response names them too, as RFC 6750 §3.1 does with `scope`: the permissions of a route are no secret. */
 function lacking(permissions: readonly string[]): IamError {

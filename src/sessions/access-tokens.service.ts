@@ -18,7 +18,7 @@ interface IssueOptions {
   readonly algorithm?: SigningAlgorithm;
 }
 
-/** The claims of an access token. */
+/** The claims of the access token of a person. */
 export interface AccessTokenClaims {
   readonly userId: string;
   readonly sessionId: string;
@@ -42,30 +42,48 @@ export interface TokenSubject extends AccessTokenClaims {
   readonly person?: Person | undefined;
 }
 
+/** The claims of the access token of a service, whose `sub` is its `client_id` (RFC 9068 §2.2). */
+export interface ServiceTokenClaims extends Pick<
+  AccessTokenClaims,
+  'clientId' | 'roles' | 'scope' | 'resources'
+> {
+  /** What the service proved itself by; see `credentialsOf`. The token ends with it. */
+  readonly credential: string;
+}
+
+/** The claims of any access token of ours. */
+export type TokenClaims = AccessTokenClaims | ServiceTokenClaims;
+
+/** Tells the tokens of people from those of services. */
+export function isOfPerson<T extends AccessTokenClaims>(claims: T | ServiceTokenClaims): claims is T {
+  return 'sessionId' in claims;
+}
+
 const seconds = z.number().int().nonnegative();
-const payloadSchema = z.object({
+const anyPayload = z.object({
   sub: z.string().min(1),
-  sid: z.string().min(1),
   client_id: z.string().min(1),
   jti: z.string().min(1),
   iat: seconds,
   exp: seconds,
   roles: z.array(z.string()),
   aud: z.string().or(z.array(z.string())),
-  amr: z.tuple([z.string()]),
-  auth_time: seconds,
   scope: z.string().optional(),
 });
+const payloadSchema = z.union([
+  anyPayload.extend({ sid: z.string().min(1), amr: z.tuple([z.string()]), auth_time: seconds }),
+  anyPayload.extend({ sid: z.undefined().optional(), credential: z.string() }),
+]);
 
 /** A few megabytes; beyond that, the token that was used longest ago is verified again. */
 const MOST_REMEMBERED = 10_000;
 
 /** A token that has verified, and the time in which it does: of the clock's milliseconds. */
 interface Verified {
-  readonly claims: AccessTokenClaims;
+  readonly claims: TokenClaims;
   /** Of the key that signed it. */
   readonly kid: string;
-  /** For `tokens.audience`; another one is for `verifyForAny` alone. */
+  /** For `tokens.audience`; another one is for `readForAny` alone. */
   readonly isForUs: boolean;
   readonly from: number;
   readonly until: number;
@@ -85,17 +103,14 @@ export class AccessTokens {
   ) {}
 
   /** Signs a token that expires after `tokens.accessToken` seconds. */
-  issue(claims: AccessTokenClaims, { algorithm }: IssueOptions = {}): Promise<string> {
+  issue(claims: TokenClaims, { algorithm }: IssueOptions = {}): Promise<string> {
     const { now } = this.jwts;
     const payload = {
       aud: this.options.tokens.audience,
-      sub: claims.userId,
       client_id: claims.clientId,
-      sid: claims.sessionId,
       roles: claims.roles,
       ...(claims.scope !== undefined && { scope: claims.scope }),
-      amr: [claims.method],
-      auth_time: Math.floor(claims.signedInAt.getTime() / 1000),
+      ...subjectOf(claims),
       iat: now,
       exp: now + this.options.tokens.accessToken,
       jti: randomUUID(),
@@ -104,28 +119,38 @@ export class AccessTokens {
   }
 
   /**
-   * Verifies signature and times alone. `Authentication.authenticate` also checks the session and the current roles, and
-   * reads cookies.
-   * @throws IamError `invalid_token`
+   * Verifies signature and times alone. `Authentication.authenticate` also checks the session and the current roles, reads
+   * cookies, and admits services.
+   * @throws IamError `invalid_token`; `person_required` for the token of a service
    */
   async verify(token: string): Promise<AccessTokenClaims> {
-    const { claims, isForUs } = this.find(token) ?? (await this.verifyAnew(token));
+    return requireOfPerson(await this.read(token));
+  }
+
+  /** As `verify`, for a token of ours whatever resource it is for. @throws IamError as `verify` */
+  async verifyForAny(token: string): Promise<AccessTokenClaims> {
+    return requireOfPerson(await this.readForAny(token));
+  }
+
+  /** As `verify`, of people and services. @throws IamError `invalid_token` */
+  async read(token: string): Promise<TokenClaims> {
+    const { claims, isForUs } = this.known(token) ?? (await this.verifyAnew(token));
     if (!isForUs) throw new IamError('invalid_token', 'the access token is for another resource');
     return copyOf(claims);
   }
 
-  /** As `verify`, for a token of ours whatever resource it is for. @throws IamError `invalid_token` */
-  async verifyForAny(token: string): Promise<AccessTokenClaims> {
-    return copyOf((this.find(token) ?? (await this.verifyAnew(token))).claims);
+  /** As `read`, whatever resource it is for. @throws IamError `invalid_token` */
+  async readForAny(token: string): Promise<TokenClaims> {
+    return copyOf((this.known(token) ?? (await this.verifyAnew(token))).claims);
   }
 
-  /** As `verify`, at once, for a token that has verified before; null for any other. */
-  recall(token: string): AccessTokenClaims | null {
-    const known = this.find(token);
+  /** As `read`, at once, for a token that has verified before; null for any other. */
+  recall(token: string): TokenClaims | null {
+    const known = this.known(token);
     return known?.isForUs === true ? copyOf(known.claims) : null;
   }
 
-  private find(token: string): Verified | null {
+  private known(token: string): Verified | null {
     const id = sha256(token);
     const known = this.verified.get(id);
     if (known === undefined) return null;
@@ -136,10 +161,10 @@ export class AccessTokens {
     return known;
   }
 
-  /** The session of a token; null for one that does not verify. */
-  async findSessionId(token: string): Promise<string | null> {
+  /** As `readForAny`; null for one that does not verify. */
+  async find(token: string): Promise<TokenClaims | null> {
     try {
-      return (await this.verifyForAny(token)).sessionId;
+      return await this.readForAny(token);
     } catch (error) {
       if (error instanceof IamError && error.code === 'invalid_token') return null;
       throw error;
@@ -150,7 +175,7 @@ export class AccessTokens {
     try {
       const { payload, protectedHeader } = await this.jwts.verify(token, {
         typ: TYPE,
-        requiredClaims: ['sub', 'sid', 'client_id', 'jti', 'iat', 'exp', 'aud', 'iss'],
+        requiredClaims: ['sub', 'client_id', 'jti', 'iat', 'exp', 'aud', 'iss'],
         maxTokenAge: this.options.tokens.accessToken,
       });
       const parsed = payloadSchema.parse(payload);
@@ -177,21 +202,36 @@ export class AccessTokens {
   }
 }
 
-function claimsOf(payload: z.infer<typeof payloadSchema>): AccessTokenClaims {
+/** What differs between people and services. */
+function subjectOf(claims: TokenClaims): Readonly<Record<string, unknown>> {
+  if (!isOfPerson(claims)) return { sub: claims.clientId, credential: claims.credential };
   return {
-    userId: payload.sub,
-    sessionId: payload.sid,
-    clientId: payload.client_id,
-    roles: payload.roles,
-    method: payload.amr[0],
-    signedInAt: new Date(payload.auth_time * 1000),
-    ...(payload.scope !== undefined && { scope: payload.scope }),
+    sub: claims.userId,
+    sid: claims.sessionId,
+    amr: [claims.method],
+    auth_time: Math.floor(claims.signedInAt.getTime() / 1000),
   };
 }
 
+function claimsOf(payload: z.infer<typeof payloadSchema>): TokenClaims {
+  const { sub, client_id: clientId, roles, scope } = payload;
+  const common = { clientId, roles, ...(scope !== undefined && { scope }) };
+  if (payload.sid === undefined) return { ...common, credential: payload.credential };
+  const { sid: sessionId, amr, auth_time } = payload;
+  return { ...common, userId: sub, sessionId, method: amr[0], signedInAt: new Date(auth_time * 1000) };
+}
+
+function requireOfPerson(claims: TokenClaims): AccessTokenClaims {
+  if (isOfPerson(claims)) return claims;
+  throw new IamError('person_required', `a token of service "${claims.clientId}"`);
+}
+
 /** Of its own for each request: what a host changes in one must not show in the next. */
-function copyOf(claims: AccessTokenClaims): AccessTokenClaims {
-  return { ...claims, roles: [...claims.roles], signedInAt: new Date(claims.signedInAt) };
+function copyOf(claims: TokenClaims): TokenClaims {
+  const roles = [...claims.roles];
+  return isOfPerson(claims)
+    ? { ...claims, roles, signedInAt: new Date(claims.signedInAt) }
+    : { ...claims, roles };
 }
 
 /** The token is at fault, not the database or the keys. */

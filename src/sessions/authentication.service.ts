@@ -1,10 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { setActor } from '../runtime/request-context.js';
-import { AccessTokens, type AccessTokenClaims } from './access-tokens.service.js';
+import { type RequestOrigin, setActor } from '../runtime/request-context.js';
+import {
+  AccessTokens,
+  type AccessTokenClaims,
+  isOfPerson,
+  type ServiceTokenClaims,
+  type TokenClaims,
+} from './access-tokens.service.js';
+import { ApiKeyCheck } from './api-keys/api-key-check.service.js';
+import { isMeantAsApiKey } from './api-keys/api-key.js';
 import { SessionCheck } from './session-check.service.js';
-import { setAuthenticatedUser, type AuthenticatedUser } from '../http/parameter.decorators.js';
+import { ClientRegistry, credentialsOf } from '../http/client-registry.service.js';
+import {
+  actorOf,
+  setAuthenticatedUser,
+  type AuthenticatedPerson,
+  type AuthenticatedService,
+  type AuthenticatedUser,
+} from '../http/parameter.decorators.js';
 import { handshakeOf, isSocket } from '../http/callers.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { SessionCookies } from './session-cookies.service.js';
@@ -21,6 +36,8 @@ export class Authentication {
     private readonly cookies: SessionCookies,
     private readonly origins: TrustedOrigins,
     private readonly sessions: SessionCheck,
+    private readonly apiKeys: ApiKeyCheck,
+    private readonly clients: ClientRegistry,
   ) {}
 
   /** For `Vary`: the request headers that identify the user, where caches do not know by themselves (RFC 9111 §3.5). */
@@ -30,8 +47,8 @@ export class Authentication {
 
   /**
    * Takes a request of Express, Fastify or Node (also the handshake of a WebSocket) or a client of a gateway, with its bearer token
-   * or cookie, or an access token alone. `mustLive`: checks session and roles in PostgreSQL, whatever the option `sessionCheck` says.
-   * @throws IamError `authentication_required`, `invalid_token` or `origin_forbidden`
+   * or cookie, or an access token or API key alone. `mustLive`: checks session and roles in PostgreSQL, whatever the option `sessionCheck`
+   * says. @throws IamError `authentication_required`, `invalid_token`, `origin_forbidden` or `rate_limited`
    */
   async authenticate(
     source: object | string,
@@ -45,13 +62,20 @@ export class Authentication {
   /** As `authenticate`; null where there is no token at all. One that is broken or has expired is refused. */
   async find(
     source: object | string,
-    { mustLive = this.options.sessionCheck === 'always' }: AuthenticationOptions = {},
+    { mustLive = this.options.sessionCheck === 'always', from }: AuthenticationOptions = {},
   ): Promise<AuthenticatedUser | null> {
     const presented = typeof source === 'string' ? { token: source } : this.findToken(requestOf(source));
     if (presented === null) return null;
-    const claims = await this.tokens.verify(presented.token);
+    const { token, byCookie } = presented;
+    if (byCookie === undefined && isMeantAsApiKey(token)) {
+      const sender = from ?? (typeof source === 'string' ? null : source);
+      const origin = sender === null ? unknownOrigin : requestOf(sender).origin;
+      return admit(source, await this.apiKeys.identify(token, origin));
+    }
+    const claims = await this.tokens.read(token);
     this.checkSender(presented, claims);
-    return admit(source, mustLive ? await this.sessions.confirm(claims) : claims);
+    if (!isOfPerson(claims)) return admit(source, this.serviceOf(claims));
+    return admit(source, personOf(mustLive ? await this.sessions.confirm(claims) : claims));
   }
 
   /** As `find`, at once, for a request whose token has verified before; null where more is needed. */
@@ -62,7 +86,15 @@ export class Authentication {
     const claims = this.tokens.recall(presented.token);
     if (claims === null) return null;
     this.checkSender(presented, claims);
-    return admit(request, claims);
+    return admit(request, isOfPerson(claims) ? personOf(claims) : this.serviceOf(claims));
+  }
+
+  /** From memory: a service that is disabled or deleted, or whose credential was replaced, is out within seconds. */
+  private serviceOf({ clientId, credential }: ServiceTokenClaims): AuthenticatedService {
+    const client = this.clients.enabled.byId.get(clientId);
+    if (client?.type !== 'service' || !credentialsOf(client).includes(credential))
+      throw new IamError('invalid_token', `service "${clientId}" is not what it was when it got the token`);
+    return { kind: 'service', id: clientId, clientId, roles: [...client.roles] };
   }
 
   /** With a bearer token, even an invalid one, cookies are ignored. */
@@ -73,7 +105,7 @@ export class Authentication {
   }
 
   /** Browsers send cookies unasked, so their origin is checked. */
-  private checkSender({ byCookie }: PresentedToken, { clientId }: AccessTokenClaims): void {
+  private checkSender({ byCookie }: PresentedToken, { clientId }: TokenClaims): void {
     if (byCookie === undefined) return;
     if (!this.cookies.clientIds.includes(clientId))
       throw new IamError('invalid_token', `the token of client "${clientId}" came as a cookie`);
@@ -83,7 +115,11 @@ export class Authentication {
 
 interface AuthenticationOptions {
   readonly mustLive?: boolean;
+  /** The request or socket that a token came by, whose address is limited when it sends wrong API keys. */
+  readonly from?: object;
 }
+
+const unknownOrigin: RequestOrigin = { ip: null, userAgent: null };
 
 /** A token that is yet to be verified. */
 interface PresentedToken {
@@ -97,14 +133,14 @@ function requestOf(source: object): IamRequest {
 }
 
 /** Notes the user with the request and as the actor of what it does. */
-function admit(
-  source: object | string,
-  { userId: id, sessionId, ...claims }: AccessTokenClaims,
-): AuthenticatedUser {
-  const user: AuthenticatedUser = { id, sessionId, ...claims };
-  setActor(`user:${id}`, sessionId);
+function admit(source: object | string, user: AuthenticatedUser): AuthenticatedUser {
+  setActor(actorOf(user), user.kind === 'person' ? user.sessionId : undefined);
   if (typeof source !== 'string') setAuthenticatedUser(source, user);
   return user;
+}
+
+function personOf({ userId: id, sessionId, ...claims }: AccessTokenClaims): AuthenticatedPerson {
+  return { kind: 'person', id, sessionId, ...claims };
 }
 
 /** Another scheme may belong to a proxy in front of the application. */

@@ -46,7 +46,7 @@ export class IamSockets {
   async present(client: object, accessToken: unknown): Promise<AuthenticatedUser> {
     if (typeof accessToken !== 'string')
       throw new IamError('authentication_required', 'no token in the message');
-    const user = await this.authentication.authenticate(accessToken);
+    const user = await this.authentication.authenticate(accessToken, { from: client });
     if (!takeSocket(client, user.id)) throw new IamError('invalid_token', 'the socket is of another user');
     notePresented(client, accessToken);
     setAuthenticatedUser(client, user);

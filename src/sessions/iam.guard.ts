@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { IamError } from '../errors/iam.error.js';
-import { admissionTo } from '../http/access-policy.decorator.js';
+import { admissionTo, allowsMachines } from '../http/access-policy.decorator.js';
 import { type Caller, callerOf, takeSocket } from '../http/callers.js';
 import { guardsOf, isIamController } from '../http/endpoint.decorator.js';
 import { errorHeaders } from '../http/error-responses.js';
@@ -20,7 +20,7 @@ import {
   toWsException,
 } from '../http/exceptions.js';
 import { readRequest } from '../http/iam-request.js';
-import { type AuthenticatedUser, setAuthenticatedUser } from '../http/parameter.decorators.js';
+import { type AuthenticatedUser, requirePerson, setAuthenticatedUser } from '../http/parameter.decorators.js';
 import { mergeVary } from '../http/response-writer.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { type Requirement, Requirements } from './access-policy.service.js';
@@ -33,6 +33,8 @@ interface Access {
   readonly requirements: readonly Requirement[];
   /** Also who shows no token. */
   readonly isOptional: boolean;
+  /** Also services and API keys. */
+  readonly admitsMachines: boolean;
 }
 
 const denied = new WeakSet<object>();
@@ -47,7 +49,8 @@ export function denyUnguarded(request: object): void {
 
 /**
  * Admits signed-in users, by bearer token (RFC 6750 §2.1) or cookie, who have the required roles and permissions: to handlers of
- * HTTP, GraphQL and gateways. Messages of other services carry no token: their handlers are refused unless `@Public()`.
+ * HTTP, GraphQL and gateways. Services and API keys are admitted where a role or permission is required, which they have, or by
+ * `@AllowMachines()`. Messages of other services carry no token: their handlers are refused unless `@Public()`.
  */
 @Injectable()
 export class IamGuard implements CanActivate {
@@ -76,7 +79,7 @@ export class IamGuard implements CanActivate {
   private async admit(caller: Caller, access: Access, context: ExecutionContext): Promise<void> {
     const user = await this.identify(caller);
     if (user === null) requireNobody(access);
-    else await this.requireAll(user, access);
+    else await this.requireAll(access.admitsMachines ? user : requirePerson(user), access);
     if (user !== null && context.getType() === 'ws') takeSocket(caller.holder, user.id);
   }
 
@@ -116,10 +119,16 @@ export class IamGuard implements CanActivate {
   /** The module's own endpoints may have another guard; on the host's, `@Public()` opens a route. */
   private readAccess(controller: Type, handler: Handler): Access | null {
     const targets = [handler, controller];
-    const access = { requirements: this.requirements.declaredAt(targets), isOptional: false };
+    const requirements = this.requirements.declaredAt(targets);
+    const access = { requirements, isOptional: false, admitsMachines: false };
     if (isIamController(controller)) return guardsOf(controller, handler).includes(IamGuard) ? access : null;
     const admission = admissionTo(handler, controller);
-    return admission === 'public' ? null : { ...access, isOptional: admission === 'optional' };
+    if (admission === 'public') return null;
+    return {
+      requirements,
+      isOptional: admission === 'optional',
+      admitsMachines: requirements.some(isOfRights) || allowsMachines(handler, controller),
+    };
   }
 
   /** Without `Vary`, a cache would send the response for one user, or for a stranger, to every user. */
@@ -142,6 +151,11 @@ export class IamGuard implements CanActivate {
       httpAdapter.setHeader(response, name, value);
     return toHttpException(error, language);
   }
+}
+
+/** Who has been given a right may use it, also a machine. */
+function isOfRights({ roles, permissions }: Requirement): boolean {
+  return roles !== undefined || permissions !== undefined;
 }
 
 /** A handler that requires something of its user is for no stranger. */

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { serialize } from 'cookie';
 import { decodeJwt } from 'jose/jwt/decode';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { AccessTokens } from './access-tokens.service.js';
+import { AccessTokens, isOfPerson } from './access-tokens.service.js';
 import { Sessions } from './sessions.service.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -83,7 +83,8 @@ export class SessionCookies {
     const refreshToken = this.findRefreshToken(request);
     if (refreshToken !== null) return this.sessions.findSessionId(refreshToken);
     const accessToken = this.readAccessCookie(request);
-    return accessToken === null ? null : this.accessTokens.findSessionId(accessToken);
+    const claims = accessToken === null ? null : await this.accessTokens.find(accessToken);
+    return claims !== null && isOfPerson(claims) ? claims.sessionId : null;
   }
 
   private readAccessCookie({ cookies }: IamRequest): string | null {

@@ -5,6 +5,8 @@ import { HttpModule } from '../http/http.module.js';
 import { RolesModule } from '../roles/roles.module.js';
 import { Requirements } from './access-policy.service.js';
 import { AccessTokens } from './access-tokens.service.js';
+import { ApiKeyCheck } from './api-keys/api-key-check.service.js';
+import { ApiKeys } from './api-keys/api-keys.service.js';
 import { Authentication } from './authentication.service.js';
 import { IamGuard } from './iam.guard.js';
 import { IamSockets } from './iam-sockets.service.js';
@@ -30,13 +32,14 @@ const services = [
   SigningKeys,
   KeyRotation,
   SessionRevocation,
+  ApiKeys,
 ];
 
 /** Sessions, access tokens with their signing keys, and the guard. */
 @Global()
 @Module({
   imports: [RuntimeModule, DatabaseModule, HttpModule, RolesModule],
-  providers: [...services, SessionCheck],
+  providers: [...services, SessionCheck, ApiKeyCheck],
   exports: services,
 })
 export class SessionsModule {}

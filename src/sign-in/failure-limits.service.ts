@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { recordRefusal } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { Forgeries } from '../database/forgeries.service.js';
 import {
   RateLimits,
   releaseCtes,
@@ -64,8 +65,6 @@ const TICK_MS = 50;
 /** More tries of one address than may wait in one process are refused at once. */
 const WAITING = 100;
 const NAME = 'failures';
-/** Senders of forgeries that a process remembers: addresses, at a client. */
-const FORGERS = 10_000;
 
 /**
  * Limits what fails, by address and app. A try takes its point before it costs anything and gets it back when it succeeds, so
@@ -76,12 +75,11 @@ export class FailureLimits {
   /** The last try of each address that waits, and how many do. */
   private readonly queues = new Map<string, { readonly tail: Promise<unknown>; readonly length: number }>();
 
-  private readonly forgeries = new Map<string, { readonly count: number; readonly until: number }>();
-
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly limits: RateLimits,
+    private readonly forgeries: Forgeries,
     private readonly clock: Clock,
   ) {}
 
@@ -116,29 +114,9 @@ export class FailureLimits {
     }
   }
 
-  /**
-   * Counts a token that we never issued, or a proof that is not one of this client. It has cost neither a row nor a query, and nor
-   * does this: each process counts for itself. @throws IamError `rate_limited` once there are too many
-   */
-  countForgery({ ip }: RequestOrigin, clientId?: string): void {
-    const { rateLimits } = this.options;
-    if (rateLimits === 'off') return;
-    const { narrow } = networksOf(ip ?? 'unknown');
-    const sender = clientId === undefined ? narrow : `${narrow} ${clientId}`;
-    const now = this.clock.elapsed();
-    const known = this.forgeries.get(sender);
-    const window =
-      known !== undefined && known.until > now ? known : { count: 0, until: now + MINUTE * 1000 };
-    this.forgeries.delete(sender);
-    this.forgeries.set(sender, { ...window, count: window.count + 1 });
-    const [oldest] = this.forgeries.keys();
-    if (this.forgeries.size > FORGERS && oldest !== undefined) this.forgeries.delete(oldest);
-    if (window.count < rateLimits.failuresPerAddressAndMinute) return;
-    throw this.limits.refusal({
-      tier: { name: NAME, key: `${NAME}:forgery:${sender}`, kind: 'window', points: 0, seconds: MINUTE },
-      retryAfterSeconds: Math.max(1, Math.ceil((window.until - now) / 1000)),
-      inFlight: 0,
-    });
+  /** See `Forgeries`. @throws IamError `rate_limited` once there are too many */
+  countForgery(origin: RequestOrigin, clientId?: string): void {
+    this.forgeries.count(origin, clientId);
   }
 
   private async reserve<C>(by: Try, claim: Claimed<C, unknown>['claim']): Promise<Reserved<C>> {

@@ -6,6 +6,7 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { appsOf } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
+import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { forgetPhoneNumber } from '../users/change-user.js';
@@ -33,6 +34,7 @@ export class AuthorizationChanges {
     private readonly providers: IdentityProviders,
     private readonly apps: ConfirmedApps,
     private readonly signOut: SignOut,
+    private readonly apiKeys: ApiKeys,
     private readonly telemetry: Telemetry,
   ) {}
 
@@ -109,7 +111,11 @@ export class AuthorizationChanges {
     if (!(await hasPhoneOfAnother(manager, withdrawal, 'person')))
       await forgetPhoneNumber(manager, userId, { of: { verifiedBefore: at }, provider, detail });
     const wasLast = await removeIdentity(manager, identity);
-    if (wasLast) await this.signOut.ofUser(manager, userId, 'wechat_account_closed');
+    if (wasLast) {
+      const reason = 'wechat_account_closed';
+      await this.signOut.ofUser(manager, userId, reason);
+      await this.apiKeys.endOf(manager, { userId }, { reason });
+    }
     await recordAudit(manager, { action: 'identity.account_closed', userId, provider, detail });
   }
 

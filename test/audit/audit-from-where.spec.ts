@@ -45,6 +45,8 @@ type FromWhere =
 const expected: Readonly<Record<AuditAction, readonly FromWhere[]>> = {
   'browser_session.ended': ['administrator, browser, session'],
   'browser_session.started': ['stranger, browser'],
+  'api_key.created': ['person, browser, session'],
+  'api_key.ended': ['person, browser, session'],
   'client.created': ['administrator, browser, session'],
   'client.deleted': ['administrator, browser, session'],
   'client.secret_cleared': ['administrator, browser, session'],
@@ -280,6 +282,8 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     await call('/identities', 'POST', link(stranger));
     const mobile = itemsOf(await call('/identities')).find(({ kind }) => kind === 'mobile');
     await call(`/identities/${String(mobile?.['id'])}`, 'DELETE');
+    const made = (await call('/api_keys', 'POST', { name: 'script' })).json()['api_key'];
+    await call(`/api_keys/${String(Object(made).id)}`, 'DELETE');
     await call('/sessions', 'DELETE');
     await call('/export');
     await call('/deletion', 'POST');

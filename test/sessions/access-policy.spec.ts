@@ -131,6 +131,7 @@ describe('what a user needs', () => {
   afterAll(() => world.close());
 
   const userWith = (...roles: string[]): AuthenticatedUser => ({
+    kind: 'person',
     id: 'u1',
     sessionId: 's1',
     clientId: 'web',

@@ -29,6 +29,7 @@ import {
   RequireRoles,
   Requirements,
 } from '../../src/index.js';
+import { requirePerson } from '../../src/http/parameter.decorators.js';
 import { SessionCheck } from '../../src/sessions/session-check.service.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
@@ -154,6 +155,7 @@ describe('IamGuard', () => {
 
       expect(reply.status).toBe(200);
       expect(reply.json()).toEqual({
+        kind: 'person',
         id: lan.id,
         sessionId: expect.any(String) as string,
         clientId: 'web',
@@ -450,9 +452,9 @@ describe.each(platforms)('who a request, a socket and a token are on %s', (_plat
       code: 'insufficient_permissions',
     });
     await expect(requirements.require(user, { recentSignIn: true })).resolves.toBeUndefined();
-    expect(await requirements.allows({ ...user, signedInAt: new Date(0) }, { recentSignIn: true })).toBe(
-      false,
-    );
+    expect(
+      await requirements.allows({ ...requirePerson(user), signedInAt: new Date(0) }, { recentSignIn: true }),
+    ).toBe(false);
     expect(await requirements.allows({ ...user, roles: ['boss'] }, { roles: ['clerk', 'boss'] })).toBe(true);
   });
 
@@ -463,7 +465,7 @@ describe.each(platforms)('who a request, a socket and a token are on %s', (_plat
       .get(Authentication)
       .authenticate(token)
       .catch(() => null);
-    world.app.get(SessionCheck).forget(user?.sessionId ?? '');
+    world.app.get(SessionCheck).forget(user?.kind === 'person' ? user.sessionId : '');
     await expect(world.app.get(Authentication).authenticate(token)).rejects.toMatchObject({
       code: 'invalid_token',
     });

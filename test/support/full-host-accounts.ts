@@ -44,6 +44,18 @@ export const accountFlows: readonly Flow[] = [
     },
   ],
   [
+    'make an API key, see it in the list, and end it',
+    async (host) => {
+      const user = await newUser(host);
+      const made = await callMe(host, user, '/api_keys', { method: 'POST', body: { name: '脚本' } });
+      const [listed] = itemsOf(await callMe(host, user, '/api_keys'));
+      const ended = await callMe(host, user, `/api_keys/${String(listed?.['id'])}`, { method: 'DELETE' });
+
+      expect([made.status, listed?.['name'], ended.status]).toEqual([201, '脚本', 204]);
+      expect(itemsOf(await callMe(host, user, '/api_keys'))).toEqual([]);
+    },
+  ],
+  [
     'see their sessions, end one, and all others',
     async (host) => {
       const lan = host.wechat.person({ nickname: '小兰' });

@@ -3,6 +3,7 @@ import { decodeProtectedHeader } from 'jose';
 import { callMe, inApp, itemsOf } from './account.js';
 import { AdminClient } from './admin.js';
 import type { Flow, FullHost } from './full-host.js';
+import { PcBrowser } from './pc-browser.js';
 import { onPc, refresh } from './signed-in.js';
 
 const newUser = (host: FullHost) => onPc(host, host.wechat.person({ nickname: '员' }));
@@ -57,6 +58,22 @@ export const adminFlows: readonly Flow[] = [
         has_secret: true,
         has_previous_secret: false,
       });
+    },
+  ],
+  [
+    'register a service, which gets tokens, and keep its API keys',
+    async ({ admin, url }) => {
+      const id = slugOf();
+      await admin.post('clients', { id, type: 'service' });
+      const { secret } = (await admin.post(`clients/${id}/rotate`, {}, '*')).json();
+      const tokens = await new PcBrowser().visit(`${url}/iam/token`, {
+        form: { grant_type: 'client_credentials', client_id: id, client_secret: String(secret) },
+      });
+      const made = await admin.post('api_keys', { client_id: id, name: 'cron' });
+      const [key] = (await admin.get(`api_keys?client=${id}`)).items();
+      const ended = await admin.request('DELETE', `api_keys/${String(key?.['id'])}`);
+
+      expect([tokens.status, made.status, key?.['name'], ended.status]).toEqual([200, 201, 'cron', 204]);
     },
   ],
   [

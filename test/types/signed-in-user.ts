@@ -19,8 +19,13 @@ import {
 export class OrdersController {
   @Get()
   list(@CurrentUser() user: AuthenticatedUser): readonly string[] {
-    const { id, sessionId, clientId }: Record<'id' | 'sessionId' | 'clientId', string> = user;
-    return [id, sessionId, clientId, ...user.roles];
+    if (user.kind === 'person') {
+      const { id, sessionId, clientId }: Record<'id' | 'sessionId' | 'clientId', string> = user;
+      return [id, sessionId, clientId, ...user.roles];
+    }
+    // @ts-expect-error a machine has no session
+    const { sessionId } = user;
+    return user.kind === 'service' ? [user.clientId] : [user.keyId, user.owner, ...user.permissions];
   }
 
   @Public()

@@ -6,7 +6,7 @@ import { IamError } from '../../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../../http/client-registry.service.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { Created, Tagged, toEtag } from '../../http/iam-response.js';
-import { IfMatch } from '../../http/parameter.decorators.js';
+import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import {
   clientChanges,
@@ -16,7 +16,9 @@ import {
   type ClientRow,
   type NewClient,
 } from '../../oauth/client-columns.js';
-import { ClientRows } from '../../oauth/client-rows.service.js';
+import { ClientRows, type ClientEdit } from '../../oauth/client-rows.service.js';
+import { Roles } from '../../roles/roles.service.js';
+import { type Admin, AdminPermissions } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
 
 const clientQuery = namesQuery.extend({
@@ -80,12 +82,14 @@ const example: ClientView = {
 const path = { id: 'The application' };
 const editErrors = ['not_found', 'precondition_required', 'precondition_failed'] as const;
 
-/** The applications that people sign in to: those of the code as they are, those of the database to be changed. */
+/** The applications that people sign in to, and services: those of the code as they are, those of the database to be changed. */
 @AdminController('clients')
 export class AdminClientsController {
   constructor(
     private readonly rows: ClientRows,
     private readonly registry: ClientRegistry,
+    private readonly roles: Roles,
+    private readonly own: AdminPermissions,
   ) {}
 
   @Endpoint({
@@ -110,14 +114,18 @@ export class AdminClientsController {
   }
 
   @Endpoint({
-    summary: 'Register an application; a confidential one gets its first secret by rotate',
+    summary: 'Register an application; a server or service gets its first secret by rotate',
     permission: 'iam:clients:write',
     responses: { 201: clientView },
     example,
     errors: ['already_exists'],
   })
   @Post()
-  async create(@Body(new ZodPipe(newClient)) client: NewClient): Promise<Created<ClientView>> {
+  async create(
+    @Body(new ZodPipe(newClient)) client: NewClient,
+    @CurrentUser() admin: Admin,
+  ): Promise<Created<ClientView>> {
+    await this.requireReach(admin, client.roles);
     if (this.findOfCode(client.id) !== undefined)
       throw new IamError('already_exists', `the code has a client "${client.id}"`);
     return new Created(viewOfRow(await this.rows.create(client)), `admin/clients/${client.id}`);
@@ -151,8 +159,10 @@ export class AdminClientsController {
     @Param('id') id: string,
     @IfMatch() version: string | null,
     @Body(new ZodPipe(clientChanges)) changes: ClientChanges,
+    @CurrentUser() admin: Admin,
   ): Promise<ClientView> {
-    return viewOfRow(await this.rows.change({ id, version }, changes));
+    const edit = await this.decide(admin, { id, version }, changes.roles);
+    return viewOfRow(await this.rows.change(edit, changes));
   }
 
   @Endpoint({
@@ -163,8 +173,12 @@ export class AdminClientsController {
     errors: editErrors,
   })
   @Delete(':id')
-  async remove(@Param('id') id: string, @IfMatch() version: string | null): Promise<void> {
-    await this.rows.remove({ id, version });
+  async remove(
+    @Param('id') id: string,
+    @IfMatch() version: string | null,
+    @CurrentUser() admin: Admin,
+  ): Promise<void> {
+    await this.rows.remove(await this.decide(admin, { id, version }));
   }
 
   @Endpoint({
@@ -179,8 +193,9 @@ export class AdminClientsController {
   async rotate(
     @Param('id') id: string,
     @IfMatch() version: string | null,
+    @CurrentUser() admin: Admin,
   ): Promise<Tagged<z.infer<typeof secretView>>> {
-    const { row, secret } = await this.rows.rotate({ id, version });
+    const { row, secret } = await this.rows.rotate(await this.decide(admin, { id, version }));
     return new Tagged({ secret, client: viewOfRow(row) }, toEtag(row.version));
   }
 
@@ -193,8 +208,31 @@ export class AdminClientsController {
     errors: editErrors,
   })
   @Delete(':id/previous_secret')
-  async clearPrevious(@Param('id') id: string, @IfMatch() version: string | null): Promise<ClientView> {
-    return viewOfRow(await this.rows.clearPrevious({ id, version }));
+  async clearPrevious(
+    @Param('id') id: string,
+    @IfMatch() version: string | null,
+    @CurrentUser() admin: Admin,
+  ): Promise<ClientView> {
+    return viewOfRow(await this.rows.clearPrevious(await this.decide(admin, { id, version })));
+  }
+
+  /** The edit, also without a version based on the service whose roles were checked. */
+  private async decide(
+    admin: Admin,
+    { id, version }: ClientEdit,
+    added: readonly string[] = [],
+  ): Promise<ClientEdit> {
+    const row = await this.rows.get(id);
+    await this.requireReach(admin, [...row.roles, ...added]);
+    return { id, version: version ?? (row.type === 'service' ? row.version : null) };
+  }
+
+  /**
+   * Who may do less than a service neither makes nor changes it: its secret would hand over its rights.
+   * @throws IamError `insufficient_permissions`
+   */
+  private async requireReach(admin: Admin, roles: readonly string[] = []): Promise<void> {
+    await this.own.requireAll(admin, await this.roles.permissionsOf(roles));
   }
 
   private findOfCode(id: string): Client | undefined {

@@ -55,7 +55,7 @@ export class AdminOverviewController {
 }
 
 const accessView = z.object({
-  actor: z.enum(['admin_token', 'host', 'user']),
+  actor: z.enum(['admin_token', 'host', 'user', 'service', 'api_key']),
   permissions: z.array(z.string()).describe('Of the admin API; the roles of a user may grant others too'),
 });
 
@@ -65,7 +65,8 @@ export class AdminAccessController {
   constructor(private readonly own: AdminPermissions) {}
 
   @Endpoint({
-    summary: 'Who calls, and which permissions of the admin API they have; any signed-in user may ask',
+    summary:
+      'Who calls, and which permissions of the admin API they have; any signed-in user or machine may ask',
     permission: 'self',
     responses: { 200: accessView },
     example: { actor: 'user', permissions: ['iam:users:read', 'iam:logins:read'] },

@@ -10,6 +10,7 @@ import { CurrentUser } from '../../http/parameter.decorators.js';
 import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import { findRole, Roles } from '../../roles/roles.service.js';
 import { UserRoles } from '../../roles/user-roles.service.js';
+import { ApiKeys } from '../../sessions/api-keys/api-keys.service.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
 import { forgetPhoneNumber, setUserStatus } from '../../users/change-user.js';
 import { banList, LastingBans } from '../../users/lasting-bans.service.js';
@@ -45,12 +46,13 @@ export class AdminUserAccessController {
     private readonly reach: AdminReach,
     private readonly own: AdminPermissions,
     private readonly signOut: SignOut,
+    private readonly apiKeys: ApiKeys,
     private readonly roles: Roles,
     private readonly userRoles: UserRoles,
   ) {}
 
   @Endpoint({
-    summary: 'Shut a user out: sessions and sign-ins under way end with it',
+    summary: 'Shut a user out: sessions, API keys and sign-ins under way end with it',
     permission: 'iam:users:write',
     path,
     responses: { 204: null },
@@ -63,8 +65,10 @@ export class AdminUserAccessController {
     @CurrentUser() admin: Admin,
   ): Promise<void> {
     await this.reach.act(admin, { id }, async (manager, user) => {
-      if (await setUserStatus(manager, user, 'disabled', detail))
-        await this.signOut.ofUser(manager, user.id, 'user_disabled');
+      if (!(await setUserStatus(manager, user, 'disabled', detail))) return;
+      const reason = 'user_disabled';
+      await this.signOut.ofUser(manager, user.id, reason);
+      await this.apiKeys.endOf(manager, { userId: user.id }, { reason });
     });
   }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { providerErrors } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
-import { type AuthenticatedUser, CurrentUser, Incoming, Origin } from '../../http/parameter.decorators.js';
+import { type AuthenticatedPerson, CurrentUser, Incoming, Origin } from '../../http/parameter.decorators.js';
 import { Body, ZodPipe } from '../../http/zod.pipe.js';
 import { UserController } from '../../sessions/iam-controller.decorator.js';
 import { actingSession } from '../../sessions/user-sessions.service.js';
@@ -47,7 +47,7 @@ export class ApprovalsController {
   @Post()
   open(
     @Body(new ZodPipe(openBody)) { scene }: z.infer<typeof openBody>,
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
     @Incoming() request: IamRequest,
   ): Promise<Approval> {
     return this.approvals.open(scene, actingSession(user), request);
@@ -74,7 +74,7 @@ export class ApprovalsController {
   async decide(
     @Param('id') id: string,
     @Body(new ZodPipe(decisionBody)) body: z.infer<typeof decisionBody>,
-    @CurrentUser() user: AuthenticatedUser,
+    @CurrentUser() user: AuthenticatedPerson,
     @Origin() origin: RequestOrigin,
   ): Promise<z.infer<typeof decidedResponse>> {
     const { decision, user_code: typed, phone_code: phoneCode } = body;

@@ -1,0 +1,62 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { Clock } from '../runtime/clock.js';
+import { networksOf } from '../runtime/networks-of.js';
+import type { RequestOrigin } from '../runtime/request-context.js';
+import { RateLimits } from './rate-limits.service.js';
+
+const SECONDS = 60;
+/** Senders that a process remembers: addresses, at a client. */
+const MOST_SENDERS = 10_000;
+
+/**
+ * Limits, by address, tokens and keys that we never issued and proofs that are not of a client. Counting costs no statement: each
+ * process counts for itself.
+ */
+@Injectable()
+export class Forgeries {
+  private readonly windows = new Map<string, { readonly count: number; readonly until: number }>();
+
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly limits: RateLimits,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws IamError `rate_limited` once there are too many */
+  count({ ip }: RequestOrigin, clientId?: string): void {
+    const { rateLimits } = this.options;
+    if (rateLimits === 'off') return;
+    const sender = senderOf(ip, clientId);
+    const now = this.clock.elapsed();
+    const known = this.windows.get(sender);
+    const window =
+      known !== undefined && known.until > now ? known : { count: 0, until: now + SECONDS * 1000 };
+    const isRefused = window.count >= rateLimits.failuresPerAddressAndMinute;
+    this.windows.delete(sender);
+    this.windows.set(sender, { ...window, count: window.count + (isRefused ? 0 : 1) });
+    const [oldest] = this.windows.keys();
+    if (this.windows.size > MOST_SENDERS && oldest !== undefined) this.windows.delete(oldest);
+    if (!isRefused) return;
+    throw this.limits.refusal({
+      tier: { name: NAME, key: `${NAME}:forgery:${sender}`, kind: 'window', points: 0, seconds: SECONDS },
+      retryAfterSeconds: Math.max(1, Math.ceil((window.until - now) / 1000)),
+      inFlight: 0,
+    });
+  }
+
+  /** What was counted before it was tried was none. */
+  forgive({ ip }: RequestOrigin): void {
+    const sender = senderOf(ip);
+    const known = this.windows.get(sender);
+    if (known !== undefined) this.windows.set(sender, { ...known, count: Math.max(0, known.count - 1) });
+  }
+}
+
+/** As operators know the limit. */
+const NAME = 'failures';
+
+function senderOf(ip: string | null, clientId?: string): string {
+  const { narrow } = networksOf(ip ?? 'unknown');
+  return clientId === undefined ? narrow : `${narrow} ${clientId}`;
+}

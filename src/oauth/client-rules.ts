@@ -1,0 +1,67 @@
+import { IamError } from '../errors/iam.error.js';
+import { type ClientChanges, type ClientRow, uuidForm } from './client-columns.js';
+
+/** The members of an application that must fit each other. */
+type Whole = Pick<
+  ClientRow,
+  'type' | 'tokens' | 'grants' | 'redirect_uris' | 'origins' | 'providers' | 'roles' | 'jwks' | 'jwks_uri'
+>;
+
+/** What a row of a type has that names no others. */
+export const clientDefaults = (type: ClientRow['type']): Whole => ({
+  type,
+  tokens: 'bearer',
+  grants: type === 'service' ? ['client_credentials'] : ['authorization_code', 'refresh_token'],
+  redirect_uris: [],
+  origins: [],
+  providers: [],
+  roles: [],
+  jwks: null,
+  jwks_uri: null,
+});
+
+/** The token of a service has its id where that of a person has a user's (RFC 9068 §5). @throws IamError `invalid_request` */
+export function checkServiceId(id: string): void {
+  if (!new RegExp(uuidForm, 'i').test(id)) return;
+  throw new IamError(
+    'invalid_request',
+    'id: expected no uuid for a service, which could be the id of a user',
+  );
+}
+
+/** What only all members together show to be wrong. @throws IamError `invalid_request` that names the member */
+export function checkWhole(before: Whole, changes: ClientChanges): void {
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+  const whole: Whole = { ...before, ...Object.fromEntries(given) };
+  checkKeys(whole);
+  if (whole.type === 'service') checkService(whole);
+  else checkForPeople(whole);
+}
+
+function checkKeys({ type, jwks, jwks_uri }: Whole): void {
+  if (jwks !== null && jwks_uri !== null)
+    throw new IamError('invalid_request', 'jwks: expected none beside jwks_uri');
+  if (type === 'public' && (jwks ?? jwks_uri) !== null)
+    throw new IamError('invalid_request', 'jwks: a public application proves itself by nothing');
+}
+
+/** A machine proves itself, and no browser comes back to it. */
+function checkService({ grants, tokens, ...whole }: Whole): void {
+  if (grants.length !== 1 || grants[0] !== 'client_credentials')
+    throw new IamError('invalid_request', 'grants: expected client_credentials alone, for a service');
+  if (tokens === 'cookie') throw new IamError('invalid_request', 'tokens: expected bearer, for a service');
+  for (const member of ['redirect_uris', 'origins', 'providers'] as const)
+    if (whole[member].length > 0)
+      throw new IamError('invalid_request', `${member}: expected none, for a service`);
+}
+
+function checkForPeople({ type, tokens, grants, redirect_uris, roles }: Whole): void {
+  if (type === 'confidential' && tokens === 'cookie')
+    throw new IamError('invalid_request', 'tokens: expected bearer, for a server');
+  if (grants.length === 0) throw new IamError('invalid_request', 'grants: expected at least one');
+  if (grants.includes('client_credentials'))
+    throw new IamError('invalid_request', 'grants: client_credentials is for a service alone');
+  if (grants.includes('authorization_code') && redirect_uris.length === 0)
+    throw new IamError('invalid_request', 'redirect_uris: expected at least one, for authorization_code');
+  if (roles.length > 0) throw new IamError('invalid_request', 'roles: expected none, but for a service');
+}
