@@ -129,6 +129,14 @@ export class IamClient {
     return (await this.session.current())?.access ?? null;
   }
 
+  /**
+   * The ID token of a sign-in whose `scope` has `openid`, as a server of yours or `id_token_hint` takes it; null without one, and for
+   * clients with cookies.
+   */
+  async getIdToken(): Promise<string | null> {
+    return (await this.session.current())?.id ?? null;
+  }
+
   /** Renews the tokens now, with their roles; those who call at once share one request, also those of other tabs. */
   refresh(): Promise<void> {
     return this.session.renew();

@@ -4,6 +4,8 @@ import { IamClientError, isPassing, type Json } from './error.js';
 export interface Tokens {
   readonly access?: string;
   readonly refresh?: string;
+  /** The ID token, where `openid` was asked for. */
+  readonly id?: string;
   /** By the clock of this device, in milliseconds. */
   readonly expiresAt: number;
 }
@@ -131,10 +133,18 @@ export class TokenSession {
     }
   }
 
-  private keep({ access_token: access, refresh_token: refresh, expires_in: seconds }: Json): void {
-    this.port.store.write({
+  private keep({
+    access_token: access,
+    refresh_token: refresh,
+    id_token: id,
+    expires_in: seconds,
+  }: Json): void {
+    const { hasCookies, store } = this.port;
+    store.write({
       ...(typeof access === 'string' && { access }),
       ...(typeof refresh === 'string' && { refresh }),
+      // Of a client with cookies nothing that names a person is left in a storage.
+      ...(typeof id === 'string' && !hasCookies && { id }),
       expiresAt: Date.now() + Number(seconds) * 1_000,
     });
   }

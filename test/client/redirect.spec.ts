@@ -1,4 +1,5 @@
 import { IamUsers } from '../../src/index.js';
+import { decodeJwt } from 'jose';
 import type { Page } from 'playwright-core';
 import { rowsOf } from '../support/rows.js';
 import { useShop } from './shop.js';
@@ -47,11 +48,14 @@ describe('the browser client, signing in by redirect', () => {
 
   it('keeps a person of cookies and of storage over a reload, and shows no token of cookies to scripts', async () => {
     const [lan, wei] = [shop.person(), shop.person()];
+    const askForOpenId = "asked = { scope: 'openid' }";
     const kept = await shop.visit('/kept');
+    await kept.evaluate(askForOpenId);
     await shop.signIn(kept, lan);
     await kept.reload();
     await kept.locator('#who', { hasText: lan.nickname }).waitFor();
     const stored = await shop.visit('/stored');
+    await stored.evaluate(askForOpenId);
     await shop.signIn(stored, wei);
     await stored.reload();
 
@@ -59,11 +63,13 @@ describe('the browser client, signing in by redirect', () => {
 
     expect(await kept.evaluate('iam.getAccessToken()')).toBeNull();
     expect(await stored.evaluate('iam.getAccessToken()')).toMatch(/^eyJ/);
+    expect(await kept.evaluate('iam.getIdToken()')).toBeNull();
+    expect(decodeJwt(String(await stored.evaluate('iam.getIdToken()')))).toMatchObject({ aud: 'stored' });
     expect(await kept.evaluate('document.cookie')).toBe('');
     const values = await kept.evaluate('Object.entries(localStorage)');
     const ofCookies = JSON.stringify(values).match(/expiresAt/g);
     expect(ofCookies).toHaveLength(2);
-    expect(JSON.stringify(values).match(/"access\\?"/g)).toHaveLength(1);
+    expect(JSON.stringify(values).match(/"(?:access|id)\\?"/g)).toHaveLength(2);
   }, 60_000);
 
   it('refuses a return that this tab has not begun, of another issuer, or with an error, and sends no code', async () => {

@@ -37,8 +37,9 @@ const html = (options: string) => `<!doctype html><title>shop</title><button>Sig
   window.left = location.href;
   window.changes = [];
   window.failure = null;
+  window.asked = {};
   iam.onChange((isSignedIn) => window.changes.push(isSignedIn));
-  document.querySelector('button').onclick = () => iam.signIn({ provider: 'wechat', returnTo: '/orders/5' });
+  document.querySelector('button').onclick = () => iam.signIn({ provider: 'wechat', returnTo: '/orders/5', ...asked });
   const user = await iam.getUser().catch((error) => { window.error = error; window.failure = error.code; return null; });
   document.querySelector('#who').textContent = user?.nickname ?? 'nobody';
 </script>`;
