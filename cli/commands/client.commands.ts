@@ -240,8 +240,8 @@ function parse<T>(schema: z.ZodType<T>, input: Record<string, unknown>): T {
 /** Names the option, not the member, in what only all members together show to be wrong. */
 async function naming<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
-    const found = error instanceof IamError && /^(\w+): (.*)$/s.exec(error.message);
-    if (!found || error.code !== 'invalid_request') throw error;
+    const found = error instanceof IamError && /^invalid_request: (\w+): (.*)$/s.exec(error.message);
+    if (!found) throw error;
     const [, member = '', reason = ''] = found;
     throw wrong(member, reason);
   });

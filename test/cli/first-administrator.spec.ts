@@ -39,6 +39,19 @@ describe('the first administrator', () => {
     await operator.close();
   });
 
+  it('is told of an application by the names of the options', async () => {
+    const of = (...given: string[]) => operator.run(['client', ...given]);
+
+    const added = await of('add', 'shop');
+    const whole = await of('add', 'shop', '--redirect-uri', 'https://shop.example.com/');
+    const cleared = await of('set', 'shop', '--clear', 'redirect-uri');
+    await operator.query(`DELETE FROM iam.clients WHERE id = 'shop'`);
+
+    expect([added, whole, cleared].map(({ exitCode }) => exitCode === 0)).toEqual([false, true, false]);
+    expect(added.stderr).toContain('--redirect-uri: expected at least one');
+    expect(cleared.stderr).toContain('--redirect-uri: expected at least one');
+  });
+
   it('is made of a role, a person who has signed in, and one command', async () => {
     const person = wechat.person({ nickname: '站长' });
     const before = await onPc({ url: iam.url, wechat }, person);
