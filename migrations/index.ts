@@ -20,6 +20,7 @@ import { ConfirmApps1764000015000 } from './1764000015000-confirm-apps.js';
 import { CarryAuthorizationRequests1764000033000 } from './1764000033000-carry-authorization-requests.js';
 import { RememberBrowsers1764000035000 } from './1764000035000-remember-browsers.js';
 import { SignByRsa1764000034000 } from './1764000034000-sign-by-rsa.js';
+import { TellOfSignOuts1764000036000 } from './1764000036000-tell-of-sign-outs.js';
 import { LimitSessions1764000028000 } from './1764000028000-limit-sessions.js';
 import { MarkScannedSessions1764000032000 } from './1764000032000-mark-scanned-sessions.js';
 import { TakeAssertionsAndPushedRequests1764000038000 } from './1764000038000-take-assertions-and-pushed-requests.js';
@@ -64,6 +65,7 @@ export const iamMigrations = [
   CarryAuthorizationRequests1764000033000,
   SignByRsa1764000034000,
   RememberBrowsers1764000035000,
+  TellOfSignOuts1764000036000,
   TakeAssertionsAndPushedRequests1764000038000,
   AdmitMachines1764000040000,
   ForgetUnboundPeople1764000046000,

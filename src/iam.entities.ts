@@ -12,6 +12,7 @@ import { WebhookEventEntity } from './webhook/inbox/webhook-event.entity.js';
 import { LoginEntity } from './sign-in/login.entity.js';
 import { RateLimitEntity } from './database/rate-limits.service.js';
 import { ClientAssertionEntity } from './oauth/client-assertions.service.js';
+import { BackchannelLogoutEntity } from './oauth/backchannel/backchannel-logout.entity.js';
 import { ClientEntity } from './oauth/client-columns.js';
 import { PushedRequestEntity } from './oauth/pushed-requests.service.js';
 import { RoleEntity, UserRoleEntity } from './roles/role.entity.js';
@@ -45,6 +46,7 @@ export const iamEntities: EntitySchema[] = [
   SessionEntity,
   BrowserSessionEntity,
   ApiKeyEntity,
+  BackchannelLogoutEntity,
   SigningKeyEntity,
   RoleEntity,
   UserRoleEntity,

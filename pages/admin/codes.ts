@@ -4,7 +4,6 @@ import { codeWords } from '../shared/language';
 export const statusWord = codeWords({
   active: ['正常', 'active'],
   disabled: ['已停用', 'disabled'],
-  signed_out: ['退出登录', 'signed out'],
   session_limit: ['超出会话数上限', 'one session too many'],
   merged: ['已合并', 'merged'],
   live: ['有效', 'live'],
@@ -63,6 +62,7 @@ export const endWord = codeWords({
   refresh_reused: ['刷新令牌被重复使用', 'refresh token used twice'],
   code_reused: ['授权码被重复使用', 'code used twice'],
   revoked: ['退出登录', 'signed out'],
+  signed_out: ['退出登录（所有应用）', 'signed out of all applications'],
   replaced: ['被新会话取代', 'replaced by another session'],
   merged: ['用户合并', 'users merged'],
   identity_unlinked: ['解除绑定', 'identity unlinked'],

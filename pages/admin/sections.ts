@@ -124,7 +124,11 @@ export const sections: readonly Section[] = [
     permission: 'iam:events:read',
     icon: ChatLineRound,
     group: 'operation',
-    views: { '': () => import('./events/EventsView.vue'), ':id': () => import('./events/EventView.vue') },
+    views: {
+      '': () => import('./events/EventsView.vue'),
+      logouts: () => import('./events/LogoutsView.vue'),
+      ':id': () => import('./events/EventView.vue'),
+    },
   },
   {
     name: 'audit',

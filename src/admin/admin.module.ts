@@ -14,6 +14,7 @@ import { AdminPermissions, AdminReach } from './admin-reach.service.js';
 import { AdminGuard } from './admin.guard.js';
 import { AdminAuditController } from './audit/audit.controller.js';
 import { AdminApiKeysController } from './api-keys/api-keys.controller.js';
+import { AdminBackchannelLogoutsController } from './backchannel-logouts/backchannel-logouts.controller.js';
 import { AdminEventsController } from './events/events.controller.js';
 import { AdminClientsController } from './clients/clients.controller.js';
 import { KeysController } from './keys/keys.controller.js';
@@ -55,6 +56,7 @@ import { AdminUsersController } from './users/users.controller.js';
     AdminLoginsController,
     AdminAuditController,
     AdminEventsController,
+    AdminBackchannelLogoutsController,
     KeysController,
   ],
   providers: [AdminGuard, AdminPermissions, AdminReach],

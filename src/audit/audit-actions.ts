@@ -1,5 +1,7 @@
 /** Every action of the audit log, `noun.verb` in the past, and what has happened then. */
 export const auditActions = {
+  'backchannel_logout.given_up': 'An application could not be told that a session has ended.',
+  'backchannel_logout.retried': 'An administrator had an application told again that a session has ended.',
   'browser_session.ended':
     'A browser in which somebody was signed in was signed out; `detail.reason` says why.',
   'browser_session.started': 'Somebody signed in to an application with `sso` in a browser.',

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ObservableCallback, ObservableGauge } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
+import { readLogoutBacklog } from '../oauth/backchannel/logout-outbox.service.js';
 import { readInboxBacklog } from '../webhook/inbox/stored-events.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { QrBudget } from '../qr-login/qr-budget.service.js';
@@ -38,6 +39,14 @@ export class Gauges implements OnApplicationBootstrap, OnApplicationShutdown {
     const age = 'Age of the oldest event that is not worked off';
     this.observe(['iam.inbox.age', age, 's'], async (result) =>
       result.observe((await readInboxBacklog(this.dataSource)).oldestSeconds ?? 0),
+    );
+    const dead = 'Logout tokens that were given up';
+    this.observe(
+      ['iam.backchannel.age', 'Age of the oldest logout token that is not delivered', 's'],
+      async (result) => result.observe((await readLogoutBacklog(this.dataSource)).oldestSeconds ?? 0),
+    );
+    this.observe(['iam.backchannel.dead', dead, '{token}'], async (result) =>
+      result.observe((await readLogoutBacklog(this.dataSource)).dead),
     );
   }
 

@@ -8,6 +8,7 @@ import { readPoolState, type PoolState } from './gauges.service.js';
 import { execute, queryRow, sql } from '../database/sql.js';
 import { AppHealth, WechatGateway } from '../wechat/wechat-gateway.service.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
+import { readLogoutBacklog } from '../oauth/backchannel/logout-outbox.service.js';
 import { readInboxBacklog } from '../webhook/inbox/stored-events.service.js';
 import { ALARM, QrBudget } from '../qr-login/qr-budget.service.js';
 import { SingleFlight } from '../runtime/single-flight.js';
@@ -23,6 +24,7 @@ export const iamProblems = [
   'prepared_statements_lost',
   'inbox_late',
   'inbox_dead',
+  'backchannel_dead',
   'audit_late',
   'partitions_missing',
   'pool_exhausted',
@@ -47,6 +49,8 @@ export interface IamHealthReport {
   /** Migrations that have not run. */
   readonly pending?: readonly string[];
   readonly inbox?: { readonly oldest_seconds: number | null; readonly dead: number };
+  /** Applications that were not told of sign-outs. */
+  readonly backchannel?: { readonly oldest_seconds: number | null; readonly dead: number };
   /** Age of the oldest entry that the host's sink has not received. */
   readonly audit?: { readonly oldest_seconds: number | null };
   readonly pool?: PoolState;
@@ -76,7 +80,7 @@ const row = z.object({
   lacks_partitions: z.boolean(),
 });
 
-type Finding = Pick<IamHealthReport, 'inbox' | 'audit' | 'qr_codes'> & {
+type Finding = Pick<IamHealthReport, 'inbox' | 'backchannel' | 'audit' | 'qr_codes'> & {
   readonly hasKey: boolean;
   readonly lacksPartitions: boolean;
 };
@@ -124,6 +128,7 @@ export class IamHealth {
       prepared_statements_lost: this.prepared.areLost,
       inbox_late: (rest.inbox?.oldest_seconds ?? 0) > LATE_SECONDS,
       inbox_dead: (rest.inbox?.dead ?? 0) > 0,
+      backchannel_dead: (rest.backchannel?.dead ?? 0) > 0,
       audit_late: (rest.audit?.oldest_seconds ?? 0) > LATE_SECONDS,
       partitions_missing: lacksPartitions,
       pool_exhausted: (pool?.waiting ?? 0) > 0,
@@ -147,12 +152,14 @@ export class IamHealth {
     await execute(this.dataSource, writableSql);
     const found = await queryRow(this.dataSource, row, stateSql);
     const { oldestSeconds, dead } = await readInboxBacklog(this.dataSource);
+    const logouts = await readLogoutBacklog(this.dataSource);
     const low = await this.budget.used(ALARM);
     return {
       hasKey: found?.has_key === true || (await this.canMakeKey()),
       lacksPartitions: found?.lacks_partitions === true,
       audit: { oldest_seconds: found?.audit_age ?? null },
       inbox: { oldest_seconds: oldestSeconds, dead },
+      backchannel: { oldest_seconds: logouts.oldestSeconds, dead: logouts.dead },
       ...(low.length > 0 && { qr_codes: low }),
     };
   }

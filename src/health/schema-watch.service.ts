@@ -111,6 +111,8 @@ const neededTriggers = [
   'identity_unions.identity_unions_remove_replaced',
   'identity_unions.identity_unions_remove_uncarried',
   'roles.roles_keep_for_clients',
+  'sessions.sessions_tell_of_end',
+  'sessions.sessions_tell_of_erasure',
   'users.users_bar_or_lift',
   'users.users_refuse_taken_phone_change',
   'users.users_refuse_taken_phone_number',

@@ -99,6 +99,11 @@ export class ClientRegistry {
     return this.ofCode.get(id) ?? this.stored.find((client) => client.id === id);
   }
 
+  /** Whether an application wants to be told of sign-outs. */
+  get hasBackchannel(): boolean {
+    return this.stored.some(({ backchannelLogoutUri }) => backchannelLogoutUri !== null);
+  }
+
   /** Those of the code. */
   listOfCode(): Client[] {
     return [...this.ofCode.values()];

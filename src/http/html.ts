@@ -19,13 +19,22 @@ export interface Page {
   readonly script?: string;
   /** Further origins whose pages may frame it, as ours then may; without them no page may, not even ours. */
   readonly framedBy?: readonly string[];
+  /** The one other origin whose pictures it shows. */
+  readonly imagesFrom?: string | undefined;
+  /**
+   * Its form ends at another site or app: browsers that check `form-action` after redirects would stop on the way there, and its
+   * pages may redirect further.
+   */
+  readonly leadsElsewhere?: boolean | undefined;
 }
 
-/** A page that loads nothing from elsewhere, and that no site can frame unless `framedBy` allows it. */
-export function page({ status, language, title, body, style, script, framedBy }: Page): IamResponse {
+/** A page that loads nothing from elsewhere but `imagesFrom`, and that no site can frame unless `framedBy` allows it. */
+export function page({ status, language, title, body, style, script, framedBy, ...more }: Page): IamResponse {
   const scripts =
     script === undefined ? '' : `script-src ${hashSource(script)}; connect-src 'self'; img-src data:; `;
-  const policy = `default-src 'none'; style-src ${hashSource(style)}; ${scripts}base-uri 'none'; form-action 'self'; frame-ancestors ${framedBy === undefined ? "'none'" : ["'self'", ...framedBy].join(' ')}`;
+  const images = more.imagesFrom === undefined ? '' : `img-src ${more.imagesFrom}; `;
+  const forms = more.leadsElsewhere === true ? '' : "form-action 'self'; ";
+  const policy = `default-src 'none'; style-src ${hashSource(style)}; ${scripts}${images}base-uri 'none'; ${forms}frame-ancestors ${framedBy === undefined ? "'none'" : ["'self'", ...framedBy].join(' ')}`;
   const html = `<!doctype html>
 <html lang="${language === 'zh' ? 'zh-CN' : 'en'}">
 <head>

@@ -95,6 +95,18 @@ export const clientChanges = z.strictObject({
   client_uri: webPage.describe('Its home page'),
   enabled: z.boolean().optional().describe('Whether people can sign in to it, or a service gets tokens'),
   redirect_uris: set(z.string().max(2048).pipe(absoluteUrl)).describe('Compared exactly'),
+  post_logout_redirect_uris: set(z.string().max(2048).pipe(absoluteUrl)).describe(
+    'Where people may return once they have signed out; compared exactly',
+  ),
+  backchannel_logout_uri: z
+    .string()
+    .max(2048)
+    .pipe(absoluteUrl)
+    .refine((uri) => uri.startsWith('https:') || isLocalHost(new URL(uri).hostname), {
+      error: 'an https URL',
+    })
+    .nullish()
+    .describe('Where it is told of sessions that have ended (https; http for this machine alone)'),
   origins: set(origin).describe('Whose scripts may call the endpoints (CORS)'),
   grants: set(z.enum(clientGrants)).describe('Of a service always `client_credentials` alone'),
   providers: set(z.string().min(1).max(63)).describe(

@@ -15,6 +15,7 @@ import { clientAlgorithms } from './client-keys.service.js';
 import { supportedClaims, supportedScopes } from './openid/claims.js';
 import { WECHAT_ACR } from './openid/id-tokens.service.js';
 import { TokenGrants } from './registration.js';
+import { prompts } from './single-sign-on.service.js';
 
 const published = { kid: z.string(), use: z.literal('sig') };
 
@@ -37,6 +38,7 @@ export const metadataResponse = z.object({
   device_authorization_endpoint: z.url(),
   revocation_endpoint: z.url(),
   pushed_authorization_request_endpoint: z.url(),
+  end_session_endpoint: z.url(),
   jwks_uri: z.url(),
   scopes_supported: z.array(z.string()),
   response_types_supported: z.array(z.string()),
@@ -49,6 +51,9 @@ export const metadataResponse = z.object({
   revocation_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
   authorization_response_iss_parameter_supported: z.boolean(),
   ui_locales_supported: z.array(z.string()),
+  prompt_values_supported: z.array(z.string()),
+  backchannel_logout_supported: z.boolean(),
+  backchannel_logout_session_supported: z.boolean(),
   subject_types_supported: z.array(z.string()),
   id_token_signing_alg_values_supported: z.array(z.string()),
   acr_values_supported: z.array(z.string()),
@@ -82,6 +87,7 @@ function metadataOf(
     device_authorization_endpoint: endpoint('device_authorization'),
     revocation_endpoint: endpoint('revoke'),
     pushed_authorization_request_endpoint: endpoint('par'),
+    end_session_endpoint: endpoint('end_session'),
     jwks_uri: endpoint('jwks'),
     scopes_supported: [...supportedScopes],
     response_types_supported: ['code'],
@@ -94,6 +100,9 @@ function metadataOf(
     revocation_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
     authorization_response_iss_parameter_supported: true,
     ui_locales_supported: ['zh-CN', 'en'],
+    prompt_values_supported: [...prompts],
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...signingAlgorithms],
     acr_values_supported: [WECHAT_ACR],

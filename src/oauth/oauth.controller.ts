@@ -115,6 +115,8 @@ export class OAuthController {
       'method_unavailable',
       'follow_required',
       'consent_required',
+      'login_required',
+      'interaction_required',
       'wechat_open_not_configured',
       'wechat_mp_not_configured',
     ],

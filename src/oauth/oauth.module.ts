@@ -16,6 +16,10 @@ import { ClientKeys } from './client-keys.service.js';
 import { ClientRows } from './client-rows.service.js';
 import { Clients } from './clients.service.js';
 import { StoredClients } from './stored-clients.service.js';
+import { LogoutOutbox } from './backchannel/logout-outbox.service.js';
+import { LogoutSender } from './backchannel/logout-sender.service.js';
+import { EndSessionController } from './end-session/end-session.controller.js';
+import { EndSession } from './end-session/end-session.service.js';
 import { IdTokenHints } from './id-token-hints.service.js';
 import { Metadata } from './metadata.service.js';
 import {
@@ -50,7 +54,7 @@ import { Revocation, Token } from './token.service.js';
     IdentityProvidersModule,
     SignInModule,
   ],
-  controllers: [OAuthController, TokenController, LinkController, UserinfoController],
+  controllers: [OAuthController, TokenController, LinkController, UserinfoController, EndSessionController],
   providers: [
     Clients,
     ClientReturns,
@@ -63,6 +67,9 @@ import { Revocation, Token } from './token.service.js';
     PushedAuthorization,
     Authorize,
     Callback,
+    EndSession,
+    LogoutOutbox,
+    LogoutSender,
     IdTokenHints,
     SingleSignOn,
     SignInMethods,
@@ -80,6 +87,15 @@ import { Revocation, Token } from './token.service.js';
     IdTokens,
     Userinfo,
   ],
-  exports: [Clients, SingleSignOn, ClientReturns, ClientRows, ClientAuthentication, Authorize, SignInMethods],
+  exports: [
+    Clients,
+    SingleSignOn,
+    LogoutOutbox,
+    ClientReturns,
+    ClientRows,
+    ClientAuthentication,
+    Authorize,
+    SignInMethods,
+  ],
 })
 export class OAuthModule {}

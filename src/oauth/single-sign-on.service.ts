@@ -12,7 +12,8 @@ import { Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.
 import { IdTokenHints } from './id-token-hints.service.js';
 import { SignInMethods } from './registration.js';
 
-const prompts = ['none', 'login', 'consent', 'select_account'] as const;
+/** The values of `prompt` (OpenID Connect Core 3.1.2.1). */
+export const prompts = ['none', 'login', 'consent', 'select_account'] as const;
 
 /** The parameters of `/authorize` by which a client says whether WeChat must be asked (OpenID Connect Core 3.1.2.1). */
 export const authenticationParameters = {

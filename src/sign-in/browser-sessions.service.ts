@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { insertAudit } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Sealer } from '../crypto/sealer.js';
-import { queryRow, sql, type Sql } from '../database/sql.js';
+import { hasRow, queryRow, sql, type Sql } from '../database/sql.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { loginProvenAtSql } from '../sessions/session-statements.js';
 import { type Consent, consentSchema } from '../users/subject.js';
@@ -84,6 +84,14 @@ export class BrowserSessions {
     return sealed === undefined ? null : this.sealer.openJson(sealed, NAME, browserSchema);
   }
 
+  /** As `find`, if the session has not ended; one query where there is a cookie. */
+  async findLive(present: IamRequest['cookies']): Promise<SignedInBrowser | null> {
+    const browser = this.find(present);
+    if (browser === null) return null;
+    const live = sql`SELECT 1 FROM iam.browser_sessions b WHERE b.id = ${browser.id} AND b.generation = ${browser.generation}::int AND ${isLive}`;
+    return (await hasRow(this.dataSource, live)) ? browser : null;
+  }
+
   /** `Set-Cookie` value that removes it. */
   clear(): string {
     return this.write('', 0);
@@ -102,7 +110,8 @@ export class BrowserSessions {
     const begin = this.beginSql({ loginId, hasFollowed, former }, origin);
     const row = await queryRow(this.dataSource, begunRow, begin);
     if (row === null) return [];
-    if (former !== null && former.id !== row.id) await this.signOut.ofBrowser(former, 'replaced');
+    if (former !== null && former.id !== row.id)
+      await this.signOut.ofBrowser(former.userId, { browserId: former.id }, 'replaced');
     const browser: SignedInBrowser = {
       id: row.id,
       generation: row.generation,

@@ -19,6 +19,7 @@ import {
 import {
   auditBrowsersSql,
   endBrowsersSql,
+  endSessionsSql,
   loginProvenAtSql,
   sessionProvenAtSql,
 } from '../sessions/session-statements.js';
@@ -117,17 +118,27 @@ const unlinkable = z.object({
 const rejoinsSql = (userId: string, unionid: string | null): Sql => sql`
   SELECT 1 FROM iam.unions WHERE user_id = ${userId} AND unionid = ${unionid} LIMIT 1`;
 
-/** The sessions that a browser session takes along in this transaction. */
-const bornSql = ({ id, userId }: BrowserKey): Sql => sql`
-  SELECT id FROM iam.sessions WHERE user_id = ${userId} AND browser_session_id = ${id} AND ended_at = now()`;
-
-const bornRow = z.object({ id: z.string() });
-
-/** A browser session, and whose it is. */
-interface BrowserKey {
-  readonly id: string;
-  readonly userId: string;
+/** A browser session by its id, and a session with the one that it was born from. */
+interface BrowserEnd {
+  readonly browserId?: string | undefined;
+  readonly sessionId?: string | undefined;
 }
+
+const endOfBrowserSql = (userId: string, which: BrowserEnd, reason: string): Sql => {
+  const { browserId = null, sessionId = null } = which;
+  const isSession = sql`s.id = ${sessionId}::uuid AND s.user_id = ${userId}`;
+  const isBrowser = sql`b.user_id = ${userId} AND (
+    b.id = ${browserId}::uuid OR b.id = (SELECT s.browser_session_id FROM iam.sessions s WHERE ${isSession}))`;
+  return sql`
+  WITH ended AS (${endSessionsSql(isSession, reason)}), browsers AS (${endBrowsersSql(isBrowser, reason)}),
+  audited AS (${auditBrowsersSql(reason)}) SELECT 1`;
+};
+
+/** Those that this transaction has ended, by whatever statement or trigger. */
+const endedNowSql = (userId: string): Sql => sql`
+  SELECT id FROM iam.sessions WHERE user_id = ${userId} AND ended_at = now()`;
+
+const endedRow = z.object({ id: z.string() });
 
 /** Ends access. Sessions and sign-ins under way end together: a code that stays is a session a second later. */
 @Injectable()
@@ -143,20 +154,19 @@ export class SignOut {
     await this.sessions.endAll(manager, userId, reason);
   }
 
-  /** Ends a browser session, all sessions that were born from it, and what is about to be one; false: it had ended. */
-  async ofBrowser(browser: BrowserKey, reason: string): Promise<boolean> {
+  /**
+   * Ends a browser session of a user, all sessions that were born from it, and what is about to be one. The ids of sessions that have
+   * ended.
+   */
+  async ofBrowser(userId: string, which: BrowserEnd, reason: string): Promise<string[]> {
     return inTransaction(this.dataSource, async (manager) => {
-      await lockExisting(manager, [browser.userId]);
-      const { id, userId } = browser;
-      const end = sql`
-        WITH browsers AS (${endBrowsersSql(sql`b.id = ${id} AND b.user_id = ${userId}`, reason)}), audited AS (${auditBrowsersSql(reason)})
-        SELECT id FROM browsers`;
-      if (!(await hasRow(manager, end))) return false;
-      const born = (await queryRows(manager, bornRow, bornSql(browser))).map((each) => each.id);
-      this.sessions.noteEnded(born);
-      const detail = { reason, sessions: born };
-      if (born.length > 0) await recordAudit(manager, { action: 'session.ended', userId, detail });
-      return true;
+      await lockExisting(manager, [userId]);
+      await execute(manager, endOfBrowserSql(userId, which, reason));
+      const sessions = (await queryRows(manager, endedRow, endedNowSql(userId))).map(({ id }) => id);
+      this.sessions.noteEnded(sessions);
+      if (sessions.length > 0)
+        await recordAudit(manager, { action: 'session.ended', userId, detail: { reason, sessions } });
+      return sessions;
     });
   }
 

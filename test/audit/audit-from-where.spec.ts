@@ -14,7 +14,7 @@ import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { platforms, quietOptions, type Create } from '../support/platforms.js';
 import { KnowsOneNumber, owner, signInWithNumber } from '../support/phone-sign-in.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { endBrowserOf } from '../support/single-sign-on.js';
+import { tellOfSignOut } from '../support/single-sign-on.js';
 import { outlastGrace, redeem, returnFromPc, toTokens } from '../support/sign-in.js';
 import { inWechat, onPc, refresh, revoke, type SignedIn } from '../support/signed-in.js';
 import { fewSessions, signInTooOften } from '../support/too-many-sessions.js';
@@ -43,6 +43,8 @@ type FromWhere =
 
 /** A new action has to say here from where it may come, and be caused below; none: only a command causes it. */
 const expected: Readonly<Record<AuditAction, readonly FromWhere[]>> = {
+  'backchannel_logout.given_up': [],
+  'backchannel_logout.retried': ['administrator, browser, session'],
   'browser_session.ended': ['administrator, browser, session'],
   'browser_session.started': ['stranger, browser'],
   'api_key.created': ['person, browser, session'],
@@ -130,7 +132,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     await administrateProvidersAndKeys();
     await administrateUsers();
     await signInInEveryWay();
-    await endBrowserOf(world, person(), admin);
+    await tellOfSignOut(world, person(), admin);
     await signInTooOften(world);
     await joinAndPart();
     await follow();
@@ -254,14 +256,12 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     const typed = await scan('number');
     await typed.lan.say(world.oa, typed.device.userCode);
     const onPage = await scan('number');
-    const wrong = onPage.device.userCode === '0000' ? '1111' : '0000';
-    await decideOnPhone(world, onPage.lan, 'confirm', { number: wrong });
+    const wrong = (number: string) => (number === '0000' ? '1111' : '0000');
+    await decideOnPhone(world, onPage.lan, 'confirm', { number: wrong(onPage.device.userCode) });
     await decideOnPhone(world, onPage.lan, 'confirm', { number: onPage.device.userCode });
     const denied = await scan('number');
     for (let tries = 0; tries < 3; tries += 1)
-      await decideOnPhone(world, denied.lan, 'confirm', {
-        number: denied.device.userCode === '0000' ? '1111' : '0000',
-      });
+      await decideOnPhone(world, denied.lan, 'confirm', { number: wrong(denied.device.userCode) });
     await world.saveProvider({ qr_enabled: false });
   }
 

@@ -101,6 +101,7 @@ describe('the health of a replica, as Terminus shows it', () => {
       status: 'up',
       problems: [],
       inbox: { oldest_seconds: null, dead: 0 },
+      backchannel: { oldest_seconds: null, dead: 0 },
       audit: { oldest_seconds: null },
       pool: {
         size: expect.any(Number) as number,

@@ -372,6 +372,19 @@ describe('single sign-on', () => {
       expect(refused.map((reply) => reply.json()['error'])).toEqual(refused.map(() => 'invalid_grant'));
     });
 
+    it('with the user, of whom nothing is left', async () => {
+      const { browser, claims } = await signedIn();
+      await admin.delete(`users/${String(claims.sub)}`);
+
+      const [entry] = await rowsOf(
+        world.dataSource,
+        "SELECT detail FROM iam.audit_log WHERE action = 'user.erased' AND user_id = $1",
+        [claims.sub],
+      );
+      expect(entry?.['detail']).toMatchObject({ sessions: 1, browserSessions: 1 });
+      expect((await start(world, browser, blog)).isBack).toBe(false);
+    });
+
     it('not when an application revokes its own session', async () => {
       const { browser, tokens } = await signedIn();
       await new PcBrowser().visit(`${world.url}/iam/revoke`, {

@@ -87,6 +87,7 @@ describe('a user who is erased', () => {
       identities: 2,
       unions: 1,
       sessions: 3,
+      browserSessions: 0,
       logins: 3,
       roles: 1,
       events: 1,

@@ -5,6 +5,7 @@ import { AdminClient } from './admin.js';
 import type { Flow, FullHost } from './full-host.js';
 import { PcBrowser } from './pc-browser.js';
 import { onPc, refresh } from './signed-in.js';
+import { tellOfSignOut } from './single-sign-on.js';
 
 const newUser = (host: FullHost) => onPc(host, host.wechat.person({ nickname: '员' }));
 const slugOf = (): string => `made-${randomUUID()}`.slice(0, 30);
@@ -173,6 +174,14 @@ export const adminFlows: readonly Flow[] = [
 
       expect(shown.json()).toMatchObject({ message: { Content: '你好' } });
       expect([...replies, forced].map(({ status }) => status)).toEqual([200, 409, 202]);
+    },
+  ],
+  [
+    'see what applications were not told of sign-outs, and have it sent again',
+    async (host) => {
+      const replies = await tellOfSignOut(host, host.wechat.person({ nickname: '小兰' }), host.admin);
+
+      expect(replies.map(({ status }) => status)).toEqual([204, 202]);
     },
   ],
   [

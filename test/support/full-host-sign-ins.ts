@@ -14,6 +14,7 @@ import { answerQuestion, scanPageCode } from './page-qr.js';
 import { PcBrowser } from './pc-browser.js';
 import { addServer, post, proof, serverKey } from './server-client.js';
 import { approveOnPc, authorizeUrl, callbackAfterScan, getWith, pkce, redeem, toTokens } from './sign-in.js';
+import { refreshOf, registerSso, signIn, start, tokensOf } from './single-sign-on.js';
 import { inWechat, onPc, refresh, revoke } from './signed-in.js';
 
 const json = { headers: { accept: 'application/json' } };
@@ -66,6 +67,31 @@ export const signInFlows: readonly Flow[] = [
       const { providers } = listed.json();
       expect(providers).toHaveLength(rowCount);
       expect(widget.json()).toMatchObject({ expires_in: expect.any(Number) as number });
+    },
+  ],
+  [
+    'come to a second application without WeChat, and sign out of both',
+    async (host) => {
+      const { url } = host;
+      const [shop, blog] = [await registerSso(host), await registerSso(host)];
+      const browser = new PcBrowser();
+      const shopTokens = await tokensOf(
+        host,
+        await signIn(host, browser, host.wechat.person({ nickname: '小兰' }), shop),
+        shop,
+      );
+      const blogTokens = await tokensOf(host, await start(host, browser, blog), blog);
+      const asked = await browser.visit(`${url}/iam/end_session`, { form: { client_id: shop } });
+      const page = await browser.visit(asked.location ?? '');
+      const confirmation = /name="confirmation" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
+      const ended = await browser.visit(`${url}/iam/end_session/decision`, {
+        form: { confirmation, decision: 'sign_out' },
+        from: url,
+      });
+
+      expect([blogTokens, ended].map(({ status }) => status)).toEqual([200, 200]);
+      expect((await refreshOf(host, shopTokens, shop)).json()['error']).toBe('invalid_grant');
+      expect((await start(host, browser, blog)).isBack).toBe(false);
     },
   ],
   [

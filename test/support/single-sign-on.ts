@@ -67,11 +67,19 @@ export const tokensOf = (
   changes: Readonly<Record<string, string>> = {},
 ): Promise<Reply> => redeem(world.url, signedIn, { client_id, ...changes });
 
-/** A browser in which somebody signs in to an application with `sso`, until an administrator ends it. */
-export async function endBrowserOf(world: World, person: Person, admin: AdminClient): Promise<void> {
-  const id = await registerSso(world, {}, admin);
+/**
+ * An administrator ends what a person has at an application in a browser, of which its server is to be told again; nobody listens
+ * there. The responses.
+ */
+export async function tellOfSignOut(world: World, person: Person, admin: AdminClient): Promise<Reply[]> {
+  const members = { backchannel_logout_uri: 'http://localhost:9/nobody-listens' };
+  const id = await registerSso(world, members, admin);
   const tokens = await tokensOf(world, await signIn(world, new PcBrowser(), person, id), id);
-  await admin.delete(`users/${String(decodeJwt(String(tokens.json()['access_token'])).sub)}/sessions`);
+  const ended = await admin.delete(
+    `users/${String(decodeJwt(String(tokens.json()['access_token'])).sub)}/sessions`,
+  );
+  const [waiting] = (await admin.get(`backchannel_logouts?client=${id}`)).items();
+  return [ended, await admin.post(`backchannel_logouts/${String(waiting?.['id'])}/retry`)];
 }
 
 /** A refresh by the token of a token response. */

@@ -11,6 +11,8 @@ export const actionWords: Readonly<Record<string, Word>> = {
   'login.number_typed': ['向公众号发送了数字', 'Sent a number to the Official Account'],
   'login.number_wrong': ['输错了数字', 'Typed a wrong number'],
   'login.scanned': ['扫描了登录二维码', 'Scanned the QR code of a sign-in'],
+  'backchannel_logout.given_up': ['未能通知应用退出登录', 'An application was not told of a sign-out'],
+  'backchannel_logout.retried': ['重新通知应用退出登录', 'An application is told of a sign-out again'],
   'browser_session.ended': ['浏览器退出了登录', 'A browser was signed out'],
   'browser_session.started': ['在浏览器中登录', 'Signed in in a browser'],
   'session.code_reused': ['授权码被重复使用，会话结束', 'A code was used twice, which ended the session'],

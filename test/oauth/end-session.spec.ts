@@ -1,0 +1,229 @@
+import { decodeJwt } from 'jose';
+import { adminOptions } from '../support/admin.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser, type Reply } from '../support/pc-browser.js';
+import { platforms } from '../support/platforms.js';
+import { oldIdToken, refreshOf, registerSso, signIn, start, tokensOf } from '../support/single-sign-on.js';
+
+const bye = 'https://shop.example.com/bye?from=iam';
+
+/** Variants of a registered address. */
+const foreign = [
+  'https://shop.example.com/bye',
+  'https://shop.example.com/bye?from=iam&x=1',
+  'https://shop.example.com/bye?from=iam#x',
+  'https://shop.example.com:443/bye?from=iam',
+  'http://shop.example.com/bye?from=iam',
+  'HTTPS://shop.example.com/bye?from=iam',
+  '//evil.example/bye?from=iam',
+  '/\\evil.example',
+  'https:evil.example',
+  'https://shop.example.com@evil.example/bye?from=iam',
+  'https://shop.example.com.evil.example/bye?from=iam',
+  'https://shop.example.com/\tbye?from=iam',
+  'https://shop.example.com/%2f%2fevil.example',
+  'javascript:alert(1)',
+  'https://shöp.example.com/bye?from=iam',
+];
+
+describe.each(platforms)('signing out of all applications in a browser, on %s', (_name, create) => {
+  let world: World;
+  let shop: string;
+  let blog: string;
+
+  beforeAll(async () => {
+    world = await startWorld({ options: adminOptions, create });
+    shop = await registerSso(world, { post_logout_redirect_uris: [bye] });
+    blog = await registerSso(world);
+  });
+  afterAll(() => world.close());
+
+  /** A browser in which a person is signed in to the shop and, without WeChat, to the blog. */
+  const signedIn = async () => {
+    const browser = new PcBrowser();
+    const who = world.wechat.person({ nickname: '退' });
+    const ofShop = await tokensOf(world, await signIn(world, browser, who, shop), shop);
+    const ofBlog = await tokensOf(world, await start(world, browser, blog), blog);
+    const { sub = '', sid } = decodeJwt(String(ofShop.json()['access_token']));
+    const hint = await oldIdToken(world, { sub, aud: shop, sid: String(sid) });
+    const isSignedIn = async () => (await start(world, browser, blog)).isBack;
+    const areSignedIn = async () => [
+      (await refreshOf(world, ofShop, shop)).status === 200,
+      (await refreshOf(world, ofBlog, blog)).status === 200,
+      await isSignedIn(),
+    ];
+    return { browser, hint, sub, ofShop, ofBlog, isSignedIn, areSignedIn };
+  };
+  const endSession = (browser: PcBrowser, parameters: Readonly<Record<string, string>>, headers = {}) =>
+    browser.visit(`${world.url}/iam/end_session?${new URLSearchParams(parameters).toString()}`, { headers });
+  const confirmationOf = ({ text }: Reply) => /name="confirmation" value="([^"]+)"/.exec(text)?.[1] ?? '';
+  const decide = (
+    browser: PcBrowser,
+    confirmation: string,
+    { decision = 'sign_out', from = world.url } = {},
+  ) => browser.visit(`${world.url}/iam/end_session/decision`, { form: { confirmation, decision }, from });
+
+  it('ends everything that was born there, by an ID token that proves the wish, and returns to the application', async () => {
+    const { browser, hint, areSignedIn } = await signedIn();
+
+    const reply = await endSession(browser, {
+      id_token_hint: hint,
+      post_logout_redirect_uri: bye,
+      state: 'a b',
+    });
+
+    expect([reply.status, reply.location?.href]).toEqual([303, `${bye}&state=a+b`]);
+    expect(await areSignedIn()).toEqual([false, false, false]);
+    expect((await browser.jar.getCookies(world.url)).map(({ key }) => key)).not.toContain('iam-browser');
+  });
+
+  it('takes the form of an application, which browsers send without the cookie, and keeps the token out of addresses', async () => {
+    const { browser, hint, areSignedIn } = await signedIn();
+    const form = { id_token_hint: hint, post_logout_redirect_uri: bye, client_id: shop };
+
+    const taken = await browser.visit(`${world.url}/iam/end_session`, {
+      form,
+      from: 'https://shop.example.com',
+    });
+    const before = await areSignedIn();
+    const reply = await browser.visit(taken.location ?? '');
+
+    expect([taken.status, taken.location?.pathname]).toEqual([303, '/iam/end_session']);
+    expect(taken.location?.href).not.toContain(hint.slice(0, 20));
+    expect(before).toEqual([true, true, true]);
+    expect(reply.location?.href).toBe(bye);
+    expect(await areSignedIn()).toEqual([false, false, false]);
+  });
+
+  it('works where cookies are blocked: the ID token names the session', async () => {
+    const { hint, areSignedIn } = await signedIn();
+
+    const reply = await endSession(new PcBrowser(), { id_token_hint: hint });
+
+    expect([reply.status, reply.text]).toEqual([200, expect.stringContaining('已退出登录')]);
+    expect(await areSignedIn()).toEqual([false, false, false]);
+  });
+
+  it('asks where nothing proves the wish, on a page that no site can frame, in both languages', async () => {
+    const { browser, areSignedIn } = await signedIn();
+
+    const page = await endSession(browser, { client_id: shop, post_logout_redirect_uri: bye });
+    const english = await endSession(browser, { ui_locales: 'en' });
+    const before = await areSignedIn();
+    const stayed = await decide(browser, confirmationOf(page), { decision: 'stay' });
+    const after = await areSignedIn();
+    const ended = await decide(browser, confirmationOf(page));
+
+    expect([page.status, page.text]).toEqual([200, expect.stringContaining('当前登录：退')]);
+    expect(english.text).toContain('Signed in as 退');
+    expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+    expect([before, after]).toEqual([
+      [true, true, true],
+      [true, true, true],
+    ]);
+    expect([stayed.status, ended.status, ended.location?.href]).toEqual([200, 303, bye]);
+    expect(await areSignedIn()).toEqual([false, false, false]);
+  });
+
+  it('asks where the ID token is of another person, whom the browser is not', async () => {
+    const [mine, other] = [await signedIn(), await signedIn()];
+
+    const page = await endSession(mine.browser, { id_token_hint: other.hint });
+    await decide(mine.browser, confirmationOf(page));
+
+    expect(confirmationOf(page)).not.toBe('');
+    expect(await mine.areSignedIn()).toEqual([false, false, false]);
+    expect(await other.areSignedIn()).toEqual([true, true, true]);
+  });
+
+  it('takes no decision from another site, another browser’s page or an earlier sign-in (logout CSRF)', async () => {
+    const [mine, other] = [await signedIn(), await signedIn()];
+    const [ofMine, ofOther] = [await endSession(mine.browser, {}), await endSession(other.browser, {})];
+
+    const replies = [
+      await decide(mine.browser, confirmationOf(ofMine), { from: 'https://evil.example' }),
+      await decide(mine.browser, confirmationOf(ofOther)),
+      await decide(mine.browser, 'sealed:v1:00000000:AAAA'),
+      await mine.browser.visit(`${world.url}/iam/end_session/decision`, {
+        form: { confirmation: confirmationOf(ofMine), decision: 'sign_out' },
+        headers: { 'sec-fetch-site': 'same-site' },
+      }),
+    ];
+
+    expect(replies.map(({ status }) => status)).toEqual([403, 403, 403, 403]);
+    expect(await mine.areSignedIn()).toEqual([true, true, true]);
+  });
+
+  it('goes to no address but a registered one, and ends nothing', async () => {
+    const { browser, hint, areSignedIn } = await signedIn();
+
+    for (const post_logout_redirect_uri of foreign) {
+      const reply = await endSession(browser, { id_token_hint: hint, post_logout_redirect_uri });
+      expect([post_logout_redirect_uri, reply.status, reply.location]).toEqual([
+        post_logout_redirect_uri,
+        400,
+        null,
+      ]);
+      expect(reply.text).toContain('redirect_uri_mismatch');
+    }
+
+    expect(await areSignedIn()).toEqual([true, true, true]);
+  });
+
+  it('refuses what is not whole, and ends nothing', async () => {
+    const { browser, hint, ofShop, areSignedIn } = await signedIn();
+    const refusals = [
+      { id_token_hint: hint, client_id: blog },
+      { id_token_hint: `${hint.slice(0, -4)}AAAA` },
+      { id_token_hint: String(ofShop.json()['access_token']) },
+      { id_token_hint: 'none' },
+      { post_logout_redirect_uri: bye },
+      { wish: 'sealed:v1:00000000:AAAA' },
+    ];
+
+    for (const parameters of refusals) {
+      const reply = await endSession(browser, parameters);
+      expect([reply.status, reply.text]).toEqual([400, expect.stringContaining('invalid_request')]);
+    }
+    const unknown = await endSession(browser, { client_id: 'nobody' });
+    const twice = await browser.visit(`${world.url}/iam/end_session?state=1&state=2`);
+    expect([unknown.text, twice.text]).toEqual([
+      expect.stringContaining('client_unknown'),
+      expect.stringContaining('invalid_request'),
+    ]);
+    expect(await areSignedIn()).toEqual([true, true, true]);
+  });
+
+  it('returns also where nobody is signed in, and a second time', async () => {
+    const { browser, hint } = await signedIn();
+    const parameters = { id_token_hint: hint, post_logout_redirect_uri: bye };
+
+    const replies = [await endSession(browser, parameters), await endSession(browser, parameters)];
+    const nobody = await endSession(new PcBrowser(), { client_id: shop, post_logout_redirect_uri: bye });
+
+    expect([...replies, nobody].map(({ location }) => location?.href)).toEqual([bye, bye, bye]);
+  });
+
+  it('removes the session cookies of the browser', async () => {
+    const app = await registerSso(world, { tokens: 'cookie' });
+    const browser = new PcBrowser();
+    const signedInThere = await signIn(world, browser, world.wechat.person({ nickname: '饼' }), app);
+    await browser.visit(`${world.url}/iam/token`, {
+      form: {
+        grant_type: 'authorization_code',
+        client_id: app,
+        code: signedInThere.returned.location?.searchParams.get('code') ?? '',
+        redirect_uri: `${world.url}/signed-in`,
+        code_verifier: signedInThere.verifier,
+      },
+      from: world.url,
+    });
+    const names = async () => (await browser.jar.getCookies(`${world.url}/iam`)).map(({ key }) => key);
+    const before = await names();
+
+    await decide(browser, confirmationOf(await endSession(browser, {})));
+
+    expect(before).toEqual(expect.arrayContaining(['iam-access', 'iam-refresh', 'iam-browser']));
+    expect((await names()).filter((key) => /access|refresh|browser/.test(key))).toEqual([]);
+  });
+});
