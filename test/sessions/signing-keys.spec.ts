@@ -51,9 +51,24 @@ describe('the signing key', () => {
     const rows = await rowsOf(world.dataSource, 'SELECT * FROM iam.signing_keys');
 
     expect(rows).toHaveLength(1);
-    expect(rows[0]).toMatchObject({ generation: 1, algorithm: 'ES256' });
+    expect(rows[0]).toMatchObject({ generation: 1, algorithm: 'ES256', rs256_kid: null });
     expect(Object.keys(rows[0]?.['public_jwk'] ?? {}).sort()).toEqual(['crv', 'kty', 'x', 'y']);
     expect(rows[0]?.['private_jwk']).toMatch(new RegExp(`^sealed:v1:${idOf(world.key)}:[\\w-]+$`));
+  });
+
+  it('is published without an RSA pair only while PostgreSQL takes none', async () => {
+    const published = async () => {
+      const { keys } = (await new PcBrowser().visit(`${world.url}/iam/jwks`)).json();
+      return (keys as { alg: string }[]).map(({ alg }) => alg);
+    };
+    await world.dataSource.query(`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''read-only''; END';
+      CREATE TRIGGER refuse BEFORE UPDATE ON iam.signing_keys FOR EACH ROW EXECUTE FUNCTION refuse()`);
+    const without = await published();
+    await world.dataSource.query('DROP FUNCTION refuse CASCADE');
+
+    expect(without).toEqual(['ES256']);
+    expect(await published()).toEqual(['ES256', 'RS256']);
   });
 
   it('is sealed by the new key once the host has one, so that the old one can be retired', async () => {
