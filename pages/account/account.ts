@@ -25,6 +25,17 @@ export interface Identity {
   readonly follows: boolean | null;
 }
 
+/** One of `GET /me/api_keys`. */
+export interface ApiKey {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly permissions: readonly string[];
+  readonly live: boolean;
+  readonly expires_at: string | null;
+  readonly last_used_at: string | null;
+}
+
 /** How many sessions a person may have. */
 interface SessionLimit {
   readonly per_user: number | null;
@@ -64,6 +75,9 @@ export const me = shallowRef<Me | null>(null);
 export const identities = shallowRef<readonly Identity[]>([]);
 export const sessions = shallowRef<readonly Session[]>([]);
 export const sessionLimit = shallowRef<SessionLimit | null>(null);
+export const apiKeys = shallowRef<readonly ApiKey[]>([]);
+/** What the person may give a key. */
+export const grantable = shallowRef<readonly string[]>([]);
 export const providers = shallowRef<readonly Provider[]>([]);
 
 /** Why the page could not be filled. */
@@ -75,16 +89,19 @@ export const signedOut = ref<'needed' | 'erased' | null>(null);
 export async function load(): Promise<void> {
   loadProblem.value = null;
   try {
-    const [profile, linked, devices, offer] = await Promise.all([
+    const [profile, linked, devices, keys, offer] = await Promise.all([
       read<Me>('me'),
       read<{ items: Identity[] }>('me/identities'),
       read<{ items: Session[]; limit: SessionLimit | null }>('me/sessions'),
+      read<{ items: ApiKey[]; permissions: string[] }>('me/api_keys'),
       read<{ providers: Provider[] }>('providers'),
     ]);
     me.value = profile;
     identities.value = linked.items;
     sessions.value = devices.items;
     sessionLimit.value = devices.limit;
+    apiKeys.value = keys.items;
+    grantable.value = keys.permissions;
     providers.value = offer.providers;
     signedOut.value = null;
   } catch (thrown) {
@@ -100,6 +117,8 @@ export function leave(reason: 'needed' | 'erased'): void {
   me.value = null;
   identities.value = [];
   sessions.value = [];
+  apiKeys.value = [];
+  grantable.value = [];
 }
 
 /** What a person knows a provider by. */
@@ -133,6 +152,25 @@ export async function endOtherSessions(): Promise<number> {
   const { body } = await call<{ ended: number }>('me/sessions', { method: 'DELETE' });
   sessions.value = sessions.value.filter(({ current }) => current);
   return body.ended;
+}
+
+/** The key itself, which the server does not give again. */
+export async function makeApiKey(given: {
+  readonly name: string;
+  readonly permissions: readonly string[];
+  readonly days: string;
+}): Promise<string> {
+  const { name, permissions, days } = given;
+  const end = days === '' ? null : new Date(Date.now() + Number(days) * 86_400_000).toISOString();
+  const body = { name, permissions, expires_at: end };
+  const made = (await call<{ key: string; api_key: ApiKey }>('me/api_keys', { method: 'POST', body })).body;
+  apiKeys.value = [made.api_key, ...apiKeys.value];
+  return made.key;
+}
+
+export async function endApiKey(id: string): Promise<void> {
+  await call(path('me', 'api_keys', id), { method: 'DELETE' });
+  apiKeys.value = apiKeys.value.filter((each) => each.id !== id);
 }
 
 export async function forgetPhone(): Promise<void> {

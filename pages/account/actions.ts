@@ -4,6 +4,7 @@ import { toProblem } from '../shared/page';
 import { textOf } from '../shared/problem-text';
 import { signInProblem, startSignIn } from '../shared/sign-in';
 import {
+  endApiKey,
   endOtherSessions,
   endSession,
   forgetPhone,
@@ -11,6 +12,7 @@ import {
   leave,
   type linked,
   load,
+  makeApiKey,
   me,
   requestDeletion,
   startLink,
@@ -24,6 +26,9 @@ export type Action =
   | { readonly kind: 'link'; provider: string }
   | { readonly kind: 'endSession'; readonly id: string; readonly name: string }
   | { readonly kind: 'endOthers' }
+  | { readonly kind: 'makeKey'; name: string; permissions: string[]; days: string }
+  | { readonly kind: 'madeKey'; readonly key: string }
+  | { readonly kind: 'endKey'; readonly id: string; readonly name: string }
   | { readonly kind: 'forgetPhone'; readonly number: string }
   | { readonly kind: 'erase'; isUnderstood: boolean };
 
@@ -56,8 +61,9 @@ export function ask(action: Action): void {
   asked.value = action;
 }
 
+/** A new key is not lost by a slip of the hand. */
 export function dismiss(): void {
-  if (!isBusy.value) asked.value = null;
+  if (!isBusy.value && asked.value?.kind !== 'madeKey') asked.value = null;
 }
 
 /** A refusal in words of this page, else those of its code. */
@@ -84,13 +90,17 @@ export async function attempt(work: () => Promise<string | null>): Promise<Probl
   }
 }
 
+/** What the action leads to. */
+let next: Action | null = null;
+
 /** Does what the open dialog asks about. */
 export async function confirm(): Promise<void> {
   const action = asked.value;
   if (action === null || isBusy.value) return;
   actionProblem.value = null;
+  next = null;
   const problem = await attempt(() => run(action));
-  if (problem === null) asked.value = null;
+  if (problem === null) asked.value = next;
   else if (problem.code === 'recent_sign_in_required') needsSignIn.value = true;
   else actionProblem.value = problem;
 }
@@ -107,6 +117,14 @@ async function run(action: Action): Promise<string | null> {
       return say('ended');
     case 'endOthers':
       return say('endedCount', { count: await endOtherSessions() });
+    case 'makeKey':
+      next = { kind: 'madeKey', key: await makeApiKey(action) };
+      return null;
+    case 'madeKey':
+      return null;
+    case 'endKey':
+      await endApiKey(action.id);
+      return say('keyEnded');
     case 'forgetPhone':
       await forgetPhone();
       return say('phoneForgotten');

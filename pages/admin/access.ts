@@ -11,7 +11,7 @@ export interface Me {
 }
 
 interface Access {
-  readonly actor: 'admin_token' | 'host' | 'user';
+  readonly actor: 'admin_token' | 'host' | 'user' | 'service' | 'api_key';
   readonly permissions: readonly string[];
 }
 

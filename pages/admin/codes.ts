@@ -67,4 +67,7 @@ export const endWord = codeWords({
   merged: ['用户合并', 'users merged'],
   identity_unlinked: ['解除绑定', 'identity unlinked'],
   identity_bound: ['绑定到其他用户', 'bound to another user'],
+  client_deleted: ['服务已删除', 'service deleted'],
+  deletion_requested: ['用户申请注销', 'user asked to be erased'],
+  wechat_account_closed: ['微信账号已注销', 'WeChat account closed'],
 });

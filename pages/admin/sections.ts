@@ -6,6 +6,7 @@ import {
   Document,
   Grid,
   Key,
+  Lock,
   Monitor,
   Odometer,
   Postcard,
@@ -101,6 +102,14 @@ export const sections: readonly Section[] = [
       '': () => import('./clients/ClientsView.vue'),
       ':id': () => import('./clients/ClientView.vue'),
     },
+  },
+  {
+    name: 'api-keys',
+    word: ['API 密钥', 'API keys'],
+    permission: 'iam:api_keys:read',
+    icon: Lock,
+    group: 'set-up',
+    views: { '': () => import('./api-keys/ApiKeysView.vue') },
   },
   {
     name: 'roles',

@@ -54,6 +54,8 @@ export const actionWords: Readonly<Record<string, Word>> = {
   'provider.deleted': ['删除了登录入口', 'Deleted the provider'],
   'provider.secret_rotated': ['更换了机密', 'Replaced a secret'],
   'provider.updated': ['修改了登录入口', 'Changed the provider'],
+  'api_key.created': ['新建了 API 密钥', 'Made an API key'],
+  'api_key.ended': ['停用了 API 密钥', 'An API key ended'],
   'client.created': ['登记了应用', 'Registered the application'],
   'client.deleted': ['删除了应用', 'Deleted the application'],
   'client.secret_cleared': ['清空了旧的应用密钥', 'Cleared the previous secret'],

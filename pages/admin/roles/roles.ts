@@ -61,6 +61,14 @@ export const permissionWord = codeWords({
   ],
   'iam:sessions:read': ['查看谁已登录', 'See who is signed in'],
   'iam:sessions:write': ['结束会话', 'End sessions'],
+  'iam:api_keys:read': [
+    '查看 API 密钥及其所有者；从不显示密钥本身',
+    'See API keys and whose they are; the keys themselves are never shown',
+  ],
+  'iam:api_keys:write': [
+    '在自己的权限之内，为服务新建密钥，停用任何密钥',
+    'Make API keys for services, and end any, within what one may do oneself',
+  ],
   'iam:logins:read': ['查看登录尝试及失败原因', 'See sign-in attempts and why they failed'],
   'iam:audit:read': ['查看概览与审计日志', 'See the overview and the audit log'],
   'iam:events:read': ['查看微信推送的消息与事件', "See WeChat's messages and events as they were received"],
