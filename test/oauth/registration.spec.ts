@@ -67,6 +67,7 @@ describe('a way of signing in that registers', () => {
 
     expect(metadata.json()['grant_types_supported']).toEqual([
       'authorization_code',
+      'client_credentials',
       'refresh_token',
       voucher,
       'urn:ietf:params:oauth:grant-type:device_code',

@@ -323,9 +323,12 @@ describe('the export of a signed-in user', () => {
       user.id,
     ]);
 
+    const made = await callMe(world, user, '/api_keys', { method: 'POST', body: { name: '脚本' } });
+
     const reply = await callMe(world, user, '/export');
 
     expect(reply.status).toBe(200);
+    expect(reply.text).not.toContain(made.json()['key']);
     expect(reply.headers.get('content-disposition')).toBe('attachment; filename="account.json"');
     expect(reply.headers.get('cache-control')).toBe('no-store');
     const held = reply.json();
@@ -342,6 +345,7 @@ describe('the export of a signed-in user', () => {
       { kind: 'mp', openid: lan.openid(world.oa), follows: true },
     ]);
     expect(held['sessions']).toMatchObject([{ method: 'open' }, { method: 'mini' }, { method: 'mp' }]);
+    expect(held['api_keys']).toMatchObject([{ name: '脚本', permissions: [], ended_at: null }]);
     expect(held['sign_ins']).toHaveLength(3);
     expect(held['messages']).toMatchObject([
       { event: 'text', message: { Content: '你好' } },

@@ -55,6 +55,28 @@ describe('rows that have expired', () => {
     expect((await refresh(world.url, refreshToken)).status).toBe(200);
   });
 
+  it('of API keys stay for a month, so that their owner sees why they work no longer', async () => {
+    const insert = (name: string, columns: string, values: string) =>
+      world.dataSource.query(
+        `INSERT INTO iam.api_keys (id, user_id, name, prefix, hash, ${columns})
+         SELECT gen_random_uuid(), id, $1, 'x', $1, ${values} FROM iam.users LIMIT 1`,
+        [name],
+      );
+    for (const [name, days] of [
+      ['long', 31],
+      ['short', 29],
+    ] as const) {
+      await insert(`ended ${name} ago`, 'ended_at, end_reason', `now() - interval '${days} days', 'x'`);
+      await insert(`expired ${name} ago`, 'expires_at', `now() - interval '${days} days'`);
+    }
+    await insert('works', 'expires_at', 'NULL');
+
+    await world.app.get(Cleanup).removeExpired();
+
+    const left = await rowsOf(world.dataSource, 'SELECT name FROM iam.api_keys ORDER BY name');
+    expect(left.map(({ name }) => name)).toEqual(['ended short ago', 'expired short ago', 'works']);
+  });
+
   it('are removed once when replicas clean together', async () => {
     await addRows(2000, '-1 second');
 

@@ -62,6 +62,10 @@ describe('a user who is erased', () => {
       older.id,
     ]);
     await world.dataSource.query('INSERT INTO public.orders (user_id) VALUES ($1)', [older.id]);
+    await world.dataSource.query(
+      `INSERT INTO iam.api_keys (id, user_id, name, prefix, hash) VALUES (gen_random_uuid(), $1, 'x', 'x', 'x')`,
+      [older.id],
+    );
     const ids = [older.id, younger.id];
     const openids = [lan.openid(world.oa), lan.openid(world.site)];
 
@@ -75,9 +79,10 @@ describe('a user who is erased', () => {
       count('iam.logins WHERE user_id = ANY($1) OR openid = ANY($2)', ids, openids),
       count('iam.user_roles WHERE user_id = ANY($1)', ids),
       count('iam.webhook_events WHERE openid = ANY($1)', openids),
+      count('iam.api_keys WHERE user_id = ANY($1)', ids),
       count('public.orders WHERE user_id = ANY($1)', ids),
     ]);
-    expect(left).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(left).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0]);
     const [entry] = await rowsOf(
       world.dataSource,
       `SELECT detail FROM iam.audit_log WHERE action = 'user.erased' AND user_id = $1`,
@@ -88,6 +93,7 @@ describe('a user who is erased', () => {
       unions: 1,
       sessions: 3,
       browserSessions: 0,
+      apiKeys: 1,
       logins: 3,
       roles: 1,
       events: 1,

@@ -28,6 +28,7 @@ import {
   Public,
   RequirePermissions,
 } from '../../src/index.js';
+import { ApiKeys } from '../../src/sessions/api-keys/api-keys.service.js';
 import { cookieClient } from '../support/cookie-client.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
@@ -183,6 +184,18 @@ describe('IamGuard beyond HTTP', () => {
     const { accessToken } = await signInOnPc(world, world.wechat.person({ nickname }));
     return { accessToken, ...(await world.app.get(AccessTokens).verify(accessToken)) };
   };
+  /** Of a user who may give refunds. */
+  const apiKeyOf = async (userId: string) => {
+    await world.dataSource.query(
+      `INSERT INTO iam.roles (name, permissions) VALUES ('clerk', '{orders:refund}') ON CONFLICT DO NOTHING`,
+    );
+    await world.dataSource.query(`INSERT INTO iam.user_roles (user_id, role) VALUES ($1, 'clerk')`, [userId]);
+    const given = { name: 'script', permissions: ['orders:refund'], expires_at: null };
+    const { key } = await world.dataSource.transaction((manager) =>
+      world.app.get(ApiKeys).create(manager, { userId }, given),
+    );
+    return key;
+  };
   const issue = (claims: AccessTokenClaims) => world.app.get(AccessTokens).issue(claims);
   const bearer = (token: string): Shown => ({ headers: { authorization: `Bearer ${token}` } });
   const refusal = (code: string, pattern: string) => ({
@@ -246,6 +259,18 @@ describe('IamGuard beyond HTTP', () => {
       );
       expect(await broken.closed).toMatch(/invalid_token|io server disconnect/);
       expect(broken.received).toMatchObject([{ event: 'exception', data: { code: 'invalid_token' } }]);
+    });
+
+    it('takes an API key as it takes a token, for what it permits', async () => {
+      const { userId } = await signIn();
+      const key = await apiKeyOf(userId);
+      const [machine, presenting] = [await connect(bearer(key)), await connect()];
+
+      expect(await machine.ask('refund')).toEqual({ event: 'refunded', data: true });
+      expect(await machine.ask('mine')).toEqual(refusal('person_required', 'mine'));
+      expect(await presenting.ask('token', key)).toEqual({ event: 'who', data: userId });
+      expect(await presenting.ask('refund')).toEqual({ event: 'refunded', data: true });
+      expect(await presenting.ask('token', `${key}x`)).toEqual(refusal('invalid_token', 'token'));
     });
 
     it('takes the cookie of a page of ours, and of nobody else’s', async () => {
