@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { z } from 'zod';
-import { viewOfRow } from '../../src/admin/clients/clients.controller.js';
+import { viewOfRow } from '../../src/admin/clients/clients.view.js';
 import {
   clientChanges,
   clientGrants,

@@ -116,7 +116,8 @@ function requireOneWay(id: string, posted: Posted, basic: Credentials | null): v
 /** Compares with every secret that works, so that the time does not tell which one it was. */
 function findHash({ secretHashes }: Client, secret: string): string | undefined {
   const given = sha256(secret);
-  return secretHashes.filter((hash) => constantTimeEqual(hash, given)).at(0);
+  const [found] = secretHashes.filter((hash) => constantTimeEqual(hash, given));
+  return found;
 }
 
 /** Both parts are form-encoded before they are put together (RFC 6749 §2.3.1). Null for anything else. */

@@ -216,9 +216,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     const [late, two, torn] = [person(), person(), person()];
     await inWechat(world, person());
     world.account.unbind(world.oa);
-    await inWechat(world, late);
-    await inWechat(world, two);
-    await inWechat(world, torn);
+    for (const each of [late, two, torn]) await inWechat(world, each);
     await onPc(world, two);
     const moved = world.wechat.openPlatformAccount();
     const site = moved.websiteApp({ callbackDomain: 'localhost' });
@@ -229,9 +227,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
       union_scope: 'wechat',
     });
     world.account.bind(world.oa);
-    await inWechat(world, late);
-    await inWechat(world, two);
-    await inWechat(world, torn);
+    for (const each of [late, two, torn]) await inWechat(world, each);
     await onPc(world, torn, { provider: 'moved' });
     moved.bind(world.oa);
     await inWechat(world, torn);
@@ -282,8 +278,9 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     await call('/identities', 'POST', link(stranger));
     const mobile = itemsOf(await call('/identities')).find(({ kind }) => kind === 'mobile');
     await call(`/identities/${String(mobile?.['id'])}`, 'DELETE');
-    const made = (await call('/api_keys', 'POST', { name: 'script' })).json()['api_key'];
-    await call(`/api_keys/${String(Object(made).id)}`, 'DELETE');
+    await call('/api_keys', 'POST', { name: 'script' });
+    const [key] = itemsOf(await call('/api_keys'));
+    await call(`/api_keys/${String(key?.['id'])}`, 'DELETE');
     await call('/sessions', 'DELETE');
     await call('/export');
     await call('/deletion', 'POST');

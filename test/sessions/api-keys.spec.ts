@@ -73,14 +73,14 @@ async function keyOf(owner: SignedIn, body?: Readonly<Record<string, unknown>>) 
   const reply = await createKey(owner, body);
   if (reply.status !== 201) throw new Error(reply.text);
   const { key, api_key } = reply.json();
-  return { key: String(key), id: String((api_key as { id: string }).id) };
+  return { key: String(key), id: (api_key as { id: string }).id };
 }
 async function serviceKey(permissions: readonly string[] = ['orders:refund']) {
   const { id: client_id } = await host.service();
   const reply = await host.admin.post('api_keys', { client_id, name: 'cron', permissions });
   if (reply.status !== 201) throw new Error(reply.text);
   const { key, api_key } = reply.json();
-  return { key: String(key), id: String((api_key as { id: string }).id), client_id };
+  return { key: String(key), id: (api_key as { id: string }).id, client_id };
 }
 
 describe('an API key', () => {

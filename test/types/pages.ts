@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Client } from '../../pages/admin/clients/client-types.js';
 import type { Provider } from '../../pages/admin/providers/provider-types.js';
 import type { Identity, ListedUser, Session, User } from '../../pages/admin/users/user-types.js';
-import type { ClientView } from '../../src/admin/clients/clients.controller.js';
+import type { ClientView } from '../../src/admin/clients/clients.view.js';
 import type { ProviderView } from '../../src/admin/providers/providers.view.js';
 import type { sessionList } from '../../src/sessions/session-list.service.js';
 import type { DetailedUser, ListedUser as SaidOfListed } from '../../src/users/user-list.js';

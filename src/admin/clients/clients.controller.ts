@@ -8,77 +8,23 @@ import { Endpoint } from '../../http/endpoint.decorator.js';
 import { Created, Tagged, toEtag } from '../../http/iam-response.js';
 import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
-import {
-  clientChanges,
-  clientRow,
-  newClient,
-  type ClientChanges,
-  type ClientRow,
-  type NewClient,
-} from '../../oauth/client-columns.js';
+import { clientChanges, newClient, type ClientChanges, type NewClient } from '../../oauth/client-columns.js';
 import { ClientRows, type ClientEdit } from '../../oauth/client-rows.service.js';
 import { Roles } from '../../roles/roles.service.js';
 import { type Admin, AdminPermissions } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
+import { clientExample, clientView, type ClientView, viewOfCode, viewOfRow } from './clients.view.js';
 
 const clientQuery = namesQuery.extend({
   q: plainText(100).optional().describe('The beginning of an id or name'),
 });
 
-/** Of secrets only whether they are there. */
-export const clientView = clientRow
-  .omit({ version: true, secret_hash: true, secret_hash_previous: true })
-  .extend({
-    source: z.enum(['code', 'database']).describe('`code`: of the option `clients`, read-only'),
-    grants: z.array(z.string()).nullable().describe('null: every one'),
-    has_secret: z.boolean(),
-    has_previous_secret: z.boolean(),
-    created_at: clientRow.shape.created_at.nullable(),
-    updated_at: clientRow.shape.updated_at.nullable(),
-    etag: z.string().nullable(),
-  });
 const clientPage = pageOf(clientView);
 const secretView = z.object({
   secret: z.string().describe('It is never shown again'),
   client: clientView,
 });
 
-/** See `clientView`. */
-export type ClientView = z.infer<typeof clientView>;
-
-const example: ClientView = {
-  id: 'shop',
-  name: '商城',
-  logo_uri: null,
-  client_uri: 'https://shop.example.com/',
-  enabled: true,
-  type: 'confidential',
-  first_party: true,
-  redirect_uris: ['https://shop.example.com/signed-in'],
-  post_logout_redirect_uris: [],
-  origins: [],
-  backchannel_logout_uri: null,
-  grants: ['authorization_code', 'refresh_token'],
-  scopes: null,
-  resources: [],
-  providers: ['wechat'],
-  tokens: 'bearer',
-  sso: false,
-  secret_created_at: '2026-01-31T08:00:00.000Z',
-  jwks: null,
-  jwks_uri: null,
-  roles: [],
-  subject_type: 'public',
-  sector_identifier_uri: null,
-  id_token_signed_response_alg: 'RS256',
-  access_token_signed_response_alg: 'ES256',
-  created_at: '2026-01-31T08:00:00.000Z',
-  updated_at: '2026-01-31T08:00:00.000Z',
-  source: 'database',
-  has_secret: true,
-  has_previous_secret: false,
-  etag: '"0cc175b9c0f1b6a831c399e269772661"',
-};
 const path = { id: 'The application' };
 const editErrors = ['not_found', 'precondition_required', 'precondition_failed'] as const;
 
@@ -97,7 +43,7 @@ export class AdminClientsController {
       'Applications by id, those of the option `clients` among them; of secrets only whether they are set',
     permission: 'iam:clients:read',
     responses: { 200: clientPage },
-    example: { items: [example], next_cursor: null },
+    example: { items: [clientExample], next_cursor: null },
   })
   @Get()
   async list(
@@ -117,7 +63,7 @@ export class AdminClientsController {
     summary: 'Register an application; a server or service gets its first secret by rotate',
     permission: 'iam:clients:write',
     responses: { 201: clientView },
-    example,
+    example: clientExample,
     errors: ['already_exists'],
   })
   @Post()
@@ -136,7 +82,7 @@ export class AdminClientsController {
     permission: 'iam:clients:read',
     path,
     responses: { 200: clientView },
-    example,
+    example: clientExample,
     errors: ['not_found'],
   })
   @Get(':id')
@@ -151,7 +97,7 @@ export class AdminClientsController {
     permission: 'iam:clients:write',
     path,
     responses: { 200: clientView },
-    example,
+    example: clientExample,
     errors: editErrors,
   })
   @Patch(':id')
@@ -186,7 +132,7 @@ export class AdminClientsController {
     permission: 'iam:clients:secrets',
     path,
     responses: { 200: secretView },
-    example: { secret: 'iamcs_kQ2r8Zt4Wm6Yb1Xc9Vd3Nf5Hg7Jk0Lp2Qw4Er6Ty8Ui0', client: example },
+    example: { secret: 'iamcs_kQ2r8Zt4Wm6Yb1Xc9Vd3Nf5Hg7Jk0Lp2Qw4Er6Ty8Ui0', client: clientExample },
     errors: [...editErrors, 'in_use'],
   })
   @Post(':id/rotate')
@@ -204,7 +150,7 @@ export class AdminClientsController {
     permission: 'iam:clients:secrets',
     path,
     responses: { 200: clientView },
-    example,
+    example: clientExample,
     errors: editErrors,
   })
   @Delete(':id/previous_secret')
@@ -244,52 +190,4 @@ export class AdminClientsController {
 function compareIds(left: string, right: string): number {
   if (left === right) return 0;
   return left < right ? -1 : 1;
-}
-
-/** An application of the database, as the admin API shows it. */
-export function viewOfRow({ version, secret_hash, secret_hash_previous, ...row }: ClientRow): ClientView {
-  return {
-    ...row,
-    source: 'database',
-    has_secret: secret_hash !== null,
-    has_previous_secret: secret_hash_previous !== null,
-    etag: toEtag(version),
-  };
-}
-
-function viewOfCode(client: Client): ClientView {
-  const { id, name, tokens } = client;
-  return {
-    id,
-    name,
-    logo_uri: client.logoUri,
-    client_uri: client.clientUri,
-    enabled: client.isEnabled,
-    type: client.type,
-    first_party: client.isFirstParty,
-    redirect_uris: [...client.redirectUris],
-    post_logout_redirect_uris: [...client.postLogoutRedirectUris],
-    origins: [...client.origins],
-    backchannel_logout_uri: client.backchannelLogoutUri,
-    grants: null,
-    scopes: null,
-    resources: [...client.resources],
-    providers: [...client.providers],
-    tokens,
-    sso: client.hasSso,
-    secret_created_at: null,
-    jwks: null,
-    jwks_uri: client.jwksUri,
-    roles: [...client.roles],
-    subject_type: client.subjectType,
-    sector_identifier_uri: client.sectorIdentifierUri,
-    id_token_signed_response_alg: client.idTokenAlgorithm,
-    access_token_signed_response_alg: client.accessTokenAlgorithm,
-    created_at: null,
-    updated_at: null,
-    source: 'code',
-    has_secret: false,
-    has_previous_secret: false,
-    etag: null,
-  };
 }
