@@ -182,8 +182,7 @@ describe.each(platforms)('every entry of the audit log that a request causes, on
     await admin.request('PUT', `users/${lan.id}/roles/clerk`);
     await admin.delete(`users/${lan.id}/roles/clerk`);
     await admin.delete('roles/clerk');
-    await admin.post(`users/${lan.id}/disable`);
-    await admin.post(`users/${lan.id}/enable`);
+    for (const verb of ['disable', 'enable']) await admin.post(`users/${lan.id}/${verb}`);
     const [identity] = itemsOf(await callMe(world, lin, '/identities'));
     await admin.delete(`users/${linId}/identities/${String(identity?.['id'])}?force=true`);
     await admin.post(`users/${linId}/merge`, { other: lan.id });
