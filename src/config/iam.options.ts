@@ -270,7 +270,7 @@ export interface IamOptions {
   readonly publicUrl: string;
   /** 32-byte keys in base64. The first seals secrets and cookies and signs codes and refresh tokens; every one opens and verifies. */
   readonly keys: readonly (string | undefined)[];
-  /** The front-ends that may sign people in. */
+  /** The front-ends that may sign people in; none where all of them are registered in the database. */
   readonly clients: readonly IamClient[];
   /**
    * APIs that get access tokens of their own, for applications that may ask for them.

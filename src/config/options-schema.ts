@@ -122,9 +122,7 @@ export const optionsSchema = z.strictObject({
   keys: z
     .array(key, { error: 'an array of 32-byte base64 keys, each made with openssl rand -base64 32' })
     .min(1, { error: 'at least one 32-byte base64 key, made with openssl rand -base64 32' }),
-  clients: z
-    .array(client, { error: 'an array of { id, redirectUris }' })
-    .min(1, { error: 'at least one client' }),
+  clients: z.array(client, { error: 'an array of { id, redirectUris }' }),
   resources: z.array(resource, { error: 'an array of { identifier }' }).default([]),
   database: database.prefault({}),
   wechat: z

@@ -21,7 +21,7 @@ import type { AuthorizationRequest } from '../sign-in/login.js';
 import { errorLocation } from './client-returns.service.js';
 import { Clients, parseOAuthInput, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
 import { IdTokenHints } from './id-token-hints.service.js';
-import { grantScope } from './openid/claims.js';
+import { grantScope, withChallenge } from './openid/claims.js';
 import { PushedRequests } from './pushed-requests.service.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
 import { authenticationParameters, SingleSignOn } from './single-sign-on.service.js';
@@ -33,12 +33,9 @@ export const authorizeQuery = z.object({
   /** Space-separated. Without it, a first-party client gets `profile`, `roles` and a refresh token. */
   scope: z.string().optional(),
   nonce: z.string().max(512).optional().meta({ description: 'Comes back in the ID token' }),
-  provider: z
-    .string()
-    .min(1)
-    .max(63)
-    .optional()
-    .meta({ description: 'May be left out where `IamPagesModule` has a page on which people choose' }),
+  provider: z.string().min(1).max(63).optional().meta({
+    description: 'May be left out where one row works, or `IamPagesModule` has a page on which people choose',
+  }),
   /** Goes through the sealed cookie, which a browser caps at 4096 bytes. */
   state: z.string().max(1024).optional(),
   code_challenge: z.string().regex(/^[\w-]{43}$/, { error: 'expected 43 base64url characters (S256)' }),
@@ -46,7 +43,10 @@ export const authorizeQuery = z.object({
   method: methodParameter,
   /** What a confirmed scan gave; needed for `method=open` while the QR code is enabled. */
   follow_proof: z.string().max(256).optional(),
-  display: z.enum(['page', 'widget']).default('page'),
+  display: z
+    .enum(['page', 'popup', 'touch', 'wap', 'widget'])
+    .default('page')
+    .meta({ description: '`widget` answers JSON; the others of OpenID Connect are as `page`' }),
   from: z
     .literal('chooser')
     .optional()
@@ -62,7 +62,7 @@ export type AuthorizeRequest = z.infer<typeof authorizeQuery>;
 /** The parameters, with what they ask for beyond a sign-in. */
 type CheckedRequest = AuthorizeRequest & { readonly asked?: AuthorizationRequest | undefined };
 
-/** @throws IamError `unsupported_response_type`, `request_not_supported` or `invalid_request`; PKCE with S256 is required (RFC 9700 §2.1.1) */
+/** @throws IamError `unsupported_response_type`, `request_not_supported` or `invalid_request`; PKCE with S256 is required (RFC 9700 §2.1.1), see `withChallenge` */
 export function parseAuthorizeRequest(query: Parameters): AuthorizeRequest {
   if (typeof query['response_type'] === 'string' && query['response_type'] !== 'code') {
     throw new IamError('unsupported_response_type', 'only response_type=code');
@@ -147,11 +147,12 @@ export class Authorize {
     const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
     try {
       const client = this.clients.requireCodeGrant(back.clientId);
-      const parameters = await this.withSealedHint(back, parseAuthorizeRequest(query));
+      const asking = withChallenge(query, client);
+      const parameters = await this.withSealedHint(back, parseAuthorizeRequest(asking));
       const asked = requestOf(client, parameters);
       const entered = await this.singleSignOn.enter(request, { ...back, request: asked }, parameters);
       if (entered !== null) return redirect(entered.location, 303, entered.cookies);
-      return await this.chooseOrBegin(request, back, { ...parameters, asked }, query);
+      return await this.chooseOrBegin(request, back, { ...parameters, asked }, asking);
     } catch (thrown) {
       if (query['display'] === 'widget') throw thrown;
       const error = toIamError(thrown);
@@ -254,12 +255,12 @@ export class Authorize {
     return redirect(chooser.location(query), 302);
   }
 
-  /** The provider of a request without one: inside WeChat, where exactly one works, so that nothing is to be chosen. */
+  /** The provider of a request without one, where exactly one works: inside WeChat, and where there is no page to choose on. */
   private async findOnlyProvider(
     { browser }: IamRequest,
     { clientId }: ClientAddress,
   ): Promise<string | null> {
-    if (this.chooser === undefined || browser.kind !== 'wechat') return null;
+    if (this.chooser !== undefined && browser.kind !== 'wechat') return null;
     const rows = await this.providers.listEnabled();
     const enabled = rows.filter(({ slug }) => this.clients.admits(clientId, slug));
     const usable = enabled.filter((each) => this.methods.offer(each, browser).recommended !== null);

@@ -91,7 +91,11 @@ const codeParameters = {
   redirect_uri: z.string().max(2048).optional(),
   code_verifier: z
     .string()
-    .refine(isPkceVerifier, { error: '43 to 128 unreserved characters (RFC 7636 §4.1)' }),
+    .refine(isPkceVerifier, { error: '43 to 128 unreserved characters (RFC 7636 §4.1)' })
+    .optional()
+    .meta({
+      description: 'Required, unless a confidential application sent a `nonce` and no `code_challenge`',
+    }),
 };
 
 /** The one-time code of a sign-in by redirect (RFC 6749 §4.1.3 with PKCE). */
@@ -107,6 +111,8 @@ export class AuthorizationCodeGrant implements TokenGrant {
     { code, redirect_uri: redirectUri, code_verifier: codeVerifier }: Of<typeof codeParameters>,
     { client, request: { origin }, replaces }: GrantCaller,
   ): Promise<BegunSession> {
+    if (codeVerifier === undefined && client.type === 'public')
+      throw new IamError('invalid_request', 'code_verifier: missing');
     if (!this.redemption.isOurs(code)) this.failures.countForgery(origin);
     const admission = this.clients.admissionOf(client);
     const redemption = { code, clientId: client.id, redirectUri, codeVerifier, admission };

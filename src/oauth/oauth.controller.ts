@@ -10,10 +10,11 @@ import { Incoming, type AuthenticatedPerson, CurrentUser } from '../http/paramet
 import { Body, FormLikePipe } from '../http/zod.pipe.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { PublicController, UserController } from '../sessions/iam-controller.decorator.js';
-import { Authorize, authorizeQuery, linkStartBody } from './authorize.service.js';
+import { Authorize, linkStartBody } from './authorize.service.js';
 import { Callback } from './callback.service.js';
 import { Clients } from './clients.service.js';
 import { jwksResponse, Metadata, metadataExample, metadataResponse } from './metadata.service.js';
+import { sentAuthorizeQuery } from './pushed-authorization.service.js';
 import { methodName, SignInMethods } from './registration.js';
 
 const code = z.custom<IamErrorCode>((value) => typeof value === 'string' && value in errorCatalogue);
@@ -92,7 +93,7 @@ export class OAuthController {
   @Endpoint({
     summary:
       'Starts a sign-in (RFC 6749 §4.1.1 with PKCE): goes to WeChat, or shows the QR code to follow by',
-    query: authorizeQuery.extend(client),
+    query: sentAuthorizeQuery.extend(client),
     responses: { 200: [widgetResponse, 'text/html'], 302: null, 303: null },
     example: {
       appid: 'wx0000000000000001',
@@ -128,7 +129,7 @@ export class OAuthController {
 
   @Endpoint({
     summary: 'As GET, with the parameters in a form (OpenID Connect Core §3.1.2.1): goes on to it',
-    body: authorizeQuery.extend(client),
+    body: sentAuthorizeQuery.extend(client),
     bodyType: 'form',
     responses: { 303: null },
   })

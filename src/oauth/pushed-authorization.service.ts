@@ -12,10 +12,17 @@ import { networksOf } from '../runtime/networks-of.js';
 import { authorizeQuery, parseAuthorizeRequest, requestOf } from './authorize.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
 import { Clients, requireAllowed } from './clients.service.js';
+import { withChallenge } from './openid/claims.js';
 import { PUSHED_SECONDS, PushedRequests } from './pushed-requests.service.js';
 
+/** The parameters of `/authorize` as a client may send them: see `withChallenge`. */
+export const sentAuthorizeQuery = authorizeQuery.partial({
+  code_challenge: true,
+  code_challenge_method: true,
+});
+
 /** The body of `POST /par` (RFC 9126 §2.1): what `/authorize` takes, and the client's proof. */
-export const pushedBody = authorizeQuery.extend({ ...clientParameters, redirect_uri: z.url() });
+export const pushedBody = sentAuthorizeQuery.extend({ ...clientParameters, redirect_uri: z.url() });
 
 /** RFC 9126 §2.2. */
 export const pushedResponse = z.object({ request_uri: z.string(), expires_in: z.number().int() });
@@ -52,7 +59,7 @@ export class PushedAuthorization {
     if (sent['request_uri'] !== undefined)
       throw new IamError('invalid_request', 'request_uri: not in a pushed request');
     this.clients.checkRedirect(client.id, sent['redirect_uri']);
-    const request = parseAuthorizeRequest(sent);
+    const request = parseAuthorizeRequest(withChallenge(sent, client));
     requireAllowed(client, { grant: 'authorization_code', provider: request.provider });
     requestOf(client, request);
     const parameters = Object.entries(sent).filter(([name, value]) => kept.includes(name) && value !== '');

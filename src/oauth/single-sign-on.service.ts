@@ -51,7 +51,7 @@ interface Wish extends z.infer<z.ZodObject<typeof authenticationParameters>> {
   readonly provider?: string | undefined;
   readonly state?: string | undefined;
   readonly code_challenge: string;
-  readonly display: 'page' | 'widget';
+  readonly display: string;
   readonly from?: string | undefined;
   readonly follow_proof?: string | undefined;
 }

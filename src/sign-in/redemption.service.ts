@@ -35,7 +35,8 @@ export interface CodeRedemption {
   readonly code: string;
   readonly clientId: string;
   readonly redirectUri: string | undefined;
-  readonly codeVerifier: string;
+  /** Undefined for a server whose `nonce` takes its place. */
+  readonly codeVerifier: string | undefined;
   /** Of an application of the database. */
   readonly admission?: Admission | undefined;
 }
@@ -89,13 +90,19 @@ const redeemableSql = (loginId: string, redemption: CodeRedemption | null): Sql 
   FROM iam.logins l, LATERAL (SELECT ${redemption === null ? sql`NULL::text` : refusalSql(redemption)} AS refusal) r
   WHERE l.id = ${loginId}`;
 
+/** What the login's challenge must be. Without a verifier that of its nonce; never that of a login without one, which has no challenge either. */
+const challengeSql = (codeVerifier: string | undefined): Sql =>
+  codeVerifier === undefined
+    ? sql`COALESCE(translate(encode(sha256(convert_to(l.nonce, 'UTF8')), 'base64'), '+/=', '-_'), '')`
+    : sql`${pkceChallenge(codeVerifier)}`;
+
 /** Client, redirect_uri and PKCE (RFC 7636 §4.6, RFC 9700 §4.5); see decision 96. */
 const refusalSql = ({ clientId, redirectUri, codeVerifier, admission }: CodeRedemption): Sql => sql`
   CASE WHEN l.client_id <> ${clientId} THEN 'the code belongs to another client'
        ${admission === undefined ? empty : sql`WHEN NOT ${admitsSql('l', admission)} THEN 'the application admits nobody by this code'`}
        WHEN ${redirectUri ?? null}::text IS NOT NULL AND l.redirect_uri IS DISTINCT FROM ${redirectUri ?? null}
          THEN 'redirect_uri differs from the authorization request'
-       WHEN l.code_challenge IS DISTINCT FROM ${pkceChallenge(codeVerifier)} THEN 'code_verifier does not match' END`;
+       WHEN l.code_challenge IS DISTINCT FROM ${challengeSql(codeVerifier)} THEN 'code_verifier does not match' END`;
 
 const redeemableColumns = raw(
   Object.keys(redeemable.shape)

@@ -75,7 +75,6 @@ describe('a wrong option stops the start with a TypeError that names it', () => 
     ['keys[0]', { keys: [Buffer.alloc(33).toString('base64')] }],
     ['keys[1]', { keys: [testKey(), 'short'] }],
     ['clients', { clients: undefined }],
-    ['clients', { clients: [] }],
     ['clients', { clients: { web: {} } }],
     ['clients', { clients: [...right.clients, ...right.clients] }],
     ['clients[0].id', client({ id: undefined })],

@@ -125,11 +125,10 @@ describe('the start of a sign-in', () => {
       ['the response type is missing', 'invalid_request', { response_type: undefined }],
       ['the response type is token', 'unsupported_response_type', { response_type: 'token' }],
       ['the response type is code and more', 'unsupported_response_type', { response_type: 'code id_token' }],
-      ['no provider is named', 'invalid_request', { provider: undefined }],
       ['the provider is unknown', 'provider_not_found', { provider: 'nowhere' }],
       ['the provider is no possible slug', 'provider_not_found', { provider: "x' OR 1=1 --\n" }],
       ['the method is unknown', 'invalid_request', { method: 'telepathy' }],
-      ['the display is unknown', 'invalid_request', { display: 'popup' }],
+      ['the display is unknown', 'invalid_request', { display: 'hologram' }],
     ])('when %s', async (_case, error, changes) => {
       expect(returned(await start(changes))).toEqual(sentBack(error));
     });
@@ -192,6 +191,20 @@ describe('the start of a sign-in', () => {
       expect(reply.location?.searchParams.get('error')).toBe('invalid_request');
       expect(reply.headers.getSetCookie()).toEqual([]);
     });
+  });
+
+  it('goes to the one provider that works where none is named, and chooses among no two', async () => {
+    const start = () => new PcBrowser().visit(authorizeUrl(world.url, challenge, { provider: undefined }));
+    const alone = await start();
+    const { appid: open_app_id, secret: open_app_secret } = world.site;
+    await world.saveProvider({ slug: 'second', open_app_id, open_app_secret });
+
+    const between = await start();
+    await world.saveProvider({ slug: 'second', enabled: false });
+
+    expect(alone.location?.pathname).toBe('/connect/qrconnect');
+    expect(between.location?.searchParams.get('error')).toBe('invalid_request');
+    expect((await start()).location?.pathname).toBe('/connect/qrconnect');
   });
 
   it('builds every address from publicUrl, whatever Host and forwarding headers say', async () => {
