@@ -67,6 +67,7 @@ describe('a callback that comes again', () => {
     const hooks = world.app.get(MatchingHooks);
     let answer: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => (answer = resolve));
+    hooks.reset();
     hooks.answer = () => answered;
 
     const first = approved.browser.visit(approved.callback);
