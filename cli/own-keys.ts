@@ -24,8 +24,8 @@ function isForeign(use: SealingKeyUse): boolean {
   return use.key_id !== null && !use.is_configured && countOf(use) > 0;
 }
 
-function countOf({ provider_secrets, signing_keys, session_keys }: SealingKeyUse): number {
-  return provider_secrets + signing_keys + session_keys;
+function countOf({ provider_secrets, signing_keys, session_keys, subject_secrets }: SealingKeyUse): number {
+  return provider_secrets + signing_keys + session_keys + subject_secrets;
 }
 
 function wrongKeys(uses: readonly SealingKeyUse[], foreign: readonly SealingKeyUse[]): CommandError {

@@ -25,6 +25,7 @@ import { LimitSessions1764000028000 } from './1764000028000-limit-sessions.js';
 import { MarkScannedSessions1764000032000 } from './1764000032000-mark-scanned-sessions.js';
 import { TakeAssertionsAndPushedRequests1764000038000 } from './1764000038000-take-assertions-and-pushed-requests.js';
 import { ForgetUnboundPeople1764000046000 } from './1764000046000-forget-unbound-people.js';
+import { AskForConsent1764000043000 } from './1764000043000-ask-for-consent.js';
 import { MoveOpenids1764000020000 } from './1764000020000-move-openids.js';
 import { HoldPhoneNumbers1764000026000 } from './1764000026000-hold-phone-numbers.js';
 import { DateAuditIds1764000023000 } from './1764000023000-date-audit-ids.js';
@@ -69,4 +70,5 @@ export const iamMigrations = [
   TakeAssertionsAndPushedRequests1764000038000,
   AdmitMachines1764000040000,
   ForgetUnboundPeople1764000046000,
+  AskForConsent1764000043000,
 ];

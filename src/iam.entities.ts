@@ -15,11 +15,13 @@ import { ClientAssertionEntity } from './oauth/client-assertions.service.js';
 import { BackchannelLogoutEntity } from './oauth/backchannel/backchannel-logout.entity.js';
 import { ClientEntity } from './oauth/client-columns.js';
 import { PushedRequestEntity } from './oauth/pushed-requests.service.js';
+import { ConsentEntity } from './oauth/consent/client-consents.service.js';
 import { RoleEntity, UserRoleEntity } from './roles/role.entity.js';
 import { BrowserSessionEntity } from './sessions/browser-session.entity.js';
 import { ApiKeyEntity } from './sessions/api-keys/api-key.js';
 import { SessionEntity } from './sessions/session.entity.js';
 import { SigningKeyEntity } from './sessions/signing-key.js';
+import { SubjectSecretEntity } from './sessions/subject-identifiers.service.js';
 import {
   IdentityUnionEntity,
   IdentityEntity,
@@ -34,6 +36,7 @@ export const iamEntities: EntitySchema[] = [
   ClientEntity,
   ClientAssertionEntity,
   PushedRequestEntity,
+  ConsentEntity,
   AcceptedSecretEntity,
   UserEntity,
   UnionEntity,
@@ -48,6 +51,7 @@ export const iamEntities: EntitySchema[] = [
   ApiKeyEntity,
   BackchannelLogoutEntity,
   SigningKeyEntity,
+  SubjectSecretEntity,
   RoleEntity,
   UserRoleEntity,
   AuditEntryEntity,

@@ -128,7 +128,11 @@ async function examineKeys(iam: Iam): Promise<Finding[]> {
   const sealedBy = (isConfigured: boolean) =>
     uses.filter((use) => use.key_id !== null && use.is_configured === isConfigured);
   const sum = (some: typeof uses) =>
-    some.reduce((total, use) => total + use.provider_secrets + use.signing_keys + use.session_keys, 0);
+    some.reduce(
+      (total, use) =>
+        total + use.provider_secrets + use.signing_keys + use.session_keys + use.subject_secrets,
+      0,
+    );
   const foreign = sealedBy(false);
   if (foreign.length === 0) {
     const count = sum(sealedBy(true));

@@ -54,7 +54,7 @@ function signingTable(keys: readonly ListedSigningKey[]): string {
 
 function sealingTable(keys: readonly SealingKeyUse[]): string {
   return table(
-    ['key', 'in IAM_KEYS', 'seals', 'provider secrets', 'signing keys', 'session keys'],
+    ['key', 'in IAM_KEYS', 'seals', 'provider secrets', 'signing keys', 'session keys', 'subject secrets'],
     keys.map((key) => [
       key.key_id ?? 'plain:',
       key.is_configured,
@@ -62,6 +62,7 @@ function sealingTable(keys: readonly SealingKeyUse[]): string {
       key.provider_secrets,
       key.signing_keys,
       key.session_keys,
+      key.subject_secrets,
     ]),
   );
 }
@@ -143,14 +144,14 @@ IAM_KEYS 必须是所有副本已在使用的（keys: [new, old]）。有 IAM_KE
 };
 
 function toReencryptionResult(report: ReencryptionReport): Result {
-  const { provider_secrets, signing_keys, session_keys, left } = report;
+  const { provider_secrets, signing_keys, session_keys, subject_secrets, left } = report;
   const rest =
     left === 0
       ? 'Nothing else is sealed with another key.'
       : `${left} are left that IAM_KEYS does not open: see keys list.`;
   return {
     json: report,
-    text: `Sealed anew: ${provider_secrets} provider secrets, ${signing_keys} signing keys, ${session_keys} session keys. ${rest}`,
+    text: `Sealed anew: ${provider_secrets} provider secrets, ${signing_keys} signing keys, ${session_keys} session keys, ${subject_secrets} subject secrets. ${rest}`,
     foundProblems: left > 0,
   };
 }

@@ -55,6 +55,16 @@ export interface Session {
   readonly last_used_at: string;
 }
 
+/** One of `GET /me/consents`: an application of a third party that the person has let in. */
+export interface Consent {
+  readonly client_id: string;
+  readonly name: string;
+  readonly client_uri: string | null;
+  readonly scopes: readonly string[];
+  readonly resources: readonly string[];
+  readonly created_at: string;
+}
+
 /** One of `GET /providers`. */
 export interface Provider {
   readonly slug: string;
@@ -78,6 +88,7 @@ export const sessionLimit = shallowRef<SessionLimit | null>(null);
 export const apiKeys = shallowRef<readonly ApiKey[]>([]);
 /** What the person may give a key. */
 export const grantable = shallowRef<readonly string[]>([]);
+export const consents = shallowRef<readonly Consent[]>([]);
 export const providers = shallowRef<readonly Provider[]>([]);
 
 /** Why the page could not be filled. */
@@ -89,11 +100,12 @@ export const signedOut = ref<'needed' | 'erased' | null>(null);
 export async function load(): Promise<void> {
   loadProblem.value = null;
   try {
-    const [profile, linked, devices, keys, offer] = await Promise.all([
+    const [profile, linked, devices, keys, agreed, offer] = await Promise.all([
       read<Me>('me'),
       read<{ items: Identity[] }>('me/identities'),
       read<{ items: Session[]; limit: SessionLimit | null }>('me/sessions'),
       read<{ items: ApiKey[]; permissions: string[] }>('me/api_keys'),
+      read<{ items: Consent[] }>('me/consents'),
       read<{ providers: Provider[] }>('providers'),
     ]);
     me.value = profile;
@@ -102,6 +114,7 @@ export async function load(): Promise<void> {
     sessionLimit.value = devices.limit;
     apiKeys.value = keys.items;
     grantable.value = keys.permissions;
+    consents.value = agreed.items;
     providers.value = offer.providers;
     signedOut.value = null;
   } catch (thrown) {
@@ -119,6 +132,7 @@ export function leave(reason: 'needed' | 'erased'): void {
   sessions.value = [];
   apiKeys.value = [];
   grantable.value = [];
+  consents.value = [];
 }
 
 /** What a person knows a provider by. */
@@ -145,6 +159,12 @@ export async function unlink(id: string, endOthers: boolean): Promise<boolean> {
 export async function endSession(id: string): Promise<void> {
   await call(path('me', 'sessions', id), { method: 'DELETE' });
   sessions.value = sessions.value.filter((each) => each.id !== id);
+}
+
+/** Ends what an application of a third party may have. */
+export async function withdraw(id: string): Promise<void> {
+  await call(path('me', 'consents', id), { method: 'DELETE' });
+  await load();
 }
 
 /** How many there were. */

@@ -17,6 +17,7 @@ import {
   requestDeletion,
   startLink,
   unlink,
+  withdraw,
 } from './account';
 import { problemWords, say } from './words';
 
@@ -29,6 +30,7 @@ export type Action =
   | { readonly kind: 'makeKey'; name: string; permissions: string[]; days: string }
   | { readonly kind: 'madeKey'; readonly key: string }
   | { readonly kind: 'endKey'; readonly id: string; readonly name: string }
+  | { readonly kind: 'withdraw'; readonly id: string; readonly name: string }
   | { readonly kind: 'forgetPhone'; readonly number: string }
   | { readonly kind: 'erase'; isUnderstood: boolean };
 
@@ -115,6 +117,9 @@ async function run(action: Action): Promise<string | null> {
     case 'endSession':
       await endSession(action.id);
       return say('ended');
+    case 'withdraw':
+      await withdraw(action.id);
+      return say('withdrawn');
     case 'endOthers':
       return say('endedCount', { count: await endOtherSessions() });
     case 'makeKey':

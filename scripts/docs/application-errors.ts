@@ -60,6 +60,10 @@ export const applicationErrors = {
     zh: '其所有者已有 100 个有效的 API 密钥：请先停用一个',
   },
   insufficient_permissions: { en: 'Signed in, but not allowed', zh: '已登录，但没有权限' },
+  first_party_required: {
+    en: 'The access token is of a [third party’s application](../guides/applications.md), which may use neither `/me` nor the administration',
+    zh: '访问令牌属于[第三方应用](../guides/applications.zh-CN.md)，它不能使用 `/me` 和管理 API',
+  },
   insufficient_scope: {
     en: 'The access token’s scope has no `openid`, for [`/userinfo`](../guides/openid-connect.md)',
     zh: '访问令牌的 scope 中没有 [`/userinfo`](../guides/openid-connect.zh-CN.md) 所需的 `openid`',

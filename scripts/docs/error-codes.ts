@@ -74,8 +74,8 @@ const meanings: Readonly<Record<IamErrorCode, Text>> = {
     zh: '与另一设备上显示的数字不符；第三次输错即结束这次登录',
   },
   consent_required: {
-    en: 'The person has yet to agree to the terms on the sign-in page, and with `prompt=none` cannot be asked',
-    zh: '用户还没有在登录页上同意条款；带 `prompt=none` 时也无法询问',
+    en: 'The person has yet to agree to the terms on the sign-in page, or to what a [third party](../guides/applications.md) asks for, and with `prompt=none` cannot be asked',
+    zh: '用户还没有在登录页上同意条款，或还没有同意[第三方应用](../guides/applications.zh-CN.md)的请求；带 `prompt=none` 时也无法询问',
   },
   login_required: {
     en: '`prompt=none`, and nobody is signed in in this browser, or not recently enough; or another person has signed in than `id_token_hint` names',

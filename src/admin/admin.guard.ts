@@ -15,6 +15,7 @@ import { ENDPOINT, type EndpointDescription } from '../http/endpoint.decorator.j
 import { readRequest } from '../http/iam-request.js';
 import { denyUnguarded } from '../sessions/iam.guard.js';
 import { Requirements } from '../sessions/access-policy.service.js';
+import { ThirdParties } from '../sessions/third-parties.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { HostProviders } from '../config/iam.hooks.js';
 import { IamError } from '../errors/iam.error.js';
@@ -42,6 +43,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly authentication: Authentication,
     private readonly requirements: Requirements,
+    private readonly parties: ThirdParties,
     private readonly origins: TrustedOrigins,
     private readonly reflector: Reflector,
     private readonly host: HostProviders,
@@ -91,6 +93,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
   /** Also of machines. Checks the session too: a disabled user, or one without the role, must not use the rest of a token's lifetime to undo that. */
   private async requireUser(request: object, permission: string): Promise<void> {
     const user = await this.authentication.authenticate(request, { mustLive: true });
+    this.parties.requireOwn(user);
     if (
       user.kind === 'person' &&
       crossDevice.has(user.method) &&

@@ -89,6 +89,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     zh: 'API 密钥太多了，请先停用不再使用的密钥。',
   },
   insufficient_permissions: { en: 'You are not allowed to do this.', zh: '您没有执行此操作的权限。' },
+  first_party_required: {
+    en: 'Applications of third parties may not do this.',
+    zh: '第三方应用不能执行此操作。',
+  },
   insufficient_scope: {
     en: 'The application has not asked for the scope that this needs.',
     zh: '应用没有申请所需的 scope。',
@@ -129,8 +133,8 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   },
   user_code_invalid: { en: 'That is not the number that is shown.', zh: '数字不正确，请重新输入。' },
   consent_required: {
-    en: 'Agree to the terms on the sign-in page first.',
-    zh: '请先在登录页面阅读并同意相关条款。',
+    en: 'Agree on the page of this site first.',
+    zh: '请先在本站的页面上表示同意。',
   },
   login_required: {
     en: 'Sign in with WeChat to go on.',

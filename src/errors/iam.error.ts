@@ -42,6 +42,7 @@ export const errorCatalogue = {
   authentication_required: { status: 401, oauth: 'invalid_token' },
   invalid_token: { status: 401, oauth: 'invalid_token' },
   insufficient_permissions: { status: 403, oauth: 'insufficient_scope' },
+  first_party_required: { status: 403, oauth: 'insufficient_scope' },
   insufficient_scope: { status: 403, oauth: 'insufficient_scope' },
   person_required: { status: 403, oauth: 'insufficient_scope' },
   api_key_limit_reached: { status: 409, oauth: 'invalid_request' },

@@ -20,6 +20,8 @@ export interface AuthenticatedPerson {
   readonly method: string;
   /** When the person signed in; refreshing changes nothing of it. */
   readonly signedInAt: Date;
+  /** The front-end is an application of a third party, to which the person has granted this route's resource. */
+  readonly isThirdParty?: boolean | undefined;
 }
 
 /** An application of type `service`, by a token of the grant `client_credentials`. */

@@ -9,6 +9,7 @@ import type { KeyRing } from '../crypto/key-ring.js';
 import { sealedProviderRows } from '../identity-providers/provider-secrets.js';
 import { sealedSessionKeys } from '../identity-providers/session-keys.service.js';
 import { sealedSigningKeys } from '../sessions/signing-key.js';
+import { sealedSubjectSecrets } from '../sessions/subject-identifiers.service.js';
 
 /** A row with sealed columns, as its owner offers it. */
 interface SealedRow {
@@ -36,7 +37,12 @@ interface SealedTable {
   readonly steps: Iterable<ReencryptionStep> | AsyncIterable<ReencryptionStep>;
 }
 
-const counts = { provider_secrets: z.int(), signing_keys: z.int(), session_keys: z.int() };
+const counts = {
+  provider_secrets: z.int(),
+  signing_keys: z.int(),
+  session_keys: z.int(),
+  subject_secrets: z.int(),
+};
 
 type SealedKind = keyof typeof counts;
 
@@ -47,6 +53,7 @@ const owners: Readonly<
   provider_secrets: async (...of) => tableOf(await sealedProviderRows(...of)),
   signing_keys: async (...of) => tableOf(await sealedSigningKeys(...of)),
   session_keys: sealedSessionKeys,
+  subject_secrets: async (...of) => tableOf(await sealedSubjectSecrets(...of)),
 };
 
 /** A table that is small enough to be read as a whole: each row is a step. */
@@ -115,6 +122,7 @@ export class Reencryption {
       provider_secrets: count('provider_secrets', keyId),
       signing_keys: count('signing_keys', keyId),
       session_keys: count('session_keys', keyId),
+      subject_secrets: count('subject_secrets', keyId),
     }));
   }
 
@@ -154,5 +162,6 @@ export class Reencryption {
 async function byKind<T>(of: (kind: SealedKind) => Promise<T>): Promise<Record<SealedKind, T>> {
   const provider_secrets = await of('provider_secrets');
   const signing_keys = await of('signing_keys');
-  return { provider_secrets, signing_keys, session_keys: await of('session_keys') };
+  const session_keys = await of('session_keys');
+  return { provider_secrets, signing_keys, session_keys, subject_secrets: await of('subject_secrets') };
 }

@@ -90,19 +90,11 @@ const MOST_CHARACTERS = 8_000;
  * What goes with the attempt, beyond the sign-in itself; undefined for a request that asks for nothing more.
  * @throws IamError `invalid_scope`
  */
-export function requestOf(
-  client: Client,
-  {
-    scope,
-    nonce,
-    id_token_hint: idTokenHint,
-    ui_locales: locales,
-    request_uri: requestUri,
-  }: AuthorizeRequest,
-): AuthorizationRequest | undefined {
-  const granted = grantScope(client, scope);
-  const language = languageOfLocales(locales);
-  const asked = { scope: granted, nonce, idTokenHint, requestUri, ...(language !== null && { language }) };
+export function requestOf(client: Client, parameters: AuthorizeRequest): AuthorizationRequest | undefined {
+  const { nonce, id_token_hint: idTokenHint, request_uri: requestUri, prompt } = parameters;
+  const scope = grantScope(client, parameters.scope);
+  const language = languageOfLocales(parameters.ui_locales) ?? undefined;
+  const asked = { scope, nonce, idTokenHint, requestUri, prompt, language };
   return Object.values(asked).every((each) => each === undefined) ? undefined : asked;
 }
 

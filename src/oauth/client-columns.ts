@@ -59,6 +59,9 @@ export const ClientEntity = defineTable('clients', {
     clients_cookie_check: "tokens = 'bearer' OR type = 'public'",
     clients_service_check: `type <> 'service' OR (grants = '{client_credentials}' AND redirect_uris = '{}' AND id !~* '${uuidForm}')`,
     clients_person_check: "type = 'service' OR ('client_credentials' <> ALL (grants) AND roles = '{}')",
+    clients_third_party_check:
+      "first_party OR (type <> 'service' AND tokens = 'bearer' AND grants <@ '{authorization_code,refresh_token}'::text[])",
+    clients_pairwise_check: "subject_type = 'public' OR NOT first_party",
   },
 });
 
@@ -94,6 +97,10 @@ export const clientChanges = z.strictObject({
   logo_uri: webPage,
   client_uri: webPage.describe('Its home page'),
   enabled: z.boolean().optional().describe('Whether people can sign in to it, or a service gets tokens'),
+  first_party: z
+    .boolean()
+    .optional()
+    .describe('false: of a third party, which gets what people agree to and nothing of our own API'),
   redirect_uris: set(z.string().max(2048).pipe(absoluteUrl)).describe('Compared exactly'),
   post_logout_redirect_uris: set(z.string().max(2048).pipe(absoluteUrl)).describe(
     'Where people may return once they have signed out; compared exactly',
@@ -125,6 +132,10 @@ export const clientChanges = z.strictObject({
     .describe('Public keys of a confidential application, which then proves itself by `private_key_jwt`'),
   jwks_uri: keysUri.nullish().describe('In place of `jwks`: where it publishes them'),
   roles: set(z.string().min(1).max(63)).describe('Of a service: what its tokens and API keys may do'),
+  subject_type: z
+    .enum(['public', 'pairwise'])
+    .optional()
+    .describe('`pairwise`: a third party gets other `sub`s than those of other hosts'),
 });
 
 /** An application as it is registered; `id` and `type` stay for good. */

@@ -56,15 +56,12 @@ const SECRET_PREFIX = 'iamcs_';
 /** More than 256 bits. */
 const SECRET_LENGTH = 44;
 
-/** The others have no meaning yet. */
-const inEffect = sql`first_party`;
-
-/** Every row that has an effect. */
+/** Every row. */
 export function readClients(executor: SqlExecutor): Promise<ClientRow[]> {
   return queryRows(
     executor,
     clientRow,
-    sql`/* background */ SELECT ${columns} FROM iam.clients c WHERE ${inEffect} ORDER BY id`,
+    sql`/* background */ SELECT ${columns} FROM iam.clients c ORDER BY id`,
   );
 }
 
@@ -87,7 +84,6 @@ export class ClientRows {
     const begins = prefix.toLowerCase();
     const page = sql`SELECT ${columns} FROM iam.clients c
       WHERE id COLLATE "C" > ${after} AND (starts_with(lower(id), ${begins}) OR starts_with(lower(name), ${begins}))
-        AND ${inEffect}
       ORDER BY id COLLATE "C" LIMIT ${limit}`;
     return queryRows(this.dataSource, clientRow, page);
   }
@@ -200,7 +196,7 @@ async function write(manager: EntityManager, id: string, members: ClientChanges)
 
 async function read(manager: EntityManager, id: string, locking: Sql = empty): Promise<ClientRow> {
   const isId = newClient.shape.id.safeParse(id).success;
-  const find = sql`SELECT ${columns} FROM iam.clients c WHERE id = ${id} AND ${inEffect} ${locking}`;
+  const find = sql`SELECT ${columns} FROM iam.clients c WHERE id = ${id} ${locking}`;
   const row = isId ? await queryRow(manager, clientRow, find) : null;
   if (row === null) throw new IamError('not_found', `no application "${id.slice(0, 128)}" in the database`);
   return row;

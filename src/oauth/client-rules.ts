@@ -4,12 +4,23 @@ import { type ClientChanges, type ClientRow, uuidForm } from './client-columns.j
 /** The members of an application that must fit each other. */
 type Whole = Pick<
   ClientRow,
-  'type' | 'tokens' | 'grants' | 'redirect_uris' | 'origins' | 'providers' | 'roles' | 'jwks' | 'jwks_uri'
+  | 'type'
+  | 'first_party'
+  | 'tokens'
+  | 'grants'
+  | 'redirect_uris'
+  | 'origins'
+  | 'providers'
+  | 'roles'
+  | 'jwks'
+  | 'jwks_uri'
+  | 'subject_type'
 >;
 
 /** What a row of a type has that names no others. */
 export const clientDefaults = (type: ClientRow['type']): Whole => ({
   type,
+  first_party: true,
   tokens: 'bearer',
   grants: type === 'service' ? ['client_credentials'] : ['authorization_code', 'refresh_token'],
   redirect_uris: [],
@@ -18,6 +29,7 @@ export const clientDefaults = (type: ClientRow['type']): Whole => ({
   roles: [],
   jwks: null,
   jwks_uri: null,
+  subject_type: 'public',
 });
 
 /** The token of a service has its id where that of a person has a user's (RFC 9068 §5). @throws IamError `invalid_request` */
@@ -34,8 +46,10 @@ export function checkWhole(before: Whole, changes: ClientChanges): void {
   const given = Object.entries(changes).filter(([, value]) => value !== undefined);
   const whole: Whole = { ...before, ...Object.fromEntries(given) };
   checkKeys(whole);
+  checkSubjects(whole);
   if (whole.type === 'service') checkService(whole);
   else checkForPeople(whole);
+  if (!whole.first_party) checkThirdParty(whole);
 }
 
 function checkKeys({ type, jwks, jwks_uri }: Whole): void {
@@ -64,4 +78,25 @@ function checkForPeople({ type, tokens, grants, redirect_uris, roles }: Whole): 
   if (grants.includes('authorization_code') && redirect_uris.length === 0)
     throw new IamError('invalid_request', 'redirect_uris: expected at least one, for authorization_code');
   if (roles.length > 0) throw new IamError('invalid_request', 'roles: expected none, but for a service');
+}
+
+/** Other grants give what nobody has agreed to on our page. */
+const thirdPartyGrants = ['authorization_code', 'refresh_token'];
+
+function checkThirdParty({ type, tokens, grants }: Whole): void {
+  if (type === 'service') throw new IamError('invalid_request', 'first_party: expected true, for a service');
+  if (tokens === 'cookie')
+    throw new IamError('invalid_request', 'tokens: expected bearer, for a third party');
+  if (!grants.every((grant) => thirdPartyGrants.includes(grant)))
+    throw new IamError('invalid_request', `grants: expected some of ${thirdPartyGrants.join(', ')}`);
+}
+
+/** The host of the redirect URIs is the sector (OpenID Connect Core 8.1). */
+function checkSubjects({ first_party, subject_type, redirect_uris }: Whole): void {
+  if (subject_type === 'public') return;
+  if (first_party)
+    throw new IamError('invalid_request', 'subject_type: expected public, for a first-party application');
+  const [host, ...otherHosts] = new Set(redirect_uris.map((uri) => new URL(uri).host));
+  if (host === undefined || otherHosts.length > 0)
+    throw new IamError('invalid_request', 'redirect_uris: expected one host, for pairwise subjects');
 }

@@ -78,11 +78,14 @@ export class Clients {
   }
 
   /** To what began at these clients. Undefined where they and the client are of the code, which admits everybody. */
-  admissionOf({ id, providers }: Client, beganAt: readonly string[] = [id]): Admission | undefined {
+  admissionOf(
+    { id, providers, isFirstParty }: Client,
+    beganAt: readonly string[] = [id],
+  ): Admission | undefined {
     const times = beganAt.map((each) => [each, this.registry.find(each)?.since ?? null] as const);
     const stored = times.filter((time): time is [string, Date] => time[1] !== null);
     if (stored.length === 0 && providers.length === 0) return undefined;
-    return { providers, since: Object.fromEntries(stored) };
+    return { providers, since: Object.fromEntries(stored), needsConsent: !isFirstParty };
   }
 
   /** @throws IamError `client_unknown`, and as `requireAllowed`; for a sign-in under way, whose client may have changed meanwhile */

@@ -15,6 +15,8 @@ import { ClientReturns } from './client-returns.service.js';
 import { ClientKeys } from './client-keys.service.js';
 import { ClientRows } from './client-rows.service.js';
 import { Clients } from './clients.service.js';
+import { ClientConsents } from './consent/client-consents.service.js';
+import { ConsentController, MeConsentsController } from './consent/consent.controller.js';
 import { StoredClients } from './stored-clients.service.js';
 import { LogoutOutbox } from './backchannel/logout-outbox.service.js';
 import { LogoutSender } from './backchannel/logout-sender.service.js';
@@ -54,10 +56,19 @@ import { Revocation, Token } from './token.service.js';
     IdentityProvidersModule,
     SignInModule,
   ],
-  controllers: [OAuthController, TokenController, LinkController, UserinfoController, EndSessionController],
+  controllers: [
+    OAuthController,
+    TokenController,
+    LinkController,
+    UserinfoController,
+    EndSessionController,
+    ConsentController,
+    MeConsentsController,
+  ],
   providers: [
     Clients,
     ClientReturns,
+    ClientConsents,
     ClientRows,
     StoredClients,
     ClientKeys,

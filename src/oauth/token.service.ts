@@ -94,7 +94,7 @@ export class Token {
         access_token: accessToken,
         token_type: 'Bearer',
         expires_in,
-        ...(client.grants?.includes('refresh_token') !== false && { refresh_token: refreshToken }),
+        ...(mayRefresh(client, session) && { refresh_token: refreshToken }),
         ...granted,
       };
       return json(tokens, 200, noCache);
@@ -133,6 +133,11 @@ export class Token {
 }
 
 const noCache = { Pragma: 'no-cache' };
+/** A third party gets a refresh token only where the person agreed to it (OpenID Connect Core §11). */
+function mayRefresh({ grants, isFirstParty }: Client, { scope = '' }: RefreshedSession): boolean {
+  const isAgreed = isFirstParty || scope.split(' ').includes('offline_access');
+  return isAgreed && grants?.includes('refresh_token') !== false;
+}
 
 /** There is nothing to send along as a token (RFC 8693 §2.2.1). */
 const NOT_APPLICABLE = 'N_A';

@@ -34,6 +34,7 @@ function exportStatements(userId: string) {
                  FROM iam.openid_moves m WHERE m.identity_id = identities.id ORDER BY m.to_appid) AS moves
     FROM iam.identities WHERE user_id IN (SELECT id FROM person) ORDER BY id DESC ${newest}`,
     roles: sql`SELECT role AS name, created_at AS given_at FROM iam.user_roles WHERE user_id = ${userId} ORDER BY role ${newest}`,
+    consents: sql`SELECT client_id, scopes, resources, created_at, updated_at FROM iam.consents WHERE user_id = ${userId} ORDER BY client_id ${newest}`,
     sessions: sql`WITH ${person}
     SELECT id, client_id, provider, method, appid, openid, scope, resources, ip, user_agent, created_at, rotated_at AS refreshed_at,
            idle_expires_at, expires_at, ended_at, end_reason
@@ -73,6 +74,7 @@ export const exportResponse = z.object({
   profile: z.record(z.string(), z.unknown()),
   identities: rows,
   roles: rows,
+  consents: rows.meta({ description: 'Applications of third parties that the person has agreed to' }),
   sessions: rows,
   browser_sessions: rows.meta({
     description: 'Browsers in which they are signed in for applications with `sso`',
@@ -94,6 +96,7 @@ export const exportExample: z.infer<typeof exportResponse> = {
     { provider: 'wechat', kind: 'open', appid: 'wx0000000000000001', openid: 'oBt1…', unionid: null },
   ],
   roles: [],
+  consents: [],
   sessions: [{ id: '0198c0de-0000-7000-8000-000000000002', client_id: 'web', method: 'open' }],
   browser_sessions: [],
   api_keys: [],
@@ -146,6 +149,7 @@ export class AccountExport {
     const sections = {
       identities: await newestOf('identities'),
       roles: await newestOf('roles'),
+      consents: await newestOf('consents'),
       sessions: await newestOf('sessions'),
       browser_sessions: await newestOf('browser_sessions'),
       api_keys: await newestOf('api_keys'),

@@ -46,10 +46,11 @@ const eraseSql = (userId: string): Sql => sql`
       AND (l.user_id IS NULL OR l.user_id NOT IN (SELECT id FROM person))
     RETURNING 1
   ), api_keys AS (${deleteOf('api_keys')}), sessions AS (${deleteOf('sessions')}), browsers AS (${deleteOf('browser_sessions')}), own_logins AS (${deleteOf('logins')}), roles AS (${deleteOf('user_roles')}),
+  consents AS (${deleteOf('consents')}),
   unions AS (${deleteOf('unions')}), identities AS (${deleteOf('identities')}), users AS (${deleteOf('users', 'id')})
   SELECT ${countOf('identities')} AS identities, ${countOf('unions')} AS unions, ${countOf('sessions')} AS sessions,
          ${countOf('browsers')} AS "browserSessions", ${countOf('api_keys')} AS "apiKeys",
-         ${countOf('own_logins')} + ${countOf('open_logins')} AS logins, ${countOf('roles')} AS roles,
+         ${countOf('own_logins')} + ${countOf('open_logins')} AS logins, ${countOf('roles')} AS roles, ${countOf('consents')} AS consents,
          ${countOf('events')} AS events, ${countOf('users')} - 1 AS merged`;
 
 /** How long each replica waits before it tries a failed erasure again. */

@@ -8,8 +8,9 @@ import type { IamResponse } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { Language } from '../http/user-agent.js';
 import { LoginTokens, showUserCode } from './codes-and-tokens.service.js';
-import { PageCookies, type ScannerProof } from './page-cookies.service.js';
-import { type AskedLogin, pageStyle, questionPage, quoteAccount } from './page-parts.js';
+import { PageCookies, type ScannerProof } from '../sign-in/page-cookies.service.js';
+import { pageStyle, quoteAccount } from '../http/decision-page.js';
+import { type AskedLogin, questionPage } from './page-parts.js';
 import type { NamedLogin, PhoneLogin } from './phone-logins.service.js';
 import { type QrLogin, qrStateOf, type QrState, linkOf } from './qr-login.js';
 

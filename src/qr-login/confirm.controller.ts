@@ -25,7 +25,7 @@ import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { isCodeUsed } from '../wechat/wechat-error.js';
 import { PhonePages } from './confirm-page.js';
 import { QrWays } from './qr-way.js';
-import { PageCookies, roundTrip, scannerProof } from './page-cookies.service.js';
+import { PageCookies, roundTrip, scannerProof } from '../sign-in/page-cookies.service.js';
 
 /** The form of the confirm page. */
 const decisionBody = z.object({

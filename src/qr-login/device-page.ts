@@ -2,8 +2,9 @@ import { escapeHtml } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { Language } from '../http/user-agent.js';
 import { type QrLogin, qrStateOf } from './qr-login.js';
-import type { DeviceVisit } from './page-cookies.service.js';
-import { type AskedLogin, formPage, questionPage, quotableName } from './page-parts.js';
+import type { DeviceVisit } from '../sign-in/page-cookies.service.js';
+import { formPage, quotableName } from '../http/decision-page.js';
+import { type AskedLogin, questionPage } from './page-parts.js';
 
 /** The texts of the page for the code of a device. */
 export const devicePageTexts = {

@@ -6,7 +6,7 @@ import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { z } from 'zod';
 import { pkceChallenge } from '../crypto/hash.js';
 import { randomAlphanumeric } from '../crypto/random.js';
-import { type DeviceVisit, deviceVisit, PageCookies } from './page-cookies.service.js';
+import { type DeviceVisit, deviceVisit, PageCookies } from '../sign-in/page-cookies.service.js';
 import {
   deviceEndingOf,
   deviceEndPage,

@@ -19,7 +19,7 @@ import {
   readUserCode,
   type UserCodeCheck,
 } from './codes-and-tokens.service.js';
-import type { ScannerProof } from './page-cookies.service.js';
+import type { ScannerProof } from '../sign-in/page-cookies.service.js';
 import { type QrLogin, qrLoginRow, linkOf, selectQrLogins } from './qr-login.js';
 
 /** A scan as its phone's page shows it. */

@@ -33,7 +33,6 @@ import { Approvals } from './mini/approvals.service.js';
 import { MiniMethod } from './mini/mini.method.js';
 import { DeviceDecisions } from './device-decisions.service.js';
 import { LoginWatch } from './login-watch.service.js';
-import { PageCookies } from './page-cookies.service.js';
 import { PhoneLogins } from './phone-logins.service.js';
 import { QrBudget } from './qr-budget.service.js';
 
@@ -70,7 +69,6 @@ import { QrBudget } from './qr-budget.service.js';
     PageMethod,
     ScanClaims,
     PhonePages,
-    PageCookies,
     DeviceCodeGrant,
     FollowEventHandler,
     FollowProof,

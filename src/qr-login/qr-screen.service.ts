@@ -4,7 +4,7 @@ import { escapeHtml, page, readAsset } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { Language } from '../http/user-agent.js';
-import { pageStyle, quoteAccount } from './page-parts.js';
+import { pageStyle, quoteAccount } from '../http/decision-page.js';
 
 /** Texts of the page with the QR code that are the same for every way, by state. */
 const texts = {

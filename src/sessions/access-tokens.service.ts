@@ -10,6 +10,7 @@ import type { SigningAlgorithm } from '../http/client-registry.service.js';
 import { Jwts, SKEW_SECONDS } from './jwts.service.js';
 import type { Person } from './session-statements.js';
 import { SigningKeys } from './signing-keys.service.js';
+import { ThirdParties } from './third-parties.service.js';
 
 const TYPE = 'at+jwt';
 
@@ -32,6 +33,8 @@ export interface AccessTokenClaims {
   readonly scope?: string | undefined;
   /** The resources that the client asked for (RFC 8707). */
   readonly resources?: readonly string[] | undefined;
+  /** The client was one of a third party when it got the token. */
+  readonly isThirdParty?: boolean | undefined;
 }
 
 /** A session for which tokens are made: what they tell of it. */
@@ -69,6 +72,7 @@ const anyPayload = z.object({
   roles: z.array(z.string()),
   aud: z.string().or(z.array(z.string())),
   scope: z.string().optional(),
+  third_party: z.literal(true).optional(),
 });
 const payloadSchema = z.union([
   anyPayload.extend({ sid: z.string().min(1), amr: z.tuple([z.string()]), auth_time: seconds }),
@@ -99,18 +103,18 @@ export class AccessTokens {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly keys: SigningKeys,
     private readonly jwts: Jwts,
+    private readonly parties: ThirdParties,
     private readonly clock: Clock,
   ) {}
 
   /** Signs a token that expires after `tokens.accessToken` seconds. */
-  issue(claims: TokenClaims, { algorithm }: IssueOptions = {}): Promise<string> {
+  async issue(claims: TokenClaims, { algorithm }: IssueOptions = {}): Promise<string> {
     const { now } = this.jwts;
     const payload = {
-      aud: this.options.tokens.audience,
+      ...(await this.parties.describe(claims)),
       client_id: claims.clientId,
-      roles: claims.roles,
       ...(claims.scope !== undefined && { scope: claims.scope }),
-      ...subjectOf(claims),
+      ...proofOf(claims),
       iat: now,
       exp: now + this.options.tokens.accessToken,
       jti: randomUUID(),
@@ -181,7 +185,7 @@ export class AccessTokens {
       const parsed = payloadSchema.parse(payload);
       const { iat, exp, aud } = parsed;
       const verified = {
-        claims: claimsOf(parsed),
+        claims: await this.claimsOf(parsed),
         kid: protectedHeader.kid ?? '',
         isForUs: [aud].flat().includes(this.options.tokens.audience),
         from: (iat - SKEW_SECONDS) * 1000,
@@ -195,6 +199,16 @@ export class AccessTokens {
     }
   }
 
+  private async claimsOf(payload: z.infer<typeof payloadSchema>): Promise<TokenClaims> {
+    const { sub, client_id: clientId, roles, scope } = payload;
+    const common = { clientId, roles, ...(scope !== undefined && { scope }) };
+    if (payload.sid === undefined) return { ...common, credential: payload.credential };
+    const { sid: sessionId, amr, auth_time } = payload;
+    const userId = await this.parties.userOf(sub, clientId);
+    const session = { userId, sessionId, method: amr[0], signedInAt: new Date(auth_time * 1000) };
+    return { ...common, ...session, ...(payload.third_party === true && { isThirdParty: true }) };
+  }
+
   private remember(token: string, verified: Verified): void {
     this.verified.set(sha256(token), verified);
     const [oldest] = this.verified.keys();
@@ -202,23 +216,14 @@ export class AccessTokens {
   }
 }
 
-/** What differs between people and services. */
-function subjectOf(claims: TokenClaims): Readonly<Record<string, unknown>> {
-  if (!isOfPerson(claims)) return { sub: claims.clientId, credential: claims.credential };
+/** Where the person has signed in, or what a service has proved itself by. */
+function proofOf(claims: TokenClaims): Readonly<Record<string, unknown>> {
+  if (!isOfPerson(claims)) return { credential: claims.credential };
   return {
-    sub: claims.userId,
     sid: claims.sessionId,
     amr: [claims.method],
     auth_time: Math.floor(claims.signedInAt.getTime() / 1000),
   };
-}
-
-function claimsOf(payload: z.infer<typeof payloadSchema>): TokenClaims {
-  const { sub, client_id: clientId, roles, scope } = payload;
-  const common = { clientId, roles, ...(scope !== undefined && { scope }) };
-  if (payload.sid === undefined) return { ...common, credential: payload.credential };
-  const { sid: sessionId, amr, auth_time } = payload;
-  return { ...common, userId: sub, sessionId, method: amr[0], signedInAt: new Date(auth_time * 1000) };
 }
 
 function requireOfPerson(claims: TokenClaims): AccessTokenClaims {

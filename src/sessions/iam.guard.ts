@@ -25,6 +25,7 @@ import { mergeVary } from '../http/response-writer.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { type Requirement, Requirements } from './access-policy.service.js';
 import { Authentication } from './authentication.service.js';
+import { ThirdParties } from './third-parties.service.js';
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
 
@@ -35,6 +36,8 @@ interface Access {
   readonly isOptional: boolean;
   /** Also services and API keys. */
   readonly admitsMachines: boolean;
+  /** Of this module: not for applications of third parties. */
+  readonly isOurs: boolean;
 }
 
 const denied = new WeakSet<object>();
@@ -59,6 +62,7 @@ export class IamGuard implements CanActivate {
   constructor(
     private readonly authentication: Authentication,
     private readonly requirements: Requirements,
+    private readonly parties: ThirdParties,
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -79,7 +83,10 @@ export class IamGuard implements CanActivate {
   private async admit(caller: Caller, access: Access, context: ExecutionContext): Promise<void> {
     const user = await this.identify(caller);
     if (user === null) requireNobody(access);
-    else await this.requireAll(access.admitsMachines ? user : requirePerson(user), access);
+    else {
+      if (access.isOurs) this.parties.requireOwn(user);
+      await this.requireAll(access.admitsMachines ? user : requirePerson(user), access);
+    }
     if (user !== null && context.getType() === 'ws') takeSocket(caller.holder, user.id);
   }
 
@@ -120,14 +127,16 @@ export class IamGuard implements CanActivate {
   private readAccess(controller: Type, handler: Handler): Access | null {
     const targets = [handler, controller];
     const requirements = this.requirements.declaredAt(targets);
-    const access = { requirements, isOptional: false, admitsMachines: false };
-    if (isIamController(controller)) return guardsOf(controller, handler).includes(IamGuard) ? access : null;
+    const isOurs = isIamController(controller);
+    const access = { requirements, isOptional: false, admitsMachines: false, isOurs };
+    if (isOurs) return guardsOf(controller, handler).includes(IamGuard) ? access : null;
     const admission = admissionTo(handler, controller);
     if (admission === 'public') return null;
     return {
       requirements,
       isOptional: admission === 'optional',
       admitsMachines: requirements.some(isOfRights) || allowsMachines(handler, controller),
+      isOurs,
     };
   }
 

@@ -8,6 +8,7 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { FreshValues } from '../runtime/single-flight.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
 import { isLiveSql, rolesOfSql } from './session-statements.js';
+import { ThirdParties } from './third-parties.service.js';
 
 /** Counted from before the read, so that every replica refuses within five seconds a session that ended meanwhile. */
 const FRESH_MS = 5_000;
@@ -30,6 +31,7 @@ export class SessionCheck {
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly parties: ThirdParties,
     clock: Clock,
   ) {
     this.known = new FreshValues({
@@ -40,7 +42,7 @@ export class SessionCheck {
   }
 
   /**
-   * The claims of a verified token with the roles that the user has now.
+   * The claims of a verified token with the roles that the user has now, as far as the client may use them.
    * @throws IamError `invalid_token` when the session is over or its user not active
    */
   async confirm(claims: AccessTokenClaims): Promise<AccessTokenClaims> {
@@ -49,7 +51,7 @@ export class SessionCheck {
       queryRow(this.dataSource, liveSession, liveSessionSql(sessionId)),
     );
     if (session?.user_id !== claims.userId) throw new IamError('invalid_token', 'the session is over');
-    return { ...claims, roles: session.roles };
+    return { ...claims, roles: this.parties.rolesOf(claims, session.roles) };
   }
 
   /** How many sessions are in memory. */

@@ -90,18 +90,39 @@ export function toTokenSubject(row: z.infer<typeof tokenRow>) {
 /** A session `s` that can still be refreshed. */
 export const isLiveSql = sql`(s.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now())`;
 
+/** A condition on a session or login of a third party's application: its user has agreed to all that it asks for. */
+export const consentedSql = (row: string): Sql => sql`EXISTS (
+    SELECT FROM iam.consents o WHERE o.user_id = ${raw(row)}.user_id AND o.client_id = ${raw(row)}.client_id
+      AND string_to_array(COALESCE(${raw(row)}.scope, ''), ' ') <@ o.scopes AND COALESCE(${raw(row)}.resources, '{}') <@ o.resources)`;
+
 /** The people whom an application of the database admits. */
 export interface Admission {
   /** Slugs of the providers through which they come; empty: any. */
   readonly providers: readonly string[];
   /** By client id: what began before belongs to an earlier application with this id. Without one of those of the code. */
   readonly since: Readonly<Record<string, Date>>;
+  /** Of a third party: only those who agree. */
+  readonly needsConsent: boolean;
 }
 
 /** A condition on a session or login: the application admits what began so. */
-export const admitsSql = (row: string, { providers, since }: Admission): Sql => sql`(
+export const admitsSql = (row: string, { providers, since, needsConsent }: Admission): Sql => sql`(
   ${raw(row)}.created_at >= COALESCE((${JSON.stringify(since)}::jsonb ->> ${raw(row)}.client_id)::timestamptz, '-infinity')
-  AND (cardinality(${providers}::text[]) = 0 OR ${raw(row)}.provider = ANY(${providers}::text[])))`;
+  AND (cardinality(${providers}::text[]) = 0 OR ${raw(row)}.provider = ANY(${providers}::text[]))${needsConsent ? sql` AND ${consentedSql(row)}` : empty})`;
+
+/** Parts of the statement that begins a session of the user `u`. */
+export interface ConsentParts {
+  readonly from: Sql;
+  readonly on: Sql;
+  readonly lock: Sql;
+}
+
+/** Where a person has to agree, they cannot withdraw while the session begins. */
+export function lockConsent(admission: Admission | undefined): ConsentParts {
+  if (admission?.needsConsent !== true) return { from: empty, on: empty, lock: empty };
+  const on = sql` AND agreed.user_id = u.id AND agreed.client_id = login.client_id`;
+  return { from: sql`, iam.consents agreed`, on, lock: sql` FOR SHARE OF agreed` };
+}
 
 /** The client that brings a token; see `TokenCaller`. */
 interface Caller {

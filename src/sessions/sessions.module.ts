@@ -17,6 +17,8 @@ import { SessionCookies } from './session-cookies.service.js';
 import { SessionRevocation } from './session-list.service.js';
 import { Sessions } from './sessions.service.js';
 import { SigningKeys } from './signing-keys.service.js';
+import { SubjectIdentifiers } from './subject-identifiers.service.js';
+import { ThirdParties } from './third-parties.service.js';
 import { UserSessions } from './user-sessions.service.js';
 
 const services = [
@@ -30,6 +32,8 @@ const services = [
   AccessTokens,
   Jwts,
   SigningKeys,
+  SubjectIdentifiers,
+  ThirdParties,
   KeyRotation,
   SessionRevocation,
   ApiKeys,

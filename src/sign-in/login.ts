@@ -27,6 +27,8 @@ export const authorizationRequestSchema = z.object({
   idTokenHint: z.string().optional(),
   /** Of our pages, where the client named one. */
   language: z.enum(['zh', 'en']).optional(),
+  /** `none` shows no page, `consent` asks also who agreed before (OpenID Connect Core 3.1.2.1). */
+  prompt: z.array(z.string()).optional(),
 });
 
 /** See `authorizationRequestSchema`. */
@@ -42,13 +44,14 @@ export const requestValues = (request: AuthorizationRequest = {}): Sql => sql`
 
 /** The parameters by which an authorization request asks for the same again. */
 export function requestParameters(request: AuthorizationRequest = {}): Parameters {
-  const { scope, nonce, resources, requestUri, idTokenHint, language } = request;
+  const { scope, nonce, resources, requestUri, idTokenHint, prompt, language } = request;
   return {
     ...(scope !== undefined && { scope }),
     ...(nonce !== undefined && { nonce }),
     ...(resources !== undefined && { resource: resources }),
     ...(requestUri !== undefined && { request_uri: requestUri }),
     ...(idTokenHint !== undefined && { id_token_hint: idTokenHint }),
+    ...(prompt?.includes('consent') === true && { prompt: 'consent' }),
     ...(language !== undefined && { ui_locales: language === 'zh' ? 'zh-CN' : 'en' }),
   };
 }

@@ -15,6 +15,8 @@ import type { TokenSubject } from '../sessions/access-tokens.service.js';
 import {
   admitsSql,
   type Admission,
+  type ConsentParts,
+  lockConsent,
   loginProvenAtSql,
   personOfSql,
   rolesOfSql,
@@ -131,6 +133,7 @@ interface NewSession extends SessionPlace, RoomSeeker {
   readonly id: string;
   readonly idle: number;
   readonly absolute: number;
+  readonly consent: ConsentParts;
 }
 
 /**
@@ -144,11 +147,11 @@ interface NewSession extends SessionPlace, RoomSeeker {
  */
 const beginSessionSql = (login: Sql, session: NewSession, room = roomFor(session)): Sql => sql`
   WITH login AS (${login}), owner AS (
-    SELECT u.id FROM login, iam.identity_providers p, iam.identities i, ${ownerOf(sql`login.user_id`)} AND u.status = 'active'
+    SELECT u.id FROM login, iam.identity_providers p, iam.identities i${session.consent.from}, ${ownerOf(sql`login.user_id`)} AND u.status = 'active'
       AND login.is_open AND p.slug = login.provider AND p.enabled
       AND i.appid = login.appid AND i.openid = login.openid AND i.user_id = u.id
-      AND (i.withdrawn_at IS NULL OR login.proven_at >= i.withdrawn_at)
-    ${room.lock}
+      AND (i.withdrawn_at IS NULL OR login.proven_at >= i.withdrawn_at)${session.consent.on}
+    ${room.lock}${session.consent.lock}
   ), ${room.ctes}consumed AS (
     UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM login, owner${room.from}
     WHERE l.id = ${session.loginId} AND l.status = 'authenticated' AND l.redeem_before > now()${room.condition}
@@ -265,7 +268,14 @@ export class Redemption {
   ): Promise<BegunSession | null> {
     const { tokens, sessions } = this.options;
     const sharing = this.clients.knownCookieClientIds;
-    const session = { id: uuidv7(), ...tokens, limit: sessions.limit, sharing, ...place };
+    const session = {
+      id: uuidv7(),
+      ...tokens,
+      limit: sessions.limit,
+      sharing,
+      consent: lockConsent(redemption?.admission),
+      ...place,
+    };
     const begin = beginSessionSql(redeemableSql(place.loginId, redemption), session);
     // A user who was merged while the first try waited for their lock is found by the second.
     for (let tries = 1; tries <= 2; tries += 1) {

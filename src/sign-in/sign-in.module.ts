@@ -13,6 +13,7 @@ import { CodeExchange } from './code-exchange.service.js';
 import { FailureLimits } from './failure-limits.service.js';
 import { Bindings, IdentityLinks } from './identity-links.service.js';
 import { Logins } from './logins.service.js';
+import { PageCookies } from './page-cookies.service.js';
 import { Redemption } from './redemption.service.js';
 import { SignOut } from './sign-out.service.js';
 
@@ -21,6 +22,7 @@ const services = [
   AppCodes,
   AttemptCookies,
   BrowserSessions,
+  PageCookies,
   FailureLimits,
   Logins,
   Bindings,

@@ -147,6 +147,7 @@ describe('keys that are not those of the database', () => {
           provider_secrets: 1,
           signing_keys: 0,
           session_keys: 0,
+          subject_secrets: 0,
         },
       ]),
     );

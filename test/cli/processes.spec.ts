@@ -426,7 +426,13 @@ describe('nestjs-wechat-iam keys', () => {
     await renewed.close();
     const again = await operator.run(['keys', 'reseal', '--json'], { variables: { IAM_KEYS: next } });
     expect(again).toMatchObject({ exitCode: 0, stderr: '2 of 2\n' });
-    expect(again.json()).toEqual({ provider_secrets: 0, signing_keys: 0, session_keys: 0, left: 0 });
+    expect(again.json()).toEqual({
+      provider_secrets: 0,
+      signing_keys: 0,
+      session_keys: 0,
+      subject_secrets: 0,
+      left: 0,
+    });
   });
 
   it('says what a lost key leaves behind', async () => {

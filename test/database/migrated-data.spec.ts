@@ -294,6 +294,7 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000046000-forget-unbound-people.ts':
     '3caad0ecaba3d698a89f46d788c051a02f21666e325eba17d0e4dfd68018c1b9',
   '1764000040000-admit-machines.ts': '8da90a09837ee270b3111f42c2a4ccf204875e3d5e6ce90ec73024bd69b7e83e',
+  '1764000043000-ask-for-consent.ts': 'ac168b2d2636d65bb7a9bebe58906d918fcf546cec4afa6c0a8b793ecc282ec1',
 };
 
 it('a committed migration is never edited, and every one has its checksum here', async () => {

@@ -89,6 +89,7 @@ describe('a user who is erased', () => {
       [older.id],
     );
     expect(entry?.['detail']).toEqual({
+      consents: 0,
       identities: 2,
       unions: 1,
       sessions: 3,

@@ -92,6 +92,7 @@ describe('sealing everything anew', () => {
         provider_secrets: 2,
         signing_keys: 2,
         session_keys: 0,
+        subject_secrets: 0,
       },
       {
         key_id: idOf(newKey),
@@ -100,9 +101,16 @@ describe('sealing everything anew', () => {
         provider_secrets: 0,
         signing_keys: 0,
         session_keys: 0,
+        subject_secrets: 0,
       },
     ]);
-    expect(report.json()).toEqual({ provider_secrets: 2, signing_keys: 0, session_keys: 0, left: 0 });
+    expect(report.json()).toEqual({
+      provider_secrets: 2,
+      signing_keys: 0,
+      session_keys: 0,
+      subject_secrets: 0,
+      left: 0,
+    });
     expect(after).toEqual([
       {
         key_id: idOf(newKey),
@@ -111,6 +119,7 @@ describe('sealing everything anew', () => {
         provider_secrets: 2,
         signing_keys: 2,
         session_keys: 0,
+        subject_secrets: 0,
       },
       {
         key_id: idOf(oldKey),
@@ -119,6 +128,7 @@ describe('sealing everything anew', () => {
         provider_secrets: 0,
         signing_keys: 0,
         session_keys: 0,
+        subject_secrets: 0,
       },
     ]);
     expect(await sealedBy()).toEqual(all(newKey));

@@ -5,7 +5,7 @@ import { sha256 } from '../../src/crypto/hash.js';
 import { KeyRing, Mac } from '../../src/crypto/key-ring.js';
 import { Sealer } from '../../src/crypto/sealer.js';
 import { type Attempt, AttemptCookies } from '../../src/sign-in/attempt-cookies.service.js';
-import { PageCookies, scannerProof } from '../../src/qr-login/page-cookies.service.js';
+import { PageCookies, scannerProof } from '../../src/sign-in/page-cookies.service.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { mintLoginToken, readLoginToken } from '../../src/sign-in/login.js';
 

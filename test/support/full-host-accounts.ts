@@ -1,10 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { callMe, handIn, inApp, itemsOf } from './account.js';
+import { decide, openConsent } from './consent.js';
 import type { Flow, FullHost } from './full-host.js';
 import { decideOnPhone, scanAndFollow } from './follow.js';
 import { codesOf, leavePage, openLinkPage, startOnPage } from './follow-page.js';
 import { redirectUri } from './iam-app.js';
 import { PcBrowser } from './pc-browser.js';
-import { callbackAfterScan } from './sign-in.js';
+import { callbackAfterScan, redeem, returnFromPc } from './sign-in.js';
 import { inWechat, onPc, refresh, type SignedIn } from './signed-in.js';
 
 const newUser = (host: FullHost) => onPc(host, host.wechat.person({ nickname: '小兰' }));
@@ -72,6 +74,24 @@ export const accountFlows: readonly Flow[] = [
       const live = [];
       for (const session of [first, second, third]) live.push(await isSignedIn(host, session));
       expect(live).toEqual([false, false, true]);
+    },
+  ],
+  [
+    'let an application of a third party in, see it among theirs, and withdraw',
+    async (host) => {
+      const lan = host.wechat.person({ nickname: '小兰' });
+      const user = await onPc(host, lan);
+      const id = `partner-${randomUUID()}`;
+      await host.admin.post('clients', { id, first_party: false, redirect_uris: [redirectUri(host.url)] });
+      const signIn = await returnFromPc(host, lan, { client_id: id });
+      const page = await openConsent(signIn);
+      const agreed = await decide(signIn, page, 'confirm');
+      const granted = await redeem(host.url, { ...signIn, returned: agreed }, { client_id: id });
+      const listed = itemsOf(await callMe(host, user, '/consents'));
+      const withdrawn = await callMe(host, user, `/consents/${id}`, { method: 'DELETE' });
+
+      expect([page.status, agreed.status, granted.status, withdrawn.status]).toEqual([200, 303, 200, 204]);
+      expect(listed).toMatchObject([{ client_id: id, scopes: [] }]);
     },
   ],
   [

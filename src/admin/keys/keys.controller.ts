@@ -30,6 +30,7 @@ const sealing = {
   provider_secrets: 4,
   signing_keys: 1,
   session_keys: 0,
+  subject_secrets: 0,
 };
 
 /** Signing keys and sealing keys: lists, rotation, re-encryption. */
@@ -69,7 +70,7 @@ export class KeysController {
     summary: 'Seals every secret anew with the first of the configured keys',
     permission: 'iam:keys:write',
     responses: { 200: reencryptionReport },
-    example: { provider_secrets: 4, signing_keys: 1, session_keys: 0, left: 0 },
+    example: { provider_secrets: 4, signing_keys: 1, session_keys: 0, subject_secrets: 0, left: 0 },
   })
   @Post('reseal')
   reseal(): Promise<z.infer<typeof reencryptionReport>> {

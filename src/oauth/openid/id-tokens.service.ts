@@ -4,6 +4,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-
 import type { Client } from '../../http/client-registry.service.js';
 import type { TokenSubject } from '../../sessions/access-tokens.service.js';
 import { Jwts } from '../../sessions/jwts.service.js';
+import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.js';
 import { personClaims } from './claims.js';
 
 /** `typ` of an ID token. */
@@ -24,14 +25,15 @@ export class IdTokens {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly jwts: Jwts,
+    private readonly subjects: SubjectIdentifiers,
   ) {}
 
   /** `accessToken`: the one that the client gets with it; null for a client whose browser has it as a cookie. */
-  issue(session: Told, client: Client, accessToken: string | null): Promise<string> {
+  async issue(session: Told, client: Client, accessToken: string | null): Promise<string> {
     const { now } = this.jwts;
     const { nonce, scope } = session;
     const claims = {
-      sub: session.userId,
+      sub: await this.subjects.of(session.userId, client),
       aud: client.id,
       iat: now,
       exp: now + this.options.tokens.accessToken,

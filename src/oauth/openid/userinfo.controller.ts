@@ -4,12 +4,13 @@ import { z } from 'zod';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { queryRow, sql, empty, type Sql } from '../../database/sql.js';
 import { IamError } from '../../errors/iam.error.js';
-import { ClientRegistry } from '../../http/client-registry.service.js';
+import { ClientRegistry, type Client } from '../../http/client-registry.service.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { Incoming } from '../../http/parameter.decorators.js';
 import { type AccessTokenClaims, AccessTokens } from '../../sessions/access-tokens.service.js';
 import { bearerToken, isBearer } from '../../sessions/authentication.service.js';
+import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.js';
 import { PublicController } from '../../sessions/iam-controller.decorator.js';
 import {
   admitsSql,
@@ -60,6 +61,7 @@ export class Userinfo {
     private readonly tokens: AccessTokens,
     private readonly registry: ClientRegistry,
     private readonly clients: Clients,
+    private readonly subjects: SubjectIdentifiers,
   ) {}
 
   /** @throws IamError `authentication_required`, `invalid_token`, `insufficient_scope`, `invalid_request` (RFC 6750 §3.1) */
@@ -69,14 +71,15 @@ export class Userinfo {
       throw new IamError('insufficient_scope', 'the token was issued without openid', {
         members: { scope: 'openid' },
       });
-    const subject = await this.find(claims);
-    if (subject?.user_id !== claims.userId) throw new IamError('invalid_token', 'the session is over');
-    return { sub: claims.userId, ...personClaims(claims.scope, subject) };
+    const client = this.registry.find(claims.clientId);
+    const subject = client?.isEnabled === true ? await this.find(claims, client) : null;
+    if (client === undefined || subject?.user_id !== claims.userId)
+      throw new IamError('invalid_token', 'the session is over');
+    const sub = await this.subjects.of(claims.userId, client);
+    return { sub, ...personClaims(claims.scope, subject) };
   }
 
-  private async find({ clientId, sessionId }: AccessTokenClaims) {
-    const client = this.registry.find(clientId);
-    if (client?.isEnabled !== true) return null;
+  private find({ sessionId }: AccessTokenClaims, client: Client) {
     return queryRow(this.dataSource, subjectRow, subjectSql(sessionId, this.clients.admissionOf(client)));
   }
 }

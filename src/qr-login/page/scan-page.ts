@@ -1,7 +1,7 @@
 import { escapeHtml, page } from '../../http/html.js';
 import type { IamResponse } from '../../http/iam-response.js';
 import type { Language } from '../../http/user-agent.js';
-import { pageStyle } from '../page-parts.js';
+import { pageStyle } from '../../http/decision-page.js';
 
 const texts = {
   zh: {

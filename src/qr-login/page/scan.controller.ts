@@ -18,7 +18,7 @@ import type { Subject } from '../../users/subject.js';
 import { readAuthorizationCode } from '../../wechat/authorize-url.js';
 import { isCodeUsed } from '../../wechat/wechat-error.js';
 import { LoginWatch } from '../login-watch.service.js';
-import { PageCookies, scannerProof, scanTrip } from '../page-cookies.service.js';
+import { PageCookies, scannerProof, scanTrip } from '../../sign-in/page-cookies.service.js';
 import { PhoneLogins, type ScannedCode } from '../phone-logins.service.js';
 import { PhonePages } from '../confirm-page.js';
 import { type QrState, qrStateOf } from '../qr-login.js';

@@ -74,13 +74,27 @@ export const deviceVisit = {
 /** See `deviceVisit`. */
 export type DeviceVisit = Omit<z.infer<typeof deviceVisit.content>, 'until'>;
 
-/** The person to whom a page shows a form. */
-type Visitor = ScannerProof | DeviceVisit;
+/** A browser that has signed a person in to an application, which asks for their consent; by the login. */
+export const consentVisit = {
+  name: 'grant',
+  context: 'grant',
+  content: dated.extend({
+    clientId: z.string(),
+    redirectUri: z.string(),
+    clientState: z.string().optional(),
+    /** Also where the person agreed before. */
+    asksAgain: z.boolean(),
+    decision: z.enum(['confirm', 'deny']).optional(),
+  }),
+};
 
-/**
- * The sealed cookies of the pages on which people decide for another device, two of the confirm page and one of the device
- * page, and the forms that are bound to them.
- */
+/** See `consentVisit`. */
+export type ConsentVisit = Omit<z.infer<typeof consentVisit.content>, 'until'>;
+
+/** The person to whom a page shows a form. */
+type Visitor = ScannerProof | DeviceVisit | ConsentVisit;
+
+/** The sealed cookies of the pages on which people decide, for another device or an application, and the forms that are bound to them. */
 @Injectable()
 export class PageCookies {
   private readonly sealer: Sealer;
@@ -161,7 +175,6 @@ export class PageCookies {
 /** A form is bound to the scanner, or to the person who has signed in: an older form may show another person. */
 function personOf(visitor: Visitor): string {
   const { loginId } = visitor;
-  return 'openid' in visitor
-    ? `phone/${loginId}/${visitor.openid}`
-    : `page/${loginId}/${visitor.signInId ?? ''}`;
+  if ('openid' in visitor) return `phone/${loginId}/${visitor.openid}`;
+  return 'verifier' in visitor ? `page/${loginId}/${visitor.signInId ?? ''}` : `consent/${loginId}`;
 }

@@ -1,0 +1,304 @@
+import { AdminClient, adminOptions } from '../support/admin.js';
+import { decide, openConsent, ThirdParties } from '../support/consent.js';
+import { codesOf, leavePage, openFollowPage, startOnPage } from '../support/follow-page.js';
+import { startWorld, type World } from '../support/iam-app.js';
+import { answerQuestion, scanPageCode } from '../support/page-qr.js';
+import { PcBrowser, type Reply } from '../support/pc-browser.js';
+import { rowsOf, valueOf } from '../support/rows.js';
+import { onPc } from '../support/signed-in.js';
+import { returnInsideWechat } from '../support/sign-in.js';
+
+describe('an application of a third party', () => {
+  let world: World;
+  let admin: AdminClient;
+  let parties: ThirdParties;
+
+  beforeAll(async () => {
+    world = await startWorld({ options: adminOptions });
+    admin = new AdminClient(world.url);
+    parties = new ThirdParties(world);
+  });
+  afterAll(() => world.close());
+
+  const person = () => world.wechat.person({ nickname: '小兰' });
+  const returnOf = ({ location }: Pick<Reply, 'location'>) => ({
+    path: location?.pathname,
+    error: location?.searchParams.get('error') ?? null,
+    hasCode: location?.searchParams.has('code'),
+    state: location?.searchParams.get('state'),
+  });
+  const withCode = { path: '/signed-in', error: null, hasCode: true, state: 'client-state' };
+  const withError = (error: string) => ({ path: '/signed-in', error, hasCode: false, state: 'client-state' });
+  const audited = (client: string) =>
+    rowsOf(
+      world.dataSource,
+      `SELECT action, detail->'scopes' AS scopes FROM iam.audit_log WHERE client_id = $1 AND action LIKE 'consent.%' ORDER BY id`,
+      [client],
+    );
+
+  describe('is let in', () => {
+    it('by a page that names it, its address and what it will see, once for each scope', async () => {
+      const who = person();
+      const id = await parties.register({
+        name: 'Calendar “<b>',
+        client_uri: 'https://calendar.example.com/',
+        logo_uri: 'https://cdn.example.com/logo.png',
+      });
+
+      const first = await parties.come(id, who, 'openid profile');
+      const page = await openConsent(first);
+      const agreed = await decide(first, page, 'confirm');
+      const again = await parties.come(id, who, 'openid');
+      const more = await parties.come(id, who, 'openid profile phone');
+      const asked = await openConsent(more);
+
+      expect(first.returned.location?.pathname).toBe('/iam/consent');
+      expect(page.status).toBe(200);
+      expect(page.text).toContain('允许「Calendar b」使用您的账号？');
+      expect(page.text).toContain('<dd>Calendar “&#60;b&#62;</dd>');
+      expect(page.text).toContain('<dd>https://calendar.example.com/</dd>');
+      expect(page.text).toContain('您以「小兰」登录');
+      expect(page.text).toContain('<li>看到您的昵称、头像和语言</li>');
+      expect(page.text).not.toContain('手机号码');
+      expect(page.text).toContain('<img class="logo" src="https://cdn.example.com/logo.png"');
+      const policy = page.headers.get('content-security-policy') ?? '';
+      expect(policy).toContain('img-src https://cdn.example.com;');
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(policy).not.toContain('form-action');
+      expect([agreed.status, returnOf(agreed)]).toEqual([303, withCode]);
+      expect(returnOf(again.returned)).toEqual(withCode);
+      expect(asked.text).toContain('看到您的手机号码');
+      expect(await audited(id)).toEqual([{ action: 'consent.given', scopes: ['openid', 'profile'] }]);
+    });
+
+    it('without a question about more where the person agreed in parts', async () => {
+      const who = person();
+      const id = await parties.register();
+      await parties.agree(id, who, 'openid profile');
+      await parties.agree(id, who, 'openid phone');
+
+      const all = await parties.come(id, who, 'openid profile phone');
+
+      expect(returnOf(all.returned)).toEqual(withCode);
+    });
+
+    it('where it asks for no scope too, and is told nothing but who it is', async () => {
+      const who = person();
+      const id = await parties.register();
+
+      const page = await openConsent(await parties.come(id, who, null));
+      const granted = await parties.tokens(id, await parties.agree(id, who, null));
+
+      expect(page.text.match(/<li>/g)).toHaveLength(1);
+      expect([granted.status, granted.json()['id_token'], granted.json()['refresh_token']]).toEqual([
+        200,
+        undefined,
+        undefined,
+      ]);
+    });
+
+    it('inside WeChat', async () => {
+      const who = person();
+      const id = await parties.register();
+
+      const { location } = await returnInsideWechat(world.url, who, {
+        client_id: id,
+        scope: 'openid profile',
+      });
+      const page = await who.openInWechat(location.href);
+      const agreed = await answerQuestion(who, page, 'confirm');
+
+      expect(location.pathname).toBe('/iam/consent');
+      expect(new URL(agreed.url).searchParams.has('code')).toBe(true);
+    });
+
+    it('from the page with a QR code', async () => {
+      const who = person();
+      const id = await parties.register();
+      await world.saveProvider({
+        slug: 'scan',
+        mp_app_id: world.oa.appid,
+        mp_app_secret: world.oa.secret,
+        qr_enabled: true,
+        qr_with: 'page',
+      });
+      const page = await openFollowPage(world.url, {
+        method: undefined,
+        client_id: id,
+        provider: 'scan',
+        scope: 'openid',
+      });
+      const { qr, deviceCode } = codesOf(await startOnPage(page));
+      await answerQuestion(who, await scanPageCode(who, qr), 'confirm');
+      const location = await leavePage(page, deviceCode);
+      const { browser } = page;
+      const agreed = await decide(
+        { browser, returned: { location } },
+        await browser.visit(location),
+        'confirm',
+      );
+
+      expect(location.pathname).toBe('/iam/consent');
+      expect(returnOf(agreed)).toMatchObject({ error: null, hasCode: true });
+    });
+  });
+
+  describe('is declined', () => {
+    it('with an error for it, and asks again the next time', async () => {
+      const who = person();
+      const id = await parties.register();
+
+      const first = await parties.come(id, who);
+      const declined = await decide(first, await openConsent(first), 'deny');
+      const reloaded = await openConsent(first);
+      const next = await parties.come(id, who);
+
+      expect([declined.status, returnOf(declined)]).toEqual([303, withError('access_denied')]);
+      expect(returnOf(reloaded)).toEqual(withError('access_denied'));
+      expect(next.returned.location?.pathname).toBe('/iam/consent');
+      expect(await audited(id)).toEqual([
+        { action: 'consent.declined', scopes: ['openid', 'profile', 'offline_access'] },
+      ]);
+    });
+
+    it('for good: no later form of the same sign-in agrees', async () => {
+      const id = await parties.register();
+      const signIn = await parties.come(id, person());
+      const page = await openConsent(signIn);
+      await decide(signIn, page, 'deny');
+
+      const late = await decide(signIn, page, 'confirm');
+
+      expect(returnOf(late)).toEqual(withError('access_denied'));
+      expect(
+        await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.consents WHERE client_id = $1', [id]),
+      ).toBe(0);
+    });
+  });
+
+  describe('waits for the person', () => {
+    it('for ten minutes, and then lives no longer than any code', async () => {
+      const id = await parties.register();
+      const lifeOf = () =>
+        valueOf(
+          world.dataSource,
+          'SELECT round(extract(epoch FROM redeem_before - now()) / 60)::int FROM iam.logins WHERE client_id = $1',
+          [id],
+        );
+
+      const signIn = await parties.come(id, person());
+      const reading = await lifeOf();
+      const returned = await decide(signIn, await openConsent(signIn), 'confirm');
+      const decided = await lifeOf();
+
+      expect([reading, decided]).toEqual([10, 1]);
+      expect((await parties.tokens(id, { ...signIn, returned })).status).toBe(200);
+    });
+
+    it('and learns that it took too long', async () => {
+      const id = await parties.register();
+      const signIn = await parties.come(id, person());
+      const page = await openConsent(signIn);
+      await world.dataSource.query('UPDATE iam.logins SET redeem_before = now() WHERE client_id = $1', [id]);
+
+      const [late, reloaded] = [await decide(signIn, page, 'confirm'), await openConsent(signIn)];
+
+      expect([returnOf(late), returnOf(reloaded)]).toEqual([
+        withError('invalid_request'),
+        withError('invalid_request'),
+      ]);
+      expect(await audited(id)).toEqual([]);
+    });
+
+    it('in two tabs of one browser, for two applications at once', async () => {
+      const who = person();
+      const [one, other] = [
+        await parties.register({ name: 'One' }),
+        await parties.register({ name: 'Other' }),
+      ];
+      const [first, second] = [await parties.come(one, who), await parties.come(other, who)];
+      for (const cookie of await second.browser.jar.getCookies(world.url))
+        await first.browser.jar.setCookie(cookie, world.url);
+      const tab = { ...second, browser: first.browser };
+
+      const [pageOfFirst, pageOfSecond] = [await openConsent(first), await openConsent(tab)];
+      const answers = [await decide(tab, pageOfSecond, 'confirm'), await decide(first, pageOfFirst, 'deny')];
+
+      expect([pageOfFirst.text.includes('「One」'), pageOfSecond.text.includes('「Other」')]).toEqual([
+        true,
+        true,
+      ]);
+      expect(answers.map(returnOf)).toEqual([withCode, withError('access_denied')]);
+    });
+
+    it('and gets the same code for a page that is sent or loaded twice, until it was redeemed', async () => {
+      const id = await parties.register();
+      const signIn = await parties.come(id, person());
+      const page = await openConsent(signIn);
+
+      const [sent, again] = [await decide(signIn, page, 'confirm'), await decide(signIn, page, 'confirm')];
+      const [loaded, denied] = [await openConsent(signIn), await decide(signIn, page, 'deny')];
+      const granted = await parties.tokens(id, { ...signIn, returned: loaded });
+      const over = await openConsent(signIn);
+
+      const codes = [sent, again, loaded, denied].map(({ location }) => location?.searchParams.get('code'));
+      expect(new Set(codes).size).toBe(1);
+      expect(granted.status).toBe(200);
+      expect([over.status, over.text.includes('已处理'), over.text.includes('name="decision"')]).toEqual([
+        200,
+        true,
+        false,
+      ]);
+    });
+  });
+
+  describe('cannot be let in', () => {
+    it('by a form of another site, an invented token or another browser', async () => {
+      const id = await parties.register();
+      const signIn = await parties.come(id, person());
+      const page = await openConsent(signIn);
+      const stranger = { ...signIn, browser: new PcBrowser() };
+
+      const foreign = await decide(signIn, page, 'confirm', 'https://evil.example');
+      const invented = await decide(
+        signIn,
+        { text: page.text.replace(/(name="csrf" value=")[^"]+/, '$1x') },
+        'confirm',
+      );
+      const [other, shown] = [await decide(stranger, page, 'confirm'), await openConsent(stranger)];
+
+      expect([foreign, invented, other, shown].map(({ status }) => status)).toEqual([403, 403, 403, 400]);
+      expect(shown.text).toContain('state_mismatch');
+      expect(await audited(id)).toEqual([]);
+    });
+
+    it('after it was disabled or deleted meanwhile', async () => {
+      const [disabled, deleted] = [await parties.register(), await parties.register()];
+      const [one, other] = [await parties.come(disabled, person()), await parties.come(deleted, person())];
+      const pages = [await openConsent(one), await openConsent(other)] as const;
+      await admin.patch(`clients/${disabled}`, { enabled: false });
+      await admin.delete(`clients/${deleted}`);
+
+      const answers = [await decide(one, pages[0], 'confirm'), await decide(other, pages[1], 'confirm')];
+
+      expect(answers.map(({ status, text }) => [status, /client_\w+/.exec(text)?.[0]])).toEqual([
+        [400, 'client_disabled'],
+        [400, 'client_unknown'],
+      ]);
+    });
+
+    it('by a person who was banned meanwhile', async () => {
+      const who = person();
+      const me = await onPc(world, who);
+      const id = await parties.register();
+      const signIn = await parties.come(id, who);
+      const page = await openConsent(signIn);
+      await admin.post(`users/${me.id}/disable`);
+
+      const answer = await decide(signIn, page, 'confirm');
+
+      expect(returnOf(answer)).toEqual(withError('temporarily_unavailable'));
+      expect(await audited(id)).toEqual([]);
+    });
+  });
+});
