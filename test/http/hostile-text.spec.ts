@@ -92,12 +92,12 @@ describe('text that PostgreSQL cannot hold, or that is none', () => {
     expect(await outcomeOf(users.bind('token', Object(nothing) as { id: string }))).toBe('not_found');
   });
 
-  it.each(hostile)('is refused from the host’s hook: %s', async (_what, text) => {
+  it.each(hostile)('is an error of the host’s hook, not of the client: %s', async (_what, text) => {
     world.app.get(AnyHooks).decision = { externalId: text };
 
     const { returned } = await returnFromPc(world, world.wechat.person({ nickname: '某' }));
 
-    expect(returned.location?.searchParams.get('error')).toBe('invalid_request');
+    expect(returned.location?.searchParams.get('error')).toBe('server_error');
   });
 
   it('is left out of nicknames, wherever they come from', async () => {
