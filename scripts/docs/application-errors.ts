@@ -24,6 +24,10 @@ export const applicationErrors = {
     en: 'Code or refresh token is used, expired, foreign, or the PKCE verifier is wrong',
     zh: 'code 或刷新令牌已用、过期、属于别人，或 PKCE verifier 不对',
   },
+  invalid_target: {
+    en: '`resource` is not in the option `resources`, or not of the application or its session',
+    zh: '`resource` 不在选项 `resources` 里，或不属于该应用或其会话',
+  },
   invalid_scope: {
     en: '`scope` names one that we do not know (without `openid`), that the application may not ask for, or that the session has not',
     zh: '`scope` 含有未知的值（没有 `openid` 时）、应用不能申请的值，或会话没有的值',

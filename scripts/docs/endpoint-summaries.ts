@@ -8,6 +8,7 @@ export const chineseSummaries: Readonly<Record<string, string>> = {
   'POST revoke': '结束刷新令牌或访问令牌所属的会话（RFC 7009）',
   'GET userinfo': '应用可以知道的、其访问令牌所属之人的信息（OpenID Connect）',
   'POST userinfo': '同 GET，访问令牌也可以放在表单中',
+  'POST introspect': '令牌现在是否有效，供它所属的应用或 API 查询（RFC 7662）',
   'POST par': '接收授权请求，之后 `/authorize` 用 `request_uri` 引用它（RFC 9126）',
   'GET end_session': '让此人在此浏览器中退出所有应用；没有 ID 令牌证明其意愿时先询问',
   'POST end_session': '同 GET，由应用的表单提交，ID 令牌不出现在地址中',

@@ -29,7 +29,7 @@ import {
 const groups: readonly (readonly [Text, RegExp])[] = [
   [
     { en: 'Signing in', zh: '登录' },
-    /^(providers|authorize|callback|token|revoke|par|jwks|\.well-known|device_authorization)\b/,
+    /^(providers|authorize|callback|token|revoke|par|introspect|jwks|\.well-known|device_authorization)\b/,
   ],
   [{ en: 'The signed-in person', zh: '登录用户本人' }, /^me\b/],
   [{ en: "WeChat's server", zh: '微信的服务器' }, /^webhook\b/],

@@ -187,13 +187,13 @@ export const errorCodesPage: ReferencePage = {
     'scripts/docs/application-errors.ts',
   ],
   intro: {
-    en: `On a redirect and on \`/token\`, \`/revoke\`, \`/par\` and \`/device_authorization\`, an error is the RFC's \`error\` and
+    en: `On a redirect and on \`/token\`, \`/revoke\`, \`/par\`, \`/introspect\` and \`/device_authorization\`, an error is the RFC's \`error\` and
 \`error_description\`; the endpoints add \`code\`, and there every 4xx is 400, except 401, 413 and 429. \`/token\` and
 \`/revoke\` give only registered values in \`error\` (a value of ours below becomes \`access_denied\`, \`invalid_grant\` or
 \`invalid_request\`), plus \`binding_required\` and \`interaction_required\`. Elsewhere an error is \`application/problem+json\` (RFC
 9457) with \`code\` and a \`correlation_id\` that leads to the log. A navigation that cannot return to the client gets a
 small page. The last column is the text that people read there, and \`error_description\`.`,
-    zh: `在跳转、\`/token\`、\`/revoke\`、\`/par\`、\`/device_authorization\` 上，错误是 RFC 的 \`error\` 和 \`error_description\`；这些端点还有 \`code\`，那里的
+    zh: `在跳转、\`/token\`、\`/revoke\`、\`/par\`、\`/introspect\`、\`/device_authorization\` 上，错误是 RFC 的 \`error\` 和 \`error_description\`；这些端点还有 \`code\`，那里的
 4xx 都是 400，除了 401、413、429。\`/token\` 和 \`/revoke\` 的 \`error\` 只用注册过的值（下表中我们自己的值会变成
 \`access_denied\`、\`invalid_grant\` 或 \`invalid_request\`），另外还有 \`binding_required\`、\`interaction_required\`。其他地方的错误是
 \`application/problem+json\`（RFC 9457），带 \`code\` 和可以查日志的 \`correlation_id\`。回不到客户端的页面跳转会看到一个小页面；最后一列是用户在那里读到的文字。`,

@@ -52,6 +52,10 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   },
   invalid_client: { en: 'The application could not be authenticated.', zh: '应用身份验证失败。' },
   invalid_grant: { en: 'The code or token is no longer valid.', zh: '授权码或令牌已失效。' },
+  invalid_target: {
+    en: 'The application may not use the requested resource.',
+    zh: '应用不能使用所请求的资源。',
+  },
   invalid_scope: {
     en: 'The requested scope is unknown or malformed.',
     zh: '请求的 scope 未知或格式不正确。',

@@ -31,6 +31,7 @@ export const errorCatalogue = {
   unauthorized_client: { status: 400, oauth: 'unauthorized_client' },
   invalid_client: { status: 401, oauth: 'invalid_client' },
   invalid_grant: { status: 400, oauth: 'invalid_grant' },
+  invalid_target: { status: 400, oauth: 'invalid_target' },
   invalid_scope: { status: 400, oauth: 'invalid_scope' },
   unsupported_grant_type: { status: 400, oauth: 'unsupported_grant_type' },
   invalid_request_uri: { status: 400, oauth: 'invalid_request_uri' },

@@ -104,6 +104,12 @@ export class ClientRegistry {
     return this.stored.some(({ backchannelLogoutUri }) => backchannelLogoutUri !== null);
   }
 
+  /** The enabled service that still proves itself by what its token names; see `credentialOf`. */
+  findService(id: string, credential: string): Client | undefined {
+    const client = this.current.byId.get(id);
+    return client?.type === 'service' && credentialsOf(client).includes(credential) ? client : undefined;
+  }
+
   /** Those of the code. */
   listOfCode(): Client[] {
     return [...this.ofCode.values()];
@@ -156,7 +162,7 @@ export function credentialOf({ since }: Client, proof: string): string {
 }
 
 /** `credentialOf` all that a client can prove itself by now. */
-export function credentialsOf(client: Client): string[] {
+function credentialsOf(client: Client): string[] {
   return [...client.secretHashes, keysOf(client)].map((proof) => credentialOf(client, proof));
 }
 

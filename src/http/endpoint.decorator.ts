@@ -133,7 +133,7 @@ function pathOf(target: object): string {
   return String(Reflect.getMetadata(PATH_METADATA, target));
 }
 
-const endpoints = ['token', 'revoke', 'device_authorization', 'par'] as const;
+const endpoints = ['token', 'revoke', 'device_authorization', 'par', 'introspect'] as const;
 
 /** An endpoint whose errors are those of RFC 6749 §5.2. */
 export type OAuthEndpoint = (typeof endpoints)[number];

@@ -58,6 +58,7 @@ const tokenErrors: ReadonlySet<string> = new Set([
   'invalid_client',
   'invalid_grant',
   'invalid_scope',
+  'invalid_target',
   'unauthorized_client',
   'unsupported_grant_type',
   'unsupported_token_type',

@@ -4,6 +4,7 @@ import {
   type ResolvedIamOptions,
   type ResolvedIamResource,
 } from '../config/iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
 
 /** The well-known path of RFC 9728 §3. */
 export const RESOURCE_METADATA = '/.well-known/oauth-protected-resource';
@@ -14,10 +15,37 @@ export class Resources {
   /** Those of this application, the longest path first. */
   readonly own: readonly ResolvedIamResource[];
 
-  constructor(@Inject(IAM_OPTIONS) options: ResolvedIamOptions) {
+  constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {
     this.own = [...options.resources.values()]
       .filter(({ identifier }) => new URL(identifier).origin === options.publicUrl)
       .sort((one, other) => other.identifier.length - one.identifier.length);
+  }
+
+  /** The one that a request, or an `aud`, names. */
+  find(identifier: string): ResolvedIamResource | undefined {
+    return URL.canParse(identifier) ? this.options.resources.get(new URL(identifier).href) : undefined;
+  }
+
+  /** @throws IamError `invalid_request` for an identifier that the option does not have */
+  requireKnown(identifiers: readonly string[] = []): void {
+    const unknown = identifiers.find((each) => this.find(each) === undefined);
+    if (unknown !== undefined)
+      throw new IamError('invalid_request', `resources: the option \`resources\` has no "${unknown}"`);
+  }
+
+  /**
+   * The identifiers of what a request names, of what it may name; undefined where it names nothing.
+   * @throws IamError `invalid_target` (RFC 8707 §2)
+   */
+  require(asked: readonly string[] | undefined, allowed: readonly string[]): string[] | undefined {
+    const admitted = new Set(allowed.map((name) => this.find(name)));
+    const found = asked?.map((name) => {
+      const resource = this.find(name);
+      if (resource === undefined || !admitted.has(resource))
+        throw new IamError('invalid_target', `resource: not for this application: ${name.slice(0, 200)}`);
+      return resource.identifier;
+    });
+    return found === undefined ? undefined : [...new Set(found)];
   }
 }
 

@@ -9,9 +9,11 @@ import type { IamRequest } from '../http/iam-request.js';
 import { json, redirect, type IamResponse } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { AuthenticatedPerson } from '../http/parameter.decorators.js';
-import type { Parameters } from '../http/request-body.js';
+import { type Parameters, toSearchParams } from '../http/request-body.js';
 import { languageOfLocales } from '../http/user-agent.js';
+import { Resources } from '../http/resources.service.js';
 import { toIamError } from '../http/to-iam-error.js';
+import { parseInput } from '../http/zod.pipe.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { Clock } from '../runtime/clock.js';
@@ -19,7 +21,14 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import type { AuthorizationRequest } from '../sign-in/login.js';
 import { errorLocation } from './client-returns.service.js';
-import { Clients, parseOAuthInput, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
+import {
+  anyParameters,
+  Clients,
+  parseOAuthInput,
+  resourceParameter,
+  SIGN_IN_CHOOSER,
+  type SignInChooser,
+} from './clients.service.js';
 import { IdTokenHints } from './id-token-hints.service.js';
 import { grantScope, withChallenge } from './openid/claims.js';
 import { PushedRequests } from './pushed-requests.service.js';
@@ -52,6 +61,7 @@ export const authorizeQuery = z.object({
     .optional()
     .meta({ description: 'Sent by that page: a person whose sign-in fails returns to it' }),
   ...authenticationParameters,
+  resource: resourceParameter,
   /** Of a request that went over `POST /par`; no other parameter beside it is looked at, but `client_id`. */
   request_uri: z.string().max(256).optional(),
 });
@@ -86,31 +96,8 @@ type ClientAddress = Pick<Attempt, 'clientId' | 'redirectUri'>;
 /** What proxies and servers take of a request line. */
 const MOST_CHARACTERS = 8_000;
 
-/**
- * What goes with the attempt, beyond the sign-in itself; undefined for a request that asks for nothing more.
- * @throws IamError `invalid_scope`
- */
-export function requestOf(client: Client, parameters: AuthorizeRequest): AuthorizationRequest | undefined {
-  const { nonce, id_token_hint: idTokenHint, request_uri: requestUri, prompt } = parameters;
-  const scope = grantScope(client, parameters.scope);
-  const language = languageOfLocales(parameters.ui_locales) ?? undefined;
-  const asked = { scope, nonce, idTokenHint, requestUri, prompt, language };
-  return Object.values(asked).every((each) => each === undefined) ? undefined : asked;
-}
-
 /** What an attempt takes from the request that starts it. */
-type AttemptParts = Pick<
-  Attempt,
-  | 'clientId'
-  | 'redirectUri'
-  | 'clientState'
-  | 'codeChallenge'
-  | 'request'
-  | 'followLoginId'
-  | 'link'
-  | 'consent'
-  | 'isChosen'
->;
+type AttemptParts = Omit<Attempt, 'state' | 'provider' | 'method' | 'appid' | 'startedAt'>;
 
 /**
  * `GET /authorize` and `POST /me/identities/authorize`: choose a method, seal what comes after into a cookie and send the browser to
@@ -127,6 +114,7 @@ export class Authorize {
     private readonly methods: SignInMethods,
     private readonly cookies: AttemptCookies,
     private readonly pushed: PushedRequests,
+    private readonly resources: Resources,
     private readonly clock: Clock,
     private readonly singleSignOn: SingleSignOn,
     private readonly hints: IdTokenHints,
@@ -141,7 +129,7 @@ export class Authorize {
       const client = this.clients.requireCodeGrant(back.clientId);
       const asking = withChallenge(query, client);
       const parameters = await this.withSealedHint(back, parseAuthorizeRequest(asking));
-      const asked = requestOf(client, parameters);
+      const asked = this.requestOf(client, parameters);
       const entered = await this.singleSignOn.enter(request, { ...back, request: asked }, parameters);
       if (entered !== null) return redirect(entered.location, 303, entered.cookies);
       return await this.chooseOrBegin(request, back, { ...parameters, asked }, asking);
@@ -156,13 +144,24 @@ export class Authorize {
   }
 
   /**
+   * What goes with the attempt, beyond the sign-in itself; undefined for a request that asks for nothing more.
+   * @throws IamError `invalid_scope`, `invalid_target`
+   */
+  requestOf(client: Client, parameters: AuthorizeRequest): AuthorizationRequest | undefined {
+    const { nonce, id_token_hint: idTokenHint, request_uri: requestUri, prompt } = parameters;
+    const scope = grantScope(client, parameters.scope);
+    const resources = this.resources.require(parameters.resource, client.resources);
+    const language = languageOfLocales(parameters.ui_locales) ?? undefined;
+    const asked = { scope, resources, nonce, idTokenHint, requestUri, prompt, language };
+    return Object.values(asked).every((each) => each === undefined) ? undefined : asked;
+  }
+
+  /**
    * The address of a request that came as a form: a browser sends our cookies with a navigation, and not with the form of another site.
    * @throws IamError `invalid_request`
    */
   locationOf(form: unknown): string {
-    const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(form ?? {}))
-      for (const each of [value].flat()) if (typeof each === 'string') query.append(name, each);
+    const query = toSearchParams(parseInput(anyParameters, form));
     const location = `${this.urls.endpoint('authorize')}?${query.toString()}`;
     if (location.length > MOST_CHARACTERS) throw new IamError('invalid_request', 'too long for an address');
     return location;

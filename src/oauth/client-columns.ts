@@ -119,6 +119,9 @@ export const clientChanges = z.strictObject({
   providers: set(z.string().min(1).max(63)).describe(
     'Slugs of the providers through which people may come to it; empty: all',
   ),
+  resources: set(z.string().max(2048)).describe(
+    'Identifiers of the option `resources`: the APIs that it may ask access tokens for',
+  ),
   tokens: z.enum(['bearer', 'cookie']).optional(),
   sso: z
     .boolean()

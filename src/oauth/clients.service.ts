@@ -1,5 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../http/client-registry.service.js';
@@ -177,16 +177,27 @@ function isSameButPort(registered: string, requested: string): boolean {
 
 /**
  * The parameters of an OAuth request. None may come twice, known or not: two readers could each believe another one (RFC 6749
- * §3.1, §3.2).
+ * §3.1, §3.2). But for `resource`, of which each counts (RFC 8707 §2).
  * @throws IamError `invalid_request`, or `invalid_scope` (RFC 6749 §3.3)
  */
 export function parseOAuthInput<T>(schema: z.ZodType<T>, input: unknown): T {
   const parameters = new Map(Object.entries(input ?? {}));
   for (const [name, value] of parameters)
-    if (Array.isArray(value)) throw new IamError('invalid_request', `${name}: sent more than once`);
+    if (Array.isArray(value) && name !== 'resource')
+      throw new IamError('invalid_request', `${name}: sent more than once`);
   readScope(parameters.get('scope'));
   return parseInput(schema, input);
 }
+
+/** Parameters of which nothing has been checked. */
+export const anyParameters = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
+
+/** `resource`, once or several times. */
+export const resourceParameter = z
+  .union([z.string(), z.array(z.string()).max(20)])
+  .transform((named) => [named].flat())
+  .optional()
+  .meta({ description: 'APIs that the access token is for (RFC 8707); may come several times' });
 
 /** A `ZodPipe` for the body of an OAuth request; see `parseOAuthInput`. */
 export class OAuthPipe<T> extends ZodPipe<T> {

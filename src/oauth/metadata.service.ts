@@ -39,6 +39,7 @@ export const metadataResponse = z.object({
   revocation_endpoint: z.url(),
   pushed_authorization_request_endpoint: z.url(),
   end_session_endpoint: z.url(),
+  introspection_endpoint: z.url(),
   jwks_uri: z.url(),
   scopes_supported: z.array(z.string()),
   response_types_supported: z.array(z.string()),
@@ -49,6 +50,8 @@ export const metadataResponse = z.object({
   token_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
   revocation_endpoint_auth_methods_supported: z.array(z.string()),
   revocation_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
+  introspection_endpoint_auth_methods_supported: z.array(z.string()),
+  introspection_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
   authorization_response_iss_parameter_supported: z.boolean(),
   ui_locales_supported: z.array(z.string()),
   prompt_values_supported: z.array(z.string()),
@@ -66,12 +69,9 @@ export const metadataResponse = z.object({
 /** What an ID token says beyond the person. */
 const tokenClaims = ['iss', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'amr', 'acr', 'at_hash', 'sid'];
 
-const authenticationMethods = [
-  'none',
-  'client_secret_basic',
-  'client_secret_post',
-  'private_key_jwt',
-] as const;
+/** How an application proves itself. */
+const proofs = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
+const authenticationMethods = ['none', ...proofs] as const;
 
 /** With RFC 9207's `iss` parameter. */
 function metadataOf(
@@ -88,6 +88,7 @@ function metadataOf(
     revocation_endpoint: endpoint('revoke'),
     pushed_authorization_request_endpoint: endpoint('par'),
     end_session_endpoint: endpoint('end_session'),
+    introspection_endpoint: endpoint('introspect'),
     jwks_uri: endpoint('jwks'),
     scopes_supported: [...supportedScopes],
     response_types_supported: ['code'],
@@ -98,6 +99,8 @@ function metadataOf(
     token_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
     revocation_endpoint_auth_methods_supported: [...authenticationMethods],
     revocation_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
+    introspection_endpoint_auth_methods_supported: [...proofs],
+    introspection_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
     authorization_response_iss_parameter_supported: true,
     ui_locales_supported: ['zh-CN', 'en'],
     prompt_values_supported: [...prompts],

@@ -111,6 +111,7 @@ export class OAuthController {
       'unsupported_response_type',
       'request_not_supported',
       'invalid_scope',
+      'invalid_target',
       ...providerErrors,
       'browser_unsupported',
       'method_unavailable',

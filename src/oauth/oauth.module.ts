@@ -35,6 +35,7 @@ import {
 } from './methods-and-grants.js';
 import { IdTokens } from './openid/id-tokens.service.js';
 import { Userinfo, UserinfoController } from './openid/userinfo.controller.js';
+import { Introspection } from './introspection.service.js';
 import { LinkController, OAuthController } from './oauth.controller.js';
 import { PushedAuthorization } from './pushed-authorization.service.js';
 import { PushedRequests } from './pushed-requests.service.js';
@@ -76,6 +77,7 @@ import { Revocation, Token } from './token.service.js';
     ClientAuthentication,
     PushedRequests,
     PushedAuthorization,
+    Introspection,
     Authorize,
     Callback,
     EndSession,

@@ -9,9 +9,9 @@ import { json, type IamResponse } from '../http/iam-response.js';
 import type { Parameters } from '../http/request-body.js';
 import { parseInput } from '../http/zod.pipe.js';
 import { networksOf } from '../runtime/networks-of.js';
-import { authorizeQuery, parseAuthorizeRequest, requestOf } from './authorize.service.js';
+import { Authorize, authorizeQuery, parseAuthorizeRequest } from './authorize.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
-import { Clients, requireAllowed } from './clients.service.js';
+import { anyParameters, Clients, requireAllowed } from './clients.service.js';
 import { withChallenge } from './openid/claims.js';
 import { PUSHED_SECONDS, PushedRequests } from './pushed-requests.service.js';
 
@@ -27,8 +27,6 @@ export const pushedBody = sentAuthorizeQuery.extend({ ...clientParameters, redir
 /** RFC 9126 §2.2. */
 export const pushedResponse = z.object({ request_uri: z.string(), expires_in: z.number().int() });
 
-const sentParameters = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
-
 /** What is kept of a request: no proof of the client. */
 const kept: readonly string[] = ['redirect_uri', ...Object.keys(authorizeQuery.shape)];
 
@@ -42,13 +40,14 @@ export class PushedAuthorization {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly authentication: ClientAuthentication,
     private readonly clients: Clients,
+    private readonly authorize: Authorize,
     private readonly requests: PushedRequests,
     private readonly limits: RateLimits,
   ) {}
 
   async push(request: IamRequest): Promise<IamResponse> {
     const client = await this.authentication.authenticate(request);
-    const parameters = this.check(client, parseInput(sentParameters, request.body));
+    const parameters = this.check(client, parseInput(anyParameters, request.body));
     if (client.type === 'public') await this.limit(request);
     const request_uri = await this.requests.add(client.id, parameters);
     return json({ request_uri, expires_in: PUSHED_SECONDS }, 201);
@@ -61,7 +60,7 @@ export class PushedAuthorization {
     this.clients.checkRedirect(client.id, sent['redirect_uri']);
     const request = parseAuthorizeRequest(withChallenge(sent, client));
     requireAllowed(client, { grant: 'authorization_code', provider: request.provider });
-    requestOf(client, request);
+    this.authorize.requestOf(client, request);
     const parameters = Object.entries(sent).filter(([name, value]) => kept.includes(name) && value !== '');
     return { client_id: client.id, ...Object.fromEntries(parameters) };
   }

@@ -15,7 +15,7 @@ import type { BegunSession } from '../sign-in/redemption.service.js';
 import type { Subject } from '../users/subject.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { clientParameters, type ProvenClient } from './client-authentication.service.js';
-import { parseOAuthInput } from './clients.service.js';
+import { parseOAuthInput, resourceParameter } from './clients.service.js';
 
 /** The classes that a decorator has registered, with what it says of them; known before there is an application. */
 class Registrations<D, T> {
@@ -187,13 +187,16 @@ const grants = new Registrations<
   { readonly type: string; readonly body: GrantBody; readonly errors: readonly IamErrorCode[] },
   TokenGrant
 >();
-type GrantBody = z.ZodObject<typeof clientParameters & { readonly grant_type: z.ZodLiteral<string> }>;
+type GrantBody = z.ZodObject<typeof commonParameters & { readonly grant_type: z.ZodLiteral<string> }>;
+
+/** What every grant takes. */
+const commonParameters = { ...clientParameters, resource: resourceParameter };
 
 /** Registers a provider as a grant of `POST /token`, its metadata and its description. */
 export const TokenGrant =
   <S extends z.ZodRawShape>({ type, parameters, errors = [] }: GrantDeclaration<S>) =>
   (target: Type<TokenGrant<z.infer<z.ZodObject<S>>>>): void => {
-    const body = z.object({ grant_type: z.literal(type), ...clientParameters, ...parameters });
+    const body = z.object({ grant_type: z.literal(type), ...commonParameters, ...parameters });
     grants.add(target, { type, body, errors });
   };
 
@@ -213,6 +216,8 @@ export interface GrantRequest {
   readonly type: string;
   /** The slug of the provider, where the grant has one as a parameter. */
   readonly provider: string | undefined;
+  /** What it names as `resource`. */
+  readonly resources: readonly string[] | undefined;
   readonly redeem: (caller: GrantCaller) => Promise<Granted>;
 }
 
@@ -241,6 +246,7 @@ export class TokenGrants implements OnModuleInit {
     return {
       type,
       provider: providerOf(parameters),
+      resources: parameters.resource,
       redeem: (caller) => found.instance.redeem(parameters, caller),
     };
   }

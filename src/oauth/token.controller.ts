@@ -8,6 +8,7 @@ import { Incoming } from '../http/parameter.decorators.js';
 import { Body } from '../http/zod.pipe.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { OAuthPipe } from './clients.service.js';
+import { Introspection, introspectionBody, introspectionResponse } from './introspection.service.js';
 import { PushedAuthorization, pushedBody, pushedResponse } from './pushed-authorization.service.js';
 import { grantErrors, tokenBody } from './registration.js';
 import { Revocation, revocationBody, Token } from './token.service.js';
@@ -30,6 +31,7 @@ const tokenErrors = [
   'rate_limited',
   'invalid_grant',
   'invalid_scope',
+  'invalid_target',
   'unsupported_grant_type',
   'binding_required',
   'user_disabled',
@@ -58,6 +60,7 @@ export class TokenController {
     private readonly tokens: Token,
     private readonly revocation: Revocation,
     private readonly pushing: PushedAuthorization,
+    private readonly introspection: Introspection,
   ) {}
 
   @Endpoint({
@@ -108,11 +111,38 @@ export class TokenController {
       'redirect_uri_mismatch',
       'unsupported_response_type',
       'invalid_scope',
+      'invalid_target',
       'rate_limited',
     ],
   })
   @Post('par')
   push(@Incoming() request: IamRequest): Promise<IamResponse> {
     return this.pushing.push(request);
+  }
+
+  @Endpoint({
+    summary: 'Whether a token works now, for the application or API that it is of (RFC 7662)',
+    responses: { 200: introspectionResponse },
+    example: {
+      active: true,
+      token_type: 'Bearer',
+      iss: 'https://app.example.com',
+      sub: '0198c0de-0000-7000-8000-000000000001',
+      aud: 'https://api.example.com/orders',
+      client_id: 'shop',
+      roles: ['clerk'],
+      iat: 1769846400,
+      exp: 1769847300,
+      jti: '0c7f3f0e-7d3c-4c5b-9a64-2f1d2b1a9e77',
+      auth_time: 1769846400,
+    },
+    errors: ['invalid_client', 'client_disabled', 'rate_limited'],
+  })
+  @Post('introspect')
+  introspect(
+    @Body(new OAuthPipe(introspectionBody)) body: z.infer<typeof introspectionBody>,
+    @Incoming() request: IamRequest,
+  ): Promise<z.infer<typeof introspectionResponse>> {
+    return this.introspection.inspect(body, request);
   }
 }

@@ -7,11 +7,17 @@ import { oauthError, logFailure } from '../http/error-responses.js';
 import type { Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { type IamResponse, json } from '../http/iam-response.js';
+import { Resources } from '../http/resources.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { inSpan } from '../runtime/telemetry.service.js';
-import { AccessTokens, isOfPerson, type ServiceTokenClaims } from '../sessions/access-tokens.service.js';
+import {
+  AccessTokens,
+  isOfPerson,
+  type ServiceTokenClaims,
+  type TokenClaims,
+} from '../sessions/access-tokens.service.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { SessionNotAdmitted, Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
@@ -38,6 +44,7 @@ export class Token {
     private readonly idTokens: IdTokens,
     private readonly cookies: SessionCookies,
     private readonly hooks: HookRunner,
+    private readonly resources: Resources,
     private readonly clock: Clock,
   ) {}
 
@@ -46,6 +53,8 @@ export class Token {
     const grant = this.grants.read(request.body);
     const client = await this.authentication.authenticate(request);
     requireAllowed(client, { grant: grant.type, provider: grant.provider });
+    // Before the grant is used up; what the session has is known only then.
+    this.resources.require(grant.resources, client.resources);
     const isCookieClient = client.tokens === 'cookie';
     if (isCookieClient) this.origins.checkWrite(request);
     const replaces = isCookieClient ? await this.cookies.findSessionId(request) : null;
@@ -57,13 +66,26 @@ export class Token {
   private async redeem(grant: GrantRequest, caller: GrantCaller): Promise<IamResponse> {
     try {
       const granted = await grant.redeem(caller);
-      if (!isOfPerson(granted)) return await this.respondToService(granted, caller.client);
-      return await this.respond('refreshToken' in granted ? granted : await this.begin(granted), caller);
+      const resources = this.resourcesOf(granted, grant, caller);
+      if (!isOfPerson(granted)) return await this.respondToService({ ...granted, resources }, caller.client);
+      const session = 'refreshToken' in granted ? granted : await this.begin(granted);
+      return await this.respond({ ...session, resources }, caller);
     } catch (error) {
       if (!endsCookies(error, grant, caller)) throw error;
       logFailure(this.logger, error);
       return { ...oauthError(error, 'token'), cookies: this.cookies.clear() };
     }
+  }
+
+  /** What this access token is for: what the session has, or of that the part that the request names (RFC 8707 §2.2). */
+  private resourcesOf(
+    { resources: granted }: TokenClaims,
+    { resources: asked }: GrantRequest,
+    { client }: GrantCaller,
+  ): readonly string[] | undefined {
+    // A third party's person has agreed to what it named then.
+    const allowed = granted ?? (client.isFirstParty ? client.resources : []);
+    return this.resources.require(asked, allowed) ?? granted;
   }
 
   private async begin(session: BegunSession): Promise<RefreshedSession> {

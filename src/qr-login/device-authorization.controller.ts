@@ -5,11 +5,12 @@ import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { type EventSink, type EventSource, eventStream, type IamResponse } from '../http/iam-response.js';
 import { Incoming } from '../http/parameter.decorators.js';
+import { Resources } from '../http/resources.service.js';
 import { Query, ZodPipe } from '../http/zod.pipe.js';
 import { Clock } from '../runtime/clock.js';
 import { runOutsideContext } from '../runtime/request-context.js';
 import { ClientAuthentication, clientParameters } from '../oauth/client-authentication.service.js';
-import { parseOAuthInput, requireAllowed } from '../oauth/clients.service.js';
+import { parseOAuthInput, requireAllowed, resourceParameter } from '../oauth/clients.service.js';
 import { grantScope } from '../oauth/openid/claims.js';
 import { PublicController } from '../sessions/iam-controller.decorator.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
@@ -146,6 +147,7 @@ const deviceAuthorizationBody = z.object({
     .optional()
     .meta({ description: 'What answers the QR code; by default what the provider says' }),
   scope: z.string().optional(),
+  resource: resourceParameter,
 });
 /** The query of `GET /device_authorization/events`. */
 const eventsQuery = z.object({ watch: z.string().max(256) });
@@ -155,6 +157,7 @@ const eventsQuery = z.object({ watch: z.string().max(256) });
 export class DeviceAuthorizationController {
   constructor(
     private readonly authentication: ClientAuthentication,
+    private readonly resources: Resources,
     private readonly starts: QrStart,
     private readonly streams: LoginStreams,
   ) {}
@@ -165,14 +168,15 @@ export class DeviceAuthorizationController {
     bodyType: 'form',
     responses: { 200: qrStartedResponse },
     example: qrStartedExample,
-    errors: qrStartErrors,
+    errors: [...qrStartErrors, 'invalid_target'],
   })
   @Post()
   async start(@Incoming() request: IamRequest): Promise<QrStarted> {
-    const { provider, method, scope } = parseOAuthInput(deviceAuthorizationBody, request.body);
+    const { provider, method, scope, resource } = parseOAuthInput(deviceAuthorizationBody, request.body);
     const client = await this.authentication.authenticate(request);
     requireAllowed(client, { grant: DEVICE_CODE, provider });
-    const asked = { scope: grantScope(client, scope) };
+    const resources = this.resources.require(resource, client.resources);
+    const asked = { scope: grantScope(client, scope), resources };
     return this.starts.begin({
       clientId: client.id,
       provider,

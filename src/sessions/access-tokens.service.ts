@@ -50,7 +50,7 @@ export interface ServiceTokenClaims extends Pick<
   AccessTokenClaims,
   'clientId' | 'roles' | 'scope' | 'resources'
 > {
-  /** What the service proved itself by; see `credentialsOf`. The token ends with it. */
+  /** What the service proved itself by; see `ClientRegistry.findService`. The token ends with it. */
   readonly credential: string;
 }
 

@@ -12,7 +12,7 @@ import {
 import { ApiKeyCheck } from './api-keys/api-key-check.service.js';
 import { isMeantAsApiKey } from './api-keys/api-key.js';
 import { SessionCheck } from './session-check.service.js';
-import { ClientRegistry, credentialsOf } from '../http/client-registry.service.js';
+import { ClientRegistry } from '../http/client-registry.service.js';
 import {
   actorOf,
   setAuthenticatedUser,
@@ -91,8 +91,8 @@ export class Authentication {
 
   /** From memory: a service that is disabled or deleted, or whose credential was replaced, is out within seconds. */
   private serviceOf({ clientId, credential }: ServiceTokenClaims): AuthenticatedService {
-    const client = this.clients.enabled.byId.get(clientId);
-    if (client?.type !== 'service' || !credentialsOf(client).includes(credential))
+    const client = this.clients.findService(clientId, credential);
+    if (client === undefined)
       throw new IamError('invalid_token', `service "${clientId}" is not what it was when it got the token`);
     return { kind: 'service', id: clientId, clientId, roles: [...client.roles] };
   }

@@ -142,9 +142,14 @@ export class Sessions implements UserMergeListener {
     return this.successor(token, row, scope);
   }
 
-  /** The session of a refresh token, also of a used one; null if we did not issue it. */
-  findSessionId(refreshToken: string): string | null {
-    return readRefreshToken(this.mac, refreshToken)?.sessionId ?? null;
+  /** The content of a refresh token, also of a used one; null if we did not issue it. */
+  readRefreshToken(text: string): RefreshToken | null {
+    return readRefreshToken(this.mac, text);
+  }
+
+  /** As `readRefreshToken`, the session alone. */
+  findSessionId(text: string): string | null {
+    return this.readRefreshToken(text)?.sessionId ?? null;
   }
 
   /**

@@ -42,14 +42,23 @@ export class ThirdParties {
 
   /** For whom, and of whom, an access token is: without a `resource`, one of a third party is for the userinfo endpoint alone. */
   async describe(claims: Granted): Promise<PartyClaims> {
-    const { userId, clientId, resources = [] } = claims;
-    const own = { aud: this.options.tokens.audience, roles: claims.roles };
-    if (userId === undefined) return { sub: clientId, ...own };
+    const { userId, clientId, roles } = claims;
     const client = this.registry.find(clientId);
+    const isOurs = client?.isFirstParty !== false;
+    const aud = this.audienceOf(
+      claims,
+      isOurs ? this.options.tokens.audience : this.urls.endpoint('userinfo'),
+    );
+    if (userId === undefined) return { sub: clientId, aud, roles };
     const sub = client === undefined ? userId : await this.subjects.of(userId, client);
-    if (client?.isFirstParty !== false) return { sub, ...own };
-    const aud = resources.length === 0 ? this.urls.endpoint('userinfo') : [...resources];
-    return { sub, aud, roles: this.rolesOf(claims, claims.roles), third_party: true };
+    if (isOurs) return { sub, aud, roles };
+    return { sub, aud, roles: this.rolesOf(claims, roles), third_party: true };
+  }
+
+  /** A token for other APIs opens nothing here (RFC 8707). */
+  private audienceOf({ resources = [] }: Bearer, otherwise: string): string | string[] {
+    const [first = otherwise, ...others] = resources;
+    return others.length === 0 ? first : [first, ...others];
   }
 
   /** The user of a token's `sub`. @throws IamError `invalid_token` */

@@ -1,6 +1,289 @@
-import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
-import { PcBrowser } from '../support/pc-browser.js';
+import { decodeJwt } from 'jose';
+import { AdminClient, adminOptions } from '../support/admin.js';
+import { type IamApp, redirectUri, startReplica, startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
+import { countQueries } from '../support/query-counter.js';
+import { addServer, basic, post, refusalOf } from '../support/server-client.js';
+import { authorizeUrl, callbackAfterScan, getWith, pkce } from '../support/sign-in.js';
+
+const [orders, stock, closed] = [
+  'https://api.example.com/orders',
+  'https://stock.example.com',
+  'https://api.example.com/closed',
+];
+const resources = [
+  { identifier: orders, client: 'orders', name: '订单', scopes: ['profile'] },
+  { identifier: stock },
+  { identifier: closed },
+];
+const options = { ...adminOptions, resources };
+
+describe('access tokens for other APIs', () => {
+  let world: World;
+  let admin: AdminClient;
+  let id: string;
+  let secret: string;
+  let api: ReturnType<typeof basic>;
+
+  beforeAll(async () => {
+    world = await startWorld({ options });
+    admin = new AdminClient(world.url);
+    ({ id, secret } = await add([orders, stock]));
+    await admin.post('clients', { id: 'orders', type: 'confidential', grants: ['refresh_token'] });
+    const rotated = await admin.post('clients/orders/rotate', {}, '*');
+    api = basic('orders', String(rotated.json()['secret']));
+  });
+  afterAll(() => world.close());
+
+  const add = (allowed: readonly string[]) =>
+    addServer(admin, { redirect_uris: [redirectUri(world.url)], resources: allowed });
+  const withResources = (url: string, named: readonly string[]) => {
+    const address = new URL(url);
+    for (const each of named) address.searchParams.append('resource', each);
+    return address.href;
+  };
+  const start = async (named: readonly string[], browser = new PcBrowser()) => {
+    const { verifier, challenge } = pkce();
+    const url = withResources(authorizeUrl(world.url, challenge, { client_id: id }), named);
+    return { browser, verifier, reply: await browser.visit(url) };
+  };
+  const codeFor = async (named: readonly string[]) => {
+    const { browser, verifier, reply } = await start(named);
+    const person = world.wechat.person({ nickname: '客' });
+    const returned = await browser.visit(await callbackAfterScan(world.wechat, reply.location ?? '', person));
+    return {
+      grant_type: 'authorization_code',
+      code: returned.location?.searchParams.get('code') ?? '',
+      redirect_uri: redirectUri(world.url),
+      code_verifier: verifier,
+    };
+  };
+  const ask = (form: Readonly<Record<string, string>>, named: readonly string[] = []) => {
+    const body = new URLSearchParams(form);
+    for (const each of named) body.append('resource', each);
+    return post(`${world.url}/iam/token`, body, basic(id, secret));
+  };
+  const refresh = (reply: Reply, named: readonly string[] = []) =>
+    ask({ grant_type: 'refresh_token', refresh_token: String(reply.json()['refresh_token']) }, named);
+  const audienceOf = (reply: Reply) => decodeJwt(String(reply.json()['access_token'])).aud;
+  const introspect = async (token: unknown, headers = basic(id, secret)) =>
+    (await post(`${world.url}/iam/introspect`, { token: String(token) }, headers)).json();
+
+  it('name the APIs that were asked for, also after a refresh, which may ask for fewer', async () => {
+    const one = await ask(await codeFor([orders]));
+    const both = await ask(await codeFor([`${stock}/`, orders, orders]));
+    const fewer = await refresh(both, [stock]);
+    const again = await refresh(fewer);
+
+    expect(audienceOf(one)).toBe(orders);
+    expect([both, fewer, again].map(audienceOf)).toEqual([[stock, orders], stock, [stock, orders]]);
+  });
+
+  it('are for us where none was asked for, unless the code or the refresh asks', async () => {
+    const none = await ask(await codeFor([]));
+    const later = await ask(await codeFor([]), [stock]);
+    const refreshed = await refresh(later);
+    const widened = await ask(await codeFor([orders]), [stock]);
+
+    expect([none, later, refreshed].map(audienceOf)).toEqual([world.url, stock, world.url]);
+    expect(refusalOf(widened)).toEqual([400, 'invalid_target', 'invalid_target']);
+  });
+
+  it('open nothing here', async () => {
+    const reply = await ask(await codeFor([orders]));
+
+    const me = await getWith(`${world.url}/iam/me`, String(reply.json()['access_token']));
+
+    expect([me.status, me.json()['code']]).toEqual([401, 'invalid_token']);
+  });
+
+  it('are only for what the host names and the application may have', async () => {
+    const form = await codeFor([orders]);
+    const wrong = [[closed], ['https://unheard-of.example'], ['orders'], [orders, closed], [world.url]];
+    const pushed = new URLSearchParams(
+      new URL(authorizeUrl(world.url, pkce().challenge, { client_id: id })).searchParams,
+    );
+    pushed.append('resource', orders);
+    pushed.append('resource', closed);
+
+    const starts = [];
+    for (const named of wrong) starts.push((await start(named)).reply.location?.searchParams.get('error'));
+    const atToken = [];
+    for (const named of wrong) atToken.push(refusalOf(await ask(form, named)));
+    const atPar = await post(`${world.url}/iam/par`, pushed, basic(id, secret));
+    const registered = await admin.patch(`clients/${id}`, { resources: ['https://unheard-of.example'] });
+
+    expect(starts).toEqual(wrong.map(() => 'invalid_target'));
+    expect(atToken).toEqual(wrong.map(() => [400, 'invalid_target', 'invalid_target']));
+    expect(refusalOf(atPar)).toEqual([400, 'invalid_target', 'invalid_target']);
+    expect([registered.status, registered.code]).toEqual([400, 'invalid_request']);
+    expect((await ask(form)).status).toBe(200);
+  });
+
+  it('go over a pushed request too', async () => {
+    const { verifier, challenge } = pkce();
+    const pushed = new URLSearchParams(
+      new URL(authorizeUrl(world.url, challenge, { client_id: id })).searchParams,
+    );
+    for (const each of [orders, stock]) pushed.append('resource', each);
+    const reply = await post(`${world.url}/iam/par`, pushed, basic(id, secret));
+    const query = new URLSearchParams({ client_id: id, request_uri: String(reply.json()['request_uri']) });
+    const browser = new PcBrowser();
+    const started = await browser.visit(`${world.url}/iam/authorize?${query.toString()}`);
+    const person = world.wechat.person({ nickname: '客' });
+    const returned = await browser.visit(
+      await callbackAfterScan(world.wechat, started.location ?? '', person),
+    );
+    const tokens = await ask({
+      grant_type: 'authorization_code',
+      code: returned.location?.searchParams.get('code') ?? '',
+      redirect_uri: redirectUri(world.url),
+      code_verifier: verifier,
+    });
+
+    expect(audienceOf(tokens)).toEqual([orders, stock]);
+  });
+
+  describe('are introspected', () => {
+    it('by their application and by the API that they are for, at one statement each', async () => {
+      const reply = await ask(await codeFor([orders]));
+      const { access_token, refresh_token } = reply.json();
+      const { sub, exp, iat, jti } = decodeJwt(String(access_token));
+      const counter = countQueries(world.database.url);
+
+      const own = await introspect(access_token);
+      const byApi = await introspect(access_token, api);
+      const ofRefresh = await introspect(refresh_token);
+      const count = counter.since(0).length;
+      counter.stop();
+
+      expect(own).toEqual({
+        active: true,
+        token_type: 'Bearer',
+        iss: world.url,
+        aud: orders,
+        client_id: id,
+        roles: [],
+        auth_time: expect.any(Number) as number,
+        ...{ sub, exp, iat, jti },
+      });
+      expect(byApi).toEqual(own);
+      expect(ofRefresh).toEqual({
+        active: true,
+        iss: world.url,
+        sub,
+        client_id: id,
+        iat: expect.any(Number) as number,
+        exp: expect.any(Number) as number,
+      });
+      expect(count).toBe(3);
+    });
+
+    it('by nobody else, and nothing is said of what is none', async () => {
+      const { id: other, secret: otherSecret } = await add([orders]);
+      const reply = await ask(await codeFor([stock]));
+      const { access_token, refresh_token } = reply.json();
+      const stranger = basic(other, otherSecret);
+      const counter = countQueries(world.database.url);
+      const [head = '', body = ''] = String(access_token).split('.');
+
+      const silent = [
+        await introspect(access_token, stranger),
+        await introspect(access_token, api),
+        await introspect('made-up'),
+        await introspect(`${head}.${body}.${'A'.repeat(86)}`),
+      ];
+      const count = counter.since(0).length;
+      const ofRefresh = [await introspect(refresh_token, stranger), await introspect(refresh_token, api)];
+      counter.stop();
+      const publicly = await post(`${world.url}/iam/introspect`, {
+        token: String(access_token),
+        client_id: 'web',
+      });
+      const unproven = await post(`${world.url}/iam/introspect`, {
+        token: 'x',
+        client_id: id,
+        client_secret: 'x',
+      });
+
+      expect([...silent, ...ofRefresh]).toEqual(Array<unknown>(6).fill({ active: false }));
+      expect(count).toBe(0);
+      expect([publicly, unproven].map(refusalOf)).toEqual([
+        [401, 'invalid_client', 'invalid_client'],
+        [401, 'invalid_client', 'invalid_client'],
+      ]);
+    });
+
+    it('of services too, which may be for such an API, until their secret is replaced', async () => {
+      await world.dataSource.query(`INSERT INTO iam.roles (name) VALUES ('machine')`);
+      const created = {
+        type: 'service',
+        grants: ['client_credentials'],
+        resources: [orders],
+        roles: ['machine'],
+      };
+      const { id: service, secret: first } = await addServer(admin, created);
+      const machine = basic(service, first);
+      const forUs = await post(`${world.url}/iam/token`, { grant_type: 'client_credentials' }, machine);
+      const form = { grant_type: 'client_credentials', resource: orders };
+      const forApi = await post(`${world.url}/iam/token`, form, machine);
+      const foreign = await post(`${world.url}/iam/token`, { ...form, resource: stock }, machine);
+      const { access_token } = forApi.json();
+
+      const told = [await introspect(access_token, machine), await introspect(access_token, api)];
+      const silent = await introspect(forUs.json()['access_token'], api);
+      await admin.post(`clients/${service}/rotate`, {}, '*');
+      await admin.delete(`clients/${service}/previous_secret`);
+      const after = await introspect(access_token, api);
+
+      expect([forUs, forApi].map(audienceOf)).toEqual([world.url, orders]);
+      expect(refusalOf(foreign)).toEqual([400, 'invalid_target', 'invalid_target']);
+      expect(told).toEqual([
+        expect.objectContaining({
+          active: true,
+          sub: service,
+          client_id: service,
+          aud: orders,
+          roles: ['machine'],
+        }),
+        told[0],
+      ]);
+      expect([silent, after]).toEqual([{ active: false }, { active: false }]);
+    });
+
+    it('as they are now: after a rotation, a role, a sign-out, a ban, and at an application that is disabled', async () => {
+      const first = await ask(await codeFor([]));
+      const second = await refresh(first);
+      const { access_token, refresh_token } = second.json();
+      const { sub } = decodeJwt(String(access_token));
+      await world.dataSource.query(`INSERT INTO iam.roles (name) VALUES ('clerk')`);
+      await world.dataSource.query(`INSERT INTO iam.user_roles (user_id, role) VALUES ($1, 'clerk')`, [sub]);
+
+      const rotated = [await introspect(first.json()['refresh_token']), await introspect(refresh_token)];
+      const withRole = await introspect(access_token);
+      await admin.patch(`clients/${id}`, { enabled: false });
+      const disabled = await post(
+        `${world.url}/iam/introspect`,
+        { token: String(access_token) },
+        basic(id, secret),
+      );
+      await admin.patch(`clients/${id}`, { enabled: true });
+      await world.dataSource.query(`UPDATE iam.users SET status = 'disabled' WHERE id = $1`, [sub]);
+      const banned = [await introspect(access_token), await introspect(refresh_token)];
+      await world.dataSource.query(`UPDATE iam.users SET status = 'active' WHERE id = $1`, [sub]);
+      const before = await introspect(access_token);
+      await post(`${world.url}/iam/revoke`, { token: String(refresh_token) }, basic(id, secret));
+      const revoked = [await introspect(access_token), await introspect(refresh_token)];
+
+      expect(rotated.map(({ active }) => active)).toEqual([false, true]);
+      expect(withRole['roles']).toEqual(['clerk']);
+      expect(refusalOf(disabled)).toEqual([400, 'unauthorized_client', 'client_disabled']);
+      expect(before['active']).toBe(true);
+      expect([...banned, ...revoked]).toEqual(Array<unknown>(4).fill({ active: false }));
+    });
+  });
+});
 
 describe.each(platforms)('the metadata of APIs of this application, on %s', (_name, create) => {
   const publicUrl = 'https://app.example.com';

@@ -213,7 +213,11 @@ export const signInFlows: readonly Flow[] = [
         code_verifier: verifier,
       });
 
+      const { access_token } = tokens.json();
+      const told = await send('introspect', { token: String(access_token) });
+
       expect([pushed.status, start.status, tokens.status]).toEqual([201, 302, 200]);
+      expect(told.json()).toMatchObject({ active: true, client_id });
       expect(await nicknameAt(host, toTokens(tokens).accessToken)).toBe('小兰');
     },
   ],

@@ -5,6 +5,7 @@ import { plainText } from '../../database/database-errors.js';
 import { IamError } from '../../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../../http/client-registry.service.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
+import { Resources } from '../../http/resources.service.js';
 import { Created, Tagged, toEtag } from '../../http/iam-response.js';
 import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
 import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
@@ -36,6 +37,7 @@ export class AdminClientsController {
     private readonly registry: ClientRegistry,
     private readonly roles: Roles,
     private readonly own: AdminPermissions,
+    private readonly resources: Resources,
   ) {}
 
   @Endpoint({
@@ -74,6 +76,7 @@ export class AdminClientsController {
     await this.requireReach(admin, client.roles);
     if (this.findOfCode(client.id) !== undefined)
       throw new IamError('already_exists', `the code has a client "${client.id}"`);
+    this.resources.requireKnown(client.resources);
     return new Created(viewOfRow(await this.rows.create(client)), `admin/clients/${client.id}`);
   }
 
@@ -107,6 +110,7 @@ export class AdminClientsController {
     @Body(new ZodPipe(clientChanges)) changes: ClientChanges,
     @CurrentUser() admin: Admin,
   ): Promise<ClientView> {
+    this.resources.requireKnown(changes.resources);
     const edit = await this.decide(admin, { id, version }, changes.roles);
     return viewOfRow(await this.rows.change(edit, changes));
   }
