@@ -40,7 +40,10 @@ const groups: readonly (readonly [Text, RegExp])[] = [
   [{ en: 'Administration: users', zh: '管理：用户' }, /^admin\/(users|bans)\b/],
   [{ en: 'Administration: roles', zh: '管理：角色' }, /^admin\/(roles|permissions|access)\b/],
   [{ en: 'Administration: sessions and sign-ins', zh: '管理：会话与登录' }, /^admin\/(sessions|logins)\b/],
-  [{ en: 'Administration: audit log and events', zh: '管理：审计日志与事件' }, /^admin\/(audit|events)\b/],
+  [
+    { en: 'Administration: audit log, events and sign-out messages', zh: '管理：审计日志、事件与退出通知' },
+    /^admin\/(audit|events|backchannel_logouts)\b/,
+  ],
   [{ en: 'Administration: the rest', zh: '管理：其他' }, /^admin\//],
 ];
 

@@ -3,6 +3,7 @@ import { adminOptions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
+import { rowsOf } from '../support/rows.js';
 import { oldIdToken, refreshOf, registerSso, signIn, start, tokensOf } from '../support/single-sign-on.js';
 
 const bye = 'https://shop.example.com/bye?from=iam';
@@ -192,6 +193,44 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
       expect.stringContaining('invalid_request'),
     ]);
     expect(await areSignedIn()).toEqual([true, true, true]);
+  });
+
+  it('leaves nothing behind, whatever two tabs and two applications do at the same time', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { browser, hint, sub } = await signedIn();
+      const enter = async (id: string) => {
+        const entered = await start(world, browser, id);
+        return entered.code === null ? null : tokensOf(world, entered, id);
+      };
+
+      await Promise.all([
+        enter(shop),
+        enter(blog),
+        endSession(browser, { id_token_hint: hint }),
+        enter(blog),
+        endSession(browser, { id_token_hint: hint }),
+      ]);
+
+      const live = await rowsOf(
+        world.dataSource,
+        'SELECT client_id FROM iam.sessions WHERE user_id = $1 AND ended_at IS NULL',
+        [sub],
+      );
+      expect(live).toEqual([]);
+    }
+  });
+
+  it('lets two tabs in at the same time as one person', async () => {
+    const { browser, sub } = await signedIn();
+
+    const tabs = await Promise.all([shop, blog, shop, blog].map((id) => start(world, browser, id)));
+    const tokens = await Promise.all(
+      tabs.map((tab, index) => tokensOf(world, tab, index % 2 === 0 ? shop : blog)),
+    );
+
+    expect(tokens.map((reply) => decodeJwt(String(reply.json()['access_token'])).sub)).toEqual(
+      tokens.map(() => sub),
+    );
   });
 
   it('returns also where nobody is signed in, and a second time', async () => {

@@ -1,7 +1,8 @@
 import { decodeJwt } from 'jose';
+import { IamPagesModule } from '../../pages/server/index.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { startWorld, type World } from '../support/iam-app.js';
+import { redirectUri, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
 import { rowsOf, valueOf } from '../support/rows.js';
@@ -181,6 +182,22 @@ describe('single sign-on', () => {
       expect(framed.location?.searchParams.get('error')).toBe('login_required');
       expect(navigated.location?.searchParams.get('code')).toEqual(expect.any(String));
     });
+  });
+
+  it('stops at terms that the person has not agreed to', async () => {
+    const { browser } = await signedIn();
+    const imports = [IamPagesModule.forRoot({ terms: '/terms' })];
+    const strict = await startReplica(world, { options: adminOptions, imports });
+    const redirect_uri = redirectUri(world.url);
+
+    const asked = await start(strict, browser, blog, { redirect_uri });
+    const silent = await start(strict, browser, blog, { redirect_uri, prompt: 'none' });
+    await strict.close();
+
+    expect([asked.returned.location?.pathname, silent.error]).toEqual([
+      '/iam/ui/sign-in',
+      'consent_required',
+    ]);
   });
 
   describe('id_token_hint', () => {

@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { IamPagesModule } from '../../pages/server/index.js';
 import { IamUsers } from '../../src/index.js';
+import { adminOptions } from '../support/admin.js';
 import { codesOf, leavePage, startOnPage } from '../support/follow-page.js';
 import { decideOnPhone, scanAndFollow, startFollowWorld } from '../support/follow.js';
 import { redirectUri, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply, userAgents } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { countQueries } from '../support/query-counter.js';
+import { registerSso, start } from '../support/single-sign-on.js';
 import { authorizeUrl, callbackAfterScan, pkce, redeem } from '../support/sign-in.js';
 
 const terms = { 'zh-CN': 'https://example.com/terms?v=2', en: 'https://example.com/en/terms?v=2' };
@@ -154,7 +156,7 @@ describe.each(platforms)('a site with terms, on %s', (_name, create) => {
   beforeAll(async () => {
     world = await startFollowWorld(
       { qr_confirmation: 'tap' },
-      { create, imports: [IamPagesModule.forRoot({ account: true, terms, privacy })] },
+      { create, options: adminOptions, imports: [IamPagesModule.forRoot({ account: true, terms, privacy })] },
     );
     const { appid: open_app_id, secret: open_app_secret } = world.site;
     const { appid: mp_app_id, secret: mp_app_secret } = world.oa;
@@ -249,11 +251,12 @@ describe.each(platforms)('a site with terms, on %s', (_name, create) => {
     return counts.at(-1) ?? 0;
   }
 
-  it('records it for a scan of the page too', async () => {
-    const browser = new PcBrowser();
+  /** The tokens of a scan on the page, in a browser that has agreed. */
+  async function scanOnPage(browser: PcBrowser, client_id: string): Promise<Reply> {
     const { verifier, challenge } = pkce();
     await agree(world, browser, challenge);
     const asked = authorizeUrl(world.url, challenge, {
+      client_id,
       method: 'follow',
       display: 'widget',
       from: 'chooser',
@@ -268,10 +271,26 @@ describe.each(platforms)('a site with terms, on %s', (_name, create) => {
     await decideOnPhone(world, person, 'confirm');
 
     const location = await leavePage(page, deviceCode);
+    return redeem(world.url, { browser, returned: { ...reply, location }, verifier }, { client_id });
+  }
 
-    expect((await redeem(world.url, { browser, returned: { ...reply, location }, verifier })).status).toBe(
-      200,
-    );
+  it('lets a person on to the next application without a page, as long as the terms and the follow hold', async () => {
+    const [shop, blog] = [await registerSso(world), await registerSso(world)];
+    const browser = new PcBrowser();
+
+    const tokens = await scanOnPage(browser, shop);
+    const entered = await start(world, browser, blog, { prompt: 'none' });
+    await world.saveProvider({ qr_enabled: false });
+    const otherwise = await start(world, browser, blog, { prompt: 'none' });
+    await world.saveProvider({ qr_enabled: true });
+
+    expect(tokens.status).toBe(200);
+    expect([entered.code, otherwise.error]).toEqual([anyText, 'interaction_required']);
+  });
+
+  it('records it for a scan of the page too', async () => {
+    expect((await scanOnPage(new PcBrowser(), 'web')).status).toBe(200);
+
     expect(
       z
         .array(z.unknown())
