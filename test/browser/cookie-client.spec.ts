@@ -2,10 +2,14 @@ import { createServer, type Server } from 'node:http';
 import { Body, Controller, Get, Header, Module, Post, UseGuards } from '@nestjs/common';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { IamGuard } from '../../src/index.js';
+import { adminOptions } from '../support/admin.js';
 import { launchBrowser } from '../support/browser.js';
 import { codeForm, cookieClient } from '../support/cookie-client.js';
 import { freePort } from '../../example/postgres/free-port.js';
 import { startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
+import { authorizeUrl, callbackAfterScan, pkce } from '../support/sign-in.js';
+import { registerSso } from '../support/single-sign-on.js';
 
 const orders: unknown[] = [];
 
@@ -71,7 +75,7 @@ describe('a cookie client in a browser', () => {
   beforeAll(async () => {
     const ports = { foreign: await freePort(), friend: await freePort() };
     urls = { foreign: `http://localhost:${ports.foreign}`, friend: `http://localhost:${ports.friend}` };
-    const options = { clients: [cookieClient('shop', [urls.friend])] };
+    const options = { ...adminOptions, clients: [cookieClient('shop', [urls.friend])] };
     world = await startWorld({ imports: [ShopModule], options });
     const form = (type: string) =>
       `<form method="post" action="${world.url}/orders" enctype="${type}"><input name='{"a":"' value='"}'><button></button></form>`;
@@ -105,6 +109,59 @@ describe('a cookie client in a browser', () => {
     body: JSON.stringify(body),
     headers: { 'content-type': 'application/json' },
   });
+
+  it('keeps a person signed in for applications of other sites, by navigations and not in their frames', async () => {
+    const site = urls.foreign.replace('localhost', '127.0.0.1');
+    const back = { redirect_uri: `${site}/back`, provider: 'wechat' };
+    const redirect_uris = [back.redirect_uri];
+    const client_id = await registerSso(world, { redirect_uris, post_logout_redirect_uris: [`${site}/bye`] });
+    const { verifier, challenge } = pkce();
+    const silent = authorizeUrl(world.url, challenge, { ...back, client_id, prompt: 'none' });
+    const page = await context.newPage();
+    await page.goto(authorizeUrl(world.url, challenge, { ...back, client_id, scope: 'openid' }));
+    const person = world.wechat.person({ nickname: '远' });
+    await page.goto(await callbackAfterScan(world.wechat, page.url(), person));
+    const { searchParams } = new URL(page.url());
+    const form = {
+      grant_type: 'authorization_code',
+      client_id,
+      code_verifier: verifier,
+      redirect_uri: `${site}/back`,
+    };
+    const tokens = await new PcBrowser().visit(`${world.url}/iam/token`, {
+      form: { ...form, code: searchParams.get('code') ?? '' },
+    });
+    const goTo = async (url: string) => {
+      const arrived = page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
+      await page.evaluate(`location.href = ${JSON.stringify(url)}`);
+      await arrived;
+      await page.waitForLoadState();
+      return new URL(page.url());
+    };
+
+    const framed = page.waitForEvent('framenavigated', (frame) => frame !== page.mainFrame());
+    await page.evaluate(
+      `document.body.append(Object.assign(document.createElement('iframe'), { src: ${JSON.stringify(silent)} }))`,
+    );
+    const inFrame = new URL((await framed).url());
+    const navigated = await goTo(silent);
+    await page.evaluate(`{
+      const form = document.createElement('form');
+      Object.assign(form, { method: 'post', action: ${JSON.stringify(`${world.url}/iam/end_session`)} });
+      form.innerHTML = '<input name="id_token_hint"><input name="post_logout_redirect_uri">';
+      form.elements[0].value = ${JSON.stringify(String(tokens.json()['id_token']))};
+      form.elements[1].value = ${JSON.stringify(`${site}/bye`)};
+      document.body.append(form);
+      form.submit();
+    }`);
+    await page.waitForURL(`${site}/bye`);
+    await page.waitForLoadState();
+    const after = await goTo(silent);
+
+    expect(inFrame.searchParams.get('error')).toBe('login_required');
+    expect(navigated.searchParams.get('code')).toEqual(expect.any(String));
+    expect(after.searchParams.get('error')).toBe('login_required');
+  }, 60_000);
 
   it('is signed in, and its scripts never see a token', async () => {
     const { page, token } = await signIn();
