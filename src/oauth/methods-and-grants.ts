@@ -151,14 +151,24 @@ export class RefreshTokenGrant implements TokenGrant {
   }
 }
 
+const serviceParameters = {
+  scope: scopeParameter.meta({ description: '`roles` at most: the others are about a person' }),
+};
+
 /** A machine proves itself and acts for itself (RFC 6749 §4.4). */
-@TokenGrant({ type: 'client_credentials', parameters: {} })
+@TokenGrant({ type: 'client_credentials', parameters: serviceParameters })
 export class ClientCredentialsGrant implements TokenGrant {
-  async redeem(_parameters: object, { client }: GrantCaller): Promise<ServiceTokenClaims> {
+  async redeem(
+    { scope: asked }: Of<typeof serviceParameters>,
+    { client }: GrantCaller,
+  ): Promise<ServiceTokenClaims> {
     const { id: clientId, type, roles, credential } = client;
     if (type !== 'service' || credential === null)
       throw new IamError('unauthorized_client', `application "${clientId}" is no service`);
-    return { clientId, roles, credential };
+    const scope = grantScope(client, asked);
+    if (scope === undefined) return { clientId, roles, credential };
+    if (scope !== 'roles') throw new IamError('invalid_scope', `service "${clientId}" is no person`);
+    return { clientId, roles, credential, scope };
   }
 }
 

@@ -7,6 +7,7 @@ import { FakeClock } from '../support/fake-clock.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { axeFindings, inAllLooks, newestQrCode, storyLooks, storyTime } from '../support/pages.js';
 import { userAgents } from '../support/pc-browser.js';
+import { getWith } from '../support/sign-in.js';
 import { valueOf } from '../support/rows.js';
 
 const looks: BrowserContextOptions[] = [
@@ -154,6 +155,36 @@ describe('the account page', () => {
     },
     storyTime(60_000),
   );
+
+  it('makes an API key for a person with permissions, shows it once, and ends it', async () => {
+    const page = await signedIn(looks[1] ?? {}, world.wechat.person({ nickname: '密钥' }));
+    const before = await page.getByRole('heading', { name: 'API keys' }).count();
+    await world.dataSource.query(`INSERT INTO iam.roles (name, permissions) VALUES ('clerk', '{orders:*}')`);
+    await world.dataSource.query(
+      `INSERT INTO iam.user_roles (user_id, role) SELECT id, 'clerk' FROM iam.users WHERE nickname = '密钥'`,
+    );
+    await page.reload();
+    await button(page, /^New key$/).click();
+    await page.getByLabel('What it is for').fill('daily report');
+    await page.getByLabel('orders:*').check();
+    const barriers = await axeFindings(page);
+    await answer(page);
+    const shown = page.locator('dialog code', { hasText: /^iamk_/ });
+    const key = await shown.innerText();
+    await page.keyboard.press('Escape');
+    const isStillShown = await shown.isVisible();
+    const works = await getWith(`${world.url}/iam/me`, key);
+    await answer(page);
+    await shown.waitFor({ state: 'detached' });
+    const isGone = !(await page.content()).includes(key);
+    await button(page, /^End the key daily report$/).click();
+    await answer(page);
+    await page.getByRole('status').getByText('The key is ended').waitFor();
+
+    expect([before, barriers, isStillShown, isGone]).toEqual([0, [], true, true]);
+    expect(works.json()['code']).toBe('person_required');
+    expect((await getWith(`${world.url}/iam/me`, key)).json()['code']).toBe('invalid_token');
+  });
 
   it('links another WeChat and unlinks it, after a new sign-in where the last one is too old', async () => {
     const [person, other] = [

@@ -41,6 +41,21 @@ describe('a service', () => {
     expect(await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.sessions')).toBe(before);
   });
 
+  it('may name the scope of its roles, and none that is about a person', async () => {
+    const { credentials } = await host.service();
+
+    const named = await host.requestToken({ ...credentials, scope: 'roles' });
+    const refused = await Promise.all(
+      ['openid', 'roles offline_access', 'profile', 'orders'].map((scope) =>
+        host.requestToken({ ...credentials, scope }),
+      ),
+    );
+
+    expect([named.status, named.json()['scope']]).toEqual([200, 'roles']);
+    expect(decodeJwt(String(named.json()['access_token']))).toMatchObject({ scope: 'roles' });
+    expect(refused.map(outcome)).toEqual(refused.map(() => [400, 'invalid_scope']));
+  });
+
   it('is refused with a wrong secret or none, and nobody else gets tokens in this way', async () => {
     const { id } = await host.service();
     await host.admin.post('clients', {
