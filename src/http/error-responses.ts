@@ -88,13 +88,20 @@ export function pageOrProblem(error: IamError, context: Omit<ErrorPageInput, 'co
   return { ...page, headers: { ...page.headers, ...errorHeaders(error) } };
 }
 
-/** `Retry-After` and `WWW-Authenticate`, where the error calls for them. */
-export function errorHeaders(error: IamError): Record<string, string> {
+/** `Retry-After` and `WWW-Authenticate`, where the error calls for them; for an API with metadata, with its address (RFC 9728 §5.1). */
+export function errorHeaders(error: IamError, metadata?: string): Record<string, string> {
   const { status } = errorCatalogue[error.code];
   return {
     ...(error.retryAfterSeconds !== undefined && { 'Retry-After': String(error.retryAfterSeconds) }),
-    ...((status === 401 || error.code === 'insufficient_scope') && { 'WWW-Authenticate': challenge(error) }),
+    ...((status === 401 || error.code === 'insufficient_scope') && {
+      'WWW-Authenticate': withMetadata(challenge(error), metadata),
+    }),
   };
+}
+
+function withMetadata(text: string, metadata: string | undefined): string {
+  if (metadata === undefined) return text;
+  return `${text}${text.includes('=') ? ',' : ''} resource_metadata="${metadata}"`;
 }
 
 /** RFC 6750 §3: no error code when the request carried no token at all; `max_age` of RFC 9470 §3. */

@@ -26,6 +26,17 @@ export class Resources {
     return URL.canParse(identifier) ? this.options.resources.get(new URL(identifier).href) : undefined;
   }
 
+  /** The one of this application that a path is below. */
+  at(path: string): ResolvedIamResource | undefined {
+    return this.own.find((resource) => `${path}/`.startsWith(`${pathOf(resource)}/`));
+  }
+
+  /** For a challenge at a path: where its metadata is (RFC 9728 §5.1). */
+  metadataAt(path: string): string | undefined {
+    const resource = this.at(path);
+    return resource && `${this.options.publicUrl}${RESOURCE_METADATA}${pathOf(resource)}`;
+  }
+
   /** @throws IamError `invalid_request` for an identifier that the option does not have */
   requireKnown(identifiers: readonly string[] = []): void {
     const unknown = identifiers.find((each) => this.find(each) === undefined);

@@ -87,8 +87,8 @@ interface Verified {
   readonly claims: TokenClaims;
   /** Of the key that signed it. */
   readonly kid: string;
-  /** For `tokens.audience`; another one is for `readForAny` alone. */
-  readonly isForUs: boolean;
+  /** Of `aud`. */
+  readonly audience: readonly string[];
   readonly from: number;
   readonly until: number;
 }
@@ -136,11 +136,12 @@ export class AccessTokens {
     return requireOfPerson(await this.readForAny(token));
   }
 
-  /** As `verify`, of people and services. @throws IamError `invalid_token` */
-  async read(token: string): Promise<TokenClaims> {
-    const { claims, isForUs } = this.known(token) ?? (await this.verifyAnew(token));
-    if (!isForUs) throw new IamError('invalid_token', 'the access token is for another resource');
-    return copyOf(claims);
+  /** As `verify`, of people and services; also for a resource of this application. @throws IamError `invalid_token` */
+  async read(token: string, resource?: string): Promise<TokenClaims> {
+    const verified = this.known(token) ?? (await this.verifyAnew(token));
+    if (!this.isForUs(verified, resource))
+      throw new IamError('invalid_token', 'the access token is for another resource');
+    return copyOf(verified.claims);
   }
 
   /** As `read`, whatever resource it is for. @throws IamError `invalid_token` */
@@ -149,9 +150,16 @@ export class AccessTokens {
   }
 
   /** As `read`, at once, for a token that has verified before; null for any other. */
-  recall(token: string): TokenClaims | null {
+  recall(token: string, resource?: string): TokenClaims | null {
     const known = this.known(token);
-    return known?.isForUs === true ? copyOf(known.claims) : null;
+    return known !== null && this.isForUs(known, resource) ? copyOf(known.claims) : null;
+  }
+
+  private isForUs({ audience }: Verified, resource: string | undefined): boolean {
+    return (
+      audience.includes(this.options.tokens.audience) ||
+      (resource !== undefined && audience.includes(resource))
+    );
   }
 
   private known(token: string): Verified | null {
@@ -187,7 +195,7 @@ export class AccessTokens {
       const verified = {
         claims: await this.claimsOf(parsed),
         kid: protectedHeader.kid ?? '',
-        isForUs: [aud].flat().includes(this.options.tokens.audience),
+        audience: [aud].flat(),
         from: (iat - SKEW_SECONDS) * 1000,
         until: Math.min(exp, iat + this.options.tokens.accessToken) * 1000,
       };

@@ -22,6 +22,7 @@ import {
 } from '../http/parameter.decorators.js';
 import { handshakeOf, isSocket } from '../http/callers.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
+import { Resources } from '../http/resources.service.js';
 import { SessionCookies } from './session-cookies.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 
@@ -38,6 +39,7 @@ export class Authentication {
     private readonly sessions: SessionCheck,
     private readonly apiKeys: ApiKeyCheck,
     private readonly clients: ClientRegistry,
+    private readonly resources: Resources,
   ) {}
 
   /** For `Vary`: the request headers that identify the user, where caches do not know by themselves (RFC 9111 §3.5). */
@@ -72,7 +74,7 @@ export class Authentication {
       const origin = sender === null ? unknownOrigin : requestOf(sender).origin;
       return admit(source, await this.apiKeys.identify(token, origin));
     }
-    const claims = await this.tokens.read(token);
+    const claims = await this.tokens.read(token, this.resourceAt(source));
     this.checkSender(presented, claims);
     if (!isOfPerson(claims)) return admit(source, this.serviceOf(claims));
     return admit(source, personOf(mustLive ? await this.sessions.confirm(claims) : claims));
@@ -83,10 +85,16 @@ export class Authentication {
     if (this.options.sessionCheck === 'always') return null;
     const presented = this.findToken(readRequest(request));
     if (presented === null) return null;
-    const claims = this.tokens.recall(presented.token);
+    const claims = this.tokens.recall(presented.token, this.resourceAt(request));
     if (claims === null) return null;
     this.checkSender(presented, claims);
     return admit(request, isOfPerson(claims) ? personOf(claims) : this.serviceOf(claims));
+  }
+
+  /** A token for an API of this application opens that API. */
+  private resourceAt(source: object | string): string | undefined {
+    if (this.resources.own.length === 0 || typeof source === 'string') return undefined;
+    return this.resources.at(requestOf(source).path)?.identifier;
   }
 
   /** From memory: a service that is disabled or deleted, or whose credential was replaced, is out within seconds. */

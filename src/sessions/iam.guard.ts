@@ -21,6 +21,7 @@ import {
 } from '../http/exceptions.js';
 import { readRequest } from '../http/iam-request.js';
 import { type AuthenticatedUser, requirePerson, setAuthenticatedUser } from '../http/parameter.decorators.js';
+import { Resources } from '../http/resources.service.js';
 import { mergeVary } from '../http/response-writer.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { type Requirement, Requirements } from './access-policy.service.js';
@@ -63,6 +64,7 @@ export class IamGuard implements CanActivate {
     private readonly authentication: Authentication,
     private readonly requirements: Requirements,
     private readonly parties: ThirdParties,
+    private readonly resources: Resources,
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -151,12 +153,12 @@ export class IamGuard implements CanActivate {
   }
 
   private async refusal(error: IamError, { request, response }: Caller, context: ExecutionContext) {
-    const { language } = readRequest(request);
+    const { language, path } = readRequest(request);
     const type: string = context.getType();
     if (type === 'graphql') return new GraphqlException(error, language);
     if (type === 'ws') return toWsException(exceptionBody(error, language, patternOf(context)));
     const { httpAdapter } = this.adapterHost;
-    for (const [name, value] of Object.entries(errorHeaders(error)))
+    for (const [name, value] of Object.entries(errorHeaders(error, this.resources.metadataAt(path))))
       httpAdapter.setHeader(response, name, value);
     return toHttpException(error, language);
   }

@@ -1,4 +1,6 @@
+import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { decodeJwt } from 'jose';
+import { AllowMachines, IamGuard } from '../../src/index.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { type IamApp, redirectUri, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
@@ -285,9 +287,22 @@ describe('access tokens for other APIs', () => {
   });
 });
 
-describe.each(platforms)('the metadata of APIs of this application, on %s', (_name, create) => {
+@UseGuards(IamGuard)
+@AllowMachines()
+@Controller()
+class ToolsController {
+  @Get(['mcp/tools', 'orders', 'mcpx'])
+  list() {
+    return { tools: [] };
+  }
+}
+
+@Module({ controllers: [ToolsController] })
+class ToolsModule {}
+
+describe.each(platforms)('APIs of this application, on %s', (_name, create) => {
   const publicUrl = 'https://app.example.com';
-  const site = { publicUrl, wechat: { allowLoopback: true } };
+  const site = { ...adminOptions, publicUrl, wechat: { allowLoopback: true } };
   const own = [
     { identifier: publicUrl },
     { identifier: `${publicUrl}/mcp`, name: '工具', scopes: ['profile', 'roles'] },
@@ -297,15 +312,17 @@ describe.each(platforms)('the metadata of APIs of this application, on %s', (_na
   let plain: IamApp;
 
   beforeAll(async () => {
-    world = await startWorld({ create, options: { ...site, resources: own } });
-    plain = await startReplica(world, { create, options: site });
+    const imports = [ToolsModule];
+    world = await startWorld({ create, imports, options: { ...site, resources: own } });
+    plain = await startReplica(world, { create, imports, options: site });
   });
   afterAll(() => plain.close().finally(() => world.close()));
 
   const read = (path: string, url = world.url) =>
     new PcBrowser().visit(`${url}/.well-known/oauth-protected-resource${path}`);
+  const get = (path: string, token: string, url = world.url) => getWith(`${url}/${path}`, token);
 
-  it('is at the root and below their paths, and nowhere else', async () => {
+  it('have metadata at the root and below their paths, and nowhere else', async () => {
     const [root, mcp] = [await read(''), await read('/mcp')];
     const nowhere = [await read('/other'), await read('/mcp/deeper'), await read('', plain.url)];
 
@@ -322,5 +339,51 @@ describe.each(platforms)('the metadata of APIs of this application, on %s', (_na
       resource_name: '工具',
     });
     expect(nowhere.map(({ status }) => status)).toEqual([404, 404, 404]);
+  });
+
+  it('are opened by their own tokens, which open nothing else, and say where their metadata is', async () => {
+    const admin = new AdminClient(world.url);
+    const { id, secret } = await addServer(admin, {
+      type: 'service',
+      grants: ['client_credentials'],
+      resources: [`${publicUrl}/mcp`, 'https://other.example.com/mcp'],
+    });
+    const tokenFor = async (resource: string) => {
+      const form = { grant_type: 'client_credentials', resource };
+      const reply = await post(`${world.url}/iam/token`, form, basic(id, secret));
+      return String(reply.json()['access_token']);
+    };
+    const [forTools, forOther, forUs] = [
+      await tokenFor(`${publicUrl}/mcp`),
+      await tokenFor('https://other.example.com/mcp'),
+      await tokenFor(''),
+    ];
+    const statuses = async (path: string, url = world.url) => [
+      (await get(path, forTools, url)).status,
+      (await get(path, forTools, url)).status,
+      (await get(path, forOther, url)).status,
+      (await get(path, forUs, url)).status,
+    ];
+
+    const [atTools, elsewhere, besides] = [
+      await statuses('mcp/tools'),
+      await statuses('orders'),
+      await statuses('mcpx'),
+    ];
+    const bare = await new PcBrowser().visit(`${world.url}/mcp/tools`);
+    const wrong = await get('mcp/tools', forOther);
+    const unnamed = await get('mcp/tools', 'x', plain.url);
+
+    expect(atTools).toEqual([200, 200, 401, 200]);
+    expect([elsewhere, besides]).toEqual([
+      [401, 401, 401, 200],
+      [401, 401, 401, 200],
+    ]);
+    const named = `resource_metadata="${publicUrl}/.well-known/oauth-protected-resource/mcp"`;
+    expect([bare, wrong, unnamed].map(({ headers }) => headers.get('www-authenticate'))).toEqual([
+      `Bearer ${named}`,
+      `Bearer error="invalid_token", ${named}`,
+      'Bearer error="invalid_token"',
+    ]);
   });
 });
