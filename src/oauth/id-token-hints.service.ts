@@ -7,7 +7,9 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { isSealed, Sealer } from '../crypto/sealer.js';
 import { queryRow, sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
+import { ClientRegistry } from '../http/client-registry.service.js';
 import { Jwts } from '../sessions/jwts.service.js';
+import { SubjectIdentifiers } from '../sessions/subject-identifiers.service.js';
 
 const claims = z.object({
   iss: z.string(),
@@ -39,6 +41,8 @@ export class IdTokenHints {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly jwts: Jwts,
+    private readonly registry: ClientRegistry,
+    private readonly subjects: SubjectIdentifiers,
   ) {
     this.sealer = new Sealer(options.keyRing, PURPOSE);
   }
@@ -55,7 +59,8 @@ export class IdTokenHints {
       const { iss, sub, aud, sid } = claims.parse(JSON.parse(Buffer.from(payload).toString()));
       if (iss !== this.options.publicUrl)
         throw new IamError('invalid_request', 'id_token_hint: of another issuer');
-      return { userId: sub, sessionId: sid, audience: [aud].flat() };
+      const audience = [aud].flat();
+      return { userId: await this.userBy(sub, audience), sessionId: sid, audience };
     } catch (cause) {
       if (cause instanceof errors.JWKSNoMatchingKey) return null;
       if (!isRefusal(cause)) throw cause;
@@ -101,6 +106,14 @@ export class IdTokenHints {
     if (row?.is_refused === true)
       await recordAudit(this.dataSource, { action: 'login.failed', userId: row.user_id, clientId, detail });
     throw new IamError('login_required', 'another person has signed in than the one whom the client means');
+  }
+
+  /** Each application may know people by a `sub` of its own. */
+  private async userBy(sub: string, audience: readonly string[]): Promise<string> {
+    const client = audience.map((id) => this.registry.find(id)).find((each) => each !== undefined);
+    const userId = client === undefined ? null : await this.subjects.userOf(sub, client);
+    if (userId === null) throw new IamError('invalid_request', 'id_token_hint: of no application or person');
+    return userId;
   }
 }
 

@@ -4,6 +4,7 @@ import { createRemoteJWKSet, decodeJwt, jwtVerify, type JWTPayload } from 'jose'
 import { LogoutSender } from '../../src/oauth/backchannel/logout-sender.service.js';
 import { IamHealth } from '../../src/index.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
+import { ThirdParties } from '../support/consent.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf } from '../support/rows.js';
@@ -120,6 +121,26 @@ describe('back-channel logout', () => {
     expect(toShop.payload['events']).toEqual({ 'http://schemas.openid.net/event/backchannel-logout': {} });
     expect(toShop.payload).not.toHaveProperty('nonce');
     expect(await waiting()).toEqual([]);
+  });
+
+  it('tells a third party by the sub under which alone it knows the person, as its ID token does', async () => {
+    const parties = new ThirdParties(world);
+    const backchannel_logout_uri = `${receiver.url}/partner`;
+    const id = await parties.register({ subject_type: 'pairwise', sso: true, backchannel_logout_uri });
+    const signedIn = await parties.agree(id, world.wechat.person({ nickname: '伴' }), 'openid');
+    const id_token_hint = String((await parties.tokens(id, signedIn)).json()['id_token']);
+    const { sub } = decodeJwt(id_token_hint);
+    const enter = (scope: string) =>
+      start(world, signedIn.browser, id, { scope, id_token_hint, prompt: 'none' });
+
+    const [same, more] = [await enter('openid'), await enter('openid phone')];
+    await signedIn.browser.visit(`${world.url}/iam/end_session?id_token_hint=${id_token_hint}`);
+    await send();
+
+    expect(sub).toMatch(/^[\w-]{22}$/);
+    expect([same.error, more.error]).toEqual([null, 'consent_required']);
+    expect(receiver.tokens('/partner').map((token) => decodeJwt(token).sub)).toEqual([sub]);
+    expect((await enter('openid')).error).toBe('login_required');
   });
 
   describe('is written with the end, whatever ends a session:', () => {

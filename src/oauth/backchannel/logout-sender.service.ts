@@ -7,6 +7,7 @@ import { OutgoingCalls } from '../../http/outgoing-calls.service.js';
 import { BackgroundLoop } from '../../runtime/background-loop.js';
 import { IamLogger } from '../../runtime/iam-logger.js';
 import { Jwts } from '../../sessions/jwts.service.js';
+import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.js';
 
 import { LogoutOutbox, type LeasedLogout } from './logout-outbox.service.js';
 
@@ -39,6 +40,7 @@ export class LogoutSender implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly outbox: LogoutOutbox,
     private readonly registry: ClientRegistry,
     private readonly calls: OutgoingCalls,
+    private readonly subjects: SubjectIdentifiers,
 
     private readonly jwts: Jwts,
   ) {}
@@ -93,7 +95,7 @@ export class LogoutSender implements OnApplicationBootstrap, OnModuleDestroy {
       iat,
       exp: iat + TOKEN_SECONDS,
       jti: randomUUID(),
-      sub: userId,
+      sub: await this.subjects.of(userId, client),
       sid,
       events: { [EVENT]: {} },
     };
