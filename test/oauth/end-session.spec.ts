@@ -1,4 +1,4 @@
-import { decodeJwt } from 'jose';
+import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT } from 'jose';
 import { adminOptions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
@@ -63,6 +63,17 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
     confirmation: string,
     { decision = 'sign_out', from = world.url } = {},
   ) => browser.visit(`${world.url}/iam/end_session/decision`, { form: { confirmation, decision }, from });
+
+  it('is told of in the discovery document', async () => {
+    const document = await new PcBrowser().visit(`${world.url}/.well-known/openid-configuration`);
+
+    expect(document.json()).toMatchObject({
+      end_session_endpoint: `${world.url}/iam/end_session`,
+      backchannel_logout_supported: true,
+      backchannel_logout_session_supported: true,
+      prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
+    });
+  });
 
   it('ends everything that was born there, by an ID token that proves the wish, and returns to the application', async () => {
     const { browser, hint, areSignedIn } = await signedIn();
@@ -172,8 +183,20 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
   });
 
   it('refuses what is not whole, and ends nothing', async () => {
-    const { browser, hint, ofShop, areSignedIn } = await signedIn();
+    const { browser, hint, sub, ofShop, areSignedIn } = await signedIn();
+    const jwks = (await new PcBrowser().visit(`${world.url}/iam/jwks`)).text;
+    const { kid = '' } = decodeProtectedHeader(hint);
+    const claims = { iss: world.url, sub, aud: shop };
+    const unsigned = [{ alg: 'none', kid }, claims].map((part) =>
+      Buffer.from(JSON.stringify(part)).toString('base64url'),
+    );
+    const byPublicKey = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', kid });
+    const another = await generateKeyPair('ES256');
+    const byAnother = new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid });
     const refusals = [
+      { id_token_hint: `${unsigned.join('.')}.` },
+      { id_token_hint: await byPublicKey.sign(Buffer.from(jwks)) },
+      { id_token_hint: await byAnother.sign(another.privateKey) },
       { id_token_hint: hint, client_id: blog },
       { id_token_hint: `${hint.slice(0, -4)}AAAA` },
       { id_token_hint: String(ofShop.json()['access_token']) },
