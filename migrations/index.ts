@@ -69,6 +69,6 @@ export const iamMigrations = [
   TellOfSignOuts1764000036000,
   TakeAssertionsAndPushedRequests1764000038000,
   AdmitMachines1764000040000,
-  ForgetUnboundPeople1764000046000,
   AskForConsent1764000043000,
+  ForgetUnboundPeople1764000046000,
 ];
