@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import pg from 'pg';
 import { drizzle, prisma } from './checks/beside-an-orm.mjs';
 import { apolloSocketIo, mercuriusWs } from './checks/beyond-http.mjs';
 import { checkTemplate, templates } from './checks/cli-templates.mjs';
@@ -10,6 +9,7 @@ import * as fastifyEsm from './checks/fastify-esm.mjs';
 import * as nest11Cjs from './checks/nest11-cjs.mjs';
 import { Host } from './support/host.mjs';
 import { checkContents, packPackage } from './support/package.mjs';
+import { asClient, createDatabase, startPostgres } from './support/postgres.mjs';
 import { Workspace } from './support/workspace.mjs';
 
 /**
@@ -32,32 +32,6 @@ const interruption = new Promise((_done, fail) => {
     process.on(signal, () => fail(new Error(`interrupted by ${signal}`)));
 });
 
-/** The server that TEST_DATABASE_URL names, or one of our own; a function that makes a database on it. */
-async function startPostgres() {
-  const given = process.env.TEST_DATABASE_URL;
-  if (given !== undefined) return given;
-  const { LocalPostgres } = await import('../../dist/example/postgres/local-postgres.js');
-  const postgres = await LocalPostgres.start();
-  workspace.onClose(() => postgres.stop());
-  return postgres.url();
-}
-
-async function asClient(url, work) {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  return work(client).finally(() => client.end());
-}
-
-/** Makes a database that is removed at the end. */
-async function createDatabase(server, host) {
-  const name = `iam_${host.replaceAll('-', '_')}_${process.pid}`;
-  await asClient(server, (client) => client.query(`CREATE DATABASE ${name}`));
-  workspace.onClose(() => asClient(server, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)));
-  const url = new URL(server);
-  url.pathname = name;
-  return url.href;
-}
-
 async function checkMigrations(query, { ownTable, migrationsTable = 'public.migrations' }) {
   const [row] =
     await query(`SELECT to_regclass('public.${ownTable}') AS own, to_regclass('iam.users') AS ours,
@@ -71,7 +45,7 @@ async function tryHost(host, checks, postgres) {
   await host.install(join(import.meta.dirname, 'apps'));
   await checks.prepare?.({ host });
   for (const project of ['tsconfig.json', ...otherProjects]) await host.compile(project);
-  const databaseUrl = await createDatabase(await postgres, host.name);
+  const databaseUrl = await createDatabase(workspace, await postgres, host.name);
   const query = (sql) => asClient(databaseUrl, async (client) => (await client.query(sql)).rows);
   const wechat = await host.startWechat();
   await checks.beforeStart?.({ host, databaseUrl });
@@ -103,7 +77,7 @@ async function report(name, work, log = () => '') {
 
 async function main() {
   const files = await packPackage(root, workspace);
-  const postgres = startPostgres();
+  const postgres = startPostgres(workspace);
   postgres.catch(() => undefined);
   const contents = report('tarball', () => checkContents(root, files));
   const runs = Object.entries(hosts).map(([name, checks]) => {
@@ -117,7 +91,12 @@ async function main() {
   const appsFolder = join(import.meta.dirname, 'apps');
   const fresh = Object.keys(templates).map((name) =>
     report(name, async () =>
-      checkTemplate({ workspace, name, appsFolder, databaseUrl: await createDatabase(await postgres, name) }),
+      checkTemplate({
+        workspace,
+        name,
+        appsFolder,
+        databaseUrl: await createDatabase(workspace, await postgres, name),
+      }),
     ),
   );
   runs.push(...fresh);

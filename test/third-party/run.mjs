@@ -2,21 +2,33 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WechatEmulator } from '../../dist/emulator/index.js';
 import { Workspace } from '../hosts/support/workspace.mjs';
-import { languages } from './support/languages.mjs';
-import { servePeople, setStage } from './support/stage.mjs';
+import { clientsOf, languages } from './support/languages.mjs';
+import { issuerActions, setIssuerStage, startIssuer } from './support/issuer.mjs';
+import { servePeople, setStage, wechatActions } from './support/stage.mjs';
 import { markdownTable } from './support/table.mjs';
 
 /**
- * Installs other people's WeChat clients, unmodified and in pinned versions, and has each of them sign somebody in or exchange
- * pushes with the emulator. Arguments choose languages; all by default. Prints a table and ends with one line.
+ * Installs other people's clients, unmodified and in pinned versions: those of WeChat sign somebody in or exchange pushes with
+ * the emulator, those of OpenID Connect sign somebody in at this module. Arguments choose languages (`node`) or clients
+ * (`node/openid-client`); all by default. Prints a table for each protocol and ends with one line.
  */
 const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !(name in languages));
+const known = Object.entries(languages).flatMap(([name, language]) => [
+  name,
+  ...clientsOf(language).map(({ client }) => `${name}/${client}`),
+]);
+const unknown = asked.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
-  console.error(`no such language: ${unknown.join(', ')} (there are ${Object.keys(languages).join(', ')})`);
+  console.error(`no such language or client: ${unknown.join(', ')} (there are ${known.join(', ')})`);
   process.exit(2);
 }
-const chosen = Object.entries(languages).filter(([name]) => asked.length === 0 || asked.includes(name));
+const chosen = Object.entries(languages).filter(
+  ([name]) => asked.length === 0 || asked.some((each) => each.split('/')[0] === name),
+);
+
+const isAsked = (language, client) =>
+  asked.length === 0 || asked.includes(language) || asked.includes(`${language}/${client}`);
+
 const workspace = await Workspace.open();
 const interruption = new Promise((_done, fail) => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -34,10 +46,19 @@ async function startWechat(language) {
   return wechat;
 }
 
+let issuer;
+
+/** The people of one client, and for one of OpenID Connect the module, which all of them share. */
+async function setStageOf({ protocol }, wechat) {
+  if (protocol === 'wechat') return servePeople(setStage(wechat), wechatActions);
+  issuer ??= startIssuer(workspace);
+  return servePeople(setIssuerStage(await issuer), issuerActions);
+}
+
 /** Runs the script of one client against a stage of its own; what it says of itself. */
-async function tryClient(wechat, { name, run }) {
-  const stage = setStage(wechat);
-  const people = await servePeople(stage);
+async function tryClient(wechat, program) {
+  const { name, run } = program;
+  const people = await setStageOf(program, wechat);
   try {
     const output = await run({ PEOPLE: people.url });
     const line = output.trim().split('\n').at(-1) ?? '';
@@ -57,16 +78,16 @@ function say({ client, version, worked, failed, broken }) {
   for (const { what, why } of broken) console.log(`  broken in the client: ${what} (${why.split('\n')[0]})`);
 }
 
-function uninstalled(language, client) {
+function uninstalled(language, { client, protocol }) {
   const failed = [{ what: 'the installation', why: 'see above' }];
-  return { language, client, version: '', worked: [], broken: [], failed };
+  return { language, protocol, client, version: '', worked: [], broken: [], failed };
 }
 
 async function tryLanguage(name, language) {
   const lack = await language.findLack(workspace);
   if (lack !== undefined) {
     console.log(`skipped ${name}: ${lack}`);
-    return { results: [], skipped: language.clients.length };
+    return { results: [], skipped: clientsOf(language).length };
   }
   const started = performance.now();
   const wechat = await startWechat(language);
@@ -78,11 +99,12 @@ async function tryLanguage(name, language) {
     return undefined;
   });
   if (programs === undefined)
-    return { results: language.clients.map((client) => uninstalled(name, client)), skipped: 0 };
+    return { results: clientsOf(language).map((client) => uninstalled(name, client)), skipped: 0 };
   console.log(`# ${name}: installed in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   const results = [];
-  for (const program of programs) {
-    const result = { language: name, ...(await tryClient(wechat, program)) };
+  for (const program of programs.filter((each) => isAsked(name, each.name))) {
+    const { protocol } = program;
+    const result = { language: name, protocol, ...(await tryClient(wechat, program)) };
     say(result);
     results.push(result);
   }
@@ -99,7 +121,10 @@ async function main() {
     skipped += tried.skipped;
   }
   const failed = results.filter((result) => result.failed.length > 0).length;
-  console.log(`\n${markdownTable(results)}\n`);
+  for (const protocol of ['wechat', 'openid']) {
+    const rows = results.filter((each) => each.protocol === protocol);
+    if (rows.length > 0) console.log(`\n${markdownTable(rows)}\n`);
+  }
   return { passed: results.length - failed, failed, skipped };
 }
 

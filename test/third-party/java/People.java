@@ -43,7 +43,7 @@ final class People {
     return at.get(path[path.length - 1]).getAsString();
   }
 
-  static JsonObject ask(String path, Map<String, String> body) {
+  static JsonObject ask(String path, Map<String, ?> body) {
     try {
       HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(System.getenv("PEOPLE") + path));
       if (body != null) request.POST(HttpRequest.BodyPublishers.ofString(gson.toJson(body)));

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 
 const worked = [];
@@ -14,11 +15,18 @@ async function ask(path, body) {
   return answer;
 }
 
-/** The apps and the person of this run. */
+/** The person of this run, with the apps of WeChat or the issuer. */
 export const world = await ask('/');
 
-/** Opens a sign-in link on a `pc` or in `wechat` and returns the last page: `{ status, url, body }`. */
+/**
+ * Opens a sign-in link on a `pc` or in `wechat` and returns the last page: `{ status, url, body }`. At the issuer it is one
+ * browser, always the same; `scans` says how often WeChat's QR code was scanned, `consents` how often the person agreed.
+ */
 export const signIn = (on, url) => ask('/sign-in', { on, url });
+/** Registers an application at the issuer: `{ client_id, client_secret }`. */
+export const register = (members) => ask('/application', members);
+/** Scans a QR code of the issuer's Official Account. */
+export const scan = (content) => ask('/scan', { content });
 export const follow = () => ask('/follow', {});
 export const wxLogin = () => ask('/wx-login', {});
 export const phoneNumber = () => ask('/phone-number', {});
@@ -52,6 +60,9 @@ export async function listen(server) {
   await once(server, 'listening');
   return `http://localhost:${server.address().port}`;
 }
+
+/** A server on a free port that answers 200 everywhere; its origin, for redirect URIs that nothing has to answer. */
+export const listenForBrowser = () => listen(createServer((_request, response) => response.end('arrived')));
 
 /** Prints the outcome as the runner reads it, and ends. */
 export async function report(client) {

@@ -31,6 +31,11 @@ def sign_in(on, url):
     return ask("/sign-in", {"on": on, "url": url})
 
 
+def register(members):
+    """Registers an application at the issuer; its `client_id` and `client_secret`."""
+    return ask("/application", members)
+
+
 def exchange_pushes(url, mode):
     """Submits a server URL, then follows, writes and unfollows in one mode; what the account said in the chat."""
     seen = ask("/push", {"url": url, "mode": mode})

@@ -13,6 +13,14 @@ async function copySources(workspace, name) {
   return folder;
 }
 
+/** Every client of a language: those of WeChat, then those of OpenID Connect. */
+export function clientsOf({ clients, openidClients = [] }) {
+  return [
+    ...clients.map((client) => ({ client, protocol: 'wechat' })),
+    ...openidClients.map((client) => ({ client, protocol: 'openid' })),
+  ];
+}
+
 /** Node.js: a preload leads connections to the emulator, whatever its port. */
 const node = {
   ownPort: true,
@@ -25,6 +33,7 @@ const node = {
     'auth-core',
     'logto-connector-wechat-web',
   ],
+  openidClients: ['openid-client', 'oauth4webapi', 'passport-openidconnect', 'auth-core-oidc'],
   findLack: async () => undefined,
   async install({ workspace, certificateAuthority, address }) {
     const folder = await copySources(workspace, 'node');
@@ -32,8 +41,9 @@ const node = {
     await workspace.run('npm', ['ci', ...flags], { cwd: folder });
     const redirect = pathToFileURL(join(folder, 'redirect.mjs')).href;
     const trust = { NODE_EXTRA_CA_CERTS: certificateAuthority, EMULATOR: address };
-    return node.clients.map((name) => ({
+    return clientsOf(node).map(({ client: name, protocol }) => ({
       name,
+      protocol,
       run: (env) =>
         workspace.run(process.execPath, ['--import', redirect, `${name}.mjs`], {
           cwd: folder,
@@ -66,9 +76,10 @@ async function findLackOf(workspace, ...commands) {
 }
 
 /** Programs that run under their own names, one per client. */
-function programsOf(names, { workspace, prefix, folder, commandOf, trust }) {
-  return names.map((name) => ({
+function programsOf(language, { workspace, prefix, folder, commandOf, trust }) {
+  return clientsOf(language).map(({ client: name, protocol }) => ({
     name,
+    protocol,
     run: (env) =>
       workspace.run('unshare', [...prefix, ...commandOf(name)], {
         cwd: folder,
@@ -80,6 +91,7 @@ function programsOf(names, { workspace, prefix, folder, commandOf, trust }) {
 
 const python = {
   clients: ['wechatpy', 'werobot', 'django_allauth', 'social_auth'],
+  openidClients: ['authlib', 'mozilla_django_oidc'],
   findLack: (workspace) => findLackOf(workspace, ['python3', '-m', 'venv', '--help']),
   async install({ workspace, certificateAuthority, address }) {
     const folder = await copySources(workspace, 'python');
@@ -88,7 +100,7 @@ const python = {
     await workspace.run(interpreter, ['-m', 'pip', 'install', '-q', '-r', 'requirements.txt'], {
       cwd: folder,
     });
-    return programsOf(python.clients, {
+    return programsOf(python, {
       workspace,
       prefix: await underOwnNames(workspace, address),
       folder,
@@ -105,7 +117,7 @@ const go = {
     const folder = await copySources(workspace, 'go');
     const env = { GOFLAGS: '-mod=readonly', GOTOOLCHAIN: 'local' };
     await workspace.run('go', ['build', '-o', 'client', '.'], { cwd: folder, env });
-    return programsOf(go.clients, {
+    return programsOf(go, {
       workspace,
       prefix: await underOwnNames(workspace, address),
       folder,
@@ -117,23 +129,39 @@ const go = {
 
 const java = {
   clients: ['WxJavaMp', 'WxJavaOpen', 'WxJavaMiniapp', 'JustAuth'],
+  openidClients: ['SpringSecurity'],
   findLack: (workspace) =>
     findLackOf(workspace, ['javac', '-version'], ['keytool', '-help'], ['mvn', '--version']),
   async install({ workspace, certificateAuthority, address }) {
     const folder = await copySources(workspace, 'java');
     const run = (command, ...args) => workspace.run(command, args, { cwd: folder });
-    await run('mvn', '-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib');
-    const sources = java.clients.map((name) => `${name}.java`);
-    const flags = ['-encoding', 'UTF-8', '-sourcepath', '.', '-cp', 'lib/*', '-d', 'classes'];
-    await run('javac', ...flags, ...sources);
+    // Spring has a folder of its own: it logs by another library than WxJava.
+    const compile = async (project, sources) => {
+      const pom = ['-f', `${project}/pom.xml`];
+      await run('mvn', '-q', '-B', ...pom, 'dependency:copy-dependencies', '-DoutputDirectory=lib');
+      const flags = ['-encoding', 'UTF-8', '-sourcepath', '.', '-cp', `${project}/lib/*`];
+      await run('javac', ...flags, '-d', `${project}/classes`, ...sources);
+    };
+    await compile(
+      '.',
+      java.clients.map((name) => `${name}.java`),
+    );
+    await compile(
+      'spring',
+      java.openidClients.map((name) => `spring/${name}.java`),
+    );
+    const classPathOf = (name) => {
+      const project = java.openidClients.includes(name) ? 'spring' : '.';
+      return `${project}/classes:${project}/lib/*`;
+    };
     const trusted = ['-noprompt', '-alias', 'wechat', '-file', certificateAuthority];
     await run('keytool', '-importcert', ...trusted, '-keystore', 'trust.p12', '-storepass', 'changeit');
     const trust = ['-Djavax.net.ssl.trustStore=trust.p12', '-Djavax.net.ssl.trustStorePassword=changeit'];
-    return programsOf(java.clients, {
+    return programsOf(java, {
       workspace,
       prefix: await underOwnNames(workspace, address),
       folder,
-      commandOf: (name) => ['java', '-Dfile.encoding=UTF-8', ...trust, '-cp', 'classes:lib/*', name],
+      commandOf: (name) => ['java', '-Dfile.encoding=UTF-8', ...trust, '-cp', classPathOf(name), name],
       trust: {},
     });
   },

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { Tab, walk } from './browser.mjs';
 
 /** A new Open Platform account with an app of each kind and a person, for one client to work with. */
 export function setStage(wechat) {
@@ -29,45 +30,6 @@ function describe({ account, site, oa, mini, lan }) {
   };
 }
 
-/** Keeps cookies by name: every page of a client is on one host. */
-class Tab {
-  #cookies = new Map();
-
-  async get(url) {
-    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(url, { redirect: 'manual', headers: { cookie, accept: 'text/html' } });
-    for (const line of response.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-      if (name !== undefined) this.#cookies.set(name, value);
-    }
-    return response;
-  }
-}
-
-const longestWay = 10;
-
-/** A PC's browser from the sign-in link to the last page; where WeChat shows its QR code, the phone scans and confirms. */
-async function signInOnPc({ wechat, lan }, start) {
-  const tab = new Tab();
-  let url = start;
-  for (let step = 0; step < longestWay; step += 1) {
-    if (new URL(url).pathname === '/connect/qrconnect') {
-      const screen = await wechat.showQrCode(url);
-      await lan.scan(screen.content);
-      await lan.confirm();
-      const { redirectTo } = await screen.finish();
-      if (redirectTo === undefined) throw new Error('the QR page leads nowhere');
-      url = redirectTo;
-      continue;
-    }
-    const response = await tab.get(url);
-    const location = response.headers.get('location');
-    if (location === null) return { status: response.status, url, body: await response.text() };
-    url = new URL(location, url).href;
-  }
-  throw new Error(`redirects without end: ${url}`);
-}
-
 /** The same in WeChat's web view, where the person presses 允许 when asked. */
 async function signInWithinWechat({ lan }, url) {
   const page = await lan.openInWechat(url);
@@ -91,10 +53,11 @@ async function exchangePushes({ oa, lan }, { url, mode, text: said = '你好' })
   return { handshake, outcomes: deliveries.map(({ outcome }) => outcome), errors, chat: shown };
 }
 
-const actions = {
+/** What scripts of WeChat's clients may ask for. */
+export const wechatActions = {
   'GET /': (stage) => describe(stage),
   'POST /sign-in': (stage, { url, on }) =>
-    on === 'pc' ? signInOnPc(stage, url) : signInWithinWechat(stage, url),
+    on === 'pc' ? walk(stage, new Tab(), url) : signInWithinWechat(stage, url),
   'POST /push': exchangePushes,
   'POST /follow': async ({ lan, oa }) => ({ outcome: (await lan.follow(oa))?.outcome }),
   'POST /wx-login': ({ lan, mini }) => ({ code: lan.wxLogin(mini), ...lan.encryptedProfile(mini) }),
@@ -102,7 +65,7 @@ const actions = {
 };
 
 /** The emulator's people as a service on a port of its own, for the script of a client in whatever language. */
-export async function servePeople(stage) {
+export async function servePeople(stage, actions) {
   const server = createServer(async (request, response) => {
     response.setHeader('content-type', 'application/json');
     try {
