@@ -47,6 +47,12 @@ describe('the page about conformance', () => {
     expect(new Set(modules.map(([, name]) => name)).size).toBe(modules.length);
   });
 
+  it('names a test of each, or why it does not apply', () => {
+    const unsaid = modules.filter(([, , said = '']) => !/\.spec\.ts`: “.+”|^Does not apply: ./.test(said));
+
+    expect(unsaid.map(([, name]) => name)).toEqual([]);
+  });
+
   it.each(tests)('names a test that exists: $file, $name', ({ file, name }) => {
     const path = `${root}test/${file}`;
     const source = existsSync(path) ? readFileSync(path, 'utf8').replaceAll('\\', '') : '';
