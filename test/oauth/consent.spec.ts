@@ -272,18 +272,23 @@ describe('an application of a third party', () => {
       expect(await audited(id)).toEqual([]);
     });
 
-    it('after it was disabled or deleted meanwhile', async () => {
-      const [disabled, deleted] = [await parties.register(), await parties.register()];
-      const [one, other] = [await parties.come(disabled, person()), await parties.come(deleted, person())];
-      const pages = [await openConsent(one), await openConsent(other)] as const;
+    it('after it was disabled or deleted meanwhile, or lost its address', async () => {
+      const ids = [await parties.register(), await parties.register(), await parties.register()] as const;
+      const [disabled, deleted, moved] = ids;
+      const tabs = await Promise.all(ids.map((id) => parties.come(id, person())));
+      const pages = await Promise.all(tabs.map(async (tab) => [tab, await openConsent(tab)] as const));
       await admin.patch(`clients/${disabled}`, { enabled: false });
       await admin.delete(`clients/${deleted}`);
+      await admin.patch(`clients/${moved}`, { redirect_uris: ['https://elsewhere.example/'] });
 
-      const answers = [await decide(one, pages[0], 'confirm'), await decide(other, pages[1], 'confirm')];
+      const answers = await Promise.all(pages.map(([tab, page]) => decide(tab, page, 'confirm')));
 
-      expect(answers.map(({ status, text }) => [status, /client_\w+/.exec(text)?.[0]])).toEqual([
+      expect(
+        answers.map(({ status, text }) => [status, /client_[du]\w+|redirect_uri_mismatch/.exec(text)?.[0]]),
+      ).toEqual([
         [400, 'client_disabled'],
         [400, 'client_unknown'],
+        [400, 'redirect_uri_mismatch'],
       ]);
     });
 

@@ -15,7 +15,7 @@ import { PublicController, UserController } from '../../sessions/iam-controller.
 import { actingSession } from '../../sessions/user-sessions.service.js';
 import { consentVisit, PageCookies, type ConsentVisit } from '../../sign-in/page-cookies.service.js';
 import { ClientReturns, errorLocation } from '../client-returns.service.js';
-import { requireAllowed } from '../clients.service.js';
+import { Clients, requireAllowed } from '../clients.service.js';
 import { ClientConsents, consentErrorOf, givenConsent } from './client-consents.service.js';
 import { consentEndPage, consentPage } from './consent-page.js';
 
@@ -26,7 +26,7 @@ const decisionBody = z.object({
   decision: z.enum(['confirm', 'deny']),
 });
 
-const pageErrors = ['state_mismatch', 'client_unknown', 'client_disabled'] as const;
+const pageErrors = ['state_mismatch', 'client_unknown', 'client_disabled', 'redirect_uri_mismatch'] as const;
 
 /**
  * The page on which a person lets an application of a third party have what it asks for. Only the browser that has signed them in can
@@ -38,6 +38,7 @@ export class ConsentController {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly registry: ClientRegistry,
     private readonly consents: ClientConsents,
+    private readonly clients: Clients,
     private readonly returns: ClientReturns,
     private readonly cookies: PageCookies,
     private readonly urls: IamUrls,
@@ -112,11 +113,13 @@ export class ConsentController {
       : null;
   }
 
-  /** @throws IamError `client_unknown` or `client_disabled`, which must not redirect */
-  private clientOf({ clientId }: ConsentVisit): Client {
+  /** @throws IamError `client_unknown`, `client_disabled` or `redirect_uri_mismatch`, which must not redirect */
+  private clientOf(visit: ConsentVisit): Client {
+    const { clientId } = visit;
     const client = this.registry.find(clientId);
     if (client === undefined) throw new IamError('client_unknown', `client "${clientId}" is gone`);
     requireAllowed(client, {});
+    this.clients.requireReturn(visit);
     return client;
   }
 }
