@@ -12,6 +12,7 @@ const providers = () => import('./commands/provider.commands.js');
 const users = () => import('./commands/user.commands.js');
 const roles = () => import('./commands/role.commands.js');
 const clients = () => import('./commands/client.commands.js');
+const apiKeys = () => import('./commands/api-key.commands.js');
 const keys = () => import('./commands/keys.commands.js');
 
 /** Every command, in the order of the help. */
@@ -70,6 +71,21 @@ export const commandList: readonly ListedCommand[] = [
     name: 'client rotate',
     summary: { en: 'make a new secret for one, or clear the old one', zh: '为应用生成新密钥，或清空旧密钥' },
     load: async () => (await clients()).clientRotateCommand,
+  },
+  {
+    name: 'api-key add',
+    summary: { en: 'make an API key for a service', zh: '为服务新建 API 密钥' },
+    load: async () => (await apiKeys()).apiKeyAddCommand,
+  },
+  {
+    name: 'api-key list',
+    summary: { en: 'list the API keys that work', zh: '列出有效的 API 密钥' },
+    load: async () => (await apiKeys()).apiKeyListCommand,
+  },
+  {
+    name: 'api-key end',
+    summary: { en: 'end an API key', zh: '停用一个 API 密钥' },
+    load: async () => (await apiKeys()).apiKeyEndCommand,
   },
   {
     name: 'user find',

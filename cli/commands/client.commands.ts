@@ -9,19 +9,15 @@ import {
   type ClientRow,
 } from '../../src/oauth/client-columns.js';
 import { IamError } from '../../src/errors/iam.error.js';
-import { ClientRows } from '../../src/oauth/client-rows.service.js';
-import { ApiKeyCheck } from '../../src/sessions/api-keys/api-key-check.service.js';
 import { ApiKeys } from '../../src/sessions/api-keys/api-keys.service.js';
+import { ClientRows } from '../../src/oauth/client-rows.service.js';
 import { toBoolean, type Arguments, type Command, type OptionSpec } from '../command.js';
 import { UsageError } from '../errors.js';
 import { withIam } from '../open-iam.js';
 import { table } from '../output.js';
 
-/** A command checks no API key, so it remembers none. */
-const nothingKnown = { provide: ApiKeyCheck, useValue: { forget: () => undefined } };
-
 /** What the commands about applications need. */
-@Module({ providers: [ClientRows, ApiKeys, nothingKnown] })
+@Module({ providers: [ApiKeys, ClientRows] })
 class ClientCommandsModule {}
 
 /** The options of members, with the member of each. */

@@ -52,6 +52,30 @@ describe('the first administrator', () => {
     expect(cleared.stderr).toContain('--redirect-uri: expected at least one');
   });
 
+  it('makes API keys for services, lists and ends them', async () => {
+    await operator.query(`INSERT INTO iam.roles (name, permissions) VALUES ('reporter', '{orders:read}')`);
+    await operator.query(
+      `INSERT INTO iam.clients (id, name, type, grants, roles) VALUES ('nightly', 'n', 'service', '{client_credentials}', '{reporter}')`,
+    );
+    const add = (...given: string[]) => ['api-key', 'add', 'nightly', '--name', 'cron', ...given];
+
+    const beyond = await operator.run(add('--permission', 'orders:*'));
+    const past = await operator.run(add('--expires-at', 'tomorrow'));
+    const made = await operator.json(add('--permission', 'orders:read'));
+    const { id } = recordOf(made['api_key']);
+    const listed = await operator.json(['api-key', 'list', '--service', 'nightly']);
+    const ended = await operator.json(['api-key', 'end', String(id)]);
+    const left = await operator.json(['api-key', 'list', '--service', 'nightly']);
+
+    expect([beyond.exitCode === 0, past.exitCode === 0]).toEqual([false, false]);
+    expect(past.stderr).toContain('--expires-at');
+    expect(made['key']).toMatch(/^iamk_/);
+    expect(listed['api_keys']).toMatchObject([{ id, client_id: 'nightly', permissions: ['orders:read'] }]);
+    expect([ended, left]).toEqual([{ ended: id }, { api_keys: [] }]);
+    const sql = `SELECT actor FROM iam.audit_log WHERE action LIKE 'api_key.%' ORDER BY id`;
+    expect(await operator.query(sql)).toEqual([{ actor: 'cli' }, { actor: 'cli' }]);
+  });
+
   it('is made of a role, a person who has signed in, and one command', async () => {
     const person = wechat.person({ nickname: '站长' });
     const before = await onPc({ url: iam.url, wechat }, person);

@@ -12,6 +12,7 @@ import { Clock } from '../../runtime/clock.js';
 import { IamLogger } from '../../runtime/iam-logger.js';
 import { type RequestOrigin, runOutsideContext } from '../../runtime/request-context.js';
 import { FreshValues } from '../../runtime/single-flight.js';
+import { ApiKeys } from './api-keys.service.js';
 import { hasFormOfApiKey, isLiveKeySql } from './api-key.js';
 
 /** Counted from before the read, so that every replica refuses within five seconds a key that ended meanwhile. */
@@ -68,12 +69,14 @@ export class ApiKeyCheck {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly forgeries: Forgeries,
     private readonly clock: Clock,
+    keys: ApiKeys,
   ) {
     this.known = new FreshValues({
       milliseconds: FRESH_MS,
       most: MOST_KEPT,
       elapsed: () => clock.elapsed(),
     });
+    keys.onEnd((hash) => this.known.forget(hash));
   }
 
   /**
@@ -92,11 +95,6 @@ export class ApiKeyCheck {
     this.keepProven(hash);
     const { caller } = found;
     return { ...caller, roles: [...caller.roles], permissions: [...caller.permissions] };
-  }
-
-  /** The key has changed: the next request reads it again. */
-  forget(hash: string): void {
-    this.known.forget(hash);
   }
 
   private find(hash: string, guess: Guess): Promise<KnownKey | null> {

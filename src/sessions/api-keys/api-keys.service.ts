@@ -17,7 +17,6 @@ import {
 import { IamError } from '../../errors/iam.error.js';
 import { uncovered } from '../../roles/role-permissions.service.js';
 import { OnUserMerge, type UserMergeListener } from '../../users/user-merges.service.js';
-import { ApiKeyCheck } from './api-key-check.service.js';
 import {
   type ApiKey,
   apiKeyColumns,
@@ -107,10 +106,14 @@ const ended = z.object({
 @Injectable()
 @OnUserMerge(4)
 export class ApiKeys implements UserMergeListener {
-  constructor(
-    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly check: ApiKeyCheck,
-  ) {}
+  private whenEnded: (hash: string) => void = () => undefined;
+
+  constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** Calls `forget` for each key that ends. */
+  onEnd(forget: (hash: string) => void): void {
+    this.whenEnded = forget;
+  }
 
   /** Those that have not been ended, the newest first. */
   list(owner: ApiKeyOwner): Promise<ApiKey[]> {
@@ -198,7 +201,7 @@ export class ApiKeys implements UserMergeListener {
   ): Promise<number> {
     const rows = await queryRows(manager, ended, endSql(condition, reason));
     for (const { id, hash, user_id: userId, client_id: clientId, name, prefix } of rows) {
-      this.check.forget(hash);
+      this.whenEnded(hash);
       await recordAudit(manager, {
         action: 'api_key.ended',
         userId,
