@@ -10,6 +10,7 @@ type Whole = Pick<
   | 'grants'
   | 'redirect_uris'
   | 'origins'
+  | 'resources'
   | 'providers'
   | 'roles'
   | 'jwks'
@@ -25,6 +26,7 @@ export const clientDefaults = (type: ClientRow['type']): Whole => ({
   grants: type === 'service' ? ['client_credentials'] : ['authorization_code', 'refresh_token'],
   redirect_uris: [],
   origins: [],
+  resources: [],
   providers: [],
   roles: [],
   jwks: null,
@@ -69,9 +71,11 @@ function checkService({ grants, tokens, ...whole }: Whole): void {
       throw new IamError('invalid_request', `${member}: expected none, for a service`);
 }
 
-function checkForPeople({ type, tokens, grants, redirect_uris, roles }: Whole): void {
+function checkForPeople({ type, tokens, grants, redirect_uris, resources, roles }: Whole): void {
   if (type === 'confidential' && tokens === 'cookie')
     throw new IamError('invalid_request', 'tokens: expected bearer, for a server');
+  if (tokens === 'cookie' && resources.length > 0)
+    throw new IamError('invalid_request', 'resources: expected none, for cookies that no other API gets');
   if (grants.length === 0) throw new IamError('invalid_request', 'grants: expected at least one');
   if (grants.includes('client_credentials'))
     throw new IamError('invalid_request', 'grants: client_credentials is for a service alone');

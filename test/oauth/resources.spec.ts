@@ -115,11 +115,13 @@ describe('access tokens for other APIs', () => {
     for (const named of wrong) atToken.push(refusalOf(await ask(form, named)));
     const atPar = await post(`${world.url}/iam/par`, pushed, basic(id, secret));
     const registered = await admin.patch(`clients/${id}`, { resources: ['https://unheard-of.example'] });
+    const page = { redirect_uris: ['https://a.test/'], tokens: 'cookie', resources: [orders] };
+    const ofCookies = await admin.post('clients', { id: 'page', ...page });
 
     expect(starts).toEqual(wrong.map(() => 'invalid_target'));
     expect(atToken).toEqual(wrong.map(() => [400, 'invalid_target', 'invalid_target']));
     expect(refusalOf(atPar)).toEqual([400, 'invalid_target', 'invalid_target']);
-    expect([registered.status, registered.code]).toEqual([400, 'invalid_request']);
+    expect([registered.code, ofCookies.code]).toEqual(['invalid_request', 'invalid_request']);
     expect((await ask(form)).status).toBe(200);
   });
 

@@ -17,8 +17,11 @@ import {
 } from '../support/iam-app.js';
 import type { Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
+import { basic, post } from '../support/server-client.js';
 import { onPc, type SignedIn } from '../support/signed-in.js';
-import { getWith } from '../support/sign-in.js';
+import { getWith, redeem, returnFromPc } from '../support/sign-in.js';
+
+const calendar = 'https://calendar.example.com/api';
 
 describe('what an application of a third party has', () => {
   let world: World;
@@ -26,12 +29,18 @@ describe('what an application of a third party has', () => {
   let parties: ThirdParties;
 
   beforeAll(async () => {
-    world = await startWorld({ options: adminOptions });
+    world = await startWorld({
+      options: { ...adminOptions, resources: [{ identifier: calendar, client: 'calendar' }] },
+    });
     admin = new AdminClient(world.url);
     parties = new ThirdParties(world);
   });
   afterAll(() => world.close());
 
+  const giveRole = async (userId: string) => {
+    await world.dataSource.query(`INSERT INTO iam.roles (name) VALUES ('clerk')`);
+    await world.dataSource.query(`INSERT INTO iam.user_roles (user_id, role) VALUES ($1, 'clerk')`, [userId]);
+  };
   const person = () => world.wechat.person({ nickname: '小兰' });
   const claimsOf = (token: unknown) =>
     JSON.parse(Buffer.from(String(token).split('.')[1] ?? '', 'base64url').toString()) as Record<
@@ -46,6 +55,38 @@ describe('what an application of a third party has', () => {
     );
   const outcome = (reply: Reply) => [reply.status, reply.json()['code'] ?? reply.json()['error']];
   const withdraw = (me: SignedIn, id: string) => callMe(world, me, `/consents/${id}`, { method: 'DELETE' });
+
+  it('gets tokens for an API that the person has agreed to, which know the person as the application does', async () => {
+    const who = person();
+    const me = await onPc(world, who);
+    await giveRole(me.id);
+    const { secret } = (
+      await admin
+        .post('clients', { id: 'calendar', type: 'confidential', grants: ['refresh_token'] })
+        .then(() => admin.post('clients/calendar/rotate', {}, '*'))
+    ).json();
+    const id = await parties.register({ resources: [calendar], subject_type: 'pairwise' });
+    const come = (changes: Readonly<Record<string, string>>) =>
+      returnFromPc(world, who, { client_id: id, scope: 'openid', ...changes });
+
+    const asking = await come({ resource: calendar });
+    const returned = await decide(asking, await openConsent(asking), 'confirm');
+    const { access_token } = (await parties.tokens(id, { ...asking, returned })).json();
+    const told = await post(
+      `${world.url}/iam/introspect`,
+      { token: String(access_token) },
+      basic('calendar', String(secret)),
+    );
+    const here = await getWith(`${world.url}/iam/me`, String(access_token));
+    const unasked = await redeem(world.url, await come({}), { client_id: id, resource: calendar });
+
+    const { sub, aud, roles } = claimsOf(access_token);
+    expect([aud, roles]).toEqual([calendar, []]);
+    expect(sub).not.toBe(me.id);
+    expect(told.json()).toMatchObject({ active: true, client_id: id, sub, aud: calendar, roles: [] });
+    expect(here.status).toBe(401);
+    expect(outcome(unasked)).toEqual([400, 'invalid_target']);
+  });
 
   describe('loses what it has', () => {
     it('when the person withdraws, who finds it among their applications', async () => {
@@ -215,7 +256,7 @@ describe('what an application of a third party has', () => {
       const caller = await world.app.get(Authentication).authenticate(accessToken, { mustLive: true });
 
       expect(page.text).toContain(`代表您访问 ${world.url}`);
-      expect(claimsOf(accessToken)['aud']).toEqual([world.url]);
+      expect(claimsOf(accessToken)['aud']).toBe(world.url);
       expect([outcome(me), outcome(users)]).toEqual([
         [403, 'first_party_required'],
         [403, 'first_party_required'],
