@@ -15,7 +15,7 @@ import {
   untilRead,
 } from '../support/administration.js';
 import { axeFindings, inAllLooks, storyLooks, storyTime } from '../support/pages.js';
-import { valueOf } from '../support/rows.js';
+import { giveUp, valueOf } from '../support/rows.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 import { callbackAfterScan } from '../support/sign-in.js';
 import { onPc } from '../support/signed-in.js';
@@ -48,12 +48,7 @@ beforeAll(async () => {
     `INSERT INTO iam.audit_log (id, action, provider, client_id, ip, detail)
      VALUES (iam.audit_id(), 'login.failed', 'wechat', 'web', '203.0.113.7', '{"method":"mp","error":"snapshot_user"}')`,
   );
-  const [event] = await world.dataSource.query<{ id: string }[]>(
-    `INSERT INTO iam.webhook_events (id, provider, dedupe_key, event, event_at, message, status, attempts, last_error)
-     VALUES (gen_random_uuid(), 'wechat', 'k1', 'subscribe', now(), '{"MsgType":"event","Event":"subscribe"}', 'dead', 5,
-       'NewFollowers.welcome(subscribe): the mailer is down') RETURNING id`,
-  );
-  deadEvent = event?.id ?? '';
+  deadEvent = await giveUp(world, id);
   if (inAllLooks) await prepareOthers();
 }, 120_000);
 afterAll(() => world.close());
@@ -218,6 +213,7 @@ describe('every view of the operation', () => {
         'logins',
         'audit',
         'events',
+        'events/logouts?status=dead',
         `events/${deadEvent}`,
         'keys',
         'roles',
@@ -374,16 +370,21 @@ describe('the operation by hand', () => {
     expect(page.url()).toBe(at('/'));
   }, 60_000);
 
-  it('leads from a problem of the overview to the event, and has it processed again', async () => {
+  it('leads from a problem of the overview to what was given up, and has it tried again', async () => {
     await seeAsBoss(page, '/overview');
     expect(await page.locator('[data-outcome=signed_up] .number').textContent()).toBe(inAllLooks ? '6' : '5');
-    await page.locator('[data-problem=inbox_dead] a').click();
-    await page.waitForURL(/events\?status=dead$/);
-    await page.getByRole('button', { name: 'Try again' }).click();
-    await page.locator('.done.shown').waitFor();
+    const tryAgain = async (problem: string, where: RegExp, name: string) => {
+      await page.locator(`[data-problem=${problem}] a`).click();
+      await page.waitForURL(where);
+      await page.getByRole('button', { name }).click();
+      await page.locator('.done.shown').waitFor();
+    };
+    await tryAgain('inbox_dead', /events\?status=dead$/, 'Try again');
+    await see(page, '/overview');
+    await tryAgain('backchannel_dead', /events\/logouts\?status=dead$/, 'Send again');
 
-    const status = 'SELECT status FROM iam.webhook_events WHERE id = $1';
-    expect(await valueOf(world.dataSource, status, [deadEvent])).not.toBe('dead');
+    const areOpen = `SELECT (SELECT status FROM iam.webhook_events WHERE id = $1) <> 'dead' AND attempts = 0 FROM iam.backchannel_logouts`;
+    expect(await valueOf(world.dataSource, areOpen, [deadEvent])).toBe(true);
   }, 60_000);
 
   it('tells in the audit log what a column was and is, and hides what one may not see', async () => {
