@@ -1,86 +1,17 @@
 import { Module } from '@nestjs/common';
-import type { z } from 'zod';
 import { viewOfRow } from '../../src/admin/clients/clients.view.js';
-import {
-  clientChanges,
-  clientGrants,
-  newClient,
-  type ClientChanges,
-  type ClientRow,
-} from '../../src/oauth/client-columns.js';
-import { IamError } from '../../src/errors/iam.error.js';
-import { ApiKeys } from '../../src/sessions/api-keys/api-keys.service.js';
+import { clientChanges, newClient, type ClientRow } from '../../src/oauth/client-columns.js';
 import { ClientRows } from '../../src/oauth/client-rows.service.js';
-import { toBoolean, type Arguments, type Command, type OptionSpec } from '../command.js';
+import { ApiKeys } from '../../src/sessions/api-keys/api-keys.service.js';
+import type { Command } from '../command.js';
 import { UsageError } from '../errors.js';
 import { withIam } from '../open-iam.js';
 import { table } from '../output.js';
+import { clear, memberOptions, naming, parse, readCleared, readMembers } from './client-members.js';
 
 /** What the commands about applications need. */
 @Module({ providers: [ApiKeys, ClientRows] })
 class ClientCommandsModule {}
-
-/** The options of members, with the member of each. */
-const members: Readonly<Record<string, OptionSpec & { readonly member: keyof ClientChanges }>> = {
-  name: {
-    member: 'name',
-    value: 'TEXT',
-    summary: { en: 'shown to administrators', zh: '显示给管理员的名称' },
-  },
-  'client-uri': { member: 'client_uri', value: 'URL', summary: { en: 'its home page', zh: '主页' } },
-  'logo-uri': { member: 'logo_uri', value: 'URL', summary: { en: 'its logo', zh: '图标' } },
-  enabled: {
-    member: 'enabled',
-    value: 'true|false',
-    summary: { en: 'whether people can sign in to it', zh: '是否可以登录' },
-  },
-  'redirect-uri': {
-    member: 'redirect_uris',
-    value: 'URL',
-    summary: { en: 'where a sign-in may return', zh: '登录后返回的地址' },
-    repeated: true,
-  },
-  origin: {
-    member: 'origins',
-    value: 'ORIGIN',
-    summary: { en: 'whose scripts may call the endpoints', zh: '哪些来源的脚本可以调用端点' },
-    repeated: true,
-  },
-  grant: {
-    member: 'grants',
-    value: 'GRANT',
-    summary: { en: clientGrants.join(', '), zh: clientGrants.join('、') },
-    repeated: true,
-  },
-  provider: {
-    member: 'providers',
-    value: 'SLUG',
-    summary: {
-      en: 'through which providers people come to it (default all)',
-      zh: '允许哪些身份源的人进入（默认全部）',
-    },
-    repeated: true,
-  },
-  tokens: {
-    member: 'tokens',
-    value: 'bearer|cookie',
-    summary: { en: 'how a browser keeps them (default bearer)', zh: '浏览器如何保存令牌（默认 bearer）' },
-  },
-};
-const memberOptions: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
-  Object.entries(members).map(([name, { value, summary, repeated }]) => [
-    name,
-    { ...(value !== undefined && { value }), summary, ...(repeated && { repeated }) },
-  ]),
-);
-const clear: OptionSpec = {
-  value: 'MEMBER',
-  summary: {
-    en: 'empty this one: name it as an option, e.g. provider',
-    zh: '清空这一项：用选项名，例如 provider',
-  },
-  repeated: true,
-};
 
 const PAGE = 200;
 
@@ -125,10 +56,10 @@ is confidential: client rotate makes its secret. An id of the option clients wou
   parameters: ['id'],
   options: {
     type: {
-      value: 'public|confidential',
+      value: 'public|confidential|service',
       summary: {
-        en: 'a browser or app, or a server (default public)',
-        zh: '浏览器或 App，或服务器（默认 public）',
+        en: 'a browser or app, a server, or a machine (default public)',
+        zh: '浏览器或 App、服务器，或机器（默认 public）',
       },
     },
     ...memberOptions,
@@ -206,52 +137,6 @@ npx nestjs-wechat-iam client rotate portal --clear`,
     });
   },
 };
-
-function readMembers(given: Arguments): Record<string, unknown> {
-  const named = Object.entries(members).filter(([option]) => given.has(option));
-  return Object.fromEntries(
-    named.map(([option, { member, repeated }]) => [
-      member,
-      repeated ? given.values(option) : toBoolean(given.value(option) ?? ''),
-    ]),
-  );
-}
-
-function readCleared(given: Arguments): Record<string, unknown> {
-  return Object.fromEntries(
-    given.values('clear').map((option) => {
-      const found = members[option];
-      if (found === undefined || given.has(option))
-        throw new UsageError(
-          `--clear: expected one of ${Object.keys(members).join(', ')}, and not given as well`,
-        );
-      return [found.member, found.repeated ? [] : null];
-    }),
-  );
-}
-
-/** By the rules of the admin API. @throws UsageError that names the option */
-function parse<T>(schema: z.ZodType<T>, input: Record<string, unknown>): T {
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw wrong(String(issue?.path[0]), issue?.message ?? 'not valid');
-}
-
-/** Names the option, not the member, in what only all members together show to be wrong. */
-async function naming<T>(work: Promise<T>): Promise<T> {
-  return work.catch((error: unknown) => {
-    const found = error instanceof IamError && /^invalid_request: (\w+): (.*)$/s.exec(error.message);
-    if (!found) throw error;
-    const [, member = '', reason = ''] = found;
-    throw wrong(member, reason);
-  });
-}
-
-function wrong(member: string, reason: string): UsageError {
-  const [option] = Object.entries(members).find(([, each]) => each.member === member) ?? [member];
-  return new UsageError(`${option === 'id' ? '<id>' : `--${option}`}: ${reason}`);
-}
 
 /** Applications for people. */
 function clientTable(rows: readonly ClientRow[]): string {

@@ -139,6 +139,9 @@ export const clientChanges = z.strictObject({
     .enum(['public', 'pairwise'])
     .optional()
     .describe('`pairwise`: a third party gets other `sub`s than those of other hosts'),
+  sector_identifier_uri: keysUri
+    .nullish()
+    .describe('With pairwise subjects of several hosts: a JSON array of all redirect URIs'),
 });
 
 /** An application as it is registered; `id` and `type` stay for good. */

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
@@ -28,7 +28,8 @@ import {
   type ClientRow,
   type NewClient,
 } from './client-columns.js';
-import { checkServiceId, checkWhole, clientDefaults } from './client-rules.js';
+import { checkServiceId, checkWhole, clientDefaults, completed } from './client-rules.js';
+import { SectorDocuments } from './sector-documents.service.js';
 
 /** A change of one application; `version` is what it is based on, null for any. */
 export interface ClientEdit {
@@ -73,6 +74,7 @@ export class ClientRows {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly apiKeys: ApiKeys,
+    @Optional() private readonly sectors?: SectorDocuments,
   ) {}
 
   /** Calls `reload` after each change, also after a failed one: whether a commit happened may be unknown. */
@@ -95,9 +97,10 @@ export class ClientRows {
 
   /** One that is not public has no secret until `rotate` makes it. @throws IamError `already_exists` */
   async create({ id, type, ...members }: NewClient): Promise<ClientRow> {
+    const defaults = clientDefaults(type);
+    await this.sectors?.check(completed(defaults, members));
     return this.writing(async (manager) => {
       const values = { ...members, name: members.name ?? id };
-      const defaults = clientDefaults(type);
       if (type === 'service') checkServiceId(id);
       checkWhole(defaults, values);
       await refuseUnknownProviders(manager, values.providers);
@@ -113,6 +116,8 @@ export class ClientRows {
 
   /** No audit entry when nothing changes. @throws IamError `not_found`, `precondition_failed`, `invalid_request` */
   async change(edit: ClientEdit, changes: ClientChanges): Promise<ClientRow> {
+    if (sectorMembers.some((member) => changes[member] !== undefined))
+      await this.sectors?.check(completed(await this.get(edit.id), changes));
     return this.writing(async (manager) => {
       const before = await lock(manager, edit);
       const changed = differences(before, changes);
@@ -183,6 +188,9 @@ export class ClientRows {
     return inTransaction(this.dataSource, work).finally(() => this.whenChanged());
   }
 }
+
+/** What the document of a sector is about. */
+const sectorMembers = ['subject_type', 'sector_identifier_uri', 'redirect_uris'] as const;
 
 /** Writes the members that are given. */
 async function write(manager: EntityManager, id: string, members: ClientChanges): Promise<void> {

@@ -16,6 +16,7 @@ type Whole = Pick<
   | 'jwks'
   | 'jwks_uri'
   | 'subject_type'
+  | 'sector_identifier_uri'
 >;
 
 /** What a row of a type has that names no others. */
@@ -32,6 +33,7 @@ export const clientDefaults = (type: ClientRow['type']): Whole => ({
   jwks: null,
   jwks_uri: null,
   subject_type: 'public',
+  sector_identifier_uri: null,
 });
 
 /** The token of a service has its id where that of a person has a user's (RFC 9068 §5). @throws IamError `invalid_request` */
@@ -43,10 +45,15 @@ export function checkServiceId(id: string): void {
   );
 }
 
+/** The members as a change leaves them. */
+export function completed(before: Whole, changes: ClientChanges): Whole {
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+  return { ...before, ...Object.fromEntries(given) };
+}
+
 /** What only all members together show to be wrong. @throws IamError `invalid_request` that names the member */
 export function checkWhole(before: Whole, changes: ClientChanges): void {
-  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
-  const whole: Whole = { ...before, ...Object.fromEntries(given) };
+  const whole = completed(before, changes);
   checkKeys(whole);
   checkSubjects(whole);
   if (whole.type === 'service') checkService(whole);
@@ -95,11 +102,12 @@ function checkThirdParty({ type, tokens, grants }: Whole): void {
     throw new IamError('invalid_request', `grants: expected some of ${thirdPartyGrants.join(', ')}`);
 }
 
-/** The host of the redirect URIs is the sector (OpenID Connect Core 8.1). */
-function checkSubjects({ first_party, subject_type, redirect_uris }: Whole): void {
+/** Without a document of several, the host of the redirect URIs is the sector (OpenID Connect Core 8.1). */
+function checkSubjects({ first_party, subject_type, redirect_uris, sector_identifier_uri }: Whole): void {
   if (subject_type === 'public') return;
   if (first_party)
     throw new IamError('invalid_request', 'subject_type: expected public, for a first-party application');
+  if (sector_identifier_uri !== null) return;
   const [host, ...otherHosts] = new Set(redirect_uris.map((uri) => new URL(uri).host));
   if (host === undefined || otherHosts.length > 0)
     throw new IamError('invalid_request', 'redirect_uris: expected one host, for pairwise subjects');

@@ -39,6 +39,7 @@ import { Introspection } from './introspection.service.js';
 import { LinkController, OAuthController } from './oauth.controller.js';
 import { PushedAuthorization } from './pushed-authorization.service.js';
 import { PushedRequests } from './pushed-requests.service.js';
+import { SectorDocuments } from './sector-documents.service.js';
 import { SignInMethods, TokenGrants } from './registration.js';
 import { SingleSignOn } from './single-sign-on.service.js';
 import { TokenController } from './token.controller.js';
@@ -71,6 +72,7 @@ import { Revocation, Token } from './token.service.js';
     ClientReturns,
     ClientConsents,
     ClientRows,
+    SectorDocuments,
     StoredClients,
     ClientKeys,
     ClientAssertions,

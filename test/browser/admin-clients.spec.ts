@@ -67,7 +67,7 @@ describe('applications in the administration', () => {
       await page.locator('#client-id').fill(id);
       await page.getByText(/^(服务器：|Server:)/).click();
       await page.locator('#client-name').fill('茶馆');
-      await page.locator('#client-redirects').fill('https://tea.example/back\nhttps://tea.example/other');
+      await page.locator('#client-redirect_uris').fill('https://tea.example/back\nhttps://tea.example/other');
       await page.locator('#client [type=submit]').click();
       await page.waitForURL(new RegExp(`/clients/${id}$`));
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
 import { ClientRegistry } from '../../src/http/client-registry.service.js';
 import { Reencryption } from '../../src/keys/reencryption.service.js';
 import { AccessTokens } from '../../src/sessions/access-tokens.service.js';
@@ -313,6 +314,50 @@ describe('what an application of a third party has', () => {
         null,
         null,
       ]);
+    });
+
+    it('that hosts share whose document lists all of their redirect URIs', async () => {
+      const documents: Readonly<Record<string, string>> = {
+        '/all': JSON.stringify(['https://a.example.com/back', 'https://b.example.com/back']),
+        '/one': JSON.stringify(['https://a.example.com/back']),
+        '/none': '{}',
+      };
+      const server = createServer(({ url = '' }, response) => {
+        response.writeHead(documents[url] === undefined ? 404 : 200).end(documents[url]);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const address = server.address();
+      const base = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+      const at = (path: string, host: string) => ({
+        id: `sector-${host}`,
+        first_party: false,
+        subject_type: 'pairwise',
+        sector_identifier_uri: `${base}${path}`,
+        redirect_uris: [`https://${host}.example.com/back`],
+      });
+
+      const refused = [];
+      for (const path of ['/one', '/none', '/missing'])
+        refused.push(await admin.post('clients', at(path, 'b')));
+      const made = [
+        await admin.post('clients', at('/all', 'a')),
+        await admin.post('clients', at('/all', 'b')),
+      ];
+      const moved = await admin.patch('clients/sector-a', { redirect_uris: ['https://c.example.com/back'] });
+      server.close();
+
+      const subjects = world.app.get(SubjectIdentifiers);
+      const user = randomUUID();
+      const [first, second] = ['sector-a', 'sector-b'].map((id) => {
+        const client = world.app.get(ClientRegistry).find(id);
+        return client === undefined ? null : subjects.of(user, client);
+      });
+      expect([...refused, moved].map(({ status, code }) => [status, code])).toEqual(
+        Array.from({ length: 4 }, () => [400, 'invalid_request']),
+      );
+      expect(made.map(({ status }) => status)).toEqual([201, 201]);
+      expect(await first).toMatch(/^[\w-]{22}$/);
+      expect(await first).toBe(await second);
     });
 
     it('that stay when the keys of the host change', async () => {
