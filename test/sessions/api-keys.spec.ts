@@ -1,11 +1,13 @@
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { Test } from '@nestjs/testing';
+import { IamGuard } from '../../src/index.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { AdminClient, adminOptions, signedInWithRoles } from '../support/admin.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
-import { MachineHost, OrdersModule, outcome } from '../support/machines.js';
+import { MachineHost, OrdersController, OrdersModule, outcome } from '../support/machines.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { type Create, quietOptions } from '../support/platforms.js';
 import { countQueries, type QueryCounter } from '../support/query-counter.js';
@@ -134,6 +136,22 @@ describe('an API key', () => {
     expect(await host.outcome('orders/clerks', bell.key)).toEqual([403, 'insufficient_permissions']);
     expect(lost).toEqual([403, 'insufficient_permissions']);
     expect((await host.get('orders/any', key)).json()).toMatchObject({ roles: [], permissions: [] });
+  });
+
+  it('is admitted to a resolver of GraphQL as to a route', async () => {
+    const { key } = await keyOf(await clerk());
+    const request = { method: 'POST', url: '/graphql', headers: { authorization: `Bearer ${key}` } };
+    const context = (handler: (...parameters: never[]) => unknown) => {
+      const call = new ExecutionContextHost([null, {}, { req: request }, null], OrdersController, handler);
+      call.setType('graphql');
+      return call;
+    };
+    const { refund, mine } = OrdersController.prototype;
+
+    expect(await world.app.get(IamGuard).canActivate(context(refund))).toBe(true);
+    await expect(world.app.get(IamGuard).canActivate(context(mine))).rejects.toMatchObject({
+      extensions: { code: 'person_required' },
+    });
   });
 
   it('is made only after a recent sign-in, with an end to come, and a hundred times', async () => {

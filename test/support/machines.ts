@@ -15,7 +15,7 @@ import { getWith } from './sign-in.js';
 
 @Controller('orders')
 @UseGuards(IamGuard)
-class OrdersController {
+export class OrdersController {
   @Get()
   mine() {
     return {};
