@@ -8,6 +8,7 @@ import { ThirdParties } from '../support/consent.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf } from '../support/rows.js';
+import { until } from '../support/until.js';
 import { oldIdToken, refreshOf, registerSso, signIn, start, tokensOf } from '../support/single-sign-on.js';
 
 /** An application's server: what it was sent, and how it answers. */
@@ -200,6 +201,17 @@ describe('back-channel logout', () => {
 
     expect(new Set(receiver.tokens('/shared').map((token) => decodeJwt(token)['sid'])).size).toBe(4);
     expect(receiver.requests).toHaveLength(4);
+  });
+
+  it('is sent by itself where a replica does background work', async () => {
+    const working = await startReplica(world, { options: adminOptions });
+    await end((await signedInTo(shared)).sub);
+
+    await until('the application is told', () => receiver.tokens('/shared').length > 0).finally(() =>
+      working.close(),
+    );
+
+    expect(await waiting()).toEqual([]);
   });
 
   it.each([
