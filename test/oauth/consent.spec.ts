@@ -6,7 +6,7 @@ import { answerQuestion, scanPageCode } from '../support/page-qr.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { onPc } from '../support/signed-in.js';
-import { returnInsideWechat } from '../support/sign-in.js';
+import { authorizeUrl, pkce, returnInsideWechat } from '../support/sign-in.js';
 
 describe('an application of a third party', () => {
   let world: World;
@@ -58,7 +58,7 @@ describe('an application of a third party', () => {
       expect(page.text).toContain('<dd>Calendar “&#60;b&#62;</dd>');
       expect(page.text).toContain('<dd>https://calendar.example.com/</dd>');
       expect(page.text).toContain('您以「小兰」登录');
-      expect(page.text).toContain('<li>看到您的昵称、头像和语言</li>');
+      expect(page.text).toContain('<li>看到您的昵称和头像</li>');
       expect(page.text).not.toContain('手机号码');
       expect(page.text).toContain('<img class="logo" src="https://cdn.example.com/logo.png"');
       const policy = page.headers.get('content-security-policy') ?? '';
@@ -95,6 +95,24 @@ describe('an application of a third party', () => {
         undefined,
         undefined,
       ]);
+    });
+
+    it('only after the question where the request says prompt=consent, and without any for prompt=none', async () => {
+      const who = person();
+      const client_id = await parties.register({ sso: true });
+      const first = await parties.agree(client_id, who, 'openid');
+      const visit = (changes: Readonly<Record<string, string>>) =>
+        first.browser.visit(
+          authorizeUrl(world.url, pkce().challenge, { client_id, scope: 'openid', ...changes }),
+        );
+
+      const asked = await visit({ prompt: 'consent' });
+      const silent = await visit({ prompt: 'none' });
+      const more = await visit({ prompt: 'none', scope: 'openid phone' });
+
+      expect(asked.location?.pathname).toBe('/iam/consent');
+      expect(returnOf(silent)).toEqual(withCode);
+      expect(returnOf(more)).toEqual(withError('consent_required'));
     });
 
     it('inside WeChat', async () => {

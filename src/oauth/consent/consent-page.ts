@@ -40,7 +40,7 @@ const texts = {
 
 /** What a scope lets an application see or do; one that is not named here is shown as it is. */
 const scopeTexts: Readonly<Record<string, Readonly<Record<Language, string>>>> = {
-  profile: { zh: '看到您的昵称、头像和语言', en: 'See your nickname, picture and language' },
+  profile: { zh: '看到您的昵称和头像', en: 'See your nickname and picture' },
   phone: { zh: '看到您的手机号码', en: 'See your phone number' },
   roles: { zh: '看到您在 {site} 的角色', en: 'See your roles at {site}' },
   offline_access: {
