@@ -84,12 +84,17 @@ export class BrowserSessions {
     return sealed === undefined ? null : this.sealer.openJson(sealed, NAME, browserSchema);
   }
 
-  /** As `find`, if the session has not ended; one query where there is a cookie. */
-  async findLive(present: IamRequest['cookies']): Promise<SignedInBrowser | null> {
+  /**
+   * As `find`, unless something has ended the session; one query where there is a cookie. One that has only expired lets nobody in,
+   * but what was born from it lives on.
+   */
+  async findNotEnded(present: IamRequest['cookies']): Promise<SignedInBrowser | null> {
     const browser = this.find(present);
     if (browser === null) return null;
-    const live = sql`SELECT 1 FROM iam.browser_sessions b WHERE b.id = ${browser.id} AND b.generation = ${browser.generation}::int AND ${isLive}`;
-    return (await hasRow(this.dataSource, live)) ? browser : null;
+    const { id, generation } = browser;
+    const exists = sql`
+      SELECT 1 FROM iam.browser_sessions WHERE id = ${id} AND generation = ${generation}::int AND ended_at IS NULL`;
+    return (await hasRow(this.dataSource, exists)) ? browser : null;
   }
 
   /** `Set-Cookie` value that removes it. */
@@ -99,8 +104,9 @@ export class BrowserSessions {
 
   /**
    * Begins the session of a browser by a login that is proven and not redeemed, or begins it anew where the same person had one: in
-   * both cases no earlier cookie works. That of another person ends, with all that was born from it. The `Set-Cookie` values; none
-   * for a person without a user. A repeated callback gets the same cookie.
+   * both cases no earlier cookie works. One that has expired begins anew too: what was born from it ends with it as before. That of
+   * another person ends, with all that was born from it. The `Set-Cookie` values; none for a person without a user. A repeated
+   * callback gets the same cookie.
    */
   async begin(
     { loginId, hasFollowed, consent }: Omit<Arrival, 'former'>,
@@ -110,7 +116,7 @@ export class BrowserSessions {
     const begin = this.beginSql({ loginId, hasFollowed, former }, origin);
     const row = await queryRow(this.dataSource, begunRow, begin);
     if (row === null) return [];
-    if (former !== null && former.id !== row.id)
+    if (former !== null && former.userId !== row.user_id)
       await this.signOut.ofBrowser(former.userId, { browserId: former.id }, 'replaced');
     const browser: SignedInBrowser = {
       id: row.id,
@@ -149,7 +155,7 @@ export class BrowserSessions {
       UPDATE iam.logins l
       SET auth_time = date_trunc('milliseconds', ${loginProvenAtSql('l')}),
           browser_session_id = COALESCE((
-            SELECT b.id FROM iam.browser_sessions b WHERE b.id = ${former?.id ?? null}::uuid AND b.user_id = owner.id AND ${isLive}
+            SELECT b.id FROM iam.browser_sessions b WHERE b.id = ${former?.id ?? null}::uuid AND b.user_id = owner.id AND b.ended_at IS NULL
           ), ${uuidv7()}::uuid)
       FROM owner
       WHERE l.id = ${loginId} AND l.user_id = owner.id AND l.status = 'authenticated' AND l.browser_session_id IS NULL

@@ -127,10 +127,12 @@ interface BrowserEnd {
 const endOfBrowserSql = (userId: string, which: BrowserEnd, reason: string): Sql => {
   const { browserId = null, sessionId = null } = which;
   const isSession = sql`s.id = ${sessionId}::uuid AND s.user_id = ${userId}`;
-  const isBrowser = sql`b.user_id = ${userId} AND (
-    b.id = ${browserId}::uuid OR b.id = (SELECT s.browser_session_id FROM iam.sessions s WHERE ${isSession}))`;
+  const places = sql`(VALUES (${browserId}::uuid), ((SELECT s.browser_session_id FROM iam.sessions s WHERE ${isSession})))`;
+  // Sessions outlive the row of the browser, which the clean-up removes once it has expired.
+  const isBornThere = sql`s.user_id = ${userId} AND (${isSession} OR s.browser_session_id IN ${places})`;
+  const isBrowser = sql`b.user_id = ${userId} AND b.id IN ${places}`;
   return sql`
-  WITH ended AS (${endSessionsSql(isSession, reason)}), browsers AS (${endBrowsersSql(isBrowser, reason)}),
+  WITH ended AS (${endSessionsSql(isBornThere, reason)}), browsers AS (${endBrowsersSql(isBrowser, reason)}),
   audited AS (${auditBrowsersSql(reason)}) SELECT 1`;
 };
 

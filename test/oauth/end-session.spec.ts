@@ -137,6 +137,24 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
     expect(await areSignedIn()).toEqual([false, false, false]);
   });
 
+  it('ends what was born there also where the browser session has expired, or its row is gone', async () => {
+    const [asked, gone] = [await signedIn(), await signedIn()];
+    const expire =
+      "UPDATE iam.browser_sessions SET idle_expires_at = now() - interval '1 s' WHERE user_id = $1";
+    await world.dataSource.query(expire, [asked.sub]);
+    await world.dataSource.query('DELETE FROM iam.browser_sessions WHERE user_id = $1', [gone.sub]);
+
+    const page = await endSession(asked.browser, { client_id: shop });
+    const before = await asked.areSignedIn();
+    await decide(asked.browser, confirmationOf(page));
+    await endSession(gone.browser, { id_token_hint: gone.hint });
+
+    expect(before).toEqual([true, true, false]);
+    expect([await asked.areSignedIn(), await gone.areSignedIn()]).toEqual(
+      [0, 1].map(() => [false, false, false]),
+    );
+  });
+
   it('asks where the ID token is of another person, whom the browser is not', async () => {
     const [mine, other] = [await signedIn(), await signedIn()];
 

@@ -297,6 +297,24 @@ describe('single sign-on', () => {
       expect((await refreshOf(world, refreshed, shop)).status).toBe(400);
     });
 
+    it('by the same person, whose browser session has expired, keeps what was born before too', async () => {
+      const who = person();
+      const { browser, tokens, claims } = await signedIn(who);
+      await world.dataSource.query(
+        "UPDATE iam.browser_sessions SET idle_expires_at = now() - interval '1 day' WHERE user_id = $1",
+        [claims.sub],
+      );
+
+      await tokensOf(world, await signIn(world, browser, who, blog), blog);
+      const refreshed = await refreshOf(world, tokens, shop);
+      const entered = await start(world, browser, shop);
+      const { items } = await admin.get(`sessions?user=${String(claims.sub)}&client=${blog}`);
+      await admin.delete(`sessions/${String(items()[0]?.['id'])}`);
+
+      expect([refreshed.status, entered.isBack]).toEqual([200, true]);
+      expect((await refreshOf(world, refreshed, shop)).status).toBe(400);
+    });
+
     it('by another person ends what the first one had', async () => {
       const { browser, tokens, claims } = await signedIn();
       const other = await tokensOf(

@@ -95,7 +95,7 @@ export class EndSession {
   /** Signs out at once where an ID token proves the wish; else asks the person who is signed in in this browser, if there is one. */
   async end(parameters: z.infer<typeof endSessionParameters>, request: IamRequest): Promise<IamResponse> {
     const wish = await this.wishOf(parameters);
-    const browser = await this.browsers.findLive(request.cookies);
+    const browser = await this.browsers.findNotEnded(request.cookies);
     const isProven = wish.userId !== undefined && (browser === null || browser.userId === wish.userId);
     if (browser !== null && !isProven) return this.ask(wish, browser, request);
     return this.finish(wish, browser, request);
