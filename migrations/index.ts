@@ -21,6 +21,7 @@ import { CarryAuthorizationRequests1764000033000 } from './1764000033000-carry-a
 import { RememberBrowsers1764000035000 } from './1764000035000-remember-browsers.js';
 import { SignByRsa1764000034000 } from './1764000034000-sign-by-rsa.js';
 import { TellOfSignOuts1764000036000 } from './1764000036000-tell-of-sign-outs.js';
+import { SendInTurns1764000037000 } from './1764000037000-send-in-turns.js';
 import { LimitSessions1764000028000 } from './1764000028000-limit-sessions.js';
 import { MarkScannedSessions1764000032000 } from './1764000032000-mark-scanned-sessions.js';
 import { TakeAssertionsAndPushedRequests1764000038000 } from './1764000038000-take-assertions-and-pushed-requests.js';
@@ -67,6 +68,7 @@ export const iamMigrations = [
   SignByRsa1764000034000,
   RememberBrowsers1764000035000,
   TellOfSignOuts1764000036000,
+  SendInTurns1764000037000,
   TakeAssertionsAndPushedRequests1764000038000,
   AdmitMachines1764000040000,
   AskForConsent1764000043000,

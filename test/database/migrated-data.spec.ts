@@ -287,6 +287,7 @@ const checksums: Readonly<Record<string, string>> = {
   '1764000033000-carry-authorization-requests.ts':
     'e5fc096b768e23893cb52c55300e983fcf6b93f3c0ea3139362165117fe0a6f1',
   '1764000036000-tell-of-sign-outs.ts': '4f311ed8eb1957e822bef460eec630c8f8a2dfed18a77f28acdf5e3e1454407c',
+  '1764000037000-send-in-turns.ts': 'f36970fc405ebe866b306244a96a1e89e3323b279a99746b696cb9d4b8bcada0',
   '1764000035000-remember-browsers.ts': '3a6c1f42837167bf0b932c08bdc80f7767404bd6934f7525b128afbb01880897',
   '1764000034000-sign-by-rsa.ts': '7ee957db6f75fda32ed4fbf7351e20d3e0a0904919e40671f22a7ff8a8cdf06f',
   '1764000038000-take-assertions-and-pushed-requests.ts':

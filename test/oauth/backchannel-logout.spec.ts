@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { createRemoteJWKSet, decodeJwt, jwtVerify, type JWTPayload } from 'jose';
+import { LogoutOutbox } from '../../src/oauth/backchannel/logout-outbox.service.js';
 import { LogoutSender } from '../../src/oauth/backchannel/logout-sender.service.js';
 import { IamHealth } from '../../src/index.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
@@ -249,6 +250,32 @@ describe('back-channel logout', () => {
     expect(receiver.tokens('/alive')).toHaveLength(1);
     expect(receiver.requests.findIndex(({ url }) => url === '/alive')).toBeLessThan(4);
     expect((await waiting()).map(({ client_id }) => client_id)).toEqual(Array(5).fill(dead));
+  });
+
+  it('takes the messages of each application in turn, however many of others have waited for longer', async () => {
+    await world.dataSource.query(`
+      INSERT INTO iam.backchannel_logouts (id, client_id, session_id, user_id, due_at)
+      SELECT gen_random_uuid(), 'dead-' || n % 4, gen_random_uuid(), gen_random_uuid(), now() - interval '1 hour'
+      FROM generate_series(1, 2000) n`);
+    const alive = await register('/alive');
+    await end((await signedInTo(alive)).sub);
+
+    const taken = await world.app.get(LogoutOutbox).takeDue(10);
+
+    const ofClients = taken.map(({ client_id }) => client_id);
+    expect(ofClients).toContain(alive);
+    expect([ofClients.length, new Set(ofClients).size]).toEqual([10, 5]);
+  });
+
+  it('tells an application of nobody who signed in to an earlier one with its id', async () => {
+    const id = await register('/earlier');
+    const { sub } = await signedInTo(id);
+    await admin.delete(`clients/${id}`);
+    await register('/later', { id });
+
+    await end(sub);
+
+    expect(await waiting()).toEqual([]);
   });
 
   it('becomes a dead letter after the last attempt, which administrators see and have sent again', async () => {

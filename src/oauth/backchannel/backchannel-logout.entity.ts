@@ -25,7 +25,7 @@ export const BackchannelLogoutEntity = defineTable('backchannel_logouts', {
   },
   checks: { backchannel_logouts_status_check: "status IN ('pending', 'dead')" },
   indexes: {
-    backchannel_logouts_due_idx: { columns: ['due_at'], where: "(status = 'pending'::text)" },
+    backchannel_logouts_due_idx: { columns: ['client_id', 'due_at'], where: "(status = 'pending'::text)" },
     backchannel_logouts_status_idx: ['status', 'id'],
   },
 });

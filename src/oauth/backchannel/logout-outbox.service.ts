@@ -64,17 +64,23 @@ export const logoutList = defineList(
 export class LogoutOutbox {
   constructor(@Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
-  /** Up to `most` that are due, leased to the caller. */
+  /** Up to `most` that are due, leased to the caller. Applications take turns, however long one of them has not answered. */
   takeDue(most: number): Promise<LeasedLogout[]> {
     const take = sql`
-      /* background */ WITH turns AS (
-        SELECT id, row_number() OVER (PARTITION BY client_id ORDER BY due_at) AS turn
-        FROM (SELECT id, client_id, due_at FROM iam.backchannel_logouts WHERE status = 'pending' AND due_at <= now()
-              ORDER BY due_at ${raw('LIMIT 1000')}) waiting
+      /* background */ WITH RECURSIVE clients AS (
+        (SELECT client_id FROM iam.backchannel_logouts WHERE status = 'pending' ORDER BY client_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT n.client_id FROM iam.backchannel_logouts n
+                WHERE n.status = 'pending' AND n.client_id > clients.client_id ORDER BY n.client_id LIMIT 1)
+        FROM clients WHERE clients.client_id IS NOT NULL
+      ), turns AS (
+        SELECT first.* FROM clients, LATERAL (
+          SELECT id, row_number() OVER (ORDER BY due_at) AS turn FROM iam.backchannel_logouts l
+          WHERE l.client_id = clients.client_id AND status = 'pending' AND due_at <= now()
+          ORDER BY due_at LIMIT ${MOST_OF_A_CLIENT}::int) first
       ), due AS (
-        SELECT l.id FROM iam.backchannel_logouts l JOIN turns USING (id)
-        WHERE turns.turn <= ${MOST_OF_A_CLIENT}::int AND l.status = 'pending' AND l.due_at <= now()
-        ORDER BY l.due_at LIMIT ${most} FOR UPDATE OF l SKIP LOCKED
+        SELECT l.id FROM iam.backchannel_logouts l JOIN turns USING (id) WHERE l.status = 'pending' AND l.due_at <= now()
+        ORDER BY turns.turn, random() LIMIT ${most} FOR UPDATE OF l SKIP LOCKED
       ), taken AS (
         UPDATE iam.backchannel_logouts l
         SET attempts = attempts + 1, lease_token = ${randomUUID()}, due_at = now() + make_interval(secs => ${LEASE_SECONDS}::int)
