@@ -90,7 +90,7 @@ function namesOf({ path }: EndpointDeclaration, schema: z.ZodType | undefined): 
   return [...new Set(found)];
 }
 
-describe.each(platforms)('on %s, a request with values that nobody means', (_name, create) => {
+describe.each(platforms)('on %s, a request with values that nobody means', (platform, create) => {
   let world: World;
   let isUsed = true;
   let accessToken: string;
@@ -137,7 +137,7 @@ describe.each(platforms)('on %s, a request with values that nobody means', (_nam
   it.each(endpoints)('is no failure of the server: %s', async (_route, endpoint) => {
     await prepare(endpoint);
 
-    const requests = requestsTo(endpoint);
+    const requests = requestsTo(endpoint, shareOf(platform));
     const failures = [];
     for (let first = 0; first < requests.length; first += AT_ONCE)
       failures.push(
@@ -185,18 +185,27 @@ async function send(url: string, method: string, visit: Sent): Promise<{ status:
   }
 }
 
-function requestsTo(endpoint: EndpointDeclaration): Ask[] {
+type Share = (texts: readonly string[]) => readonly string[];
+
+/** Node reads headers and a schema its fields alike on every platform: each platform asks with a share of them. */
+function shareOf(platform: string): Share {
+  const turn = platforms.findIndex(([name]) => name === platform);
+  return (texts) => texts.filter((_text, index) => index % platforms.length === turn);
+}
+
+function requestsTo(endpoint: EndpointDeclaration, share: Share): Ask[] {
   const { method, path, description } = endpoint;
   const names = namesOf(endpoint, description.query);
   const addresses = inAddresses.flatMap((text) => [
     ...(path.includes(':') ? [{ address: path.replace(/:\w+/g, text) }] : []),
-    ...names.flatMap((name) => [
-      { address: `${path}?${name}=${text}` },
-      { address: `${path}?${name}=${text}&${othersThan(name, names)}` },
-      { address: `${path}?${name}[]=${text}&${name}[a][b]=${text}` },
-    ]),
+    // All at once, since a schema looks at each, whatever is wrong with the others; then each beside right ones.
+    { address: `${path}?${names.map((name) => `${name}=${text}`).join('&')}` },
+    { address: `${path}?${names.map((name) => `${name}[]=${text}&${name}[a][b]=${text}`).join('&')}` },
+    ...(names.length > 1 ? share(names) : []).map((name) => ({
+      address: `${path}?${name}=${text}&${othersThan(name, names)}`,
+    })),
   ]);
-  const headers = inHeaders.flatMap((value) => [
+  const headers = share(inHeaders).flatMap((value) => [
     ...(value === long
       ? notes.map((name) => ({ [name]: value }))
       : [Object.fromEntries(notes.map((name) => [name, value]))]),
@@ -208,18 +217,20 @@ function requestsTo(endpoint: EndpointDeclaration): Ask[] {
   return [
     ...addresses.map((request) => ({ ...request, body: {} })),
     ...headers.map((each) => ({ headers: each, body: plausible })),
-    ...bodiesOf(endpoint),
+    ...bodiesOf(endpoint, share),
   ];
 }
 
-function bodiesOf(endpoint: EndpointDeclaration): Ask[] {
+function bodiesOf(endpoint: EndpointDeclaration, share: Share): Ask[] {
   const names = namesOf(endpoint, endpoint.description.body);
   const bases = names.includes('grant_type')
     ? grants.map((grant_type) => ({ ...plausible, grant_type }))
     : [{}];
   const bodies = inBodies.flatMap((value) => [
     { body: value },
-    ...bases.flatMap((base) => names.map((name) => ({ body: { ...known(base, names), [name]: value } }))),
+    ...bases.flatMap((base) =>
+      share(names).map((name) => ({ body: { ...known(base, names), [name]: value } })),
+    ),
   ]);
   const forms = names.map((name) => ({ form: { client_id: 'web', [name]: 'a\0b' } }));
   return [...bodies, ...forms];
