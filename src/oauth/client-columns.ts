@@ -87,7 +87,8 @@ const keysUri = z
   .string()
   .max(2048)
   .pipe(absoluteUrl)
-  .refine((url) => url.startsWith('https:') || isLocalHost(new URL(url).hostname), {
+  // Also asked where it is no URL, which is said already.
+  .refine((url) => url.startsWith('https:') || (URL.canParse(url) && isLocalHost(new URL(url).hostname)), {
     error: 'an https URL; http is for this machine only',
   });
 
