@@ -83,11 +83,12 @@ const set = <T extends z.ZodType<string>>(item: T) =>
     .transform((items) => [...new Set(items)])
     .optional();
 
-const keysUri = z
+/** Where this server itself asks or tells. */
+const secureUrl = z
   .string()
   .max(2048)
   .pipe(absoluteUrl)
-  // Also asked where it is no URL, which is said already.
+  // Also asked of what is no URL, which is said already.
   .refine((url) => url.startsWith('https:') || (URL.canParse(url) && isLocalHost(new URL(url).hostname)), {
     error: 'an https URL; http is for this machine only',
   });
@@ -106,13 +107,7 @@ export const clientChanges = z.strictObject({
   post_logout_redirect_uris: set(z.string().max(2048).pipe(absoluteUrl)).describe(
     'Where people may return once they have signed out; compared exactly',
   ),
-  backchannel_logout_uri: z
-    .string()
-    .max(2048)
-    .pipe(absoluteUrl)
-    .refine((uri) => uri.startsWith('https:') || isLocalHost(new URL(uri).hostname), {
-      error: 'an https URL',
-    })
+  backchannel_logout_uri: secureUrl
     .nullish()
     .describe('Where it is told of sessions that have ended (https; http for this machine alone)'),
   origins: set(origin).describe('Whose scripts may call the endpoints (CORS)'),
@@ -134,7 +129,7 @@ export const clientChanges = z.strictObject({
   jwks: publicKeys
     .nullish()
     .describe('Public keys of a confidential application, which then proves itself by `private_key_jwt`'),
-  jwks_uri: keysUri.nullish().describe('In place of `jwks`: where it publishes them'),
+  jwks_uri: secureUrl.nullish().describe('In place of `jwks`: where it publishes them'),
   roles: set(z.string().min(1).max(63)).describe('Of a service: what its tokens and API keys may do'),
   subject_type: z
     .enum(['public', 'pairwise'])
