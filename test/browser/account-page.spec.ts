@@ -17,6 +17,16 @@ const looks: BrowserContextOptions[] = [
 /** Right-to-left, with emoji, longer than any line. */
 const longName = `مرحبا 🌸 ${'长'.repeat(50)}`;
 
+/** Lets the person into the administration, and a third party's application in with all that it may ask for. */
+const lettingIn = [
+  `INSERT INTO iam.roles (name, permissions) VALUES ('chief', '{iam:*,orders:*}') ON CONFLICT DO NOTHING`,
+  `INSERT INTO iam.user_roles (user_id, role) SELECT id, 'chief' FROM iam.users WHERE nickname = '小兰 <b>' ON CONFLICT DO NOTHING`,
+  `INSERT INTO iam.clients (id, name, client_uri, first_party) VALUES ('tea', '${longName}', 'https://tea.example/', false)
+   ON CONFLICT DO NOTHING`,
+  `INSERT INTO iam.consents (user_id, client_id, scopes)
+   SELECT id, 'tea', '{openid,profile,phone,roles,offline_access}' FROM iam.users WHERE nickname = '小兰 <b>' ON CONFLICT DO NOTHING`,
+];
+
 describe('the account page', () => {
   const clock = new FakeClock();
   let world: World;
@@ -78,9 +88,20 @@ describe('the account page', () => {
     await signedIn(look, person);
     const known = `UPDATE iam.users SET phone_number = '+8613800000000', phone_verified_at = now() WHERE nickname = $1`;
     await world.dataSource.query(known, ['小兰 <b>']);
+    for (const sql of lettingIn) await world.dataSource.query(sql);
     await page.reload();
     await page.getByText('+8613800000000').waitFor();
-    await search('phone number');
+    await search('phone number, application and API keys');
+    await searchDialog('withdraw', /^撤回：|^Withdraw from/);
+    await button(page, /^新建密钥$|^New key$/).click();
+    await dialog.waitFor();
+    await search('make a key');
+    await page.locator('#key-name').fill(longName);
+    await answer(page);
+    await dialog.locator('code', { hasText: '_' }).waitFor();
+    await search('key made');
+    await answer(page);
+    await searchDialog('end a key', /^停用密钥：|^End the key/);
     await searchDialog('remove the phone number', /^删除手机号|^Remove/);
     await searchDialog('end a device', /^退出设备：|^Sign out (?!all)/);
     await searchDialog('end all others', /^退出其他所有设备$|^Sign out all other devices$/);

@@ -5,7 +5,7 @@ import { answerQuestion, beyond, findBarriers, looks } from '../support/administ
 import { launchBrowser } from '../support/browser.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
-import { storyTime } from '../support/pages.js';
+import { inAllLooks, storyTime } from '../support/pages.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
 /** Secrets and addresses that run out of what holds them, where nobody can read their end. */
@@ -59,6 +59,8 @@ describe('applications in the administration', () => {
       await search('list');
 
       await page.getByRole('link', { name: /登记应用|New application/ }).click();
+      await page.locator('#client').waitFor();
+      if (inAllLooks) await search('new');
       await page.locator('#client-id').fill('tea house');
       await page.locator('#client [type=submit]').click();
       await page.locator('#client-id-help.wrong').waitFor();
@@ -70,6 +72,7 @@ describe('applications in the administration', () => {
       await page.locator('#client-redirect_uris').fill('https://tea.example/back\nhttps://tea.example/other');
       await page.locator('#client [type=submit]').click();
       await page.waitForURL(new RegExp(`/clients/${id}$`));
+      if (inAllLooks) await search('made');
 
       await card.getByRole('button', { name: /生成新密钥|Make a new secret/ }).click();
       const first = await makeSecret();
@@ -79,6 +82,8 @@ describe('applications in the administration', () => {
       const both = [await errorFor(id, first), await errorFor(id, second)];
       await search('both');
       await card.getByRole('button', { name: /停用旧密钥|Drop the old secret/ }).click();
+      await dialog.waitFor();
+      if (inAllLooks) await search('drop');
       await answerQuestion(page);
       await card.getByRole('button', { name: /生成新密钥|Make a new secret/ }).waitFor();
       const one = [await errorFor(id, first), await errorFor(id, second)];
@@ -87,7 +92,10 @@ describe('applications in the administration', () => {
       await page.locator('#client [type=submit]').click();
       await page.locator('.done.shown').waitFor();
       const disabled = (await admin.get(`clients/${id}`)).json();
+      if (inAllLooks) await search('disabled');
       await page.locator('.head .el-button--danger').click();
+      await dialog.waitFor();
+      if (inAllLooks) await search('delete');
       await answerQuestion(page, { word: id });
       await page.waitForURL(/\/clients$/);
 

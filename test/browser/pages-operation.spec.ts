@@ -4,29 +4,21 @@ import { IamPagesModule } from '../../pages/server/index.js';
 import { AdminClient, adminOptions, adminToken } from '../support/admin.js';
 import { launchBrowser } from '../support/browser.js';
 import { startWorld, type World } from '../support/iam-app.js';
-import {
-  answerQuestion,
-  beyond,
-  cancel,
-  findBarriers,
-  searchSteps,
-  tabTo,
-  turnTo,
-  untilRead,
-} from '../support/administration.js';
+import { answerQuestion, beyond, findBarriers, tabTo, turnTo, untilRead } from '../support/administration.js';
+import { foreign, names, prepareOperation, searchOperation } from '../support/operation.js';
 import { axeFindings, inAllLooks, storyLooks, storyTime } from '../support/pages.js';
 import { giveUp, valueOf } from '../support/rows.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 import { callbackAfterScan } from '../support/sign-in.js';
 import { onPc } from '../support/signed-in.js';
 
-const names = ['Al-Khwārizmī الخوارزمي مؤسس علم الجبر', '　　', '🍵👩‍👩‍👧‍👦🏳️‍🌈', '长'.repeat(60)];
-
 let world: World;
 let browser: Browser;
 let admin: AdminClient;
 let deadEvent: string;
 let boss: Person;
+/** Views that only the search in all looks opens. */
+let more: readonly string[] = [];
 
 beforeAll(async () => {
   const pages = IamPagesModule.forRoot({
@@ -49,14 +41,11 @@ beforeAll(async () => {
      VALUES (iam.audit_id(), 'login.failed', 'wechat', 'web', '203.0.113.7', '{"method":"mp","error":"snapshot_user"}')`,
   );
   deadEvent = await giveUp(world, id);
-  if (inAllLooks) await prepareOthers();
+  if (inAllLooks) more = await prepareOperation(world, admin);
 }, 120_000);
 afterAll(() => world.close());
 
 const at = (view: string) => `${world.url}/iam/ui/admin${view}`;
-/** The end of a sign-in that the page has not begun, with words of somebody else. */
-const foreign = '?error=access_denied&error_description=Call%20555-0100&state=iam.foreign&iss=';
-
 /** Signs the administrator in, by the way of the website's QR code. */
 async function enterByWechat(page: Page, person = boss): Promise<void> {
   await page.goto(at(''));
@@ -86,107 +75,6 @@ async function seeAsBoss(page: Page, view: string): Promise<void> {
 async function see(page: Page, view: string): Promise<void> {
   await page.goto(at(view));
   await untilRead(page);
-}
-
-const nobody = '00000000-0000-7000-8000-000000000000';
-/** Views without a row, or without an answer: for a person and an id that are not there. */
-const empty = [
-  `users/${nobody}`,
-  `logins?user=${nobody}`,
-  `sessions?user=${nobody}`,
-  `audit?user=${nobody}`,
-  'audit?user=nobody',
-  'events?status=processing',
-  `events/${nobody}`,
-  'roles/nowhere',
-  'providers/nowhere',
-];
-
-/** Users who were merged, who have asked to be erased, and who are banned; and the ban of one who is gone. */
-const others: string[] = [];
-
-async function prepareOthers(): Promise<void> {
-  for (const nickname of names)
-    others.push(`users/${String((await admin.post('users', { nickname })).json()['id'])}`);
-  const [merged = '', kept = '', leaving = '', banned = ''] = others;
-  const erased = `users/${(await onPc(world, world.wechat.person({ nickname: '抹除' }))).id}`;
-  await admin.post(`${kept}/merge`, { other: merged.slice(6) });
-  const later = `UPDATE iam.users SET deletion_at = now() + interval '3 days' WHERE id = $1`;
-  await world.dataSource.query(later, [leaving.slice(6)]);
-  for (const user of [banned, erased]) await admin.post(`${user}/disable`, { reason: '长'.repeat(200) });
-  await admin.delete(erased);
-}
-
-/** What stands in the way in the questions and failures of the operation; ends signed out. */
-function searchEveryState(page: Page): Promise<Record<string, readonly string[]>> {
-  const main = page.locator('#main');
-  const dialog = page.getByRole('dialog').filter({ visible: true });
-  const failures = ['overview', 'logins', 'audit', 'events', 'keys', 'roles', 'roles/chief'].map(
-    (view) =>
-      [
-        `offline ${view}`,
-        async () => {
-          await page.unroute('**/iam/admin/**');
-          await page.goto(at('/nowhere'));
-          await page.locator('#main h1').waitFor();
-          await page.route('**/iam/admin/**', (route) =>
-            route.request().url().endsWith('/access') ? route.continue() : route.abort(),
-          );
-          await page.goto(at(`/${view}`));
-          await page.locator('[data-code=offline]').first().waitFor();
-        },
-      ] as const,
-  );
-  return searchSteps(page, {
-    rotate: async () => {
-      await see(page, '/keys');
-      await main.getByRole('button').first().click();
-      await dialog.waitFor();
-    },
-    revoke: async () => {
-      await cancel(page);
-      await main.locator('tbody .el-button--danger').first().click();
-      await dialog.waitFor();
-    },
-    banDetail: async () => {
-      await see(page, '/bans');
-      await main.locator('.unfold button').first().click();
-      await main.locator('.detail strong').waitFor();
-    },
-    liftBan: async () => {
-      await main.locator('tbody .el-button').first().click();
-      await dialog.waitFor();
-    },
-    deleteRole: async () => {
-      await see(page, '/roles/chief');
-      await page.locator('.head .el-button--danger').click();
-      await dialog.waitFor();
-    },
-    newRoleWrong: async () => {
-      await see(page, '/roles/+');
-      await page.locator('#role-name').fill('Cashier!');
-      await page.keyboard.press('Enter');
-      await page.locator('.wrong').first().waitFor();
-    },
-    ...Object.fromEntries(failures),
-    noAnswer: async () => {
-      await page.unroute('**/iam/admin/**');
-      await page.route('**/iam/admin/access', (route) => route.fulfill({ status: 502 }));
-      await page.reload();
-      await page.locator('#main > [data-code]').waitFor();
-    },
-    refusedSignIn: async () => {
-      await page.unroute('**/iam/admin/access');
-      await page.context().clearCookies();
-      await page.goto(at(foreign + encodeURIComponent(world.url)));
-      await page.locator('[data-code=state_mismatch]').waitFor();
-    },
-    wrongToken: async () => {
-      await page.locator('#token').fill('wrong');
-      await page.keyboard.press('Enter');
-      await page.locator('#token-wrong').waitFor();
-    },
-  });
 }
 
 describe('every view of the operation', () => {
@@ -221,7 +109,7 @@ describe('every view of the operation', () => {
         'roles/chief',
         'bans',
         'nowhere',
-        ...(inAllLooks ? [...empty, ...others] : []),
+        ...more,
       ];
       for (const view of views) {
         // One look by the addresses, the others by links.
@@ -231,7 +119,7 @@ describe('every view of the operation', () => {
         await takePicture(page, `pages-${view.replaceAll('/', '-').slice(0, 16)}-${look}`);
       }
 
-      if (inAllLooks) Object.assign(found, await searchEveryState(page));
+      if (inAllLooks) Object.assign(found, await searchOperation(page, world, boss));
       expect(Object.entries(found).filter(([, barriers]) => JSON.stringify(barriers) !== '[]')).toEqual([]);
       // The browser says that nobody was signed in yet.
       expect(beyond(complaints, ...(inAllLooks ? ['Failed to load resource'] : []))).toEqual([]);
