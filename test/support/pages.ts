@@ -60,12 +60,20 @@ async function findInAllLooks(page: Page): Promise<string[]> {
   return found;
 }
 
-/** Vue has drawn after two frames; a colour on its way to another has no contrast to be judged. */
+/**
+ * Vue has drawn after two frames; a colour on its way to another has no contrast to be judged. Where an inherited colour has arrived,
+ * those of the elements inside set out.
+ */
 async function settle(page: Page): Promise<void> {
-  await page.evaluate(`new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
-    .then(() => document.getAnimations().filter((each) => each instanceof CSSTransition))
-    .then((running) => Promise.allSettled(running.map(({ finished }) => finished)))
-    .then(() => undefined)`);
+  await page.evaluate(`(async () => {
+    const frame = () => new Promise((drawn) => requestAnimationFrame(() => drawn()));
+    await frame();
+    for (let running = [0]; running.length > 0;) {
+      await frame();
+      running = document.getAnimations().filter((each) => each instanceof CSSTransition);
+      await Promise.allSettled(running.map(({ finished }) => finished));
+    }
+  })()`);
 }
 
 async function findAsItIs(page: Page): Promise<string[]> {
