@@ -135,7 +135,7 @@ export const clientChanges = z.strictObject({
     .enum(['public', 'pairwise'])
     .optional()
     .describe('`pairwise`: a third party gets other `sub`s than those of other hosts'),
-  sector_identifier_uri: keysUri
+  sector_identifier_uri: secureUrl
     .nullish()
     .describe('With pairwise subjects of several hosts: a JSON array of all redirect URIs'),
 });

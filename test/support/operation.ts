@@ -30,8 +30,8 @@ const empty: readonly string[] = [
 ];
 
 /**
- * Users who were merged, who have asked to be erased, and who are banned; the ban of one who is gone; applications, an API key and
- * sign-outs that were not told: the views of all that, and those without a row.
+ * Users who were merged, who have asked to be erased, and who are banned; the ban of one who is gone; applications and an API key:
+ * the views of all that, and those without a row.
  */
 export async function prepareOperation(world: World, admin: AdminClient): Promise<readonly string[]> {
   const others: string[] = [];
@@ -47,11 +47,6 @@ export async function prepareOperation(world: World, admin: AdminClient): Promis
   const service = { id: 'robot', type: 'service', name: '长'.repeat(60), roles: ['chief'] };
   await admin.post('clients', service);
   await admin.post('api_keys', { client_id: 'robot', name: names[0], permissions: ['orders:read'] });
-  await world.dataSource.query(
-    `INSERT INTO iam.backchannel_logouts (id, client_id, session_id, user_id, status, attempts, last_error)
-     SELECT gen_random_uuid(), 'robot', gen_random_uuid(), $1, unnest(ARRAY['dead', 'pending']), 5, repeat('W', 200)`,
-    [nobody],
-  );
   const partner = {
     id: 'partner',
     first_party: false,
