@@ -415,7 +415,9 @@ describe('nestjs-wechat-iam keys', () => {
     const { exitCode, stdout, stderr } = await operator.run(['keys', 'reseal'], both);
 
     expect([exitCode, stderr]).toEqual([0, '2 of 2\n']);
-    expect(stdout).toContain('Sealed anew: 1 provider secrets, 1 signing keys, 0 session keys, 0 subject secrets.');
+    expect(stdout).toContain(
+      'Sealed anew: 1 provider secrets, 1 signing keys, 0 session keys, 0 subject secrets.',
+    );
     const { sealing_keys: sealing } = await operator.json(['keys', 'list'], both);
     expect(sealing).toMatchObject([
       { is_current: true, provider_secrets: 1, signing_keys: 1 },
