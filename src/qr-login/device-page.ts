@@ -96,6 +96,7 @@ ${alert}<label for="user_code">${texts.enter}</label>
 interface DeviceQuestion extends AskedLogin {
   /** As the device shows it. */
   readonly code: string;
+  readonly clientName: string;
   readonly signInUrl: string;
   /** The person who has signed in on the page; null before that. */
   readonly person: { readonly nickname: string | null } | null;
@@ -111,7 +112,7 @@ export function deviceQuestionPage(asked: DeviceQuestion): IamResponse {
     id: 'device',
     title: texts.ask,
     intro: `${alert}<p>${texts.code}</p>\n<p class="code">${code}</p>\n`,
-    client: [texts.client, asked.login.client_id],
+    client: [texts.client, asked.clientName],
     requester: texts.requester,
     person: person === null ? undefined : [texts.account, quotableName(person.nickname) ?? texts.unnamed],
     warning: texts.warning,

@@ -15,6 +15,7 @@ import {
   deviceQuestionPage,
 } from './device-page.js';
 import { LoginTokens, readUserCode, showUserCode } from './codes-and-tokens.service.js';
+import { ClientRegistry } from '../http/client-registry.service.js';
 import { redirect, type IamResponse } from '../http/iam-response.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
@@ -66,6 +67,7 @@ export class DeviceController {
     private readonly tokens: LoginTokens,
     private readonly failures: FailureLimits,
     private readonly urls: IamUrls,
+    private readonly registry: ClientRegistry,
   ) {}
 
   /** The form, the question about one device, or the return of a sign-in. */
@@ -210,6 +212,7 @@ export class DeviceController {
       action: this.urls.path('device/decision'),
       fields: { device: token, csrf: this.cookies.csrfOf(visit) },
       code: showUserCode(this.tokens.userCodeOf(login) ?? ''),
+      clientName: this.registry.find(login.client_id)?.name ?? login.client_id,
       signInUrl: this.urls.path(`device/sign-in?device=${token}`),
       person: visit.signInId === undefined ? null : await this.decisions.findPerson(visit.signInId),
       problem: problem ?? failed,

@@ -106,6 +106,18 @@ describe('applications in the database', () => {
       expect([here.status, renewed.status]).toEqual([200, 200]);
     });
 
+    it('have their name on the page where a code of a device is typed', async () => {
+      const { id, started } = await startScan();
+      await admin.patch(`clients/${id}`, { name: '茶馆的电视' });
+      const browser = new PcBrowser();
+
+      const form = { user_code: String(started.json()['user_code']) };
+      const { location } = await browser.visit(`${world.url}/iam/device`, { form, from: world.url });
+      const page = await browser.visit(location ?? '');
+
+      expect(page.text).toContain('<dd>茶馆的电视</dd>');
+    });
+
     it('redeem no code of another one', async () => {
       const [one, other] = [await register(), await register()];
 
