@@ -58,6 +58,21 @@ export class Resources {
     });
     return found === undefined ? undefined : [...new Set(found)];
   }
+
+  /**
+   * Of what was granted, what may still be named: never nothing, which would be a token for this application.
+   * @throws IamError `invalid_target`
+   */
+  requireLeft(granted: readonly string[], allowed: readonly string[]): string[] {
+    const admitted = new Set(allowed.map((name) => this.find(name)?.identifier));
+    const left = granted.filter((name) => admitted.has(name));
+    if (left.length === 0)
+      throw new IamError(
+        'invalid_target',
+        'resource: none that was granted is for this application any more',
+      );
+    return left;
+  }
 }
 
 /** Empty for an address without path. */

@@ -194,7 +194,7 @@ export const anyParameters = z.record(z.string(), z.union([z.string(), z.array(z
 
 /** `resource`, once or several times. */
 export const resourceParameter = z
-  .union([z.string(), z.array(z.string()).max(20)])
+  .union([z.string(), z.array(z.string()).min(1).max(20)])
   .transform((named) => [named].flat())
   .optional()
   .meta({ description: 'APIs that the access token is for (RFC 8707); may come several times' });

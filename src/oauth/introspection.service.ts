@@ -102,10 +102,9 @@ export class Introspection {
     requireAllowed(client, {});
     const refreshToken = this.sessions.readRefreshToken(token);
     if (refreshToken !== null) return this.ofRefreshToken(refreshToken, client);
-    const claims = await this.accessTokens.find(token);
-    if (claims !== null) return this.ofAccessToken(token, claims, client);
-    this.failures.countForgery(request.origin, client.id);
-    return inactive;
+    const countForgery = (): void => this.failures.countForgery(request.origin, client.id);
+    const claims = await this.accessTokens.find(token, countForgery);
+    return claims === null ? inactive : this.ofAccessToken(token, claims, client);
   }
 
   private async ofAccessToken(

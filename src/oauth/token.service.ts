@@ -77,15 +77,19 @@ export class Token {
     }
   }
 
-  /** What this access token is for: what the session has, or of that the part that the request names (RFC 8707 §2.2). */
+  /**
+   * What this access token is for: what the session has and its application still may, or of that the part that the request names
+   * (RFC 8707 §2.2).
+   */
   private resourcesOf(
     { resources: granted }: TokenClaims,
     { resources: asked }: GrantRequest,
     { client }: GrantCaller,
   ): readonly string[] | undefined {
+    const left = granted && this.resources.requireLeft(granted, client.resources);
     // A third party's person has agreed to what it named then.
-    const allowed = granted ?? (client.isFirstParty ? client.resources : []);
-    return this.resources.require(asked, allowed) ?? granted;
+    const allowed = left ?? (client.isFirstParty ? client.resources : []);
+    return this.resources.require(asked, allowed) ?? left;
   }
 
   private async begin(session: BegunSession): Promise<RefreshedSession> {
@@ -217,11 +221,8 @@ export class Revocation {
   private async sessionOf(token: string, { origin }: IamRequest): Promise<string | null> {
     const sessionId = this.sessions.findSessionId(token);
     if (sessionId !== null) return sessionId;
-    const claims = await this.accessTokens.find(token);
-    if (claims === null) {
-      this.failures.countForgery(origin);
-      return null;
-    }
+    const claims = await this.accessTokens.find(token, () => this.failures.countForgery(origin));
+    if (claims === null) return null;
     if (isOfPerson(claims)) return claims.sessionId;
     throw new IamError('unsupported_token_type', `a token of service "${claims.clientId}"`);
   }

@@ -173,13 +173,14 @@ export class AccessTokens {
     return known;
   }
 
-  /** As `readForAny`; null for one that does not verify. */
-  async find(token: string): Promise<TokenClaims | null> {
+  /** As `readForAny`; null for one that does not verify, after `whenForged` for one that we have not signed. */
+  async find(token: string, whenForged: () => void = () => undefined): Promise<TokenClaims | null> {
     try {
       return await this.readForAny(token);
     } catch (error) {
-      if (error instanceof IamError && error.code === 'invalid_token') return null;
-      throw error;
+      if (!(error instanceof IamError) || error.code !== 'invalid_token') throw error;
+      if (!isSigned(error.cause)) whenForged();
+      return null;
     }
   }
 
@@ -245,6 +246,11 @@ function copyOf(claims: TokenClaims): TokenClaims {
   return isOfPerson(claims)
     ? { ...claims, roles, signedInAt: new Date(claims.signedInAt) }
     : { ...claims, roles };
+}
+
+/** Only the claims of the token were refused: the signature, which is verified first, is ours. */
+function isSigned(cause: unknown): boolean {
+  return cause instanceof errors.JWTExpired || cause instanceof errors.JWTClaimValidationFailed;
 }
 
 /** The token is at fault, not the database or the keys. */

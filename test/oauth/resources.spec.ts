@@ -1,6 +1,7 @@
 import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { decodeJwt } from 'jose';
 import { AllowMachines, IamGuard } from '../../src/index.js';
+import { Jwts } from '../../src/sessions/jwts.service.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { type IamApp, redirectUri, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
@@ -125,6 +126,26 @@ describe('access tokens for other APIs', () => {
     expect((await ask(form)).status).toBe(200);
   });
 
+  it('are for nothing that was taken from the application since, nor for us instead', async () => {
+    const both = await ask(await codeFor([orders, stock]));
+    const one = await ask(await codeFor([orders]));
+    await admin.patch(`clients/${id}`, { resources: [stock] });
+
+    const rest = await refresh(both);
+    const nothing = await refresh(one);
+    await admin.patch(`clients/${id}`, { resources: [orders, stock] });
+    const again = await refresh(rest);
+    const emptyList = await new PcBrowser().visit(`${world.url}/iam/token`, {
+      method: 'POST',
+      body: { grant_type: 'refresh_token', refresh_token: again.json()['refresh_token'], resource: [] },
+      headers: { accept: 'application/json', ...basic(id, secret) },
+    });
+
+    expect([rest, again].map(audienceOf)).toEqual([stock, [orders, stock]]);
+    expect(refusalOf(nothing)).toEqual([400, 'invalid_target', 'invalid_target']);
+    expect(refusalOf(emptyList)).toEqual([400, 'invalid_request', 'invalid_request']);
+  });
+
   it('go over a pushed request too', async () => {
     const { verifier, challenge } = pkce();
     const pushed = new URLSearchParams(
@@ -217,6 +238,20 @@ describe('access tokens for other APIs', () => {
         [401, 'invalid_client', 'invalid_client'],
         [401, 'invalid_client', 'invalid_client'],
       ]);
+    });
+
+    it('however many of them are old: what we have signed is no guess', async () => {
+      const now = Math.floor(Date.now() / 1000);
+      const old = { sub: id, client_id: id, jti: 'old', aud: orders, iat: now - 2_000, exp: now - 1_000 };
+      const token = await world.app.get(Jwts).sign(old, { type: 'at+jwt' });
+      const statuses = async (path: string, tries: number) => {
+        const sent = Array.from({ length: tries }, () => post(`${world.url}/iam/${path}`, { token }, api));
+        return new Set((await Promise.all(sent)).map(({ status }) => status));
+      };
+
+      expect(await introspect(token, api)).toEqual({ active: false });
+      expect(await statuses('introspect', 130)).toEqual(new Set([200]));
+      expect(await statuses('revoke', 130)).toEqual(new Set([200]));
     });
 
     it('of services too, which may be for such an API, until their secret is replaced', async () => {
