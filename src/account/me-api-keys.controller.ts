@@ -1,10 +1,15 @@
-import { Delete, Get, Param, Post } from '@nestjs/common';
+import { Delete, Get, Inject, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
+import { adminPermissions } from '../config/iam.permissions.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { Created } from '../http/iam-response.js';
 import { type AuthenticatedPerson, CurrentUser } from '../http/parameter.decorators.js';
 import { Body, ZodPipe } from '../http/zod.pipe.js';
+import { isCrossDevice } from '../qr-login/qr-login.js';
+import { inBoth } from '../roles/role-permissions.service.js';
 import { type ApiKey, apiKeyRow, newApiKey, type NewApiKey } from '../sessions/api-keys/api-key.js';
 import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import { UserController } from '../sessions/iam-controller.decorator.js';
@@ -47,6 +52,7 @@ export const madeExample: z.infer<typeof madeApiKey> = {
 @UserController('me/api_keys')
 export class MeApiKeysController {
   constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly sessions: UserSessions,
     private readonly keys: ApiKeys,
   ) {}
@@ -76,6 +82,7 @@ export class MeApiKeysController {
     @Body(new ZodPipe(newApiKey)) given: NewApiKey,
     @CurrentUser() user: AuthenticatedPerson,
   ): Promise<Created<z.infer<typeof madeApiKey>>> {
+    this.requireSameDevice(user, given);
     const { id: userId, sessionId } = user;
     const { key, row } = await this.sessions.act(actingSession(user), (manager) =>
       this.keys.create(manager, { userId }, { ...given, sessionId }),
@@ -95,5 +102,12 @@ export class MeApiKeysController {
     await this.sessions.act(actingSession(user), (manager) =>
       this.keys.end(manager, { userId }, id, { reason: 'ended_by_user', sessionId }),
     );
+  }
+
+  /** A key says nothing of the session that made it, so it would open the admin API to one that is refused there. */
+  private requireSameDevice({ method }: AuthenticatedPerson, { permissions }: NewApiKey): void {
+    if (this.options.admin.crossDeviceSessions === 'allow' || !isCrossDevice(method)) return;
+    if (inBoth(permissions, Object.keys(adminPermissions)).length > 0)
+      throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
   }
 }

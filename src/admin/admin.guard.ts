@@ -21,14 +21,8 @@ import { HostProviders } from '../config/iam.hooks.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { setActor } from '../runtime/request-context.js';
-import { qrWayName } from '../qr-login/qr-login.js';
+import { isCrossDevice } from '../qr-login/qr-login.js';
 import { IamController } from '../sessions/iam-controller.decorator.js';
-
-/**
- * Sign-in methods in which another device than the one with the session confirms. The session of a mini program is not told from that
- * of a PC which it let in.
- */
-const crossDevice: ReadonlySet<string> = new Set([...qrWayName.options, 'device']);
 
 /**
  * Admits the admin token, requests that the host's own guard admits, and users, services and API keys that have the permission of
@@ -96,7 +90,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     this.parties.requireOwn(user);
     if (
       user.kind === 'person' &&
-      crossDevice.has(user.method) &&
+      isCrossDevice(user.method) &&
       this.options.admin.crossDeviceSessions === 'refuse'
     )
       throw new IamError('insufficient_permissions', 'the session began by scanning with another device');

@@ -12,6 +12,14 @@ export const qrWayName = identityProviderChanges.shape.qr_with.unwrap();
 /** See `qrWayName`. */
 export type QrWayName = z.infer<typeof qrWayName>;
 
+const crossDevice: ReadonlySet<string> = new Set([...qrWayName.options, 'device']);
+
+/**
+ * Whether a session began by a method in which another device confirms than the one that has the session. That of a mini program is
+ * not told from that of a PC which it let in.
+ */
+export const isCrossDevice = (method: string): boolean => crossDevice.has(method);
+
 /** Longest life of a QR code, in seconds. */
 export const QR_SECONDS = 300;
 

@@ -14,6 +14,7 @@ import { askForQrCode, pollUntilSettled, scanAndFollow, startFollowWorld } from 
 import { leavePage, redeemFromPage } from '../support/follow-page.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { answerQuestion, scanPageCode, showPageCode, startPageWorld } from '../support/page-qr.js';
+import { PcBrowser } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { valueOf } from '../support/rows.js';
 import { toTokens } from '../support/sign-in.js';
@@ -233,8 +234,19 @@ describe('sessions that began by scanning with another device', () => {
     const { accessToken } = toTokens(await redeemFromPage(page, await leavePage(page, deviceCode)));
 
     const { status } = await new AdminClient(world.url, accessToken).get('permissions');
+    const makeKey = (permissions: readonly string[]) =>
+      new PcBrowser().visit(`${world.url}/iam/me/api_keys`, {
+        method: 'POST',
+        body: { name: 'script', permissions },
+        headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json' },
+      });
+    const keys = [['*'], ['iam:*'], ['orders:read', 'iam:users:write'], ['orders:read']];
+    const made = [];
+    for (const permissions of keys) made.push((await makeKey(permissions)).status);
     await world.close();
 
     expect(status).toBe(403);
+    // A key is no session: it would go on where this one is refused.
+    expect(made).toEqual([403, 403, 403, 201]);
   });
 });
