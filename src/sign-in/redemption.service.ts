@@ -1,47 +1,33 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { z } from 'zod';
-import { insertAudit, recordRefusal, type AuditEntry } from '../audit/record-audit.js';
+import type { z } from 'zod';
+import { recordRefusal } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { pkceChallenge } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
-import { empty, sql, raw, type Sql, queryRow } from '../database/sql.js';
+import { queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
-import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { TokenSubject } from '../sessions/access-tokens.service.js';
-import {
-  admitsSql,
-  type Admission,
-  type ConsentParts,
-  lockConsent,
-  loginProvenAtSql,
-  personOfSql,
-  rolesOfSql,
-  roomFor,
-  roomRow,
-  tokenColumnsSql,
-  tokenRow,
-  toTokenSubject,
-  type ReuseGrace,
-  type RoomSeeker,
-} from '../sessions/session-statements.js';
+import { lockConsent, toTokenSubject } from '../sessions/session-statements.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { Bindings } from './identity-links.service.js';
 import { readLoginToken } from './login.js';
-
-/** What a client brings to `/token` for a code. */
-export interface CodeRedemption {
-  readonly code: string;
-  readonly clientId: string;
-  readonly redirectUri: string | undefined;
-  /** Undefined for a server whose `nonce` takes its place. */
-  readonly codeVerifier: string | undefined;
-  /** Of an application of the database. */
-  readonly admission?: Admission | undefined;
-}
+import {
+  beginSessionSql,
+  type begun,
+  begunOrNot,
+  type CodeRedemption,
+  held,
+  holdLoginSql,
+  type notBegun,
+  type Redeemable,
+  redeemableSql,
+  repeated,
+  type SessionPlace,
+  settleRepeatedCodeSql,
+} from './redemption-statements.js';
 
 /** A session that has just begun, or that a repeated code has begun before. */
 export interface BegunSession extends TokenSubject {
@@ -56,149 +42,6 @@ export interface BegunSession extends TokenSubject {
 
 /** More repetitions of one code are abuse of the grace. */
 const MOST_REPETITIONS = 100;
-
-/** A login before it is redeemed. */
-const redeemable = z.object({
-  status: z.string(),
-  /** The error code for a sender that may not redeem it, in any status; null for the owner. */
-  refusal: z.string().nullable(),
-  /** Null for a person without a user. */
-  user_status: z.string().nullable(),
-  is_live: z.boolean(),
-});
-type Redeemable = z.infer<typeof redeemable>;
-
-const held = redeemable.extend({ is_held: z.boolean() });
-const begun = tokenRow.extend({
-  provider: z.string(),
-  is_new_user: z.boolean(),
-  nonce: z.string().nullable(),
-});
-const notBegun = begun
-  .pick({ client_id: true, provider: true, method: true })
-  .extend({ ...redeemable.shape, ...roomRow.shape });
-const begunOrNot = z.union([begun.extend(notBegun.shape), notBegun]);
-const repeated = begun.extend({ session_id: z.string(), generation: z.number() });
-
-/** Whose login it is, also when the user was merged while it was being written. */
-const ownerOf = (userId: Sql): Sql => sql`
-  iam.users o JOIN iam.users u ON u.id = COALESCE(o.merged_into, o.id) WHERE o.id = ${userId}`;
-
-/** A login, and whether a request that brings its code may redeem it; without a code, the caller has checked that. */
-const redeemableSql = (loginId: string, redemption: CodeRedemption | null): Sql => sql`
-  SELECT l.*, ${loginProvenAtSql('l')} AS proven_at, COALESCE(l.redeem_before > now(), false) AS is_live,
-         (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status, r.refusal,
-         l.status = 'authenticated' AND l.redeem_before > now() AND r.refusal IS NULL AS is_open
-  FROM iam.logins l, LATERAL (SELECT ${redemption === null ? sql`NULL::text` : refusalSql(redemption)} AS refusal) r
-  WHERE l.id = ${loginId}`;
-
-/** What the login's challenge must be. Without a verifier that of its nonce; never that of a login without one, which has no challenge either. */
-const challengeSql = (codeVerifier: string | undefined): Sql =>
-  codeVerifier === undefined
-    ? sql`COALESCE(translate(encode(sha256(convert_to(l.nonce, 'UTF8')), 'base64'), '+/=', '-_'), '')`
-    : sql`${pkceChallenge(codeVerifier)}`;
-
-/** Client, redirect_uri and PKCE (RFC 7636 §4.6, RFC 9700 §4.5); see decision 96. */
-const refusalSql = ({ clientId, redirectUri, codeVerifier, admission }: CodeRedemption): Sql => sql`
-  CASE WHEN l.client_id <> ${clientId} THEN 'the code belongs to another client'
-       ${admission === undefined ? empty : sql`WHEN NOT ${admitsSql('l', admission)} THEN 'the application admits nobody by this code'`}
-       WHEN ${redirectUri ?? null}::text IS NOT NULL AND l.redirect_uri IS DISTINCT FROM ${redirectUri ?? null}
-         THEN 'redirect_uri differs from the authorization request'
-       WHEN l.code_challenge IS DISTINCT FROM ${challengeSql(codeVerifier)} THEN 'code_verifier does not match' END`;
-
-const redeemableColumns = raw(
-  Object.keys(redeemable.shape)
-    .map((column) => `login.${column}`)
-    .join(', '),
-);
-
-/** Lets an authenticated login wait for the decision of its person. */
-const holdLoginSql = (loginId: string, redemption: CodeRedemption, seconds: number): Sql => sql`
-  WITH login AS (${redeemableSql(loginId, redemption)}), held AS (
-    UPDATE iam.logins l SET redeem_before = GREATEST(l.redeem_before, now() + make_interval(secs => ${seconds}::int))
-    FROM login WHERE l.id = login.id AND login.is_open AND l.status = 'authenticated' AND l.redeem_before > now() RETURNING l.id
-  ) SELECT ${redeemableColumns}, EXISTS (SELECT 1 FROM held) AS is_held FROM login`;
-
-const started: AuditEntry = { action: 'session.started' };
-
-/** Where a session begins. */
-interface SessionPlace {
-  readonly origin: RequestOrigin;
-  /** The session that it replaces in its browser. */
-  readonly replaces?: string | null;
-}
-
-/** A session to begin; lifetimes in seconds. */
-interface NewSession extends SessionPlace, RoomSeeker {
-  readonly id: string;
-  readonly idle: number;
-  readonly absolute: number;
-  readonly consent: ConsentParts;
-}
-
-/**
- * Consumes a login and begins its session in one statement. The user is locked against a merge or a ban, and first, as a
- * merge does; the identity that was proven must still be theirs, proven after WeChat's last
- * withdrawal, and by a row that is enabled.
- * The id of the UPDATE is a value, because a plan by a join may read all logins that were ever `authenticated`.
- * Without a session: the row says why it may not begin, or another request was first, or the user changed while this one
- * waited for the lock; nothing is consumed then. With a limit of sessions, sign-ins of one user take turns, and without room none
- * begins.
- */
-const beginSessionSql = (login: Sql, session: NewSession, room = roomFor(session)): Sql => sql`
-  WITH login AS (${login}), owner AS (
-    SELECT u.id FROM login, iam.identity_providers p, iam.identities i${session.consent.from}, ${ownerOf(sql`login.user_id`)} AND u.status = 'active'
-      AND login.is_open AND p.slug = login.provider AND p.enabled
-      AND i.appid = login.appid AND i.openid = login.openid AND i.user_id = u.id
-      AND (i.withdrawn_at IS NULL OR login.proven_at >= i.withdrawn_at)${session.consent.on}
-    ${room.lock}${session.consent.lock}
-  ), ${room.ctes}consumed AS (
-    UPDATE iam.logins l SET status = 'consumed', user_id = owner.id FROM login, owner${room.from}
-    WHERE l.id = ${session.loginId} AND l.status = 'authenticated' AND l.redeem_before > now()${room.condition}
-    RETURNING l.*
-  ), session AS (
-    INSERT INTO iam.sessions (id, user_id, client_id, login_id, provider, method, appid, openid, by_scan, scope, resources,
-                              browser_session_id, auth_time, ip, user_agent, idle_expires_at, expires_at)
-    SELECT ${session.id}, c.user_id, c.client_id, c.id, c.provider, c.method, c.appid, c.openid, c.scene_hash IS NOT NULL, c.scope, c.resources,
-           c.browser_session_id, c.auth_time, ${session.origin.ip}, ${session.origin.userAgent}, now() + make_interval(secs => ${Math.min(session.idle, session.absolute)}::int),
-           now() + make_interval(secs => ${session.absolute}::int)
-    FROM consumed c
-    RETURNING id, user_id, client_id, created_at, scope, resources, auth_time
-  ), audited AS (
-    ${insertAudit(started, {
-      from: sql`session`,
-      userId: sql`session.user_id`,
-      sessionId: sql`session.id`,
-      clientId: sql`session.client_id`,
-    })}
-  )
-  SELECT ${redeemableColumns}, login.client_id, login.method, login.provider, login.is_new_user, login.nonce, session.user_id,
-         session.created_at, session.scope, session.resources, session.auth_time, ${rolesOfSql('session')}, ${personOfSql('session')}${room.columns}
-  FROM login LEFT JOIN session ON true${room.join}`;
-
-/**
- * A code redeemed again: within the grace the response is that of the session that it began, later that session ends (RFC 6749 §4.1.2).
- * No row: there is nothing to repeat.
- */
-const settleRepeatedCodeSql = (loginId: string, grace: ReuseGrace, entry: AuditEntry): Sql => sql`
-  WITH locked AS (
-    SELECT s.*, l.is_new_user, l.nonce, u.status = 'active' AND s.idle_expires_at > now() AND s.grace_uses < ${grace.uses}::int
-                AND s.created_at > now() - make_interval(secs => ${grace.seconds}::int) AS repeats
-    FROM iam.sessions s JOIN iam.logins l ON l.id = s.login_id JOIN iam.users u ON u.id = s.user_id
-    WHERE s.login_id = ${loginId} AND s.ended_at IS NULL
-    FOR UPDATE OF s
-  ), repeated AS (
-    UPDATE iam.sessions s SET grace_uses = s.grace_uses + 1 FROM locked WHERE locked.repeats AND s.id = locked.id
-  ), ended AS (
-    UPDATE iam.sessions s SET ended_at = now(), end_reason = 'code_reused'
-    FROM locked WHERE NOT locked.repeats AND s.id = locked.id
-    RETURNING s.id, s.user_id
-  ), audited AS (
-    ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` })}
-  )
-  SELECT locked.id AS session_id, locked.generation, ${tokenColumnsSql('locked')}, provider, is_new_user, nonce,
-         ${rolesOfSql('locked')}, ${personOfSql('locked')}
-  FROM locked WHERE repeats`;
 
 /** Turns an authenticated login into a session, once. */
 @Injectable()
