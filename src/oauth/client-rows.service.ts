@@ -21,6 +21,7 @@ import {
 } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
+import { dropUnwantedLogouts } from './backchannel/logout-outbox.service.js';
 import {
   clientRow,
   newClient,
@@ -126,6 +127,7 @@ export class ClientRows {
       checkWhole(before, changes);
       await refuseUnknownProviders(manager, added);
       await write(manager, edit.id, changes);
+      if (changes.backchannel_logout_uri === null) await dropUnwantedLogouts(manager, edit.id);
       const row = await read(manager, edit.id);
       const detail = { client: edit.id, changed };
       await recordAudit(manager, { action: 'client.updated', clientId: edit.id, detail });
@@ -179,6 +181,7 @@ export class ClientRows {
       const { name, redirect_uris } = await lock(manager, edit);
       await this.apiKeys.endOf(manager, { clientId: edit.id }, { reason: 'client_deleted' });
       await execute(manager, sql`DELETE FROM iam.clients WHERE id = ${edit.id}`);
+      await dropUnwantedLogouts(manager, edit.id);
       const detail = { client: edit.id, name, redirect_uris };
       await recordAudit(manager, { action: 'client.deleted', clientId: edit.id, detail });
     });

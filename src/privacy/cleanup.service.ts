@@ -43,7 +43,7 @@ const fixed = [
       ORDER BY received_at ${limit})`,
   ),
   sql`DELETE FROM iam.backchannel_logouts WHERE id IN
-     (SELECT id FROM iam.backchannel_logouts WHERE status = 'dead' AND created_at < now() - interval '30 days' ORDER BY id ${limit})`,
+     (SELECT id FROM iam.backchannel_logouts WHERE created_at < now() - interval '30 days' ORDER BY id ${limit})`,
   // Milliseconds; points may be given back within the hour.
   sql`DELETE FROM iam.rate_limits WHERE key IN
      (SELECT key FROM iam.rate_limits WHERE expire < extract(epoch FROM now() - interval '1 hour') * 1000

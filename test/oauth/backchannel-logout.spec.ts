@@ -278,6 +278,35 @@ describe('back-channel logout', () => {
     expect(await waiting()).toEqual([]);
   });
 
+  it('waits for nobody once its application is gone or has cleared the address', async () => {
+    const ids = [await register('/cleared'), await register('/deleted')];
+    for (const id of ids) await end((await signedInTo(id)).sub);
+    const before = (await waiting()).length;
+
+    await admin.patch(`clients/${ids[0]}`, { backchannel_logout_uri: null });
+    await admin.delete(`clients/${ids[1]}`);
+
+    expect([before, await waiting()]).toEqual([2, []]);
+  });
+
+  it('is not lost in a process that does not know the address yet', async () => {
+    const id = await registerSso(world);
+    const { sub } = await signedInTo(id);
+    await world.dataSource.query('UPDATE iam.clients SET backchannel_logout_uri = $2 WHERE id = $1', [
+      id,
+      `${receiver.url}/new`,
+    ]);
+    await end(sub);
+    await send();
+    const during = receiver.requests.length;
+    await admin.patch(`clients/${id}`, { name: 'New' });
+    await makeDue();
+
+    await send();
+
+    expect([during, receiver.tokens('/new').length, await waiting()]).toEqual([0, 1, []]);
+  });
+
   it('becomes a dead letter after the last attempt, which administrators see and have sent again', async () => {
     const id = await register('/last');
     const { sub, sid } = await signedInTo(id);

@@ -59,6 +59,16 @@ export const logoutList = defineList(
   },
 );
 
+/** The application of a row `l` still has an address. */
+const isWanted = sql`EXISTS (
+  SELECT FROM iam.clients c WHERE c.id = l.client_id AND c.backchannel_logout_uri IS NOT NULL)`;
+
+/** Removes what waits for an application that was deleted or has cleared its address: its process may ask no more. */
+export async function dropUnwantedLogouts(executor: SqlExecutor, clientId: string): Promise<void> {
+  const drop = sql`DELETE FROM iam.backchannel_logouts l WHERE client_id = ${clientId} AND NOT ${isWanted}`;
+  await execute(executor, drop);
+}
+
 /** Logout tokens from the end of a session to their delivery: each in one row, each row with one holder at a time. */
 @Injectable()
 export class LogoutOutbox {
@@ -90,9 +100,19 @@ export class LogoutOutbox {
     return queryRows(this.dataSource, leasedLogout, take);
   }
 
-  /** The application has taken it, or wants none any more. */
+  /** The application has taken it. */
   async remove({ id, lease_token }: LeasedLogout): Promise<void> {
     const remove = sql`DELETE FROM iam.backchannel_logouts WHERE id = ${id} AND lease_token = ${lease_token}`;
+    await execute(this.dataSource, remove);
+  }
+
+  /**
+   * Removes it if its application wants none any more. What this process knows of applications is some seconds old: an address that is
+   * new stays, and is known when the lease has ended.
+   */
+  async removeUnwanted({ id, lease_token }: LeasedLogout): Promise<void> {
+    const remove = sql`
+      DELETE FROM iam.backchannel_logouts l WHERE id = ${id} AND lease_token = ${lease_token} AND NOT ${isWanted}`;
     await execute(this.dataSource, remove);
   }
 

@@ -68,7 +68,7 @@ export class LogoutSender implements OnApplicationBootstrap, OnModuleDestroy {
   private async send(logout: LeasedLogout): Promise<void> {
     const client = this.registry.find(logout.client_id);
     const url = client?.backchannelLogoutUri ?? null;
-    if (client === undefined || url === null) return this.outbox.remove(logout);
+    if (client === undefined || url === null) return this.outbox.removeUnwanted(logout);
     const failure = await this.deliver(url, client, logout).catch((error: unknown) => reasonOf(error));
     if (failure === null) return this.outbox.remove(logout);
     const what = `logout token for "${client.id}" about session ${logout.session_id}`;
