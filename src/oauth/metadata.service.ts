@@ -106,7 +106,7 @@ function metadataOf(
     prompt_values_supported: [...prompts],
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
-    subject_types_supported: ['public'],
+    subject_types_supported: ['public', 'pairwise'],
     id_token_signing_alg_values_supported: [...signingAlgorithms],
     acr_values_supported: [WECHAT_ACR],
     claims_supported: [...tokenClaims, ...supportedClaims],

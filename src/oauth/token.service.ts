@@ -68,8 +68,9 @@ export class Token {
       const granted = await grant.redeem(caller);
       const resources = this.resourcesOf(granted, grant, caller);
       if (!isOfPerson(granted)) return await this.respondToService({ ...granted, resources }, caller.client);
-      const session = 'refreshToken' in granted ? granted : await this.begin(granted);
-      return await this.respond({ ...session, resources }, caller);
+      const isRefreshed = 'refreshToken' in granted;
+      const session = isRefreshed ? granted : await this.begin(granted);
+      return await this.respond({ ...session, resources }, { ...caller, isRefreshed });
     } catch (error) {
       if (!endsCookies(error, grant, caller)) throw error;
       logFailure(this.logger, error);
@@ -110,7 +111,10 @@ export class Token {
   }
 
   /** RFC 6749 §5.1; to a cookie client the same without the tokens, which no script may see. */
-  private async respond(session: RefreshedSession, { client, replaces }: GrantCaller): Promise<IamResponse> {
+  private async respond(
+    session: RefreshedSession,
+    { client, replaces, isRefreshed }: GrantCaller & { readonly isRefreshed: boolean },
+  ): Promise<IamResponse> {
     const { refreshToken } = session;
     const accessToken = await this.accessTokens.issue(session, { algorithm: client.accessTokenAlgorithm });
     const granted = await this.describeScope(session, client, accessToken);
@@ -120,7 +124,7 @@ export class Token {
         access_token: accessToken,
         token_type: 'Bearer',
         expires_in,
-        ...(mayRefresh(client, session) && { refresh_token: refreshToken }),
+        ...((isRefreshed || mayRefresh(client, session)) && { refresh_token: refreshToken }),
         ...granted,
       };
       return json(tokens, 200, noCache);
@@ -159,7 +163,10 @@ export class Token {
 }
 
 const noCache = { Pragma: 'no-cache' };
-/** A third party gets a refresh token only where the person agreed to it (OpenID Connect Core §11). */
+/**
+ * A third party gets a refresh token only where the person agreed to it (OpenID Connect Core §11). Who has one gets the next, whatever
+ * part of the scope the access token has: the old one is spent.
+ */
 function mayRefresh({ grants, isFirstParty }: Client, { scope = '' }: RefreshedSession): boolean {
   const isAgreed = isFirstParty || scope.split(' ').includes('offline_access');
   return isAgreed && grants?.includes('refresh_token') !== false;

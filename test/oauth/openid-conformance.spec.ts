@@ -91,7 +91,7 @@ describe('an authorization request of the conformance suite', () => {
     expect(document['issuer']).toBe(world.url);
     expect(document).toMatchObject({
       response_types_supported: ['code'],
-      subject_types_supported: expect.arrayContaining(['public']) as unknown,
+      subject_types_supported: ['public', 'pairwise'],
       id_token_signing_alg_values_supported: expect.arrayContaining(['RS256']) as unknown,
       grant_types_supported: expect.arrayContaining(['authorization_code']) as unknown,
       scopes_supported: expect.arrayContaining(['openid']) as unknown,

@@ -234,6 +234,19 @@ describe('what an application of a third party has', () => {
       expect(replies.map(({ status }) => status)).toEqual([401, 401, 200]);
     });
 
+    it('and the next refresh token with an access token of less scope, since the old one is spent', async () => {
+      const id = await parties.register();
+      const granted = await parties.tokens(id, await parties.agree(id, person()));
+
+      const narrowed = await parties.refresh(id, granted.json()['refresh_token'], 'openid');
+      const later = await parties.refresh(id, narrowed.json()['refresh_token']);
+
+      expect([narrowed, later].map((reply) => [reply.status, reply.json()['scope']])).toEqual([
+        [200, 'openid'],
+        [200, 'openid profile offline_access'],
+      ]);
+    });
+
     it('for a resource that the person let it use, and yet not for what is theirs alone', async () => {
       const who = person();
       const user = await onPc(world, who);

@@ -67,8 +67,9 @@ export class ThirdParties {
     return redeem(this.world.url, signIn, { client_id });
   }
 
-  refresh(client_id: string, token: unknown): Promise<Reply> {
-    const form = { grant_type: 'refresh_token', client_id, refresh_token: String(token) };
+  refresh(client_id: string, token: unknown, scope?: string): Promise<Reply> {
+    const asked = scope === undefined ? {} : { scope };
+    const form = { grant_type: 'refresh_token', client_id, refresh_token: String(token), ...asked };
     return new PcBrowser().visit(`${this.world.url}/iam/token`, { form });
   }
 }
