@@ -24,7 +24,7 @@ import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
 import { Clients, requireAllowed } from './clients.service.js';
-import { isOpenId } from './openid/claims.js';
+import { isOpenId, scopeLeft } from './openid/claims.js';
 import { IdTokens } from './openid/id-tokens.service.js';
 import { TokenGrants, type GrantCaller, type GrantRequest } from './registration.js';
 
@@ -66,11 +66,14 @@ export class Token {
   private async redeem(grant: GrantRequest, caller: GrantCaller): Promise<IamResponse> {
     try {
       const granted = await grant.redeem(caller);
-      const resources = this.resourcesOf(granted, grant, caller);
-      if (!isOfPerson(granted)) return await this.respondToService({ ...granted, resources }, caller.client);
+      const bounds = {
+        scope: scopeOf(granted, caller),
+        resources: this.resourcesOf(granted, grant, caller),
+      };
+      if (!isOfPerson(granted)) return await this.respondToService({ ...granted, ...bounds }, caller.client);
       const isRefreshed = 'refreshToken' in granted;
       const session = isRefreshed ? granted : await this.begin(granted);
-      return await this.respond({ ...session, resources }, { ...caller, isRefreshed });
+      return await this.respond({ ...session, ...bounds }, { ...caller, isRefreshed });
     } catch (error) {
       if (!endsCookies(error, grant, caller)) throw error;
       logFailure(this.logger, error);
@@ -160,6 +163,11 @@ export class Token {
     const age = Math.floor((this.clock.now() - beganAt.getTime()) / 1000);
     return Math.max(1, Math.min(idle, absolute - age));
   }
+}
+
+/** The session of a browser may be that of another cookie client, whose scope is its own. */
+function scopeOf({ clientId, scope }: TokenClaims, { client }: GrantCaller): string | undefined {
+  return clientId === client.id ? scopeLeft(client, scope) : scope;
 }
 
 const noCache = { Pragma: 'no-cache' };

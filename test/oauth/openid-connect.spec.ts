@@ -282,7 +282,7 @@ describe('OpenID Connect', () => {
       const grants = ['authorization_code', 'refresh_token', deviceCode, 'urn:wechat:grant:mini_program'];
       const client_id = await register({ scopes, grants });
       const scope = 'openid roles';
-      const allowed = await signIn({ client_id, scope: 'openid' });
+      const allowed = await signIn({ client_id, scope: 'openid profile' });
 
       expect(errorOf(await start({ client_id, scope }))).toBe('invalid_scope');
       const refused = [
@@ -297,7 +297,11 @@ describe('OpenID Connect', () => {
         await refresh(allowed, { client_id, scope }),
       ];
       expect(refused.map(outcome)).toEqual(refused.map(() => [400, 'invalid_scope', 'invalid_scope']));
-      expect((await refresh(allowed, { client_id })).status).toBe(200);
+      // Nor has it with the next refresh what it may ask for no longer.
+      await admin.patch(`clients/${client_id}`, { scopes: ['openid'] });
+      expect((await refresh(allowed, { client_id })).json()['scope']).toBe('openid');
+      await admin.patch(`clients/${client_id}`, { scopes: ['roles'] });
+      expect(outcome(await refresh(allowed, { client_id }))).toEqual([400, 'invalid_scope', 'invalid_scope']);
     });
 
     it('is less at a refresh if the client asks for less, and whole again at the next', async () => {

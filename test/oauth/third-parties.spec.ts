@@ -23,6 +23,8 @@ import { onPc, type SignedIn } from '../support/signed-in.js';
 import { getWith, redeem, returnFromPc } from '../support/sign-in.js';
 
 const calendar = 'https://calendar.example.com/api';
+/** Of the API of this host. */
+const here = 'https://host.example.com/api';
 
 describe('what an application of a third party has', () => {
   let world: World;
@@ -31,7 +33,11 @@ describe('what an application of a third party has', () => {
 
   beforeAll(async () => {
     world = await startWorld({
-      options: { ...adminOptions, resources: [{ identifier: calendar, client: 'calendar' }] },
+      options: {
+        ...adminOptions,
+        tokens: { audience: here },
+        resources: [{ identifier: calendar, client: 'calendar' }, { identifier: here }],
+      },
     });
     admin = new AdminClient(world.url);
     parties = new ThirdParties(world);
@@ -250,13 +256,8 @@ describe('what an application of a third party has', () => {
     it('for a resource that the person let it use, and yet not for what is theirs alone', async () => {
       const who = person();
       const user = await onPc(world, who);
-      const id = await parties.register();
-      const signIn = await parties.come(id, who, 'openid');
-      // As the request for a resource would have it.
-      await world.dataSource.query('UPDATE iam.logins SET resources = ARRAY[$2] WHERE client_id = $1', [
-        id,
-        world.url,
-      ]);
+      const id = await parties.register({ resources: [here] });
+      const signIn = await returnFromPc(world, who, { client_id: id, scope: 'openid', resource: here });
       const page = await openConsent(signIn);
       const returned = await decide(signIn, page, 'confirm');
       const accessToken = String((await parties.tokens(id, { ...signIn, returned })).json()['access_token']);
@@ -269,8 +270,8 @@ describe('what an application of a third party has', () => {
       ];
       const caller = await world.app.get(Authentication).authenticate(accessToken, { mustLive: true });
 
-      expect(page.text).toContain(`代表您访问 ${world.url}`);
-      expect(claimsOf(accessToken)['aud']).toBe(world.url);
+      expect(page.text).toContain(`代表您访问 ${here}`);
+      expect(claimsOf(accessToken)['aud']).toBe(here);
       expect([outcome(me), outcome(users)]).toEqual([
         [403, 'first_party_required'],
         [403, 'first_party_required'],

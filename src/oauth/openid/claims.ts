@@ -56,6 +56,18 @@ export function grantScope({ id, scopes }: Client, asked: string | undefined): s
   return names.length === 0 ? undefined : names.join(' ');
 }
 
+/**
+ * Of a granted scope, what the client may still ask for: never nothing, which would be a token without bounds.
+ * @throws IamError `invalid_scope`
+ */
+export function scopeLeft({ id, scopes }: Client, granted: string | undefined): string | undefined {
+  if (granted === undefined || scopes === null) return granted;
+  const left = namesOf(granted).filter((name) => scopes.includes(name));
+  if (left.length === 0)
+    throw new IamError('invalid_scope', `application "${id}" may ask for nothing of "${granted}" any more`);
+  return left.join(' ');
+}
+
 /** The claims about a person that a scope allows; what we do not know of them is left out (Core §5.3.2). */
 export function personClaims(
   scope: string | undefined,
