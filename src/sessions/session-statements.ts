@@ -170,7 +170,7 @@ export interface RoomSeeker {
 }
 
 /** Parts of the statement that begins a session. */
-interface RoomParts {
+export interface RoomParts {
   /** Of the user `u` and the identity `i`. */
   readonly lock: Sql;
   /** CTEs after `login` and `owner`, each with a comma behind it. */
