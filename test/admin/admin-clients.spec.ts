@@ -54,8 +54,11 @@ describe('applications that are administered', () => {
     ['a redirect URI with a fragment', { redirect_uris: ['https://shop.example.com/#a'] }],
     ['an origin with a path', { origins: ['https://shop.example.com/a'] }],
     ['a server with cookies', { type: 'confidential', tokens: 'cookie' }],
-    ['a service', { type: 'service' }],
-    ['a third party', { first_party: false }],
+    ['a service with a redirect URI', { type: 'service' }],
+    [
+      'a third party whose apps hand in codes',
+      { first_party: false, grants: ['urn:wechat:grant:mini_program'] },
+    ],
     ['an unknown grant', { grants: ['password'] }],
     ['no grant', { grants: [] }],
     ['a picture by script', { logo_uri: 'javascript:alert(1)' }],

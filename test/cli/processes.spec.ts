@@ -133,6 +133,7 @@ function nobodyIsConnected(operator: Operator): Promise<void> {
 }
 
 const user = '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f';
+const apiKey = '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e70';
 
 /** A call of each command that opens the database; {old} and {new} are Official Accounts. */
 const calls = [
@@ -154,6 +155,10 @@ const calls = [
   'client list',
   'client set shop --name Shop',
   'client rotate shop',
+  'client add nightly --type service --role reader',
+  'api-key add nightly --name cron',
+  'api-key list --service nightly',
+  `api-key end ${apiKey}`,
   'keys list',
   'keys rotate',
   'keys reseal',
@@ -191,6 +196,10 @@ describe('background work', () => {
       `INSERT INTO iam.identities (id, user_id, provider, app_kind, appid, openid, union_scope)
        VALUES (gen_random_uuid(), $1, 'wechat', 'mp', $2, $3, 'wechat')`,
       [user, old.appid, person.openid(old)],
+    );
+    await operator.query(
+      `INSERT INTO iam.api_keys (id, user_id, name, prefix, hash) VALUES ($1, $2, 'cron', 'iamk_0123', 'hash')`,
+      [apiKey, user],
     );
     await operator.query(
       `INSERT INTO iam.webhook_events (id, provider, dedupe_key, event, event_at, message, status, lease_until)

@@ -198,7 +198,7 @@ describe('an application without HTTP', () => {
       await until('the event is done', async () => (await valueOf(world.dataSource, openSql)) === 0);
     }
 
-    expect([ofQuiet, ofActive]).toEqual([0, 5]);
+    expect([ofQuiet, ofActive]).toEqual([0, 6]);
     expect(active.get(Subscriptions).count).toBe(ROUNDS);
     expect(quiet.get(Subscriptions).count).toBe(0);
     await until('the sink has the entry', async () => active.get(Sink).actions.includes('user.created'));
