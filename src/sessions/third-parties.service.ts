@@ -40,17 +40,21 @@ export class ThirdParties {
     private readonly urls: IamUrls,
   ) {}
 
-  /** For whom, and of whom, an access token is: without a `resource`, one of a third party is for the userinfo endpoint alone. */
+  /**
+   * For whom, and of whom, an access token is: without a `resource`, one of a third party is for the userinfo endpoint alone.
+   * @throws IamError `invalid_client` for an application that was deleted meanwhile: nothing says any more whose it was
+   */
   async describe(claims: Granted): Promise<PartyClaims> {
     const { userId, clientId, roles } = claims;
     const client = this.registry.find(clientId);
-    const isOurs = client?.isFirstParty !== false;
+    if (client === undefined) throw new IamError('invalid_client', `application "${clientId}" is gone`);
+    const isOurs = client.isFirstParty;
     const aud = this.audienceOf(
       claims,
       isOurs ? this.options.tokens.audience : this.urls.endpoint('userinfo'),
     );
     if (userId === undefined) return { sub: clientId, aud, roles };
-    const sub = client === undefined ? userId : await this.subjects.of(userId, client);
+    const sub = await this.subjects.of(userId, client);
     if (isOurs) return { sub, aud, roles };
     return { sub, aud, roles: this.rolesOf(claims, roles), third_party: true };
   }

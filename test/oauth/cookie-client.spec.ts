@@ -422,7 +422,7 @@ describe('a client with tokens in cookies', () => {
     const token = await world.app.get(AccessTokens).issue({
       userId: randomUUID(),
       sessionId: randomUUID(),
-      clientId: 'gone',
+      clientId: 'web',
       roles: [],
       method: 'open',
       signedInAt: new Date(),
