@@ -130,8 +130,13 @@ interface Caller {
   readonly admission?: Admission | undefined;
 }
 
-const isOfCaller = ({ sessionsOf, admission }: Caller): Sql =>
-  sql`s.client_id = ANY(${sessionsOf}::text[])${admission === undefined ? empty : sql` AND ${admitsSql('s', admission)}`}`;
+/** A third party refreshes only what began with `offline_access`: else it was given no token, or it was first-party then. */
+const isOfCaller = ({ sessionsOf, admission }: Caller): Sql => {
+  const isOwn = sql`s.client_id = ANY(${sessionsOf}::text[])`;
+  if (admission === undefined) return isOwn;
+  const isOffline = sql` AND 'offline_access' = ANY(string_to_array(s.scope, ' '))`;
+  return sql`${isOwn} AND ${admitsSql('s', admission)}${admission.needsConsent ? isOffline : empty}`;
+};
 
 /** Rotates a token of the caller's sessions; `idle` in seconds. No row: the token is not the live one, or has not the scope. */
 export const rotateSql = (

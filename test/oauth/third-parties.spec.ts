@@ -161,15 +161,20 @@ describe('what an application of a third party has', () => {
       expect(next.returned.location?.pathname).toBe('/iam/consent');
     });
 
-    it('when it becomes one of a third party: nobody has agreed to its sessions', async () => {
+    it('when it becomes one of a third party: nobody has agreed to its sessions, also who agrees to later ones', async () => {
+      const who = person();
       const id = await parties.register({ first_party: true });
-      const granted = await parties.tokens(id, await parties.come(id, person(), null));
+      const granted = await parties.tokens(id, await parties.come(id, who, null));
+      const refresh = (scope?: string) => parties.refresh(id, granted.json()['refresh_token'], scope);
       await admin.patch(`clients/${id}`, { first_party: false });
 
-      expect(outcome(await parties.refresh(id, granted.json()['refresh_token']))).toEqual([
-        400,
-        'invalid_grant',
-      ]);
+      const refused = await refresh();
+      await parties.agree(id, who, 'openid');
+      const later = [await refresh('roles'), await refresh()];
+
+      expect([refused, ...later].map(outcome)).toEqual(
+        Array.from({ length: 3 }, () => [400, 'invalid_grant']),
+      );
     });
 
     it('when the person is erased; a copy of their data names it before', async () => {
