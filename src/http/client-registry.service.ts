@@ -58,6 +58,8 @@ interface ClientsAtOnce {
   readonly cookieClientIds: readonly string[];
   /** Origins of scripts that may call the endpoints, and whether with cookies. */
   readonly origins: ReadonlyMap<string, boolean>;
+  /** Those of first-party clients, whose pages may be trusted with what a browser sends by itself. */
+  readonly ownOrigins: ReadonlySet<string>;
 }
 
 /**
@@ -149,6 +151,9 @@ export class ClientRegistry {
       byId: new Map(enabled.map((client) => [client.id, client])),
       cookieClientIds: enabled.filter(({ tokens }) => tokens === 'cookie').map(({ id }) => id),
       origins,
+      ownOrigins: new Set(
+        enabled.filter(({ isFirstParty }) => isFirstParty).flatMap((client) => client.origins),
+      ),
     };
   }
 }

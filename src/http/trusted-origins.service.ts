@@ -41,14 +41,18 @@ export class TrustedOrigins {
 
   /**
    * For a request that changes something and that the host's own guard has admitted, perhaps by a cookie or password that
-   * the browser adds by itself. Pages of the front-ends may send it, and clients that are no browser, which name no origin.
+   * the browser adds by itself. Pages of our own front-ends may send it, and clients that are no browser, which name no origin.
    * @throws IamError `origin_forbidden`
    */
   checkForeignWrite({ method, fetchSite, requestOrigin }: IamRequest): void {
     if (reading.has(method) || fetchSite === 'same-origin') return;
     const isPage = requestOrigin !== undefined || fetchSite !== undefined;
-    if (isPage && this.find(requestOrigin) === undefined)
+    if (isPage && !this.isOwn(requestOrigin))
       throw new IamError('origin_forbidden', `${method} from "${requestOrigin ?? fetchSite ?? ''}"`);
+  }
+
+  private isOwn(origin = ''): boolean {
+    return origin === this.options.publicUrl || this.clients.enabled.ownOrigins.has(origin);
   }
 
   /** Whether scripts of the origin may send cookies; undefined for one that is neither ours nor a client's. */

@@ -181,6 +181,21 @@ describe.each(platforms)(
       expect(statuses).toEqual([201, 201, 201, 201]);
     });
 
+    it('takes no write from the pages of a third party, whose scripts may ask for tokens alone', async () => {
+      const partner = 'https://partner.example.com';
+      const registered = await new PcBrowser().visit(`${world.url}/iam/admin/clients`, {
+        body: { id: 'partner', first_party: false, redirect_uris: [`${partner}/back`], origins: [partner] },
+        headers: { cookie: 'staff=yes' },
+      });
+      const asked = await new PcBrowser().visit(`${world.url}/iam/token`, {
+        form: { client_id: 'partner', grant_type: 'refresh_token', refresh_token: 'x' },
+        headers: { origin: partner },
+      });
+
+      expect([registered.status, asked.headers.get('access-control-allow-origin')]).toEqual([201, partner]);
+      expect(await write({ origin: partner, 'sec-fetch-site': 'cross-site' })).toBe(403);
+    });
+
     it('lets its answers be read as before', async () => {
       const reply = await new AdminClient(world.url, null).get('users', {
         cookie: 'staff=yes',
