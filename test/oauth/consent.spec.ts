@@ -1,12 +1,28 @@
+import { Injectable, Module } from '@nestjs/common';
+import type { IamHooks, SignIn } from '../../src/index.js';
+import { callMe } from '../support/account.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { decide, openConsent, ThirdParties } from '../support/consent.js';
 import { codesOf, leavePage, openFollowPage, startOnPage } from '../support/follow-page.js';
-import { startWorld, type World } from '../support/iam-app.js';
+import { redirectUri, startWorld, type World } from '../support/iam-app.js';
 import { answerQuestion, scanPageCode } from '../support/page-qr.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { onPc } from '../support/signed-in.js';
 import { authorizeUrl, pkce, returnInsideWechat } from '../support/sign-in.js';
+
+/** What happens while the host still works on a sign-in. */
+@Injectable()
+class Meanwhile implements IamHooks {
+  does: (signIn: SignIn) => Promise<unknown> = () => Promise.resolve();
+
+  async afterSignIn(signIn: SignIn): Promise<void> {
+    await this.does(signIn);
+  }
+}
+
+@Module({ providers: [Meanwhile], exports: [Meanwhile] })
+class MeanwhileModule {}
 
 describe('an application of a third party', () => {
   let world: World;
@@ -14,7 +30,10 @@ describe('an application of a third party', () => {
   let parties: ThirdParties;
 
   beforeAll(async () => {
-    world = await startWorld({ options: adminOptions });
+    world = await startWorld({
+      imports: [MeanwhileModule],
+      options: { ...adminOptions, hooks: Meanwhile },
+    });
     admin = new AdminClient(world.url);
     parties = new ThirdParties(world);
   });
@@ -194,6 +213,19 @@ describe('an application of a third party', () => {
     });
   });
 
+  it('is declined after all by a person who agreed in one tab and withdrew in another', async () => {
+    const who = person();
+    const me = await onPc(world, who);
+    const id = await parties.register();
+    const signIn = await parties.come(id, who);
+    await decide(signIn, await openConsent(signIn), 'confirm');
+    await callMe(world, me, `/consents/${id}`, { method: 'DELETE' });
+
+    const declined = await decide(signIn, await openConsent(signIn), 'deny');
+
+    expect(returnOf(declined)).toEqual(withError('access_denied'));
+  });
+
   describe('waits for the person', () => {
     it('for ten minutes, and then lives no longer than any code', async () => {
       const id = await parties.register();
@@ -308,6 +340,31 @@ describe('an application of a third party', () => {
         [400, 'client_unknown'],
         [400, 'redirect_uri_mismatch'],
       ]);
+    });
+
+    it('under its id by another application, which the page did not name', async () => {
+      const id = await parties.register({ name: 'Calendar' });
+      const signIn = await parties.come(id, person());
+      const page = await openConsent(signIn);
+      await admin.delete(`clients/${id}`);
+      await admin.post('clients', { id, first_party: false, redirect_uris: [redirectUri(world.url)] });
+
+      const answers = [await decide(signIn, page, 'confirm'), await openConsent(signIn)];
+
+      expect(answers.map(returnOf)).toEqual([withError('invalid_request'), withError('invalid_request')]);
+      expect(await audited(id)).toEqual([]);
+    });
+
+    it('once it was deleted, not even while the host still works on the sign-in', async () => {
+      const id = await parties.register();
+      const signIn = await parties.agree(id, person());
+      const meanwhile = world.app.get(Meanwhile);
+      meanwhile.does = ({ clientId }) => admin.delete(`clients/${clientId}`);
+
+      const refused = await parties.tokens(id, signIn);
+      meanwhile.does = () => Promise.resolve();
+
+      expect([refused.status, refused.json()['error']]).toEqual([401, 'invalid_client']);
     });
 
     it('by a person who was banned meanwhile', async () => {

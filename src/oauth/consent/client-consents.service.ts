@@ -63,10 +63,21 @@ interface ClientLogin {
   readonly clientId: string;
 }
 
-const askedSql = ({ loginId, clientId }: ClientLogin): Sql => sql`
+/** The login `l`, unless it began at an earlier application with the same id, which the page of the question named. */
+const ofClientSql = ({ loginId, clientId }: ClientLogin): Sql => sql`
+  l.id = ${loginId} AND l.client_id = ${clientId}
+  AND l.created_at >= (SELECT a.created_at FROM iam.clients a WHERE a.id = l.client_id)`;
+
+const askedSql = (login: ClientLogin): Sql => sql`
   SELECT l.status, l.error, COALESCE(l.redeem_before > now(), false) AS is_live, u.status AS user_status, u.nickname, l.scope,
          l.resources, ${consentedSql('l')} AS is_covered
-  FROM iam.logins l LEFT JOIN iam.users u ON u.id = l.user_id WHERE l.id = ${loginId} AND l.client_id = ${clientId}`;
+  FROM iam.logins l LEFT JOIN iam.users u ON u.id = l.user_id WHERE ${ofClientSql(login)}`;
+
+/** What came before a person says no. */
+interface Decline {
+  /** They have said yes: a code that is on its way stays good, unless they have withdrawn since. */
+  readonly isAgreed: boolean;
+}
 
 /** Lets the login wait while the person reads. */
 const holdSql = (login: ClientLogin, asksAgain: boolean): Sql => sql`
@@ -85,12 +96,12 @@ const merging = sql`
       updated_at = GREATEST(c.updated_at, EXCLUDED.updated_at)`;
 
 /** The user is locked as by a redemption: a withdrawal, a ban or a merge comes before or after it. */
-const giveSql = ({ loginId, clientId }: ClientLogin): Sql => sql`
+const giveSql = (login: ClientLogin): Sql => sql`
   WITH asked AS (
     SELECT l.user_id, l.client_id, l.provider, COALESCE(l.resources, '{}') AS resources,
            ARRAY(SELECT unnest(string_to_array(COALESCE(l.scope, ''), ' ')) ORDER BY 1) AS scopes
     FROM iam.logins l JOIN iam.users u ON u.id = l.user_id
-    WHERE l.id = ${loginId} AND l.client_id = ${clientId} AND l.status = 'authenticated' AND l.redeem_before > now() AND u.status = 'active'
+    WHERE ${ofClientSql(login)} AND l.status = 'authenticated' AND l.redeem_before > now() AND u.status = 'active'
     FOR SHARE OF u
   ), given AS (
     INSERT INTO iam.consents AS c (user_id, client_id, scopes, resources)
@@ -98,7 +109,7 @@ const giveSql = ({ loginId, clientId }: ClientLogin): Sql => sql`
     RETURNING c.user_id
   ), held AS (
     UPDATE iam.logins l SET redeem_before = now() + make_interval(secs => ${CODE_SECONDS}::int)
-    FROM given WHERE l.id = ${loginId} AND l.status = 'authenticated'
+    FROM given WHERE l.id = ${login.loginId} AND l.status = 'authenticated'
   ), audited AS (
     ${insertAudit(
       { action: 'consent.given' },
@@ -113,10 +124,10 @@ const giveSql = ({ loginId, clientId }: ClientLogin): Sql => sql`
   )
   SELECT 1 FROM given`;
 
-const declineSql = ({ loginId, clientId }: ClientLogin): Sql => sql`
+const declineSql = (login: ClientLogin, { isAgreed }: Decline): Sql => sql`
   WITH login AS (
     UPDATE iam.logins l SET status = 'denied', error = 'access_denied'
-    WHERE l.id = ${loginId} AND l.client_id = ${clientId} AND l.status = 'authenticated'
+    WHERE ${ofClientSql(login)} AND l.status = 'authenticated' AND NOT (${isAgreed}::boolean AND ${consentedSql('l')})
     RETURNING l.user_id, l.client_id, l.provider, l.method, l.scope, l.resources
   ), audited AS (
     ${insertAudit(
@@ -191,8 +202,8 @@ export class ClientConsents implements UserMergeListener {
   }
 
   /** Ends a login whose person does not agree. */
-  async decline(login: ClientLogin): Promise<void> {
-    const declined = await queryRow(this.dataSource, declinedRow, declineSql(login));
+  async decline(login: ClientLogin, before: Decline): Promise<void> {
+    const declined = await queryRow(this.dataSource, declinedRow, declineSql(login, before));
     if (declined !== null) this.telemetry.signInEnded(declined, 'access_denied');
   }
 

@@ -70,12 +70,11 @@ export class ConsentController {
   ): Promise<IamResponse> {
     const visit = this.cookies.requireOwnForm(this.find(form.login, request), form.csrf, request);
     const client = this.clientOf(visit);
-    // A code that is on its way stays good: the form of another tab no longer declines what was agreed to.
-    const decision = visit.decision === 'confirm' ? 'confirm' : form.decision;
+    const isAgreed = visit.decision === 'confirm';
     const login = { loginId: visit.loginId, clientId: client.id };
     if (form.decision === 'confirm') await this.consents.give(login);
-    else if (decision === 'deny') await this.consents.decline(login);
-    const decided = { ...visit, decision };
+    else await this.consents.decline(login, { isAgreed });
+    const decided = { ...visit, decision: isAgreed ? visit.decision : form.decision };
     const response = await this.goOn(decided, request);
     const cookies = this.cookies.keep(consentVisit, decided, {
       key: visit.loginId,
