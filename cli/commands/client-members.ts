@@ -16,7 +16,10 @@ const members: Readonly<Record<string, MemberOption>> = {
   name: {
     member: 'name',
     value: 'TEXT',
-    summary: { en: 'shown to administrators', zh: '显示给管理员的名称' },
+    summary: {
+      en: 'shown to administrators, and to people where they decide',
+      zh: '显示给管理员，也显示在用户做决定的地方',
+    },
   },
   'client-uri': { member: 'client_uri', value: 'URL', summary: { en: 'its home page', zh: '主页' } },
   'logo-uri': { member: 'logo_uri', value: 'URL', summary: { en: 'its logo', zh: '图标' } },

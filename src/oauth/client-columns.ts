@@ -95,7 +95,9 @@ const secureUrl = z
 
 /** What may be changed of an application; a member that is left out stays, null clears. */
 export const clientChanges = z.strictObject({
-  name: line(100).optional().describe('Shown to administrators (default: the id)'),
+  name: line(100)
+    .optional()
+    .describe('Shown to administrators, and to people where they decide (default: the id)'),
   logo_uri: webPage,
   client_uri: webPage.describe('Its home page'),
   enabled: z.boolean().optional().describe('Whether people can sign in to it, or a service gets tokens'),
