@@ -72,7 +72,7 @@ is confidential: client rotate makes its secret. An id of the option clients wou
     const client = parse(newClient, input);
     return withIam(environment, { module: ClientCommandsModule }, async (iam) => {
       const row = await naming(iam.get(ClientRows).create(client));
-      const next = row.type === 'confidential' ? `\nNext: client rotate ${row.id}` : '';
+      const next = row.type === 'public' ? '' : `\nNext: client rotate ${row.id}`;
       return { json: viewOfRow(row), text: `${clientTable([row])}${next}` };
     });
   },

@@ -319,6 +319,7 @@ describe('nestjs-wechat-iam provider', () => {
 
     const added = await operator.run(add);
     const again = await operator.run([...add, '--json']);
+    const machine = await operator.run(['client', 'add', 'nightly', '--type', 'service']);
     const rotated = await operator.run(['client', 'rotate', 'portal']);
     const [secret = ''] = rotated.stdout.split('\n');
     const second = await operator.json(['client', 'rotate', 'portal']);
@@ -342,6 +343,7 @@ describe('nestjs-wechat-iam provider', () => {
     ];
 
     expect(added.stdout).toContain('client rotate portal');
+    expect(machine.stdout).toContain('client rotate nightly');
     expect(again.json()).toMatchObject({ error: { code: 'already_exists' } });
     expect(secret).toMatch(/^iamcs_\w{44}$/);
     expect(second).toMatchObject({ client: { has_previous_secret: true } });
