@@ -26,9 +26,15 @@ export class Resources {
     return URL.canParse(identifier) ? this.options.resources.get(new URL(identifier).href) : undefined;
   }
 
-  /** The one of this application that a path is below. */
+  /**
+   * The one of this application that a path is below. Routers take other spellings of a path for the same route: a path that is below
+   * another one in such a spelling is below none.
+   */
   at(path: string): ResolvedIamResource | undefined {
-    return this.own.find((resource) => `${path}/`.startsWith(`${pathOf(resource)}/`));
+    const found = this.own.find((resource) => isBelow(path, pathOf(resource)));
+    const routed = this.own.find((resource) => isBelow(spelt(path), spelt(pathOf(resource))));
+    const isSame = found && routed && spelt(pathOf(found)) === spelt(pathOf(routed));
+    return isSame === true ? found : undefined;
   }
 
   /** For a challenge at a path: where its metadata is (RFC 9728 §5.1). */
@@ -72,6 +78,26 @@ export class Resources {
         'resource: none that was granted is for this application any more',
       );
     return left;
+  }
+}
+
+function isBelow(path: string, parent: string): boolean {
+  return `${path}/`.startsWith(`${parent}/`);
+}
+
+/** As routers may read a path: decoded, in lower case, without slashes that repeat, up to a semicolon. */
+function spelt(path: string): string {
+  const [beforeSemicolon = ''] = path.split(';');
+  return decoded(beforeSemicolon)
+    .replace(/\/{2,}/g, '/')
+    .toLowerCase();
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
   }
 }
 

@@ -328,7 +328,7 @@ describe('access tokens for other APIs', () => {
 @AllowMachines()
 @Controller()
 class ToolsController {
-  @Get(['mcp/tools', 'orders', 'mcpx'])
+  @Get(['mcp/tools', 'mcp/staff', 'orders', 'mcpx'])
   list() {
     return { tools: [] };
   }
@@ -343,6 +343,7 @@ describe.each(platforms)('APIs of this application, on %s', (_name, create) => {
   const own = [
     { identifier: publicUrl },
     { identifier: `${publicUrl}/mcp`, name: '工具', scopes: ['profile', 'roles'] },
+    { identifier: `${publicUrl}/mcp/staff` },
     { identifier: 'https://other.example.com/mcp' },
   ];
   let world: World;
@@ -407,6 +408,9 @@ describe.each(platforms)('APIs of this application, on %s', (_name, create) => {
       await statuses('orders'),
       await statuses('mcpx'),
     ];
+    const spellings = ['mcp/staff', 'mcp/STAFF', 'mcp/%73taff', 'mcp//staff', 'mcp/staff;x'];
+    const inside = [];
+    for (const path of spellings) inside.push((await get(path, forTools)).status);
     const bare = await new PcBrowser().visit(`${world.url}/mcp/tools`);
     const wrong = await get('mcp/tools', forOther);
     const unnamed = await get('mcp/tools', 'x', plain.url);
@@ -416,6 +420,8 @@ describe.each(platforms)('APIs of this application, on %s', (_name, create) => {
       [401, 401, 401, 200],
       [401, 401, 401, 200],
     ]);
+    // An API of its own, however a router reads its path.
+    expect(inside).not.toContain(200);
     const named = `resource_metadata="${publicUrl}/.well-known/oauth-protected-resource/mcp"`;
     expect([bare, wrong, unnamed].map(({ headers }) => headers.get('www-authenticate'))).toEqual([
       `Bearer ${named}`,
