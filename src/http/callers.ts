@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ArgumentsHost } from '@nestjs/common';
 import { isRecord } from '../errors/unknown.js';
-import { isHttpRequest } from './iam-request.js';
+import { isHttpRequest, readOrigin } from './iam-request.js';
 
 /** Where a call of HTTP, GraphQL or a socket shows who sends it. */
 export interface Caller {
@@ -42,6 +42,8 @@ interface Handshake {
   readonly method: 'GET';
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  /** By which wrong API keys are limited. */
+  readonly ip: string | null;
 }
 
 /** What is known of a socket. */
@@ -90,7 +92,8 @@ function knownSocket(client: object): KnownSocket {
 }
 
 function ofSocketIo({ handshake }: SocketIoClient): Handshake {
-  return toHandshake(handshake, { token: isRecord(handshake.auth) ? handshake.auth['token'] : undefined });
+  const { url, headers, address, auth } = handshake;
+  return toHandshake({ url, headers, ip: address }, { token: isRecord(auth) ? auth['token'] : undefined });
 }
 
 function ofRequest(request: unknown): Handshake {
@@ -104,6 +107,7 @@ interface SocketIoClient {
   readonly handshake: {
     readonly url: string;
     readonly headers: IncomingHttpHeaders;
+    readonly address?: string;
     readonly auth?: unknown;
   };
 }
@@ -117,13 +121,15 @@ function isSocketIo(client: object): client is SocketIoClient {
  * `Origin`. A token beside the handshake comes before its headers.
  */
 function toHandshake(
-  { url, headers }: Pick<Handshake, 'url' | 'headers'>,
+  source: Pick<Handshake, 'url' | 'headers'> & { readonly ip?: string | null | undefined },
   { token, authorization }: { readonly token?: unknown; readonly authorization?: unknown },
 ): Handshake {
+  const { url, headers } = source;
   const bearer = token == null ? authorization : `Bearer ${typeof token === 'string' ? token : ''}`;
   return {
     method: 'GET',
     url,
+    ip: readOrigin(source).ip,
     headers: { ...headers, upgrade: 'websocket', ...(bearer != null && { authorization: asText(bearer) }) },
   };
 }
@@ -171,7 +177,8 @@ function callOf(context: object, { request, response, parameters }: GraphqlCall)
   const { token, authorization } = connectionToken(parameters);
   // Mercurius mixes the parameters into the headers: a page of any origin could claim to be of the same one.
   const headers = { ...request.headers, 'sec-fetch-site': undefined };
-  const handshake = toHandshake({ url: request.url, headers }, { token, authorization });
+  const source = { url: request.url, headers, ip: readOrigin(request).ip };
+  const handshake = toHandshake(source, { token, authorization });
   return { request: handshake, holder: context, response: undefined };
 }
 

@@ -137,10 +137,13 @@ class HostRequest implements IamRequest {
   }
 }
 
-/** The address and browser of an Express or Fastify request. */
+/** The address and browser of a request; Node's own knows the address of the connection alone. */
 export function readOrigin(request: unknown): RequestOrigin {
-  const { headers, ip } = toHttpRequest(request);
-  return { ip: ip ?? null, userAgent: headers['user-agent']?.slice(0, MAX_USER_AGENT) ?? null };
+  const { headers, ip, socket } = toHttpRequest(request);
+  return {
+    ip: ip ?? socket?.remoteAddress ?? null,
+    userAgent: headers['user-agent']?.slice(0, MAX_USER_AGENT) ?? null,
+  };
 }
 
 /** The request target, whole and in parts, without scheme and host before the path (RFC 9112 §3.2.2). */
@@ -161,7 +164,8 @@ interface HttpRequest {
   readonly headers: IncomingMessage['headers'];
   readonly url: string;
   readonly originalUrl?: string;
-  readonly ip?: string;
+  readonly ip?: string | null;
+  readonly socket?: { readonly remoteAddress?: string | undefined };
   readonly raw?: object;
 }
 

@@ -273,6 +273,21 @@ describe('IamGuard beyond HTTP', () => {
       expect(await presenting.ask('token', `${key}x`)).toEqual(refusal('invalid_token', 'token'));
     });
 
+    it('is locked out by the wrong API keys of its own address alone', async () => {
+      const { userId } = await signIn();
+      const key = await apiKeyOf(userId);
+      const authentication = (transport === 'ws' ? withWs : world).app.get(Authentication);
+      const guess = (number: number) =>
+        authentication.authenticate(`iamk_${String(number).padStart(44, 'x')}`);
+      for (let tries = 0; tries < 120; tries += 1)
+        await expect(guess(tries)).rejects.toMatchObject({ code: 'invalid_token' });
+      const socket = await connect();
+
+      await expect(guess(120)).rejects.toMatchObject({ code: 'rate_limited' });
+      expect(await socket.ask('token', key)).toEqual({ event: 'who', data: userId });
+      expect(await socket.ask('refund')).toEqual({ event: 'refunded', data: true });
+    });
+
     it('takes the cookie of a page of ours, and of nobody else’s', async () => {
       const { userId, ...claims } = await signIn();
       const cookie = `iam-access=${await issue({ ...claims, userId, clientId: 'shop' })}`;
