@@ -6,7 +6,7 @@ import type { RequestOrigin } from '../runtime/request-context.js';
 import { RateLimits } from './rate-limits.service.js';
 
 const SECONDS = 60;
-/** Senders that a process remembers: addresses, at a client. */
+/** Senders that a process remembers: addresses, each with what it guesses. */
 const MOST_SENDERS = 10_000;
 
 /**
@@ -23,11 +23,11 @@ export class Forgeries {
     private readonly clock: Clock,
   ) {}
 
-  /** @throws IamError `rate_limited` once there are too many */
-  count({ ip }: RequestOrigin, clientId?: string): void {
+  /** With `target`, wrong guesses at others do not count. @throws IamError `rate_limited` once there are too many */
+  count({ ip }: RequestOrigin, target?: string): void {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return;
-    const sender = senderOf(ip, clientId);
+    const sender = senderOf(ip, target);
     const now = this.clock.elapsed();
     const known = this.windows.get(sender);
     const window =
@@ -46,8 +46,8 @@ export class Forgeries {
   }
 
   /** What was counted before it was tried was none. */
-  forgive({ ip }: RequestOrigin): void {
-    const sender = senderOf(ip);
+  forgive({ ip }: RequestOrigin, target?: string): void {
+    const sender = senderOf(ip, target);
     const known = this.windows.get(sender);
     if (known !== undefined) this.windows.set(sender, { ...known, count: Math.max(0, known.count - 1) });
   }
@@ -56,7 +56,7 @@ export class Forgeries {
 /** As operators know the limit. */
 const NAME = 'failures';
 
-function senderOf(ip: string | null, clientId?: string): string {
+function senderOf(ip: string | null, target?: string): string {
   const { narrow } = networksOf(ip ?? 'unknown');
-  return clientId === undefined ? narrow : `${narrow} ${clientId}`;
+  return target === undefined ? narrow : `${narrow} ${target}`;
 }

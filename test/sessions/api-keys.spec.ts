@@ -340,11 +340,17 @@ describe('an API key', () => {
     clock.advance(60);
     const again = queries.mark();
     const badlyFormed = await statuses(200, (number) => `iamk_${number}`);
+    const askedFor = queries.since(again);
+    const repeated = await statuses(200, () => guess(1));
+    await Promise.all(Array.from({ length: GUESSES }, () => host.requestToken({ client_id: 'nobody' })));
+    const { key: unused } = await keyOf(await clerk());
 
     expect(asked).toBeLessThanOrEqual(GUESSES);
     expect(wellFormed).toEqual({ 401: GUESSES, 429: 9_800 - GUESSES });
     expect(working).toEqual([200, null]);
-    expect(queries.since(again)).toEqual([]);
-    expect(badlyFormed).toEqual({ 401: GUESSES, 429: 200 - GUESSES });
+    expect(askedFor).toEqual([]);
+    // Neither is a guess: a script with an old key shuts out nobody who shares its address. Nor does an unknown application.
+    expect([badlyFormed, repeated]).toEqual([{ 401: 200 }, { 401: 200 }]);
+    expect(await host.outcome('orders/refund', unused)).toEqual([200, null]);
   });
 });

@@ -20,6 +20,9 @@ const FRESH_MS = 5_000;
 /** A few megabytes; beyond that, the oldest entries go. */
 const MOST_KEPT = 10_000;
 
+/** Of wrong keys alone, so that broken tokens and unknown applications of an address shut no key out. No client has this id. */
+const TARGET = 'API keys';
+
 /** One statement says all that a request by this key depends on. No row: it does not work now. */
 const liveKeySql = (hash: string): Sql => sql`
   SELECT k.id, k.user_id, k.client_id, k.permissions, k.expires_at,
@@ -51,12 +54,6 @@ interface KnownKey {
   readonly expiresAt: number;
 }
 
-/** A try with a key that may be made up. */
-interface Guess {
-  readonly origin: RequestOrigin;
-  isCounted: boolean;
-}
-
 /** Checks API keys in PostgreSQL: one read in five seconds per key and process. */
 @Injectable()
 export class ApiKeyCheck {
@@ -85,11 +82,9 @@ export class ApiKeyCheck {
    */
   async identify(apiKey: string, origin: RequestOrigin): Promise<AuthenticatedApiKey> {
     const hash = sha256(apiKey);
-    const guess = { origin, isCounted: false };
-    const found = hasFormOfApiKey(apiKey) ? await this.find(hash, guess) : null;
+    const found = hasFormOfApiKey(apiKey) ? await this.find(hash, origin) : null;
     if (found === null || found.expiresAt <= this.clock.now()) {
       this.proven.delete(hash);
-      if (!guess.isCounted) this.forgeries.count(origin);
       throw new IamError('invalid_token', 'no API key of ours, or it or its owner works no longer');
     }
     this.keepProven(hash);
@@ -97,31 +92,30 @@ export class ApiKeyCheck {
     return { ...caller, roles: [...caller.roles], permissions: [...caller.permissions] };
   }
 
-  private find(hash: string, guess: Guess): Promise<KnownKey | null> {
+  private find(hash: string, origin: RequestOrigin): Promise<KnownKey | null> {
     return this.known.get(hash, async () => {
-      const row = await this.read(hash, guess);
+      const row = await this.read(hash, origin);
       if (row?.is_use_due === true) this.writeUse(row.id);
       return row === null ? null : knownOf(row);
     });
   }
 
-  /** Counted before it is tried: guesses at the same time are no more statements than the limit allows. */
-  private async read(hash: string, guess: Guess): Promise<LiveKey | null> {
-    if (!this.proven.has(hash)) {
-      this.forgeries.count(guess.origin);
-      guess.isCounted = true;
-    }
+  /**
+   * Counted before it is tried: guesses at the same time are no more statements than the limit allows. Only reads count: who sends an
+   * old key again and again is no threat, and others share the address.
+   */
+  private async read(hash: string, origin: RequestOrigin): Promise<LiveKey | null> {
+    const isGuess = !this.proven.has(hash);
+    if (isGuess) this.forgeries.count(origin, TARGET);
+    const forgive = (): void => {
+      if (isGuess) this.forgeries.forgive(origin, TARGET);
+    };
     const row = await queryRow(this.dataSource, liveKey, liveKeySql(hash)).catch((error: unknown) => {
-      this.forgive(guess);
+      forgive();
       throw error;
     });
-    if (row !== null) this.forgive(guess);
+    if (row !== null) forgive();
     return row;
-  }
-
-  private forgive(guess: Guess): void {
-    if (guess.isCounted) this.forgeries.forgive(guess.origin);
-    guess.isCounted = false;
   }
 
   private keepProven(hash: string): void {
