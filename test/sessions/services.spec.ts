@@ -85,8 +85,8 @@ describe('a service', () => {
     const token = await host.tokenOf(credentials);
 
     const refused = await Promise.all(
-      ['iam/me', 'iam/me/api_keys', 'orders', 'orders/optional', 'orders/recent'].map((path) =>
-        host.outcome(path, token),
+      ['iam/me', 'iam/me/api_keys', 'iam/userinfo', 'orders', 'orders/optional', 'orders/recent'].map(
+        (path) => host.outcome(path, token),
       ),
     );
     const revoked = await revoke(world.url, token, credentials);

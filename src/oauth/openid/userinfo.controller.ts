@@ -64,7 +64,7 @@ export class Userinfo {
     private readonly subjects: SubjectIdentifiers,
   ) {}
 
-  /** @throws IamError `authentication_required`, `invalid_token`, `insufficient_scope`, `invalid_request` (RFC 6750 §3.1) */
+  /** @throws IamError `authentication_required`, `invalid_token`, `person_required`, `insufficient_scope`, `invalid_request` (RFC 6750 §3.1) */
   async tell(request: IamRequest): Promise<UserinfoResponse> {
     const claims = await this.tokens.verifyForAny(presentedToken(request));
     if (!isOpenId(claims.scope))
@@ -106,7 +106,7 @@ const description = {
     picture: 'https://thirdwx.qlogo.cn/mmopen/…/132',
     updated_at: 1769846400,
   },
-  errors: ['authentication_required', 'invalid_token', 'insufficient_scope'],
+  errors: ['authentication_required', 'invalid_token', 'person_required', 'insufficient_scope'],
 } as const;
 
 /** `GET` and `POST /userinfo` (OpenID Connect Core §5.3). */
