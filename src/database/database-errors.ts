@@ -41,10 +41,10 @@ export function isPreparationLost(error: unknown): boolean {
 }
 
 /**
- * Values in a statement that no column or index can hold: too long, out of range, no date, no UUID, NUL. Other data
+ * Values in a statement that no column or index can hold: too long, out of range, no date, no time zone, no UUID, NUL. Other data
  * exceptions, such as a division by zero, are defects of the statement.
  */
-const unstorable = /^(22001|22003|22007|22008|22021|22P02|22P03|22P05|54000)$/;
+const unstorable = /^(22001|22003|22007|22008|22009|22021|22P02|22P03|22P05|54000)$/;
 
 /** PostgreSQL cannot store a value that a caller sent. */
 export function isUnstorableValue(error: unknown): boolean {

@@ -157,6 +157,7 @@ describe('an API key', () => {
   it('is made only after a recent sign-in, with an end to come, and a hundred times', async () => {
     const owner = await clerk();
     const past = await createKey(owner, { expires_at: '2020-01-01T00:00:00Z' });
+    const nowhere = await createKey(owner, { expires_at: '2100-01-01T00:00:00-23:59' });
     await keyOf(owner);
     await world.dataSource.query(
       `INSERT INTO iam.api_keys (id, user_id, name, prefix, hash)
@@ -169,7 +170,7 @@ describe('an API key', () => {
     const { accessToken } = toTokens(await refresh(world.url, owner.refreshToken));
     const old = await createKey({ ...owner, accessToken });
 
-    expect(outcome(past)).toEqual([400, 'invalid_request']);
+    expect([past, nowhere].map(outcome)).toEqual(Array(2).fill([400, 'invalid_request']));
     expect(outcome(full)).toEqual([409, 'api_key_limit_reached']);
     expect(outcome(old)).toEqual([401, 'recent_sign_in_required']);
   });
