@@ -15,7 +15,8 @@ import { oldIdToken, refreshOf, registerSso, signIn, start, tokensOf } from '../
 /** An application's server: what it was sent, and how it answers. */
 class Receiver {
   readonly requests: { readonly url: string; readonly type: string; readonly body: string }[] = [];
-  answer: (url: string) => { status: number; location?: string } | null = () => ({ status: 200 });
+  /** Null: hangs up. */
+  answer: (url: string) => { status: number; location?: string } | 'silence' | null = () => ({ status: 200 });
   private server: Server | undefined;
   url = '';
 
@@ -24,6 +25,7 @@ class Receiver {
       void text(request).then((body) => {
         this.requests.push({ url: request.url ?? '', type: request.headers['content-type'] ?? '', body });
         const answer = this.answer(request.url ?? '');
+        if (answer === 'silence') return;
         if (answer === null) {
           request.socket.destroy();
           return;
@@ -219,25 +221,29 @@ describe('back-channel logout', () => {
     ['answers 400', { status: 400 }, 'status 400'],
     ['redirects, which is not followed', { status: 307, location: '/elsewhere' }, 'status 307'],
     ['hangs up', null, expect.any(String) as string],
-  ])('is sent again, with another jti, where the application %s', async (_name, answer, last_error) => {
-    const id = await register('/again');
-    const { sub } = await signedInTo(id);
-    await end(sub);
-    receiver.answer = () => answer;
+    ['is too slow', 'silence', 'no response in time'],
+  ] as const)(
+    'is sent again, with another jti, where the application %s',
+    async (_name, answer, last_error) => {
+      const id = await register('/again');
+      const { sub } = await signedInTo(id);
+      await end(sub);
+      receiver.answer = () => answer;
 
-    await send();
-    const failed = await waiting();
-    await send();
-    const early = receiver.requests.length;
-    receiver.answer = () => ({ status: 204 });
-    await makeDue();
-    await send();
+      await send();
+      const failed = await waiting();
+      await send();
+      const early = receiver.requests.length;
+      receiver.answer = () => ({ status: 204 });
+      await makeDue();
+      await send();
 
-    expect(failed).toEqual([{ client_id: id, status: 'pending', attempts: 1, last_error }]);
-    expect([early, receiver.requests.map(({ url }) => url)]).toEqual([1, ['/again', '/again']]);
-    expect(new Set(receiver.tokens('/again').map((token) => decodeJwt(token).jti)).size).toBe(2);
-    expect(await waiting()).toEqual([]);
-  });
+      expect(failed).toEqual([{ client_id: id, status: 'pending', attempts: 1, last_error }]);
+      expect([early, receiver.requests.map(({ url }) => url)]).toEqual([1, ['/again', '/again']]);
+      expect(new Set(receiver.tokens('/again').map((token) => decodeJwt(token).jti)).size).toBe(2);
+      expect(await waiting()).toEqual([]);
+    },
+  );
 
   it('does not make the others wait for an application that is dead', async () => {
     const [dead, alive] = [await register('/dead'), await register('/alive')];
