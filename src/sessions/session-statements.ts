@@ -9,9 +9,12 @@ export interface RefreshToken {
   readonly generation: number;
 }
 
-/** When WeChat proved the person of a login: for the browser session, at the scan, or just before the callback claimed it. */
+/**
+ * When WeChat proved the person of a login: for the browser session, at the scan, or just before the callback claimed it. A mini
+ * program's page scans with a proof from before, which is older than the person's `auth_time`.
+ */
 export const loginProvenAtSql = (login: string): Sql =>
-  raw(`COALESCE(${login}.auth_time, ${login}.scanned_at, ${login}.created_at)`);
+  raw(`COALESCE(LEAST(${login}.auth_time, ${login}.scanned_at), ${login}.created_at)`);
 
 /** The same of a session, whose code may have waited; a login that no longer exists was redeemed a day ago. */
 export const sessionProvenAtSql = (session: string): Sql =>

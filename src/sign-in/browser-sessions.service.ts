@@ -23,7 +23,7 @@ const browserSchema = z.object({
   provider: z.string(),
   method: z.string(),
   hasFollowed: z.boolean(),
-  /** When WeChat proved the person, in milliseconds since the epoch. */
+  /** When the person signed in, in milliseconds since the epoch; the row has when WeChat proved them. */
   authTime: z.number(),
   /** What the person agreed to on the page of the chooser. */
   consent: consentSchema.optional(),
@@ -153,7 +153,7 @@ export class BrowserSessions {
       SELECT u.id FROM iam.logins l JOIN iam.users u ON u.id = l.user_id AND u.status = 'active' WHERE l.id = ${loginId} FOR SHARE OF u
     ), login AS (
       UPDATE iam.logins l
-      SET auth_time = date_trunc('milliseconds', ${loginProvenAtSql('l')}),
+      SET auth_time = date_trunc('milliseconds', GREATEST(l.created_at, l.scanned_at, l.confirmed_at)),
           browser_session_id = COALESCE((
             SELECT b.id FROM iam.browser_sessions b WHERE b.id = ${former?.id ?? null}::uuid AND b.user_id = owner.id AND b.ended_at IS NULL
           ), ${uuidv7()}::uuid)
@@ -164,7 +164,7 @@ export class BrowserSessions {
       INSERT INTO iam.browser_sessions AS b
         (id, user_id, provider, method, appid, openid, has_followed, ip, user_agent, auth_time, idle_expires_at, expires_at)
       SELECT browser_session_id, user_id, provider, method, appid, openid, ${hasFollowed}::boolean, ${origin.ip}::text, ${origin.userAgent}::text,
-             auth_time, now() + make_interval(secs => ${Math.min(idle, absolute)}::int), now() + make_interval(secs => ${absolute}::int)
+             date_trunc('milliseconds', ${loginProvenAtSql('login')}), now() + make_interval(secs => ${Math.min(idle, absolute)}::int), now() + make_interval(secs => ${absolute}::int)
       FROM login
       ON CONFLICT (id) DO UPDATE
       SET generation = b.generation + 1, provider = EXCLUDED.provider, method = EXCLUDED.method, appid = EXCLUDED.appid,
@@ -183,10 +183,11 @@ export class BrowserSessions {
         },
       )}
     )
-    SELECT id, generation, user_id, provider, method, has_followed, auth_time FROM begun
+    SELECT begun.id, generation, begun.user_id, begun.provider, begun.method, has_followed, login.auth_time FROM begun, login
     UNION ALL
-    SELECT b.id, b.generation, b.user_id, b.provider, b.method, b.has_followed, b.auth_time
-    FROM iam.logins l JOIN iam.browser_sessions b ON b.id = l.browser_session_id AND b.auth_time = l.auth_time
+    SELECT b.id, b.generation, b.user_id, b.provider, b.method, b.has_followed, l.auth_time
+    FROM iam.logins l JOIN iam.browser_sessions b
+      ON b.id = l.browser_session_id AND b.auth_time = date_trunc('milliseconds', ${loginProvenAtSql('l')})
     WHERE l.id = ${loginId} AND ${isLive}`;
   }
 
@@ -221,10 +222,10 @@ export class BrowserSessions {
       FROM owner WHERE b.id = ${browserSessionId} AND b.user_id = owner.id AND b.generation = ${browser.generation}::int AND ${isLive}
       RETURNING b.*
     ), login AS (
-      INSERT INTO iam.logins (id, status, provider, method, appid, openid, client_id, redirect_uri, code_challenge, ${requestColumns}, user_id,
+      INSERT INTO iam.logins (id, status, provider, method, appid, openid, client_id, redirect_uri, code_challenge, ${requestColumns}, scanned_at, user_id,
                               ip, user_agent, redeem_before, expires_at)
       SELECT ${uuidv7()}::uuid, 'authenticated', used.provider, used.method, used.appid, used.openid, ${clientId}::text, ${redirectUri}::text,
-             ${codeChallenge}::text, ${requestValues(carried)}, used.user_id, ${ip}::text, ${userAgent}::text,
+             ${codeChallenge}::text, ${requestValues(carried)}, NULLIF(used.auth_time, ${carried.authTime}::timestamptz), used.user_id, ${ip}::text, ${userAgent}::text,
              now() + make_interval(secs => ${CODE_SECONDS}::int), now() + ${KEEP_LOGIN}
       FROM used
       RETURNING id, user_id, provider, method, appid

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { decodeJwt } from 'jose';
 import type { Person } from '../../emulator/index.js';
+import { adminOptions } from '../support/admin.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import { poll, pollUntilSettled } from '../support/follow.js';
 import {
@@ -17,12 +19,15 @@ import {
   miniToken,
   type MiniWorld,
   postApproval,
+  scanMiniCode,
   sceneOf,
+  signInByMini,
   startMiniWorld,
 } from '../support/mini.js';
 import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { countQueries, isHousekeeping } from '../support/query-counter.js';
 import { rowsOf, valueOf } from '../support/rows.js';
+import { registerSso, start, tokensOf } from '../support/single-sign-on.js';
 import { linksIn } from '../support/link-by-follow.js';
 
 const codePath = '/wxa/getwxacodeunlimit';
@@ -34,7 +39,7 @@ describe('sign-in by a mini program code', () => {
   const clock = new SkewedClock(0);
 
   beforeAll(async () => {
-    world = await startMiniWorld({}, { options: { rateLimits: 'off' }, clock });
+    world = await startMiniWorld({}, { options: { ...adminOptions, rateLimits: 'off' }, clock });
   });
   afterAll(() => world.close());
   afterEach(async () => {
@@ -51,12 +56,7 @@ describe('sign-in by a mini program code', () => {
   const ask = async () => miniDeviceOf(await askForMiniCode(world.url));
   const newcomer = (nickname = '小兰') => world.wechat.person({ nickname });
   /** Asks, scans, and what the phone then knows. */
-  async function scanned(person: Person = newcomer()) {
-    const device = await ask();
-    const visit = await person.scanMini(device.image);
-    if (visit.screen.kind !== 'question') throw new Error(`not asked: ${JSON.stringify(visit.screen)}`);
-    return { device, person, visit, approval: visit.screen.approval };
-  }
+  const scanned = (person = newcomer()) => scanMiniCode(world, person);
   const errorOf = async (reply: Promise<{ json(): Record<string, unknown>; status: number }>) => {
     const { status, json } = await reply;
     return [status, json()['code']];
@@ -258,6 +258,23 @@ describe('sign-in by a mini program code', () => {
     expect(await errorOf(postApproval(world.url, 'none', { scene }))).toEqual([401, 'invalid_token']);
     expect((await poll(world.url, device)).status).toBe(400);
     await world.saveProvider({ slug: 'other', enabled: false });
+  });
+
+  it('lets a browser in to all applications, as of the confirmation, which lets no other device in', async () => {
+    const person = newcomer();
+    const client_id = await registerSso(world);
+    const ofScan = await signInByMini(world, person, client_id);
+    const { approval } = await scanned(person);
+    for (const each of [ofScan, await start(world, ofScan.browser, client_id)]) {
+      const token = String((await tokensOf(world, each, client_id)).json()['access_token']);
+      const approved = await errorOf(postApproval(world.url, token, { decision: 'confirm' }, approval.id));
+      expect(approved).toEqual([403, 'approval_forbidden']);
+      expect(Number(decodeJwt(token)['auth_time'])).toBeGreaterThan(Date.now() / 1000 - 600);
+    }
+    // Told late, of a time after the proof and before the confirmation.
+    await world.dataSource.query("UPDATE iam.identities SET withdrawn_at = now() - interval '1 hour'");
+
+    expect((await start(world, ofScan.browser, client_id, { prompt: 'none' })).error).toBe('login_required');
   });
 
   it('is over when its time is, or when its row admits nobody', async () => {

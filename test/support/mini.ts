@@ -1,7 +1,9 @@
 import type { MiniProgram, MiniVisit, Person } from '../../emulator/index.js';
 import type { IdentityProviderInput } from '../../src/index.js';
 import { type IamAppOptions, startWorld, type World } from './iam-app.js';
+import { codesOf, leavePage, openFollowPage, startOnPage } from './follow-page.js';
 import { PcBrowser, type Reply } from './pc-browser.js';
+import type { PcSignIn } from './sign-in.js';
 
 /** The page of the mini program that confirms sign-ins. */
 export const approvalPage = 'pages/approve/approve';
@@ -77,6 +79,27 @@ export async function miniToken(
   const code = person.wxLogin(mini);
   const form = { grant_type: 'urn:wechat:grant:mini_program', client_id: 'web', provider, code };
   return String((await new PcBrowser().visit(`${world.url}/iam/token`, { form })).json()['access_token']);
+}
+
+/** Asks for a code, scans it, and what the phone then knows. */
+export async function scanMiniCode(world: Pick<World, 'url'>, person: Person) {
+  const device = miniDeviceOf(await askForMiniCode(world.url));
+  const visit = await person.scanMini(device.image);
+  if (visit.screen.kind !== 'question') throw new Error(`not asked: ${JSON.stringify(visit.screen)}`);
+  return { device, person, visit, approval: visit.screen.approval };
+}
+
+/** A sign-in on the page of an application, which a person confirms who has been signed in in the mini program for a day. */
+export async function signInByMini(world: MiniWorld, person: Person, client_id: string): Promise<PcSignIn> {
+  const page = await openFollowPage(world.url, { method: 'mini', client_id });
+  const started = await startOnPage(page);
+  await (await person.scanMini(String(started.json()['qr_image']))).confirm();
+  await world.dataSource.query(
+    `UPDATE iam.logins SET scanned_at = now() - interval '1 day' WHERE openid = $1`,
+    [person.openid(world.mini)],
+  );
+  const location = await leavePage(page, codesOf(started).deviceCode);
+  return { ...page, returned: { ...page.reply, location } };
 }
 
 /** Posts to the approvals as the page of a mini program does. */
