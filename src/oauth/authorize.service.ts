@@ -2,6 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { randomAlphanumeric } from '../crypto/random.js';
+import { isStorable } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 import type { Client } from '../http/client-registry.service.js';
 import { logFailure } from '../http/error-responses.js';
@@ -41,7 +42,12 @@ export const authorizeQuery = z.object({
   response_mode: z.literal('query').optional(),
   /** Space-separated. Without it, a first-party client gets `profile`, `roles` and a refresh token. */
   scope: z.string().optional(),
-  nonce: z.string().max(512).optional().meta({ description: 'Comes back in the ID token' }),
+  nonce: z
+    .string()
+    .max(512)
+    .refine(isStorable, { error: 'contains NUL or half a character' })
+    .optional()
+    .meta({ description: 'Comes back in the ID token' }),
   provider: z.string().min(1).max(63).optional().meta({
     description: 'May be left out where one row works, or `IamPagesModule` has a page on which people choose',
   }),
