@@ -77,6 +77,19 @@ describe('rows that have expired', () => {
     expect(left.map(({ name }) => name)).toEqual(['ended short ago', 'expired short ago', 'works']);
   });
 
+  it('of logout tokens go after a month, also where nobody sends them', async () => {
+    await world.dataSource.query(`
+      INSERT INTO iam.backchannel_logouts (id, client_id, session_id, user_id, status, created_at)
+      SELECT gen_random_uuid(), 'shop', gen_random_uuid(), gen_random_uuid(), status, now() - days * interval '1 day'
+      FROM unnest('{pending,dead}'::text[]) status, unnest('{29,31}'::int[]) days`);
+
+    await world.app.get(Cleanup).removeExpired();
+
+    const left =
+      "SELECT bool_and(created_at > now() - interval '30 days') AND count(*) = 2 FROM iam.backchannel_logouts";
+    expect(await valueOf(world.dataSource, left)).toBe(true);
+  });
+
   it('are removed once when replicas clean together', async () => {
     await addRows(2000, '-1 second');
 
