@@ -127,7 +127,9 @@ export class Token {
         access_token: accessToken,
         token_type: 'Bearer',
         expires_in,
-        ...((isRefreshed || mayRefresh(client, session)) && { refresh_token: refreshToken }),
+        ...((mayRefresh(client, session) || (isRefreshed && mayStay(client))) && {
+          refresh_token: refreshToken,
+        }),
         ...granted,
       };
       return json(tokens, 200, noCache);
@@ -178,6 +180,11 @@ const noCache = { Pragma: 'no-cache' };
 function mayRefresh({ grants, isFirstParty }: Client, { scope = '' }: RefreshedSession): boolean {
   const isAgreed = isFirstParty || scope.split(' ').includes('offline_access');
   return isAgreed && grants?.includes('refresh_token') !== false;
+}
+
+/** False once an administrator has taken offline access from the application. */
+function mayStay({ scopes }: Client): boolean {
+  return scopes?.includes('offline_access') !== false;
 }
 
 /** There is nothing to send along as a token (RFC 8693 §2.2.1). */

@@ -251,11 +251,15 @@ describe('what an application of a third party has', () => {
 
       const narrowed = await parties.refresh(id, granted.json()['refresh_token'], 'openid');
       const later = await parties.refresh(id, narrowed.json()['refresh_token']);
+      await admin.patch(`clients/${id}`, { scopes: ['openid', 'profile'] });
+      const last = await parties.refresh(id, later.json()['refresh_token']);
 
       expect([narrowed, later].map((reply) => [reply.status, reply.json()['scope']])).toEqual([
         [200, 'openid'],
         [200, 'openid profile offline_access'],
       ]);
+      // Until the application may have none.
+      expect([last.status, last.json()['refresh_token']]).toEqual([200, undefined]);
     });
 
     it('for a resource that the person let it use, and yet not for what is theirs alone', async () => {
