@@ -152,13 +152,14 @@ async function linkTo(
 
 describe('links into a mini program', () => {
   const stage = useStage();
+  /** A second may pass before the emulator reads it. */
   const until = (seconds: number) => ({ expire_time: stage().wechat.clock.seconds() + seconds });
 
   it.each<readonly [() => object, number]>([
-    [() => until(60), 0],
+    [() => until(61), 0],
     [() => ({ expire_type: 1, expire_interval: 30 }), 0],
     [() => until(59), 85401],
-    [() => until(30 * 86_400 + 1), 85401],
+    [() => until(30 * 86_400 + 2), 85401],
     [() => ({ expire_type: 1, expire_interval: 31 }), 85401],
     [() => ({}), 85401],
     [() => ({ ...until(600), jump_wxa: { path: 'pages/none' } }), 40165],
@@ -183,8 +184,8 @@ describe('links into a mini program', () => {
     const { wechat, account, lan } = stage();
     const mini = account.miniProgram({ pages });
     const target = { path: '/pages/approve', query: 'scene=a%2Fb' };
-    const scheme = await linkTo(stage(), mini, '/wxa/generatescheme', { jump_wxa: target, ...until(60) });
-    const urlLink = await linkTo(stage(), mini, '/wxa/generate_urllink', { ...target, ...until(60) });
+    const scheme = await linkTo(stage(), mini, '/wxa/generatescheme', { jump_wxa: target, ...until(61) });
+    const urlLink = await linkTo(stage(), mini, '/wxa/generate_urllink', { ...target, ...until(61) });
     const openlink = String(scheme['openlink']);
 
     const visits = [await lan.openScheme(openlink), await lan.openScheme(String(urlLink['url_link']))];
@@ -197,7 +198,7 @@ describe('links into a mini program', () => {
     expect(found['scheme_info']).toMatchObject({ appid: mini.appid, path: 'pages/approve' });
     const unknown = { scheme: 'weixin://dl/business/?t=none' };
     expect((await linkTo(stage(), mini, '/wxa/queryscheme', unknown))['errcode']).toBe(85403);
-    wechat.clock.advance(60);
+    wechat.clock.advance(61);
     await expect(lan.openScheme(openlink)).rejects.toThrow('opens nothing');
   });
 

@@ -264,13 +264,14 @@ describe('what a person takes back', () => {
   it('is told to the app with the person in OpenID and the platform in FromUserName', async () => {
     const { wechat, lan, oa, account } = stage();
     lan.wxLogin(account.miniProgram());
+    const earliest = wechat.clock.seconds();
 
     const delivery = await lan.revokeAuthorization(oa);
 
     expect(delivery.fields).toEqual({
       ToUserName: oa.originalId,
       FromUserName: delivery.fields['FromUserName'],
-      CreateTime: wechat.clock.seconds(),
+      CreateTime: expect.any(Number) as number,
       MsgType: 'event',
       Event: 'user_authorization_revoke',
       OpenID: lan.openid(oa),
@@ -278,6 +279,8 @@ describe('what a person takes back', () => {
       AppID: oa.appid,
       RevokeInfo: '205',
     });
+    expect(delivery.fields['CreateTime']).toBeGreaterThanOrEqual(earliest);
+    expect(delivery.fields['CreateTime']).toBeLessThanOrEqual(wechat.clock.seconds());
     expect(delivery.fields['FromUserName']).not.toBe(lan.openid(oa));
   });
 
