@@ -27,6 +27,8 @@ export const signIn = (on, url) => ask('/sign-in', { on, url });
 export const register = (members) => ask('/application', members);
 /** Scans a QR code of the issuer's Official Account. */
 export const scan = (content) => ask('/scan', { content });
+/** How many requests have reached WeChat at the issuer's side. */
+export const countWechatCalls = async () => (await ask('/wechat-calls')).count;
 export const follow = () => ask('/follow', {});
 export const wxLogin = () => ask('/wx-login', {});
 export const phoneNumber = () => ask('/phone-number', {});

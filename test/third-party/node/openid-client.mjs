@@ -4,11 +4,22 @@ import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose';
 import * as oidc from 'openid-client';
-import { check, listen, listenForBrowser, register, report, scan, signIn, world } from './check.mjs';
+import {
+  check,
+  countWechatCalls,
+  listen,
+  listenForBrowser,
+  register,
+  report,
+  scan,
+  signIn,
+  world,
+} from './check.mjs';
 
 const { issuer, person } = world;
 const origin = await listenForBrowser();
 const redirect_uri = `${origin}/callback`;
+const post_logout_redirect_uri = `${origin}/left`;
 const scope = 'openid profile offline_access';
 // The issuer of this run is http on loopback.
 const execute = [oidc.allowInsecureRequests];
@@ -36,6 +47,19 @@ async function signInTo(config, { build = oidc.buildAuthorizationUrl, ...more } 
   });
   const { url, scans, consents } = await signIn('pc', start.href);
   return { tokens: await oidc.authorizationCodeGrant(config, new URL(url), checks), scans, consents };
+}
+
+/** From the client's sign-out to its page after it, without a question. */
+async function signOutOf(config, { id_token: id_token_hint }) {
+  const end = oidc.buildEndSessionUrl(config, { id_token_hint, post_logout_redirect_uri, state: 'left' });
+  const { url } = await signIn('pc', end.href);
+  assert.equal(url, `${post_logout_redirect_uri}?state=left`);
+}
+
+/** Neither the refresh token nor the browser lets the person in any more. */
+async function expectSignedOut(config, { refresh_token }) {
+  await assert.rejects(oidc.refreshTokenGrant(config, refresh_token), { error: 'invalid_grant' });
+  await assert.rejects(signInTo(config, { prompt: 'none' }), { error: 'login_required' });
 }
 
 /** What every sign-in must end in. */
@@ -145,20 +169,11 @@ await check('end_session and a back-channel logout token', async () => {
     received.emit('token', body.get('logout_token'));
   });
   const backchannel_logout_uri = `${await listen(received)}/backchannel`;
-  const leave = `${origin}/left`;
-  const config = await clientOf(
-    { ...server, backchannel_logout_uri, post_logout_redirect_uris: [leave] },
-    oidc.ClientSecretBasic,
-  );
+  const members = { ...server, post_logout_redirect_uris: [post_logout_redirect_uri] };
+  const config = await clientOf({ ...members, backchannel_logout_uri }, oidc.ClientSecretBasic);
   const { tokens } = await signInTo(config);
   const told = once(received, 'token', { signal: AbortSignal.timeout(20_000) });
-  const end = oidc.buildEndSessionUrl(config, {
-    id_token_hint: tokens.id_token,
-    post_logout_redirect_uri: leave,
-    state: 'left',
-  });
-  const { url } = await signIn('pc', end.href);
-  assert.equal(url, `${leave}?state=left`);
+  await signOutOf(config, tokens);
   const [token] = await told;
   const { jwks_uri, issuer: iss } = config.serverMetadata();
   const { payload } = await jwtVerify(token, createRemoteJWKSet(new URL(jwks_uri)), {
@@ -172,8 +187,34 @@ await check('end_session and a back-channel logout token', async () => {
     [payload.sub, payload.sid, payload.nonce],
     [tokens.claims().sub, tokens.claims().sid, undefined],
   );
-  await assert.rejects(oidc.refreshTokenGrant(config, tokens.refresh_token), { error: 'invalid_grant' });
-  await assert.rejects(signInTo(config, { prompt: 'none' }), { error: 'login_required' });
+  await expectSignedOut(config, tokens);
+});
+
+await check('single sign-on and sign-out between a third party and an own application', async () => {
+  const members = { ...server, first_party: false, name: 'Partner' };
+  const partner = await clientOf(
+    { ...members, post_logout_redirect_uris: [post_logout_redirect_uri] },
+    oidc.ClientSecretBasic,
+  );
+  const own = await clientOf(server, oidc.ClientSecretBasic);
+  const before = await countWechatCalls();
+  // Another check may have left the person signed in.
+  const first = await signInTo(partner, { prompt: 'login' });
+  const between = await countWechatCalls();
+  const second = await signInTo(own);
+  assert.deepEqual([first.scans, first.consents, second.scans, second.consents], [1, 1, 0, 0]);
+  assert.ok(between > before);
+  assert.equal(await countWechatCalls(), between);
+  assert.equal(second.tokens.claims().auth_time, first.tokens.claims().auth_time);
+  await expectPerson(partner, first.tokens);
+  await expectPerson(own, second.tokens);
+  const kept = [
+    await oidc.refreshTokenGrant(partner, first.tokens.refresh_token),
+    await oidc.refreshTokenGrant(own, second.tokens.refresh_token),
+  ];
+  await signOutOf(partner, first.tokens);
+  await expectSignedOut(partner, kept[0]);
+  await expectSignedOut(own, kept[1]);
 });
 
 await report('openid-client');

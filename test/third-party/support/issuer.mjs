@@ -90,6 +90,7 @@ async function register(stage, members) {
 /** What scripts of OpenID Connect clients may ask for. */
 export const issuerActions = {
   'GET /': ({ url, lan: { nickname, avatar } }) => ({ issuer: url, person: { nickname, avatar } }),
+  'GET /wechat-calls': ({ wechat }) => ({ count: wechat.calls().length }),
   'POST /application': register,
   'POST /sign-in': (stage, { url }) => walk(stage, stage.tab, url),
   'POST /scan': async ({ lan, oa }, { content }) => {
