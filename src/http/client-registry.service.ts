@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
 import {
   IAM_OPTIONS,
   type ResolvedIamClient,
@@ -168,12 +169,22 @@ export function credentialOf({ since }: Client, proof: string): string {
 
 /** `credentialOf` all that a client can prove itself by now. */
 function credentialsOf(client: Client): string[] {
-  return [...client.secretHashes, keysOf(client)].map((proof) => credentialOf(client, proof));
+  const { secretHashes, jwks, jwksUri } = client;
+  const keys = jwks === null ? [] : (keySet.safeParse(jwks).data?.keys ?? []).map(proofOfKey);
+  const addresses = jwksUri === null ? [] : [proofOfAddress(jwksUri)];
+  return [...secretHashes, ...keys, ...addresses].map((proof) => credentialOf(client, proof));
 }
 
-/** The proof of a client with keys of its own: any of them. */
-export function keysOf({ jwks, jwksUri }: Client): string {
-  return JSON.stringify(jwks ?? jwksUri);
+const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });
+
+/** The proof by one key: what it consists of (RFC 7638 §3.2). Another key under the same `kid` is another proof. */
+export function proofOfKey({ kty, crv, x, y, n, e }: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify([kty, crv, x, y, n, e]);
+}
+
+/** The proof by any key at an address, where its owner changes them without us. */
+export function proofOfAddress(uri: string): string {
+  return JSON.stringify(uri);
 }
 
 /** A client of the code is first-party and public. */

@@ -46,6 +46,11 @@ const claims = z.object({
   aud: z.union([z.string().transform((aud) => [aud]), z.array(z.string()).min(1)]),
 });
 
+interface Verified extends z.output<typeof claims> {
+  /** The key that signed it, or where that key is. */
+  readonly proof: string;
+}
+
 /** No row: it was used before, here or on another replica. */
 const useSql = (id: string, exp: number): Sql => sql`
   INSERT INTO iam.client_assertions AS used (id, expires_at) VALUES (${id}, to_timestamp(${exp + 2 * SKEW_SECONDS}::float8))
@@ -63,27 +68,28 @@ export class ClientAssertions {
     private readonly clock: Clock,
   ) {}
 
-  /** One statement, and none for an assertion that does not verify. @throws IamError `invalid_client` */
-  async use(assertion: string, client: Client): Promise<void> {
-    const { jti, exp } = await this.verify(assertion, client);
+  /** Returns the proof. One statement, and none for an assertion that does not verify. @throws IamError `invalid_client` */
+  async use(assertion: string, client: Client): Promise<string> {
+    const { jti, exp, proof } = await this.verify(assertion, client);
     if (!(await hasRow(this.dataSource, useSql(sha256(`${client.id}\n${jti}`), exp))))
       throw new IamError('invalid_client', `an assertion of application "${client.id}" came twice`);
+    return proof;
   }
 
-  private async verify(assertion: string, client: Client): Promise<z.output<typeof claims>> {
+  private async verify(assertion: string, client: Client): Promise<Verified> {
     try {
       const now = this.clock.now();
-      const { payload } = await jwtVerify(assertion, (header) => this.keys.find(client, header), {
+      const verified = await jwtVerify(assertion, (header) => this.keys.find(client, header), {
         algorithms: [...clientAlgorithms],
         issuer: client.id,
         subject: client.id,
         clockTolerance: SKEW_SECONDS,
         currentDate: new Date(now),
       });
-      const read = claims.parse(payload);
+      const read = claims.parse(verified.payload);
       if (read.exp > now / 1000 + LONGEST_SECONDS + SKEW_SECONDS) throw new Refused('`exp` is too far ahead');
       this.checkAudience(read.aud);
-      return read;
+      return { ...read, proof: this.keys.proofOf(client, verified.key) };
     } catch (cause) {
       if (!isRefusal(cause)) throw cause;
       const detail = `an assertion of application "${client.id}" does not verify: ${cause.message}`;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { constantTimeEqual, sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
-import { ClientRegistry, credentialOf, keysOf, type Client } from '../http/client-registry.service.js';
+import { ClientRegistry, credentialOf, type Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { ClientAssertions, JWT_BEARER, subjectOf } from './client-assertions.service.js';
@@ -78,12 +78,9 @@ export class ClientAuthentication {
     return { ...client, credential: credentialOf(client, proof) };
   }
 
-  /** What works as a proof: the keys, or the hash of the secret. */
+  /** What works as a proof: the key, the address where it is, or the hash of the secret. */
   private async prove(client: Client, { secret, assertion }: Proof): Promise<string> {
-    if (assertion !== undefined) {
-      await this.assertions.use(assertion, client);
-      return keysOf(client);
-    }
+    if (assertion !== undefined) return this.assertions.use(assertion, client);
     if (secret === undefined)
       throw new IamError('invalid_client', `application "${client.id}" sent no proof`);
     const hash = findHash(client, secret);

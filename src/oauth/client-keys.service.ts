@@ -1,11 +1,11 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { CryptoKey, JWSHeaderParameters } from 'jose';
+import type { CryptoKey, JWK, JWSHeaderParameters } from 'jose';
 import { JWKSNoMatchingKey } from 'jose/errors';
 import { createLocalJWKSet, type LocalJWKSet } from 'jose/jwks/local';
 import { z } from 'zod';
 import { reasonOf } from '../errors/unknown.js';
-import type { Client } from '../http/client-registry.service.js';
+import { type Client, proofOfAddress, proofOfKey } from '../http/client-registry.service.js';
 import { OutgoingCalls } from '../http/outgoing-calls.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
@@ -132,6 +132,16 @@ export class ClientKeys {
       if (again === known) throw error;
       return this.usable(again)(header);
     }
+  }
+
+  /** By what `key`, which `find` returned, has proven the client; see `credentialOf`. @throws JWKSNoMatchingKey */
+  proofOf({ jwks, jwksUri }: Pick<Client, 'jwks' | 'jwksUri'>, key: CryptoKey): string {
+    if (jwks === null && jwksUri !== null) return proofOfAddress(jwksUri);
+    const used = KeyObject.from(key);
+    const isUsed = (jwk: JWK) => createPublicKey({ key: jwk, format: 'jwk' }).equals(used);
+    const jwk = jwks === null ? undefined : this.ofRow(jwks).jwks().keys.find(isUsed);
+    if (jwk === undefined) throw new JWKSNoMatchingKey();
+    return proofOfKey(jwk);
   }
 
   private ofRow(jwks: object): LocalJWKSet {

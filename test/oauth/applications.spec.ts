@@ -420,29 +420,3 @@ describe('applications in the database', () => {
     });
   });
 });
-
-describe('secrets that are guessed', () => {
-  it('are limited by address and application, and lock out neither the right one nor anybody else', async () => {
-    const world = await startWorld({
-      options: { ...adminOptions, rateLimits: { failuresPerAddressAndMinute: 3 } },
-    });
-    const admin = new AdminClient(world.url);
-    await admin.post('clients', { id: 'server', type: 'confidential', redirect_uris: ['https://a.test/'] });
-    await admin.post('clients', { id: 'other', type: 'confidential', redirect_uris: ['https://a.test/'] });
-    const rotated = await admin.post('clients/server/rotate', {}, '*');
-    const guess = async (client_secret: string, client_id = 'server') =>
-      (await new PcBrowser().visit(`${world.url}/iam/revoke`, { form: { client_id, client_secret } })).status;
-
-    const statuses = [];
-    for (let tries = 0; tries < 5; tries += 1) statuses.push(await guess('guess'));
-    const right = await guess(String(rotated.json()['secret']));
-    const others = [await guess('guess', 'other'), await guess('guess', 'nobody')];
-    for (let tries = 0; tries < 3; tries += 1) others.push(await guess('guess', 'nobody'));
-    await world.close();
-
-    expect(statuses).toEqual([401, 401, 401, 429, 429]);
-    // Proven, and there is no token to revoke.
-    expect(right).toBe(400);
-    expect(others).toEqual([401, 401, 401, 401, 429]);
-  });
-});

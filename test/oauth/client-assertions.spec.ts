@@ -58,7 +58,9 @@ describe('servers that prove themselves by a signed assertion', () => {
     const { challenge: code_challenge } = pkce();
     const requests = [
       ['token', { grant_type: 'refresh_token', refresh_token: 'x' }],
+      ['token', { grant_type: 'client_credentials' }],
       ['revoke', { token: 'x' }],
+      ['introspect', { token: 'x' }],
       ['device_authorization', { provider: 'none' }],
       [
         'par',
@@ -79,7 +81,7 @@ describe('servers that prove themselves by a signed assertion', () => {
     for (const aud of [...audiences, audiences])
       others.push(await revoke({ ...(await prove({ aud })), client_id: id }));
 
-    expect(outcomes.map(({ status }) => status)).toEqual([400, 200, 400, 201]);
+    expect(outcomes.map(({ status }) => status)).toEqual([400, 400, 200, 200, 400, 201]);
     expect(outcomes.map(({ text }) => text.includes('invalid_client'))).toEqual(outcomes.map(() => false));
     expect(others.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   });
@@ -302,5 +304,41 @@ describe('servers that prove themselves by a signed assertion', () => {
     expect(await change({ jwks: null, jwks_uri: keys.url })).toBe(200);
     expect(await change({ jwks_uri: null, jwks: { keys: [key.jwk] } })).toBe(200);
     expect((await revoke(await prove())).status).toBe(200);
+  });
+});
+
+describe('secrets and assertions that are guessed', () => {
+  it('are limited by address and application, and lock out neither the right one nor anybody else', async () => {
+    const world = await startWorld({
+      options: { ...adminOptions, rateLimits: { failuresPerAddressAndMinute: 3 } },
+    });
+    const admin = new AdminClient(world.url);
+    const register = (id: string, members = {}) =>
+      admin.post('clients', { id, type: 'confidential', redirect_uris: ['https://a.test/'], ...members });
+    const key = await serverKey();
+    const stranger = await serverKey('ES256', key.jwk.kid);
+    await register('server');
+    await register('other');
+    await register('signer', { jwks: { keys: [key.jwk] } });
+    const rotated = await admin.post('clients/server/rotate', {}, '*');
+    const guess = async (client_secret: string, client_id = 'server') =>
+      (await post(`${world.url}/iam/revoke`, { client_id, client_secret })).status;
+
+    const statuses = [];
+    for (let tries = 0; tries < 5; tries += 1) statuses.push(await guess('guess'));
+    const right = await guess(String(rotated.json()['secret']));
+    const sign = async (by: ServerKey) =>
+      (await post(`${world.url}/iam/revoke`, await proof('signer', world.url, by))).status;
+    const signed = [];
+    for (const by of [stranger, stranger, stranger, stranger, key]) signed.push(await sign(by));
+    const others = [await guess('guess', 'other'), await guess('guess', 'nobody')];
+    for (let tries = 0; tries < 3; tries += 1) others.push(await guess('guess', 'nobody'));
+    await world.close();
+
+    expect(statuses).toEqual([401, 401, 401, 429, 429]);
+    // Proven, and there is no token to revoke.
+    expect(right).toBe(400);
+    expect(signed).toEqual([401, 401, 401, 429, 400]);
+    expect(others).toEqual([401, 401, 401, 401, 429]);
   });
 });

@@ -4,6 +4,7 @@ import { startWorld, type World } from '../support/iam-app.js';
 import { MachineHost, OrdersModule, outcome } from '../support/machines.js';
 import { countQueries, type QueryCounter } from '../support/query-counter.js';
 import { valueOf } from '../support/rows.js';
+import { proof, type ServerKey, serverKey, startKeyServer } from '../support/server-client.js';
 import { revoke } from '../support/signed-in.js';
 
 let world: World;
@@ -125,6 +126,50 @@ describe('a service', () => {
     expect(changed).toEqual(['invalid_token', 'invalid_token', null, 'insufficient_permissions']);
     expect(cleared[2]).toBe('invalid_token');
     expect(await host.outcome('orders/refund', fresh)).toEqual([200, null]);
+  });
+
+  it('keeps a token while the key that signed for it stands among its keys, whatever stands beside it', async () => {
+    const { id } = await host.service();
+    const [old, next] = [await serverKey('RS256'), await serverKey()];
+    const namesake = await serverKey('RS256', old.jwk.kid);
+    const use = (...keys: readonly ServerKey[]) =>
+      host.admin.patch(`clients/${id}`, { jwks: { keys: keys.map(({ jwk }) => jwk) } });
+    const tokenBy = async (key: ServerKey) => host.tokenOf(await proof(id, world.url, key));
+    const code = async (token: string) => (await host.outcome('orders/refund', token))[1];
+
+    await use(old);
+    const first = await tokenBy(old);
+    await use(old, next);
+    const second = await tokenBy(next);
+    const beside = [await code(first), await code(second)];
+    await use(next);
+    const alone = [await code(first), await code(second)];
+    await use(namesake, next);
+    const replaced = [await code(first), await code(second)];
+
+    expect(beside).toEqual([null, null]);
+    expect(alone).toEqual(['invalid_token', null]);
+    expect(replaced).toEqual(['invalid_token', null]);
+  });
+
+  it('keeps a token while its keys are at the same address, whichever they are', async () => {
+    const keys = await startKeyServer();
+    const { id } = await host.service();
+    const key = await serverKey();
+    keys.respond(JSON.stringify({ keys: [key.jwk] }));
+    await host.admin.patch(`clients/${id}`, { jwks_uri: keys.url });
+    const token = await host.tokenOf(await proof(id, world.url, key));
+    keys.respond(JSON.stringify({ keys: [] }));
+
+    const before = await host.outcome('orders/refund', token);
+    await host.admin.patch(`clients/${id}`, { jwks_uri: `${keys.url}?moved` });
+    const after = await host.outcome('orders/refund', token);
+    await keys.close();
+
+    expect([before, after]).toEqual([
+      [200, null],
+      [401, 'invalid_token'],
+    ]);
   });
 
   it('has roles that exist, which cannot be deleted meanwhile, and nothing of an application for people', async () => {
