@@ -4,8 +4,9 @@ import { createRemoteJWKSet, decodeJwt, jwtVerify, type JWTPayload } from 'jose'
 import { LogoutOutbox } from '../../src/oauth/backchannel/logout-outbox.service.js';
 import { LogoutSender } from '../../src/oauth/backchannel/logout-sender.service.js';
 import { IamHealth } from '../../src/index.js';
+import { callMe } from '../support/account.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
-import { ThirdParties } from '../support/consent.js';
+import { offline, ThirdParties } from '../support/consent.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf } from '../support/rows.js';
@@ -55,6 +56,7 @@ describe('back-channel logout', () => {
   let world: World;
   let replica: IamApp;
   let admin: AdminClient;
+  let parties: ThirdParties;
   /** Known to the replica from its start. */
   let shared: string;
 
@@ -63,6 +65,7 @@ describe('back-channel logout', () => {
     const options = { ...adminOptions, background: false };
     world = await startWorld({ options });
     admin = new AdminClient(world.url);
+    parties = new ThirdParties(world);
     shared = await register('/shared');
     replica = await startReplica(world, { options });
   });
@@ -128,7 +131,6 @@ describe('back-channel logout', () => {
   });
 
   it('tells a third party by the sub under which alone it knows the person, as its ID token does', async () => {
-    const parties = new ThirdParties(world);
     const backchannel_logout_uri = `${receiver.url}/partner`;
     const id = await parties.register({ subject_type: 'pairwise', sso: true, backchannel_logout_uri });
     const signedIn = await parties.agree(id, world.wechat.person({ nickname: '伴' }), 'openid');
@@ -145,6 +147,40 @@ describe('back-channel logout', () => {
     expect([same.error, more.error]).toEqual([null, 'consent_required']);
     expect(receiver.tokens('/partner').map((token) => decodeJwt(token).sub)).toEqual([sub]);
     expect((await enter('openid')).error).toBe('login_required');
+  });
+
+  it('tells the application alone from which a person withdraws consent, and the others stay signed in', async () => {
+    const shop = await register('/shop');
+    const backchannel_logout_uri = `${receiver.url}/partner`;
+    const partner = await parties.register({ sso: true, backchannel_logout_uri });
+    const { browser, who, tokens, sid } = await signedInTo(shop);
+    await parties.agree(partner, who);
+    const entered = await tokensOf(world, await start(world, browser, partner, { scope: offline }), partner);
+    const ofPartner = claimsOf(entered)['sid'];
+
+    const accessToken = String(tokens.json()['access_token']);
+    const withdrawn = await callMe(world, { accessToken }, `/consents/${partner}`, { method: 'DELETE' });
+    await send();
+    const ended = await rowsOf(
+      world.dataSource,
+      'SELECT id, end_reason FROM iam.sessions WHERE browser_session_id = (SELECT browser_session_id FROM iam.sessions WHERE id = $1) ORDER BY id',
+      [sid],
+    );
+    const [silent, asked] = [
+      await start(world, browser, partner, { scope: offline, prompt: 'none' }),
+      await start(world, browser, partner, { scope: offline }),
+    ];
+
+    expect([entered.status, withdrawn.status]).toEqual([200, 204]);
+    expect(ended).toEqual([
+      { id: sid, end_reason: null },
+      { id: ofPartner, end_reason: 'consent_withdrawn' },
+    ]);
+    expect(receiver.requests.map((request) => request.url)).toEqual(['/partner']);
+    expect(receiver.tokens('/partner').map((token) => decodeJwt(token)['sid'])).toEqual([ofPartner]);
+    expect((await refreshOf(world, tokens, shop)).status).toBe(200);
+    expect([silent.error, asked.returned.location?.pathname]).toEqual(['consent_required', '/iam/consent']);
+    expect((await start(world, browser, shop, { prompt: 'none' })).code).toEqual(expect.any(String));
   });
 
   describe('is written with the end, whatever ends a session:', () => {

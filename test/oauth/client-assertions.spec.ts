@@ -150,23 +150,28 @@ describe('servers that prove themselves by a signed assertion', () => {
     expect((await revoke({}, basic(id, secret))).status).toBe(200);
   });
 
-  it('cost one statement more than a secret, and one that does not verify none', async () => {
+  it('cost one statement more than a secret, at introspection too, and one that does not verify none', async () => {
     const counter = countQueries(world.database.url);
-    const count = async (form: Readonly<Record<string, string>>, headers = {}) => {
+    const count = async (endpoint: string, form: Readonly<Record<string, string>>, headers = {}) => {
       const mark = counter.mark();
-      await revoke(form, headers);
+      await post(`${world.url}/iam/${endpoint}`, { token: 'unknown', ...form }, headers);
       return counter.since(mark).length;
     };
 
-    const counts = [
-      await count({}, basic(id, secret)),
-      await count({ client_id: id, client_secret: 'wrong' }),
-      await count(await prove()),
-      await count(await prove({ exp: soon(-61) })),
-    ];
+    const counts = [];
+    for (const endpoint of ['revoke', 'introspect'])
+      counts.push([
+        await count(endpoint, {}, basic(id, secret)),
+        await count(endpoint, { client_id: id, client_secret: 'wrong' }),
+        await count(endpoint, await prove()),
+        await count(endpoint, await prove({ exp: soon(-61) })),
+      ]);
     counter.stop();
 
-    expect(counts).toEqual([0, 0, 1, 0]);
+    expect(counts).toEqual([
+      [0, 0, 1, 0],
+      [0, 0, 1, 0],
+    ]);
   });
 
   describe('with two replicas', () => {
