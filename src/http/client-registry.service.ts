@@ -21,7 +21,7 @@ export interface Client extends ResolvedIamClient {
   readonly logoUri: string | null;
   readonly clientUri: string | null;
   readonly isEnabled: boolean;
-  /** `confidential`: a server that proves itself by a secret or key. `service`: a machine, which signs nobody in. */
+  /** `confidential`: a server that proves itself by a secret or key. `service`: a machine; people do not sign in to it. */
   readonly type: 'public' | 'confidential' | 'service';
   /** False: of another company, which gets only what people agree to. */
   readonly isFirstParty: boolean;

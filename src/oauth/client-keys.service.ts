@@ -89,8 +89,9 @@ const publishedKeys = z.object({ keys: z.array(z.unknown()).max(100) });
 interface Published {
   /** Null where no try has succeeded. */
   readonly keys: LocalJWKSet | null;
-  /** When they were read, and when somebody last tried. */
+  /** Time of the last successful read. */
   readonly readAt: number;
+  /** Time of the last read, successful or not. */
   readonly triedAt: number;
 }
 
@@ -161,7 +162,7 @@ export class ClientKeys {
     return isFresh ? known : this.read(uri);
   }
 
-  /** What is known, if somebody tried just now. */
+  /** Reads the address; within the pause after a read, returns what is known. */
   private async read(uri: string): Promise<Published> {
     const known = this.published.get(uri);
     if (known !== undefined && this.clock.elapsed() - known.triedAt < PAUSE_MS) return known;

@@ -91,7 +91,7 @@ function checkForPeople({ type, tokens, grants, redirect_uris, resources, roles 
   if (roles.length > 0) throw new IamError('invalid_request', 'roles: expected none, but for a service');
 }
 
-/** Other grants give what nobody has agreed to on our page. */
+/** Other grants do not pass the consent page. */
 const thirdPartyGrants = ['authorization_code', 'refresh_token'];
 
 function checkThirdParty({ type, tokens, grants }: Whole): void {

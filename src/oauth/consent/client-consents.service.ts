@@ -245,7 +245,7 @@ export class ClientConsents implements UserMergeListener {
   }
 }
 
-/** Why nobody can agree to a login any more; null while one can, and once it has been redeemed. */
+/** Why the consent page of a login is over; null while it is open, and after the code was redeemed. */
 export function consentErrorOf(login: AskedConsent | null): IamErrorCode | null {
   if (login === null) return 'state_expired';
   if (login.status === 'denied' || login.status === 'failed') return toErrorCode(login.error);

@@ -191,7 +191,7 @@ function provenBy({ userId, sessionId }: IdTokenHint): Pick<Wish, 'userId' | 'se
   return { userId, ...(sessionId !== undefined && { sessionId }) };
 }
 
-/** Null: the client wants nobody back. @throws IamError `invalid_request`, `redirect_uri_mismatch` */
+/** Null without a `post_logout_redirect_uri`. @throws IamError `invalid_request`, `redirect_uri_mismatch` */
 function locationOf(
   client: Client | null,
   { post_logout_redirect_uri: uri, state }: z.infer<typeof endSessionParameters>,
