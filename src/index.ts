@@ -9,13 +9,13 @@ export {
   type WechatSessionSignature,
 } from './identity-providers/wechat-api.service.js';
 export { Authentication } from './sessions/authentication.service.js';
-export {
-  type AuthenticatedApiKey,
-  type AuthenticatedPerson,
-  type AuthenticatedService,
-  type AuthenticatedUser,
-  HostCurrentUser as CurrentUser,
-} from './http/parameter.decorators.js';
+export type {
+  AuthenticatedApiKey,
+  AuthenticatedPerson,
+  AuthenticatedService,
+  AuthenticatedUser,
+} from './http/authenticated-user.js';
+export { HostCurrentUser as CurrentUser } from './http/parameter.decorators.js';
 export { IamHealth, type IamHealthReport, type IamProblem } from './health/iam-health.service.js';
 export { IamErrorFilter } from './http/iam-error.filter.js';
 export { isIamRequest } from './http/raw-http.js';

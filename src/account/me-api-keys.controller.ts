@@ -6,13 +6,13 @@ import { IamError } from '../errors/iam.error.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { Created } from '../http/iam-response.js';
-import { type AuthenticatedPerson, CurrentUser } from '../http/parameter.decorators.js';
-import { Body, ZodPipe } from '../http/zod.pipe.js';
+import type { AuthenticatedPerson } from '../http/authenticated-user.js';
+import { CurrentUser, Body, ZodPipe } from '../http/parameter.decorators.js';
 import { isCrossDevice } from '../qr-login/qr-login.js';
 import { inBoth } from '../roles/role-permissions.service.js';
 import { type ApiKey, apiKeyRow, newApiKey, type NewApiKey } from '../sessions/api-keys/api-key.js';
 import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
-import { UserController } from '../sessions/iam-controller.decorator.js';
+import { UserController } from '../sessions/iam.guard.js';
 import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
 
 const keysResponse = z.object({

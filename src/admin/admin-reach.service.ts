@@ -6,7 +6,7 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { inTransaction } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { requireVersion } from '../http/iam-response.js';
-import type { AuthenticatedUser } from '../http/parameter.decorators.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { Requirements } from '../sessions/access-policy.service.js';
 import { UserRoles } from '../roles/user-roles.service.js';
 import { currentContext } from '../runtime/request-context.js';

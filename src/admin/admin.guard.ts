@@ -22,7 +22,7 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { setActor } from '../runtime/request-context.js';
 import { isCrossDevice } from '../qr-login/qr-login.js';
-import { IamController } from '../sessions/iam-controller.decorator.js';
+import { IamController } from '../http/endpoint-responses.service.js';
 
 /**
  * Admits the admin token, requests that the host's own guard admits, and users, services and API keys that have the permission of

@@ -1,17 +1,37 @@
-import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import {
+  applyDecorators,
+  Controller,
+  Injectable,
+  Res,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+  type Type,
+  UseFilters,
+  UseInterceptors,
+  UsePipes,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { ExternalContextCreator } from '@nestjs/core';
 import { RouteParamsFactory } from '@nestjs/core/router/route-params-factory.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { isRecord } from '../errors/unknown.js';
-import { ENDPOINT, type EndpointDescription } from './endpoint.decorator.js';
-import { ErrorResponder } from './iam-error.filter.js';
-import { Created, empty, isIamResponse, json, Tagged, type IamResponse } from './iam-response.js';
+import { ENDPOINT, type EndpointDescription, handlersOf, registerController } from './endpoint.decorator.js';
+import { EndpointFilter, ErrorResponder } from './iam-error.filter.js';
+import {
+  Created,
+  empty,
+  isIamResponse,
+  json,
+  Tagged,
+  type IamResponse,
+  writeResponse,
+} from './iam-response.js';
 import type { IamRoute } from './iam-routes.service.js';
 import { IamUrls } from './iam-urls.service.js';
 import { claim } from './raw-http.js';
-import { whileAnswering } from './parameter.decorators.js';
-import { writeResponse } from './response-writer.js';
+import { pathAsGiven, whileAnswering } from './parameter.decorators.js';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 
 /** A request to one of our endpoints, and the method of its controller. */
@@ -131,4 +151,39 @@ export class ResponseInterceptor implements NestInterceptor {
     await this.responses.give(call, () => lastValueFrom(next.handle()));
     return of(undefined);
   }
+}
+
+/** The key under which `CacheInterceptor` of `@nestjs/cache-manager` finds how to name what it keeps; no name, no cache. */
+const CACHE_KEY = 'cache_module:cache_key';
+
+/** What every controller of ours has, so that none can forget it; `path` is below the option `path`. */
+export const IamController = (path = '/'): ClassDecorator =>
+  applyDecorators(
+    Controller({ path, version: VERSION_NEUTRAL }),
+    UseFilters(EndpointFilter),
+    UseInterceptors(ResponseInterceptor),
+    UsePipes(pathAsGiven),
+    (controller: object) => {
+      if (!isClass(controller)) return;
+      registerController(controller);
+      keepResponsesToItself(controller);
+    },
+  );
+
+/** Endpoints for everybody. */
+export const PublicController = IamController;
+
+/**
+ * A handler with a `@Res()` writes its response itself, as Nest sees it: what comes out of the interceptors is not sent.
+ * The parameter stands behind those that the handler declares.
+ */
+function keepResponsesToItself(controller: Type): void {
+  for (const { name, handler } of handlersOf(controller)) {
+    Res()(controller.prototype as object, name, handler.length);
+    Reflect.defineMetadata(CACHE_KEY, () => undefined, handler);
+  }
+}
+
+function isClass(value: object): value is Type {
+  return typeof value === 'function';
 }

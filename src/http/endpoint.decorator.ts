@@ -2,7 +2,7 @@ import { SetMetadata, RequestMethod, type Type } from '@nestjs/common';
 import type { z } from 'zod';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { AdminPermission } from '../config/iam.permissions.js';
-import { type BodyType, QUERY, ZodPipe } from './zod.pipe.js';
+import { type BodyType, QUERY, ZodPipe } from './parameter.decorators.js';
 import {
   GUARDS_METADATA,
   METHOD_METADATA,

@@ -7,7 +7,7 @@ import { ClientRegistry } from './client-registry.service.js';
 import { callerOf } from './callers.js';
 import { exceptionBody, GraphqlException, patternOf, sendException } from './exceptions.js';
 import type { Language } from './user-agent.js';
-import { writeResponse } from './response-writer.js';
+import { writeResponse } from './iam-response.js';
 import { oauthError, pageOrProblem, logFailure } from './error-responses.js';
 import { readRequest } from './iam-request.js';
 import { IamRoutes } from './iam-routes.service.js';

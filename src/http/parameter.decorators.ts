@@ -1,83 +1,19 @@
-import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
+import {
+  type ArgumentMetadata,
+  createParamDecorator,
+  type ExecutionContext,
+  type PipeTransform,
+  type Type,
+} from '@nestjs/common';
+import type { z } from 'zod';
 import { IamError } from '../errors/iam.error.js';
+import { isRecord } from '../errors/unknown.js';
 import { currentMarks, runMarked } from '../runtime/request-context.js';
 import { admissionTo } from './access-policy.decorator.js';
+import { type AuthenticatedUser, findAuthenticatedUser } from './authenticated-user.js';
 import { holderOf } from './callers.js';
 import { readIfMatch } from './iam-response.js';
 import { readOrigin, readRequest, type IamRequest } from './iam-request.js';
-
-/** A person who is signed in. */
-export interface AuthenticatedPerson {
-  readonly kind: 'person';
-  /** The user's id (`sub`). */
-  readonly id: string;
-  /** The session (`sid`). */
-  readonly sessionId: string;
-  /** The front-end the token was issued to (`client_id`). */
-  readonly clientId: string;
-  readonly roles: readonly string[];
-  /** How the session began: `open`, `mp`, `follow`, `mini` or `mobile`. */
-  readonly method: string;
-  /** When the person signed in; refreshing changes nothing of it. */
-  readonly signedInAt: Date;
-  /** The front-end is an application of a third party, to which the person has granted this route's resource. */
-  readonly isThirdParty?: boolean | undefined;
-}
-
-/** An application of type `service`, by a token of the grant `client_credentials`. */
-export interface AuthenticatedService {
-  readonly kind: 'service';
-  /** Its `client_id`, which is never the id of a user. */
-  readonly id: string;
-  readonly clientId: string;
-  /** Those that it has now. */
-  readonly roles: readonly string[];
-}
-
-/** The bearer of an API key, who may do what its owner may and the key permits. */
-export interface AuthenticatedApiKey {
-  readonly kind: 'api_key';
-  /** The owner: the id of a user, or the `client_id` of a service. */
-  readonly id: string;
-  readonly owner: 'person' | 'service';
-  readonly keyId: string;
-  /** Those of its owner whose permissions the key has all. */
-  readonly roles: readonly string[];
-  /** Those that its owner has now as well. */
-  readonly permissions: readonly string[];
-}
-
-/** Whom `IamGuard` admitted, as `@CurrentUser()` gives it: `kind` tells people from machines. */
-export type AuthenticatedUser = AuthenticatedPerson | AuthenticatedService | AuthenticatedApiKey;
-
-/** @throws IamError `person_required` */
-export function requirePerson(user: AuthenticatedUser): AuthenticatedPerson {
-  if (user.kind === 'person') return user;
-  throw new IamError('person_required', `a machine, ${actorOf(user)}`);
-}
-
-/** As the audit log names who acts. */
-export function actorOf(user: AuthenticatedUser): string {
-  if (user.kind === 'api_key') return `api_key:${user.keyId}`;
-  return user.kind === 'service' ? `client:${user.id}` : `user:${user.id}`;
-}
-
-/** No name, so that a host's own `request.user` stays what it was. A `WeakMap` in its place takes a third of the guard's time. */
-const USER = Symbol('nestjs-wechat-iam:user');
-
-interface Authenticated {
-  [USER]?: AuthenticatedUser | undefined;
-}
-
-/** Notes the user of a request or socket; undefined removes it. */
-export function setAuthenticatedUser(request: Authenticated, user: AuthenticatedUser | undefined): void {
-  request[USER] = user;
-}
-
-/** The user of a request or socket; null when no guard of ours admitted it. */
-export function findAuthenticatedUser(request: Authenticated): AuthenticatedUser | null {
-  return request[USER] ?? null;
-}
 
 const read = new WeakMap<object, IamRequest>();
 
@@ -87,12 +23,12 @@ export function whileAnswering<T>(request: object, handle: () => T): T {
 }
 
 /** The request whose handler runs, for a pipe; undefined outside our endpoints. */
-export function currentRequest(): object | undefined {
+function currentRequest(): object | undefined {
   return currentMarks().answering;
 }
 
 /** A request whose body is there, for the parameters of its handler. It is read once, however many they are. */
-export function readForHandler(request: object): IamRequest {
+function readForHandler(request: object): IamRequest {
   if (currentRequest() !== request) return readRequest(request);
   const incoming = read.get(request) ?? readRequest(request);
   read.set(request, incoming);
@@ -100,12 +36,6 @@ export function readForHandler(request: object): IamRequest {
 }
 
 type Parameter = (...pipes: (Type<PipeTransform> | PipeTransform)[]) => ParameterDecorator;
-
-function parameterOf(read: (request: object) => unknown): Parameter {
-  return createParamDecorator((_options: unknown, context: ExecutionContext) =>
-    read(context.switchToHttp().getRequest<object>()),
-  );
-}
 
 /** A parameter of a handler that is read from the request. On our endpoints no global pipe of the host changes it. */
 export function fromRequest(read: (request: object) => unknown): Parameter {
@@ -115,7 +45,9 @@ export function fromRequest(read: (request: object) => unknown): Parameter {
       return request === undefined ? value : read(request);
     },
   };
-  const parameter = parameterOf(read);
+  const parameter: Parameter = createParamDecorator((_options: unknown, context: ExecutionContext) =>
+    read(context.switchToHttp().getRequest<object>()),
+  );
   return (...pipes) => parameter(...pipes, restore);
 }
 
@@ -149,4 +81,95 @@ export const HostCurrentUser: Parameter = createParamDecorator(
 /** What a socket has noted is of an earlier message: no guard has asked since whether the token still works. */
 function isOpenToSockets(context: ExecutionContext): boolean {
   return context.getType() === 'ws' && admissionTo(context.getHandler(), context.getClass()) === 'public';
+}
+
+/**
+ * `form` takes a form as well as JSON (RFC 6749 §3.2); a media type is taken as it is. In a form, as in a query, a parameter
+ * without a value counts as left out (RFC 6749 §3.1); a member of JSON that is empty was not left out.
+ */
+export type BodyType = 'json' | 'form' | `${string}/${string}`;
+
+/**
+ * Validates the parameter of `@Body()` or `@Query()` of this file; OpenAPI finds the schema here. The value is read from the
+ * request itself, because a parser or global pipe of the host may have changed it.
+ * @throws IamError `invalid_request` that names the member for the log
+ */
+export class ZodPipe<T> implements PipeTransform<unknown, T> {
+  constructor(
+    readonly schema: z.ZodType<T>,
+    readonly bodyType: BodyType = 'json',
+  ) {}
+
+  transform(_value: unknown, { data }: ArgumentMetadata): T {
+    const request = currentRequest();
+    if (request === undefined) throw new TypeError('a ZodPipe validates parameters of our endpoints only');
+    const { query, body } = readForHandler(request);
+    return data === QUERY ? parseInput(this.schema, query) : this.parse(body);
+  }
+
+  protected parse(body: unknown): T {
+    return this.bodyType === 'json' ? parseBody(this.schema, body) : parseInput(this.schema, body);
+  }
+}
+
+/** For a JSON body in which, as in a form, a member that is empty counts as left out. */
+export class FormLikePipe<T> extends ZodPipe<T> {
+  protected override parse(body: unknown): T {
+    return parseInput(this.schema, body);
+  }
+}
+
+/** What Nest keeps of a parameter whose value is the query. */
+export const QUERY = 'query';
+
+const Part = createParamDecorator((_part: unknown, context: ExecutionContext) =>
+  readForHandler(context.switchToHttp().getRequest<object>()),
+);
+
+/**
+ * As `@Body()` of Nest, but a parameter of the type `custom`. Without that, a global pipe of the host that validates bodies
+ * by their class would refuse ours, which have none.
+ */
+export const Body = <T>(pipe: ZodPipe<T>): ParameterDecorator => Part('body', pipe);
+
+/** As `@Query()` of Nest; see `Body`. */
+export const Query = <T>(pipe: ZodPipe<T>): ParameterDecorator => Part(QUERY, pipe);
+
+/** Gives handlers the path parameters as they came, also where a global pipe of the host has changed them. */
+export const pathAsGiven: PipeTransform = {
+  transform(value: unknown, { type, data }: ArgumentMetadata): unknown {
+    const request = currentRequest();
+    if (type !== 'param' || !isRecord(request) || !isRecord(request['params'])) return value;
+    return data === undefined ? request['params'] : request['params'][data];
+  },
+};
+
+/**
+ * The parameters of a request as `schema` sees them; one without a value counts as left out (RFC 6749 §3.1, §3.2).
+ * @throws IamError `invalid_request` that names the parameter for the log
+ */
+export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
+  const result = schema.safeParse(withoutEmpty(input ?? {}));
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new IamError(
+    'invalid_request',
+    `${issue?.path.map(String).join('.') ?? 'request'}: ${issue?.message ?? 'not valid'}`,
+  );
+}
+
+/**
+ * The body of a request as `schema` sees it. Unlike a parameter of OAuth, a member that is empty was not left out.
+ * @throws IamError `invalid_request` that names the member for the log
+ */
+function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const result = schema.safeParse(body ?? {});
+  if (result.success) return result.data;
+  const [{ path, message } = { path: [], message: 'not valid' }] = result.error.issues;
+  throw new IamError('invalid_request', `${['body', ...path.map(String)].join('.')}: ${message}`);
+}
+
+function withoutEmpty(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== ''));
 }

@@ -2,8 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { findAdapter } from './host-router.js';
 import { readRequest } from './iam-request.js';
-import { json } from './iam-response.js';
-import { writeResponse } from './response-writer.js';
+import { json, writeResponse } from './iam-response.js';
 import { Cors } from './trusted-origins.service.js';
 
 /**

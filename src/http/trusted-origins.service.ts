@@ -5,7 +5,7 @@ import { ClientRegistry } from './client-registry.service.js';
 import type { IamRequest } from './iam-request.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Exchange, overruleHeaders } from './raw-http.js';
-import { mergeVary } from './response-writer.js';
+import { mergeVary } from './iam-response.js';
 
 /** A form of one of our own pages: browsers send `Origin` with a POST, and where one does, it must be ours. */
 export function isOwnForm(

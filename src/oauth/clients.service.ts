@@ -5,7 +5,7 @@ import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../http/client-registry.service.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { Parameters } from '../http/request-body.js';
-import { parseInput, ZodPipe } from '../http/zod.pipe.js';
+import { parseInput, ZodPipe } from '../http/parameter.decorators.js';
 import type { Admission } from '../sessions/session-statements.js';
 import type { TokenCaller } from '../sessions/sessions.service.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';

@@ -7,7 +7,7 @@ import type { Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { json, type IamResponse } from '../http/iam-response.js';
 import type { Parameters } from '../http/request-body.js';
-import { parseInput } from '../http/zod.pipe.js';
+import { parseInput } from '../http/parameter.decorators.js';
 import { networksOf } from '../runtime/networks-of.js';
 import { Authorize, authorizeQuery, parseAuthorizeRequest } from './authorize.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';

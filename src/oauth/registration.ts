@@ -5,7 +5,7 @@ import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { IamResponse } from '../http/iam-response.js';
 import type { Language, Browser } from '../http/user-agent.js';
-import { parseInput } from '../http/zod.pipe.js';
+import { parseInput } from '../http/parameter.decorators.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { ServiceTokenClaims } from '../sessions/access-tokens.service.js';
 import type { RefreshedSession } from '../sessions/sessions.service.js';

@@ -1,8 +1,7 @@
 import { Get, Param, Post } from '@nestjs/common';
 import { Endpoint } from '../http/endpoint.decorator.js';
-import { Incoming } from '../http/parameter.decorators.js';
-import { Body, ZodPipe } from '../http/zod.pipe.js';
-import { PublicController } from '../sessions/iam-controller.decorator.js';
+import { Incoming, Body, ZodPipe } from '../http/parameter.decorators.js';
+import { PublicController } from '../http/endpoint-responses.service.js';
 import { z } from 'zod';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { redirect, type IamResponse } from '../http/iam-response.js';

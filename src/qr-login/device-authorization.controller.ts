@@ -4,15 +4,14 @@ import { IamError } from '../errors/iam.error.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { type EventSink, type EventSource, eventStream, type IamResponse } from '../http/iam-response.js';
-import { Incoming } from '../http/parameter.decorators.js';
+import { Incoming, Query, ZodPipe } from '../http/parameter.decorators.js';
 import { Resources } from '../http/resources.service.js';
-import { Query, ZodPipe } from '../http/zod.pipe.js';
 import { Clock } from '../runtime/clock.js';
 import { runOutsideContext } from '../runtime/request-context.js';
 import { ClientAuthentication, clientParameters } from '../oauth/client-authentication.service.js';
 import { parseOAuthInput, requireAllowed, resourceParameter } from '../oauth/clients.service.js';
 import { grantScope } from '../oauth/openid/claims.js';
-import { PublicController } from '../sessions/iam-controller.decorator.js';
+import { PublicController } from '../http/endpoint-responses.service.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
 import { DEVICE_CODE, type QrLogin, qrStateOf, QR_SECONDS, qrWayName } from './qr-login.js';
 import {

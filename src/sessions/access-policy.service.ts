@@ -4,7 +4,7 @@ import { Clock } from '../runtime/clock.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { RolePermissions, uncovered } from '../roles/role-permissions.service.js';
-import { type AuthenticatedUser, requirePerson } from '../http/parameter.decorators.js';
+import { type AuthenticatedUser, requirePerson } from '../http/authenticated-user.js';
 import {
   REQUIRED_PERMISSIONS,
   REQUIRED_RECENT_SIGN_IN,

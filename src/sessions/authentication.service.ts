@@ -19,7 +19,7 @@ import {
   type AuthenticatedPerson,
   type AuthenticatedService,
   type AuthenticatedUser,
-} from '../http/parameter.decorators.js';
+} from '../http/authenticated-user.js';
 import { handshakeOf, isSocket } from '../http/callers.js';
 import { readRequest, type IamRequest } from '../http/iam-request.js';
 import { Resources } from '../http/resources.service.js';

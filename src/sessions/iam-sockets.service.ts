@@ -4,7 +4,7 @@ import { handshakeOf, isSocket, noteHandshake, notePresented, takeSocket } from 
 import { logFailure } from '../http/error-responses.js';
 import { disconnect, exceptionBody, sendException } from '../http/exceptions.js';
 import { readRequest } from '../http/iam-request.js';
-import { type AuthenticatedUser, setAuthenticatedUser } from '../http/parameter.decorators.js';
+import { type AuthenticatedUser, setAuthenticatedUser } from '../http/authenticated-user.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { Authentication } from './authentication.service.js';

@@ -1,15 +1,18 @@
 import {
+  applyDecorators,
   type CanActivate,
   type ExecutionContext,
   ForbiddenException,
   Injectable,
   type Type,
+  UseGuards,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { IamError } from '../errors/iam.error.js';
 import { admissionTo, allowsMachines } from '../http/access-policy.decorator.js';
 import { type Caller, callerOf, takeSocket } from '../http/callers.js';
 import { guardsOf, isIamController } from '../http/endpoint.decorator.js';
+import { IamController } from '../http/endpoint-responses.service.js';
 import { errorHeaders } from '../http/error-responses.js';
 import {
   exceptionBody,
@@ -20,9 +23,9 @@ import {
   toWsException,
 } from '../http/exceptions.js';
 import { readRequest } from '../http/iam-request.js';
-import { type AuthenticatedUser, requirePerson, setAuthenticatedUser } from '../http/parameter.decorators.js';
+import { type AuthenticatedUser, requirePerson, setAuthenticatedUser } from '../http/authenticated-user.js';
 import { Resources } from '../http/resources.service.js';
-import { mergeVary } from '../http/response-writer.js';
+import { mergeVary } from '../http/iam-response.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { type Requirement, Requirements } from './access-policy.service.js';
 import { Authentication } from './authentication.service.js';
@@ -163,6 +166,10 @@ export class IamGuard implements CanActivate {
     return toHttpException(error, language);
   }
 }
+
+/** Endpoints for signed-in users. */
+export const UserController = (path: string): ClassDecorator =>
+  applyDecorators(UseGuards(IamGuard), IamController(path));
 
 /** Who has been given a right may use it, also a machine. */
 function isOfRights({ roles, permissions }: Requirement): boolean {

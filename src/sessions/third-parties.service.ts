@@ -3,7 +3,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-opt
 import { IamError } from '../errors/iam.error.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import { IamUrls } from '../http/iam-urls.service.js';
-import type { AuthenticatedUser } from '../http/parameter.decorators.js';
+import type { AuthenticatedUser } from '../http/authenticated-user.js';
 import { SubjectIdentifiers } from './subject-identifiers.service.js';
 
 /** What is known of a token, or of who brings it. */

@@ -8,7 +8,7 @@ import { rowId, rowTime } from '../database/list.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { lockExisting } from '../users/lock-users.js';
-import type { AuthenticatedPerson } from '../http/parameter.decorators.js';
+import type { AuthenticatedPerson } from '../http/authenticated-user.js';
 import { describeAgent, type Language } from '../http/user-agent.js';
 import { SessionCheck } from './session-check.service.js';
 import { auditBrowsersSql, endBrowsersSql, endSessionsSql, isLiveSql } from './session-statements.js';

@@ -16,7 +16,7 @@ import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { setActor } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
-import { PublicController } from '../sessions/iam-controller.decorator.js';
+import { PublicController } from '../http/endpoint-responses.service.js';
 import { ConfirmedApps } from './confirmed-apps.service.js';
 import { EventIntake } from './event-intake.service.js';
 import { isAuthorizationChange, Scenes, toDeadLetter, toInboxEvent } from './inbox-event.js';

@@ -24,7 +24,7 @@ import {
   RequireRoles,
   Requirements,
 } from '../../src/index.js';
-import { findAuthenticatedUser } from '../../src/http/parameter.decorators.js';
+import { findAuthenticatedUser } from '../../src/http/authenticated-user.js';
 import { RolePermissions } from '../../src/roles/role-permissions.service.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { denyUnguarded } from '../../src/sessions/iam.guard.js';

@@ -29,7 +29,7 @@ import {
   RequireRoles,
   Requirements,
 } from '../../src/index.js';
-import { requirePerson } from '../../src/http/parameter.decorators.js';
+import { requirePerson } from '../../src/http/authenticated-user.js';
 import { SessionCheck } from '../../src/sessions/session-check.service.js';
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';

@@ -5,7 +5,7 @@ import { auditList } from '../../audit/audit-list.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { readPage } from '../../database/list.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { Query, ZodPipe } from '../../http/zod.pipe.js';
+import { Query, ZodPipe } from '../../http/parameter.decorators.js';
 import { AdminController } from '../admin.guard.js';
 
 /** The audit log. */

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { readPage } from '../../database/list.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { Query, ZodPipe } from '../../http/zod.pipe.js';
+import { Query, ZodPipe } from '../../http/parameter.decorators.js';
 import { logoutList, LogoutOutbox } from '../../oauth/backchannel/logout-outbox.service.js';
 import { AdminController } from '../admin.guard.js';
 

@@ -7,8 +7,7 @@ import { ClientRegistry, type Client } from '../../http/client-registry.service.
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { Resources } from '../../http/resources.service.js';
 import { Created, Tagged, toEtag } from '../../http/iam-response.js';
-import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
-import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
+import { CurrentUser, IfMatch, Body, Query, ZodPipe } from '../../http/parameter.decorators.js';
 import { clientChanges, newClient, type ClientChanges, type NewClient } from '../../oauth/client-columns.js';
 import { ClientRows, type ClientEdit } from '../../oauth/client-rows.service.js';
 import { Roles } from '../../roles/roles.service.js';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { readPage } from '../../database/list.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
+import { Body, Query, ZodPipe } from '../../http/parameter.decorators.js';
 import {
   detailedEvent,
   eventList,

@@ -1,7 +1,7 @@
 import { Delete, Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { Body, ZodPipe } from '../../http/zod.pipe.js';
+import { Body, ZodPipe } from '../../http/parameter.decorators.js';
 import { Reencryption, reencryptionReport, sealingKeyUse } from '../../keys/reencryption.service.js';
 import { KeyRotation, listedSigningKey } from '../../sessions/key-rotation.service.js';
 import { AdminController } from '../admin.guard.js';

@@ -6,15 +6,17 @@ import { Endpoint } from '../../http/endpoint.decorator.js';
 import { readRequest, type IamRequest } from '../../http/iam-request.js';
 import { json, Tagged, Created, type IamResponse } from '../../http/iam-response.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
+import { findAuthenticatedUser } from '../../http/authenticated-user.js';
 import {
   CurrentUser,
-  findAuthenticatedUser,
   fromRequest,
   IfMatch,
   Incoming,
+  Body,
+  Query,
+  ZodPipe,
 } from '../../http/parameter.decorators.js';
 import type { Language } from '../../http/user-agent.js';
-import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import { checkExample, checkView } from '../../identity-providers/check/check-items.js';
 import { ProviderCheck } from '../../identity-providers/check/provider-check.service.js';
 import {

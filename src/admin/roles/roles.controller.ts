@@ -1,12 +1,11 @@
 import { Delete, Get, Param, Patch, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { adminPermissions } from '../../config/iam.permissions.js';
-import { CurrentUser, IfMatch } from '../../http/parameter.decorators.js';
+import { CurrentUser, IfMatch, Body, Query, ZodPipe } from '../../http/parameter.decorators.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { namesQuery, pageOf, toPage } from '../../database/list.js';
 import { plainText } from '../../database/database-errors.js';
 import { toEtag, Created } from '../../http/iam-response.js';
-import { Body, Query, ZodPipe } from '../../http/zod.pipe.js';
 import {
   newRole,
   roleChanges,

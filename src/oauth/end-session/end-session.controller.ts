@@ -3,9 +3,8 @@ import type { z } from 'zod';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import type { IamResponse } from '../../http/iam-response.js';
-import { Incoming } from '../../http/parameter.decorators.js';
-import { Body, ZodPipe } from '../../http/zod.pipe.js';
-import { PublicController } from '../../sessions/iam-controller.decorator.js';
+import { Incoming, Body, ZodPipe } from '../../http/parameter.decorators.js';
+import { PublicController } from '../../http/endpoint-responses.service.js';
 import { OAuthPipe, parseOAuthInput } from '../clients.service.js';
 import { EndSession, endSessionDecision, endSessionParameters } from './end-session.service.js';
 

@@ -11,7 +11,7 @@ import { Incoming } from '../../http/parameter.decorators.js';
 import { type AccessTokenClaims, AccessTokens } from '../../sessions/access-tokens.service.js';
 import { bearerToken, isBearer } from '../../sessions/authentication.service.js';
 import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.js';
-import { PublicController } from '../../sessions/iam-controller.decorator.js';
+import { PublicController } from '../../http/endpoint-responses.service.js';
 import {
   admitsSql,
   type Admission,

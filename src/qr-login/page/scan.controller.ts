@@ -11,7 +11,7 @@ import { Incoming } from '../../http/parameter.decorators.js';
 import { failureOf } from '../../http/to-iam-error.js';
 import { IdentityProviders } from '../../identity-providers/identity-providers.service.js';
 import { SingleFlight } from '../../runtime/single-flight.js';
-import { PublicController } from '../../sessions/iam-controller.decorator.js';
+import { PublicController } from '../../http/endpoint-responses.service.js';
 import { type CodeApp, CodeExchange } from '../../sign-in/code-exchange.service.js';
 import { FailureLimits } from '../../sign-in/failure-limits.service.js';
 import type { Subject } from '../../users/subject.js';

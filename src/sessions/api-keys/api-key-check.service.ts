@@ -6,7 +6,7 @@ import { sha256 } from '../../crypto/hash.js';
 import { Forgeries } from '../../database/forgeries.service.js';
 import { execute, queryRow, sql, type Sql } from '../../database/sql.js';
 import { IamError } from '../../errors/iam.error.js';
-import type { AuthenticatedApiKey } from '../../http/parameter.decorators.js';
+import type { AuthenticatedApiKey } from '../../http/authenticated-user.js';
 import { inBoth, uncovered } from '../../roles/role-permissions.service.js';
 import { Clock } from '../../runtime/clock.js';
 import { IamLogger } from '../../runtime/iam-logger.js';
