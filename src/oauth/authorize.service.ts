@@ -2,7 +2,6 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { randomAlphanumeric } from '../crypto/random.js';
-import { isStorable } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 import type { Client } from '../http/client-registry.service.js';
 import { logFailure } from '../http/error-responses.js';
@@ -21,72 +20,17 @@ import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import type { AuthorizationRequest } from '../sign-in/login.js';
+import { type AuthorizeRequest, parseAuthorizeRequest, withChallenge } from './authorize-request.js';
 import { errorLocation } from './client-returns.service.js';
-import {
-  anyParameters,
-  Clients,
-  parseOAuthInput,
-  resourceParameter,
-  SIGN_IN_CHOOSER,
-  type SignInChooser,
-} from './clients.service.js';
+import { anyParameters, Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
 import { IdTokenHints } from './id-token-hints.service.js';
-import { grantScope, withChallenge } from './openid/claims.js';
+import { grantScope } from './openid/scopes.js';
 import { PushedRequests } from './pushed-requests.service.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';
-import { authenticationParameters, SingleSignOn } from './single-sign-on.service.js';
-
-/** The query of `/authorize` beyond client and redirect URI, which are checked before anything may redirect. */
-export const authorizeQuery = z.object({
-  response_type: z.string().meta({ description: '`code`' }),
-  response_mode: z.literal('query').optional(),
-  /** Space-separated. Without it, a first-party client gets `profile`, `roles` and a refresh token. */
-  scope: z.string().optional(),
-  nonce: z
-    .string()
-    .max(512)
-    .refine(isStorable, { error: 'contains NUL or half a character' })
-    .optional()
-    .meta({ description: 'Comes back in the ID token' }),
-  provider: z.string().min(1).max(63).optional().meta({
-    description: 'May be left out where one row works, or `IamPagesModule` has a page on which people choose',
-  }),
-  /** Goes through the sealed cookie, which a browser caps at 4096 bytes. */
-  state: z.string().max(1024).optional(),
-  code_challenge: z.string().regex(/^[\w-]{43}$/, { error: 'expected 43 base64url characters (S256)' }),
-  code_challenge_method: z.literal('S256'),
-  method: methodParameter,
-  /** What a confirmed scan gave; needed for `method=open` while the QR code is enabled. */
-  follow_proof: z.string().max(256).optional(),
-  display: z
-    .enum(['page', 'popup', 'touch', 'wap', 'widget'])
-    .default('page')
-    .meta({ description: '`widget` answers JSON; the others of OpenID Connect are as `page`' }),
-  from: z
-    .literal('chooser')
-    .optional()
-    .meta({ description: 'Sent by that page: a person whose sign-in fails returns to it' }),
-  ...authenticationParameters,
-  resource: resourceParameter,
-  /** Of a request that went over `POST /par`; no other parameter beside it is looked at, but `client_id`. */
-  request_uri: z.string().max(256).optional(),
-});
-
-/** The parameters of `/authorize` beyond client and redirect URI. */
-export type AuthorizeRequest = z.infer<typeof authorizeQuery>;
+import { SingleSignOn } from './single-sign-on.service.js';
 
 /** The parameters, with what they ask for beyond a sign-in. */
 type CheckedRequest = AuthorizeRequest & { readonly asked?: AuthorizationRequest | undefined };
-
-/** @throws IamError `unsupported_response_type`, `request_not_supported` or `invalid_request`; PKCE with S256 is required (RFC 9700 §2.1.1), see `withChallenge` */
-export function parseAuthorizeRequest(query: Parameters): AuthorizeRequest {
-  if (typeof query['response_type'] === 'string' && query['response_type'] !== 'code') {
-    throw new IamError('unsupported_response_type', 'only response_type=code');
-  }
-  if (query['request'] !== undefined)
-    throw new IamError('request_not_supported', 'a request object (OpenID Connect Core §6.1)');
-  return parseOAuthInput(authorizeQuery, query);
-}
 
 /** How a signed-in user starts to link another identity in a browser. */
 export const linkStartBody = z.object({

@@ -12,7 +12,7 @@ import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import { requestParameters } from '../sign-in/login.js';
 import type { Consent } from '../users/subject.js';
 import { errorLocation } from './client-returns.service.js';
-import { readScope } from './openid/claims.js';
+import { readScope } from './openid/scopes.js';
 
 /** The page on which a person chooses how to sign in; `IamPagesModule` provides it. */
 export interface SignInChooser {

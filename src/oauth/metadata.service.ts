@@ -12,10 +12,10 @@ import { RootDocuments } from '../http/root-documents.service.js';
 import { ecJwk, rsaJwk } from '../sessions/signing-key.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
 import { clientAlgorithms } from './client-keys.service.js';
-import { supportedClaims, supportedScopes } from './openid/claims.js';
+import { supportedClaims, supportedScopes } from './openid/scopes.js';
 import { WECHAT_ACR } from './openid/id-tokens.service.js';
 import { TokenGrants } from './registration.js';
-import { prompts } from './single-sign-on.service.js';
+import { prompts } from './authorize-request.js';
 
 const published = { kid: z.string(), use: z.literal('sig') };
 

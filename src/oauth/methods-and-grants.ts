@@ -16,7 +16,7 @@ import { Redemption, type BegunSession } from '../sign-in/redemption.service.js'
 import { wxLoginParameters } from '../wechat/authorize-url.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { Clients } from './clients.service.js';
-import { grantScope } from './openid/claims.js';
+import { grantScope } from './openid/scopes.js';
 import { SignInMethod, type StartedAttempt, TokenGrant, type GrantCaller } from './registration.js';
 
 /** The QR code of the Open Platform, for a PC. */

@@ -11,11 +11,11 @@ import { Incoming, CurrentUser, Body, FormLikePipe } from '../http/parameter.dec
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { UserController } from '../sessions/iam.guard.js';
 import { PublicController } from '../http/endpoint-responses.service.js';
+import { sentAuthorizeQuery } from './authorize-request.js';
 import { Authorize, linkStartBody } from './authorize.service.js';
 import { Callback } from './callback.service.js';
 import { Clients } from './clients.service.js';
 import { jwksResponse, Metadata, metadataExample, metadataResponse } from './metadata.service.js';
-import { sentAuthorizeQuery } from './pushed-authorization.service.js';
 import { methodName, SignInMethods } from './registration.js';
 
 const code = z.custom<IamErrorCode>((value) => typeof value === 'string' && value in errorCatalogue);

@@ -9,17 +9,16 @@ import { json, type IamResponse } from '../http/iam-response.js';
 import type { Parameters } from '../http/request-body.js';
 import { parseInput } from '../http/parameter.decorators.js';
 import { networksOf } from '../runtime/networks-of.js';
-import { Authorize, authorizeQuery, parseAuthorizeRequest } from './authorize.service.js';
+import {
+  authorizeQuery,
+  parseAuthorizeRequest,
+  sentAuthorizeQuery,
+  withChallenge,
+} from './authorize-request.js';
+import { Authorize } from './authorize.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
 import { anyParameters, Clients, requireAllowed } from './clients.service.js';
-import { withChallenge } from './openid/claims.js';
 import { PUSHED_SECONDS, PushedRequests } from './pushed-requests.service.js';
-
-/** The parameters of `/authorize` as a client may send them: see `withChallenge`. */
-export const sentAuthorizeQuery = authorizeQuery.partial({
-  code_challenge: true,
-  code_challenge_method: true,
-});
 
 /** The body of `POST /par` (RFC 9126 §2.1): what `/authorize` takes, and the client's proof. */
 export const pushedBody = sentAuthorizeQuery.extend({ ...clientParameters, redirect_uri: z.url() });

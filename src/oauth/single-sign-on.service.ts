@@ -1,5 +1,4 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { z } from 'zod';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -7,54 +6,11 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { Clock } from '../runtime/clock.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import { BrowserSessions, type SignedInBrowser } from '../sign-in/browser-sessions.service.js';
+import type { AuthorizeRequest } from './authorize-request.js';
 import { ClientReturns, type WayBack } from './client-returns.service.js';
 import { Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
 import { IdTokenHints } from './id-token-hints.service.js';
 import { SignInMethods } from './registration.js';
-
-/** The values of `prompt` (OpenID Connect Core 3.1.2.1). */
-export const prompts = ['none', 'login', 'consent', 'select_account'] as const;
-
-/** The parameters of `/authorize` by which a client says whether WeChat must be asked (OpenID Connect Core 3.1.2.1). */
-export const authenticationParameters = {
-  prompt: z
-    .string()
-    .transform((text) => text.split(' ').filter((word) => word !== ''))
-    .pipe(z.array(z.enum(prompts)))
-    .refine((words) => !words.includes('none') || words.length === 1, { error: 'none stands alone' })
-    .optional()
-    .meta({ description: '`none`, or some of `login`, `consent` and `select_account`' }),
-  max_age: z
-    .string()
-    .regex(/^\d{1,9}$/, { error: 'a number of seconds' })
-    .transform(Number)
-    .optional()
-    .meta({ description: 'The longest time, in seconds, since the person has signed in with WeChat' }),
-  id_token_hint: z
-    .string()
-    .max(8192)
-    .optional()
-    .meta({ description: 'An ID token of the person whom the client means, also an expired one' }),
-  /** Accepted and without effect: WeChat knows no names. */
-  login_hint: z.string().max(1024).optional(),
-  /** Accepted and without effect: a person has one name. */
-  claims_locales: z.string().max(256).optional(),
-  ui_locales: z
-    .string()
-    .max(256)
-    .optional()
-    .meta({ description: 'Languages of our pages by preference: `zh-CN`, `en`' }),
-};
-
-/** What a request to `/authorize` says about the sign-in. */
-interface Wish extends z.infer<z.ZodObject<typeof authenticationParameters>> {
-  readonly provider?: string | undefined;
-  readonly state?: string | undefined;
-  readonly code_challenge: string;
-  readonly display: string;
-  readonly from?: string | undefined;
-  readonly follow_proof?: string | undefined;
-}
 
 /** A sign-in that WeChat has proven in this browser. */
 interface Arrival {
@@ -85,7 +41,7 @@ export class SingleSignOn {
    * The way back with a code; null where WeChat must be asked. One statement.
    * @throws IamError `login_required`, `interaction_required` or `consent_required` where the client forbids to ask (`prompt=none`)
    */
-  async enter(request: IamRequest, entering: Entering, wish: Wish): Promise<WayBack | null> {
+  async enter(request: IamRequest, entering: Entering, wish: AuthorizeRequest): Promise<WayBack | null> {
     const mustNotAsk = wish.prompt?.includes('none') === true;
     const found = await this.tryToEnter(request, entering, wish);
     if (typeof found !== 'string') return found;
@@ -114,7 +70,7 @@ export class SingleSignOn {
   private async tryToEnter(
     request: IamRequest,
     entering: Entering,
-    wish: Wish,
+    wish: AuthorizeRequest,
   ): Promise<WayBack | IamErrorCode> {
     const browser = this.findBrowser(request, entering, wish);
     if (browser === null) return 'login_required';
@@ -131,7 +87,7 @@ export class SingleSignOn {
   private findBrowser(
     { cookies }: IamRequest,
     { clientId, request: asked }: Entering,
-    { prompt = [], max_age: maxAge, display, from, follow_proof: proof }: Wish,
+    { prompt = [], max_age: maxAge, display, from, follow_proof: proof }: AuthorizeRequest,
   ): SignedInBrowser | null {
     const asksAnyway = prompt.includes('login') || prompt.includes('select_account');
     const isAnotherStep = display === 'widget' || from !== undefined || proof !== undefined;
@@ -150,7 +106,7 @@ export class SingleSignOn {
   private async isAdmitted(
     { provider: slug, method, hasFollowed }: SignedInBrowser,
     { clientId }: Entering,
-    { provider: requested = slug }: Wish,
+    { provider: requested = slug }: AuthorizeRequest,
   ): Promise<boolean> {
     if (requested !== slug || !this.clients.admits(clientId, slug)) return false;
     const provider = (await this.providers.listEnabled()).find((each) => each.slug === slug);
@@ -160,7 +116,7 @@ export class SingleSignOn {
   private hasAgreed(
     { consent }: SignedInBrowser,
     { cookies }: IamRequest,
-    { code_challenge: codeChallenge }: Wish,
+    { code_challenge: codeChallenge }: AuthorizeRequest,
   ): boolean {
     const { chooser } = this;
     if (chooser?.requiresConsent !== true) return true;

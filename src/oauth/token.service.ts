@@ -24,7 +24,7 @@ import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
 import { Clients, requireAllowed } from './clients.service.js';
-import { isOpenId, scopeLeft } from './openid/claims.js';
+import { isOpenId, scopeLeft } from './openid/scopes.js';
 import { IdTokens } from './openid/id-tokens.service.js';
 import { TokenGrants, type GrantCaller, type GrantRequest } from './registration.js';
 

@@ -10,7 +10,7 @@ import { Clock } from '../runtime/clock.js';
 import { runOutsideContext } from '../runtime/request-context.js';
 import { ClientAuthentication, clientParameters } from '../oauth/client-authentication.service.js';
 import { parseOAuthInput, requireAllowed, resourceParameter } from '../oauth/clients.service.js';
-import { grantScope } from '../oauth/openid/claims.js';
+import { grantScope } from '../oauth/openid/scopes.js';
 import { PublicController } from '../http/endpoint-responses.service.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
 import { DEVICE_CODE, type QrLogin, qrStateOf, QR_SECONDS, qrWayName } from './qr-login.js';

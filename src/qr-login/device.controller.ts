@@ -27,7 +27,8 @@ import { QrLogins } from './qr-logins.service.js';
 import { LoginWatch } from './login-watch.service.js';
 import { Redemption } from '../sign-in/redemption.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
-import { Authorize, parseAuthorizeRequest } from '../oauth/authorize.service.js';
+import { parseAuthorizeRequest } from '../oauth/authorize-request.js';
+import { Authorize } from '../oauth/authorize.service.js';
 
 /** How long a person who has signed in may think about it, in seconds. */
 const THINK_SECONDS = 600;

@@ -5,7 +5,7 @@ import type { Client } from '../../http/client-registry.service.js';
 import type { TokenSubject } from '../../sessions/access-tokens.service.js';
 import { Jwts } from '../../sessions/jwts.service.js';
 import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.js';
-import { personClaims } from './claims.js';
+import { personClaims } from './scopes.js';
 
 /** `typ` of an ID token. */
 export const ID_TOKEN_TYPE = 'JWT';

@@ -21,7 +21,7 @@ import {
   rolesOfSql,
 } from '../../sessions/session-statements.js';
 import { Clients, parseOAuthInput } from '../clients.service.js';
-import { isOpenId, personClaims } from './claims.js';
+import { isOpenId, personClaims } from './scopes.js';
 
 /** OpenID Connect Core §5.1, §5.3.2. */
 const userinfoResponse = z.object({

@@ -1,7 +1,5 @@
-import { pkceChallenge } from '../../crypto/hash.js';
 import { IamError } from '../../errors/iam.error.js';
 import type { Client } from '../../http/client-registry.service.js';
-import type { Parameters } from '../../http/request-body.js';
 import type { TokenSubject } from '../../sessions/access-tokens.service.js';
 
 /** The scopes that we know, each with the claims about a person that it adds (OpenID Connect Core §5.4); `roles` is ours. */
@@ -22,17 +20,6 @@ export const supportedClaims: readonly string[] = Object.values(scopeClaims).fla
 /** Whether `openid` is among the names. */
 export function isOpenId(scope: string | undefined): boolean {
   return namesOf(scope).includes('openid');
-}
-
-/**
- * A server that knows no PKCE is protected by its `nonce` instead (RFC 9700 §4.5.3.2): the nonce counts as the verifier, and the
- * client's own proof as that it has it. See `refusalSql` of redemption.service.ts.
- */
-export function withChallenge(query: Parameters, { type }: Client): Parameters {
-  const { nonce, scope, code_challenge: challenge } = query;
-  if (type === 'public' || challenge !== undefined || typeof nonce !== 'string' || nonce === '') return query;
-  if (typeof scope !== 'string' || !isOpenId(scope)) return query;
-  return { ...query, code_challenge: pkceChallenge(nonce), code_challenge_method: 'S256' };
 }
 
 /**
