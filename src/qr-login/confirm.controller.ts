@@ -157,7 +157,7 @@ export class ConfirmController {
 
   /** `snsapi_base` is silent: the person sees nothing of it. */
   private leave({ provider, loginId }: NamedLogin, of: CodeApp, { cookies }: IamRequest): IamResponse {
-    const back = { state: randomAlphanumeric(43), callbackURL: this.urls.endpoint(`confirm/${provider}`) };
+    const back = { state: randomAlphanumeric(43), redirectUri: this.urls.endpoint(`confirm/${provider}`) };
     const url = this.codes.authorizeUrl(of, { ...back, scope: 'snsapi_base' });
     const trip = { loginId, state: back.state };
     return redirect(url, 302, this.cookies.keep(roundTrip, trip, { key: back.state, present: cookies }));

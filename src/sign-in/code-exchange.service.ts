@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { Secret } from '../crypto/secret.js';
 import { IamError } from '../errors/iam.error.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import { AcceptedSecrets, isAskable } from '../identity-providers/confirmations.service.js';
@@ -8,16 +7,8 @@ import { SessionKeys, type NewSessionKey } from '../identity-providers/session-k
 import { IamLogger } from '../runtime/iam-logger.js';
 import type { RecordResolution, SoughtSubject, SubjectMatch, Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
-import type { WechatGrant, WechatProfile } from '../wechat/sns.js';
-import { runStrategy } from '../wechat/strategies/run-strategy.js';
-import type { WechatStateStore } from '../wechat/strategies/state-store.js';
-import type { WechatVerifyWithParams } from '../wechat/strategies/strategy-options.js';
-import {
-  isSilent,
-  type WechatAuthenticateOptions,
-  WechatMpStrategy,
-  WechatOpenStrategy,
-} from '../wechat/strategies/wechat.strategies.js';
+import { authorizePages, authorizeUrl } from '../wechat/authorize-url.js';
+import { isSilent, type WechatGrant, type WechatLanguage, type WechatProfile } from '../wechat/sns.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { WechatError } from '../wechat/wechat-error.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';
@@ -36,8 +27,13 @@ export interface ProvenSubject {
   readonly sessionKey?: NewSessionKey | undefined;
 }
 
-/** What a code with the right to a profile was exchanged for. */
-type Grant = Pick<WechatGrant, 'openid' | 'unionid' | 'accessToken' | 'scopes'>;
+/** Where a browser gets a code, and where it returns to; by default with the scope of the row, to its callback. */
+interface AuthorizeChoices {
+  readonly state: string;
+  readonly lang?: WechatLanguage;
+  readonly scope?: string;
+  readonly redirectUri?: string;
+}
 
 /**
  * The app of a sign-in that a browser began, as it was when the browser left for WeChat.
@@ -67,8 +63,15 @@ export class CodeExchange {
   ) {}
 
   /** Where the browser goes to sign in. */
-  authorizeUrl(of: CodeApp, choices: WechatAuthenticateOptions & { readonly state: string }): string {
-    return this.strategyOf(of).authorizeUrl(choices);
+  authorizeUrl({ provider, app }: CodeApp, choices: AuthorizeChoices): string {
+    const kind = app.kind === 'open' ? 'open' : 'mp';
+    return authorizeUrl(kind, {
+      endpoint: this.gateway.http.endpoints.open,
+      appid: app.appid,
+      redirectUri: this.urls.callback(provider.slug),
+      scope: kind === 'open' ? authorizePages.open.scopes[0] : provider.mpScope,
+      ...choices,
+    });
   }
 
   /**
@@ -96,7 +99,7 @@ export class CodeExchange {
     find: (sought: SoughtSubject, isSilent: boolean) => Promise<H>,
   ): Promise<{ readonly subject: Subject; readonly holder: H; readonly isSame: boolean }> {
     const { provider, app } = of;
-    const grant = app.kind === 'mobile' ? await this.grantOf(app, code) : await this.runStrategy(of, code);
+    const grant = await this.grantOf(app, code);
     if (!isAskable(app)) await this.accepted.note(app);
     const silent = isSilent(grant) || (app.kind === 'mp' && provider.mpScope === 'snsapi_base');
     const sought = { ...idsOf(of, grant), unionid: grant.unionid };
@@ -120,21 +123,15 @@ export class CodeExchange {
     };
   }
 
-  private async grantOf(app: WechatApp, code: string): Promise<Grant> {
+  private async grantOf(app: WechatApp, code: string): Promise<WechatGrant> {
     const grant = await this.gateway.sns.exchangeCode(app, code);
     if (grant.snapshotUser) throw new IamError('snapshot_user', 'virtual ids');
     return grant;
   }
 
-  private async runStrategy(of: CodeApp, code: string): Promise<Grant> {
-    const outcome = await runStrategy(this.strategyOf(of), { query: { code, state: 'claimed' } });
-    if (outcome.kind === 'success' && outcome.user instanceof ExchangedCode) return outcome.user;
-    throw new IamError('internal_error', `strategy ended in ${outcome.kind}`);
-  }
-
   /** Null for a person known by openid while WeChat is too busy for the profile: another sign-in will read it. */
   private async readProfile(
-    grant: Grant,
+    grant: WechatGrant,
     holder: Pick<SubjectMatch, 'identity_user_id'>,
   ): Promise<WechatProfile | null> {
     try {
@@ -146,44 +143,7 @@ export class CodeExchange {
       return null;
     }
   }
-
-  /** Made for each use: a row may have changed since the last one, and nothing is shared between requests. */
-  private strategyOf({ provider, app }: CodeApp): WechatOpenStrategy | WechatMpStrategy {
-    const options = {
-      appid: app.appid,
-      secret: app.secret,
-      callbackURL: this.urls.callback(provider.slug),
-      http: this.gateway.http,
-      store: claimedStates,
-      skipUserProfile: true,
-    };
-    return app.kind === 'open'
-      ? new WechatOpenStrategy(options, keepGrant)
-      : new WechatMpStrategy({ ...options, scope: provider.mpScope }, keepGrant);
-  }
 }
-
-/** Only a callback whose state was found in the browser's cookie and claimed in the database gets as far as a strategy. */
-const claimedStates: WechatStateStore = {
-  store: (_request, _meta, done) => done(new IamError('internal_error', 'a sign-in brings its state')),
-  verify: (_request, _state, _meta, done) => done(null, true),
-};
-
-/** What the strategies give us for a code. */
-class ExchangedCode implements Grant {
-  constructor(
-    readonly openid: string,
-    readonly unionid: string | null,
-    readonly accessToken: Secret,
-    readonly scopes: readonly string[],
-  ) {}
-}
-
-// eslint-disable-next-line no-restricted-syntax -- passport-oauth2 counts the parameters
-const keepGrant: WechatVerifyWithParams = (accessToken, _refreshToken, params, _profile, done) => {
-  const { openid, unionid = null, scope } = params;
-  done(null, new ExchangedCode(openid, unionid, new Secret(accessToken), scope.split(',')));
-};
 
 function idsOf({ provider, app }: CodeApp, { openid }: { readonly openid: string }) {
   return { appid: app.appid, openid, unionScope: provider.unionScope };

@@ -71,6 +71,11 @@ export interface WechatGrant {
   readonly snapshotUser: boolean;
 }
 
+/** `snsapi_base` alone does not allow to read the profile. */
+export function isSilent({ scopes }: Pick<WechatGrant, 'scopes'>): boolean {
+  return scopes.join() === 'snsapi_base';
+}
+
 /** A person as WeChat describes them; nickname and avatar are clean, or null. */
 export interface WechatProfile {
   readonly openid: string;

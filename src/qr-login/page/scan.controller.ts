@@ -109,7 +109,7 @@ export class ScanController {
     const state = randomAlphanumeric(43);
     const url = this.codes.authorizeUrl(of, {
       state,
-      callbackURL: this.urls.endpoint(`scan/${provider}`),
+      redirectUri: this.urls.endpoint(`scan/${provider}`),
       lang: language === 'en' ? 'en' : 'zh_CN',
     });
     return redirect(

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import OAuth2Strategy from 'passport-oauth2';
-import { type WechatLanguage, type WechatGrant, WechatSns } from '../sns.js';
+import { isSilent, type WechatLanguage, WechatSns } from '../sns.js';
 import { authorizePages, authorizeUrl, type BrowserAppKind } from '../authorize-url.js';
 import { IamError } from '../../errors/iam.error.js';
 import { readCallback, CodeExchange } from './callback.js';
@@ -201,11 +201,6 @@ export class WechatMpStrategy extends WechatOAuth2Strategy {
   protected override kind(): BrowserAppKind {
     return 'mp';
   }
-}
-
-/** `snsapi_base` alone does not allow to read the profile. */
-export function isSilent({ scopes }: Pick<WechatGrant, 'scopes'>): boolean {
-  return scopes.join() === 'snsapi_base';
 }
 
 /** WeChat garbles any other state. */
