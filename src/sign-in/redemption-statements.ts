@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { IamSessionLimit } from '../config/iam.options.js';
 import { insertAudit, type AuditEntry } from '../audit/record-audit.js';
 import { pkceChallenge } from '../crypto/hash.js';
 import { empty, sql, raw, type Sql } from '../database/sql.js';
@@ -6,16 +7,13 @@ import type { RequestOrigin } from '../runtime/request-context.js';
 import {
   admitsSql,
   type Admission,
-  type ConsentParts,
   loginProvenAtSql,
   personOfSql,
   rolesOfSql,
-  roomFor,
-  roomRow,
+  SESSION_LIMIT,
   tokenColumnsSql,
   tokenRow,
   type ReuseGrace,
-  type RoomSeeker,
 } from '../sessions/session-statements.js';
 
 /** What a client brings to `/token` for a code. */
@@ -39,6 +37,13 @@ export const redeemable = z.object({
   is_live: z.boolean(),
 });
 export type Redeemable = z.infer<typeof redeemable>;
+
+/** The columns of `roomFor`: absent without a limit, null where the statement did not get that far. */
+const roomRow = z.object({
+  has_room: z.boolean().nullish(),
+  ended: z.array(z.string()).nullish(),
+  owner_id: z.string().nullish(),
+});
 
 export const held = redeemable.extend({ is_held: z.boolean() });
 export const begun = tokenRow.extend({
@@ -98,6 +103,74 @@ export interface SessionPlace {
   readonly origin: RequestOrigin;
   /** The session that it replaces in its browser. */
   readonly replaces?: string | null;
+}
+
+/** Parts of the statement that begins a session of the user `u`. */
+interface ConsentParts {
+  readonly from: Sql;
+  readonly on: Sql;
+  readonly lock: Sql;
+}
+
+/** Where a person has to agree, they cannot withdraw while the session begins. */
+export function lockConsent(admission: Admission | undefined): ConsentParts {
+  if (admission?.needsConsent !== true) return { from: empty, on: empty, lock: empty };
+  const on = sql` AND agreed.user_id = u.id AND agreed.client_id = login.client_id`;
+  return { from: sql`, iam.consents agreed`, on, lock: sql` FOR SHARE OF agreed` };
+}
+
+/** A session that is about to begin, and the limits that it must be within. */
+interface RoomSeeker {
+  readonly loginId: string;
+  readonly limit: IamSessionLimit | undefined;
+  /** The session that it replaces in its browser, which does not count. */
+  readonly replaces?: string | null;
+  /** The clients that share the session of a browser: one of another client is not replaced, whatever cookie it came in. */
+  readonly sharing: readonly string[];
+}
+
+/** Parts of the statement that begins a session. */
+interface RoomParts {
+  /** Of the user `u` and the identity `i`. */
+  readonly lock: Sql;
+  /** CTEs after `login` and `owner`, each with a comma behind it. */
+  readonly ctes: Sql;
+  readonly from: Sql;
+  readonly condition: Sql;
+  readonly columns: Sql;
+  readonly join: Sql;
+}
+
+const noLimit: RoomParts = {
+  lock: sql`FOR SHARE OF u, i`,
+  ...{ ctes: empty, from: empty, condition: empty, columns: empty, join: empty },
+};
+
+/** What a limit of sessions adds to the statement that begins one: nothing where there is none. See decision 139. */
+function roomFor({ loginId, limit, replaces = null, sharing }: RoomSeeker): RoomParts {
+  if (limit === undefined) return noLimit;
+  const entry = { action: 'session.ended', detail: { reason: SESSION_LIMIT } } as const;
+  const source = {
+    from: sql`room, unnest(room.ended) AS gone(id)`,
+    userId: sql`room.owner_id`,
+    sessionId: sql`gone.id`,
+  };
+  const ctes = sql`room AS (
+    SELECT owner.id AS owner_id, r.has_room, r.ended FROM login, owner, LATERAL iam.make_room(
+      ${loginId}::uuid, owner.id, login.client_id, ${limit.perUser ?? null}::int, ${limit.perClient ?? null}::int,
+      ${limit.then === 'end_oldest'}::boolean,
+      (SELECT s.id FROM iam.sessions s WHERE s.id = ${replaces}::uuid AND s.client_id = ANY(${sharing}::text[]))) r
+  ), made AS (
+    ${insertAudit(entry, source)}
+  ), `;
+  return {
+    lock: sql`FOR NO KEY UPDATE OF u FOR SHARE OF i`,
+    ctes,
+    from: sql`, room`,
+    condition: sql` AND room.has_room`,
+    columns: sql`, room.*`,
+    join: sql` LEFT JOIN room ON true`,
+  };
 }
 
 /** A session to begin; lifetimes in seconds. */

@@ -10,7 +10,7 @@ import { IamError } from '../errors/iam.error.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { TokenSubject } from '../sessions/access-tokens.service.js';
-import { lockConsent, toTokenSubject } from '../sessions/session-statements.js';
+import { toTokenSubject } from '../sessions/session-statements.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { Bindings } from './identity-links.service.js';
 import { readLoginToken } from './login.js';
@@ -21,6 +21,7 @@ import {
   type CodeRedemption,
   held,
   holdLoginSql,
+  lockConsent,
   type notBegun,
   type Redeemable,
   redeemableSql,
