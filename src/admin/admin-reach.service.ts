@@ -72,7 +72,7 @@ export class AdminReach {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly roles: UserRoles,
-    private readonly own: AdminPermissions,
+    private readonly permissions: AdminPermissions,
   ) {}
 
   /** As `actOnAll`, on one user, as they were at this version, if one is given. */
@@ -100,7 +100,7 @@ export class AdminReach {
     const checked = await this.require(admin, ids);
     return inTransaction(this.dataSource, async (manager) => {
       const users = await lockUsers(manager, ids);
-      if (!this.own.areUnlimited()) {
+      if (!this.permissions.areUnlimited()) {
         const current = await this.roles.recentPermissionsOf(manager, ids);
         if (current.some((permission) => !checked.includes(permission)))
           throw new IamError('precondition_failed', 'a role was given in the meantime');
@@ -116,7 +116,7 @@ export class AdminReach {
   async require(admin: Admin, ids: readonly string[]): Promise<readonly string[]> {
     if (!ids.every((id) => isUuid(id))) throw new IamError('not_found', 'not the id of a user');
     const permissions = await this.roles.recentPermissionsOf(this.dataSource, ids);
-    await this.own.requireAll(admin, permissions);
+    await this.permissions.requireAll(admin, permissions);
     return permissions;
   }
 }

@@ -23,7 +23,7 @@ export class AdminApiKeysController {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly keys: ApiKeys,
-    private readonly own: AdminPermissions,
+    private readonly permissions: AdminPermissions,
     private readonly reach: AdminReach,
   ) {}
 
@@ -60,7 +60,7 @@ export class AdminApiKeysController {
     @Body(new ZodPipe(newServiceKey)) { client_id: clientId, ...given }: z.infer<typeof newServiceKey>,
     @CurrentUser() admin: Admin,
   ): Promise<Created<z.infer<typeof madeApiKey>>> {
-    await this.own.requireAll(admin, given.permissions);
+    await this.permissions.requireAll(admin, given.permissions);
     const { key, row } = await this.keys.createForService(clientId, given);
     return new Created({ key, api_key: row });
   }
@@ -76,7 +76,7 @@ export class AdminApiKeysController {
   async end(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
     const { owner, permissions } = await this.keys.get(id);
     if ('userId' in owner) await this.reach.require(admin, [owner.userId]);
-    else await this.own.requireAll(admin, permissions);
+    else await this.permissions.requireAll(admin, permissions);
     await inTransaction(this.dataSource, (manager) =>
       this.keys.end(manager, owner, id, { reason: 'ended_by_admin' }),
     );

@@ -35,7 +35,7 @@ export class AdminClientsController {
     private readonly rows: ClientRows,
     private readonly registry: ClientRegistry,
     private readonly roles: Roles,
-    private readonly own: AdminPermissions,
+    private readonly permissions: AdminPermissions,
     private readonly resources: Resources,
   ) {}
 
@@ -181,7 +181,7 @@ export class AdminClientsController {
    * @throws IamError `insufficient_permissions`
    */
   private async requireReach(admin: Admin, roles: readonly string[] = []): Promise<void> {
-    await this.own.requireAll(admin, await this.roles.permissionsOf(roles));
+    await this.permissions.requireAll(admin, await this.roles.permissionsOf(roles));
   }
 
   private findOfCode(id: string): Client | undefined {

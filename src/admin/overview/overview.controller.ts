@@ -27,7 +27,7 @@ export class AdminOverviewController {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly clock: Clock,
     private readonly health: IamHealth,
-    private readonly own: AdminPermissions,
+    private readonly permissions: AdminPermissions,
   ) {}
 
   @Endpoint({
@@ -45,7 +45,7 @@ export class AdminOverviewController {
   })
   @Get()
   async get(@CurrentUser() admin: Admin): Promise<Overview> {
-    const isOperator = (await this.own.refusalOf(admin, ['iam:providers:read'])) === null;
+    const isOperator = (await this.permissions.refusalOf(admin, ['iam:providers:read'])) === null;
     const [{ items, isComplete }, health] = await Promise.all([
       countSignIns(this.dataSource, this.clock.now()),
       isOperator ? this.health.report() : null,
@@ -62,7 +62,7 @@ const accessView = z.object({
 /** What the caller may do, for the navigation of an administration. */
 @AdminController('access')
 export class AdminAccessController {
-  constructor(private readonly own: AdminPermissions) {}
+  constructor(private readonly permissions: AdminPermissions) {}
 
   @Endpoint({
     summary:
@@ -73,6 +73,6 @@ export class AdminAccessController {
   })
   @Get()
   get(@CurrentUser() admin: Admin): Promise<z.infer<typeof accessView>> {
-    return this.own.held(admin);
+    return this.permissions.held(admin);
   }
 }

@@ -57,7 +57,7 @@ const CurrentCaller = fromRequest((request): Caller => ({
 export class AdminProvidersController {
   constructor(
     private readonly rows: ProviderRows,
-    private readonly own: AdminPermissions,
+    private readonly permissions: AdminPermissions,
     private readonly checker: ProviderCheck,
     private readonly urls: IamUrls,
   ) {}
@@ -194,7 +194,7 @@ export class AdminProvidersController {
 
   /** A column that decides whose messages are believed takes a permission of its own. */
   private refusalOf(admin: Admin): Promise<IamError | null> {
-    return this.own.refusalOf(admin, ['iam:providers:secrets']);
+    return this.permissions.refusalOf(admin, ['iam:providers:secrets']);
   }
 
   private view(stored: StoredProvider, language: Language): ProviderView {

@@ -38,7 +38,7 @@ const path = { name: 'The role' };
 export class AdminRolesController {
   constructor(
     private readonly roles: Roles,
-    private readonly own: AdminPermissions,
+    private readonly permissions: AdminPermissions,
   ) {}
 
   @Endpoint({
@@ -67,7 +67,7 @@ export class AdminRolesController {
     @Body(new ZodPipe(newRole)) { name, ...role }: z.infer<typeof newRole>,
     @CurrentUser() admin: Admin,
   ): Promise<Created<RoleView>> {
-    await this.own.requireAll(admin, role.permissions ?? []);
+    await this.permissions.requireAll(admin, role.permissions ?? []);
     return new Created(toView(await this.roles.create(name, role)), `admin/roles/${name}`);
   }
 
@@ -127,7 +127,7 @@ export class AdminRolesController {
     permissionsOf: (role: Role) => readonly string[],
   ): Promise<RoleEdit> {
     const role = await this.roles.get(name);
-    await this.own.requireAll(admin, permissionsOf(role));
+    await this.permissions.requireAll(admin, permissionsOf(role));
     return { name, version: version ?? role.version };
   }
 }

@@ -43,7 +43,7 @@ export class AdminUserAccessController {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly reach: AdminReach,
-    private readonly own: AdminPermissions,
+    private readonly permissions: AdminPermissions,
     private readonly signOut: SignOut,
     private readonly apiKeys: ApiKeys,
     private readonly roles: Roles,
@@ -150,7 +150,7 @@ export class AdminUserAccessController {
   })
   @Put('roles/:role')
   async assign(@Param() { id, role }: Assignment, @CurrentUser() admin: Admin): Promise<void> {
-    await this.own.requireAll(admin, (await this.roles.get(role)).permissions);
+    await this.permissions.requireAll(admin, (await this.roles.get(role)).permissions);
     await this.changeRoles(id, (manager) => this.userRoles.assign(manager, id, role));
   }
 
@@ -165,7 +165,7 @@ export class AdminUserAccessController {
   @Delete('roles/:role')
   async remove(@Param() { id, role }: Assignment, @CurrentUser() admin: Admin): Promise<void> {
     const known = await findRole(this.dataSource, role);
-    await this.own.requireAll(admin, known?.permissions ?? []);
+    await this.permissions.requireAll(admin, known?.permissions ?? []);
     await this.changeRoles(id, async (manager) => {
       if (known !== null) await this.userRoles.remove(manager, id, role);
     });

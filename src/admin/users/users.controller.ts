@@ -92,7 +92,7 @@ export class AdminUsersController {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly roles: Roles,
     private readonly userRoles: UserRoles,
-    private readonly own: AdminPermissions,
+    private readonly permissions: AdminPermissions,
     private readonly reach: AdminReach,
     private readonly merges: UserMerges,
     private readonly erasure: Erasure,
@@ -130,7 +130,8 @@ export class AdminUsersController {
     @Body(new ZodPipe(createBody)) { roles, ...written }: z.infer<typeof createBody>,
     @CurrentUser() admin: Admin,
   ): Promise<Created<UserDetail>> {
-    for (const role of roles) await this.own.requireAll(admin, (await this.roles.get(role)).permissions);
+    for (const role of roles)
+      await this.permissions.requireAll(admin, (await this.roles.get(role)).permissions);
     const user = await inTransaction(this.dataSource, async (manager) => {
       const id = await createUser(manager, toChanges(written));
       for (const role of roles) await this.userRoles.assign(manager, id, role);
@@ -221,7 +222,7 @@ export class AdminUsersController {
   }
 
   private refusalOfNumbers(admin: Admin): Promise<IamError | null> {
-    return this.own.refusalOf(admin, ['iam:phone_numbers:read']);
+    return this.permissions.refusalOf(admin, ['iam:phone_numbers:read']);
   }
 }
 
