@@ -25,7 +25,7 @@ export class ScannerResolver {
   private readonly running = new SingleFlight<void>();
 
   constructor(
-    private readonly follows: QrLogins,
+    private readonly logins: QrLogins,
     private readonly ways: QrWays,
     private readonly users: Users,
   ) {}
@@ -33,7 +33,7 @@ export class ScannerResolver {
   /** Resolves the scanner of a confirmed login, whose row then says `authenticated`; parallel polls share the work. */
   async identify(login: QrLogin, provider: IdentityProvider, consent?: Consent): Promise<void> {
     if (login.status === 'authenticated') return;
-    const record = this.follows.recordOf(login, consent);
+    const record = this.logins.recordOf(login, consent);
     await this.running.run(login.id, () =>
       this.unlessRefused(login, async () => {
         const subject = await this.read(login, provider);
@@ -60,7 +60,7 @@ export class ScannerResolver {
     } catch (thrown) {
       const error = toIamError(thrown);
       if (errorCatalogue[error.code].status < 500 || error.code === 'internal_error')
-        await this.follows.fail(login, error.code);
+        await this.logins.fail(login, error.code);
       throw error;
     }
   }
@@ -80,7 +80,7 @@ const parameters = { device_code: z.string().min(1).max(256) };
 export class DeviceCodeGrant implements TokenGrant {
   constructor(
     private readonly watch: LoginWatch,
-    private readonly follower: ScannerResolver,
+    private readonly scanners: ScannerResolver,
     private readonly providers: IdentityProviders,
     private readonly redemption: Redemption,
     private readonly tokens: LoginTokens,
@@ -116,7 +116,7 @@ export class DeviceCodeGrant implements TokenGrant {
       throw new IamError('interaction_required', 'the row asks for the Open Platform step', {
         members: { authorize_uri: nextStep },
       });
-    await this.follower.identify(login, provider).finally(() => this.watch.forget(login.id));
+    await this.scanners.identify(login, provider).finally(() => this.watch.forget(login.id));
     return this.redemption
       .redeemProven(login.id, { origin, replaces })
       .finally(() => this.watch.forget(login.id));

@@ -59,7 +59,7 @@ export class DeviceController {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly decisions: DeviceDecisions,
-    private readonly follows: QrLogins,
+    private readonly logins: QrLogins,
     private readonly watch: LoginWatch,
     private readonly redemption: Redemption,
     private readonly authorize: Authorize,
@@ -103,7 +103,7 @@ export class DeviceController {
     const by = { origin: request.origin, at: 'device' };
     try {
       const login = await this.failures.guard(by, codeFailures, async () =>
-        code === null ? null : this.follows.findByCode(code),
+        code === null ? null : this.logins.findByCode(code),
       );
       if (login === null || isOver(login)) return this.form(request, { typed, problem: 'wrong' });
       const token = this.tokens.mint('device-page', login.id);
@@ -175,7 +175,7 @@ export class DeviceController {
   private async find(token: unknown, { cookies }: IamRequest): Promise<Visit | null> {
     const loginId = typeof token === 'string' ? this.tokens.read('device-page', token) : null;
     const visit = loginId === null ? null : this.cookies.find(deviceVisit, loginId, cookies);
-    const login = visit === null ? null : await this.follows.find(visit.loginId);
+    const login = visit === null ? null : await this.logins.find(visit.loginId);
     return typeof token !== 'string' || visit === null || login === null ? null : { token, visit, login };
   }
 

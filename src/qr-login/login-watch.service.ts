@@ -44,7 +44,7 @@ export class LoginWatch implements OnModuleDestroy {
   private isClosing = false;
 
   constructor(
-    private readonly follows: QrLogins,
+    private readonly logins: QrLogins,
     private readonly clock: Clock,
   ) {}
 
@@ -166,7 +166,7 @@ export class LoginWatch implements OnModuleDestroy {
   private async look(ids: readonly string[]): Promise<ReadonlyMap<string, QrLogin>> {
     const waiting = new Set(ids.filter((id) => isWaiting(this.watched.get(id))));
     try {
-      const changed = await this.follows.findChanged(ids, [...waiting]);
+      const changed = await this.logins.findChanged(ids, [...waiting]);
       const found = new Map(changed.map((login) => [login.id, login]));
       for (const id of ids) if (found.has(id) || !waiting.has(id)) this.update(id, found.get(id) ?? null);
       return found;

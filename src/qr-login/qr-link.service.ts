@@ -4,7 +4,7 @@ import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { type ClientReturn, linkedLocation } from '../oauth/client-returns.service.js';
+import { type ClientReturn, linkedLocation, type WayBack } from '../oauth/client-returns.service.js';
 import { SignInMethods } from '../oauth/registration.js';
 import { Clock } from '../runtime/clock.js';
 import { setActor } from '../runtime/request-context.js';
@@ -19,12 +19,6 @@ import { LoginWatch } from './login-watch.service.js';
 /** An attempt of a signed-in user to link another identity. */
 type LinkAttempt = Attempt & { readonly link: ActingSession };
 
-/** Where the browser goes, and the `Set-Cookie` values that go with it. */
-export interface NextStep {
-  readonly location: string;
-  readonly cookies?: readonly string[];
-}
-
 /** Links another identity of a signed-in user by the confirmed scan of a PC. */
 @Injectable()
 export class QrLink {
@@ -32,8 +26,8 @@ export class QrLink {
     private readonly attempts: AttemptCookies,
     private readonly providers: IdentityProviders,
     private readonly methods: SignInMethods,
-    private readonly follower: ScannerResolver,
-    private readonly follows: QrLogins,
+    private readonly scanners: ScannerResolver,
+    private readonly logins: QrLogins,
     private readonly links: IdentityLinks,
     private readonly watch: LoginWatch,
     private readonly clock: Clock,
@@ -45,14 +39,15 @@ export class QrLink {
     attempt: LinkAttempt,
     to: ClientReturn,
     request: IamRequest,
-  ): Promise<NextStep> {
+  ): Promise<WayBack> {
     setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
-    if (login.linked_identity_id !== null) return { location: linkedLocation(to, login.linked_identity_id) };
+    if (login.linked_identity_id !== null)
+      return { location: linkedLocation(to, login.linked_identity_id), cookies: [] };
     const provider = await this.providers.getEnabled(login.provider);
     // The step is the row's for those who follow: a scan of another way proves no follow.
     const follows = this.methods.get(login.method).openStep !== undefined;
     if (follows && provider.qr.loginWith === 'open') return this.openStep(login, provider, attempt, request);
-    return { location: linkedLocation(to, await this.link(login, provider, attempt)) };
+    return { location: linkedLocation(to, await this.link(login, provider, attempt)), cookies: [] };
   }
 
   /** The row decides in the end: another request may have linked, or a COMMIT whose response was lost. */
@@ -62,15 +57,15 @@ export class QrLink {
     { link, clientId }: LinkAttempt,
   ): Promise<string> {
     try {
-      return await this.follower.unlessRefused(login, async () => {
-        const subject = await this.follower.read(login, provider);
+      return await this.scanners.unlessRefused(login, async () => {
+        const subject = await this.scanners.read(login, provider);
         const linked = await this.links.finish({ subject, link, clientId }, (manager, linked) =>
-          this.follows.recordLink(manager, { ...linked, loginId: login.id }),
+          this.logins.recordLink(manager, { ...linked, loginId: login.id }),
         );
         return linked.id;
       });
     } catch (error) {
-      const linkedId = (await this.follows.find(login.id))?.linked_identity_id ?? null;
+      const linkedId = (await this.logins.find(login.id))?.linked_identity_id ?? null;
       if (linkedId === null) throw error;
       return linkedId;
     } finally {
@@ -84,7 +79,7 @@ export class QrLink {
     provider: IdentityProvider,
     attempt: LinkAttempt,
     { language, cookies }: IamRequest,
-  ): NextStep {
+  ): WayBack {
     if (provider.open === null)
       throw new IamError('wechat_open_not_configured', `"${provider.slug}" has no Open Platform app`);
     const step = {

@@ -8,7 +8,7 @@ import { type IamResponse, json } from '../http/iam-response.js';
 import { Incoming, Body, Query, ZodPipe } from '../http/parameter.decorators.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { errorLocation } from '../oauth/client-returns.service.js';
+import { errorLocation, type WayBack } from '../oauth/client-returns.service.js';
 import { Clients } from '../oauth/clients.service.js';
 import { SingleSignOn } from '../oauth/single-sign-on.service.js';
 import { Clock } from '../runtime/clock.js';
@@ -19,7 +19,7 @@ import { requestParameters } from '../sign-in/login.js';
 import { Profiles } from '../users/profiles.service.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
 import { ScannerResolver } from './collect.service.js';
-import { QrLink, type NextStep } from './qr-link.service.js';
+import { QrLink } from './qr-link.service.js';
 import { type QrLogin, qrStateOf, isSameLink, linkOf } from './qr-login.js';
 import {
   QrStart,
@@ -45,7 +45,7 @@ const qrFinishResponse = z.union([
 ]);
 
 /** The response to `finish`, and its cookies. */
-type Finish = z.infer<typeof qrFinishResponse> & Pick<NextStep, 'cookies'>;
+type Finish = z.infer<typeof qrFinishResponse> & Pick<WayBack, 'cookies'>;
 
 /** Endpoints of the module's own page on a PC. Its attempt is the sealed cookie that the start set, so only that browser can. */
 @PublicController('follow')
@@ -58,7 +58,7 @@ export class QrPageController {
     private readonly clients: Clients,
     private readonly starts: QrStart,
     private readonly watch: LoginWatch,
-    private readonly follower: ScannerResolver,
+    private readonly scanners: ScannerResolver,
     private readonly ways: QrWays,
     private readonly providers: IdentityProviders,
     private readonly singleSignOn: SingleSignOn,
@@ -130,7 +130,7 @@ export class QrPageController {
     const { attempt } = this.attempt(state, request.cookies);
     this.clients.requireReturn(attempt);
     const login = await this.loginOf(deviceCode, attempt);
-    const { cookies = [], ...body } = await this.outcome(login, attempt, request);
+    const { cookies, ...body } = await this.outcome(login, attempt, request);
     return { ...json(body), cookies };
   }
 
@@ -169,7 +169,7 @@ export class QrPageController {
     const to = { redirectUri, clientState, issuer: this.options.publicUrl };
     if (status !== 'confirmed' && login.linked_identity_id === null) {
       const error = status === 'failed' ? toErrorCode(login.error) : 'access_denied';
-      return { status, return_to: errorLocation(to, error) };
+      return { status, return_to: errorLocation(to, error), cookies: [] };
     }
     try {
       const next = await (attempt.link === undefined
@@ -179,12 +179,16 @@ export class QrPageController {
     } catch (thrown) {
       const error = toIamError(thrown);
       this.logger.warn(`sign-in by QR code failed: ${error.message}`);
-      return { status: 'confirmed', location: this.clients.failureLocation(attempt, error.code) };
+      return {
+        status: 'confirmed',
+        location: this.clients.failureLocation(attempt, error.code),
+        cookies: [],
+      };
     }
   }
 
   /** A code, or the authorization request that the way goes on with. */
-  private async signIn(login: QrLogin, attempt: Attempt, request: IamRequest): Promise<NextStep> {
+  private async signIn(login: QrLogin, attempt: Attempt, request: IamRequest): Promise<WayBack> {
     const { state, clientId, redirectUri, clientState, codeChallenge, consent, isChosen } = attempt;
     const provider = await this.providers.getEnabled(login.provider);
     this.clients.requireSignIn(clientId, login.provider);
@@ -197,7 +201,7 @@ export class QrPageController {
       ...(isChosen === true && { from: 'chooser' }),
     });
     if (location != null) return { location, cookies };
-    await this.follower.identify(login, provider, consent);
+    await this.scanners.identify(login, provider, consent);
     const back = await this.singleSignOn.arrive({ loginId: login.id, attempt, request });
     return { location: back.location, cookies: [...cookies, ...back.cookies] };
   }

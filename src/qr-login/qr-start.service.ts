@@ -114,7 +114,7 @@ export class QrStart {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly providers: IdentityProviders,
-    private readonly follows: QrLogins,
+    private readonly logins: QrLogins,
     private readonly watch: LoginWatch,
     private readonly budget: QrBudget,
     private readonly ways: QrWays,
@@ -140,7 +140,7 @@ export class QrStart {
         try {
           return { login, code: await way.makeCode({ provider, app, scene, seconds }) };
         } catch (thrown) {
-          await this.follows.fail(login, toIamError(thrown).code);
+          await this.logins.fail(login, toIamError(thrown).code);
           throw thrown;
         }
       },

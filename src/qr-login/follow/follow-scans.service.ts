@@ -59,7 +59,7 @@ interface PushOfLogin {
 export class FollowScans {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly follows: QrLogins,
+    private readonly logins: QrLogins,
   ) {}
 
   /** Records a scan at an Official Account together with its inbox row: one round trip. Null: no login has this scene. */
@@ -83,7 +83,7 @@ export class FollowScans {
   private async numberBehind(text: string): Promise<string | null> {
     const code = readUserCode(text);
     if (code === null) return null;
-    return (await this.follows.findByCode(code))?.user_code ?? '';
+    return (await this.logins.findByCode(code))?.user_code ?? '';
   }
 }
 
