@@ -26,17 +26,19 @@ export function miniProgramCodeRoutes(world: World, answers: ApiAnswers): readon
     {
       method: '*',
       path: '/wxa/getwxacodeunlimit',
-      respond: (incoming) => codeImage(world, answers, { incoming, read: readCode }),
+      respond: (incoming) => codeImage(world, answers, { incoming, read: (call) => readCode(world, call) }),
     },
     {
       method: '*',
       path: '/wxa/getwxacode',
-      respond: (incoming) => codeImage(world, answers, { incoming, read: readPathCode('getwxacode') }),
+      respond: (incoming) =>
+        codeImage(world, answers, { incoming, read: (call) => readPathCode(world, call, 'getwxacode') }),
     },
     {
       method: '*',
       path: '/cgi-bin/wxaapp/createwxaqrcode',
-      respond: (incoming) => codeImage(world, answers, { incoming, read: readPathCode('createwxaqrcode') }),
+      respond: (incoming) =>
+        codeImage(world, answers, { incoming, read: (call) => readPathCode(world, call, 'createwxaqrcode') }),
     },
     apiRoute(answers, 'cgi-bin', '/wxa/generatescheme', (call) => {
       const token = generate(world, call, { entry: 1065, length: 11 });
@@ -63,14 +65,11 @@ export function miniProgramCodeRoutes(world: World, answers: ApiAnswers): readon
 async function codeImage(
   world: World,
   answers: ApiAnswers,
-  {
-    incoming,
-    read,
-  }: { readonly incoming: Incoming; readonly read: (world: World, call: ApiCall) => AskedCode },
+  { incoming, read }: { readonly incoming: Incoming; readonly read: (call: ApiCall) => AskedCode },
 ): Promise<Answer> {
   try {
     const call = { incoming, param: (name: string): string => incoming.query.get(name) ?? '' };
-    const { target, scene, used, ...looks } = read(world, call);
+    const { target, scene, used, ...looks } = read(call);
     const { appid, page } = target;
     const content = `emulator://mp?${new URLSearchParams({ appid, page, ...scene }).toString()}`;
     const body = await drawQr(content, looks);
@@ -112,22 +111,20 @@ function readCode(world: World, call: ApiCall): AskedCode {
 }
 
 /** A code whose page has its query in the path; nothing checks that the page is there (protocol part 2, A.3). */
-const readPathCode =
-  (api: keyof typeof longestPath) =>
-  (world: World, call: ApiCall): AskedCode => {
-    const { appid } = miniProgram(world, call);
-    const posted = jsonBody(call);
-    const path = textField(posted, 'path');
-    if (path.length < 1 || path.length > longestPath[api]) throw new ApiError(40159);
-    const isRound = api === 'getwxacode';
-    const version = isRound ? versionOf(posted, 40097) : 'release';
-    const used = world.miniEntries.countPathCode(appid, pathCodes);
-    if (used === null) throw new ApiError(45029);
-    const [page = '', query = ''] = path.split(/\?(.*)/s);
-    const target = { appid, page, query, version };
-    const isTransparent = isRound && posted['is_hyaline'] === true;
-    return { target, scene: { query }, width: widthOf(posted), isTransparent, ...(isRound && { used }) };
-  };
+function readPathCode(world: World, call: ApiCall, api: keyof typeof longestPath): AskedCode {
+  const { appid } = miniProgram(world, call);
+  const posted = jsonBody(call);
+  const path = textField(posted, 'path');
+  if (path.length < 1 || path.length > longestPath[api]) throw new ApiError(40159);
+  const isRound = api === 'getwxacode';
+  const version = isRound ? versionOf(posted, 40097) : 'release';
+  const used = world.miniEntries.countPathCode(appid, pathCodes);
+  if (used === null) throw new ApiError(45029);
+  const [page = '', query = ''] = path.split(/\?(.*)/s);
+  const target = { appid, page, query, version };
+  const isTransparent = isRound && posted['is_hyaline'] === true;
+  return { target, scene: { query }, width: widthOf(posted), isTransparent, ...(isRound && { used }) };
+}
 
 function widthOf({ width: asked }: JsonObject): number {
   return typeof asked === 'number' ? Math.min(Math.max(asked, width.least), width.most) : width.usual;

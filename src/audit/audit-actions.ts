@@ -1,12 +1,12 @@
 /** Every action of the audit log, `noun.verb` in the past, and what has happened then. */
 export const auditActions = {
+  'api_key.created': 'An API key was made.',
+  'api_key.ended': 'An API key ended; `detail.reason` says why.',
   'backchannel_logout.given_up': 'An application could not be told that a session has ended.',
   'backchannel_logout.retried': 'An administrator had an application told again that a session has ended.',
   'browser_session.ended':
     'A browser in which somebody was signed in was signed out; `detail.reason` says why.',
   'browser_session.started': 'Somebody signed in to an application with `sso` in a browser.',
-  'api_key.created': 'An API key was made.',
-  'api_key.ended': 'An API key ended; `detail.reason` says why.',
   'client.created': 'An application was registered.',
   'client.deleted': 'An application was deleted.',
   'client.secret_cleared': 'The previous secret of an application was cleared.',

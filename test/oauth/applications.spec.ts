@@ -7,6 +7,7 @@ import { scanAndFollow } from '../support/follow.js';
 import { type IamApp, redirectUri, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
+import { basic, post } from '../support/server-client.js';
 import { approveOnPc, authorizeUrl, type PcSignIn, pkce, redeem, returnFromPc } from '../support/sign-in.js';
 import { until } from '../support/until.js';
 
@@ -72,8 +73,7 @@ describe('applications in the database', () => {
     form: Readonly<Record<string, string>>,
     headers: Readonly<Record<string, string>> = {},
     url = world.url,
-  ): Promise<Reply> =>
-    new PcBrowser().visit(`${url}/iam/token`, { form, headers: { accept: 'application/json', ...headers } });
+  ): Promise<Reply> => post(`${url}/iam/token`, form, headers);
   const refresh = (client_id: string, refresh_token: unknown, url = world.url) =>
     tokenRequest({ grant_type: 'refresh_token', client_id, refresh_token: String(refresh_token) }, {}, url);
   const codeForm = ({ returned: reply, verifier }: PcSignIn) => ({
@@ -81,9 +81,6 @@ describe('applications in the database', () => {
     code: reply.location?.searchParams.get('code') ?? '',
     redirect_uri: redirectUri(world.url),
     code_verifier: verifier,
-  });
-  const basic = (id: string, secret: string) => ({
-    authorization: `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`,
   });
   const outcome = (reply: Reply) => [reply.status, reply.json()['error'], reply.json()['code']];
 

@@ -1,7 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT } from 'jose';
 import { adminOptions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
-import { PcBrowser, type Reply } from '../support/pc-browser.js';
+import { fieldOf, PcBrowser, type Reply } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { rowsOf } from '../support/rows.js';
 import { oldIdToken, refreshOf, registerSso, signIn, start, tokensOf } from '../support/single-sign-on.js';
@@ -57,7 +57,7 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
   };
   const endSession = (browser: PcBrowser, parameters: Readonly<Record<string, string>>, headers = {}) =>
     browser.visit(`${world.url}/iam/end_session?${new URLSearchParams(parameters).toString()}`, { headers });
-  const confirmationOf = ({ text }: Reply) => /name="confirmation" value="([^"]+)"/.exec(text)?.[1] ?? '';
+  const confirmationOf = ({ text }: Reply) => fieldOf(text, 'confirmation');
   const decide = (
     browser: PcBrowser,
     confirmation: string,

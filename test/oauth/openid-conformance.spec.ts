@@ -4,6 +4,7 @@ import { AdminClient, adminOptions } from '../support/admin.js';
 import { redirectUri, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf } from '../support/rows.js';
+import { addServer, basic, post } from '../support/server-client.js';
 import { callbackAfterScan, getWith, outlastGrace, pkce } from '../support/sign-in.js';
 
 type Parameters = Readonly<Record<string, string | undefined>>;
@@ -28,7 +29,6 @@ describe('an authorization request of the conformance suite', () => {
   let world: World;
   let admin: AdminClient;
   let application: Application;
-  let registered = 0;
 
   beforeAll(async () => {
     world = await startWorld({ options: adminOptions });
@@ -38,13 +38,8 @@ describe('an authorization request of the conformance suite', () => {
   afterAll(() => world.close());
 
   const register = async (): Promise<Application> => {
-    registered += 1;
-    const client_id = `suite-${registered}`;
-    const members = { id: client_id, type: 'confidential', redirect_uris: [redirectUri(world.url)] };
-    const created = await admin.post('clients', members);
-    if (created.status !== 201) throw new Error(created.text);
-    const rotated = await admin.post(`clients/${client_id}/rotate`, {}, '*');
-    return { client_id, client_secret: String(rotated.json()['secret']) };
+    const { id, secret } = await addServer(admin, { redirect_uris: [redirectUri(world.url)] });
+    return { client_id: id, client_secret: secret };
   };
   const requestOf = (changes: Parameters = {}): URLSearchParams => {
     const { client_id } = application;
@@ -69,11 +64,8 @@ describe('an authorization request of the conformance suite', () => {
     const person = world.wechat.person({ nickname: '考', avatar: 'https://thirdwx.qlogo.cn/a/132' });
     return browser.visit(await callbackAfterScan(world.wechat, location, person));
   };
-  const token = (form: Readonly<Record<string, string>>, { client_id, client_secret } = application) => {
-    const pair = `${encodeURIComponent(client_id)}:${encodeURIComponent(client_secret)}`;
-    const authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
-    return new PcBrowser().visit(`${world.url}/iam/token`, { form, headers: { authorization } });
-  };
+  const token = (form: Readonly<Record<string, string>>, { client_id, client_secret } = application) =>
+    post(`${world.url}/iam/token`, form, basic(client_id, client_secret));
   const codeForm = ({ location }: Reply) => ({
     grant_type: 'authorization_code',
     code: location?.searchParams.get('code') ?? '',

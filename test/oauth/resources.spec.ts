@@ -33,9 +33,8 @@ describe('access tokens for other APIs', () => {
     world = await startWorld({ options });
     admin = new AdminClient(world.url);
     ({ id, secret } = await add([orders, stock]));
-    await admin.post('clients', { id: 'orders', type: 'confidential', grants: ['refresh_token'] });
-    const rotated = await admin.post('clients/orders/rotate', {}, '*');
-    api = basic('orders', String(rotated.json()['secret']));
+    const server = await addServer(admin, { id: 'orders', grants: ['refresh_token'] });
+    api = basic('orders', server.secret);
   });
   afterAll(() => world.close());
 

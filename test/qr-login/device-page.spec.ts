@@ -8,9 +8,9 @@ import {
   scanAndFollow,
   startFollowWorld,
 } from '../support/follow.js';
-import { fieldOf, Visitor } from '../support/device-page.js';
+import { Visitor } from '../support/device-page.js';
 import { startReplica, type World } from '../support/iam-app.js';
-import { userAgents } from '../support/pc-browser.js';
+import { fieldOf, userAgents } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { rowsOf } from '../support/rows.js';
 import { getWith, toTokens } from '../support/sign-in.js';

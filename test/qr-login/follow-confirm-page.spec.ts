@@ -9,7 +9,7 @@ import {
   startFollowWorld,
 } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
-import { PcBrowser, userAgents } from '../support/pc-browser.js';
+import { fieldOf, PcBrowser, userAgents } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
 import { countWaiting, rowsOf, valueOf } from '../support/rows.js';
 import { until } from '../support/until.js';
@@ -330,8 +330,11 @@ describe('the page that asks for the number', () => {
     const { person, device } = await opened('小李');
     const link = confirmLink(world, person);
     const page = await person.openInWechat(link);
-    const field = (name: string) => new RegExp(`name="${name}" value="([^"]+)"`).exec(page.body)?.[1] ?? '';
-    const fields = { login: field('login'), csrf: field('csrf'), decision: 'confirm' };
+    const fields = {
+      login: fieldOf(page.body, 'login'),
+      csrf: fieldOf(page.body, 'csrf'),
+      decision: 'confirm',
+    };
     const send = (number: string) => person.post(link.replace(/\?.*$/, ''), { ...fields, number });
     const wrong = ['0000', '1111', '2222', '3333', '4444'].filter((number) => number !== device.userCode);
     const lock = world.dataSource.createQueryRunner();

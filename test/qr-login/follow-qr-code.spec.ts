@@ -11,7 +11,7 @@ import {
   startFollowWorld,
 } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
-import { PcBrowser, userAgents } from '../support/pc-browser.js';
+import { fieldOf, PcBrowser, userAgents } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 
@@ -292,13 +292,12 @@ describe.each(platforms)('a QR code whose row signs nobody in any more, on %s', 
     await scanAndFollow(world, lan, device.qr);
     const link = confirmLink(world, lan);
     const shown = await lan.openInWechat(link);
-    const field = (name: string) => new RegExp(`name="${name}" value="([^"]+)"`).exec(shown.body)?.[1] ?? '';
     const action = new URL(/<form method="post" action="([^"]+)"/.exec(shown.body)?.[1] ?? '', shown.url);
     await change('enabled = false');
 
     const decided = await lan.post(action.href, {
-      login: field('login'),
-      csrf: field('csrf'),
+      login: fieldOf(shown.body, 'login'),
+      csrf: fieldOf(shown.body, 'csrf'),
       decision: 'confirm',
     });
     const again = await lan.openInWechat(link, { headers: { 'accept-language': language } });

@@ -2,17 +2,12 @@ import type { Person, WechatEmulator } from '../../emulator/index.js';
 import { callMe } from './account.js';
 import { AdminClient } from './admin.js';
 import { redirectUri } from './iam-app.js';
-import { PcBrowser, type Reply } from './pc-browser.js';
+import { fieldOf, PcBrowser, type Reply } from './pc-browser.js';
 import { onPc } from './signed-in.js';
 import { redeem, returnFromPc, type PcSignIn } from './sign-in.js';
 
 /** What the applications ask for unless told. */
 export const offline = 'openid profile offline_access';
-
-/** The hidden field of a page's form. */
-export function fieldOf({ text }: Pick<Reply, 'text'>, name: string): string {
-  return new RegExp(`name="${name}" value="([^"]+)"`).exec(text)?.[1] ?? '';
-}
 
 /** The page that asks for consent, as the browser is led to it. */
 export async function openConsent({ browser, returned }: PcSignIn): Promise<Reply> {
@@ -27,7 +22,7 @@ export function decide(
   decision: 'confirm' | 'deny',
   from = returned.location?.origin ?? '',
 ): Promise<Reply> {
-  const form = { login: fieldOf(page, 'login'), csrf: fieldOf(page, 'csrf'), decision };
+  const form = { login: fieldOf(page.text, 'login'), csrf: fieldOf(page.text, 'csrf'), decision };
   return browser.visit(new URL('/iam/consent', returned.location ?? ''), { form, from });
 }
 

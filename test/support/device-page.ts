@@ -2,11 +2,8 @@ import type { Person } from '../../emulator/index.js';
 import { decideOnPhone, scanAndFollow } from './follow.js';
 import { codesOf, leavePage, startOnPage } from './follow-page.js';
 import type { World } from './iam-app.js';
-import { PcBrowser, type Reply, userAgents } from './pc-browser.js';
+import { fieldOf, PcBrowser, type Reply, userAgents } from './pc-browser.js';
 
-/** The value of a hidden field of a form. */
-export const fieldOf = (html: string, name: string) =>
-  new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1] ?? '';
 const english = { 'accept-language': 'en' };
 
 /** A browser on the page for the code of a device. */

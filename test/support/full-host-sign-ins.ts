@@ -11,7 +11,7 @@ import { followSlugs, type Flow, type FullHost, rowCount } from './full-host.js'
 import { redirectUri } from './iam-app.js';
 import { miniDeviceOf, miniToken, postApproval, sceneOf } from './mini.js';
 import { answerQuestion, scanPageCode } from './page-qr.js';
-import { PcBrowser } from './pc-browser.js';
+import { fieldOf, PcBrowser } from './pc-browser.js';
 import { addServer, post, proof, serverKey } from './server-client.js';
 import { approveOnPc, authorizeUrl, callbackAfterScan, getWith, pkce, redeem, toTokens } from './sign-in.js';
 import { refreshOf, registerSso, signIn, start, tokensOf } from './single-sign-on.js';
@@ -83,7 +83,7 @@ export const signInFlows: readonly Flow[] = [
       const blogTokens = await tokensOf(host, await start(host, browser, blog), blog);
       const asked = await browser.visit(`${url}/iam/end_session`, { form: { client_id: shop } });
       const page = await browser.visit(asked.location ?? '');
-      const confirmation = /name="confirmation" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
+      const confirmation = fieldOf(page.text, 'confirmation');
       const ended = await browser.visit(`${url}/iam/end_session/decision`, {
         form: { confirmation, decision: 'sign_out' },
         from: url,

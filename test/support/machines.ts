@@ -10,7 +10,8 @@ import {
   RequireRoles,
 } from '../../src/index.js';
 import { AdminClient } from './admin.js';
-import { PcBrowser, type Reply } from './pc-browser.js';
+import type { Reply } from './pc-browser.js';
+import { addServer, post } from './server-client.js';
 import { getWith } from './sign-in.js';
 
 @Controller('orders')
@@ -87,10 +88,7 @@ export class MachineHost {
   }
 
   requestToken(form: Readonly<Record<string, string>>): Promise<Reply> {
-    return new PcBrowser().visit(`${this.url}/iam/token`, {
-      form: { grant_type: 'client_credentials', ...form },
-      headers: { accept: 'application/json' },
-    });
+    return post(`${this.url}/iam/token`, { grant_type: 'client_credentials', ...form });
   }
 
   async tokenOf(form: Readonly<Record<string, string>>): Promise<string> {
@@ -100,10 +98,11 @@ export class MachineHost {
   /** A service with a secret. */
   async service(roles: readonly string[] = ['clerk']) {
     this.made += 1;
-    const id = `service-${this.made}`;
-    const created = await this.admin.post('clients', { id, type: 'service', roles });
-    if (created.status !== 201) throw new Error(created.text);
-    const secret = String((await this.admin.post(`clients/${id}/rotate`, {}, '*')).json()['secret']);
+    const { id, secret } = await addServer(this.admin, {
+      id: `service-${this.made}`,
+      type: 'service',
+      roles,
+    });
     return { id, credentials: { client_id: id, client_secret: secret } };
   }
 }

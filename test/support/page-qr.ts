@@ -1,7 +1,7 @@
 import type { Person } from '../../emulator/index.js';
 import { codesOf, openFollowPage, startOnPage } from './follow-page.js';
 import { startWorld, type IamAppOptions, type World } from './iam-app.js';
-import type { PcBrowser } from './pc-browser.js';
+import { fieldOf, type PcBrowser } from './pc-browser.js';
 
 /** A page of the phone's web view. */
 type PhonePage = Awaited<ReturnType<Person['openInWechat']>>;
@@ -37,7 +37,11 @@ export function answerQuestion(
   decision: 'confirm' | 'deny',
   fields: Readonly<Record<string, string>> = {},
 ): Promise<PhonePage> {
-  const field = (name: string) => new RegExp(`name="${name}" value="([^"]+)"`).exec(page.body)?.[1] ?? '';
   const action = new URL(/<form method="post" action="([^"]+)"/.exec(page.body)?.[1] ?? '', page.url).href;
-  return person.post(action, { login: field('login'), csrf: field('csrf'), decision, ...fields });
+  return person.post(action, {
+    login: fieldOf(page.body, 'login'),
+    csrf: fieldOf(page.body, 'csrf'),
+    decision,
+    ...fields,
+  });
 }

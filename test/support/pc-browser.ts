@@ -96,3 +96,7 @@ function asRecord(value: unknown): Record<string, unknown> {
     throw new Error('expected a JSON object');
   return { ...value };
 }
+
+/** The value of a hidden field of a page's form. */
+export const fieldOf = (html: string, name: string): string =>
+  new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1] ?? '';

@@ -44,13 +44,13 @@ export function basic(id: string, secret: string): { readonly authorization: str
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 
-/** Registers a confidential application, and gives it a secret. */
+/** Registers an application with a secret, a confidential one unless `members` say otherwise. */
 export async function addServer(
   admin: AdminClient,
-  members: Readonly<Record<string, unknown>>,
+  members: Readonly<Record<string, unknown>> & { readonly id?: string },
 ): Promise<{ readonly id: string; readonly secret: string }> {
-  const id = `server-${randomUUID()}`;
-  const created = await admin.post('clients', { id, type: 'confidential', ...members });
+  const { id = `server-${randomUUID()}`, ...others } = members;
+  const created = await admin.post('clients', { id, type: 'confidential', ...others });
   if (created.status !== 201) throw new Error(created.text);
   const rotated = await admin.post(`clients/${id}/rotate`, {}, '*');
   return { id, secret: String(rotated.json()['secret']) };
