@@ -16,7 +16,7 @@ const silent: Logger = {
 const CONNECT_MS = 10_000;
 
 /** What `migrate` may have to know of the host's own DataSource. */
-export interface MigrationSettings {
+interface MigrationSettings {
   readonly migrationsTableName?: string;
   readonly schema?: string;
 }

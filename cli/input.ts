@@ -57,7 +57,7 @@ export class StandardInput {
 }
 
 /** Where a call can read a secret. */
-export interface SecretPlaces {
+interface SecretPlaces {
   readonly input: StandardInput;
   readonly environment: Environment;
 }

@@ -11,7 +11,7 @@ export interface ApiCall {
 }
 
 /** An API as a function: what it returns is the body, what it throws as `ApiError` is the error. */
-export type ApiFunction = (call: ApiCall) => object;
+type ApiFunction = (call: ApiCall) => object;
 
 /** Turns an API into a route. WeChat tolerates GET and POST alike unless the function itself objects. */
 export function apiRoute(answers: ApiAnswers, style: ApiStyle, path: string, run: ApiFunction): Route {

@@ -4,7 +4,7 @@ import type { ApiCall } from './api-route.js';
 import { ApiError } from './api-error.js';
 
 /** Which parameters a call must have, in the order in which WeChat misses them (protocol K.2). */
-export interface CredentialRules {
+interface CredentialRules {
   readonly secret: boolean;
   readonly required: Readonly<Record<string, number>>;
   readonly grantType: string;

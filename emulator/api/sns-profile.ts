@@ -3,7 +3,7 @@ import type { World } from '../world/world.js';
 import { ApiError } from './api-error.js';
 
 /** The grey picture of people who show none. */
-export const greyAvatar =
+const greyAvatar =
   'https://thirdwx.qlogo.cn/mmopen/vi_32/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/132';
 
 /** `/sns/userinfo`. Gender and region have been empty on every channel since 2021 (protocol C.4). */

@@ -11,7 +11,7 @@ type Given<T> = T extends readonly unknown[]
     : T;
 
 /** What an action works on: its checked input and the named parts of its path. */
-export interface ControlRequest<Input> {
+interface ControlRequest<Input> {
   readonly input: Input;
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;

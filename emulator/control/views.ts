@@ -11,7 +11,7 @@ const mostCodes = 20;
 const shownFor = 5 * 60_000;
 
 /** A QR code that somebody could scan now. */
-export interface QrCodeView {
+interface QrCodeView {
   readonly kind: 'login' | 'scene' | 'mini';
   readonly content: string;
   readonly appid: string;

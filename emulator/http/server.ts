@@ -13,7 +13,7 @@ import type { ServerCertificate } from './certificates.js';
 import { transmit } from './transmit.js';
 
 /** What the server needs besides its routes. */
-export interface ServerParts {
+interface ServerParts {
   readonly routes: () => readonly Route[];
   readonly faults: FaultRegistry;
   readonly calls: CallLog;

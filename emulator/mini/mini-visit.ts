@@ -37,7 +37,7 @@ export interface ApprovalAnswer {
 }
 
 /** What a visit is made of. */
-export interface MiniVisitParts {
+interface MiniVisitParts {
   readonly app: MiniProgramState;
   readonly target: MiniTarget;
   /** `options.scene`: how the program was entered. */

@@ -1,7 +1,7 @@
 import type { EmulatorRules } from '../rules.js';
 
 /** Where the browser goes with WeChat's answer. */
-export interface CallbackTarget {
+interface CallbackTarget {
   readonly redirectUri: string;
   readonly state: string | undefined;
 }

@@ -4,7 +4,7 @@ import type { Speak } from './language.js';
 import { qrPageScript } from './qr-page-script.js';
 
 /** What the PC's QR page shows and does. */
-export interface QrPageContent {
+interface QrPageContent {
   readonly appName: string;
   readonly uuid: string;
   /** What the QR code says, for people and tests without a camera. */

@@ -8,7 +8,7 @@ export async function qrPicture(content: string, options: QrPictureOptions = {})
 }
 
 /** How a code is drawn. */
-export interface QrPictureOptions {
+interface QrPictureOptions {
   readonly width?: number;
   readonly isTransparent?: boolean;
 }

@@ -3,7 +3,7 @@ import type { World } from '../world/world.js';
 import type { Speak } from './language.js';
 
 /** A request for the PC's QR page that WeChat would accept. */
-export interface QrconnectRequest {
+interface QrconnectRequest {
   readonly app: WebsiteAppState;
   readonly redirectUri: string;
   readonly scope: string;

@@ -1,7 +1,7 @@
 import type { NavigationOptions } from '../web-view/web-view.js';
 
 /** What a person's web view on the phone page is doing. */
-export interface WebVisit {
+interface WebVisit {
   /** How the page was opened: from which chat, past a snapshot page or not. */
   options: NavigationOptions;
   /** The real address of the last page shown, and its title. */

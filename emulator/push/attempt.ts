@@ -4,7 +4,7 @@ import type { DeliveryAttempt } from './delivery.js';
 import type { PushRequest } from './push-request.js';
 
 /** Where and for how long a push is tried. */
-export interface AttemptLimits {
+interface AttemptLimits {
   readonly url: string;
   /** Milliseconds, from the first byte sent to the last received. */
   readonly timeout: number;

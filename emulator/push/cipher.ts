@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 
 /** What an encrypted message holds. */
-export interface Envelope {
+interface Envelope {
   readonly message: string;
   /** The appid at the end: whose message it is. */
   readonly appid: string;

@@ -1,5 +1,5 @@
 /** A value in a pushed message; 64-bit message ids are bigints. */
-export type FieldValue = string | number | bigint;
+type FieldValue = string | number | bigint;
 
 /** A pushed message or event: flat, in WeChat's order. */
 export type PushFields = Readonly<Record<string, FieldValue>>;

@@ -37,14 +37,14 @@ export interface WebPage {
 }
 
 /** A request from this phone: to where, from which page, and whether it is a GET that fills the window. */
-export interface PhoneRequest {
+interface PhoneRequest {
   readonly url: URL;
   readonly initiator?: URL | undefined;
   readonly safeNavigation: boolean;
 }
 
 /** Which addresses are the platform's own, and where an address is really fetched from. */
-export interface Internet {
+interface Internet {
   isOwn(url: URL): boolean;
   addressOf(url: URL): URL;
 }

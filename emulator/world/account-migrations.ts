@@ -19,7 +19,7 @@ interface AccountMigration {
 }
 
 /** What migrations look at and change. */
-export interface MigrationSurroundings {
+interface MigrationSurroundings {
   readonly clock: EmulatorClock;
   readonly rules: EmulatorRules;
   readonly followers: Followers;

@@ -15,7 +15,7 @@ export interface AuthorizationCode {
 }
 
 /** What came of trying to use a code. */
-export type CodeUse =
+type CodeUse =
   { readonly code: AuthorizationCode } | { readonly refused: 'unknown' | 'foreign' | 'used' | 'expired' };
 
 const keptAfterExpiry = 3_600_000;

@@ -17,7 +17,7 @@ export interface MiniTarget {
 }
 
 /** A code that WeChat has drawn. */
-export interface MiniCode {
+interface MiniCode {
   readonly target: MiniTarget;
   /** What a camera reads from its picture. */
   readonly content: string;

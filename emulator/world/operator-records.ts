@@ -23,7 +23,7 @@ export interface Material {
 const mediaSeconds = 3 * 86_400;
 
 /** A file as somebody uploads it. */
-export type UploadedFile = Pick<Material, 'type' | 'name' | 'contentType' | 'bytes'>;
+type UploadedFile = Pick<Material, 'type' | 'name' | 'contentType' | 'bytes'>;
 
 /** What the operator of one Official Account keeps on the platform besides its followers. */
 export class OperatorRecords {

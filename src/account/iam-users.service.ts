@@ -54,7 +54,7 @@ export interface NewIamUser {
 }
 
 /** A user by our id or by the host's. */
-export type UserKey = { readonly id: string } | { readonly externalId: string };
+type UserKey = { readonly id: string } | { readonly externalId: string };
 
 /** The source of a binding token. */
 export interface BindingSource {

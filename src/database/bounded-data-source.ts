@@ -10,7 +10,7 @@ import { isRecord } from '../errors/unknown.js';
 const CANCELLED_WITHIN_MS = 1_000;
 
 /** A statement waited too long for PostgreSQL or for the pool. `code` is that of a socket that timed out. */
-export class DatabaseTimeout extends Error {
+class DatabaseTimeout extends Error {
   readonly code = 'ETIMEDOUT';
 }
 

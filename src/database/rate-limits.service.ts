@@ -23,7 +23,7 @@ export const RateLimitEntity = defineTable('rate_limits', {
 });
 
 /** At most `points` in `seconds`. */
-export interface RateLimit {
+interface RateLimit {
   readonly points: number;
   readonly seconds: number;
 }

@@ -7,7 +7,7 @@ import { openConnection, readAtMost } from '../wechat/connection.js';
 import { networkReason } from '../wechat/wechat-error.js';
 
 /** A call to an address that an administrator has entered for an application. */
-export interface OutgoingCall {
+interface OutgoingCall {
   /** With https; http for this machine alone. */
   readonly url: string;
   /** Makes it a POST. */
@@ -17,7 +17,7 @@ export interface OutgoingCall {
 }
 
 /** Whatever the server has responded; a redirect is not followed. */
-export interface OutgoingResponse {
+interface OutgoingResponse {
   readonly status: number;
   readonly body: Buffer;
 }

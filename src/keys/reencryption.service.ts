@@ -82,7 +82,7 @@ export const sealingKeyUse = z.object({
 export type SealingKeyUse = Readonly<z.infer<typeof sealingKeyUse>>;
 
 /** How far a run is, in rows. */
-export interface ReencryptionProgress {
+interface ReencryptionProgress {
   readonly done: number;
   readonly total: number;
 }

@@ -44,7 +44,7 @@ function withParameters(
 }
 
 /** A login that has proven its person: its row says `authenticated`. */
-export interface ProvenSignIn {
+interface ProvenSignIn {
   readonly loginId: string;
   /** The request that the browser began with. */
   readonly attempt: Pick<Attempt, 'clientId' | 'redirectUri' | 'clientState' | 'request'>;

@@ -95,7 +95,7 @@ export const methodName = z.lazy(() => z.enum(methods.list()));
 export const methodParameter = z.lazy(() => z.enum(['auto', ...methods.list()])).default('auto');
 
 /** What a browser may use of a provider; `recommended` is null exactly when `problem` says why. */
-export interface MethodOffer {
+interface MethodOffer {
   readonly methods: readonly string[];
   readonly recommended: string | null;
   readonly problem: IamErrorCode | null;
@@ -172,7 +172,7 @@ export interface TokenGrant<P = Readonly<Record<string, unknown>>> {
 }
 
 /** What a grant declares of itself. */
-export interface GrantDeclaration<S extends z.ZodRawShape> {
+interface GrantDeclaration<S extends z.ZodRawShape> {
   /** The `grant_type`. */
   readonly type: string;
   /** Its parameters beyond `grant_type` and `client_id`. */

@@ -107,7 +107,7 @@ function confirmPage(asked: ConfirmQuestion): IamResponse {
 }
 
 /** Why the page asks nothing; `foreign`: another WeChat account has scanned; `outside`, `unscanned`: this is no WeChat. */
-export type ConfirmEnding = 'confirmed' | 'denied' | 'over' | 'foreign' | 'outside' | 'unscanned';
+type ConfirmEnding = 'confirmed' | 'denied' | 'over' | 'foreign' | 'outside' | 'unscanned';
 
 const endings: Readonly<Record<QrState, ConfirmEnding | null>> = {
   pending: 'over',

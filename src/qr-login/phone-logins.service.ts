@@ -44,7 +44,7 @@ export interface ScannedCode {
 }
 
 /** The login of a claim; `isClaimed` is false when another request, or another login, has had the code already. */
-export interface PhoneArrival {
+interface PhoneArrival {
   readonly login: PhoneLogin;
   readonly isClaimed: boolean;
 }

@@ -176,7 +176,7 @@ export class Roles {
 }
 
 /** Which roles are listed. */
-export interface RoleList {
+interface RoleList {
   readonly after?: string | null | undefined;
   readonly prefix?: string | undefined;
   readonly limit: number;

@@ -12,7 +12,7 @@ import { IamUrls } from '../http/iam-urls.service.js';
 const MAX_COOKIE_BYTES = 4_096;
 
 /** The contents of the two cookies. */
-export interface CookieTokens {
+interface CookieTokens {
   readonly accessToken: string;
   readonly refreshToken: string;
   /** How long the session lives if it is not refreshed again, in seconds. */

@@ -89,7 +89,7 @@ export const storedKeys = z.object({
 });
 
 /** See `storedKeys`. */
-export type StoredKeys = z.infer<typeof storedKeys>;
+type StoredKeys = z.infer<typeof storedKeys>;
 
 export const storedKeysColumns = raw(Object.keys(storedKeys.shape).join(', '));
 

@@ -36,7 +36,7 @@ const secretRow = z.object({ secret: z.string() });
 type SubjectClient = Pick<Client, 'subjectType' | 'sectorIdentifierUri' | 'redirectUris'>;
 
 /** The host that all clients of a sector share (OpenID Connect Core 8.1). */
-export function sectorOf({ sectorIdentifierUri, redirectUris: [redirectUri = ''] }: SubjectClient): string {
+function sectorOf({ sectorIdentifierUri, redirectUris: [redirectUri = ''] }: SubjectClient): string {
   return new URL(sectorIdentifierUri ?? redirectUri).host;
 }
 

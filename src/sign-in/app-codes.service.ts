@@ -36,7 +36,7 @@ export const phoneCode = z
 export type AppCodeKind = 'mini' | 'mobile';
 
 /** A code that WeChat gave to an app, and the client that sends it. */
-export interface AppCode {
+interface AppCode {
   readonly kind: AppCodeKind;
   readonly provider: string;
   readonly clientId: string;

@@ -20,7 +20,7 @@ export interface CodeApp {
 }
 
 /** What a code proved, and who held it before, if that was looked up. */
-export interface ProvenSubject {
+interface ProvenSubject {
   readonly subject: Subject;
   readonly holder?: SubjectMatch | undefined;
   /** Of a mini program whose row keeps it. */

@@ -27,7 +27,7 @@ export interface Try {
 }
 
 /** Says by what code a try failed; null for one that did not. */
-export interface FailureCodes<T> {
+interface FailureCodes<T> {
   readonly ofThrown: (thrown: unknown) => IamErrorCode | null;
   readonly ofResult?: (result: T) => IamErrorCode | null;
 }
@@ -39,7 +39,7 @@ export interface Reserved<C> {
 }
 
 /** A first statement that takes the points of its tiers too, and the work that they pay for. */
-export interface Claimed<C, T> {
+interface Claimed<C, T> {
   readonly claim: (tiers: readonly Tier[] | null) => Promise<Reserved<C>>;
   readonly work: (value: C, refund: Refund) => Promise<T>;
 }

@@ -12,7 +12,7 @@ import { Users } from '../users/users.service.js';
 import { type LinkedLogin, mintLoginToken, readLoginToken } from './login.js';
 
 /** The sender of a binding token; what is undefined is not checked. */
-export interface BindingBearer {
+interface BindingBearer {
   readonly clientId?: string | undefined;
   /** Whether the browser carries the attempt with this hash. */
   readonly holdsAttempt?: ((hash: string) => boolean) | undefined;
@@ -117,17 +117,17 @@ function checkBearer(row: z.infer<typeof bound>, { clientId, holdsAttempt }: Bin
 }
 
 /** What WeChat has just proved in an attempt to link, and the session that links. */
-export interface ProvenLink {
+interface ProvenLink {
   readonly subject: Subject;
   readonly link: ActingSession;
   readonly clientId: string;
 }
 
 /** Writes the link into the row of its login; false when that login was ended meanwhile. */
-export type RecordLink = (manager: EntityManager, linked: Omit<LinkedLogin, 'loginId'>) => Promise<boolean>;
+type RecordLink = (manager: EntityManager, linked: Omit<LinkedLogin, 'loginId'>) => Promise<boolean>;
 
 /** A `binding_token` that a signed-in user sends. */
-export interface BindingLink {
+interface BindingLink {
   readonly bindingToken: string;
   readonly link: ActingSession;
   readonly clientId: string;

@@ -10,7 +10,7 @@ import { twoUnionidsSql } from './user-merges.service.js';
 import { moveOutcomes } from './identity.entity.js';
 
 /** An Official Account that has moved, and its destination. */
-export interface AccountPair {
+interface AccountPair {
   readonly fromAppid: string;
   readonly toAppid: string;
 }
@@ -152,7 +152,7 @@ export class OpenidMoves {
 }
 
 /** An identity of the old account, and the provider row of the new one. */
-export interface MovedIdentity {
+interface MovedIdentity {
   readonly identityId: string;
   readonly provider: string;
   readonly unionScope: string;

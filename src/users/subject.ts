@@ -210,7 +210,7 @@ export interface LinkTarget {
 }
 
 /** Why the subject belongs to the user: they were proven in another way, or have its identity, its unionid or both. */
-export type LinkBasis = 'given' | 'identity' | 'union' | 'both';
+type LinkBasis = 'given' | 'identity' | 'union' | 'both';
 
 const held = ({ appid, openid }: Subject): Sql =>
   sql`JOIN iam.identities held ON held.user_id = u.id AND held.appid = ${appid} AND held.openid = ${openid}`;

@@ -34,7 +34,7 @@ export type Resolution = {
 );
 
 /** How a subject is resolved. */
-export interface ResolveOptions {
+interface ResolveOptions {
   readonly signUp: 'auto' | 'bind' | 'off';
   /** The result of an earlier `find` of the same subject, which saves the first look. */
   readonly holder?: SubjectMatch | undefined;

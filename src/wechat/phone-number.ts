@@ -16,7 +16,7 @@ export const phoneResponse = z.object({
 });
 
 /** What WeChat says of a phone number. */
-export type PhoneResponse = z.output<typeof phoneResponse>;
+type PhoneResponse = z.output<typeof phoneResponse>;
 
 /** The button's code lives five minutes; the rest is for clocks that differ. */
 const FRESH_MS = 10 * 60_000;

@@ -20,7 +20,7 @@ const MOST_BYTES = 64 * 1024;
 const TOKEN_SECONDS = 120;
 
 /** `typ` of a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4). */
-export const LOGOUT_TOKEN_TYPE = 'logout+jwt';
+const LOGOUT_TOKEN_TYPE = 'logout+jwt';
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 

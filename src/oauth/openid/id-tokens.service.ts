@@ -8,7 +8,7 @@ import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.j
 import { personClaims } from './scopes.js';
 
 /** `typ` of an ID token. */
-export const ID_TOKEN_TYPE = 'JWT';
+const ID_TOKEN_TYPE = 'JWT';
 
 /** `acr` of every sign-in: the person has shown that a WeChat account is theirs. */
 export const WECHAT_ACR = 'urn:wechat:acr:account';

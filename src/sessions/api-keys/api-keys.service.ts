@@ -28,10 +28,10 @@ import {
 } from './api-key.js';
 
 /** Whose keys: a user's, or those of an application of type `service`. */
-export type ApiKeyOwner = { readonly userId: string } | { readonly clientId: string };
+type ApiKeyOwner = { readonly userId: string } | { readonly clientId: string };
 
 /** A key that was just made. */
-export interface MadeApiKey {
+interface MadeApiKey {
   /** Shown once. */
   readonly key: string;
   readonly row: ApiKey;
