@@ -179,7 +179,7 @@ export class PhonePages {
   }
 
   /** The address of the question. */
-  linkOf({ provider, loginId }: NamedLogin): string {
+  addressOf({ provider, loginId }: NamedLogin): string {
     return this.urls.path(`confirm/${provider}?login=${this.tokens.mint('confirm', loginId)}`);
   }
 }

@@ -118,7 +118,7 @@ export class ConfirmController {
       this.watch.note(login.id, { status: outcome, openid, subject: proof.subject });
     else this.watch.hint(login.id);
     // A page that is loaded again sends its form again, and another wrong number would count.
-    if (outcome === 'wrong') return redirect(`${this.pages.linkOf(named)}&number=wrong`, 303);
+    if (outcome === 'wrong') return redirect(`${this.pages.addressOf(named)}&number=wrong`, 303);
     return this.pages.show(login, proof, request);
   }
 
@@ -169,12 +169,12 @@ export class ConfirmController {
     if (code === null) throw new IamError('access_denied', 'WeChat returned without a code');
     const { loginId } = named;
     if (this.cookies.find(scannerProof, loginId, request.cookies) !== null)
-      return redirect(this.pages.linkOf(named), 303);
+      return redirect(this.pages.addressOf(named), 303);
     return this.atAccount(named, request, async ({ app }) => {
       const { login, grant } = await this.exchange(named, { app, code }, request);
       if (login !== null && (hasFailed(login) || login.method === 'page'))
         return this.pages.end(request.language, 'over', login);
-      if (login === null || grant === null) return redirect(this.pages.linkOf(named), 303);
+      if (login === null || grant === null) return redirect(this.pages.addressOf(named), 303);
       if (grant.snapshotUser)
         throw new IamError('snapshot_user', 'the confirm page was opened in snapshot mode');
       if (grant.openid !== login.openid) return this.pages.end(request.language, 'foreign', login);

@@ -167,7 +167,7 @@ export class ScanController {
     const { provider, scene } = code;
     const isProven = this.cookies.find(scannerProof, loginId, cookies) !== null;
     return redirect(
-      isProven ? this.pages.linkOf({ provider, loginId }) : this.urls.path(pathOf(provider, scene)),
+      isProven ? this.pages.addressOf({ provider, loginId }) : this.urls.path(pathOf(provider, scene)),
       303,
     );
   }

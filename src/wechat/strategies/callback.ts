@@ -40,7 +40,7 @@ function valuesOf(sources: readonly unknown[], name: string): unknown[] {
 }
 
 /** The exchange of one request's code, and the receiver of its failure. */
-interface CodeExchangeSteps {
+interface ExchangeSteps {
   readonly exchange: (code: string) => Promise<WechatGrant>;
   readonly fail: (error: unknown) => void;
 }
@@ -49,7 +49,7 @@ interface CodeExchangeSteps {
  * passport-oauth2's OAuth client for one request. WeChat's exchange is a GET with parameters and errors of its own, and
  * its response holds the openid, which the call for the profile needs again.
  */
-export class CodeExchange extends OAuth2 {
+export class WechatOAuth2Client extends OAuth2 {
   /** The grant, once the code was exchanged. */
   grant: WechatGrant | null = null;
 
@@ -57,7 +57,7 @@ export class CodeExchange extends OAuth2 {
     appid: string,
     authorizeUrl: string,
     tokenUrl: string,
-    private readonly steps: CodeExchangeSteps,
+    private readonly steps: ExchangeSteps,
   ) {
     super(appid, '', '', authorizeUrl, tokenUrl);
   }

@@ -3,7 +3,7 @@ import OAuth2Strategy from 'passport-oauth2';
 import { isSilent, type WechatLanguage, WechatSns } from '../sns.js';
 import { authorizePages, authorizeUrl, type BrowserAppKind } from '../authorize-url.js';
 import { IamError } from '../../errors/iam.error.js';
-import { readCallback, CodeExchange } from './callback.js';
+import { readCallback, WechatOAuth2Client } from './callback.js';
 import { derive } from './run-strategy.js';
 import type { StateMeta } from './state-store.js';
 import {
@@ -145,7 +145,7 @@ abstract class WechatOAuth2Strategy extends OAuth2Strategy {
     const { authorizationURL, tokenURL } = this.meta(choices);
     const app = { kind: this.kind(), appid, secret };
     const once = derive(this);
-    once._oauth2 = new CodeExchange(appid, authorizationURL, tokenURL, {
+    once._oauth2 = new WechatOAuth2Client(appid, authorizationURL, tokenURL, {
       exchange: (code) => new WechatSns(http).exchangeCode(app, code),
       fail: (error) => this.error(error),
     });
@@ -162,7 +162,7 @@ abstract class WechatOAuth2Strategy extends OAuth2Strategy {
   }
 
   private async loadProfile(): Promise<WechatUserProfile> {
-    const grant = this._oauth2 instanceof CodeExchange ? this._oauth2.grant : null;
+    const grant = this._oauth2 instanceof WechatOAuth2Client ? this._oauth2.grant : null;
     if (grant === null)
       throw new IamError('internal_error', 'userProfile was called before the code was exchanged');
     const { appid, http, lang, skipUserProfile } = this.options;

@@ -1,6 +1,6 @@
 import { readAuthorizationCode } from '../../../src/wechat/authorize-url.js';
 import { Secret } from '../../../src/crypto/secret.js';
-import { CodeExchange, readCallback } from '../../../src/wechat/strategies/callback.js';
+import { WechatOAuth2Client, readCallback } from '../../../src/wechat/strategies/callback.js';
 
 describe('readCallback', () => {
   it.each<[string, object, object]>([
@@ -50,7 +50,7 @@ describe('readAuthorizationCode', () => {
   });
 });
 
-describe('CodeExchange', () => {
+describe('WechatOAuth2Client', () => {
   const grant = {
     accessToken: new Secret('at'),
     refreshToken: new Secret('rt'),
@@ -63,7 +63,7 @@ describe('CodeExchange', () => {
   const exchanging = (given: typeof grant) => {
     const fail = jest.fn();
     const steps = { exchange: () => Promise.resolve(given), fail };
-    return { fail, client: new CodeExchange('wx1', 'https://a.example', 'https://t.example', steps) };
+    return { fail, client: new WechatOAuth2Client('wx1', 'https://a.example', 'https://t.example', steps) };
   };
   const settled = () => new Promise(setImmediate);
 
