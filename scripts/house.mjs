@@ -56,18 +56,18 @@ const circles = circlesOf(['src', 'cli', 'emulator', 'bench'].flatMap(filesOf));
 for (const circle of circles) console.error(`circle: ${circle.join(' → ')}`);
 if (circles.length > 0) process.exitCode = 1;
 console.table({
-  'src: files': { is: src.length, most: 305 },
+  'src: files': { is: src.length, most: 300 },
   // 90 % of 27,613 lines at the start of the rebuilding, and 13,900 that features and duties have added since.
   'src: lines': { is: sum, most: 38_752 },
   'src: top-level entries': { is: readdirSync('src').length, most: 26 },
   'src: files of at most 20 lines': {
     is: [...linesOf.values()].filter((lines) => lines <= 20).length,
-    most: 10,
+    most: 9,
   },
   'circles between files': { is: circles.length, most: 0 },
-  'walk: a sign-in by redirect': { is: walkOf('A sign-in by redirect'), most: 48 },
+  'walk: a sign-in by redirect': { is: walkOf('A sign-in by redirect'), most: 44 },
   'walk: a scan': { is: walkOf('A scan'), most: 35 },
-  'walk: a change of a provider row': { is: walkOf('A change of a provider row'), most: 15 },
+  'walk: a change of a provider row': { is: walkOf('A change of a provider row'), most: 13 },
   'places that create a user': { is: placesOf(/INSERT INTO iam\.users\b/g), most: 1 },
   'places that lock users': { is: placesOf(/iam\.users u? ?WHERE id[^`]*FOR UPDATE/g), most: 1 },
   'places that unlink an identity': { is: placesOf(/DELETE FROM iam\.identities WHERE appid/g), most: 1 },
