@@ -8,7 +8,8 @@ import { PrivacyModule } from '../privacy/privacy.module.js';
 import { IamUsers } from './iam-users.service.js';
 import { MeApiKeysController } from './me-api-keys.controller.js';
 import { MeIdentitiesController } from './me-identities.controller.js';
-import { MeController, MeSessionsController } from './me.controller.js';
+import { MeController } from './me.controller.js';
+import { MeSessionsController } from './me-sessions.controller.js';
 
 /** The signed-in person’s own account, and `IamUsers` for the host. */
 @Global()
