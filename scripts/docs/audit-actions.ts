@@ -3,12 +3,12 @@ import { code, table, type ReferencePage } from './markdown.js';
 
 /** The sentences of `auditActions` in Chinese; an action without one does not compile. */
 const chinese: Readonly<Record<AuditAction, string>> = {
+  'api_key.created': '新建了一个 API 密钥。',
+  'api_key.ended': '一个 API 密钥已停用；原因见 `detail.reason`。',
   'backchannel_logout.given_up': '无法通知某个应用一个会话已结束。',
   'backchannel_logout.retried': '管理员要求重新通知某个应用一个会话已结束。',
   'browser_session.ended': '一个已登录的浏览器退出了登录；原因见 `detail.reason`。',
   'browser_session.started': '有人在浏览器中登录了一个带 `sso` 的应用。',
-  'api_key.created': '新建了一个 API 密钥。',
-  'api_key.ended': '一个 API 密钥已停用；原因见 `detail.reason`。',
   'client.created': '登记了一个应用。',
   'client.deleted': '删除了一个应用。',
   'client.secret_cleared': '清空了一个应用的上一个密钥。',
