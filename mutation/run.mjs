@@ -1,5 +1,6 @@
 // `npm run mutation [-- GROUP…]`: changes the code that decides about trust in one place at a time and lets its tests judge. docs/mutation.md
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startLocalPostgres } from '../test/support/start-local-postgres.mjs';
@@ -15,7 +16,7 @@ const unknown = named.filter((name) => !(name in groups));
 if (unknown.length > 0)
   throw new Error(`no group ${unknown.join(', ')}: there are ${Object.keys(groups).join(', ')}`);
 
-if (!existsSync(stryker)) run('npm', ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: home });
+if (!existsSync(stryker)) await run('npm', ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: home });
 
 const chosen = named.length > 0 ? named : Object.keys(groups);
 const postgres = chosen.some((name) => groups[name].database) ? await startLocalPostgres() : null;
@@ -24,7 +25,7 @@ try {
   for (const name of chosen) {
     console.log(`\n${name}`);
     forgetSurvivors(`${home}reports/${name}.incremental.json`);
-    run(process.execPath, [stryker, 'run', 'mutation/stryker.config.mjs'], {
+    await run(process.execPath, [stryker, 'run', 'mutation/stryker.config.mjs'], {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
       env: { ...process.env, MUTATION_GROUP: name, IAM_TEST_POSTGRES_URL: postgres?.url() },
       timeout: MINUTES_PER_GROUP * 60_000,
@@ -37,13 +38,11 @@ try {
 console.table(rows);
 process.exitCode = rows.every(({ score }) => score >= LEAST_SCORE) ? 0 : 1;
 
-function run(command, words, options) {
-  const { status, error } = spawnSync(command, words, {
-    stdio: 'inherit',
-    shell: process.platform === 'win32',
-    ...options,
-  });
-  if (status !== 0) throw error ?? new Error(`${command} ${words.join(' ')} ended with ${status}`);
+/** Not by `spawnSync`: PostgreSQL writes its log to this process, and stands still as soon as nobody reads it. */
+async function run(command, words, options) {
+  const child = spawn(command, words, { stdio: 'inherit', shell: process.platform === 'win32', ...options });
+  const [status] = await once(child, 'exit');
+  if (status !== 0) throw new Error(`${command} ${words.join(' ')} ended with ${status}`);
 }
 
 /** Of a mutant of what a module does when it is loaded Stryker does not know which new test may notice it, and would not try again. */
