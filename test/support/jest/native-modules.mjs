@@ -1,3 +1,4 @@
+import asyncHooks from 'node:async_hooks';
 import { createRequire, findSourceMap, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import SharedRealm from './shared-realm.mjs';
@@ -8,7 +9,10 @@ process.setSourceMapsEnabled(true);
 const require = createRequire(import.meta.url);
 const { default: circus } = require('jest-circus/runner');
 const eventHandlers = Symbol.for('EVENT_HANDLERS');
+const { AsyncLocalStorage } = asyncHooks;
 let runs = 0;
+/** Those of the framework. */
+const storages = [];
 
 /**
  * Runs a test file with Jest's own test framework, but has Node import it: packages and sources are loaded once per worker
@@ -24,12 +28,12 @@ export default async function runTestFile(globalConfig, config, environment, run
   // Jest's knows only the source maps of what Jest has compiled.
   Error.prepareStackTrace = (error, frames) =>
     [Error.prototype.toString.call(error), ...frames.map(inSource)].join('\n    at ');
-  return run({
+  const result = await run({
     // The framework keeps its state in its module, and its listeners at the global object.
     requireInternalModule: (file) => {
       Reflect.deleteProperty(globalThis, eventHandlers);
       Reflect.deleteProperty(require.cache, file);
-      return require(file);
+      return watchingStorages(() => require(file));
     },
     requireModule: require,
     setGlobalsForRuntime: () => undefined,
@@ -38,6 +42,30 @@ export default async function runTestFile(globalConfig, config, environment, run
     enterTestCode: () => undefined,
     leaveTestCode: () => undefined,
   });
+  forgetFramework();
+  return result;
+}
+
+/** Notes which storages the modules make that `load` loads. */
+function watchingStorages(load) {
+  asyncHooks.AsyncLocalStorage = class extends AsyncLocalStorage {
+    constructor(...options) {
+      super(...options);
+      storages.push(this);
+    }
+  };
+  try {
+    return load();
+  } finally {
+    asyncHooks.AsyncLocalStorage = AsyncLocalStorage;
+  }
+}
+
+/** Until Node 24 each storage costs every promise of the process, and the state holds all that a file's tests hold. */
+function forgetFramework() {
+  for (const storage of storages.splice(0)) storage.disable();
+  for (const key of Object.getOwnPropertySymbols(globalThis))
+    if (key.description === 'JEST_STATE_SYMBOL') Reflect.deleteProperty(globalThis, key);
 }
 
 /** A stack's line with the position in the TypeScript source. Node's own way to write it leaves out the class of a method. */
