@@ -48,7 +48,10 @@ export const groups = {
   },
   access: {
     mutate: ['src/sessions/access-policy.service.ts', 'src/sessions/iam.guard.ts'],
-    specs: ['test/sessions/{guard,access-policy}.spec.ts'],
+    specs: [
+      'test/sessions/{guard,access-policy,api-keys,services,sockets}.spec.ts',
+      'test/oauth/third-parties.spec.ts',
+    ],
     database: true,
   },
 };
