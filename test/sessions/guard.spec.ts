@@ -267,6 +267,17 @@ describe('IamGuard', () => {
     expect(await guard.canActivate(contextOf(open))).toBe(true);
   });
 
+  it('admits nobody by a message of another service, unless strangers are welcome', async () => {
+    const guard = world.app.get(IamGuard);
+    const { unmarked, optional, clerks } = OrdersController.prototype;
+    const answerTo = (handler: Handler) => guard.canActivate(callOf('rpc', [{}, {}], handler));
+    const refused = { error: { status: 'error', code: 'authentication_required' } };
+
+    await expect(answerTo(unmarked)).rejects.toMatchObject(refused);
+    await expect(answerTo(clerks)).rejects.toMatchObject(refused);
+    expect(await answerTo(optional)).toBe(true);
+  });
+
   describe('of GraphQL', () => {
     const { unmarked } = OrdersController.prototype;
     const headers = () => ({ authorization: `Bearer ${lan.accessToken}` });
@@ -456,6 +467,23 @@ describe.each(platforms)('who a request, a socket and a token are on %s', (_plat
       await requirements.allows({ ...requirePerson(user), signedInAt: new Date(0) }, { recentSignIn: true }),
     ).toBe(false);
     expect(await requirements.allows({ ...user, roles: ['boss'] }, { roles: ['clerk', 'boss'] })).toBe(true);
+    const service: AuthenticatedUser = { kind: 'service', id: 'nightly', clientId: 'nightly', roles: [] };
+    expect(await requirements.allows(service, { recentSignIn: true })).toBe(false);
+  });
+
+  it('does not take a failure for a refusal', async () => {
+    const failing = (error: Error): AuthenticatedUser => ({
+      kind: 'service',
+      id: 'nightly',
+      clientId: 'nightly',
+      get roles(): string[] {
+        throw error;
+      },
+    });
+    const allows = (error: Error) => world.app.get(Requirements).allows(failing(error), { roles: ['clerk'] });
+
+    for (const error of [new IamError('database_unavailable', 'no database'), new TypeError('not iterable')])
+      await expect(allows(error)).rejects.toBe(error);
   });
 
   it('no longer believes a token whose session has ended', async () => {
