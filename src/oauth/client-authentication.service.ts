@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { constantTimeEqual, sha256 } from '../crypto/hash.js';
+import { Forgeries } from '../database/forgeries.service.js';
 import { IamError } from '../errors/iam.error.js';
 import { ClientRegistry, credentialOf, type Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { ClientAssertions, JWT_BEARER, subjectOf } from './client-assertions.service.js';
 import { parseOAuthInput } from './clients.service.js';
 
@@ -48,7 +48,7 @@ export interface ProvenClient extends Client {
 export class ClientAuthentication {
   constructor(
     private readonly registry: ClientRegistry,
-    private readonly failures: FailureLimits,
+    private readonly forgeries: Forgeries,
     private readonly assertions: ClientAssertions,
   ) {}
 
@@ -61,7 +61,7 @@ export class ClientAuthentication {
     if (id === undefined) throw new IamError('invalid_request', 'client_id: missing');
     const client = this.registry.find(id);
     if (client === undefined) {
-      this.failures.countForgery(origin);
+      this.forgeries.count(origin);
       throw new IamError('invalid_client', `no client "${id.slice(0, 64)}"`);
     }
     // A public client has nothing to prove: what secret it sends along is not looked at.
@@ -72,7 +72,7 @@ export class ClientAuthentication {
       assertion,
     }).catch((error: unknown) => {
       // For this client alone, and after the proof: guesses lock out neither it nor others at the address.
-      if (error instanceof IamError) this.failures.countForgery(origin, id);
+      if (error instanceof IamError) this.forgeries.count(origin, id);
       throw error;
     });
     return { ...client, credential: credentialOf(client, proof) };

@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose/jwt/decode';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { Forgeries } from '../database/forgeries.service.js';
 import { empty, queryRow, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../http/client-registry.service.js';
@@ -19,7 +20,6 @@ import {
 import { Sessions } from '../sessions/sessions.service.js';
 import { SubjectIdentifiers } from '../sessions/subject-identifiers.service.js';
 import { ThirdParties } from '../sessions/third-parties.service.js';
-import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
 import { Clients, requireAllowed } from './clients.service.js';
 
@@ -88,7 +88,7 @@ export class Introspection {
     private readonly accessTokens: AccessTokens,
     private readonly parties: ThirdParties,
     private readonly subjects: SubjectIdentifiers,
-    private readonly failures: FailureLimits,
+    private readonly forgeries: Forgeries,
   ) {}
 
   /** @throws IamError `invalid_client`, also for a public client: anybody could ask in its name */
@@ -102,7 +102,7 @@ export class Introspection {
     requireAllowed(client, {});
     const refreshToken = this.sessions.readRefreshToken(token);
     if (refreshToken !== null) return this.ofRefreshToken(refreshToken, client);
-    const countForgery = (): void => this.failures.countForgery(request.origin, client.id);
+    const countForgery = (): void => this.forgeries.count(request.origin, client.id);
     const claims = await this.accessTokens.find(token, countForgery);
     return claims === null ? inactive : this.ofAccessToken(token, claims, client);
   }

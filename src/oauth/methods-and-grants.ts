@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { isPkceVerifier } from '../crypto/hash.js';
+import { Forgeries } from '../database/forgeries.service.js';
 import { type IamErrorCode, IamError } from '../errors/iam.error.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { Browser } from '../http/user-agent.js';
@@ -11,7 +12,6 @@ import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import { AppCodes, phoneCode as phoneCodeSchema, type AppCodeKind } from '../sign-in/app-codes.service.js';
 import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js';
-import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { Redemption, type BegunSession } from '../sign-in/redemption.service.js';
 import { wxLoginParameters } from '../wechat/authorize-url.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
@@ -103,7 +103,7 @@ const codeParameters = {
 export class AuthorizationCodeGrant implements TokenGrant {
   constructor(
     private readonly redemption: Redemption,
-    private readonly failures: FailureLimits,
+    private readonly forgeries: Forgeries,
     private readonly clients: Clients,
   ) {}
 
@@ -113,7 +113,7 @@ export class AuthorizationCodeGrant implements TokenGrant {
   ): Promise<BegunSession> {
     if (codeVerifier === undefined && client.type === 'public')
       throw new IamError('invalid_request', 'code_verifier: missing');
-    if (!this.redemption.isOurs(code)) this.failures.countForgery(origin);
+    if (!this.redemption.isOurs(code)) this.forgeries.count(origin);
     const admission = this.clients.admissionOf(client);
     const redemption = { code, clientId: client.id, redirectUri, codeVerifier, admission };
     return this.redemption.redeemCode(redemption, { origin, replaces });
@@ -133,7 +133,7 @@ export class RefreshTokenGrant implements TokenGrant {
     private readonly sessions: Sessions,
     private readonly cookies: SessionCookies,
     private readonly clients: Clients,
-    private readonly failures: FailureLimits,
+    private readonly forgeries: Forgeries,
   ) {}
 
   async redeem(
@@ -146,7 +146,7 @@ export class RefreshTokenGrant implements TokenGrant {
       throw isCookieClient
         ? new IamError('invalid_grant', 'this browser has no session')
         : new IamError('invalid_request', 'refresh_token: missing');
-    if (this.sessions.findSessionId(token) === null) this.failures.countForgery(request.origin);
+    if (this.sessions.findSessionId(token) === null) this.forgeries.count(request.origin);
     return this.sessions.refresh(token, this.clients.callerOf(client), grantScope(client, scope));
   }
 }

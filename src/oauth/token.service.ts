@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { Forgeries } from '../database/forgeries.service.js';
 import { HookRunner } from '../database/hook-runner.js';
 import { errorCatalogue, IamError } from '../errors/iam.error.js';
 import { oauthError, logFailure } from '../http/error-responses.js';
@@ -20,7 +21,6 @@ import {
 } from '../sessions/access-tokens.service.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
 import { SessionNotAdmitted, Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
-import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
 import { Clients, requireAllowed } from './clients.service.js';
@@ -217,7 +217,7 @@ export class Revocation {
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
     private readonly cookies: SessionCookies,
-    private readonly failures: FailureLimits,
+    private readonly forgeries: Forgeries,
   ) {}
 
   /** @returns `Set-Cookie` values, the same whether or not there was a session */
@@ -243,7 +243,7 @@ export class Revocation {
   private async sessionOf(token: string, { origin }: IamRequest): Promise<string | null> {
     const sessionId = this.sessions.findSessionId(token);
     if (sessionId !== null) return sessionId;
-    const claims = await this.accessTokens.find(token, () => this.failures.countForgery(origin));
+    const claims = await this.accessTokens.find(token, () => this.forgeries.count(origin));
     if (claims === null) return null;
     if (isOfPerson(claims)) return claims.sessionId;
     throw new IamError('unsupported_token_type', `a token of service "${claims.clientId}"`);

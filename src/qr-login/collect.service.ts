@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { Forgeries } from '../database/forgeries.service.js';
 import { toErrorCode, errorCatalogue, IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
@@ -7,7 +8,6 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { requireAllowed } from '../oauth/clients.service.js';
 import { TokenGrant, type GrantCaller } from '../oauth/registration.js';
 import { SingleFlight } from '../runtime/single-flight.js';
-import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { requestParameters } from '../sign-in/login.js';
 import { type BegunSession, Redemption } from '../sign-in/redemption.service.js';
 import type { Consent, Subject } from '../users/subject.js';
@@ -85,7 +85,7 @@ export class DeviceCodeGrant implements TokenGrant {
     private readonly redemption: Redemption,
     private readonly tokens: LoginTokens,
     private readonly ways: QrWays,
-    private readonly failures: FailureLimits,
+    private readonly forgeries: Forgeries,
   ) {}
 
   /** @throws IamError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `interaction_required`, … */
@@ -94,7 +94,7 @@ export class DeviceCodeGrant implements TokenGrant {
     { client, request: { origin }, replaces }: GrantCaller,
   ): Promise<BegunSession> {
     const loginId = this.tokens.read('device-code', device_code);
-    if (loginId === null) this.failures.countForgery(origin);
+    if (loginId === null) this.forgeries.count(origin);
     const login = loginId === null ? null : await this.watch.current(loginId);
     // A login of the sign-in page ends in a code that PKCE protects; here nothing would ask for the verifier.
     const isOfClient = login?.client_id === client.id && login.redirect_uri === null;

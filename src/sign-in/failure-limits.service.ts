@@ -3,7 +3,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { recordRefusal } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { Forgeries } from '../database/forgeries.service.js';
 import {
   RateLimits,
   releaseCtes,
@@ -79,7 +78,6 @@ export class FailureLimits {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly limits: RateLimits,
-    private readonly forgeries: Forgeries,
     private readonly clock: Clock,
   ) {}
 
@@ -112,11 +110,6 @@ export class FailureLimits {
       await release(codes.ofThrown(thrown));
       throw thrown;
     }
-  }
-
-  /** See `Forgeries`. @throws IamError `rate_limited` once there are too many */
-  countForgery(origin: RequestOrigin, clientId?: string): void {
-    this.forgeries.count(origin, clientId);
   }
 
   private async reserve<C>(by: Try, claim: Claimed<C, unknown>['claim']): Promise<Reserved<C>> {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { insertAudit } from '../../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { sha256 } from '../../crypto/hash.js';
+import { Forgeries } from '../../database/forgeries.service.js';
 import { hasRow, queryRow, sql, type Sql } from '../../database/sql.js';
 import { IamError, toErrorCode } from '../../errors/iam.error.js';
 import type { IamRequest } from '../../http/iam-request.js';
@@ -143,6 +144,7 @@ export class Approvals {
     private readonly watch: LoginWatch,
     private readonly tokens: LoginTokens,
     private readonly failures: FailureLimits,
+    private readonly forgeries: Forgeries,
     private readonly providers: IdentityProviders,
     private readonly logins: QrLogins,
     private readonly sessions: UserSessions,
@@ -151,7 +153,7 @@ export class Approvals {
 
   /** @throws IamError `not_found`, `approval_forbidden`, `approval_over`, or why the row admits no sign-in any more */
   async open(scene: string, session: ActingSession, { origin, language }: IamRequest): Promise<Approval> {
-    if (!isScene(scene)) this.failures.countForgery(origin);
+    if (!isScene(scene)) this.forgeries.count(origin);
     const row = isScene(scene)
       ? await queryRow(this.dataSource, claimRow, claimSql(sha256(scene), session))
       : null;
