@@ -4,16 +4,15 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { Forgeries } from '../database/forgeries.service.js';
-import { empty, queryRow, sql, type Sql } from '../database/sql.js';
+import { queryRow, sql, type Sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { Resources } from '../http/resources.service.js';
 import { AccessTokens, isOfPerson, type TokenClaims } from '../sessions/access-tokens.service.js';
 import {
-  admitsSql,
   type Admission,
-  isLiveSql,
+  liveAtClientSql,
   type RefreshToken,
   rolesOfSql,
 } from '../sessions/session-statements.js';
@@ -71,8 +70,7 @@ const liveRow = z.object({
 /** No row: the session is over, its user not active, or it began at an earlier application with this id. */
 const liveSql = (sessionId: string, admission: Admission | undefined): Sql => sql`
   SELECT s.user_id, s.client_id, s.generation, s.scope, s.created_at, s.idle_expires_at, ${rolesOfSql('s')}
-  FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
-  WHERE s.id = ${sessionId} AND ${isLiveSql} AND u.status = 'active'${admission === undefined ? empty : sql` AND ${admitsSql('s', admission)}`}`;
+  ${liveAtClientSql(sessionId, admission)}`;
 
 /** `POST /introspect`: whether a token works now, for the application that it was issued to or is for. At most one statement. */
 @Injectable()

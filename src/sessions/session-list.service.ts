@@ -8,7 +8,7 @@ import { defineList, equal, filter, rowId, rowTime } from '../database/list.js';
 import { hasRow, queryRow, sql, type Sql, type SqlExecutor } from '../database/sql.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { SessionCheck } from './session-check.service.js';
-import { auditBrowsersSql, endBrowsersSql, endSessionsSql, isLiveSql } from './session-statements.js';
+import { endBrowsersCtes, endSessionsSql, isLiveSql } from './session-statements.js';
 
 const row = z.object({
   id: rowId,
@@ -66,9 +66,7 @@ const endSql = (id: string, reason: string): Sql => sql`
     SELECT u.id FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id WHERE s.id = ${id} FOR NO KEY UPDATE OF u
   ), ended AS (
     ${endSessionsSql(sql`s.id = ${id} AND s.user_id = (SELECT id FROM owner)`, reason)}
-  ), browsers AS (
-    ${endBrowsersSql(sql`b.id = (SELECT browser_session_id FROM ended)`, reason)}
-  ), audited_browsers AS (${auditBrowsersSql(reason)}), audited AS (
+  ), ${endBrowsersCtes(sql`b.id = (SELECT browser_session_id FROM ended)`, reason)}, audited AS (
     ${insertAudit(
       { action: 'session.ended', detail: { reason } },
       { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` },

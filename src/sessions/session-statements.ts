@@ -112,6 +112,11 @@ export const admitsSql = (row: string, { providers, since, needsConsent }: Admis
   ${raw(row)}.created_at >= COALESCE((${JSON.stringify(since)}::jsonb ->> ${raw(row)}.client_id)::timestamptz, '-infinity')
   AND (cardinality(${providers}::text[]) = 0 OR ${raw(row)}.provider = ANY(${providers}::text[]))${needsConsent ? sql` AND ${consentedSql(row)}` : empty})`;
 
+/** FROM and WHERE of a session `s` whose tokens work now at an application that admits so, and of its user `u`. */
+export const liveAtClientSql = (sessionId: string, admission: Admission | undefined): Sql => sql`
+  FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
+  WHERE s.id = ${sessionId} AND ${isLiveSql} AND u.status = 'active'${admission === undefined ? empty : sql` AND ${admitsSql('s', admission)}`}`;
+
 /** The client that brings a token; see `TokenCaller`. */
 interface Caller {
   readonly sessionsOf: readonly string[];
@@ -198,23 +203,23 @@ const isUnadmitted = ({ sessionsOf, admission }: Caller): Sql => {
 };
 
 /**
- * For a CTE of a statement that has locked the user: ends the browser sessions `b` of a condition that have not ended; a trigger ends
- * what was born from them.
+ * CTEs of a statement that has locked the user: end the browser sessions `b` of a condition that have not ended, with their audit
+ * entries; a trigger ends what was born from them.
  */
-export const endBrowsersSql = (condition: Sql, reason: string): Sql => sql`
+export const endBrowsersCtes = (condition: Sql, reason: string): Sql => sql`
+  browsers AS (
     UPDATE iam.browser_sessions b SET ended_at = now(), end_reason = ${reason} WHERE ${condition} AND b.ended_at IS NULL
-    RETURNING b.id, b.user_id`;
-
-/** For a CTE: the audit entries of browser sessions that the CTE `browsers` has ended. */
-export const auditBrowsersSql = (reason: string): Sql =>
-  insertAudit(
-    { action: 'browser_session.ended', detail: { reason } },
-    {
-      from: sql`browsers`,
-      userId: sql`browsers.user_id`,
-      detail: sql`jsonb_build_object('browser_session', browsers.id)`,
-    },
-  );
+    RETURNING b.id, b.user_id
+  ), audited_browsers AS (
+    ${insertAudit(
+      { action: 'browser_session.ended', detail: { reason } },
+      {
+        from: sql`browsers`,
+        userId: sql`browsers.user_id`,
+        detail: sql`jsonb_build_object('browser_session', browsers.id)`,
+      },
+    )}
+  )`;
 
 /** For a CTE: ends the sessions `s` of a condition that have not ended. */
 export const endSessionsSql = (condition: Sql, reason: string): Sql => sql`

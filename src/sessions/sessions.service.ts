@@ -15,8 +15,7 @@ import type { TokenSubject } from './access-tokens.service.js';
 import { SessionCheck } from './session-check.service.js';
 import {
   type Admission,
-  auditBrowsersSql,
-  endBrowsersSql,
+  endBrowsersCtes,
   endSessionsSql,
   rotateSql,
   sessionProvenAtSql,
@@ -201,8 +200,7 @@ export class Sessions implements UserMergeListener {
     { reason, browsers, sessionId = null }: SessionsEnd,
   ): Promise<number> {
     const end = sql`
-      WITH ended AS (${endSessionsSql(condition, reason)}), browsers AS (${endBrowsersSql(browsers, reason)}),
-      audited AS (${auditBrowsersSql(reason)})
+      WITH ended AS (${endSessionsSql(condition, reason)}), ${endBrowsersCtes(browsers, reason)}
       SELECT * FROM ended ORDER BY id`;
     const ended = await queryRows(manager, endedRow, end);
     for (const { id } of ended) this.check.forget(id);

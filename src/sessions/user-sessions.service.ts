@@ -11,7 +11,7 @@ import { lockExisting } from '../users/lock-users.js';
 import type { AuthenticatedPerson } from '../http/authenticated-user.js';
 import { describeAgent, type Language } from '../http/user-agent.js';
 import { SessionCheck } from './session-check.service.js';
-import { auditBrowsersSql, endBrowsersSql, endSessionsSql, isLiveSql } from './session-statements.js';
+import { endBrowsersCtes, endSessionsSql, isLiveSql } from './session-statements.js';
 import { Sessions } from './sessions.service.js';
 
 /** A user, and the session in which they act. */
@@ -59,9 +59,7 @@ const endSql = (id: string, { userId, sessionId }: ActingSession, entry: AuditEn
     ${endSessionsSql(sql`s.id = ${id} AND s.user_id = ${userId} AND EXISTS (SELECT 1 FROM acting)`, ENDED_BY_USER)}
   ), audited AS (
     ${insertAudit(entry, { from: sql`ended`, userId: sql`ended.user_id`, sessionId: sql`ended.id` })}
-  ), browsers AS (
-    ${endBrowsersSql(sql`b.id = (SELECT browser_session_id FROM ended)`, ENDED_BY_USER)}
-  ), audited_browsers AS (${auditBrowsersSql(ENDED_BY_USER)})
+  ), ${endBrowsersCtes(sql`b.id = (SELECT browser_session_id FROM ended)`, ENDED_BY_USER)}
   SELECT EXISTS (SELECT 1 FROM acting) AS may_act,
          EXISTS (SELECT 1 FROM iam.sessions WHERE id = ${id} AND user_id = ${userId}) AS is_own`;
 

@@ -17,8 +17,7 @@ import {
   type SqlExecutor,
 } from '../database/sql.js';
 import {
-  auditBrowsersSql,
-  endBrowsersSql,
+  endBrowsersCtes,
   endSessionsSql,
   loginProvenAtSql,
   sessionProvenAtSql,
@@ -132,8 +131,7 @@ const endOfBrowserSql = (userId: string, which: BrowserEnd, reason: string): Sql
   const isBornThere = sql`s.user_id = ${userId} AND (${isSession} OR s.browser_session_id IN ${places})`;
   const isBrowser = sql`b.user_id = ${userId} AND b.id IN ${places}`;
   return sql`
-  WITH ended AS (${endSessionsSql(isBornThere, reason)}), browsers AS (${endBrowsersSql(isBrowser, reason)}),
-  audited AS (${auditBrowsersSql(reason)}) SELECT 1`;
+  WITH ended AS (${endSessionsSql(isBornThere, reason)}), ${endBrowsersCtes(isBrowser, reason)} SELECT 1`;
 };
 
 /** Those that this transaction has ended, by whatever statement or trigger. */

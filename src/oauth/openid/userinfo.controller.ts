@@ -2,7 +2,7 @@ import { Get, Inject, Injectable, Post } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
-import { queryRow, sql, empty, type Sql } from '../../database/sql.js';
+import { queryRow, sql, type Sql } from '../../database/sql.js';
 import { IamError } from '../../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../../http/client-registry.service.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
@@ -13,9 +13,8 @@ import { bearerToken, isBearer } from '../../sessions/authentication.service.js'
 import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.js';
 import { PublicController } from '../../http/endpoint-responses.service.js';
 import {
-  admitsSql,
   type Admission,
-  isLiveSql,
+  liveAtClientSql,
   personSql,
   personRow,
   rolesOfSql,
@@ -49,9 +48,7 @@ const subjectRow = z.object({ user_id: z.string(), roles: z.array(z.string()), p
 
 /** No row: the session is over, its user not active, or it began at an earlier application with this id. */
 const subjectSql = (sessionId: string, admission: Admission | undefined): Sql => sql`
-  SELECT s.user_id, ${rolesOfSql('s')}, ${personSql('u')} AS person
-  FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
-  WHERE s.id = ${sessionId} AND ${isLiveSql} AND u.status = 'active'${admission === undefined ? empty : sql` AND ${admitsSql('s', admission)}`}`;
+  SELECT s.user_id, ${rolesOfSql('s')}, ${personSql('u')} AS person ${liveAtClientSql(sessionId, admission)}`;
 
 /** Tells a client what it may know of the person whose access token it has. */
 @Injectable()
