@@ -7,7 +7,7 @@ import { escapeHtml } from '../../src/http/html.js';
 import type { IamRequest } from '../../src/http/iam-request.js';
 import { empty, type IamResponse, securityHeaders } from '../../src/http/iam-response.js';
 import { IamUrls } from '../../src/http/iam-urls.service.js';
-import { preferredLanguage } from '../../src/http/user-agent.js';
+import { localeOf, preferredLanguage } from '../../src/http/user-agent.js';
 import type { Settings, SignInRequest } from './page-data.js';
 import { PageFiles, type PageName } from './page-files.js';
 import type { ResolvedPagesOptions } from './pages-options.js';
@@ -86,7 +86,7 @@ export class IamPages implements OnModuleInit {
 
   /** The chooser, for one request; a host may open it as a popup, which it could not follow with an opener policy of ours. */
   signInPage({ language }: Pick<IamRequest, 'language'>, about: SignInRequest): IamResponse {
-    const html = this.htmlOf('sign-in', language === 'zh' ? 'zh-CN' : 'en', about);
+    const html = this.htmlOf('sign-in', localeOf(language), about);
     const policy = policyOf(this.assets(), [new URL(about.wechat).origin]);
     return document(html, policy, { Vary: 'Accept-Language, Cookie' });
   }
@@ -118,7 +118,7 @@ export class IamPages implements OnModuleInit {
   }
 
   private documentOf(name: FixedPage, headers: PageRequestHeaders) {
-    const language = preferredLanguage(headers['accept-language']) === 'zh' ? 'zh-CN' : 'en';
+    const language = localeOf(preferredLanguage(headers['accept-language']));
     const key = `${name} ${language}`;
     const known = this.documents.get(key);
     if (known !== undefined) return known;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { securityHeaders, type IamResponse } from './iam-response.js';
-import type { Language } from './user-agent.js';
+import { type Language, localeOf } from './user-agent.js';
 
 /** Text safe in HTML content and in double-quoted attributes. */
 export function escapeHtml(text: string): string {
@@ -36,7 +36,7 @@ export function page({ status, language, title, body, style, script, framedBy, .
   const forms = more.leadsElsewhere === true ? '' : "form-action 'self'; ";
   const policy = `default-src 'none'; style-src ${hashSource(style)}; ${scripts}${images}base-uri 'none'; ${forms}frame-ancestors ${framedBy === undefined ? "'none'" : ["'self'", ...framedBy].join(' ')}`;
   const html = `<!doctype html>
-<html lang="${language === 'zh' ? 'zh-CN' : 'en'}">
+<html lang="${localeOf(language)}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -135,6 +135,11 @@ function parseJson(text: string): unknown {
 /** A parameter given once, or several times, which the OAuth endpoints refuse (RFC 6749 §3.1). */
 export type Parameters = Readonly<Record<string, string | string[]>>;
 
+/** The names of a parameter that lists them with spaces between, such as `scope` or `prompt`. */
+export function namesOf(list = ''): string[] {
+  return list.split(' ').filter((name) => name !== '');
+}
+
 /** The reverse of `collectParameters`. */
 export function toSearchParams(parameters: Parameters): URLSearchParams {
   const query = new URLSearchParams();

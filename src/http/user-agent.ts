@@ -41,6 +41,11 @@ export function describeAgent(userAgent: string | null, language: Language): str
 /** The languages of our own pages and texts. */
 export type Language = 'zh' | 'en';
 
+/** Its tag (BCP 47), for pages and `ui_locales`. */
+export function localeOf(language: Language): 'zh-CN' | 'en' {
+  return language === 'zh' ? 'zh-CN' : 'en';
+}
+
 /** The first language of `Accept-Language` that we have, by weight; Chinese when none is named. */
 export function preferredLanguage(acceptLanguage: string | undefined): Language {
   const wanted = (acceptLanguage ?? '')

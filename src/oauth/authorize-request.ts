@@ -3,7 +3,7 @@ import { pkceChallenge } from '../crypto/hash.js';
 import { isStorable } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 import type { Client } from '../http/client-registry.service.js';
-import type { Parameters } from '../http/request-body.js';
+import { namesOf, type Parameters } from '../http/request-body.js';
 import { parseOAuthInput, resourceParameter } from './clients.service.js';
 import { isOpenId } from './openid/scopes.js';
 import { methodParameter } from './registration.js';
@@ -44,7 +44,7 @@ export const authorizeQuery = z.object({
   // Whether WeChat must be asked (OpenID Connect Core §3.1.2.1).
   prompt: z
     .string()
-    .transform((text) => text.split(' ').filter((word) => word !== ''))
+    .transform(namesOf)
     .pipe(z.array(z.enum(prompts)))
     .refine((words) => !words.includes('none') || words.length === 1, { error: 'none stands alone' })
     .optional()

@@ -5,6 +5,7 @@ import { errorCatalogue, type IamErrorCode } from '../errors/iam.error.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
+import { localeOf } from '../http/user-agent.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import { Logins } from '../sign-in/logins.service.js';
 import { consentVisit, PageCookies } from '../sign-in/page-cookies.service.js';
@@ -95,7 +96,7 @@ export class ClientReturns {
     if (isGiven) return { location: this.codeLocation(to, loginId), cookies: [] };
     const visit = { loginId, clientId, redirectUri, clientState, asksAgain };
     const cookies = this.cookies.keep(consentVisit, visit, { key: loginId, present: request.cookies });
-    const locale = language === undefined ? '' : `&ui_locales=${language === 'zh' ? 'zh-CN' : 'en'}`;
+    const locale = language === undefined ? '' : `&ui_locales=${localeOf(language)}`;
     return { location: this.urls.endpoint(`consent?login=${loginId}${locale}`), cookies };
   }
 }

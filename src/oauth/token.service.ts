@@ -8,6 +8,7 @@ import { oauthError, logFailure } from '../http/error-responses.js';
 import type { Client } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { type IamResponse, json } from '../http/iam-response.js';
+import { namesOf } from '../http/request-body.js';
 import { Resources } from '../http/resources.service.js';
 import { TrustedOrigins } from '../http/trusted-origins.service.js';
 import { Clock } from '../runtime/clock.js';
@@ -177,8 +178,8 @@ const noCache = { Pragma: 'no-cache' };
  * A third party gets a refresh token only where the person agreed to it (OpenID Connect Core §11). Who has one gets the next, whatever
  * part of the scope the access token has: the old one is spent.
  */
-function mayRefresh({ grants, isFirstParty }: Client, { scope = '' }: RefreshedSession): boolean {
-  const isAgreed = isFirstParty || scope.split(' ').includes('offline_access');
+function mayRefresh({ grants, isFirstParty }: Client, { scope }: RefreshedSession): boolean {
+  const isAgreed = isFirstParty || namesOf(scope).includes('offline_access');
   return isAgreed && grants?.includes('refresh_token') !== false;
 }
 

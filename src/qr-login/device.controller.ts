@@ -5,7 +5,12 @@ import { PublicController } from '../http/endpoint-responses.service.js';
 import { z } from 'zod';
 import { pkceChallenge } from '../crypto/hash.js';
 import { randomAlphanumeric } from '../crypto/random.js';
-import { type DeviceVisit, deviceVisit, PageCookies } from '../sign-in/page-cookies.service.js';
+import {
+  type DeviceVisit,
+  deviceVisit,
+  PageCookies,
+  THINK_SECONDS,
+} from '../sign-in/page-cookies.service.js';
 import {
   deviceEndingOf,
   deviceEndPage,
@@ -29,9 +34,6 @@ import { Redemption } from '../sign-in/redemption.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { parseAuthorizeRequest } from '../oauth/authorize-request.js';
 import { Authorize } from '../oauth/authorize.service.js';
-
-/** How long a person who has signed in may think about it, in seconds. */
-const THINK_SECONDS = 600;
 
 const form = 'application/x-www-form-urlencoded';
 /** The form with the code. */

@@ -4,6 +4,7 @@ import { IamError } from '../errors/iam.error.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { AuthenticatedUser } from '../http/authenticated-user.js';
+import { namesOf } from '../http/request-body.js';
 import { SubjectIdentifiers } from './subject-identifiers.service.js';
 
 /** What is known of a token, or of who brings it. */
@@ -74,7 +75,7 @@ export class ThirdParties {
 
   /** Of the roles of a person, those that a client may use. */
   rolesOf(claims: Bearer, roles: readonly string[]): readonly string[] {
-    return this.isThirdParty(claims) && !(claims.scope ?? '').split(' ').includes('roles') ? [] : roles;
+    return this.isThirdParty(claims) && !namesOf(claims.scope).includes('roles') ? [] : roles;
   }
 
   /** For what people do in their own accounts and in the administration. @throws IamError `first_party_required` */

@@ -4,6 +4,7 @@ import { constantTimeEqual } from '../crypto/hash.js';
 import type { Mac } from '../crypto/key-ring.js';
 import { empty, raw, sql, type Sql } from '../database/sql.js';
 import type { Parameters } from '../http/request-body.js';
+import { localeOf } from '../http/user-agent.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Consent, ResolvedPerson } from '../users/subject.js';
@@ -52,7 +53,7 @@ export function requestParameters(request: AuthorizationRequest = {}): Parameter
     ...(requestUri !== undefined && { request_uri: requestUri }),
     ...(idTokenHint !== undefined && { id_token_hint: idTokenHint }),
     ...(prompt?.includes('consent') === true && { prompt: 'consent' }),
-    ...(language !== undefined && { ui_locales: language === 'zh' ? 'zh-CN' : 'en' }),
+    ...(language !== undefined && { ui_locales: localeOf(language) }),
   };
 }
 

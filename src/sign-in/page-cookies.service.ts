@@ -14,7 +14,8 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-opt
 
 type Cookies = IamRequest['cookies'];
 
-const MAX_AGE_SECONDS = 600;
+/** How long a person may think about a question of our pages: as long as its cookie lives. */
+export const THINK_SECONDS = 600;
 /** Cookies of a kind beside the newest; more taps on the link, or more logins, drop the oldest. */
 const MAX_EARLIER = 3;
 
@@ -119,10 +120,10 @@ export class PageCookies {
     content: Omit<T, 'until'>,
     { key, present }: { readonly key: string; readonly present: Cookies },
   ): string[] {
-    const json = JSON.stringify({ ...content, until: this.clock.now() + MAX_AGE_SECONDS * 1000 });
+    const json = JSON.stringify({ ...content, until: this.clock.now() + THINK_SECONDS * 1000 });
     const sealed = this.sealer.seal(json, `${kind.context}/${key}`);
     const name = this.nameOf(kind.name, key);
-    const kept = this.write(name, sealed, MAX_AGE_SECONDS);
+    const kept = this.write(name, sealed, THINK_SECONDS);
     let bytes = kept.length;
     // Browsers send older cookies first (RFC 6265 §5.4).
     const surplus = Object.entries(present)

@@ -12,6 +12,8 @@ import { Telemetry } from '../../runtime/telemetry.service.js';
 import { consentedSql } from '../../sessions/session-statements.js';
 import { Sessions } from '../../sessions/sessions.service.js';
 import { UserSessions, type ActingSession } from '../../sessions/user-sessions.service.js';
+import { CODE_SECONDS } from '../../sign-in/login.js';
+import { THINK_SECONDS } from '../../sign-in/page-cookies.service.js';
 import { OnUserMerge, type UserMergeListener } from '../../users/user-merges.service.js';
 
 const texts = { ...text, array: true, default: () => "'{}'" };
@@ -34,11 +36,6 @@ export const ConsentEntity = defineTable('consents', {
     consents_client_id_fkey: { table: 'clients', columns: { client_id: 'id' }, onDelete: 'CASCADE' },
   },
 });
-
-/** How long a person may think about it, in seconds: as long as the cookie of the question lives. */
-const THINK_SECONDS = 600;
-/** Life of the code once the person has decided, as of any other. */
-const CODE_SECONDS = 60;
 
 /** What a login asks its person to agree to. */
 const askedLogin = z.object({

@@ -2,6 +2,7 @@ import { decisionPage, formPage, quotableName, quoteAccount } from '../../http/d
 import type { Client } from '../../http/client-registry.service.js';
 import { escapeHtml } from '../../http/html.js';
 import type { IamResponse } from '../../http/iam-response.js';
+import { namesOf } from '../../http/request-body.js';
 import type { Language } from '../../http/user-agent.js';
 import type { AskedConsent } from './client-consents.service.js';
 
@@ -112,7 +113,7 @@ function askedFor(
   { language, siteName }: Pick<ConsentQuestion, 'language' | 'siteName'>,
 ): string[] {
   const words = texts[language];
-  const scopes = (scope ?? '').split(' ').filter((name) => name !== '' && name !== 'openid');
+  const scopes = namesOf(scope ?? '').filter((name) => name !== 'openid');
   return [
     words.identity,
     ...scopes.map((name) => (scopeTexts[name]?.[language] ?? name).replace('{site}', () => siteName)),

@@ -12,6 +12,7 @@ import { isOwnForm } from '../../http/trusted-origins.service.js';
 import { Clock } from '../../runtime/clock.js';
 import { SessionCookies } from '../../sessions/session-cookies.service.js';
 import { BrowserSessions, type SignedInBrowser } from '../../sign-in/browser-sessions.service.js';
+import { THINK_SECONDS } from '../../sign-in/page-cookies.service.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
 import { Profiles } from '../../users/profiles.service.js';
 import { IdTokenHints, type IdTokenHint } from '../id-token-hints.service.js';
@@ -53,9 +54,6 @@ const wishSchema = z.object({
   until: z.number(),
 });
 type Wish = Readonly<z.infer<typeof wishSchema>>;
-
-/** A person thinks no longer about it. */
-const WISH_MS = 600_000;
 
 const REASON = 'signed_out';
 
@@ -129,7 +127,7 @@ export class EndSession {
     return {
       ...(location !== null && { location }),
       ...(hint !== null && provenBy(hint)),
-      until: this.clock.now() + WISH_MS,
+      until: this.clock.now() + THINK_SECONDS * 1000,
     };
   }
 

@@ -1,5 +1,6 @@
 import { IamError } from '../../errors/iam.error.js';
 import type { Client } from '../../http/client-registry.service.js';
+import { namesOf } from '../../http/request-body.js';
 import type { TokenSubject } from '../../sessions/access-tokens.service.js';
 
 /** The scopes that we know, each with the claims about a person that it adds (OpenID Connect Core §5.4); `roles` is ours. */
@@ -76,8 +77,4 @@ export function personClaims(
   return Object.fromEntries(
     Object.entries(known).filter(([name, value]) => allowed.includes(name) && value != null),
   );
-}
-
-function namesOf(scope = ''): string[] {
-  return scope.split(' ').filter((name) => name !== '');
 }
