@@ -7,12 +7,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Exchange, overruleHeaders } from './raw-http.js';
 import { mergeVary } from './iam-response.js';
 
-/** A form of one of our own pages: browsers send `Origin` with a POST, and where one does, it must be ours. */
+/**
+ * A form of one of our own pages: where the browser says by `Origin`, or else by Fetch Metadata, who sends it, it must be we. `none` is
+ * the person's own doing, such as a reload, which no page can imitate.
+ */
 export function isOwnForm(
-  { requestOrigin }: IamRequest,
+  { requestOrigin, fetchSite = 'none' }: IamRequest,
   { publicUrl }: Pick<ResolvedIamOptions, 'publicUrl'>,
 ): boolean {
-  return requestOrigin === undefined || requestOrigin === publicUrl;
+  if (requestOrigin !== undefined) return requestOrigin === publicUrl;
+  return fetchSite === 'same-origin' || fetchSite === 'none';
 }
 
 const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

@@ -6,7 +6,7 @@ import { decide, openConsent, ThirdParties } from '../support/consent.js';
 import { codesOf, leavePage, openFollowPage, startOnPage } from '../support/follow-page.js';
 import { redirectUri, startWorld, type World } from '../support/iam-app.js';
 import { answerQuestion, scanPageCode } from '../support/page-qr.js';
-import { PcBrowser, type Reply } from '../support/pc-browser.js';
+import { fieldOf, PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { onPc } from '../support/signed-in.js';
 import { authorizeUrl, pkce, returnInsideWechat } from '../support/sign-in.js';
@@ -310,6 +310,13 @@ describe('an application of a third party', () => {
       const stranger = { ...signIn, browser: new PcBrowser() };
 
       const foreign = await decide(signIn, page, 'confirm', 'https://evil.example');
+      const form = {
+        login: fieldOf(page.text, 'login'),
+        csrf: fieldOf(page.text, 'csrf'),
+        decision: 'confirm',
+      };
+      const headers = { 'sec-fetch-site': 'same-site' };
+      const sibling = await signIn.browser.visit(`${world.url}/iam/consent`, { form, headers });
       const invented = await decide(
         signIn,
         { text: page.text.replace(/(name="csrf" value=")[^"]+/, '$1x') },
@@ -317,7 +324,8 @@ describe('an application of a third party', () => {
       );
       const [other, shown] = [await decide(stranger, page, 'confirm'), await openConsent(stranger)];
 
-      expect([foreign, invented, other, shown].map(({ status }) => status)).toEqual([403, 403, 403, 400]);
+      const replies = [foreign, sibling, invented, other, shown];
+      expect(replies.map(({ status }) => status)).toEqual([403, 403, 403, 403, 400]);
       expect(shown.text).toContain('state_mismatch');
       expect(await audited(id)).toEqual([]);
     });

@@ -106,10 +106,7 @@ export class EndSession {
   ): Promise<IamResponse> {
     const browser = this.browsers.find(request.cookies);
     const wish = browser === null ? null : this.open(confirmation, contextOf(browser));
-    const isOurs =
-      isOwnForm(request, this.options) &&
-      (request.fetchSite === undefined || request.fetchSite === 'same-origin');
-    if (browser === null || wish === null || !isOurs)
+    if (browser === null || wish === null || !isOwnForm(request, this.options))
       throw new IamError('origin_forbidden', 'not the form of this browser');
     if (decision === 'stay') return signOutEndPage(request.language, 'kept');
     return this.finish(wish, browser, request);
