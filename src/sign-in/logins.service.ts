@@ -193,9 +193,11 @@ export class Logins implements UserMergeListener {
     }
   }
 
-  /** What waits to be redeemed belongs to the user that stays. */
+  /** What waits to be redeemed belongs to the user that stays; the browser sessions behind it end with the other one. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
-    await execute(manager, sql`UPDATE iam.logins SET user_id = ${toUserId} WHERE user_id = ${fromUserId}`);
+    const move = sql`
+      UPDATE iam.logins SET user_id = ${toUserId}, browser_session_id = NULL WHERE user_id = ${fromUserId}`;
+    await execute(manager, move);
   }
 
   private async findOutcome(state: string): Promise<LoginOutcome | 'pending' | null> {
