@@ -1,11 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import * as errors from 'jose/errors';
-import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { recordAudit } from '../audit/record-audit.js';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { isSealed, Sealer } from '../crypto/sealer.js';
-import { queryRow, sql } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import { Jwts } from '../sessions/jwts.service.js';
@@ -30,7 +27,6 @@ const otherKinds: ReadonlySet<string | undefined> = new Set(['at+jwt', 'logout+j
 
 const PURPOSE = 'id-token-hint';
 const sealedHint = z.object({ userId: z.string(), clientId: z.string() });
-const ownerRow = z.object({ user_id: z.string().nullable(), is_refused: z.boolean() });
 
 /** The parameter `id_token_hint`: which person a client means (OpenID Connect Core 3.1.2.1). */
 @Injectable()
@@ -39,7 +35,6 @@ export class IdTokenHints {
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly jwts: Jwts,
     private readonly registry: ClientRegistry,
     private readonly subjects: SubjectIdentifiers,
@@ -90,22 +85,6 @@ export class IdTokenHints {
     if (hint?.clientId !== clientId)
       throw new IamError('invalid_request', 'id_token_hint: not of this client');
     return hint.userId;
-  }
-
-  /** Ends a login of another person than the hint's, before its code leaves. @throws IamError `login_required` */
-  async requireSamePerson(loginId: string, sealed: string, clientId: string): Promise<void> {
-    const userId = this.userOf(sealed, clientId);
-    const refuse = sql`
-      WITH refused AS (
-        UPDATE iam.logins SET status = 'failed', error = 'login_required', redeem_before = now(), subject = NULL
-        WHERE id = ${loginId} AND status = 'authenticated' AND user_id IS DISTINCT FROM ${userId}::uuid RETURNING id
-      ) SELECT user_id, EXISTS (SELECT 1 FROM refused) AS is_refused FROM iam.logins WHERE id = ${loginId}`;
-    const row = await queryRow(this.dataSource, ownerRow, refuse);
-    if (row?.user_id === userId) return;
-    const detail = { error: 'login_required' };
-    if (row?.is_refused === true)
-      await recordAudit(this.dataSource, { action: 'login.failed', userId: row.user_id, clientId, detail });
-    throw new IamError('login_required', 'another person has signed in than the one whom the client means');
   }
 
   /** Each application may know people by a `sub` of its own. */

@@ -6,6 +6,7 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { Clock } from '../runtime/clock.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import { BrowserSessions, type SignedInBrowser } from '../sign-in/browser-sessions.service.js';
+import { Logins } from '../sign-in/logins.service.js';
 import type { AuthorizeRequest } from './authorize-request.js';
 import { ClientReturns, type WayBack } from './client-returns.service.js';
 import { Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
@@ -33,6 +34,7 @@ export class SingleSignOn {
     private readonly methods: SignInMethods,
     private readonly returns: ClientReturns,
     private readonly hints: IdTokenHints,
+    private readonly logins: Logins,
     private readonly clock: Clock,
     @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
@@ -56,7 +58,7 @@ export class SingleSignOn {
   async arrive({ loginId, attempt, request }: Arrival): Promise<WayBack> {
     const { clientId, consent, request: asked } = attempt;
     if (asked?.idTokenHint !== undefined)
-      await this.hints.requireSamePerson(loginId, asked.idTokenHint, clientId);
+      await this.logins.requireSamePerson(loginId, this.hints.userOf(asked.idTokenHint, clientId), attempt);
     const hasFollowed = attempt.followLoginId !== undefined || attempt.method === 'follow';
     const cookies =
       this.registry.find(clientId)?.hasSso === true

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { type AuditEntry, refusalCtes, recordRefusal } from '../audit/record-audit.js';
+import { type AuditEntry, insertAudit, refusalCtes, recordRefusal } from '../audit/record-audit.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
@@ -37,6 +37,7 @@ export type LoginOutcome =
 const MARGIN_MS = 2_000;
 const TICK_MS = 100;
 
+const ownerRow = z.object({ user_id: z.string().nullable(), is_refused: z.boolean() });
 const claimRow = takenRow.extend({ id: z.string().nullable() });
 const outcomeRow = z.object({
   id: z.string(),
@@ -173,6 +174,22 @@ export class Logins implements UserMergeListener {
     UPDATE iam.logins SET status = ${statusOf(error)}, error = ${error} WHERE id = ${loginId} AND status = 'pending' RETURNING id`;
     await execute(this.dataSource, endSql(end, auditOfLogin(start, error)));
     if (start.link === undefined) this.telemetry.signInEnded(start, error);
+  }
+
+  /** Ends a proven login of another person than the one whom the client means, before its code leaves. @throws IamError `login_required` */
+  async requireSamePerson(loginId: string, userId: string, start: LoginStart): Promise<void> {
+    const error = 'login_required';
+    const source = { from: sql`login`, userId: sql`login.user_id` };
+    const refuse = sql`
+      WITH login AS (
+        UPDATE iam.logins SET status = ${statusOf(error)}, error = ${error}, redeem_before = now(), subject = NULL
+        WHERE id = ${loginId} AND status = 'authenticated' AND user_id IS DISTINCT FROM ${userId}::uuid RETURNING user_id
+      ), audited AS (${insertAudit(auditOfLogin(start, error), source)})
+      SELECT user_id, EXISTS (SELECT 1 FROM login) AS is_refused FROM iam.logins WHERE id = ${loginId}`;
+    const row = await queryRow(this.dataSource, ownerRow, refuse);
+    if (row?.user_id === userId) return;
+    if (row?.is_refused === true) this.telemetry.signInEnded(start, error);
+    throw new IamError(error, 'another person has signed in than the one whom the client means');
   }
 
   /** The one-time code of a login, always the same one; it works once the row says `authenticated`. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { MiniProgram } from '../../emulator/index.js';
 import { poll, askForQrCode } from '../support/follow.js';
 import { startWorld, type World } from '../support/iam-app.js';
@@ -14,6 +15,7 @@ import { PcBrowser } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
 import { getWith, returnFromPc, signInOnPc } from '../support/sign-in.js';
 import { inWechat, refresh } from '../support/signed-in.js';
+import { oldIdToken } from '../support/single-sign-on.js';
 import {
   eventFields,
   newOpenid,
@@ -67,6 +69,8 @@ describe('what a host with OpenTelemetry sees', () => {
     await new PcBrowser().visit(`${world.url}/iam/token`, {
       form: { ...form, code: person().wxLogin(mini) },
     });
+    const id_token_hint = await oldIdToken(world, { sub: randomUUID(), aud: 'web' });
+    await returnFromPc(world, person(), { id_token_hint });
 
     const signIns = by(await telemetry.metric('iam.sign_ins'), 'method', 'outcome', 'provider');
 
@@ -75,6 +79,7 @@ describe('what a host with OpenTelemetry sees', () => {
       'mp session wechat': 1,
       'mini session wechat': 1,
       'open wechat_code_invalid wechat': 1,
+      'open login_required wechat': 1,
     });
   });
 

@@ -229,6 +229,12 @@ describe('single sign-on', () => {
         "SELECT status, error FROM iam.logins WHERE client_id = 'web' ORDER BY id DESC LIMIT 1",
       );
       expect(login).toEqual([{ status: 'failed', error: 'login_required' }]);
+      const entries = await rowsOf(
+        world.dataSource,
+        "SELECT provider, detail FROM iam.audit_log WHERE action = 'login.failed' AND client_id = 'web' AND user_id IS NOT NULL",
+      );
+      const detail = { error: 'login_required', method: 'open', appid: world.site.appid };
+      expect(entries).toEqual([{ provider: 'wechat', detail }]);
     });
 
     it('lets the very person in', async () => {
