@@ -65,13 +65,17 @@ export class Resources {
     return found === undefined ? undefined : [...new Set(found)];
   }
 
+  /** Those of an application that the option still has. */
+  identifiersOf(names: readonly string[]): string[] {
+    return names.flatMap((name) => this.find(name)?.identifier ?? []);
+  }
+
   /**
    * Of what was granted, what may still be named: never nothing, which would be a token for this application.
    * @throws IamError `invalid_target`
    */
   requireLeft(granted: readonly string[], allowed: readonly string[]): string[] {
-    const admitted = new Set(allowed.map((name) => this.find(name)?.identifier));
-    const left = granted.filter((name) => admitted.has(name));
+    const left = granted.filter((name) => allowed.includes(name));
     if (left.length === 0)
       throw new IamError(
         'invalid_target',

@@ -109,14 +109,14 @@ export class AuthorizationCodeGrant implements TokenGrant {
 
   redeem(
     { code, redirect_uri: redirectUri, code_verifier: codeVerifier }: Of<typeof codeParameters>,
-    { client, request: { origin }, replaces }: GrantCaller,
+    { client, request: { origin }, replaces, bounds }: GrantCaller,
   ): Promise<BegunSession> {
     if (codeVerifier === undefined && client.type === 'public')
       throw new IamError('invalid_request', 'code_verifier: missing');
     if (!this.redemption.isOurs(code)) this.forgeries.count(origin);
     const admission = this.clients.admissionOf(client);
     const redemption = { code, clientId: client.id, redirectUri, codeVerifier, admission };
-    return this.redemption.redeemCode(redemption, { origin, replaces });
+    return this.redemption.redeemCode(redemption, { origin, replaces, bounds });
   }
 }
 
@@ -138,7 +138,7 @@ export class RefreshTokenGrant implements TokenGrant {
 
   async redeem(
     { refresh_token: sent, scope }: Of<typeof refreshParameters>,
-    { client, request }: GrantCaller,
+    { client, request, bounds }: GrantCaller,
   ): Promise<RefreshedSession> {
     const isCookieClient = client.tokens === 'cookie';
     const token = sent ?? (isCookieClient ? this.cookies.findRefreshToken(request) : null);
@@ -147,7 +147,8 @@ export class RefreshTokenGrant implements TokenGrant {
         ? new IamError('invalid_grant', 'this browser has no session')
         : new IamError('invalid_request', 'refresh_token: missing');
     if (this.sessions.findSessionId(token) === null) this.forgeries.count(request.origin);
-    return this.sessions.refresh(token, this.clients.callerOf(client), grantScope(client, scope));
+    const asked = { ...bounds, scope: grantScope(client, scope) };
+    return this.sessions.refresh(token, this.clients.callerOf(client), asked);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Language, Browser } from '../http/user-agent.js';
 import { parseInput } from '../http/parameter.decorators.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { ServiceTokenClaims } from '../sessions/access-tokens.service.js';
+import type { TokenBounds } from '../sessions/session-statements.js';
 import type { RefreshedSession } from '../sessions/sessions.service.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';
@@ -161,6 +162,7 @@ export interface GrantCaller {
   readonly request: IamRequest;
   /** The session of a browser, which a new one of a cookie client replaces. */
   readonly replaces: string | null;
+  readonly bounds: TokenBounds;
 }
 
 /** For whom a grant gives tokens: for a person, whose session has begun or continues, or for a service, which has none. */

@@ -21,6 +21,7 @@ import {
   type TokenClaims,
 } from '../sessions/access-tokens.service.js';
 import { SessionCookies } from '../sessions/session-cookies.service.js';
+import type { TokenBounds } from '../sessions/session-statements.js';
 import { SessionNotAdmitted, Sessions, type RefreshedSession } from '../sessions/sessions.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
@@ -54,13 +55,12 @@ export class Token {
     const grant = this.grants.read(request.body);
     const client = await this.authentication.authenticate(request);
     requireAllowed(client, { grant: grant.type, provider: grant.provider });
-    // Before the grant is used up; what the session has is known only then.
-    this.resources.require(grant.resources, client.resources);
+    const bounds = this.boundsOf(client, grant);
     const isCookieClient = client.tokens === 'cookie';
     if (isCookieClient) this.origins.checkWrite(request);
     const replaces = isCookieClient ? await this.cookies.findSessionId(request) : null;
     return inSpan('iam.token', { 'oauth.grant_type': grant.type }, () =>
-      this.redeem(grant, { client, request, replaces }),
+      this.redeem(grant, { client, request, replaces, bounds }),
     );
   }
 
@@ -69,7 +69,7 @@ export class Token {
       const granted = await grant.redeem(caller);
       const bounds = {
         scope: scopeOf(granted, caller),
-        resources: this.resourcesOf(granted, grant, caller),
+        resources: this.resourcesOf(granted, caller.bounds),
       };
       if (!isOfPerson(granted)) return await this.respondToService({ ...granted, ...bounds }, caller.client);
       const isRefreshed = 'refreshToken' in granted;
@@ -82,19 +82,23 @@ export class Token {
     }
   }
 
+  private boundsOf({ id, isFirstParty, scopes, ...client }: Client, grant: GrantRequest): TokenBounds {
+    const asked = this.resources.require(grant.resources, client.resources);
+    const resources = this.resources.identifiersOf(client.resources);
+    // A third party's person has agreed to what it named then.
+    return { clientId: id, scopes, asked, resources, unnamed: isFirstParty ? resources : [] };
+  }
+
   /**
    * What this access token is for: what the session has and its application still may, or of that the part that the request names
    * (RFC 8707 §2.2).
    */
   private resourcesOf(
     { resources: granted }: TokenClaims,
-    { resources: asked }: GrantRequest,
-    { client }: GrantCaller,
+    { asked, resources, unnamed }: TokenBounds,
   ): readonly string[] | undefined {
-    const left = granted && this.resources.requireLeft(granted, client.resources);
-    // A third party's person has agreed to what it named then.
-    const allowed = left ?? (client.isFirstParty ? client.resources : []);
-    return this.resources.require(asked, allowed) ?? left;
+    const left = granted && this.resources.requireLeft(granted, resources);
+    return this.resources.require(asked, left ?? unnamed) ?? left;
   }
 
   private async begin(session: BegunSession): Promise<RefreshedSession> {

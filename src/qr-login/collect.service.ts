@@ -91,7 +91,7 @@ export class DeviceCodeGrant implements TokenGrant {
   /** @throws IamError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `interaction_required`, … */
   async redeem(
     { device_code }: z.infer<z.ZodObject<typeof parameters>>,
-    { client, request: { origin }, replaces }: GrantCaller,
+    { client, request: { origin }, replaces, bounds }: GrantCaller,
   ): Promise<BegunSession> {
     const loginId = this.tokens.read('device-code', device_code);
     if (loginId === null) this.forgeries.count(origin);
@@ -118,7 +118,7 @@ export class DeviceCodeGrant implements TokenGrant {
       });
     await this.scanners.identify(login, provider).finally(() => this.watch.forget(login.id));
     return this.redemption
-      .redeemProven(login.id, { origin, replaces })
+      .redeemProven(login.id, { origin, replaces, bounds })
       .finally(() => this.watch.forget(login.id));
   }
 

@@ -47,11 +47,35 @@ export const personOfSql = (session: string): Sql => sql`
 /** The scope of a session whose client named none. */
 const UNNAMED_SCOPE = 'profile roles offline_access';
 
-/** The session `s` has the whole scope that is asked for, none: has it too (RFC 6749 §6). */
-const coversSql = (scope: string | undefined): Sql =>
-  scope === undefined
-    ? sql`true`
-    : sql`string_to_array(${scope}, ' ') <@ string_to_array(COALESCE(s.scope, ${UNNAMED_SCOPE}), ' ')`;
+/** What a token request names, and what its application may still have: the rest of what was granted is left out of the token. */
+export interface TokenBounds {
+  readonly clientId: string;
+  /** Named by a refresh (RFC 6749 §6). */
+  readonly scope?: string | undefined;
+  /** Named, as identifiers (RFC 8707 §2.2). */
+  readonly asked: readonly string[] | undefined;
+  /** The application's scopes; null: every one. */
+  readonly scopes: readonly string[] | null;
+  /** The identifiers of its resources. */
+  readonly resources: readonly string[];
+  /** Those of them that may be named where none was granted. */
+  readonly unnamed: readonly string[];
+}
+
+const excess = z.enum(['invalid_scope', 'invalid_target']);
+
+/** See `excessSql`. */
+export const excessRow = z.object({ excess: excess.nullable() });
+
+/**
+ * The error code of a request that names more than the login or session has, or gets nothing of it; else null. It is known so before
+ * a code is consumed or a refresh token spent. The session of a browser may be that of another client, whose scope is its own.
+ */
+export const excessSql = (row: string, bounds: TokenBounds): Sql => sql`CASE
+  WHEN NOT string_to_array(${bounds.scope ?? null}, ' ') <@ string_to_array(COALESCE(${raw(row)}.scope, ${UNNAMED_SCOPE}), ' ')
+    OR ${raw(row)}.client_id = ${bounds.clientId} AND NOT string_to_array(${raw(row)}.scope, ' ') && ${bounds.scopes}::text[] THEN 'invalid_scope'
+  WHEN NOT ${raw(row)}.resources && ${bounds.resources}::text[]
+    OR NOT ${bounds.asked ?? null}::text[] <@ COALESCE(${raw(row)}.resources, ${bounds.unnamed}::text[]) THEN 'invalid_target' END`;
 
 /** The columns of a row of `iam.sessions` that its tokens tell of; see `tokenRow`. */
 export const tokenColumnsSql = (session: string): Sql =>
@@ -131,11 +155,11 @@ const isOfCaller = ({ sessionsOf, admission }: Caller): Sql => {
   return sql`${isOwn} AND ${admitsSql('s', admission)}${admission.needsConsent ? isOffline : empty}`;
 };
 
-/** Rotates a token of the caller's sessions; `idle` in seconds. No row: the token is not the live one, or has not the scope. */
+/** Rotates a token of the caller's sessions; `idle` in seconds. No row: the token is not the live one, or has less than is asked for. */
 export const rotateSql = (
   token: RefreshToken,
   caller: Caller,
-  { idle, scope }: { readonly idle: number; readonly scope: string | undefined },
+  { idle, bounds }: { readonly idle: number; readonly bounds: TokenBounds },
 ): Sql => sql`
   WITH rotated AS (
     UPDATE iam.sessions s
@@ -143,7 +167,7 @@ export const rotateSql = (
         idle_expires_at = LEAST(now() + make_interval(secs => ${idle}::int), s.expires_at)
     FROM iam.users u
     WHERE s.id = ${token.sessionId} AND s.generation = ${token.generation} AND ${isOfCaller(caller)}
-      AND ${isLiveSql} AND u.id = s.user_id AND u.status = 'active' AND ${coversSql(scope)}
+      AND ${isLiveSql} AND u.id = s.user_id AND u.status = 'active' AND ${excessSql('s', bounds)} IS NULL
     RETURNING ${tokenColumnsSql('s')}
   )
   SELECT rotated.*, ${rolesOfSql('rotated')}, ${personOfSql('rotated')} FROM rotated`;
@@ -160,12 +184,12 @@ export const SESSION_LIMIT = 'session_limit';
 /** Locks the session: the direct parent gets the same response again within the grace, an older token ends the session. */
 export const settleReuseSql = (
   { sessionId, generation }: RefreshToken,
-  { scope, ...caller }: Caller & { readonly scope: string | undefined },
+  { bounds, ...caller }: Caller & { readonly bounds: TokenBounds },
   grace: ReuseGrace,
   entry: AuditEntry,
 ): Sql => sql`
   WITH locked AS (
-    SELECT s.id, ${tokenColumnsSql('s')}, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status, ${coversSql(scope)} AS covers
+    SELECT s.id, ${tokenColumnsSql('s')}, s.generation, s.rotated_at, s.grace_uses, u.status AS user_status, ${excessSql('s', bounds)} AS excess
     FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
     WHERE s.id = ${sessionId} AND ${isOfCaller(caller)} AND ${isLiveSql}
     FOR UPDATE OF s
@@ -173,9 +197,9 @@ export const settleReuseSql = (
     SELECT locked.*, CASE
       WHEN user_status <> 'active' THEN 'over'
       WHEN generation = ${generation}::int + 1 AND rotated_at > now() - make_interval(secs => ${grace.seconds}::int)
-           AND grace_uses < ${grace.uses}::int THEN CASE WHEN covers THEN 'grace' ELSE 'scope' END
+           AND grace_uses < ${grace.uses}::int THEN COALESCE(excess, 'grace')
       WHEN generation > ${generation}::int THEN 'reuse'
-      WHEN generation = ${generation}::int AND NOT covers THEN 'scope'
+      WHEN generation = ${generation}::int AND excess IS NOT NULL THEN excess
       ELSE 'over' END AS verdict
     FROM locked
   ), graced AS (

@@ -20,6 +20,7 @@ import {
   rotateSql,
   sessionProvenAtSql,
   settleReuseSql,
+  type TokenBounds,
   tokenRow,
   toTokenSubject,
   type RefreshToken,
@@ -90,7 +91,7 @@ const GRACE_USES = 100;
 
 const settled = tokenRow.extend({
   generation: z.number(),
-  verdict: z.enum(['grace', 'reuse', 'over', 'scope', 'replaced', 'unadmitted']),
+  verdict: z.enum(['grace', 'reuse', 'over', 'replaced', 'unadmitted', 'invalid_scope', 'invalid_target']),
 });
 
 const endedRow = z.object({ id: z.string(), user_id: z.string(), was_live: z.boolean() });
@@ -128,17 +129,17 @@ export class Sessions implements UserMergeListener {
 
   /**
    * Rotates a refresh token: one round trip, or two when it is not the live one.
-   * With `scope`, the access token has no more than that of what the session has.
-   * @throws IamError `invalid_grant`; a spent token outside the grace also ends the session. `invalid_scope` for more than it has
+   * @throws IamError `invalid_grant`; a spent token outside the grace also ends the session. `invalid_scope` or `invalid_target` for
+   * more than the session has, which spends no token
    */
-  async refresh(text: string, caller: TokenCaller, scope?: string): Promise<RefreshedSession> {
+  async refresh(text: string, caller: TokenCaller, bounds: TokenBounds): Promise<RefreshedSession> {
     const token = readRefreshToken(this.mac, text);
     if (token === null) throw new IamError('invalid_grant', 'not a refresh token of ours');
-    const rotation = rotateSql(token, caller, { idle: this.options.tokens.idle, scope });
+    const rotation = rotateSql(token, caller, { idle: this.options.tokens.idle, bounds });
     const row = await queryRow(this.dataSource, tokenRow, rotation);
-    if (row === null) return this.settleReuse(token, { ...caller, scope });
+    if (row === null) return this.settleReuse(token, { ...caller, bounds });
     this.telemetry.refreshed('rotated');
-    return this.successor(token, row, scope);
+    return this.successor(token, row, bounds);
   }
 
   /** The content of a refresh token, also of a used one; null if we did not issue it. */
@@ -223,7 +224,7 @@ export class Sessions implements UserMergeListener {
 
   private async settleReuse(
     token: RefreshToken,
-    caller: TokenCaller & { readonly scope: string | undefined },
+    caller: TokenCaller & { readonly bounds: TokenBounds },
   ): Promise<RefreshedSession> {
     const { clientId } = caller;
     const { sessionId, generation } = token;
@@ -237,10 +238,10 @@ export class Sessions implements UserMergeListener {
     const row = await queryRow(this.dataSource, settled, settleReuseSql(token, caller, grace, entry));
     const outcomes: Partial<Record<string, 'repeated' | 'reused'>> = { grace: 'repeated', reuse: 'reused' };
     this.telemetry.refreshed(outcomes[row?.verdict ?? 'over'] ?? 'refused');
-    if (row?.verdict === 'grace') return this.successor(token, row, caller.scope);
+    if (row?.verdict === 'grace') return this.successor(token, row, caller.bounds);
     if (row?.verdict === 'unadmitted') throw new SessionNotAdmitted(sessionId);
-    if (row?.verdict === 'scope')
-      throw new IamError('invalid_scope', `scope: more than session ${sessionId} has`);
+    if (row?.verdict === 'invalid_scope' || row?.verdict === 'invalid_target')
+      throw new IamError(row.verdict, `more than session ${sessionId} has, or nothing of it`);
     this.check.forget(sessionId);
     if (row?.verdict === 'replaced')
       throw new IamError('session_replaced', `a later sign-in has ended session ${sessionId}`);
@@ -253,7 +254,7 @@ export class Sessions implements UserMergeListener {
   private successor(
     token: RefreshToken,
     row: z.infer<typeof tokenRow>,
-    scope: string | undefined,
+    { scope }: TokenBounds,
   ): RefreshedSession {
     const { sessionId, generation } = token;
     const refreshToken = mintRefreshToken(this.mac, { sessionId, generation: generation + 1 });

@@ -7,6 +7,8 @@ import type { RequestOrigin } from '../runtime/request-context.js';
 import {
   admitsSql,
   type Admission,
+  excessRow,
+  excessSql,
   loginProvenAtSql,
   personOfSql,
   rolesOfSql,
@@ -14,6 +16,7 @@ import {
   tokenColumnsSql,
   tokenRow,
   type ReuseGrace,
+  type TokenBounds,
 } from '../sessions/session-statements.js';
 
 /** What a client brings to `/token` for a code. */
@@ -35,6 +38,7 @@ export const redeemable = z.object({
   /** Null for a person without a user. */
   user_status: z.string().nullable(),
   is_live: z.boolean(),
+  ...excessRow.shape,
 });
 export type Redeemable = z.infer<typeof redeemable>;
 
@@ -61,12 +65,17 @@ export const repeated = begun.extend({ session_id: z.string(), generation: z.num
 const ownerOf = (userId: Sql): Sql => sql`
   iam.users o JOIN iam.users u ON u.id = COALESCE(o.merged_into, o.id) WHERE o.id = ${userId}`;
 
-/** A login, and whether a request that brings its code may redeem it; without a code, the caller has checked that. */
-export const redeemableSql = (loginId: string, redemption: CodeRedemption | null): Sql => sql`
+/** A login, and whether a request that brings its code may redeem it for this; without a code, the caller has checked that. */
+export const redeemableSql = (
+  loginId: string,
+  redemption: CodeRedemption | null,
+  bounds?: TokenBounds,
+): Sql => sql`
   SELECT l.*, ${loginProvenAtSql('l')} AS proven_at, COALESCE(l.redeem_before > now(), false) AS is_live,
-         (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status, r.refusal,
-         l.status = 'authenticated' AND l.redeem_before > now() AND r.refusal IS NULL AS is_open
-  FROM iam.logins l, LATERAL (SELECT ${redemption === null ? sql`NULL::text` : refusalSql(redemption)} AS refusal) r
+         (SELECT u.status FROM ${ownerOf(sql`l.user_id`)}) AS user_status, r.refusal, r.excess,
+         l.status = 'authenticated' AND l.redeem_before > now() AND r.refusal IS NULL AND r.excess IS NULL AS is_open
+  FROM iam.logins l, LATERAL (SELECT ${redemption === null ? sql`NULL::text` : refusalSql(redemption)} AS refusal,
+    ${bounds === undefined ? sql`NULL::text` : excessSql('l', bounds)} AS excess) r
   WHERE l.id = ${loginId}`;
 
 /** What the login's challenge must be. Without a verifier that of its nonce; never that of a login without one, which has no challenge either. */
@@ -98,9 +107,11 @@ export const holdLoginSql = (loginId: string, redemption: CodeRedemption, second
 
 const started: AuditEntry = { action: 'session.started' };
 
-/** Where a session begins. */
+/** Where a session begins, and for what request. */
 export interface SessionPlace {
   readonly origin: RequestOrigin;
+  /** Of its first token; undefined: all that was granted. */
+  readonly bounds?: TokenBounds;
   /** The session that it replaces in its browser. */
   readonly replaces?: string | null;
 }

@@ -68,7 +68,8 @@ export class Redemption {
   /**
    * Redeems a one-time code; one round trip. A reload, two tabs or a lost response bring a code again: for
    * `tokens.refreshGrace` seconds the response is repeated, later the session that the code began ends.
-   * @throws IamError `invalid_grant`, `user_disabled`, `session_limit_reached`, or `binding_required` with a `binding_token`
+   * @throws IamError `invalid_grant`, `invalid_scope`, `invalid_target`, `user_disabled`, `session_limit_reached`, or `binding_required`
+   * with a `binding_token`
    */
   async redeemCode(redemption: CodeRedemption, place: SessionPlace): Promise<BegunSession> {
     const loginId = this.readCode(redemption.code);
@@ -91,7 +92,8 @@ export class Redemption {
 
   /**
    * Begins the session of a login that needs no code of ours: a `device_code`, or the code of an app, was the proof.
-   * @throws IamError `invalid_grant`, `user_disabled`, `session_limit_reached`, or `binding_required` with a `binding_token`
+   * @throws IamError `invalid_grant`, `invalid_scope`, `invalid_target`, `user_disabled`, `session_limit_reached`, or `binding_required`
+   * with a `binding_token`
    */
   async redeemProven(loginId: string, place: SessionPlace): Promise<BegunSession> {
     const session = await this.begin({ loginId, ...place }, null);
@@ -120,7 +122,7 @@ export class Redemption {
       consent: lockConsent(redemption?.admission),
       ...place,
     };
-    const begin = beginSessionSql(redeemableSql(place.loginId, redemption), session);
+    const begin = beginSessionSql(redeemableSql(place.loginId, redemption, place.bounds), session);
     // A user who was merged while the first try waited for their lock is found by the second.
     for (let tries = 1; tries <= 2; tries += 1) {
       const row = await queryRow(this.dataSource, begunOrNot, begin);
@@ -149,6 +151,8 @@ export class Redemption {
   private async checkRedeemable(loginId: string, login: Redeemable): Promise<void> {
     if (login.status !== 'authenticated' || !login.is_live)
       throw new IamError('invalid_grant', 'the login was redeemed or has expired');
+    if (login.excess !== null)
+      throw new IamError(login.excess, `more than login ${loginId} has, or nothing of it`);
     if (login.user_status === null) return this.bindings.require(loginId);
     if (login.user_status !== 'active')
       throw new IamError('user_disabled', `the user of login ${loginId} is ${login.user_status}`);

@@ -1,6 +1,7 @@
 import { Injectable, Module } from '@nestjs/common';
 import { decodeJwt } from 'jose';
 import type { IamHooks } from '../../src/index.js';
+import { AdminClient, adminOptions } from '../support/admin.js';
 import { startWorld, type World, redirectUri } from '../support/iam-app.js';
 import { PcBrowser, type Reply, type Visit } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
@@ -27,6 +28,8 @@ class CountingHooks implements IamHooks {
 @Module({ providers: [CountingHooks], exports: [CountingHooks] })
 class HooksModule {}
 
+const [one, two] = ['https://one.example.com', 'https://two.example.com'];
+
 describe('a one-time code', () => {
   let world: World;
 
@@ -34,7 +37,9 @@ describe('a one-time code', () => {
     world = await startWorld({
       imports: [HooksModule],
       options: {
+        ...adminOptions,
         hooks: CountingHooks,
+        resources: [{ identifier: one }, { identifier: two }],
         clients: [{ id: 'other', redirectUris: ['https://other.example/back'] }],
       },
     });
@@ -243,6 +248,44 @@ describe('a one-time code', () => {
 
     expect(summary(stolen)).toEqual(invalidGrant);
     expect((await refresh(world.url, refreshToken)).status).toBe(200);
+  });
+
+  it('is still good, as a refresh token is, after a request that asks for more or can have nothing of it', async () => {
+    const admin = new AdminClient(world.url);
+    const client_id = 'bounded';
+    const members = { redirect_uris: [redirectUri(world.url)], resources: [one, two] };
+    await admin.post('clients', { id: client_id, ...members });
+    const change = (changes: Readonly<Record<string, unknown>>) =>
+      admin.patch(`clients/${client_id}`, changes);
+    const asked = { client_id, scope: 'openid profile', resource: one };
+    const signIn = await returnFromPc(world, world.wechat.person({ nickname: '界' }), asked);
+    const [, login] = codeOf(signIn).split('.');
+    const ask = (more: Readonly<Record<string, string>> = {}) =>
+      redeem(world.url, signIn, { client_id, ...more });
+    const sessions = () =>
+      rowsOf(world.dataSource, 'SELECT generation FROM iam.sessions WHERE login_id = $1', [login]);
+
+    const refused = [await ask({ resource: two })];
+    await change({ scopes: ['roles'] });
+    refused.push(await ask());
+    await change({ scopes: null, resources: [two] });
+    refused.push(await ask());
+    await change({ resources: [one, two] });
+    const begun = await sessions();
+    const { refreshToken } = toTokens(await ask());
+    const again = (more: Readonly<Record<string, string>> = {}) =>
+      refresh(world.url, refreshToken, { client_id, ...more });
+    refused.push(await again({ resource: two }));
+    await change({ scopes: ['roles'] });
+    refused.push(await again());
+    await change({ scopes: null });
+
+    expect(refused.map((reply) => reply.json()['error'])).toEqual([
+      ...['invalid_target', 'invalid_scope', 'invalid_target'],
+      ...['invalid_target', 'invalid_scope'],
+    ]);
+    expect([begun, await sessions()]).toEqual([[], [{ generation: 0 }]]);
+    expect((await again()).status).toBe(200);
   });
 
   it('begins no session anew after a sign-out', async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as oauth from 'oauth4webapi';
 import { PhoneLogins } from '../../src/qr-login/phone-logins.service.js';
+import { AdminClient, adminOptions } from '../support/admin.js';
 import { cookieClient, cookiesOf } from '../support/cookie-client.js';
 import { untilSeen } from '../support/event-stream.js';
 import { SkewedClock } from '../support/fake-clock.js';
@@ -288,7 +289,9 @@ describe('the endings of the device grant', () => {
   let world: World;
 
   beforeAll(async () => {
-    world = await startFollowWorld({ qr_confirmation: 'none' }, { options: { rateLimits: 'off' } });
+    const resources = [{ identifier: 'https://one.example.com' }, { identifier: 'https://two.example.com' }];
+    const options = { ...adminOptions, rateLimits: 'off', resources } as const;
+    world = await startFollowWorld({ qr_confirmation: 'none' }, { options });
   });
   afterAll(() => world.close());
 
@@ -333,6 +336,32 @@ describe('the endings of the device grant', () => {
 
     expect(reply.json()['error']).toBe('invalid_grant');
     expect(reply.json()).not.toHaveProperty('binding_token');
+  });
+
+  it('is not there yet where a request names an API that was not asked for', async () => {
+    const [one, two] = ['https://one.example.com', 'https://two.example.com'];
+    const grant_type = 'urn:ietf:params:oauth:grant-type:device_code';
+    const tv = { id: 'tv', grants: [grant_type], resources: [one, two] };
+    await new AdminClient(world.url).post('clients', tv);
+    await world.saveProvider({ sign_up: 'auto' });
+    const ask = (path: string, form: Readonly<Record<string, string>>) =>
+      new PcBrowser().visit(`${world.url}/iam/${path}`, {
+        form: { client_id: 'tv', ...form },
+        headers: { accept: 'application/json' },
+      });
+    const device = (await ask('device_authorization', { provider: 'wechat', resource: one })).json();
+    await scanAndFollow(
+      world,
+      world.wechat.person({ nickname: '电视' }),
+      String(device['verification_uri_complete']),
+    );
+    const form = { grant_type, device_code: String(device['device_code']) };
+
+    const other = await ask('token', { ...form, resource: two });
+    const sessions = await rowsOf(world.dataSource, "SELECT 1 FROM iam.sessions WHERE client_id = 'tv'");
+    const same = await ask('token', { ...form, resource: one });
+
+    expect([other.json()['error'], sessions, same.status]).toEqual(['invalid_target', [], 200]);
   });
 
   it('names the Open Platform step where the row wants it', async () => {
