@@ -68,7 +68,8 @@ const chinese: Readonly<Record<string, string>> = {
   'rateLimits.qrPerAddressAndDay': '同一客户端地址的二维码：一次最多这么多，一天内均匀恢复',
   'rateLimits.qrPerAccountAndDay':
     '同一公众号的二维码：一次最多这么多，一天内均匀恢复；微信每天 100,000 个，略多于它的两倍',
-  'rateLimits.failuresPerAddressAndMinute': '同一客户端地址在同一应用每分钟失败的 code 或令牌',
+  'rateLimits.failuresPerAddressAndMinute':
+    '同一客户端地址在同一应用每分钟失败的 code 或令牌；也是每个进程中同一浏览器每分钟单点登录的次数',
   'rateLimits.failuresPerAddressAndDay': '同上：一次最多这么多，一天内均匀恢复',
   scenePrefix:
     '模块二维码场景值的开头（1 到 20 个字母、数字或 `:._-`，最后一个不是字母或数字）；有此开头但没有我们 MAC 的场景值，和其他场景值一样交给你的处理器',

@@ -10,8 +10,8 @@ const SECONDS = 60;
 const MOST_SENDERS = 10_000;
 
 /**
- * Limits, by address, tokens and keys that we never issued and proofs that are not of a client. Counting costs no statement: each
- * process counts for itself.
+ * Limits, by address, tokens and keys that we never issued, proofs that are not of a client, and how often one browser goes past
+ * WeChat. Counting costs no statement: each process counts for itself.
  */
 @Injectable()
 export class Forgeries {

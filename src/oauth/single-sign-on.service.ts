@@ -1,4 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
+import { Forgeries } from '../database/forgeries.service.js';
 import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
@@ -35,13 +36,15 @@ export class SingleSignOn {
     private readonly returns: ClientReturns,
     private readonly hints: IdTokenHints,
     private readonly logins: Logins,
+    private readonly forgeries: Forgeries,
     private readonly clock: Clock,
     @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
 
   /**
    * The way back with a code; null where WeChat must be asked. One statement.
-   * @throws IamError `login_required`, `interaction_required` or `consent_required` where the client forbids to ask (`prompt=none`)
+   * @throws IamError `login_required`, `interaction_required` or `consent_required` where the client forbids to ask (`prompt=none`),
+   * `rate_limited`
    */
   async enter(request: IamRequest, entering: Entering, wish: AuthorizeRequest): Promise<WayBack | null> {
     const mustNotAsk = wish.prompt?.includes('none') === true;
@@ -80,9 +83,13 @@ export class SingleSignOn {
     if (!this.hasAgreed(browser, request, wish)) return 'consent_required';
     const { clientId, redirectUri } = entering;
     const attempt = { ...entering, clientState: wish.state, codeChallenge: wish.code_challenge };
-    const loginId = await this.browsers.enter(browser, attempt, request.origin);
-    if (loginId === null) return 'login_required';
-    return this.returns.withCode({ loginId, attempt: { ...attempt, clientId, redirectUri }, request });
+    const isThirdParty = this.registry.find(clientId)?.isFirstParty === false;
+    const needsConsent = isThirdParty && wish.prompt?.includes('none') === true;
+    // A page may send its visitor here without end, and each time that succeeds leaves a login and an audit entry.
+    this.forgeries.count(request.origin, browser.id);
+    const entered = await this.browsers.enter(browser, { ...attempt, needsConsent }, request.origin);
+    if (typeof entered === 'string') return entered;
+    return this.returns.withCode({ ...entered, attempt: { ...attempt, clientId, redirectUri }, request });
   }
 
   /** Whose proof is recent enough, and who is the person whom the client means. */

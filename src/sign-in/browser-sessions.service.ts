@@ -8,7 +8,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { Sealer } from '../crypto/sealer.js';
 import { hasRow, queryRow, sql, type Sql } from '../database/sql.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { loginProvenAtSql } from '../sessions/session-statements.js';
+import { consentedSql, loginProvenAtSql } from '../sessions/session-statements.js';
 import { type Consent, consentSchema } from '../users/subject.js';
 import type { Attempt } from './attempt-cookies.service.js';
 import { CODE_SECONDS, requestColumns, requestValues } from './login.js';
@@ -41,7 +41,10 @@ interface Arrival {
 }
 
 /** What a client that goes past WeChat asked for. */
-type EnteringRequest = Pick<Attempt, 'clientId' | 'redirectUri' | 'codeChallenge' | 'request'>;
+interface EnteringRequest extends Pick<Attempt, 'clientId' | 'redirectUri' | 'codeChallenge' | 'request'> {
+  /** Only a person who has agreed to all of it enters: nobody may be asked. */
+  readonly needsConsent: boolean;
+}
 
 const isLive = sql`(b.ended_at IS NULL AND b.idle_expires_at > now() AND b.expires_at > now())`;
 
@@ -55,7 +58,7 @@ const begunRow = z.object({
   auth_time: z.date(),
 });
 
-const loginRow = z.object({ id: z.string() });
+const enteredRow = z.object({ id: z.string().nullable(), is_live: z.boolean() });
 
 /** One sealed cookie; on https with the `__Host-` prefix, which a sibling domain cannot set. */
 const NAME = 'iam-browser';
@@ -133,16 +136,17 @@ export class BrowserSessions {
   }
 
   /**
-   * Signs the person of a browser in to a client, in one statement: the id of the new login, whose code may be redeemed. Null where the
-   * session is over, or the user or the proof of WeChat is gone.
+   * Signs the person of a browser in to a client, in one statement: the id of the new login, whose code may be redeemed. Without a login
+   * the error code: the session is over, or the user or the proof of WeChat is gone; or the person has yet to agree.
    */
   async enter(
     browser: SignedInBrowser,
     entering: EnteringRequest,
     origin: IamRequest['origin'],
-  ): Promise<string | null> {
-    const row = await queryRow(this.dataSource, loginRow, this.enterSql(browser, entering, origin));
-    return row?.id ?? null;
+  ): Promise<{ readonly loginId: string } | 'login_required' | 'consent_required'> {
+    const row = await queryRow(this.dataSource, enteredRow, this.enterSql(browser, entering, origin));
+    if (row?.id != null) return { loginId: row.id };
+    return row?.is_live === true ? 'consent_required' : 'login_required';
   }
 
   /** The user is locked first, as whatever ends a browser session does. */
@@ -194,7 +198,7 @@ export class BrowserSessions {
   /** The proof is WeChat's of then: a withdrawal since, or one that arrives late, ends the login as it ends the browser session. */
   private enterSql(
     browser: SignedInBrowser,
-    { clientId, redirectUri, codeChallenge, request }: EnteringRequest,
+    { clientId, redirectUri, codeChallenge, request, needsConsent }: EnteringRequest,
     { ip, userAgent }: IamRequest['origin'],
   ): Sql {
     const { id: browserSessionId, authTime, consent } = browser;
@@ -210,6 +214,9 @@ export class BrowserSessions {
       provider: sql`login.provider`,
       detail: sql`jsonb_build_object('method', login.method, 'appid', login.appid)`,
     };
+    const asking = sql`
+      (SELECT used.*, ${clientId}::text AS client_id, ${request?.scope ?? null}::text AS scope, ${request?.resources ?? null}::text[] AS resources FROM used) used
+      WHERE ${consentedSql('used')}`;
     return sql`
     WITH owner AS (
       SELECT u.id FROM iam.browser_sessions b, iam.users u, iam.identities i
@@ -227,10 +234,10 @@ export class BrowserSessions {
       SELECT ${uuidv7()}::uuid, 'authenticated', used.provider, used.method, used.appid, used.openid, ${clientId}::text, ${redirectUri}::text,
              ${codeChallenge}::text, ${requestValues(carried)}, NULLIF(used.auth_time, ${carried.authTime}::timestamptz), used.user_id, ${ip}::text, ${userAgent}::text,
              now() + make_interval(secs => ${CODE_SECONDS}::int), now() + ${KEEP_LOGIN}
-      FROM used
+      FROM ${needsConsent ? asking : sql`used`}
       RETURNING id, user_id, provider, method, appid
     ), audited AS (${insertAudit(entry, source)})
-    SELECT id FROM login`;
+    SELECT (SELECT id FROM login) AS id, EXISTS (SELECT FROM used) AS is_live`;
   }
 
   private write(value: string, maxAge: number): string {

@@ -124,6 +124,37 @@ describe('the session of a browser', () => {
     expect([ofAuthorize, ofToken, ofPushed]).toEqual([2, 1, 3]);
   });
 
+  it('gives so many codes in a minute to a page that polls with prompt=none, and leaves nothing where it gives none', async () => {
+    const [polled, other, gone] = [await signedIn(), await signedIn(), await signedIn()];
+    const silently = (browser: PcBrowser, changes: Readonly<Record<string, string>> = {}) =>
+      start(world, browser, blog, { prompt: 'none', ...changes });
+    const traces = () =>
+      rowsOf(
+        world.dataSource,
+        'SELECT (SELECT count(*)::int FROM iam.logins) AS logins, (SELECT count(*)::int FROM iam.audit_log) AS entries',
+      );
+    await admin.delete(`users/${subOf(gone.tokens)}/sessions`);
+
+    const codes = [];
+    for (let times = 0; times < 120; times += 1) codes.push((await silently(polled.browser)).code);
+    const before = await traces();
+    const refused = [
+      await silently(polled.browser),
+      await silently(new PcBrowser()),
+      await silently(gone.browser),
+      await silently(other.browser, { max_age: '0' }),
+    ];
+    const after = await traces();
+
+    expect(codes.filter((code) => code !== null)).toHaveLength(120);
+    expect(refused.map(({ error }) => error)).toEqual([
+      'slow_down',
+      ...['login_required', 'login_required', 'login_required'],
+    ]);
+    expect(after).toEqual(before);
+    expect((await silently(other.browser)).code).not.toBeNull();
+  });
+
   describe('ends, with what was born from it,', () => {
     const endings: Record<
       string,

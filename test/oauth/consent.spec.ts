@@ -127,11 +127,15 @@ describe('an application of a third party', () => {
 
       const asked = await visit({ prompt: 'consent' });
       const silent = await visit({ prompt: 'none' });
+      const logins = () =>
+        valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.logins WHERE client_id = $1', [client_id]);
+      const before = await logins();
       const more = await visit({ prompt: 'none', scope: 'openid phone' });
 
       expect(asked.location?.pathname).toBe('/iam/consent');
       expect(returnOf(silent)).toEqual(withCode);
       expect(returnOf(more)).toEqual(withError('consent_required'));
+      expect(await logins()).toBe(before);
     });
 
     it('inside WeChat', async () => {
