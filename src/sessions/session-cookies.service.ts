@@ -9,7 +9,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 
 /** Browsers ignore a longer cookie (RFC 6265 §6.1). */
-const MAX_COOKIE_BYTES = 4_096;
+export const MAX_COOKIE_BYTES = 4_096;
 
 /** The contents of the two cookies. */
 interface CookieTokens {

@@ -6,6 +6,7 @@ import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
+import { MAX_COOKIE_BYTES } from '../sessions/session-cookies.service.js';
 import { consentSchema } from '../users/subject.js';
 import { authorizationRequestSchema } from './login.js';
 
@@ -51,8 +52,6 @@ type Cookies = Readonly<Record<string, string | undefined>>;
 
 /** More sign-ins side by side than tabs anybody opens. */
 const MAX_ATTEMPTS = 5;
-/** Browsers drop a longer cookie silently (RFC 6265 §6.1). */
-const MAX_COOKIE_BYTES = 4_096;
 /** What all cookies of one kind together may take of the 8 KiB that proxies allow a header. */
 export const MAX_BYTES_TOGETHER = 6_144;
 /** How long a cookie outlives its attempt, so that a late browser still returns to its client, with an error. */

@@ -8,6 +8,7 @@ import { sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
 import { MAX_BYTES_TOGETHER } from '../sign-in/attempt-cookies.service.js';
+import { MAX_COOKIE_BYTES } from '../sessions/session-cookies.service.js';
 import { subjectSchema } from '../users/subject.js';
 import { isOwnForm } from '../http/trusted-origins.service.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -113,7 +114,7 @@ export class PageCookies {
 
   /**
    * `Set-Cookie` values that keep `content` and drop the oldest of too many or too long ones of its kind. `key` is the state or login that
-   * the kind goes by.
+   * the kind goes by. @throws IamError `invalid_request` when what the client sent makes the cookie too long
    */
   keep<T extends z.infer<typeof ending>>(
     kind: Kind<T>,
@@ -124,6 +125,7 @@ export class PageCookies {
     const sealed = this.sealer.seal(json, `${kind.context}/${key}`);
     const name = this.nameOf(kind.name, key);
     const kept = this.write(name, sealed, THINK_SECONDS);
+    if (kept.length > MAX_COOKIE_BYTES) throw new IamError('invalid_request', 'state: too long for a cookie');
     let bytes = kept.length;
     // Browsers send older cookies first (RFC 6265 §5.4).
     const surplus = Object.entries(present)

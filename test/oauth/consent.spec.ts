@@ -138,6 +138,19 @@ describe('an application of a third party', () => {
       expect(await logins()).toBe(before);
     });
 
+    it('not with a state that no cookie can hold, which goes back as an error', async () => {
+      const who = person();
+      const client_id = await parties.register({ sso: true });
+      const { browser } = await parties.agree(client_id, who, 'openid');
+      const visit = (state: string) =>
+        browser.visit(authorizeUrl(world.url, pkce().challenge, { client_id, scope: 'openid phone', state }));
+
+      const [long, longer] = [await visit('s'.repeat(1024)), await visit('\u0001'.repeat(1024))];
+
+      expect(long.location?.pathname).toBe('/iam/consent');
+      expect(returnOf(longer)).toEqual({ ...withError('invalid_request'), state: '\u0001'.repeat(1024) });
+    });
+
     it('inside WeChat', async () => {
       const who = person();
       const id = await parties.register();
