@@ -206,7 +206,7 @@ function endsCookies(error: unknown, { type }: GrantRequest, { client }: GrantCa
 export const revocationBody = z.object({
   ...clientParameters,
   /** A cookie client leaves it out: its cookies say which session ends. */
-  token: z.string().min(1).max(4096).optional(),
+  token: z.string().min(1).max(8_192).optional(),
 });
 
 /**

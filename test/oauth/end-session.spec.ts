@@ -184,6 +184,16 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
     expect(await mine.areSignedIn()).toEqual([true, true, true]);
   });
 
+  it('goes back with a state of any length that it takes', async () => {
+    const { browser } = await signedIn();
+    const state = '状'.repeat(1024);
+    const page = await endSession(browser, { client_id: shop, post_logout_redirect_uri: bye, state });
+
+    const ended = await decide(browser, confirmationOf(page));
+
+    expect(ended.location?.searchParams.get('state')).toBe(state);
+  });
+
   it('goes to no address but a registered one, and ends nothing', async () => {
     const { browser, hint, areSignedIn } = await signedIn();
 

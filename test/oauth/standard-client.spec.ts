@@ -420,6 +420,24 @@ describe('revoking a token (RFC 7009)', () => {
     expect(await rowOf(tokens)).toEqual({ end_reason: 'revoked' });
   });
 
+  it('takes a token that many roles have made long', async () => {
+    const first = await signIn();
+    await world.dataSource.query(
+      `INSERT INTO iam.roles (name) SELECT 'a-rather-long-name-of-a-role-' || n FROM generate_series(1, 130) n`,
+    );
+    await world.dataSource.query(
+      `INSERT INTO iam.user_roles (user_id, role) SELECT $1, name FROM iam.roles WHERE name LIKE 'a-rather%'`,
+      [decodeJwt(first.accessToken).sub],
+    );
+    const tokens = toTokens(await refresh(world.url, first.refreshToken));
+
+    const reply = await revoke(world.url, tokens.accessToken);
+
+    expect(tokens.accessToken.length).toBeGreaterThan(4096);
+    expect(reply.status).toBe(200);
+    expect(await rowOf(tokens)).toEqual({ end_reason: 'revoked' });
+  });
+
   it.each([
     ['an unknown client', { client_id: 'nobody' }, 401, 'invalid_client'],
     ['no client', { client_id: '' }, 400, 'invalid_request'],

@@ -41,7 +41,8 @@ export const endSessionParameters = z.object({
 
 /** The form of our own page. */
 export const endSessionDecision = z.object({
-  confirmation: z.string().max(8192),
+  /** Ours, with an address that the `state` of a client may have made long. */
+  confirmation: z.string().max(16_384),
   decision: z.enum(['sign_out', 'stay']),
 });
 

@@ -39,7 +39,7 @@ const form = 'application/x-www-form-urlencoded';
 const userinfoBody = z.object({
   access_token: z
     .string()
-    .max(4096)
+    .max(8_192)
     .optional()
     .meta({ description: 'Unless `Authorization: Bearer` has it (RFC 6750 §2.2)' }),
 });
