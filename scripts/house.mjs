@@ -65,7 +65,7 @@ console.table({
     most: 9,
   },
   'circles between files': { is: circles.length, most: 0 },
-  'walk: a sign-in by redirect': { is: walkOf('A sign-in by redirect'), most: 44 },
+  'walk: a sign-in by redirect': { is: walkOf('A sign-in by redirect'), most: 45 },
   'walk: a scan': { is: walkOf('A scan'), most: 35 },
   'walk: a change of a provider row': { is: walkOf('A change of a provider row'), most: 13 },
   'places that create a user': { is: placesOf(/INSERT INTO iam\.users\b/g), most: 1 },

@@ -6,7 +6,8 @@ import { IdentityProviders } from '../identity-providers/identity-providers.serv
 import { SessionKeys } from '../identity-providers/session-keys.service.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
-import type { LinkedIdentity, Subject } from '../users/subject.js';
+import type { LinkedIdentity } from '../users/link-subject.js';
+import type { Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { WechatGateway } from '../wechat/wechat-gateway.service.js';

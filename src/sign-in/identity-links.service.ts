@@ -7,7 +7,8 @@ import { Mac } from '../crypto/key-ring.js';
 import { sql, type Sql, execute, hasRow, queryRow } from '../database/sql.js';
 import { IamError } from '../errors/iam.error.js';
 import { UserSessions, type ActingSession } from '../sessions/user-sessions.service.js';
-import { subjectSchema, type Subject, type LinkedIdentity } from '../users/subject.js';
+import type { LinkedIdentity } from '../users/link-subject.js';
+import { subjectSchema, type Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
 import { type LinkedLogin, mintLoginToken, readLoginToken } from './login.js';
 

@@ -9,7 +9,7 @@ import { IamError } from '../errors/iam.error.js';
 import { isRecord } from '../errors/unknown.js';
 import { cancelDeletion } from './change-user.js';
 import { lockExisting, type LockedUser } from './lock-users.js';
-import { LostRace } from './subject.js';
+import { LostRace } from './link-subject.js';
 
 /** What else moves or ends when two users become one. */
 export interface UserMergeListener {

@@ -9,6 +9,7 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { cleanNickname } from '../wechat/profile-text.js';
 import { type NewUser, type VerifiedPhone, explainTaken, readHookExternalId } from './change-user.js';
+import { createUserOf, linkSubject, LostRace, type LinkTarget, type LinkedIdentity } from './link-subject.js';
 import {
   findSubject,
   type RecordResolution,
@@ -16,11 +17,6 @@ import {
   type SoughtSubject,
   type SubjectMatch,
   type Subject,
-  createUserOf,
-  linkSubject,
-  LostRace,
-  type LinkTarget,
-  type LinkedIdentity,
 } from './subject.js';
 import { lockMatchedUser } from './matched-users.js';
 import { UserMerges } from './user-merges.service.js';

@@ -1,5 +1,6 @@
 import { raw } from '../../src/database/sql.js';
-import { createUserOf, linkSubject, LostRace, type Subject } from '../../src/users/subject.js';
+import { createUserOf, linkSubject, LostRace } from '../../src/users/link-subject.js';
+import { type Subject } from '../../src/users/subject.js';
 import { Users } from '../../src/users/users.service.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { countWaiting, rowsOf } from '../support/rows.js';
