@@ -16,6 +16,7 @@ import {
   type Sql,
   type SqlExecutor,
 } from '../database/sql.js';
+import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import {
   endBrowsersCtes,
   endSessionsSql,
@@ -146,7 +147,14 @@ export class SignOut {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly sessions: Sessions,
+    private readonly apiKeys: ApiKeys,
   ) {}
+
+  /** For a user who can no longer sign in, and whom the caller has locked: as `ofUser`, and ends their API keys for good. */
+  async shutOut(manager: EntityManager, userId: string, reason: string): Promise<void> {
+    await this.ofUser(manager, userId, reason);
+    await this.apiKeys.endOf(manager, { userId }, { reason });
+  }
 
   /** Ends all that is signed in as a user, whom the caller has locked, and all that is about to be. */
   async ofUser(manager: EntityManager, userId: string, reason: string): Promise<void> {
@@ -173,7 +181,7 @@ export class SignOut {
   /**
    * Takes an identity from a user, whom the caller has locked, and what came by it, a phone number too: of the last two identities
    * only one can be taken.
-   * `evenLast` is for administrators.
+   * `evenLast` is for administrators, and shuts the user out.
    * @throws IamError `not_found` or `last_identity`
    */
   async unlink(
@@ -188,10 +196,11 @@ export class SignOut {
       throw new IamError('last_identity', 'nobody could sign in as this user any more');
     const { provider, app_kind: kind, appid, openid, unionid } = row;
     const identity = { appid, openid };
-    await this.ofIdentity(manager, identity, { reason: 'identity_unlinked' });
+    const reason = 'identity_unlinked';
+    await this.ofIdentity(manager, identity, { reason });
     if (kind === 'mini' && !(await hasPhoneOfAnother(manager, { userId, identity }, 'identity')))
       await forgetPhoneNumber(manager, userId, { of: { appid }, provider, detail: { appid } });
-    await removeIdentity(manager, identity);
+    if (await removeIdentity(manager, identity)) await this.shutOut(manager, userId, reason);
     const detail = { appid, openid, rejoins: await hasRow(manager, rejoinsSql(userId, unionid)) };
     await recordAudit(manager, { action: 'identity.unlinked', userId, provider, detail });
     return { provider, ...detail };

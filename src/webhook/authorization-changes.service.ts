@@ -6,7 +6,6 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { appsOf } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import { forgetPhoneNumber } from '../users/change-user.js';
@@ -34,7 +33,6 @@ export class AuthorizationChanges {
     private readonly providers: IdentityProviders,
     private readonly apps: ConfirmedApps,
     private readonly signOut: SignOut,
-    private readonly apiKeys: ApiKeys,
     private readonly telemetry: Telemetry,
   ) {}
 
@@ -110,12 +108,8 @@ export class AuthorizationChanges {
     const detail = { appid: identity.appid };
     if (!(await hasPhoneOfAnother(manager, withdrawal, 'person')))
       await forgetPhoneNumber(manager, userId, { of: { verifiedBefore: at }, provider, detail });
-    const wasLast = await removeIdentity(manager, identity);
-    if (wasLast) {
-      const reason = 'wechat_account_closed';
-      await this.signOut.ofUser(manager, userId, reason);
-      await this.apiKeys.endOf(manager, { userId }, { reason });
-    }
+    if (await removeIdentity(manager, identity))
+      await this.signOut.shutOut(manager, userId, 'wechat_account_closed');
     await recordAudit(manager, { action: 'identity.account_closed', userId, provider, detail });
   }
 

@@ -213,6 +213,14 @@ describe('an API key', () => {
     ['an administrator ends it', (_, id) => host.admin.delete(`api_keys/${id}`), 'ended_by_admin'],
     ['its owner is banned', ({ id }) => host.admin.post(`users/${id}/disable`, {}), 'user_disabled'],
     [
+      'an administrator takes the last identity of its owner',
+      async ({ id }) => {
+        const [identity] = (await host.admin.get(`users/${id}`)).json()['identities'] as { id: string }[];
+        return host.admin.delete(`users/${id}/identities/${identity?.id ?? ''}?force=true`);
+      },
+      'identity_unlinked',
+    ],
+    [
       'its owner becomes another user',
       async ({ id }) => {
         const older = '00000000-0000-7000-8000-000000000001';
@@ -242,6 +250,11 @@ describe('an API key', () => {
     [
       'a statement of the host bans its owner',
       ({ id }) => world.dataSource.query(`UPDATE iam.users SET status = 'disabled' WHERE id = $1`, [id]),
+      null,
+    ],
+    [
+      'a statement of the host removes the last identity of its owner',
+      ({ id }) => world.dataSource.query(`DELETE FROM iam.identities WHERE user_id = $1`, [id]),
       null,
     ],
   ])('works no longer, on any replica within five seconds, once %s', async (_case, end, reason) => {

@@ -9,7 +9,6 @@ import { Endpoint } from '../../http/endpoint.decorator.js';
 import { CurrentUser, Body, Query, ZodPipe } from '../../http/parameter.decorators.js';
 import { findRole, Roles } from '../../roles/roles.service.js';
 import { UserRoles } from '../../roles/user-roles.service.js';
-import { ApiKeys } from '../../sessions/api-keys/api-keys.service.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
 import { forgetPhoneNumber, setUserStatus } from '../../users/change-user.js';
 import { banList, LastingBans } from '../../users/lasting-bans.service.js';
@@ -28,7 +27,7 @@ const unlinkQuery = z.object({
   force: z
     .stringbool()
     .default(false)
-    .describe('Also the last identity: nobody can sign in as the user then'),
+    .describe('Also the last identity: nobody can sign in as the user then, and their API keys end'),
 });
 
 const userRoles = z.object({ roles: z.array(z.string()) });
@@ -45,7 +44,6 @@ export class AdminUserAccessController {
     private readonly reach: AdminReach,
     private readonly permissions: AdminPermissions,
     private readonly signOut: SignOut,
-    private readonly apiKeys: ApiKeys,
     private readonly roles: Roles,
     private readonly userRoles: UserRoles,
   ) {}
@@ -64,10 +62,8 @@ export class AdminUserAccessController {
     @CurrentUser() admin: Admin,
   ): Promise<void> {
     await this.reach.act(admin, { id }, async (manager, user) => {
-      if (!(await setUserStatus(manager, user, 'disabled', detail))) return;
-      const reason = 'user_disabled';
-      await this.signOut.ofUser(manager, user.id, reason);
-      await this.apiKeys.endOf(manager, { userId: user.id }, { reason });
+      if (await setUserStatus(manager, user, 'disabled', detail))
+        await this.signOut.shutOut(manager, user.id, 'user_disabled');
     });
   }
 

@@ -23,7 +23,7 @@ const MOST_KEPT = 10_000;
 /** Of wrong keys alone, so that broken tokens and unknown applications of an address shut no key out. No client has this id. */
 const TARGET = 'API keys';
 
-/** One statement says all that a request by this key depends on. No row: it does not work now. */
+/** One statement says all that a request by this key depends on. No row: it does not work now, as where its owner could not sign in. */
 const liveKeySql = (hash: string): Sql => sql`
   SELECT k.id, k.user_id, k.client_id, k.permissions, k.expires_at,
          COALESCE(k.last_used_at < now() - interval '1 minute', true) AS is_use_due,
@@ -31,7 +31,8 @@ const liveKeySql = (hash: string): Sql => sql`
           FROM iam.roles r
           WHERE r.name IN (SELECT h.role FROM iam.user_roles h WHERE h.user_id = k.user_id) OR r.name = ANY(c.roles)) AS roles
   FROM iam.api_keys k LEFT JOIN iam.users u ON u.id = k.user_id LEFT JOIN iam.clients c ON c.id = k.client_id
-  WHERE k.hash = ${hash} AND ${isLiveKeySql} AND (u.status = 'active' OR (c.enabled AND c.type = 'service'))`;
+  WHERE k.hash = ${hash} AND ${isLiveKeySql} AND ((c.enabled AND c.type = 'service')
+    OR (u.status = 'active' AND EXISTS (SELECT FROM iam.identities i WHERE i.user_id = u.id)))`;
 
 const liveKey = z.object({
   id: z.string(),
