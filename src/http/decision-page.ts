@@ -52,6 +52,22 @@ export interface Decision extends Pick<Page, 'language' | 'imagesFrom' | 'leadsE
   readonly goOn: string;
 }
 
+/** How a question ended: title and text, and a link in HTML to go on by. */
+interface Ending extends Pick<Page, 'language'> {
+  readonly status?: number;
+  readonly id: string;
+  readonly ending: readonly [title: string, text: string];
+  readonly wayOn?: string;
+}
+
+/** The page after a decision, or where there is none to be made any more. */
+export function endPage({ language, status = 200, id, ending, wayOn = '' }: Ending): IamResponse {
+  const [title, text] = ending;
+  const link = wayOn === '' ? '' : `<p class="actions">${wayOn}</p>\n`;
+  const body = `<main id="${id}">\n<h1>${title}</h1>\n<p>${text}</p>\n${link}</main>`;
+  return page({ language, status, title, style: pageStyle, body });
+}
+
 const deny = { zh: '拒绝', en: 'Deny' } as const;
 
 /** Asks for a decision; to agree and to deny weigh the same (RFC 10027). */

@@ -2,14 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import { type ErrorPageSite, homeOf } from '../http/error-page.js';
-import { escapeHtml, page } from '../http/html.js';
+import { escapeHtml } from '../http/html.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { IamResponse } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { Language } from '../http/user-agent.js';
 import { LoginTokens, showUserCode } from './codes-and-tokens.service.js';
 import { PageCookies, type ScannerProof } from '../sign-in/page-cookies.service.js';
-import { pageStyle, quoteAccount } from '../http/decision-page.js';
+import { endPage, quoteAccount } from '../http/decision-page.js';
 import { type AskedLogin, questionPage } from './page-parts.js';
 import type { NamedLogin, PhoneLogin } from './phone-logins.service.js';
 import { type QrLogin, qrStateOf, type QrState, linkOf } from './qr-login.js';
@@ -132,18 +132,12 @@ function confirmEndPage(
 ): IamResponse {
   const isLink = login !== null && linkOf(login) !== undefined;
   const texts = { ...signInTexts[language], ...(isLink && linkTexts[language]) };
-  const [title, text] = texts[ending];
   const isDecided = ending === 'confirmed' || ending === 'denied';
   const home = escapeHtml(homeOf(site, login?.client_id));
   const goTo = escapeHtml(texts.goTo.replace('{site}', () => site.siteName));
-  const wayOn = isDecided ? '' : `<p class="actions"><a class="button" href="${home}">${goTo}</a></p>\n`;
-  return page({
-    status: ending === 'foreign' ? 403 : 200,
-    language,
-    title,
-    style: pageStyle,
-    body: `<main>\n<h1>${title}</h1>\n<p>${text}</p>\n${wayOn}</main>`,
-  });
+  const wayOn = isDecided ? '' : `<a class="button" href="${home}">${goTo}</a>`;
+  const status = ending === 'foreign' ? 403 : 200;
+  return endPage({ language, status, id: 'confirm', ending: texts[ending], wayOn });
 }
 
 /** The pages of the phone that has scanned, whichever way it came: their decision goes to `POST /confirm/{provider}`. */

@@ -3,7 +3,7 @@ import type { IamResponse } from '../http/iam-response.js';
 import type { Language } from '../http/user-agent.js';
 import { type QrLogin, qrStateOf } from './qr-login.js';
 import type { DeviceVisit } from '../sign-in/page-cookies.service.js';
-import { formPage, quotableName } from '../http/decision-page.js';
+import { endPage, formPage, quotableName } from '../http/decision-page.js';
 import { type AskedLogin, questionPage } from './page-parts.js';
 
 /** The texts of the page for the code of a device. */
@@ -126,10 +126,8 @@ export function deviceQuestionPage(asked: DeviceQuestion): IamResponse {
 /** How it ended, and the way to another code. */
 export function deviceEndPage(language: Language, ending: Ending, formUrl: string): IamResponse {
   const { another, endings } = devicePageTexts[language];
-  const [title, text] = endings[ending];
-  const wayOn = `<p class="actions"><a href="${escapeHtml(formUrl)}">${another}</a></p>`;
-  const body = `<main id="device">\n<h1>${title}</h1>\n<p>${text}</p>\n${wayOn}\n</main>`;
-  return formPage({ language, title, body });
+  const wayOn = `<a href="${escapeHtml(formUrl)}">${another}</a>`;
+  return endPage({ language, id: 'device', ending: endings[ending], wayOn });
 }
 
 /** How the device's question ended for this browser; null while it waits. */

@@ -1,4 +1,4 @@
-import { decisionPage, formPage, quotableName, quoteAccount } from '../../http/decision-page.js';
+import { decisionPage, endPage, quotableName, quoteAccount } from '../../http/decision-page.js';
 import type { Client } from '../../http/client-registry.service.js';
 import { escapeHtml } from '../../http/html.js';
 import type { IamResponse } from '../../http/iam-response.js';
@@ -101,11 +101,9 @@ export function consentPage({
 /** Where there is nothing to decide any more: a sign-in that was finished in another tab, say. */
 export function consentEndPage(language: Language, client: Client, home: string): IamResponse {
   const { ended, goTo } = texts[language];
-  const [title, text] = ended;
-  const wayOn = escapeHtml(goTo.replace('{app}', () => quotableName(client.name) ?? client.id));
-  const link = `<p class="actions"><a class="button" href="${escapeHtml(client.clientUri ?? home)}">${wayOn}</a></p>`;
-  const body = `<main id="consent">\n<h1>${title}</h1>\n<p>${text}</p>\n${link}\n</main>`;
-  return formPage({ language, title, body });
+  const name = escapeHtml(goTo.replace('{app}', () => quotableName(client.name) ?? client.id));
+  const wayOn = `<a class="button" href="${escapeHtml(client.clientUri ?? home)}">${name}</a>`;
+  return endPage({ language, id: 'consent', ending: ended, wayOn });
 }
 
 function askedFor(

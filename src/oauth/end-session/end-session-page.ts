@@ -1,4 +1,4 @@
-import { formPage } from '../../http/decision-page.js';
+import { endPage, formPage } from '../../http/decision-page.js';
 import { escapeHtml } from '../../http/html.js';
 import type { IamResponse } from '../../http/iam-response.js';
 import type { Language } from '../../http/user-agent.js';
@@ -62,10 +62,5 @@ export function signOutQuestionPage(question: SignOutQuestion): IamResponse {
 
 /** How it ended, where no client is to be gone back to. */
 export function signOutEndPage(language: Language, ending: 'signed_out' | 'kept'): IamResponse {
-  const [title, text] = texts[language].endings[ending];
-  return formPage({
-    language,
-    title,
-    body: `<main id="sign-out">\n<h1>${title}</h1>\n<p>${text}</p>\n</main>`,
-  });
+  return endPage({ language, id: 'sign-out', ending: texts[language].endings[ending] });
 }
