@@ -7,18 +7,18 @@ html{font:16px/1.6 system-ui,-apple-system,"PingFang SC","Hiragino Sans GB","Mic
 body{margin:0;background:#fff;min-height:100vh}
 main{max-width:420px;margin:0 auto;padding:48px 24px 32px;text-align:center}
 h1{font-size:20px;font-weight:500;margin:0 0 8px;line-height:1.4}
-p{margin:8px 0;color:rgba(0,0,0,.5);overflow-wrap:anywhere}
+p{margin:8px 0;color:rgba(0,0,0,.6);overflow-wrap:anywhere}
 .mark{width:64px;height:64px;border-radius:50%;margin:0 auto 24px;display:flex;align-items:center;justify-content:center;color:#fff;font-size:34px;font-weight:600;line-height:1}
 .mark.warn{background:#fa9d3b}.mark.ok{background:#07c160}.mark.info{background:#10aeff}
 .app{width:64px;height:64px;border-radius:12px;margin:0 auto 12px;background:linear-gradient(135deg,#07c160,#10aeff);color:#fff;font-size:28px;line-height:64px;overflow:hidden}
 .person{display:flex;align-items:center;gap:12px;padding:14px 0;border-top:1px solid rgba(0,0,0,.08);border-bottom:1px solid rgba(0,0,0,.08);margin:24px 0;text-align:left}
 .person img,.person .face{width:44px;height:44px;border-radius:6px;background:#e5e5e5;flex:none;text-align:center;line-height:44px;color:#fff;background:#7bb5ec;overflow:hidden}
-.person b{font-weight:500;display:block;overflow-wrap:anywhere}.person span{color:rgba(0,0,0,.5);font-size:14px}
+.person b{font-weight:500;display:block;overflow-wrap:anywhere}.person span{color:rgba(0,0,0,.6);font-size:14px}
 form{margin:12px 0}
 button,.button{display:inline-block;min-width:200px;padding:10px 24px;border:0;border-radius:8px;font:inherit;font-weight:500;cursor:pointer;background:#07c160;color:#fff;text-decoration:none}
-button:hover,.button:hover{background:#06ad56}button.quiet,.button.quiet{background:rgba(0,0,0,.05);color:#06ae56}button.quiet:hover{background:rgba(0,0,0,.1)}
+button:hover,.button:hover{background:#06ad56}button.quiet,.button.quiet{background:rgba(0,0,0,.05);color:#05713a}button.quiet:hover{background:rgba(0,0,0,.1)}
 button:focus-visible,a:focus-visible{outline:3px solid #10aeff;outline-offset:2px}
-small{color:rgba(0,0,0,.35);font-size:13px}
+small{color:rgba(0,0,0,.6);font-size:13px}
 `;
 
 /** The frame of WeChat's small pages. */

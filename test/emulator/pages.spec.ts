@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import type { Person, WechatEmulator } from '../../emulator/index.js';
 import { launchBrowser } from '../support/browser.js';
+import { axeFindings } from '../support/pages.js';
 import { heardAt, signInApp } from './support/sign-in-app.js';
 import { authorizeUrl, createQrCode, qrconnectUrl, useStage } from './support/stage.js';
 
@@ -101,6 +102,18 @@ describe('the phone page in a real browser', () => {
   ): Promise<void> {
     await page.goto(`${wechat.endpoints.open}/phone?person=${lan.id}${more}`);
   }
+
+  it('can be read by everybody, as the page can that asks whose WeChat a browser is', async () => {
+    await openPhone(stage());
+    const phone = await axeFindings(page);
+    const claiming = await browser.newPage({ locale: 'en-US', userAgent: 'MicroMessenger' });
+    await claiming.goto(authorizeUrl(stage()));
+    await claiming.getByText('Whose WeChat is this?').waitFor();
+    const asked = await axeFindings(claiming);
+    await claiming.close();
+
+    expect({ phone, asked }).toEqual({ phone: [], asked: [] });
+  }, 60_000);
 
   it('signs in on an app inside WeChat: scripts, storage, fetch, events, forms and cookies work', async () => {
     const { lan, app, oa } = stage();
