@@ -62,7 +62,9 @@ export function describeModuleFailure(error: unknown): ModuleFailure {
 }
 
 function wordsOf({ detail, members }: IamError): string {
-  const more = Object.entries(members).map(([name, value]) => `${name}: ${value}`);
+  // The detail begins with it.
+  const others = Object.entries(members).filter(([name]) => name !== 'member');
+  const more = others.map(([name, value]) => `${name}: ${value}`);
   return more.length === 0 ? detail : `${detail} (${more.join(', ')})`;
 }
 

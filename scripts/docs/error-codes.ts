@@ -5,7 +5,10 @@ import { code, table, type ReferencePage, type Text } from './markdown.js';
 
 /** What a code tells the developer and the operator; one without a line does not compile. */
 const meanings: Readonly<Record<IamErrorCode, Text>> = {
-  invalid_request: { en: 'A parameter is missing, wrong or given twice', zh: '参数缺失、错误或重复' },
+  invalid_request: {
+    en: 'A parameter is missing, wrong or given twice; of a JSON body, `member` says which, e.g. `redirect_uris.0`',
+    zh: '参数缺失、错误或重复；JSON 请求体中由 `member` 指出哪一项，例如 `redirect_uris.0`',
+  },
   payload_too_large: { en: 'The body is over 64 KiB', zh: '请求体超过 64 KiB' },
   request_too_slow: { en: 'The body did not arrive within 3 seconds', zh: '请求体没有在 3 秒内到达' },
   content_encoding_unsupported: {

@@ -163,6 +163,11 @@ export class IamError extends Error {
   }
 }
 
+/** A member of a JSON body that is not valid: the response names it by its path, e.g. `redirect_uris.0`; why is for the log alone. */
+export function wrongMember(member: string, why: string, cause?: unknown): IamError {
+  return new IamError('invalid_request', `${member}: ${why}`, { cause, members: { member } });
+}
+
 /** The code in a column; `internal_error` for any other text. */
 export function toErrorCode(text: string | null): IamErrorCode {
   return text !== null && isErrorCode(text) ? text : 'internal_error';

@@ -6,7 +6,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import type { z } from 'zod';
-import { IamError } from '../errors/iam.error.js';
+import { IamError, wrongMember } from '../errors/iam.error.js';
 import { isRecord } from '../errors/unknown.js';
 import { currentMarks, runMarked } from '../runtime/request-context.js';
 import { admissionTo } from './access-policy.decorator.js';
@@ -92,7 +92,7 @@ export type BodyType = 'json' | 'form' | `${string}/${string}`;
 /**
  * Validates the parameter of `@Body()` or `@Query()` of this file; OpenAPI finds the schema here. The value is read from the
  * request itself, because a parser or global pipe of the host may have changed it.
- * @throws IamError `invalid_request` that names the member for the log
+ * @throws IamError `invalid_request` that names the member of JSON in the response, a parameter for the log
  */
 export class ZodPipe<T> implements PipeTransform<unknown, T> {
   constructor(
@@ -160,13 +160,15 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
 
 /**
  * The body of a request as `schema` sees it. Unlike a parameter of OAuth, a member that is empty was not left out.
- * @throws IamError `invalid_request` that names the member for the log
+ * @throws IamError `invalid_request` that names the member
  */
 function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body ?? {});
   if (result.success) return result.data;
   const [{ path, message } = { path: [], message: 'not valid' }] = result.error.issues;
-  throw new IamError('invalid_request', `${['body', ...path.map(String)].join('.')}: ${message}`);
+  throw path.length === 0
+    ? new IamError('invalid_request', `body: ${message}`)
+    : wrongMember(path.map(String).join('.'), message);
 }
 
 function withoutEmpty(input: unknown): unknown {

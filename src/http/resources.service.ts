@@ -4,7 +4,7 @@ import {
   type ResolvedIamOptions,
   type ResolvedIamResource,
 } from '../config/iam.resolved-options.js';
-import { IamError } from '../errors/iam.error.js';
+import { IamError, wrongMember } from '../errors/iam.error.js';
 
 /** The well-known path of RFC 9728 §3. */
 export const RESOURCE_METADATA = '/.well-known/oauth-protected-resource';
@@ -45,9 +45,12 @@ export class Resources {
 
   /** @throws IamError `invalid_request` for an identifier that the option does not have */
   requireKnown(identifiers: readonly string[] = []): void {
-    const unknown = identifiers.find((each) => this.find(each) === undefined);
-    if (unknown !== undefined)
-      throw new IamError('invalid_request', `resources: the option \`resources\` has no "${unknown}"`);
+    const unknown = identifiers.findIndex((each) => this.find(each) === undefined);
+    if (unknown >= 0)
+      throw wrongMember(
+        `resources.${unknown}`,
+        `the option \`resources\` has no "${identifiers[unknown] ?? ''}"`,
+      );
   }
 
   /**

@@ -12,7 +12,7 @@ import { openSecret, secretContext } from './provider-secrets.js';
 import type { EntityManager } from 'typeorm';
 import type { Secret } from '../crypto/secret.js';
 import { sql, queryRows } from '../database/sql.js';
-import { IamError } from '../errors/iam.error.js';
+import { IamError, wrongMember } from '../errors/iam.error.js';
 import { appsOf, type IdentityProvider, readRow } from './identity-provider.js';
 import { z } from 'zod';
 
@@ -87,9 +87,9 @@ export function refuseContradictions(row: Partial<StoredColumns>): void {
   const { qr_with = 'follow', qr_login_with = 'mp', qr_confirmation = 'tap' } = row;
   if (qr_with === 'follow') return;
   if (qr_login_with === 'open')
-    throw new IamError('invalid_request', `qr_login_with: "open" does not go with qr_with "${qr_with}"`);
+    throw wrongMember('qr_login_with', `"open" does not go with qr_with "${qr_with}"`);
   if (qr_confirmation === 'none')
-    throw new IamError('invalid_request', `qr_confirmation: "none" does not go with qr_with "${qr_with}"`);
+    throw wrongMember('qr_confirmation', `"none" does not go with qr_with "${qr_with}"`);
 }
 
 function changeOf(from: string | null, to: string | null): 'set' | 'replaced' | 'cleared' {

@@ -19,7 +19,7 @@ import {
   type Sql,
   type SqlExecutor,
 } from '../database/sql.js';
-import { IamError } from '../errors/iam.error.js';
+import { IamError, wrongMember } from '../errors/iam.error.js';
 import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import { dropUnwantedLogouts } from './backchannel/logout-outbox.service.js';
 import {
@@ -123,9 +123,8 @@ export class ClientRows {
       const before = await lock(manager, edit);
       const changed = differences(before, changes);
       if (Object.keys(changed).length === 0) return before;
-      const added = changes.providers?.filter((slug) => !before.providers.includes(slug));
       checkWhole(before, changes);
-      await refuseUnknownProviders(manager, added);
+      await refuseUnknownProviders(manager, changes.providers, before.providers);
       await write(manager, edit.id, changes);
       if (changes.backchannel_logout_uri === null) await dropUnwantedLogouts(manager, edit.id);
       const row = await read(manager, edit.id);
@@ -221,13 +220,17 @@ async function lock(manager: EntityManager, { id, version }: ClientEdit): Promis
 }
 
 /** A misspelt slug would lock everybody out. A provider that is deleted later only leaves fewer ways. */
-async function refuseUnknownProviders(manager: EntityManager, slugs: readonly string[] = []): Promise<void> {
+async function refuseUnknownProviders(
+  manager: EntityManager,
+  slugs: readonly string[] = [],
+  before: readonly string[] = [],
+): Promise<void> {
   if (slugs.length === 0) return;
   const find = sql`SELECT slug FROM iam.identity_providers WHERE slug = ANY(${slugs}::text[])`;
-  const found = new Set((await queryRows(manager, known, find)).map(({ slug }) => slug));
-  const unknown = slugs.find((slug) => !found.has(slug));
-  if (unknown !== undefined)
-    throw new IamError('invalid_request', `providers: no identity provider "${unknown}"`);
+  const found = new Set([...before, ...(await queryRows(manager, known, find)).map(({ slug }) => slug)]);
+  const unknown = slugs.findIndex((slug) => !found.has(slug));
+  if (unknown >= 0)
+    throw wrongMember(`providers.${unknown}`, `no identity provider "${slugs[unknown] ?? ''}"`);
 }
 
 function differences(
@@ -243,7 +246,7 @@ function differences(
 
 function explainNoRole(cause: unknown): never {
   if (violatedConstraint(cause) === 'clients_roles_fkey')
-    throw new IamError('invalid_request', 'roles: expected names of roles', { cause });
+    throw wrongMember('roles', 'expected names of roles', cause);
   throw cause;
 }
 

@@ -1,4 +1,4 @@
-import { IamError } from '../errors/iam.error.js';
+import { wrongMember } from '../errors/iam.error.js';
 import { type ClientChanges, type ClientRow, uuidForm } from './client-columns.js';
 
 /** The members of an application that must fit each other. */
@@ -39,10 +39,7 @@ export const clientDefaults = (type: ClientRow['type']): Whole => ({
 /** The token of a service has its id where that of a person has a user's (RFC 9068 §5). @throws IamError `invalid_request` */
 export function checkServiceId(id: string): void {
   if (!new RegExp(uuidForm, 'i').test(id)) return;
-  throw new IamError(
-    'invalid_request',
-    'id: expected no uuid for a service, which could be the id of a user',
-  );
+  throw wrongMember('id', 'expected no uuid for a service, which could be the id of a user');
 }
 
 /** The members as a change leaves them. */
@@ -62,53 +59,49 @@ export function checkWhole(before: Whole, changes: ClientChanges): void {
 }
 
 function checkKeys({ type, jwks, jwks_uri }: Whole): void {
-  if (jwks !== null && jwks_uri !== null)
-    throw new IamError('invalid_request', 'jwks: expected none beside jwks_uri');
+  if (jwks !== null && jwks_uri !== null) throw wrongMember('jwks', 'expected none beside jwks_uri');
   if (type === 'public' && (jwks ?? jwks_uri) !== null)
-    throw new IamError('invalid_request', 'jwks: a public application proves itself by nothing');
+    throw wrongMember('jwks', 'a public application proves itself by nothing');
 }
 
 /** A machine proves itself, and no browser comes back to it. */
 function checkService({ grants, tokens, ...whole }: Whole): void {
   if (grants.length !== 1 || grants[0] !== 'client_credentials')
-    throw new IamError('invalid_request', 'grants: expected client_credentials alone, for a service');
-  if (tokens === 'cookie') throw new IamError('invalid_request', 'tokens: expected bearer, for a service');
+    throw wrongMember('grants', 'expected client_credentials alone, for a service');
+  if (tokens === 'cookie') throw wrongMember('tokens', 'expected bearer, for a service');
   for (const member of ['redirect_uris', 'origins', 'providers'] as const)
-    if (whole[member].length > 0)
-      throw new IamError('invalid_request', `${member}: expected none, for a service`);
+    if (whole[member].length > 0) throw wrongMember(member, 'expected none, for a service');
 }
 
 function checkForPeople({ type, tokens, grants, redirect_uris, resources, roles }: Whole): void {
   if (type === 'confidential' && tokens === 'cookie')
-    throw new IamError('invalid_request', 'tokens: expected bearer, for a server');
+    throw wrongMember('tokens', 'expected bearer, for a server');
   if (tokens === 'cookie' && resources.length > 0)
-    throw new IamError('invalid_request', 'resources: expected none, for cookies that no other API gets');
-  if (grants.length === 0) throw new IamError('invalid_request', 'grants: expected at least one');
+    throw wrongMember('resources', 'expected none, for cookies that no other API gets');
+  if (grants.length === 0) throw wrongMember('grants', 'expected at least one');
   if (grants.includes('client_credentials'))
-    throw new IamError('invalid_request', 'grants: client_credentials is for a service alone');
+    throw wrongMember('grants', 'client_credentials is for a service alone');
   if (grants.includes('authorization_code') && redirect_uris.length === 0)
-    throw new IamError('invalid_request', 'redirect_uris: expected at least one, for authorization_code');
-  if (roles.length > 0) throw new IamError('invalid_request', 'roles: expected none, but for a service');
+    throw wrongMember('redirect_uris', 'expected at least one, for authorization_code');
+  if (roles.length > 0) throw wrongMember('roles', 'expected none, but for a service');
 }
 
 /** Other grants do not pass the consent page. */
 const thirdPartyGrants = ['authorization_code', 'refresh_token'];
 
 function checkThirdParty({ type, tokens, grants }: Whole): void {
-  if (type === 'service') throw new IamError('invalid_request', 'first_party: expected true, for a service');
-  if (tokens === 'cookie')
-    throw new IamError('invalid_request', 'tokens: expected bearer, for a third party');
+  if (type === 'service') throw wrongMember('first_party', 'expected true, for a service');
+  if (tokens === 'cookie') throw wrongMember('tokens', 'expected bearer, for a third party');
   if (!grants.every((grant) => thirdPartyGrants.includes(grant)))
-    throw new IamError('invalid_request', `grants: expected some of ${thirdPartyGrants.join(', ')}`);
+    throw wrongMember('grants', `expected some of ${thirdPartyGrants.join(', ')}`);
 }
 
 /** Without a document of several, the host of the redirect URIs is the sector (OpenID Connect Core 8.1). */
 function checkSubjects({ first_party, subject_type, redirect_uris, sector_identifier_uri }: Whole): void {
   if (subject_type === 'public') return;
-  if (first_party)
-    throw new IamError('invalid_request', 'subject_type: expected public, for a first-party application');
+  if (first_party) throw wrongMember('subject_type', 'expected public, for a first-party application');
   if (sector_identifier_uri !== null) return;
   const [host, ...otherHosts] = new Set(redirect_uris.map((uri) => new URL(uri).host));
   if (host === undefined || otherHosts.length > 0)
-    throw new IamError('invalid_request', 'redirect_uris: expected one host, for pairwise subjects');
+    throw wrongMember('redirect_uris', 'expected one host, for pairwise subjects');
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { IamError } from '../errors/iam.error.js';
+import { type IamError, wrongMember } from '../errors/iam.error.js';
 import { OutgoingCalls, OutgoingError } from '../http/outgoing-calls.service.js';
 import type { ClientRow } from './client-columns.js';
 
@@ -38,5 +38,5 @@ export class SectorDocuments {
 }
 
 function refusal(reason: string, cause?: unknown): IamError {
-  return new IamError('invalid_request', `sector_identifier_uri: ${reason}`, { cause });
+  return wrongMember('sector_identifier_uri', reason, cause);
 }

@@ -89,10 +89,15 @@ function oauthErrors(codes: Codes, endpoint: OAuthEndpoint): ErrorResponse['cont
   return { 'application/json': { schema, example } };
 }
 
+const wrong = {
+  type: 'string',
+  description: 'Of `invalid_request`: the member of the body that is not valid, e.g. `redirect_uris.0`',
+};
+
 function problems(
   status: number,
   codes: Codes,
-  { isNavigation }: RouteDescription,
+  { isNavigation, body }: RouteDescription,
 ): ErrorResponse['content'] {
   const schema = {
     type: 'object',
@@ -103,6 +108,7 @@ function problems(
       status: { type: 'integer' },
       code: { type: 'string', enum: codes },
       correlation_id: { type: 'string', description: 'Leads to the log' },
+      ...(body !== undefined && codes.includes('invalid_request') && { member: wrong }),
     },
   };
   const example = { type: 'about:blank', title: errorTexts[codes[0]].en, status, code: codes[0] };

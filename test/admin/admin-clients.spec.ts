@@ -48,28 +48,37 @@ describe('applications that are administered', () => {
   });
 
   it.each([
-    ['an id with a slash', { id: 'a/b' }],
-    ['no redirect URI', { redirect_uris: [] }],
-    ['a redirect URI over the open net in clear', { redirect_uris: ['http://shop.example.com/'] }],
-    ['a redirect URI with a fragment', { redirect_uris: ['https://shop.example.com/#a'] }],
-    ['an origin with a path', { origins: ['https://shop.example.com/a'] }],
-    ['a server with cookies', { type: 'confidential', tokens: 'cookie' }],
-    ['a service with a redirect URI', { type: 'service' }],
+    ['an id with a slash', { id: 'a/b' }, 'id'],
+    ['no redirect URI', { redirect_uris: [] }, 'redirect_uris'],
+    [
+      'a redirect URI over the open net in clear',
+      { redirect_uris: ['https://shop.example.com/', 'http://shop.example.com/'] },
+      'redirect_uris.1',
+    ],
+    ['a redirect URI with a fragment', { redirect_uris: ['https://shop.example.com/#a'] }, 'redirect_uris.0'],
+    ['an origin with a path', { origins: ['https://shop.example.com/a'] }, 'origins.0'],
+    ['a server with cookies', { type: 'confidential', tokens: 'cookie' }, 'tokens'],
+    ['a service with a redirect URI', { type: 'service' }, 'redirect_uris'],
     [
       'a third party whose apps hand in codes',
       { first_party: false, grants: ['urn:wechat:grant:mini_program'] },
+      'grants',
     ],
-    ['an unknown grant', { grants: ['password'] }],
-    ['no grant', { grants: [] }],
-    ['a picture by script', { logo_uri: 'javascript:alert(1)' }],
-  ])('are refused with %s', async (_what, members) => {
+    ['an unknown grant', { grants: ['password'] }, 'grants.0'],
+    ['no grant', { grants: [] }, 'grants'],
+    ['a picture by script', { logo_uri: 'javascript:alert(1)' }, 'logo_uri'],
+    ['an unknown provider', { providers: ['wechat', 'nowhere'] }, 'providers.1'],
+    ['an unknown resource', { resources: ['https://api.example.com/'] }, 'resources.0'],
+    ['a service of an unknown role', { type: 'service', redirect_uris: [], roles: ['none'] }, 'roles'],
+    ['a member that there is not', { colour: 'red' }, undefined],
+  ])('are refused with %s, and the response says where it is', async (_what, members, member) => {
     const reply = await admin.post('clients', {
       id: 'refused',
       redirect_uris: ['https://shop.example.com/'],
       ...members,
     });
 
-    expect([reply.status, reply.code]).toEqual([400, 'invalid_request']);
+    expect([reply.status, reply.code, reply.json()['member']]).toEqual([400, 'invalid_request', member]);
   });
 
   it('are listed with those of the code, which nobody changes', async () => {

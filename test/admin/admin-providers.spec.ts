@@ -189,7 +189,9 @@ describe('identity providers in the admin API', () => {
         "UPDATE iam.identity_providers SET qr_with = 'page' WHERE slug = 'unasked'",
       );
 
-      expect([refused.status, refused.code]).toEqual([400, 'invalid_request']);
+      expect([refused.status, refused.code, refused.json()['member']]).toEqual([
+        ...[400, 'invalid_request', 'qr_confirmation'],
+      ]);
       await expect(bySql).rejects.toThrow('identity_providers_qr_consent_check');
       expect(
         (await admin.patch('providers/unasked', { qr_with: 'page', qr_confirmation: 'tap' })).status,

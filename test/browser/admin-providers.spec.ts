@@ -122,15 +122,24 @@ describe('setting up identity providers in the administration', () => {
     await page.locator('#field-mp_app_secret').fill(mp.secret);
     await save(page);
     await runCheck(page);
-    await page.getByRole('tab', { name: /Official Account/ }).click();
+    const isMended = (await found.getAttribute('data-status')) === 'ok';
+    await page.locator('#tab-follow').click();
+    await page.locator('[name=field-qr_with][value=page]').check();
+    await page.locator('[name=field-qr_login_with][value=open]').check();
+    await page.locator('.save-bar .el-button--primary').click();
+    const refusal = await page.locator('#place-qr_login_with .wrong').innerText();
+    await takePicture(page, 'administration-provider-refused-pc-en');
+    await page.locator('[name=field-qr_with][value=follow]').check();
+    await page.locator('#place-qr_login_with .wrong').waitFor({ state: 'detached' });
 
     expect(copyable).toMatch(/127\.0\.0\.1$/);
     expect(advice).toContain('IP白名单');
     expect(before.status).toBe('error');
     expect(before.text).toMatch(/40125.*mp\.weixin\.qq\.com/s);
     expect(complaint).toContain('No spaces');
-    expect(await found.getAttribute('data-status')).toBe('ok');
-    expect(beyond(complaints)).toEqual([]);
+    expect(isMended).toBe(true);
+    expect(refusal).toContain('Only after the QR code that is followed');
+    expect(beyond(complaints, '400')).toEqual([]);
     await close();
   }, 120_000);
 

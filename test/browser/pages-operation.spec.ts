@@ -159,7 +159,13 @@ describe('the operation by hand', () => {
     await page.keyboard.type('cashier');
     await tabTo(page, 'input[value="iam:logins:read"]');
     await page.keyboard.press('Space');
-    await tabTo(page, '#role-others');
+    await tabTo(page, '#role-permissions');
+    await page.keyboard.type('a'.repeat(129));
+    await tabTo(page, '#role [type=submit]');
+    await page.keyboard.press('Enter');
+    await page.locator('#role-permissions-help.wrong', { hasText: 'aaa' }).waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe('role-permissions');
+    await page.keyboard.press('Control+A');
     await page.keyboard.type('orders:read');
     await tabTo(page, '#role [type=submit]');
     await page.keyboard.press('Enter');

@@ -184,6 +184,73 @@ export const memberHelp = codeWords({
   post_logout_redirect_uris: ['每行一个，逐字比较。', 'One a line; they are compared exactly.'],
 });
 
+const addressWrong = [
+  '需要完整的地址，例如 https://www.example.com/；除本机与内网外必须是 https。',
+  'It has to be a complete address such as https://www.example.com/, by https but for this machine and private networks.',
+] as const;
+const lineWrong = [
+  `“{line}” 不能使用：${addressWrong[0]}`,
+  `“{line}” is not taken. ${addressWrong[1]}`,
+] as const;
+
+/** Why the API refuses a member, and with a dot one of its lines. */
+const refusals = codeWords({
+  id: ['机器的 client_id 不能是 UUID。', 'The client_id of a machine may be no UUID.'],
+  name: ['1 到 100 个字，写在一行。', 'One line of 1 to 100 characters.'],
+  client_uri: addressWrong,
+  logo_uri: addressWrong,
+  redirect_uris: [
+    '成对的用户标识：返回地址只能有一个主机，否则请填写 sector 标识地址。',
+    'Pairwise subjects: all have to be of one host, or the sector identifier URI has to be given.',
+  ],
+  'redirect_uris.': lineWrong,
+  'post_logout_redirect_uris.': lineWrong,
+  'origins.': [
+    '“{line}” 不是来源：只写协议、主机与端口，末尾没有 /。',
+    '“{line}” is no origin: scheme, host and port alone, without a / at the end.',
+  ],
+  grants: ['至少选择一种。', 'It needs at least one.'],
+  tokens: [
+    'cookie 只用于自己的浏览器应用。',
+    'Cookies are for an application of your own in the browser alone.',
+  ],
+  'providers.': ['没有登录入口 “{line}”。', 'There is no provider “{line}”.'],
+  resources: [
+    'cookie 不会发给别的 API：不能填写资源。',
+    'No other API gets the cookies, so that they go with no resources.',
+  ],
+  'resources.': [
+    '“{line}” 不在代码的选项 resources 中。',
+    'The option resources of the code has no “{line}”.',
+  ],
+  roles: ['其中有不存在的角色。', 'There is no role of one of these names.'],
+  jwks_uri: [
+    '需要完整的 https 地址；http 只用于本机。',
+    'It has to be a complete https address; http is for this machine alone.',
+  ],
+  jwks: [
+    '需要带 keys 的公钥集：每个公钥有自己的 kid，没有私钥部分，也不填上面的地址。',
+    'It has to be a set of public keys (keys), each with a kid of its own and without private parts, and no address beside it.',
+  ],
+  subject_type: ['只用于第三方应用。', 'It is for applications of third parties alone.'],
+  sector_identifier_uri: [
+    '此地址必须给出列有全部返回地址的 JSON 数组，并能从服务器访问。',
+    'The server has to get a JSON array there that lists all redirect URIs.',
+  ],
+  backchannel_logout_uri: [
+    '需要完整的 https 地址；http 只用于本机。',
+    'It has to be a complete https address; http is for this machine alone.',
+  ],
+  other: ['服务器不接受。', 'The server does not take it.'],
+});
+
+/** See `refusals`; `line` is the entry that is refused. */
+export function memberWrong(member: string, line: string | undefined): string {
+  const code = line === undefined ? member : `${member}.`;
+  const text = refusals(code);
+  return (text === code ? refusals('other') : text).replace('{line}', line ?? '');
+}
+
 /** What an option of a member means. */
 export const optionName = codeWords({
   authorization_code: ['浏览器跳转登录', 'Sign-in by redirect'],

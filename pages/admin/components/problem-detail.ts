@@ -7,6 +7,7 @@ const say = words({
     '有用户绑定在 {apps}，且没有其他登录入口接收它的撤回授权通知。先为它另建一个登录入口。',
     'Users are linked to {apps}, and no other provider takes its withdrawals. Give it a row of its own first.',
   ],
+  member: ['出错的字段：{member}', 'The field that is wrong: {member}'],
   usedBy: ['使用者：{uses}', 'Used by: {uses}'],
   unfinished: [
     '上一次更换还没有完成：先停用旧值。',
@@ -23,10 +24,11 @@ const useName = codeWords({
 
 /** What a refusal adds to the text of its code; null where it adds nothing. */
 export function problemDetail({ details }: Problem): string | null {
-  const { apps, provider, used_by: uses, secret } = details;
+  const { apps, provider, used_by: uses, secret, member } = details;
   if (typeof apps === 'string') return say('lost', { apps });
   if (typeof provider === 'string') return say('other', { provider });
   if (typeof secret === 'string') return say('unfinished');
+  if (typeof member === 'string') return say('member', { member });
   if (typeof uses === 'string') return say('usedBy', { uses: uses.split(', ').map(useName).join(', ') });
   return null;
 }

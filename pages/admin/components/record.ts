@@ -1,9 +1,9 @@
-import { nextTick, ref, shallowRef } from 'vue';
+import { computed, nextTick, ref, shallowRef, watch } from 'vue';
 import { useRouter } from 'vue-router';
-import { call, path } from '../../shared/api';
+import { call, path, type Problem } from '../../shared/api';
 import { words } from '../../shared/language';
 import { useLoaded } from '../../shared/page';
-import { act, ask } from './feedback';
+import { act, ask, refusal } from './feedback';
 
 const say = words({
   saved: ['已保存。', 'Saved.'],
@@ -57,7 +57,9 @@ export function useRecord<T>(kind: 'clients' | 'roles', id: string, empty: T) {
 }
 
 /** The entries of a text, one a line. */
-export const linesOf = (text: string): string[] => text.split(/\s+/).filter((line) => line !== '');
+export const linesOf = (text: string): string[] => [
+  ...new Set(text.split(/\s+/).filter((line) => line !== '')),
+];
 
 /** Ticks or unticks an entry. */
 export function tick(entries: Set<string>, entry: string, isTicked: unknown): void {
@@ -65,17 +67,37 @@ export function tick(entries: Set<string>, entry: string, isTicked: unknown): vo
   else entries.delete(entry);
 }
 
-/** Complaints about fields, by the ids of their controls. They show once a save was tried, and the first one gets the focus. */
-export function useComplaints(findWrong: () => readonly string[]) {
+/** A member that a refusal names, and its entry where that is a list. */
+export interface RefusedMember {
+  readonly name: string;
+  readonly entry: number | null;
+}
+
+export function refusedMemberOf(problem: Problem | null): RefusedMember | null {
+  const { member } = problem?.details ?? {};
+  const [, name, entry] = /^(\w+)(?:\.(\d+)$)?/.exec(typeof member === 'string' ? member : '') ?? [];
+  return name === undefined ? null : { name, entry: entry === undefined ? null : Number(entry) };
+}
+
+/**
+ * Complaints about the fields of a form, whose controls have the ids `{form}-{member}`: what the page finds shows once a save was tried,
+ * what the API finds until something is written. The first one gets the focus.
+ */
+export function useComplaints(form: string, findWrong: () => readonly string[]) {
   const isTried = ref(false);
-  const isWrong = (id: string) => isTried.value && findWrong().includes(id);
+  const refused = computed(() => refusedMemberOf(refusal.value));
+  const isWrong = (member: string) =>
+    refused.value?.name === member || (isTried.value && findWrong().includes(member));
+  const focus = async (member: string) => {
+    await nextTick();
+    document.getElementById(`${form}-${member}`)?.focus();
+  };
+  watch(refused, (found) => found && focus(found.name));
   async function check(): Promise<boolean> {
     isTried.value = true;
     const [first] = findWrong();
-    if (first === undefined) return true;
-    await nextTick();
-    document.getElementById(first)?.focus();
-    return false;
+    if (first !== undefined) await focus(first);
+    return first === undefined;
   }
-  return { isWrong, check };
+  return { isWrong, refused, check };
 }

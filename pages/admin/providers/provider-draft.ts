@@ -1,4 +1,6 @@
 import { computed, reactive, shallowRef } from 'vue';
+import type { Problem } from '../../shared/api';
+import { refusedMemberOf } from '../components/record';
 import {
   allFields,
   complaintOf,
@@ -73,28 +75,41 @@ export function useProviderDraft(initial: Provider | null) {
     ),
   );
 
-  /** What the API would refuse, by column, in the order of the form. */
+  /** The column that the API has refused as it is written. */
+  const refused = shallowRef<string | null>(null);
+
+  /** What the API would refuse, or has refused, by column, in the order of the form. */
   const complaints = computed<ReadonlyMap<FormColumn, Complaint>>(() => {
     const found = fields.flatMap((field) => {
       if (field.column === 'slug' && base.value !== null) return [];
       const value = field.kind === 'secret' ? secretOf(field) : mine(field);
-      const complaint = typeof value === 'string' ? complaintOf(field, value) : null;
+      const found = typeof value === 'string' ? complaintOf(field, value) : null;
+      const complaint = found ?? (field.column === refused.value ? 'refused' : null);
       return complaint === null ? [] : [[field.column, complaint] as const];
     });
     return new Map(found);
   });
 
   function write(column: string, value: Text): void {
+    refused.value = null;
     plain[column] = value;
   }
 
   /** Undefined: the secret stays. */
   function writeSecret(column: string, value: string | null | undefined): void {
+    refused.value = null;
     if (value === undefined) secrets.delete(column);
     else secrets.set(column, value);
   }
 
+  /** False: it is about no field of the form. */
+  function refuse(problem: Problem): boolean {
+    refused.value = refusedMemberOf(problem)?.name ?? null;
+    return complaints.value.size > 0;
+  }
+
   function discard(): void {
+    refused.value = null;
     Object.assign(plain, readAll(base.value));
     secrets.clear();
   }
@@ -143,6 +158,7 @@ export function useProviderDraft(initial: Provider | null) {
     body,
     complaints,
     isChanged,
+    refuse,
     discard,
     accept,
     write,

@@ -188,8 +188,8 @@ export function tabOf(place: string): TabName {
   return tab ?? allFields.find(({ field }) => field.column === place)?.tab ?? 'row';
 }
 
-/** Why a text is refused; null: it is not. Secrets are judged only where one is written. */
-export type Complaint = 'required' | 'pattern' | 'tooLong';
+/** Why a text is refused, `refused` by the API; null: it is not. Secrets are judged only where one is written. */
+export type Complaint = 'required' | 'pattern' | 'tooLong' | 'refused';
 
 export function complaintOf(field: Field, text: string): Complaint | null {
   if (text === '')

@@ -64,8 +64,7 @@ export function useProviderForm(initial: Provider, tab: Ref<TabName>) {
     hush();
     problem.value = null;
     isTried.value = true;
-    const [first] = draft.complaints.value.keys();
-    if (first !== undefined) return showPlace(first, tab);
+    if (draft.complaints.value.size > 0) return showFirst();
     if (!(await confirmConsequences())) return;
     isSaving.value = true;
     try {
@@ -79,7 +78,13 @@ export function useProviderForm(initial: Provider, tab: Ref<TabName>) {
     }
   }
 
+  async function showFirst(): Promise<void> {
+    const [first] = draft.complaints.value.keys();
+    if (first !== undefined) await showPlace(first, tab);
+  }
+
   async function refused(found: Problem): Promise<void> {
+    if (draft.refuse(found)) return showFirst();
     if (found.status !== 412) {
       problem.value = found;
       return;

@@ -6,7 +6,7 @@ import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { plainText } from '../../database/database-errors.js';
 import { readPage } from '../../database/list.js';
 import { inTransaction } from '../../database/sql.js';
-import { IamError } from '../../errors/iam.error.js';
+import { IamError, wrongMember } from '../../errors/iam.error.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { toEtag, Tagged, Created } from '../../http/iam-response.js';
 import { CurrentUser, IfMatch, Body, Query, ZodPipe } from '../../http/parameter.decorators.js';
@@ -234,6 +234,6 @@ function toChanges({ nickname, external_id: externalId }: z.infer<typeof updateB
 function toPair(id: string, other: string): [string, string] {
   if (!isUuid(id)) throw new IamError('not_found', 'not the id of a user');
   const pair: [string, string] = [id.toLowerCase(), other.toLowerCase()];
-  if (pair[0] === pair[1]) throw new IamError('invalid_request', 'other: the same user');
+  if (pair[0] === pair[1]) throw wrongMember('other', 'the same user');
   return pair;
 }
