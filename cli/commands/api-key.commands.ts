@@ -44,8 +44,8 @@ People make keys of their own on the account page.`,
     return withIam(environment, { module: ApiKeyCommandsModule }, async (iam) => {
       const made = await iam.get(ApiKeys).createForService(given.get('service'), key);
       return {
-        json: { key: made.key, api_key: made.row },
-        text: `${made.key}\nIt is not shown again. To end it: api-key end ${made.row.id}`,
+        json: made,
+        text: `${made.key}\nIt is not shown again. To end it: api-key end ${made.api_key.id}`,
         isShownOnce: true,
       };
     });

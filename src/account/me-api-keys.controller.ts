@@ -10,7 +10,14 @@ import type { AuthenticatedPerson } from '../http/authenticated-user.js';
 import { CurrentUser, Body, ZodPipe } from '../http/parameter.decorators.js';
 import { isCrossDevice } from '../qr-login/qr-login.js';
 import { inBoth } from '../roles/role-permissions.service.js';
-import { type ApiKey, apiKeyRow, newApiKey, type NewApiKey } from '../sessions/api-keys/api-key.js';
+import {
+  type ApiKey,
+  apiKeyRow,
+  madeApiKey,
+  type MadeApiKey,
+  newApiKey,
+  type NewApiKey,
+} from '../sessions/api-keys/api-key.js';
 import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import { UserController } from '../sessions/iam.guard.js';
 import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
@@ -20,12 +27,6 @@ const keysResponse = z.object({
   permissions: z
     .array(z.string())
     .describe('What this user may give a key: some may be patterns such as `orders:*`'),
-});
-
-/** The only response that has the key itself. */
-export const madeApiKey = z.object({
-  key: z.string().describe('It is never shown again'),
-  api_key: apiKeyRow,
 });
 
 /** A key as it was just made. */
@@ -43,7 +44,7 @@ export const apiKeyExample: ApiKey = {
 };
 
 /** See `madeApiKey`. */
-export const madeExample: z.infer<typeof madeApiKey> = {
+export const madeExample: MadeApiKey = {
   key: 'iamk_kQ2r8Zt4Wm6Yb1Xc9Vd3Nf5Hg7Jk0Lp2Qw4Er6Ty8Ui0',
   api_key: apiKeyExample,
 };
@@ -81,13 +82,13 @@ export class MeApiKeysController {
   async create(
     @Body(new ZodPipe(newApiKey)) given: NewApiKey,
     @CurrentUser() user: AuthenticatedPerson,
-  ): Promise<Created<z.infer<typeof madeApiKey>>> {
+  ): Promise<Created<MadeApiKey>> {
     this.requireSameDevice(user, given);
     const { id: userId, sessionId } = user;
-    const { key, row } = await this.sessions.act(actingSession(user), (manager) =>
+    const made = await this.sessions.act(actingSession(user), (manager) =>
       this.keys.create(manager, { userId }, { ...given, sessionId }),
     );
-    return new Created({ key, api_key: row });
+    return new Created(made);
   }
 
   @Endpoint({

@@ -1,14 +1,14 @@
 import { Delete, Get, Inject, Param, Post } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { apiKeyExample, madeApiKey, madeExample } from '../../account/me-api-keys.controller.js';
+import { apiKeyExample, madeExample } from '../../account/me-api-keys.controller.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { readPage } from '../../database/list.js';
 import { inTransaction } from '../../database/sql.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { Created } from '../../http/iam-response.js';
 import { CurrentUser, Body, Query, ZodPipe } from '../../http/parameter.decorators.js';
-import { apiKeyList, newApiKey } from '../../sessions/api-keys/api-key.js';
+import { apiKeyList, madeApiKey, type MadeApiKey, newApiKey } from '../../sessions/api-keys/api-key.js';
 import { ApiKeys } from '../../sessions/api-keys/api-keys.service.js';
 import { type Admin, AdminPermissions, AdminReach } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';
@@ -59,10 +59,9 @@ export class AdminApiKeysController {
   async create(
     @Body(new ZodPipe(newServiceKey)) { client_id: clientId, ...given }: z.infer<typeof newServiceKey>,
     @CurrentUser() admin: Admin,
-  ): Promise<Created<z.infer<typeof madeApiKey>>> {
+  ): Promise<Created<MadeApiKey>> {
     await this.permissions.requireAll(admin, given.permissions);
-    const { key, row } = await this.keys.createForService(clientId, given);
-    return new Created({ key, api_key: row });
+    return new Created(await this.keys.createForService(clientId, given));
   }
 
   @Endpoint({

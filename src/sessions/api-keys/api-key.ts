@@ -85,6 +85,15 @@ export const apiKeyRow = z.object({
 /** See `apiKeyRow`. */
 export type ApiKey = z.infer<typeof apiKeyRow>;
 
+/** The only response that has the key itself. */
+export const madeApiKey = z.object({
+  key: z.string().describe('It is never shown again'),
+  api_key: apiKeyRow,
+});
+
+/** See `madeApiKey`. */
+export type MadeApiKey = z.infer<typeof madeApiKey>;
+
 /** The columns of `apiKeyRow`, of `iam.api_keys k`. */
 export const apiKeyColumns = sql`k.id, k.name, k.prefix, k.permissions, ${isLiveKeySql} AS live, k.created_at, k.expires_at, k.last_used_at, k.ended_at, k.end_reason`;
 

@@ -14,7 +14,7 @@ import {
   type Sql,
   type SqlExecutor,
 } from '../../database/sql.js';
-import { IamError } from '../../errors/iam.error.js';
+import { IamError, wrongMember } from '../../errors/iam.error.js';
 import { uncovered } from '../../roles/role-permissions.service.js';
 import { OnUserMerge, type UserMergeListener } from '../../users/user-merges.service.js';
 import {
@@ -22,6 +22,7 @@ import {
   apiKeyColumns,
   apiKeyRow,
   isLiveKeySql,
+  type MadeApiKey,
   mintApiKey,
   type NewApiKey,
   shownOf,
@@ -29,13 +30,6 @@ import {
 
 /** Whose keys: a user's, or those of an application of type `service`. */
 type ApiKeyOwner = { readonly userId: string } | { readonly clientId: string };
-
-/** A key that was just made. */
-interface MadeApiKey {
-  /** Shown once. */
-  readonly key: string;
-  readonly row: ApiKey;
-}
 
 /** Why a key ends, and in which session of its owner, if in one. */
 interface KeyEnd {
@@ -153,16 +147,16 @@ export class ApiKeys implements UserMergeListener {
       throw new IamError('api_key_limit_reached', `the owner has ${MOST_LIVE} API keys`);
     const id = uuidv7();
     const key = mintApiKey();
-    const row = await queryRow(manager, apiKeyRow, insertSql(owner, { ...given, id, key }));
-    if (row === null) throw new IamError('invalid_request', 'expires_at: expected a time to come');
-    const { name, prefix, permissions, expires_at } = row;
+    const api_key = await queryRow(manager, apiKeyRow, insertSql(owner, { ...given, id, key }));
+    if (api_key === null) throw wrongMember('expires_at', 'expected a time to come');
+    const { name, prefix, permissions, expires_at } = api_key;
     await recordAudit(manager, {
       action: 'api_key.created',
       ...owner,
       ...(sessionId !== undefined && { sessionId }),
       detail: { api_key: id, name, prefix, permissions, expires_at },
     });
-    return { key, row };
+    return { key, api_key };
   }
 
   /** As `create`, for an application. @throws IamError `not_found` for one that is no service of the database */
