@@ -1,14 +1,12 @@
 import type { z } from 'zod';
 import { IamError } from '../../src/errors/iam.error.js';
-import { clientGrants, type ClientChanges } from '../../src/oauth/client-columns.js';
+import { ClientEntity, clientGrants, type ClientChanges } from '../../src/oauth/client-columns.js';
 import { toBoolean, type Arguments, type OptionSpec } from '../command.js';
 import { UsageError } from '../errors.js';
 
-/** The option of a member; `isNullable`: cleared, it is null and not an empty list. */
-interface MemberOption extends OptionSpec {
+/** The option of a member. */
+interface MemberOption extends Omit<OptionSpec, 'repeated'> {
   readonly member: keyof ClientChanges;
-  readonly isNullable?: boolean;
-  readonly isJson?: boolean;
 }
 
 /** The options of members, with the member of each. */
@@ -32,19 +30,16 @@ const members: Readonly<Record<string, MemberOption>> = {
     member: 'redirect_uris',
     value: 'URL',
     summary: { en: 'where a sign-in may return', zh: '登录后返回的地址' },
-    repeated: true,
   },
   origin: {
     member: 'origins',
     value: 'ORIGIN',
     summary: { en: 'whose scripts may call the endpoints', zh: '哪些来源的脚本可以调用端点' },
-    repeated: true,
   },
   grant: {
     member: 'grants',
     value: 'GRANT',
     summary: { en: clientGrants.join(', '), zh: clientGrants.join('、') },
-    repeated: true,
   },
   provider: {
     member: 'providers',
@@ -53,7 +48,6 @@ const members: Readonly<Record<string, MemberOption>> = {
       en: 'through which providers people come to it (default all)',
       zh: '允许哪些身份源的人进入（默认全部）',
     },
-    repeated: true,
   },
   tokens: {
     member: 'tokens',
@@ -77,8 +71,6 @@ const members: Readonly<Record<string, MemberOption>> = {
     member: 'scopes',
     value: 'SCOPE',
     summary: { en: 'what it may ask for (default every scope)', zh: '可以请求的 scope（默认全部）' },
-    repeated: true,
-    isNullable: true,
   },
   'id-token-alg': {
     member: 'id_token_signed_response_alg',
@@ -97,7 +89,6 @@ const members: Readonly<Record<string, MemberOption>> = {
     member: 'post_logout_redirect_uris',
     value: 'URL',
     summary: { en: 'where people may return once they have signed out', zh: '退出登录后可以返回的地址' },
-    repeated: true,
   },
   'backchannel-logout-uri': {
     member: 'backchannel_logout_uri',
@@ -108,7 +99,6 @@ const members: Readonly<Record<string, MemberOption>> = {
     member: 'resources',
     value: 'URI',
     summary: { en: 'APIs that it may ask tokens for', zh: '可以为哪些 API 请求令牌' },
-    repeated: true,
   },
   'jwks-uri': {
     member: 'jwks_uri',
@@ -119,13 +109,19 @@ const members: Readonly<Record<string, MemberOption>> = {
     member: 'jwks',
     value: 'JSON',
     summary: { en: 'these keys themselves', zh: '这些公钥本身' },
-    isJson: true,
   },
   role: {
     member: 'roles',
     value: 'ROLE',
     summary: { en: 'what the tokens of a service may do', zh: '服务的令牌可以做什么' },
-    repeated: true,
+  },
+  'sector-identifier-uri': {
+    member: 'sector_identifier_uri',
+    value: 'URL',
+    summary: {
+      en: 'with pairwise subjects of several hosts: a JSON array of all redirect URIs',
+      zh: '返回地址有多个主机的 pairwise 应用：列出全部返回地址的 JSON 数组',
+    },
   },
   'subject-type': {
     member: 'subject_type',
@@ -136,11 +132,15 @@ const members: Readonly<Record<string, MemberOption>> = {
     },
   },
 };
+/** What the column of a member holds decides how its option is read, and what it is once cleared. */
+const columnOf = ({ member }: MemberOption) =>
+  new Map(Object.entries(ClientEntity.options.columns)).get(member);
+
 /** As commands take them. */
 export const memberOptions: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
-  Object.entries(members).map(([name, { value, summary, repeated }]) => [
+  Object.entries(members).map(([name, option]) => [
     name,
-    { ...(value !== undefined && { value }), summary, ...(repeated && { repeated }) },
+    { ...option, ...(columnOf(option)?.array === true && { repeated: true }) },
   ]),
 );
 /** Empties members. */
@@ -157,10 +157,13 @@ export const clear: OptionSpec = {
 export function readMembers(given: Arguments): Record<string, unknown> {
   const named = Object.entries(members).filter(([option]) => given.has(option));
   return Object.fromEntries(
-    named.map(([option, { member, repeated, isJson }]) => {
+    named.map(([option, described]) => {
       const text = given.value(option) ?? '';
-      if (isJson === true) return [member, readJson(option, text)];
-      return [member, repeated ? given.values(option) : toBoolean(text)];
+      const { member } = described;
+      const { array, type } = columnOf(described) ?? {};
+      if (array === true) return [member, given.values(option)];
+      if (type === 'jsonb') return [member, readJson(option, text)];
+      return [member, type === 'boolean' ? toBoolean(text) : text];
     }),
   );
 }
@@ -182,7 +185,8 @@ export function readCleared(given: Arguments): Record<string, unknown> {
         throw new UsageError(
           `--clear: expected one of ${Object.keys(members).join(', ')}, and not given as well`,
         );
-      return [found.member, found.repeated && found.isNullable !== true ? [] : null];
+      const { array, nullable } = columnOf(found) ?? {};
+      return [found.member, array === true && nullable !== true ? [] : null];
     }),
   );
 }
@@ -198,10 +202,9 @@ export function parse<T>(schema: z.ZodType<T>, input: Record<string, unknown>): 
 /** Names the option, not the member, in what only all members together show to be wrong. */
 export async function naming<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
-    const found = error instanceof IamError && /^invalid_request: (\w+): (.*)$/s.exec(error.message);
-    if (!found) throw error;
-    const [, member = '', reason = ''] = found;
-    throw wrong(member, reason);
+    const { member } = error instanceof IamError ? error.members : {};
+    if (!(error instanceof IamError) || member === undefined) throw error;
+    throw wrong(String(member).replace(/\.\d+$/, ''), error.detail.replace(`${member}: `, ''));
   });
 }
 

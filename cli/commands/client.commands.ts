@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
 import { viewOfRow } from '../../src/admin/clients/clients.view.js';
 import { clientChanges, newClient, type ClientRow } from '../../src/oauth/client-columns.js';
+import { OutgoingCalls } from '../../src/http/outgoing-calls.service.js';
 import { ClientRows } from '../../src/oauth/client-rows.service.js';
+import { SectorDocuments } from '../../src/oauth/sector-documents.service.js';
 import { ApiKeys } from '../../src/sessions/api-keys/api-keys.service.js';
 import type { Command } from '../command.js';
 import { UsageError } from '../errors.js';
@@ -9,8 +11,14 @@ import { withIam } from '../open-iam.js';
 import { table } from '../output.js';
 import { clear, memberOptions, naming, parse, readCleared, readMembers } from './client-members.js';
 
+/** Reads the documents of sectors, at public addresses only. */
+const callsToPublic = () =>
+  new OutgoingCalls({ wechat: { allowLoopback: false, allowPrivateEndpoints: false } });
+
 /** What the commands about applications need. */
-@Module({ providers: [ApiKeys, ClientRows] })
+@Module({
+  providers: [ApiKeys, ClientRows, SectorDocuments, { provide: OutgoingCalls, useFactory: callsToPublic }],
+})
 class ClientCommandsModule {}
 
 const PAGE = 200;
@@ -49,17 +57,18 @@ export const clientAddCommand: Command = {
   name: 'client add',
   description: {
     en: `Registers an application; people can sign in to it within 5 seconds on every replica. Its id is the client_id. A server
-is confidential: client rotate makes its secret. An id of the option clients would stop the next start of the application.`,
-    zh: `登记应用，5 秒内对所有副本生效。它的 id 就是 client_id。服务器用 confidential：密钥由 client rotate 生成。
-与选项 clients 相同的 id 会使应用下次无法启动。`,
+(--type confidential) or machine (--type service) gets its secret by client rotate. An id of the option clients would stop the
+next start of the application.`,
+    zh: `登记应用，5 秒内对所有副本生效。它的 id 就是 client_id。服务器（--type confidential）与机器
+（--type service）的密钥由 client rotate 生成。与选项 clients 相同的 id 会使应用下次无法启动。`,
   },
   parameters: ['id'],
   options: {
     type: {
       value: 'public|confidential|service',
       summary: {
-        en: 'a browser or app, a server, or a machine (default public)',
-        zh: '浏览器或 App、服务器，或机器（默认 public）',
+        en: 'public: a browser or app, which can keep no secret; confidential: a server; service: a machine, to which nobody signs in (default public)',
+        zh: 'public：保不住密钥的浏览器或 App；confidential：服务器；service：没有人登录的机器（默认 public）',
       },
     },
     ...memberOptions,
@@ -106,9 +115,10 @@ npx nestjs-wechat-iam client set shop --provider wechat --clear origin`,
 export const clientRotateCommand: Command = {
   name: 'client rotate',
   description: {
-    en: `Makes a new secret for a confidential application and shows it this once. The one before goes on working, until every server
-has the new one and --clear ends it.`,
-    zh: `为机密型应用生成新密钥，只显示这一次。原来的继续有效，直到每台服务器都换好并用 --clear 清空。`,
+    en: `Makes a new secret for a server (confidential) or machine (service) and shows it this once. The one before goes on working,
+until every server has the new one and --clear ends it. A public application has none.`,
+    zh: `为服务器（confidential）或机器（service）生成新密钥，只显示这一次。原来的继续有效，直到每台服务器都换好并用 --clear 清空。
+公开型（public）应用没有密钥。`,
   },
   parameters: ['id'],
   options: {

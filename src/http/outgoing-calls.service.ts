@@ -35,7 +35,12 @@ const TIMEOUT_MS = 5_000;
 export class OutgoingCalls implements OnModuleDestroy {
   private connection: Promise<Dispatcher> | undefined;
 
-  constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {}
+  constructor(
+    @Inject(IAM_OPTIONS)
+    private readonly options: {
+      readonly wechat: Pick<ResolvedIamOptions['wechat'], 'allowLoopback' | 'allowPrivateEndpoints'>;
+    },
+  ) {}
 
   async onModuleDestroy(): Promise<void> {
     await this.connection?.then((connection) => connection.close());

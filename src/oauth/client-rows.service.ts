@@ -1,4 +1,4 @@
-import { Inject, Injectable, Optional } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { recordAudit } from '../audit/record-audit.js';
@@ -75,7 +75,7 @@ export class ClientRows {
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly apiKeys: ApiKeys,
-    @Optional() private readonly sectors?: SectorDocuments,
+    private readonly sectors: SectorDocuments,
   ) {}
 
   /** Calls `reload` after each change, also after a failed one: whether a commit happened may be unknown. */
@@ -99,7 +99,7 @@ export class ClientRows {
   /** One that is not public has no secret until `rotate` makes it. @throws IamError `already_exists` */
   async create({ id, type, ...members }: NewClient): Promise<ClientRow> {
     const defaults = clientDefaults(type);
-    await this.sectors?.check(completed(defaults, members));
+    await this.sectors.check(completed(defaults, members));
     return this.writing(async (manager) => {
       const values = { ...members, name: members.name ?? id };
       if (type === 'service') checkServiceId(id);
@@ -118,7 +118,7 @@ export class ClientRows {
   /** No audit entry when nothing changes. @throws IamError `not_found`, `precondition_failed`, `invalid_request` */
   async change(edit: ClientEdit, changes: ClientChanges): Promise<ClientRow> {
     if (sectorMembers.some((member) => changes[member] !== undefined))
-      await this.sectors?.check(completed(await this.get(edit.id), changes));
+      await this.sectors.check(completed(await this.get(edit.id), changes));
     return this.writing(async (manager) => {
       const before = await lock(manager, edit);
       const changed = differences(before, changes);

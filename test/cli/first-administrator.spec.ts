@@ -44,10 +44,18 @@ describe('the first administrator', () => {
 
     const added = await of('add', 'shop');
     const whole = await of('add', 'shop', '--redirect-uri', 'https://shop.example.com/');
+    const named = await of('set', 'shop', '--name', 'true', '--enabled', 'false', '--json');
     const cleared = await of('set', 'shop', '--clear', 'redirect-uri');
+    const document = 'https://localhost/sector.json';
+    const sector = await of(
+      ...['set', 'shop', '--first-party', 'false', '--subject-type', 'pairwise'],
+      ...['--sector-identifier-uri', document],
+    );
     await operator.query(`DELETE FROM iam.clients WHERE id = 'shop'`);
 
     expect([added, whole, cleared].map(({ exitCode }) => exitCode === 0)).toEqual([false, true, false]);
+    expect(named.json()).toMatchObject({ name: 'true', enabled: false });
+    expect(sector.stderr).toContain('--sector-identifier-uri: a loopback address');
     expect(added.stderr).toContain('--redirect-uri: expected at least one');
     expect(cleared.stderr).toContain('--redirect-uri: expected at least one');
   });
