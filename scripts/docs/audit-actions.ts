@@ -16,7 +16,7 @@ const chinese: Readonly<Record<AuditAction, string>> = {
   'client.updated': '修改了一个应用。',
   'consent.declined': '此人拒绝了第三方应用的请求。',
   'consent.given': '此人同意了第三方应用的请求。',
-  'consent.withdrawn': '此人撤回了同意，其在该应用中的会话已结束。',
+  'consent.withdrawn': '此人（或管理员代其）撤回了同意，其在该应用中的会话已结束。',
   'login.authenticated': '微信证明了一个已知用户；会话尚未开始。',
   'login.confirmed': '此人在手机上确认了登录。',
   'login.denied': '此人在手机上拒绝了登录。',

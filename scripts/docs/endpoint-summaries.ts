@@ -89,6 +89,8 @@ export const chineseSummaries: Readonly<Record<string, string>> = {
   'DELETE admin/users/{id}/sessions': '结束该用户的所有会话和进行中的登录',
   'DELETE admin/users/{id}/identities/{identity}': '解除一个身份，并结束由它开始的会话',
   'DELETE admin/users/{id}/phone_number': '删除该用户的手机号，让别的用户可以拥有它',
+  'GET admin/users/{id}/consents': '该用户同意过的第三方应用，以及它们能得到什么',
+  'DELETE admin/users/{id}/consents/{client_id}': '撤回该用户对一个应用的同意，并结束其在该应用的会话',
   'GET admin/users/{id}/roles': '该用户的角色',
   'PUT admin/users/{id}/roles/{role}': '授予一个角色，其权限须是自己也有的；从该用户的下一个访问令牌起生效',
   'DELETE admin/users/{id}/roles/{role}':

@@ -14,7 +14,8 @@ export const auditActions = {
   'client.updated': 'An application was changed.',
   'consent.declined': 'A person declined what an application of a third party asked for.',
   'consent.given': 'A person agreed to what an application of a third party asked for.',
-  'consent.withdrawn': 'A person withdrew their consent, and their sessions in that application ended.',
+  'consent.withdrawn':
+    'A person, or an administrator for them, withdrew the consent; their sessions in that application ended.',
   'event.replayed': 'An administrator had a stored event processed again.',
   'identity.account_closed': 'The person has closed their WeChat account.',
   'identity.authorization_revoked': 'The person took back what an app may read of them.',

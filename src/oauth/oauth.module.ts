@@ -103,6 +103,7 @@ import { Revocation, Token } from './token.service.js';
     Userinfo,
   ],
   exports: [
+    ClientConsents,
     Clients,
     SingleSignOn,
     LogoutOutbox,

@@ -1,7 +1,7 @@
 import { Injectable, Module } from '@nestjs/common';
 import type { IamHooks, SignIn } from '../../src/index.js';
 import { callMe } from '../support/account.js';
-import { AdminClient, adminOptions } from '../support/admin.js';
+import { AdminClient, adminOptions, adminWithPermissions } from '../support/admin.js';
 import { decide, openConsent, ThirdParties } from '../support/consent.js';
 import { codesOf, leavePage, openFollowPage, startOnPage } from '../support/follow-page.js';
 import { redirectUri, startWorld, type World } from '../support/iam-app.js';
@@ -241,6 +241,33 @@ describe('an application of a third party', () => {
     const declined = await decide(signIn, await openConsent(signIn), 'deny');
 
     expect(returnOf(declined)).toEqual(withError('access_denied'));
+  });
+
+  it('loses what it has when an administrator withdraws, who finds it with the person', async () => {
+    const who = person();
+    const me = await onPc(world, who);
+    const id = await parties.register({ name: 'Calendar' });
+    const granted = await parties.tokens(id, await parties.agree(id, who));
+    const reader = await adminWithPermissions(world, 'iam:users:read');
+    const writer = await adminWithPermissions(world, 'iam:users:write');
+    const at = `users/${me.id}/consents`;
+
+    const listed = (await reader.get(at)).items();
+    const withdrawn = [
+      await reader.delete(`${at}/${id}`),
+      await writer.delete(`${at}/${id}`),
+      await admin.delete(`${at}/${id}`),
+      await admin.get(`users/00000000-0000-7000-8000-00000000000f/consents`),
+    ];
+    const refreshed = await parties.refresh(id, granted.json()['refresh_token']);
+
+    expect(listed).toMatchObject([
+      { client_id: id, name: 'Calendar', scopes: ['offline_access', 'openid', 'profile'], resources: [] },
+    ]);
+    expect(withdrawn.map(({ status }) => status)).toEqual([403, 204, 404, 404]);
+    expect(refreshed.json()['error']).toBe('invalid_grant');
+    expect((await admin.get(at)).items()).toEqual([]);
+    expect((await audited(id)).map(({ action }) => action)).toEqual(['consent.given', 'consent.withdrawn']);
   });
 
   describe('waits for the person', () => {

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import type { Client } from '../../pages/admin/clients/client-types.js';
 import type { Provider } from '../../pages/admin/providers/provider-types.js';
-import type { Identity, ListedUser, Session, User } from '../../pages/admin/users/user-types.js';
+import type { Consent, Identity, ListedUser, Session, User } from '../../pages/admin/users/user-types.js';
+import type { givenConsent } from '../../src/oauth/consent/client-consents.service.js';
 import type { ClientView } from '../../src/admin/clients/clients.view.js';
 import type { ProviderView } from '../../src/admin/providers/providers.view.js';
 import type { sessionList } from '../../src/sessions/session-list.service.js';
@@ -15,6 +16,7 @@ export const ofClient = (name: keyof Client): keyof ClientView => name;
 export const ofProvider = (name: keyof Provider): keyof ProviderView => name;
 export const ofListed = (name: keyof ListedUser): keyof SaidOfListed => name;
 export const ofUser = (name: keyof User): keyof DetailedUser | 'live_sessions' => name;
+export const ofConsent = (name: keyof Consent): keyof z.infer<typeof givenConsent> => name;
 export const ofIdentity = (name: keyof Identity): keyof DetailedUser['identities'][number] => name;
 export const ofSession = (name: keyof Session): keyof SaidOfSession => name;
 

@@ -1,7 +1,7 @@
 import { codeWords, type Word } from '../../shared/language';
 
 /** What each action of the audit log says, of the user or object that the entry names. */
-export const actionWords: Readonly<Record<string, Word>> = {
+export const actionWords = {
   'login.authenticated': ['通过微信验证', 'Was recognized by WeChat'],
   'login.confirmed': ['在手机上确认了登录', 'Confirmed a sign-in on the phone'],
   'login.denied': ['在手机上拒绝了登录', 'Declined a sign-in on the phone'],
@@ -56,6 +56,9 @@ export const actionWords: Readonly<Record<string, Word>> = {
   'provider.updated': ['修改了登录入口', 'Changed the provider'],
   'api_key.created': ['新建了 API 密钥', 'Made an API key'],
   'api_key.ended': ['停用了 API 密钥', 'An API key ended'],
+  'consent.declined': ['拒绝了第三方应用', 'Declined what an application asks for'],
+  'consent.given': ['同意了第三方应用', 'Agreed to what an application asks for'],
+  'consent.withdrawn': ['撤回了对第三方应用的同意', 'The consent to an application was withdrawn'],
   'client.created': ['登记了应用', 'Registered the application'],
   'client.deleted': ['删除了应用', 'Deleted the application'],
   'client.secret_cleared': ['清空了旧的应用密钥', 'Cleared the previous secret'],
@@ -70,7 +73,7 @@ export const actionWords: Readonly<Record<string, Word>> = {
   'event.replayed': ['重新处理了推送', 'Had an event processed again'],
   'webhook.replay_refused': ['拒绝了重放的推送', 'Refused a repeated push'],
   'limit.refused': ['超出频率限制', 'A rate limit refused a request'],
-};
+} as const satisfies Readonly<Record<string, Word>>;
 export const actionWord = codeWords(actionWords);
 
 /** Families of actions, as the filter `user.*` takes them. */
@@ -80,8 +83,11 @@ export const familyWords: Readonly<Record<string, Word>> = {
   'identity.*': ['微信身份：全部', 'Identities: all'],
   'user.*': ['用户：全部', 'Users: all'],
   'provider.*': ['登录入口：全部', 'Providers: all'],
+  'client.*': ['应用：全部', 'Applications: all'],
+  'consent.*': ['同意第三方应用：全部', 'Consents: all'],
+  'api_key.*': ['API 密钥：全部', 'API keys: all'],
   'role.*': ['角色：全部', 'Roles: all'],
-  'key.*': ['密钥：全部', 'Keys: all'],
+  'key.*': ['签名密钥：全部', 'Signing keys: all'],
 };
 export const familyWord = codeWords(familyWords);
 
@@ -98,6 +104,9 @@ export const memberWord = codeWords({
   description: ['说明', 'Description'],
   is_default: ['默认角色', 'Default role'],
   sessions: ['会话数', 'Sessions'],
+  scopes: ['Scope', 'Scopes'],
+  resources: ['资源', 'Resources'],
+  client: ['应用', 'Application'],
   count: ['次数', 'Times'],
   first_at: ['首次', 'First'],
   last_at: ['最后', 'Last'],

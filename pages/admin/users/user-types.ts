@@ -39,6 +39,18 @@ export interface User extends ListedUser {
   readonly live_sessions: number;
 }
 
+/** One of `GET /admin/users/{id}/consents`. */
+export interface Consent {
+  readonly client_id: string;
+  readonly name: string;
+  readonly logo_uri: string | null;
+  readonly client_uri: string | null;
+  readonly scopes: readonly string[];
+  readonly resources: readonly string[];
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
 /** `GET /admin/sessions`. */
 export interface Session {
   readonly id: string;

@@ -7,6 +7,8 @@ import { readPage } from '../../database/list.js';
 import { inTransaction } from '../../database/sql.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
 import { CurrentUser, Body, Query, ZodPipe } from '../../http/parameter.decorators.js';
+import { ClientConsents } from '../../oauth/consent/client-consents.service.js';
+import { consentList, consentsExample } from '../../oauth/consent/consent.controller.js';
 import { findRole, Roles } from '../../roles/roles.service.js';
 import { UserRoles } from '../../roles/user-roles.service.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
@@ -36,7 +38,7 @@ const path = { id: 'The user' };
 const assignment = { ...path, role: 'Name of a role' };
 type Assignment = Readonly<Record<keyof typeof assignment, string>>;
 
-/** Access of a user: status, sessions, identities, roles. */
+/** Access of a user: status, sessions, identities, applications of third parties, roles. */
 @AdminController('users/:id')
 export class AdminUserAccessController {
   constructor(
@@ -44,6 +46,7 @@ export class AdminUserAccessController {
     private readonly reach: AdminReach,
     private readonly permissions: AdminPermissions,
     private readonly signOut: SignOut,
+    private readonly consents: ClientConsents,
     private readonly roles: Roles,
     private readonly userRoles: UserRoles,
   ) {}
@@ -121,6 +124,37 @@ export class AdminUserAccessController {
   @Delete('phone_number')
   async forgetPhone(@Param('id') id: string, @CurrentUser() admin: Admin): Promise<void> {
     await this.reach.act(admin, { id }, (manager, user) => forgetPhoneNumber(manager, user.id));
+  }
+
+  @Endpoint({
+    summary: 'The applications of third parties that a user has agreed to, and what they may have',
+    permission: 'iam:users:read',
+    path,
+    responses: { 200: consentList },
+    example: consentsExample,
+    errors: ['not_found'],
+  })
+  @Get('consents')
+  async listConsents(@Param('id') id: string): Promise<z.infer<typeof consentList>> {
+    await getDetailedUser(this.dataSource, id);
+    return { items: await this.consents.list(id) };
+  }
+
+  @Endpoint({
+    summary: 'Withdraw the consent of a user to an application, and end their sessions there',
+    permission: 'iam:users:write',
+    path: { ...path, client_id: 'The application' },
+    responses: { 204: null },
+    errors: ['not_found', 'precondition_failed'],
+  })
+  @Delete('consents/:client_id')
+  async withdrawConsent(
+    @Param() { id, client_id }: { readonly id: string; readonly client_id: string },
+    @CurrentUser() admin: Admin,
+  ): Promise<void> {
+    await this.reach.act(admin, { id }, (manager, user) =>
+      this.consents.withdrawIn(manager, { userId: user.id, sessionId: null }, client_id),
+    );
   }
 
   @Endpoint({

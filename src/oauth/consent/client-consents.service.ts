@@ -214,19 +214,10 @@ export class ClientConsents implements UserMergeListener {
     await this.userSessions.act(acting, (manager) => this.withdrawIn(manager, acting, clientId));
   }
 
-  /** What one of two users agreed to, the person did. */
-  async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
-    const move = sql`
-      INSERT INTO iam.consents AS c (user_id, client_id, scopes, resources, created_at, updated_at)
-      SELECT ${toUserId}::uuid, client_id, scopes, resources, created_at, updated_at FROM iam.consents WHERE user_id = ${fromUserId}
-      ${merging}`;
-    await execute(manager, move);
-    await execute(manager, sql`DELETE FROM iam.consents WHERE user_id = ${fromUserId}`);
-  }
-
-  private async withdrawIn(
+  /** As `withdraw`, in a transaction that has locked the user; an administrator does it in no session of theirs. */
+  async withdrawIn(
     manager: EntityManager,
-    { userId, sessionId }: ActingSession,
+    { userId, sessionId }: { readonly userId: string; readonly sessionId: string | null },
     clientId: string,
   ): Promise<void> {
     const withdrawn = await queryRow(manager, withdrawnRow, withdrawSql(userId, clientId));
@@ -239,6 +230,16 @@ export class ClientConsents implements UserMergeListener {
     });
     const detail = { scopes: withdrawn.scopes, sessions: ended };
     await recordAudit(manager, { action: 'consent.withdrawn', userId, sessionId, clientId, detail });
+  }
+
+  /** What one of two users agreed to, the person did. */
+  async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
+    const move = sql`
+      INSERT INTO iam.consents AS c (user_id, client_id, scopes, resources, created_at, updated_at)
+      SELECT ${toUserId}::uuid, client_id, scopes, resources, created_at, updated_at FROM iam.consents WHERE user_id = ${fromUserId}
+      ${merging}`;
+    await execute(manager, move);
+    await execute(manager, sql`DELETE FROM iam.consents WHERE user_id = ${fromUserId}`);
   }
 }
 

@@ -124,7 +124,24 @@ export class ConsentController {
   }
 }
 
-const consentsResponse = z.object({ items: z.array(givenConsent) });
+/** What a person has agreed to. */
+export const consentList = z.object({ items: z.array(givenConsent) });
+
+/** See `consentList`. */
+export const consentsExample: z.infer<typeof consentList> = {
+  items: [
+    {
+      client_id: 'calendar',
+      name: 'Calendar',
+      logo_uri: 'https://calendar.example/logo.png',
+      client_uri: 'https://calendar.example/',
+      scopes: ['offline_access', 'openid', 'profile'],
+      resources: [],
+      created_at: '2026-01-31T08:00:00.000Z',
+      updated_at: '2026-01-31T08:00:00.000Z',
+    },
+  ],
+};
 
 /** The applications that the signed-in user has let in. */
 @UserController('me/consents')
@@ -134,24 +151,11 @@ export class MeConsentsController {
   @Endpoint({
     summary:
       'The applications of third parties that the signed-in user has agreed to, and what they may have',
-    responses: { 200: consentsResponse },
-    example: {
-      items: [
-        {
-          client_id: 'calendar',
-          name: 'Calendar',
-          logo_uri: 'https://calendar.example/logo.png',
-          client_uri: 'https://calendar.example/',
-          scopes: ['offline_access', 'openid', 'profile'],
-          resources: [],
-          created_at: '2026-01-31T08:00:00.000Z',
-          updated_at: '2026-01-31T08:00:00.000Z',
-        },
-      ],
-    },
+    responses: { 200: consentList },
+    example: consentsExample,
   })
   @Get()
-  async list(@CurrentUser() user: AuthenticatedPerson): Promise<z.infer<typeof consentsResponse>> {
+  async list(@CurrentUser() user: AuthenticatedPerson): Promise<z.infer<typeof consentList>> {
     return { items: await this.consents.list(user.id) };
   }
 
