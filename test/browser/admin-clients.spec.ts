@@ -69,6 +69,11 @@ describe('applications in the administration', () => {
       await page.locator('#client-id').fill(id);
       await page.getByText(/^(服务器：|Server:)/).click();
       await page.locator('#client-name').fill('茶馆');
+      await page.locator('#client-redirect_uris').fill('https://tea.example/back\ntea.example');
+      await page.locator('#client [type=submit]').click();
+      await page.locator('#client-redirect_uris-help.wrong', { hasText: '“tea.example”' }).waitFor();
+      expect(await page.evaluate('document.activeElement.id')).toBe('client-redirect_uris');
+      await search('refused');
       await page.locator('#client-redirect_uris').fill('https://tea.example/back\nhttps://tea.example/other');
       await page.locator('#client [type=submit]').click();
       await page.waitForURL(new RegExp(`/clients/${id}$`));
@@ -109,9 +114,88 @@ describe('applications in the administration', () => {
       });
       expect((await admin.get(`clients/${id}`)).status).toBe(404);
       expect(Object.entries(found).filter(([, barriers]) => barriers.length > 0)).toEqual([]);
-      expect(beyond(complaints)).toEqual([]);
+      expect(beyond(complaints, '400')).toEqual([]);
       await close();
     },
     storyTime(60_000),
   );
+
+  it('give a service an API key that is copied once, works, and is refused once it is ended', async () => {
+    await admin.post('roles', { name: 'reader', permissions: ['iam:roles:read'] });
+    await admin.post('clients', { id: 'nightly', type: 'service', roles: ['reader'] });
+    const { page, complaints, close } = await openPage(browser);
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.goto(`${world.url}/iam/ui/admin/api-keys`);
+    await page.locator('#token').fill(adminToken);
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: '为服务新建密钥' }).click();
+    const dialog = page.getByRole('dialog').filter({ visible: true });
+    const send = dialog.getByRole('button', { name: '为服务新建密钥' });
+
+    await page.locator('#key-client').fill('nightly');
+    await page.locator('#key-permissions').fill('iam:roles:read');
+    await send.click();
+    const refusal = page.locator('.refusal', { hasText: 'name' });
+    await refusal.waitFor();
+    await page.locator('#key-name').fill('每日报表');
+    await send.click();
+    await dialog.locator('code').waitFor();
+    await takePicture(page, 'api-key-shown-once');
+    const barriers = await findBarriers(page);
+    await dialog.getByRole('button', { name: /^复制/ }).click();
+    await dialog.getByText('已复制').waitFor();
+    const key = String(await page.evaluate('navigator.clipboard.readText()'));
+    await dialog.getByRole('button', { name: '已保存' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    const machine = new AdminClient(world.url, key);
+    const used = await machine.get('roles');
+    await page.locator('tbody tr', { hasText: '每日报表' }).getByRole('button', { name: /^停用/ }).click();
+    await answerQuestion(page);
+    await page.locator('tbody [data-status=over]').waitFor();
+    const refused = await machine.get('roles');
+
+    expect(key).toMatch(/^iamk_\w{44}$/);
+    expect(await page.content()).not.toContain(key);
+    expect([used.status, refused.status, refused.code]).toEqual([200, 401, 'invalid_token']);
+    expect(barriers).toEqual([]);
+    expect(beyond(complaints, '400')).toEqual([]);
+    await close();
+  }, 60_000);
+
+  it('of third parties are shown with the person who has agreed, for whom an administrator withdraws', async () => {
+    const tea = {
+      id: 'third',
+      name: 'Tea calendar',
+      first_party: false,
+      redirect_uris: ['https://t.example/'],
+    };
+    await admin.post('clients', tea);
+    const id = String((await admin.post('users', { nickname: '小兰' })).json()['id']);
+    await world.dataSource.query(
+      `INSERT INTO iam.consents (user_id, client_id, scopes, resources)
+       VALUES ($1, 'third', '{openid,profile}', '{https://calendar.example.com/api/of/a/name/that/is/long}')`,
+      [id],
+    );
+    const { page, complaints, close } = await openPage(browser, { locale: 'en-US', colorScheme: 'dark' });
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(`${world.url}/iam/ui/admin/users/${id}`);
+    await page.locator('#token').fill(adminToken);
+    await page.keyboard.press('Enter');
+    const consent = page.locator('[data-client=third]');
+    await consent.waitFor();
+    const shown = await consent.innerText();
+    const barriers = await findBarriers(page);
+    await takePicture(page, 'user-consents-phone-en');
+
+    await consent.getByRole('button').click();
+    await answerQuestion(page);
+    await page.getByText('None that they have agreed to.').waitFor();
+    await page.locator('[data-action="consent.withdrawn"]').waitFor();
+
+    expect(shown).toMatch(/Tea calendar\s+openid\s+profile\s+https:.*long\s+Agreed /);
+    expect((await admin.get(`users/${id}/consents`)).items()).toEqual([]);
+    expect(barriers).toEqual([]);
+    expect(beyond(complaints)).toEqual([]);
+    await close();
+  }, 60_000);
 });
