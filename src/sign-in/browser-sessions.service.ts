@@ -113,7 +113,7 @@ export class BrowserSessions {
    */
   async begin(
     { loginId, hasFollowed, consent }: Omit<Arrival, 'former'>,
-    { cookies, origin }: IamRequest,
+    { cookies, origin }: Pick<IamRequest, 'cookies' | 'origin'>,
   ): Promise<string[]> {
     const former = this.find(cookies);
     const begin = this.beginSql({ loginId, hasFollowed, former }, origin);
@@ -149,18 +149,19 @@ export class BrowserSessions {
     return row?.is_live === true ? 'consent_required' : 'login_required';
   }
 
-  /** The user is locked first, as whatever ends a browser session does. */
+  /** The user is locked first, as whatever ends a browser session does; the former session is read as it is then. */
   private beginSql({ loginId, hasFollowed, former }: Arrival, origin: IamRequest['origin']): Sql {
     const { idle, absolute } = this.options.sessions.browser;
     return sql`
     WITH owner AS (
       SELECT u.id FROM iam.logins l JOIN iam.users u ON u.id = l.user_id AND u.status = 'active' WHERE l.id = ${loginId} FOR SHARE OF u
+    ), former AS (
+      SELECT b.id FROM owner, iam.browser_sessions b WHERE b.id = ${former?.id ?? null}::uuid AND b.user_id = owner.id AND b.ended_at IS NULL
+      FOR NO KEY UPDATE OF b
     ), login AS (
       UPDATE iam.logins l
       SET auth_time = date_trunc('milliseconds', GREATEST(l.created_at, l.scanned_at, l.confirmed_at)),
-          browser_session_id = COALESCE((
-            SELECT b.id FROM iam.browser_sessions b WHERE b.id = ${former?.id ?? null}::uuid AND b.user_id = owner.id AND b.ended_at IS NULL
-          ), ${uuidv7()}::uuid)
+          browser_session_id = COALESCE((SELECT id FROM former), ${uuidv7()}::uuid)
       FROM owner
       WHERE l.id = ${loginId} AND l.user_id = owner.id AND l.status = 'authenticated' AND l.browser_session_id IS NULL
       RETURNING l.*

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { BrowserSessions } from '../../src/sign-in/browser-sessions.service.js';
 import { addApps, callMe, inApp, itemsOf, type Apps } from '../support/account.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { ThirdParties } from '../support/consent.js';
 import { redirectUri, startWorld } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { countQueries, isHousekeeping } from '../support/query-counter.js';
-import { rowsOf } from '../support/rows.js';
+import { countWaiting, rowsOf } from '../support/rows.js';
 import { post } from '../support/server-client.js';
 import { onPc } from '../support/signed-in.js';
 import { authorizeUrl, callbackAfterScan, pkce, type Tokens } from '../support/sign-in.js';
@@ -153,6 +154,39 @@ describe('the session of a browser', () => {
     ]);
     expect(after).toEqual(before);
     expect((await silently(other.browser)).code).not.toBeNull();
+  });
+
+  it('begins anew where it ends while a sign-in returns', async () => {
+    const { browser, who, tokens } = await signedIn();
+    const cookies = Object.fromEntries(
+      (await browser.jar.getCookies(world.url)).map(({ key, value }) => [key, decodeURIComponent(value)]),
+    );
+    const other = await signIn(world, new PcBrowser(), who, 'web');
+    const [, loginId = ''] = (other.returned.location?.searchParams.get('code') ?? '').split('.');
+    const runner = world.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query('SELECT FROM iam.users WHERE id = $1 FOR UPDATE', [subOf(tokens)]);
+    await runner.query(
+      "UPDATE iam.browser_sessions SET ended_at = now(), end_reason = 'signed_out' WHERE user_id = $1",
+      [subOf(tokens)],
+    );
+
+    const origin = { ip: null, userAgent: null };
+    const beginning = world.app
+      .get(BrowserSessions, { strict: false })
+      .begin({ loginId, hasFollowed: false }, { cookies, origin });
+    await until('it waits for the user', async () => (await countWaiting(world.dataSource)) === 1);
+    await runner.commitTransaction();
+    await runner.release();
+
+    expect(await beginning).toHaveLength(1);
+    expect(
+      await rowsOf(
+        world.dataSource,
+        'SELECT b.ended_at FROM iam.logins l JOIN iam.browser_sessions b ON b.id = l.browser_session_id WHERE l.id = $1',
+        [loginId],
+      ),
+    ).toEqual([{ ended_at: null }]);
   });
 
   describe('ends, with what was born from it,', () => {
