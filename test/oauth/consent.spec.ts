@@ -7,9 +7,10 @@ import { codesOf, leavePage, openFollowPage, startOnPage } from '../support/foll
 import { redirectUri, startWorld, type World } from '../support/iam-app.js';
 import { answerQuestion, scanPageCode } from '../support/page-qr.js';
 import { fieldOf, PcBrowser, type Reply } from '../support/pc-browser.js';
-import { rowsOf, valueOf } from '../support/rows.js';
+import { countWaiting, rowsOf, valueOf } from '../support/rows.js';
 import { onPc } from '../support/signed-in.js';
 import { authorizeUrl, pkce, returnInsideWechat } from '../support/sign-in.js';
+import { until } from '../support/until.js';
 
 /** What happens while the host still works on a sign-in. */
 @Injectable()
@@ -228,6 +229,28 @@ describe('an application of a third party', () => {
         await valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.consents WHERE client_id = $1', [id]),
       ).toBe(0);
     });
+  });
+
+  it('is declined where both are sent at the same time and the refusal is first', async () => {
+    const id = await parties.register();
+    const signIn = await parties.come(id, person());
+    const page = await openConsent(signIn);
+    const runner = world.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query("UPDATE iam.logins SET status = 'denied', error = 'access_denied' WHERE id = $1", [
+      fieldOf(page.text, 'login'),
+    ]);
+
+    const agreeing = decide(signIn, page, 'confirm');
+    await until('it waits for the refusal', async () => (await countWaiting(world.dataSource)) === 1);
+    await runner.commitTransaction();
+    await runner.release();
+
+    expect(returnOf(await agreeing)).toEqual(withError('access_denied'));
+    expect(await audited(id)).toEqual([]);
+    expect(await valueOf(world.dataSource, 'SELECT 1 FROM iam.consents WHERE client_id = $1', [id])).toBe(
+      undefined,
+    );
   });
 
   it('is declined after all by a person who agreed in one tab and withdrew in another', async () => {

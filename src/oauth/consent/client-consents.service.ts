@@ -92,14 +92,14 @@ const merging = sql`
   SET scopes = ${union('scopes')}, resources = ${union('resources')}, created_at = LEAST(c.created_at, EXCLUDED.created_at),
       updated_at = GREATEST(c.updated_at, EXCLUDED.updated_at)`;
 
-/** The user is locked as by a redemption: a withdrawal, a ban or a merge comes before or after it. */
+/** The user is locked as by a redemption: a withdrawal, a ban or a merge comes before or after it; so does a refusal in another tab. */
 const giveSql = (login: ClientLogin): Sql => sql`
   WITH asked AS (
     SELECT l.user_id, l.client_id, l.provider, COALESCE(l.resources, '{}') AS resources,
            ARRAY(SELECT unnest(string_to_array(COALESCE(l.scope, ''), ' ')) ORDER BY 1) AS scopes
     FROM iam.logins l JOIN iam.users u ON u.id = l.user_id
     WHERE ${ofClientSql(login)} AND l.status = 'authenticated' AND l.redeem_before > now() AND u.status = 'active'
-    FOR SHARE OF u
+    FOR SHARE OF u FOR NO KEY UPDATE OF l
   ), given AS (
     INSERT INTO iam.consents AS c (user_id, client_id, scopes, resources)
     SELECT user_id, client_id, scopes, resources FROM asked ${merging}
