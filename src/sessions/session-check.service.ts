@@ -7,7 +7,7 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { FreshValues } from '../runtime/single-flight.js';
 import type { AccessTokenClaims } from './access-tokens.service.js';
-import { isLiveSql, rolesOfSql } from './session-statements.js';
+import { liveAtClientSql, rolesOfSql } from './session-statements.js';
 import { ThirdParties } from './third-parties.service.js';
 
 /** Counted from before the read, so that every replica refuses within five seconds a session that ended meanwhile. */
@@ -17,9 +17,7 @@ const MAX_SESSIONS = 10_000;
 
 /** No row: the session is over, or its user is not active. */
 const liveSessionSql = (sessionId: string): Sql => sql`
-  SELECT s.user_id, ${rolesOfSql('s')}
-  FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
-  WHERE s.id = ${sessionId} AND ${isLiveSql} AND u.status = 'active'`;
+  SELECT s.user_id, ${rolesOfSql('s')} ${liveAtClientSql(sessionId)}`;
 
 const liveSession = z.object({ user_id: z.string(), roles: z.array(z.string()) });
 type LiveSession = z.infer<typeof liveSession>;

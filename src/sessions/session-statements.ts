@@ -136,8 +136,8 @@ export const admitsSql = (row: string, { providers, since, needsConsent }: Admis
   ${raw(row)}.created_at >= COALESCE((${JSON.stringify(since)}::jsonb ->> ${raw(row)}.client_id)::timestamptz, '-infinity')
   AND (cardinality(${providers}::text[]) = 0 OR ${raw(row)}.provider = ANY(${providers}::text[]))${needsConsent ? sql` AND ${consentedSql(row)}` : empty})`;
 
-/** FROM and WHERE of a session `s` whose tokens work now at an application that admits so, and of its user `u`. */
-export const liveAtClientSql = (sessionId: string, admission: Admission | undefined): Sql => sql`
+/** FROM and WHERE of a session `s` whose tokens work now, at an application that admits so, and of its user `u`. */
+export const liveAtClientSql = (sessionId: string, admission?: Admission): Sql => sql`
   FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
   WHERE s.id = ${sessionId} AND ${isLiveSql} AND u.status = 'active'${admission === undefined ? empty : sql` AND ${admitsSql('s', admission)}`}`;
 
