@@ -139,14 +139,16 @@ export class Token {
       };
       return json(tokens, 200, noCache);
     }
+    const maxAge = this.remainingLifetime(session);
+    const cookies = this.cookies.write({ accessToken, refreshToken, maxAge });
+    // No browser would have it.
+    if (cookies === null && !isRefreshed)
+      await this.sessions.end(session.sessionId, 'revoked', this.clients.enderOf(client));
+    if (cookies === null)
+      throw new Error('the roles of this user make the access cookie longer than browsers keep');
     // A browser has one session: an earlier one is neither left alive nor continued (session fixation).
     if (replaces !== null && replaces !== session.sessionId)
       await this.sessions.end(replaces, 'replaced', this.clients.enderOf(client));
-    const cookies = this.cookies.write({
-      accessToken,
-      refreshToken,
-      maxAge: this.remainingLifetime(session),
-    });
     return { ...json({ token_type: NOT_APPLICABLE, expires_in, ...granted }, 200, noCache), cookies };
   }
 

@@ -44,12 +44,13 @@ export class SessionCookies {
     return this.clients.enabled.cookieClientIds;
   }
 
-  /** `Set-Cookie` values. The access cookie outlives its token: it says which session the refresh cookie must be of. */
-  write({ accessToken, refreshToken, maxAge }: CookieTokens): string[] {
+  /**
+   * `Set-Cookie` values. The access cookie outlives its token: it says which session the refresh cookie must be of.
+   * Null: browsers would not keep them.
+   */
+  write({ accessToken, refreshToken, maxAge }: CookieTokens): string[] | null {
     const cookies = [this.access(accessToken, maxAge), this.refresh(refreshToken, maxAge)];
-    if (cookies.some(({ length }) => length > MAX_COOKIE_BYTES))
-      throw new Error('the roles of this user make the access cookie longer than browsers keep');
-    return cookies;
+    return cookies.some(({ length }) => length > MAX_COOKIE_BYTES) ? null : cookies;
   }
 
   /** `Set-Cookie` values that remove both. */

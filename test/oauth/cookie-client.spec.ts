@@ -388,19 +388,31 @@ describe('a client with tokens in cookies', () => {
     expect((await browser.visit(`${world.url}/orders`)).json()['method']).toBe('mini');
   });
 
-  it('is told on the server’s side when a user has more roles than a cookie can hold', async () => {
-    const { browser } = await signedIn();
+  it('is told on the server’s side when a user has more roles than a cookie can hold, and has no more sessions', async () => {
+    const who = newPerson();
+    const { browser } = await signedIn(who);
+    const userId = await idOf(browser);
     await world.dataSource.query(
       `INSERT INTO iam.roles (name) SELECT 'a-rather-long-name-of-a-role-' || n FROM generate_series(1, 150) n`,
     );
     await world.dataSource.query(
       `INSERT INTO iam.user_roles (user_id, role) SELECT $1, name FROM iam.roles WHERE name LIKE 'a-rather%'`,
-      [await idOf(browser)],
+      [userId],
     );
 
-    const reply = await refreshByCookie(world.url, browser);
+    const replies = [await refreshByCookie(world.url, browser), (await signedIn(who, browser)).reply];
 
-    expect([reply.status, cookiesOf(reply)]).toEqual([500, []]);
+    expect(replies.map((reply) => [reply.status, cookiesOf(reply)])).toEqual([
+      [500, []],
+      [500, []],
+    ]);
+    expect(
+      await rowsOf(
+        world.dataSource,
+        'SELECT end_reason FROM iam.sessions WHERE user_id = $1 ORDER BY created_at',
+        [userId],
+      ),
+    ).toEqual([{ end_reason: null }, { end_reason: 'revoked' }]);
   });
 
   it('has sessions like everybody: bearer clients can neither go on with nor end them', async () => {
