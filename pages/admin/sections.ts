@@ -121,7 +121,7 @@ export const sections: readonly Section[] = [
   },
   {
     name: 'keys',
-    word: ['密钥', 'Keys'],
+    word: ['服务器密钥', 'Server keys'],
     permission: 'iam:keys:read',
     icon: Key,
     group: 'set-up',

@@ -197,7 +197,7 @@ describe('the operation by hand', () => {
     await page.getByRole('heading', { name: '签名密钥' }).waitFor();
     await page.getByRole('button', { name: '切换到深色' }).click();
     await see(page, '/keys');
-    expect(await page.title()).toBe('密钥 · 山茶小铺');
+    expect(await page.title()).toBe('服务器密钥 · 山茶小铺');
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
     expect(await page.locator('html').getAttribute('class')).toBe('dark');
 

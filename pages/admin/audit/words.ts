@@ -104,6 +104,7 @@ export const memberWord = codeWords({
   description: ['说明', 'Description'],
   is_default: ['默认角色', 'Default role'],
   sessions: ['会话数', 'Sessions'],
+  name: ['名称', 'Name'],
   scopes: ['Scope', 'Scopes'],
   resources: ['资源', 'Resources'],
   client: ['应用', 'Application'],

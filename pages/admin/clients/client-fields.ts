@@ -46,8 +46,8 @@ export const groups: readonly { readonly name: string; readonly fields: readonly
       { member: 'name', kind: 'text' },
       { member: 'enabled', kind: 'box', on: true, off: false },
       { member: 'first_party', kind: 'box', on: false, off: true, isFor: ofPeople },
-      { member: 'client_uri', kind: 'text' },
-      { member: 'logo_uri', kind: 'text' },
+      { member: 'client_uri', kind: 'text', isFor: ofPeople },
+      { member: 'logo_uri', kind: 'text', isFor: ofPeople },
     ],
   },
   {
@@ -119,7 +119,7 @@ export const groupTitle = codeWords({
 /** What a member is called. */
 export const memberName = codeWords({
   name: ['名称', 'Name'],
-  enabled: ['可以登录', 'People can sign in to it'],
+  enabled: ['启用', 'Enabled'],
   first_party: ['由第三方提供', 'A third party offers it'],
   client_uri: ['主页', 'Home page'],
   logo_uri: ['图标地址', 'Address of its logo'],
@@ -145,6 +145,10 @@ export const memberName = codeWords({
 /** What else is to be known of it; the name of the member where there is nothing. */
 export const memberHelp = codeWords({
   name: ['也显示在用户做决定的地方。', 'People see it too, where they decide.'],
+  enabled: [
+    '停用后没有人能登录它，它也得不到令牌。',
+    'Otherwise nobody signs in to it, and it gets no tokens.',
+  ],
   first_party: [
     '用户需要同意它的请求；它只能得到同意的内容，不能使用你的 API。',
     'People have to agree to what it asks for. It gets that and nothing of your own API.',
