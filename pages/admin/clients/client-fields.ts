@@ -144,7 +144,10 @@ export const memberName = codeWords({
 
 /** What else is to be known of it; the name of the member where there is nothing. */
 export const memberHelp = codeWords({
-  name: ['也显示在用户做决定的地方。', 'People see it too, where they decide.'],
+  name: [
+    '不填则为 client_id。也显示在用户做决定的地方。',
+    'Empty: the client_id. People see it too, where they decide.',
+  ],
   enabled: [
     '停用后没有人能登录它，它也得不到令牌。',
     'Otherwise nobody signs in to it, and it gets no tokens.',
