@@ -16,6 +16,7 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import {
   AccessTokens,
   type AuthenticatedUser,
+  IamError,
   IamGuard,
   OptionalAuth,
   Public,
@@ -192,13 +193,24 @@ describe('what a user needs', () => {
     expect(await requirements.allows(userWith('editor'), { permissions: ['articles:write'] })).toBe(true);
     expect(await requirements.allows(userWith('editor'), { permissions: ['users:erase'] })).toBe(false);
     expect(await requirements.allows(old, { recentSignIn: true })).toBe(false);
-    await expect(
-      requirements.allows(userWith('editor'), {
-        get permissions(): string[] {
-          throw new TypeError('the host’s own mistake');
-        },
-      }),
-    ).rejects.toThrow('the host’s own mistake');
+    const service: AuthenticatedUser = { kind: 'service', id: 'nightly', clientId: 'nightly', roles: [] };
+    expect(await requirements.allows(service, { recentSignIn: true })).toBe(false);
+  });
+
+  it('is not answered by a failure', async () => {
+    const failures = [
+      new IamError('database_unavailable', 'no connection'),
+      new TypeError('the host’s own mistake'),
+    ];
+
+    for (const failure of failures)
+      await expect(
+        requirements.allows(userWith('editor'), {
+          get permissions(): string[] {
+            throw failure;
+          },
+        }),
+      ).rejects.toBe(failure);
   });
 
   it('is declared by the handler and its class together', () => {
