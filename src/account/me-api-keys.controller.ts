@@ -1,15 +1,10 @@
-import { Delete, Get, Inject, Param, Post } from '@nestjs/common';
+import { Delete, Get, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
-import { adminPermissions } from '../config/iam.permissions.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { IamError } from '../errors/iam.error.js';
 import { RequireRecentSignIn } from '../http/access-policy.decorator.js';
 import { Endpoint } from '../http/endpoint.decorator.js';
 import { Created } from '../http/iam-response.js';
 import type { AuthenticatedPerson } from '../http/authenticated-user.js';
 import { CurrentUser, Body, ZodPipe } from '../http/parameter.decorators.js';
-import { isCrossDevice } from '../qr-login/qr-login.js';
-import { inBoth } from '../roles/role-permissions.service.js';
 import {
   type ApiKey,
   apiKeyRow,
@@ -21,6 +16,7 @@ import {
 import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import { UserController } from '../sessions/iam.guard.js';
 import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
+import { AdminReach } from '../sign-in/admin-reach.service.js';
 
 const keysResponse = z.object({
   items: z.array(apiKeyRow),
@@ -53,7 +49,7 @@ export const madeExample: MadeApiKey = {
 @UserController('me/api_keys')
 export class MeApiKeysController {
   constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly reach: AdminReach,
     private readonly sessions: UserSessions,
     private readonly keys: ApiKeys,
   ) {}
@@ -83,7 +79,7 @@ export class MeApiKeysController {
     @Body(new ZodPipe(newApiKey)) given: NewApiKey,
     @CurrentUser() user: AuthenticatedPerson,
   ): Promise<Created<MadeApiKey>> {
-    this.requireSameDevice(user, given);
+    this.reach.requireForKey(user, given.permissions);
     const { id: userId, sessionId } = user;
     const made = await this.sessions.act(actingSession(user), (manager) =>
       this.keys.create(manager, { userId }, { ...given, sessionId }),
@@ -103,12 +99,5 @@ export class MeApiKeysController {
     await this.sessions.act(actingSession(user), (manager) =>
       this.keys.end(manager, { userId }, id, { reason: 'ended_by_user', sessionId }),
     );
-  }
-
-  /** A key says nothing of the session that made it, so it would open the admin API to one that is refused there. */
-  private requireSameDevice({ method }: AuthenticatedPerson, { permissions }: NewApiKey): void {
-    if (this.options.admin.crossDeviceSessions === 'allow' || !isCrossDevice(method)) return;
-    if (inBoth(permissions, Object.keys(adminPermissions)).length > 0)
-      throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
   }
 }

@@ -21,7 +21,7 @@ import { HostProviders } from '../config/iam.hooks.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { setActor } from '../runtime/request-context.js';
-import { isCrossDevice } from '../qr-login/qr-login.js';
+import { AdminReach } from '../sign-in/admin-reach.service.js';
 import { IamController } from '../http/endpoint-responses.service.js';
 
 /**
@@ -38,6 +38,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     private readonly authentication: Authentication,
     private readonly requirements: Requirements,
     private readonly parties: ThirdParties,
+    private readonly reach: AdminReach,
     private readonly origins: TrustedOrigins,
     private readonly reflector: Reflector,
     private readonly host: HostProviders,
@@ -88,12 +89,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
   private async requireUser(request: object, permission: string): Promise<void> {
     const user = await this.authentication.authenticate(request, { mustLive: true });
     this.parties.requireOwn(user);
-    if (
-      user.kind === 'person' &&
-      isCrossDevice(user.method) &&
-      this.options.admin.crossDeviceSessions === 'refuse'
-    )
-      throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
+    if (user.kind === 'person') this.reach.requireSameDevice(user);
     if (permission !== 'self') await this.requirements.requirePermissions(user, [permission]);
   }
 }

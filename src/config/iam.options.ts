@@ -60,7 +60,8 @@ export interface IamAdminOptions {
    */
   readonly guard?: Type<CanActivate>;
   /**
-   * `refuse` shuts sessions out that began by scanning a QR code with another device.
+   * `refuse` shuts sessions out that began by scanning a QR code with another device. They also link no identity to an account with a
+   * permission of the admin API.
    * @default allow
    */
   readonly crossDeviceSessions?: 'allow' | 'refuse';

@@ -11,6 +11,7 @@ import { Incoming, CurrentUser, Body, FormLikePipe } from '../http/parameter.dec
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { UserController } from '../sessions/iam.guard.js';
 import { PublicController } from '../http/endpoint-responses.service.js';
+import { AdminReach } from '../sign-in/admin-reach.service.js';
 import { sentAuthorizeQuery } from './authorize-request.js';
 import { Authorize, linkStartBody } from './authorize.service.js';
 import { Callback } from './callback.service.js';
@@ -194,7 +195,10 @@ const linkStartResponse = z.object({ authorize_uri: z.url() });
 /** The redirect flow of a signed-in user; its callback is that of every sign-in. */
 @UserController('me/identities')
 export class LinkController {
-  constructor(private readonly authorize: Authorize) {}
+  constructor(
+    private readonly authorize: Authorize,
+    private readonly reach: AdminReach,
+  ) {}
 
   @Endpoint({
     summary: 'Starts to link another WeChat identity; the browser returns with `linked` or `error`',
@@ -207,6 +211,7 @@ export class LinkController {
       'client_unknown',
       'client_disabled',
       'redirect_uri_mismatch',
+      'insufficient_permissions',
       ...providerErrors,
       'method_unavailable',
       'browser_unsupported',
@@ -217,11 +222,12 @@ export class LinkController {
   })
   @RequireRecentSignIn()
   @Post('authorize')
-  start(
+  async start(
     @Body(new FormLikePipe(linkStartBody)) body: z.infer<typeof linkStartBody>,
     @Incoming() request: IamRequest,
     @CurrentUser() user: AuthenticatedPerson,
   ): Promise<IamResponse> {
+    await this.reach.requireForLink(user);
     return this.authorize.startLink(body, request, user);
   }
 }

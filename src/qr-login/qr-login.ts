@@ -2,23 +2,12 @@ import { z } from 'zod';
 import { empty, raw, sql, type Sql } from '../database/sql.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
-import { identityProviderChanges } from '../identity-providers/provider-columns.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
+import type { qrWayName } from '../sign-in/admin-reach.service.js';
 import type { LoginStatus } from '../sign-in/login.entity.js';
-
-/** The ways of answering a QR code, each a method of signing in. */
-export const qrWayName = identityProviderChanges.shape.qr_with.unwrap();
 
 /** See `qrWayName`. */
 export type QrWayName = z.infer<typeof qrWayName>;
-
-const crossDevice: ReadonlySet<string> = new Set([...qrWayName.options, 'device']);
-
-/**
- * Whether a session began by a method in which another device confirms than the one that has the session. That of a mini program is
- * not told from that of a PC which it let in.
- */
-export const isCrossDevice = (method: string): boolean => crossDevice.has(method);
 
 /** Longest life of a QR code, in seconds. */
 export const QR_SECONDS = 300;

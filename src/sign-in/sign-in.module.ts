@@ -4,8 +4,10 @@ import { DatabaseModule } from '../database/database.module.js';
 import { WechatModule } from '../wechat/wechat.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { RolesModule } from '../roles/roles.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { IdentityProvidersModule } from '../identity-providers/identity-providers.module.js';
+import { AdminReach } from './admin-reach.service.js';
 import { AppCodes } from './app-codes.service.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
 import { BrowserSessions } from './browser-sessions.service.js';
@@ -18,6 +20,7 @@ import { Redemption } from './redemption.service.js';
 import { SignOut } from './sign-out.service.js';
 
 const services = [
+  AdminReach,
   CodeExchange,
   AppCodes,
   AttemptCookies,
@@ -40,6 +43,7 @@ const services = [
     WechatModule,
     HttpModule,
     UsersModule,
+    RolesModule,
     SessionsModule,
     IdentityProvidersModule,
   ],

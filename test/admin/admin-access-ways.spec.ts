@@ -12,7 +12,7 @@ import {
 } from '../support/admin.js';
 import { askForQrCode, pollUntilSettled, scanAndFollow, startFollowWorld } from '../support/follow.js';
 import { leavePage, redeemFromPage } from '../support/follow-page.js';
-import { startWorld, type World } from '../support/iam-app.js';
+import { redirectUri, startWorld, type World } from '../support/iam-app.js';
 import { answerQuestion, scanPageCode, showPageCode, startPageWorld } from '../support/page-qr.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
@@ -226,27 +226,41 @@ describe('sessions that began by scanning with another device', () => {
   it('are refused too where a page in WeChat let them in', async () => {
     const world = await startPageWorld({ options: { admin: { crossDeviceSessions: 'refuse' } } });
     await world.dataSource.query(
-      `INSERT INTO iam.roles (name, permissions, is_default) VALUES ('boss', '{*}', true)`,
+      `INSERT INTO iam.roles (name, permissions, is_default) VALUES ('boss', '{*}', true), ('clerk', '{orders:*}', true)`,
     );
-    const person = world.wechat.person({ nickname: '小明' });
-    const { page, deviceCode, qr } = await showPageCode(world.url);
-    await answerQuestion(person, await scanPageCode(person, qr), 'confirm');
-    const { accessToken } = toTokens(await redeemFromPage(page, await leavePage(page, deviceCode)));
+    const signIn = async () => {
+      const person = world.wechat.person({ nickname: '小明' });
+      const { page, deviceCode, qr } = await showPageCode(world.url);
+      await answerQuestion(person, await scanPageCode(person, qr), 'confirm');
+      return toTokens(await redeemFromPage(page, await leavePage(page, deviceCode)));
+    };
+    const { accessToken } = await signIn();
 
     const { status } = await new AdminClient(world.url, accessToken).get('permissions');
-    const makeKey = (permissions: readonly string[]) =>
-      new PcBrowser().visit(`${world.url}/iam/me/api_keys`, {
+    const post = (path: string, body: object, token = accessToken) =>
+      new PcBrowser().visit(`${world.url}/iam/me/${path}`, {
         method: 'POST',
-        body: { name: 'script', permissions },
-        headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json' },
+        body: { ...body },
+        headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
       });
     const keys = [['*'], ['iam:*'], ['orders:read', 'iam:users:write'], ['orders:read']];
     const made = [];
-    for (const permissions of keys) made.push((await makeKey(permissions)).status);
+    for (const permissions of keys)
+      made.push((await post('api_keys', { name: 'script', permissions })).status);
+    const byRedirect = { provider: 'wechat', redirect_uri: redirectUri(world.url) };
+    const links = [
+      await post('identities/authorize', byRedirect),
+      await post('identities', { binding_token: 'any' }),
+      await post('identities', { provider: 'wechat', app: 'mini', code: 'any' }),
+    ];
+    await world.dataSource.query(`UPDATE iam.roles SET is_default = name = 'clerk'`);
+    const ofClerk = await post('identities/authorize', byRedirect, (await signIn()).accessToken);
     await world.close();
 
     expect(status).toBe(403);
-    // A key is no session: it would go on where this one is refused.
+    // A key is no session: it would go on where this one is refused. So would a session that begins by another identity.
     expect(made).toEqual([403, 403, 403, 201]);
+    expect(links.map((each) => each.status)).toEqual([403, 403, 403]);
+    expect(ofClerk.status).toBe(200);
   });
 });

@@ -1,0 +1,44 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { adminPermissions } from '../config/iam.permissions.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { IamError } from '../errors/iam.error.js';
+import type { AuthenticatedPerson } from '../http/authenticated-user.js';
+import { identityProviderChanges } from '../identity-providers/provider-columns.js';
+import { inBoth, RolePermissions } from '../roles/role-permissions.service.js';
+
+/** The ways of answering a QR code, each a method of signing in. */
+export const qrWayName = identityProviderChanges.shape.qr_with.unwrap();
+
+/**
+ * The methods in which another device confirms than the one that gets the session. That of a mini program is not told from that of a
+ * PC which it let in.
+ */
+const crossDevice: ReadonlySet<string> = new Set([...qrWayName.options, 'device']);
+
+/**
+ * Keeps sessions that began by scanning with another device out of the administration, where the option says so: somebody may have
+ * relayed the QR code (RFC 10027). Such a session must not make itself another way in either (docs/decisions/0172).
+ */
+@Injectable()
+export class AdminReach {
+  constructor(
+    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly permissions: RolePermissions,
+  ) {}
+
+  /** @throws IamError `insufficient_permissions` for a session that the admin API refuses */
+  requireSameDevice({ method }: AuthenticatedPerson): void {
+    if (this.options.admin.crossDeviceSessions === 'refuse' && crossDevice.has(method))
+      throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
+  }
+
+  /** As `requireSameDevice`, for an API key: it outlives the session and says nothing of it. */
+  requireForKey(user: AuthenticatedPerson, permissions: readonly string[]): void {
+    if (inBoth(permissions, Object.keys(adminPermissions)).length > 0) this.requireSameDevice(user);
+  }
+
+  /** As `requireSameDevice`, for an identity to be linked: it signs in to all that the user may. */
+  async requireForLink(user: AuthenticatedPerson): Promise<void> {
+    this.requireForKey(user, await this.permissions.grantedBy(user.roles));
+  }
+}
