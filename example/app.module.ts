@@ -45,7 +45,7 @@ export class AppModule {
           publicUrl,
           keys: [key],
           admin: { token: adminToken },
-          clients: [{ id: 'web', redirectUris: redirectUris(publicUrl) }],
+          clients: [{ id: 'web', name: '山茶订购 Camellia Orders', redirectUris: redirectUris(publicUrl) }],
           wechat: { endpoints: wechat, allowLoopback: true },
           hooks: OrdersIamHooks,
           siteName: '山茶小铺',

@@ -30,6 +30,8 @@ export interface MiniProgramClientOptions {
 export interface Approval {
   readonly id: string;
   readonly site: string;
+  /** The application there that the device signs in to. Absent: the site itself, or it is a link. */
+  readonly application?: string;
   /** Browser and system of that device, as it says of itself. */
   readonly browser: string;
   /** Its address in the network. */

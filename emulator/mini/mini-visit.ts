@@ -8,6 +8,8 @@ export const entries = { scannedCode: 1047, singlePage: 1154, crawler: 1129 } as
 export interface Approval {
   readonly id: string;
   readonly site: string;
+  /** The application that the other device signs in to; absent where it has no name of its own. */
+  readonly application?: string;
   readonly browser: string;
   readonly address: string;
   readonly asked_at: string;

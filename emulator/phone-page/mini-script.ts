@@ -16,7 +16,9 @@ function fact(name, value) {
 }
 function question(approval, problem) {
   var box = el('div', { className: 'card question', 'data-testid': 'approval' });
-  box.append(el('b', { textContent: approval.account ? texts.linkAsk.replace('{account}', approval.account) : texts.signInAsk }));
+  var named = approval.account ? 'account' : approval.application ? 'application' : '';
+  var ask = { account: texts.linkAsk, application: texts.signInToAsk, '': texts.signInAsk }[named];
+  box.append(el('b', { textContent: ask.replace('{' + named + '}', function () { return approval[named]; }) }));
   box.append(el('dl', {}, fact(texts.site, approval.site), fact(texts.browser, approval.browser), fact(texts.address, approval.address),
     fact(texts.time, new Date(approval.asked_at).toLocaleString())));
   if (problem) box.append(el('p', { className: 'wrong', role: 'alert', 'data-testid': 'problem', textContent: problem === 'user_code_invalid' ? texts.wrongNumber : problem }));

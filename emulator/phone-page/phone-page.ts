@@ -114,6 +114,7 @@ function texts(speak: Speak): object {
     mini_denied: speak('已拒绝', 'Denied'),
     mini_problem: speak('无法确认', 'That did not work'),
     signInAsk: speak('确认登录？', 'Sign in?'),
+    signInToAsk: speak('登录「{application}」？', 'Sign in to “{application}”?'),
     linkAsk: speak('将此微信绑定到账号「{account}」？', 'Link this WeChat to the account “{account}”?'),
     site: speak('网站', 'Site'),
     browser: speak('浏览器', 'Browser'),

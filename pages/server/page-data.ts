@@ -19,6 +19,8 @@ export interface Settings {
 
 /** What the chooser reads of the request that has led to it. */
 export interface SignInRequest {
+  /** Where people sign in; null: a part of the site without a name of its own. */
+  readonly application: { readonly name: string; readonly logo: string | null } | null;
   /** Where the site of the client is: a person takes this address to another app. */
   readonly home: string;
   /** Returns to the client without a sign-in. */

@@ -119,7 +119,9 @@ export class ChooserController {
     const text = (name: string) => (typeof query[name] === 'string' ? query[name] : undefined);
     const error = text('error') === undefined ? null : toErrorCode(text('error') ?? null);
     const to = { redirectUri, clientState: text('state'), issuer: this.options.publicUrl };
+    const name = this.registry.nameOf(clientId);
     return this.pages.signInPage(request, {
+      application: name === null ? null : { name, logo: this.registry.find(clientId)?.logoUri ?? null },
       home: clientId === CLIENT_ID ? redirectUri : homeOf(this.registry.site, clientId),
       back: errorLocation(to, error ?? 'access_denied'),
       problem:

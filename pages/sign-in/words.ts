@@ -2,7 +2,8 @@ import { words } from '../shared/language';
 
 /** The words of this page. */
 export const say = words({
-  title: ['登录{site}', 'Sign in to {site}'],
+  title: ['登录{place}', 'Sign in to {place}'],
+  account: ['使用您的{site}账号', 'with your account at {site}'],
   loading: ['正在加载登录方式…', 'Loading the ways to sign in…'],
   otherWays: ['其他登录方式', 'Other ways to sign in'],
   open: ['微信扫码', 'WeChat QR code'],
@@ -66,7 +67,7 @@ export const say = words({
   broken: ['暂时无法加载登录方式', 'The ways to sign in cannot be loaded right now'],
   none: ['这里还没有设置登录方式', 'No way of signing in is set up here yet'],
   noneHint: ['请联系网站管理员。', 'Please tell the people who run this site.'],
-  back: ['返回{site}', 'Back to {site}'],
+  back: ['返回{place}', 'Back to {place}'],
   problemHint: ['您可以重新登录，或换一种方式。', 'You can try again or choose another way.'],
   phoneTitle: ['请在微信中打开', 'Open this in WeChat'],
   phoneHint: [

@@ -17,6 +17,7 @@ const chinese: Readonly<Record<string, string>> = {
   publicUrl: '签发者和回调地址的基础，如 `https://app.example.com`；不带路径。绝不取自请求',
   keys: 'base64 的 32 字节密钥。第一个用来加密密钥和 cookie、签发 code 和刷新令牌；每一个都能解密和验证',
   'clients[].id': '前端的 `client_id`',
+  'clients[].name': '用户在我们的页面上、扫码的手机上读到的应用名称，与 `siteName` 一起显示',
   'clients[].redirectUris': '它的登录可以返回到哪里；逐字符比较。小程序和移动应用不经浏览器登录，为空数组',
   'clients[].tokens': "`'cookie'`：令牌存放在 HttpOnly cookie 中，而不在 `/iam/token` 的应答里",
   'clients[].origins': '除 `publicUrl` 外，哪些来源的脚本可以调用（CORS），精确比较',

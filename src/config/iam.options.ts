@@ -7,6 +7,11 @@ export interface IamClient {
   /** `client_id` on every OAuth endpoint. */
   readonly id: string;
   /**
+   * What people read of where they sign in, on our pages and on the phone of a scan, beside `siteName`.
+   * @default none
+   */
+  readonly name?: string;
+  /**
    * Where a sign-in may return; compared character by character (RFC 9700 §2.1). Empty for mini programs and mobile apps, which no
    * browser signs in to.
    */

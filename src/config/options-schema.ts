@@ -57,6 +57,7 @@ const client = z.strictObject({
   id: z
     .string({ error: 'a client_id' })
     .regex(/^[\x21-\x7e]{1,128}$/, { error: '1 to 128 visible ASCII characters' }),
+  name: line(100).exactOptional(),
   redirectUris: z.array(absoluteUrl, { error: 'an array of absolute URLs' }),
   tokens: z.enum(['bearer', 'cookie'], { error: "'bearer' or 'cookie'" }).default('bearer'),
   origins: z.array(origin, { error: 'an array of origins such as https://www.example.com' }).default([]),

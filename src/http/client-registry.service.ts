@@ -6,6 +6,7 @@ import {
   type ResolvedIamOptions,
 } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
+import { quotableName } from './decision-page.js';
 import type { ErrorPageSite } from './error-page.js';
 
 /** The algorithms (RFC 7518) by which ID tokens and access tokens are signed. */
@@ -102,6 +103,14 @@ export class ClientRegistry {
     return this.ofCode.get(id) ?? this.stored.find((client) => client.id === id);
   }
 
+  /** What people are told of where they sign in, safe in sentences of ours; null for a part of this site that has no name of its own. */
+  nameOf(id: string): string | null {
+    const client = this.find(id);
+    if (client === undefined) return null;
+    const name = quotableName(client.name) ?? id;
+    return client.isFirstParty && (name === id || name === this.options.siteName) ? null : name;
+  }
+
   /** Whether an application wants to be told of sign-outs. */
   get hasBackchannel(): boolean {
     return this.stored.some(({ backchannelLogoutUri }) => backchannelLogoutUri !== null);
@@ -191,7 +200,7 @@ export function proofOfAddress(uri: string): string {
 function ofCode(client: ResolvedIamClient): Client {
   return {
     ...client,
-    name: client.id,
+    name: client.name ?? client.id,
     source: 'code',
     logoUri: null,
     clientUri: null,

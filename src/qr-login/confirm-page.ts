@@ -18,6 +18,7 @@ import { type QrLogin, qrStateOf, type QrState, linkOf } from './qr-login.js';
 const signInTexts = {
   zh: {
     title: '确认登录？',
+    titleOf: '登录「{app}」？',
     browser: '浏览器',
     number: '请核对：电脑上显示的与此一致吗？',
     numberPrompt: '请输入电脑上显示的 4 位数字',
@@ -34,6 +35,7 @@ const signInTexts = {
   },
   en: {
     title: 'Sign in?',
+    titleOf: 'Sign in to “{app}”?',
     browser: 'Browser',
     number: 'Does the computer show the same?',
     numberPrompt: 'Type the 4 digits that the computer shows',
@@ -86,11 +88,11 @@ interface ConfirmQuestion extends AskedLogin {
 
 /** The page on the phone that asks the scanner to confirm a sign-in or a link. */
 function confirmPage(asked: ConfirmQuestion): IamResponse {
-  const { language, login, link, shown, isNumberWrong } = asked;
+  const { language, application, login, link, shown, isNumberWrong } = asked;
   const texts = { ...signInTexts[language], ...(link !== null && linkTexts[language]) };
   const alert = isNumberWrong ? `<p role="alert">${texts.numberWrong}</p>\n` : '';
   return questionPage(asked, {
-    title: texts.title,
+    title: application === null ? texts.title : texts.titleOf.replace('{app}', () => application),
     intro:
       link === null
         ? ''
@@ -156,13 +158,15 @@ export class PhonePages {
     const ending = endingOf(login);
     if (ending !== null) return this.end(language, ending, login);
     const code = this.tokens.userCodeOf(login);
+    const isLink = linkOf(login) !== undefined;
     return confirmPage({
       language,
       siteName: this.options.siteName,
+      application: isLink ? null : this.registry.nameOf(login.client_id),
       login,
       action: this.urls.path(`confirm/${login.provider}`),
       fields: { login: this.tokens.mint('confirm', login.id), csrf: this.cookies.csrfOf(proof) },
-      link: linkOf(login) === undefined ? null : { nickname: login.account_nickname },
+      link: !isLink ? null : { nickname: login.account_nickname },
       shown: code === null ? (login.user_code ?? '') : showUserCode(code),
       isNumberWrong: query['number'] === 'wrong',
     });

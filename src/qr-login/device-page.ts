@@ -16,7 +16,6 @@ export const devicePageTexts = {
     limited: '尝试次数过多，请稍后再试。',
     ask: '是否让此设备登录？',
     code: '代码',
-    client: '应用',
     requester: '设备',
     account: '以此账号登录',
     unnamed: '您的微信',
@@ -42,7 +41,6 @@ export const devicePageTexts = {
     limited: 'Too many tries. Wait a moment.',
     ask: 'Sign this device in?',
     code: 'Code',
-    client: 'Application',
     requester: 'Device',
     account: 'Signed in as',
     unnamed: 'your WeChat',
@@ -71,7 +69,7 @@ export const devicePageTexts = {
 type Ending = keyof (typeof devicePageTexts)['zh']['endings'];
 
 /** The form for the code. */
-interface DeviceForm extends Omit<AskedLogin, 'login' | 'fields'> {
+interface DeviceForm extends Omit<AskedLogin, 'application' | 'login' | 'fields'> {
   readonly typed?: string | undefined;
   readonly problem?: 'wrong' | 'limited';
 }
@@ -96,7 +94,6 @@ ${alert}<label for="user_code">${texts.enter}</label>
 interface DeviceQuestion extends AskedLogin {
   /** As the device shows it. */
   readonly code: string;
-  readonly clientName: string;
   readonly signInUrl: string;
   /** The person who has signed in on the page; null before that. */
   readonly person: { readonly nickname: string | null } | null;
@@ -112,7 +109,6 @@ export function deviceQuestionPage(asked: DeviceQuestion): IamResponse {
     id: 'device',
     title: texts.ask,
     intro: `${alert}<p>${texts.code}</p>\n<p class="code">${code}</p>\n`,
-    client: [texts.client, asked.clientName],
     requester: texts.requester,
     person: person === null ? undefined : [texts.account, quotableName(person.nickname) ?? texts.unnamed],
     warning: texts.warning,

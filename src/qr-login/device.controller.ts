@@ -210,11 +210,11 @@ export class DeviceController {
     return deviceQuestionPage({
       language,
       siteName: this.options.siteName,
+      application: this.registry.nameOf(login.client_id) ?? login.client_id,
       login,
       action: this.urls.path('device/decision'),
       fields: { device: token, csrf: this.cookies.csrfOf(visit) },
       code: showUserCode(this.tokens.userCodeOf(login) ?? ''),
-      clientName: this.registry.find(login.client_id)?.name ?? login.client_id,
       signInUrl: this.urls.path(`device/sign-in?device=${token}`),
       person: visit.signInId === undefined ? null : await this.decisions.findPerson(visit.signInId),
       problem: problem ?? failed,

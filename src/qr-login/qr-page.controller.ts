@@ -83,7 +83,7 @@ export class QrPageController {
     const { link } = attempt;
     if (link === undefined) throw new IamError('state_mismatch', 'the attempt is a sign-in');
     const nickname = await this.profiles.findNickname(link.userId);
-    return way.show(state, language, { nickname });
+    return way.show(state, language, { account: { nickname } });
   }
 
   /** A person who lets a QR code expire gets another for the same attempt. */

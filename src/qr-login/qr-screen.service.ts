@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { escapeHtml, page, readAsset } from '../http/html.js';
 import type { IamResponse } from '../http/iam-response.js';
+import { ClientRegistry } from '../http/client-registry.service.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 import type { Language } from '../http/user-agent.js';
 import { pageStyle, quoteAccount } from '../http/decision-page.js';
@@ -48,6 +49,9 @@ const texts = {
   },
 } as const;
 
+/** The title of a sign-in to an application that has a name. */
+const titleOf = { zh: '微信扫码登录「{app}」', en: 'Sign in to “{app}” with WeChat' } as const;
+
 /** The texts that differ for a signed-in user who links another WeChat identity. */
 const linkTexts = {
   zh: {
@@ -77,10 +81,10 @@ export interface QrWayTexts extends Partial<Record<keyof (typeof texts)['zh'], s
   readonly scannedNumber: string;
 }
 
-/** The account to which a scan links the scanner. */
-export interface ScreenAccount {
-  readonly nickname: string | null;
-}
+/** What a scan is for: to sign in to a client, or to link the scanner to an account. */
+export type ScreenPurpose =
+  | { readonly clientId: string; readonly account?: undefined }
+  | { readonly account: { readonly nickname: string | null } };
 
 const script = readAsset('./assets/qr-page.js', import.meta.url);
 
@@ -90,6 +94,7 @@ export class QrScreen {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly urls: IamUrls,
+    private readonly registry: ClientRegistry,
   ) {}
 
   location(state: string): string {
@@ -104,14 +109,16 @@ export class QrScreen {
     state: string,
     language: Language,
     { linkHint, ...ofWay }: QrWayTexts,
-    link: ScreenAccount | undefined,
+    purpose: ScreenPurpose,
   ): IamResponse {
     const { siteName } = this.options;
     const shown = {
       ...texts[language],
       ...ofWay,
-      ...(link !== undefined && { ...linkTexts[language], hint: linkHint }),
+      ...(purpose.account !== undefined && { ...linkTexts[language], hint: linkHint }),
     };
+    const application = purpose.account === undefined ? this.registry.nameOf(purpose.clientId) : null;
+    const title = application === null ? shown.title : titleOf[language].replace('{app}', () => application);
     const attributes = Object.entries({
       attempt: state,
       start: this.urls.path('follow'),
@@ -121,13 +128,13 @@ export class QrScreen {
     return page({
       status: 200,
       language,
-      title: `${shown.title} · ${siteName}`,
+      title: `${title} · ${siteName}`,
       style: pageStyle,
       script,
       body: `<main id="follow" ${attributes.join(' ')}>
 <p class="site">${escapeHtml(siteName)}</p>
-<h1>${shown.title}</h1>
-${link === undefined ? '' : `<p class="account">${quoteAccount(linkTexts[language].account, link.nickname, language)}</p>`}
+<h1>${escapeHtml(title)}</h1>
+${purpose.account === undefined ? '' : `<p class="account">${quoteAccount(linkTexts[language].account, purpose.account.nickname, language)}</p>`}
 <div class="frame" id="frame">
 <img id="qr" alt="${escapeHtml(shown.qrAlt)}" width="240" height="240" hidden>
 <div id="cover" hidden><span id="mark" aria-hidden="true"></span></div>

@@ -9,7 +9,7 @@ import type { Subject } from '../users/subject.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import type { CodeQuota } from './qr-budget.service.js';
 import { QR_SECONDS, type QrLogin, type QrWayName } from './qr-login.js';
-import { QrScreen, type QrWayTexts, type ScreenAccount } from './qr-screen.service.js';
+import { QrScreen, type QrWayTexts, type ScreenPurpose } from './qr-screen.service.js';
 
 /** A QR code to make: for which row and app, with which scene, and how long it must work, in seconds. */
 export interface QrCodeRequest {
@@ -80,13 +80,13 @@ export abstract class QrWay implements SignInMethod {
     return this.screen.widget(state);
   }
 
-  page({ attempt: { state }, language }: StartedAttempt): IamResponse {
-    return this.show(state, language);
+  page({ attempt: { state, clientId }, language }: StartedAttempt): IamResponse {
+    return this.show(state, language, { clientId });
   }
 
-  /** The page with the QR code, to sign in or to link the scanner to the account of `link`. */
-  show(state: string, language: Language, link?: ScreenAccount): IamResponse {
-    return this.screen.show(state, language, this.texts[language], link);
+  /** The page with the QR code. */
+  show(state: string, language: Language, purpose: ScreenPurpose): IamResponse {
+    return this.screen.show(state, language, this.texts[language], purpose);
   }
 }
 

@@ -1,12 +1,14 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { IamPagesModule } from '../../pages/server/index.js';
 import { launchBrowser } from '../support/browser.js';
+import { adminOptions } from '../support/admin.js';
 import { decideOnPhone, scanAndFollow, startFollowWorld } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
 import { axeFindings, inAllLooks, newestQrCode, storyLooks, storyTime } from '../support/pages.js';
 import { userAgents } from '../support/pc-browser.js';
 import { rowsOf } from '../support/rows.js';
 import { authorizeUrl, pkce } from '../support/sign-in.js';
+import { registerSso } from '../support/single-sign-on.js';
 
 const siteName = { 'zh-CN': '山茶小铺', en: 'مرحبا & Camellia 🌸 '.repeat(3).trim() };
 const looks: BrowserContextOptions[] = [
@@ -31,7 +33,7 @@ describe('the page on which people choose how to sign in', () => {
             privacy: { 'zh-CN': '/yinsi', en: '/privacy' },
           }),
         ],
-        options: { rateLimits: 'off' },
+        options: { ...adminOptions, rateLimits: 'off' },
       },
     );
     const { appid: open_app_id, secret: open_app_secret } = world.site;
@@ -100,7 +102,11 @@ describe('the page on which people choose how to sign in', () => {
   it.each(storyLooks(looks))(
     'follows a scan of the Official Account, also after a refusal: %j',
     async (look) => {
-      const page = await start(look, { provider: 'wechat' });
+      const client_id = await registerSso(world, { name: 'مرحبا 订购 Camellia Orders', sso: false });
+      const page = await start(look, { provider: 'wechat', client_id });
+      expect(await page.locator('h1').innerText()).toMatch(
+        /^(登录|Sign in to )\u2068مرحبا 订购 Camellia Orders\u2069$/,
+      );
       await consent(page).check();
       const code = page.locator('.code img');
       await code.waitFor();

@@ -14,6 +14,7 @@ import {
   postApproval,
   startMiniWorld,
 } from '../support/mini.js';
+import { PcBrowser } from '../support/pc-browser.js';
 import { valueOf } from '../support/rows.js';
 import { until } from '../support/until.js';
 
@@ -149,7 +150,8 @@ describe('the approval page to copy', () => {
   let world: MiniWorld;
 
   beforeAll(async () => {
-    world = await startMiniWorld({}, { options: { rateLimits: 'off' } });
+    const clients = [{ id: 'orders', name: '订单', redirectUris: [] }];
+    world = await startMiniWorld({}, { options: { rateLimits: 'off', clients } });
   });
   afterAll(() => world.close());
   afterEach(() => world.saveProvider({ qr_confirmation: 'tap', sign_up: 'auto' }));
@@ -187,6 +189,18 @@ describe('the approval page to copy', () => {
     expect(program.data['state']).toBe('confirmed');
     expect((await pollUntilSettled(world.url, device)).status).toBe(200);
     expect(program.sent.filter((path) => path.includes('/approvals/'))).toHaveLength(1);
+  });
+
+  it('names the application that the device signs in to', async () => {
+    const { program } = phoneOf();
+    const device = miniDeviceOf(await askForMiniCode(world.url, new PcBrowser(), 'orders'));
+
+    await program.enter(entryOf(device));
+
+    expect(program.data).toMatchObject({
+      title: '登录「订单」？',
+      facts: [{ name: '网站' }, { name: '应用', value: '订单' }, { name: '浏览器' }, {}, {}],
+    });
   });
 
   it('signs in once again where the session has ended since, to ask and to confirm', async () => {

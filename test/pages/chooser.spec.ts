@@ -70,6 +70,7 @@ describe.each(platforms)('a sign-in that names no provider, on %s', (_name, crea
       `frame-src ${world.wechat.endpoints.open};`,
     );
     expect(wordsIn(page)).toEqual({
+      application: null,
       home: world.url,
       back: matching(/\/signed-in\?error=access_denied&.*&state=a\+b%26c%3D%C3%BC&iss=/),
       problem: null,
@@ -156,7 +157,11 @@ describe.each(platforms)('a site with terms, on %s', (_name, create) => {
   beforeAll(async () => {
     world = await startFollowWorld(
       { qr_confirmation: 'tap' },
-      { create, options: adminOptions, imports: [IamPagesModule.forRoot({ account: true, terms, privacy })] },
+      {
+        create,
+        options: { ...adminOptions, siteName: 'Camellia' },
+        imports: [IamPagesModule.forRoot({ account: true, terms, privacy })],
+      },
     );
     const { appid: open_app_id, secret: open_app_secret } = world.site;
     const { appid: mp_app_id, secret: mp_app_secret } = world.oa;
@@ -286,6 +291,27 @@ describe.each(platforms)('a site with terms, on %s', (_name, create) => {
 
     expect(tokens.status).toBe(200);
     expect([entered.code, otherwise.error]).toEqual([anyText, 'interaction_required']);
+  });
+
+  it.each([
+    [{ name: '<b>\u202eOrders' }, { name: 'bOrders', logo: null }],
+    [
+      { name: 'Shop', logo_uri: 'https://a.example/l.png' },
+      { name: 'Shop', logo: 'https://a.example/l.png' },
+    ],
+    // A part of the site whose name says nothing more; of a third party it says who it claims to be.
+    [{ name: 'Camellia' }, null],
+    [
+      { name: 'Camellia', first_party: false, sso: false },
+      { name: 'Camellia', logo: null },
+    ],
+  ])('names the application %j', async (members, application) => {
+    const client_id = await registerSso(world, members);
+    const query = new URLSearchParams({ client_id, redirect_uri: redirectUri(world.url) });
+
+    const page = await new PcBrowser().visit(`${world.url}/iam/ui/sign-in?${query.toString()}`);
+
+    expect(wordsIn(page)).toMatchObject({ application });
   });
 
   it('records it for a scan of the page too', async () => {

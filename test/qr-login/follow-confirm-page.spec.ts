@@ -22,7 +22,13 @@ describe('the page on the phone', () => {
   beforeAll(async () => {
     world = await startFollowWorld(
       { qr_confirmation: 'tap' },
-      { options: { siteName: '小店 & <script>', rateLimits: 'off' } },
+      {
+        options: {
+          siteName: '小店 & <script>',
+          rateLimits: 'off',
+          clients: [{ id: 'orders', name: `订单 <b>\u202e「x」 & ${'长'.repeat(40)}`, redirectUris: [] }],
+        },
+      },
     );
   });
   afterAll(() => world.close());
@@ -66,6 +72,29 @@ describe('the page on the phone', () => {
     expect(page.body).toMatch(new RegExp(`<dt>时间</dt><dd>${new Date().getFullYear()}年`));
     expect(page.body).toContain(`>${device.typedCode}</p>`);
     expect(page.body).not.toContain('name="number"');
+  });
+
+  it('says which application the scanner would sign in to, on the page and in the chat', async () => {
+    const person = world.wechat.person({ nickname: '小兰' });
+    const device = await new PcBrowser().visit(`${world.url}/iam/device_authorization`, {
+      form: { client_id: 'orders', provider: 'wechat' },
+    });
+    await scanAndFollow(world, person, String(device.json()['verification_uri_complete']));
+    const name = `订单 bx & ${'长'.repeat(24)}`;
+    const chat = person.chat(world.oa).at(-1)?.text;
+    const link = confirmLink(world, person);
+
+    const zh = await person.openInWechat(link);
+    const en = await person.openInWechat(link, { headers: { 'accept-language': 'en' } });
+    const unnamed = await person.openInWechat((await scanned('小平')).link);
+
+    expect(chat).toContain(`小店 & <script> 的「${name}」`);
+    expect(chat).toContain(`to confirm or deny the sign-in to “${name}”.`);
+    const inHtml = name.replace('&', '&#38;');
+    expect(zh.body).toContain(`<h1>登录「${inHtml}」？</h1>`);
+    expect(zh.body).toContain(`<dt>应用</dt><dd>${inHtml}</dd>`);
+    expect(en.body).toContain(`<h1>Sign in to “${inHtml}”?</h1>`);
+    expect(unnamed.body).not.toContain('<dt>应用</dt>');
   });
 
   it('speaks English to whoever reads English', async () => {

@@ -22,7 +22,13 @@ describe('the page that shows the Official Account’s QR code', () => {
   beforeAll(async () => {
     world = await startFollowWorld(
       { qr_confirmation: 'tap' },
-      { options: { siteName: '小店 <b>', rateLimits: 'off' } },
+      {
+        options: {
+          siteName: '小店 <b>',
+          rateLimits: 'off',
+          clients: [{ id: 'orders', name: '订单 & "x"', redirectUris: ['https://orders.example/back'] }],
+        },
+      },
     );
   });
   afterAll(() => world.close());
@@ -66,6 +72,16 @@ describe('the page that shows the Official Account’s QR code', () => {
     expect(reply.text).not.toContain('小店 <b>');
     expect(en.text).toContain('<html lang="en">');
     expect(en.text).toContain('Sign in with WeChat');
+  });
+
+  it('names the application that it signs in to', async () => {
+    const { reply } = await openFollowPage(world.url, {
+      client_id: 'orders',
+      redirect_uri: 'https://orders.example/back',
+    });
+
+    expect(reply.text).toContain('<h1>微信扫码登录「订单 &#38; x」</h1>');
+    expect(reply.text).toContain('<title>微信扫码登录「订单 &#38; x」 · 小店');
   });
 
   it('writes nothing on the GET, however often it is fetched', async () => {

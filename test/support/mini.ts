@@ -44,8 +44,8 @@ export interface MiniDevice {
 }
 
 /** Asks for a mini program code. */
-export function askForMiniCode(base: string, browser = new PcBrowser()): Promise<Reply> {
-  const form = { client_id: 'web', provider: 'wechat', method: 'mini' };
+export function askForMiniCode(base: string, browser = new PcBrowser(), client_id = 'web'): Promise<Reply> {
+  const form = { client_id, provider: 'wechat', method: 'mini' };
   return browser.visit(`${base}/iam/device_authorization`, { form });
 }
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
+import { ClientRegistry } from '../../http/client-registry.service.js';
 import type { Sql } from '../../database/sql.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
 import type { IdentityProvider } from '../../identity-providers/identity-provider.js';
@@ -16,17 +17,25 @@ import { quotableName } from '../../http/decision-page.js';
 const OVER =
   '二维码已失效，请在电脑上获取新的二维码。\nThis QR code is no longer valid. Get a new one on the computer.';
 
+/** Where the scanner signs in: the site, and the application there that has a name of its own. */
+interface Place {
+  readonly siteName: string;
+  readonly application: string | null;
+}
+
 /** The reply to a scan in the chat. A push names no language, so both are there. */
-function scanReply(scan: ScanOutcome | null, siteName: string, confirmUrl: string): string {
+function scanReply(scan: ScanOutcome | null, { siteName, application }: Place, confirmUrl: string): string {
   if (scan === null || scan.outcome === 'over') return OVER;
   if (scan.outcome === 'taken') return '该二维码已被其他人扫描。\nSomebody else has scanned this QR code.';
   if (scan.link !== null) return linkReply(scan, accountAt(siteName, scan.link.nickname), confirmUrl);
+  const at = application === null ? siteName : `${siteName} 的「${application}」`;
+  const to = application === null ? '' : ` to “${application}”`;
   if (scan.status === 'confirmed' || scan.status === 'authenticated')
-    return `已确认登录 ${siteName}，请回到电脑继续。\nConfirmed. Go on at your computer.`;
+    return `已确认登录 ${at}，请回到电脑继续。\nConfirmed. Go on at your computer.`;
   if (scan.confirmation === 'number') {
-    return `请回复屏幕上显示的 4 位数字（或字母代码）以登录 ${siteName}。不是您本人操作？<a href="${confirmUrl}">拒绝登录</a>\nReply with the 4 digits, or the letters, that the screen shows.`;
+    return `请回复屏幕上显示的 4 位数字（或字母代码）以登录 ${at}。不是您本人操作？<a href="${confirmUrl}">拒绝登录</a>\nReply with the 4 digits, or the letters, that the screen shows${application === null ? '' : `, to sign in${to}`}.`;
   }
-  return `您正在登录 ${siteName}，<a href="${confirmUrl}">点击确认或拒绝</a>\nTap the link to confirm or deny the sign-in.`;
+  return `您正在登录 ${at}，<a href="${confirmUrl}">点击确认或拒绝</a>\nTap the link to confirm or deny the sign-in${to}.`;
 }
 
 /** Names the account that the WeChat would sign in to from then on: the scanner of a stranger's code must see that. */
@@ -67,6 +76,7 @@ function numberReply({ outcome, isLink }: EnteredUserCode, siteName: string): st
 export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    private readonly registry: ClientRegistry,
     private readonly scenes: Scenes,
     private readonly scans: FollowScans,
     private readonly watch: LoginWatch,
@@ -102,7 +112,9 @@ export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
       this.watch.note(scan.loginId, { status: scan.status, openid: stored.openid });
     else if (scan !== null) this.watch.hint(scan.loginId);
     const link = scan === null ? '' : this.confirmUrl(scan);
-    return { type: 'text', content: scanReply(scan, this.options.siteName, link) };
+    const { siteName } = this.options;
+    const application = scan === null ? null : this.registry.nameOf(scan.clientId);
+    return { type: 'text', content: scanReply(scan, { siteName, application }, link) };
   }
 
   private async number(appid: string, text: string, stored: InboxEvent): Promise<PassiveReply | null> {

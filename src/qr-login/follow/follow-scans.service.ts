@@ -20,6 +20,7 @@ const scanRow = z.object({
   loginId: z.string(),
   /** The row at which the login was started. */
   provider: z.string(),
+  clientId: z.string(),
   status: qrLoginRow.shape.status,
   outcome: z.enum(['owned', 'taken', 'over']),
   confirmation: z.enum(['tap', 'number', 'none']),
@@ -97,7 +98,7 @@ const scanSql = (sceneHash: string, { appid, event, effect }: PushOfLogin, entry
   WITH inserted AS (${insertInboxEvent(event, { status: 'done' })}),
   ${effect === undefined ? empty : sql`effect AS (${effect}),`}
   target AS (
-    SELECT id, provider, status, openid, confirmation, user_id, link_session_id IS NOT NULL AS is_link,
+    SELECT id, provider, client_id, status, openid, confirmation, user_id, link_session_id IS NOT NULL AS is_link,
            appid = ${appid} AND redeem_before > now() AND ${event.openid}::text IS NOT NULL AS is_live,
            ${qrProblemSql('logins')} AS problem
     FROM iam.logins WHERE scene_hash = ${sceneHash} FOR UPDATE
@@ -114,7 +115,7 @@ const scanSql = (sceneHash: string, { appid, event, effect }: PushOfLogin, entry
     UPDATE iam.logins l SET status = 'failed', error = t.problem FROM target t, inserted
     WHERE l.id = t.id AND t.is_live AND t.problem IS NOT NULL
   ), verdict AS (
-    SELECT t.id, t.provider, COALESCE(s.status, t.status) AS status, t.confirmation,
+    SELECT t.id, t.provider, t.client_id, COALESCE(s.status, t.status) AS status, t.confirmation,
            CASE WHEN t.is_link THEN jsonb_build_object('nickname', (SELECT u.nickname FROM iam.users u WHERE u.id = t.user_id)) END AS link,
            CASE
              WHEN s.id IS NOT NULL THEN 'owned'
@@ -130,7 +131,7 @@ const scanSql = (sceneHash: string, { appid, event, effect }: PushOfLogin, entry
       detail: sql`jsonb_build_object('outcome', COALESCE(verdict.outcome, 'unknown_scene'), 'login', verdict.id)`,
     })}
   )
-  SELECT id AS "loginId", provider, status, outcome, confirmation, link FROM verdict`;
+  SELECT id AS "loginId", provider, client_id AS "clientId", status, outcome, confirmation, link FROM verdict`;
 
 /**
  * A typed number with its inbox row, in one statement. Of several logins that wait for a number of this follower, the one that

@@ -36,6 +36,7 @@ export class ApprovalsController {
     example: {
       id: '0198c0de-0000-7000-8000-000000000009',
       site: 'Camellia',
+      application: 'Calendar',
       browser: 'Chrome on Windows',
       address: '203.0.113.7',
       asked_at: '2026-01-31T08:00:00.000Z',

@@ -8,6 +8,7 @@ import { sha256 } from '../../crypto/hash.js';
 import { Forgeries } from '../../database/forgeries.service.js';
 import { hasRow, queryRow, sql, type Sql } from '../../database/sql.js';
 import { IamError, toErrorCode } from '../../errors/iam.error.js';
+import { ClientRegistry } from '../../http/client-registry.service.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { describeAgent } from '../../http/user-agent.js';
 import { isLiveSql, sessionProvenAtSql } from '../../sessions/session-statements.js';
@@ -39,6 +40,10 @@ import { isScene } from './mini.method.js';
 export const approvalResponse = z.object({
   id: z.uuid(),
   site: z.string(),
+  application: z.string().optional().meta({
+    description:
+      'The application that the other device signs in to; absent for a link, and where it has no name of its own',
+  }),
   browser: z.string().meta({ description: 'Browser and system of the other device, as it says of itself' }),
   address: z.string(),
   asked_at: z.iso.datetime(),
@@ -140,6 +145,7 @@ export class Approvals {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly registry: ClientRegistry,
     private readonly phones: PhoneLogins,
     private readonly watch: LoginWatch,
     private readonly tokens: LoginTokens,
@@ -164,15 +170,18 @@ export class Approvals {
     this.watch.note(login.id, { status: 'scanned', openid: scanner });
     const typed = login.confirmation === 'number';
     const code = this.tokens.userCodeOf(login);
+    const isLink = linkOf(login) !== undefined;
+    const application = isLink ? null : this.registry.nameOf(login.client_id);
     return {
       id: login.id,
       site: this.options.siteName,
+      ...(application !== null && { application }),
       browser: describeAgent(login.user_agent, language),
       address: login.ip ?? '',
       asked_at: login.created_at.toISOString(),
       expires_in: Math.floor(left),
       ...(!typed && { user_code: code === null ? (login.user_code ?? '') : showUserCode(code) }),
-      ...(linkOf(login) !== undefined && { account: quotableName(login.account_nickname) ?? '' }),
+      ...(isLink && { account: quotableName(login.account_nickname) ?? '' }),
     };
   }
 

@@ -65,13 +65,16 @@ Page({
 
   ask(approval) {
     const { texts } = this.data;
-    const { account, site, browser, address, asked_at: at } = approval;
+    const { account, site, application, browser, address, asked_at: at } = approval;
+    const signIn =
+      application === undefined ? texts.signIn : texts.signInTo.replace('{application}', () => application);
     this.setData({
       state: 'asking',
       approval,
-      title: account === undefined ? texts.signIn : texts.link.replace('{account}', () => account),
+      title: account === undefined ? signIn : texts.link.replace('{account}', () => account),
       facts: [
         { name: texts.site, value: site },
+        ...(application === undefined ? [] : [{ name: texts.application, value: application }]),
         { name: texts.browser, value: browser },
         { name: texts.address, value: address },
         { name: texts.time, value: new Date(at).toLocaleString() },

@@ -1,8 +1,10 @@
 const zh = {
   opening: '正在打开…',
   signIn: '确认登录？',
+  signInTo: '登录「{application}」？',
   link: '将此微信绑定到账号「{account}」？',
   site: '网站',
+  application: '应用',
   browser: '浏览器',
   address: '网络地址',
   time: '时间',
@@ -36,8 +38,10 @@ const zh = {
 const en = {
   opening: 'Opening…',
   signIn: 'Sign in?',
+  signInTo: 'Sign in to “{application}”?',
   link: 'Link this WeChat to the account “{account}”?',
   site: 'Site',
+  application: 'Application',
   browser: 'Browser',
   address: 'Address',
   time: 'Time',
