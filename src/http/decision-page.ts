@@ -7,7 +7,7 @@ const MAX_LENGTH = 32;
 
 /**
  * A nickname as our own sentences may quote it, or null when nothing of it is left. Its owner chose it and another
- * person reads it: it must not leave its quotes, turn the line round, or become a link in a chat.
+ * person reads it: it must not leave its quotes, turn the line round, or bring HTML.
  */
 export function quotableName(nickname: string | null): string | null {
   const plain = (nickname ?? '').replaceAll(/[\p{C}\p{Zl}\p{Zp}<>「」『』“”"]/gu, '');

@@ -106,6 +106,8 @@ describe('a signed-in user who links another identity by following on a PC', () 
       expect(text).toContain('账号「我，a href=');
     }
     expect(chat?.links).toHaveLength(1);
+    // WeChat itself makes a link of a bare address.
+    expect(chat?.text).not.toMatch(/evil\.|https:\/\/evil/);
   });
 
   it('names nobody where the account has no nickname', async () => {

@@ -47,8 +47,10 @@ function linkReply({ status, confirmation }: ScanOutcome, account: string, confi
   return `您正在将此微信绑定到${account}，<a href="${confirmUrl}">点击确认或拒绝</a>\nTap the link to confirm or deny linking this WeChat to that account.`;
 }
 
+/** WeChat makes a link of each address in a message, and the stranger whose code was scanned chose the name. */
 function accountAt(siteName: string, nickname: string | null): string {
-  return ` ${siteName} 的账号「${quotableName(nickname) ?? '未设置昵称'}」`;
+  const name = quotableName(nickname)?.replaceAll(/[.:/](?=\S)/g, ' ');
+  return ` ${siteName} 的账号「${name ?? '未设置昵称'}」`;
 }
 
 /** The reply to a number. */
