@@ -202,7 +202,7 @@ const headersOf = ({ headers }: Reply) =>
 
 /** A form of ours is sent with its Origin, which `no-referrer` would make `null`. */
 const referrerPolicyOf = ({ method, path }: { method: string; path: string }) =>
-  method === 'GET' && ['device', 'end_session'].includes(path) ? 'strict-origin' : 'no-referrer';
+  method === 'GET' && path === 'device' ? 'strict-origin' : 'no-referrer';
 
 /** Every endpoint that there is, so that a new one is covered by itself. */
 const endpoints = iamControllers

@@ -77,21 +77,34 @@ export const accountFlows: readonly Flow[] = [
     },
   ],
   [
-    'let an application of a third party in, see it among theirs, and withdraw',
+    'let an application of a third party in, see it among theirs, and withdraw, as an administrator does for them',
     async (host) => {
       const lan = host.wechat.person({ nickname: '小兰' });
       const user = await onPc(host, lan);
       const id = `partner-${randomUUID()}`;
       await host.admin.post('clients', { id, first_party: false, redirect_uris: [redirectUri(host.url)] });
-      const signIn = await returnFromPc(host, lan, { client_id: id });
-      const page = await openConsent(signIn);
-      const agreed = await decide(signIn, page, 'confirm');
-      const granted = await redeem(host.url, { ...signIn, returned: agreed }, { client_id: id });
+      const letIn = async () => {
+        const signIn = await returnFromPc(host, lan, { client_id: id });
+        const page = await openConsent(signIn);
+        const agreed = await decide(signIn, page, 'confirm');
+        const granted = await redeem(host.url, { ...signIn, returned: agreed }, { client_id: id });
+        return [page.status, agreed.status, granted.status];
+      };
+      const ours = `users/${user.id}/consents`;
+      const first = await letIn();
       const listed = itemsOf(await callMe(host, user, '/consents'));
       const withdrawn = await callMe(host, user, `/consents/${id}`, { method: 'DELETE' });
+      const second = await letIn();
+      const seen = (await host.admin.get(ours)).items();
+      const ended = await host.admin.request('DELETE', `${ours}/${id}`);
 
-      expect([page.status, agreed.status, granted.status, withdrawn.status]).toEqual([200, 303, 200, 204]);
-      expect(listed).toMatchObject([{ client_id: id, scopes: [] }]);
+      expect([first, withdrawn.status, second, ended.status]).toEqual([
+        [200, 303, 200],
+        204,
+        [200, 303, 200],
+        204,
+      ]);
+      for (const items of [listed, seen]) expect(items).toMatchObject([{ client_id: id, scopes: [] }]);
     },
   ],
   [
