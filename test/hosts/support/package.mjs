@@ -20,7 +20,7 @@ const sources = [
 const welcome =
   /^(dist\/(src|emulator|migrations|pages\/server|client|mini-program|commonjs)\/.+(?<!\.spec)\.(js|d\.ts)|dist\/(cli|chunks)\/.+\.js|dist\/commonjs\/package\.json|dist\/chunks\/[\w-]+\.LICENSE|(docs\/(guides\/|reference\/)?[\w.-]+|emulator\/README|README(\.zh-CN)?)\.md|LICENSE|package\.json)$/;
 /** More files than this are a mistake, or a decision to be taken here. */
-const mostFiles = 360;
+const mostFiles = 365;
 
 /** In `import … from 'x';`, `import 'x';`, `export … from 'x';` and `import('x')`. */
 const specifiers = /(?:^(?:import|export)\b(?:[^'"`;]*\bfrom)?\s*|\bimport\()['"]([^'"\n]+)['"]/gm;
