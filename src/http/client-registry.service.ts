@@ -107,8 +107,9 @@ export class ClientRegistry {
   nameOf(id: string): string | null {
     const client = this.find(id);
     if (client === undefined) return null;
-    const name = quotableName(client.name) ?? id;
-    return client.isFirstParty && (name === id || name === this.options.siteName) ? null : name;
+    const { name, isFirstParty } = client;
+    if (isFirstParty && (name === id || name === this.options.siteName)) return null;
+    return quotableName(name) ?? quotableName(id);
   }
 
   /** Whether an application wants to be told of sign-outs. */

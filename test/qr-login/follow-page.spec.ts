@@ -14,6 +14,7 @@ import { countQueries } from '../support/query-counter.js';
 import { rowsOf } from '../support/rows.js';
 import { authorizeUrl, callbackAfterScan, getWith, pkce, toTokens } from '../support/sign-in.js';
 
+const back = 'https://orders.example/back';
 const english = { 'accept-language': 'en-GB,en;q=0.9' };
 
 describe('the page that shows the Official Account’s QR code', () => {
@@ -26,7 +27,11 @@ describe('the page that shows the Official Account’s QR code', () => {
         options: {
           siteName: '小店 <b>',
           rateLimits: 'off',
-          clients: [{ id: 'orders', name: '订单 & "x"', redirectUris: ['https://orders.example/back'] }],
+          clients: [
+            { id: 'orders', name: '订单 & "x"', redirectUris: [back] },
+            { id: '0d5c1f0a-6d3e-4b51-9c43-5f1f6f6b7a10', redirectUris: [back] },
+            { id: 'shop', name: '小店 <b>', redirectUris: [back] },
+          ],
         },
       },
     );
@@ -75,13 +80,19 @@ describe('the page that shows the Official Account’s QR code', () => {
   });
 
   it('names the application that it signs in to', async () => {
-    const { reply } = await openFollowPage(world.url, {
-      client_id: 'orders',
-      redirect_uri: 'https://orders.example/back',
-    });
+    const { reply } = await openFollowPage(world.url, { client_id: 'orders', redirect_uri: back });
 
     expect(reply.text).toContain('<h1>微信扫码登录「订单 &#38; x」</h1>');
     expect(reply.text).toContain('<title>微信扫码登录「订单 &#38; x」 · 小店');
+  });
+
+  it.each([
+    ['without a name of its own', '0d5c1f0a-6d3e-4b51-9c43-5f1f6f6b7a10'],
+    ['with the site’s name', 'shop'],
+  ])('is the site’s alone for an application %s', async (_what, client_id) => {
+    const { reply } = await openFollowPage(world.url, { client_id, redirect_uri: back });
+
+    expect(reply.text).toContain('<h1>微信扫码登录</h1>');
   });
 
   it('writes nothing on the GET, however often it is fetched', async () => {
