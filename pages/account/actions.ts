@@ -71,8 +71,9 @@ export function dismiss(): void {
 /** A refusal in words of this page, else those of its code. */
 export function explain(problem: Problem): string {
   if (problem.status === 0) return say('offline');
-  const ours = problemWords(problem.code);
-  return ours === problem.code ? textOf(problem) || say('failed') : ours;
+  const codes = [`${asked.value?.kind}:${problem.code}`, problem.code];
+  const ours = codes.map(problemWords).find((text, at) => text !== codes[at]);
+  return ours ?? (textOf(problem) || say('failed'));
 }
 
 /** Runs something, and says how it ended. A session that is over ends the page too. */

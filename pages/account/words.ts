@@ -226,4 +226,9 @@ export const problemWords = codeWords({
     'The site still needs the account. Please contact the site',
   ],
   browser_unsupported: ['请在电脑浏览器或微信中打开本页', 'Open this page on a computer or in WeChat'],
+  // Of a link: the option admin.crossDeviceSessions.
+  'link:insufficient_permissions': [
+    '这次登录是用另一台设备扫码开始的，不能给管理员账号绑定微信。请在微信内登录后再绑定。',
+    'You signed in by scanning with another device, and this account may administer. Sign in inside WeChat, then link.',
+  ],
 });
