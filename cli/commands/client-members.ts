@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import { IamError } from '../../src/errors/iam.error.js';
+import { OutgoingError, OutgoingRefusal } from '../../src/http/outgoing-calls.service.js';
 import { ClientEntity, clientGrants, type ClientChanges } from '../../src/oauth/client-columns.js';
 import { toBoolean, type Arguments, type OptionSpec } from '../command.js';
-import { UsageError } from '../errors.js';
+import { CommandError, UsageError } from '../errors.js';
 
 /** The option of a member. */
 interface MemberOption extends Omit<OptionSpec, 'repeated'> {
@@ -119,8 +120,8 @@ const members: Readonly<Record<string, MemberOption>> = {
     member: 'sector_identifier_uri',
     value: 'URL',
     summary: {
-      en: 'with pairwise subjects of several hosts: a JSON array of all redirect URIs',
-      zh: '返回地址有多个主机的 pairwise 应用：列出全部返回地址的 JSON 数组',
+      en: 'with pairwise subjects of several hosts: a JSON array of all redirect URIs, which the command itself reads there',
+      zh: '返回地址有多个主机的 pairwise 应用：列出全部返回地址的 JSON 数组，命令自己会访问该地址',
     },
   },
   'subject-type': {
@@ -204,8 +205,18 @@ export async function naming<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
     const { member } = error instanceof IamError ? error.members : {};
     if (!(error instanceof IamError) || member === undefined) throw error;
+    if (error.cause instanceof OutgoingError) throw unread(error.cause);
     throw wrong(String(member).replace(/\.\d+$/, ''), error.detail.replace(`${member}: `, ''));
   });
+}
+
+/** A command has no options of the module: what they would admit is no advice here. */
+function unread(cause: OutgoingError): Error {
+  const way =
+    'the command line reads it from a public https address only; change this application in the administration';
+  if (cause instanceof OutgoingRefusal) return wrong('sector_identifier_uri', way);
+  const message = `--sector-identifier-uri: ${cause.message} (${way})`;
+  return new CommandError('sector_document_unread', message, { cause });
 }
 
 function wrong(member: string, reason: string): UsageError {

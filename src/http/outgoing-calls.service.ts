@@ -27,6 +27,9 @@ export class OutgoingError extends Error {
   override readonly name = 'OutgoingError';
 }
 
+/** The rules of this process refuse the address: nothing was sent. */
+export class OutgoingRefusal extends OutgoingError {}
+
 /** From the first byte sent to the last one read. */
 const TIMEOUT_MS = 5_000;
 
@@ -75,9 +78,9 @@ export class OutgoingCalls implements OnModuleDestroy {
     const problem = URL.canParse(text)
       ? addressProblem(new URL(text), this.options.wechat)
       : 'expected an absolute URL';
-    if (problem !== null) throw new OutgoingError(problem);
+    if (problem !== null) throw new OutgoingRefusal(problem);
     const url = new URL(text);
-    if (url.protocol !== 'https:' && !isLocalHost(url.hostname)) throw new OutgoingError('expected https');
+    if (url.protocol !== 'https:' && !isLocalHost(url.hostname)) throw new OutgoingRefusal('expected https');
     return url;
   }
 

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { naming } from '../../cli/commands/client-members.js';
 import { WechatEmulator } from '../../emulator/index.js';
+import { wrongMember } from '../../src/errors/iam.error.js';
+import { OutgoingError } from '../../src/http/outgoing-calls.service.js';
 import { AdminClient } from '../support/admin.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { freePort } from '../../example/postgres/free-port.js';
@@ -46,18 +49,29 @@ describe('the first administrator', () => {
     const whole = await of('add', 'shop', '--redirect-uri', 'https://shop.example.com/');
     const named = await of('set', 'shop', '--name', 'true', '--enabled', 'false', '--json');
     const cleared = await of('set', 'shop', '--clear', 'redirect-uri');
-    const document = 'https://localhost/sector.json';
     const sector = await of(
       ...['set', 'shop', '--first-party', 'false', '--subject-type', 'pairwise'],
-      ...['--sector-identifier-uri', document],
+      ...['--sector-identifier-uri', 'https://localhost/sector.json'],
     );
     await operator.query(`DELETE FROM iam.clients WHERE id = 'shop'`);
 
     expect([added, whole, cleared].map(({ exitCode }) => exitCode === 0)).toEqual([false, true, false]);
     expect(named.json()).toMatchObject({ name: 'true', enabled: false });
-    expect(sector.stderr).toContain('--sector-identifier-uri: a loopback address');
+    expect(sector).toMatchObject({ exitCode: 2 });
+    expect(sector.stderr).toContain('--sector-identifier-uri: the command line reads it from a public https');
     expect(added.stderr).toContain('--redirect-uri: expected at least one');
     expect(cleared.stderr).toContain('--redirect-uri: expected at least one');
+  });
+
+  it('has called a command rightly where the document of a sector does not come in time', async () => {
+    const late = new OutgoingError('no response in time');
+
+    const told = naming(Promise.reject(wrongMember('sector_identifier_uri', late.message, late)));
+
+    await expect(told).rejects.toMatchObject({
+      code: 'sector_document_unread',
+      message: expect.stringMatching(/^--sector-identifier-uri: no response in time /) as string,
+    });
   });
 
   it('makes API keys for services, lists and ends them', async () => {
