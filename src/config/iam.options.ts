@@ -140,7 +140,7 @@ export interface IamRateLimits {
   readonly qrPerAccountAndDay?: number;
   /**
    * Sign-ins, links and other uses of a code or token that failed, of one client address at one app in one minute. What
-   * succeeds does not count, but for single sign-on: so often one browser passes in each process.
+   * succeeds does not count. Each process also lets one browser past WeChat (single sign-on) so often in a minute.
    * @default 120
    */
   readonly failuresPerAddressAndMinute?: number;

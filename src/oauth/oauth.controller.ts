@@ -121,6 +121,7 @@ export class OAuthController {
       'consent_required',
       'login_required',
       'interaction_required',
+      'rate_limited',
       'wechat_open_not_configured',
       'wechat_mp_not_configured',
     ],

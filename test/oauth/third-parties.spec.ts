@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { ClientRegistry } from '../../src/http/client-registry.service.js';
 import { Reencryption } from '../../src/keys/reencryption.service.js';
 import { AccessTokens } from '../../src/sessions/access-tokens.service.js';
 import { Authentication } from '../../src/sessions/authentication.service.js';
+import { IamGuard } from '../../src/sessions/iam.guard.js';
 import { SubjectIdentifiers } from '../../src/sessions/subject-identifiers.service.js';
 import { callMe, itemsOf } from '../support/account.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
@@ -25,6 +27,13 @@ import { getWith, redeem, returnFromPc } from '../support/sign-in.js';
 const calendar = 'https://calendar.example.com/api';
 /** Of the API of this host. */
 const here = 'https://host.example.com/api';
+
+/** Of the host, which names itself among the option `resources`. */
+class Orders {
+  list() {
+    return [];
+  }
+}
 
 describe('what an application of a third party has', () => {
   let world: World;
@@ -278,7 +287,11 @@ describe('what an application of a third party has', () => {
         await getWith(`${world.url}/iam/admin/users`, accessToken),
       ];
       const caller = await world.app.get(Authentication).authenticate(accessToken, { mustLive: true });
+      const req = { method: 'GET', url: '/orders', headers: { authorization: `Bearer ${accessToken}` } };
+      const call = new ExecutionContextHost([undefined, {}, { req }, {}], Orders, Orders.prototype.list);
+      call.setType('graphql');
 
+      expect(await world.app.get(IamGuard).canActivate(call)).toBe(true);
       expect(page.text).toContain(`代表您访问 ${here}`);
       expect(claimsOf(accessToken)['aud']).toBe(here);
       expect([outcome(me), outcome(users)]).toEqual([

@@ -18,6 +18,7 @@ import {
   type AuthenticatedUser,
   IamError,
   IamGuard,
+  IamSockets,
   OptionalAuth,
   Public,
   RequirePermissions,
@@ -296,13 +297,15 @@ describe('what a user needs', () => {
       const { accessToken } = await signInOnPc(world, world.wechat.person({ nickname: '小兰' }));
       const window = `${world.url}/shop-window`;
 
-      const [look, stranger] = [
+      const [look, optional, stranger] = [
         await new PcBrowser().visit(window),
+        await new PcBrowser().visit(`${window}/optional`),
         await new PcBrowser().visit(`${window}/till`),
       ];
       const lan = await getWith(`${window}/till`, accessToken);
 
-      expect([look.status, stranger.status]).toEqual([200, 401]);
+      expect([look.status, optional.status, stranger.status]).toEqual([200, 200, 401]);
+      expect(optional.headers.get('vary')).toBe('Accept-Encoding, Authorization, Cookie');
       expect(lan.json()['code']).toBe('insufficient_permissions');
     });
 
@@ -322,6 +325,25 @@ describe('what a user needs', () => {
       await expect(admits(till)).rejects.toMatchObject({ extensions: { code: 'insufficient_permissions' } });
 
       expect(findAuthenticatedUser(operation)?.id).toBe(userId);
+    });
+
+    it('makes a socket that of the user of its first message, for good', async () => {
+      const [lan, ming] = [
+        await signInOnPc(world, world.wechat.person({ nickname: '小兰' })),
+        await signInOnPc(world, world.wechat.person({ nickname: '小明' })),
+      ];
+      const headers = { authorization: `Bearer ${lan.accessToken}` };
+      const client = { handshake: { url: '/socket.io/?transport=polling', headers } };
+      const { optional } = ShopWindowController.prototype;
+      const message = new ExecutionContextHost([client, {}, 'optional'], ShopWindowController, optional);
+      message.setType('ws');
+      const sockets = world.app.get(IamSockets);
+
+      expect(await world.app.get(IamGuard).canActivate(message)).toBe(true);
+      await expect(sockets.present(client, ming.accessToken)).rejects.toMatchObject({
+        code: 'invalid_token',
+      });
+      await expect(sockets.present(client, lan.accessToken)).resolves.toMatchObject({ kind: 'person' });
     });
 
     it('leaves the admin API to its own guard, unless that says no', async () => {
