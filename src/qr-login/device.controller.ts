@@ -210,7 +210,7 @@ export class DeviceController {
     return deviceQuestionPage({
       language,
       siteName: this.options.siteName,
-      application: this.registry.nameOf(login.client_id) ?? login.client_id,
+      application: this.registry.nameOf(login.client_id),
       login,
       action: this.urls.path('device/decision'),
       fields: { device: token, csrf: this.cookies.csrfOf(visit) },

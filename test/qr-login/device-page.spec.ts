@@ -60,6 +60,7 @@ describe.each(platforms)('the page for the code of a device, on %s', (_, create)
     for (const page of [asked, question]) expect(page.text).toContain(`>${started.user_code}<`);
     expect(asked.text).not.toContain('value="confirm"');
     expect(question.text).toContain('<dd>your WeChat</dd>');
+    expect(question.text).not.toContain('<dt>Application</dt>');
     expect(done.text).toContain('<h1>Done</h1>');
     expect(me).toMatchObject({ nickname: null, identities: [{ kind: 'mp' }] });
     expect(await rowsOf(world.dataSource, 'SELECT method, openid FROM iam.sessions')).toEqual([

@@ -8,6 +8,7 @@ import {
   scanAndFollow,
   startFollowWorld,
 } from '../support/follow.js';
+import { Visitor } from '../support/device-page.js';
 import type { World } from '../support/iam-app.js';
 import { fieldOf, PcBrowser, userAgents } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
@@ -79,6 +80,7 @@ describe('the page on the phone', () => {
     const device = await new PcBrowser().visit(`${world.url}/iam/device_authorization`, {
       form: { client_id: 'orders', provider: 'wechat' },
     });
+    const typed = await new Visitor(world).type(String(device.json()['user_code']));
     await scanAndFollow(world, person, String(device.json()['verification_uri_complete']));
     const name = `订单 bx & ${'长'.repeat(24)}`;
     const chat = person.chat(world.oa).at(-1)?.text;
@@ -94,6 +96,7 @@ describe('the page on the phone', () => {
     expect(zh.body).toContain(`<h1>登录「${inHtml}」？</h1>`);
     expect(zh.body).toContain(`<dt>应用</dt><dd>${inHtml}</dd>`);
     expect(en.body).toContain(`<h1>Sign in to “${inHtml}”?</h1>`);
+    expect(typed.text).toContain(`<dt>Application</dt><dd>${inHtml}</dd>`);
     expect(unnamed.body).not.toContain('<dt>应用</dt>');
   });
 
