@@ -251,6 +251,12 @@ const refusals = codeWords({
   other: ['服务器不接受。', 'The server does not take it.'],
 });
 
+/** The box that makes the server refuse a list as a whole; without it the text is of no use. */
+export const wholeBy: Readonly<Record<string, keyof ClientMembers>> = {
+  redirect_uris: 'subject_type',
+  resources: 'tokens',
+};
+
 /** See `refusals`; `line` is the entry that is refused. */
 export function memberWrong(member: string, line: string | undefined): string {
   const code = line === undefined ? member : `${member}.`;
