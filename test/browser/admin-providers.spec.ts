@@ -138,7 +138,7 @@ describe('setting up identity providers in the administration', () => {
     expect(before.text).toMatch(/40125.*mp\.weixin\.qq\.com/s);
     expect(complaint).toContain('No spaces');
     expect(isMended).toBe(true);
-    expect(refusal).toContain('Only after the QR code that is followed');
+    expect(refusal).toContain('works only with the follow-to-login QR code');
     expect(beyond(complaints, '400')).toEqual([]);
     await close();
   }, 120_000);

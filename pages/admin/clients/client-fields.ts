@@ -192,8 +192,8 @@ export const memberHelp = codeWords({
 });
 
 const addressWrong = [
-  '需要完整的地址，例如 https://www.example.com/；除本机与内网外必须是 https。',
-  'It has to be a complete address such as https://www.example.com/, by https but for this machine and private networks.',
+  '需要完整的地址，例如 https://www.example.com/；除服务器本机（localhost）与内网外必须是 https。',
+  'It has to be a complete address such as https://www.example.com/, by https but for localhost and private networks.',
 ] as const;
 const lineWrong = [
   `“{line}” 不能使用：${addressWrong[0]}`,
@@ -228,12 +228,12 @@ const refusals = codeWords({
   ],
   'resources.': [
     '“{line}” 不在代码的选项 resources 中。',
-    'The option resources of the code has no “{line}”.',
+    '“{line}” is not among the `resources` that the application’s code names.',
   ],
   roles: ['其中有不存在的角色。', 'There is no role of one of these names.'],
   jwks_uri: [
-    '需要完整的 https 地址；http 只用于本机。',
-    'It has to be a complete https address; http is for this machine alone.',
+    '需要完整的 https 地址；http 只用于服务器本机（localhost）。',
+    'It has to be a complete https address; http is for localhost alone.',
   ],
   jwks: [
     '需要带 keys 的公钥集：每个公钥有自己的 kid，没有私钥部分，也不填上面的地址。',
@@ -245,8 +245,8 @@ const refusals = codeWords({
     'The server has to get a JSON array there that lists all redirect URIs.',
   ],
   backchannel_logout_uri: [
-    '需要完整的 https 地址；http 只用于本机。',
-    'It has to be a complete https address; http is for this machine alone.',
+    '需要完整的 https 地址；http 只用于服务器本机（localhost）。',
+    'It has to be a complete https address; http is for localhost alone.',
   ],
   other: ['服务器不接受。', 'The server does not take it.'],
 });

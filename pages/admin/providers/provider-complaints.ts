@@ -5,11 +5,11 @@ const complaints = codeWords({
   refused: ['服务器不接受这个值。', 'The server does not take this value.'],
   'qr_login_with:refused': [
     '只有关注公众号的二维码之后才能再用网站应用登录。',
-    'Only after the QR code that is followed can the website app come second.',
+    'Signing in with the website app as a second step works only with the follow-to-login QR code.',
   ],
   'qr_confirmation:refused': [
     '只有关注公众号的二维码可以不要求确认。',
-    'Only the QR code that is followed can do without a confirmation.',
+    'Only the follow-to-login QR code may go unconfirmed.',
   ],
   required: ['请填写。', 'Fill this in.'],
   tooLong: ['太长了，最多 {max} 个字符。', 'Too long: at most {max} characters.'],
