@@ -5,6 +5,14 @@ import { addApps, callMe, inApp, itemsOf, type Apps } from '../support/account.j
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { ThirdParties } from '../support/consent.js';
 import { redirectUri, startWorld } from '../support/iam-app.js';
+import {
+  addMiniPage,
+  type MiniWorld,
+  miniToken,
+  postApproval,
+  scanMiniCode,
+  signInByMini,
+} from '../support/mini.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { countQueries, isHousekeeping } from '../support/query-counter.js';
 import { countWaiting, rowsOf } from '../support/rows.js';
@@ -25,7 +33,7 @@ import {
 const MOST_SILENT = 40;
 
 describe('the session of a browser', () => {
-  let world: WebhookWorld;
+  let world: WebhookWorld & MiniWorld;
   let apps: Apps;
   let admin: AdminClient;
   let parties: ThirdParties;
@@ -33,13 +41,15 @@ describe('the session of a browser', () => {
   let blog: string;
 
   beforeAll(async () => {
-    world = await startWebhookWorld(
+    const plain = await startWebhookWorld(
       {},
       {
         options: { ...adminOptions, rateLimits: { failuresPerAddressAndMinute: MOST_SILENT } },
       },
     );
-    apps = await addApps(world);
+    const added = await addApps(plain);
+    world = await addMiniPage(plain, { qr_enabled: false });
+    apps = { ...added, mini: world.mini };
     admin = new AdminClient(world.url);
     parties = new ThirdParties(world);
     [shop, blog] = [await registerSso(world), await registerSso(world)];
@@ -268,6 +278,24 @@ describe('the session of a browser', () => {
         ]),
       ).toEqual([{ end_reason: reason }]);
     });
+  });
+
+  it('lets no other device in where a scan began it, by a code that waited while its user was merged', async () => {
+    const { mini } = world;
+    await world.saveProvider({ qr_enabled: true });
+    const [stays, goes] = [person(), person()];
+    const older = decodeJwt(await miniToken(world, stays, mini)).sub;
+    const { browser } = await signInByMini(world, goes, shop);
+    const other = decodeJwt(await miniToken(world, goes, mini)).sub;
+    const { approval } = await scanMiniCode(world, goes);
+    const waiting = await start(world, browser, blog);
+    const merged = await admin.post(`users/${String(older)}/merge`, { other, force: true });
+
+    const { accessToken } = accessOf(await tokensOf(world, waiting, blog));
+    const approved = await postApproval(world.url, accessToken, { decision: 'confirm' }, approval.id);
+
+    expect([merged.status, decodeJwt(accessToken).sub]).toEqual([200, older]);
+    expect([approved.status, approved.json()['code']]).toEqual([403, 'approval_forbidden']);
   });
 });
 

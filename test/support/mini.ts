@@ -18,7 +18,14 @@ export async function startMiniWorld(
   provider: Partial<IdentityProviderInput> = {},
   settings: Partial<IamAppOptions> = {},
 ): Promise<MiniWorld> {
-  const world = await startWorld(settings);
+  return addMiniPage(await startWorld(settings), provider);
+}
+
+/** Gives the row of a world a mini program whose page confirms sign-ins. */
+export async function addMiniPage<T extends World>(
+  world: T,
+  provider: Partial<IdentityProviderInput> = {},
+): Promise<T & MiniWorld> {
   const page = { page: approvalPage, server: `${world.url}/iam`, clientId: 'web', provider: 'wechat' };
   const mini = world.account.miniProgram({ pages: ['pages/home/home'], approvalPage: page });
   await world.saveProvider({

@@ -67,12 +67,12 @@ const claimRow = phoneLoginRow.extend({
 });
 
 /**
- * The person of a live session that began in a mini program, and not by a scan of one, nor in a browser that a scan has let in: what
- * WeChat proved then holds until it ends.
+ * The person of a live session that began in a mini program, and not by a scan of one, nor in a browser that a scan has let in: that
+ * carries an `auth_time`, also after a merge has parted it from its browser. What WeChat proved then holds until it ends.
  */
 const signerCte = ({ sessionId, userId }: ActingSession): Sql => sql`signer AS (
     SELECT s.user_id, s.appid, s.openid, ${sessionProvenAtSql('s')} AS proven_at FROM iam.sessions s JOIN iam.users u ON u.id = s.user_id
-    WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND s.method = 'mini' AND NOT s.by_scan AND s.browser_session_id IS NULL
+    WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND s.method = 'mini' AND NOT s.by_scan AND s.auth_time IS NULL
       AND ${isLiveSql} AND u.status = 'active'
   )`;
 
