@@ -30,6 +30,8 @@ interface Kind<T extends z.infer<typeof ending>> {
   readonly name: string;
   readonly context: string;
   readonly content: z.ZodType<T>;
+  /** The longest that a later `keep` adds: the first one refuses what would have no room for it. */
+  readonly later?: object;
 }
 
 /** A phone on its way through Official Account OAuth to a login that is scanned already; by its `state`. */
@@ -88,6 +90,7 @@ export const consentVisit = {
     asksAgain: z.boolean(),
     decision: z.enum(['confirm', 'deny']).optional(),
   }),
+  later: { decision: 'confirm' },
 };
 
 /** See `consentVisit`. */
@@ -121,11 +124,17 @@ export class PageCookies {
     content: Omit<T, 'until'>,
     { key, present }: { readonly key: string; readonly present: Cookies },
   ): string[] {
-    const json = JSON.stringify({ ...content, until: this.clock.now() + THINK_SECONDS * 1000 });
-    const sealed = this.sealer.seal(json, `${kind.context}/${key}`);
     const name = this.nameOf(kind.name, key);
-    const kept = this.write(name, sealed, THINK_SECONDS);
-    if (kept.length > MAX_COOKIE_BYTES) throw new IamError('invalid_request', 'state: too long for a cookie');
+    const until = this.clock.now() + THINK_SECONDS * 1000;
+    const write = (held: object) =>
+      this.write(
+        name,
+        this.sealer.seal(JSON.stringify({ ...held, until }), `${kind.context}/${key}`),
+        THINK_SECONDS,
+      );
+    const kept = write(content);
+    if (write({ ...content, ...kind.later }).length > MAX_COOKIE_BYTES)
+      throw new IamError('invalid_request', 'state: too long for a cookie');
     let bytes = kept.length;
     // Browsers send older cookies first (RFC 6265 §5.4).
     const surplus = Object.entries(present)
