@@ -16,8 +16,8 @@ const members: Readonly<Record<string, MemberOption>> = {
     member: 'name',
     value: 'TEXT',
     summary: {
-      en: 'shown to administrators, and to people where they decide',
-      zh: '显示给管理员，也显示在用户做决定的地方',
+      en: 'what people read of where they sign in; an own application without one is shown as the site',
+      zh: '用户登录时读到的名称；自己的应用没有名称时显示为网站',
     },
   },
   'client-uri': { member: 'client_uri', value: 'URL', summary: { en: 'its home page', zh: '主页' } },

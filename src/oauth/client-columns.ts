@@ -97,7 +97,7 @@ const secureUrl = z
 export const clientChanges = z.strictObject({
   name: line(100)
     .optional()
-    .describe('Shown to administrators, and to people where they decide (default: the id)'),
+    .describe('What people read of where they sign in; an own application without one is shown as the site'),
   logo_uri: webPage,
   client_uri: webPage.describe('Its home page'),
   enabled: z.boolean().optional().describe('Whether people can sign in to it, or a service gets tokens'),

@@ -145,8 +145,8 @@ export const memberName = codeWords({
 /** What else is to be known of it; the name of the member where there is nothing. */
 export const memberHelp = codeWords({
   name: [
-    '不填则为 client_id。也显示在用户做决定的地方。',
-    'Empty: the client_id. People see it too, where they decide.',
+    '用户登录时读到的名称；自己的应用没有名称时显示为网站。',
+    'What people read of where they sign in; an own application without one is shown as the site.',
   ],
   enabled: [
     '停用后没有人能登录它，它也得不到令牌。',
