@@ -140,6 +140,10 @@ describe('applications in the administration', () => {
     await page.locator('#key-permissions').fill('iam:roles:read iam:users:read');
     await send.click();
     await dialog.locator('#key-permissions-help.wrong', { hasText: 'iam:users:read' }).waitFor();
+    const tooMany = Array.from({ length: 101 }, (_, at) => `orders:x${at}`);
+    await page.locator('#key-permissions').fill(tooMany.join('\n'));
+    await send.click();
+    await dialog.getByRole('alert').getByText('服务器不接受这些权限。').waitFor();
     await page.locator('#key-permissions').fill('iam:roles:read');
     await page.locator('#key-client').fill('nobody');
     await send.click();
