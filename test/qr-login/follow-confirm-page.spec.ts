@@ -27,7 +27,10 @@ describe('the page on the phone', () => {
         options: {
           siteName: '小店 & <script>',
           rateLimits: 'off',
-          clients: [{ id: 'orders', name: `订单 <b>\u202e「x」 & ${'长'.repeat(40)}`, redirectUris: [] }],
+          clients: [
+            { id: 'orders', name: `订单 <b>\u202e「x」 & ${'长'.repeat(40)}`, redirectUris: [] },
+            { id: 'address', name: 'http://a.b:c。d\uff0ee\uff61f：g／h', redirectUris: [] },
+          ],
         },
       },
     );
@@ -98,6 +101,17 @@ describe('the page on the phone', () => {
     expect(en.body).toContain(`<h1>Sign in to “${inHtml}”?</h1>`);
     expect(typed.text).toContain(`<dt>Application</dt><dd>${inHtml}</dd>`);
     expect(unnamed.body).not.toContain('<dt>应用</dt>');
+  });
+
+  it('keeps the name of an application from becoming a link in the chat', async () => {
+    const person = world.wechat.person({ nickname: '小安' });
+    const device = await new PcBrowser().visit(`${world.url}/iam/device_authorization`, {
+      form: { client_id: 'address', provider: 'wechat' },
+    });
+
+    await scanAndFollow(world, person, String(device.json()['verification_uri_complete']));
+
+    expect(person.chat(world.oa).at(-1)?.text).toContain('sign-in to “http   a b c d e f g h”.');
   });
 
   it('speaks English to whoever reads English', async () => {

@@ -92,7 +92,7 @@ describe('a signed-in user who links another identity by following on a PC', () 
 
   it('cannot put more than a name into the words of the page, the chat and the phone', async () => {
     const user = await newUser('丁');
-    const nickname = '我」，<a href="https://evil.example">登录</a>\u202e&<b>'.padEnd(80, '长');
+    const nickname = '我」，<a href="https://evil。example">登录</a>\u202e&<b>'.padEnd(80, '长');
     await world.dataSource.query('UPDATE iam.users SET nickname = $2 WHERE id = $1', [user.id, nickname]);
     const second = person('丁二');
     const shown = await showCode(user);
@@ -107,7 +107,7 @@ describe('a signed-in user who links another identity by following on a PC', () 
     }
     expect(chat?.links).toHaveLength(1);
     // WeChat itself makes a link of a bare address.
-    expect(chat?.text).not.toMatch(/evil\.|https:\/\/evil/);
+    expect(chat?.text).not.toMatch(/evil[.。]|https:\/\/evil/);
   });
 
   it('names nobody where the account has no nickname', async () => {

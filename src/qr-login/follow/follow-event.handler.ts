@@ -47,10 +47,14 @@ function linkReply({ status, confirmation }: ScanOutcome, account: string, confi
   return `您正在将此微信绑定到${account}，<a href="${confirmUrl}">点击确认或拒绝</a>\nTap the link to confirm or deny linking this WeChat to that account.`;
 }
 
-/** WeChat makes a link of each address in a message, and the stranger whose code was scanned chose the name. */
+/** A name as the chat may quote it: WeChat makes a link of each address in a message, also of one with the dots of other scripts. */
+function nameInChat(name: string | null): string | null {
+  return quotableName(name)?.replaceAll(/[.:/\u3002\uff0e\uff61\uff1a\uff0f](?=\S)/g, ' ') ?? null;
+}
+
+/** The stranger whose code was scanned chose the nickname. */
 function accountAt(siteName: string, nickname: string | null): string {
-  const name = quotableName(nickname)?.replaceAll(/[.:/](?=\S)/g, ' ');
-  return ` ${siteName} 的账号「${name ?? '未设置昵称'}」`;
+  return ` ${siteName} 的账号「${nameInChat(nickname) ?? '未设置昵称'}」`;
 }
 
 /** The reply to a number. */
@@ -115,7 +119,7 @@ export class FollowEventHandler implements BuiltInEventHandler, OnModuleInit {
     else if (scan !== null) this.watch.hint(scan.loginId);
     const link = scan === null ? '' : this.confirmUrl(scan);
     const { siteName } = this.options;
-    const application = scan === null ? null : this.registry.nameOf(scan.clientId);
+    const application = scan === null ? null : nameInChat(this.registry.nameOf(scan.clientId));
     return { type: 'text', content: scanReply(scan, { siteName, application }, link) };
   }
 
