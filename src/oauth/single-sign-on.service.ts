@@ -62,12 +62,11 @@ export class SingleSignOn {
     const { clientId, consent, request: asked } = attempt;
     if (asked?.idTokenHint !== undefined)
       await this.logins.requireSamePerson(loginId, this.hints.userOf(asked.idTokenHint, clientId), attempt);
-    const hasFollowed = attempt.followLoginId !== undefined || attempt.method === 'follow';
-    const cookies =
-      this.registry.find(clientId)?.hasSso === true
-        ? await this.browsers.begin({ loginId, hasFollowed, consent }, request)
-        : [];
     const back = await this.returns.withCode({ loginId, attempt, request });
+    if (this.registry.find(clientId)?.hasSso !== true) return back;
+    // Last, for an error hands out no cookie, and the browser would lose what it has.
+    const hasFollowed = attempt.followLoginId !== undefined || attempt.method === 'follow';
+    const cookies = await this.browsers.begin({ loginId, hasFollowed, consent }, request);
     return { ...back, cookies: [...cookies, ...back.cookies] };
   }
 

@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { IamRequest } from '../../src/http/iam-request.js';
+import { SingleSignOn } from '../../src/oauth/single-sign-on.service.js';
+import type { Attempt } from '../../src/sign-in/attempt-cookies.service.js';
 import { BrowserSessions } from '../../src/sign-in/browser-sessions.service.js';
 import { addApps, callMe, inApp, itemsOf, type Apps } from '../support/account.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
@@ -205,6 +208,25 @@ describe('the session of a browser', () => {
         [loginId],
       ),
     ).toEqual([{ ended_at: null }]);
+  });
+
+  it('does not begin where the way back fails, whose answer hands out no cookie', async () => {
+    const client_id = await parties.register();
+    const { returned } = await parties.come(client_id, person());
+    const loginId = returned.location?.searchParams.get('login') ?? '';
+    const patched = await admin.patch(`clients/${client_id}`, { sso: true });
+    const clientState = '\u0001'.repeat(1024);
+    const origin = { ip: null, userAgent: null };
+    const request = { cookies: {}, origin } as unknown as IamRequest;
+    const attempt = { clientId: client_id, redirectUri: redirectUri(world.url), clientState } as Attempt;
+
+    const arriving = world.app.get(SingleSignOn, { strict: false }).arrive({ loginId, attempt, request });
+
+    expect(patched.status).toBe(200);
+    await expect(arriving).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(
+      await rowsOf(world.dataSource, 'SELECT browser_session_id FROM iam.logins WHERE id = $1', [loginId]),
+    ).toEqual([{ browser_session_id: null }]);
   });
 
   describe('ends, with what was born from it,', () => {
