@@ -16,7 +16,7 @@ import {
 import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
 import { UserController } from '../sessions/iam.guard.js';
 import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
-import { AdminReach } from '../sign-in/admin-reach.service.js';
+import { CrossDeviceSessions } from '../sign-in/cross-device-sessions.service.js';
 
 const keysResponse = z.object({
   items: z.array(apiKeyRow),
@@ -49,7 +49,7 @@ export const madeExample: MadeApiKey = {
 @UserController('me/api_keys')
 export class MeApiKeysController {
   constructor(
-    private readonly reach: AdminReach,
+    private readonly crossDevice: CrossDeviceSessions,
     private readonly sessions: UserSessions,
     private readonly keys: ApiKeys,
   ) {}
@@ -79,7 +79,7 @@ export class MeApiKeysController {
     @Body(new ZodPipe(newApiKey)) given: NewApiKey,
     @CurrentUser() user: AuthenticatedPerson,
   ): Promise<Created<MadeApiKey>> {
-    this.reach.requireForKey(user, given.permissions);
+    this.crossDevice.requireForKey(user, given.permissions);
     const { id: userId, sessionId } = user;
     const made = await this.sessions.act(actingSession(user), (manager) =>
       this.keys.create(manager, { userId }, { ...given, sessionId }),

@@ -21,7 +21,7 @@ import { HostProviders } from '../config/iam.hooks.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { setActor } from '../runtime/request-context.js';
-import { AdminReach } from '../sign-in/admin-reach.service.js';
+import { CrossDeviceSessions } from '../sign-in/cross-device-sessions.service.js';
 import { IamController } from '../http/endpoint-responses.service.js';
 
 /**
@@ -38,7 +38,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
     private readonly authentication: Authentication,
     private readonly requirements: Requirements,
     private readonly parties: ThirdParties,
-    private readonly reach: AdminReach,
+    private readonly crossDevice: CrossDeviceSessions,
     private readonly origins: TrustedOrigins,
     private readonly reflector: Reflector,
     private readonly host: HostProviders,
@@ -89,7 +89,7 @@ export class AdminGuard implements CanActivate, OnModuleInit {
   private async requireUser(request: object, permission: string): Promise<void> {
     const user = await this.authentication.authenticate(request, { mustLive: true });
     this.parties.requireOwn(user);
-    if (user.kind === 'person') this.reach.requireSameDevice(user);
+    if (user.kind === 'person') this.crossDevice.requireSameDevice(user);
     if (permission !== 'self') await this.requirements.requirePermissions(user, [permission]);
   }
 }

@@ -11,7 +11,7 @@ import { Incoming, CurrentUser, Body, FormLikePipe } from '../http/parameter.dec
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { UserController } from '../sessions/iam.guard.js';
 import { PublicController } from '../http/endpoint-responses.service.js';
-import { AdminReach } from '../sign-in/admin-reach.service.js';
+import { CrossDeviceSessions } from '../sign-in/cross-device-sessions.service.js';
 import { sentAuthorizeQuery } from './authorize-request.js';
 import { Authorize, linkStartBody } from './authorize.service.js';
 import { Callback } from './callback.service.js';
@@ -198,7 +198,7 @@ const linkStartResponse = z.object({ authorize_uri: z.url() });
 export class LinkController {
   constructor(
     private readonly authorize: Authorize,
-    private readonly reach: AdminReach,
+    private readonly crossDevice: CrossDeviceSessions,
   ) {}
 
   @Endpoint({
@@ -228,7 +228,7 @@ export class LinkController {
     @Incoming() request: IamRequest,
     @CurrentUser() user: AuthenticatedPerson,
   ): Promise<IamResponse> {
-    await this.reach.requireForLink(user);
+    await this.crossDevice.requireForLink(user);
     return this.authorize.startLink(body, request, user);
   }
 }

@@ -12,7 +12,7 @@ import { ClientAuthentication, clientParameters } from '../oauth/client-authenti
 import { parseOAuthInput, requireAllowed, resourceParameter } from '../oauth/clients.service.js';
 import { grantScope } from '../oauth/openid/scopes.js';
 import { PublicController } from '../http/endpoint-responses.service.js';
-import { qrWayName } from '../sign-in/admin-reach.service.js';
+import { qrWayName } from '../sign-in/cross-device-sessions.service.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
 import { DEVICE_CODE, type QrLogin, qrStateOf, QR_SECONDS } from './qr-login.js';
 import {

@@ -3,7 +3,7 @@ import { empty, raw, sql, type Sql } from '../database/sql.js';
 import type { IamErrorCode } from '../errors/iam.error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import type { ActingSession } from '../sessions/user-sessions.service.js';
-import type { qrWayName } from '../sign-in/admin-reach.service.js';
+import type { qrWayName } from '../sign-in/cross-device-sessions.service.js';
 import type { LoginStatus } from '../sign-in/login.entity.js';
 
 /** See `qrWayName`. */

@@ -7,7 +7,7 @@ import { UsersModule } from '../users/users.module.js';
 import { RolesModule } from '../roles/roles.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { IdentityProvidersModule } from '../identity-providers/identity-providers.module.js';
-import { AdminReach } from './admin-reach.service.js';
+import { CrossDeviceSessions } from './cross-device-sessions.service.js';
 import { AppCodes } from './app-codes.service.js';
 import { AttemptCookies } from './attempt-cookies.service.js';
 import { BrowserSessions } from './browser-sessions.service.js';
@@ -20,7 +20,7 @@ import { Redemption } from './redemption.service.js';
 import { SignOut } from './sign-out.service.js';
 
 const services = [
-  AdminReach,
+  CrossDeviceSessions,
   CodeExchange,
   AppCodes,
   AttemptCookies,

@@ -20,7 +20,7 @@ const crossDevice: ReadonlySet<string> = new Set([...qrWayName.options, 'device'
  * relayed the QR code (RFC 10027). Such a session must not make itself another way in either (docs/decisions/0172).
  */
 @Injectable()
-export class AdminReach {
+export class CrossDeviceSessions {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly permissions: RolePermissions,
