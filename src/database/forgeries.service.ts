@@ -6,8 +6,16 @@ import type { RequestOrigin } from '../runtime/request-context.js';
 import { RateLimits } from './rate-limits.service.js';
 
 const SECONDS = 60;
-/** Senders that a process remembers: addresses, each with what it guesses. */
+/** Senders that a process remembers for each limit: addresses, each with what it guesses or with one browser. */
 const MOST_SENDERS = 10_000;
+
+/** As operators know them. */
+type Limit = 'failures' | 'single_sign_on';
+
+interface Window {
+  readonly count: number;
+  readonly until: number;
+}
 
 /**
  * Limits, by address, tokens and keys that we never issued, proofs that are not of a client, and how often one browser goes past
@@ -15,7 +23,11 @@ const MOST_SENDERS = 10_000;
  */
 @Injectable()
 export class Forgeries {
-  private readonly windows = new Map<string, { readonly count: number; readonly until: number }>();
+  /** Apart, because what succeeds for many browsers must not push a guesser out. */
+  private readonly windows: Readonly<Record<Limit, Map<string, Window>>> = {
+    failures: new Map(),
+    single_sign_on: new Map(),
+  };
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
@@ -24,22 +36,23 @@ export class Forgeries {
   ) {}
 
   /** With `target`, wrong guesses at others do not count. @throws IamError `rate_limited` once there are too many */
-  count({ ip }: RequestOrigin, target?: string): void {
+  count({ ip }: RequestOrigin, target?: string, name: Limit = 'failures'): void {
     const { rateLimits } = this.options;
+    const windows = this.windows[name];
     if (rateLimits === 'off') return;
     const sender = senderOf(ip, target);
     const now = this.clock.elapsed();
-    const known = this.windows.get(sender);
+    const known = windows.get(sender);
     const window =
       known !== undefined && known.until > now ? known : { count: 0, until: now + SECONDS * 1000 };
     const isRefused = window.count >= rateLimits.failuresPerAddressAndMinute;
-    this.windows.delete(sender);
-    this.windows.set(sender, { ...window, count: window.count + (isRefused ? 0 : 1) });
-    const [oldest] = this.windows.keys();
-    if (this.windows.size > MOST_SENDERS && oldest !== undefined) this.windows.delete(oldest);
+    windows.delete(sender);
+    windows.set(sender, { ...window, count: window.count + (isRefused ? 0 : 1) });
+    const [oldest] = windows.keys();
+    if (windows.size > MOST_SENDERS && oldest !== undefined) windows.delete(oldest);
     if (!isRefused) return;
     throw this.limits.refusal({
-      tier: { name: NAME, key: `${NAME}:forgery:${sender}`, kind: 'window', points: 0, seconds: SECONDS },
+      tier: { name, key: `${name}:process:${sender}`, kind: 'window', points: 0, seconds: SECONDS },
       retryAfterSeconds: Math.max(1, Math.ceil((window.until - now) / 1000)),
       inFlight: 0,
     });
@@ -48,13 +61,11 @@ export class Forgeries {
   /** What was counted before it was tried was none. */
   forgive({ ip }: RequestOrigin, target?: string): void {
     const sender = senderOf(ip, target);
-    const known = this.windows.get(sender);
-    if (known !== undefined) this.windows.set(sender, { ...known, count: Math.max(0, known.count - 1) });
+    const known = this.windows.failures.get(sender);
+    if (known !== undefined)
+      this.windows.failures.set(sender, { ...known, count: Math.max(0, known.count - 1) });
   }
 }
-
-/** As operators know the limit. */
-const NAME = 'failures';
 
 function senderOf(ip: string | null, target?: string): string {
   const { narrow } = networksOf(ip ?? 'unknown');

@@ -3,6 +3,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { IamRequest } from '../../src/http/iam-request.js';
 import { SingleSignOn } from '../../src/oauth/single-sign-on.service.js';
 import type { Attempt } from '../../src/sign-in/attempt-cookies.service.js';
+import { Forgeries } from '../../src/database/forgeries.service.js';
 import { BrowserSessions } from '../../src/sign-in/browser-sessions.service.js';
 import { addApps, callMe, inApp, itemsOf, type Apps } from '../support/account.js';
 import { AdminClient, adminOptions } from '../support/admin.js';
@@ -175,6 +176,20 @@ describe('the session of a browser', () => {
     ]);
     expect(after).toEqual(before);
     expect((await silently(other.browser)).code).not.toBeNull();
+  });
+
+  it('counts apart from guesses, so that no number of browsers has a guesser forgotten', () => {
+    const forgeries = world.app.get(Forgeries);
+    const origin = { ip: '203.0.113.7', userAgent: null };
+    const times = (most: number) => Array.from({ length: most }, (_, n) => n);
+    const enter = (browser: string) => forgeries.count(origin, browser, 'single_sign_on');
+
+    times(MOST_SILENT).forEach(() => forgeries.count(origin));
+    times(10_000).forEach((n) => enter(`browser-${n}`));
+    times(MOST_SILENT).forEach(() => enter('polled'));
+
+    expect(() => forgeries.count(origin)).toThrow('limit "failures:');
+    expect(() => enter('polled')).toThrow('limit "single_sign_on:');
   });
 
   it('begins anew where it ends while a sign-in returns', async () => {
