@@ -123,11 +123,14 @@ interface ConsentParts {
   readonly lock: Sql;
 }
 
-/** Where a person has to agree, they cannot withdraw while the session begins. */
+/**
+ * Where a person has to agree, they cannot withdraw while the session begins. They may agree again: `giveSql` has the login then and
+ * waits for the consent, with any stronger lock for a session that waits for the login.
+ */
 export function lockConsent(admission: Admission | undefined): ConsentParts {
   if (admission?.needsConsent !== true) return { from: empty, on: empty, lock: empty };
   const on = sql` AND agreed.user_id = u.id AND agreed.client_id = login.client_id`;
-  return { from: sql`, iam.consents agreed`, on, lock: sql` FOR SHARE OF agreed` };
+  return { from: sql`, iam.consents agreed`, on, lock: sql` FOR KEY SHARE OF agreed` };
 }
 
 /** A session that is about to begin, and the limits that it must be within. */

@@ -192,6 +192,25 @@ describe('the session of a browser', () => {
     expect(() => enter('polled')).toThrow('limit "single_sign_on:');
   });
 
+  it('goes on at an application to which the person agrees a second time meanwhile', async () => {
+    const id = await parties.register();
+    const signIn = await parties.agree(id, world.wechat.person({ nickname: '小兰' }));
+    const runner = world.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query('SELECT 1 FROM iam.logins WHERE client_id = $1 FOR NO KEY UPDATE', [id]);
+
+    const redeeming = parties.tokens(id, signIn);
+    await until('it waits for the login', async () => (await countWaiting(world.dataSource)) === 1);
+    const given: unknown = await runner
+      .query('SELECT 1 FROM iam.consents WHERE client_id = $1 FOR NO KEY UPDATE NOWAIT', [id])
+      .catch(String);
+    await runner.commitTransaction();
+    await runner.release();
+
+    expect(given).toHaveLength(1);
+    expect((await redeeming).status).toBe(200);
+  });
+
   it('begins anew where it ends while a sign-in returns', async () => {
     const { browser, who, tokens } = await signedIn();
     const cookies = Object.fromEntries(
