@@ -225,12 +225,13 @@ async function refuseUnknownProviders(
   slugs: readonly string[] = [],
   before: readonly string[] = [],
 ): Promise<void> {
-  if (slugs.length === 0) return;
-  const find = sql`SELECT slug FROM iam.identity_providers WHERE slug = ANY(${slugs}::text[])`;
-  const found = new Set([...before, ...(await queryRows(manager, known, find)).map(({ slug }) => slug)]);
-  const unknown = slugs.findIndex((slug) => !found.has(slug));
-  if (unknown >= 0)
-    throw wrongMember(`providers.${unknown}`, `no identity provider "${slugs[unknown] ?? ''}"`);
+  const added = slugs.filter((slug) => !before.includes(slug));
+  if (added.length === 0) return;
+  const find = sql`SELECT slug FROM iam.identity_providers WHERE slug = ANY(${added}::text[])`;
+  const found = new Set((await queryRows(manager, known, find)).map(({ slug }) => slug));
+  const unknown = added.find((slug) => !found.has(slug));
+  if (unknown !== undefined)
+    throw wrongMember(`providers.${slugs.indexOf(unknown)}`, `no identity provider "${unknown}"`);
 }
 
 function differences(

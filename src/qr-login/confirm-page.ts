@@ -166,7 +166,7 @@ export class PhonePages {
       login,
       action: this.urls.path(`confirm/${login.provider}`),
       fields: { login: this.tokens.mint('confirm', login.id), csrf: this.cookies.csrfOf(proof) },
-      link: !isLink ? null : { nickname: login.account_nickname },
+      link: isLink ? { nickname: login.account_nickname } : null,
       shown: code === null ? (login.user_code ?? '') : showUserCode(code),
       isNumberWrong: query['number'] === 'wrong',
     });

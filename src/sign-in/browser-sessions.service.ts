@@ -42,7 +42,7 @@ interface Arrival {
 
 /** What a client that goes past WeChat asked for. */
 interface EnteringRequest extends Pick<Attempt, 'clientId' | 'redirectUri' | 'codeChallenge' | 'request'> {
-  /** Only a person who has agreed to all of it enters: nobody may be asked. */
+  /** `consent_required` for a person who has not agreed to all that is requested: the consent page must not be shown. */
   readonly needsConsent: boolean;
 }
 
@@ -149,7 +149,7 @@ export class BrowserSessions {
     return row?.is_live === true ? 'consent_required' : 'login_required';
   }
 
-  /** The user is locked first, as whatever ends a browser session does; the former session is read as it is then. */
+  /** Locks the user, then reads the former session: every statement that ends a browser session locks the user first too. */
   private beginSql({ loginId, hasFollowed, former }: Arrival, origin: IamRequest['origin']): Sql {
     const { idle, absolute } = this.options.sessions.browser;
     return sql`

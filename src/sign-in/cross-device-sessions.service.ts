@@ -16,8 +16,8 @@ export const qrWayName = identityProviderChanges.shape.qr_with.unwrap();
 const crossDevice: ReadonlySet<string> = new Set([...qrWayName.options, 'device']);
 
 /**
- * Keeps sessions that began by scanning with another device out of the administration, where the option says so: somebody may have
- * relayed the QR code (RFC 10027). Such a session must not make itself another way in either (docs/decisions/0172).
+ * The option `admin.crossDeviceSessions`: whether a session may administer that began with a scan by another device. An attacker may
+ * have relayed the QR code to its scanner (RFC 10027). Such a session gets no other way in either (docs/decisions/0172).
  */
 @Injectable()
 export class CrossDeviceSessions {
@@ -27,8 +27,8 @@ export class CrossDeviceSessions {
   ) {}
 
   /** @throws IamError `insufficient_permissions` for a session that the admin API refuses */
-  requireSameDevice({ method }: AuthenticatedPerson): void {
-    if (this.options.admin.crossDeviceSessions === 'refuse' && crossDevice.has(method))
+  requireSameDevice(user: AuthenticatedPerson): void {
+    if (this.isRefused(user))
       throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
   }
 
@@ -39,6 +39,10 @@ export class CrossDeviceSessions {
 
   /** As `requireSameDevice`, for an identity to be linked: it signs in to all that the user may. */
   async requireForLink(user: AuthenticatedPerson): Promise<void> {
-    this.requireForKey(user, await this.permissions.grantedBy(user.roles));
+    if (this.isRefused(user)) this.requireForKey(user, await this.permissions.grantedBy(user.roles));
+  }
+
+  private isRefused({ method }: AuthenticatedPerson): boolean {
+    return this.options.admin.crossDeviceSessions === 'refuse' && crossDevice.has(method);
   }
 }

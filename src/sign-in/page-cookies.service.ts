@@ -133,7 +133,8 @@ export class PageCookies {
         THINK_SECONDS,
       );
     const kept = write(content);
-    if (write({ ...content, ...kind.later }).length > MAX_COOKIE_BYTES)
+    const longest = kind.later === undefined ? kept : write({ ...content, ...kind.later });
+    if (longest.length > MAX_COOKIE_BYTES)
       throw new IamError('invalid_request', 'state: too long for a cookie');
     let bytes = kept.length;
     // Browsers send older cookies first (RFC 6265 §5.4).

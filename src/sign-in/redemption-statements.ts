@@ -139,7 +139,7 @@ interface RoomSeeker {
   readonly limit: IamSessionLimit | undefined;
   /** The session that it replaces in its browser, which does not count. */
   readonly replaces?: string | null;
-  /** The clients that share the session of a browser: one of another client is not replaced, whatever cookie it came in. */
+  /** Ids of the clients that share the session of a browser: only a session of one of these is replaced. */
   readonly sharing: readonly string[];
 }
 

@@ -23,7 +23,7 @@ const MOST_KEPT = 10_000;
 /** Of wrong keys alone, so that broken tokens and unknown applications of an address shut no key out. No client has this id. */
 const TARGET = 'API keys';
 
-/** One statement says all that a request by this key depends on. No row: it does not work now, as where its owner could not sign in. */
+/** One statement says all that a request by this key depends on. No row: it does not work now, as where its owner has no identity left. */
 const liveKeySql = (hash: string): Sql => sql`
   SELECT k.id, k.user_id, k.client_id, k.permissions, k.expires_at,
          COALESCE(k.last_used_at < now() - interval '1 minute', true) AS is_use_due,
