@@ -11,9 +11,9 @@ import { MiniSessionKeyEntity } from './identity-providers/session-keys.service.
 import { WebhookEventEntity } from './webhook/inbox/webhook-event.entity.js';
 import { LoginEntity } from './sign-in/login.entity.js';
 import { RateLimitEntity } from './database/rate-limits.service.js';
-import { ClientAssertionEntity } from './oauth/client-assertions.service.js';
+import { ClientAssertionEntity } from './oauth/clients/client-assertions.service.js';
 import { BackchannelLogoutEntity } from './oauth/backchannel/backchannel-logout.entity.js';
-import { ClientEntity } from './oauth/client-columns.js';
+import { ClientEntity } from './oauth/clients/client-columns.js';
 import { PushedRequestEntity } from './oauth/pushed-requests.service.js';
 import { ConsentEntity } from './oauth/consent/client-consents.service.js';
 import { RoleEntity, UserRoleEntity } from './roles/role.entity.js';

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { IamError } from '../../src/errors/iam.error.js';
 import { OutgoingError, OutgoingRefusal } from '../../src/http/outgoing-calls.service.js';
-import { ClientEntity, clientGrants, type ClientChanges } from '../../src/oauth/client-columns.js';
+import { ClientEntity, clientGrants, type ClientChanges } from '../../src/oauth/clients/client-columns.js';
 import { toBoolean, type Arguments, type OptionSpec } from '../command.js';
 import { CommandError, UsageError } from '../errors.js';
 

@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
 import { viewOfRow } from '../../src/admin/clients/clients.view.js';
-import { clientChanges, newClient, type ClientRow } from '../../src/oauth/client-columns.js';
+import { clientChanges, newClient, type ClientRow } from '../../src/oauth/clients/client-columns.js';
 import { OutgoingCalls } from '../../src/http/outgoing-calls.service.js';
-import { ClientRows } from '../../src/oauth/client-rows.service.js';
-import { SectorDocuments } from '../../src/oauth/sector-documents.service.js';
+import { ClientRows } from '../../src/oauth/clients/client-rows.service.js';
+import { SectorDocuments } from '../../src/oauth/clients/sector-documents.service.js';
 import { ApiKeys } from '../../src/sessions/api-keys/api-keys.service.js';
 import type { Command } from '../command.js';
 import { UsageError } from '../errors.js';

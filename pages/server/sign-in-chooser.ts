@@ -15,7 +15,7 @@ import { IamUrls } from '../../src/http/iam-urls.service.js';
 import { Incoming, Body, ZodPipe } from '../../src/http/parameter.decorators.js';
 import { isOwnForm } from '../../src/http/trusted-origins.service.js';
 import { errorLocation } from '../../src/oauth/client-returns.service.js';
-import { Clients, type SignInChooser } from '../../src/oauth/clients.service.js';
+import { Clients, type SignInChooser } from '../../src/oauth/clients/clients.service.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { PublicController } from '../../src/http/endpoint-responses.service.js';
 import { type Consent, consentSchema } from '../../src/users/subject.js';

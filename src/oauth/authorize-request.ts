@@ -4,7 +4,7 @@ import { isStorable } from '../database/database-errors.js';
 import { IamError } from '../errors/iam.error.js';
 import type { Client } from '../http/client-registry.service.js';
 import { namesOf, type Parameters } from '../http/request-body.js';
-import { parseOAuthInput, resourceParameter } from './clients.service.js';
+import { parseOAuthInput, resourceParameter } from './clients/clients.service.js';
 import { isOpenId } from './openid/scopes.js';
 import { methodParameter } from './registration.js';
 

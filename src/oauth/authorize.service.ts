@@ -22,8 +22,8 @@ import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service
 import type { AuthorizationRequest } from '../sign-in/login.js';
 import { type AuthorizeRequest, parseAuthorizeRequest, withChallenge } from './authorize-request.js';
 import { errorLocation } from './client-returns.service.js';
-import { anyParameters, Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
-import { IdTokenHints } from './id-token-hints.service.js';
+import { anyParameters, Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients/clients.service.js';
+import { IdTokenHints } from './openid/id-token-hints.service.js';
 import { grantScope } from './openid/scopes.js';
 import { PushedRequests } from './pushed-requests.service.js';
 import { methodParameter, SignInMethods, type StartedAttempt } from './registration.js';

@@ -20,7 +20,7 @@ import { Logins, type LoginOutcome } from '../sign-in/logins.service.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
 import { linkedLocation, type WayBack } from './client-returns.service.js';
-import { Clients } from './clients.service.js';
+import { Clients } from './clients/clients.service.js';
 import { SignInMethods } from './registration.js';
 import { SingleSignOn } from './single-sign-on.service.js';
 

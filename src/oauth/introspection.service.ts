@@ -19,8 +19,8 @@ import {
 import { Sessions } from '../sessions/sessions.service.js';
 import { SubjectIdentifiers } from '../sessions/subject-identifiers.service.js';
 import { ThirdParties } from '../sessions/third-parties.service.js';
-import { ClientAuthentication, clientParameters } from './client-authentication.service.js';
-import { Clients, requireAllowed } from './clients.service.js';
+import { ClientAuthentication, clientParameters } from './clients/client-authentication.service.js';
+import { Clients, requireAllowed } from './clients/clients.service.js';
 
 /** The body of `POST /introspect` (RFC 7662 §2.1). */
 export const introspectionBody = z.object({

@@ -11,7 +11,7 @@ import { pathOf, RESOURCE_METADATA, Resources } from '../http/resources.service.
 import { RootDocuments } from '../http/root-documents.service.js';
 import { ecJwk, rsaJwk } from '../sessions/signing-key.js';
 import { SigningKeys } from '../sessions/signing-keys.service.js';
-import { clientAlgorithms } from './client-keys.service.js';
+import { clientAlgorithms } from './clients/client-keys.service.js';
 import { supportedClaims, supportedScopes } from './openid/scopes.js';
 import { WECHAT_ACR } from './openid/id-tokens.service.js';
 import { TokenGrants } from './registration.js';

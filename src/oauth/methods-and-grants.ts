@@ -15,7 +15,7 @@ import { CodeExchange, redirectAppOf } from '../sign-in/code-exchange.service.js
 import { Redemption, type BegunSession } from '../sign-in/redemption.service.js';
 import { wxLoginParameters } from '../wechat/authorize-url.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
-import { Clients } from './clients.service.js';
+import { Clients } from './clients/clients.service.js';
 import { grantScope } from './openid/scopes.js';
 import { SignInMethod, type StartedAttempt, TokenGrant, type GrantCaller } from './registration.js';
 

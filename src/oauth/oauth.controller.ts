@@ -15,7 +15,7 @@ import { CrossDeviceSessions } from '../sign-in/cross-device-sessions.service.js
 import { sentAuthorizeQuery } from './authorize-request.js';
 import { Authorize, linkStartBody } from './authorize.service.js';
 import { Callback } from './callback.service.js';
-import { Clients } from './clients.service.js';
+import { Clients } from './clients/clients.service.js';
 import { jwksResponse, Metadata, metadataExample, metadataResponse } from './metadata.service.js';
 import { methodName, SignInMethods } from './registration.js';
 

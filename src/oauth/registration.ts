@@ -15,8 +15,8 @@ import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import type { BegunSession } from '../sign-in/redemption.service.js';
 import type { Subject } from '../users/subject.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
-import { clientParameters, type ProvenClient } from './client-authentication.service.js';
-import { parseOAuthInput, resourceParameter } from './clients.service.js';
+import { clientParameters, type ProvenClient } from './clients/client-authentication.service.js';
+import { parseOAuthInput, resourceParameter } from './clients/clients.service.js';
 
 /** The classes that a decorator has registered, with what it says of them; known before there is an application. */
 class Registrations<D, T> {

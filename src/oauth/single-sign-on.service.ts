@@ -10,8 +10,8 @@ import { BrowserSessions, type SignedInBrowser } from '../sign-in/browser-sessio
 import { Logins } from '../sign-in/logins.service.js';
 import type { AuthorizeRequest } from './authorize-request.js';
 import { ClientReturns, type WayBack } from './client-returns.service.js';
-import { Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients.service.js';
-import { IdTokenHints } from './id-token-hints.service.js';
+import { Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients/clients.service.js';
+import { IdTokenHints } from './openid/id-token-hints.service.js';
 import { SignInMethods } from './registration.js';
 
 /** A sign-in that WeChat has proven in this browser. */

@@ -5,7 +5,7 @@ import { toErrorCode, errorCatalogue, IamError, type IamErrorCode } from '../err
 import { toIamError } from '../http/to-iam-error.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { requireAllowed } from '../oauth/clients.service.js';
+import { requireAllowed } from '../oauth/clients/clients.service.js';
 import { TokenGrant, type GrantCaller } from '../oauth/registration.js';
 import { SingleFlight } from '../runtime/single-flight.js';
 import { requestParameters } from '../sign-in/login.js';

@@ -9,7 +9,7 @@ import { Incoming, Body, Query, ZodPipe } from '../http/parameter.decorators.js'
 import { toIamError } from '../http/to-iam-error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
 import { errorLocation, type WayBack } from '../oauth/client-returns.service.js';
-import { Clients } from '../oauth/clients.service.js';
+import { Clients } from '../oauth/clients/clients.service.js';
 import { SingleSignOn } from '../oauth/single-sign-on.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';

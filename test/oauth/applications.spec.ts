@@ -1,4 +1,4 @@
-import { clientGrants } from '../../src/oauth/client-columns.js';
+import { clientGrants } from '../../src/oauth/clients/client-columns.js';
 import { TokenGrants } from '../../src/oauth/registration.js';
 import { addApps, type Apps, handIn } from '../support/account.js';
 import { AdminClient, adminOptions } from '../support/admin.js';

@@ -8,8 +8,13 @@ import { Endpoint } from '../../http/endpoint.decorator.js';
 import { Resources } from '../../http/resources.service.js';
 import { Created, Tagged, toEtag } from '../../http/iam-response.js';
 import { CurrentUser, IfMatch, Body, Query, ZodPipe } from '../../http/parameter.decorators.js';
-import { clientChanges, newClient, type ClientChanges, type NewClient } from '../../oauth/client-columns.js';
-import { ClientRows, type ClientEdit } from '../../oauth/client-rows.service.js';
+import {
+  clientChanges,
+  newClient,
+  type ClientChanges,
+  type NewClient,
+} from '../../oauth/clients/client-columns.js';
+import { ClientRows, type ClientEdit } from '../../oauth/clients/client-rows.service.js';
 import { Roles } from '../../roles/roles.service.js';
 import { type Admin, AdminPermissions } from '../admin-reach.service.js';
 import { AdminController } from '../admin.guard.js';

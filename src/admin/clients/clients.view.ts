@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Client } from '../../http/client-registry.service.js';
 import { toEtag } from '../../http/iam-response.js';
-import { clientRow, type ClientRow } from '../../oauth/client-columns.js';
+import { clientRow, type ClientRow } from '../../oauth/clients/client-columns.js';
 
 /** Of secrets only whether they are there. */
 export const clientView = clientRow

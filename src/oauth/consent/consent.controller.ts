@@ -16,7 +16,7 @@ import { PublicController } from '../../http/endpoint-responses.service.js';
 import { actingSession } from '../../sessions/user-sessions.service.js';
 import { consentVisit, PageCookies, type ConsentVisit } from '../../sign-in/page-cookies.service.js';
 import { ClientReturns, errorLocation } from '../client-returns.service.js';
-import { Clients, requireAllowed } from '../clients.service.js';
+import { Clients, requireAllowed } from '../clients/clients.service.js';
 import { ClientConsents, consentErrorOf, givenConsent } from './client-consents.service.js';
 import { consentEndPage, consentPage } from './consent-page.js';
 

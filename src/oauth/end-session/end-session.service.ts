@@ -15,7 +15,7 @@ import { BrowserSessions, type SignedInBrowser } from '../../sign-in/browser-ses
 import { THINK_SECONDS } from '../../sign-in/page-cookies.service.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
 import { Profiles } from '../../users/profiles.service.js';
-import { IdTokenHints, type IdTokenHint } from '../id-token-hints.service.js';
+import { IdTokenHints, type IdTokenHint } from '../openid/id-token-hints.service.js';
 import { signOutEndPage, signOutQuestionPage } from './end-session-page.js';
 
 /** What a client sends along (OpenID Connect RP-Initiated Logout 1.0 §2). */

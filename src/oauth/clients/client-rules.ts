@@ -1,4 +1,4 @@
-import { wrongMember } from '../errors/iam.error.js';
+import { wrongMember } from '../../errors/iam.error.js';
 import { type ClientChanges, type ClientRow, uuidForm } from './client-columns.js';
 
 /** The members of an application that must fit each other. */

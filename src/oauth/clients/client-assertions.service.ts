@@ -4,15 +4,15 @@ import { decodeJwt } from 'jose/jwt/decode';
 import { jwtVerify } from 'jose/jwt/verify';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { sha256 } from '../crypto/hash.js';
-import { defineTable, key, text, timestamp } from '../database/define-table.js';
-import { hasRow, sql, type Sql } from '../database/sql.js';
-import { IamError } from '../errors/iam.error.js';
-import type { Client } from '../http/client-registry.service.js';
-import { IamUrls } from '../http/iam-urls.service.js';
-import { Clock } from '../runtime/clock.js';
-import { SKEW_SECONDS } from '../sessions/jwts.service.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
+import { sha256 } from '../../crypto/hash.js';
+import { defineTable, key, text, timestamp } from '../../database/define-table.js';
+import { hasRow, sql, type Sql } from '../../database/sql.js';
+import { IamError } from '../../errors/iam.error.js';
+import type { Client } from '../../http/client-registry.service.js';
+import { IamUrls } from '../../http/iam-urls.service.js';
+import { Clock } from '../../runtime/clock.js';
+import { SKEW_SECONDS } from '../../sessions/jwts.service.js';
 import { clientAlgorithms, ClientKeys } from './client-keys.service.js';
 
 /** `iam.client_assertions`: those that were used, until they expire. */

@@ -4,12 +4,12 @@ import type { CryptoKey, JWK, JWSHeaderParameters } from 'jose';
 import { JWKSNoMatchingKey } from 'jose/errors';
 import { createLocalJWKSet, type LocalJWKSet } from 'jose/jwks/local';
 import { z } from 'zod';
-import { reasonOf } from '../errors/unknown.js';
-import { type Client, proofOfAddress, proofOfKey } from '../http/client-registry.service.js';
-import { OutgoingCalls } from '../http/outgoing-calls.service.js';
-import { Clock } from '../runtime/clock.js';
-import { IamLogger } from '../runtime/iam-logger.js';
-import { SingleFlight } from '../runtime/single-flight.js';
+import { reasonOf } from '../../errors/unknown.js';
+import { type Client, proofOfAddress, proofOfKey } from '../../http/client-registry.service.js';
+import { OutgoingCalls } from '../../http/outgoing-calls.service.js';
+import { Clock } from '../../runtime/clock.js';
+import { IamLogger } from '../../runtime/iam-logger.js';
+import { SingleFlight } from '../../runtime/single-flight.js';
 
 /** By which a client may sign: with a key pair. A MAC with a public key as its secret would be anybody's (RFC 8725 §2.1). */
 export const clientAlgorithms = [

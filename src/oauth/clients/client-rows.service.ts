@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { recordAudit } from '../audit/record-audit.js';
-import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
-import { sha256 } from '../crypto/hash.js';
-import { randomAlphanumeric } from '../crypto/random.js';
-import { isUniqueViolation, violatedConstraint } from '../database/database-errors.js';
-import { versionSql } from '../database/sql-fragments.js';
+import { recordAudit } from '../../audit/record-audit.js';
+import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
+import { sha256 } from '../../crypto/hash.js';
+import { randomAlphanumeric } from '../../crypto/random.js';
+import { isUniqueViolation, violatedConstraint } from '../../database/database-errors.js';
+import { versionSql } from '../../database/sql-fragments.js';
 import {
   empty,
   execute,
@@ -18,10 +18,10 @@ import {
   sql,
   type Sql,
   type SqlExecutor,
-} from '../database/sql.js';
-import { IamError, wrongMember } from '../errors/iam.error.js';
-import { ApiKeys } from '../sessions/api-keys/api-keys.service.js';
-import { dropUnwantedLogouts } from './backchannel/logout-outbox.service.js';
+} from '../../database/sql.js';
+import { IamError, wrongMember } from '../../errors/iam.error.js';
+import { ApiKeys } from '../../sessions/api-keys/api-keys.service.js';
+import { dropUnwantedLogouts } from '../backchannel/logout-outbox.service.js';
 import {
   clientRow,
   newClient,

@@ -1,18 +1,18 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { z } from 'zod';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { IamError, type IamErrorCode } from '../errors/iam.error.js';
-import { ClientRegistry, type Client } from '../http/client-registry.service.js';
-import { IamUrls } from '../http/iam-urls.service.js';
-import type { Parameters } from '../http/request-body.js';
-import { parseInput, ZodPipe } from '../http/parameter.decorators.js';
-import type { Admission } from '../sessions/session-statements.js';
-import type { TokenCaller } from '../sessions/sessions.service.js';
-import type { Attempt } from '../sign-in/attempt-cookies.service.js';
-import { requestParameters } from '../sign-in/login.js';
-import type { Consent } from '../users/subject.js';
-import { errorLocation } from './client-returns.service.js';
-import { readScope } from './openid/scopes.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
+import { IamError, type IamErrorCode } from '../../errors/iam.error.js';
+import { ClientRegistry, type Client } from '../../http/client-registry.service.js';
+import { IamUrls } from '../../http/iam-urls.service.js';
+import type { Parameters } from '../../http/request-body.js';
+import { parseInput, ZodPipe } from '../../http/parameter.decorators.js';
+import type { Admission } from '../../sessions/session-statements.js';
+import type { TokenCaller } from '../../sessions/sessions.service.js';
+import type { Attempt } from '../../sign-in/attempt-cookies.service.js';
+import { requestParameters } from '../../sign-in/login.js';
+import type { Consent } from '../../users/subject.js';
+import { errorLocation } from '../client-returns.service.js';
+import { readScope } from '../openid/scopes.js';
 
 /** The page on which a person chooses how to sign in; `IamPagesModule` provides it. */
 export interface SignInChooser {

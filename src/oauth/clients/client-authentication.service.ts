@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { constantTimeEqual, sha256 } from '../crypto/hash.js';
-import { Forgeries } from '../database/forgeries.service.js';
-import { IamError } from '../errors/iam.error.js';
-import { ClientRegistry, credentialOf, type Client } from '../http/client-registry.service.js';
-import type { IamRequest } from '../http/iam-request.js';
+import { constantTimeEqual, sha256 } from '../../crypto/hash.js';
+import { Forgeries } from '../../database/forgeries.service.js';
+import { IamError } from '../../errors/iam.error.js';
+import { ClientRegistry, credentialOf, type Client } from '../../http/client-registry.service.js';
+import type { IamRequest } from '../../http/iam-request.js';
 import { ClientAssertions, JWT_BEARER, subjectOf } from './client-assertions.service.js';
 import { parseOAuthInput } from './clients.service.js';
 

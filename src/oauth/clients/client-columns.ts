@@ -1,10 +1,19 @@
 import { z } from 'zod';
-import { isLocalHost } from '../config/endpoints.js';
-import { absoluteUrl, line, origin } from '../config/options-schema.js';
-import { boolean, defineTable, json, key, nullable, now, text, timestamp } from '../database/define-table.js';
-import { rowTime } from '../database/list.js';
-import { supportedScopes } from './openid/scopes.js';
-import { signingAlgorithms, type Client } from '../http/client-registry.service.js';
+import { isLocalHost } from '../../config/endpoints.js';
+import { absoluteUrl, line, origin } from '../../config/options-schema.js';
+import {
+  boolean,
+  defineTable,
+  json,
+  key,
+  nullable,
+  now,
+  text,
+  timestamp,
+} from '../../database/define-table.js';
+import { rowTime } from '../../database/list.js';
+import { supportedScopes } from '../openid/scopes.js';
+import { signingAlgorithms, type Client } from '../../http/client-registry.service.js';
 import { publicKeys } from './client-keys.service.js';
 
 const texts = { ...text, array: true, default: () => "'{}'" };

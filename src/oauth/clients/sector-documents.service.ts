@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { type IamError, wrongMember } from '../errors/iam.error.js';
-import { OutgoingCalls, OutgoingError } from '../http/outgoing-calls.service.js';
+import { type IamError, wrongMember } from '../../errors/iam.error.js';
+import { OutgoingCalls, OutgoingError } from '../../http/outgoing-calls.service.js';
 import type { ClientRow } from './client-columns.js';
 
 const MOST_BYTES = 65_536;

@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import * as errors from 'jose/errors';
 import { z } from 'zod';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { isSealed, Sealer } from '../crypto/sealer.js';
-import { IamError } from '../errors/iam.error.js';
-import { ClientRegistry } from '../http/client-registry.service.js';
-import { Jwts } from '../sessions/jwts.service.js';
-import { SubjectIdentifiers } from '../sessions/subject-identifiers.service.js';
+import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
+import { isSealed, Sealer } from '../../crypto/sealer.js';
+import { IamError } from '../../errors/iam.error.js';
+import { ClientRegistry } from '../../http/client-registry.service.js';
+import { Jwts } from '../../sessions/jwts.service.js';
+import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.js';
 
 const claims = z.object({
   iss: z.string(),

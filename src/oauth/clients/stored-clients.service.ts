@@ -1,14 +1,14 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { DataSource } from 'typeorm';
-import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
-import { ClientRegistry } from '../http/client-registry.service.js';
-import { findAdapter } from '../http/host-router.js';
-import { reasonOf } from '../errors/unknown.js';
-import { BackgroundLoop } from '../runtime/background-loop.js';
-import { Clock } from '../runtime/clock.js';
-import { IamLogger } from '../runtime/iam-logger.js';
-import { SingleFlight } from '../runtime/single-flight.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
+import { ClientRegistry } from '../../http/client-registry.service.js';
+import { findAdapter } from '../../http/host-router.js';
+import { reasonOf } from '../../errors/unknown.js';
+import { BackgroundLoop } from '../../runtime/background-loop.js';
+import { Clock } from '../../runtime/clock.js';
+import { IamLogger } from '../../runtime/iam-logger.js';
+import { SingleFlight } from '../../runtime/single-flight.js';
 import { clientOf } from './client-columns.js';
 import { ClientRows, readClients } from './client-rows.service.js';
 
