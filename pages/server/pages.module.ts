@@ -2,7 +2,7 @@ import { type DynamicModule, Get, Headers, Module, Param, type Type } from '@nes
 import { Endpoint } from '../../src/http/endpoint.decorator.js';
 import { MountedModule } from '../../src/http/http.module.js';
 import { PublicController } from '../../src/http/endpoint-responses.service.js';
-import { SIGN_IN_CHOOSER } from '../../src/oauth/clients/clients.service.js';
+import { SIGN_IN_CHOOSER } from '../../src/oauth/authorize-request.js';
 import { type FixedPage, IAM_PAGES_OPTIONS, IamPages, type PageRequestHeaders } from './iam-pages.service.js';
 import { type IamPagesOptions, resolvePagesOptions } from './pages-options.js';
 import { Chooser, ChooserController } from './sign-in-chooser.js';

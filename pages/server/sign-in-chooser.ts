@@ -14,8 +14,9 @@ import { type Parameters, toSearchParams } from '../../src/http/request-body.js'
 import { IamUrls } from '../../src/http/iam-urls.service.js';
 import { Incoming, Body, ZodPipe } from '../../src/http/parameter.decorators.js';
 import { isOwnForm } from '../../src/http/trusted-origins.service.js';
-import { errorLocation } from '../../src/oauth/client-returns.service.js';
-import { Clients, type SignInChooser } from '../../src/oauth/clients/clients.service.js';
+import type { SignInChooser } from '../../src/oauth/authorize-request.js';
+import { ClientReturns } from '../../src/oauth/client-returns.service.js';
+import { Clients } from '../../src/oauth/clients/clients.service.js';
 import { Clock } from '../../src/runtime/clock.js';
 import { PublicController } from '../../src/http/endpoint-responses.service.js';
 import { type Consent, consentSchema } from '../../src/users/subject.js';
@@ -102,6 +103,7 @@ export class ChooserController {
     private readonly pages: IamPages,
     private readonly chooser: Chooser,
     private readonly clients: Clients,
+    private readonly returns: ClientReturns,
     private readonly registry: ClientRegistry,
   ) {}
 
@@ -115,15 +117,15 @@ export class ChooserController {
   page(@Incoming() request: IamRequest): IamResponse {
     const { query, cookies } = request;
     // Anybody can write an address of this page: what it offers to go back to must be of the client.
-    const { clientId, redirectUri } = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
+    const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
+    const { clientId, redirectUri } = back;
     const text = (name: string) => (typeof query[name] === 'string' ? query[name] : undefined);
     const error = text('error') === undefined ? null : toErrorCode(text('error') ?? null);
-    const to = { redirectUri, clientState: text('state'), issuer: this.options.publicUrl };
     const name = this.registry.nameOf(clientId);
     return this.pages.signInPage(request, {
       application: name === null ? null : { name, logo: this.registry.find(clientId)?.logoUri ?? null },
       home: clientId === CLIENT_ID ? redirectUri : homeOf(this.registry.site, clientId),
-      back: errorLocation(to, error ?? 'access_denied'),
+      back: this.returns.errorLocation({ ...back, clientState: text('state') }, error ?? 'access_denied'),
       problem:
         error === null
           ? null

@@ -1,12 +1,31 @@
 import { z } from 'zod';
 import { pkceChallenge } from '../crypto/hash.js';
 import { isStorable } from '../database/database-errors.js';
-import { IamError } from '../errors/iam.error.js';
+import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import type { Client } from '../http/client-registry.service.js';
 import { namesOf, type Parameters } from '../http/request-body.js';
+import type { Consent } from '../users/subject.js';
 import { parseOAuthInput, resourceParameter } from './clients/clients.service.js';
 import { isOpenId } from './openid/scopes.js';
 import { methodParameter } from './registration.js';
+
+/** The page on which a person chooses how to sign in; `IamPagesModule` provides it. */
+export interface SignInChooser {
+  /** Its address for a request to `/authorize`, perhaps with the error of an earlier try. */
+  location(parameters: Parameters, error?: IamErrorCode): string;
+  /** What is in force and the person in this browser has agreed to on it, for the request with this code challenge alone. */
+  findConsent(
+    codeChallenge: string,
+    cookies: Readonly<Record<string, string | undefined>>,
+  ): Consent | undefined;
+  /** Whether the documents of an earlier consent are those of now. */
+  isInForce(consent: Consent): boolean;
+  /** True: no request gets past it without that. */
+  readonly requiresConsent: boolean;
+}
+
+/** Injection token of the `SignInChooser`, which an application may do without. */
+export const SIGN_IN_CHOOSER = Symbol('SIGN_IN_CHOOSER');
 
 /** The values of `prompt` (OpenID Connect Core 3.1.2.1). */
 export const prompts = ['none', 'login', 'consent', 'select_account'] as const;

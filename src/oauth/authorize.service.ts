@@ -1,6 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { z } from 'zod';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { randomAlphanumeric } from '../crypto/random.js';
 import { IamError } from '../errors/iam.error.js';
 import type { Client } from '../http/client-registry.service.js';
@@ -20,9 +19,15 @@ import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { type Attempt, AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import type { AuthorizationRequest } from '../sign-in/login.js';
-import { type AuthorizeRequest, parseAuthorizeRequest, withChallenge } from './authorize-request.js';
-import { errorLocation } from './client-returns.service.js';
-import { anyParameters, Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients/clients.service.js';
+import {
+  type AuthorizeRequest,
+  parseAuthorizeRequest,
+  SIGN_IN_CHOOSER,
+  type SignInChooser,
+  withChallenge,
+} from './authorize-request.js';
+import { ClientReturns } from './client-returns.service.js';
+import { anyParameters, Clients } from './clients/clients.service.js';
 import { IdTokenHints } from './openid/id-token-hints.service.js';
 import { grantScope } from './openid/scopes.js';
 import { PushedRequests } from './pushed-requests.service.js';
@@ -58,7 +63,6 @@ export class Authorize {
   private readonly logger = new IamLogger(Authorize.name);
 
   constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clients: Clients,
     private readonly providers: IdentityProviders,
     private readonly methods: SignInMethods,
@@ -67,6 +71,7 @@ export class Authorize {
     private readonly resources: Resources,
     private readonly clock: Clock,
     private readonly singleSignOn: SingleSignOn,
+    private readonly returns: ClientReturns,
     private readonly hints: IdTokenHints,
     private readonly urls: IamUrls,
     @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
@@ -88,8 +93,7 @@ export class Authorize {
       const error = toIamError(thrown);
       logFailure(this.logger, error, `start for client "${back.clientId}":`);
       const clientState = typeof query['state'] === 'string' ? query['state'] : undefined;
-      const to = { redirectUri: back.redirectUri, clientState, issuer: this.options.publicUrl };
-      return redirect(errorLocation(to, error.code), 303);
+      return redirect(this.returns.errorLocation({ ...back, clientState }, error.code), 303);
     }
   }
 

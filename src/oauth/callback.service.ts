@@ -19,7 +19,7 @@ import { IdentityLinks } from '../sign-in/identity-links.service.js';
 import { Logins, type LoginOutcome } from '../sign-in/logins.service.js';
 import { Users } from '../users/users.service.js';
 import { readAuthorizationCode } from '../wechat/authorize-url.js';
-import { linkedLocation, type WayBack } from './client-returns.service.js';
+import { ClientReturns, type WayBack } from './client-returns.service.js';
 import { Clients } from './clients/clients.service.js';
 import { SignInMethods } from './registration.js';
 import { SingleSignOn } from './single-sign-on.service.js';
@@ -36,6 +36,7 @@ export class Callback {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly clients: Clients,
+    private readonly returns: ClientReturns,
     private readonly singleSignOn: SingleSignOn,
     private readonly providers: IdentityProviders,
     private readonly codes: CodeExchange,
@@ -172,24 +173,22 @@ export class Callback {
     outcome: LoginOutcome,
     request: IamRequest,
   ): Promise<IamResponse> {
-    const { redirectUri, clientState, state } = attempt;
     const binds = outcome.kind === 'code' && outcome.binds;
-    const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](state, request.cookies);
+    const cookies = this.cookies[binds ? 'finishForBinding' : 'finish'](attempt.state, request.cookies);
     if (outcome.kind === 'code') {
       const arrived = this.singleSignOn.arrive({ loginId: outcome.loginId, attempt, request });
       const back = await arrived.catch((thrown: unknown) => this.refuseArrival(thrown, attempt));
       return redirect(back.location, 303, [...cookies, ...back.cookies]);
     }
     if (outcome.kind === 'error')
-      return redirect(this.clients.failureLocation(attempt, outcome.code), 303, cookies);
-    const to = { redirectUri, clientState, issuer: this.options.publicUrl };
-    return redirect(linkedLocation(to, outcome.identityId), 303, cookies);
+      return redirect(this.returns.failureLocation(attempt, outcome.code), 303, cookies);
+    return redirect(this.returns.linkedLocation(attempt, outcome.identityId), 303, cookies);
   }
 
   private refuseArrival(thrown: unknown, attempt: RedirectAttempt): WayBack {
     const error = toIamError(thrown);
     logFailure(this.logger, error, `return to "${attempt.clientId}":`);
-    return { location: this.clients.failureLocation(attempt, error.code), cookies: [] };
+    return { location: this.returns.failureLocation(attempt, error.code), cookies: [] };
   }
 }
 

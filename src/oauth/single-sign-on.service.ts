@@ -8,9 +8,9 @@ import { Clock } from '../runtime/clock.js';
 import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import { BrowserSessions, type SignedInBrowser } from '../sign-in/browser-sessions.service.js';
 import { Logins } from '../sign-in/logins.service.js';
-import type { AuthorizeRequest } from './authorize-request.js';
+import { type AuthorizeRequest, SIGN_IN_CHOOSER, type SignInChooser } from './authorize-request.js';
 import { ClientReturns, type WayBack } from './client-returns.service.js';
-import { Clients, SIGN_IN_CHOOSER, type SignInChooser } from './clients/clients.service.js';
+import { Clients } from './clients/clients.service.js';
 import { IdTokenHints } from './openid/id-token-hints.service.js';
 import { SignInMethods } from './registration.js';
 

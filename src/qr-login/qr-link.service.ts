@@ -4,7 +4,7 @@ import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
 import type { IdentityProvider } from '../identity-providers/identity-provider.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { type ClientReturn, linkedLocation, type WayBack } from '../oauth/client-returns.service.js';
+import { ClientReturns, type WayBack } from '../oauth/client-returns.service.js';
 import { SignInMethods } from '../oauth/registration.js';
 import { Clock } from '../runtime/clock.js';
 import { setActor } from '../runtime/request-context.js';
@@ -24,6 +24,7 @@ type LinkAttempt = Attempt & { readonly link: ActingSession };
 export class QrLink {
   constructor(
     private readonly attempts: AttemptCookies,
+    private readonly returns: ClientReturns,
     private readonly providers: IdentityProviders,
     private readonly methods: SignInMethods,
     private readonly scanners: ScannerResolver,
@@ -34,20 +35,16 @@ export class QrLink {
   ) {}
 
   /** Links the scanner, or goes on to the Open Platform where the row says so; a repeated request gets the same response. */
-  async nextStep(
-    login: QrLogin,
-    attempt: LinkAttempt,
-    to: ClientReturn,
-    request: IamRequest,
-  ): Promise<WayBack> {
+  async nextStep(login: QrLogin, attempt: LinkAttempt, request: IamRequest): Promise<WayBack> {
     setActor(`user:${attempt.link.userId}`, attempt.link.sessionId);
     if (login.linked_identity_id !== null)
-      return { location: linkedLocation(to, login.linked_identity_id), cookies: [] };
+      return { location: this.returns.linkedLocation(attempt, login.linked_identity_id), cookies: [] };
     const provider = await this.providers.getEnabled(login.provider);
     // The step is the row's for those who follow: a scan of another way proves no follow.
     const follows = this.methods.get(login.method).openStep !== undefined;
     if (follows && provider.qr.loginWith === 'open') return this.openStep(login, provider, attempt, request);
-    return { location: linkedLocation(to, await this.link(login, provider, attempt)), cookies: [] };
+    const identityId = await this.link(login, provider, attempt);
+    return { location: this.returns.linkedLocation(attempt, identityId), cookies: [] };
   }
 
   /** The row decides in the end: another request may have linked, or a COMMIT whose response was lost. */

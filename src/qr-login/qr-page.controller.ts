@@ -8,14 +8,18 @@ import { type IamResponse, json } from '../http/iam-response.js';
 import { Incoming, Body, Query, ZodPipe } from '../http/parameter.decorators.js';
 import { toIamError } from '../http/to-iam-error.js';
 import { IdentityProviders } from '../identity-providers/identity-providers.service.js';
-import { errorLocation, type WayBack } from '../oauth/client-returns.service.js';
+import { ClientReturns, type WayBack } from '../oauth/client-returns.service.js';
 import { Clients } from '../oauth/clients/clients.service.js';
 import { SingleSignOn } from '../oauth/single-sign-on.service.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { PublicController } from '../http/endpoint-responses.service.js';
-import { type Attempt, AttemptCookies, attemptHash } from '../sign-in/attempt-cookies.service.js';
-import { requestParameters } from '../sign-in/login.js';
+import {
+  type Attempt,
+  AttemptCookies,
+  attemptHash,
+  attemptParameters,
+} from '../sign-in/attempt-cookies.service.js';
 import { Profiles } from '../users/profiles.service.js';
 import { LoginTokens } from './codes-and-tokens.service.js';
 import { ScannerResolver } from './collect.service.js';
@@ -56,6 +60,7 @@ export class QrPageController {
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly attempts: AttemptCookies,
     private readonly clients: Clients,
+    private readonly returns: ClientReturns,
     private readonly starts: QrStart,
     private readonly watch: LoginWatch,
     private readonly scanners: ScannerResolver,
@@ -165,23 +170,21 @@ export class QrPageController {
 
   private async outcome(login: QrLogin, attempt: Attempt, request: IamRequest): Promise<Finish> {
     const status = qrStateOf(login);
-    const { redirectUri, clientState } = attempt;
-    const to = { redirectUri, clientState, issuer: this.options.publicUrl };
     if (status !== 'confirmed' && login.linked_identity_id === null) {
       const error = status === 'failed' ? toErrorCode(login.error) : 'access_denied';
-      return { status, return_to: errorLocation(to, error), cookies: [] };
+      return { status, return_to: this.returns.errorLocation(attempt, error), cookies: [] };
     }
     try {
       const next = await (attempt.link === undefined
         ? this.signIn(login, attempt, request)
-        : this.links.nextStep(login, { ...attempt, link: attempt.link }, to, request));
+        : this.links.nextStep(login, { ...attempt, link: attempt.link }, request));
       return { status: 'confirmed', ...next };
     } catch (thrown) {
       const error = toIamError(thrown);
       this.logger.warn(`sign-in by QR code failed: ${error.message}`);
       return {
         status: 'confirmed',
-        location: this.clients.failureLocation(attempt, error.code),
+        location: this.returns.failureLocation(attempt, error.code),
         cookies: [],
       };
     }
@@ -189,15 +192,12 @@ export class QrPageController {
 
   /** A code, or the authorization request that the way goes on with. */
   private async signIn(login: QrLogin, attempt: Attempt, request: IamRequest): Promise<WayBack> {
-    const { state, clientId, redirectUri, clientState, codeChallenge, consent, isChosen } = attempt;
+    const { state, clientId, consent, isChosen } = attempt;
     const provider = await this.providers.getEnabled(login.provider);
     this.clients.requireSignIn(clientId, login.provider);
     const cookies = this.attempts.finishForBinding(state, request.cookies);
     const location = this.ways.get(login.method).nextStep?.(login, provider, {
-      redirect_uri: redirectUri,
-      ...(clientState !== undefined && { state: clientState }),
-      code_challenge: codeChallenge,
-      ...requestParameters(attempt.request),
+      ...attemptParameters(attempt),
       ...(isChosen === true && { from: 'chooser' }),
     });
     if (location != null) return { location, cookies };

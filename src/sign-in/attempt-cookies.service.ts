@@ -6,9 +6,10 @@ import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
+import type { Parameters } from '../http/request-body.js';
 import { MAX_COOKIE_BYTES } from '../sessions/session-cookies.service.js';
 import { consentSchema } from '../users/subject.js';
-import { authorizationRequestSchema } from './login.js';
+import { authorizationRequestSchema, requestParameters } from './login.js';
 
 /** What a browser carries to WeChat and back. Nothing of it is stored before the callback. */
 const attemptSchema = z.object({
@@ -37,6 +38,17 @@ const attemptSchema = z.object({
 
 /** See `attemptSchema`. */
 export type Attempt = Readonly<z.infer<typeof attemptSchema>>;
+
+/** The parameters of the authorization request that an attempt began with, but for client and provider. */
+export function attemptParameters(attempt: Attempt): Parameters {
+  const { redirectUri, clientState, codeChallenge, request } = attempt;
+  return {
+    redirect_uri: redirectUri,
+    ...(clientState !== undefined && { state: clientState }),
+    code_challenge: codeChallenge,
+    ...requestParameters(request),
+  };
+}
 
 /** What a row keeps of an attempt's state. */
 export function attemptHash(state: string): string {

@@ -1,36 +1,13 @@
-import { Inject, Injectable, Optional } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
-import { IamError, type IamErrorCode } from '../../errors/iam.error.js';
+import { IamError } from '../../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../../http/client-registry.service.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
-import type { Parameters } from '../../http/request-body.js';
 import { parseInput, ZodPipe } from '../../http/parameter.decorators.js';
 import type { Admission } from '../../sessions/session-statements.js';
 import type { TokenCaller } from '../../sessions/sessions.service.js';
 import type { Attempt } from '../../sign-in/attempt-cookies.service.js';
-import { requestParameters } from '../../sign-in/login.js';
-import type { Consent } from '../../users/subject.js';
-import { errorLocation } from '../client-returns.service.js';
 import { readScope } from '../openid/scopes.js';
-
-/** The page on which a person chooses how to sign in; `IamPagesModule` provides it. */
-export interface SignInChooser {
-  /** Its address for a request to `/authorize`, perhaps with the error of an earlier try. */
-  location(parameters: Parameters, error?: IamErrorCode): string;
-  /** What is in force and the person in this browser has agreed to on it, for the request with this code challenge alone. */
-  findConsent(
-    codeChallenge: string,
-    cookies: Readonly<Record<string, string | undefined>>,
-  ): Consent | undefined;
-  /** Whether the documents of an earlier consent are those of now. */
-  isInForce(consent: Consent): boolean;
-  /** True: no request gets past it without that. */
-  readonly requiresConsent: boolean;
-}
-
-/** Injection token of the `SignInChooser`, which an application may do without. */
-export const SIGN_IN_CHOOSER = Symbol('SIGN_IN_CHOOSER');
 
 /** What a client asks for by a request of its own. */
 interface ClientRequest {
@@ -59,10 +36,8 @@ export function admits({ providers }: Client, slug: string): boolean {
 @Injectable()
 export class Clients {
   constructor(
-    @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
     private readonly registry: ClientRegistry,
     private readonly urls: IamUrls,
-    @Optional() @Inject(SIGN_IN_CHOOSER) private readonly chooser?: SignInChooser,
   ) {}
 
   /** The client as the caller of `sessions/`: one with cookies shares the browser's session with all the others that have them. */
@@ -137,26 +112,6 @@ export class Clients {
     if (client === undefined) throw new IamError('client_unknown', `client "${clientId}" is gone`);
     requireAllowed(client, { grant: 'authorization_code' });
     return client;
-  }
-
-  /**
-   * Where a browser goes whose attempt has failed: to choose another way where it chose this one, else back to the client, as a client
-   * that means another person.
-   */
-  failureLocation(attempt: Attempt, code: IamErrorCode): string {
-    const { clientId, redirectUri, clientState, codeChallenge, request, isChosen } = attempt;
-    if (isChosen !== true || this.chooser === undefined || code === 'login_required')
-      return errorLocation({ redirectUri, clientState, issuer: this.options.publicUrl }, code);
-    const parameters = {
-      response_type: 'code',
-      client_id: clientId,
-      redirect_uri: redirectUri,
-      ...(clientState !== undefined && { state: clientState }),
-      code_challenge: codeChallenge,
-      code_challenge_method: 'S256',
-      ...requestParameters(request),
-    };
-    return this.chooser.location(parameters, code);
   }
 }
 

@@ -15,7 +15,7 @@ import { UserController } from '../../sessions/iam.guard.js';
 import { PublicController } from '../../http/endpoint-responses.service.js';
 import { actingSession } from '../../sessions/user-sessions.service.js';
 import { consentVisit, PageCookies, type ConsentVisit } from '../../sign-in/page-cookies.service.js';
-import { ClientReturns, errorLocation } from '../client-returns.service.js';
+import { ClientReturns } from '../client-returns.service.js';
 import { Clients, requireAllowed } from '../clients/clients.service.js';
 import { ClientConsents, consentErrorOf, givenConsent } from './client-consents.service.js';
 import { consentEndPage, consentPage } from './consent-page.js';
@@ -86,16 +86,16 @@ export class ConsentController {
 
   /** The question, or where the browser goes once nothing is to be asked. */
   private async goOn(visit: ConsentVisit, { language }: IamRequest): Promise<IamResponse> {
-    const { loginId, redirectUri, clientState, asksAgain, decision } = visit;
+    const { loginId, redirectUri, asksAgain, decision } = visit;
     const client = this.clientOf(visit);
     const login = await this.consents.find({ loginId, clientId: client.id });
     const error = consentErrorOf(login);
-    const to = { redirectUri, clientState, issuer: this.options.publicUrl };
-    if (login === null || error !== null) return redirect(errorLocation(to, error ?? 'state_expired'), 303);
+    if (login === null || error !== null)
+      return redirect(this.returns.errorLocation(visit, error ?? 'state_expired'), 303);
     if (login.status === 'consumed')
       return consentEndPage(language, client, homeOf(this.registry.site, client.id));
     if (login.is_covered && (!asksAgain || decision === 'confirm'))
-      return redirect(this.returns.codeLocation(to, loginId), 303);
+      return redirect(this.returns.codeLocation(visit, loginId), 303);
     return consentPage({
       language,
       siteName: this.options.siteName,
