@@ -6,7 +6,7 @@ import {
   type ResolvedIamOptions,
 } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
-import { quotableName } from './decision-page.js';
+import { quotableName } from '../errors/unknown.js';
 import type { ErrorPageSite } from './error-page.js';
 
 /** The algorithms (RFC 7518) by which ID tokens and access tokens are signed. */

@@ -1,19 +1,7 @@
+import { quotableName } from '../errors/unknown.js';
 import { escapeHtml, page, readAsset, type Page } from './html.js';
 import type { IamResponse } from './iam-response.js';
 import type { Language } from './user-agent.js';
-
-/** Longer names are cut; WeChat's own limit is 32 too. */
-const MAX_LENGTH = 32;
-
-/**
- * A nickname as our own sentences may quote it, or null when nothing of it is left. Its owner chose it and another
- * person reads it: it must not leave its quotes, turn the line round, or bring HTML.
- */
-export function quotableName(nickname: string | null): string | null {
-  const plain = (nickname ?? '').replaceAll(/[\p{C}\p{Zl}\p{Zp}<>「」『』“”"]/gu, '');
-  const name = Array.from(plain).slice(0, MAX_LENGTH).join('').trim();
-  return name === '' ? null : name;
-}
 
 const unnamed = { zh: '未设置昵称', en: 'no nickname' } as const;
 

@@ -3,7 +3,8 @@ import type { IamResponse } from '../http/iam-response.js';
 import type { Language } from '../http/user-agent.js';
 import { type QrLogin, qrStateOf } from './qr-login.js';
 import type { DeviceVisit } from '../sign-in/page-cookies.service.js';
-import { endPage, formPage, quotableName } from '../http/decision-page.js';
+import { quotableName } from '../errors/unknown.js';
+import { endPage, formPage } from '../http/decision-page.js';
 import { type AskedLogin, questionPage } from './page-parts.js';
 
 /** The texts of the page for the code of a device. */

@@ -1,4 +1,5 @@
-import { decisionPage, endPage, quotableName, quoteAccount } from '../../http/decision-page.js';
+import { quotableName } from '../../errors/unknown.js';
+import { decisionPage, endPage, quoteAccount } from '../../http/decision-page.js';
 import type { Client } from '../../http/client-registry.service.js';
 import { escapeHtml } from '../../http/html.js';
 import type { IamResponse } from '../../http/iam-response.js';

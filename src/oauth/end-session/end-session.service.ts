@@ -4,7 +4,7 @@ import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-
 import { Sealer } from '../../crypto/sealer.js';
 import { IamError } from '../../errors/iam.error.js';
 import { ClientRegistry, type Client } from '../../http/client-registry.service.js';
-import { quotableName } from '../../http/decision-page.js';
+import { quotableName } from '../../errors/unknown.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { redirect, type IamResponse } from '../../http/iam-response.js';
 import { IamUrls } from '../../http/iam-urls.service.js';

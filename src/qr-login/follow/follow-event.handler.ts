@@ -12,7 +12,7 @@ import { EventIntake, type BuiltInEventHandler } from '../../webhook/event-intak
 import type { PassiveReply } from '../../webhook/passive-reply.js';
 import { eventName, sceneOf, type VerifiedEvent } from '../../webhook/message.js';
 import { LoginTokens } from '../codes-and-tokens.service.js';
-import { quotableName } from '../../http/decision-page.js';
+import { quotableName } from '../../errors/unknown.js';
 
 const OVER =
   '二维码已失效，请在电脑上获取新的二维码。\nThis QR code is no longer valid. Get a new one on the computer.';

@@ -21,7 +21,7 @@ import type { RequestOrigin } from '../../runtime/request-context.js';
 import { FailureLimits } from '../../sign-in/failure-limits.service.js';
 import { LoginTokens, showUserCode } from '../codes-and-tokens.service.js';
 import { LoginWatch } from '../login-watch.service.js';
-import { quotableName } from '../../http/decision-page.js';
+import { quotableName } from '../../errors/unknown.js';
 import {
   accountNickname,
   type Decider,
