@@ -28,7 +28,7 @@ import { ClientAuthentication, clientParameters } from './clients/client-authent
 import { Clients, requireAllowed } from './clients/clients.service.js';
 import { isOpenId, scopeLeft } from './openid/scopes.js';
 import { IdTokens } from './openid/id-tokens.service.js';
-import { TokenGrants, type GrantCaller, type GrantRequest } from './registration.js';
+import { TokenGrants, type GrantCaller, type Granted, type GrantRequest } from './registration.js';
 
 /** `POST /token`: every grant passes here, with the same checks and the same response. */
 @Injectable()
@@ -66,19 +66,28 @@ export class Token {
 
   private async redeem(grant: GrantRequest, caller: GrantCaller): Promise<IamResponse> {
     try {
-      const granted = await grant.redeem(caller);
+      return await this.fulfil(await grant.redeem(caller), caller);
+    } catch (error) {
+      if (!endsCookies(error, grant, caller)) throw error;
+      logFailure(this.logger, error);
+      return { ...oauthError(error, 'token'), cookies: this.cookies.clear() };
+    }
+  }
+
+  /** A refresh that fails here spends nothing: its next try would look like a theft. */
+  private async fulfil(granted: Granted, caller: GrantCaller): Promise<IamResponse> {
+    const isRefreshed = 'refreshToken' in granted;
+    try {
       const bounds = {
         scope: scopeOf(granted, caller),
         resources: this.resourcesOf(granted, caller.bounds),
       };
       if (!isOfPerson(granted)) return await this.respondToService({ ...granted, ...bounds }, caller.client);
-      const isRefreshed = 'refreshToken' in granted;
       const session = isRefreshed ? granted : await this.begin(granted);
       return await this.respond({ ...session, ...bounds }, { ...caller, isRefreshed });
     } catch (error) {
-      if (!endsCookies(error, grant, caller)) throw error;
-      logFailure(this.logger, error);
-      return { ...oauthError(error, 'token'), cookies: this.cookies.clear() };
+      if (isRefreshed) await this.sessions.unrotate(granted.refreshToken);
+      throw error;
     }
   }
 

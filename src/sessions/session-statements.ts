@@ -178,6 +178,15 @@ export interface ReuseGrace {
   readonly uses: number;
 }
 
+/**
+ * Takes a rotation back whose token nobody got: of the requests that it answers, the last to fail makes the parent live again. That
+ * one's parent is as spent as if there had been no failure.
+ */
+export const unrotateSql = ({ sessionId, generation }: RefreshToken, uses: number): Sql => sql`
+  UPDATE iam.sessions SET generation = generation - (grace_uses = 0)::int,
+    grace_uses = CASE grace_uses WHEN 0 THEN ${uses}::int ELSE grace_uses - 1 END
+  WHERE id = ${sessionId} AND generation = ${generation} AND ended_at IS NULL`;
+
 /** Why `iam.make_room` ends a session. */
 export const SESSION_LIMIT = 'session_limit';
 
@@ -199,7 +208,7 @@ export const settleReuseSql = (
       WHEN generation = ${generation}::int + 1 AND rotated_at > now() - make_interval(secs => ${grace.seconds}::int)
            AND grace_uses < ${grace.uses}::int THEN COALESCE(excess, 'grace')
       WHEN generation > ${generation}::int THEN 'reuse'
-      WHEN generation = ${generation}::int AND excess IS NOT NULL THEN excess
+      WHEN generation = ${generation}::int THEN COALESCE(excess, 'live')
       ELSE 'over' END AS verdict
     FROM locked
   ), graced AS (

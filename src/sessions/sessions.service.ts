@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { constantTimeEqual } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
-import { queryRow, queryRows, sql, type Sql } from '../database/sql.js';
+import { execute, queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -24,6 +24,7 @@ import {
   tokenRow,
   toTokenSubject,
   type RefreshToken,
+  unrotateSql,
 } from './session-statements.js';
 
 const form = /^([0-9a-f]{8})\.([0-9a-f-]{36})\.(\d{1,9})\.([\w-]{43})$/;
@@ -91,7 +92,16 @@ const GRACE_USES = 100;
 
 const settled = tokenRow.extend({
   generation: z.number(),
-  verdict: z.enum(['grace', 'reuse', 'over', 'replaced', 'unadmitted', 'invalid_scope', 'invalid_target']),
+  verdict: z.enum([
+    'grace',
+    'reuse',
+    'over',
+    'replaced',
+    'live',
+    'unadmitted',
+    'invalid_scope',
+    'invalid_target',
+  ]),
 });
 
 const endedRow = z.object({ id: z.string(), user_id: z.string(), was_live: z.boolean() });
@@ -135,6 +145,20 @@ export class Sessions implements UserMergeListener {
   async refresh(text: string, caller: TokenCaller, bounds: TokenBounds): Promise<RefreshedSession> {
     const token = readRefreshToken(this.mac, text);
     if (token === null) throw new IamError('invalid_grant', 'not a refresh token of ours');
+    return this.rotate(token, caller, bounds);
+  }
+
+  /** Of a refresh that fails after all: its token was not spent. */
+  async unrotate(successor: string): Promise<void> {
+    const token = readRefreshToken(this.mac, successor);
+    if (token !== null) await execute(this.dataSource, unrotateSql(token, GRACE_USES));
+  }
+
+  private async rotate(
+    token: RefreshToken,
+    caller: TokenCaller,
+    bounds: TokenBounds,
+  ): Promise<RefreshedSession> {
     const rotation = rotateSql(token, caller, { idle: this.options.tokens.idle, bounds });
     const row = await queryRow(this.dataSource, tokenRow, rotation);
     if (row === null) return this.settleReuse(token, { ...caller, bounds });
@@ -236,6 +260,8 @@ export class Sessions implements UserMergeListener {
       detail: { generation },
     } as const;
     const row = await queryRow(this.dataSource, settled, settleReuseSql(token, caller, grace, entry));
+    // Another request with this token has failed, and taken its rotation back.
+    if (row?.verdict === 'live') return this.rotate(token, caller, caller.bounds);
     const outcomes: Partial<Record<string, 'repeated' | 'reused'>> = { grace: 'repeated', reuse: 'reused' };
     this.telemetry.refreshed(outcomes[row?.verdict ?? 'over'] ?? 'refused');
     if (row?.verdict === 'grace') return this.successor(token, row, caller.bounds);

@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose';
+import { cookieClient, cookiesOf, refreshByCookie, signInWithCookies } from '../support/cookie-client.js';
 import { startReplica, startWorld, testKey, type IamApp, type World } from '../support/iam-app.js';
-import type { Reply } from '../support/pc-browser.js';
+import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { redeem, returnFromPc, signInOnPc, toTokens } from '../support/sign-in.js';
 import { refresh, revoke } from '../support/signed-in.js';
@@ -12,15 +13,17 @@ interface Session {
   readonly token: string;
 }
 
+const clients = [{ id: 'other', redirectUris: ['https://other.example/back'] }, cookieClient()];
+
 describe('a refresh token', () => {
   let world: World;
   let replica: IamApp;
 
   beforeAll(async () => {
     world = await startWorld({
-      options: { clients: [{ id: 'other', redirectUris: ['https://other.example/back'] }] },
+      options: { clients },
     });
-    replica = await startReplica(world);
+    replica = await startReplica(world, { options: { clients } });
   });
   afterAll(async () => {
     await replica.close();
@@ -304,5 +307,81 @@ describe('a refresh token', () => {
     expect(errorOf(onOldReplica)).toBe('invalid_grant');
     expect(underNew.status).toBe(200);
     expect(errorOf(underOld)).toBe('invalid_grant');
+  });
+
+  describe('in a cookie, of a user with more roles than a cookie can hold', () => {
+    const signedIn = async () => {
+      const browser = new PcBrowser();
+      const reply = await signInWithCookies(world, world.wechat.person({ nickname: '满' }), browser);
+      const [, cookie] = cookiesOf(reply);
+      return { browser, sid: cookie?.value.split('.')[1] ?? '' };
+    };
+    const crowd = (sid: string) =>
+      world.dataSource.query(
+        `WITH long AS (
+           INSERT INTO iam.roles (name) SELECT 'a-rather-long-name-of-a-role-' || n FROM generate_series(1, 150) n
+           ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING name
+         ) INSERT INTO iam.user_roles (user_id, role) SELECT user_id, name FROM iam.sessions, long WHERE id = $1`,
+        [sid],
+      );
+    const relieve = (sid: string) =>
+      world.dataSource.query(
+        'DELETE FROM iam.user_roles WHERE user_id = (SELECT user_id FROM iam.sessions WHERE id = $1)',
+        [sid],
+      );
+    const refreshed = (browser: PcBrowser, url = world.url) =>
+      refreshByCookie(url, browser, { visit: { from: world.url } });
+    const failed = [500, 'server_error', []];
+    const outcomeOf = (reply: Reply) => [reply.status, errorOf(reply), cookiesOf(reply)];
+
+    it('is not spent, and works again once there are fewer', async () => {
+      const { browser, sid } = await signedIn();
+      await crowd(sid);
+
+      const first = await refreshed(browser);
+      await change(sid, `rotated_at = now() - interval '1 hour'`);
+      const second = await refreshed(browser);
+      const kept = await row(sid);
+      await relieve(sid);
+
+      expect([first, second].map(outcomeOf)).toEqual([failed, failed]);
+      expect(kept).toMatchObject({ generation: 0, ended_at: null });
+      expect((await refreshed(browser)).status).toBe(200);
+      expect(await row(sid)).toMatchObject({ generation: 1, ended_at: null });
+    });
+
+    it('is not spent by 20 requests at once either', async () => {
+      const { browser, sid } = await signedIn();
+      await crowd(sid);
+
+      const replies = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          refreshed(browser, index % 2 === 0 ? world.url : replica.url),
+        ),
+      );
+      const kept = await row(sid);
+      await relieve(sid);
+
+      expect(replies.map(outcomeOf)).toEqual(replies.map(() => failed));
+      expect(kept).toMatchObject({ generation: 0, ended_at: null });
+      expect((await refreshed(browser)).status).toBe(200);
+    });
+
+    it('leaves the token before it spent', async () => {
+      const { browser, sid } = await signedIn();
+      const before = await browser.jar.getCookieString(`${world.url}/iam/token`);
+      await refreshed(browser);
+      await crowd(sid);
+      await refreshed(browser);
+      await relieve(sid);
+
+      const reply = await new PcBrowser().visit(`${world.url}/iam/token`, {
+        form: { grant_type: 'refresh_token', client_id: 'shop' },
+        headers: { origin: world.url, cookie: before },
+      });
+
+      expect(errorOf(reply)).toBe('invalid_grant');
+      expect((await row(sid))['end_reason']).toBe('refresh_reused');
+    });
   });
 });
