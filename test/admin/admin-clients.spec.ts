@@ -4,13 +4,17 @@ import { redirectUri, startIamApp, startWorld, type World } from '../support/iam
 import { PcBrowser } from '../support/pc-browser.js';
 import { authorizeUrl, type PcSignIn, pkce, returnFromPc } from '../support/sign-in.js';
 
+const api = 'https://api.example.com/orders';
+
 describe('applications that are administered', () => {
   let world: World;
   let admin: AdminClient;
   let created = 0;
 
   beforeAll(async () => {
-    world = await startWorld({ options: adminOptions });
+    world = await startWorld({
+      options: { ...adminOptions, resources: [{ identifier: api, name: '订单' }] },
+    });
     admin = new AdminClient(world.url);
   });
   afterAll(() => world.close());
@@ -69,6 +73,16 @@ describe('applications that are administered', () => {
     ['a picture by script', { logo_uri: 'javascript:alert(1)' }, 'logo_uri'],
     ['an unknown provider', { providers: ['wechat', 'nowhere'] }, 'providers.1'],
     ['an unknown resource', { resources: ['https://api.example.com/'] }, 'resources.0'],
+    [
+      'an unknown provider after a repeated one',
+      { providers: ['wechat', 'wechat', 'nowhere'] },
+      'providers.2',
+    ],
+    [
+      'an unknown resource after a repeated one',
+      { resources: [api, api, 'https://api.example.com/'] },
+      'resources.2',
+    ],
     ['a service of an unknown role', { type: 'service', redirect_uris: [], roles: ['none'] }, 'roles'],
     ['a member that there is not', { colour: 'red' }, undefined],
   ])('are refused with %s, and the response says where it is', async (_what, members, member) => {
@@ -79,6 +93,17 @@ describe('applications that are administered', () => {
     });
 
     expect([reply.status, reply.code, reply.json()['member']]).toEqual([400, 'invalid_request', member]);
+  });
+
+  it('have what a list repeats once, which is no change of it', async () => {
+    const redirect_uris = ['https://shop.example.com/', 'https://shop.example.com/'];
+    const id = await register({ redirect_uris, resources: [api, api] });
+    const before = await admin.get(`clients/${id}`);
+
+    const changed = await admin.patch(`clients/${id}`, { resources: [api, api, api] });
+
+    expect(before.json()).toMatchObject({ redirect_uris: redirect_uris.slice(1), resources: [api] });
+    expect([changed.status, changed.etag]).toEqual([200, before.etag]);
   });
 
   it('are listed with those of the code, which nobody changes', async () => {

@@ -85,12 +85,8 @@ export const clientGrants = [
 ] as const;
 
 const webPage = z.string().max(2048).pipe(absoluteUrl).nullish();
-const set = <T extends z.ZodType<string>>(item: T) =>
-  z
-    .array(item)
-    .max(100)
-    .transform((items) => [...new Set(items)])
-    .optional();
+/** Entries may repeat until they are written: a refusal counts them as they came. */
+const set = <T extends z.ZodType<string>>(item: T) => z.array(item).max(100).optional();
 
 /** Where this server itself asks or tells. */
 const secureUrl = z

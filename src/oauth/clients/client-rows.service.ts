@@ -97,14 +97,15 @@ export class ClientRows {
   }
 
   /** One that is not public has no secret until `rotate` makes it. @throws IamError `already_exists` */
-  async create({ id, type, ...members }: NewClient): Promise<ClientRow> {
+  async create({ id, type, ...given }: NewClient): Promise<ClientRow> {
+    const members = withoutRepeats(given);
     const defaults = clientDefaults(type);
     await this.sectors.check(completed(defaults, members));
     return this.writing(async (manager) => {
       const values = { ...members, name: members.name ?? id };
       if (type === 'service') checkServiceId(id);
       checkWhole(defaults, values);
-      await refuseUnknownProviders(manager, values.providers);
+      await refuseUnknownProviders(manager, given.providers);
       const insert = sql`INSERT INTO iam.clients (id, name, type, grants) VALUES (${id}, ${values.name}, ${type}, ${defaults.grants})`;
       await execute(manager, insert).catch((cause: unknown) => refuseTaken(id, cause));
       await write(manager, id, values);
@@ -116,7 +117,8 @@ export class ClientRows {
   }
 
   /** No audit entry when nothing changes. @throws IamError `not_found`, `precondition_failed`, `invalid_request` */
-  async change(edit: ClientEdit, changes: ClientChanges): Promise<ClientRow> {
+  async change(edit: ClientEdit, given: ClientChanges): Promise<ClientRow> {
+    const changes = withoutRepeats(given);
     if (sectorMembers.some((member) => changes[member] !== undefined))
       await this.sectors.check(completed(await this.get(edit.id), changes));
     return this.writing(async (manager) => {
@@ -124,7 +126,7 @@ export class ClientRows {
       const changed = differences(before, changes);
       if (Object.keys(changed).length === 0) return before;
       checkWhole(before, changes);
-      await refuseUnknownProviders(manager, changes.providers, before.providers);
+      await refuseUnknownProviders(manager, given.providers, before.providers);
       await write(manager, edit.id, changes);
       if (changes.backchannel_logout_uri === null) await dropUnwantedLogouts(manager, edit.id);
       const row = await read(manager, edit.id);
@@ -189,6 +191,14 @@ export class ClientRows {
   private async writing<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return inTransaction(this.dataSource, work).finally(() => this.whenChanged());
   }
+}
+
+/** The lists are sets. */
+function withoutRepeats<T extends ClientChanges>(members: T): T {
+  const distinct = Object.entries(members).map(
+    ([name, value]) => [name, Array.isArray(value) ? [...new Set<string>(value)] : value] as const,
+  );
+  return { ...members, ...Object.fromEntries(distinct) };
 }
 
 /** What the document of a sector is about. */
