@@ -1,12 +1,9 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { sha256, constantTimeEqual } from '../crypto/hash.js';
+import { sha256 } from '../crypto/hash.js';
 import type { InboxEvent } from './inbox/webhook-event.entity.js';
 import { isRecord } from '../errors/unknown.js';
 import { eventName, type VerifiedEvent } from './message.js';
 import type { VerifiedPush } from './verify-push.js';
-import { Mac } from '../crypto/key-ring.js';
-import { alphanumericOf, randomAlphanumeric } from '../crypto/random.js';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
+import { hashOf, type Scenes } from './scenes.service.js';
 
 /** Openids have 28 characters; a longer text than this is none. */
 const MAX_OPENID = 128;
@@ -128,55 +125,4 @@ function withoutSceneInText(text: string, scenes: Arrival['scenes']): string {
         /(Ticket(?:\W|CDATA){1,32})([\w+/=%-]{8,})/g,
         (_all, name: string, ticket: string) => name + hashOf(ticket),
       );
-}
-
-/** 131 random bits, and 125 bits of MAC; with a prefix of 20 characters a scene stays under WeChat's 64. */
-const SECRET = 22;
-const TAG = 21;
-
-/**
- * The scenes of the module's QR codes: prefix, secret, and a MAC. Another environment at the same Official Account may have the
- * same prefix, but not the key, so its scenes do not verify here.
- */
-@Injectable()
-export class Scenes {
-  private readonly mac: Mac;
-  private readonly prefix: string;
-  private readonly form: RegExp;
-
-  constructor(@Inject(IAM_OPTIONS) { keyRing, scenePrefix }: ResolvedIamOptions) {
-    this.mac = new Mac(keyRing, 'scene');
-    this.prefix = scenePrefix;
-    this.form = new RegExp(`${scenePrefix.replaceAll('.', '\\.')}[A-Za-z0-9]{${SECRET + TAG}}`, 'g');
-  }
-
-  /** A new scene; a camera sees it, so it is public, but nobody can guess it. */
-  create(): string {
-    const secret = randomAlphanumeric(SECRET);
-    return `${this.prefix}${secret}${short(this.mac.sign(secret))}`;
-  }
-
-  /** True for a scene of the module, under any configured key; all others are the host's. */
-  isOurs(scene: string): boolean {
-    if (!scene.startsWith(this.prefix) || scene.length !== this.prefix.length + SECRET + TAG) return false;
-    const secret = scene.slice(this.prefix.length, -TAG);
-    return this.mac.tags(secret).some((tag) => constantTimeEqual(short(tag), scene.slice(-TAG)));
-  }
-
-  /**
-   * The text with the module's scenes replaced by their hashes. A scene signs a person in, so a message that names one is kept
-   * and shown in this form only; other scenes stay as they are.
-   */
-  hide(text: string): string {
-    return text.replace(this.form, (scene) => (this.isOurs(scene) ? hashOf(scene) : scene));
-  }
-}
-
-function short(tag: string): string {
-  return alphanumericOf(Buffer.from(tag, 'base64url').subarray(0, TAG));
-}
-
-/** The replacement of a scene or of the ticket of its QR code. */
-export function hashOf(secret: string): string {
-  return `sha256:${sha256(secret)}`;
 }

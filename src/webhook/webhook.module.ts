@@ -11,7 +11,7 @@ import { AuthorizationChanges } from './authorization-changes.service.js';
 import { ConfirmedApps } from './confirmed-apps.service.js';
 import { EventHandlers } from './event-handlers.service.js';
 import { EventIntake } from './event-intake.service.js';
-import { Scenes } from './inbox-event.js';
+import { Scenes } from './scenes.service.js';
 import { InboxWorker } from './inbox/inbox-worker.service.js';
 import { Inbox } from './inbox/inbox.service.js';
 import { StoredEvents } from './inbox/stored-events.service.js';

@@ -6,7 +6,7 @@ import { IamUrls } from '../../http/iam-urls.service.js';
 import type { IdentityProvider } from '../../identity-providers/identity-provider.js';
 import type { InboxEvent } from '../../webhook/inbox/webhook-event.entity.js';
 import { type EnteredUserCode, FollowScans, type ScanOutcome } from './follow-scans.service.js';
-import { Scenes } from '../../webhook/inbox-event.js';
+import { Scenes } from '../../webhook/scenes.service.js';
 import { LoginWatch } from '../login-watch.service.js';
 import { EventIntake, type BuiltInEventHandler } from '../../webhook/event-intake.service.js';
 import type { PassiveReply } from '../../webhook/passive-reply.js';

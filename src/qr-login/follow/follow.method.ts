@@ -6,7 +6,7 @@ import type { IdentityProvider } from '../../identity-providers/identity-provide
 import { type OpenStepProof, SignInMethod } from '../../oauth/registration.js';
 import { AttemptCookies } from '../../sign-in/attempt-cookies.service.js';
 import type { Subject } from '../../users/subject.js';
-import { Scenes } from '../../webhook/inbox-event.js';
+import { Scenes } from '../../webhook/scenes.service.js';
 import type { WechatApp } from '../../wechat/wechat-call.js';
 import { WechatGateway } from '../../wechat/wechat-gateway.service.js';
 import { LoginTokens } from '../codes-and-tokens.service.js';
