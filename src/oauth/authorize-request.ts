@@ -5,7 +5,7 @@ import { IamError, type IamErrorCode } from '../errors/iam.error.js';
 import type { Client } from '../http/client-registry.service.js';
 import { namesOf, type Parameters } from '../http/request-body.js';
 import type { Consent } from '../users/subject.js';
-import { parseOAuthInput, resourceParameter } from './clients/clients.service.js';
+import { parseOAuthInput, resourceParameter } from './request-parameters.js';
 import { isOpenId } from './openid/scopes.js';
 import { methodParameter } from './registration.js';
 

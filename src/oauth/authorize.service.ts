@@ -27,7 +27,8 @@ import {
   withChallenge,
 } from './authorize-request.js';
 import { ClientReturns } from './client-returns.service.js';
-import { anyParameters, Clients } from './clients/clients.service.js';
+import { Clients } from './clients/clients.service.js';
+import { anyParameters } from './request-parameters.js';
 import { IdTokenHints } from './openid/id-token-hints.service.js';
 import { grantScope } from './openid/scopes.js';
 import { PushedRequests } from './pushed-requests.service.js';

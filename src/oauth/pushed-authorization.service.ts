@@ -17,7 +17,8 @@ import {
 } from './authorize-request.js';
 import { Authorize } from './authorize.service.js';
 import { ClientAuthentication, clientParameters } from './clients/client-authentication.service.js';
-import { anyParameters, Clients, requireAllowed } from './clients/clients.service.js';
+import { Clients, requireAllowed } from './clients/clients.service.js';
+import { anyParameters } from './request-parameters.js';
 import { PUSHED_SECONDS, PushedRequests } from './pushed-requests.service.js';
 
 /** The body of `POST /par` (RFC 9126 §2.1): what `/authorize` takes, and the client's proof. */

@@ -16,7 +16,7 @@ import type { BegunSession } from '../sign-in/redemption.service.js';
 import type { Subject } from '../users/subject.js';
 import type { WechatApp } from '../wechat/wechat-call.js';
 import { clientParameters, type ProvenClient } from './clients/client-authentication.service.js';
-import { parseOAuthInput, resourceParameter } from './clients/clients.service.js';
+import { parseOAuthInput, resourceParameter } from './request-parameters.js';
 
 /** The classes that a decorator has registered, with what it says of them; known before there is an application. */
 class Registrations<D, T> {

@@ -6,7 +6,7 @@ import type { IamRequest } from '../http/iam-request.js';
 import { empty, type IamResponse } from '../http/iam-response.js';
 import { Incoming, Body } from '../http/parameter.decorators.js';
 import { PublicController } from '../http/endpoint-responses.service.js';
-import { OAuthPipe } from './clients/clients.service.js';
+import { OAuthPipe } from './request-parameters.js';
 import { Introspection, introspectionBody, introspectionResponse } from './introspection.service.js';
 import { PushedAuthorization, pushedBody, pushedResponse } from './pushed-authorization.service.js';
 import { grantErrors, tokenBody } from './registration.js';

@@ -6,7 +6,7 @@ import { IamError } from '../../errors/iam.error.js';
 import { ClientRegistry, credentialOf, type Client } from '../../http/client-registry.service.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { ClientAssertions, JWT_BEARER, subjectOf } from './client-assertions.service.js';
-import { parseOAuthInput } from './clients.service.js';
+import { parseOAuthInput } from '../request-parameters.js';
 
 /** The parameters by which a client names and proves itself (RFC 6749 §2.3.1, RFC 7521 §4.2), in every request that it makes by itself. */
 export const clientParameters = {

@@ -5,7 +5,7 @@ import type { IamRequest } from '../../http/iam-request.js';
 import type { IamResponse } from '../../http/iam-response.js';
 import { Incoming, Body, ZodPipe } from '../../http/parameter.decorators.js';
 import { PublicController } from '../../http/endpoint-responses.service.js';
-import { OAuthPipe, parseOAuthInput } from '../clients/clients.service.js';
+import { OAuthPipe, parseOAuthInput } from '../request-parameters.js';
 import { EndSession, endSessionDecision, endSessionParameters } from './end-session.service.js';
 
 /** Where a client sends a person who signs out (OpenID Connect RP-Initiated Logout 1.0). */

@@ -19,7 +19,8 @@ import {
   personRow,
   rolesOfSql,
 } from '../../sessions/session-statements.js';
-import { Clients, parseOAuthInput } from '../clients/clients.service.js';
+import { Clients } from '../clients/clients.service.js';
+import { parseOAuthInput } from '../request-parameters.js';
 import { isOpenId, personClaims } from './scopes.js';
 
 /** OpenID Connect Core §5.1, §5.3.2. */
