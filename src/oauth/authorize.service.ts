@@ -82,7 +82,7 @@ export class Authorize {
     const query = await this.pushed.expand(request.query);
     const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
     try {
-      const client = this.clients.requireCodeGrant(back.clientId);
+      const client = this.clients.require(back.clientId, { grant: 'authorization_code' });
       const asking = withChallenge(query, client);
       const parameters = await this.withSealedHint(back, parseAuthorizeRequest(asking));
       const asked = this.requestOf(client, parameters);
@@ -131,7 +131,7 @@ export class Authorize {
   ): Promise<IamResponse> {
     const { display, follow_proof: proof, state: clientState, code_challenge: codeChallenge } = parameters;
     const { cookies } = request;
-    this.clients.requireSignIn(back.clientId, parameters.provider);
+    this.clients.require(back.clientId, { provider: parameters.provider });
     const provider = await this.providers.getEnabled(parameters.provider);
     const followLoginId =
       proof === undefined

@@ -92,7 +92,7 @@ export class Callback {
     if (code === null)
       return this.failures.guard(by, failures, () => this.refuse(attempt, 'access_denied', request));
     const provider = await this.providers.getEnabled(attempt.provider);
-    if (link === undefined) this.clients.requireSignIn(clientId, attempt.provider);
+    if (link === undefined) this.clients.require(clientId, { provider: attempt.provider });
     return this.failures.guardClaim(by, failures, {
       claim: (tiers) => this.logins.claim(attempt, code, origin, tiers),
       work: (loginId, refund) =>

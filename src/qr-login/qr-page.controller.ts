@@ -105,7 +105,7 @@ export class QrPageController {
   ): Promise<QrStarted> {
     const { attempt, way } = this.attempt(state, cookies);
     const { provider, clientId, redirectUri, codeChallenge, link, consent } = attempt;
-    if (link === undefined) this.clients.requireSignIn(clientId, provider);
+    if (link === undefined) this.clients.require(clientId, { provider });
     return this.starts.begin({
       provider,
       method: way.name,
@@ -194,7 +194,7 @@ export class QrPageController {
   private async signIn(login: QrLogin, attempt: Attempt, request: IamRequest): Promise<WayBack> {
     const { state, clientId, consent, isChosen } = attempt;
     const provider = await this.providers.getEnabled(login.provider);
-    this.clients.requireSignIn(clientId, login.provider);
+    this.clients.require(clientId, { provider: login.provider });
     const cookies = this.attempts.finishForBinding(state, request.cookies);
     const location = this.ways.get(login.method).nextStep?.(login, provider, {
       ...attemptParameters(attempt),

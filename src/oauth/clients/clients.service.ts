@@ -60,11 +60,12 @@ export class Clients {
     return { providers, since: Object.fromEntries(stored), needsConsent: !isFirstParty };
   }
 
-  /** @throws IamError `client_unknown`, and as `requireAllowed`; for a sign-in under way, whose client may have changed meanwhile */
-  requireSignIn(clientId: string, provider: string): void {
+  /** The client of a sign-in under way, which may have changed meanwhile. @throws IamError `client_unknown`, and as `requireAllowed` */
+  require(clientId: string, request: ClientRequest): Client {
     const client = this.registry.find(clientId);
     if (client === undefined) throw new IamError('client_unknown', `client "${clientId}" is gone`);
-    requireAllowed(client, { provider });
+    requireAllowed(client, request);
+    return client;
   }
 
   /** Whether people may come to a client by a provider: true for no client, and for one that is unknown. */
@@ -101,14 +102,6 @@ export class Clients {
     const isKnown = client !== undefined && isRegistered(client, redirectUri);
     if (!isKnown && redirectUri !== this.urls.endpoint('device'))
       throw new IamError('redirect_uri_mismatch', `no redirect URI of client "${clientId}" any more`);
-  }
-
-  /** @throws IamError `unauthorized_client` for a client that no browser may sign in to */
-  requireCodeGrant(clientId: string): Client {
-    const client = this.registry.find(clientId);
-    if (client === undefined) throw new IamError('client_unknown', `client "${clientId}" is gone`);
-    requireAllowed(client, { grant: 'authorization_code' });
-    return client;
   }
 }
 

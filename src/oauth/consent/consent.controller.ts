@@ -16,7 +16,7 @@ import { PublicController } from '../../http/endpoint-responses.service.js';
 import { actingSession } from '../../sessions/user-sessions.service.js';
 import { consentVisit, PageCookies, type ConsentVisit } from '../../sign-in/page-cookies.service.js';
 import { ClientReturns } from '../client-returns.service.js';
-import { Clients, requireAllowed } from '../clients/clients.service.js';
+import { Clients } from '../clients/clients.service.js';
 import { ClientConsents, consentErrorOf, givenConsent } from './client-consents.service.js';
 import { consentEndPage, consentPage } from './consent-page.js';
 
@@ -115,10 +115,7 @@ export class ConsentController {
 
   /** @throws IamError `client_unknown`, `client_disabled` or `redirect_uri_mismatch`, which must not redirect */
   private clientOf(visit: ConsentVisit): Client {
-    const { clientId } = visit;
-    const client = this.registry.find(clientId);
-    if (client === undefined) throw new IamError('client_unknown', `client "${clientId}" is gone`);
-    requireAllowed(client, {});
+    const client = this.clients.require(visit.clientId, {});
     this.clients.requireReturn(visit);
     return client;
   }
