@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase } from './database.js';
-import { endChildWithTests } from './end-with-tests.js';
+import { briefly, endChildWithTests } from './end-with-tests.js';
 import { migrated } from './iam-app.js';
 
 const main = join(import.meta.dirname, '../../dist/example/main.js');
@@ -46,7 +46,7 @@ async function run(variables: Readonly<Record<string, string>>): Promise<Run> {
   // As root, PostgreSQL runs as somebody else, who must be able to enter.
   await chmod(folder, 0o755);
   const { PATH, LANG, SystemRoot } = process.env;
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [...briefly, main], {
     env: { PATH, LANG, SystemRoot, TMPDIR: folder, PORT: '0', EMULATOR_PORT: '0', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { endWithTests } from './end-with-tests.js';
+import { briefly, endWithTests } from './end-with-tests.js';
 import type { World } from './iam-app.js';
 import { joinProgram } from './join-program.mjs';
 import type { ReplicaSettings } from './replica-main.js';
@@ -36,7 +36,7 @@ async function startProcess(
   more: Pick<ReplicaSettings, 'crowded' | 'options'>,
 ): Promise<ReplicaProcess> {
   const program = await joinProgram(fileURLToPath(new URL('replica-main.ts', import.meta.url)));
-  const child = fork(program, { execArgv: [], serialization: 'json' });
+  const child = fork(program, { execArgv: [...briefly], serialization: 'json' });
   const settings: ReplicaSettings = {
     databaseUrl: world.database.url,
     endpoints: world.wechat.endpoints,
