@@ -267,6 +267,7 @@ describe('a signing key that is replaced', () => {
         signedBy.add(kidOf(tokens.accessToken));
         for (const status of await statusesOf(tokens.accessToken))
           if (status !== 200) failures.push(`verify ${status}`);
+        await delay(10);
       }
     };
     const working = Promise.all(people.map(({ refreshToken: start }, index) => work(start, index)));
