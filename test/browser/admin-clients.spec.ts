@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { IamPagesModule } from '../../pages/server/index.js';
 import { AdminClient, adminOptions, adminToken } from '../support/admin.js';
-import { answerQuestion, beyond, findBarriers, looks } from '../support/administration.js';
+import { answerQuestion, beyond, findBarriers, looks, turnTo } from '../support/administration.js';
 import { launchBrowser } from '../support/browser.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
@@ -143,7 +143,7 @@ describe('applications in the administration', () => {
     const tooMany = Array.from({ length: 101 }, (_, at) => `orders:x${at}`);
     await page.locator('#key-permissions').fill(tooMany.join('\n'));
     await send.click();
-    await dialog.getByRole('alert').getByText('服务器不接受这些权限。').waitFor();
+    await dialog.getByRole('alert').getByText('太多：最多 100 项。').waitFor();
     await page.locator('#key-permissions').fill('iam:roles:read');
     await page.locator('#key-client').fill('nobody');
     await send.click();
@@ -165,6 +165,22 @@ describe('applications in the administration', () => {
     await page.locator('tbody [data-status=over]').waitFor();
     const refused = await machine.get('roles');
 
+    const complaintAbout = async (form: string, member: string, lines: readonly string[]) => {
+      await page.locator(`#${form}-${member}`).fill(lines.join('\n'));
+      await page.locator(`#${form} [type=submit]`).click();
+      return page.locator(`#${form}-${member}-help.wrong`).textContent();
+    };
+    await turnTo(page, '/clients/nightly');
+    const roles = [
+      await complaintAbout('client', 'roles', tooMany),
+      await complaintAbout('client', 'roles', ['reader', 'nobody']),
+    ];
+    await turnTo(page, '/roles/reader');
+    const many = Array.from({ length: 200 }, (_, at) => `orders:y${at}`);
+    const permissions = await complaintAbout('role', 'permissions', many);
+
+    expect(roles.map((text) => text?.trim())).toEqual(['太多：最多 100 项。', '其中有不存在的角色。']);
+    expect(permissions?.trim()).toBe('太多：最多 200 项。');
     expect(key).toMatch(/^iamk_\w{44}$/);
     expect(await page.content()).not.toContain(key);
     expect([used.status, refused.status, refused.code]).toEqual([200, 401, 'invalid_token']);

@@ -8,7 +8,11 @@ import { act, ask, refusal } from './feedback';
 const say = words({
   saved: ['已保存。', 'Saved.'],
   deleted: ['已删除。', 'Deleted.'],
+  tooMany: ['太多：最多 {most} 项。', 'Too many: it takes at most {most}.'],
 });
+
+/** What a form says of a list that is too long. */
+export const tooMany = (most: number): string => say('tooMany', { most });
 
 /** What the form of a record gives: all of a new one, and what differs in one that is there. */
 interface Edit {
