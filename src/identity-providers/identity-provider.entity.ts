@@ -8,7 +8,7 @@ import {
   type StoredColumns,
 } from './provider-columns.js';
 
-/** A row of `iam.identity_providers`: one WeChat set-up (design section 3). */
+/** A row of `iam.identity_providers`: one WeChat set-up. */
 export interface IdentityProviderEntity extends StoredColumns {
   readonly id: string;
   readonly slug: string;

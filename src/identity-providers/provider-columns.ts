@@ -157,7 +157,7 @@ export const secretColumnNames = keysOf(secretColumns);
 /** What may be changed of a row; null clears a column. */
 export const identityProviderChanges = z.strictObject({ ...plainColumns, ...secretColumns });
 
-/** A row as an administrator writes it: keys are the columns of design section 3, secrets in clear. */
+/** A row as an administrator writes it: keys are the names of its columns, secrets in clear. */
 export const identityProviderInput = identityProviderChanges.extend({
   slug: z
     .string()

@@ -51,7 +51,7 @@ export interface StartedAttempt {
 export interface SignInMethod {
   /** The app of the row that people sign in to by this method. */
   appOf(provider: IdentityProvider): WechatApp | null;
-  /** Whether this is what `auto` means for a browser at this row (the table of design section 3). The User-Agent routes; it protects nothing. */
+  /** Whether this is what `auto` means for a browser at this row. The User-Agent routes; it protects nothing. */
   isOffered(provider: IdentityProvider, browser: Browser): boolean;
   /** Why the row does not allow it, to a start with or without a confirmed scan before it. */
   problemOf(provider: IdentityProvider, hasFollowed: boolean): IamErrorCode | null;

@@ -102,7 +102,7 @@ const linkedSql = ({ loginId, userId, openid, identityId }: LinkedLogin): Sql =>
     RETURNING id
   ) SELECT id FROM login`;
 
-/** Sign-in attempts from their callback on: claimed once, finished once (design section 5). */
+/** Sign-in attempts from their callback on: claimed once, finished once. */
 @Injectable()
 @OnUserMerge(2)
 export class Logins implements UserMergeListener {

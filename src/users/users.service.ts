@@ -61,7 +61,7 @@ export class Users {
   }
 
   /**
-   * The user of a subject: created, joined by unionid or merged as design section 5 says. One statement, and one before it
+   * The user of a subject: created, joined by unionid or merged (docs/architecture.md, Resolution). One statement, and one before it
    * where the subject is new or has changed; a merge is a transaction.
    * @throws IamError `user_disabled`, `sign_up_refused`, or `database_unavailable` after too many lost races
    */
