@@ -36,7 +36,7 @@ const chinese: Readonly<Record<string, string>> = {
   'admin.token': '至少 32 个字符的持有者令牌，在管理 API 中可做一切：用于首次配置和脚本',
   'admin.guard': '你的守卫；它放行的人在管理 API 中可做一切',
   'admin.crossDeviceSessions':
-    "`'refuse'`：由另一台设备扫码开始的会话不得进入管理 API，也不能绑定身份，只要访问令牌中的角色带有管理权限",
+    "`'refuse'`：由另一台设备扫码开始的会话不得进入管理 API，也不能给现在或最近 24 小时内拥有管理权限的账号绑定身份",
   'audit.retentionDays': '更早的审计记录会被删除（至少 30），每次一个月；不足 180 天时每次一周',
   'audit.sink': '你的类，每条审计记录都会交给它',
   sessionCheck: "`'always'`：退出、封禁、角色变更立即生效，代价是每个进程、每个会话 5 秒一次查询",

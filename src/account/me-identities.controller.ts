@@ -13,7 +13,6 @@ import { CurrentUser, Incoming, Body, FormLikePipe, Query, ZodPipe } from '../ht
 import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import { UserController } from '../sessions/iam.guard.js';
 import { actingSession, UserSessions } from '../sessions/user-sessions.service.js';
-import { CrossDeviceSessions } from '../sign-in/cross-device-sessions.service.js';
 import { AppCodes, appCodeErrors } from '../sign-in/app-codes.service.js';
 import { FailureLimits } from '../sign-in/failure-limits.service.js';
 import { IdentityLinks } from '../sign-in/identity-links.service.js';
@@ -76,7 +75,6 @@ export class MeIdentitiesController {
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly profiles: Profiles,
     private readonly sessions: UserSessions,
-    private readonly crossDevice: CrossDeviceSessions,
     private readonly codes: AppCodes,
     private readonly links: IdentityLinks,
     private readonly attempts: AttemptCookies,
@@ -120,7 +118,6 @@ export class MeIdentitiesController {
     @CurrentUser() user: AuthenticatedPerson,
     @Incoming() request: IamRequest,
   ): Promise<UserIdentity | Created<UserIdentity>> {
-    await this.crossDevice.requireForLink(user);
     const { id, isNew } = await this.redeem(proof, user, request);
     const acting = actingSession(user);
     // They stay otherwise: each began by an identity that is the user’s already, so a link hands the account over to no other

@@ -65,8 +65,8 @@ export interface IamAdminOptions {
    */
   readonly guard?: Type<CanActivate>;
   /**
-   * `refuse` shuts sessions out that began by scanning a QR code with another device. They also link no identity to an account whose
-   * access token has a role with a permission of the admin API.
+   * `refuse` shuts sessions out that began by scanning a QR code with another device. They also link no identity to an account
+   * with a permission of the admin API, nor to one that had it within the last 24 hours.
    * @default allow
    */
   readonly crossDeviceSessions?: 'allow' | 'refuse';

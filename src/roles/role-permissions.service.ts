@@ -31,14 +31,12 @@ export class RolePermissions {
 
   /** Those of the permissions that the roles together do not grant; a permission may be a pattern, e.g. `orders:*`. */
   async missing(roles: readonly string[], permissions: readonly string[]): Promise<string[]> {
-    return uncovered(await this.grantedBy(roles), permissions);
-  }
-
-  /** What the roles together grant. */
-  async grantedBy(roles: readonly string[]): Promise<string[]> {
-    if (roles.length === 0) return [];
+    if (roles.length === 0) return uncovered([], permissions);
     const known = await this.known.get();
-    return roles.flatMap((role) => known.get(role) ?? []);
+    return uncovered(
+      roles.flatMap((role) => known.get(role) ?? []),
+      permissions,
+    );
   }
 
   /** Makes the next call read `iam.roles` again: a change by this process takes effect at once. */

@@ -67,9 +67,10 @@ const endVerdict = z.object({ may_act: z.boolean(), is_own: z.boolean() });
 
 /** A statement of its own: it must see what was committed during the wait for the lock. */
 const liveSql = ({ userId, sessionId }: ActingSession): Sql => sql`
-  SELECT s.appid, s.openid FROM iam.sessions s WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND ${isLiveSql}`;
+  SELECT s.appid, s.openid, s.method FROM iam.sessions s WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND ${isLiveSql}`;
 
 const subject = z.object({ appid: z.string(), openid: z.string() });
+const liveSession = z.object({ method: z.string() });
 
 /** A user's own sessions: how they see and end them, and change their account in one that is live. */
 @Injectable()
@@ -116,13 +117,16 @@ export class UserSessions {
 
   /**
    * Runs a change of an account in a transaction that has locked it. An access token outlives its session by minutes: it may
-   * still read, but changes nothing.
+   * still read, but changes nothing. `change` learns by which method the session began.
    * @throws IamError `invalid_token` when the session is over, `user_disabled`
    */
-  async act<T>(acting: ActingSession, change: (manager: EntityManager) => Promise<T>): Promise<T> {
+  async act<T>(
+    acting: ActingSession,
+    change: (manager: EntityManager, method: string) => Promise<T>,
+  ): Promise<T> {
     return inTransaction(this.dataSource, async (manager) => {
-      await lockActing(manager, acting);
-      return change(manager);
+      const { method } = await lockActing(manager, acting);
+      return change(manager, method);
     });
   }
 }
@@ -132,11 +136,15 @@ export function actingSession({ id, sessionId }: AuthenticatedPerson): ActingSes
   return { userId: id, sessionId };
 }
 
-async function lockActing(manager: EntityManager, acting: ActingSession): Promise<void> {
+async function lockActing(
+  manager: EntityManager,
+  acting: ActingSession,
+): Promise<z.infer<typeof liveSession>> {
   const { userId, sessionId } = acting;
   const [user] = await lockExisting(manager, [userId]);
   if (user?.status === 'disabled') throw new IamError('user_disabled', `user ${userId} is disabled`);
-  const live = await queryRow(manager, subject, liveSql(acting));
+  const live = await queryRow(manager, liveSession, liveSql(acting));
   if (user?.status !== 'active' || live === null)
     throw new IamError('invalid_token', `session ${sessionId} is over`);
+  return live;
 }

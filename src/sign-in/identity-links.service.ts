@@ -10,6 +10,7 @@ import { UserSessions, type ActingSession } from '../sessions/user-sessions.serv
 import type { LinkedIdentity } from '../users/link-subject.js';
 import { subjectSchema, type Subject } from '../users/subject.js';
 import { Users } from '../users/users.service.js';
+import { CrossDeviceSessions } from './cross-device-sessions.service.js';
 import { type LinkedLogin, mintLoginToken, readLoginToken } from './login.js';
 
 /** The sender of a binding token; what is undefined is not checked. */
@@ -137,8 +138,8 @@ interface BindingLink {
 
 /**
  * Links another WeChat identity to a signed-in user, whichever way it was proven. In one transaction: the session that
- * links still lives, its user is active and locked, no other user has the identity. Nothing outlives the proof that
- * another upstream account could use (security 62).
+ * links still lives and may link, its user is active and locked, no other user has the identity. Nothing outlives the proof
+ * that another upstream account could use (security 62).
  */
 @Injectable()
 export class IdentityLinks {
@@ -147,14 +148,16 @@ export class IdentityLinks {
     private readonly users: Users,
     private readonly sessions: UserSessions,
     private readonly bindings: Bindings,
+    private readonly crossDevice: CrossDeviceSessions,
   ) {}
 
   /**
    * Links what a login has proved; an error of it ends the login. A login that was ended meanwhile takes the link with it.
-   * @throws IamError `invalid_token`, `user_disabled`, `identity_conflict` or `login_interrupted`
+   * @throws IamError `invalid_token`, `user_disabled`, `insufficient_permissions`, `identity_conflict` or `login_interrupted`
    */
   async finish({ subject, link, clientId }: ProvenLink, record: RecordLink): Promise<LinkedIdentity> {
-    return this.sessions.act(link, async (manager) => {
+    return this.sessions.act(link, async (manager, method) => {
+      await this.crossDevice.requireForLink({ id: link.userId, method }, manager);
       const by = { sessionId: link.sessionId, clientId };
       const linked = await this.users.link(manager, subject, link.userId, by);
       const { appid, openid } = subject;
@@ -166,12 +169,13 @@ export class IdentityLinks {
 
   /**
    * Links the identity behind a binding token, which is bound to it, to client and browser, and works once.
-   * @throws IamError `binding_token_invalid`, `invalid_token`, `user_disabled` or `identity_conflict`
+   * @throws IamError `binding_token_invalid`, `invalid_token`, `user_disabled`, `insufficient_permissions` or `identity_conflict`
    */
   async redeem({ bindingToken, link, ...bearer }: BindingLink): Promise<LinkedIdentity> {
     const by = { sessionId: link.sessionId, clientId: bearer.clientId };
     try {
-      return await this.sessions.act(link, async (manager) => {
+      return await this.sessions.act(link, async (manager, method) => {
+        await this.crossDevice.requireForLink({ id: link.userId, method }, manager);
         const subject = await this.bindings.redeem(manager, bindingToken, link.userId, bearer);
         return this.users.link(manager, subject, link.userId, by);
       });

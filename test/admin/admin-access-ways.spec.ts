@@ -1,8 +1,11 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { decodeJwt } from 'jose';
 import { of } from 'rxjs';
 import { AdminGuard } from '../../src/admin/admin.guard.js';
 import { Endpoint } from '../../src/http/endpoint.decorator.js';
+import { UserRoles } from '../../src/roles/user-roles.service.js';
+import { addApps } from '../support/account.js';
 import {
   AdminClient,
   adminOptions,
@@ -11,14 +14,15 @@ import {
   signedInWithPermissions,
 } from '../support/admin.js';
 import { askForQrCode, pollUntilSettled, scanAndFollow, startFollowWorld } from '../support/follow.js';
-import { leavePage, redeemFromPage } from '../support/follow-page.js';
+import { codesOf, leavePage, openLinkPage, redeemFromPage, startOnPage } from '../support/follow-page.js';
 import { redirectUri, startWorld, type World } from '../support/iam-app.js';
 import { answerQuestion, scanPageCode, showPageCode, startPageWorld } from '../support/page-qr.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
-import { valueOf } from '../support/rows.js';
+import { countWaiting, valueOf } from '../support/rows.js';
 import { toTokens } from '../support/sign-in.js';
 import { refresh } from '../support/signed-in.js';
+import { until } from '../support/until.js';
 
 /** A guard as a host has one: by a header that its own infrastructure sets. */
 @Injectable()
@@ -228,39 +232,65 @@ describe('sessions that began by scanning with another device', () => {
     await world.dataSource.query(
       `INSERT INTO iam.roles (name, permissions, is_default) VALUES ('boss', '{*}', true), ('clerk', '{orders:*}', true)`,
     );
-    const signIn = async () => {
-      const person = world.wechat.person({ nickname: '小明' });
-      const { page, deviceCode, qr } = await showPageCode(world.url);
+    const apps = await addApps(world);
+    const roles = world.app.get(UserRoles, { strict: false });
+    const newPerson = () => world.wechat.person({ nickname: '小明' });
+    const confirm = async (qr: string) => {
+      const person = newPerson();
       await answerQuestion(person, await scanPageCode(person, qr), 'confirm');
-      return toTokens(await redeemFromPage(page, await leavePage(page, deviceCode)));
+    };
+    const signIn = async () => {
+      const { page, deviceCode, qr } = await showPageCode(world.url);
+      await confirm(qr);
+      const { accessToken } = toTokens(await redeemFromPage(page, await leavePage(page, deviceCode)));
+      return { accessToken, userId: String(decodeJwt(accessToken).sub) };
     };
     const { accessToken } = await signIn();
 
     const { status } = await new AdminClient(world.url, accessToken).get('permissions');
-    const post = (path: string, body: object, token = accessToken) =>
-      new PcBrowser().visit(`${world.url}/iam/me/${path}`, {
+    const post = (path: string, body: object, token = accessToken, browser = new PcBrowser()) =>
+      browser.visit(`${world.url}/iam/me/${path}`, {
         method: 'POST',
         body: { ...body },
         headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
       });
+    const byRedirect = { provider: 'wechat', redirect_uri: redirectUri(world.url) };
+    const byCode = () => ({ provider: 'wechat', app: 'mini', code: newPerson().wxLogin(apps.mini) });
     const keys = [['*'], ['iam:*'], ['orders:read', 'iam:users:write'], ['orders:read']];
     const made = [];
     for (const permissions of keys)
       made.push((await post('api_keys', { name: 'script', permissions })).status);
-    const byRedirect = { provider: 'wechat', redirect_uri: redirectUri(world.url) };
     const links = [
       await post('identities/authorize', byRedirect),
       await post('identities', { binding_token: 'any' }),
-      await post('identities', { provider: 'wechat', app: 'mini', code: 'any' }),
+      await post('identities', byCode()),
     ];
     await world.dataSource.query(`UPDATE iam.roles SET is_default = name = 'clerk'`);
-    const ofClerk = await post('identities/authorize', byRedirect, (await signIn()).accessToken);
+    const clerk = await signIn();
+    const browser = new PcBrowser();
+    const ofClerk = await post('identities/authorize', byRedirect, clerk.accessToken, browser);
+    const page = await openLinkPage(world.url, browser, ofClerk);
+    const { deviceCode, qr } = codesOf(await startOnPage(page));
+    await confirm(qr);
+    const runner = world.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await roles.assign(runner.manager, clerk.userId, 'boss');
+    const leaving = leavePage(page, deviceCode);
+    await until('it waits for the role', async () => (await countWaiting(world.dataSource)) === 1);
+    await runner.commitTransaction();
+    await runner.release();
+    const returned = (await leaving).searchParams;
+    await roles.remove(world.dataSource, clerk.userId, 'boss');
+    const justBefore = await post('identities', byCode(), clerk.accessToken);
+    const ofOther = await post('identities', byCode(), (await signIn()).accessToken);
     await world.close();
 
     expect(status).toBe(403);
     // A key is no session: it would go on where this one is refused. So would a session that begins by another identity.
     expect(made).toEqual([403, 403, 403, 201]);
     expect(links.map((each) => each.status)).toEqual([403, 403, 403]);
-    expect(ofClerk.status).toBe(200);
+    // The role was given on the way, after the access token, and counts for a day.
+    expect(returned.get('error')).toBe('insufficient_scope');
+    expect([justBefore.status, ofOther.status]).toEqual([403, 201]);
   });
 });
