@@ -122,10 +122,10 @@ export class IamUsers {
 
   /**
    * Connects the WeChat identity of a `binding_token` to a user whom the host has authenticated, given by our id (also of a
-   * merged user) or by the external id, which creates the user if needed. Ends all sessions and sign-ins of that user. The
-   * sign-in of the token continues: for 60 seconds its client may repeat the token request that failed with
-   * `binding_required`. Pass the request that has the token: without it, an attacker who leads a person to your page binds
-   * the attacker's WeChat.
+   * merged user) or by the external id, which creates the user if needed. Ends all sessions, API keys and sign-ins of that user:
+   * a former holder of the account may have begun them. The sign-in of the token continues: for 60 seconds its client may
+   * repeat the token request that failed with `binding_required`. Pass the request that has the token: without it, an attacker
+   * who leads a person to your page binds the attacker's WeChat.
    * @throws IamError `binding_token_invalid`, `identity_conflict`, `phone_number_taken`, `not_found`, `user_disabled` or
    * `invalid_request`
    */
@@ -142,7 +142,7 @@ export class IamUsers {
         clientId,
         holdsAttempt,
       });
-      await this.signOut.ofUser(manager, target.id, 'identity_bound');
+      await this.signOut.shutOut(manager, target.id, 'identity_bound');
       await this.users.link(manager, subject, target.id);
       await this.bindings.resume(manager, bindingToken, target.id);
       return target;

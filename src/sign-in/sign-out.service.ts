@@ -150,7 +150,7 @@ export class SignOut {
     private readonly apiKeys: ApiKeys,
   ) {}
 
-  /** For a user who can no longer sign in, and whom the caller has locked: as `ofUser`, and ends their API keys for good. */
+  /** For a user who can no longer sign in, or whose account somebody takes over: as `ofUser`, and ends their API keys for good. */
   async shutOut(manager: EntityManager, userId: string, reason: string): Promise<void> {
     await this.ofUser(manager, userId, reason);
     await this.apiKeys.endOf(manager, { userId }, { reason });

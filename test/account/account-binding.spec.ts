@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { IamError, IamUsers, type IamUser } from '../../src/index.js';
 import type { Person } from '../../emulator/index.js';
 import { startWorld, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { approveOnPc, redeem, returnFromPc } from '../support/sign-in.js';
+import { approveOnPc, getWith, redeem, returnFromPc } from '../support/sign-in.js';
 import { onPc, refresh } from '../support/signed-in.js';
 
 /** 'done', or the code of the `IamError` that a promise is rejected with. */
@@ -138,6 +139,39 @@ describe('a person whom the host already has an account for', () => {
     expect(
       await rowsOf(world.dataSource, 'SELECT end_reason FROM iam.sessions WHERE user_id = $1', [account.id]),
     ).toEqual([{ end_reason: 'identity_bound' }]);
+  });
+
+  it('ends the API keys of that user too, which a former holder of the account may have made', async () => {
+    const lan = stranger();
+    const account = await users.create({});
+    await users.bind(await bindingTokenOf(lan), { id: account.id });
+    const { accessToken } = await onPc(world, lan);
+    const made = await new PcBrowser().visit(`${world.url}/iam/me/api_keys`, {
+      body: { name: '旧' },
+      headers: { authorization: `Bearer ${accessToken}` },
+    });
+    const key = String(made.json()['key']);
+    const before = await getWith(`${world.url}/iam/me`, key);
+
+    const refused = await outcomeOf(users.bind('none', { id: account.id }));
+    const between = await getWith(`${world.url}/iam/me`, key);
+    await users.bind(await bindingTokenOf(stranger()), { id: account.id });
+    const after = await getWith(`${world.url}/iam/me`, key);
+
+    expect(refused).toBe('binding_token_invalid');
+    expect([before, between, after].map((reply) => reply.json()['code'])).toEqual([
+      'person_required',
+      'person_required',
+      'invalid_token',
+    ]);
+    expect(
+      await rowsOf(
+        world.dataSource,
+        `SELECT k.end_reason, a.detail->>'reason' AS audited FROM iam.api_keys k
+         JOIN iam.audit_log a ON a.action = 'api_key.ended' AND a.detail->>'api_key' = k.id::text WHERE k.user_id = $1`,
+        [account.id],
+      ),
+    ).toEqual([{ end_reason: 'identity_bound', audited: 'identity_bound' }]);
   });
 
   it('ends what was about to be signed in as that user, and the audit log names what ended', async () => {
