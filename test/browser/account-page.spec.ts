@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { Person } from '../../emulator/index.js';
 import { IamPagesModule } from '../../pages/server/index.js';
+import { AccessTokens } from '../../src/index.js';
 import { launchBrowser } from '../support/browser.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startWorld, type World } from '../support/iam-app.js';
@@ -38,7 +39,7 @@ describe('the account page', () => {
     world = await startWorld({
       clock,
       imports: [IamPagesModule.forRoot({ account: true, siteName: '山茶小铺' })],
-      options: { rateLimits: 'off', recentSignIn: 60 },
+      options: { rateLimits: 'off', recentSignIn: 60, admin: { crossDeviceSessions: 'refuse' } },
     });
   });
   afterEach(async () => {
@@ -257,6 +258,25 @@ describe('the account page', () => {
     await scan(page, other);
     await page.getByRole('status').getByText('这个微信已属于另一个账号').waitFor();
   }, 60_000);
+
+  it('says why a session of a scan links no WeChat to an account that may administer', async () => {
+    const page = await signedIn({ locale: 'zh-CN' }, world.wechat.person({ nickname: '管' }));
+    await world.dataSource.query(
+      `WITH keeper AS (INSERT INTO iam.roles (name, permissions) VALUES ('keeper', '{iam:users:read}') RETURNING name)
+       INSERT INTO iam.user_roles (user_id, role) SELECT u.id, keeper.name FROM iam.users u, keeper WHERE nickname = '管'`,
+    );
+    const tokens = world.app.get(AccessTokens);
+    const [access] = (await page.context().cookies()).filter(({ name }) => name === 'iam-access');
+    const claims = await tokens.verify(access?.value ?? '');
+    const scanned = await tokens.issue({ ...claims, roles: ['keeper'], method: 'follow' });
+    await page.context().addCookies([{ ...access, name: 'iam-access', value: scanned }]);
+
+    await button(page, /^绑定其他微信$/).click();
+    await answer(page);
+
+    await page.locator('dialog[open]').getByText('请在微信内登录后再绑定').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+  });
 
   it('does not continue for another person what one has begun', async () => {
     const [person, other] = [
