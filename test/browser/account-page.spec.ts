@@ -6,7 +6,7 @@ import { AccessTokens } from '../../src/index.js';
 import { launchBrowser } from '../support/browser.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startWorld, type World } from '../support/iam-app.js';
-import { axeFindings, inAllLooks, newestQrCode, storyLooks, storyTime } from '../support/pages.js';
+import { axeFindings, inAllLooks, newestQrCode, storyTime } from '../support/pages.js';
 import { userAgents } from '../support/pc-browser.js';
 import { getWith } from '../support/sign-in.js';
 import { valueOf } from '../support/rows.js';
@@ -141,7 +141,7 @@ describe('the account page', () => {
   const button = (page: Page, name: RegExp) => page.getByRole('button', { name });
   const answer = (page: Page) => page.locator('dialog [type=submit]').click();
 
-  it.each(storyLooks(looks))(
+  it.each(looks)(
     'shows who one is, and keeps a nickname: %j',
     async (look) => {
       const person = world.wechat.person({ nickname: longName });
@@ -351,7 +351,7 @@ describe('the account page', () => {
     clock.advance(-1_000);
   }, 60_000);
 
-  it.each(storyLooks(looks))(
+  it.each(looks)(
     'hands out all data, and takes a deletion back: %j',
     async (look) => {
       const page = await signedIn(look, world.wechat.person({ nickname: '己' }));

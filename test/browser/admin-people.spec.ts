@@ -7,8 +7,9 @@ import {
   beyond,
   cancel,
   findBarriers,
-  looks,
+  openStory,
   searchSteps,
+  stories,
   tabTo,
 } from '../support/administration.js';
 import { adminVariables, emulate, signInAtShop } from '../support/admin-page.js';
@@ -297,10 +298,11 @@ describe('people in the administration', () => {
     });
   }
 
-  it.each(looks)(
-    'shows any name as what it is in $locale, $colorScheme, $viewport.width pixels wide',
-    async (look) => {
-      const { page, complaints, close } = await openPage(browser, look);
+  it.each(stories)(
+    'shows any name as what it is: $locale',
+    async (story) => {
+      const { page, complaints, close } = await openStory(browser, story);
+      const { looks, locale } = story;
       const { id } = await signInAtShop(page, shop, 'wei');
       await administer(page, shop, '/users');
       const oldest = page.locator('tbody .name', { hasText: 'onerror' });
@@ -311,25 +313,24 @@ describe('people in the administration', () => {
         await page.locator('tbody tr').nth(shown).waitFor();
       }
       const listed = await page.locator('tbody .name').allInnerTexts();
-      const found = { users: await findBarriers(page) };
-      await takePicture(page, `administration-users-${String(look.viewport.width)}-${look.locale}`);
+      const found = { users: await findBarriers(page, looks, `administration-users-${locale}`) };
       await page.locator('tbody .name', { hasText: 'onerror' }).click();
       await page.locator('h1', { hasText: 'onerror' }).waitFor();
       const heading = await page.locator('h1').innerText();
       await administer(page, shop, `/users/${id}`);
       await page.locator('[data-action="user.signed_up"]').waitFor();
-      Object.assign(found, { user: await findBarriers(page) });
+      Object.assign(found, { user: await findBarriers(page, looks) });
       await page.locator('.actions .el-button--danger').click();
       await page.locator('#question').waitFor();
-      Object.assign(found, { question: await findBarriers(page) });
+      Object.assign(found, { question: await findBarriers(page, looks) });
       await administer(page, shop, '/sessions');
       await page.locator('tbody tr').first().waitFor();
-      Object.assign(found, { sessions: await findBarriers(page) });
+      Object.assign(found, { sessions: await findBarriers(page, looks) });
       if (inAllLooks) Object.assign(found, await searchEveryState(page, id));
 
       expect(Object.values(found).flat()).toEqual([]);
       expect(listed).toEqual(expect.arrayContaining(strange));
-      expect(listed).toContain(look.locale === 'zh-CN' ? '（无昵称）' : '(no nickname)');
+      expect(listed).toContain(locale === 'zh-CN' ? '（无昵称）' : '(no nickname)');
       expect(heading).toBe(strange[0]);
       expect(await page.evaluate("typeof window['hacked']")).toBe('undefined');
       expect(await page.locator('#main img[src=x]').count()).toBe(0);

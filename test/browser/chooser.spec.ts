@@ -4,7 +4,7 @@ import { launchBrowser } from '../support/browser.js';
 import { adminOptions } from '../support/admin.js';
 import { decideOnPhone, scanAndFollow, startFollowWorld } from '../support/follow.js';
 import type { World } from '../support/iam-app.js';
-import { axeFindings, inAllLooks, newestQrCode, storyLooks, storyTime } from '../support/pages.js';
+import { axeFindings, inAllLooks, newestQrCode, storyTime } from '../support/pages.js';
 import { userAgents } from '../support/pc-browser.js';
 import { rowsOf } from '../support/rows.js';
 import { authorizeUrl, pkce } from '../support/sign-in.js';
@@ -68,7 +68,7 @@ describe('the page on which people choose how to sign in', () => {
       `SELECT detail -> 'consent' ->> 'privacy' AS privacy FROM iam.audit_log WHERE detail ? 'consent' ORDER BY at, id`,
     );
 
-  it.each(storyLooks(looks))(
+  it.each(looks)(
     'shows the code of WeChat once the box is ticked: %j',
     async (look) => {
       const page = await start(look, { provider: 'plain' });
@@ -99,7 +99,7 @@ describe('the page on which people choose how to sign in', () => {
     storyTime(60_000),
   );
 
-  it.each(storyLooks(looks))(
+  it.each(looks)(
     'follows a scan of the Official Account, also after a refusal: %j',
     async (look) => {
       const client_id = await registerSso(world, { name: 'مرحبا 订购 Camellia Orders', sso: false });
@@ -162,7 +162,7 @@ describe('the page on which people choose how to sign in', () => {
     await failed.locator('.lock').waitFor();
   }, 60_000);
 
-  it.each(storyLooks(looks))(
+  it.each(looks)(
     'asks for consent inside of WeChat and then goes on by a tap: %j',
     async (look) => {
       const page = await start({ ...look, userAgent: userAgents.wechat });
@@ -179,7 +179,7 @@ describe('the page on which people choose how to sign in', () => {
     storyTime(60_000),
   );
 
-  it.each(storyLooks(looks))(
+  it.each(looks)(
     'gives a phone outside of WeChat the link to open there: %j',
     async (look) => {
       const page = await start({ ...look, userAgent: userAgents.phone });
@@ -201,7 +201,7 @@ describe('the page on which people choose how to sign in', () => {
     storyTime(60_000),
   );
 
-  it.each(storyLooks(looks))(
+  it.each(looks)(
     'gives another code for one that has expired, and says where no way is left: %j',
     async (look) => {
       const page = await start(look, { provider: 'wechat' });

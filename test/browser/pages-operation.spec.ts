@@ -1,14 +1,23 @@
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Person } from '../../emulator/index.js';
 import { IamPagesModule } from '../../pages/server/index.js';
 import { AdminClient, adminOptions, adminToken } from '../support/admin.js';
 import { launchBrowser } from '../support/browser.js';
 import { startWorld, type World } from '../support/iam-app.js';
-import { answerQuestion, beyond, findBarriers, tabTo, turnTo, untilRead } from '../support/administration.js';
+import {
+  answerQuestion,
+  beyond,
+  findBarriers,
+  openStory,
+  type Story,
+  tabTo,
+  turnTo,
+  untilRead,
+} from '../support/administration.js';
 import { foreign, names, prepareOperation, searchOperation } from '../support/operation.js';
-import { axeFindings, inAllLooks, storyLooks, storyTime } from '../support/pages.js';
+import { axeFindings, inAllLooks, storyTime } from '../support/pages.js';
 import { giveUp, valueOf } from '../support/rows.js';
-import { openPage, takePicture } from '../support/shop-pages.js';
+import { openPage } from '../support/shop-pages.js';
 import { callbackAfterScan } from '../support/sign-in.js';
 import { onPc } from '../support/signed-in.js';
 
@@ -78,22 +87,26 @@ async function see(page: Page, view: string): Promise<void> {
 }
 
 describe('every view of the operation', () => {
-  const looks: Readonly<Record<string, BrowserContextOptions>> = {
-    'pc-light-zh': { locale: 'zh-CN', colorScheme: 'light', viewport: { width: 1280, height: 900 } },
-    'pc-dark-en': { locale: 'en-US', colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
-    'phone-light-en': { locale: 'en-US', colorScheme: 'light', viewport: { width: 390, height: 844 } },
-    'phone-dark-zh': { locale: 'zh-CN', colorScheme: 'dark', viewport: { width: 390, height: 844 } },
-    'zoomed-light-zh': { locale: 'zh-CN', viewport: { width: 640, height: 450 }, deviceScaleFactor: 2 },
-  };
+  const [pc, phone] = [
+    { width: 1280, height: 900 },
+    { width: 390, height: 844 },
+  ];
+  const light = { colorScheme: 'light', viewport: pc } as const;
+  const dark = { colorScheme: 'dark', viewport: pc } as const;
+  const zoomed = { ...light, viewport: { width: 640, height: 450 } };
+  const inChinese = { locale: 'zh-CN', looks: [light, { ...dark, viewport: phone }, zoomed] } as const;
+  const inEnglish = { locale: 'en-US', looks: [dark, { ...light, viewport: phone }] } as const;
 
-  it.each(storyLooks(Object.entries(looks).map(([look, options]) => ({ look, ...options }))))(
-    'has no barrier and fits the window: $look',
-    async ({ look, ...options }) => {
-      const { page, complaints, close } = await openPage(browser, options);
+  it.each<Story>([inChinese, inEnglish])(
+    'has no barrier and fits the window: $locale',
+    async (story) => {
+      const { page, complaints, close } = await openStory(browser, story);
       await page.goto(at(''));
       await page.locator('[data-provider=wechat]').first().waitFor();
-      const found: Record<string, unknown> = { entry: await axeFindings(page) };
-      await takePicture(page, `pages-entry-${look}`);
+      const { looks, locale } = story;
+      const found: Record<string, unknown> = {
+        entry: await findBarriers(page, looks, `pages-entry-${locale}`),
+      };
       await signInHere(page, boss);
 
       const views = [
@@ -112,11 +125,11 @@ describe('every view of the operation', () => {
         ...more,
       ];
       for (const view of views) {
-        // One look by the addresses, the others by links.
-        await (look === 'pc-light-zh' ? see : turnTo)(page, `/${view}`);
+        // One language by the addresses, the other by links.
+        await (locale === 'zh-CN' ? see : turnTo)(page, `/${view}`);
         if (view === 'audit') await page.locator('.unfold button').first().click();
-        found[view] = await findBarriers(page);
-        await takePicture(page, `pages-${view.replaceAll('/', '-').slice(0, 16)}-${look}`);
+        const picture = `pages-${view.replaceAll('/', '-').slice(0, 16)}-${locale}`;
+        found[view] = await findBarriers(page, looks, picture);
       }
 
       if (inAllLooks) Object.assign(found, await searchOperation(page, world, boss));

@@ -1,8 +1,8 @@
-import type { Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { adminToken } from './admin.js';
 import type { ExampleApp } from './example-app.js';
-import { axeFindings, storyLooks } from './pages.js';
-import { openPhone, scanAndAllow } from './shop-pages.js';
+import { axeFindings, inAllLooks, inLooks, type Look } from './pages.js';
+import { openPage, openPhone, scanAndAllow, takePicture } from './shop-pages.js';
 
 /** Opens a view of the administration, such as `/users`, with the admin token; ends once it is shown. */
 export async function administer(page: Page, shop: ExampleApp, view: string): Promise<void> {
@@ -64,31 +64,61 @@ export async function tabTo(page: Page, selector: string): Promise<void> {
   throw new Error(`the keyboard does not reach ${selector}`);
 }
 
-/** What axe finds wrong with the page as it is now, and whether it has to be scrolled sideways. */
-export async function findBarriers(page: Page): Promise<readonly string[]> {
-  const isWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
-  return [
-    ...(await axeFindings(page)),
-    ...(isWide === true ? [`${page.url()} is wider than the window`] : []),
-  ];
+/** Secrets and addresses that run out of what holds them, where nobody can read their end. */
+const cutTexts = `[...document.querySelectorAll('.el-dialog code, td code')].filter((code) =>
+    code.getBoundingClientRect().right > code.closest('.el-dialog, table').getBoundingClientRect().right)
+  .map((code) => code.textContent)`;
+
+/**
+ * What axe finds wrong with the page, whether it has to be scrolled sideways, and which texts are cut: as it is now and in the other
+ * looks of a story. A picture of each has the name that is given.
+ */
+export async function findBarriers(
+  page: Page,
+  looks: readonly Look[] = [],
+  picture?: string,
+): Promise<readonly string[]> {
+  const found = await inLooks(page, inAllLooks ? looks.slice(0, 1) : looks, async (look) => {
+    const isWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
+    const cut = await page.evaluate<string[]>(cutTexts);
+    const barriers = [
+      ...(await axeFindings(page)),
+      ...(isWide === true ? [`${page.url()} is wider than the window`] : []),
+      ...cut.map((text) => `the end of ${text} is cut`),
+    ];
+    if (look === undefined) return barriers;
+    const name = `${look.colorScheme}-${String(look.viewport.width)}`;
+    if (picture !== undefined) await takePicture(page, `${picture}-${name}`);
+    return barriers.map((each) => `${name}: ${each}`);
+  });
+  return found.flat();
 }
 
 /** Complaints of the console but those of expected refusals: before anybody is signed in, the API answers 401. */
 export const beyond = (complaints: readonly string[], ...expected: readonly string[]) =>
   complaints.filter((line) => !['401', ...expected].some((part) => line.includes(part)));
 
-/** Light in Chinese on a PC, dark in English on a phone, and a window at 200 %; what fades has no contrast to be judged. */
-export const looks = storyLooks([
-  { locale: 'zh-CN', colorScheme: 'light', viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' },
-  { locale: 'en-US', colorScheme: 'dark', viewport: { width: 390, height: 844 }, reducedMotion: 'reduce' },
+/** What is told once in a language; each of its pages takes on all its looks. */
+export interface Story {
+  readonly locale: 'zh-CN' | 'en-US';
+  readonly looks: readonly Look[];
+}
+
+/** Light in Chinese on a PC; dark in English on a phone, and in a window at 200 %. */
+export const stories: readonly Story[] = [
+  { locale: 'zh-CN', looks: [{ colorScheme: 'light', viewport: { width: 1280, height: 800 } }] },
   {
     locale: 'en-US',
-    colorScheme: 'light',
-    viewport: { width: 640, height: 400 },
-    deviceScaleFactor: 2,
-    reducedMotion: 'reduce',
+    looks: [
+      { colorScheme: 'dark', viewport: { width: 390, height: 844 } },
+      { colorScheme: 'light', viewport: { width: 640, height: 400 } },
+    ],
   },
-] as const);
+];
+
+/** A page in a story's first look; what fades has no contrast to be judged. */
+export const openStory = (browser: Browser, { locale, looks }: Story) =>
+  openPage(browser, { locale, ...looks[0], reducedMotion: 'reduce' });
 
 /** Searches for barriers at each step: the names of the steps, and what a person does to come there. */
 export async function searchSteps(

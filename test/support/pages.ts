@@ -21,14 +21,36 @@ const windows = [
   { width: 640, height: 400 },
 ] as const;
 
-/** The looks a story is told in; where each page takes on all others, one of each language. */
-export const storyLooks = <Look extends { readonly locale?: string }>(looks: readonly Look[]): Look[] =>
-  looks.filter(
-    ({ locale }, index) => !inAllLooks || looks.findIndex((look) => look.locale === locale) === index,
-  );
-
 /** The time limit of a story that searches for barriers. */
 export const storyTime = (usual: number): number => (inAllLooks ? 900_000 : usual);
+
+/** A theme and a window. */
+export interface Look {
+  readonly colorScheme: (typeof themes)[number];
+  readonly viewport: { readonly width: number; readonly height: number };
+}
+
+/** What there is to see on an open page in each look, the first of which it has; ends in that one. */
+export async function inLooks<Seen>(
+  page: Page,
+  [first, ...others]: readonly Look[],
+  see: (look?: Look) => Promise<Seen>,
+): Promise<Seen[]> {
+  const seen = [await see(first)];
+  for (const look of others) {
+    await takeOn(page, look);
+    seen.push(await see(look));
+  }
+  if (first !== undefined && others.length > 0) await takeOn(page, first);
+  return seen;
+}
+
+/** Has an open page take on a look, in which nothing moves. */
+async function takeOn(page: Page, { colorScheme, viewport }: Look): Promise<void> {
+  await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+  await page.setViewportSize(viewport);
+  await settle(page);
+}
 
 /** What axe finds on a page, its frames left out; an empty list is what a page should have. */
 export const axeFindings = (page: Page): Promise<string[]> =>
@@ -45,13 +67,11 @@ async function findInAllLooks(page: Page): Promise<string[]> {
   ];
   const found: string[] = [];
   for (const colorScheme of themes) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    for (const window of windows) {
-      await page.setViewportSize(window);
-      await settle(page);
+    for (const viewport of windows) {
+      await takeOn(page, { colorScheme, viewport });
       const isWide = await page.evaluate<boolean>(isTooWide);
       const barriers = [...(await findAsItIs(page)), ...(isWide ? ['it is wider than the window'] : [])];
-      found.push(...barriers.map((each) => `${colorScheme}, ${window.width}: ${page.url()}: ${each}`));
+      found.push(...barriers.map((each) => `${colorScheme}, ${viewport.width}: ${page.url()}: ${each}`));
     }
   }
   await page.emulateMedia({ colorScheme: isDark ? 'dark' : 'light' });
