@@ -180,11 +180,11 @@ export interface ReuseGrace {
 
 /**
  * Takes a rotation back whose token nobody got: of the requests that it answers, the last to fail makes the parent live again. That
- * one's parent is as spent as if there had been no failure.
+ * one's own parent gets no grace again, but the code does that the session began with.
  */
 export const unrotateSql = ({ sessionId, generation }: RefreshToken, uses: number): Sql => sql`
   UPDATE iam.sessions SET generation = generation - (grace_uses = 0)::int,
-    grace_uses = CASE grace_uses WHEN 0 THEN ${uses}::int ELSE grace_uses - 1 END
+    grace_uses = CASE WHEN grace_uses > 0 THEN grace_uses - 1 WHEN generation > 1 THEN ${uses}::int ELSE 0 END
   WHERE id = ${sessionId} AND generation = ${generation} AND ended_at IS NULL`;
 
 /** Why `iam.make_room` ends a session. */

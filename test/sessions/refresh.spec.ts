@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import { cookieClient, cookiesOf, refreshByCookie, signInWithCookies } from '../support/cookie-client.js';
+import { codeForm, cookieClient, cookiesOf, refreshByCookie } from '../support/cookie-client.js';
 import { startReplica, startWorld, testKey, type IamApp, type World } from '../support/iam-app.js';
 import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
@@ -312,9 +312,10 @@ describe('a refresh token', () => {
   describe('in a cookie, of a user with more roles than a cookie can hold', () => {
     const signedIn = async () => {
       const browser = new PcBrowser();
-      const reply = await signInWithCookies(world, world.wechat.person({ nickname: '满' }), browser);
-      const [, cookie] = cookiesOf(reply);
-      return { browser, sid: cookie?.value.split('.')[1] ?? '' };
+      const form = await codeForm(world, world.wechat.person({ nickname: '满' }));
+      const redeemed = () => browser.visit(`${world.url}/iam/token`, { form, from: world.url });
+      const [, cookie] = cookiesOf(await redeemed());
+      return { browser, redeemed, sid: cookie?.value.split('.')[1] ?? '' };
     };
     const crowd = (sid: string) =>
       world.dataSource.query(
@@ -365,6 +366,18 @@ describe('a refresh token', () => {
       expect(replies.map(outcomeOf)).toEqual(replies.map(() => failed));
       expect(kept).toMatchObject({ generation: 0, ended_at: null });
       expect((await refreshed(browser)).status).toBe(200);
+    });
+
+    it('leaves the code before it good for a repetition', async () => {
+      const { browser, redeemed, sid } = await signedIn();
+      await crowd(sid);
+      await refreshed(browser);
+      await relieve(sid);
+
+      const reply = await redeemed();
+
+      expect(reply.status).toBe(200);
+      expect(await row(sid)).toMatchObject({ generation: 0, ended_at: null });
     });
 
     it('leaves the token before it spent', async () => {
