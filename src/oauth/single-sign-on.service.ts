@@ -76,7 +76,7 @@ export class SingleSignOn {
     entering: Entering,
     wish: AuthorizeRequest,
   ): Promise<WayBack | IamErrorCode> {
-    const browser = this.findBrowser(request, entering, wish);
+    const browser = await this.findBrowser(request, entering, wish);
     if (browser === null) return 'login_required';
     if (!(await this.isAdmitted(browser, entering, wish))) return 'interaction_required';
     if (!this.hasAgreed(browser, request, wish)) return 'consent_required';
@@ -92,11 +92,11 @@ export class SingleSignOn {
   }
 
   /** Whose proof is recent enough, and who is the person whom the client means. */
-  private findBrowser(
+  private async findBrowser(
     { cookies }: IamRequest,
     { clientId, request: asked }: Entering,
     { prompt = [], max_age: maxAge, display, from, follow_proof: proof }: AuthorizeRequest,
-  ): SignedInBrowser | null {
+  ): Promise<SignedInBrowser | null> {
     const asksAnyway = prompt.includes('login') || prompt.includes('select_account');
     const isAnotherStep = display === 'widget' || from !== undefined || proof !== undefined;
     if (this.registry.find(clientId)?.hasSso !== true || asksAnyway || isAnotherStep) return null;
@@ -106,8 +106,8 @@ export class SingleSignOn {
     const age = this.clock.now() - browser.authTime;
     const isTooOld = maxAge === 0 || (maxAge !== undefined && age > maxAge * 1000);
     const hint = asked?.idTokenHint;
-    const isAnother = hint !== undefined && this.hints.userOf(hint, clientId) !== browser.userId;
-    return isTooOld || isAnother ? null : browser;
+    const meant = hint === undefined ? browser.userId : this.hints.userOf(hint, clientId);
+    return !isTooOld && (await this.hints.isSamePerson(meant, browser.userId)) ? browser : null;
   }
 
   /** Whether the client, the request and the provider's row as it is now let the person come in as they did. */

@@ -18,9 +18,6 @@ export const qrWayName = identityProviderChanges.shape.qr_with.unwrap();
  */
 const crossDevice: ReadonlySet<string> = new Set([...qrWayName.options, 'device']);
 
-/** How the session of a request began. */
-type SessionStart = Pick<AuthenticatedPerson, 'method'>;
-
 /**
  * The option `admin.crossDeviceSessions`: whether a session may administer that began with a scan by another device. An attacker may
  * have relayed the QR code to its scanner (RFC 10027). Such a session gets no other way in either (docs/decisions/0172).
@@ -34,13 +31,13 @@ export class CrossDeviceSessions {
   ) {}
 
   /** @throws IamError `insufficient_permissions` for a session that the admin API refuses */
-  requireSameDevice(user: SessionStart): void {
+  requireSameDevice(user: Pick<AuthenticatedPerson, 'method'>): void {
     if (this.isRefused(user))
       throw new IamError('insufficient_permissions', 'the session began by scanning with another device');
   }
 
   /** As `requireSameDevice`, for an API key: it outlives the session and says nothing of it. */
-  requireForKey(user: SessionStart, permissions: readonly string[]): void {
+  requireForKey(user: Pick<AuthenticatedPerson, 'method'>, permissions: readonly string[]): void {
     if (inBoth(permissions, Object.keys(adminPermissions)).length > 0) this.requireSameDevice(user);
   }
 
@@ -56,7 +53,7 @@ export class CrossDeviceSessions {
       this.requireForKey(user, await this.roles.recentPermissionsOf(executor, [user.id]));
   }
 
-  private isRefused({ method }: SessionStart): boolean {
+  private isRefused({ method }: Pick<AuthenticatedPerson, 'method'>): boolean {
     return this.options.admin.crossDeviceSessions === 'refuse' && crossDevice.has(method);
   }
 }

@@ -37,7 +37,7 @@ export type LoginOutcome =
 const MARGIN_MS = 2_000;
 const TICK_MS = 100;
 
-const ownerRow = z.object({ user_id: z.string().nullable(), is_refused: z.boolean() });
+const meantRow = z.object({ is_meant: z.boolean(), is_refused: z.boolean() });
 const claimRow = takenRow.extend({ id: z.string().nullable() });
 const outcomeRow = z.object({
   id: z.string(),
@@ -176,18 +176,22 @@ export class Logins implements UserMergeListener {
     if (start.link === undefined) this.telemetry.signInEnded(start, error);
   }
 
-  /** Ends a proven login of another person than the one whom the client means, before its code leaves. @throws IamError `login_required` */
+  /**
+   * Ends a proven login of another person than the one whom the client means, before its code leaves. A merge, perhaps by this very
+   * login, leaves the person the same. @throws IamError `login_required`
+   */
   async requireSamePerson(loginId: string, userId: string, start: LoginStart): Promise<void> {
     const error = 'login_required';
     const source = { from: sql`login`, userId: sql`login.user_id` };
+    const isMeant = sql`EXISTS (SELECT FROM iam.users u WHERE u.id = ${userId} AND user_id = COALESCE(u.merged_into, u.id))`;
     const refuse = sql`
       WITH login AS (
         UPDATE iam.logins SET status = ${statusOf(error)}, error = ${error}, redeem_before = now(), subject = NULL
-        WHERE id = ${loginId} AND status = 'authenticated' AND user_id IS DISTINCT FROM ${userId}::uuid RETURNING user_id
+        WHERE id = ${loginId} AND status = 'authenticated' AND NOT ${isMeant} RETURNING user_id
       ), audited AS (${insertAudit(auditOfLogin(start, error), source)})
-      SELECT user_id, EXISTS (SELECT 1 FROM login) AS is_refused FROM iam.logins WHERE id = ${loginId}`;
-    const row = await queryRow(this.dataSource, ownerRow, refuse);
-    if (row?.user_id === userId) return;
+      SELECT ${isMeant} AS is_meant, EXISTS (SELECT 1 FROM login) AS is_refused FROM iam.logins WHERE id = ${loginId}`;
+    const row = await queryRow(this.dataSource, meantRow, refuse);
+    if (row?.is_meant === true) return;
     if (row?.is_refused === true) this.telemetry.signInEnded(start, error);
     throw new IamError(error, 'another person has signed in than the one whom the client means');
   }

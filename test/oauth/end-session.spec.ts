@@ -1,9 +1,12 @@
 import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT } from 'jose';
+import { ClientRegistry } from '../../src/http/client-registry.service.js';
+import { SubjectIdentifiers } from '../../src/sessions/subject-identifiers.service.js';
 import { adminOptions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { fieldOf, PcBrowser, type Reply } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
 import { rowsOf } from '../support/rows.js';
+import { inWechat, returnInWechat } from '../support/signed-in.js';
 import { oldIdToken, refreshOf, registerSso, signIn, start, tokensOf } from '../support/single-sign-on.js';
 
 const bye = 'https://shop.example.com/bye?from=iam';
@@ -40,9 +43,8 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
   afterAll(() => world.close());
 
   /** A browser in which a person is signed in to the shop and, without WeChat, to the blog. */
-  const signedIn = async () => {
+  const signedIn = async (who = world.wechat.person({ nickname: '退' })) => {
     const browser = new PcBrowser();
-    const who = world.wechat.person({ nickname: '退' });
     const ofShop = await tokensOf(world, await signIn(world, browser, who, shop), shop);
     const ofBlog = await tokensOf(world, await start(world, browser, blog), blog);
     const { sub = '', sid } = decodeJwt(String(ofShop.json()['access_token']));
@@ -164,6 +166,37 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
     expect(confirmationOf(page)).not.toBe('');
     expect(await mine.areSignedIn()).toEqual([false, false, false]);
     expect(await other.areSignedIn()).toEqual([true, true, true]);
+  });
+
+  it('knows a person by the ID token of a user who was merged into theirs, to sign in and to sign out', async () => {
+    const who = world.wechat.person({ nickname: '并' });
+    const party = await registerSso(world, { first_party: false, subject_type: 'pairwise' });
+    const [mine, other] = [await signedIn(who), await signedIn()];
+    world.account.unbind(world.oa);
+    const { id: gone } = await inWechat(world, who);
+    world.account.bind(world.oa);
+    const client = world.app.get(ClientRegistry, { strict: false }).find(party);
+    const subjects = world.app.get(SubjectIdentifiers, { strict: false });
+    const subAtParty = client && (await subjects.of(gone, client));
+    const hintOf = async (aud: string, sub = gone) => ({
+      id_token_hint: await oldIdToken(world, { sub, aud }),
+    });
+    const silent = async ({ browser }: { readonly browser: PcBrowser }, aud: string, sub?: string) =>
+      (await start(world, browser, aud, { prompt: 'none', ...(await hintOf(aud, sub)) })).error;
+    const before = await silent(mine, shop);
+
+    const merging = await returnInWechat(world, who, await hintOf('web'));
+    const after = [
+      await silent(mine, shop),
+      await silent(mine, party, subAtParty),
+      await silent(other, shop),
+    ];
+    await endSession(mine.browser, await hintOf(shop));
+
+    expect([before, gone === mine.sub]).toEqual(['login_required', false]);
+    expect(merging.returned.location?.searchParams.get('error')).toBeNull();
+    expect(after).toEqual([null, 'consent_required', 'login_required']);
+    expect(await mine.areSignedIn()).toEqual([false, false, false]);
   });
 
   it('takes no decision from another site, another browser’s page or an earlier sign-in (logout CSRF)', async () => {

@@ -15,7 +15,7 @@ import { BrowserSessions, type SignedInBrowser } from '../../sign-in/browser-ses
 import { THINK_SECONDS } from '../../sign-in/page-cookies.service.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
 import { Profiles } from '../../users/profiles.service.js';
-import { IdTokenHints, type IdTokenHint } from '../openid/id-token-hints.service.js';
+import { IdTokenHints } from '../openid/id-token-hints.service.js';
 import { signOutEndPage, signOutQuestionPage } from './end-session-page.js';
 
 /** What a client sends along (OpenID Connect RP-Initiated Logout 1.0 §2). */
@@ -95,8 +95,8 @@ export class EndSession {
   async end(parameters: z.infer<typeof endSessionParameters>, request: IamRequest): Promise<IamResponse> {
     const wish = await this.wishOf(parameters);
     const browser = await this.browsers.findNotEnded(request.cookies);
-    const isProven = wish.userId !== undefined && (browser === null || browser.userId === wish.userId);
-    if (browser !== null && !isProven) return this.ask(wish, browser, request);
+    if (browser !== null && !(await this.hints.isSamePerson(wish.userId, browser.userId)))
+      return this.ask(wish, browser, request);
     return this.finish(wish, browser, request);
   }
 
@@ -124,7 +124,7 @@ export class EndSession {
     const location = locationOf(client, parameters);
     return {
       ...(location !== null && { location }),
-      ...(hint !== null && provenBy(hint)),
+      ...(hint !== null && { userId: hint.userId, sessionId: hint.sessionId }),
       until: this.clock.now() + THINK_SECONDS * 1000,
     };
   }
@@ -181,10 +181,6 @@ export class EndSession {
 
 function contextOf({ id, generation }: SignedInBrowser): string {
   return `confirm/${id}/${generation}`;
-}
-
-function provenBy({ userId, sessionId }: IdTokenHint): Pick<Wish, 'userId' | 'sessionId'> {
-  return { userId, ...(sessionId !== undefined && { sessionId }) };
 }
 
 /** Null without a `post_logout_redirect_uri`. @throws IamError `invalid_request`, `redirect_uri_mismatch` */

@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import * as errors from 'jose/errors';
+import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
+import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { isSealed, Sealer } from '../../crypto/sealer.js';
+import { hasRow, sql } from '../../database/sql.js';
 import { IamError } from '../../errors/iam.error.js';
 import { ClientRegistry } from '../../http/client-registry.service.js';
 import { Jwts } from '../../sessions/jwts.service.js';
@@ -35,6 +37,7 @@ export class IdTokenHints {
 
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
+    @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly jwts: Jwts,
     private readonly registry: ClientRegistry,
     private readonly subjects: SubjectIdentifiers,
@@ -55,7 +58,11 @@ export class IdTokenHints {
       if (iss !== this.options.publicUrl)
         throw new IamError('invalid_request', 'id_token_hint: of another issuer');
       const audience = [aud].flat();
-      return { userId: await this.userBy(sub, audience), sessionId: sid, audience };
+      // Each application may know people by a `sub` of its own.
+      const client = audience.map((id) => this.registry.find(id)).find((each) => each !== undefined);
+      const userId = client === undefined ? null : await this.subjects.userOf(sub, client);
+      if (userId === null) throw new IamError('invalid_request', 'id_token_hint: of nobody here');
+      return { userId, sessionId: sid, audience };
     } catch (cause) {
       if (cause instanceof errors.JWKSNoMatchingKey) return null;
       if (!isRefusal(cause)) throw cause;
@@ -87,12 +94,10 @@ export class IdTokenHints {
     return hint.userId;
   }
 
-  /** Each application may know people by a `sub` of its own. */
-  private async userBy(sub: string, audience: readonly string[]): Promise<string> {
-    const client = audience.map((id) => this.registry.find(id)).find((each) => each !== undefined);
-    const userId = client === undefined ? null : await this.subjects.userOf(sub, client);
-    if (userId === null) throw new IamError('invalid_request', 'id_token_hint: of no application or person');
-    return userId;
+  /** Whether the user of a hint is this one, or was merged into it; one query where the ids differ. */
+  async isSamePerson(hinted: string | undefined, userId: string): Promise<boolean> {
+    const merged = sql`SELECT 1 FROM iam.users WHERE id = ${hinted ?? null} AND merged_into = ${userId}`;
+    return hinted === userId || hasRow(this.dataSource, merged);
   }
 }
 
