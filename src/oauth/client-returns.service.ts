@@ -16,7 +16,7 @@ import { ClientConsents, consentErrorOf } from './consent/client-consents.servic
 type ClientReturn = Pick<Attempt, 'redirectUri' | 'clientState'>;
 
 /** A login that has proven its person: its row says `authenticated`. */
-interface ProvenSignIn {
+export interface ProvenSignIn {
   readonly loginId: string;
   /** The request that the browser began with. */
   readonly attempt: Pick<Attempt, 'clientId' | 'redirectUri' | 'clientState' | 'request'>;

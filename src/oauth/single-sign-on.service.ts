@@ -9,17 +9,10 @@ import type { Attempt } from '../sign-in/attempt-cookies.service.js';
 import { BrowserSessions, type SignedInBrowser } from '../sign-in/browser-sessions.service.js';
 import { Logins } from '../sign-in/logins.service.js';
 import { type AuthorizeRequest, SIGN_IN_CHOOSER, type SignInChooser } from './authorize-request.js';
-import { ClientReturns, type WayBack } from './client-returns.service.js';
+import { ClientReturns, type ProvenSignIn, type WayBack } from './client-returns.service.js';
 import { Clients } from './clients/clients.service.js';
 import { IdTokenHints } from './openid/id-token-hints.service.js';
 import { SignInMethods } from './registration.js';
-
-/** A sign-in that WeChat has proven in this browser. */
-interface Arrival {
-  readonly loginId: string;
-  readonly attempt: Attempt;
-  readonly request: IamRequest;
-}
 
 /** What the client may go past WeChat with. */
 type Entering = Pick<Attempt, 'clientId' | 'redirectUri' | 'request'>;
@@ -58,11 +51,12 @@ export class SingleSignOn {
    * The way back of a sign-in that WeChat has just proven; the browser stays signed in where the client has `sso`.
    * @throws IamError `login_required` for another person than the client means
    */
-  async arrive({ loginId, attempt, request }: Arrival): Promise<WayBack> {
+  async arrive(signIn: ProvenSignIn & { readonly attempt: Attempt }): Promise<WayBack> {
+    const { loginId, attempt, request } = signIn;
     const { clientId, consent, request: asked } = attempt;
     if (asked?.idTokenHint !== undefined)
       await this.logins.requireSamePerson(loginId, this.hints.userOf(asked.idTokenHint, clientId), attempt);
-    const back = await this.returns.withCode({ loginId, attempt, request });
+    const back = await this.returns.withCode(signIn);
     if (this.registry.find(clientId)?.hasSso !== true) return back;
     // Last, for an error hands out no cookie, and the browser would lose what it has.
     const hasFollowed = attempt.followLoginId !== undefined || attempt.method === 'follow';
