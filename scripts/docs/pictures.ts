@@ -37,6 +37,8 @@ async function takeSignIn(language: Language): Promise<Buffer> {
   await page.locator('[data-go=sign-in]').click();
   await page.locator('main .others button', { hasText: '公众号' }).first().click();
   await page.locator('.code[data-state=ready]').waitFor();
+  // The click has scrolled to its button.
+  await page.evaluate('scrollTo(0, 0)');
   const pc = await page.screenshot();
   const phone = await openPhone(page, url, 'lan');
   await phone.setViewportSize(hand);
