@@ -121,7 +121,7 @@ export class MeIdentitiesController {
     const { id, isNew } = await this.redeem(proof, user, request);
     const acting = actingSession(user);
     // They stay otherwise: each began by an identity that is the user’s already, so a link hands the account over to no other
-    // person (security 63).
+    // person.
     if (proof.end_other_sessions)
       await inTransaction(this.dataSource, (manager) =>
         this.sessions.endOthers(manager, acting, 'identity_linked'),

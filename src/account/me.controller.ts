@@ -136,7 +136,7 @@ export class MeController {
   }
 
   /**
-   * A number that WeChat has verified is an attribute, by which no user is found, signed in or merged (security 61). The session
+   * A number that WeChat has verified is an attribute, by which no user is found, signed in or merged. The session
    * must have begun in that mini program: its openid goes to WeChat with the code, so that a code of another person adds no
    * number.
    */

@@ -139,7 +139,7 @@ interface BindingLink {
 /**
  * Links another WeChat identity to a signed-in user, whichever way it was proven. In one transaction: the session that
  * links still lives and may link, its user is active and locked, no other user has the identity. Nothing outlives the proof
- * that another upstream account could use (security 62).
+ * that another upstream account could use.
  */
 @Injectable()
 export class IdentityLinks {

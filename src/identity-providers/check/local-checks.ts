@@ -32,7 +32,7 @@ export function checkRow({ row, provider, unreadable }: OpenedProvider): Finding
   ];
 }
 
-/** Protocol section 0: an appid is `wx` and 16 hex digits. */
+/** An appid is `wx` and 16 hex digits. */
 function checkPair(row: IdentityProviderEntity, kind: (typeof kinds)[number]): Finding[] {
   const id = `${kind}.credentials` as const;
   const [appid, hasSecret] = [row[`${kind}_app_id`]?.trim() ?? '', has(row[`${kind}_app_secret`])];
