@@ -176,14 +176,12 @@ export class Logins implements UserMergeListener {
     if (start.link === undefined) this.telemetry.signInEnded(start, error);
   }
 
-  /**
-   * Ends a proven login of another person than the one whom the client means, before its code leaves. A merge, perhaps by this very
-   * login, leaves the person the same. @throws IamError `login_required`
-   */
+  /** Ends a proven login of another person than the client means, before its code leaves; a merge leaves them the same. @throws IamError `login_required` */
   async requireSamePerson(loginId: string, userId: string, start: LoginStart): Promise<void> {
     const error = 'login_required';
     const source = { from: sql`login`, userId: sql`login.user_id` };
-    const isMeant = sql`EXISTS (SELECT FROM iam.users u WHERE u.id = ${userId} AND user_id = COALESCE(u.merged_into, u.id))`;
+    const isMeant = sql`EXISTS (SELECT FROM iam.users u, iam.users o WHERE u.id = ${userId} AND o.id = user_id
+      AND COALESCE(o.merged_into, o.id) = COALESCE(u.merged_into, u.id))`;
     const refuse = sql`
       WITH login AS (
         UPDATE iam.logins SET status = ${statusOf(error)}, error = ${error}, redeem_before = now(), subject = NULL

@@ -1,11 +1,12 @@
 import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT } from 'jose';
 import { ClientRegistry } from '../../src/http/client-registry.service.js';
 import { SubjectIdentifiers } from '../../src/sessions/subject-identifiers.service.js';
+import { Logins } from '../../src/sign-in/logins.service.js';
 import { adminOptions } from '../support/admin.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { fieldOf, PcBrowser, type Reply } from '../support/pc-browser.js';
 import { platforms } from '../support/platforms.js';
-import { rowsOf } from '../support/rows.js';
+import { rowsOf, valueOf } from '../support/rows.js';
 import { inWechat, returnInWechat } from '../support/signed-in.js';
 import { oldIdToken, refreshOf, registerSso, signIn, start, tokensOf } from '../support/single-sign-on.js';
 
@@ -191,6 +192,16 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
       await silent(mine, party, subAtParty),
       await silent(other, shop),
     ];
+    // As a sign-in leaves it that found its user just before the merge.
+    const late = await valueOf(
+      world.dataSource,
+      `WITH late AS (UPDATE iam.logins SET user_id = $1 WHERE client_id = 'web' AND user_id = $2 RETURNING id) SELECT id FROM late`,
+      [gone, mine.sub],
+    );
+    const begun = { provider: 'wechat', method: 'mp', appid: world.oa.appid, clientId: 'web' } as const;
+    const logins = world.app.get(Logins, { strict: false });
+    await logins.requireSamePerson(String(late), gone, begun);
+    await logins.requireSamePerson(String(late), mine.sub, begun);
     await endSession(mine.browser, await hintOf(shop));
 
     expect([before, gone === mine.sub]).toEqual(['login_required', false]);
