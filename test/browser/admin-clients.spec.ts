@@ -124,7 +124,7 @@ describe('applications in the administration', () => {
   it('give a service an API key that is copied once, works, and is refused once it is ended', async () => {
     await admin.post('roles', { name: 'reader', permissions: ['iam:roles:read'] });
     await admin.post('clients', { id: 'nightly', type: 'service', roles: ['reader'] });
-    const { page, complaints, close } = await openPage(browser, { reducedMotion: 'reduce' });
+    const { page, complaints, close } = await openPage(browser);
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.goto(`${world.url}/iam/ui/admin/api-keys`);
     await page.locator('#token').fill(adminToken);

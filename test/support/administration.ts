@@ -116,9 +116,9 @@ export const stories: readonly Story[] = [
   },
 ];
 
-/** A page in a story's first look; what fades has no contrast to be judged. */
+/** A page in a story's first look. */
 export const openStory = (browser: Browser, { locale, looks }: Story) =>
-  openPage(browser, { locale, ...looks[0], reducedMotion: 'reduce' });
+  openPage(browser, { locale, ...looks[0] });
 
 /** Searches for barriers at each step: the names of the steps, and what a person does to come there. */
 export async function searchSteps(

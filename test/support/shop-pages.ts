@@ -11,12 +11,13 @@ export const phoneOutsideWechat: BrowserContextOptions = {
   viewport: { width: 390, height: 844 },
 };
 
-/** A page in a fresh browser profile. What the page complains about on its console is in `complaints`. */
+/** A page in a fresh browser profile, whose person wants no motion. What it complains about on its console is in `complaints`. */
 export async function openPage(
   browser: Browser,
   options: BrowserContextOptions = {},
 ): Promise<{ page: Page; complaints: string[]; close: () => Promise<void> }> {
-  const context = await browser.newContext({ locale: 'zh-CN', userAgent: userAgents.pc, ...options });
+  const usual = { locale: 'zh-CN', userAgent: userAgents.pc, reducedMotion: 'reduce' } as const;
+  const context = await browser.newContext({ ...usual, ...options });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
