@@ -1,11 +1,11 @@
 // Builds pages/ with Vite into dist/pages/ui.json, which pages/server reads; `npm run build:pages` does it alone.
-import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, gzipSync } from 'node:zlib';
 import { build } from 'vite';
+import { hashOfSources } from './hash-of-sources.mjs';
 
 const root = join(import.meta.dirname, '..');
 const target = join(root, 'dist', 'pages', 'ui.json');
@@ -15,30 +15,17 @@ const compress = promisify(brotliCompress);
 /** What a browser may have to load for each page, in KB after gzip. */
 const budgets = { admin: 450, account: 60, 'sign-in': 60 };
 
-/** What the pages are made of outside of their folders, the versions of packages included. */
-const others = [
-  'src/http/user-agent.ts',
-  'src/errors/iam.error-texts.ts',
-  'package-lock.json',
-  'scripts/build-pages.mjs',
-];
-
-/** Of everything that the result depends on. */
-async function hashOfSources() {
-  const folders = ['pages', 'client'].map((folder) =>
-    readdir(join(root, folder), { recursive: true, withFileTypes: true }),
-  );
-  const sources = (await Promise.all(folders))
-    .flat()
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .filter((path) => !path.startsWith(join('pages', 'server')))
-    .sort();
-  const hash = createHash('sha256');
-  for (const path of [...sources, ...others])
-    hash.update(`${path}\n`).update(await readFile(join(root, path)));
-  return hash.digest('hex');
-}
+/** All that the result depends on, the versions of packages included. */
+const sources = {
+  folders: ['pages', 'client'],
+  isWanted: (path) => !path.startsWith(join('pages', 'server')),
+  files: [
+    'src/http/user-agent.ts',
+    'src/errors/iam.error-texts.ts',
+    'package-lock.json',
+    'scripts/build-pages.mjs',
+  ],
+};
 
 /** The chunk of an entry and those that it always or sometimes loads. */
 function chunksOf(manifest, key, kinds) {
@@ -84,7 +71,7 @@ async function make() {
 
 /** The result of the last builds of the same sources is kept, because `npm test` builds each time. */
 export async function buildPages() {
-  const kept = join(cache, `${await hashOfSources()}.json`);
+  const kept = join(cache, `${await hashOfSources(sources)}.json`);
   await mkdir(join(target, '..'), { recursive: true });
   const isKept = await cp(kept, target).then(
     () => true,

@@ -3,6 +3,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { rolldown } from 'rolldown';
 import { buildClients, runCompiler } from './build-clients.mjs';
 import { buildPages } from './build-pages.mjs';
+import { hashOfSources } from './hash-of-sources.mjs';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -27,10 +28,29 @@ const INCLUDED = 'zod';
 /** As `src` and `pages/server` call `readAsset` of http/html.ts. */
 const assetReads = /\breadAsset\('([^']+)', import\.meta\.url\)/g;
 
-/** `--no-check` leaves the types to `npm run typecheck`, which takes half of the compiler's time. */
-const flags = process.argv.includes('--no-check') ? ['--noCheck'] : [];
+/** All that `dist` depends on, the versions of packages included. */
+const sources = {
+  folders: [
+    'bench',
+    'cli',
+    'client',
+    'emulator',
+    'example',
+    'migrations',
+    'mini-program',
+    'pages',
+    'scripts',
+    'src',
+  ],
+  files: ['ormconfig.ts', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'],
+};
+/** Says what `dist` was made of; with it a build that would make the same ends at once. */
+const stamp = join(dist, 'made-of.txt');
 
-const compile = () => runCompiler('-p', 'tsconfig.build.json', ...flags);
+/** `--no-check` leaves the types to `npm run typecheck`, which takes half of the compiler's time; `--anew` makes all of it in any case. */
+const isChecking = !process.argv.includes('--no-check');
+
+const compile = () => runCompiler('-p', 'tsconfig.build.json', ...(isChecking ? [] : ['--noCheck']));
 
 const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 const programs = ['bench', 'example'].map((folder) => join(dist, folder));
@@ -157,10 +177,17 @@ async function inlineAssets() {
   }
 }
 
-await rm(dist, { recursive: true, force: true });
-// Each writes to folders of its own; in turn they take twice as long.
-await Promise.all([buildPages(), compile(), buildClients()]);
-await inlineAssets();
-await bundle();
-await cp(join(root, 'example', 'public'), join(dist, 'example', 'public'), { recursive: true });
-await pruneDeclarations();
+const hash = await hashOfSources(sources);
+const made = await readFile(stamp, 'utf8').catch(() => '');
+const isMade = made === `${hash} checked` || (made === `${hash} unchecked` && !isChecking);
+
+if (!isMade || process.argv.includes('--anew')) {
+  await rm(dist, { recursive: true, force: true });
+  // Each writes to folders of its own; in turn they take twice as long.
+  await Promise.all([buildPages(), compile(), buildClients()]);
+  await inlineAssets();
+  await bundle();
+  await cp(join(root, 'example', 'public'), join(dist, 'example', 'public'), { recursive: true });
+  await pruneDeclarations();
+  await writeFile(stamp, `${hash} ${isChecking ? 'checked' : 'unchecked'}`);
+}

@@ -1,15 +1,18 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { hashOfSources } from '../../scripts/hash-of-sources.mjs';
 import { compile } from './typescript-hooks.mjs';
 
 const root = join(import.meta.dirname, '../..');
 const cache = join(root, 'node_modules', '.cache', 'iam-programs');
 /** What the programs are made of, and what makes them. */
-const folders = ['src', 'migrations', 'emulator', 'cli', 'example', 'pages/server', 'test/support'];
-const others = ['package-lock.json'];
+const sources = {
+  folders: ['src', 'migrations', 'emulator', 'cli', 'example', 'pages/server', 'test/support'],
+  isWanted: (path) => /\.(m?ts|mjs)$/.test(path),
+  files: ['package-lock.json'],
+};
 
 const made = new Map();
 
@@ -25,24 +28,9 @@ export function joinProgram(source) {
 
 async function findOrJoin(source) {
   const name = relative(root, source).replace(/\W+/g, '-');
-  const kept = join(cache, `${name}-${await hashOfSources()}`);
+  const kept = join(cache, `${name}-${(await hashOfSources(sources)).slice(0, 16)}`);
   if (!existsSync(kept)) await joinInto(kept, source);
   return join(kept, 'main.js');
-}
-
-async function hashOfSources() {
-  const entries = folders.map((folder) =>
-    readdir(join(root, folder), { recursive: true, withFileTypes: true }),
-  );
-  const files = (await Promise.all(entries))
-    .flat()
-    .filter((entry) => entry.isFile() && /\.(m?ts|mjs)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name));
-  const paths = [...files.sort(), ...others.map((path) => join(root, path))];
-  const texts = await Promise.all(paths.map((path) => readFile(path)));
-  const hash = createHash('sha256');
-  for (const [index, path] of paths.entries()) hash.update(`${path}\n`).update(texts[index]);
-  return hash.digest('hex').slice(0, 16);
 }
 
 /** Renamed when it is whole: another worker may look for it, or make the same. */
