@@ -168,11 +168,15 @@ describe('a start that cannot succeed', () => {
     const address = other.address();
     const port = typeof address === 'object' && address !== null ? String(address.port) : '';
 
-    const { exitCode, output, errors, leftovers } = await failToStart({ [variable]: port });
+    const database = await createDatabase();
+    const variables = { DATABASE_URL: database.url, IAM_KEY: demoKey, [variable]: port };
+
+    const { exitCode, output, errors, leftovers } = await failToStart(variables);
 
     expect({ exitCode, output, leftovers }).toEqual({ exitCode: 1, output: '', leftovers: [] });
     expect(errors.trim()).toBe(`Port ${port} is in use: stop what listens there or set ${variable}.`);
     await new Promise((resolve) => other.close(resolve));
+    await database.drop();
   });
 
   it('does not repeat the secrets of a file that is not JSON', async () => {
