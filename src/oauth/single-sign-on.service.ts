@@ -35,7 +35,7 @@ export class SingleSignOn {
   ) {}
 
   /**
-   * The way back with a code; null where WeChat must be asked. One statement.
+   * The way back with a code; null where WeChat must be asked. One statement, and one more for a hint with another user id.
    * @throws IamError `login_required`, `interaction_required` or `consent_required` where the client forbids to ask (`prompt=none`),
    * `rate_limited`
    */

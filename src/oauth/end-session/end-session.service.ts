@@ -95,9 +95,10 @@ export class EndSession {
   async end(parameters: z.infer<typeof endSessionParameters>, request: IamRequest): Promise<IamResponse> {
     const wish = await this.wishOf(parameters);
     const browser = await this.browsers.findNotEnded(request.cookies);
-    if (browser !== null && !(await this.hints.isSamePerson(wish.userId, browser.userId)))
-      return this.ask(wish, browser, request);
-    return this.finish(wish, browser, request);
+    const isProven =
+      browser === null ||
+      (wish.userId !== undefined && (await this.hints.isSamePerson(wish.userId, browser.userId)));
+    return isProven ? this.finish(wish, browser, request) : this.ask(wish, browser, request);
   }
 
   /** Takes the decision of the person. @throws IamError `origin_forbidden` for a form that is not of this browser's session */

@@ -95,8 +95,8 @@ export class IdTokenHints {
   }
 
   /** Whether the user of a hint is this one, or was merged into it; one query where the ids differ. */
-  async isSamePerson(hinted: string | undefined, userId: string): Promise<boolean> {
-    const merged = sql`SELECT 1 FROM iam.users WHERE id = ${hinted ?? null} AND merged_into = ${userId}`;
+  async isSamePerson(hinted: string, userId: string): Promise<boolean> {
+    const merged = sql`SELECT 1 FROM iam.users WHERE id = ${hinted} AND merged_into = ${userId}`;
     return hinted === userId || hasRow(this.dataSource, merged);
   }
 }
