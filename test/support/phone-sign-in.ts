@@ -60,7 +60,7 @@ export interface PhoneWorld extends World {
 /** Numbers are of one user alone; hooks have 300 ms. */
 export async function startPhoneWorld(): Promise<PhoneWorld> {
   const log = new LogCapture();
-  const options = { hooks: MatchingHooks, hookTimeout: 300, phone: { unique: true } } as const;
+  const options = { hooks: MatchingHooks, hookTimeout: 2_000, phone: { unique: true } } as const;
   const world = await startWorld({
     imports: [MatchingHooksModule],
     options: { ...adminOptions, ...options, rateLimits: 'off' },
