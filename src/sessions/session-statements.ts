@@ -179,8 +179,8 @@ export interface ReuseGrace {
 }
 
 /**
- * Takes a rotation back whose token nobody got: of the requests that it answers, the last to fail makes the parent live again. That
- * one's own parent gets no grace again, but the code does that the session began with.
+ * Takes back a rotation whose token no client received. Requests at once share a rotation, and each that fails calls this: after the last
+ * of them the earlier token is valid again. The token before that one gets no grace; where there is none, the code of the session does.
  */
 export const unrotateSql = ({ sessionId, generation }: RefreshToken, uses: number): Sql => sql`
   UPDATE iam.sessions SET generation = generation - (grace_uses = 0)::int,

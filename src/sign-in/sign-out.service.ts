@@ -150,7 +150,10 @@ export class SignOut {
     private readonly apiKeys: ApiKeys,
   ) {}
 
-  /** For a user who can no longer sign in, or whose account somebody takes over: as `ofUser`, and ends their API keys for good. */
+  /**
+   * As `ofUser`, and ends the user's API keys for good: the user can no longer sign in, or somebody else may have held the account.
+   * The caller has locked the user.
+   */
   async shutOut(manager: EntityManager, userId: string, reason: string): Promise<void> {
     await this.ofUser(manager, userId, reason);
     await this.apiKeys.endOf(manager, { userId }, { reason });
