@@ -62,6 +62,8 @@ interface Keys {
   /** The newest generation that may sign. */
   readonly current: Generation | undefined;
   readonly loadedAt: number;
+  /** Which reading found them. One that began later has seen more. */
+  readonly reading: number;
 }
 
 /**
@@ -78,7 +80,9 @@ export class SigningKeys implements OnModuleDestroy {
     all: [],
     current: undefined,
     loadedAt: Number.NEGATIVE_INFINITY,
+    reading: 0,
   };
+  private readings = 0;
   private readonly loading = new SingleFlight<void>();
   /** RSA pairs by the generation for which they were made: a database that is down must not cost one at every request. */
   private readonly made = new Map<string, Promise<SealedSigningKey>>();
@@ -120,12 +124,11 @@ export class SigningKeys implements OnModuleDestroy {
   /** The key that signs. */
   async current(algorithm: SigningAlgorithm = ALGORITHM): Promise<SigningKey> {
     await this.freshen();
+    if (this.findCurrent(algorithm) === undefined && this.keys.current !== undefined)
+      await this.addRsaKeys([this.keys.current]);
     const key = this.findCurrent(algorithm);
-    if (key !== undefined) return key;
-    if (this.keys.current !== undefined) await this.addRsaKeys([this.keys.current]);
-    const added = this.findCurrent(algorithm);
-    if (added === undefined) throw new Error('iam.signing_keys has no active key');
-    return added;
+    if (key === undefined) throw new Error('iam.signing_keys has no active key');
+    return key;
   }
 
   /** The key of a token's header; an unknown `kid` reads the keys again, at most once in 10 seconds. */
@@ -202,11 +205,12 @@ export class SigningKeys implements OnModuleDestroy {
   }
 
   private load(marker = ''): Promise<void> {
-    return this.loading.run(ALL, (isCurrent) => this.read(marker, isCurrent));
+    return this.loading.run(ALL, () => this.read(marker));
   }
 
-  private async read(marker: string, isCurrent: () => boolean): Promise<void> {
+  private async read(marker: string): Promise<void> {
     this.triedAt = this.clock.elapsed();
+    const reading = ++this.readings;
     let rows = await this.select(marker);
     if (rows.length === 0) {
       await this.createFirst();
@@ -215,7 +219,8 @@ export class SigningKeys implements OnModuleDestroy {
     const generations = await Promise.all(rows.map((row) => this.open(row)));
     const all = generations.flatMap(({ pairs }) => pairs);
     const current = generations.findLast(({ isActive }) => isActive);
-    if (isCurrent()) this.keys = { generations, all, current, loadedAt: this.clock.elapsed() };
+    if (reading > this.keys.reading)
+      this.keys = { generations, all, current, loadedAt: this.clock.elapsed(), reading };
   }
 
   private select(marker: string) {

@@ -98,6 +98,20 @@ describe('a signing key that is replaced', () => {
     expect(await actions('key.rotated')).toBe(1);
   });
 
+  it('is known to everybody who had the keys read again, also where others do so at the same time', async () => {
+    await letTheNextSign();
+    await replica.app.get(KeyRotation).rotate();
+    const newest = String(await newestKid());
+    const known = world.app.get(SigningKeys);
+
+    const before = known.isKnown(newest);
+    const afterEach = await Promise.all(
+      Array.from({ length: 3 }, () => known.reload().then(() => known.isKnown(newest))),
+    );
+
+    expect([before, afterEach]).toEqual([false, [true, true, true]]);
+  });
+
   it('verifies for as long as its last token may live, while the successor signs', async () => {
     const old = await tokenFrom(world);
     await letTheNextSign();
