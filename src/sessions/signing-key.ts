@@ -88,9 +88,6 @@ export const storedKeys = z.object({
   rs256_private_jwk: z.string().nullable(),
 });
 
-/** See `storedKeys`. */
-type StoredKeys = z.infer<typeof storedKeys>;
-
 export const storedKeysColumns = raw(Object.keys(storedKeys.shape).join(', '));
 
 /** The context of a private key's seal; see `Sealer`. */
@@ -122,7 +119,7 @@ interface StoredPair {
 }
 
 /** The key pairs of a row: one, or two. */
-export function pairsOf(row: StoredKeys): StoredPair[] {
+export function pairsOf(row: z.infer<typeof storedKeys>): StoredPair[] {
   const { kid, public_jwk: publicJwk, private_jwk: sealed } = row;
   const ec: StoredPair = { kid, algorithm: ALGORITHM, publicJwk, sealed };
   const { rs256_kid: rsaKid, rs256_public_jwk: rsaPublic, rs256_private_jwk: rsaSealed } = row;

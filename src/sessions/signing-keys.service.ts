@@ -10,7 +10,7 @@ import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { ClockSync } from '../database/clock-sync.service.js';
 import { BackgroundLoop } from '../runtime/background-loop.js';
-import { SingleFlight } from '../runtime/single-flight.js';
+import { FreshValue, SingleFlight } from '../runtime/single-flight.js';
 import type { SigningAlgorithm } from '../http/client-registry.service.js';
 import {
   addRsaKeySql,
@@ -27,15 +27,10 @@ import {
   type SigningKey,
 } from './signing-key.js';
 
-/** An unknown `kid` makes this process read the keys again at most this often. */
-const UNKNOWN_KID_MS = 10_000;
-
 /** How often every process reads the keys again: the longest that a new key stays unknown and a revoked one is accepted. */
 export const KEYS_RELOAD_SECONDS = 30;
 
 const RELOAD_MS = KEYS_RELOAD_SECONDS * 1000;
-
-const ALL = 'keys';
 
 const storedWithState = storedKeys.extend({ is_active: z.boolean(), is_last: z.boolean() });
 
@@ -92,7 +87,11 @@ export class SigningKeys implements OnModuleDestroy {
     every: RELOAD_MS / 1.2,
     onTrouble: (reason) => this.logger.warn(`signing keys cannot be read again: ${reason}`),
   });
-  private missedAt = Number.NEGATIVE_INFINITY;
+  private readonly afterMiss = new FreshValue({
+    read: () => this.reload(),
+    milliseconds: 10_000,
+    elapsed: () => this.clock.elapsed(),
+  });
   private triedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -131,15 +130,12 @@ export class SigningKeys implements OnModuleDestroy {
     return key;
   }
 
-  /** The key of a token's header; an unknown `kid` reads the keys again, at most once in 10 seconds. */
+  /** The key of a token's header. An unknown `kid` reads the keys again, at most once in 10 seconds; all that ask meanwhile wait. */
   async find(kid: string): Promise<SigningKey | null> {
     if (this.isDue) await this.freshen();
     const known = this.known(kid);
     if (known !== null) return known;
-    const sinceLastMiss = this.clock.elapsed() - this.missedAt;
-    if (sinceLastMiss < UNKNOWN_KID_MS) return null;
-    this.missedAt = this.clock.elapsed();
-    await this.load();
+    await this.afterMiss.get();
     return this.known(kid);
   }
 
@@ -165,7 +161,7 @@ export class SigningKeys implements OnModuleDestroy {
 
   /** Reads the keys now, after a change. */
   async reload(): Promise<void> {
-    this.loading.forget(ALL);
+    this.loading.forget('');
     await this.load();
   }
 
@@ -205,7 +201,7 @@ export class SigningKeys implements OnModuleDestroy {
   }
 
   private load(marker = ''): Promise<void> {
-    return this.loading.run(ALL, () => this.read(marker));
+    return this.loading.run('', () => this.read(marker));
   }
 
   private async read(marker: string): Promise<void> {

@@ -14,6 +14,7 @@ import type { RequestOrigin } from '../runtime/request-context.js';
 import { Telemetry } from '../runtime/telemetry.service.js';
 import type { RecordResolution } from '../users/subject.js';
 import { OnUserMerge, type UserMergeListener } from '../users/user-merges.service.js';
+import { samePersonSql } from '../users/user.entity.js';
 import { attemptHash, type Attempt } from './attempt-cookies.service.js';
 import type { Refund, Reserved } from './failure-limits.service.js';
 import type { LoginStatus } from './login.entity.js';
@@ -180,8 +181,7 @@ export class Logins implements UserMergeListener {
   async requireSamePerson(loginId: string, userId: string, start: LoginStart): Promise<void> {
     const error = 'login_required';
     const source = { from: sql`login`, userId: sql`login.user_id` };
-    const isMeant = sql`EXISTS (SELECT FROM iam.users u, iam.users o WHERE u.id = ${userId} AND o.id = user_id
-      AND COALESCE(o.merged_into, o.id) = COALESCE(u.merged_into, u.id))`;
+    const isMeant = samePersonSql(userId, sql`user_id`);
     const refuse = sql`
       WITH login AS (
         UPDATE iam.logins SET status = ${statusOf(error)}, error = ${error}, redeem_before = now(), subject = NULL

@@ -1,4 +1,5 @@
 import { boolean, defineTable, key, nullable, now, text, timestamp, uuid } from '../database/define-table.js';
+import { sql, type Sql } from '../database/sql.js';
 
 /** `active` may sign in; an administrator has banned a `disabled` one; `merged` continues as `merged_into`. */
 export const userStatuses = ['active', 'disabled', 'merged'] as const;
@@ -73,3 +74,8 @@ export const BarredSubjectEntity = defineTable('barred_subjects', {
   checks: { barred_subjects_kind_check: "kind IN ('identity', 'union')" },
   indexes: { barred_subjects_user_id_idx: ['user_id'] },
 });
+
+/** Whether two ids are of one person: of one user, or of users that a merge has made one. */
+export const samePersonSql = (id: string, other: string | Sql): Sql => sql`
+  EXISTS (SELECT FROM iam.users u, iam.users o WHERE u.id = ${id} AND o.id = ${other}
+  AND COALESCE(o.merged_into, o.id) = COALESCE(u.merged_into, u.id))`;

@@ -185,6 +185,20 @@ describe('a signing key that is replaced', () => {
     expect(kidOf(await tokenFrom(world))).toBe(await newestKid());
   });
 
+  it('is looked for in the database by all that ask at once for one that a replica does not know', async () => {
+    await reloadBoth();
+    const fresh = await admin.post('keys/rotate', { activate_in: 0 });
+    const token = await tokenFrom(world);
+    clock.advance(11);
+
+    const here = await Promise.all(
+      Array.from({ length: 4 }, async () => (await getWith(`${replica.url}/iam/me`, token)).status),
+    );
+
+    expect(fresh.json()).toMatchObject({ is_new: true, kid: kidOf(token) });
+    expect(here).toEqual([200, 200, 200, 200]);
+  });
+
   it('is dropped when somebody else may have it: its tokens die, another signs at once', async () => {
     const token = await tokenFrom(world);
     await statusesOf(token);

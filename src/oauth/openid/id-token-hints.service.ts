@@ -9,6 +9,7 @@ import { IamError } from '../../errors/iam.error.js';
 import { ClientRegistry } from '../../http/client-registry.service.js';
 import { Jwts } from '../../sessions/jwts.service.js';
 import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.js';
+import { samePersonSql } from '../../users/user.entity.js';
 
 const claims = z.object({
   iss: z.string(),
@@ -94,10 +95,9 @@ export class IdTokenHints {
     return hint.userId;
   }
 
-  /** Whether the user of a hint is this one, or was merged into it; one query where the ids differ. */
+  /** Whether the user of a hint and this one are one person; one query where the ids differ. */
   async isSamePerson(hinted: string, userId: string): Promise<boolean> {
-    const merged = sql`SELECT 1 FROM iam.users WHERE id = ${hinted} AND merged_into = ${userId}`;
-    return hinted === userId || hasRow(this.dataSource, merged);
+    return hinted === userId || hasRow(this.dataSource, sql`SELECT 1 WHERE ${samePersonSql(hinted, userId)}`);
   }
 }
 
