@@ -56,13 +56,13 @@ export class ClockSync implements OnModuleDestroy {
   }
 
   private measure(marker: string): Promise<void> {
-    return this.measuring.run('now', () => this.read(marker));
+    const startedAt = this.clock.elapsed();
+    return this.measuring.run('now', () => this.read(marker).finally(() => (this.measuredAt = startedAt)));
   }
 
   /** The error is at most the round trip: PostgreSQL read its clock between request and response. */
   private async read(marker: string): Promise<void> {
     const startedAt = this.clock.elapsed();
-    this.measuredAt = startedAt;
     const row = await queryRow(this.dataSource, timeRow, sql`${raw(marker)}${timeSql}`);
     if (row === null) return;
     const latest = row.now + this.clock.elapsed() - startedAt;

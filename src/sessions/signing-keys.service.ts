@@ -201,11 +201,11 @@ export class SigningKeys implements OnModuleDestroy {
   }
 
   private load(marker = ''): Promise<void> {
-    return this.loading.run('', () => this.read(marker));
+    const startedAt = this.clock.elapsed();
+    return this.loading.run('', () => this.read(marker).finally(() => (this.triedAt = startedAt)));
   }
 
   private async read(marker: string): Promise<void> {
-    this.triedAt = this.clock.elapsed();
     const reading = ++this.readings;
     let rows = await this.select(marker);
     if (rows.length === 0) {

@@ -30,9 +30,12 @@ describe.each([-600, 600])('a replica whose clock is %i seconds off', (seconds) 
     const early = await post(world.webhook, sealed(textFields('three'), world));
     clock.pass(6);
 
-    const late = await post(world.webhook, sealed(textFields('four'), world));
+    const late = await Promise.all(
+      ['four', 'five'].map((text) => post(world.webhook, sealed(textFields(text), world))),
+    );
 
-    expect([early.code, late.text]).toEqual(['webhook_signature_invalid', 'success']);
+    expect(early.code).toBe('webhook_signature_invalid');
+    expect(late.map(({ text }) => text)).toEqual(['success', 'success']);
     expect(Math.abs(clock.now() - Date.now())).toBeLessThan(2_000);
   });
 
