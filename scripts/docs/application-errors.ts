@@ -57,7 +57,7 @@ export const applicationErrors = {
   },
   person_required: {
     en: 'A service or an API key where only a signed-in person may: under `/me`, or on a route of yours that requires no role or permission ([Machines](../guides/machines.md))',
-    zh: '只有登录的用户本人才能访问，却来自服务或 API 密钥：在 `/me` 下，或您没有要求角色或权限的路由（[机器](../guides/machines.zh-CN.md)）',
+    zh: '只有登录的用户本人才能访问，却来自服务或 API 密钥：在 `/me` 下，或你没有要求角色或权限的路由（[机器](../guides/machines.zh-CN.md)）',
   },
   api_key_limit_reached: {
     en: 'The owner has 100 API keys that work: end one',

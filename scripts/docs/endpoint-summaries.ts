@@ -111,7 +111,7 @@ export const chineseSummaries: Readonly<Record<string, string>> = {
   'GET admin/logins': '最近一天的登录尝试，最新的在前',
   'GET admin/audit': '审计日志，最新的在前',
   'GET admin/events': '微信的消息和事件，最新的在前；已处理的保留一周，放弃的保留一个月',
-  'GET admin/events/summary': '各状态的数量（最多数到 10,000），以及最早未处理事件的时长',
+  'GET admin/events/summary': '各状态的数量（最多数到 1,000），以及最早未处理事件的时长',
   'GET admin/events/{id}': '一个事件，带微信发来的消息',
   'POST admin/events/{id}/replay': '重新处理一个已放弃的事件：几秒内由任一副本处理',
   'GET admin/keys': '签名密钥，以及每个加密密钥还加密着多少内容',
