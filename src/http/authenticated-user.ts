@@ -10,7 +10,7 @@ export interface AuthenticatedPerson {
   /** The front-end the token was issued to (`client_id`). */
   readonly clientId: string;
   readonly roles: readonly string[];
-  /** How the session began: `open`, `mp`, `follow`, `mini` or `mobile`. */
+  /** How the session began: `open`, `mp`, `follow`, `page`, `mini`, `mobile` or `device`. */
   readonly method: string;
   /** When the person signed in; refreshing changes nothing of it. */
   readonly signedInAt: Date;

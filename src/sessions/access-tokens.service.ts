@@ -25,7 +25,7 @@ export interface AccessTokenClaims {
   readonly sessionId: string;
   readonly clientId: string;
   readonly roles: readonly string[];
-  /** How the session began: `open`, `mp`, `follow`, `mini` or `mobile`; `amr` of the token (RFC 9068 §2.2.1). */
+  /** See `AuthenticatedPerson`; `amr` of the token (RFC 9068 §2.2.1). */
   readonly method: string;
   /** When the person proved who they are: `auth_time` of the token. */
   readonly signedInAt: Date;

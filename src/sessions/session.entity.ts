@@ -20,7 +20,7 @@ export const SessionEntity = defineTable('sessions', {
     /** The sign-in attempt it came from; a code used twice ends it (RFC 6749 §4.1.2). */
     login_id: uuid,
     provider: text,
-    /** `open`, `mp`, `follow`, `page`, `mini`, `mobile` or `device`. */
+    /** See `AuthenticatedPerson`. */
     method: text,
     appid: text,
     openid: text,

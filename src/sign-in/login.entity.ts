@@ -12,8 +12,8 @@ import {
 } from '../database/define-table.js';
 
 /**
- * `pending`: claimed and WeChat is being asked, or a QR code waits to be scanned. `scanned`: the first follower has
- * scanned it. `confirmed`: and has agreed on the phone. `authenticated`: a one-time code may be redeemed. `binding`: a binding
+ * `pending`: claimed and WeChat is being asked, or a QR code waits to be scanned. `scanned`: the first phone has
+ * scanned it. `confirmed`: and its person has agreed. `authenticated`: a one-time code may be redeemed. `binding`: a binding
  * token may be redeemed. `consumed`, `denied`, `failed`, `expired` are final.
  */
 export const loginStatuses = [
@@ -70,7 +70,7 @@ export const LoginEntity = defineTable('logins', {
     /** The session in which `user_id` asked for this scan to link an identity by; the database keeps it from signing in. */
     link_session_id: nullable(uuid),
     is_new_user: { ...boolean, default: false },
-    /** The number that the PC shows, which the follower types with `qr_confirmation = number`. */
+    /** The number that the PC shows, which the scanner types with `qr_confirmation = number`. */
     user_code: nullable(text),
     /** MAC of the code that a person types on the device page; only a device authorization has one. */
     user_code_hash: nullable(text),

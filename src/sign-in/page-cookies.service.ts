@@ -7,7 +7,7 @@ import { Sealer } from '../crypto/sealer.js';
 import { sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
-import { MAX_BYTES_TOGETHER } from '../sign-in/attempt-cookies.service.js';
+import { MAX_BYTES_TOGETHER } from './attempt-cookies.service.js';
 import { MAX_COOKIE_BYTES } from '../sessions/session-cookies.service.js';
 import { subjectSchema } from '../users/subject.js';
 import { isOwnForm } from '../http/trusted-origins.service.js';

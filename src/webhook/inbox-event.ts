@@ -8,9 +8,6 @@ import { hashOf, type Scenes } from './scenes.service.js';
 /** Openids have 28 characters; a longer text than this is none. */
 const MAX_OPENID = 128;
 
-/** `event` of a push that cannot be read. */
-const UNREADABLE = 'unreadable';
-
 /** Where and when a push came in. */
 interface Arrival {
   /** Slug of the provider row. */
@@ -39,7 +36,7 @@ export function toDeadLetter(push: VerifiedPush, { provider, receivedAt, scenes 
   return {
     provider,
     dedupeKey: dedupeKeyOf({ ...push, isWhole: false }, push.fields),
-    event: UNREADABLE,
+    event: 'unreadable',
     openid: null,
     eventAt: new Date(receivedAt),
     message: {},
