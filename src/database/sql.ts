@@ -184,10 +184,23 @@ export async function hasRow(executor: SqlExecutor, statement: Sql): Promise<boo
   return rowsOf(await execute(executor, statement)).length > 0;
 }
 
+/** What follows the end of a transaction, by its manager. */
+const endings = new WeakMap<EntityManager, (() => void)[]>();
+
 /** Runs `work` in one transaction, and retries the whole of it after a deadlock or serialization failure. */
 export async function inTransaction<T>(
   dataSource: DataSource,
   work: (manager: EntityManager) => Promise<T>,
 ): Promise<T> {
-  return retryTransient(() => dataSource.transaction(work));
+  const ends: (() => void)[] = [];
+  const run = (manager: EntityManager) => {
+    endings.set(manager, ends);
+    return work(manager);
+  };
+  return retryTransient(() => dataSource.transaction(run)).finally(() => ends.forEach((end) => end()));
+}
+
+/** Calls `end` after the transaction of `inTransaction`, until when others read what was; also after a failed one, which may have committed. */
+export function afterTransaction(manager: EntityManager, end: () => void): void {
+  endings.get(manager)?.push(end);
 }

@@ -38,12 +38,6 @@ interface Payer {
   readonly app?: PayingApp | undefined;
 }
 
-/** An Official Account's budget of QR codes, as far as it is used: 1 is all of it. */
-interface UsedBudget {
-  readonly appid: string;
-  readonly used: number;
-}
-
 const MINUTE = 60;
 const DAY = 86_400;
 /** The part of an account's codes that is there for everybody. */
@@ -104,8 +98,8 @@ export class QrBudget {
     }
   }
 
-  /** The accounts that have used more than `least` of their budget. */
-  async used(least = 0): Promise<UsedBudget[]> {
+  /** The accounts that have used more than `least` of their budget; 1 is all of it. */
+  async used(least = 0): Promise<{ readonly appid: string; readonly used: number }[]> {
     if (this.options.rateLimits === 'off') return [];
     const rows = await queryRows(this.dataSource, usedRow, usedSql(least * DAY * 1000));
     return rows.map(({ appid, left_ms }) => ({ appid, used: Math.min(1, left_ms / (DAY * 1000)) }));

@@ -1,18 +1,13 @@
 import { Injectable } from '@nestjs/common';
 
-/** The time at one moment of the monotonic clock. */
-interface Anchor {
-  readonly time: number;
-  readonly at: number;
-}
-
 /**
  * The one source of time for everything that this process decides by itself: sealed cookies, JWTs, caches.
  * Rows expire by PostgreSQL's clock, which all replicas share; `ClockSync` keeps this one in step with it.
  */
 @Injectable()
 export class Clock {
-  private anchor: Anchor | undefined;
+  /** The time at one moment of the monotonic clock. */
+  private anchor: { readonly time: number; readonly at: number } | undefined;
 
   /**
    * Whole milliseconds since the Unix epoch, by PostgreSQL's clock once that has been read, not by the system's: an

@@ -14,11 +14,6 @@ import { ThirdParties } from './third-parties.service.js';
 
 const TYPE = 'at+jwt';
 
-/** How a client wants its access tokens. */
-interface IssueOptions {
-  readonly algorithm?: SigningAlgorithm;
-}
-
 /** The claims of the access token of a person. */
 export interface AccessTokenClaims {
   readonly userId: string;
@@ -108,7 +103,7 @@ export class AccessTokens {
   ) {}
 
   /** Signs a token that expires after `tokens.accessToken` seconds. */
-  async issue(claims: TokenClaims, { algorithm }: IssueOptions = {}): Promise<string> {
+  async issue(claims: TokenClaims, { algorithm }: { algorithm?: SigningAlgorithm } = {}): Promise<string> {
     const { now } = this.jwts;
     const payload = {
       ...(await this.parties.describe(claims)),

@@ -20,12 +20,11 @@ const liveSessionSql = (sessionId: string): Sql => sql`
   SELECT s.user_id, ${rolesOfSql('s')} ${liveAtClientSql(sessionId)}`;
 
 const liveSession = z.object({ user_id: z.string(), roles: z.array(z.string()) });
-type LiveSession = z.infer<typeof liveSession>;
 
 /** Checks in PostgreSQL the session of an access token: one read in five seconds per session and process. */
 @Injectable()
 export class SessionCheck {
-  private readonly known: FreshValues<LiveSession | null>;
+  private readonly known: FreshValues<z.infer<typeof liveSession> | null>;
 
   constructor(
     @Inject(IAM_DATA_SOURCE) private readonly dataSource: DataSource,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { constantTimeEqual } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { insertAudit, recordAudit, type AuditEntry } from '../audit/record-audit.js';
-import { execute, queryRow, queryRows, sql, type Sql } from '../database/sql.js';
+import { afterTransaction, execute, queryRow, queryRows, sql, type Sql } from '../database/sql.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
 import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
@@ -228,7 +228,7 @@ export class Sessions implements UserMergeListener {
       WITH ended AS (${endSessionsSql(condition, reason)}), ${endBrowsersCtes(browsers, reason)}
       SELECT * FROM ended ORDER BY id`;
     const ended = await queryRows(manager, endedRow, end);
-    for (const { id } of ended) this.check.forget(id);
+    afterTransaction(manager, () => this.noteEnded(ended.map(({ id }) => id)));
     for (const userId of new Set(ended.map(({ user_id }) => user_id))) {
       const sessions = ended.filter(({ user_id }) => user_id === userId).map(({ id }) => id);
       await recordAudit(manager, {

@@ -7,6 +7,7 @@ import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { eventHorizonSql } from '../database/sql-fragments.js';
 import {
+  afterTransaction,
   execute,
   hasRow,
   inTransaction,
@@ -174,7 +175,7 @@ export class SignOut {
       await lockExisting(manager, [userId]);
       await execute(manager, endOfBrowserSql(userId, which, reason));
       const sessions = (await queryRows(manager, endedRow, endedNowSql(userId))).map(({ id }) => id);
-      this.sessions.noteEnded(sessions);
+      afterTransaction(manager, () => this.sessions.noteEnded(sessions));
       if (sessions.length > 0)
         await recordAudit(manager, { action: 'session.ended', userId, detail: { reason, sessions } });
       return sessions;

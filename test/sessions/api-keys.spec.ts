@@ -11,7 +11,7 @@ import { MachineHost, OrdersController, OrdersModule, outcome } from '../support
 import { PcBrowser } from '../support/pc-browser.js';
 import { type Create, quietOptions } from '../support/platforms.js';
 import { countQueries, type QueryCounter } from '../support/query-counter.js';
-import { rowsOf, valueOf } from '../support/rows.js';
+import { countWaiting, rowsOf, valueOf } from '../support/rows.js';
 import { toTokens } from '../support/sign-in.js';
 import { refresh, type SignedIn } from '../support/signed-in.js';
 import { until } from '../support/until.js';
@@ -278,6 +278,23 @@ describe('an API key', () => {
     expect((await auditOf('api_key.ended', id)).map((entry) => entry['reason'])).toEqual(
       reason === null ? [] : [reason],
     );
+  });
+
+  it('works no longer as soon as its end is done, also where it was used while that was not', async () => {
+    const { key, id } = await keyOf(await clerk());
+    const runner = world.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query('LOCK TABLE iam.audit_log IN SHARE MODE');
+
+    const end = host.admin.delete(`api_keys/${id}`);
+    await until('the key is about to end', async () => (await countWaiting(world.dataSource)) === 1);
+    const meanwhile = await host.outcome('orders/refund', key);
+    await runner.commitTransaction();
+    await runner.release();
+    const { status } = await end;
+    const after = await host.outcome('orders/refund', key);
+
+    expect([meanwhile, status, after]).toEqual([[200, null], 204, [401, 'invalid_token']]);
   });
 
   it('of a service works while the service does, and ends with it', async () => {

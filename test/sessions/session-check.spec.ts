@@ -12,10 +12,13 @@ import {
 import { SessionCheck } from '../../src/sessions/session-check.service.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startReplica, startWorld, type IamApp, type World } from '../support/iam-app.js';
+import { PcBrowser } from '../support/pc-browser.js';
 import { countQueries, type QueryCounter } from '../support/query-counter.js';
+import { countWaiting } from '../support/rows.js';
 import { getWith, signInOnPc, type Tokens } from '../support/sign-in.js';
 import { refresh, revoke } from '../support/signed-in.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
 
 @Controller('orders')
 @UseGuards(IamGuard)
@@ -71,11 +74,11 @@ describe("the guard with sessionCheck: 'always'", () => {
     (await orders(tokens, at)).json()['code'] ?? 'admitted';
   const readsSince = (mark: number) =>
     queries.since(mark).filter((text) => text.includes('FROM iam.sessions s JOIN')).length;
-  /** Makes every read of a session wait. */
-  const lockSessions = async () => {
+  /** Makes statements about the table wait. */
+  const lock = async (table: string, mode: 'ACCESS EXCLUSIVE' | 'SHARE') => {
     const runner = world.dataSource.createQueryRunner();
     await runner.startTransaction();
-    await runner.query('LOCK TABLE iam.sessions IN ACCESS EXCLUSIVE MODE');
+    await runner.query(`LOCK TABLE ${table} IN ${mode} MODE`);
     const release = async () => {
       await runner.commitTransaction();
       await runner.release();
@@ -86,12 +89,12 @@ describe("the guard with sessionCheck: 'always'", () => {
 
   it('asks PostgreSQL once for a hundred requests at the same time, and not again for five seconds', async () => {
     const tokens = await signIn();
-    const lock = await lockSessions();
+    const sessions = await lock('iam.sessions', 'ACCESS EXCLUSIVE');
     const start = queries.mark();
 
     const waiting = Array.from({ length: 100 }, () => orders(tokens));
     await delay(300);
-    await lock.release();
+    await sessions.release();
     const replies = await Promise.all(waiting);
     clock.advance(SECONDS - 0.001);
     await orders(tokens);
@@ -126,6 +129,26 @@ describe("the guard with sessionCheck: 'always'", () => {
     expect([atOnce.status, atOnce.json()['code']]).toEqual([401, 'invalid_token']);
     expect(atOnce.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
     expect([elsewhere.status, elsewhere.json()['code']]).toEqual([401, 'invalid_token']);
+  });
+
+  it('refuses whom a change has signed out as soon as it is done, also who asked while it was not', async () => {
+    const person = world.wechat.person({ nickname: '查' });
+    const [acting, other] = [await signInOnPc(world, person), await signInOnPc(world, person)];
+    const keys = await lock('iam.api_keys', 'SHARE');
+
+    const change = new PcBrowser().visit(`${world.url}/iam/me/deletion`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${acting.accessToken}` },
+    });
+    await until(
+      'the session has ended in the transaction',
+      async () => (await countWaiting(world.dataSource)) === 1,
+    );
+    const meanwhile = await codeOf(other);
+    await keys.release();
+    const { status } = await change;
+
+    expect([meanwhile, status, await codeOf(other)]).toEqual(['admitted', 200, 'invalid_token']);
   });
 
   it('asks no more often for a session that is over', async () => {

@@ -6,6 +6,7 @@ import { recordAudit } from '../../audit/record-audit.js';
 import { IAM_DATA_SOURCE } from '../../config/iam.resolved-options.js';
 import { sha256 } from '../../crypto/hash.js';
 import {
+  afterTransaction,
   hasRow,
   inTransaction,
   queryRow,
@@ -195,7 +196,7 @@ export class ApiKeys implements UserMergeListener {
   ): Promise<number> {
     const rows = await queryRows(manager, ended, endSql(condition, reason));
     for (const { id, hash, user_id: userId, client_id: clientId, name, prefix } of rows) {
-      this.whenEnded(hash);
+      afterTransaction(manager, () => this.whenEnded(hash));
       await recordAudit(manager, {
         action: 'api_key.ended',
         userId,
