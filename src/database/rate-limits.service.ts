@@ -22,17 +22,13 @@ export const RateLimitEntity = defineTable('rate_limits', {
   indexes: { rate_limits_expire_idx: ['expire'] },
 });
 
-/** At most `points` in `seconds`. */
-interface RateLimit {
+/**
+ * One of the limits that a request must pass: `points` in `seconds`. `window`: all points return together at its end. `bucket`: points
+ * return evenly. `soft`: a bucket that refuses no request; an exhausted one marks frequent callers.
+ */
+export interface Tier {
   readonly points: number;
   readonly seconds: number;
-}
-
-/**
- * One of the limits that a request must pass. `window`: all points return together at its end. `bucket`: points return
- * evenly. `soft`: a bucket that refuses no request; an exhausted one marks frequent callers.
- */
-export interface Tier extends RateLimit {
   /** Name of the limit for operators. */
   readonly name: string;
   readonly key: string;
@@ -129,11 +125,11 @@ export class RateLimits {
   ) {}
 
   /**
-   * Takes one point for `key` from the limit `name`; one round trip.
+   * As `take`, where there is nothing to be given back.
    * @throws IamError `rate_limited` with the seconds to wait; the error of an unavailable database (fails closed)
    */
-  async consume(name: string, key: string, limit: RateLimit): Promise<void> {
-    const taken = await this.take([{ ...limit, name, key: `${name}:${key}`, kind: 'window' }]);
+  async consume(tiers: readonly Tier[]): Promise<void> {
+    const taken = await this.take(tiers);
     if ('tier' in taken) throw this.refusal(taken);
   }
 

@@ -30,8 +30,8 @@ export const pushedResponse = z.object({ request_uri: z.string(), expires_in: z.
 /** What is kept of a request: no proof of the client. */
 const kept: readonly string[] = ['redirect_uri', ...Object.keys(authorizeQuery.shape)];
 
-/** A public client proves nothing, so anybody can push for it: so many rows of one address. */
-const PER_MINUTE = { points: 60, seconds: 60 } as const;
+/** A public client proves nothing, so anybody can push for it: so many rows of one visitor, and more of a network. */
+const PER_MINUTE = { name: 'pushed_requests', kind: 'window', points: 60, seconds: 60 } as const;
 
 /** `POST /par`: a client sends its authorization request by itself, and the browser carries a name of it alone. */
 @Injectable()
@@ -67,7 +67,11 @@ export class PushedAuthorization {
 
   private async limit({ origin: { ip } }: IamRequest): Promise<void> {
     if (this.options.rateLimits === 'off') return;
-    const { narrow } = networksOf(ip ?? 'unknown');
-    await this.limits.consume('pushed_requests', narrow, PER_MINUTE);
+    const tiers = networksOf(ip ?? 'unknown').shares.map(([network, times]) => ({
+      ...PER_MINUTE,
+      key: `pushed_requests:${network}`,
+      points: PER_MINUTE.points * times,
+    }));
+    await this.limits.consume(tiers);
   }
 }

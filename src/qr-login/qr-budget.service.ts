@@ -8,7 +8,7 @@ import type { IamError } from '../errors/iam.error.js';
 import { IamLogger } from '../runtime/iam-logger.js';
 import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
-import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
+import { networksOf } from '../runtime/networks-of.js';
 import {
   RateLimits,
   type RefusedPoints,
@@ -132,9 +132,9 @@ export class QrBudget {
   private tiersOf({ app, origin: { ip } }: Payer): Tier[] | null {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return null;
-    const { narrow, middle, wide } = networksOf(ip ?? 'unknown');
+    const { narrow, wide, shares } = networksOf(ip ?? 'unknown');
     const daily = { kind: 'bucket', seconds: DAY } as const;
-    const ofNetwork = (network: string, times: number): Tier => {
+    const ofNetwork = ([network, times]: (typeof shares)[number]): Tier => {
       const points = rateLimits.qrPerAddressAndDay * times;
       return { ...daily, name: 'qr:address:day', key: `qr:day:${network}`, points };
     };
@@ -147,9 +147,7 @@ export class QrBudget {
     ];
     return [
       { name: 'qr:address', key: `qr:minute:${narrow}`, kind: 'window', points: perMinute, seconds: MINUTE },
-      ofNetwork(narrow, 1),
-      ...(middle === null ? [] : [ofNetwork(middle, MIDDLE_SHARE)]),
-      ...(wide === null ? [] : [ofNetwork(wide, WIDE_SHARE)]),
+      ...shares.map(ofNetwork),
       ...(app === undefined ? [] : ofApp(app)),
     ];
   }

@@ -1,33 +1,39 @@
 import { isIPv6 } from 'node:net';
 
-/** The networks of an address, the narrowest first; `narrow` counts as one visitor. */
+/** The networks of an address; `narrow` counts as one visitor. */
 interface Networks {
   /** An IPv4 address; of an IPv6 address its /64, since one line has all of them. */
   readonly narrow: string;
-  /** The /56 that a provider gives to one customer; an IPv4 address has none. */
-  readonly middle: string | null;
   /** The /48 that a business or a host gets, or the IPv4 /24; null for a text that is no address. */
   readonly wide: string | null;
+  /** All of them, the narrowest first, each with how much more than one visitor it may have. */
+  readonly shares: readonly (readonly [network: string, times: number])[];
 }
 
-/** How much more a `middle` network may have than one visitor. */
-export const MIDDLE_SHARE = 2;
-/** How much more a `wide` network may have than one visitor. */
+/** How much more a `wide` network may have than one visitor. The /56 that a provider gives to one customer has twice as much. */
 export const WIDE_SHARE = 4;
 
 /** See `Networks`. */
 export function networksOf(address: string): Networks {
   const [plain = ''] = address.split('%');
-  const v4 = /^(?:::ffff:)?((\d+\.\d+\.\d+)\.\d+)$/i.exec(plain);
-  if (v4 !== null) return { narrow: v4[1] ?? plain, middle: null, wide: `${v4[2] ?? ''}.0/24` };
-  if (!isIPv6(plain)) return { narrow: address, middle: null, wide: null };
-  const groups = groupsOf(plain);
-  const [a = 0, b = 0, c = 0, d = 0] = groups;
+  const [, v4, prefix = ''] = /^(?:::ffff:)?((\d+\.\d+\.\d+)\.\d+)$/i.exec(plain) ?? [];
+  if (v4 !== undefined) return shared(v4, null, `${prefix}.0/24`);
+  if (!isIPv6(plain)) return shared(address, null, null);
+  const [a = 0, b = 0, c = 0, d = 0] = groupsOf(plain);
   const write = (...parts: number[]) => parts.map((part) => part.toString(16)).join(':');
+  return shared(`${write(a, b, c, d)}::/64`, `${write(a, b, c, d & 0xff00)}::/56`, `${write(a, b, c)}::/48`);
+}
+
+function shared(narrow: string, middle: string | null, wide: string | null): Networks {
+  const shares = [
+    [narrow, 1],
+    [middle, 2],
+    [wide, WIDE_SHARE],
+  ] as const;
   return {
-    narrow: `${write(a, b, c, d)}::/64`,
-    middle: `${write(a, b, c, d & 0xff00)}::/56`,
-    wide: `${write(a, b, c)}::/48`,
+    narrow,
+    wide,
+    shares: shares.flatMap(([network, times]) => (network === null ? [] : [[network, times] as const])),
   };
 }
 

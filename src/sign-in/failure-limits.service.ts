@@ -13,7 +13,7 @@ import {
 import { empty, sql, type Sql } from '../database/sql.js';
 import { errorCatalogue, type IamError, type IamErrorCode } from '../errors/iam.error.js';
 import { Clock } from '../runtime/clock.js';
-import { MIDDLE_SHARE, networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
+import { networksOf, WIDE_SHARE } from '../runtime/networks-of.js';
 import type { RequestOrigin } from '../runtime/request-context.js';
 
 /** Origin and target of a try. */
@@ -162,8 +162,8 @@ export class FailureLimits {
     const { rateLimits } = this.options;
     if (rateLimits === 'off') return null;
     const { failuresPerAddressAndMinute: perMinute, failuresPerAddressAndDay: perDay } = rateLimits;
-    const { narrow, middle, wide } = networksOf(origin.ip ?? 'unknown');
-    const minute = (network: string, times: number): Tier => ({
+    const { narrow, wide, shares } = networksOf(origin.ip ?? 'unknown');
+    const minute = ([network, times]: (typeof shares)[number]): Tier => ({
       name: NAME,
       key: `${NAME}:minute:${at}:${network}`,
       kind: 'window',
@@ -176,12 +176,7 @@ export class FailureLimits {
       kind: 'bucket',
       seconds: DAY,
     } as const;
-    return [
-      minute(narrow, 1),
-      ...(middle === null ? [] : [minute(middle, MIDDLE_SHARE)]),
-      ...(wide === null ? [] : [minute(wide, WIDE_SHARE)]),
-      { ...day, points: perDay * (wide === null ? 1 : WIDE_SHARE) },
-    ];
+    return [...shares.map(minute), { ...day, points: perDay * (wide === null ? 1 : WIDE_SHARE) }];
   }
 }
 

@@ -12,7 +12,7 @@ import { checkRow, checkAddresses, checkUnionScope, addressesOf } from './local-
 import { WechatCheck } from './wechat-check.service.js';
 
 /** A check calls WeChat, which counts some of the calls against its quotas. */
-const CHECKS = { points: 20, seconds: 60 };
+const CHECKS = { name: 'provider-check', kind: 'window', points: 20, seconds: 60 } as const;
 
 /** Findings of WeChat that say less than a malformed AppID. */
 const vague: ReadonlySet<FindingKey> = new Set(['not_asked', 'pair_not_refused']);
@@ -36,7 +36,8 @@ export class ProviderCheck {
 
   private async find(slug: string): Promise<Finding[]> {
     const { row } = await this.rows.get(slug);
-    if (this.options.rateLimits !== 'off') await this.limits.consume('provider-check', row.slug, CHECKS);
+    if (this.options.rateLimits !== 'off')
+      await this.limits.consume([{ ...CHECKS, key: `provider-check:${row.slug}` }]);
     const opened = this.rows.open(row);
     const [others, remote] = await Promise.all([
       this.rows.others(row),
