@@ -72,8 +72,9 @@ function forgetFramework() {
 function inSource(frame) {
   const text = String(frame).replace(/\?run=\d+/, '');
   const file = frame.getFileName();
-  const entry =
-    file && findSourceMap(file)?.findEntry(frame.getLineNumber() - 1, frame.getColumnNumber() - 1);
+  // What is not an ES module was no TypeScript, and to look for its map takes long.
+  const map = file?.startsWith('file:') ? findSourceMap(file) : undefined;
+  const entry = map?.findEntry(frame.getLineNumber() - 1, frame.getColumnNumber() - 1);
   if (entry?.originalLine === undefined) return text;
   return text.replace(/:\d+:\d+(?=\)?$)/, `:${entry.originalLine + 1}:${entry.originalColumn + 1}`);
 }
