@@ -6,13 +6,12 @@ import { PcBrowser, type Reply } from '../support/pc-browser.js';
 import { countQueries } from '../support/query-counter.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { approveOnPc, authorizeUrl, pkce } from '../support/sign-in.js';
-import { trustProxy } from '../support/trust-proxy.js';
 import { until } from '../support/until.js';
 
 const LIMIT = 20;
 const settings = {
   options: { rateLimits: { failuresPerAddressAndMinute: LIMIT } },
-  prepare: trustProxy,
+  isBehindProxy: true,
 };
 const from = (address: string) => ({ 'x-forwarded-for': address });
 const count = (replies: readonly Reply[]) =>

@@ -6,7 +6,6 @@ import { LogCapture } from '../support/log-capture.js';
 import { startMiniWorld } from '../support/mini.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
-import { trustProxy } from '../support/trust-proxy.js';
 
 const form = { client_id: 'web', provider: 'wechat' };
 const ask = (url: string, headers: Readonly<Record<string, string>> = {}) =>
@@ -83,7 +82,7 @@ describe('the limit on QR codes of one address', () => {
 
 describe('addresses behind a trusted proxy', () => {
   it('are limited one by one', async () => {
-    const world = await startFollowWorld({}, { ...limits(PER_MINUTE), prepare: (app) => trustProxy(app) });
+    const world = await startFollowWorld({}, { ...limits(PER_MINUTE), isBehindProxy: true });
     const exhausted = { 'x-forwarded-for': '198.51.100.7' };
 
     const replies = await askAll(
@@ -98,7 +97,7 @@ describe('addresses behind a trusted proxy', () => {
   });
 
   it('are limited by their network where one host has more of them than it could ever use', async () => {
-    const world = await startFollowWorld({}, { ...limits(PER_MINUTE), prepare: (app) => trustProxy(app) });
+    const world = await startFollowWorld({}, { ...limits(PER_MINUTE), isBehindProxy: true });
 
     const replies = await Promise.all(
       Array.from({ length: PER_MINUTE + 3 }, (_, index) =>
@@ -150,7 +149,7 @@ describe('the day of QR codes', () => {
   const startWith = (
     rateLimits: Readonly<Record<string, number>>,
     settings: Parameters<typeof startFollowWorld>[1] = {},
-  ) => startFollowWorld({}, { options: { rateLimits }, prepare: (app) => trustProxy(app), ...settings });
+  ) => startFollowWorld({}, { options: { rateLimits }, isBehindProxy: true, ...settings });
   const askFrom = async (world: World, addresses: readonly string[]) =>
     statuses(await Promise.all(addresses.map((address) => ask(world.url, from(address)))));
 
@@ -263,7 +262,7 @@ describe('the day of QR codes', () => {
 describe('the minute of mini program codes', () => {
   it('keeps a quarter for networks that come rarely, and asks WeChat for no more than it makes', async () => {
     const logger = new LogCapture();
-    const world = await startMiniWorld({}, { logger, prepare: (app) => trustProxy(app) });
+    const world = await startMiniWorld({}, { logger, isBehindProxy: true });
     const { mini } = world;
     const askFrom = async (address: string) => (await ask(world.url, { 'x-forwarded-for': address })).status;
     const use = (key: string, seconds: number) =>

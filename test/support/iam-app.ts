@@ -10,6 +10,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule, type TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
@@ -55,6 +56,8 @@ export interface IamAppOptions extends IamStaticOptions {
   readonly logger?: LoggerService;
   /** A guard of the host refuses requests, which no description of the module can know. */
   readonly isRefusing?: boolean;
+  /** The host trusts its own proxy on this machine, on Express. */
+  readonly isBehindProxy?: boolean;
   /** Prepares the application before it listens, e.g. a global prefix. */
   readonly prepare?: (app: INestApplication) => void;
   readonly create?: (module: DynamicModule) => Promise<INestApplication>;
@@ -70,6 +73,11 @@ export interface IamApp {
 
 @Module({})
 class HostModule {}
+
+function trustProxy(app: INestApplication): void {
+  const adapter = app.getHttpAdapter();
+  if (adapter instanceof ExpressAdapter) adapter.set('trust proxy', 'loopback');
+}
 
 function typeOrmModule(url: string, changes: object = {}): DynamicModule {
   const options: TypeOrmModuleOptions = {
@@ -119,6 +127,7 @@ export async function startIamApp({
   });
   try {
     rest.prepare?.(app);
+    if (rest.isBehindProxy === true) trustProxy(app);
     await app.listen(port, '127.0.0.1');
   } catch (error) {
     await app.close();
