@@ -78,8 +78,8 @@ export class SingleSignOn {
     const attempt = { ...entering, clientState: wish.state, codeChallenge: wish.code_challenge };
     const isThirdParty = this.registry.find(clientId)?.isFirstParty === false;
     const needsConsent = isThirdParty && wish.prompt?.includes('none') === true;
-    // A page may send its visitor here without end, and each time that succeeds leaves a login and an audit entry.
-    this.forgeries.count(request.origin, browser.id, 'single_sign_on');
+    // A page may send its visitor here without end, from many addresses, and each time that succeeds leaves a login and an audit entry.
+    this.forgeries.count({ ...request.origin, ip: null }, browser.id, 'single_sign_on');
     const entered = await this.browsers.enter(browser, { ...attempt, needsConsent }, request.origin);
     if (typeof entered === 'string') return entered;
     return this.returns.withCode({ ...entered, attempt: { ...attempt, clientId, redirectUri }, request });

@@ -24,6 +24,7 @@ import { post } from '../support/server-client.js';
 import { onPc } from '../support/signed-in.js';
 import { authorizeUrl, callbackAfterScan, pkce, type Tokens } from '../support/sign-in.js';
 import { refreshOf, registerSso, signIn, start, tokensOf } from '../support/single-sign-on.js';
+import { trustProxy } from '../support/trust-proxy.js';
 import { until } from '../support/until.js';
 import {
   eventFields,
@@ -49,6 +50,7 @@ describe('the session of a browser', () => {
       {},
       {
         options: { ...adminOptions, rateLimits: { failuresPerAddressAndMinute: MOST_SILENT } },
+        prepare: trustProxy,
       },
     );
     const added = await addApps(plain);
@@ -161,6 +163,8 @@ describe('the session of a browser', () => {
     const codes = [];
     for (let times = 0; times < MOST_SILENT; times += 1) codes.push((await silently(polled.browser)).code);
     const before = await traces();
+    const url = authorizeUrl(world.url, pkce().challenge, { client_id: blog, prompt: 'none' });
+    const elsewhere = await polled.browser.visit(url, { headers: { 'x-forwarded-for': '2001:db8::7' } });
     const refused = [
       await silently(polled.browser),
       await silently(new PcBrowser()),
@@ -170,6 +174,7 @@ describe('the session of a browser', () => {
     const after = await traces();
 
     expect(codes.filter((code) => code !== null)).toHaveLength(MOST_SILENT);
+    expect(elsewhere.location?.searchParams.get('error')).toBe('slow_down');
     expect(refused.map(({ error }) => error)).toEqual([
       'slow_down',
       ...['login_required', 'login_required', 'login_required'],
