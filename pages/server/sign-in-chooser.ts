@@ -1,5 +1,4 @@
 import { Get, Inject, Injectable, Post } from '@nestjs/common';
-import { serialize } from 'cookie';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../src/config/iam.resolved-options.js';
 import { Sealer } from '../../src/crypto/sealer.js';
@@ -9,7 +8,7 @@ import { Endpoint } from '../../src/http/endpoint.decorator.js';
 import { ClientRegistry } from '../../src/http/client-registry.service.js';
 import { homeOf } from '../../src/http/error-page.js';
 import type { IamRequest } from '../../src/http/iam-request.js';
-import { empty, type IamResponse } from '../../src/http/iam-response.js';
+import { cookieName, empty, type IamResponse, setCookie } from '../../src/http/iam-response.js';
 import { type Parameters, toSearchParams } from '../../src/http/request-body.js';
 import { IamUrls } from '../../src/http/iam-urls.service.js';
 import { Incoming, Body, ZodPipe } from '../../src/http/parameter.decorators.js';
@@ -46,7 +45,7 @@ export class Chooser implements SignInChooser {
   ) {
     this.requiresConsent = requireConsent && (terms !== undefined || privacy !== undefined);
     this.sealer = new Sealer(options.keyRing, 'consent');
-    this.cookie = options.isHttps ? '__Host-iam-consent' : 'iam-consent';
+    this.cookie = cookieName('iam-consent', options);
     const documentsIn = (language: (typeof languages)[number]): Documents => ({
       ...(terms !== undefined && { terms: terms[language] }),
       ...(privacy !== undefined && { privacy: privacy[language] }),
@@ -80,13 +79,8 @@ export class Chooser implements SignInChooser {
       ...this.inForce[language],
       agreed_at: new Date(this.clock.now()).toISOString(),
     };
-    return serialize(this.cookie, this.sealer.seal(JSON.stringify(consent), codeChallenge), {
-      httpOnly: true,
-      secure: this.options.isHttps,
-      sameSite: 'lax',
-      path: '/',
-      maxAge: CONSENT_SECONDS,
-    });
+    const value = this.sealer.seal(JSON.stringify(consent), codeChallenge);
+    return setCookie({ name: this.cookie, value, maxAge: CONSENT_SECONDS }, this.options);
   }
 }
 

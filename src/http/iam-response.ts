@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import { serialize } from 'cookie';
+import type { ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { IamError } from '../errors/iam.error.js';
 import { isRecord } from '../errors/unknown.js';
 import { correlationId } from '../runtime/request-context.js';
@@ -46,12 +48,24 @@ export function json(
   };
 }
 
+/** The name of a cookie of ours: on https with the prefix `__Host-`, which a sibling domain cannot set. */
+export const cookieName = (name: string, { isHttps }: Pick<ResolvedIamOptions, 'isHttps'>): string =>
+  isHttps ? `__Host-${name}` : name;
+
+/** Its `Set-Cookie` value, for so many seconds. `Lax`: it comes with navigations, from WeChat and to the host's pages. */
+export function setCookie(
+  { name, value, maxAge }: { readonly name: string; readonly value: string; readonly maxAge: number },
+  { isHttps: secure }: Pick<ResolvedIamOptions, 'isHttps'>,
+): string {
+  return serialize(name, value, { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge });
+}
+
 /** No content. */
 export function empty(status: number, headers: Readonly<Record<string, string>> = {}): IamResponse {
   return { status, headers: { ...securityHeaders, ...headers }, cookies: [], body: null };
 }
 
-/** A redirect that turns any method into GET (RFC 9700 §4.12). */
+/** A redirect; 303 turns any method into GET (RFC 9700 §4.12). */
 export function redirect(location: string, status: 302 | 303, cookies: readonly string[] = []): IamResponse {
   return { status, headers: { ...securityHeaders, Location: location }, cookies, body: null };
 }

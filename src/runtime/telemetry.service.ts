@@ -6,12 +6,6 @@ import { type IamErrorCode, errorCatalogue, IamError } from '../errors/iam.error
 /** The name under which our spans and metrics appear. */
 const INSTRUMENTATION = 'nestjs-wechat-iam';
 
-/** A way of signing in at one provider row. */
-interface SignInMethod {
-  readonly provider: string;
-  readonly method: string;
-}
-
 /** One attempt at a call to WeChat. */
 interface MeasuredCall {
   /** The path alone. */
@@ -82,7 +76,10 @@ export class Telemetry {
   }
 
   /** A claimed sign-in ended: with a session, or with an error. */
-  signInEnded({ provider, method }: SignInMethod, outcome: 'session' | IamErrorCode): void {
+  signInEnded(
+    { provider, method }: { readonly provider: string; readonly method: string },
+    outcome: 'session' | IamErrorCode,
+  ): void {
     this.signIns?.add(1, { 'iam.provider': provider, 'iam.method': method, 'iam.outcome': outcome });
   }
 

@@ -6,6 +6,7 @@ import { AccessTokens, isOfPerson } from './access-tokens.service.js';
 import { Sessions } from './sessions.service.js';
 import { ClientRegistry } from '../http/client-registry.service.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { cookieName, setCookie } from '../http/iam-response.js';
 import { IamUrls } from '../http/iam-urls.service.js';
 
 /** Browsers ignore a longer cookie (RFC 6265 §6.1). */
@@ -21,7 +22,7 @@ interface CookieTokens {
 
 /**
  * The session of a browser, for clients with `tokens: 'cookie'`: they share one session per browser. Only our endpoints get
- * the refresh token. On https the access cookie has the prefix `__Host-`, so that a sibling domain cannot set it.
+ * the refresh token.
  */
 @Injectable()
 export class SessionCookies {
@@ -35,7 +36,7 @@ export class SessionCookies {
     private readonly accessTokens: AccessTokens,
     private readonly clients: ClientRegistry,
   ) {
-    this.accessName = options.isHttps ? '__Host-iam-access' : 'iam-access';
+    this.accessName = cookieName('iam-access', options);
     this.refreshName = options.isHttps ? '__Secure-iam-refresh' : 'iam-refresh';
   }
 
@@ -92,10 +93,8 @@ export class SessionCookies {
     return cookies[this.accessName] ?? null;
   }
 
-  /** `Lax`, because navigations to the host's guarded pages need it. */
   private access(value: string, maxAge: number): string {
-    const { isHttps: secure } = this.options;
-    return serialize(this.accessName, value, { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge });
+    return setCookie({ name: this.accessName, value, maxAge }, this.options);
   }
 
   private refresh(value: string, maxAge: number): string {

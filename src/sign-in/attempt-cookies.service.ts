@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { serialize } from 'cookie';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../config/iam.resolved-options.js';
 import { sha256 } from '../crypto/hash.js';
 import { Mac } from '../crypto/key-ring.js';
 import { Sealer } from '../crypto/sealer.js';
 import { IamError } from '../errors/iam.error.js';
+import { cookieName, setCookie } from '../http/iam-response.js';
 import type { Parameters } from '../http/request-body.js';
 import { MAX_COOKIE_BYTES } from '../sessions/session-cookies.service.js';
 import { consentSchema } from '../users/subject.js';
@@ -76,7 +76,7 @@ const BINDING_SECONDS = 720;
 /** When the attempt was started, and `markOf`. */
 const markForm = /^\d+~([\w-]{43})\./;
 
-/** One sealed cookie per sign-in attempt; on https with the `__Host-` prefix, which a sibling domain cannot set. */
+/** One sealed cookie per sign-in attempt. */
 @Injectable()
 export class AttemptCookies {
   private readonly sealer: Sealer;
@@ -86,7 +86,7 @@ export class AttemptCookies {
   constructor(@Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions) {
     this.sealer = new Sealer(options.keyRing, 'login-attempt');
     this.marks = new Mac(options.keyRing, 'attempt-mark');
-    this.prefix = options.isHttps ? '__Host-iam-login-' : 'iam-login-';
+    this.prefix = cookieName('iam-login-', options);
   }
 
   /**
@@ -153,12 +153,6 @@ export class AttemptCookies {
   }
 
   private write(name: string, value: string, maxAge: number): string {
-    return serialize(name, value, {
-      httpOnly: true,
-      secure: this.options.isHttps,
-      sameSite: 'lax',
-      path: '/',
-      maxAge,
-    });
+    return setCookie({ name, value, maxAge }, this.options);
   }
 }

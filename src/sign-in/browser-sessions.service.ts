@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { serialize } from 'cookie';
 import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
@@ -8,6 +7,7 @@ import { IAM_DATA_SOURCE, IAM_OPTIONS, type ResolvedIamOptions } from '../config
 import { Sealer } from '../crypto/sealer.js';
 import { hasRow, queryRow, sql, type Sql } from '../database/sql.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { cookieName, setCookie } from '../http/iam-response.js';
 import { consentedSql, loginProvenAtSql } from '../sessions/session-statements.js';
 import { type Consent, consentSchema } from '../users/subject.js';
 import type { Attempt } from './attempt-cookies.service.js';
@@ -60,7 +60,6 @@ const begunRow = z.object({
 
 const enteredRow = z.object({ id: z.string().nullable(), is_live: z.boolean() });
 
-/** One sealed cookie; on https with the `__Host-` prefix, which a sibling domain cannot set. */
 const NAME = 'iam-browser';
 
 /**
@@ -78,7 +77,7 @@ export class BrowserSessions {
     private readonly signOut: SignOut,
   ) {
     this.sealer = new Sealer(options.keyRing, 'browser-session');
-    this.name = options.isHttps ? `__Host-${NAME}` : NAME;
+    this.name = cookieName(NAME, options);
   }
 
   /** What the cookie of this browser says. */
@@ -242,7 +241,6 @@ export class BrowserSessions {
   }
 
   private write(value: string, maxAge: number): string {
-    const secure = this.options.isHttps;
-    return serialize(this.name, value, { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge });
+    return setCookie({ name: this.name, value, maxAge }, this.options);
   }
 }

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { serialize } from 'cookie';
 import { z } from 'zod';
 import { Clock } from '../runtime/clock.js';
 import { Mac } from '../crypto/key-ring.js';
@@ -7,6 +6,7 @@ import { Sealer } from '../crypto/sealer.js';
 import { sha256 } from '../crypto/hash.js';
 import { IamError } from '../errors/iam.error.js';
 import type { IamRequest } from '../http/iam-request.js';
+import { cookieName, setCookie } from '../http/iam-response.js';
 import { MAX_BYTES_TOGETHER } from './attempt-cookies.service.js';
 import { MAX_COOKIE_BYTES } from '../sessions/session-cookies.service.js';
 import { subjectSchema } from '../users/subject.js';
@@ -112,7 +112,7 @@ export class PageCookies {
   ) {
     this.sealer = new Sealer(options.keyRing, 'login-confirm');
     this.csrf = new Mac(options.keyRing, 'page-csrf');
-    this.prefix = options.isHttps ? '__Host-iam-' : 'iam-';
+    this.prefix = cookieName('iam-', options);
   }
 
   /**
@@ -180,8 +180,7 @@ export class PageCookies {
   }
 
   private write(name: string, value: string, maxAge: number): string {
-    const secure = this.options.isHttps;
-    return serialize(name, value, { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge });
+    return setCookie({ name, value, maxAge }, this.options);
   }
 }
 
