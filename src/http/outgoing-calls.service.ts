@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Dispatcher } from 'undici';
 import { guardedLookup, isPrivate, isPublic } from '../config/address-guard.js';
 import { addressProblem, isLocalHost } from '../config/endpoints.js';
@@ -35,7 +35,7 @@ const TIMEOUT_MS = 5_000;
 
 /** Calls to the servers of applications. Only public addresses are reached, unless the options admit this machine or private networks. */
 @Injectable()
-export class OutgoingCalls implements OnModuleDestroy {
+export class OutgoingCalls implements OnApplicationShutdown {
   private connection: Promise<Dispatcher> | undefined;
 
   constructor(
@@ -45,7 +45,8 @@ export class OutgoingCalls implements OnModuleDestroy {
     },
   ) {}
 
-  async onModuleDestroy(): Promise<void> {
+  /** Not before the server has stopped: requests under way still call others. */
+  async onApplicationShutdown(): Promise<void> {
     await this.connection?.then((connection) => connection.close());
   }
 

@@ -1,4 +1,6 @@
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { type BeforeApplicationShutdown, Module } from '@nestjs/common';
 import { AdminClient, adminOptions } from '../support/admin.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type IamApp, redirectUri, startReplica, startWorld, type World } from '../support/iam-app.js';
@@ -17,6 +19,7 @@ import {
   startKeyServer,
 } from '../support/server-client.js';
 import { pkce } from '../support/sign-in.js';
+import { until } from '../support/until.js';
 import { Cleanup } from '../../src/privacy/cleanup.service.js';
 
 const deviceCode = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -258,6 +261,33 @@ describe('servers that prove themselves by a signed assertion', () => {
       const tooLong = await by(second);
 
       expect([before, withdrawn, without, tooLong]).toEqual([[200, 200], [401, 200], 200, 401]);
+    });
+
+    it('are read also by a replica that goes down, as long as it serves requests', async () => {
+      const stop = new AbortController();
+      let isStopping = false;
+      @Module({})
+      class BusyHost implements BeforeApplicationShutdown {
+        async beforeApplicationShutdown(): Promise<void> {
+          isStopping = true;
+          await once(stop.signal, 'abort');
+        }
+      }
+      publish(key);
+      const ids = [];
+      for (const when of ['before', 'during'])
+        ids.push((await add({ jwks_uri: `${keys.url}?of=${when}` })).id);
+      const replica = await startReplica(world, { options, clock, imports: [BusyHost] });
+      const by = async (client = '') => (await revoke(await prove({}, key, client), {}, replica.url)).status;
+      const before = await by(ids[0]);
+
+      const closing = replica.close();
+      await until('the replica goes down', () => isStopping);
+      const during = await by(ids[1]);
+      stop.abort();
+      await closing;
+
+      expect([before, during]).toEqual([200, 200]);
     });
 
     it.each([
