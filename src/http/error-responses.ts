@@ -72,7 +72,7 @@ const tokenErrors: ReadonlySet<string> = new Set([
   'server_error',
 ]);
 
-/** The value of `error` for a code of ours. At `/token` and `/revoke` only registered ones, which generic clients know. */
+/** The value of `error` for a code of ours. At `/token`, `/revoke` and `/introspect` only registered ones, which generic clients know. */
 export function oauthErrorOf(code: IamErrorCode, endpoint: OAuthEndpoint): string {
   const { oauth, status } = errorCatalogue[code];
   if (endpoint === 'device_authorization' || endpoint === 'par' || tokenErrors.has(oauth)) return oauth;

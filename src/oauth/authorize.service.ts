@@ -57,7 +57,7 @@ type AttemptParts = Omit<Attempt, 'state' | 'provider' | 'method' | 'appid' | 's
 
 /**
  * `GET /authorize` and `POST /me/identities/authorize`: choose a method, seal what comes after into a cookie and send the browser to
- * WeChat or to a page of ours. Nothing is stored.
+ * WeChat or to a page of ours. Only `PushedRequests` and `SingleSignOn` store anything.
  */
 @Injectable()
 export class Authorize {

@@ -56,7 +56,7 @@ export class Callback {
     const { state, provider, method } = attempt;
     const outcome = await this.running.run(state, () =>
       inSpan('iam.callback', { 'iam.provider': provider, 'iam.method': method }, async () => {
-        const ended = await this.follow(attempt, request).catch((thrown: unknown) =>
+        const ended = await this.reachOutcome(attempt, request).catch((thrown: unknown) =>
           this.settle(thrown, attempt),
         );
         setSpanAttributes({ 'iam.outcome': ended.kind === 'error' ? ended.code : ended.kind });
@@ -81,7 +81,7 @@ export class Callback {
   }
 
   /** Age, refusal, claim: each step either is the outcome or leads to the next. */
-  private async follow(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
+  private async reachOutcome(attempt: RedirectAttempt, request: IamRequest): Promise<LoginOutcome> {
     const { appid: at, clientId, link } = attempt;
     const { origin } = request;
     if (this.clock.now() > attempt.startedAt + this.options.loginLifetime * 1000)
