@@ -24,7 +24,6 @@ import { post } from '../support/server-client.js';
 import { onPc } from '../support/signed-in.js';
 import { authorizeUrl, callbackAfterScan, pkce, type Tokens } from '../support/sign-in.js';
 import { refreshOf, registerSso, signIn, start, tokensOf } from '../support/single-sign-on.js';
-import { trustProxy } from '../support/trust-proxy.js';
 import { until } from '../support/until.js';
 import {
   eventFields,
@@ -50,7 +49,7 @@ describe('the session of a browser', () => {
       {},
       {
         options: { ...adminOptions, rateLimits: { failuresPerAddressAndMinute: MOST_SILENT } },
-        prepare: trustProxy,
+        isBehindProxy: true,
       },
     );
     const added = await addApps(plain);
