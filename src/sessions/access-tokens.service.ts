@@ -104,17 +104,15 @@ export class AccessTokens {
 
   /** Signs a token that expires after `tokens.accessToken` seconds. */
   async issue(claims: TokenClaims, { algorithm }: { algorithm?: SigningAlgorithm } = {}): Promise<string> {
-    const { now } = this.jwts;
     const payload = {
       ...(await this.parties.describe(claims)),
       client_id: claims.clientId,
       ...(claims.scope !== undefined && { scope: claims.scope }),
       ...proofOf(claims),
-      iat: now,
-      exp: now + this.options.tokens.accessToken,
       jti: randomUUID(),
     };
-    return this.jwts.sign(payload, { type: TYPE, ...(algorithm !== undefined && { algorithm }) });
+    const seconds = this.options.tokens.accessToken;
+    return this.jwts.sign(payload, { type: TYPE, seconds, ...(algorithm !== undefined && { algorithm }) });
   }
 
   /**

@@ -18,6 +18,8 @@ export const SKEW_SECONDS = 60;
 interface TokenHeader {
   /** `typ`, which keeps one kind of token from being taken for another. */
   readonly type: string;
+  /** From `iat` to `exp`. */
+  readonly seconds: number;
   readonly algorithm?: SigningAlgorithm;
 }
 
@@ -33,21 +35,21 @@ export class Jwts {
     private readonly clock: Clock,
   ) {}
 
-  /** Seconds since the epoch, by the clock of all replicas. */
-  get now(): number {
-    return Math.floor(this.clock.now() / 1000);
-  }
-
-  /** Signs claims, with `iss`. */
-  async sign(claims: Readonly<JWTPayload>, { type, algorithm = ALGORITHM }: TokenHeader): Promise<string> {
+  /** Signs claims, with `iss`, `iat` and `exp`. The time is looked at once the key is there: with it, the clock may have been read again. */
+  async sign(
+    claims: Readonly<JWTPayload>,
+    { type, seconds, algorithm = ALGORITHM }: TokenHeader,
+  ): Promise<string> {
     const key = await this.keys.current(algorithm);
+    const iat = Math.floor(this.clock.now() / 1000);
     const header = encode({ alg: algorithm, typ: type, kid: key.kid });
-    const text = `${header}.${encode({ iss: this.options.publicUrl, ...claims })}`;
+    const text = `${header}.${encode({ iss: this.options.publicUrl, iat, exp: iat + seconds, ...claims })}`;
     return `${text}.${await signatureOf(key, text)}`;
   }
 
   /** @throws JOSEError for a token that is not ours, not for this or not valid now */
-  verify(token: string, expected: Expected) {
+  async verify(token: string, expected: Expected) {
+    await this.keys.ready();
     return jwtVerify(token, (header) => this.publicKey(header), {
       ...expected,
       algorithms: [...signingAlgorithms],

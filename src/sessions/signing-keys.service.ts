@@ -132,11 +132,16 @@ export class SigningKeys implements OnModuleDestroy {
 
   /** The key of a token's header. An unknown `kid` reads the keys again, at most once in 10 seconds; all that ask meanwhile wait. */
   async find(kid: string): Promise<SigningKey | null> {
-    if (this.isDue) await this.freshen();
+    await this.ready();
     const known = this.known(kid);
     if (known !== null) return known;
     await this.afterMiss.get();
     return this.known(kid);
+  }
+
+  /** Without background work, reads the keys and PostgreSQL's clock if that is due: before anything is compared with either. */
+  async ready(): Promise<void> {
+    if (this.isDue) await this.freshen();
   }
 
   /** False once the key has been withdrawn, and where it may have been. */

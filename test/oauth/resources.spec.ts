@@ -242,7 +242,7 @@ describe('access tokens for other APIs', () => {
     it('however many of them are old: what we have signed is no guess', async () => {
       const now = Math.floor(Date.now() / 1000);
       const old = { sub: id, client_id: id, jti: 'old', aud: orders, iat: now - 2_000, exp: now - 1_000 };
-      const token = await world.app.get(Jwts).sign(old, { type: 'at+jwt' });
+      const token = await world.app.get(Jwts).sign(old, { type: 'at+jwt', seconds: 1_000 });
       const statuses = async (path: string, tries: number) => {
         const sent = Array.from({ length: tries }, () => post(`${world.url}/iam/${path}`, { token }, api));
         return new Set((await Promise.all(sent)).map(({ status }) => status));

@@ -3,6 +3,7 @@ import { decodeProtectedHeader } from 'jose';
 import pg from 'pg';
 import { IdentityProviders } from '../../src/index.js';
 import { createDatabase } from '../support/database.js';
+import { SkewedClock } from '../support/fake-clock.js';
 import {
   type IamApp,
   migrated,
@@ -70,6 +71,28 @@ describe('the signing key', () => {
     expect(without).toEqual(['ES256']);
     expect(await published()).toEqual(['ES256', 'RS256']);
   });
+
+  it.each([-3_600, 3_600])(
+    'comes with the time of PostgreSQL, also where a process was %i s off',
+    async (seconds) => {
+      const clock = new SkewedClock(0);
+      const quiet = await startReplica(world, { clock, options: { background: false } });
+      others.push(quiet);
+      const wrong = () => {
+        const time = Date.now() + seconds * 1_000;
+        clock.correct(time, time);
+        clock.pass(31);
+      };
+      const token = await tokenFrom(world);
+
+      wrong();
+      const judged = await Promise.all([statusAt(quiet, token), statusAt(quiet, token)]);
+      wrong();
+      const made = await tokenFrom(quiet);
+
+      expect([judged, await statusAt(world, made)]).toEqual([[200, 200], 200]);
+    },
+  );
 
   it('is sealed by the new key once the host has one, so that the old one can be retired', async () => {
     const newKey = testKey();

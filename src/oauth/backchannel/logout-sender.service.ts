@@ -89,16 +89,14 @@ export class LogoutSender implements OnApplicationBootstrap, OnModuleDestroy {
     client: Client,
     { session_id: sid, user_id: userId }: LeasedLogout,
   ): Promise<string> {
-    const { now: iat } = this.jwts;
     const claims = {
       aud: client.id,
-      iat,
-      exp: iat + TOKEN_SECONDS,
       jti: randomUUID(),
       sub: await this.subjects.of(userId, client),
       sid,
       events: { [EVENT]: {} },
     };
-    return this.jwts.sign(claims, { type: LOGOUT_TOKEN_TYPE, algorithm: client.idTokenAlgorithm });
+    const header = { type: LOGOUT_TOKEN_TYPE, seconds: TOKEN_SECONDS, algorithm: client.idTokenAlgorithm };
+    return this.jwts.sign(claims, header);
   }
 }

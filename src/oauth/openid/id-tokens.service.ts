@@ -30,13 +30,10 @@ export class IdTokens {
 
   /** `accessToken`: the one that the client gets with it; null for a client whose browser has it as a cookie. */
   async issue(session: Told, client: Client, accessToken: string | null): Promise<string> {
-    const { now } = this.jwts;
     const { nonce, scope } = session;
     const claims = {
       sub: await this.subjects.of(session.userId, client),
       aud: client.id,
-      iat: now,
-      exp: now + this.options.tokens.accessToken,
       auth_time: Math.floor(session.signedInAt.getTime() / 1000),
       ...(nonce !== undefined && { nonce }),
       amr: [session.method],
@@ -45,7 +42,8 @@ export class IdTokens {
       ...(accessToken !== null && { at_hash: hashOf(accessToken) }),
       ...personClaims(scope, session),
     };
-    return this.jwts.sign(claims, { type: ID_TOKEN_TYPE, algorithm: client.idTokenAlgorithm });
+    const seconds = this.options.tokens.accessToken;
+    return this.jwts.sign(claims, { type: ID_TOKEN_TYPE, seconds, algorithm: client.idTokenAlgorithm });
   }
 }
 
