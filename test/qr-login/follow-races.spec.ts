@@ -175,29 +175,24 @@ describe('replicas whose clocks disagree', () => {
 
 describe('two processes on one PostgreSQL', () => {
   let world: World;
-  const running = new Set<ReplicaProcess>();
+  let running: ReplicaProcess | undefined;
 
   beforeAll(async () => {
     world = await startFollowWorld({ qr_confirmation: 'number' }, { options: { rateLimits: 'off' } });
   });
   afterAll(async () => {
-    await Promise.all([...running].map((replica) => replica.stop()));
+    await running?.stop();
     await world.close();
   });
 
-  /** Those that a test has left are there for the next. */
-  const startTwo = async () => {
-    const missing = Array.from({ length: 2 - running.size }, () => startReplicaProcess(world));
-    for (const replica of await Promise.all(missing)) running.add(replica);
-    const [one, other] = running;
-    if (one === undefined || other === undefined) throw new Error('no two replicas');
-    return [one, other] as const;
-  };
+  /** The other process beside the world's: the one that a test has left, or a new one. */
+  const startOther = async () => (running ??= await startReplicaProcess(world));
   const end = async (replica: ReplicaProcess, how: 'stop' | 'kill') => {
-    running.delete(replica);
+    running = undefined;
     await replica[how]();
   };
-  const pushTo = ({ url }: ReplicaProcess) => world.oa.configureServer({ url: `${url}/iam/webhook/wechat` });
+  const pushTo = ({ url }: Pick<World, 'url'>) =>
+    world.oa.configureServer({ url: `${url}/iam/webhook/wechat` });
   const whoIs = async (base: string, device: { deviceCode: string }) => {
     const tokens = toTokens(await pollUntilSettled(base, device));
     const me = (await getWith(`${base}/iam/me`, tokens.accessToken)).json();
@@ -205,11 +200,11 @@ describe('two processes on one PostgreSQL', () => {
   };
 
   it('sign in: the QR code from one, the push to the other, the poll to the first', async () => {
-    const [one, other] = await startTwo();
+    const other = await startOther();
     const lan = world.wechat.person({ nickname: '小兰' });
     pushTo(other);
-    const device = await askForQrCode(one.url);
-    const stream = await openEvents(eventsAt(one, device.eventsUri));
+    const device = await askForQrCode(world.url);
+    const stream = await openEvents(eventsAt(world, device.eventsUri));
 
     await scanAndFollow(world, lan, device.qr);
     await stream.until('scanned');
@@ -217,25 +212,25 @@ describe('two processes on one PostgreSQL', () => {
     await stream.until('confirmed');
     stream.close();
 
-    expect(await whoIs(one.url, device)).toMatchObject([{ kind: 'mp' }]);
+    expect(await whoIs(world.url, device)).toMatchObject([{ kind: 'mp' }]);
   });
 
   it('sign in when the one that took the push is killed right after its answer', async () => {
-    const [one, other] = await startTwo();
+    const other = await startOther();
     const ming = world.wechat.person({ nickname: '小明' });
     pushTo(other);
-    const device = await askForQrCode(one.url);
+    const device = await askForQrCode(world.url);
     await scanAndFollow(world, ming, device.qr);
 
     const delivery = await ming.say(world.oa, device.userCode);
     await end(other, 'kill');
 
     expect(delivery.outcome).toBe('answered');
-    expect(await whoIs(one.url, device)).toMatchObject([{ kind: 'mp' }]);
+    expect(await whoIs(world.url, device)).toMatchObject([{ kind: 'mp' }]);
   });
 
   it('sign in when the first is stopped in the middle and the browser goes to the other', async () => {
-    const [one, other] = await startTwo();
+    const one = await startOther();
     const hua = world.wechat.person({ nickname: '小华' });
     pushTo(one);
     const device = await askForQrCode(one.url);
@@ -245,27 +240,27 @@ describe('two processes on one PostgreSQL', () => {
 
     await end(one, 'stop');
     await stream.ended;
-    pushTo(other);
+    pushTo(world);
     await hua.say(world.oa, device.userCode);
 
     expect(stream.types).toEqual(['scanned']);
-    expect(await whoIs(other.url, device)).toMatchObject([{ kind: 'mp' }]);
+    expect(await whoIs(world.url, device)).toMatchObject([{ kind: 'mp' }]);
   });
 
   it('sign in, late, when WeChat finds nobody at first: the push comes again to the one that is up', async () => {
-    const [one, doomed] = await startTwo();
+    const doomed = await startOther();
     const li = world.wechat.person({ nickname: '小李' });
-    pushTo(one);
-    const device = await askForQrCode(one.url);
+    pushTo(world);
+    const device = await askForQrCode(world.url);
     await scanAndFollow(world, li, device.qr);
     pushTo(doomed);
     await end(doomed, 'kill');
 
     const lost = await li.say(world.oa, device.userCode);
-    pushTo(one);
+    pushTo(world);
     const again = await li.say(world.oa, device.userCode);
 
     expect([lost.outcome, again.outcome]).toEqual(['failed', 'answered']);
-    expect(await whoIs(one.url, device)).toMatchObject([{ kind: 'mp' }]);
+    expect(await whoIs(world.url, device)).toMatchObject([{ kind: 'mp' }]);
   });
 });
