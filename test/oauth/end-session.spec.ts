@@ -338,26 +338,60 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
     expect([...replies, nobody].map(({ location }) => location?.href)).toEqual([bye, bye, bye]);
   });
 
-  it('removes the session cookies of the browser', async () => {
-    const app = await registerSso(world, { tokens: 'cookie' });
-    const browser = new PcBrowser();
-    const signedInThere = await signIn(world, browser, world.wechat.person({ nickname: '饼' }), app);
-    await browser.visit(`${world.url}/iam/token`, {
-      form: {
-        grant_type: 'authorization_code',
-        client_id: app,
-        code: signedInThere.returned.location?.searchParams.get('code') ?? '',
-        redirect_uri: `${world.url}/signed-in`,
-        code_verifier: signedInThere.verifier,
-      },
-      from: world.url,
+  describe('where an application keeps its session in cookies', () => {
+    const names = async (browser: PcBrowser) =>
+      (await browser.jar.getCookies(`${world.url}/iam`)).map(({ key }) => key);
+    const isSignedIn = async (browser: PcBrowser) =>
+      (await browser.visit(`${world.url}/iam/me`, { headers: { accept: 'application/json' } })).status ===
+      200;
+    const byCookies = async (members: Readonly<Record<string, unknown>>) => {
+      const app = await registerSso(world, { tokens: 'cookie', ...members });
+      const browser = new PcBrowser();
+      const signedInThere = await signIn(world, browser, world.wechat.person({ nickname: '饼' }), app);
+      await browser.visit(`${world.url}/iam/token`, {
+        form: {
+          grant_type: 'authorization_code',
+          client_id: app,
+          code: signedInThere.returned.location?.searchParams.get('code') ?? '',
+          redirect_uri: `${world.url}/signed-in`,
+          code_verifier: signedInThere.verifier,
+        },
+        from: world.url,
+      });
+      return browser;
+    };
+
+    it('removes them', async () => {
+      const browser = await byCookies({});
+      const before = await names(browser);
+
+      await decide(browser, confirmationOf(await endSession(browser, {})));
+
+      expect(before).toEqual(expect.arrayContaining(['iam-access', 'iam-refresh', 'iam-browser']));
+      expect((await names(browser)).filter((key) => /access|refresh|browser/.test(key))).toEqual([]);
     });
-    const names = async () => (await browser.jar.getCookies(`${world.url}/iam`)).map(({ key }) => key);
-    const before = await names();
 
-    await decide(browser, confirmationOf(await endSession(browser, {})));
+    it('asks, and ends it, also where the browser has no session of its own, or none any more', async () => {
+      const browsers = [await byCookies({ sso: false }), await byCookies({})];
+      await world.dataSource.query('DELETE FROM iam.browser_sessions');
+      const live = () =>
+        valueOf(world.dataSource, 'SELECT count(*)::int FROM iam.sessions WHERE ended_at IS NULL');
+      const before = await live();
 
-    expect(before).toEqual(expect.arrayContaining(['iam-access', 'iam-refresh', 'iam-browser']));
-    expect((await names()).filter((key) => /access|refresh|browser/.test(key))).toEqual([]);
+      for (const browser of browsers) {
+        const asked = confirmationOf(await endSession(browser, {}));
+        const [foreign, stayed] = [
+          await decide(browser, asked, { from: 'https://blog.example' }),
+          await decide(browser, asked, { decision: 'stay' }),
+        ];
+        const after = await isSignedIn(browser);
+        const ended = await decide(browser, asked);
+
+        expect([foreign.status, stayed.status, after, ended.status]).toEqual([403, 200, true, 200]);
+        expect(await isSignedIn(browser)).toBe(false);
+        expect((await names(browser)).filter((key) => /access|refresh/.test(key))).toEqual([]);
+      }
+      expect(await live()).toBe(Number(before) - browsers.length);
+    });
   });
 });

@@ -8,7 +8,6 @@ import { BackgroundLoop } from '../../runtime/background-loop.js';
 import { IamLogger } from '../../runtime/iam-logger.js';
 import { Jwts } from '../../sessions/jwts.service.js';
 import { SubjectIdentifiers } from '../../sessions/subject-identifiers.service.js';
-
 import { LogoutOutbox, type LeasedLogout } from './logout-outbox.service.js';
 
 const POLL_MS = 2_000;
@@ -41,7 +40,6 @@ export class LogoutSender implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly registry: ClientRegistry,
     private readonly calls: OutgoingCalls,
     private readonly subjects: SubjectIdentifiers,
-
     private readonly jwts: Jwts,
   ) {}
 

@@ -11,6 +11,7 @@ import { IamUrls } from '../../http/iam-urls.service.js';
 import { isOwnForm } from '../../http/trusted-origins.service.js';
 import { Clock } from '../../runtime/clock.js';
 import { SessionCookies } from '../../sessions/session-cookies.service.js';
+import { SessionRevocation } from '../../sessions/session-list.service.js';
 import { BrowserSessions, type SignedInBrowser } from '../../sign-in/browser-sessions.service.js';
 import { THINK_SECONDS } from '../../sign-in/page-cookies.service.js';
 import { SignOut } from '../../sign-in/sign-out.service.js';
@@ -70,6 +71,7 @@ export class EndSession {
     private readonly browsers: BrowserSessions,
     private readonly signOut: SignOut,
     private readonly sessionCookies: SessionCookies,
+    private readonly revocation: SessionRevocation,
     private readonly profiles: Profiles,
     private readonly urls: IamUrls,
     private readonly clock: Clock,
@@ -96,8 +98,9 @@ export class EndSession {
     const wish = await this.wishOf(parameters);
     const browser = await this.browsers.findNotEnded(request.cookies);
     const isProven =
-      browser === null ||
-      (wish.userId !== undefined && (await this.hints.isSamePerson(wish.userId, browser.userId)));
+      wish.userId === undefined
+        ? browser === null && this.sessionCookies.findAccessToken(request) === null
+        : browser === null || (await this.hints.isSamePerson(wish.userId, browser.userId));
     return isProven ? this.finish(wish, browser, request) : this.ask(wish, browser, request);
   }
 
@@ -107,11 +110,15 @@ export class EndSession {
     request: IamRequest,
   ): Promise<IamResponse> {
     const browser = this.browsers.find(request.cookies);
-    const wish = browser === null ? null : this.open(confirmation, contextOf(browser));
-    if (browser === null || wish === null || !isOwnForm(request, this.options))
+    const wish = this.open(confirmation, contextOf(browser));
+    if (wish === null || !isOwnForm(request, this.options))
       throw new IamError('origin_forbidden', 'not the form of this browser');
     if (decision === 'stay') return signOutEndPage(request.language, 'kept');
-    return this.finish(wish, browser, request);
+    const response = await this.finish(wish, browser, request);
+    const ofCookies = await this.sessionCookies.findSessionId(request);
+    if (ofCookies === null) return response;
+    await this.revocation.end(ofCookies, REASON);
+    return { ...response, cookies: [...response.cookies, ...this.sessionCookies.clear()] };
   }
 
   /** Everything is checked before anything may redirect. @throws IamError `invalid_request`, `client_unknown`, `redirect_uri_mismatch` */
@@ -150,17 +157,17 @@ export class EndSession {
 
   private async ask(
     { location, until }: Wish,
-    browser: SignedInBrowser,
-    { language }: IamRequest,
+    browser: SignedInBrowser | null,
+    { language, cookies }: IamRequest,
   ): Promise<IamResponse> {
     // An ID token of another person proves nothing here, also once this one agrees.
     const asked: Wish = { ...(location !== undefined && { location }), until };
     return signOutQuestionPage({
       language,
       siteName: this.options.siteName,
-      nickname: quotableName(await this.profiles.findNickname(browser.userId)),
+      nickname: browser && quotableName(await this.profiles.findNickname(browser.userId)),
       action: this.urls.path('end_session/decision'),
-      confirmation: this.sealer.seal(JSON.stringify(asked), contextOf(browser)),
+      confirmation: this.sealer.seal(JSON.stringify(asked), contextOf(this.browsers.find(cookies))),
     });
   }
 
@@ -180,8 +187,8 @@ export class EndSession {
   }
 }
 
-function contextOf({ id, generation }: SignedInBrowser): string {
-  return `confirm/${id}/${generation}`;
+function contextOf(browser: SignedInBrowser | null): string {
+  return browser === null ? 'confirm' : `confirm/${browser.id}/${browser.generation}`;
 }
 
 /** Null without a `post_logout_redirect_uri`. @throws IamError `invalid_request`, `redirect_uri_mismatch` */
