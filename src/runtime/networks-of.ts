@@ -25,16 +25,13 @@ export function networksOf(address: string): Networks {
 }
 
 function shared(narrow: string, middle: string | null, wide: string | null): Networks {
-  const shares = [
+  const all = [
     [narrow, 1],
     [middle, 2],
     [wide, WIDE_SHARE],
   ] as const;
-  return {
-    narrow,
-    wide,
-    shares: shares.flatMap(([network, times]) => (network === null ? [] : [[network, times] as const])),
-  };
+  const shares = all.flatMap(([network, times]) => (network === null ? [] : [[network, times] as const]));
+  return { narrow, wide, shares };
 }
 
 /** The URL parser writes an address in its shortest form, all in hexadecimal (RFC 5952). */
