@@ -25,6 +25,20 @@ describe('docs/reference', () => {
 
     expect([...listed].map(([, route]) => route).toSorted()).toEqual(mountedRoutes().toSorted());
   });
+
+  it('has in Chinese every number of an English summary', () => {
+    const numbersOf = (page: string): ReadonlyMap<string | undefined, readonly string[]> => {
+      const rows = made.get(folder + page)?.matchAll(/^\| `([A-Z]+ [^`]+)` \| .*? \| (.*?) \|/gm) ?? [];
+      return new Map([...rows].map(([, route, summary]) => [route, summary?.match(/\d+(,\d+)*/g) ?? []]));
+    };
+    const chinese = numbersOf('endpoints.zh-CN.md');
+    const missing = [...numbersOf('endpoints.md')].map(([route, numbers]) => [
+      route,
+      numbers.filter((number) => chinese.get(route)?.includes(number) !== true),
+    ]);
+
+    expect(missing).toEqual([...chinese.keys()].map((route) => [route, []]));
+  });
 });
 
 describe('the default that the comment of an option names', () => {
