@@ -12,11 +12,6 @@ const MOST_SENDERS = 10_000;
 /** As operators know them. */
 type Limit = 'failures' | 'single_sign_on';
 
-interface Window {
-  readonly count: number;
-  readonly until: number;
-}
-
 /**
  * Limits, by address, tokens and keys that we never issued, proofs that are not of a client, and how often one browser goes past
  * WeChat. Counting costs no statement: each process counts for itself.
@@ -24,7 +19,9 @@ interface Window {
 @Injectable()
 export class Forgeries {
   /** Apart, because what succeeds for many browsers must not push a guesser out. */
-  private readonly windows: Readonly<Record<Limit, Map<string, Window>>> = {
+  private readonly windows: Readonly<
+    Record<Limit, Map<string, { readonly count: number; readonly until: number }>>
+  > = {
     failures: new Map(),
     single_sign_on: new Map(),
   };

@@ -3,11 +3,14 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { IamError } from '../errors/iam.error.js';
 import { Clock } from '../runtime/clock.js';
 import { IamLogger } from '../runtime/iam-logger.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import type { LoginStatus } from '../sign-in/login.entity.js';
 import type { QrLogin } from './qr-login.js';
 import { QrLogins } from './qr-logins.service.js';
 
 const TICK_MS = 1_000;
+/** A tick that was planned longer ago says that this process has been asleep, or goes down. */
+const LATE_MS = 3_000;
 /** New and hinted logins are read together, this long after the first of them. */
 const GATHER_MS = 20;
 /** A login without a reader for this long is no longer watched. */
@@ -39,6 +42,9 @@ export class LoginWatch implements OnModuleDestroy {
   private readonly watched = new Map<string, Watched>();
   private readonly urgent = new Set<string>();
   private tick: NodeJS.Timeout | undefined;
+  /** When the last tick was planned. */
+  private plannedAt = Number.NEGATIVE_INFINITY;
+  private readonly looking = new SingleFlight<void>();
   private gathering: Promise<ReadonlyMap<string, QrLogin>> | undefined;
   private interruption = new AbortController();
   private isClosing = false;
@@ -51,6 +57,7 @@ export class LoginWatch implements OnModuleDestroy {
   /** The login as of the last tick, or as it is now if it is new here; null when there is no such login. */
   async current(loginId: string): Promise<QrLogin | null> {
     const entry = this.entryOf(loginId);
+    if (this.clock.elapsed() - this.plannedAt > LATE_MS) await this.lookAtAll();
     if (entry.state !== undefined) return entry.state;
     const found = await this.lookSoon(loginId);
     return found.get(loginId) ?? entry.state ?? null;
@@ -131,17 +138,22 @@ export class LoginWatch implements OnModuleDestroy {
 
   private scheduleTick(): void {
     if (this.isClosing || this.tick !== undefined || this.watched.size === 0) return;
+    this.plannedAt = this.clock.elapsed();
     this.tick = setTimeout(() => {
-      this.forgetIdle();
-      // Listeners wait for the next tick.
-      void this.look([...this.watched.keys()])
-        .catch(() => undefined)
-        .finally(() => {
-          this.tick = undefined;
-          this.scheduleTick();
-        });
+      void this.lookAtAll().then(() => {
+        this.tick = undefined;
+        this.scheduleTick();
+      });
     }, TICK_MS);
     this.tick.unref();
+  }
+
+  /** Where it fails, those who wait go by what is known until the next tick. */
+  private lookAtAll(): Promise<void> {
+    return this.looking.run('', async () => {
+      this.forgetIdle();
+      await this.look([...this.watched.keys()]).catch(() => undefined);
+    });
   }
 
   private lookSoon(loginId: string): Promise<ReadonlyMap<string, QrLogin>> {

@@ -15,17 +15,12 @@ const tokenResponse = z.object({
   expires_in: z.number().int().positive(),
 });
 
-interface KeptToken {
-  readonly token: Secret;
-  readonly staleAt: number;
-}
-
 /**
  * The access token of each app, from `stable_token` without `force_refresh`: a repeated call returns the same token, so
  * replicas need no lock. Kept in this process; concurrent callers share one call.
  */
 export class BaseTokens {
-  private readonly kept = new Map<string, KeptToken>();
+  private readonly kept = new Map<string, { readonly token: Secret; readonly staleAt: number }>();
   private readonly running = new SingleFlight<Secret>();
 
   constructor(

@@ -91,6 +91,18 @@ describe('what waiting costs', () => {
     expect(statements.filter((sql) => !isAside(sql))).toEqual([]);
   });
 
+  it('is a query for the first polls of a process that has been asleep, which says how things stand', async () => {
+    const device = await askForQrCode(world.url);
+    const before = await poll(world.url, device);
+    await world.dataSource.query(`UPDATE iam.logins SET status = 'denied', error = 'access_denied'`);
+    clock.pass(4);
+
+    const after = await Promise.all([poll(world.url, device), poll(world.url, device)]);
+
+    expect(before.json()['error']).toBe('authorization_pending');
+    expect(after.map((reply) => reply.json()['error'])).toEqual(['access_denied', 'access_denied']);
+  });
+
   it('is nothing any more, some time after the last one has left', async () => {
     clock.pass(20);
     await delay(1_500);

@@ -23,17 +23,15 @@ const ROOM = 10;
 const LONGEST_MS = 60_000;
 const SHUTDOWN_MS = 5_000;
 
-interface Running {
-  readonly startedAt: number;
-  readonly done: Promise<unknown>;
-}
-
 /** Processes the inbox on every replica: new events at once, failed and abandoned ones when they are due. */
 @Injectable()
 export class InboxWorker implements OnApplicationBootstrap {
   private readonly logger = new IamLogger('IamInbox');
   /** By lease token. */
-  private readonly running = new Map<string, Running>();
+  private readonly running = new Map<
+    string,
+    { readonly startedAt: number; readonly done: Promise<unknown> }
+  >();
   private readonly loop = new BackgroundLoop({
     work: () => this.poll(),
     every: POLL_MS,
