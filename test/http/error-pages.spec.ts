@@ -1,5 +1,4 @@
 import { QueryFailedError } from 'typeorm';
-import type { ResolvedIamClient } from '../../src/config/iam.resolved-options.js';
 import { homeOf } from '../../src/http/error-page.js';
 import { toIamError } from '../../src/http/to-iam-error.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -146,12 +145,10 @@ describe('the embedded QR code', () => {
   });
 });
 
-const client = (id: string, ...redirectUris: string[]): [string, ResolvedIamClient] => [
-  id,
-  { id, redirectUris, tokens: 'bearer', origins: [] },
-];
+const client = (id: string, ...redirectUris: string[]) =>
+  [id, { redirectUris, isFirstParty: !id.startsWith('partner') }] as const;
 
-const home = (publicUrl: string, clients: [string, ResolvedIamClient][], clientId?: string) =>
+const home = (publicUrl: string, clients: ReturnType<typeof client>[], clientId?: string) =>
   homeOf({ publicUrl, siteName: 'shop', clients: new Map(clients) }, clientId);
 
 const api = 'https://api.shop.example';
@@ -173,6 +170,16 @@ describe('the site that an error page leads to', () => {
 
   it('is the first client’s where ours has no pages', () => {
     expect(home(api, [web, client('other', 'https://other.example/back')])).toBe('https://www.shop.example');
+  });
+
+  it('is a third party’s only where the address names it: the link says our name', () => {
+    const partner = client('partner', 'https://partner.example/back');
+
+    expect([home(api, [partner, web]), home(api, [partner]), home(api, [partner, web], 'partner')]).toEqual([
+      'https://www.shop.example',
+      api,
+      'https://partner.example',
+    ]);
   });
 
   it('is never the machine of the person, which an app returns to', () => {
