@@ -14,7 +14,7 @@ import {
 } from '../support/administration.js';
 import { adminVariables, emulate, signInAtShop } from '../support/admin-page.js';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startShop } from '../support/example-app.js';
+import { openShop, type Shop } from '../support/example-app.js';
 import { inAllLooks, storyTime } from '../support/pages.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
@@ -34,11 +34,11 @@ const strange = [
 
 describe('people in the administration', () => {
   let browser: Browser;
-  let shop: ExampleApp;
+  let shop: Shop;
   let api: AdminClient;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startShop(adminVariables)]);
+    [browser, shop] = await Promise.all([launchBrowser(), openShop(adminVariables)]);
     api = new AdminClient(shop.url);
     for (const nickname of [...strange, null]) await api.post('users', { nickname });
   }, 120_000);

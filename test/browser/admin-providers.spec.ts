@@ -13,7 +13,7 @@ import {
 } from '../support/administration.js';
 import { adminVariables, createApps, emulate, signInAtShop } from '../support/admin-page.js';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startShop } from '../support/example-app.js';
+import { openShop, type Shop } from '../support/example-app.js';
 import { inAllLooks, inLooks, storyTime } from '../support/pages.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
@@ -37,11 +37,11 @@ async function runCheck(page: Page): Promise<void> {
 
 describe('setting up identity providers in the administration', () => {
   let browser: Browser;
-  let shop: ExampleApp;
+  let shop: Shop;
   let api: AdminClient;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startShop(adminVariables)]);
+    [browser, shop] = await Promise.all([launchBrowser(), openShop(adminVariables)]);
     api = new AdminClient(shop.url);
   }, 120_000);
 

@@ -1,14 +1,14 @@
 import type { Browser } from 'playwright-core';
 import { launchBrowser } from '../support/browser.js';
-import { type ExampleApp, startShop } from '../support/example-app.js';
+import { openShop, type Shop } from '../support/example-app.js';
 import { openPage, takePicture } from '../support/shop-pages.js';
 
 describe('the description of the endpoints at /docs', () => {
   let browser: Browser;
-  let shop: ExampleApp;
+  let shop: Shop;
 
   beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), startShop()]);
+    [browser, shop] = await Promise.all([launchBrowser(), openShop()]);
   }, 120_000);
 
   it('lists the endpoints of sign-in and administration, from this machine alone', async () => {

@@ -2,9 +2,7 @@ import pg from 'pg';
 import type { Browser, Page } from 'playwright-core';
 import { z } from 'zod';
 import { launchBrowser } from '../support/browser.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
-import { type ExampleApp, startExample } from '../support/example-app.js';
-import { migrated } from '../support/iam-app.js';
+import { openShop, type Shop } from '../support/example-app.js';
 import {
   fillAccount,
   openInsideWechat,
@@ -24,21 +22,17 @@ const laochen = { login: 'laochen', password: 'pu-er-cake' };
 
 describe('the accounts that the shop had before WeChat', () => {
   let browser: Browser;
-  let shop: ExampleApp;
-  let database: TestDatabase;
+  let shop: Shop;
   let sql: pg.Client;
 
   beforeAll(async () => {
-    database = await createDatabase(migrated);
-    [browser, shop] = await Promise.all([launchBrowser(), startExample({ DATABASE_URL: database.url })]);
-    sql = new pg.Client({ connectionString: database.url });
+    const [launched, opened] = await Promise.all([launchBrowser(), openShop()]);
+    [browser, shop] = [launched, opened];
+    sql = new pg.Client({ connectionString: opened.databaseUrl });
     await sql.connect();
   }, 120_000);
-  afterAll(async () => {
-    await sql.end();
-    await Promise.all([browser.close(), shop.clean()]);
-    await database.drop();
-  });
+  afterAll(() => sql.end());
+
   /** Every story begins with members who have no WeChat. */
   beforeEach(async () => {
     await sql.query(`DELETE FROM members WHERE login IS NULL; UPDATE members SET disabled = false`);

@@ -1,6 +1,7 @@
 const sources = {
   'nestjs-wechat-iam': '../../src/index.ts',
   'nestjs-wechat-iam/emulator': '../../emulator/index.ts',
+  'nestjs-wechat-iam/openapi': '../../src/openapi/describe-iam.ts',
   'nestjs-wechat-iam/pages': '../../pages/server/index.ts',
 };
 

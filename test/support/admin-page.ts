@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { adminToken } from './admin.js';
-import type { ExampleApp } from './example-app.js';
+import type { Shop } from './example-app.js';
 import { openPhone, scanAndAllow, signedInUser } from './shop-pages.js';
 
 /** What `startShop` needs for the tests' admin token. */
@@ -10,7 +10,7 @@ export const adminVariables = { IAM_ADMIN_TOKEN: adminToken } as const;
 /** Signs a person in by the shop's page, in the tab of `page`. */
 export async function signInAtShop(
   page: Page,
-  shop: ExampleApp,
+  shop: Shop,
   person: string,
   slug = 'wechat',
 ): Promise<{ id: string; nickname: string }> {
@@ -25,11 +25,7 @@ export async function signInAtShop(
 }
 
 /** Drives the emulator of a shop as its control API does: `/_emulator/{path}`. */
-export async function emulate(
-  shop: ExampleApp,
-  path: string,
-  body: object = {},
-): Promise<Record<string, unknown>> {
+export async function emulate(shop: Shop, path: string, body: object = {}): Promise<Record<string, unknown>> {
   const demo: unknown = await (await fetch(`${shop.url}/demo.json`)).json();
   if (!isDemo(demo)) throw new Error('no emulator runs');
   const url = new URL(`/_emulator/${path}`, demo.phone.home);
@@ -50,7 +46,7 @@ export interface Pair {
 }
 
 /** A website app and an Official Account of one Open Platform account, as somebody creates them at WeChat. */
-export async function createApps(shop: ExampleApp): Promise<{ open: Pair; mp: Pair }> {
+export async function createApps(shop: Shop): Promise<{ open: Pair; mp: Pair }> {
   const { id: account } = await emulate(shop, 'accounts');
   const pair = (): Pair => ({
     appid: `wx${randomBytes(8).toString('hex')}`,

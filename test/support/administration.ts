@@ -1,11 +1,11 @@
 import type { Browser, Page } from 'playwright-core';
 import { adminToken } from './admin.js';
-import type { ExampleApp } from './example-app.js';
+import type { Shop } from './example-app.js';
 import { axeFindings, inAllLooks, inLooks, type Look } from './pages.js';
 import { openPage, openPhone, scanAndAllow, takePicture } from './shop-pages.js';
 
 /** Opens a view of the administration, such as `/users`, with the admin token; ends once it is shown. */
-export async function administer(page: Page, shop: ExampleApp, view: string): Promise<void> {
+export async function administer(page: Page, shop: Shop, view: string): Promise<void> {
   await page.goto(`${shop.url}/iam/ui/admin${view}`);
   await page.locator('#token').fill(adminToken);
   await page.locator('#token-form [type=submit]').click();
@@ -31,7 +31,7 @@ export async function turnTo(page: Page, view: string): Promise<void> {
 /** Opens a view as somebody who signs in by WeChat on the way. */
 export async function administerAs(
   page: Page,
-  shop: ExampleApp,
+  shop: Shop,
   { person, view }: { readonly person: string; readonly view: string },
 ): Promise<void> {
   await page.goto(`${shop.url}/iam/ui/admin${view}`);

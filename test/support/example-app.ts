@@ -2,17 +2,22 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
 import { createDatabase } from './database.js';
-import { briefly, endChildWithTests } from './end-with-tests.js';
-import { migrated } from './iam-app.js';
+import { briefly, endChildWithTests, endWithTests } from './end-with-tests.js';
+import { migrated, testKey } from './iam-app.js';
+import { readEnvironment } from '../../example/run/environment.js';
 
 const main = join(import.meta.dirname, '../../dist/example/main.js');
 const START_MS = 60_000;
 
-/** `npm start` without npm: the built example as a process of its own, with a temporary folder of its own. */
-export interface ExampleApp {
-  /** What the ready line says. */
+/** The example's pages. */
+export interface Shop {
   readonly url: string;
+}
+
+/** `npm start` without npm: the built example as a process of its own, with a temporary folder of its own. Its URL is what the ready line says. */
+export interface ExampleApp extends Shop {
   /** All of standard output, line by line. */
   output(): readonly string[];
   errors(): string;
@@ -86,6 +91,28 @@ export async function startShop(variables: Readonly<Record<string, string>> = {}
   const database = await createDatabase(migrated);
   const shop = await startExample({ DATABASE_URL: database.url, ...variables });
   return { ...shop, clean: () => shop.clean().finally(() => database.drop()) };
+}
+
+/**
+ * Opens the example in this process, from its sources, on a migrated database, until the tests end: for stories about its pages. A
+ * process of its own takes a second of CPU more.
+ */
+export async function openShop(
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Shop & { readonly databaseUrl: string }> {
+  const { openApp } = await import('../../example/open-app.js');
+  const database = await createDatabase(migrated);
+  const closings = [() => database.drop()];
+  endWithTests(async () => {
+    for (const close of closings.toReversed()) await close();
+    Logger.overrideLogger(false);
+  });
+  const environment = readEnvironment({
+    ...{ DATABASE_URL: database.url, IAM_KEY: testKey(), PORT: '0', EMULATOR_PORT: '0' },
+    ...variables,
+  });
+  const { publicUrl } = await openApp(environment, { onClose: (close) => closings.push(close) });
+  return { url: publicUrl, databaseUrl: database.url };
 }
 
 /** Runs the example where it cannot start. */

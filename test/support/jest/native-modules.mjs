@@ -4,6 +4,8 @@ import { pathToFileURL } from 'node:url';
 import SharedRealm from './shared-realm.mjs';
 
 register('../typescript-hooks.mjs', import.meta.url);
+// The example imports the package by its name.
+register('../../docs/self-hooks.mjs', import.meta.url);
 process.setSourceMapsEnabled(true);
 
 const require = createRequire(import.meta.url);
