@@ -40,24 +40,14 @@ export function authorizeUrl(kind: BrowserAppKind, parts: AuthorizeUrlParts): st
   return `${parts.endpoint}${authorizePages[kind].path}?${query.join('&')}#wechat_redirect`;
 }
 
-/** The options of WeChat's embedded QR code, `new WxLogin({ id, ...parameters })`. */
-interface WxLoginParameters {
-  readonly appid: string;
-  readonly scope: 'snsapi_login';
-  readonly redirect_uri: string;
-  readonly state: string;
-}
-
 /**
- * wxLogin.js concatenates its options raw into a URL, so `redirect_uri` and `state` are percent-encoded here already:
- * pass them on as they are.
+ * The options of WeChat's embedded QR code, `new WxLogin({ id, ...parameters })`. wxLogin.js concatenates them raw into a URL, so
+ * `redirect_uri` and `state` are percent-encoded here already: pass them on as they are.
  */
-export function wxLoginParameters(
-  input: Pick<AuthorizeUrlParts, 'appid' | 'redirectUri' | 'state'>,
-): WxLoginParameters {
+export function wxLoginParameters(input: Pick<AuthorizeUrlParts, 'appid' | 'redirectUri' | 'state'>) {
   return {
     appid: input.appid,
-    scope: 'snsapi_login',
+    scope: authorizePages.open.scopes[0],
     redirect_uri: encodeURIComponent(input.redirectUri),
     state: encodeURIComponent(input.state),
   };

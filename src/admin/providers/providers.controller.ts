@@ -40,6 +40,8 @@ import {
 } from './providers.view.js';
 
 const path = { slug: 'The provider' };
+/** Of what takes `If-Match`. */
+const editErrors = ['provider_not_found', 'precondition_required', 'precondition_failed', 'in_use'] as const;
 
 interface Caller {
   readonly admin: Admin;
@@ -116,13 +118,7 @@ export class AdminProvidersController {
     path,
     responses: { 200: providerView },
     example: providerExample,
-    errors: [
-      'provider_not_found',
-      'precondition_required',
-      'precondition_failed',
-      'in_use',
-      'provider_keys_differ',
-    ],
+    errors: [...editErrors, 'provider_keys_differ'],
   })
   @Patch(':slug')
   async update(
@@ -141,7 +137,7 @@ export class AdminProvidersController {
     permission: 'iam:providers:write',
     path,
     responses: { 204: null },
-    errors: ['provider_not_found', 'precondition_required', 'precondition_failed', 'in_use'],
+    errors: editErrors,
   })
   @Delete(':slug')
   async remove(
@@ -159,13 +155,7 @@ export class AdminProvidersController {
     path,
     responses: { 200: rotationView },
     example: { secret: 'mp_token', value: 'kQ2r8Zt4Wm6Yb1Xc9Vd3Nf5Hg7Jk0Lp2', provider: providerExample },
-    errors: [
-      'provider_not_found',
-      'precondition_required',
-      'precondition_failed',
-      'in_use',
-      'provider_keys_differ',
-    ],
+    errors: [...editErrors, 'provider_keys_differ'],
   })
   @Post(':slug/rotate')
   async rotate(
