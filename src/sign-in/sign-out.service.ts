@@ -62,9 +62,6 @@ const endOfIdentitySql = ({ appid, openid }: IdentityKey, provenBefore: Date | n
   UPDATE iam.logins l SET ${interrupted} FROM open WHERE l.id = open.id AND ${isOpen}`;
 };
 
-const withoutProfile = sql`jsonb_set(l.subject, '{profile}', 'null')`;
-const withoutPhone = sql`l.subject - 'phoneNumber'`;
-
 /** Of a person to one app, as far as WeChat proved it before. A sign-in with a user keeps no subject. */
 const forgetInLoginsSql = ({ appid, openid }: IdentityKey, provenBefore: Date, rest: Sql): Sql => sql`
   UPDATE iam.logins l SET subject = ${rest}
@@ -231,12 +228,12 @@ export class SignOut {
 
   /** Forgets the profile of a person to one app that waits to be connected to an account; see `forgetProfile`. */
   async forgetProfileInLogins(executor: SqlExecutor, identity: IdentityKey, at: Date): Promise<void> {
-    await execute(executor, forgetInLoginsSql(identity, at, withoutProfile));
+    await execute(executor, forgetInLoginsSql(identity, at, sql`jsonb_set(l.subject, '{profile}', 'null')`));
   }
 
   /** As `forgetProfileInLogins`, of the phone number. */
   async forgetPhoneInLogins(executor: SqlExecutor, identity: IdentityKey, at: Date): Promise<void> {
-    await execute(executor, forgetInLoginsSql(identity, at, withoutPhone));
+    await execute(executor, forgetInLoginsSql(identity, at, sql`l.subject - 'phoneNumber'`));
   }
 
   /** Whether WeChat has proved the identity of a user, whom the caller has locked, after an event of this time. */
