@@ -52,7 +52,7 @@ const clients = ['./client', './mini-program'];
 const layers = [
   ...order.map((folder, at) => ({
     target: `./src/${folder}`,
-    from: src([...order.slice(at + 1), 'index.ts', 'iam.module.ts', 'openapi.ts']),
+    from: src([...order.slice(at + 1), 'index.ts', 'iam.module.ts', 'iam.background.module.ts']),
   })),
   { target: src(order.filter((folder) => folder !== 'health')), from: './src/iam.entities.ts' },
   { target: './src', from: [...programs, './emulator', './pages', ...clients] },
@@ -84,14 +84,7 @@ const layers = [
 
 export default tseslint.config(
   {
-    ignores: [
-      'dist',
-      'node_modules',
-      'test/hosts/apps',
-      'example/public/vendor',
-      'coverage',
-      'mutation/sandbox',
-    ],
+    ignores: ['dist', 'node_modules', 'test/hosts/apps', 'coverage', 'mutation/sandbox'],
   },
   {
     files: ['**/*.ts'],
