@@ -25,7 +25,7 @@ const chinese: Readonly<Record<AuditAction, string>> = {
   'login.number_denied': '此人在手机页面上最后一次输错数字，登录因此结束。',
   'login.number_typed': '一位粉丝把数字发给了公众号；结果见 `detail.outcome`。',
   'login.number_wrong': '此人在手机页面上输错了数字。',
-  'login.scanned': '一位粉丝扫描了登录的二维码。',
+  'login.scanned': '有人扫描了登录的二维码。',
   'session.code_reused': '一个授权码被使用了两次，其会话因此结束。',
   'session.ended': '会话结束；原因见 `detail.reason`。',
   'session.refresh_reused': '旧的刷新令牌被再次使用，其会话因此结束。',

@@ -1,7 +1,7 @@
 /** The summaries of `@Endpoint()` in Chinese, in the order of the page. */
 export const chineseSummaries: Readonly<Record<string, string>> = {
   'GET providers': '已启用的身份源，以及当前浏览器能用什么',
-  'GET authorize': '发起登录（RFC 6749 §4.1.1，PKCE）：前往微信，或显示用于关注的二维码',
+  'GET authorize': '发起登录（RFC 6749 §4.1.1，PKCE）：前往微信，或显示模块自带页面的二维码',
   'POST authorize': '同 GET，参数在表单中（OpenID Connect Core §3.1.2.1）：转到该地址',
   'GET callback/{provider}': '微信回到这里；再带着 code 或错误回到 `redirect_uri`',
   'POST token': '用 code、刷新令牌、设备代码或应用的 code 换取令牌（RFC 6749、RFC 8628）；表单或 JSON',

@@ -40,7 +40,7 @@ export const auditActions = {
   'login.number_typed':
     'A follower sent a number to the Official Account; `detail.outcome` says what came of it.',
   'login.number_wrong': 'On the page on the phone the person typed a wrong number.',
-  'login.scanned': 'A follower scanned the QR code of a sign-in.',
+  'login.scanned': 'Somebody scanned the QR code of a sign-in.',
   'provider.created': 'A provider row was created.',
   'provider.deleted': 'A provider row was deleted.',
   'provider.secret_rotated': 'A secret of a provider row was replaced.',

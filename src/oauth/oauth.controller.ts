@@ -44,7 +44,7 @@ const expires_in = z
   .int()
   .meta({ description: 'Seconds until the attempt ends: ask again and show a new QR code before' });
 
-/** `GET /authorize?display=widget`: the options of WeChat's `new WxLogin({…})`; with `method=follow` what `POST /follow` takes. */
+/** `GET /authorize?display=widget`: the options of WeChat's `new WxLogin({…})`; of a QR code of our own page what `POST /follow` takes. */
 const widgetResponse = z.union([
   z.object({
     appid: z.string(),
@@ -94,7 +94,7 @@ export class OAuthController {
 
   @Endpoint({
     summary:
-      'Starts a sign-in (RFC 6749 §4.1.1 with PKCE): goes to WeChat, or shows the QR code to follow by',
+      'Starts a sign-in (RFC 6749 §4.1.1 with PKCE): goes to WeChat, or shows a QR code of our own page',
     query: sentAuthorizeQuery.extend(client),
     responses: { 200: [widgetResponse, 'text/html'], 302: null, 303: null },
     example: {
