@@ -105,13 +105,13 @@ export async function openShop(
   const closings = [() => database.drop()];
   endWithTests(async () => {
     for (const close of closings.toReversed()) await close();
-    Logger.overrideLogger(false);
   });
   const environment = readEnvironment({
     ...{ DATABASE_URL: database.url, IAM_KEY: testKey(), PORT: '0', EMULATOR_PORT: '0' },
     ...variables,
   });
   const { publicUrl } = await openApp(environment, { onClose: (close) => closings.push(close) });
+  if (process.env['IAM_TEST_LOG'] === undefined) Logger.overrideLogger(false);
   return { url: publicUrl, databaseUrl: database.url };
 }
 
