@@ -49,7 +49,7 @@ export const checks = {
     'OAuth domain of the Official Account (网页授权域名)',
     inConsole(`${mpConsole} → 网页授权域名`),
   ),
-  'mp.qr_login': item('扫码关注登录', 'Follow-to-login', row),
+  'mp.qr_login': item('电脑上的二维码', 'QR code on PCs', row),
   'mp.qr_code': item(
     '生成带参数二维码的权限',
     'Permission to make QR codes (带参数的二维码)',
