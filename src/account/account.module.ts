@@ -4,6 +4,7 @@ import { HttpModule } from '../http/http.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { SignInModule } from '../sign-in/sign-in.module.js';
+import { OAuthModule } from '../oauth/oauth.module.js';
 import { PrivacyModule } from '../privacy/privacy.module.js';
 import { IamUsers } from './iam-users.service.js';
 import { MeApiKeysController } from './me-api-keys.controller.js';
@@ -14,7 +15,7 @@ import { MeSessionsController } from './me-sessions.controller.js';
 /** The signed-in person’s own account, and `IamUsers` for the host. */
 @Global()
 @Module({
-  imports: [WechatModule, HttpModule, UsersModule, SessionsModule, SignInModule, PrivacyModule],
+  imports: [WechatModule, HttpModule, UsersModule, SessionsModule, SignInModule, OAuthModule, PrivacyModule],
   controllers: [MeController, MeIdentitiesController, MeSessionsController, MeApiKeysController],
   providers: [IamUsers],
   exports: [IamUsers],

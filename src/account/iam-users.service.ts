@@ -9,6 +9,7 @@ import { IamError } from '../errors/iam.error.js';
 import { IAM_DATA_SOURCE } from '../config/iam.resolved-options.js';
 import { Bindings } from '../sign-in/identity-links.service.js';
 import { SignOut } from '../sign-in/sign-out.service.js';
+import { ClientConsents } from '../oauth/consent/client-consents.service.js';
 import { AttemptCookies } from '../sign-in/attempt-cookies.service.js';
 import {
   createUser,
@@ -73,6 +74,7 @@ export class IamUsers {
     private readonly bindings: Bindings,
     private readonly attempts: AttemptCookies,
     private readonly signOut: SignOut,
+    private readonly consents: ClientConsents,
   ) {}
 
   /** The user with this id, or the one they were merged into. */
@@ -122,8 +124,8 @@ export class IamUsers {
 
   /**
    * Connects the WeChat identity of a `binding_token` to a user whom the host has authenticated, given by our id (also of a
-   * merged user) or by the external id, which creates the user if needed. Ends all sessions, API keys and sign-ins of that user:
-   * a former holder of the account may have begun them. The sign-in of the token continues: for 60 seconds its client may
+   * merged user) or by the external id, which creates the user if needed. Ends all sessions, API keys, consents and sign-ins of that
+   * user: a former holder of the account may have begun them. The sign-in of the token continues: for 60 seconds its client may
    * repeat the token request that failed with `binding_required`. Pass the request that has the token: without it, an attacker
    * who leads a person to your page binds the attacker's WeChat.
    * @throws IamError `binding_token_invalid`, `identity_conflict`, `phone_number_taken`, `not_found`, `user_disabled` or
@@ -143,6 +145,7 @@ export class IamUsers {
         holdsAttempt,
       });
       await this.signOut.shutOut(manager, target.id, 'identity_bound');
+      await this.consents.withdrawAll(manager, target.id);
       await this.users.link(manager, subject, target.id);
       await this.bindings.resume(manager, bindingToken, target.id);
       return target;

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { IamError, IamUsers, type IamUser } from '../../src/index.js';
 import type { Person } from '../../emulator/index.js';
+import { adminOptions } from '../support/admin.js';
+import { ThirdParties } from '../support/consent.js';
 import { startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
@@ -20,7 +22,7 @@ describe('a person whom the host already has an account for', () => {
   let users: IamUsers;
 
   beforeAll(async () => {
-    world = await startWorld({ provider: { sign_up: 'bind' } });
+    world = await startWorld({ provider: { sign_up: 'bind' }, options: adminOptions });
     users = world.app.get(IamUsers);
   });
   afterAll(() => world.close());
@@ -172,6 +174,36 @@ describe('a person whom the host already has an account for', () => {
         [account.id],
       ),
     ).toEqual([{ end_reason: 'identity_bound', audited: 'identity_bound' }]);
+  });
+
+  it('takes back what that user lets applications of third parties have, which a former holder may have agreed to', async () => {
+    const [former, owner] = [stranger(), stranger()];
+    const account = await users.create({});
+    await users.bind(await bindingTokenOf(former), { id: account.id });
+    const parties = new ThirdParties(world);
+    const id = await parties.register();
+    await parties.agree(id, former);
+    const before = await parties.come(id, former);
+
+    await users.bind(await bindingTokenOf(owner), { id: account.id });
+    const after = await parties.come(id, owner);
+
+    expect([before, after].map(({ returned }) => returned.location?.pathname)).toEqual([
+      '/signed-in',
+      '/iam/consent',
+    ]);
+    expect(
+      await rowsOf(
+        world.dataSource,
+        `SELECT client_id, detail FROM iam.audit_log WHERE user_id = $1 AND action = 'consent.withdrawn'`,
+        [account.id],
+      ),
+    ).toEqual([
+      {
+        client_id: id,
+        detail: { reason: 'identity_bound', scopes: ['offline_access', 'openid', 'profile'] },
+      },
+    ]);
   });
 
   it('ends what was about to be signed in as that user, and the audit log names what ended', async () => {

@@ -232,6 +232,22 @@ export class ClientConsents implements UserMergeListener {
     await recordAudit(manager, { action: 'consent.withdrawn', userId, sessionId, clientId, detail });
   }
 
+  /** Takes all of it back when a WeChat is bound to the user, whose sessions end in this transaction: somebody else may have agreed. */
+  async withdrawAll(manager: EntityManager, userId: string): Promise<void> {
+    const withdraw = sql`
+      WITH withdrawn AS (DELETE FROM iam.consents WHERE user_id = ${userId} RETURNING user_id, client_id, scopes)
+      ${insertAudit(
+        { action: 'consent.withdrawn', detail: { reason: 'identity_bound' } },
+        {
+          from: sql`withdrawn`,
+          userId: sql`withdrawn.user_id`,
+          clientId: sql`withdrawn.client_id`,
+          detail: sql`jsonb_build_object('scopes', withdrawn.scopes)`,
+        },
+      )}`;
+    await execute(manager, withdraw);
+  }
+
   /** What one of two users agreed to, the person did. */
   async onMerge(fromUserId: string, toUserId: string, manager: EntityManager): Promise<void> {
     const move = sql`
