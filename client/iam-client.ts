@@ -126,7 +126,7 @@ export class IamClient {
 
   /** For what is no `fetch`, such as a WebSocket; null when nobody is signed in, and for clients with cookies. */
   async getAccessToken(): Promise<string | null> {
-    return (await this.session.current())?.access ?? null;
+    return (await this.tokens())?.access ?? null;
   }
 
   /**
@@ -134,7 +134,7 @@ export class IamClient {
    * clients with cookies.
    */
   async getIdToken(): Promise<string | null> {
-    return (await this.session.current())?.id ?? null;
+    return (await this.tokens())?.id ?? null;
   }
 
   /** Renews the tokens now, with their roles; those who call at once share one request, also those of other tabs. */
@@ -151,8 +151,7 @@ export class IamClient {
     const isUsual = asked.credentials === 'same-origin' && init?.credentials === undefined;
     const request = isUsual ? new Request(asked, { credentials: this.credentials }) : asked;
     if (!this.origins.has(new URL(request.url).origin)) throw new IamClientError('origin_not_allowed');
-    await this.finishing?.catch(() => undefined);
-    const tokens = await this.session.current();
+    const tokens = await this.tokens();
     const response = await fetch(authorized(request.clone(), tokens));
     const challenge = response.headers.get('WWW-Authenticate') ?? '';
     if (response.status !== 401 || !challenge.includes('invalid_token')) return response;
@@ -178,6 +177,12 @@ export class IamClient {
   /** Stops listening to other tabs. */
   close(): void {
     this.port.close();
+  }
+
+  /** Also those of a sign-in that is just being finished. */
+  private async tokens(): Promise<Tokens | null> {
+    await this.finishing?.catch(() => undefined);
+    return this.session.current();
   }
 
   private async finish(): Promise<{ readonly returnTo: string | null } | null> {

@@ -90,12 +90,8 @@ export class MiniProgramClient {
 
   /** The signed-in user; null: nobody, as on every cold start without `keepTokensIn: 'storage'`. @throws IamClientError */
   async getUser(): Promise<IamUser | null> {
-    if ((await this.session.current()) === null) return null;
-    const { data, statusCode } = await this.request({ url: `${this.server}/me` });
-    if (statusCode === 401) return null;
-    const body: unknown = checkedBody(statusCode, data);
-    if (isUser(body)) return body;
-    throw new IamClientError('network_error');
+    await this.signedIn();
+    return this.findUser();
   }
 
   /**
@@ -117,15 +113,14 @@ export class MiniProgramClient {
     return begun;
   }
 
-  /** As `wx.request`, with the token; an expired one is renewed once. @throws IamClientError `network_error`, `origin_not_allowed` */
+  /**
+   * As `wx.request`, with the token, also that of a sign-in under way; an expired one is renewed once.
+   * @throws IamClientError `network_error`, `origin_not_allowed`
+   */
   async request<T = unknown>(options: WechatRequest): Promise<WechatResponse<T>> {
     if (!this.origins.has(originOf(options.url))) throw new IamClientError('origin_not_allowed');
-    const tokens = await this.session.current();
-    const response = await this.send<T>(authorized(options, tokens));
-    if (response.statusCode !== 401 || !challengeOf(response).includes('invalid_token')) return response;
-    await this.session.renew(tokens ?? undefined);
-    const renewed = this.store.read();
-    return renewed === null ? response : this.send<T>(authorized(options, renewed));
+    await this.signedIn();
+    return this.sendAsPerson(options);
   }
 
   /** Adds the number of the button `getPhoneNumber` to the signed-in user: `code` of its event. @throws IamClientError */
@@ -160,6 +155,7 @@ export class MiniProgramClient {
 
   /** For what is no request, such as a socket; null when nobody is signed in. */
   async getAccessToken(): Promise<string | null> {
+    await this.signedIn();
     return (await this.session.current())?.access ?? null;
   }
 
@@ -177,6 +173,29 @@ export class MiniProgramClient {
   onChange(listener: (isSignedIn: boolean) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** Waits for a sign-in under way, whatever its outcome. */
+  private async signedIn(): Promise<void> {
+    await this.signingIn?.catch(() => undefined);
+  }
+
+  private async findUser(): Promise<IamUser | null> {
+    if ((await this.session.current()) === null) return null;
+    const { data, statusCode } = await this.sendAsPerson({ url: `${this.server}/me` });
+    if (statusCode === 401) return null;
+    const body: unknown = checkedBody(statusCode, data);
+    if (isUser(body)) return body;
+    throw new IamClientError('network_error');
+  }
+
+  private async sendAsPerson<T>(options: WechatRequest): Promise<WechatResponse<T>> {
+    const tokens = await this.session.current();
+    const response = await this.send<T>(authorized(options, tokens));
+    if (response.statusCode !== 401 || !challengeOf(response).includes('invalid_token')) return response;
+    await this.session.renew(tokens ?? undefined);
+    const renewed = this.store.read();
+    return renewed === null ? response : this.send<T>(authorized(options, renewed));
   }
 
   /** Posts as the signed-in person. */
@@ -209,7 +228,7 @@ export class MiniProgramClient {
     const { provider } = this.options;
     const grant = { grant_type: 'urn:wechat:grant:mini_program', provider, code };
     await this.session.redeem(phoneCode === undefined ? grant : { ...grant, phone_code: phoneCode });
-    const user = await this.getUser();
+    const user = await this.findUser();
     if (user === null) throw new IamClientError('invalid_token', 401);
     return user;
   }

@@ -121,6 +121,20 @@ describe('the client of a mini program', () => {
     expect(JSON.stringify([...phone.storage])).not.toContain(code);
   });
 
+  it('sends what is asked beside a sign-in as the person who signs in', async () => {
+    const { iam } = open();
+
+    const signingIn = iam.signIn();
+    const [user, { statusCode }, token] = await Promise.all([
+      iam.getUser(),
+      iam.request(me()),
+      iam.getAccessToken(),
+    ]);
+
+    expect([user, statusCode]).toEqual([await signingIn, 200]);
+    expect(token).toMatch(/^eyJ/);
+  });
+
   it('goes on with the tokens in its storage after a cold start, and without storage signs in again', async () => {
     const stored = open({ keepTokensIn: 'storage' });
     await stored.iam.signIn();

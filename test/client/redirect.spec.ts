@@ -29,6 +29,11 @@ describe('the browser client, signing in by redirect', () => {
     const lan = shop.person();
     const page = await shop.visit('/signed-in?from=mail#teas');
     await page.locator('#who', { hasText: 'nobody' }).waitFor();
+    let meanwhile: Promise<unknown> | undefined;
+    await page.route('**/iam/token', (route) => {
+      meanwhile = page.evaluate('iam.getAccessToken()');
+      return route.continue();
+    });
 
     await shop.signIn(page, lan);
 
@@ -36,6 +41,7 @@ describe('the browser client, signing in by redirect', () => {
     expect(await page.evaluate('left')).toBe(page.url());
     expect(await page.evaluate(storages)).toEqual([[], []]);
     expect(await page.evaluate('changes')).toEqual([true]);
+    expect(await meanwhile).toMatch(/^eyJ/);
     expect(await page.evaluate('iam.finishSignIn()')).toEqual({ returnTo: '/orders/5' });
     expect(await page.evaluate('iam.getUser().then(({ nickname }) => nickname)')).toBe(lan.nickname);
     expect(shop.grants).toEqual(['authorization_code']);
