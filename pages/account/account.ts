@@ -96,8 +96,12 @@ export const loadProblem = shallowRef<Problem | null>(null);
 /** Why nobody is signed in; null while somebody is. */
 export const signedOut = ref<'needed' | 'erased' | null>(null);
 
+/** Rises whenever what is being read has become old. */
+let latest = 0;
+
 /** Fills the page, or brings it up to date; what is shown stays while it does. */
 export async function load(): Promise<void> {
+  const mine = (latest += 1);
   loadProblem.value = null;
   try {
     const [profile, linked, devices, keys, agreed, offer] = await Promise.all([
@@ -108,6 +112,7 @@ export async function load(): Promise<void> {
       read<{ items: Consent[] }>('me/consents'),
       read<{ providers: Provider[] }>('providers'),
     ]);
+    if (mine !== latest) return;
     me.value = profile;
     identities.value = linked.items;
     sessions.value = devices.items;
@@ -119,6 +124,7 @@ export async function load(): Promise<void> {
     signedOut.value = null;
   } catch (thrown) {
     const problem = toProblem(thrown);
+    if (mine !== latest) return;
     if (problem.status === 401) leave('needed');
     else loadProblem.value = problem;
   }
@@ -126,6 +132,7 @@ export async function load(): Promise<void> {
 
 /** Nobody is signed in: nothing of the account stays on the screen. */
 export function leave(reason: 'needed' | 'erased'): void {
+  latest += 1;
   signedOut.value = reason;
   me.value = null;
   identities.value = [];

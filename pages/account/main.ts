@@ -11,13 +11,13 @@ import { resume, tellLinked } from './actions';
 async function begin(): Promise<void> {
   const returned = linked ?? (await finishSignIn(iam));
   if (linked !== null) tellLinked(linked);
-  await load();
-  resume();
-  // People sign in and out of the browser in other tabs too.
+  // People sign in and out of the browser in other tabs too, also while this one reads.
   iam.onChange((isSignedIn) => {
     if (isSignedIn) void load();
     else leave('needed');
   });
+  await load();
+  resume();
   // Not where a sign-in has just come back: without cookies it would go round for ever. Inside WeChat only by a tap: what asks
   // by itself is opened as a snapshot page, in which nobody can sign in.
   const isReturn = returned !== null || signInProblem.value !== null;

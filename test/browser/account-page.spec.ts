@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { Person } from '../../emulator/index.js';
@@ -10,6 +11,7 @@ import { axeFindings, inAllLooks, newestQrCode, storyTime } from '../support/pag
 import { userAgents } from '../support/pc-browser.js';
 import { getWith } from '../support/sign-in.js';
 import { valueOf } from '../support/rows.js';
+import { until } from '../support/until.js';
 
 const looks: BrowserContextOptions[] = [
   { locale: 'zh-CN', colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
@@ -338,9 +340,21 @@ describe('the account page', () => {
     await button(tab, /^退出登录$/).click();
     await tab.getByRole('status').getByText('无法连接').waitFor();
     expect(await button(page, /^退出登录$/).count()).toBe(1);
+    const late = await page.context().newPage();
+    const signedOut = new AbortController();
+    let held = 0;
+    await late.route(/\/iam\/(me|providers)/, async (route) => {
+      const response = await route.fetch();
+      if (response.ok()) held += 1;
+      if (response.ok()) await once(signedOut.signal, 'abort');
+      await route.fulfill({ response });
+    });
+    await late.goto(page.url());
+    await until('all has been read', () => held === 6);
     await button(page, /^退出登录$/).click();
-    await page.getByRole('heading', { name: '您已退出登录' }).waitFor();
-    await tab.getByRole('heading', { name: '您已退出登录' }).waitFor();
+    for (const each of [page, tab]) await each.getByRole('heading', { name: '您已退出登录' }).waitFor();
+    signedOut.abort();
+    await late.waitForURL(/\/ui\/sign-in\?/);
     expect(await tab.locator('.profile').count()).toBe(0);
     expect(await axeFindings(page)).toEqual([]);
     clock.advance(1_000);
