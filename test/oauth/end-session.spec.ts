@@ -361,7 +361,7 @@ describe.each(platforms)('signing out of all applications in a browser, on %s', 
       return browser;
     };
 
-    it('removes them', async () => {
+    it('removes the session cookies of the browser', async () => {
       const browser = await byCookies({});
       const before = await names(browser);
 
