@@ -61,10 +61,7 @@ export class MeApiKeysController {
   })
   @Get()
   async list(@CurrentUser() { id: userId }: AuthenticatedPerson): Promise<z.infer<typeof keysResponse>> {
-    return {
-      items: await this.keys.list({ userId }),
-      permissions: await this.keys.grantable({ userId }),
-    };
+    return { items: await this.keys.list({ userId }), permissions: await this.keys.grantable({ userId }) };
   }
 
   @Endpoint({

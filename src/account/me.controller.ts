@@ -50,10 +50,7 @@ const profileBody = z.strictObject({
 
 const deletionResponse = z.object({ deletion_at: z.iso.datetime() });
 
-const phoneBody = z.object({
-  provider: z.string().min(1).max(63),
-  code: phoneCode,
-});
+const phoneBody = z.object({ provider: z.string().min(1).max(63), code: phoneCode });
 const phoneResponse = z.object({ phone_number: z.string(), phone_verified_at: z.iso.datetime() });
 
 /** The signed-in user's own record. */
@@ -71,11 +68,7 @@ export class MeController {
     private readonly failures: FailureLimits,
   ) {}
 
-  @Endpoint({
-    summary: 'The signed-in user',
-    responses: { 200: meResponse },
-    example: meExample,
-  })
+  @Endpoint({ summary: 'The signed-in user', responses: { 200: meResponse }, example: meExample })
   @Get()
   async me(@CurrentUser() user: AuthenticatedPerson): Promise<Me> {
     return { ...(await this.profiles.get(user.id)), roles: [...user.roles] };
@@ -126,10 +119,7 @@ export class MeController {
     return { ...empty(204), cookies: this.cookies.clearOf(user.sessionId, request) };
   }
 
-  @Endpoint({
-    summary: 'Takes the wish to be erased back',
-    responses: { 204: null },
-  })
+  @Endpoint({ summary: 'Takes the wish to be erased back', responses: { 204: null } })
   @Delete('deletion')
   cancelDeletion(@CurrentUser() user: AuthenticatedPerson): Promise<void> {
     return this.deletion.cancel(actingSession(user));

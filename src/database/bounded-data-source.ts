@@ -87,10 +87,7 @@ function boundRunner(runner: QueryRunner, timeoutMs: number, prepared: PreparedS
     discardConnection(connection);
     throw new DatabaseTimeout(`PostgreSQL did not answer within ${ms} ms`);
   };
-  return Object.assign(runner, {
-    query: bounded,
-    connect: async () => prepared.naming(await connect()),
-  });
+  return Object.assign(runner, { query: bounded, connect: async () => prepared.naming(await connect()) });
 }
 
 /** A runner released before it has its connection would never return that to the pool. */

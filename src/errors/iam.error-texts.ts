@@ -42,10 +42,7 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
 
   client_unknown: { en: 'The application is not registered here.', zh: '该应用未在此注册。' },
   redirect_uri_mismatch: { en: 'The return address is not registered.', zh: '回调地址未登记。' },
-  client_disabled: {
-    en: 'Signing in to this application is switched off.',
-    zh: '此应用已停用登录。',
-  },
+  client_disabled: { en: 'Signing in to this application is switched off.', zh: '此应用已停用登录。' },
   unauthorized_client: {
     en: 'This application does not offer this way to sign in.',
     zh: '此应用不支持这种登录方式。',
@@ -65,10 +62,7 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     en: 'This sign-in request has expired or was used. Start again from the application.',
     zh: '登录请求已过期或已使用，请从应用重新开始。',
   },
-  unsupported_token_type: {
-    en: 'Tokens of this type cannot be revoked.',
-    zh: '这类令牌不能撤销。',
-  },
+  unsupported_token_type: { en: 'Tokens of this type cannot be revoked.', zh: '这类令牌不能撤销。' },
   unsupported_response_type: {
     en: 'Only the response type code is supported.',
     zh: '仅支持 code 响应类型。',
@@ -127,23 +121,14 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
   authorization_pending: { en: 'Waiting for the phone.', zh: '等待手机端操作。' },
   slow_down: { en: 'Asked too often. Ask less frequently.', zh: '查询过于频繁，请降低频率。' },
   expired_token: { en: 'The QR code has expired. Get a new one.', zh: '二维码已过期，请重新获取。' },
-  approval_forbidden: {
-    en: 'This sign-in is for another mini program.',
-    zh: '此次登录不属于该小程序。',
-  },
+  approval_forbidden: { en: 'This sign-in is for another mini program.', zh: '此次登录不属于该小程序。' },
   approval_over: {
     en: 'This sign-in was dealt with already or has expired. Get a new code.',
     zh: '此次登录已处理或已过期，请重新获取登录码。',
   },
   user_code_invalid: { en: 'That is not the number that is shown.', zh: '数字不正确，请重新输入。' },
-  consent_required: {
-    en: 'Agree on the page of this site first.',
-    zh: '请先在本站的页面上表示同意。',
-  },
-  login_required: {
-    en: 'Sign in with WeChat to go on.',
-    zh: '请使用微信登录后继续。',
-  },
+  consent_required: { en: 'Agree on the page of this site first.', zh: '请先在本站的页面上表示同意。' },
+  login_required: { en: 'Sign in with WeChat to go on.', zh: '请使用微信登录后继续。' },
   interaction_required: { en: 'One more step is needed to sign in.', zh: '还需完成一个步骤才能登录。' },
 
   sign_up_refused: { en: 'New accounts are not accepted here.', zh: '此处不接受新用户注册。' },
@@ -194,10 +179,7 @@ export const errorTexts: Readonly<Record<IamErrorCode, IamErrorText>> = {
     en: 'The code for the phone number is wrong or was used. It must come from the phone number button.',
     zh: '手机号验证码无效或已使用，请重新点击获取手机号按钮。',
   },
-  session_key_missing: {
-    en: 'The mini program must sign in again first.',
-    zh: '请先重新登录小程序。',
-  },
+  session_key_missing: { en: 'The mini program must sign in again first.', zh: '请先重新登录小程序。' },
   session_key_stale: {
     en: 'The sign-in of the mini program has expired. Sign in again, then fetch the data again.',
     zh: '小程序登录已过期，请重新登录后再获取数据。',

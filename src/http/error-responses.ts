@@ -23,10 +23,7 @@ export function problem(error: IamError, language: Language, correlationId: stri
   return json(
     { ...problemBody(error, language), correlation_id: correlationId },
     errorCatalogue[error.code].status,
-    {
-      'Content-Type': 'application/problem+json; charset=utf-8',
-      ...errorHeaders(error),
-    },
+    { 'Content-Type': 'application/problem+json; charset=utf-8', ...errorHeaders(error) },
   );
 }
 

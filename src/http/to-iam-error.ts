@@ -32,10 +32,7 @@ export function toIamError(thrown: unknown, hostGuards: readonly string[] = []):
   if (thrown instanceof IamError) return thrown;
   if (isDatabaseUnavailable(thrown) || isTransient(thrown)) {
     const detail = isReadOnly(thrown) ? 'PostgreSQL is read-only: a standby?' : 'PostgreSQL did not answer';
-    return new IamError('database_unavailable', detail, {
-      cause: thrown,
-      retryAfterSeconds: 1,
-    });
+    return new IamError('database_unavailable', detail, { cause: thrown, retryAfterSeconds: 1 });
   }
   // Neither the request nor the code is wrong, and the request succeeds once the operator has acted.
   if (isPermissionDenied(thrown) || isSchemaOutdated(thrown)) {

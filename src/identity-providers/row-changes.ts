@@ -142,9 +142,7 @@ export function refuseRivals(rows: readonly IdentityProvider[], slug: string): v
   throw new IamError(
     'provider_keys_differ',
     `"${slug}" and "${rival.slug}" share an app and differ in keys`,
-    {
-      members: { provider: rival.slug },
-    },
+    { members: { provider: rival.slug } },
   );
 }
 

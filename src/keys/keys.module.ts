@@ -3,8 +3,5 @@ import { Reencryption } from './reencryption.service.js';
 
 /** What each sealing key still holds, and re-encryption. */
 @Global()
-@Module({
-  providers: [Reencryption],
-  exports: [Reencryption],
-})
+@Module({ providers: [Reencryption], exports: [Reencryption] })
 export class KeysModule {}

@@ -4,8 +4,5 @@ import { meterProvider, Telemetry } from './telemetry.service.js';
 
 /** The clock and telemetry, for everything above. */
 @Global()
-@Module({
-  providers: [Clock, meterProvider, Telemetry],
-  exports: [Clock, Telemetry],
-})
+@Module({ providers: [Clock, meterProvider, Telemetry], exports: [Clock, Telemetry] })
 export class RuntimeModule {}

@@ -33,10 +33,7 @@ export const SigningKeyEntity = defineTable('signing_keys', {
     retires_at: nullable(timestamp),
     created_at: now,
   },
-  uniques: {
-    signing_keys_generation_key: ['generation'],
-    signing_keys_rs256_kid_key: ['rs256_kid'],
-  },
+  uniques: { signing_keys_generation_key: ['generation'], signing_keys_rs256_kid_key: ['rs256_kid'] },
   checks: {
     signing_keys_rs256_check:
       '(rs256_kid IS NULL) = (rs256_public_jwk IS NULL) AND (rs256_kid IS NULL) = (rs256_private_jwk IS NULL)',

@@ -35,11 +35,7 @@ interface Kind<T extends z.infer<typeof ending>> {
 }
 
 /** A phone on its way through Official Account OAuth to a login that is scanned already; by its `state`. */
-export const roundTrip = {
-  name: 'way',
-  context: 'journey',
-  content: dated.extend({ state: z.string() }),
-};
+export const roundTrip = { name: 'way', context: 'journey', content: dated.extend({ state: z.string() }) };
 
 /** The same to claim the login whose QR code has this scene. */
 export const scanTrip = {

@@ -163,12 +163,7 @@ export class Redemption {
     const settle = settleRepeatedCodeSql(loginId, grace, { action: 'session.code_reused', clientId });
     const row = await queryRow(this.dataSource, repeated, settle);
     if (row === null) throw new IamError('invalid_grant', 'the login was redeemed');
-    return {
-      ...toSession(row),
-      sessionId: row.session_id,
-      generation: row.generation,
-      isRepeated: true,
-    };
+    return { ...toSession(row), sessionId: row.session_id, generation: row.generation, isRepeated: true };
   }
 }
 

@@ -25,10 +25,7 @@ const clientQuery = namesQuery.extend({
 });
 
 const clientPage = pageOf(clientView);
-const secretView = z.object({
-  secret: z.string().describe('It is never shown again'),
-  client: clientView,
-});
+const secretView = z.object({ secret: z.string().describe('It is never shown again'), client: clientView });
 
 const path = { id: 'The application' };
 const editErrors = ['not_found', 'precondition_required', 'precondition_failed'] as const;

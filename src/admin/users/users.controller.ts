@@ -197,10 +197,7 @@ export class AdminUsersController {
     permission: 'iam:users:write',
     path,
     responses: { 200: mergeResponse },
-    example: {
-      id: '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f',
-      merged: '01939a3c-9d20-7fff-a162-5e6f708192a3',
-    },
+    example: { id: '01939a3c-4c10-7bbb-8d2f-1a2b3c4d5e6f', merged: '01939a3c-9d20-7fff-a162-5e6f708192a3' },
     errors: ['not_found', 'merge_refused', 'user_disabled', 'precondition_failed'],
   })
   @Post(':id/merge')
