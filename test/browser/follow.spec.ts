@@ -5,12 +5,11 @@ import pg from 'pg';
 import type { Browser, Page } from 'playwright-core';
 import { demoProviders } from '../../example/demo/demo-providers.js';
 import { launchBrowser } from '../support/browser.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
-import { type ExampleApp, startExample } from '../support/example-app.js';
+import { openShop, type Shop } from '../support/example-app.js';
 import { askForQrCode, pollUntilSettled } from '../support/follow.js';
-import { migrated } from '../support/iam-app.js';
 import {
   openConfirmPage,
+  openFollowPage,
   openPage,
   openPhone,
   scanAndAllow,
@@ -19,15 +18,8 @@ import {
   takePicture,
 } from '../support/shop-pages.js';
 
-/** Clicks from the shop to the module's own page of a row and waits for its QR code. */
-async function openOwnPage(page: Page, shop: ExampleApp, slug: string): Promise<void> {
-  await page.goto(`${shop.url}/?provider=${slug}&method=follow`);
-  await page.locator('[data-go=sign-in]').click();
-  await page.locator('main[data-state=pending]').waitFor();
-}
-
 /** Clicks from the shop to the page on which people choose, and there to the QR code of a row. */
-async function chooseRow(page: Page, shop: ExampleApp, name: string): Promise<void> {
+async function chooseRow(page: Page, shop: Shop, name: string): Promise<void> {
   await page.goto(shop.url);
   await page.locator('[data-go=sign-in]').click();
   await page.locator('main .others button', { hasText: name }).first().click();
@@ -36,8 +28,7 @@ async function chooseRow(page: Page, shop: ExampleApp, name: string): Promise<vo
 
 describe('following on a PC, the phone beside it', () => {
   let browser: Browser;
-  let database: TestDatabase;
-  let shop: ExampleApp;
+  let shop: Shop;
   let client: pg.Client;
   let folder: string;
 
@@ -54,16 +45,15 @@ describe('following on a PC, the phone beside it', () => {
     ]);
     folder = await mkdtemp(join(tmpdir(), 'rows-'));
     await writeFile(join(folder, 'rows.json'), JSON.stringify(rows));
-    database = await createDatabase(migrated);
-    client = new pg.Client({ connectionString: database.url });
+    const variables = { IAM_PROVIDERS: join(folder, 'rows.json') };
+    const [launched, opened] = await Promise.all([launchBrowser(), openShop(variables)]);
+    [browser, shop] = [launched, opened];
+    client = new pg.Client({ connectionString: opened.databaseUrl });
     await client.connect();
-    const variables = { DATABASE_URL: database.url, IAM_PROVIDERS: join(folder, 'rows.json') };
-    [browser, shop] = await Promise.all([launchBrowser(), startExample(variables)]);
   }, 120_000);
   afterAll(async () => {
     await client.end();
-    await Promise.all([browser.close(), shop.clean(), rm(folder, { recursive: true })]);
-    await database.drop();
+    await rm(folder, { recursive: true });
   });
 
   /** What the phone does after the scan; the number is on the PC's screen. */
@@ -114,7 +104,7 @@ describe('following on a PC, the phone beside it', () => {
     'signs in as the follower: %s',
     async (confirmation) => {
       const { page, complaints, close } = await openPage(browser);
-      await openOwnPage(page, shop, `${confirmation}-mp`);
+      await openFollowPage(page, shop, `${confirmation}-mp`);
       await takePicture(page, 'follow-pending-pc-zh');
       const phone = await openPhone(page, shop.url, 'lan');
 
@@ -133,7 +123,7 @@ describe('following on a PC, the phone beside it', () => {
     'goes on to the Open Platform’s QR code after the follow: %s',
     async (confirmation) => {
       const { page, complaints, close } = await openPage(browser);
-      await openOwnPage(page, shop, `${confirmation.replace('OnPage', '')}-open`);
+      await openFollowPage(page, shop, `${confirmation.replace('OnPage', '')}-open`);
       const phone = await openPhone(page, shop.url, 'wei');
 
       await scanAndFollow(phone);
@@ -151,7 +141,7 @@ describe('following on a PC, the phone beside it', () => {
 
   it('is one user by following, by the Open Platform’s QR code and inside WeChat', async () => {
     const { page, close } = await openPage(browser);
-    await openOwnPage(page, shop, 'none-mp');
+    await openFollowPage(page, shop, 'none-mp');
     const phone = await openPhone(page, shop.url, 'grace');
 
     await scanAndFollow(phone);
@@ -182,7 +172,7 @@ describe('following on a PC, the phone beside it', () => {
 
   it('is told on the PC that the phone denied, and may try again', async () => {
     const { page, complaints, close } = await openPage(browser, { locale: 'en-US' });
-    await openOwnPage(page, shop, 'tap-mp');
+    await openFollowPage(page, shop, 'tap-mp');
     await takePicture(page, 'follow-pending-pc-en');
     const phone = await openPhone(page, shop.url, 'lan');
 
@@ -206,7 +196,7 @@ describe('following on a PC, the phone beside it', () => {
 
   it('shows on the module’s page that the code has expired, and a new one at a click', async () => {
     const { page, complaints, close } = await openPage(browser, { colorScheme: 'dark' });
-    await openOwnPage(page, shop, 'wechat-follow');
+    await openFollowPage(page, shop, 'wechat-follow');
     const first = await page.locator('#qr').getAttribute('src');
 
     await letCodesExpire();
@@ -266,20 +256,6 @@ describe('following on a PC, the phone beside it', () => {
     expect(complaints.filter(isNotAPoll)).toEqual([]);
     await close();
   }, 120_000);
-
-  it('stops at Ctrl-C although a browser waits', async () => {
-    const { page, close } = await openPage(browser);
-    await openOwnPage(page, shop, 'wechat-follow');
-    const before = performance.now();
-
-    const exitCode = await shop.stop('SIGINT');
-
-    expect(exitCode).toBe(0);
-    expect(performance.now() - before).toBeLessThan(4_000);
-    expect(shop.output()).toEqual([`ready ${shop.url}`]);
-    expect(await shop.leftovers()).toEqual([]);
-    await close();
-  }, 60_000);
 });
 
 /** A browser reports the 400 of a poll that has to go on as an error. */

@@ -8,7 +8,7 @@ import { demoProviders } from '../../example/demo/demo-providers.js';
 import { launchBrowser } from '../support/browser.js';
 import { createDatabase } from '../support/database.js';
 import { type ExampleApp, failToStart, startExample, startShop, waitUntil } from '../support/example-app.js';
-import { openPage, openPhone, scanAndAllow, signedInUser } from '../support/shop-pages.js';
+import { openFollowPage, openPage, openPhone, scanAndAllow, signedInUser } from '../support/shop-pages.js';
 
 const leavesNothing = async (shop: ExampleApp): Promise<void> => {
   expect(await shop.leftovers()).toEqual([]);
@@ -41,15 +41,20 @@ describe('starting and stopping the example', () => {
       expect(pages.filter((page) => page.includes(token))).toEqual([]);
     });
 
-    it('prints one line and leaves no process and no file after Ctrl-C', async () => {
+    it('prints one line and leaves no process and no file after Ctrl-C, although a browser waits', async () => {
+      const { page, close } = await openPage(browser);
+      await openFollowPage(page, shop, 'wechat-follow');
       const during = await shop.processes();
+      const before = performance.now();
 
       const exitCode = await shop.stop('SIGINT');
 
       expect(exitCode).toBe(0);
+      expect(performance.now() - before).toBeLessThan(4_000);
       expect(shop.output()).toEqual([`ready ${shop.url}`]);
       if (process.platform === 'linux') expect(during.length).toBeGreaterThan(0);
       await leavesNothing(shop);
+      await close();
     }, 60_000);
   });
 

@@ -6,8 +6,7 @@ import {
   type FrontEnd,
 } from '../support/front-ends.js';
 import { engines, startEngine } from '../support/engines.js';
-import { startWorld, type World } from '../support/iam-app.js';
-import { type ReplicaProcess, startReplicaProcess } from '../support/replica-process.js';
+import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { rowsOf } from '../support/rows.js';
 import { callbackAfterScan, outlastGrace } from '../support/sign-in.js';
 import { Storefront } from '../support/storefront.js';
@@ -19,7 +18,7 @@ const gaps = [0, 10, 50, 2_000];
 describe.each(engines)('a sign-in whose end comes twice, in %s', (name) => {
   let front: Storefront;
   let world: World;
-  let replica: ReplicaProcess;
+  let replica: IamApp;
   let engine: Engine;
   let profiles: Profile[];
 
@@ -37,13 +36,13 @@ describe.each(engines)('a sign-in whose end comes twice, in %s', (name) => {
       rateLimits: 'off',
     } as const;
     world = await startWorld({ options });
-    replica = await startReplicaProcess(world, options);
+    replica = await startReplica(world, { options });
     engine = await startEngine(name);
     profiles = await Promise.all(gaps.map(() => engine.profile({ language: 'zh-CN' })));
   }, 120_000);
   afterAll(async () => {
     await engine.close();
-    await replica.stop();
+    await replica.close();
     await world.close();
   });
 

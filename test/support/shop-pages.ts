@@ -1,4 +1,5 @@
 import type { Browser, BrowserContextOptions, FrameLocator, Page } from 'playwright-core';
+import type { World } from './iam-app.js';
 import { userAgents } from './pc-browser.js';
 import { picturePath } from './tab.js';
 
@@ -45,6 +46,13 @@ export async function openPhone(page: Page, base: string, person: string, more =
 
 const isDemo = (value: unknown): value is { phone: { home: string } } =>
   typeof value === 'object' && value !== null && 'phone' in value && value.phone !== null;
+
+/** Clicks from the shop to the module's own page of a row and waits for its QR code. */
+export async function openFollowPage(page: Page, { url }: Pick<World, 'url'>, slug: string): Promise<void> {
+  await page.goto(`${url}/?provider=${slug}&method=follow`);
+  await page.locator('[data-go=sign-in]').click();
+  await page.locator('main[data-state=pending]').waitFor();
+}
 
 /** Scans the newest QR code of the Open Platform on a screen and presses 允许: a page just closed may still be listed. */
 export async function scanAndAllow(phone: Page): Promise<void> {
