@@ -27,6 +27,8 @@ export interface LoginListener {
 /** Ten thousand browsers may wait here, so a listener is one object. */
 interface Watched {
   state: QrLogin | null | undefined;
+  /** Of the reading or note that gave the state, by the order in which they began; one from before this entry gives none. */
+  turn: number;
   lastUsed: number;
   lastPoll: number;
   readonly listeners: LoginListener[];
@@ -41,6 +43,7 @@ export class LoginWatch implements OnModuleDestroy {
   private readonly logger = new IamLogger(LoginWatch.name);
   private readonly watched = new Map<string, Watched>();
   private readonly urgent = new Set<string>();
+  private turns = 0;
   private tick: NodeJS.Timeout | undefined;
   /** When the last tick was planned. */
   private plannedAt = Number.NEGATIVE_INFINITY;
@@ -60,7 +63,7 @@ export class LoginWatch implements OnModuleDestroy {
     if (this.clock.elapsed() - this.plannedAt > LATE_MS) await this.lookAtAll();
     if (entry.state !== undefined) return entry.state;
     const found = await this.lookSoon(loginId);
-    return found.get(loginId) ?? entry.state ?? null;
+    return this.watched.get(loginId)?.state ?? found.get(loginId) ?? null;
   }
 
   /** Tells `listener` of the login until the returned function is called. */
@@ -130,7 +133,7 @@ export class LoginWatch implements OnModuleDestroy {
       return known;
     }
     const lastPoll = Number.NEGATIVE_INFINITY;
-    const entry: Watched = { state: undefined, lastUsed, lastPoll, listeners: [] };
+    const entry: Watched = { state: undefined, turn: this.turns + 1, lastUsed, lastPoll, listeners: [] };
     this.watched.set(loginId, entry);
     this.scheduleTick();
     return entry;
@@ -176,11 +179,13 @@ export class LoginWatch implements OnModuleDestroy {
 
   /** The logins of these, but for those of which only a change is worth reading. */
   private async look(ids: readonly string[]): Promise<ReadonlyMap<string, QrLogin>> {
+    const turn = (this.turns += 1);
     const waiting = new Set(ids.filter((id) => isWaiting(this.watched.get(id))));
     try {
       const changed = await this.logins.findChanged(ids, [...waiting]);
       const found = new Map(changed.map((login) => [login.id, login]));
-      for (const id of ids) if (found.has(id) || !waiting.has(id)) this.update(id, found.get(id) ?? null);
+      for (const id of ids)
+        if (found.has(id) || !waiting.has(id)) this.update(id, found.get(id) ?? null, turn);
       return found;
     } catch (error) {
       this.logger.warn(`waiting logins could not be read: ${String(error)}`);
@@ -188,11 +193,13 @@ export class LoginWatch implements OnModuleDestroy {
     }
   }
 
-  private update(id: string, state: QrLogin | null): void {
+  /** A reading that ends late undoes nothing that has been noted or read since it began. */
+  private update(id: string, state: QrLogin | null, turn = (this.turns += 1)): void {
     const entry = this.watched.get(id);
-    if (entry === undefined) return;
+    if (entry === undefined || entry.turn > turn) return;
     const before = entry.state;
     entry.state = state;
+    entry.turn = turn;
     const isNews =
       before === undefined || before?.status !== state?.status || before?.is_live !== state?.is_live;
     // A listener may stop listening meanwhile.

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { qrStateOf } from '../../src/qr-login/qr-login.js';
+import { type QrLogin, qrStateOf } from '../../src/qr-login/qr-login.js';
 import { QrLogins } from '../../src/qr-login/qr-logins.service.js';
 import { LoginWatch } from '../../src/qr-login/login-watch.service.js';
 import { openEvents } from '../support/event-stream.js';
@@ -17,8 +17,9 @@ import {
 import { type IamApp, startReplica, startWorld, type World } from '../support/iam-app.js';
 import { PcBrowser, userAgents } from '../support/pc-browser.js';
 import { countQueries, isHousekeeping, type QueryCounter } from '../support/query-counter.js';
-import { rowsOf } from '../support/rows.js';
+import { valueOf } from '../support/rows.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
 
 const WAITING = 300;
 
@@ -239,6 +240,9 @@ describe('what limits add to it', () => {
   });
 });
 
+const newestLogin = async ({ dataSource }: World) =>
+  String(await valueOf(dataSource, 'SELECT id FROM iam.logins ORDER BY created_at DESC LIMIT 1'));
+
 describe('what a replica reads of logins that wait', () => {
   let world: World;
 
@@ -250,11 +254,7 @@ describe('what a replica reads of logins that wait', () => {
   const startLogin = async (): Promise<string> => {
     const form = { client_id: 'web', provider: 'wechat' };
     await new PcBrowser().visit(`${world.url}/iam/device_authorization`, { form });
-    const [row] = await rowsOf(
-      world.dataSource,
-      'SELECT id FROM iam.logins ORDER BY created_at DESC LIMIT 1',
-    );
-    return String(row?.['id']);
+    return newestLogin(world);
   };
 
   /** The states that a watcher is told of, until one of them is `last`. */
@@ -310,7 +310,8 @@ describe('waiting for a scan while PostgreSQL is away', () => {
   beforeAll(async () => {
     world = await startFollowWorld({ qr_confirmation: 'none' }, { options: { rateLimits: 'off' } });
     proxy = await TcpProxy.start(world.database.url);
-    replica = await startReplica({ ...world, database: { ...world.database, url: proxy.url } });
+    const options = { database: { preparedStatements: false } };
+    replica = await startReplica({ ...world, database: { ...world.database, url: proxy.url } }, { options });
   });
   afterAll(async () => {
     await replica.close();
@@ -336,6 +337,30 @@ describe('waiting for a scan while PostgreSQL is away', () => {
 
     expect(waiting.json()['error']).toMatch(/authorization_pending|slow_down/);
     expect(reply.status).toBe(200);
+  });
+
+  it('goes by what has just happened here, not by what was being read before', async () => {
+    await askForQrCode(world.url);
+    const loginId = await newestLogin(world);
+    const change = (status: string) =>
+      world.dataSource.query('UPDATE iam.logins SET status = $2 WHERE id = $1', [loginId, status]);
+    await change('scanned');
+    const watch = replica.app.get(LoginWatch);
+    const states: string[] = [];
+    const next = (login: QrLogin | null) => states.push(login === null ? 'gone' : qrStateOf(login));
+    const stop = watch.listen(loginId, { next, complete: () => undefined });
+    await until('it is known', () => states.length === 1);
+
+    proxy.holdAnswerTo("status = 'pending' AND problem IS NULL");
+    await until('it is read again', () => proxy.isHolding);
+    await change('confirmed');
+    watch.note(loginId, { status: 'confirmed', openid: 'openid' });
+    proxy.release();
+    await change('denied');
+    await until('the next tick has read it', () => states.includes('denied'));
+    stop();
+
+    expect(states).toEqual(['scanned', 'confirmed', 'denied']);
   });
 
   it('answers 503 where it would have to be read, within a moment, and works afterwards', async () => {

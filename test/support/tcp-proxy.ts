@@ -20,6 +20,8 @@ export class TcpProxy {
   private fatal: string | undefined;
   private isSilent = false;
   private endsNext = false;
+  private slow: string | undefined;
+  private readonly held: (() => void)[] = [];
 
   private constructor(private readonly target: URL) {}
 
@@ -71,6 +73,20 @@ export class TcpProxy {
     this.fatal = text;
   }
 
+  /** The answer to the next statement with this text stays here until `release`. */
+  holdAnswerTo(text: string): void {
+    this.slow = text;
+  }
+
+  /** Whether PostgreSQL has given an answer that is held. */
+  get isHolding(): boolean {
+    return this.held.length > 0;
+  }
+
+  release(): void {
+    for (const send of this.held.splice(0)) send();
+  }
+
   /** The packet with which PostgreSQL opens the next connection also ends it: the server goes down just then. */
   endNextConnection(): void {
     this.endsNext = true;
@@ -86,16 +102,26 @@ export class TcpProxy {
     client.on('close', () => upstream.destroy());
     upstream.on('close', () => client.destroy());
     let isMute = false;
+    let isSlow = false;
     client.on('data', (bytes) => {
       if (this.isSilent) return;
       if (this.fatal !== undefined && bytes.includes(this.fatal)) {
         this.fatal = undefined;
         isMute = true;
       }
+      if (this.slow !== undefined && bytes.includes(this.slow)) {
+        this.slow = undefined;
+        isSlow = true;
+      }
       upstream.write(bytes);
     });
     upstream.on('data', (bytes) => {
       if (isMute) client.destroy();
+      else if (isSlow)
+        this.held.push(() => {
+          isSlow = false;
+          client.write(bytes);
+        });
       else if (this.endsNext && bytes.subarray(-readyForQuery.length).equals(readyForQuery)) {
         this.endsNext = false;
         client.end(Buffer.concat([bytes, goesDown]));

@@ -30,12 +30,6 @@ type Intake =
   | { readonly kind: 'new'; readonly leased: LeasedEvent }
   | { readonly kind: 'duplicate'; readonly result: InboxResult | null };
 
-/** Due events, and those that became dead letters instead of being tried once more. */
-interface DueEvents {
-  readonly leased: readonly LeasedEvent[];
-  readonly dead: readonly InboxEvent[];
-}
-
 const result = z.record(z.string(), z.unknown()).nullable();
 const status = z.object({ status: z.enum(['pending', 'done', 'dead']) });
 const intakeRow = z.object({ id: z.string().nullable(), result });
@@ -107,9 +101,9 @@ export class Inbox {
 
   /**
    * Up to `most` events that are due or were lost with their replica, leased to the caller. A lease that ran out counts as a
-   * failed attempt, so that an event which ends the process each time becomes a dead letter too.
+   * failed attempt, so that an event which ends the process each time becomes a dead letter too: `dead`, instead of being tried once more.
    */
-  async takeDue(most: number): Promise<DueEvents> {
+  async takeDue(most: number): Promise<{ readonly leased: LeasedEvent[]; readonly dead: InboxEvent[] }> {
     const tokens = Array.from({ length: most }, () => randomUUID());
     const rows = await queryRows(
       this.dataSource,
