@@ -112,13 +112,13 @@ export class ChooserController {
     const { query, cookies } = request;
     // Anybody can write an address of this page: what it offers to go back to must be of the client.
     const back = this.clients.checkRedirect(query['client_id'], query['redirect_uri']);
-    const { clientId, redirectUri } = back;
+    const { clientId } = back;
     const text = (name: string) => (typeof query[name] === 'string' ? query[name] : undefined);
     const error = text('error') === undefined ? null : toErrorCode(text('error') ?? null);
     const name = this.registry.nameOf(clientId);
     return this.pages.signInPage(request, {
       application: name === null ? null : { name, logo: this.registry.find(clientId)?.logoUri ?? null },
-      home: clientId === CLIENT_ID ? redirectUri : homeOf(this.registry.site, clientId),
+      home: this.homeOf(back),
       back: this.returns.errorLocation({ ...back, clientState: text('state') }, error ?? 'access_denied'),
       problem:
         error === null
@@ -142,5 +142,12 @@ export class ChooserController {
     if (!isOwnForm(request, this.options))
       throw new IamError('origin_forbidden', 'not sent from the page of the chooser');
     return { ...empty(204), cookies: [this.chooser.keepConsent(code_challenge, language)] };
+  }
+
+  /** Our own pages know more than one home, and no other site is a third party's. */
+  private homeOf({ clientId, redirectUri }: ReturnType<Clients['checkRedirect']>): string {
+    if (clientId === CLIENT_ID) return redirectUri;
+    const isOwn = this.registry.find(clientId)?.isFirstParty !== false;
+    return isOwn ? homeOf(this.registry.site, clientId) : new URL(redirectUri).origin;
   }
 }

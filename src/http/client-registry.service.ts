@@ -92,10 +92,11 @@ export class ClientRegistry {
       .map(({ id }) => id);
   }
 
-  /** For pages with a way back to where a sign-in begins. */
+  /** For pages with a way back to where a sign-in begins: by the name of this site, so never at a third party. */
   get site(): ErrorPageSite {
     const { publicUrl, siteName } = this.options;
-    return { publicUrl, siteName, clients: this.current.byId };
+    const own = [...this.current.byId].filter(([, { isFirstParty }]) => isFirstParty);
+    return { publicUrl, siteName, clients: new Map(own) };
   }
 
   /** Also one that is disabled. */

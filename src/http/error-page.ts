@@ -51,7 +51,7 @@ export interface ErrorPageInput {
 
 /** Where a sign-in begins. */
 export interface ErrorPageSite extends Pick<ResolvedIamOptions, 'publicUrl' | 'siteName'> {
-  readonly clients: ReadonlyMap<string, Pick<ResolvedIamClient, 'redirectUris'> & { isFirstParty: boolean }>;
+  readonly clients: ReadonlyMap<string, Pick<ResolvedIamClient, 'redirectUris'>>;
 }
 
 /** The page for a navigation that cannot be redirected: the error's text and a link to where a sign-in begins. */
@@ -94,13 +94,12 @@ function wayBack({ language, query }: IamRequest, site: ErrorPageSite): string {
 }
 
 /**
- * Where a sign-in can begin again: the site of the named client; else ours, if an own client has it; else the first own client's. A
+ * Where a sign-in can begin again: the site of the named client; else ours, if a client has it; else the first client's. A
  * loopback address is left out, because no browser elsewhere can open it.
  */
 export function homeOf({ clients, publicUrl }: ErrorPageSite, clientId: unknown): string {
   const named = typeof clientId === 'string' ? clients.get(clientId) : undefined;
-  const own = [...clients.values()].filter(({ isFirstParty }) => isFirstParty);
-  const origins = clientOrigins(named === undefined ? own : [named]);
+  const origins = clientOrigins(named === undefined ? clients.values() : [named]);
   const [first = publicUrl, ...more] = origins.filter(
     (origin) => !isOnMachine(origin) || isOnMachine(publicUrl),
   );

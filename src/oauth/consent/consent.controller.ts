@@ -3,9 +3,8 @@ import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 import { IAM_OPTIONS, type ResolvedIamOptions } from '../../config/iam.resolved-options.js';
 import { IamError } from '../../errors/iam.error.js';
-import { ClientRegistry, type Client } from '../../http/client-registry.service.js';
+import type { Client } from '../../http/client-registry.service.js';
 import { Endpoint } from '../../http/endpoint.decorator.js';
-import { homeOf } from '../../http/error-page.js';
 import type { IamRequest } from '../../http/iam-request.js';
 import { redirect, type IamResponse } from '../../http/iam-response.js';
 import { IamUrls } from '../../http/iam-urls.service.js';
@@ -37,7 +36,6 @@ const pageErrors = ['state_mismatch', 'client_unknown', 'client_disabled', 'redi
 export class ConsentController {
   constructor(
     @Inject(IAM_OPTIONS) private readonly options: ResolvedIamOptions,
-    private readonly registry: ClientRegistry,
     private readonly consents: ClientConsents,
     private readonly clients: Clients,
     private readonly returns: ClientReturns,
@@ -92,8 +90,7 @@ export class ConsentController {
     const error = consentErrorOf(login);
     if (login === null || error !== null)
       return redirect(this.returns.errorLocation(visit, error ?? 'state_expired'), 303);
-    if (login.status === 'consumed')
-      return consentEndPage(language, client, homeOf(this.registry.site, client.id));
+    if (login.status === 'consumed') return consentEndPage(language, client, new URL(redirectUri).origin);
     if (login.is_covered && (!asksAgain || decision === 'confirm'))
       return redirect(this.returns.codeLocation(visit, loginId), 303);
     return consentPage({
