@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { endChildWithTests } from '../support/end-with-tests.js';
+import { briefly, endChildWithTests } from '../support/end-with-tests.js';
 import { root, type Example } from './pages.js';
 
 const PATIENCE_MS = 60_000;
@@ -33,7 +33,7 @@ export async function runExample(
   await writeFile(`${folder}/main.ts`, main(name, module));
   const child = spawn(
     process.execPath,
-    ['--import', `${root}test/docs/register-self.mjs`, `${folder}/main.ts`],
+    [...briefly, '--import', `${root}test/docs/register-self.mjs`, `${folder}/main.ts`],
     { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   void endChildWithTests(child, folder);

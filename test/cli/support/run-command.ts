@@ -4,7 +4,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../../../cli/run-cli.js';
-import { endChildWithTests } from '../../support/end-with-tests.js';
+import { briefly, endChildWithTests } from '../../support/end-with-tests.js';
 import { joinProgram } from '../../support/join-program.mjs';
 
 /** What a call of the command line came to. */
@@ -49,7 +49,7 @@ export async function spawnCommand(
 ): Promise<ChildProcessWithoutNullStreams> {
   const program = await joinProgram(fileURLToPath(new URL('../../../cli/main.ts', import.meta.url)));
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, [...nodeArguments, program, ...args], {
+  const child = spawn(process.execPath, [...briefly, ...nodeArguments, program, ...args], {
     env: { PATH, HOME, ...variables },
   });
   void endChildWithTests(child);
