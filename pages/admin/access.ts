@@ -30,13 +30,21 @@ export function may(permission: string): boolean {
   return access.value?.permissions.includes(permission) ?? false;
 }
 
+/** Rises whenever what is being asked has become old. */
+let latest = 0;
+
 /** Asks who calls. */
 export async function loadAccess(): Promise<void> {
+  const mine = (latest += 1);
   try {
-    access.value = await read<Access>('admin/access');
-    me.value = access.value.actor === 'user' ? await read<Me>('me') : null;
+    const found = await read<Access>('admin/access');
+    const person = found.actor === 'user' ? await read<Me>('me') : null;
+    if (mine !== latest) return;
+    access.value = found;
+    me.value = person;
     state.value = 'signed_in';
   } catch (error) {
+    if (mine !== latest) return;
     failure.value = error instanceof Problem ? error : new Problem(500, {});
     state.value = failure.value.status === 401 ? 'signed_out' : 'failed';
   }
@@ -47,6 +55,7 @@ export async function enterAdminToken(token: string): Promise<void> {
   useAdminToken(token);
   try {
     access.value = (await call<Access>('admin/access')).body;
+    latest += 1;
     me.value = null;
     state.value = 'signed_in';
   } catch (error) {
@@ -68,6 +77,7 @@ export async function leave(): Promise<void> {
 }
 
 function forget(): void {
+  latest += 1;
   access.value = null;
   me.value = null;
   state.value = 'signed_out';

@@ -10,8 +10,8 @@ import { router } from './router';
 
 async function begin(): Promise<void> {
   const returned = await finishSignIn(iam);
-  await loadAccess();
   followTabs();
+  await loadAccess();
   const app = createApp(App);
   app.use(router);
   if (returned !== null) await router.replace(returned.returnTo ?? '/');

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Person } from '../../emulator/index.js';
 import { IamPagesModule } from '../../pages/server/index.js';
@@ -20,6 +21,7 @@ import { giveUp, valueOf } from '../support/rows.js';
 import { openPage } from '../support/shop-pages.js';
 import { callbackAfterScan } from '../support/sign-in.js';
 import { onPc } from '../support/signed-in.js';
+import { until } from '../support/until.js';
 
 let world: World;
 let browser: Browser;
@@ -217,10 +219,22 @@ describe('the operation by hand', () => {
     const tab = await page.context().newPage();
     await tab.goto(at('/roles'));
     await tab.locator('.sections').waitFor();
+    const late = await page.context().newPage();
+    const signedOut = new AbortController();
+    let isHeld = false;
+    await late.route('**/iam/me', async (route) => {
+      const response = await route.fetch();
+      isHeld = response.ok();
+      await once(signedOut.signal, 'abort');
+      await route.fulfill({ response });
+    });
+    await late.goto(at('/roles'));
+    await until('it is known who asks', () => isHeld);
     await page.getByRole('button', { name: '退出' }).click();
     await page.locator('#token').waitFor();
-    await tab.locator('#token').waitFor();
-    await tab.close();
+    signedOut.abort();
+    for (const each of [tab, late]) await each.locator('#token').waitFor();
+    for (const each of [tab, late]) await each.close();
     await page.reload();
     await page.locator('#token').waitFor();
     const cookies = (await page.context().cookies()).map(({ name }) => name);
