@@ -141,7 +141,7 @@ describe('OpenID Connect', () => {
 
     it('tells no more than the scope allows, and nothing that is not known', async () => {
       const told = async (scope: string) => Object.keys(claimsOf(await signIn({ scope })));
-      const own = ['iss', 'sub', 'aud', 'iat', 'exp', 'auth_time', 'amr', 'acr', 'sid', 'at_hash'];
+      const own = ['iss', 'iat', 'exp', 'sub', 'aud', 'auth_time', 'amr', 'acr', 'sid', 'at_hash'];
 
       expect(await told('openid')).toEqual(own);
       expect(await told('openid phone')).toEqual(own);
