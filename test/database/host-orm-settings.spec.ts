@@ -22,14 +22,8 @@ import {
   IdentityProviders,
 } from '../../src/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import {
-  type IamApp,
-  ownMigrated,
-  startIamApp,
-  startWorld,
-  testKey,
-  type World,
-} from '../support/iam-app.js';
+import { type IamApp, startIamApp, startWorld, testKey, type World } from '../support/iam-app.js';
+import { ownMigrated } from '../support/templates.js';
 import { type ParsedType, withParser } from '../support/pg-parsers.js';
 import { quietOptions } from '../support/platforms.js';
 import { rowsOf, valueOf } from '../support/rows.js';

@@ -6,11 +6,12 @@ import { toInboxEvent } from '../../src/webhook/inbox-event.js';
 import { hashOf } from '../../src/webhook/scenes.service.js';
 import { toVerifiedEvent } from '../../src/webhook/message.js';
 import { createDatabase, type DatabaseTemplate, type TestDatabase } from '../support/database.js';
-import { type IamApp, migrated as fresh, startIamApp, startWorld, type World } from '../support/iam-app.js';
+import { type IamApp, startIamApp, startWorld, type World } from '../support/iam-app.js';
 import { LogCapture } from '../support/log-capture.js';
 import { earlyDatabase, earlySchemas, migrationsOf } from '../support/old-migrations/states.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { getWith, signInOnPc } from '../support/sign-in.js';
+import { migrated as fresh } from '../support/templates.js';
 
 const [lan, ming, hong] = [1, 2, 3].map((digit) => `0198c0de-0000-7000-8000-00000000000${digit}`);
 

@@ -5,7 +5,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type MigrationInterface } from 'typeorm';
 import { iamEntities, iamMigrations } from '../../src/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { migrated as template } from '../support/iam-app.js';
+import { migrated as template } from '../support/templates.js';
 import { LogCapture } from '../support/log-capture.js';
 import { rowsOf, valueOf, type SqlSource } from '../support/rows.js';
 

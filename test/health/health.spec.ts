@@ -22,7 +22,8 @@ import {
 } from '../../src/index.js';
 import { createDatabase, type DatabaseTemplate, type TestDatabase } from '../support/database.js';
 import { SkewedClock } from '../support/fake-clock.js';
-import { migrated, startIamApp, startReplica, startWorld, testKey, type World } from '../support/iam-app.js';
+import { startIamApp, startReplica, startWorld, testKey, type World } from '../support/iam-app.js';
+import { migrated } from '../support/templates.js';
 import { LogCapture } from '../support/log-capture.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { onExpress } from '../support/platforms.js';

@@ -1,7 +1,8 @@
 import { request as rawRequest } from 'node:http';
 import { Controller, Get, Module, type INestApplication } from '@nestjs/common';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { type IamApp, migrated, startIamApp } from '../support/iam-app.js';
+import { type IamApp, startIamApp } from '../support/iam-app.js';
+import { migrated } from '../support/templates.js';
 import { platforms } from '../support/platforms.js';
 
 @Controller('orders')

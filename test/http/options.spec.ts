@@ -17,7 +17,8 @@ import {
   type IamOptionsFactory,
 } from '../../src/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { migrated, testKey } from '../support/iam-app.js';
+import { testKey } from '../support/iam-app.js';
+import { migrated } from '../support/templates.js';
 
 const right: IamOptions = {
   publicUrl: 'https://app.example.com',

@@ -6,7 +6,6 @@ import { createDatabase } from '../support/database.js';
 import { SkewedClock } from '../support/fake-clock.js';
 import {
   type IamApp,
-  migrated,
   redirectUri,
   startIamApp,
   startReplica,
@@ -14,6 +13,7 @@ import {
   testKey,
   type World,
 } from '../support/iam-app.js';
+import { migrated } from '../support/templates.js';
 import { PcBrowser } from '../support/pc-browser.js';
 import { rowsOf, valueOf } from '../support/rows.js';
 import { authorizeUrl, getWith, pkce, redeem, returnFromPc, toTokens } from '../support/sign-in.js';

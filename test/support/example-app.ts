@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Logger } from '@nestjs/common';
 import { createDatabase } from './database.js';
 import { briefly, endChildWithTests, endWithTests } from './end-with-tests.js';
-import { migrated, testKey } from './iam-app.js';
+import { migrated } from './templates.js';
 import { readEnvironment } from '../../example/run/environment.js';
 
 const main = join(import.meta.dirname, '../../dist/example/main.js');
@@ -100,6 +100,7 @@ export async function startShop(variables: Readonly<Record<string, string>> = {}
 export async function openShop(
   variables: Readonly<Record<string, string>> = {},
 ): Promise<Shop & { readonly databaseUrl: string }> {
+  const { Logger } = await import('@nestjs/common');
   const { openApp } = await import('../../example/open-app.js');
   const database = await createDatabase(migrated);
   const closings = [() => database.drop()];
@@ -107,7 +108,12 @@ export async function openShop(
     for (const close of closings.toReversed()) await close();
   });
   const environment = readEnvironment({
-    ...{ DATABASE_URL: database.url, IAM_KEY: testKey(), PORT: '0', EMULATOR_PORT: '0' },
+    ...{
+      DATABASE_URL: database.url,
+      IAM_KEY: randomBytes(32).toString('base64'),
+      PORT: '0',
+      EMULATOR_PORT: '0',
+    },
     ...variables,
   });
   const { publicUrl } = await openApp(environment, { onClose: (close) => closings.push(close) });

@@ -26,11 +26,11 @@ import {
   type IdentityProviderInput,
 } from '../../src/index.js';
 import { IAM_DATA_SOURCE } from '../../src/config/iam.resolved-options.js';
-import { runOwnMigrations } from '../../src/database/iam-migrations.js';
-import { createDatabase, type DatabaseTemplate, type TestDatabase } from './database.js';
+import { createDatabase, type TestDatabase } from './database.js';
 import { DescribedResponses } from './described-answers.js';
 import { freePort } from '../../example/postgres/free-port.js';
 import { LogCapture } from './log-capture.js';
+import { migrated, ownMigrated } from './templates.js';
 
 /** The redirect URI of the client `web` in tests: on the host itself, which answers 404 there. */
 export const redirectUri = (base: string): string => `${base}/signed-in`;
@@ -174,29 +174,6 @@ export interface World extends IamApp {
   readonly key: string;
   saveProvider(row: Partial<IdentityProviderInput>): Promise<void>;
 }
-
-/** Part of a template's key: a changed migration makes another template. */
-export const migrationSource = iamMigrations.join('\n');
-
-/** A host's database with every migration of ours run. */
-export const migrated: DatabaseTemplate = {
-  key: `host\n${migrationSource}`,
-  prepare: async (url) => {
-    const source = new DataSource({ type: 'postgres', url, migrations: [...iamMigrations] });
-    await source.initialize();
-    await source.runMigrations().finally(() => source.destroy());
-  },
-};
-
-/** The same for a module that makes its own connections, which keeps its migrations elsewhere. */
-export const ownMigrated: DatabaseTemplate = {
-  key: `own\n${migrationSource}`,
-  prepare: async (url) => {
-    const source = new DataSource({ type: 'postgres', url, migrations: [...iamMigrations] });
-    await source.initialize();
-    await runOwnMigrations(source, 'public.migrations').finally(() => source.destroy());
-  },
-};
 
 /** Starts a `World`; `close` ends everything. */
 export async function startWorld(

@@ -1,7 +1,8 @@
 import { DataSource } from 'typeorm';
 import { createDatabase, type DatabaseTemplate, type TestDatabase } from '../../support/database.js';
-import { migrationSource, testKey } from '../../support/iam-app.js';
+import { testKey } from '../../support/iam-app.js';
 import { rowsOf } from '../../support/rows.js';
+import { migrationSource } from '../../support/templates.js';
 import { command, type Given, type Outcome } from './run-command.js';
 
 /** Somebody at a shell of a server: a database, and the variables that the commands read. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { iamMigrations } from '../../../migrations/index.js';
 import type { DatabaseTemplate } from '../database.js';
-import { migrationSource } from '../iam-app.js';
+import { migrationSource } from '../templates.js';
 
 /** By timestamp, which version of an edited migration a database got: the n-th fixture, or the file of today. */
 type Versions = Readonly<Record<string, 1 | 2 | 3 | 'today'>>;
