@@ -202,5 +202,7 @@ export async function inTransaction<T>(
 
 /** Calls `end` after the transaction of `inTransaction`, until when others read what was; also after a failed one, which may have committed. */
 export function afterTransaction(manager: EntityManager, end: () => void): void {
-  endings.get(manager)?.push(end);
+  const ends = endings.get(manager);
+  if (ends === undefined) throw new TypeError('expected the manager of inTransaction');
+  ends.push(end);
 }
