@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { makeManyRows } from '../../bench/admin-lists/many-rows.js';
+import { inTransaction } from '../../src/database/sql.js';
 import { QrLogins } from '../../src/qr-login/qr-logins.service.js';
 import { SignOut } from '../../src/sign-in/sign-out.service.js';
 import {
@@ -163,7 +164,7 @@ describe(`the generic plans of prepared statements among ${USERS} users`, () => 
       openid,
     ]);
     const [userId, id] = [String(row?.['user_id']), String(row?.['id'])];
-    await world.dataSource.transaction((manager) =>
+    await inTransaction(world.dataSource, (manager) =>
       world.app.get(SignOut).unlink(manager, userId, id, { evenLast: true }),
     );
   }

@@ -3,6 +3,7 @@ import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { EntityManager } from 'typeorm';
 import type { Person } from '../../emulator/index.js';
+import { inTransaction } from '../../src/database/sql.js';
 import { IamModule, IamUsers, type IamHooks } from '../../src/index.js';
 import { UserMerges } from '../../src/users/user-merges.service.js';
 import { startWorld, type World } from '../support/iam-app.js';
@@ -98,7 +99,7 @@ describe('two users who turn out to be one person', () => {
       .setLogger(new LogCapture())
       .compile();
 
-    const kept = await world.dataSource.transaction((manager) =>
+    const kept = await inTransaction(world.dataSource, (manager) =>
       testing.get(UserMerges, { strict: false }).merge(manager, [older.id, younger.id]),
     );
     await testing.close();
