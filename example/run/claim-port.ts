@@ -1,8 +1,10 @@
 import { createServer } from 'node:net';
+import { freePort } from '../postgres/free-port.js';
 import { StartUpError } from './start-up.error.js';
 
 /** Makes sure that the port can be had, before anything is started, and turns 0 into a free one. */
 export async function claimPort(variable: string, port: number): Promise<number> {
+  if (port === 0) return freePort();
   const server = createServer();
   try {
     await new Promise<void>((resolve, reject) =>
@@ -11,9 +13,8 @@ export async function claimPort(variable: string, port: number): Promise<number>
   } catch (cause) {
     throw portError(variable, port, cause);
   }
-  const address = server.address();
   await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : port;
+  return port;
 }
 
 /** Says which variable to change when a port cannot be listened on; any other failure stays as it is. */
