@@ -56,6 +56,8 @@ export interface Client extends ResolvedIamClient {
 /** What follows from all clients together. */
 interface ClientsAtOnce {
   readonly byId: ReadonlyMap<string, Client>;
+  /** The first-party ones. */
+  readonly ownById: ReadonlyMap<string, Client>;
   /** Those that share the session of a browser. */
   readonly cookieClientIds: readonly string[];
   /** Origins of scripts that may call the endpoints, and whether with cookies. */
@@ -95,8 +97,7 @@ export class ClientRegistry {
   /** For pages with a way back to where a sign-in begins: by the name of this site, so never at a third party. */
   get site(): ErrorPageSite {
     const { publicUrl, siteName } = this.options;
-    const own = [...this.current.byId].filter(([, { isFirstParty }]) => isFirstParty);
-    return { publicUrl, siteName, clients: new Map(own) };
+    return { publicUrl, siteName, clients: this.current.ownById };
   }
 
   /** Also one that is disabled. */
@@ -159,13 +160,13 @@ export class ClientRegistry {
     const origins = new Map<string, boolean>();
     for (const { origins: named, tokens } of enabled)
       for (const origin of named) origins.set(origin, tokens === 'cookie' || origins.get(origin) === true);
+    const own = enabled.filter(({ isFirstParty }) => isFirstParty);
     return {
       byId: new Map(enabled.map((client) => [client.id, client])),
+      ownById: new Map(own.map((client) => [client.id, client])),
       cookieClientIds: enabled.filter(({ tokens }) => tokens === 'cookie').map(({ id }) => id),
       origins,
-      ownOrigins: new Set(
-        enabled.filter(({ isFirstParty }) => isFirstParty).flatMap((client) => client.origins),
-      ),
+      ownOrigins: new Set(own.flatMap((client) => client.origins)),
     };
   }
 }

@@ -149,8 +149,8 @@ export class SignOut {
   ) {}
 
   /**
-   * As `ofUser`, and ends the user's API keys for good: the user can no longer sign in, or somebody else may have held the account.
-   * The caller has locked the user.
+   * As `ofUser`, and ends the API keys too: for a user who can no longer sign in, or whose account a former holder may have used. The
+   * caller has locked the user.
    */
   async shutOut(manager: EntityManager, userId: string, reason: string): Promise<void> {
     await this.ofUser(manager, userId, reason);

@@ -24,7 +24,7 @@ export class Scenes {
     this.form = new RegExp(`${scenePrefix.replaceAll('.', '\\.')}[A-Za-z0-9]{${SECRET + TAG}}`, 'g');
   }
 
-  /** A new scene. Whoever sees the QR code can read it; nobody can guess it. */
+  /** A new random scene. The QR code shows it to everybody, so knowing one proves nothing. */
   create(): string {
     const secret = randomAlphanumeric(SECRET);
     return `${this.prefix}${secret}${short(this.mac.sign(secret))}`;

@@ -232,7 +232,7 @@ export class ClientConsents implements UserMergeListener {
     await recordAudit(manager, { action: 'consent.withdrawn', userId, sessionId, clientId, detail });
   }
 
-  /** Takes all of it back when a WeChat is bound to the user, whose sessions end in this transaction: somebody else may have agreed. */
+  /** Deletes every consent of a user to whom a WeChat is bound: a former holder of the account may have given them. */
   async withdrawAll(manager: EntityManager, userId: string): Promise<void> {
     const withdraw = sql`
       WITH withdrawn AS (DELETE FROM iam.consents WHERE user_id = ${userId} RETURNING user_id, client_id, scopes)
